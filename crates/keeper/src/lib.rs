@@ -1,0 +1,2 @@
+//! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
+

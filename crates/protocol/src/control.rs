@@ -1,0 +1,142 @@
+//! The keeper's control connection to the platform (`docs/protocol.md`, section 3): JSON text messages on a WebSocket.
+//! Nothing here may carry a secret or a word of a conversation, but for the claim of a vault that is still empty.
+
+use serde::{Deserialize, Serialize};
+
+use crate::channel::VaultState;
+use crate::{CellId, ChannelId, TenantId, b64};
+
+/// The version of the control connection.
+pub const VERSION: u32 = 1;
+
+/// Keeper to platform.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromKeeper {
+    /// First message.
+    Hello {
+        version: u32,
+        #[serde(flatten)]
+        status: KeeperStatus,
+    },
+    /// Whenever it changes.
+    Status(KeeperStatus),
+    Request {
+        id: u64,
+        op: KeeperOp,
+    },
+    Reply {
+        id: u64,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+}
+
+/// What the platform may know of a keeper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeeperStatus {
+    pub vault: VaultState,
+    pub agent: AgentState,
+    /// A turn, a tool or a sealing is under way: do not pause.
+    pub busy: bool,
+    /// Opens the first registration while the vault is new, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+    /// When the agent next wants to be awake (cron), milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_at: Option<crate::Millis>,
+}
+
+/// How far the agent is, as its keeper sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentState {
+    /// No bridge is connected.
+    Absent,
+    /// The bridge waits for the home.
+    Waiting,
+    Starting,
+    Ready,
+    /// Suspended for a pause or a snapshot.
+    Suspended,
+    Failed,
+}
+
+/// What a keeper asks of the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeeperOp {
+    /// Freeze the agent container; it thaws by itself after [`FREEZE_LIMIT_MS`] if no `Thaw` follows.
+    Freeze,
+    Thaw,
+    /// Remove the agent container and start a new one (its home, a tmpfs, stays).
+    RestartAgent,
+    /// The home is sealed and the keys are wiped: remove both containers.
+    Sleep,
+}
+
+/// Longest freeze for a snapshot, in milliseconds.
+pub const FREEZE_LIMIT_MS: u64 = 10_000;
+
+/// Platform to keeper.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromPlatform {
+    /// Answer to `hello`.
+    Welcome {
+        version: u32,
+        cell: CellId,
+        tenant: TenantId,
+        config: CellConfig,
+    },
+    /// A client waits: dial `/channels/{channel}`.
+    OpenChannel {
+        channel: ChannelId,
+    },
+    Request {
+        id: u64,
+        op: PlatformOp,
+    },
+    Reply {
+        id: u64,
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+}
+
+/// What the platform asks of a keeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlatformOp {
+    /// Idle: suspend the agent, have it frozen, seal the home if it changed. Refused with code `busy` while a turn runs.
+    Pause,
+    /// The agent container runs again after a pause.
+    Resumed,
+    /// Seal what is not sealed, wipe the keys. The platform removes the containers after the answer.
+    PrepareSleep,
+}
+
+/// Settings that a keeper gets from the operator at each connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellConfig {
+    /// Model servers on private or loopback addresses that the operator allows, as `host:port`.
+    #[serde(default)]
+    pub private_model_addresses: Vec<String>,
+    /// Idle time after which the vault locks, in milliseconds.
+    pub lock_after_ms: u64,
+    /// What clients see as this installation's address, for links.
+    pub public_url: String,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    Ok,
+    Error { code: String, message: String },
+}
+
+/// A claim: 32 random bytes as text.
+pub fn claim_text(claim: &[u8; 32]) -> String {
+    b64::encode(claim)
+}

@@ -1,0 +1,18 @@
+//! Limits that both ends of a boundary must agree on. Each has a number, a name, and an error that names it.
+
+use std::time::Duration;
+
+/// Largest encrypted frame and largest handshake message on a channel, in bytes.
+pub const FRAME_BYTES: usize = 1024 * 1024;
+/// Largest blob that a cell stores, in bytes.
+pub const BLOB_BYTES: usize = 8 * 1024 * 1024;
+/// Largest message that a person sends, in bytes of UTF-8.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Longest conversation title, in characters.
+pub const TITLE_CHARS: usize = 200;
+/// How long a gateway token opens a channel.
+pub const GATEWAY_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Largest line on the bridge's control connection, in bytes.
+pub const BRIDGE_LINE_BYTES: usize = 64 * 1024;
+/// Channels open to one keeper at once.
+pub const CHANNELS_PER_CELL: usize = 32;
