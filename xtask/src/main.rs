@@ -1,1 +1,59 @@
-fn main() {}
+//! Developer commands. Each step names itself and its time, can be interrupted anywhere, and goes on at the next run.
+
+mod browser;
+mod build;
+mod docker;
+mod down;
+mod machine;
+mod node;
+mod packages;
+mod paths;
+mod process;
+mod running;
+mod steps;
+mod suites;
+mod test;
+mod ui;
+mod up;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Runs, tests and measures Holdfast",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build, and start Holdfast.
+    Up(up::Options),
+    /// Stop Holdfast and put its cells to sleep. Its data stays.
+    Down(down::Options),
+    /// Run every check and test, or those whose name contains NAME.
+    Test(test::Options),
+    /// Build the user interface into ui/dist.
+    Ui {
+        /// Install missing packages of the machine without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+fn main() {
+    let result = match Cli::parse().command {
+        Command::Up(options) => up::run(&options),
+        Command::Down(options) => down::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),
+    };
+    if let Err(error) = result {
+        eprintln!("\n{error:#}");
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,119 @@
+//! Browser tests: Playwright in the distribution's Chromium against a real Holdfast with data of its own.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::build::Profile;
+use crate::suites::{Counts, Tally};
+use crate::{down, machine, node::Node, paths, running, ui};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Whether the interface has browser tests.
+pub fn exists() -> bool {
+    ui::dir().join("e2e").is_dir()
+}
+
+/// Runs the browser tests, or those whose name contains `name`.
+pub fn run(tally: &mut Tally, node: &Node, name: Option<&str>) -> Result<()> {
+    let data_dir = paths::cache().join(format!("browser-{}", std::process::id()));
+    let mut server = None;
+    let started = tally.check("Browser tests: server", || {
+        server = Some(Server::start(&data_dir)?);
+        Ok(())
+    });
+    if let (true, Some(server)) = (started, server) {
+        let mut playwright = node.command("npm");
+        playwright.args(["run", "--silent", "e2e"]).current_dir(ui::dir());
+        playwright
+            .env("HOLDFAST_URL", &server.url)
+            .env("HOLDFAST_OUTBOX", data_dir.join("outbox"))
+            .env("HOLDFAST_SETUP_URL", read(&data_dir.join("setup-url"))?)
+            .env("HOLDFAST_DATA_DIR", &data_dir)
+            .env("CI", "true");
+        if let Ok(model) = read(&data_dir.join("demo-model-url")) {
+            playwright.env("HOLDFAST_MODEL_URL", model);
+        }
+        if let Some(chromium) = machine::program("chromium") {
+            playwright.env("CHROMIUM", chromium);
+        }
+        if let Some(name) = name {
+            playwright.args(["--", "--pass-with-no-tests", "-g", name]);
+        }
+        let result = tally.run("Browser tests", Counts::Playwright, &mut playwright);
+        server.stop()?;
+        result?;
+    }
+    if let Err(error) = fs::remove_dir_all(&data_dir) {
+        eprintln!("Cannot remove {}: {error}", data_dir.display());
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// A server for the tests; ended with its cells also when a test run is broken off by an error.
+struct Server {
+    process: Child,
+    data_dir: PathBuf,
+    url: String,
+}
+
+impl Server {
+    fn start(data_dir: &Path) -> Result<Self> {
+        fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+        // Free at this moment; a race with another program would show as a taken port.
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let log = File::create(data_dir.join("holdfast.log"))?;
+        let process = Command::new(Profile::Debug.binary("holdfast"))
+            .args(["up", "--demo", "--data-dir"])
+            .arg(data_dir)
+            .args(["--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start holdfast")?;
+        let mut server = Self {
+            process,
+            data_dir: data_dir.to_owned(),
+            url: format!("http://localhost:{port}"),
+        };
+        let started = Instant::now();
+        while !running::is_ready(port) {
+            let ended = server.process.try_wait()?;
+            if ended.is_some() || started.elapsed() > PATIENCE {
+                let log = fs::read_to_string(data_dir.join("holdfast.log")).unwrap_or_default();
+                bail!("The server for the browser tests did not start ({ended:?}):\n{log}");
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Ok(server)
+    }
+
+    fn stop(mut self) -> Result<()> {
+        down::stop(&self.data_dir)?;
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `stop` the process is gone and this does nothing.
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let _ = down::stop(&self.data_dir);
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}

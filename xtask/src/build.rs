@@ -1,0 +1,77 @@
+//! Cargo builds of the binaries.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{paths, process, steps::step};
+
+/// How the binaries are built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Debug,
+    Release,
+}
+
+impl Profile {
+    /// Where cargo puts a binary of this profile.
+    pub fn binary(self, name: &str) -> PathBuf {
+        let folder = match self {
+            Self::Debug => "debug",
+            Self::Release => "release",
+        };
+        paths::target().join(folder).join(name)
+    }
+}
+
+/// Builds `holdfast` and `holdfast-keeper`.
+pub fn binaries(profile: Profile) -> Result<()> {
+    let (name, flag) = match profile {
+        Profile::Debug => ("Building the binaries (debug)", None),
+        Profile::Release => ("Building the binaries", Some("--release")),
+    };
+    step(name, |step| {
+        let mut output = Vec::new();
+        let done = process::watched(
+            cargo()
+                .args([
+                    "build",
+                    "--locked",
+                    "--package",
+                    "holdfast",
+                    "--package",
+                    "keeper",
+                    "--bins",
+                ])
+                .args(flag),
+            |line| {
+                if let Some(compiling) = line.trim_start().strip_prefix("Compiling ") {
+                    step.detail(compiling);
+                }
+                output.push(line.to_owned());
+            },
+        )?;
+        if !done {
+            let errors = output.iter().position(|line| line.starts_with("error")).unwrap_or(0);
+            anyhow::bail!("cargo build failed:\n{}", output[errors..].join("\n"));
+        }
+        Ok(())
+    })
+}
+
+/// Cargo, in the repository.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(paths::root());
+    // Set for xtask itself by `cargo run`; passed on, they would rebuild what depends on them.
+    for name in [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_PKG_NAME",
+        "CARGO_PKG_VERSION",
+        "CARGO_MANIFEST_PATH",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}

@@ -1,0 +1,71 @@
+//! The Docker daemon: started where it does not run, through the service manager where there is one.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{machine, process, steps::step};
+
+const LOG: &str = "/var/log/dockerd.log";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns once the daemon answers.
+pub fn ensure_running() -> Result<()> {
+    if answers() {
+        return Ok(());
+    }
+    step("Starting Docker", |_| {
+        if machine::has_systemd() {
+            process::quiet("systemctl start docker", as_root("systemctl").args(["start", "docker"]))?;
+        } else {
+            start_in_background()?;
+        }
+        let started = Instant::now();
+        while !answers() {
+            if started.elapsed() > PATIENCE {
+                bail!("{}", reason());
+            }
+            sleep(Duration::from_millis(250));
+        }
+        Ok(())
+    })
+}
+
+fn answers() -> bool {
+    process::output(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]))
+        .is_some_and(|version| !version.is_empty())
+}
+
+/// Without a service manager: a daemon in a session of its own, which outlives this command.
+fn start_in_background() -> Result<()> {
+    let log = File::create(LOG).with_context(|| format!("cannot write {LOG}: run this as root"))?;
+    as_root("setsid")
+        .arg(machine::program("dockerd").context("dockerd is not installed")?)
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("cannot start dockerd")?;
+    Ok(())
+}
+
+fn as_root(program: &str) -> Command {
+    if machine::is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg(program);
+    command
+}
+
+fn reason() -> String {
+    if machine::has_systemd() {
+        "Docker does not answer: see `journalctl -u docker`, or add your user to the group docker.".to_owned()
+    } else {
+        format!("Docker does not answer: the end of {LOG} says why.")
+    }
+}

@@ -1,0 +1,166 @@
+//! What Holdfast needs of the machine: found by looking, listed, asked about, and installed from the distribution.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{machine, node, process, steps::step};
+
+/// One thing that the machine must have.
+#[derive(Clone, Copy)]
+pub struct Need {
+    name: &'static str,
+    why: &'static str,
+    packages: &'static [&'static str],
+    present: fn() -> bool,
+}
+
+const COMPILER: Need = Need {
+    name: "C compiler",
+    why: "links the binaries",
+    packages: &["build-essential"],
+    present: || machine::program("cc").is_some(),
+};
+const CERTIFICATES: Need = Need {
+    name: "CA certificates",
+    why: "downloads over TLS",
+    packages: &["ca-certificates"],
+    present: || std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
+};
+const NODE: Need = Need {
+    name: "Node.js and npm",
+    why: "build the interface and the agent's image",
+    packages: &["nodejs", "npm"],
+    present: node::npm_is_here,
+};
+const DOCKER: Need = Need {
+    name: "Docker Engine",
+    why: "runs the cells",
+    packages: &["docker.io", "docker-cli"],
+    present: || machine::program("docker").is_some() && machine::program("dockerd").is_some(),
+};
+const IPTABLES: Need = Need {
+    name: "iptables",
+    why: "keeps cells away from the host and from private networks",
+    packages: &["iptables"],
+    present: || machine::program("iptables").is_some(),
+};
+const POSTGRES: Need = Need {
+    name: "PostgreSQL",
+    why: "keeps accounts and metadata",
+    packages: &["postgresql"],
+    present: || std::env::var_os("DATABASE_URL").is_some() || machine::has_postgres(),
+};
+const DEBOOTSTRAP: Need = Need {
+    name: "debootstrap",
+    why: "assembles the base of the images",
+    packages: &["debootstrap"],
+    present: || machine::program("debootstrap").is_some(),
+};
+const CHROMIUM: Need = Need {
+    name: "Chromium",
+    why: "browser tests",
+    packages: &["chromium"],
+    present: || machine::program("chromium").is_some(),
+};
+const STRACE: Need = Need {
+    name: "strace",
+    why: "tests what crosses the sockets",
+    packages: &["strace"],
+    present: || machine::program("strace").is_some(),
+};
+
+/// For building the interface.
+pub const UI: &[Need] = &[CERTIFICATES, NODE];
+/// For running Holdfast.
+pub const RUN: &[Need] = &[COMPILER, CERTIFICATES, NODE, DOCKER, IPTABLES, POSTGRES, DEBOOTSTRAP];
+/// For all tests.
+pub const TEST: &[Need] = &[
+    COMPILER,
+    CERTIFICATES,
+    NODE,
+    DOCKER,
+    IPTABLES,
+    POSTGRES,
+    DEBOOTSTRAP,
+    CHROMIUM,
+    STRACE,
+];
+
+/// Installs what is missing, after asking.
+pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    eprintln!("Missing on this machine:");
+    for need in &missing {
+        eprintln!("  {:<18} {} (from {})", need.name, need.why, need.packages.join(", "));
+    }
+    if machine::program("apt-get").is_none() {
+        bail!("This machine has no apt-get: install the above by hand and run this again.");
+    }
+    if !yes && !confirmed()? {
+        bail!("Nothing was installed. Install the above by hand, or run this again with --yes.");
+    }
+    let wanted: BTreeSet<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    step("Reading the distribution's package lists", |_| {
+        process::quiet("apt-get update", apt().arg("update"))
+    })?;
+    // Some distributions split a package that others ship whole: ask only for those that exist here.
+    let known: Vec<&str> = wanted.into_iter().filter(|name| is_known(name)).collect();
+    step(&format!("Installing {}", known.join(", ")), |_| {
+        process::quiet(
+            "apt-get install",
+            apt().args(["install", "--yes", "--no-install-recommends"]).args(&known),
+        )
+    })?;
+    let still: Vec<&str> = missing
+        .iter()
+        .filter(|need| !(need.present)())
+        .map(|need| need.name)
+        .collect();
+    if !still.is_empty() {
+        bail!(
+            "The distribution's packages did not bring {}: install it by hand and run this again.",
+            still.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut command = if machine::is_root() {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        sudo
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive").args([
+        "-q",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "-o",
+        "Acquire::Retries=3",
+    ]);
+    command
+}
+
+fn is_known(package: &str) -> bool {
+    process::output(Command::new("apt-cache").args(["show", "--no-all-versions", package]))
+        .is_some_and(|text| !text.is_empty())
+}
+
+fn confirmed() -> Result<bool> {
+    if !machine::has_terminal() {
+        bail!("There is no terminal to ask on: run this again with --yes to install them.");
+    }
+    eprint!("Install them now? [Y/n] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+}

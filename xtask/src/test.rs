@@ -1,0 +1,136 @@
+//! `cargo xtask test`: everything that must hold, on this machine, or what matches a name.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::build::{self, Profile, cargo};
+use crate::suites::{Counts, Tally};
+use crate::{browser, docker, machine, packages, process, ui};
+
+#[derive(Args)]
+pub struct Options {
+    /// Run only the tests whose name contains this.
+    name: Option<String>,
+    /// Install what is missing without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let mut tally = Tally::default();
+    let name = options.name.as_deref();
+    packages::ensure(packages::TEST, options.yes || !machine::has_terminal())?;
+    docker::ensure_running()?;
+
+    // What the tests run is built first, and once: a failure here ends the run.
+    ui::build()?;
+    build::binaries(Profile::Debug)?;
+
+    if name.is_none() {
+        checks(&mut tally)?;
+    }
+    rust_tests(&mut tally, name)?;
+    if ui::exists() {
+        interface(&mut tally, name)?;
+    }
+    if !tally.close() {
+        bail!("Something failed: see above.");
+    }
+    Ok(())
+}
+
+/// Formatting, lints, dependencies.
+fn checks(tally: &mut Tally) -> Result<()> {
+    tally.run("Formatting", Counts::One, cargo().args(["fmt", "--all", "--check"]))?;
+    tally.run(
+        "Clippy",
+        Counts::One,
+        cargo().args([
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    )?;
+    if has_cargo("deny") {
+        tally.run(
+            "Dependencies (cargo-deny)",
+            Counts::One,
+            cargo().args([
+                "deny",
+                "--offline",
+                "--log-level",
+                "error",
+                "check",
+                "bans",
+                "licenses",
+                "sources",
+            ]),
+        )?;
+    } else {
+        tally.skip("Dependencies (cargo-deny)", "cargo-deny is not installed");
+    }
+    Ok(())
+}
+
+fn rust_tests(tally: &mut Tally, name: Option<&str>) -> Result<()> {
+    if has_cargo("nextest") {
+        tally.run(
+            "Rust tests",
+            Counts::Nextest,
+            cargo()
+                .args([
+                    "nextest",
+                    "run",
+                    "--locked",
+                    "--workspace",
+                    "--no-fail-fast",
+                    "--no-tests",
+                    "pass",
+                ])
+                .args(["--show-progress", "none", "--status-level", "pass"])
+                .args(name),
+        )
+    } else {
+        tally.run(
+            "Rust tests",
+            Counts::CargoTest,
+            cargo()
+                .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+                .args(name),
+        )
+    }
+}
+
+/// The interface's own checks and tests, without a server.
+fn interface(tally: &mut Tally, name: Option<&str>) -> Result<()> {
+    let node = ui::install()?;
+    let npm = |script: &str| {
+        let mut command = node.command("npm");
+        command.args(["run", "--silent", script]).current_dir(ui::dir());
+        command
+    };
+    if name.is_none() {
+        tally.run("Interface: types", Counts::One, &mut npm("check"))?;
+        tally.run("Interface: lint", Counts::One, &mut npm("lint"))?;
+    }
+    let mut unit = npm("test");
+    if let Some(name) = name {
+        unit.args(["--", "--passWithNoTests", "-t", name]);
+    }
+    tally.run("Interface: unit tests", Counts::Vitest, &mut unit)?;
+    if browser::exists() {
+        browser::run(tally, &node, name)?;
+    }
+    Ok(())
+}
+
+fn has_cargo(tool: &str) -> bool {
+    process::output(Command::new("cargo").args([tool, "--version"])).is_some()
+}
