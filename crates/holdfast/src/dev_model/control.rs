@@ -1,0 +1,147 @@
+//! What a test may look at and steer: the requests that came, and the holds that answers wait at.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Path, State as Extract};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::Shared;
+
+/// Requests that are remembered.
+const REQUESTS: usize = 256;
+/// How long `held` waits for a request to come to a hold.
+const HELD_WAIT: Duration = Duration::from_secs(60);
+
+/// How a request proved who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Key {
+    Right,
+    Wrong,
+    Missing,
+}
+
+/// One request, without the key.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Record {
+    at: u128,
+    protocol: &'static str,
+    model: String,
+    stream: bool,
+    key: Key,
+    headers: Vec<String>,
+    messages: usize,
+    /// The person's words that were answered.
+    asked: String,
+    status: u16,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Hold {
+    waiting: usize,
+    released: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Control {
+    requests: Mutex<VecDeque<Record>>,
+    holds: Mutex<HashMap<String, watch::Sender<Hold>>>,
+}
+
+/// What is known of a request when it is written down.
+pub(super) struct Seen<'a> {
+    pub protocol: &'static str,
+    pub headers: &'a HeaderMap,
+    pub model: &'a str,
+    pub stream: bool,
+    pub messages: usize,
+    pub key: Key,
+    pub asked: &'a str,
+    pub status: StatusCode,
+}
+
+impl Control {
+    pub(super) fn record(&self, seen: &Seen<'_>) {
+        let record = Record {
+            at: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_millis(),
+            protocol: seen.protocol,
+            model: seen.model.to_owned(),
+            stream: seen.stream,
+            key: seen.key,
+            headers: seen.headers.keys().map(|name| name.as_str().to_owned()).collect(),
+            messages: seen.messages,
+            asked: seen.asked.to_owned(),
+            status: seen.status.as_u16(),
+        };
+        let mut requests = self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if requests.len() == REQUESTS {
+            requests.pop_front();
+        }
+        requests.push_back(record);
+    }
+
+    /// Waits until somebody releases this hold; at once if somebody did.
+    pub(super) async fn wait_at(&self, name: &str) {
+        let hold = self.hold(name);
+        hold.send_modify(|hold| hold.waiting += 1);
+        // An error would mean that the sender is gone, and it is held above.
+        let _ = hold.subscribe().wait_for(|hold| hold.released).await;
+    }
+
+    fn hold(&self, name: &str) -> watch::Sender<Hold> {
+        let mut holds = self.holds.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        holds
+            .entry(name.to_owned())
+            .or_insert_with(|| watch::Sender::new(Hold::default()))
+            .clone()
+    }
+}
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/_control/requests", get(requests).delete(forget))
+        .route("/_control/held/{name}", get(held))
+        .route("/_control/release/{name}", post(release))
+}
+
+async fn requests(Extract(state): Extract<Shared>) -> Json<serde_json::Value> {
+    let requests = state
+        .control
+        .requests
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    Json(serde_json::json!({ "requests": *requests }))
+}
+
+async fn forget(Extract(state): Extract<Shared>) -> StatusCode {
+    state
+        .control
+        .requests
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+        .clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn held(Extract(state): Extract<Shared>, Path(name): Path<String>) -> StatusCode {
+    let hold = state.control.hold(&name);
+    let mut changes = hold.subscribe();
+    match tokio::time::timeout(HELD_WAIT, changes.wait_for(|hold| hold.waiting > 0)).await {
+        Ok(_) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::REQUEST_TIMEOUT,
+    }
+}
+
+async fn release(Extract(state): Extract<Shared>, Path(name): Path<String>) -> StatusCode {
+    state.control.hold(&name).send_modify(|hold| hold.released = true);
+    StatusCode::NO_CONTENT
+}
