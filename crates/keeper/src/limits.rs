@@ -1,0 +1,67 @@
+//! The keeper's limits, in one place. Each has a number, a name, and an error that names it.
+
+use std::time::Duration;
+
+// The home
+/// Most bytes of files that a home may hold when it is sealed.
+pub const HOME_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Most files, folders and symbolic links that a home may hold when it is sealed.
+pub const HOME_ENTRIES: usize = 100_000;
+/// Longest path inside a home, in bytes.
+pub const HOME_PATH_BYTES: usize = 4096;
+/// Deepest folder inside a home.
+pub const HOME_DEPTH: usize = 64;
+/// Most bytes that are copied while the agent is frozen; more is read before the freeze, and again.
+pub const FROZEN_COPY_BYTES: u64 = 32 * 1024 * 1024;
+/// A changed file larger than this is read before the agent is frozen.
+pub const LIVE_READ_BYTES: u64 = 1024 * 1024;
+/// How often the live pass is repeated when the agent writes faster than it is read.
+pub const LIVE_PASSES: usize = 4;
+/// Files up to this size travel inside the manifest.
+pub const INLINE_BYTES: u64 = 1024;
+/// Content-defined chunks: smallest, wanted and largest size in bytes.
+pub const CHUNK_MIN: usize = 16 * 1024;
+pub const CHUNK_AVERAGE: usize = 64 * 1024;
+pub const CHUNK_MAX: usize = 256 * 1024;
+/// Chunks that are sealed and sent at once.
+pub const CHUNKS_IN_FLIGHT: usize = 8;
+
+// The platform's socket
+/// Longest wait of one attempt to reach the platform, and between two attempts.
+pub const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
+pub const ATTACH_BACKOFF_FIRST: Duration = Duration::from_millis(50);
+pub const ATTACH_BACKOFF_LONGEST: Duration = Duration::from_secs(2);
+/// Longest wait for the platform's answer to a request of the keeper.
+pub const PLATFORM_ANSWER: Duration = Duration::from_secs(60);
+/// Longest wait for the answer to one request for a sealed object.
+pub const BLOB_ANSWER: Duration = Duration::from_secs(60);
+/// Connections for sealed objects that are kept open while unused.
+pub const BLOB_CONNECTIONS: usize = 4;
+/// Largest list of sealed objects that is read, in bytes of JSON.
+pub const BLOB_LIST_BYTES: usize = 64 * 1024 * 1024;
+
+// The agent's ways out
+/// Largest request that the agent sends to its model provider, in bytes.
+pub const MODEL_REQUEST_BYTES: u64 = 32 * 1024 * 1024;
+/// Calls to the model provider, and tunnels of the egress proxy, that are open at once.
+pub const BROKER_CALLS: usize = 32;
+pub const EGRESS_TUNNELS: usize = 256;
+/// Longest wait for a connection to a public address.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest silence of a model provider in the middle of an answer.
+pub const MODEL_SILENCE: Duration = Duration::from_secs(300);
+/// Longest wait for the answer to `model.test`.
+pub const MODEL_TEST: Duration = Duration::from_secs(60);
+/// Most bytes of a provider's error that are shown to the person.
+pub const PROVIDER_WORDS: usize = 400;
+
+// The cell
+/// Longest wait for the agent to suspend before a snapshot; after that it is frozen as it is.
+pub const SUSPEND_FOR_SNAPSHOT: Duration = Duration::from_millis(1500);
+/// Restarts of an agent that ends by itself, within [`AGENT_CRASH_WINDOW`], before the cell is said to have failed.
+pub const AGENT_CRASHES: usize = 3;
+pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);
+/// How long a snapshot that cannot be stored is tried again before the turn is said not to be saved.
+pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
+/// How many past durations of a phase make `usual_ms`.
+pub const DURATIONS_KEPT: usize = 5;
