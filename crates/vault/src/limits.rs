@@ -1,0 +1,14 @@
+//! Limits of what this crate reads and writes. Each is checked before memory is spent on it.
+
+/// Largest encrypted frame on a channel, in bytes, with its header.
+pub const FRAME_BYTES: usize = 1024 * 1024;
+/// Largest vault file, in bytes.
+pub const VAULT_BYTES: usize = 16 * 1024 * 1024;
+/// Largest value of one entry of a vault, in bytes.
+pub const ENTRY_BYTES: usize = 1024 * 1024;
+/// Longest name of an entry of a vault, in bytes.
+pub const ENTRY_NAME_BYTES: usize = 200;
+/// Keyslots of one vault.
+pub const SLOTS: usize = 32;
+/// Longest password, in bytes of UTF-8.
+pub const PASSWORD_BYTES: usize = 1024;

@@ -1,0 +1,45 @@
+//! OPAQUE (RFC 9807) in the one suite that the channel uses: ristretto255 with SHA-512, 3DH, Argon2id in the client.
+//! Messages go in and out as bytes; nothing outside this module knows which library is behind it.
+
+mod client;
+mod server;
+mod suite;
+
+pub use client::{ClientLogin, ClientRegistration, LoggedIn, Registered};
+pub use server::{LoginChallenge, Registration, ServerSetup};
+pub use suite::{ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES};
+
+use uuid::Uuid;
+
+/// Why a step is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpaqueError {
+    #[error("an OPAQUE message is malformed")]
+    Malformed,
+    /// The client cannot tell which: that is the point of OPAQUE.
+    #[error("the password or phrase is wrong, or this is not the keeper that it was registered with")]
+    WrongSecretOrKeeper,
+    #[error("the proof of the password is wrong")]
+    WrongProof,
+}
+
+/// What both ends put in as their identities, so that a registration fits one slot of one cell only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names {
+    pub cell: Uuid,
+    pub slot: Uuid,
+}
+
+impl Names {
+    fn client(&self) -> String {
+        format!("holdfast/slot/{}", self.slot)
+    }
+
+    fn server(&self) -> String {
+        format!("holdfast/cell/{}", self.cell)
+    }
+
+    fn credential(&self) -> String {
+        self.slot.to_string()
+    }
+}
