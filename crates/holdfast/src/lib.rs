@@ -1,3 +1,10 @@
-//! The parts of the `holdfast` binary that tests and the bench use too.
+//! The platform in one process: configuration, the parts wired together, the interface, and the scripted model.
 
+pub mod config;
+pub mod data_dir;
 pub mod dev_model;
+pub mod doctor;
+pub mod http;
+pub mod log;
+pub mod operator_token;
+pub mod refusal;

@@ -1,1 +1,57 @@
-fn main() {}
+//! The `holdfast` binary: reads its command line and calls the library.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use holdfast::refusal::Refusal;
+use holdfast::{dev_model, doctor};
+
+#[derive(Parser)]
+#[command(
+    name = "holdfast",
+    version,
+    about = "An OpenClaw agent for each person, with secrets that the platform cannot read"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look at this machine and say what Holdfast would miss.
+    Doctor {
+        /// Where Holdfast keeps, or would keep, its data.
+        #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = "/var/lib/holdfast")]
+        data_dir: PathBuf,
+    },
+    /// Serve a scripted model that speaks the protocols of OpenAI and Anthropic, for trying and testing.
+    DevModel(dev_model::Args),
+}
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    // The one choice of a TLS implementation; it can only fail if it was made before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(Refusal::Other(format!("The system gives no threads: {error}.")))),
+    };
+    end(runtime.block_on(async {
+        match command {
+            Command::Doctor { data_dir } => doctor::run(&data_dir).await,
+            Command::DevModel(args) => dev_model::run(args).await,
+        }
+    }))
+}
+
+fn end(result: Result<(), Refusal>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            eprintln!("holdfast: {refusal}");
+            ExitCode::from(refusal.exit_code())
+        }
+    }
+}

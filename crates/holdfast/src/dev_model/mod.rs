@@ -24,6 +24,7 @@
 //! soon as a request waits at that hold, `DELETE /_control/requests` forgets. Nothing is written to the log.
 
 mod anthropic;
+mod command;
 mod control;
 mod conversation;
 mod directive;
@@ -38,6 +39,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+pub use command::{Args, run};
 use control::Control;
 
 /// Largest request that is read, in bytes.

@@ -1,0 +1,280 @@
+//! The configuration: `<data-dir>/holdfast.toml`, then the environment (`HOLDFAST_CELLS__PAUSE_AFTER=10m` is `pause_after` in
+//! `[cells]`), then the command line. Each section is a struct whose comments are the manual. No value is a secret: secrets are
+//! named by the file that holds them.
+
+mod duration;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Toml};
+use serde::Deserialize;
+
+pub use duration::Span;
+
+/// All settings.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub mail: Mail,
+    pub cells: Cells,
+    pub log: Log,
+}
+
+/// `[server]`: where Holdfast listens, and under which address people reach it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The address to listen on. Other machines reach it only through a TLS proxy that you run before it. Default: 127.0.0.1
+    pub listen: IpAddr,
+    /// The port to listen on. Default: 8080
+    pub port: u16,
+    /// What people type into their browser, such as `https://agents.example.org`. With https, cookies are bound to this host and
+    /// browsers are told to stay with https. Default: `http://localhost:<port>`
+    pub public_url: Option<String>,
+    /// The name that people see. Default: Holdfast
+    pub name: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8080,
+            public_url: None,
+            name: "Holdfast".to_owned(),
+        }
+    }
+}
+
+impl Server {
+    /// The address for links, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        self.public_url.as_ref().map_or_else(
+            || format!("http://localhost:{}", self.port),
+            |url| url.trim_end_matches('/').to_owned(),
+        )
+    }
+
+    /// Whether people reach this installation by https.
+    pub fn over_tls(&self) -> bool {
+        self.public_url().starts_with("https://")
+    }
+}
+
+/// `[database]`: which PostgreSQL. Without any of this, and without `DATABASE_URL` in the environment, Holdfast runs a server of
+/// its own in its data directory.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// A file that holds the connection URL of a PostgreSQL server (its owner's role: Holdfast makes a weaker one for itself).
+    pub url_file: Option<PathBuf>,
+}
+
+/// `[mail]`: how sign-in links and invitations are sent. Without a host, mail lands in `<data-dir>/outbox`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// The SMTP server.
+    pub host: Option<String>,
+    /// Its port. Default: 465 with `tls`, 587 with `starttls`, 25 with `none`
+    pub port: Option<u16>,
+    /// `tls`, `starttls` or `none`. Default: tls
+    pub security: MailSecurity,
+    /// The name to log in with, if the server wants one.
+    pub username: Option<String>,
+    /// A file that holds the password.
+    pub password_file: Option<PathBuf>,
+    /// The sender, such as `Holdfast <holdfast@example.org>`.
+    pub from: String,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: None,
+            security: MailSecurity::default(),
+            username: None,
+            password_file: None,
+            from: "Holdfast <holdfast@localhost>".to_owned(),
+        }
+    }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    #[default]
+    Tls,
+    Starttls,
+    None,
+}
+
+/// `[cells]`: people's agents.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cells {
+    /// The image of agents. Default: the one that `cargo xtask up` makes
+    pub agent_image: String,
+    /// The image of keepers. Default: the one that `cargo xtask up` makes
+    pub keeper_image: String,
+    /// How long without use until a cell pauses. Default: 30m
+    pub pause_after: Span,
+    /// How long without use until a cell sleeps: nothing of it is in memory. Default: 4h
+    pub sleep_after: Span,
+    /// How long without use until a vault locks. Default: 30m
+    pub lock_after: Span,
+    /// Cells that are not asleep at once; more are refused with a time to come back. Default: 64
+    pub capacity: usize,
+    /// CPUs that one agent may use. Default: 2.0
+    pub agent_cpus: f64,
+    /// Memory of one agent, in MiB. Default: 1536
+    pub agent_memory_mib: u64,
+    /// Memory for one home while its cell is awake, in MiB. Default: 512
+    pub home_mib: u64,
+    /// Disk for one cell's sealed home, in MiB. Default: 4096
+    pub blob_quota_mib: u64,
+    /// Model servers on private or loopback addresses that keepers may call, as `host:port`: an Ollama or vLLM in your network.
+    /// All other private addresses are refused. Default: none
+    pub private_model_addresses: Vec<String>,
+    /// The socket of the Docker daemon. Default: Docker's own
+    pub docker_socket: Option<PathBuf>,
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self {
+            agent_image: "holdfast-agent:latest".to_owned(),
+            keeper_image: "holdfast-keeper:latest".to_owned(),
+            pause_after: Span::minutes(30),
+            sleep_after: Span::minutes(4 * 60),
+            lock_after: Span::minutes(30),
+            capacity: 64,
+            agent_cpus: 2.0,
+            agent_memory_mib: 1536,
+            home_mib: 512,
+            blob_quota_mib: 4096,
+            private_model_addresses: Vec::new(),
+            docker_socket: None,
+        }
+    }
+}
+
+/// `[log]`: what Holdfast writes to standard error.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `human` or `json`. Default: human
+    pub format: LogFormat,
+    /// Which events, in the syntax of tracing's EnvFilter. Default: info
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::default(),
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Human,
+    Json,
+}
+
+/// What the command line says about settings; it wins over file and environment.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    pub port: Option<u16>,
+}
+
+/// Reads the configuration. `file` was named by the operator and must exist; else `<data-dir>/holdfast.toml` may.
+///
+/// # Errors
+/// A setting that is not known or not of its type; the message names it and where it stands.
+pub fn load(data_dir: &Path, file: Option<&Path>, overrides: &Overrides) -> Result<Config, Box<figment::Error>> {
+    let toml = match file {
+        Some(file) if !file.is_file() => return Err(Box::new(format!("{} is not a file", file.display()).into())),
+        Some(file) => file.to_owned(),
+        None => data_dir.join("holdfast.toml"),
+    };
+    // Only names with a section in them are ours: HOLDFAST_URL and the like may stand in an environment for other reasons.
+    let environment = Env::prefixed("HOLDFAST_")
+        .filter(|key| key.as_str().contains("__"))
+        .split("__");
+    let mut config: Config = Figment::new()
+        .merge(Toml::file_exact(toml))
+        .merge(environment)
+        .extract()
+        .map_err(Box::new)?;
+    if let Some(port) = overrides.port {
+        config.server.port = port;
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "figment's jail takes closures that return its error"
+)]
+mod tests {
+    use super::*;
+
+    fn load_here(port: Option<u16>) -> Result<Config, Box<figment::Error>> {
+        load(Path::new("."), None, &Overrides { port })
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file(
+                "holdfast.toml",
+                "[server]\nport = 1\n[cells]\npause_after = \"90s\"\ncapacity = 3",
+            )?;
+            assert_eq!(load_here(None).unwrap().server.port, 1);
+            jail.set_env("HOLDFAST_SERVER__PORT", "2");
+            jail.set_env("HOLDFAST_CELLS__PRIVATE_MODEL_ADDRESSES", "[\"127.0.0.1:11434\"]");
+            jail.set_env("HOLDFAST_URL", "not a setting");
+            let config = load_here(None).unwrap();
+            assert_eq!(config.server.port, 2);
+            assert_eq!(config.cells.capacity, 3);
+            assert_eq!(config.cells.pause_after.duration().as_secs(), 90);
+            assert_eq!(config.cells.private_model_addresses, ["127.0.0.1:11434"]);
+            assert_eq!(load_here(Some(3)).unwrap().server.public_url(), "http://localhost:3");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        figment::Jail::expect_with(|jail| {
+            jail.create_file("holdfast.toml", "[server]\nprot = 1")?;
+            assert!(load_here(None).unwrap_err().to_string().contains("prot"));
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_file_that_was_named_must_exist() {
+        assert!(
+            load(
+                Path::new("."),
+                Some(Path::new("/nowhere/holdfast.toml")),
+                &Overrides::default()
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! `holdfast doctor`: looks at the machine and says, a line each, what is there and what to do about what is not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::data_dir::free_mib;
+use crate::refusal::{NEEDED_MIB, Refusal};
+
+/// What one look found.
+enum Finding {
+    Good(String),
+    /// Works, but weaker or slower than it could.
+    Weak(String),
+    /// Holdfast does not run without it.
+    Bad(String),
+}
+
+use Finding::{Bad, Good, Weak};
+
+/// Prints the findings; an error if Holdfast would not run here.
+///
+/// # Errors
+/// Something that Holdfast needs is missing.
+pub async fn run(data_dir: &Path) -> Result<(), Refusal> {
+    let findings = [
+        ("Docker", docker()),
+        ("Firewall", firewall()),
+        ("PostgreSQL", postgres()),
+        ("Disk", disk(data_dir)),
+        ("Memory", memory()),
+        ("Swap", swap()),
+    ];
+    let mut bad = 0;
+    for (name, finding) in &findings {
+        let (mark, text) = match finding {
+            Good(text) => ("ok  ", text),
+            Weak(text) => ("weak", text),
+            Bad(text) => {
+                bad += 1;
+                ("bad ", text)
+            }
+        };
+        println!("{mark}  {name:<11} {text}");
+    }
+    if bad > 0 {
+        return Err(Refusal::Other(format!(
+            "{bad} of the above must be mended before Holdfast can run."
+        )));
+    }
+    Ok(())
+}
+
+fn docker() -> Finding {
+    match output(
+        "docker",
+        &[
+            "info",
+            "--format",
+            "{{.ServerVersion}} {{.Driver}} cgroup {{.CgroupVersion}}",
+        ],
+    ) {
+        Ok(text) => Good(format!("Docker Engine {}", text.trim())),
+        Err(why) => Bad(format!(
+            "{why}: install Docker Engine, start it, and run this as a user who may use it."
+        )),
+    }
+}
+
+fn firewall() -> Finding {
+    match output("iptables", &["-w", "-S", "INPUT"]) {
+        Ok(_) => Good("iptables keeps keepers away from this host and from private networks.".to_owned()),
+        Err(why) => Bad(format!("{why}: install iptables, and run this as root.")),
+    }
+}
+
+fn postgres() -> Finding {
+    if std::env::var_os("DATABASE_URL").is_some() {
+        return Good("DATABASE_URL names a server.".to_owned());
+    }
+    let newest = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest: Option<PathBuf> = newest
+        .map(|entry| entry.path())
+        .filter(|path| path.join("bin/postgres").is_file())
+        .max();
+    match newest {
+        Some(path) => Good(format!("the server's programs are in {}.", path.display())),
+        None => {
+            Bad("no server's programs are in /usr/lib/postgresql: install postgresql, or set DATABASE_URL.".to_owned())
+        }
+    }
+}
+
+fn disk(data_dir: &Path) -> Finding {
+    let existing = data_dir
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"));
+    let free = free_mib(existing);
+    let text = format!("{free} MiB free for {}", data_dir.display());
+    if free < NEEDED_MIB {
+        Bad(format!("{text}: {NEEDED_MIB} MiB are needed."))
+    } else if free < 10 * 1024 {
+        Weak(format!("{text}: images take 2 GiB, and each home its own size."))
+    } else {
+        Good(format!("{text}."))
+    }
+}
+
+fn memory() -> Finding {
+    let total_mib = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| text.lines().next()?.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .map_or(0, |kib| kib / 1024);
+    if total_mib < 3 * 1024 {
+        Weak(format!("{total_mib} MiB: an awake agent takes up to 1.5 GiB."))
+    } else {
+        Good(format!("{total_mib} MiB."))
+    }
+}
+
+/// A home is plaintext in a tmpfs: it must not reach a disk through swap.
+fn swap() -> Finding {
+    let text = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let devices: Vec<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    if devices.is_empty() {
+        return Good("none: what is in memory stays in memory.".to_owned());
+    }
+    let open: Vec<&str> = devices.iter().copied().filter(|device| !is_closed(device)).collect();
+    if open.is_empty() {
+        Good("compressed memory or encrypted only.".to_owned())
+    } else {
+        Weak(format!(
+            "{} may write people's homes to a disk in the clear: use zram, or encrypt it with a key of the boot.",
+            open.join(", ")
+        ))
+    }
+}
+
+fn is_closed(device: &str) -> bool {
+    let real = fs::canonicalize(device).unwrap_or_else(|_| PathBuf::from(device));
+    let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mapped_by_crypt =
+        fs::read_to_string(format!("/sys/block/{name}/dm/uuid")).is_ok_and(|uuid| uuid.starts_with("CRYPT-"));
+    name.starts_with("zram") || mapped_by_crypt
+}
+
+fn output(program: &str, args: &[&str]) -> Result<String, String> {
+    let path = format!(
+        "{}:/usr/local/sbin:/usr/sbin:/sbin",
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let output = Command::new(program)
+        .args(args)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{program} cannot be run ({error})"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} says {:?}", said.lines().next().unwrap_or_default()))
+}
