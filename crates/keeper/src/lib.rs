@@ -1,4 +1,6 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
+pub mod clock;
 pub mod limits;
 pub mod platform;
+pub mod vault_service;

@@ -124,7 +124,10 @@ impl Body {
             let name = std::str::from_utf8(reader.take(name_len.into())?).map_err(|_| BodyError::Malformed(start))?;
             let value_len = u32::from_be_bytes(reader.array()?);
             let value = reader.take(usize::try_from(value_len).map_err(|_| BodyError::Malformed(start))?)?;
-            let ascending = body.entries.last_key_value().is_none_or(|(last, _)| last.as_str() < name);
+            let ascending = body
+                .entries
+                .last_key_value()
+                .is_none_or(|(last, _)| last.as_str() < name);
             if !ascending || name.is_empty() || name.len() > ENTRY_NAME_BYTES || value.len() > ENTRY_BYTES {
                 return Err(BodyError::Malformed(start));
             }
@@ -199,7 +202,10 @@ mod tests {
         let large = vec![0; ENTRY_BYTES];
         assert_eq!(body.put("", b"x"), Err(BodyError::Name(0)));
         assert_eq!(body.put(&"n".repeat(201), b"x"), Err(BodyError::Name(201)));
-        assert_eq!(body.put("a", &vec![0; ENTRY_BYTES + 1]), Err(BodyError::EntryTooLarge(ENTRY_BYTES + 1)));
+        assert_eq!(
+            body.put("a", &vec![0; ENTRY_BYTES + 1]),
+            Err(BodyError::EntryTooLarge(ENTRY_BYTES + 1))
+        );
         for n in 0..7 {
             body.put(&format!("large/{n}"), &large).unwrap();
         }

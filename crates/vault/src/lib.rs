@@ -26,6 +26,7 @@ pub use limits::{ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, SLO
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;
 pub use seal::{SEAL_OVERHEAD, SealError, SealKey};
+pub use secret::same_secret;
 pub use secret::{
     ClientSecret, DataKey, ExportKey, Kek, LocalKey, ResumptionSecret, SecretBytes, SessionKey, WrongLength,
 };

@@ -103,10 +103,7 @@ mod tests {
     #[test]
     fn a_slip_is_named() {
         assert_eq!(error("legal winner"), PhraseError::WordCount(2));
-        assert_eq!(
-            error(&KNOWN.replacen("thank", "thanx", 1)),
-            PhraseError::UnknownWord(3)
-        );
+        assert_eq!(error(&KNOWN.replacen("thank", "thanx", 1)), PhraseError::UnknownWord(3));
         assert_eq!(error(&KNOWN.replace("yellow", "year")), PhraseError::Checksum);
     }
 }

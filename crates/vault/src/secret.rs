@@ -1,6 +1,7 @@
 //! Secret bytes by what they are for, so that one cannot be handed over in place of another. All are wiped when dropped,
 //! live on the heap (a move leaves no copy behind) and have neither `Debug` nor `Display`.
 
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::random_bytes;
@@ -55,6 +56,11 @@ impl<const N: usize> SecretBytes<N> {
     pub fn expose(&self) -> &[u8; N] {
         &self.0
     }
+}
+
+/// Compares in a time that does not depend on where the bytes differ.
+pub fn same_secret(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
 }
 
 /// A secret of another length was expected.

@@ -69,12 +69,7 @@ impl ClientRegistration {
         self.finish_with(response, names, Some(&stretch))
     }
 
-    fn finish_with(
-        self,
-        response: &[u8],
-        names: &Names,
-        stretch: Option<&Stretch>,
-    ) -> Result<Registered, OpaqueError> {
+    fn finish_with(self, response: &[u8], names: &Names, stretch: Option<&Stretch>) -> Result<Registered, OpaqueError> {
         let response = RegistrationResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
         let (client, server) = (names.client(), names.server());
         let parameters = ClientRegistrationFinishParameters::new(

@@ -32,7 +32,9 @@ impl ServerSetup {
     /// # Errors
     /// [`OpaqueError::Malformed`].
     pub fn deserialize(bytes: &[u8]) -> Result<Self, OpaqueError> {
-        KeSetup::deserialize(bytes).map(Self).map_err(|_| OpaqueError::Malformed)
+        KeSetup::deserialize(bytes)
+            .map(Self)
+            .map_err(|_| OpaqueError::Malformed)
     }
 
     /// The public key that clients see.

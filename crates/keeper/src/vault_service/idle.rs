@@ -1,0 +1,144 @@
+//! When the vault locks by itself, and what happens before it does.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use protocol::Millis;
+use tokio::sync::Notify;
+
+use super::service::{VaultNotice, VaultService, lock};
+
+/// Idle time until the operator's setting is known.
+const LOCK_AFTER: Duration = Duration::from_secs(30 * 60);
+/// How long before an idle lock the notice is given.
+const NOTICE: Duration = Duration::from_secs(60);
+/// The clock is looked at no less often: a machine that slept moves the wall clock, not the timer.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// What has to happen before a lock is given this long; then the keys are wiped all the same.
+const HOOK: Duration = Duration::from_secs(60);
+
+/// Why the vault was locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockReason {
+    Idle,
+    /// By its owner.
+    Asked,
+    /// The cell goes to sleep.
+    Sleep,
+}
+
+/// Something that must happen before the keys are wiped, such as sealing the home.
+pub trait BeforeLock: Send + Sync + 'static {
+    /// Called while the vault is still unlocked; after a minute the keys are wiped all the same.
+    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, ()>;
+}
+
+pub(super) struct Idle {
+    last_use: AtomicI64,
+    lock_after: AtomicI64,
+    hooks: Mutex<Vec<Arc<dyn BeforeLock>>>,
+    gate: tokio::sync::Mutex<()>,
+    wake: Notify,
+}
+
+impl Idle {
+    pub fn new(now: Millis) -> Self {
+        Self {
+            last_use: AtomicI64::new(now),
+            lock_after: AtomicI64::new(millis(LOCK_AFTER)),
+            hooks: Mutex::new(Vec::new()),
+            gate: tokio::sync::Mutex::new(()),
+            wake: Notify::new(),
+        }
+    }
+
+    pub fn touch(&self, now: Millis) {
+        self.last_use.store(now, Ordering::Relaxed);
+    }
+
+    pub fn set_lock_after(&self, after: Duration) {
+        self.lock_after.store(millis(after), Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    pub fn changed(&self) {
+        self.wake.notify_one();
+    }
+
+    pub fn locks_at(&self) -> Millis {
+        self.last_use
+            .load(Ordering::Relaxed)
+            .saturating_add(self.lock_after.load(Ordering::Relaxed))
+    }
+
+    pub fn add_hook(&self, hook: Arc<dyn BeforeLock>) {
+        lock(&self.hooks).push(hook);
+    }
+
+    pub async fn locking(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.gate.lock().await
+    }
+
+    pub async fn run_hooks(&self, reason: LockReason) {
+        let hooks = lock(&self.hooks).clone();
+        for hook in hooks {
+            if tokio::time::timeout(HOOK, hook.before_lock(reason)).await.is_err() {
+                tracing::warn!(
+                    ?reason,
+                    "what had to happen before the lock took too long; locking all the same"
+                );
+            }
+        }
+    }
+}
+
+impl VaultService {
+    /// The timer ends when the last handle to the vault is dropped.
+    pub(super) fn spawn_idle_timer(&self) {
+        let weak = self.downgrade();
+        let idle = Arc::clone(self.idle());
+        tokio::spawn(async move {
+            // The use after which the notice was given: once for each idle time.
+            let mut noticed = None;
+            loop {
+                let wait = {
+                    let Some(service) = weak.upgrade() else { return };
+                    service.look_at_the_clock(&mut noticed).await
+                };
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = idle.wake.notified() => {}
+                }
+            }
+        });
+    }
+
+    /// Locks when it is time, gives the notice when it is nearly; says when to look again.
+    async fn look_at_the_clock(&self, noticed: &mut Option<Millis>) -> Duration {
+        let Some(locks_at) = self.locks_at() else {
+            *noticed = None;
+            return LOOK_AGAIN;
+        };
+        let left = locks_at.saturating_sub(self.shared().clock.now());
+        if left <= 0 {
+            if let Err(error) = self.lock(LockReason::Idle).await {
+                tracing::error!(%error, "the idle lock failed");
+            }
+            return LOOK_AGAIN;
+        }
+        let left = Duration::from_millis(left.unsigned_abs());
+        if left > NOTICE {
+            return (left - NOTICE).min(LOOK_AGAIN);
+        }
+        if noticed.replace(locks_at) != Some(locks_at) {
+            self.shared().notice(VaultNotice::LocksIn(left));
+        }
+        left.min(LOOK_AGAIN)
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

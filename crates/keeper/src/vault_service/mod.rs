@@ -1,0 +1,25 @@
+//! The vault on disk, and who may use it when.
+//!
+//! What is promised here: a write is durable when it is acknowledged, and nothing is replaced before the new file was read
+//! back and opened; a file that is not understood is never written over; the keys are in memory only between an unlock and the
+//! next lock; wrong passwords are counted durably before they are answered.
+
+mod attempts;
+mod disk;
+mod error;
+mod idle;
+mod keyring;
+mod model;
+mod records;
+mod registration;
+mod service;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::VaultError;
+pub use idle::{BeforeLock, LockReason};
+pub use keyring::Sealer;
+pub use model::{ModelKind, ModelSettings};
+pub use service::{Unlocked, VaultNotice, VaultService};

@@ -1,0 +1,360 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::channel::{SlotInfo, VaultState};
+use protocol::{CellId, Millis, SlotId, b64};
+use tokio::sync::{broadcast, watch};
+use vault::opaque::ServerSetup;
+use vault::{Kek, LocalKey, SlotKind, VaultFile};
+use zeroize::Zeroizing;
+
+use super::attempts::AttemptLog;
+use super::disk::{CLAIM, Disk, VAULT};
+use super::error::VaultError;
+use super::idle::{BeforeLock, Idle, LockReason};
+use super::keyring::{Keyring, Sealer};
+use super::registration::Pending;
+use super::writer::{Change, Writer};
+use crate::clock::Clock;
+
+/// Notices that a slow listener may lag behind.
+const NOTICES: usize = 64;
+
+/// What happened to the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VaultNotice {
+    Unlocked,
+    Locked(LockReason),
+    /// It locks by itself after this time unless somebody uses it.
+    LocksIn(Duration),
+    /// It was written; a client refuses a vault with a lower epoch than one it has seen.
+    Epoch(u64),
+    ModelChanged,
+    /// This slot is no longer there: whoever came in through it has to leave.
+    SlotRemoved(SlotId),
+}
+
+/// What unlocking gives the client.
+pub struct Unlocked {
+    pub local_key: LocalKey,
+    pub epoch: u64,
+}
+
+/// What the service and its tasks share.
+pub(super) struct Shared {
+    pub disk: Arc<Disk>,
+    pub keyring: Arc<Keyring>,
+    pub clock: Arc<dyn Clock>,
+    file: Mutex<VaultFile>,
+    claim: Mutex<Option<Zeroizing<[u8; 32]>>>,
+    state: watch::Sender<VaultState>,
+    notices: broadcast::Sender<VaultNotice>,
+}
+
+impl Shared {
+    pub fn file(&self) -> VaultFile {
+        lock(&self.file).clone()
+    }
+
+    pub fn set_file(&self, file: VaultFile) {
+        *lock(&self.file) = file;
+    }
+
+    pub fn forget_claim(&self) {
+        *lock(&self.claim) = None;
+    }
+
+    pub fn claim(&self) -> Option<Zeroizing<[u8; 32]>> {
+        lock(&self.claim).clone()
+    }
+
+    pub fn set_state(&self, state: VaultState) {
+        self.state
+            .send_if_modified(|now| std::mem::replace(now, state) != state);
+    }
+
+    pub fn state(&self) -> VaultState {
+        *self.state.borrow()
+    }
+
+    pub fn notice(&self, notice: VaultNotice) {
+        // Nobody needs to be listening.
+        let _ = self.notices.send(notice);
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is replaced whole: a panic elsewhere leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The vault of this cell. Cheap to clone; all clones are the same vault.
+#[derive(Clone)]
+pub struct VaultService {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    writer: Writer,
+    attempts: AttemptLog,
+    pending: Mutex<Pending>,
+    idle: Arc<Idle>,
+}
+
+impl VaultService {
+    /// Opens the vault's folder; makes server keys and a claim if it is empty. Nothing is unlocked.
+    ///
+    /// Must be called inside a tokio runtime; blocks for a few file operations.
+    ///
+    /// # Errors
+    /// [`VaultError::Refused`] for a file that is not understood (it is left alone), [`VaultError::InUse`], the disk's errors.
+    pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, VaultError> {
+        let disk = Arc::new(Disk::open(dir)?);
+        let file = match disk.read(VAULT, vault::VAULT_BYTES)? {
+            Some(bytes) => VaultFile::decode(&bytes).map_err(VaultError::Refused)?,
+            None => {
+                let file = VaultFile::new(&ServerSetup::random());
+                disk.replace(VAULT, &file.encode(), |_| Ok(()))?;
+                file
+            }
+        };
+        file.server_setup()?;
+        let claim = Self::load_claim(&disk, file.is_new())?;
+        let initial = if file.is_new() {
+            VaultState::New
+        } else {
+            VaultState::Locked
+        };
+        let shared = Arc::new(Shared {
+            keyring: Arc::new(Keyring::default()),
+            file: Mutex::new(file),
+            claim: Mutex::new(claim),
+            state: watch::Sender::new(initial),
+            notices: broadcast::Sender::new(NOTICES),
+            clock,
+            disk: Arc::clone(&disk),
+        });
+        let service = Self {
+            inner: Arc::new(Inner {
+                writer: Writer::spawn(Arc::clone(&shared)),
+                attempts: AttemptLog::load(disk)?,
+                pending: Mutex::new(Pending::default()),
+                idle: Arc::new(Idle::new(shared.clock.now())),
+                shared,
+            }),
+        };
+        service.spawn_idle_timer();
+        Ok(service)
+    }
+
+    fn load_claim(disk: &Disk, is_new: bool) -> Result<Option<Zeroizing<[u8; 32]>>, VaultError> {
+        if !is_new {
+            disk.remove(CLAIM)?;
+            return Ok(None);
+        }
+        let stored = disk.read(CLAIM, 32)?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let claim = match stored {
+            Some(claim) => claim,
+            None => {
+                let claim = vault::random_bytes::<32>();
+                disk.replace(CLAIM, &claim, |_| Ok(()))?;
+                claim
+            }
+        };
+        Ok(Some(Zeroizing::new(claim)))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    pub(super) fn idle(&self) -> &Arc<Idle> {
+        &self.inner.idle
+    }
+
+    pub(super) fn attempts(&self) -> &AttemptLog {
+        &self.inner.attempts
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        lock(&self.inner.pending)
+    }
+
+    pub(super) async fn change(&self, change: Change) -> Result<(), VaultError> {
+        self.inner.writer.change(change).await
+    }
+
+    pub(super) fn downgrade(&self) -> WeakVault {
+        WeakVault(Arc::downgrade(&self.inner))
+    }
+
+    /// Binds the vault to the cell that this keeper serves: recorded the first time.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongCell`] when it belongs to another one; the disk's errors.
+    pub async fn bind_cell(&self, cell: CellId) -> Result<(), VaultError> {
+        self.change(Change::Bind(cell)).await
+    }
+
+    /// The cell that it is bound to.
+    ///
+    /// # Errors
+    /// [`VaultError::NotBound`].
+    pub fn cell(&self) -> Result<CellId, VaultError> {
+        self.shared()
+            .file()
+            .cell()
+            .map(CellId::from)
+            .ok_or(VaultError::NotBound)
+    }
+
+    /// Whether it can be read now.
+    pub fn state(&self) -> VaultState {
+        self.shared().state()
+    }
+
+    /// Follows [`Self::state`].
+    pub fn watch(&self) -> watch::Receiver<VaultState> {
+        self.shared().state.subscribe()
+    }
+
+    /// Follows what happens to it.
+    pub fn notices(&self) -> broadcast::Receiver<VaultNotice> {
+        self.shared().notices.subscribe()
+    }
+
+    /// What opens the first registration, as text, while the vault is new.
+    pub fn claim(&self) -> Option<String> {
+        self.shared().claim().map(|claim| b64::encode(claim.as_slice()))
+    }
+
+    /// How often the vault was written; known while it is unlocked.
+    pub fn epoch(&self) -> Option<u64> {
+        self.shared().keyring.with(|open| open.body.epoch).ok()
+    }
+
+    /// The slots as anyone may see them.
+    pub fn slots(&self) -> Vec<SlotInfo> {
+        self.shared()
+            .file()
+            .slots()
+            .iter()
+            .map(|slot| SlotInfo {
+                id: slot.id.into(),
+                kind: public_kind(slot.kind),
+                name: slot.name.clone(),
+            })
+            .collect()
+    }
+
+    /// A handle that seals and opens objects of one purpose until the next lock.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn sealer(&self, purpose: &'static str) -> Result<Sealer, VaultError> {
+        self.shared().keyring.sealer(purpose)
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        self.shared()
+            .keyring
+            .with(|open| open.body.get(name).map(|value| Zeroizing::new(value.to_vec())))
+    }
+
+    /// Opens the vault with one slot's key.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongKey`]; [`VaultError::Refused`] names what was changed in the file; [`VaultError::New`].
+    pub fn unlock(&self, slot: SlotId, kek: &Kek) -> Result<Unlocked, VaultError> {
+        let shared = self.shared();
+        let file = shared.file();
+        if file.is_new() {
+            return Err(VaultError::New);
+        }
+        let (data_key, body) = file.open(slot.uuid(), kek)?;
+        let unlocked = Unlocked {
+            local_key: vault::keys::local(&data_key),
+            epoch: body.epoch,
+        };
+        self.touch();
+        if !shared.keyring.is_open() {
+            shared.keyring.unlock(data_key, body);
+            shared.set_state(VaultState::Unlocked);
+            shared.notice(VaultNotice::Unlocked);
+            self.idle().changed();
+        }
+        Ok(unlocked)
+    }
+
+    /// Locks the vault: runs what has to happen before, then wipes the keys. Does not stop half-way when the caller goes away.
+    ///
+    /// # Errors
+    /// [`VaultError::Ending`] when the keeper is ending.
+    pub async fn lock(&self, reason: LockReason) -> Result<(), VaultError> {
+        let service = self.clone();
+        tokio::spawn(async move { service.lock_now(reason).await })
+            .await
+            .map_err(|_| VaultError::Ending)?
+    }
+
+    async fn lock_now(&self, reason: LockReason) -> Result<(), VaultError> {
+        let _one_at_a_time = self.idle().locking().await;
+        if !self.shared().keyring.is_open() {
+            return Ok(());
+        }
+        self.idle().run_hooks(reason).await;
+        self.change(Change::Wipe).await?;
+        self.pending().clear();
+        self.shared().notice(VaultNotice::Locked(reason));
+        Ok(())
+    }
+
+    /// Adds something that must happen before the keys are wiped; they are run in the order they were added.
+    pub fn before_lock(&self, hook: Arc<dyn BeforeLock>) {
+        self.idle().add_hook(hook);
+    }
+
+    /// Somebody uses the vault: the idle time starts again.
+    pub fn touch(&self) {
+        self.idle().touch(self.shared().clock.now());
+    }
+
+    /// After how long without use it locks by itself.
+    pub fn set_lock_after(&self, after: Duration) {
+        self.idle().set_lock_after(after);
+    }
+
+    /// When it locks by itself unless it is used; none while it is not unlocked.
+    pub fn locks_at(&self) -> Option<Millis> {
+        self.shared().keyring.is_open().then(|| self.idle().locks_at())
+    }
+
+    pub(super) fn model_changed(&self) {
+        self.shared().notice(VaultNotice::ModelChanged);
+    }
+}
+
+/// For tasks that must not keep the vault alive.
+pub(super) struct WeakVault(std::sync::Weak<Inner>);
+
+impl WeakVault {
+    pub fn upgrade(&self) -> Option<VaultService> {
+        self.0.upgrade().map(|inner| VaultService { inner })
+    }
+}
+
+pub(super) fn public_kind(kind: SlotKind) -> protocol::channel::SlotKind {
+    match kind {
+        SlotKind::Password => protocol::channel::SlotKind::Password,
+        SlotKind::RecoveryPhrase => protocol::channel::SlotKind::RecoveryPhrase,
+    }
+}
+
+pub(super) fn stored_kind(kind: protocol::channel::SlotKind) -> SlotKind {
+    match kind {
+        protocol::channel::SlotKind::Password => SlotKind::Password,
+        protocol::channel::SlotKind::RecoveryPhrase => SlotKind::RecoveryPhrase,
+    }
+}
