@@ -1,0 +1,128 @@
+//! One pass over the home: what is there, and the content of what has changed since it was last read.
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use super::chunk::{self, ChunkRef};
+use super::folder::{self, FileAt, Stamp, What};
+use super::manifest::{Content, Entry, Kind};
+use super::seal::HomeVault;
+use super::{Cached, HomeError};
+use crate::limits;
+
+/// A file that changed less than this before it was read may change again without its times telling: the kernel's
+/// clock for files ticks every 10 ms at worst. Such a file is read again the next time.
+const CLOCK_TICKS_NANOS: i64 = 50_000_000;
+
+/// What each file held when it was last read.
+pub(super) type Cache = HashMap<Vec<u8>, Cached>;
+
+/// What a pass found.
+pub(super) struct Reading {
+    /// Everything, in order; complete only if nothing was passed over.
+    pub entries: Vec<Entry>,
+    /// What was read or still holds.
+    pub cache: Cache,
+}
+
+/// Gets every chunk of every file that is read.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>;
+
+/// Reads the home. Changed files of up to `pass_over` bytes are left out (for a pass while the agent runs).
+pub(super) fn read(
+    home: &Path,
+    vault: &dyn HomeVault,
+    before: &Cache,
+    pass_over: Option<u64>,
+    sink: Sink<'_>,
+) -> Result<Reading, HomeError> {
+    let root = folder::open_root(home)?;
+    let mut entries = Vec::with_capacity(before.len());
+    let mut cache = Cache::with_capacity(before.len());
+    folder::walk(&root, &mut |visit| {
+        let kind = match visit.what {
+            What::Folder => Kind::Folder,
+            What::Link(target) => Kind::Link(target),
+            What::File(file) => {
+                let content = match before.get(visit.path) {
+                    Some(cached) if cached.stamp == file.stamp && !written_unseen(visit.path) => {
+                        cache.insert(visit.path.to_vec(), cached.clone());
+                        cached.content.clone()
+                    }
+                    _ if pass_over.is_some_and(|bytes| file.stamp.size <= bytes) => return Ok(()),
+                    _ => match read_file(vault, &file, sink)? {
+                        None => return Ok(()),
+                        Some((content, None)) => content,
+                        Some((content, Some(stamp))) => {
+                            let content_too = content.clone();
+                            cache.insert(visit.path.to_vec(), Cached { stamp, content });
+                            content_too
+                        }
+                    },
+                };
+                Kind::File(content)
+            }
+        };
+        entries.push(Entry {
+            depth: visit.depth,
+            name: visit.name.to_vec(),
+            mode: visit.mode,
+            modified: visit.modified,
+            kind,
+        });
+        Ok(())
+    })?;
+    Ok(Reading { entries, cache })
+}
+
+/// SQLite's shared memory is written through a mapping, which leaves no trace in a file's times on tmpfs.
+fn written_unseen(path: &[u8]) -> bool {
+    path.ends_with(b"-shm")
+}
+
+/// A file's content, and the stamp under which it may be remembered.
+fn read_file(
+    vault: &dyn HomeVault,
+    at: &FileAt<'_>,
+    sink: Sink<'_>,
+) -> Result<Option<(Arc<Content>, Option<Stamp>)>, HomeError> {
+    let started = now_nanos();
+    let Some((file, before)) = at.open()? else {
+        return Ok(None);
+    };
+    let failed = |error: std::io::Error| HomeError::Files {
+        doing: "read",
+        why: error.to_string(),
+    };
+    let mut file = file.take(limits::HOME_BYTES);
+    let mut beginning = Zeroizing::new(Vec::new());
+    if before.size <= limits::INLINE_BYTES {
+        (&mut file)
+            .take(limits::INLINE_BYTES + 1)
+            .read_to_end(&mut beginning)
+            .map_err(failed)?;
+    }
+    let content = if before.size <= limits::INLINE_BYTES && beginning.len() as u64 <= limits::INLINE_BYTES {
+        Content::Inline(beginning.to_vec())
+    } else {
+        let source = Cursor::new(beginning.as_slice()).chain(&mut file);
+        Content::Chunks(chunk::cut_stream(vault, source, sink)?)
+    };
+    let stat = rustix::fs::fstat(file.into_inner()).map_err(HomeError::files("read"))?;
+    let after = folder::stamp(&stat);
+    let settled = after == before && after.changed < started - CLOCK_TICKS_NANOS;
+    Ok(Some((Arc::new(content), settled.then_some(after))))
+}
+
+fn now_nanos() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_nanos()).ok())
+        .unwrap_or(0)
+}

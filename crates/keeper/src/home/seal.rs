@@ -1,0 +1,27 @@
+//! What a home needs of the vault: keys by purpose, and one durable record, the pin.
+
+use futures::future::BoxFuture;
+use zeroize::Zeroizing;
+
+use super::{HomeError, Pin};
+
+/// Which keys are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Chunk,
+    Manifest,
+}
+
+/// The vault, while it is unlocked. Every call fails with [`HomeError::Locked`] once it is not.
+pub trait HomeVault: Send + Sync + 'static {
+    /// Seals; name and version are bound to the result.
+    fn seal(&self, purpose: Purpose, name: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, HomeError>;
+    /// Opens what was sealed under this name and version.
+    fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError>;
+    /// A name for content that tells nothing of it to who lacks the key.
+    fn content_id(&self, plain: &[u8]) -> Result<[u8; 32], HomeError>;
+    /// The newest acknowledged manifest.
+    fn pin(&self) -> Result<Option<Pin>, HomeError>;
+    /// Records it; durable when this returns.
+    fn set_pin(&self, pin: Pin) -> BoxFuture<'_, Result<(), HomeError>>;
+}
