@@ -15,6 +15,7 @@ mod seal;
 mod snapshot;
 mod still;
 mod tidy;
+mod unlocked;
 mod wipe;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use restore::Restored;
 pub use seal::{HomeVault, Purpose};
 pub use snapshot::{Depth, Snapshot};
 pub use still::{AlreadyStill, Still};
+pub use unlocked::UnlockedVault;
 
 /// Who owns restored files: uid and gid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

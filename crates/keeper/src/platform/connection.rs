@@ -109,7 +109,7 @@ async fn serve(
             config,
         } => {
             let welcome = Welcome { cell, tenant, config };
-            requests.welcome(&welcome).map_err(Ended::Foreign)?;
+            requests.welcome(&welcome).await.map_err(Ended::Foreign)?;
             platform.shared.welcome.send_replace(Some(welcome));
         }
         FromPlatform::Welcome { version, .. } => return Err(Ended::Version(version)),

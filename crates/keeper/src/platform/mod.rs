@@ -44,7 +44,7 @@ pub enum PlatformError {
 /// What the keeper does when the platform asks.
 pub trait PlatformRequests: Send + Sync {
     /// Called at each connection, before anything else is answered. An error ends the keeper's attempts: this is not its platform.
-    fn welcome(&self, welcome: &Welcome) -> Result<(), String>;
+    fn welcome<'a>(&'a self, welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>>;
     /// A client's channel; the future is the channel's life.
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()>;
     /// A request; the future is polled beside the connection.
