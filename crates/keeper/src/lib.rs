@@ -1,6 +1,7 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
 pub mod clock;
+pub mod gateway;
 pub mod home;
 pub mod limits;
 pub mod platform;

@@ -65,3 +65,15 @@ pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);
 pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
 /// How many past durations of a phase make `usual_ms`.
 pub const DURATIONS_KEPT: usize = 5;
+
+// OpenClaw's Gateway
+/// Longest wait for the greeting of a connection, and for the answer to one request.
+pub const GATEWAY_CONNECT: Duration = Duration::from_secs(20);
+pub const GATEWAY_ANSWER: Duration = Duration::from_secs(60);
+/// Largest message of OpenClaw, in bytes (its own `policy.maxPayload`).
+pub const GATEWAY_MESSAGE_BYTES: usize = 26_214_400;
+/// Events kept for a slow reader, and requests that wait to be written.
+pub const GATEWAY_EVENTS: usize = 4096;
+pub const GATEWAY_REQUESTS: usize = 64;
+/// Most rows of a transcript that are asked for at once.
+pub const HISTORY_MESSAGES: usize = 1000;

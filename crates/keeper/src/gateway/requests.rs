@@ -1,0 +1,172 @@
+//! The requests of OpenClaw's protocol that the keeper makes, typed.
+
+use protocol::Millis;
+use serde_json::{Value, json};
+
+use super::event::text;
+use super::{Gateway, GatewayError, History};
+
+/// How OpenClaw took a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendStatus {
+    Started,
+    /// The same run was sent before and is still under way.
+    InFlight,
+    /// The same run was sent before and has ended, in OpenClaw's word for how.
+    Ended(String),
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    pub key: String,
+    pub session_id: String,
+    pub updated_at: Millis,
+    pub active: bool,
+    pub running: Vec<String>,
+}
+
+/// What OpenClaw means to do by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cron {
+    pub jobs: u64,
+    pub next_wake_at: Option<Millis>,
+}
+
+/// Answer to a request to suspend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    pub id: String,
+    /// Nothing runs and nothing new begins until it is resumed or the lease of two minutes is over.
+    pub ready: bool,
+}
+
+impl Gateway {
+    /// Sends a person's message. `run_id` is the idempotency key and the id of the run.
+    ///
+    /// # Errors
+    /// [`GatewayError`]; after [`GatewayError::Closed`] send again with the same `run_id`.
+    pub async fn chat_send(&self, session: &str, run_id: &str, message: &str) -> Result<SendStatus, GatewayError> {
+        let params = json!({"sessionKey": session, "message": message, "idempotencyKey": run_id, "deliver": false});
+        let answer = self.call("chat.send", params).await?;
+        Ok(match answer["status"].as_str() {
+            Some("started") => SendStatus::Started,
+            Some("in_flight" | "accepted" | "queued") => SendStatus::InFlight,
+            other => SendStatus::Ended(other.unwrap_or("unknown").to_owned()),
+        })
+    }
+
+    /// Stops a run. `false` when it was over already.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn chat_abort(&self, session: &str, run_id: &str) -> Result<bool, GatewayError> {
+        let answer = self.call("chat.abort", json!({"sessionKey": session, "runId": run_id})).await?;
+        Ok(answer["aborted"].as_bool().unwrap_or(false))
+    }
+
+    /// A session's transcript; empty for one that OpenClaw does not know.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn history(&self, session: &str) -> Result<History, GatewayError> {
+        let params = json!({"sessionKey": session, "limit": crate::limits::HISTORY_MESSAGES});
+        Ok(History::read(&self.call("chat.history", params).await?))
+    }
+
+    /// Takes a session back to just before a user's message, whose text is returned. Files that tools wrote stay.
+    ///
+    /// # Errors
+    /// [`GatewayError::Refused`] while a run is active or when the entry is not a user's.
+    pub async fn rewind(&self, session: &str, entry_id: &str) -> Result<String, GatewayError> {
+        let answer = self
+            .call("sessions.rewind", json!({"sessionKey": session, "entryId": entry_id}))
+            .await?;
+        Ok(text(&answer, "editorText").unwrap_or_default())
+    }
+
+    /// All sessions.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn sessions(&self) -> Result<Vec<SessionRow>, GatewayError> {
+        let answer = self.call("sessions.list", json!({"limit": 1000})).await?;
+        Ok(answer["sessions"].as_array().into_iter().flatten().filter_map(row).collect())
+    }
+
+    /// Deletes a session and its transcript.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn session_delete(&self, session: &str) -> Result<(), GatewayError> {
+        self.call("sessions.delete", json!({"key": session, "deleteTranscript": true})).await?;
+        Ok(())
+    }
+
+    /// What OpenClaw's scheduler will do next.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn cron(&self) -> Result<Cron, GatewayError> {
+        let answer = self.call("cron.status", json!({})).await?;
+        Ok(Cron {
+            jobs: answer["jobs"].as_u64().unwrap_or(0),
+            next_wake_at: answer["nextWakeAtMs"].as_i64(),
+        })
+    }
+
+    /// When OpenClaw next wants to be awake.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn next_wake_at(&self) -> Result<Option<Millis>, GatewayError> {
+        Ok(self.cron().await?.next_wake_at)
+    }
+
+    /// Asks OpenClaw to begin nothing new, so that it can be frozen or copied. Not ready: something runs; ask again.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn suspend(&self, request_id: &str) -> Result<Suspension, GatewayError> {
+        let params = json!({"requestId": request_id, "terminalPolicy": "preserve", "drain": true});
+        suspension(&self.call("gateway.suspend.prepare", params).await?)
+    }
+
+    /// How far a suspension is.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn suspend_status(&self, id: &str) -> Result<Suspension, GatewayError> {
+        suspension(&self.call("gateway.suspend.status", json!({"suspensionId": id})).await?)
+    }
+
+    /// Ends a suspension.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn suspend_resume(&self, id: &str) -> Result<(), GatewayError> {
+        self.call("gateway.suspend.resume", json!({"suspensionId": id})).await?;
+        Ok(())
+    }
+}
+
+fn suspension(answer: &Value) -> Result<Suspension, GatewayError> {
+    Ok(Suspension {
+        id: text(answer, "suspensionId")
+            .ok_or_else(|| GatewayError::Protocol("a suspension without an id".to_owned()))?,
+        ready: answer["status"] == "ready",
+    })
+}
+
+fn row(row: &Value) -> Option<SessionRow> {
+    Some(SessionRow {
+        key: text(row, "key")?,
+        session_id: text(row, "sessionId").unwrap_or_default(),
+        updated_at: row["updatedAt"].as_i64().unwrap_or_default(),
+        active: row["hasActiveRun"].as_bool().unwrap_or(false),
+        running: row["activeRunIds"]
+            .as_array()
+            .map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+    })
+}
