@@ -36,7 +36,8 @@ pub struct Cron {
 /// Answer to a request to suspend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspension {
-    pub id: String,
+    /// Names it; `None` when OpenClaw is busy and did not begin to suspend.
+    pub id: Option<String>,
     /// Nothing runs and nothing new begins until it is resumed or the lease of two minutes is over.
     pub ready: bool,
 }
@@ -129,7 +130,7 @@ impl Gateway {
     /// [`GatewayError`].
     pub async fn suspend(&self, request_id: &str) -> Result<Suspension, GatewayError> {
         let params = json!({"requestId": request_id, "terminalPolicy": "preserve", "drain": true});
-        suspension(&self.call("gateway.suspend.prepare", params).await?)
+        Ok(suspension(&self.call("gateway.suspend.prepare", params).await?))
     }
 
     /// How far a suspension is.
@@ -137,7 +138,7 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub async fn suspend_status(&self, id: &str) -> Result<Suspension, GatewayError> {
-        suspension(&self.call("gateway.suspend.status", json!({"suspensionId": id})).await?)
+        Ok(suspension(&self.call("gateway.suspend.status", json!({"suspensionId": id})).await?))
     }
 
     /// Ends a suspension.
@@ -150,12 +151,11 @@ impl Gateway {
     }
 }
 
-fn suspension(answer: &Value) -> Result<Suspension, GatewayError> {
-    Ok(Suspension {
-        id: text(answer, "suspensionId")
-            .ok_or_else(|| GatewayError::Protocol("a suspension without an id".to_owned()))?,
+fn suspension(answer: &Value) -> Suspension {
+    Suspension {
+        id: text(answer, "suspensionId"),
         ready: answer["status"] == "ready",
-    })
+    }
 }
 
 fn row(row: &Value) -> Option<SessionRow> {
