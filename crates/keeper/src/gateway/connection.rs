@@ -11,8 +11,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::error::WireError;
 use super::event::parse;
@@ -129,7 +129,10 @@ impl Gateway {
                 hello.payload["protocol"]
             )));
         }
-        let version = hello.payload["server"]["version"].as_str().unwrap_or("unknown").to_owned();
+        let version = hello.payload["server"]["version"]
+            .as_str()
+            .unwrap_or("unknown")
+            .to_owned();
         Ok(Self::run(socket, version))
     }
 

@@ -14,7 +14,11 @@ pub enum GatewayError {
     TimedOut { method: String, after: Duration },
     /// OpenClaw's own words: for the owner only.
     #[error("OpenClaw refused `{method}`: {message} ({code})")]
-    Refused { method: String, code: String, message: String },
+    Refused {
+        method: String,
+        code: String,
+        message: String,
+    },
     #[error("OpenClaw speaks another protocol than this keeper: {0}")]
     Protocol(String),
 }
@@ -31,7 +35,8 @@ pub(super) struct WireError {
 
 impl WireError {
     pub(super) fn of(self, method: &str) -> GatewayError {
-        if self.code == "UNAVAILABLE" && self.details.get("reason").and_then(Value::as_str) == Some("startup-sidecars") {
+        if self.code == "UNAVAILABLE" && self.details.get("reason").and_then(Value::as_str) == Some("startup-sidecars")
+        {
             let retry_after = Duration::from_millis(self.retry_after_ms.unwrap_or(250).clamp(20, 2_000));
             return GatewayError::Starting { retry_after };
         }

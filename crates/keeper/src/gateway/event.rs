@@ -51,10 +51,7 @@ pub enum RunEventKind {
         is_error: bool,
     },
     /// The run is done. `text` is its last segment; history has all of it.
-    Final {
-        text: String,
-        stop_reason: Option<String>,
-    },
+    Final { text: String, stop_reason: Option<String> },
     /// Stopped on request, with what had been said.
     Aborted { text: Option<String> },
     /// OpenClaw's own words: for the owner only.

@@ -48,18 +48,16 @@ pub enum EntryKind {
         is_error: bool,
     },
     /// OpenClaw compacted or reset the session here.
-    Boundary { kind: String },
+    Boundary {
+        kind: String,
+    },
 }
 
 /// A piece of an assistant's row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
     Text(String),
-    ToolCall {
-        id: String,
-        name: String,
-        arguments: Value,
-    },
+    ToolCall { id: String, name: String, arguments: Value },
 }
 
 impl History {
@@ -75,7 +73,12 @@ impl History {
             text: text(&payload["inFlightRun"], "text").unwrap_or_default(),
         });
         Self {
-            entries: payload["messages"].as_array().into_iter().flatten().filter_map(entry).collect(),
+            entries: payload["messages"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(entry)
+                .collect(),
             active: info["hasActiveRun"].as_bool().unwrap_or(false) || in_flight.is_some(),
             running,
             in_flight,
@@ -106,9 +109,8 @@ fn entry(message: &Value) -> Option<Entry> {
         _ => return None,
     };
     // What the person sent carries `<run>:user`.
-    let run_id = text(meta, "runId").or_else(|| {
-        text(message, "idempotencyKey").map(|key| key.strip_suffix(":user").unwrap_or(&key).to_owned())
-    });
+    let run_id = text(meta, "runId")
+        .or_else(|| text(message, "idempotencyKey").map(|key| key.strip_suffix(":user").unwrap_or(&key).to_owned()));
     Some(Entry {
         id: text(meta, "id").unwrap_or_default(),
         run_id,

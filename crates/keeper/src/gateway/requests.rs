@@ -62,7 +62,9 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub async fn chat_abort(&self, session: &str, run_id: &str) -> Result<bool, GatewayError> {
-        let answer = self.call("chat.abort", json!({"sessionKey": session, "runId": run_id})).await?;
+        let answer = self
+            .call("chat.abort", json!({"sessionKey": session, "runId": run_id}))
+            .await?;
         Ok(answer["aborted"].as_bool().unwrap_or(false))
     }
 
@@ -92,7 +94,12 @@ impl Gateway {
     /// [`GatewayError`].
     pub async fn sessions(&self) -> Result<Vec<SessionRow>, GatewayError> {
         let answer = self.call("sessions.list", json!({"limit": 1000})).await?;
-        Ok(answer["sessions"].as_array().into_iter().flatten().filter_map(row).collect())
+        Ok(answer["sessions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(row)
+            .collect())
     }
 
     /// Deletes a session and its transcript.
@@ -100,7 +107,8 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub async fn session_delete(&self, session: &str) -> Result<(), GatewayError> {
-        self.call("sessions.delete", json!({"key": session, "deleteTranscript": true})).await?;
+        self.call("sessions.delete", json!({"key": session, "deleteTranscript": true}))
+            .await?;
         Ok(())
     }
 
@@ -138,7 +146,9 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub async fn suspend_status(&self, id: &str) -> Result<Suspension, GatewayError> {
-        Ok(suspension(&self.call("gateway.suspend.status", json!({"suspensionId": id})).await?))
+        Ok(suspension(
+            &self.call("gateway.suspend.status", json!({"suspensionId": id})).await?,
+        ))
     }
 
     /// Ends a suspension.
