@@ -1,0 +1,47 @@
+//! Every limit of this crate, with its unit. Errors name the limit that was passed.
+
+use std::time::Duration;
+
+/// Largest body of a request, in bytes.
+pub const BODY_BYTES: usize = 16 * 1024;
+/// How long a request may take before it is given up.
+pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// Longest name of a person or an organisation, in characters.
+pub const NAME_CHARS: usize = 100;
+/// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+pub const EMAIL_BYTES: usize = 254;
+
+/// How long a sign-in link works.
+pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long an invitation works.
+pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Open and past invitations that one answer lists.
+pub const INVITATIONS_LISTED: i64 = 1000;
+/// People that one answer lists.
+pub const PEOPLE_LISTED: i64 = 10_000;
+
+/// A session ends when it was not used for so long.
+pub const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// A session ends so long after signing in, used or not.
+pub const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How exact the time of a session's last use is kept.
+pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
+
+/// Sign-in links that one address may ask for in [`RATE_PERIOD`].
+pub const SIGN_INS_PER_ADDRESS: u32 = 5;
+/// Requests with a token or an address that one client may make in [`RATE_PERIOD`].
+pub const ATTEMPTS_PER_CLIENT: u32 = 60;
+/// Invitations that one tenant may send in [`RATE_PERIOD`].
+pub const INVITATIONS_PER_TENANT: u32 = 200;
+/// The period of the three limits above; they refill evenly over it.
+pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
+
+/// Sign-in mails that wait to be sent; more are refused.
+pub const MAIL_QUEUE: usize = 1000;
+/// How long handing one mail to the mail server may take.
+pub const MAIL_TIME: Duration = Duration::from_secs(15);
+
+/// Connections to PostgreSQL that one server holds.
+pub const DATABASE_CONNECTIONS: u32 = 16;
+/// How long a request waits for a connection to PostgreSQL.
+pub const DATABASE_WAIT: Duration = Duration::from_secs(3);
