@@ -1,0 +1,44 @@
+//! What every handler shares.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+
+use crate::cell_control::CellControl;
+use crate::clock::{Clock, Entropy};
+use crate::config::Config;
+use crate::database::Database;
+use crate::mail::Mailer;
+use crate::rate_limit::RateLimits;
+use crate::sign_in::SignInQueue;
+
+/// A handle on the shared parts; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub config: Config,
+    pub database: Database,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub mailer: Arc<dyn Mailer>,
+    pub cells: Arc<dyn CellControl>,
+    pub gateway_key: SigningKey,
+    pub limits: RateLimits,
+    pub sign_ins: SignInQueue,
+}
+
+impl App {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

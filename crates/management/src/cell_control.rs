@@ -1,0 +1,39 @@
+//! What management needs of the part that runs cells. The two know nothing else of each other.
+
+use futures::future::BoxFuture;
+use protocol::{CellId, TenantId, UserId};
+use serde::Serialize;
+
+/// A cell and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CellRef {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub user: UserId,
+}
+
+/// How awake a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellState {
+    Asleep,
+    Starting,
+    Awake,
+    Paused,
+    Failed,
+}
+
+/// Why the part that runs cells could not do it. The text is for the person who asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct CellUnavailable(pub String);
+
+/// Starts cells and knows how they are.
+pub trait CellControl: Send + Sync + 'static {
+    /// Starts the keeper and the agent container if they do not run. Returns when this is under way, not when it is done.
+    fn wake(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
+    /// How awake the cell is now.
+    fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>>;
+    /// What opens the first registration while the cell's vault is new and its keeper is there. For the owner's session alone.
+    fn claim(&self, cell: CellRef) -> BoxFuture<'_, Result<Option<String>, CellUnavailable>>;
+}

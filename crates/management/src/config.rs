@@ -1,0 +1,102 @@
+//! What the operator decides about this part.
+
+use std::path::PathBuf;
+
+use axum::http::Uri;
+
+/// Settings of management.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where people reach this installation.
+    pub public_url: PublicUrl,
+    /// Where `setup-url` is written.
+    pub data_dir: PathBuf,
+    /// What this installation is called, shown before signing in.
+    pub name: String,
+    /// The program's version, as `GET /api/v1/instance` tells it.
+    pub version: String,
+    /// Set by `up --demo`: how the scripted model is reached, for the form to start with. It is public and holds no secret.
+    pub demo_model: Option<serde_json::Value>,
+}
+
+/// The address of this installation: scheme, host and port, nothing more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    tls: bool,
+}
+
+/// The public URL cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the public URL `{0}` is not like https://holdfast.example.org: it needs http or https, a host, and no path")]
+pub struct PublicUrlError(String);
+
+impl std::str::FromStr for PublicUrl {
+    type Err = PublicUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
+        let wrong = || PublicUrlError(text.to_owned());
+        let uri: Uri = text.trim().parse().map_err(|_| wrong())?;
+        let authority = uri.authority().ok_or_else(wrong)?;
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(wrong());
+        }
+        let (scheme, default_port) = match uri.scheme_str() {
+            Some("http") => ("http", 80),
+            Some("https") => ("https", 443),
+            _ => return Err(wrong()),
+        };
+        // As browsers write an origin: lower case, without the scheme's own port.
+        let host = authority.host().to_ascii_lowercase();
+        let origin = match authority.port_u16() {
+            Some(port) if port != default_port => format!("{scheme}://{host}:{port}"),
+            _ => format!("{scheme}://{host}"),
+        };
+        Ok(Self {
+            origin,
+            tls: scheme == "https",
+        })
+    }
+}
+
+impl PublicUrl {
+    /// As browsers write it in `Origin`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// A link that carries a token in its fragment, which no server and no log sees.
+    pub(crate) fn link(&self, page: &str, token: &str) -> String {
+        format!("{}/{page}#{token}", self.origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_kept_as_browsers_write_an_origin() {
+        let origin = |text: &str| text.parse::<PublicUrl>().map(|url| url.origin().to_owned());
+        assert_eq!(
+            origin("HTTPS://Holdfast.Example.org:443/").unwrap(),
+            "https://holdfast.example.org"
+        );
+        assert_eq!(origin("http://localhost:8080").unwrap(), "http://localhost:8080");
+        assert_eq!(origin("http://[::1]:8080").unwrap(), "http://[::1]:8080");
+        for bad in [
+            "",
+            "localhost:8080",
+            "ftp://x",
+            "http://x/y",
+            "http://u@x",
+            "http://x?y",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+}

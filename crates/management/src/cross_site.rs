@@ -1,0 +1,73 @@
+//! Writes are taken from our own pages only (Fetch Metadata, with `Origin` for browsers that do not send it).
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::app::App;
+use crate::problem::ApiError;
+
+/// Refuses writes that another site caused.
+pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads || is_same_origin(request.headers(), app.config.public_url.origin()) {
+        next.run(request).await
+    } else {
+        ApiError::CrossSite.into_response()
+    }
+}
+
+fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some(origin) = text(header::ORIGIN.as_str()) else {
+        return false;
+    };
+    // The installation may be reached by more names than its public one; a page's own host is what its request names.
+    let host = text(header::HOST.as_str());
+    origin == public_origin
+        || origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| Some(authority) == host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(pairs: &[(&'static str, &str)]) -> bool {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        is_same_origin(&headers, "https://holdfast.example.org")
+    }
+
+    #[test]
+    fn only_our_own_pages_may_write() {
+        assert!(same(&[("sec-fetch-site", "same-origin")]));
+        assert!(same(&[("origin", "https://holdfast.example.org")]));
+        assert!(same(&[("origin", "http://10.0.0.5:8080"), ("host", "10.0.0.5:8080")]));
+        for refused in [
+            &[][..],
+            &[("host", "holdfast.example.org")],
+            &[("sec-fetch-site", "cross-site")],
+            &[
+                ("sec-fetch-site", "same-site"),
+                ("origin", "https://holdfast.example.org"),
+            ],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "null"), ("host", "holdfast.example.org")],
+            &[("origin", "https://evil.example"), ("host", "holdfast.example.org")],
+            &[
+                ("origin", "https://holdfast.example.org.evil.example"),
+                ("host", "holdfast.example.org"),
+            ],
+        ] {
+            assert!(!same(refused), "{refused:?}");
+        }
+    }
+}

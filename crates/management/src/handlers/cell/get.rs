@@ -1,0 +1,33 @@
+//! `GET /api/v1/cell`: how the own cell is, and, while its vault is new, the claim that opens the first registration.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::CellId;
+use serde::Serialize;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::cell_control::CellState;
+use crate::problem::ApiError;
+
+#[derive(Serialize)]
+pub(crate) struct Cell {
+    id: CellId,
+    state: CellState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Cell>, ApiError> {
+    let cell = person.cell();
+    let state = app.cells.state(cell).await?;
+    let claim = match state {
+        CellState::Starting | CellState::Awake => app.cells.claim(cell).await?,
+        CellState::Asleep | CellState::Paused | CellState::Failed => None,
+    };
+    Ok(Json(Cell {
+        id: cell.cell,
+        state,
+        claim,
+    }))
+}

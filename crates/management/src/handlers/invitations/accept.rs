@@ -1,0 +1,39 @@
+//! `POST /api/v1/invitations/accept`: joins the organisation with a link, which works once, and signs in.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::super::{email, link_token, name};
+use crate::access::{Body, Client};
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::session;
+use crate::storage::{StorageError, invitations, users};
+
+#[derive(Deserialize)]
+pub(crate) struct Accept {
+    token: String,
+    name: String,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    Client(client): Client,
+    Body(body): Body<Accept>,
+) -> Result<impl IntoResponse, ApiError> {
+    app.limits.attempt(client).map_err(ApiError::TooMany)?;
+    let token = link_token(&body.token)?;
+    let name = name("name", &body.name)?;
+    let now = app.clock.now();
+    let found = invitations::find_open(&app.database, token.hash(), now).await?;
+    let (mut transaction, offer) = found.ok_or(ApiError::LinkInvalid)?;
+    let email = email(&offer.email)?;
+    let created = users::create(&mut transaction, &name, &email, offer.role, now).await;
+    let user = created.map_err(|error| match error {
+        StorageError::Conflict(rule) if rule == "users_tenant_id_email_key" => ApiError::AlreadyMember,
+        other => other.into(),
+    })?;
+    invitations::accept(&mut transaction, &offer, now).await?;
+    session::issue(&app, transaction, user).await
+}

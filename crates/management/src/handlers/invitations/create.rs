@@ -1,0 +1,63 @@
+//! `POST /api/v1/invitations`: invites an address, by mail.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::super::email;
+use super::{InvitationAnswer, deliver};
+use crate::access::{Body, Manager};
+use crate::app::App;
+use crate::clock::after;
+use crate::limits;
+use crate::person::Role;
+use crate::problem::ApiError;
+use crate::secret_token::SecretToken;
+use crate::storage::{StorageError, invitations, users};
+
+#[derive(Deserialize)]
+pub(crate) struct Invite {
+    email: String,
+    role: Role,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: Manager,
+    Body(body): Body<Invite>,
+) -> Result<(StatusCode, Json<InvitationAnswer>), ApiError> {
+    let email = email(&body.email)?;
+    if !manager.may_give(body.role) {
+        return Err(ApiError::NotAllowed);
+    }
+    app.limits
+        .invitation(manager.signed_in().session().tenant)
+        .map_err(ApiError::TooMany)?;
+    let token = SecretToken::generate(&*app.entropy)?;
+    let now = app.clock.now();
+    let expires_at = after(now, limits::INVITATION_LIFE);
+    let mut transaction = manager.signed_in().transaction(&app).await?;
+    if users::has_email(&mut transaction, &email).await? {
+        return Err(ApiError::AlreadyMember);
+    }
+    let created = invitations::create(
+        &mut transaction,
+        &manager,
+        &email,
+        body.role,
+        token.hash(),
+        now,
+        expires_at,
+    );
+    let invitation = created.await.map_err(|error| match error {
+        StorageError::Conflict(rule) if rule == "invitations_open" => ApiError::AlreadyInvited,
+        other => other.into(),
+    })?;
+    transaction.commit().await?;
+    let delivery = deliver(&app, &manager, &email, &token).await;
+    Ok((
+        StatusCode::CREATED,
+        Json(InvitationAnswer::new(invitation, now, Some(delivery))),
+    ))
+}

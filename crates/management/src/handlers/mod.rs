@@ -1,0 +1,26 @@
+//! One HTTP operation a file: what it takes, what it answers, what it does. `docs/protocol.md`, section 5, lists them.
+
+pub(crate) mod cell;
+pub(crate) mod instance;
+pub(crate) mod invitations;
+pub(crate) mod me;
+pub(crate) mod people;
+pub(crate) mod setup;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
+
+use crate::person::{Email, Name};
+use crate::problem::ApiError;
+use crate::secret_token::SecretToken;
+
+fn name(field: &'static str, text: &str) -> Result<Name, ApiError> {
+    Name::parse(text).map_err(|reason| ApiError::InvalidField { field, reason })
+}
+
+fn email(text: &str) -> Result<Email, ApiError> {
+    Email::parse(text).map_err(|reason| ApiError::InvalidField { field: "email", reason })
+}
+
+fn link_token(text: &str) -> Result<SecretToken, ApiError> {
+    SecretToken::parse(text).ok_or(ApiError::LinkInvalid)
+}

@@ -1,0 +1,40 @@
+//! `GET /api/v1/people`: everybody in the organisation.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::UserId;
+use serde::Serialize;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::person::Role;
+use crate::problem::ApiError;
+use crate::storage::users;
+
+#[derive(Serialize)]
+pub(crate) struct People {
+    people: Vec<Person>,
+}
+
+#[derive(Serialize)]
+struct Person {
+    id: UserId,
+    name: String,
+    email: String,
+    role: Role,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<People>, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    let people = users::list(&mut transaction).await?;
+    let people = people
+        .into_iter()
+        .map(|p| Person {
+            id: p.id,
+            name: p.name,
+            email: p.email,
+            role: p.role,
+        })
+        .collect();
+    Ok(Json(People { people }))
+}

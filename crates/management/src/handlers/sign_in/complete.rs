@@ -1,0 +1,29 @@
+//! `POST /api/v1/sign-in/complete`: signs in with the token of a mailed link, which works once.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use super::super::link_token;
+use crate::access::{Body, Client};
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::session;
+use crate::storage::sign_in_links;
+
+#[derive(Deserialize)]
+pub(crate) struct Complete {
+    token: String,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    Client(client): Client,
+    Body(body): Body<Complete>,
+) -> Result<impl IntoResponse, ApiError> {
+    app.limits.attempt(client).map_err(ApiError::TooMany)?;
+    let token = link_token(&body.token)?;
+    let redeemed = sign_in_links::redeem(&app.database, token.hash(), app.clock.now()).await?;
+    let (transaction, user) = redeemed.ok_or(ApiError::LinkInvalid)?;
+    session::issue(&app, transaction, user).await
+}

@@ -1,0 +1,76 @@
+//! What our mails say.
+
+use lettre::Message;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox, SinglePart};
+
+use super::MailError;
+use crate::limits;
+use crate::person::Email;
+
+/// A mail to one person. It carries a link that signs in: no `Debug`, and never logged.
+pub struct Letter {
+    to: lettre::Address,
+    subject: String,
+    text: String,
+}
+
+impl Letter {
+    /// As a message. `encoding` is quoted-printable for mail servers; the outbox keeps the text readable.
+    pub(super) fn message(&self, from: &Mailbox, encoding: ContentTransferEncoding) -> Result<Message, MailError> {
+        let text = self.text.replace('\n', "\r\n");
+        let body = Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new);
+        let part = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body);
+        let domain = from.email.domain();
+        Message::builder()
+            .from(from.clone())
+            .to(Mailbox::new(None, self.to.clone()))
+            .subject(&*self.subject)
+            .message_id(Some(format!("<{}@{domain}>", uuid::Uuid::new_v4())))
+            .singlepart(part)
+            .map_err(MailError::Message)
+    }
+}
+
+/// The mail with a sign-in link for each organisation that the address is in.
+pub(crate) fn sign_in(to: &Email, links: &[(String, String)]) -> Option<Letter> {
+    let minutes = limits::SIGN_IN_LINK_LIFE.as_secs() / 60;
+    let (subject, links) = match links {
+        [] => return None,
+        [(organisation, link)] => (format!("Sign in to {organisation}"), format!("{link}\n")),
+        several => {
+            let lines: Vec<_> = several
+                .iter()
+                .map(|(organisation, link)| format!("{organisation}:\n{link}\n"))
+                .collect();
+            ("Sign in to Holdfast".into(), lines.join("\n"))
+        }
+    };
+    let text = format!(
+        "Hello,\n\nopen this link to sign in. It works once, for {minutes} minutes:\n\n{links}\n\
+         If you did not ask for it, ignore this mail: nobody can sign in without the link.\n"
+    );
+    Letter::to(to, subject, text)
+}
+
+/// The mail that invites somebody.
+pub(crate) fn invitation(to: &Email, organisation: &str, invited_by: &str, link: &str) -> Option<Letter> {
+    let days = limits::INVITATION_LIFE.as_secs() / 86_400;
+    let text = format!(
+        "Hello,\n\n{invited_by} invites you to {organisation} on Holdfast, where you get an agent of your own. What you tell it \
+         and the keys\nyou give it are yours: the people who run the server cannot read them.\n\n\
+         Open this link to join. It works once, for {days} days:\n\n{link}\n\n\
+         If you do not know what this is about, ignore this mail.\n"
+    );
+    Letter::to(to, format!("{invited_by} invites you to {organisation}"), text)
+}
+
+impl Letter {
+    fn to(to: &Email, subject: String, text: String) -> Option<Self> {
+        Some(Self {
+            to: to.as_str().parse().ok()?,
+            subject,
+            text,
+        })
+    }
+}

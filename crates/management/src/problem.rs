@@ -1,0 +1,166 @@
+//! The edge where errors become answers: RFC 9457 problem details, once, for every route.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::cell_control::CellUnavailable;
+use crate::clock::NoEntropy;
+use crate::limits;
+use crate::storage::StorageError;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("The request cannot be read: {0}.")]
+    BadRequest(String),
+    #[error("{reason}")]
+    InvalidField { field: &'static str, reason: String },
+    #[error("Sign in first.")]
+    NotSignedIn,
+    #[error("Your role does not allow this.")]
+    NotAllowed,
+    #[error("This request came from another site, so it was not carried out.")]
+    CrossSite,
+    #[error("There is nothing here.")]
+    NotFound,
+    #[error("This address does not take this method.")]
+    MethodNotAllowed,
+    #[error("The request is larger than {} bytes.", limits::BODY_BYTES)]
+    TooLarge,
+    #[error("The body must be JSON (Content-Type: application/json).")]
+    UnsupportedMediaType,
+    #[error("This link was used, has expired, or was never ours. Ask for a new one.")]
+    LinkInvalid,
+    #[error("This installation is set up already. Ask its owner for an invitation.")]
+    AlreadySetUp,
+    #[error("Somebody with this address is in your organisation already.")]
+    AlreadyMember,
+    #[error("This address has an open invitation. Send it again or revoke it.")]
+    AlreadyInvited,
+    #[error("Too many tries. Wait {} seconds and try again.", .0.as_secs().max(1))]
+    TooMany(Duration),
+    #[error("The request took longer than {} seconds.", limits::REQUEST_TIME.as_secs())]
+    TimedOut,
+    #[error("More mail waits to be sent than this server keeps. Try again in a minute.")]
+    MailQueueFull,
+    #[error("The cell cannot be reached: {0}")]
+    Cell(#[from] CellUnavailable),
+    #[error("{}", storage_detail(.0))]
+    Storage(#[from] StorageError),
+    #[error("The server could not do this. It has been noted.")]
+    Entropy(#[from] NoEntropy),
+}
+
+fn storage_detail(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::Unavailable(_) => "The database cannot be reached. Try again in a moment.",
+        _ => "The server could not do this. It has been noted.",
+    }
+}
+
+#[derive(Serialize)]
+struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl ApiError {
+    /// Status, code and title. The code is what programs look at; it never changes its meaning.
+    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::BadRequest(_) => (S::BAD_REQUEST, "bad_request", "The request cannot be read"),
+            Self::InvalidField { .. } => (
+                S::UNPROCESSABLE_ENTITY,
+                "invalid_field",
+                "Something is not filled in right",
+            ),
+            Self::NotSignedIn => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
+            Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
+            Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
+            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
+            Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not JSON"),
+            Self::LinkInvalid => (S::GONE, "link_invalid", "The link does not work"),
+            Self::AlreadySetUp => (S::CONFLICT, "already_set_up", "Already set up"),
+            Self::AlreadyMember => (S::CONFLICT, "already_member", "Already in the organisation"),
+            Self::AlreadyInvited => (S::CONFLICT, "already_invited", "Already invited"),
+            Self::TooMany(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries"),
+            Self::TimedOut => (S::SERVICE_UNAVAILABLE, "timed_out", "Took too long"),
+            Self::MailQueueFull => (S::SERVICE_UNAVAILABLE, "mail_queue_full", "Too much mail"),
+            Self::Cell(_) => (S::SERVICE_UNAVAILABLE, "cell_unavailable", "The cell cannot be reached"),
+            Self::Storage(StorageError::Unavailable(_)) => (
+                S::SERVICE_UNAVAILABLE,
+                "database_unavailable",
+                "The database cannot be reached",
+            ),
+            Self::Storage(_) | Self::Entropy(_) => (S::INTERNAL_SERVER_ERROR, "internal", "An error of the server"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.kind();
+        match &self {
+            Self::Storage(error) => tracing::error!(%error, code, "a request failed"),
+            Self::Entropy(_) | Self::Cell(_) | Self::TimedOut => {
+                tracing::error!(error = %self, code, "a request failed")
+            }
+            _ => {}
+        }
+        let field = match &self {
+            Self::InvalidField { field, .. } => Some(*field),
+            _ => None,
+        };
+        let retry_after = match &self {
+            Self::TooMany(wait) => Some(wait.as_secs() + 1),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            _ => None,
+        };
+        let problem = Problem {
+            r#type: format!("urn:holdfast:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code,
+            field,
+        };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
+            // The parser names the field and the place, and repeats no value longer than a word; tokens are never numbers or enums.
+            _ => Self::BadRequest(match &rejection {
+                JsonRejection::JsonDataError(error) => error.body_text(),
+                JsonRejection::JsonSyntaxError(_) => "the body is not JSON".into(),
+                _ => "the body did not arrive whole".into(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! How often somebody may try. In memory: a restart forgets, which helps nobody against 256-bit tokens.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+use protocol::TenantId;
+
+use crate::clock::Clock;
+use crate::limits;
+use crate::person::Email;
+
+/// Keys beyond this number make the limiter forget those that have refilled.
+const KEYS_KEPT: usize = 10_000;
+
+#[derive(Clone)]
+struct Ticks(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(u64::try_from(self.0.now().unix_timestamp_nanos()).unwrap_or(0))
+    }
+}
+
+struct Keyed<K: Hash + Eq + Clone> {
+    limiter: RateLimiter<K, HashMapStateStore<K>, Ticks, NoOpMiddleware<Nanos>>,
+    ticks: Ticks,
+}
+
+impl<K: Hash + Eq + Clone> Keyed<K> {
+    fn new(times: u32, clock: &Arc<dyn Clock>) -> Self {
+        let times = NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN);
+        let period = limits::RATE_PERIOD / times.get();
+        let quota = Quota::with_period(period)
+            .unwrap_or(Quota::per_hour(times))
+            .allow_burst(times);
+        let ticks = Ticks(clock.clone());
+        Self {
+            limiter: RateLimiter::hashmap_with_clock(quota, ticks.clone()),
+            ticks,
+        }
+    }
+
+    fn check(&self, key: &K) -> Result<(), Duration> {
+        use governor::clock::Clock as _;
+        if self.limiter.len() > KEYS_KEPT {
+            self.limiter.retain_recent();
+        }
+        self.limiter
+            .check_key(key)
+            .map_err(|not_yet| not_yet.wait_time_from(self.ticks.now()))
+    }
+}
+
+/// The limits of this part. Each check takes one try, or says how long to wait.
+pub(crate) struct RateLimits {
+    sign_ins: Keyed<Email>,
+    attempts: Keyed<Option<IpAddr>>,
+    invitations: Keyed<TenantId>,
+}
+
+impl RateLimits {
+    pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
+            attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
+            invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
+        }
+    }
+
+    /// A link is asked for. Counts for addresses that nobody has, too: the answer tells nothing.
+    pub(crate) fn sign_in(&self, email: &Email) -> Result<(), Duration> {
+        self.sign_ins.check(email)
+    }
+
+    /// Somebody presents a token or an address. Clients of one IPv6 network count as one; unknown ones count together.
+    pub(crate) fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        self.attempts.check(&client.map(network))
+    }
+
+    /// A tenant sends an invitation.
+    pub(crate) fn invitation(&self, tenant: TenantId) -> Result<(), Duration> {
+        self.invitations.check(&tenant)
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
+        v4 => v4,
+    }
+}

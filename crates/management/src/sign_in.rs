@@ -1,0 +1,88 @@
+//! Sends sign-in links in the background, so that asking for one takes the same time whether or not anybody has the address.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::clock::{Clock, Entropy, NoEntropy, after};
+use crate::config::PublicUrl;
+use crate::database::Database;
+use crate::limits;
+use crate::mail::{self, MailError, Mailer};
+use crate::person::Email;
+use crate::secret_token::SecretToken;
+use crate::storage::{StorageError, TenantTransaction, sign_in_links, tenants, users};
+
+/// Mails that are handed over at the same time.
+const AT_ONCE: usize = 8;
+
+/// Takes requests for links.
+pub(crate) struct SignInQueue(mpsc::Sender<Email>);
+
+impl SignInQueue {
+    /// Notes that somebody wants to sign in; false when too many wait.
+    pub(crate) fn push(&self, email: Email) -> bool {
+        self.0.try_send(email).is_ok()
+    }
+}
+
+/// What sending links needs.
+pub(crate) struct Sender {
+    pub database: Database,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub mailer: Arc<dyn Mailer>,
+    pub public_url: PublicUrl,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+}
+
+impl Sender {
+    /// Starts sending. The task ends when the queue is dropped and empty.
+    pub(crate) fn start(self) -> (SignInQueue, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(limits::MAIL_QUEUE);
+        let waiting = futures::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Email>| {
+            receiver.recv().await.map(|email| (email, receiver))
+        });
+        let task = tokio::spawn(async move {
+            let this = &self;
+            waiting
+                .for_each_concurrent(AT_ONCE, async |email| {
+                    // Neither the address nor the link may reach the log.
+                    if let Err(error) = this.send(&email).await {
+                        tracing::error!(%error, "a sign-in link could not be sent");
+                    }
+                })
+                .await;
+        });
+        (SignInQueue(sender), task)
+    }
+
+    async fn send(&self, email: &Email) -> Result<(), SendError> {
+        let mut links = Vec::new();
+        for (tenant, user) in users::find_by_email(&self.database, email).await? {
+            let token = SecretToken::generate(&*self.entropy)?;
+            let now = self.clock.now();
+            let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+            let expires_at = after(now, limits::SIGN_IN_LINK_LIFE);
+            sign_in_links::create(&mut transaction, user, token.hash(), now, expires_at).await?;
+            let organisation = tenants::name(&mut transaction).await?;
+            transaction.commit().await?;
+            links.push((organisation, self.public_url.link("sign-in", &token.text())));
+        }
+        match mail::sign_in(email, &links) {
+            Some(letter) => Ok(self.mailer.send(letter).await?),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What is stored, a noun a file. Every statement runs in a transaction that speaks for one tenant, or for one presented
+//! token or address; row-level security in PostgreSQL holds the line if a statement here forgets to.
+
+pub(crate) mod cells;
+pub(crate) mod installation;
+pub(crate) mod invitations;
+pub(crate) mod sessions;
+pub(crate) mod sign_in_links;
+pub(crate) mod tenants;
+mod transaction;
+pub(crate) mod users;
+
+pub(crate) use transaction::TenantTransaction;
+
+/// Why something could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// PostgreSQL cannot be reached, or is starting or stopping.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A rule of the schema was broken: which one.
+    #[error("the constraint {0} does not allow it")]
+    Conflict(String),
+    #[error("the database refused a statement: {0}")]
+    Failed(#[source] sqlx::Error),
+    #[error("a stored value cannot be read: {0}")]
+    Unreadable(&'static str),
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+                Self::Unavailable(error)
+            }
+            // A connection that broke in the middle of a message.
+            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                // Class 08: connection; 57P0x: shutting down, crashed, starting; 53: out of disk, memory, connections.
+                Some(code) if code.starts_with("08") || code.starts_with("57P0") || code.starts_with("53") => {
+                    Self::Unavailable(error)
+                }
+                Some("23505") => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
+                _ => Self::Failed(error),
+            },
+            _ => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Links that were mailed for signing in.
+
+use protocol::UserId;
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::database::Database;
+use crate::secret_token::TokenHash;
+
+/// Adds a link and clears away those of the same person that are over.
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    hash: TokenHash,
+    now: OffsetDateTime,
+    expires_at: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant().uuid();
+    sqlx::query!(
+        "DELETE FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2 AND expires_at <= $3",
+        tenant,
+        user.uuid(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO sign_in_links (token_hash, tenant_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        hash.bytes(),
+        tenant,
+        user.uuid(),
+        now,
+        expires_at
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Uses up the link with this token: who may sign in, and a transaction in their tenant. `None` if there is no such link, or
+/// it was used, or it is over, or the person is no longer active.
+pub(crate) async fn redeem(
+    database: &Database,
+    hash: TokenHash,
+    now: OffsetDateTime,
+) -> Result<Option<(TenantTransaction, UserId)>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
+        .fetch_one(&mut *transaction)
+        .await?;
+    let tenant = sqlx::query_scalar!(
+        "SELECT tenant_id FROM sign_in_links WHERE token_hash = $1",
+        hash.bytes()
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(tenant) = tenant else { return Ok(None) };
+    let mut transaction = TenantTransaction::enter(transaction, tenant.into()).await?;
+    let user = sqlx::query_scalar!(
+        "UPDATE sign_in_links l SET used_at = $2 FROM users u
+         WHERE l.tenant_id = $3 AND l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2
+            AND u.tenant_id = l.tenant_id AND u.id = l.user_id AND u.deactivated_at IS NULL
+         RETURNING l.user_id",
+        hash.bytes(),
+        now,
+        tenant
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    Ok(user.map(|user| (transaction, user.into())))
+}

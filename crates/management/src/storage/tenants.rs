@@ -1,0 +1,35 @@
+//! Organisations.
+
+use protocol::TenantId;
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::database::Database;
+use crate::person::Name;
+
+/// Begins a transaction in which a new tenant exists.
+pub(crate) async fn create(
+    database: &Database,
+    name: &Name,
+    now: OffsetDateTime,
+) -> Result<TenantTransaction, StorageError> {
+    let id = TenantId::new();
+    let mut transaction = TenantTransaction::begin(database, id).await?;
+    sqlx::query!(
+        "INSERT INTO tenants (id, name, created_at) VALUES ($1, $2, $3)",
+        id.uuid(),
+        name.as_str(),
+        now
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction)
+}
+
+/// The name of the tenant that the transaction speaks for.
+pub(crate) async fn name(transaction: &mut TenantTransaction) -> Result<String, StorageError> {
+    let id = transaction.tenant().uuid();
+    Ok(sqlx::query_scalar!("SELECT name FROM tenants WHERE id = $1", id)
+        .fetch_one(&mut **transaction)
+        .await?)
+}

@@ -1,0 +1,65 @@
+//! The unit of work: a transaction that speaks for one tenant. Nothing is kept unless it is committed.
+
+use std::ops::{Deref, DerefMut};
+
+use protocol::TenantId;
+use sqlx::{PgConnection, PgTransaction};
+
+use super::StorageError;
+use crate::database::Database;
+
+/// A transaction inside one tenant: PostgreSQL shows and takes no row of another.
+pub(crate) struct TenantTransaction {
+    transaction: PgTransaction<'static>,
+    tenant: TenantId,
+}
+
+impl TenantTransaction {
+    /// Begins a transaction that speaks for `tenant`. Who may speak for it was decided by whoever calls: a session, a link
+    /// or an invitation that was looked up by its token's hash.
+    pub(crate) async fn begin(database: &Database, tenant: TenantId) -> Result<Self, StorageError> {
+        let mut transaction = database.pool().begin().await?;
+        speak_for(&mut transaction, tenant).await?;
+        Ok(Self { transaction, tenant })
+    }
+
+    /// Goes on in the transaction in which the tenant was found.
+    pub(super) async fn enter(mut transaction: PgTransaction<'static>, tenant: TenantId) -> Result<Self, StorageError> {
+        speak_for(&mut transaction, tenant).await?;
+        Ok(Self { transaction, tenant })
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Keeps what was done.
+    pub(crate) async fn commit(self) -> Result<(), StorageError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+async fn speak_for(connection: &mut PgConnection, tenant: TenantId) -> Result<(), StorageError> {
+    sqlx::query!(
+        r#"SELECT set_config('holdfast.token', '', true) AS token, set_config('holdfast.email', '', true) AS email,
+            set_config('holdfast.tenant', $1, true) AS tenant"#,
+        tenant.to_string()
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+impl Deref for TenantTransaction {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for TenantTransaction {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}

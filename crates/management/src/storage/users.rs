@@ -1,0 +1,92 @@
+//! The people of a tenant.
+
+use protocol::{TenantId, UserId};
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::database::Database;
+use crate::limits;
+use crate::person::{Email, Name, Role};
+
+/// Somebody in the list of people.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub id: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: Role,
+}
+
+/// Adds a person with a cell of their own. [`StorageError::Conflict`] when the address is taken in this tenant.
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    name: &Name,
+    email: &Email,
+    role: Role,
+    now: OffsetDateTime,
+) -> Result<UserId, StorageError> {
+    let id = UserId::new();
+    let tenant = transaction.tenant().uuid();
+    sqlx::query!(
+        "INSERT INTO users (id, tenant_id, name, email, role, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        id.uuid(),
+        tenant,
+        name.as_str(),
+        email.as_str(),
+        role.as_str(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    super::cells::create(transaction, id, now).await?;
+    Ok(id)
+}
+
+/// Everybody who is active in the tenant, by name.
+pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Person>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, name, email, role FROM users WHERE tenant_id = $1 AND deactivated_at IS NULL
+         ORDER BY lower(name), id LIMIT $2",
+        transaction.tenant().uuid(),
+        limits::PEOPLE_LISTED
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Person {
+                id: row.id.into(),
+                name: row.name,
+                email: row.email,
+                role: Role::stored(&row.role)?,
+            })
+        })
+        .collect()
+}
+
+/// Whether an active person of the tenant has this address.
+pub(crate) async fn has_email(transaction: &mut TenantTransaction, email: &Email) -> Result<bool, StorageError> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND email = $2) AS "found!""#,
+        transaction.tenant().uuid(),
+        email.as_str()
+    );
+    Ok(found.fetch_one(&mut **transaction).await?)
+}
+
+/// Where somebody with this address may sign in: every tenant in which they are active.
+pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<Vec<(TenantId, UserId)>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+    let rows = sqlx::query!(
+        "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL ORDER BY created_at LIMIT 20",
+        email.as_str()
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id.into(), row.id.into()))
+        .collect())
+}
