@@ -1,5 +1,6 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
+pub mod channel;
 pub mod clock;
 pub mod gateway;
 pub mod home;

@@ -77,3 +77,19 @@ pub const GATEWAY_EVENTS: usize = 4096;
 pub const GATEWAY_REQUESTS: usize = 64;
 /// Most rows of a transcript that are asked for at once.
 pub const HISTORY_MESSAGES: usize = 1000;
+// The channel
+/// Longest wait for the next message of a handshake: a person types the password meanwhile.
+pub const HANDSHAKE_SILENCE: Duration = Duration::from_secs(30 * 60);
+/// Messages of one handshake, after which the connection is closed.
+pub const HANDSHAKE_MESSAGES: usize = 200;
+/// Largest message of a handshake, in bytes.
+pub const HANDSHAKE_BYTES: usize = 16 * 1024;
+/// Requests of one channel that run at once.
+pub const REQUESTS_AT_ONCE: usize = 64;
+/// What waits to be sent on one channel before its client is too slow: messages, and bytes.
+pub const OUTGOING_MESSAGES: usize = 2048;
+pub const OUTGOING_BYTES: usize = 8 * 1024 * 1024;
+/// Resumption tickets that are held; the oldest goes first.
+pub const TICKETS: usize = 128;
+/// How long a close frame may take to leave.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(2);

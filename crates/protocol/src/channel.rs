@@ -95,6 +95,9 @@ pub enum KeeperHandshake {
     LoginResponse {
         #[serde(with = "b64")]
         response: Vec<u8>,
+        /// How long the next attempt has to wait should this one fail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
     },
     Resumed {
         #[serde(with = "b64")]

@@ -21,5 +21,7 @@ mod tests;
 pub use error::VaultError;
 pub use idle::{BeforeLock, LockReason};
 pub use keyring::Sealer;
+pub(crate) use model::ModelParams;
 pub use model::{ModelKind, ModelSettings};
+pub(crate) use service::lock as unpoisoned;
 pub use service::{Unlocked, VaultNotice, VaultService};

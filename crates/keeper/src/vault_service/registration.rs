@@ -202,11 +202,7 @@ impl VaultService {
                 kek,
             }),
         };
-        self.change(Change::Slots { change, entries }).await?;
-        if let Some(removed) = replaces {
-            self.shared().notice(VaultNotice::SlotRemoved(removed));
-        }
-        Ok(())
+        self.change(Change::Slots { change, entries }).await
     }
 
     /// The person has shown that the phrase was written down.

@@ -31,8 +31,6 @@ pub enum VaultNotice {
     /// It was written; a client refuses a vault with a lower epoch than one it has seen.
     Epoch(u64),
     ModelChanged,
-    /// This slot is no longer there: whoever came in through it has to leave.
-    SlotRemoved(SlotId),
 }
 
 /// What unlocking gives the client.
@@ -84,7 +82,7 @@ impl Shared {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is behind these locks is replaced whole: a panic elsewhere leaves nothing half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

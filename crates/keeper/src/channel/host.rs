@@ -1,0 +1,178 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use protocol::SlotId;
+use protocol::channel::VaultState;
+use protocol::limits::{CHANNELS_PER_CELL, FRAME_BYTES};
+use serde::Serialize;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::close::Close;
+use super::handshake;
+use super::methods::Router;
+use super::outgoing::{Subscriber, event_bytes};
+use super::session;
+use super::tickets::Tickets;
+use crate::vault_service::{LockReason, VaultNotice, VaultService, unpoisoned};
+
+/// Everything that the channels of one keeper share. Cheap to clone.
+#[derive(Clone)]
+pub struct ChannelHost {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub vault: VaultService,
+    pub router: Router,
+    pub tickets: Tickets,
+    /// The channels that are up, and the slot that each came in through.
+    open: Mutex<HashMap<u64, (Subscriber, SlotId)>>,
+    connections: AtomicUsize,
+    next_id: AtomicU64,
+}
+
+/// How the WebSocket under a channel is set up: nothing larger than a frame is read.
+pub fn websocket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(FRAME_BYTES))
+        .max_frame_size(Some(FRAME_BYTES))
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(0)
+}
+
+/// One more connection, as long as it lives.
+pub(super) struct Connection {
+    inner: Arc<Inner>,
+    pub id: u64,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.inner.connections.fetch_sub(1, Ordering::Relaxed);
+        unpoisoned(&self.inner.open).remove(&self.id);
+    }
+}
+
+impl ChannelHost {
+    /// Channels to `vault`, whose other methods `router` answers. Must be called inside a tokio runtime.
+    pub fn new(vault: VaultService, router: Router) -> Self {
+        let host = Self {
+            inner: Arc::new(Inner {
+                vault,
+                router,
+                tickets: Tickets::default(),
+                open: Mutex::new(HashMap::new()),
+                connections: AtomicUsize::new(0),
+                next_id: AtomicU64::new(1),
+            }),
+        };
+        tokio::spawn(tell_of_the_vault(
+            host.inner.vault.notices(),
+            Arc::downgrade(&host.inner),
+        ));
+        host
+    }
+
+    /// Serves one connection until it ends.
+    pub async fn serve<S>(&self, mut socket: WebSocketStream<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if self.inner.connections.fetch_add(1, Ordering::Relaxed) >= CHANNELS_PER_CELL {
+            self.inner.connections.fetch_sub(1, Ordering::Relaxed);
+            handshake::close(&mut socket, Close::TooMany).await;
+            return;
+        }
+        let connection = Connection {
+            inner: Arc::clone(&self.inner),
+            id: self.inner.next_id.fetch_add(1, Ordering::Relaxed),
+        };
+        if let Some(established) = handshake::run(&self.inner, &mut socket).await {
+            session::run(self, &connection, socket, established).await;
+        }
+    }
+
+    /// Sends an event to every channel that is up.
+    pub fn broadcast(&self, event: &str, data: &impl Serialize) {
+        self.inner.broadcast(event, data);
+    }
+
+    /// How many channels are up: logged in, not only connected.
+    pub fn channels(&self) -> usize {
+        unpoisoned(&self.inner.open).len()
+    }
+}
+
+impl Inner {
+    fn broadcast(&self, event: &str, data: &impl Serialize) {
+        let Some(bytes) = event_bytes(event, data) else { return };
+        for (subscriber, _) in unpoisoned(&self.open).values() {
+            subscriber.send(bytes.clone());
+        }
+    }
+
+    pub fn opened(&self, subscriber: &Subscriber, slot: SlotId) {
+        unpoisoned(&self.open).insert(subscriber.id(), (subscriber.clone(), slot));
+    }
+
+    /// Whoever came in through `slot` has to leave, but for the channel that replaced it: that one goes on with the new slot.
+    pub fn slot_replaced(&self, slot: SlotId, by: SlotId, from: Option<&Subscriber>) {
+        self.tickets.revoke_slot(slot);
+        for (subscriber, through) in unpoisoned(&self.open).values_mut() {
+            if from.is_some_and(|from| from.id() == subscriber.id()) {
+                *through = by;
+            } else if *through == slot {
+                subscriber.close(Some(Close::SlotRemoved));
+            }
+        }
+    }
+
+    /// The slot that a channel came in through.
+    pub fn slot_of(&self, subscriber: &Subscriber) -> Option<SlotId> {
+        unpoisoned(&self.open).get(&subscriber.id()).map(|(_, slot)| *slot)
+    }
+
+    /// Gives a channel a fresh ticket, in the event `ready`.
+    pub fn send_ready(&self, subscriber: &Subscriber, slot: SlotId) -> bool {
+        let (ticket, secret) = self.tickets.issue(slot);
+        let ready = super::own_methods::Ready::new(&ticket, &secret, self.vault.state());
+        subscriber.event("ready", &ready)
+    }
+}
+
+/// Passes on what happens to the vault, and takes the tickets back with a lock.
+async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNotice>, host: Weak<Inner>) {
+    loop {
+        let notice = notices.recv().await;
+        let Some(host) = host.upgrade() else { return };
+        let data = match notice {
+            Ok(VaultNotice::Unlocked) => json!({"vault": VaultState::Unlocked, "epoch": host.vault.epoch()}),
+            Ok(VaultNotice::Epoch(epoch)) => json!({"vault": VaultState::Unlocked, "epoch": epoch}),
+            Ok(VaultNotice::Locked(reason)) => {
+                host.tickets.revoke_all();
+                let reason = match reason {
+                    LockReason::Idle => "idle",
+                    LockReason::Asked => "asked",
+                    LockReason::Sleep => "sleep",
+                };
+                json!({"vault": VaultState::Locked, "reason": reason})
+            }
+            Ok(VaultNotice::LocksIn(left)) => {
+                json!({"vault": VaultState::Unlocked, "locks_in_ms": u64::try_from(left.as_millis()).unwrap_or(0)})
+            }
+            Ok(VaultNotice::ModelChanged) => continue,
+            Err(RecvError::Lagged(_)) => {
+                // Among what was missed may be a lock.
+                host.tickets.revoke_all();
+                json!({"vault": host.vault.state()})
+            }
+            Err(RecvError::Closed) => return,
+        };
+        host.broadcast("vault", &data);
+    }
+}

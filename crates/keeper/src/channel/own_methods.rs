@@ -1,0 +1,254 @@
+//! The channel's own methods: `vault.*`, `slot.*`, `model.get` and `model.set`. Their parameters and results may be secret: they
+//! are read into and written from memory that is wiped.
+
+use std::sync::Arc;
+
+use protocol::channel::{ChannelError, SlotKind, VaultState};
+use protocol::{Millis, SlotId, b64};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
+use vault::{Kek, ResumptionSecret};
+use zeroize::Zeroizing;
+
+use super::host::Inner;
+use super::outgoing::Subscriber;
+use crate::vault_service::{LockReason, ModelKind, ModelParams, Unlocked, VaultError};
+
+/// Base64url of secret bytes, wiped after it was written.
+fn secret_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&Zeroizing::new(b64::encode(bytes)))
+}
+
+/// Data of the event `ready`.
+#[derive(Serialize)]
+pub(super) struct Ready<'a> {
+    #[serde(serialize_with = "secret_text")]
+    ticket: &'a [u8],
+    #[serde(serialize_with = "secret_text")]
+    secret: &'a [u8],
+    vault: VaultState,
+}
+
+impl<'a> Ready<'a> {
+    pub fn new(ticket: &'a [u8; 32], secret: &'a ResumptionSecret, vault: VaultState) -> Self {
+        Self {
+            ticket,
+            secret: secret.expose(),
+            vault,
+        }
+    }
+}
+
+/// A wrapping key as it comes from the client.
+struct KekParam(Kek);
+
+impl<'de> Deserialize<'de> for KekParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Base64url has nothing to escape: the text is borrowed from the frame, which is wiped.
+        let text = <&str>::deserialize(deserializer)?;
+        let bytes = Zeroizing::new(b64::decode(text).map_err(|_| D::Error::custom("a key is base64url"))?);
+        Kek::copy_from(&bytes).map(Self).map_err(D::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct WithKek {
+    kek: KekParam,
+}
+
+#[derive(Deserialize)]
+struct RegisterStart {
+    kind: SlotKind,
+    name: Option<String>,
+    #[serde(with = "b64")]
+    request: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct RegisterFinish {
+    slot: SlotId,
+    #[serde(with = "b64")]
+    record: Vec<u8>,
+    kek: KekParam,
+    replaces: Option<SlotId>,
+}
+
+#[derive(Deserialize)]
+struct OneSlot {
+    slot: SlotId,
+}
+
+#[derive(Serialize)]
+struct UnlockedResult<'a> {
+    vault: VaultState,
+    #[serde(serialize_with = "secret_text")]
+    local_key: &'a [u8],
+    epoch: u64,
+}
+
+#[derive(Serialize)]
+struct RegisterResponse {
+    slot: SlotId,
+    #[serde(with = "b64")]
+    response: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    vault: VaultState,
+    slots: Vec<protocol::channel::SlotInfo>,
+    locks_at: Option<Millis>,
+    phrase_confirmed: Option<bool>,
+    epoch: Option<u64>,
+}
+
+#[derive(Serialize, Default)]
+struct ModelResult {
+    configured: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<ModelKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+}
+
+/// A call whose parameters are understood.
+pub(super) enum Call {
+    Create(Kek),
+    Unlock(Kek),
+    Lock,
+    Status,
+    RegisterStart {
+        kind: SlotKind,
+        name: Option<String>,
+        request: Vec<u8>,
+    },
+    RegisterFinish {
+        slot: SlotId,
+        record: Vec<u8>,
+        kek: Kek,
+        replaces: Option<SlotId>,
+    },
+    ConfirmPhrase(SlotId),
+    ModelGet,
+    ModelSet(ModelParams),
+}
+
+type Json = Zeroizing<Vec<u8>>;
+
+fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, ChannelError> {
+    let text = params.map_or("{}", |params| params.get());
+    serde_json::from_str(text).map_err(|error| {
+        // The words of the error may quote what was sent; its place does not.
+        let text = format!(
+            "The parameters are not as this method needs them (column {}).",
+            error.column()
+        );
+        ChannelError::new("malformed", text)
+    })
+}
+
+/// Room for what is written below, so that growing leaves no copy behind.
+fn write(result: &impl Serialize) -> Result<Json, ChannelError> {
+    let mut json = Zeroizing::new(Vec::with_capacity(4096));
+    serde_json::to_writer(&mut *json, result)
+        .map_err(|_| ChannelError::new("internal", "The answer does not serialise."))?;
+    Ok(json)
+}
+
+/// Reads a call of one of the channel's own methods; none when the method is somebody else's.
+pub(super) fn parse(method: &str, params: Option<&RawValue>) -> Result<Option<Call>, ChannelError> {
+    Ok(Some(match method {
+        "vault.create" => Call::Create(read::<WithKek>(params)?.kek.0),
+        "vault.unlock" => Call::Unlock(read::<WithKek>(params)?.kek.0),
+        "vault.lock" => Call::Lock,
+        "vault.status" => Call::Status,
+        "slot.register_start" => {
+            let RegisterStart { kind, name, request } = read(params)?;
+            Call::RegisterStart { kind, name, request }
+        }
+        "slot.register_finish" => {
+            let params: RegisterFinish = read(params)?;
+            Call::RegisterFinish {
+                slot: params.slot,
+                record: params.record,
+                kek: params.kek.0,
+                replaces: params.replaces,
+            }
+        }
+        "slot.confirm_phrase" => Call::ConfirmPhrase(read::<OneSlot>(params)?.slot),
+        "model.get" => Call::ModelGet,
+        "model.set" => Call::ModelSet(read(params)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn unlocked(unlocked: &Unlocked) -> Result<Json, ChannelError> {
+    write(&UnlockedResult {
+        vault: VaultState::Unlocked,
+        local_key: unlocked.local_key.expose(),
+        epoch: unlocked.epoch,
+    })
+}
+
+impl Call {
+    pub async fn answer(self, host: &Arc<Inner>, subscriber: &Subscriber) -> Result<Json, ChannelError> {
+        let vault = &host.vault;
+        let slot = || host.slot_of(subscriber).ok_or(VaultError::UnknownSlot);
+        let nothing = || Ok(Zeroizing::new(b"{}".to_vec()));
+        match self {
+            Self::Create(kek) => unlocked(&vault.create(slot()?, &kek).await?),
+            Self::Unlock(kek) => unlocked(&vault.unlock(slot()?, &kek)?),
+            Self::Lock => {
+                vault.lock(LockReason::Asked).await?;
+                nothing()
+            }
+            Self::Status => write(&Status {
+                vault: vault.state(),
+                slots: vault.slots(),
+                locks_at: vault.locks_at(),
+                phrase_confirmed: vault.phrase_confirmed(),
+                epoch: vault.epoch(),
+            }),
+            Self::RegisterStart { kind, name, request } => {
+                let (slot, response) = vault.slot_register_start(kind, name, &request)?;
+                write(&RegisterResponse { slot, response })
+            }
+            Self::RegisterFinish {
+                slot: added,
+                record,
+                kek,
+                replaces,
+            } => {
+                vault.slot_register_finish(added, &record, kek, replaces).await?;
+                if let Some(replaced) = replaces {
+                    let came_through_it = slot()? == replaced;
+                    host.slot_replaced(replaced, added, came_through_it.then_some(subscriber));
+                    if came_through_it {
+                        host.send_ready(subscriber, added);
+                    }
+                }
+                nothing()
+            }
+            Self::ConfirmPhrase(slot) => {
+                vault.confirm_phrase(slot).await?;
+                nothing()
+            }
+            Self::ModelGet => write(&match vault.model()? {
+                None => ModelResult::default(),
+                Some(model) => ModelResult {
+                    configured: true,
+                    kind: Some(model.kind),
+                    base_url: Some(model.base_url),
+                    model: Some(model.model),
+                },
+            }),
+            Self::ModelSet(params) => {
+                let settings = params.complete(vault)?;
+                vault.set_model(&settings).await?;
+                nothing()
+            }
+        }
+    }
+}
