@@ -1,1 +1,17 @@
+//! What whole-system tests stand on: a real server with data of its own, people who use it over HTTP, the containers of their
+//! cells, and a search through everything that was written.
+//!
+//! Binaries and images are made by `cargo xtask test`. What a test starts, it stops, by process id and by the labels of its
+//! own installation.
 
+pub mod canary;
+pub mod docker;
+mod installation;
+pub mod model;
+mod outbox;
+mod person;
+mod process;
+
+pub use installation::{Installation, Settings};
+pub use person::{Answer, Person};
+pub use process::{kill_now, wait_until};

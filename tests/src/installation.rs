@@ -1,0 +1,334 @@
+//! A real Holdfast with data of its own, started for one test and gone after it.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::model::Model;
+use crate::person::{self, Answer, Person};
+use crate::process::{kill_now, signal, wait_until};
+use crate::{docker, outbox};
+
+const START: Duration = Duration::from_secs(120);
+const STOP: Duration = Duration::from_secs(90);
+
+/// How an installation is started.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    environment: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Sets one setting of the configuration, such as `cells.pause_after`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        let name = format!("HOLDFAST_{}", name.replace('.', "__").to_uppercase());
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Installation {
+        Installation::start_with(self).await
+    }
+}
+
+/// A running Holdfast. Its data directory, containers and volumes go when it is dropped.
+pub struct Installation {
+    dir: TempDir,
+    port: u16,
+    settings: Settings,
+    server: Option<Child>,
+}
+
+impl Installation {
+    /// Starts one with the scripted model and the default settings.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    async fn start_with(settings: Settings) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("holdfast-test-")
+            .tempdir()
+            .expect("a temporary folder can be made");
+        let port = free_port();
+        let mut installation = Self {
+            dir,
+            port,
+            settings,
+            server: None,
+        };
+        installation.run().await;
+        installation
+    }
+
+    /// Starts the server again, on the same data and port.
+    pub async fn run(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .expect("the log can be written");
+        let server = Command::new(binary())
+            .args(["up", "--demo", "--data-dir"])
+            .arg(self.data_dir())
+            .args(["--port", &self.port.to_string()])
+            .envs(self.settings.environment.iter().cloned())
+            .env_remove("DATABASE_URL")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be opened twice"))
+            .stderr(log)
+            .spawn()
+            .expect("the server's binary can be run");
+        self.server = Some(server);
+        wait_until("the server answers that it is ready", START, async || {
+            self.assert_alive();
+            let answer = person::http().get(format!("{}/readyz", self.url())).send().await;
+            answer.ok().filter(|answer| answer.status().is_success())
+        })
+        .await;
+    }
+
+    fn assert_alive(&mut self) {
+        let server = self.server.as_mut().expect("it was started");
+        if let Some(status) = server.try_wait().expect("a child can be asked") {
+            panic!("the server ended with {status}:\n{}", self.log());
+        }
+    }
+
+    /// Where people reach it.
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The id on the labels of its containers.
+    pub fn id(&self) -> String {
+        let text = fs::read_to_string(self.data_dir().join("installation.json")).expect("the server made its identity");
+        let value: Value = serde_json::from_str(&text).expect("the identity is JSON");
+        value["id"].as_str().expect("the id is text").to_owned()
+    }
+
+    /// All that the server wrote so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.data_dir().join("holdfast.log")
+    }
+
+    /// The scripted model.
+    pub fn model(&self) -> Model {
+        Model::of(self.data_dir()).expect("the server was started with a scripted model")
+    }
+
+    /// The server's process.
+    pub fn server_pid(&self) -> u32 {
+        self.server.as_ref().expect("the server runs").id()
+    }
+
+    /// The postmaster of the embedded PostgreSQL, if it runs.
+    pub fn postgres_pid(&self) -> Option<u32> {
+        let file = find_file(&self.data_dir().join("postgres"), "postmaster.pid")?;
+        fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+    }
+
+    /// Kills the server where it stands, with SIGKILL.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().expect("the server runs");
+        server.kill().expect("a child can be killed");
+        server.wait().expect("a child can be waited for");
+    }
+
+    /// Stops the server and leaves its cells as they are.
+    pub async fn stop(&mut self) {
+        self.end("TERM").await;
+    }
+
+    /// Puts all cells to sleep and stops the server.
+    pub async fn down(&mut self) {
+        self.end("USR1").await;
+    }
+
+    async fn end(&mut self, signal_name: &str) {
+        let mut server = self.server.take().expect("the server runs");
+        signal(server.id(), signal_name);
+        let status = wait_until("the server stops", STOP, async || {
+            server.try_wait().expect("a child can be asked")
+        })
+        .await;
+        assert!(status.success(), "the server ended with {status}:\n{}", self.log());
+    }
+
+    /// Makes the first organisation and its owner, by the setup link.
+    pub async fn owner(&self) -> Person {
+        let link = fs::read_to_string(self.data_dir().join("setup-url")).expect("nobody owns this installation yet");
+        let body = json!({ "token": token(&link), "organisation": "Test", "name": "Olga Owner", "email": "owner@example.org" });
+        let answer = self.post("/api/v1/setup", &body).await;
+        Person::signed_in(&self.url(), answer)
+    }
+
+    /// Has the owner invite someone, who accepts.
+    pub async fn member(&self, owner: &Person, name: &str, email: &str) -> Person {
+        let invitation = json!({ "email": email, "role": "member" });
+        owner.post("/api/v1/invitations", &invitation).await.ok();
+        let link = self.mail(email, "join").await;
+        let answer = self
+            .post(
+                "/api/v1/invitations/accept",
+                &json!({ "token": token(&link), "name": name }),
+            )
+            .await;
+        Person::signed_in(&self.url(), answer)
+    }
+
+    /// Signs in by a link in a mail, as on a new device.
+    pub async fn sign_in(&self, email: &str) -> Person {
+        // Links of earlier sign-ins work once: wait for one that is new.
+        let before = outbox::newest_link(&self.outbox(), email, "sign-in");
+        self.post("/api/v1/sign-in", &json!({ "email": email })).await.ok();
+        let link = wait_until(
+            "the mail with the sign-in link arrives",
+            Duration::from_secs(15),
+            async || outbox::newest_link(&self.outbox(), email, "sign-in").filter(|link| Some(link) != before.as_ref()),
+        )
+        .await;
+        let answer = self
+            .post("/api/v1/sign-in/complete", &json!({ "token": token(&link) }))
+            .await;
+        Person::signed_in(&self.url(), answer)
+    }
+
+    /// A request without a session.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        person::request(&self.url(), Method::POST, path, None, Some(body)).await
+    }
+
+    /// A request without a session.
+    pub async fn get(&self, path: &str) -> Answer {
+        person::request(&self.url(), Method::GET, path, None, None).await
+    }
+
+    /// The newest link to a page in a mail to someone.
+    pub async fn mail(&self, address: &str, page: &str) -> String {
+        wait_until("the mail arrives", Duration::from_secs(15), async || {
+            outbox::newest_link(&self.outbox(), address, page)
+        })
+        .await
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.data_dir().join("outbox")
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "── the server's log\n{}",
+                lines[lines.len().saturating_sub(60)..].join("\n")
+            );
+        }
+        let installation = fs::read_to_string(self.data_dir().join("installation.json"))
+            .ok()
+            .and_then(|text| {
+                serde_json::from_str::<Value>(&text).ok()?["id"]
+                    .as_str()
+                    .map(str::to_owned)
+            });
+        if std::thread::panicking()
+            && let Some(installation) = &installation
+        {
+            for container in docker::containers(installation) {
+                let output = Command::new("docker")
+                    .args(["logs", "--tail", "40", &container])
+                    .output();
+                let text = output
+                    .map(|output| [output.stdout, output.stderr].concat())
+                    .unwrap_or_default();
+                eprintln!(
+                    "── the log of container {container:.12}\n{}",
+                    String::from_utf8_lossy(&text)
+                );
+            }
+        }
+        // Without cells there is nothing to put to sleep; the server removes its network and rules and ends.
+        if let Some(installation) = &installation {
+            docker::remove_all(installation);
+        }
+        if let Some(mut server) = self.server.take() {
+            signal(server.id(), "USR1");
+            let started = std::time::Instant::now();
+            while matches!(server.try_wait(), Ok(None)) && started.elapsed() < Duration::from_secs(30) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        if let Some(postgres) = self.postgres_pid() {
+            kill_now(postgres);
+        }
+        if let Some(installation) = &installation {
+            docker::remove_all(installation);
+        }
+    }
+}
+
+/// The part of a link that only its receiver knows.
+fn token(link: &str) -> &str {
+    link.trim().split_once('#').map_or("", |(_, token)| token)
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port can be bound");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// The server as `cargo xtask test` has built it.
+fn binary() -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        PathBuf::from,
+    );
+    let binary = target.join("debug/holdfast");
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo xtask test`",
+        binary.display()
+    );
+    binary
+}
+
+fn find_file(folder: &Path, name: &str) -> Option<PathBuf> {
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if let Some(found) = find_file(&path, name) {
+                return Some(found);
+            }
+        } else if entry.file_name() == name {
+            return Some(path);
+        }
+    }
+    None
+}

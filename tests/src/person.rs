@@ -1,0 +1,112 @@
+//! A person at their browser, as far as HTTP goes: a session cookie, same-origin requests, mails that arrive.
+
+use std::sync::LazyLock;
+
+use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+/// Someone who is signed in.
+#[derive(Debug, Clone)]
+pub struct Person {
+    base: String,
+    cookie: String,
+    /// What `GET /api/v1/me` told at sign-in.
+    pub me: Value,
+}
+
+/// An answer of the platform.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+    cookie: Option<String>,
+}
+
+impl Answer {
+    /// The body; panics with it if the status is not a success.
+    pub fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{}: {}", self.status, self.body);
+        self.body
+    }
+}
+
+/// The one HTTP client of the tests.
+pub(crate) fn http() -> &'static reqwest::Client {
+    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        reqwest::Client::new()
+    });
+    &CLIENT
+}
+
+/// One request, as a browser on the platform's own page sends it.
+pub(crate) async fn request(
+    base: &str,
+    method: Method,
+    path: &str,
+    cookie: Option<&str>,
+    body: Option<&Value>,
+) -> Answer {
+    let mut request = http().request(method, format!("{base}{path}")).header(ORIGIN, base);
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let answer = request.send().await.expect("the platform answers");
+    let status = answer.status();
+    let cookie = answer
+        .headers()
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok()?.split(';').next())
+        .find(|pair| pair.contains("holdfast_session="))
+        .map(str::to_owned);
+    let text = answer.text().await.expect("the platform finishes its answer");
+    Answer {
+        status,
+        body: serde_json::from_str(&text).unwrap_or(Value::Null),
+        cookie,
+    }
+}
+
+impl Person {
+    pub(crate) fn signed_in(base: &str, answer: Answer) -> Self {
+        let cookie = answer.cookie.clone().expect("signing in sets a session cookie");
+        Self {
+            base: base.to_owned(),
+            cookie,
+            me: answer.ok(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        request(&self.base, Method::GET, path, Some(&self.cookie), None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        request(&self.base, Method::POST, path, Some(&self.cookie), Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        request(&self.base, Method::DELETE, path, Some(&self.cookie), None).await
+    }
+
+    /// The id of this person's cell.
+    pub fn cell(&self) -> &str {
+        self.me["cell"]["id"].as_str().expect("everyone has a cell")
+    }
+
+    /// What opens a channel to this person's cell.
+    pub async fn gateway_token(&self) -> String {
+        let answer = self.post("/api/v1/cell/token", &Value::Null).await.ok();
+        answer["token"].as_str().expect("a token is text").to_owned()
+    }
+
+    /// The session cookie, to search for it where it must not be.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+}

@@ -1,0 +1,30 @@
+//! Processes by their id, and waiting for something to become true.
+
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// Ends a process with SIGKILL, as a crash or the kernel's memory killer would.
+pub fn kill_now(pid: u32) {
+    signal(pid, "KILL");
+}
+
+pub(crate) fn signal(pid: u32, name: &str) -> bool {
+    Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Looks until `look` gives something; panics with `what` when `limit` has passed.
+pub async fn wait_until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < limit, "{what}: not so after {} s", limit.as_secs());
+        sleep(Duration::from_millis(50)).await;
+    }
+}
