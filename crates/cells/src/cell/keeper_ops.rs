@@ -1,0 +1,109 @@
+//! What a keeper may ask of the platform: to freeze its agent for a snapshot, to replace it, to be put to sleep.
+
+use std::time::Duration;
+
+use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, KeeperOp, Outcome};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::actor::{Actor, Hold, Stage, timed};
+use crate::driver::{DriverError, Part};
+
+/// Before a thaw that failed is tried again.
+const THAW_RETRY: Duration = Duration::from_secs(1);
+
+impl Actor {
+    pub(super) async fn on_request(&mut self, id: u64, op: KeeperOp) {
+        let outcome = match op {
+            KeeperOp::Freeze => self.freeze().await,
+            KeeperOp::Thaw => self.thaw().await,
+            KeeperOp::RestartAgent => self.restart_agent().await,
+            KeeperOp::Sleep => {
+                self.reply(id, Outcome::Ok);
+                self.fall_asleep().await;
+                return;
+            }
+        };
+        self.reply(id, outcome);
+    }
+
+    fn reply(&mut self, id: u64, outcome: Outcome) {
+        self.tell(FromPlatform::Reply { id, outcome });
+    }
+
+    async fn freeze(&mut self) -> Outcome {
+        // An agent that is paused stays paused, and is not thawed by the `Thaw` that follows.
+        if self.hold != Hold::None {
+            return Outcome::Ok;
+        }
+        let pause = timed("freezing the agent", self.driver.pause(self.shared.cell, Part::Agent)).await;
+        match pause {
+            Ok(()) => {
+                let until = Instant::now() + Duration::from_millis(FREEZE_LIMIT_MS);
+                self.hold = Hold::Freeze { until };
+                Outcome::Ok
+            }
+            Err(error) => refused(&error),
+        }
+    }
+
+    /// Ends a freeze for a snapshot; a pause for idleness stays.
+    pub(super) async fn thaw(&mut self) -> Outcome {
+        if !matches!(self.hold, Hold::Freeze { .. }) {
+            return Outcome::Ok;
+        }
+        let resume = timed("thawing the agent", self.driver.resume(self.shared.cell, Part::Agent)).await;
+        match resume {
+            Ok(()) => {
+                self.hold = Hold::None;
+                Outcome::Ok
+            }
+            Err(error @ DriverError::NotRunning { .. }) => {
+                self.hold = Hold::None;
+                refused(&error)
+            }
+            Err(error) => {
+                warn!(cell = %self.shared.cell, %error, "the agent could not be thawed: trying again");
+                let until = Instant::now() + THAW_RETRY;
+                self.hold = Hold::Freeze { until };
+                refused(&error)
+            }
+        }
+    }
+
+    async fn restart_agent(&mut self) -> Outcome {
+        if self.stage != Stage::Awake {
+            return Outcome::Error {
+                code: "not_awake".into(),
+                message: "the agent is replaced only in a cell that is awake".into(),
+            };
+        }
+        let (cell, tenant) = (self.shared.cell, self.shared.tenant);
+        let restarted = async {
+            timed("removing the agent", self.driver.remove(cell, Part::Agent)).await?;
+            timed("making the agent", self.driver.create(cell, tenant, Part::Agent)).await?;
+            timed("starting the agent", self.driver.start(cell, Part::Agent)).await
+        }
+        .await;
+        self.hold = Hold::None;
+        match restarted {
+            Ok(()) => Outcome::Ok,
+            Err(error) => {
+                warn!(%cell, %error, "the agent could not be replaced");
+                refused(&error)
+            }
+        }
+    }
+}
+
+fn refused(error: &DriverError) -> Outcome {
+    let code = match error {
+        DriverError::NotRunning { .. } => "agent_gone",
+        DriverError::Timeout { .. } => "timeout",
+        _ => "driver",
+    };
+    Outcome::Error {
+        code: code.into(),
+        message: error.to_string(),
+    }
+}

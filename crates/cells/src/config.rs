@@ -1,0 +1,46 @@
+//! What the operator decides about cells.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::InstallationId;
+use protocol::control::CellConfig;
+
+use crate::limits;
+
+/// Settings of the cells of one installation.
+#[derive(Debug, Clone)]
+pub struct CellsConfig {
+    pub installation: InstallationId,
+    /// `<data_dir>/run/<cell>/platform.sock` is where a keeper reaches us.
+    pub data_dir: PathBuf,
+    /// Time without use after which a cell is paused.
+    pub pause_after: Duration,
+    /// Time without use after which a cell sleeps. Not longer than `pause_after`: cells are never paused.
+    pub sleep_after: Duration,
+    /// Cells that are not asleep at once.
+    pub capacity: usize,
+    /// Sealed bytes one cell may keep.
+    pub blob_quota_bytes: u64,
+    /// What each keeper is told when it attaches.
+    pub keeper: CellConfig,
+}
+
+impl CellsConfig {
+    /// The defaults; the vault locks when the cell is paused.
+    pub fn new(installation: InstallationId, data_dir: PathBuf) -> Self {
+        Self {
+            installation,
+            data_dir,
+            pause_after: limits::PAUSE_AFTER,
+            sleep_after: limits::SLEEP_AFTER,
+            capacity: limits::CELLS_AWAKE,
+            blob_quota_bytes: limits::CELL_BLOB_BYTES,
+            keeper: CellConfig {
+                private_model_addresses: Vec::new(),
+                lock_after_ms: u64::try_from(limits::PAUSE_AFTER.as_millis()).unwrap_or(u64::MAX),
+                public_url: String::new(),
+            },
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What the rest of the platform asks of cells.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::WebSocket;
+use futures::future::join_all;
+use object_store::ObjectStore;
+use protocol::control::{FromPlatform, KeeperStatus};
+use protocol::{CellId, ChannelId, TenantId};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cell::{Actor, CellState, Event, Reply, Shared};
+use crate::driver::{Driver, Part, PartState, PartStats};
+use crate::socket::{SocketService, remove_blobs};
+use crate::{CellsConfig, CellsError, limits};
+
+/// Events that may wait for a cell's task.
+const INBOX: usize = 64;
+
+/// One line of [`Cells::list`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CellSummary {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub state: CellState,
+}
+
+/// The keeper's end of a channel, joined by the proxy with a client's.
+pub struct KeeperChannel {
+    pub socket: WebSocket,
+    /// Counts against `CHANNELS_PER_CELL` until dropped.
+    pub permit: OwnedSemaphorePermit,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Inner {
+    config: Arc<CellsConfig>,
+    driver: Arc<dyn Driver>,
+    blobs: Arc<dyn ObjectStore>,
+    sockets: Option<SocketService>,
+    capacity: Arc<Semaphore>,
+    handles: Mutex<HashMap<CellId, Handle>>,
+    end: CancellationToken,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+/// The cells of one installation. Clones share them.
+#[derive(Clone)]
+pub struct Cells(Arc<Inner>);
+
+impl Cells {
+    /// Prepares the driver, takes over the cells that run, and removes what is left of those that do not.
+    ///
+    /// # Errors
+    /// If the driver cannot be prepared or asked.
+    pub async fn start(
+        config: CellsConfig,
+        driver: Arc<dyn Driver>,
+        blobs: Arc<dyn ObjectStore>,
+    ) -> Result<Self, CellsError> {
+        let config = Arc::new(config);
+        let sockets = SocketService::new(Arc::clone(&config), Arc::clone(&blobs));
+        Self::start_with(config, driver, blobs, Some(sockets)).await
+    }
+
+    /// As [`Self::start`]; without sockets, keepers attach by [`Self::attach`].
+    async fn start_with(
+        config: Arc<CellsConfig>,
+        driver: Arc<dyn Driver>,
+        blobs: Arc<dyn ObjectStore>,
+        sockets: Option<SocketService>,
+    ) -> Result<Self, CellsError> {
+        driver.prepare().await?;
+        let cells = Self(Arc::new(Inner {
+            capacity: Arc::new(Semaphore::new(config.capacity)),
+            config,
+            driver,
+            blobs,
+            sockets,
+            handles: Mutex::default(),
+            end: CancellationToken::new(),
+        }));
+        cells.adopt_all().await?;
+        Ok(cells)
+    }
+
+    async fn adopt_all(&self) -> Result<(), CellsError> {
+        let Inner { driver, .. } = &*self.0;
+        for view in driver.list().await? {
+            let cell = view.cell;
+            if view.keeper == PartState::Running {
+                let (shared, mut actor) = self.make(cell, view.tenant);
+                actor.adopt(view.agent).await?;
+                info!(%cell, agent = ?view.agent, "found running");
+                self.insert(shared, actor);
+            } else {
+                // Without its keeper a cell's home cannot be sealed any more: what was saved is sealed already.
+                info!(%cell, ?view, "removing what is left of a cell");
+                for part in [Part::Agent, Part::Keeper] {
+                    if let Err(error) = driver.remove(cell, part).await {
+                        warn!(%cell, %part, %error, "could not be removed; the cell's next start tries again");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn handles(&self) -> MutexGuard<'_, HashMap<CellId, Handle>> {
+        self.0.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make(&self, cell: CellId, tenant: TenantId) -> (Arc<Shared>, Actor) {
+        let (events, inbox) = mpsc::channel(INBOX);
+        let shared = Arc::new(Shared::new(cell, tenant, events));
+        let actor = Actor::new(
+            Arc::clone(&shared),
+            Arc::clone(&self.0.config),
+            Arc::clone(&self.0.driver),
+            self.0.sockets.clone(),
+            Arc::clone(&self.0.capacity),
+            inbox,
+        );
+        (shared, actor)
+    }
+
+    fn insert(&self, shared: Arc<Shared>, actor: Actor) {
+        let task = tokio::spawn(actor.run(self.0.end.child_token()));
+        self.handles().insert(shared.cell, Handle { shared, task });
+    }
+
+    fn find(&self, cell: CellId) -> Option<Arc<Shared>> {
+        self.handles().get(&cell).map(|handle| Arc::clone(&handle.shared))
+    }
+
+    /// The cell's task, started if there is none.
+    fn find_or_make(&self, cell: CellId, tenant: TenantId) -> Result<Arc<Shared>, CellsError> {
+        if self.0.end.is_cancelled() {
+            return Err(CellsError::ShuttingDown);
+        }
+        let mut handles = self.handles();
+        if let Some(handle) = handles.get(&cell) {
+            if handle.shared.tenant != tenant {
+                return Err(CellsError::WrongTenant);
+            }
+            return Ok(Arc::clone(&handle.shared));
+        }
+        let (shared, actor) = self.make(cell, tenant);
+        let task = tokio::spawn(actor.run(self.0.end.child_token()));
+        handles.insert(
+            cell,
+            Handle {
+                shared: Arc::clone(&shared),
+                task,
+            },
+        );
+        Ok(shared)
+    }
+
+    async fn ask(&self, shared: &Shared, event: impl FnOnce(Reply) -> Event) -> Result<(), CellsError> {
+        let ended = || {
+            if self.0.end.is_cancelled() {
+                CellsError::ShuttingDown
+            } else {
+                CellsError::Removed { cell: shared.cell }
+            }
+        };
+        let (reply, answer) = oneshot::channel();
+        shared.events.send(event(reply)).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+
+    /// Brings a cell to where its keeper answers and its agent runs; callers at the same time wait for the same start.
+    ///
+    /// # Errors
+    /// [`CellsError::Full`] and whatever keeps the containers or the keeper from starting.
+    pub async fn wake(&self, cell: CellId, tenant: TenantId) -> Result<(), CellsError> {
+        let shared = self.find_or_make(cell, tenant)?;
+        self.ask(&shared, Event::Wake).await
+    }
+
+    /// Seals the home, wipes the keys and removes both containers.
+    ///
+    /// # Errors
+    /// If the keeper could not seal the home: then everything stays as it is.
+    pub async fn sleep(&self, cell: CellId) -> Result<(), CellsError> {
+        match self.find(cell) {
+            Some(shared) => self.ask(&shared, Event::Sleep).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Removes a cell for ever: containers, vault, home, blobs.
+    ///
+    /// # Errors
+    /// What could not be removed; calling again goes on.
+    pub async fn remove(&self, cell: CellId, tenant: TenantId) -> Result<(), CellsError> {
+        let shared = self.find_or_make(cell, tenant)?;
+        self.ask(&shared, Event::Remove).await?;
+        self.handles().remove(&cell);
+        remove_blobs(&self.0.blobs, tenant, cell)
+            .await
+            .map_err(|error| CellsError::Blobs {
+                message: error.to_string(),
+            })
+    }
+
+    pub fn state(&self, cell: CellId) -> CellState {
+        self.find(cell).map_or(CellState::Asleep, |shared| shared.state())
+    }
+
+    /// What the attached keeper last said of itself.
+    pub fn keeper_status(&self, cell: CellId) -> Option<KeeperStatus> {
+        self.find(cell)?.published.borrow().status.clone()
+    }
+
+    /// What opens the first registration, for the cell's owner alone; there is one while the vault is new.
+    pub fn claim(&self, cell: CellId) -> Option<String> {
+        self.find(cell)?.published.borrow().status.as_ref()?.claim.clone()
+    }
+
+    /// The cells that this process has had to do with since it started, and those it found.
+    pub fn list(&self) -> Vec<CellSummary> {
+        let mut list: Vec<_> = self
+            .handles()
+            .values()
+            .map(|handle| CellSummary {
+                cell: handle.shared.cell,
+                tenant: handle.shared.tenant,
+                state: handle.shared.state(),
+            })
+            .collect();
+        list.sort_by_key(|summary| summary.cell);
+        list
+    }
+
+    /// Memory, processors and processes of one part of a cell.
+    ///
+    /// # Errors
+    /// If the part does not run or the driver cannot tell.
+    pub async fn stats(&self, cell: CellId, part: Part) -> Result<PartStats, CellsError> {
+        Ok(self.0.driver.stats(cell, part).await?)
+    }
+
+    /// The last lines that the keeper of a cell wrote, for the operator.
+    ///
+    /// # Errors
+    /// If the driver cannot tell.
+    pub async fn keeper_log(&self, cell: CellId, lines: usize) -> Result<Vec<String>, CellsError> {
+        Ok(self.0.driver.logs(cell, Part::Keeper, lines).await?)
+    }
+
+    pub(crate) fn shared(&self, cell: CellId, tenant: TenantId) -> Result<Arc<Shared>, CellsError> {
+        self.find_or_make(cell, tenant)
+    }
+
+    /// Has the keeper of a cell that is awake dial in.
+    ///
+    /// # Errors
+    /// [`CellsError::TooManyChannels`], or a keeper that is away or does not dial.
+    pub(crate) async fn open_channel(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
+        let cell = shared.cell;
+        let permit = Arc::clone(&shared.channels)
+            .try_acquire_owned()
+            .map_err(|_| CellsError::TooManyChannels)?;
+        let to_keeper = shared.to_keeper().ok_or(CellsError::ChannelNotDialled { cell })?;
+        let channel = ChannelId::new();
+        let dialled = shared.expect_channel(channel);
+        let asked = to_keeper.try_send(FromPlatform::OpenChannel { channel });
+        let result = match asked {
+            Ok(()) => tokio::time::timeout(limits::DIAL, dialled)
+                .await
+                .ok()
+                .and_then(Result::ok),
+            Err(_) => None,
+        };
+        match result {
+            Some(socket) => Ok(KeeperChannel { socket, permit }),
+            None => {
+                shared.take_channel(channel);
+                Err(CellsError::ChannelNotDialled { cell })
+            }
+        }
+    }
+
+    /// Ends this process's work and leaves the cells running, for the next process to find.
+    pub async fn shutdown(&self) {
+        self.0.end.cancel();
+        let tasks: Vec<_> = self.handles().drain().map(|(_, handle)| handle.task).collect();
+        join_all(tasks).await;
+    }
+
+    /// Puts every cell to sleep, then removes what they share on this machine.
+    ///
+    /// # Errors
+    /// The first cell that could not be put to sleep; then the network and the host rules stay too.
+    pub async fn down(&self) -> Result<(), CellsError> {
+        let cells: Vec<_> = self.list();
+        let slept = join_all(cells.iter().map(|summary| self.sleep(summary.cell))).await;
+        slept.into_iter().collect::<Result<Vec<()>, _>>()?;
+        self.shutdown().await;
+        self.0.driver.teardown().await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod lifecycle_tests;
