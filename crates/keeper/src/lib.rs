@@ -3,6 +3,9 @@
 pub mod channel;
 pub mod clock;
 pub mod gateway;
+pub mod broker;
+pub mod clock;
+pub mod egress;
 pub mod home;
 pub mod limits;
 pub mod platform;

@@ -1,0 +1,220 @@
+//! The egress proxy on its unix socket: HTTP CONNECT, and plain `http://` requests, to public addresses.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::channel::VaultState;
+use tokio::net::{TcpStream, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::resolve::{NamedAddresses, ResolveError, resolve};
+use crate::limits;
+
+type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+
+/// Why a request does not leave.
+#[derive(Debug, thiserror::Error)]
+enum EgressError {
+    #[error("vault_locked: nothing leaves this cell while its vault is locked")]
+    Locked,
+    #[error("too many connections are open (EGRESS_TUNNELS)")]
+    Busy,
+    #[error("this proxy takes CONNECT host:port and http:// requests only")]
+    Malformed,
+    #[error("address_refused: {0}")]
+    Address(#[from] ResolveError),
+    #[error("{0} cannot be reached: {1}")]
+    Unreachable(String, String),
+}
+
+impl EgressError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Locked => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Address(ResolveError::Refused { .. }) => StatusCode::FORBIDDEN,
+            Self::Address(ResolveError::Unknown { .. }) | Self::Unreachable(..) => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+/// The agent's way to the rest of the world.
+#[derive(Clone)]
+pub struct EgressProxy {
+    vault: watch::Receiver<VaultState>,
+    named: NamedAddresses,
+    tunnels: Arc<Semaphore>,
+}
+
+impl EgressProxy {
+    /// A proxy that is open while the vault is. `named` are the addresses that the operator allows although they are
+    /// not public; model servers are reached through the broker, so a cell normally names none here.
+    pub fn new(vault: watch::Receiver<VaultState>, named: NamedAddresses) -> Self {
+        Self {
+            vault,
+            named,
+            tunnels: Arc::new(Semaphore::new(limits::EGRESS_TUNNELS)),
+        }
+    }
+
+    /// Serves until the listener fails.
+    pub async fn serve(self, listener: UnixListener) -> std::io::Result<()> {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let proxy = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let proxy = proxy.clone();
+                    async move {
+                        Ok::<_, Infallible>(match proxy.handle(request).await {
+                            Ok(answer) => answer,
+                            Err(error) => plain(error.status(), error.to_string()),
+                        })
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
+                if let Err(error) = connection.await {
+                    tracing::debug!("egress connection: {error}");
+                }
+            });
+        }
+    }
+
+    async fn handle(&self, request: Request<Incoming>) -> Result<Answer, EgressError> {
+        if *self.vault.borrow() != VaultState::Unlocked {
+            return Err(EgressError::Locked);
+        }
+        let permit = self
+            .tunnels
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| EgressError::Busy)?;
+        if request.method() == Method::CONNECT {
+            self.tunnel(request, permit).await
+        } else {
+            self.forward(request, permit).await
+        }
+    }
+
+    /// Connects to the first address that answers; only addresses that passed the policy are tried.
+    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, EgressError> {
+        let addresses: Vec<SocketAddr> = resolve(host, port, &self.named).await?;
+        let mut why = "it has no address".to_owned();
+        for address in addresses {
+            match tokio::time::timeout(limits::CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    // Nagle's algorithm only delays what the agent already wrote; without it is the default everywhere else.
+                    let _no_delay = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = "no answer in time".to_owned(),
+            }
+        }
+        Err(EgressError::Unreachable(format!("{host}:{port}"), why))
+    }
+
+    async fn tunnel(&self, request: Request<Incoming>, permit: OwnedSemaphorePermit) -> Result<Answer, EgressError> {
+        let authority = request.uri().authority().ok_or(EgressError::Malformed)?.clone();
+        let port = authority.port_u16().ok_or(EgressError::Malformed)?;
+        let mut upstream = self.connect(authority.host(), port).await?;
+        let mut vault = self.vault.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            let Ok(upgraded) = hyper::upgrade::on(request).await else {
+                return;
+            };
+            let mut downstream = TokioIo::new(upgraded);
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut downstream, &mut upstream) => {}
+                // A lock ends what is open, too.
+                _ = vault.wait_for(|state| *state != VaultState::Unlocked) => {}
+            }
+        });
+        Ok(plain(StatusCode::OK, String::new()))
+    }
+
+    async fn forward(
+        &self,
+        mut request: Request<Incoming>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Answer, EgressError> {
+        let uri = request.uri().clone();
+        if uri.scheme_str() != Some("http") {
+            return Err(EgressError::Malformed);
+        }
+        let authority = uri.authority().ok_or(EgressError::Malformed)?;
+        let at = authority.to_string();
+        let upstream = self
+            .connect(authority.host(), authority.port_u16().unwrap_or(80))
+            .await?;
+        let unreachable = |error: &dyn std::fmt::Display| EgressError::Unreachable(at.clone(), error.to_string());
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(upstream))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(error) = connection.await {
+                tracing::debug!("egress request: {error}");
+            }
+        });
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = path.parse().map_err(|_| EgressError::Malformed)?;
+        let host = header::HeaderValue::from_str(authority.as_str().rsplit('@').next().unwrap_or_default())
+            .map_err(|_| EgressError::Malformed)?;
+        request.headers_mut().insert(header::HOST, host);
+        strip_hop_by_hop(request.headers_mut());
+        let mut response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        strip_hop_by_hop(response.headers_mut());
+        Ok(response.map(BodyExt::boxed))
+    }
+}
+
+/// Removes what belongs to one connection only (RFC 9110, section 7.6.1).
+pub(crate) fn strip_hop_by_hop(headers: &mut header::HeaderMap) {
+    let listed: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    for name in listed {
+        headers.remove(&name);
+    }
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ] {
+        headers.remove(name);
+    }
+}
+
+fn plain(status: StatusCode, text: String) -> Answer {
+    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}

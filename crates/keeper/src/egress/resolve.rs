@@ -1,0 +1,85 @@
+//! From a name to the addresses that may be connected to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::address::{Refusal, refusal};
+
+/// Why a name leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    #[error("{host} is not known: {why}")]
+    Unknown { host: String, why: String },
+    #[error("{host}:{port} is {address}, {why}")]
+    Refused {
+        host: String,
+        port: u16,
+        address: IpAddr,
+        why: Refusal,
+    },
+}
+
+/// Addresses that are not public and that the operator has named in the configuration, as `host:port`.
+#[derive(Debug, Clone, Default)]
+pub struct NamedAddresses(Arc<RwLock<Vec<String>>>);
+
+impl NamedAddresses {
+    /// These addresses.
+    pub fn new(addresses: impl IntoIterator<Item = String>) -> Self {
+        let named = Self::default();
+        named.set(addresses);
+        named
+    }
+
+    /// Replaces them.
+    pub fn set(&self, addresses: impl IntoIterator<Item = String>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = addresses
+            .into_iter()
+            .map(|address| address.to_ascii_lowercase())
+            .collect();
+    }
+
+    /// Whether the operator named this host and port, spelled like this.
+    pub fn contains(&self, host: &str, port: u16) -> bool {
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let named = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        [format!("{bare}:{port}"), format!("[{bare}]:{port}")]
+            .iter()
+            .any(|spelled| named.contains(spelled))
+    }
+}
+
+/// The addresses behind a name that may be connected to. A named address is not checked; of all others, only public
+/// ones are returned.
+///
+/// # Errors
+/// [`ResolveError`] when there is none.
+pub async fn resolve(host: &str, port: u16, named: &NamedAddresses) -> Result<Vec<SocketAddr>, ResolveError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let unknown = |why: String| ResolveError::Unknown {
+        host: host.to_owned(),
+        why,
+    };
+    let found: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => tokio::net::lookup_host((bare, port))
+            .await
+            .map_err(|error| unknown(error.to_string()))?
+            .collect(),
+    };
+    if named.contains(host, port) {
+        return Ok(found);
+    }
+    let first = found.first().copied();
+    let allowed: Vec<SocketAddr> = found.into_iter().filter(|at| refusal(at.ip()).is_none()).collect();
+    match first {
+        None => Err(unknown("it has no address".to_owned())),
+        Some(first) if allowed.is_empty() => Err(ResolveError::Refused {
+            host: host.to_owned(),
+            port,
+            address: first.ip(),
+            why: refusal(first.ip()).unwrap_or(Refusal::Reserved),
+        }),
+        Some(_) => Ok(allowed),
+    }
+}
