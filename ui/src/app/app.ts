@@ -1,0 +1,131 @@
+/** Which page stands, given who is signed in, how the connection is, and whether the vault is open. */
+import { effect, untracked } from "@preact/signals-core";
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { clearConversations } from "../chat/conversations";
+import { clearDrafts, flushDrafts, loadDrafts } from "../chat/drafts";
+import { clearOutbox } from "../chat/outbox";
+import { brand, notice } from "../parts/form";
+import { icon } from "../parts/icon";
+import { readTicket } from "../storage/resume";
+import { account, loadAccount, me } from "./account";
+import { alertText, politeText } from "./announcer";
+import { connect, link, onOpen, signOut, unlocked, vault } from "./link";
+import { go, path } from "./router";
+import { View } from "./view";
+
+const OPEN_PAGES = new Set(["/setup", "/sign-in", "/join"]);
+
+export class App extends View {
+  @state() private hasTicket: boolean | undefined;
+  @state() private now = Date.now();
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    onOpen(() => void loadDrafts());
+    effect(() => this.#follow());
+    effect(() => {
+      if (unlocked.value) return;
+      // Locked: what was readable goes from memory; drafts and unsent messages are sealed already.
+      untracked(() => void flushDrafts().finally(() => !unlocked.peek() && this.#clear()));
+    });
+    addEventListener("pagehide", () => void flushDrafts());
+    setInterval(() => {
+      if (link.peek().at === "connecting") this.now = Date.now();
+    }, 1000);
+    if (!OPEN_PAGES.has(location.pathname)) void loadAccount();
+  }
+
+  #clear(): void {
+    clearConversations();
+    clearDrafts();
+    clearOutbox();
+  }
+
+  /** Signed in: connect. Signed out: the sign-in page, unless an open page was asked for. */
+  #follow(): void {
+    const who = account.value;
+    const at = path.value;
+    if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go("/sign-in", { replace: true }));
+    if (who.at === "unknown" && !OPEN_PAGES.has(at)) untracked(() => void loadAccount());
+    if (who.at === "in" && this.hasTicket === undefined)
+      void readTicket(who.me.user.id).then((ticket) => {
+        this.hasTicket = ticket !== undefined;
+        void connect();
+      });
+  }
+
+  protected override render(): TemplateResult {
+    return html`${this.#page()}
+      <div class="sr-only" role="status" aria-live="polite" id="announcer">${politeText.value}</div>
+      <div class="sr-only" role="alert" id="alerter">${alertText.value}</div>`;
+  }
+
+  #page(): TemplateResult | typeof nothing {
+    if (!isSecureContext || !globalThis.crypto?.subtle) return this.#insecure();
+    switch (path.value) {
+      case "/setup":
+        return html`<hf-setup></hf-setup>`;
+      case "/sign-in":
+        return html`<hf-sign-in></hf-sign-in>`;
+      case "/join":
+        return html`<hf-join></hf-join>`;
+    }
+    const who = account.value;
+    if (who.at === "error") return this.#unreachable(who.message);
+    if (who.at !== "in" || this.hasTicket === undefined) return this.#opening("Holdfast");
+    const now = link.value;
+    if (now.at === "refused") return this.#refused(now.problem, now.message);
+    if (unlocked.value) return path.value === "/vault" ? html`<hf-make-vault></hf-make-vault>` : html`<hf-shell></hf-shell>`;
+    if (vault.value === "new") return html`<hf-make-vault></hf-make-vault>`;
+    if (vault.value === "unknown" && now.at === "connecting") return this.#opening("Opening your vault");
+    if (vault.value === "unlocked" && this.hasTicket && now.at === "connecting") return this.#opening("Opening your vault");
+    return html`<hf-unlock></hf-unlock>`;
+  }
+
+  #opening(words: string): TemplateResult {
+    const now = link.value;
+    const seconds = now.at === "connecting" ? Math.floor((this.now - now.since) / 1000) : 0;
+    const step = now.at === "connecting" && now.hint === "starting_keeper" ? "Starting your vault’s keeper" : "Reaching your vault";
+    return html`<main class="page-card quiet-card" aria-busy="true">
+      ${brand()}
+      <h1>${words}</h1>
+      <p class="lead" role="status">${now.at === "connecting" ? html`${icon("loader-circle", "s")} ${step}… ${seconds > 0 ? html`<span class="seconds">${seconds} s</span>` : nothing}` : "One moment…"}</p>
+    </main>`;
+  }
+
+  #unreachable(message: string): TemplateResult {
+    return html`<main class="page-card">
+      ${brand()}
+      <div class="page-icon">${icon("server-off", "l")}</div>
+      <h1>Holdfast does not answer</h1>
+      <p class="lead">${message}</p>
+      <button class="button primary wide" type="button" @click=${() => void loadAccount()}>Try again</button>
+    </main>`;
+  }
+
+  #insecure(): TemplateResult {
+    return html`<main class="page-card">
+      ${brand()}
+      <h1>This page needs a secure address</h1>
+      <p class="lead">Browsers encrypt only on https addresses, and on localhost. Ask the person who runs this server for its https address.</p>
+    </main>`;
+  }
+
+  #refused(problem: string, message: string): TemplateResult {
+    if (problem === "version")
+      return html`<main class="page-card">${brand()}<h1>Reload this page</h1><p class="lead">${message}</p><button class="button primary wide" type="button" @click=${() => location.reload()}>Reload</button></main>`;
+    const title = { rolled_back: "This vault was rolled back", emptied: "This vault was emptied", other_cell: "This is not your vault" }[problem] ?? "This is not your vault";
+    return html`<main class="page-card">
+      ${brand()}
+      <div class="page-icon bad">${icon("triangle-alert", "l")}</div>
+      <h1>${title}</h1>
+      <p class="lead">${message} Nothing was opened and nothing was sent.</p>
+      ${notice("warn", "A restored backup looks like this, and so does an attack. Ask the people who run this server what happened before you go on.")}
+      <button class="button wide" type="button" @click=${() => location.reload()}>Check again</button>
+      <div class="links"><button class="link" type="button" @click=${() => void signOut()}>Sign out</button><span class="muted">${me()?.user.email}</span></div>
+    </main>`;
+  }
+}
+
+customElements.define("hf-app", App);

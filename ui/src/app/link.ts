@@ -1,0 +1,359 @@
+/**
+ * The connection to the person's keeper, kept up: opens, resumes after a loss or a reload, waits longer after each failure,
+ * and says in one place how things stand. Everything else asks `request` and listens with `onEvent`.
+ */
+import { batch, computed, signal } from "@preact/signals-core";
+import { api, Problem } from "../api/http";
+import { fromBase64Url, toBase64Url } from "../channel/bytes";
+import type { Channel } from "../channel/channel";
+import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
+import { type CellEvent, ChannelError, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
+import { slotKek } from "../channel/keys";
+import { identifiers, normalisedPassword, OpaqueClient } from "../channel/opaque";
+import { pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
+import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
+import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
+import { account, me } from "./account";
+
+export type Link =
+  | { at: "resting" }
+  | { at: "connecting"; since: number; hint?: PlatformHint }
+  | { at: "needs_secret" }
+  | { at: "open" }
+  | { at: "waiting"; retryAt: number; reason: string }
+  | { at: "refused"; problem: PinProblem | "version"; message: string };
+
+export const link = signal<Link>({ at: "resting" });
+/** The vault as its keeper said last; unknown until then. */
+export const vault = signal<VaultState | "unknown">("unknown");
+export const slots = signal<SlotInfo[]>([]);
+export const cell = signal<CellEvent | undefined>(undefined);
+export const locksIn = signal<number | undefined>(undefined);
+export const lockReason = signal<"idle" | "asked" | undefined>(undefined);
+export const phraseConfirmed = signal<boolean | undefined>(undefined);
+
+/** The vault is open here: conversations may be shown. Stays true through a short loss of the connection. */
+export const unlocked = signal(false);
+export const online = computed(() => link.value.at === "open" && unlocked.value);
+
+let handshake: Handshake | undefined;
+/** The cell that the last hello named; it is part of every OPAQUE exchange. */
+let cellId = "";
+let channel: Channel | undefined;
+let attempt = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let opening: Promise<void> | undefined;
+const listeners = new Set<(event: string, data: unknown) => void>();
+const openListeners = new Set<() => void>();
+
+export function onEvent(listener: (event: string, data: unknown) => void): void {
+  listeners.add(listener);
+}
+
+/** Called each time that an unlocked channel stands, first or again. */
+export function onOpen(listener: () => void): void {
+  openListeners.add(listener);
+}
+
+export function request<T>(method: string, params: object = {}, options?: { signal?: AbortSignal; answerMs?: number }): Promise<T> {
+  if (!channel || channel.closed) return Promise.reject(new ChannelError("closed", "There is no connection to your agent."));
+  return channel.request<T>(method, params, options);
+}
+
+function user(): string {
+  const who = me();
+  if (!who) throw new ChannelError("not_signed_in", "Sign in first.");
+  return who.user.id;
+}
+
+function channelUrl(): string {
+  const url = new URL("/api/v1/channel", location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+const refusals: Record<PinProblem, string> = {
+  other_cell: "The server presented a different vault than the one this browser knows for your account.",
+  emptied: "The server presented an empty vault, but this browser has already opened yours.",
+  rolled_back: "The server presented an older copy of your vault than the one this browser has seen.",
+};
+
+class Refused extends Error {
+  readonly problem: PinProblem;
+  constructor(problem: PinProblem) {
+    super(refusals[problem]);
+    this.problem = problem;
+  }
+}
+
+async function openHandshake(): Promise<Handshake> {
+  link.value = { at: "connecting", since: Date.now() };
+  // Start the agent's place at once, while the person still reads or types; the channel itself does not wait for it.
+  void api.wake().catch(() => undefined);
+  const { token } = await api.gatewayToken();
+  const opened = await Handshake.open(channelUrl(), token, (hint) => {
+    if (link.peek().at === "connecting") link.value = { ...(link.peek() as { at: "connecting"; since: number }), hint };
+  });
+  cellId = opened.hello.cell;
+  const pin = (await readPin(user())) ?? { cell: me()?.cell.id ?? cellId, epoch: 0 };
+  const problem = pinProblem(pin, { cell: cellId, isNew: opened.hello.vault === "new" });
+  if (problem) {
+    opened.close();
+    throw new Refused(problem);
+  }
+  batch(() => {
+    vault.value = opened.hello.vault;
+    slots.value = opened.hello.slots;
+  });
+  return opened;
+}
+
+function waitForSecret(opened: Handshake): void {
+  handshake = opened;
+  batch(() => {
+    unlocked.value = false;
+    link.value = { at: "needs_secret" };
+  });
+  opened.onclose(() => {
+    if (handshake !== opened) return;
+    // Nobody is typing into a dead connection: the next attempt, or the next key, opens a new one.
+    handshake = undefined;
+    if (link.peek().at === "needs_secret") link.value = { at: "resting" };
+  });
+}
+
+async function open(): Promise<void> {
+  let opened = await openHandshake();
+  const ticket = opened.hello.vault === "unlocked" ? await readTicket(user()) : undefined;
+  if (ticket && (await recallLocalKey(user()))) {
+    try {
+      const resumed = await takingTurns(user(), async () => {
+        const current = await readTicket(user());
+        if (!current) throw new ChannelError("ticket_unknown", "");
+        const stands = await opened.resume(current.ticket, current.secret);
+        await keepTicket(user(), stands.ready);
+        return stands;
+      });
+      await established(resumed);
+      return;
+    } catch (error) {
+      opened.close();
+      if (!(error instanceof ChannelError) || !["ticket_unknown", "tampered", "malformed"].includes(error.code)) throw error;
+      await forgetTicket(user());
+      opened = await openHandshake();
+    }
+  }
+  if (opened.hello.vault === "locked") await Promise.all([forgetTicket(user()), forgetLocalKey(user())]);
+  waitForSecret(opened);
+}
+
+/** Opens the connection, or does nothing when one is there or on its way. */
+export function connect(): Promise<void> {
+  clearTimeout(timer);
+  if (opening) return opening;
+  if ((channel && !channel.closed) || (handshake && !handshake.closed) || link.peek().at === "refused") return Promise.resolve();
+  opening = open()
+    .then(() => {
+      attempt = 0;
+    })
+    .catch(failed)
+    .finally(() => {
+      opening = undefined;
+    });
+  return opening;
+}
+
+function failed(error: unknown): void {
+  if (error instanceof Refused) {
+    link.value = { at: "refused", problem: error.problem, message: error.message };
+    return;
+  }
+  if (error instanceof ChannelError && error.code === "version") {
+    link.value = { at: "refused", problem: "version", message: error.message };
+    return;
+  }
+  if (error instanceof Problem && error.status === 401) {
+    account.value = { at: "out" };
+    link.value = { at: "resting" };
+    return;
+  }
+  retryLater(error instanceof Error ? error.message : String(error));
+}
+
+/** 0.5 s, doubling to 30 s, each shortened by up to a third so that many browsers do not come back at once. */
+function retryLater(reason: string): void {
+  const wait = Math.min(30_000, 500 * 2 ** attempt++) * (1 - Math.random() / 3);
+  link.value = { at: "waiting", retryAt: Date.now() + wait, reason };
+  clearTimeout(timer);
+  timer = setTimeout(() => void connect(), wait);
+}
+
+async function established(stands: Channel): Promise<void> {
+  handshake = undefined;
+  channel = stands;
+  stands.onclose = (error) => {
+    if (channel !== stands) return;
+    channel = undefined;
+    if (vault.peek() === "unlocked") retryLater(error.message);
+    else link.value = { at: "resting" };
+  };
+  stands.listen(receive);
+  if (stands.closed) throw new ChannelError("closed", "The connection ended.");
+  vault.value = stands.ready.vault;
+  if (stands.ready.vault === "unlocked" && canSeal()) await entered();
+}
+
+/** The channel stands and the vault is open: check that it is not an old copy, then let everyone begin. */
+async function entered(): Promise<void> {
+  const status = await request<VaultStatus>("vault.status");
+  const problem = pinProblem(await readPin(user()), { cell: cellId, epoch: status.epoch });
+  if (problem) {
+    channel?.close();
+    throw new Refused(problem);
+  }
+  await raisePin(user(), cellId, status.epoch);
+  batch(() => {
+    vault.value = "unlocked";
+    slots.value = status.slots;
+    phraseConfirmed.value = status.phrase_confirmed;
+    lockReason.value = undefined;
+    locksIn.value = undefined;
+    unlocked.value = true;
+    link.value = { at: "open" };
+  });
+  for (const listener of openListeners) listener();
+}
+
+function receive(event: string, data: unknown): void {
+  if (event === "cell") cell.value = data as CellEvent;
+  if (event === "vault") {
+    const { vault: state, reason, locks_in_ms } = data as { vault?: VaultState; reason?: "idle" | "asked"; locks_in_ms?: number };
+    if (locks_in_ms !== undefined) locksIn.value = Date.now() + locks_in_ms;
+    if (state === "locked") void wentLocked(reason ?? "asked");
+  }
+  for (const listener of listeners) listener(event, data);
+}
+
+async function wentLocked(reason: "idle" | "asked"): Promise<void> {
+  const who = me()?.user.id;
+  batch(() => {
+    vault.value = "locked";
+    unlocked.value = false;
+    locksIn.value = undefined;
+    lockReason.value = reason;
+    cell.value = undefined;
+    link.value = { at: "resting" };
+  });
+  clearTimeout(timer);
+  const ended = channel;
+  channel = undefined;
+  ended?.close();
+  if (who) await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+}
+
+async function ready(): Promise<Handshake> {
+  if (!handshake || handshake.closed) {
+    handshake = undefined;
+    await connect();
+  }
+  if (handshake && !handshake.closed) return handshake;
+  const now = link.peek();
+  const why = now.at === "waiting" ? now.reason : now.at === "refused" ? now.message : "Your vault does not answer yet. Try again in a moment.";
+  throw new ChannelError("unreachable", why);
+}
+
+/** Opens the vault with a password or a recovery phrase. */
+export async function unlock(kind: SlotKind, secret: string): Promise<void> {
+  const shake = await ready();
+  const slot = slots.peek().find((each) => each.kind === kind);
+  if (!slot) throw new ChannelError("unknown_slot", kind === "password" ? "This vault has no password." : "This vault has no recovery phrase.");
+  await enter(await shake.login(slot.id, kind === "password" ? normalisedPassword(secret) : secret), "vault.unlock");
+}
+
+/** Makes the vault, with its first password. */
+export async function createVault(password: string): Promise<void> {
+  const { claim } = await api.cell();
+  const shake = await ready();
+  const slot = await shake.register(claim ?? "", "password", normalisedPassword(password));
+  await enter(await shake.login(slot, normalisedPassword(password)), "vault.create");
+}
+
+async function enter({ channel: stands, kek }: LoggedIn, method: "vault.create" | "vault.unlock"): Promise<void> {
+  const who = user();
+  await established(stands);
+  const { local_key } = await request<{ local_key: string }>(method, { kek: toBase64Url(kek) });
+  kek.fill(0);
+  await adoptLocalKey(who, fromBase64Url(local_key));
+  await keepTicket(who, stands.ready);
+  try {
+    await entered();
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
+}
+
+/** Gives the vault a new password or phrase in place of the old one. */
+export async function setSlot(kind: SlotKind, secret: string): Promise<string> {
+  const opaque = new OpaqueClient(kind === "password" ? normalisedPassword(secret) : secret);
+  try {
+    const { state, request: message } = await opaque.startRegistration();
+    const { slot, response } = await request<{ slot: string; response: string }>("slot.register_start", { kind, request: message });
+    const { record, exportKey } = await opaque.finishRegistration(state, response, identifiers(slot, cellId));
+    const replaces = slots.peek().find((each) => each.kind === kind)?.id;
+    await request("slot.register_finish", { slot, record, kek: toBase64Url(slotKek(exportKey, slot)), ...(replaces ? { replaces } : {}) });
+    await refreshStatus();
+    return slot;
+  } finally {
+    opaque.close();
+  }
+}
+
+export async function refreshStatus(): Promise<void> {
+  const status = await request<VaultStatus>("vault.status");
+  batch(() => {
+    slots.value = status.slots;
+    phraseConfirmed.value = status.phrase_confirmed;
+    locksIn.value = undefined;
+  });
+  await raisePin(user(), cellId, status.epoch);
+}
+
+/** Seals everything and wipes the keys, in the keeper and here. */
+export async function lockNow(): Promise<void> {
+  await request("vault.lock", {}, { answerMs: 60_000 });
+  await wentLocked("asked");
+}
+
+/** Ends the session of this browser; the vault locks by itself when it is not used. */
+export async function signOut(): Promise<void> {
+  const who = user();
+  await api.signOut();
+  channel?.close();
+  handshake?.close();
+  channel = undefined;
+  handshake = undefined;
+  clearTimeout(timer);
+  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+  batch(() => {
+    unlocked.value = false;
+    vault.value = "unknown";
+    cell.value = undefined;
+    link.value = { at: "resting" };
+    account.value = { at: "out" };
+  });
+}
+
+/** Back from a tunnel, a sleep or another tab: do not wait for the timer. */
+export function watchNetwork(): void {
+  const hurry = () => {
+    if (link.peek().at === "waiting") {
+      attempt = 0;
+      void connect();
+    }
+  };
+  addEventListener("online", hurry);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") hurry();
+  });
+}

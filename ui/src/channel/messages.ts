@@ -1,0 +1,130 @@
+/** What travels on the channel (docs/protocol.md, sections 1 and 2), as types. */
+
+export type VaultState = "new" | "locked" | "unlocked";
+export type SlotKind = "password" | "recovery_phrase";
+
+export interface SlotInfo {
+  id: string;
+  kind: SlotKind;
+  name: string;
+}
+
+export interface Hello {
+  type: "hello";
+  version: number;
+  cell: string;
+  vault: VaultState;
+  slots: SlotInfo[];
+}
+
+export type KeeperHandshake =
+  | Hello
+  | { type: "register_response"; slot: string; response: string }
+  | { type: "registered"; slot: string }
+  | { type: "login_response"; response: string; retry_after_ms?: number }
+  | { type: "resumed"; nonce: string }
+  | { type: "error"; code: string; message: string; retry_after_ms?: number }
+  | { type: "platform"; phase: "starting_keeper" | "connected"; at: number }
+  | { type: "platform_error"; code: string; message: string };
+
+export interface WireError {
+  code: string;
+  message: string;
+  retry_after_ms?: number;
+}
+
+export type KeeperMessage =
+  | { id: number; result: unknown }
+  | { id: number; error: WireError }
+  | { event: string; data: unknown };
+
+/** An error that the other end, or the way to it, gave: a stable code, a sentence, and when to try again. */
+export class ChannelError extends Error {
+  override name = "ChannelError";
+  readonly code: string;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: string, message: string, retryAfterMs?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  static from(wire: WireError): ChannelError {
+    return new ChannelError(wire.code, wire.message, wire.retry_after_ms);
+  }
+}
+
+export interface ReadyEvent {
+  ticket: string;
+  secret: string;
+  vault: VaultState;
+}
+
+export interface VaultStatus {
+  vault: VaultState;
+  slots: SlotInfo[];
+  locks_at?: number | null;
+  phrase_confirmed: boolean;
+  epoch: number;
+}
+
+export type ModelKind = "openai" | "anthropic";
+
+export interface ModelInfo {
+  configured: boolean;
+  kind?: ModelKind;
+  base_url?: string;
+  model?: string;
+}
+
+export interface Conversation {
+  id: string;
+  title: string;
+  updated: number;
+  running: boolean;
+  unread: boolean;
+}
+
+export type Part =
+  | { type: "text"; text: string }
+  | { type: "tool"; id: string; name: string; input: string; output: string; state: "running" | "ok" | "failed" };
+
+export type MessageStatus = "running" | "done" | "aborted" | "failed" | "interrupted";
+
+export interface Message {
+  id: string;
+  role: "user" | "assistant";
+  at: number;
+  status: MessageStatus;
+  key?: string;
+  error?: WireError;
+  parts: Part[];
+}
+
+export type ChatEvent = { conversation: string; seq: number; turn: string } & (
+  | { kind: "accepted"; message: Message }
+  | { kind: "phase"; phase: string }
+  | { kind: "text"; delta: string }
+  | { kind: "tool"; id: string; name: string; phase: "start" | "update" | "result"; input?: string; output?: string; is_error?: boolean }
+  | { kind: "answered"; message: Message }
+  | { kind: "saved" }
+  | { kind: "failed"; code: string; message: string }
+  | { kind: "aborted"; message?: Message | null }
+  | { kind: "interrupted"; message?: Message | null }
+);
+
+export type CellPhase = "opening_vault" | "restoring_home" | "starting_agent" | "warming_up" | "ready" | "paused" | "asleep" | "failed";
+
+export interface CellEvent {
+  phase: CellPhase;
+  since: number;
+  usual_ms?: number;
+  message?: string;
+}
+
+export interface OpenedConversation {
+  messages?: Message[];
+  running: { turn: string; started: number } | null;
+  seq: number;
+}

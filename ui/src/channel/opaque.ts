@@ -1,0 +1,73 @@
+/** OPAQUE as the channel uses it. The worker lives for one attempt, so its memory goes when the attempt is over. */
+import { fromBase64Url, type Bytes } from "./bytes";
+import type { OpaqueAnswer, OpaqueCall } from "./opaque.worker";
+import { opaqueWorker } from "./trusted-urls";
+
+export interface Identifiers {
+  client: string;
+  server: string;
+}
+
+/** Both sides' names in OPAQUE (docs/protocol.md, section 1.1): a login for one slot of one cell fits no other. */
+export function identifiers(slot: string, cell: string): Identifiers {
+  return { client: `holdfast/slot/${slot}`, server: `holdfast/cell/${cell}` };
+}
+
+/** What a person types is normalised, so that the same characters from another keyboard are the same password. */
+export function normalisedPassword(text: string): string {
+  return text.normalize("NFKC");
+}
+
+export class OpaqueClient {
+  readonly #worker = opaqueWorker();
+  readonly #secret: string;
+  #id = 0;
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  #call(call: OpaqueCall): Promise<OpaqueAnswer> {
+    const id = ++this.#id;
+    return new Promise((resolve, reject) => {
+      const done = (settle: () => void) => {
+        this.#worker.removeEventListener("message", onMessage);
+        this.#worker.removeEventListener("error", onError);
+        settle();
+      };
+      const onMessage = (event: MessageEvent<{ id: number; answer?: OpaqueAnswer; failed?: string }>) => {
+        if (event.data.id !== id) return;
+        const { answer, failed } = event.data;
+        done(() => (failed === undefined ? resolve(answer ?? null) : reject(new Error(failed))));
+      };
+      const onError = (event: ErrorEvent) => done(() => reject(new Error(event.message || "the encryption worker did not start")));
+      this.#worker.addEventListener("message", onMessage);
+      this.#worker.addEventListener("error", onError);
+      this.#worker.postMessage({ id, call });
+    });
+  }
+
+  async startRegistration(): Promise<{ state: string; request: string }> {
+    return (await this.#call({ op: "startRegistration", secret: this.#secret })) as { state: string; request: string };
+  }
+
+  async finishRegistration(state: string, response: string, names: Identifiers): Promise<{ record: string; exportKey: Bytes }> {
+    const answer = await this.#call({ op: "finishRegistration", secret: this.#secret, state, response, identifiers: names });
+    return { record: answer?.record ?? "", exportKey: fromBase64Url(answer?.exportKey ?? "") };
+  }
+
+  async startLogin(): Promise<{ state: string; request: string }> {
+    return (await this.#call({ op: "startLogin", secret: this.#secret })) as { state: string; request: string };
+  }
+
+  /** Null when the secret is wrong, or when the other end is not the keeper that registered it: OPAQUE cannot tell the two apart. */
+  async finishLogin(state: string, response: string, names: Identifiers): Promise<{ finish: string; sessionKey: Bytes; exportKey: Bytes } | null> {
+    const answer = await this.#call({ op: "finishLogin", secret: this.#secret, state, response, identifiers: names });
+    if (answer === null) return null;
+    return { finish: answer.finish ?? "", sessionKey: fromBase64Url(answer.sessionKey ?? ""), exportKey: fromBase64Url(answer.exportKey ?? "") };
+  }
+
+  close(): void {
+    this.#worker.terminate();
+  }
+}

@@ -1,0 +1,251 @@
+/** The conversation that is looked at: its messages, what is on its way, how the agent is, and where one writes. */
+import { effect } from "@preact/signals-core";
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { state } from "lit/decorators.js";
+import { me } from "../app/account";
+import { announce, alertNow } from "../app/announcer";
+import { cell, online } from "../app/link";
+import { model } from "../app/model";
+import { View } from "../app/view";
+import type { Message } from "../channel/messages";
+import { confirmBox } from "../parts/confirm-box";
+import { notice, sentence } from "../parts/form";
+import { icon } from "../parts/icon";
+import type { Composer } from "./composer";
+import "./composer";
+import { abort, currentId, isNew, load, threadFor, type Thread } from "./conversations";
+import type { MessageView } from "./message";
+import "./message";
+import { discard, enqueue, inConversation, type Outgoing, retry } from "./outbox";
+import { starting } from "./start-card";
+import "./start-card";
+import { ranTools } from "./thread";
+
+/** Nearer to the end than this counts as being at the end. */
+const AT_END_PX = 60;
+const STILL_WORKING_MS = 8_000;
+
+const PHASES: Record<string, string> = {
+  preparing_workspace: "Preparing its workspace",
+  preparing_context: "Reading the conversation",
+  starting_model: "Asking the model",
+};
+
+const SUGGESTIONS = ["What can you do for me?", "Make a plan for my week with me", "Write a small script and run it"];
+
+export class ChatPage extends View {
+  @state() private awayFromEnd = false;
+  @state() private now = Date.now();
+  #follows = true;
+  #shown = "";
+  #observer: ResizeObserver | undefined;
+  #stopLoading: (() => void) | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #saidAt = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#stopLoading = effect(() => {
+      const id = currentId();
+      if (online.value && threadFor(id).loading.peek() === "no") queueMicrotask(() => void load(id));
+    });
+    this.#timer = setInterval(this.#tick, 1000);
+    document.addEventListener("keydown", this.#keys);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopLoading?.();
+    this.#observer?.disconnect();
+    this.#observer = undefined;
+    clearInterval(this.#timer);
+    document.removeEventListener("keydown", this.#keys);
+  }
+
+  #tick = (): void => {
+    const running = threadFor(currentId()).state.peek().running;
+    if (!running) return;
+    this.now = Date.now();
+    if (this.now - Math.max(running.started, this.#saidAt) >= STILL_WORKING_MS) {
+      this.#saidAt = this.now;
+      announce(`Still working, ${Math.round((this.now - running.started) / 1000)} seconds`);
+    }
+  };
+
+  #keys = (event: KeyboardEvent): void => {
+    if (event.key === "Escape" && !event.defaultPrevented && !event.isComposing && !document.querySelector("dialog[open]") && threadFor(currentId()).state.peek().running) void this.#stop();
+  };
+
+  protected override render(): TemplateResult {
+    const id = currentId();
+    const thread = threadFor(id);
+    const { messages, running } = thread.state.value;
+    const outgoing = inConversation(id);
+    const empty = messages.length === 0 && outgoing.length === 0;
+    return html`<div class="chat">
+      <div class="thread" @scroll=${this.#scrolled} tabindex="-1">
+        <div class="thread-inner" role="log" aria-live="off" aria-label="Conversation">
+          ${this.#body(thread, messages, empty)} ${outgoing.map((entry) => this.#outgoing(entry))} ${this.#working(thread)}
+          ${starting() ? html`<hf-start-card></hf-start-card>` : nothing}
+        </div>
+      </div>
+      <div class="composer-area">
+        ${this.awayFromEnd ? html`<button class="to-end" type="button" @click=${() => this.#toEnd(true)}>${icon("arrow-down", "s")} Latest</button>` : nothing}
+        ${model.value && !model.value.configured ? html`<div class="notice notice-warn">${icon("plug-zap")}<div>Your agent has no model to think with yet. <a href="/model">Connect one</a></div></div>` : nothing}
+        <hf-composer
+          .conversation=${id}
+          .running=${running !== null}
+          .placeholder=${online.value && cell.value?.phase === "ready" ? "Message your agent" : "Write already: it goes out when your agent is ready"}
+          @send=${(event: CustomEvent<string>) => this.#send(event.detail)}
+          @stop=${() => void this.#stop()}
+          @edit-last=${this.#editLast}
+        ></hf-composer>
+      </div>
+    </div>`;
+  }
+
+  #body(thread: Thread, messages: readonly Message[], empty: boolean): unknown {
+    const loading = thread.loading.value;
+    if (typeof loading === "object" && messages.length === 0)
+      return html`${notice("error", loading.error)}<button class="button" type="button" @click=${() => this.#reload(thread)}>Try again</button>`;
+    if (loading !== "loaded" && messages.length === 0 && !isNew(thread.id)) return html`<div class="skeleton-thread" role="status" aria-label="Loading the conversation"><i></i><i></i><i></i></div>`;
+    if (empty) return this.#empty();
+    const { running, saving } = thread.state.value;
+    const idle = running === null && online.value && inConversation(thread.id).length === 0;
+    return repeat(
+      messages,
+      (message) => `${message.role}/${message.key ?? message.id}`,
+      (message, at) => html`<hf-message
+        .message=${message}
+        .saving=${message.role === "assistant" && message.key !== undefined && saving.has(message.key)}
+        .idle=${idle}
+        .last=${at === messages.length - 1}
+        @edited=${this.#edited}
+        @again=${this.#again}
+      ></hf-message>`,
+    );
+  }
+
+  #reload(thread: Thread): void {
+    thread.loading.value = "no";
+    void load(thread.id);
+  }
+
+  #empty(): TemplateResult {
+    const first = me()?.user.name.split(/\s+/)[0] ?? "";
+    return html`<div class="empty">
+      <img src="/favicon.svg" alt="" width="44" height="44">
+      <h1>Hello${first ? `, ${first}` : ""}</h1>
+      <p class="lead">What shall we do? What you write here is encrypted in this browser and opened only in your own vault.</p>
+      <div class="suggestions">${SUGGESTIONS.map((words) => html`<button type="button" class="suggestion" @click=${() => this.#send(words)}>${words}</button>`)}</div>
+    </div>`;
+  }
+
+  #outgoing(entry: Outgoing): TemplateResult {
+    const running = threadFor(entry.conversation).state.value.running !== null;
+    const words =
+      entry.state === "sending"
+        ? "Sending…"
+        : entry.state === "waiting"
+          ? (entry.problem ?? (!online.value ? "Waiting for the connection" : running ? "Goes out when the answer is finished" : "Goes out when your agent is ready"))
+          : entry.state === "unconfirmed"
+            ? `Delivery unconfirmed. ${entry.problem ?? ""}`
+            : `Not sent. ${entry.problem ?? ""}`;
+    const stuck = entry.state === "unconfirmed" || entry.state === "not_sent";
+    return html`<article class="message user outgoing ${entry.state}" aria-label="You, ${entry.state === "not_sent" ? "not sent" : "on its way"}">
+      ${entry.op === "regenerate" ? html`<div class="bubble quiet">Answer again</div>` : html`<div class="bubble">${entry.text}</div>`}
+      <footer class="message-foot">
+        <span class="delivery">${icon(stuck ? "triangle-alert" : entry.state === "sending" ? "loader-circle" : "clock", "s")} ${words}</span>
+        ${stuck ? html`<button class="link" type="button" @click=${() => retry(entry.key)}>Retry</button>` : nothing}
+        ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => this.#takeBack(entry)}>Edit</button>` : nothing}
+        ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => discard(entry.key)}>Discard</button>` : nothing}
+      </footer>
+    </article>`;
+  }
+
+  #takeBack(entry: Outgoing): void {
+    discard(entry.key);
+    this.querySelector<Composer>("hf-composer")?.put(entry.text);
+  }
+
+  #working(thread: Thread): TemplateResult | typeof nothing {
+    const { running, phase, messages } = thread.state.value;
+    if (!running || starting()) return nothing;
+    const last = messages.at(-1);
+    const speaks = last?.role === "assistant" && last.status === "running" && last.parts.length > 0;
+    const lastPart = last?.parts.at(-1);
+    if (speaks && lastPart?.type === "text" && !phase) return nothing;
+    const seconds = Math.max(0, Math.floor((this.now - running.started) / 1000));
+    const words = lastPart?.type === "tool" && speaks ? "Working" : ((phase && PHASES[phase]) ?? "Thinking");
+    return html`<p class="working"><i class="pulse" aria-hidden="true"></i>${words}… <span class="seconds">${seconds} s</span></p>`;
+  }
+
+  #send(text: string): void {
+    this.#follows = true;
+    void enqueue({ conversation: currentId(), op: "send", text }).then(() => this.#toEnd(false));
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await abort(currentId());
+    } catch (error) {
+      alertNow(`Could not stop it. ${sentence(error)}`);
+    }
+  }
+
+  #editLast = (): void => {
+    const own = [...this.querySelectorAll<MessageView>("hf-message")].findLast((each) => each.message.role === "user");
+    if (own?.idle) own.edit();
+  };
+
+  #edited = async (event: CustomEvent<{ message: Message; text: string }>): Promise<void> => {
+    const { message, text } = event.detail;
+    await enqueue({ conversation: currentId(), op: "edit", message: message.id, text });
+    this.#toEnd(false);
+  };
+
+  #again = async (event: CustomEvent<{ message: Message }>): Promise<void> => {
+    const { message } = event.detail;
+    if (ranTools(message)) {
+      const sure = await confirmBox({ title: "Answer again?", words: "In this answer your agent used tools. Answering again may do the same things a second time.", yes: "Answer again" });
+      if (!sure) return;
+    }
+    await enqueue({ conversation: currentId(), op: "regenerate", message: message.id, text: "" });
+  };
+
+  // Scrolling: the end is followed only while the person is at the end, and only the thread itself is moved.
+
+  #scrolled = (event: Event): void => {
+    const box = event.currentTarget as HTMLElement;
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END_PX;
+    this.#follows = atEnd;
+    if (this.awayFromEnd === atEnd) this.awayFromEnd = !atEnd;
+  };
+
+  #toEnd(smooth: boolean): void {
+    this.#follows = true;
+    const box = this.querySelector<HTMLElement>(".thread");
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    box?.scrollTo({ top: box.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+  }
+
+  protected override updated(): void {
+    const inner = this.querySelector(".thread-inner");
+    if (inner && !this.#observer) {
+      this.#observer = new ResizeObserver(() => {
+        if (this.#follows) this.#toEnd(false);
+      });
+      this.#observer.observe(inner);
+    }
+    const id = currentId();
+    if (id !== this.#shown) {
+      this.#shown = id;
+      this.awayFromEnd = false;
+      this.#toEnd(false);
+      if (matchMedia("(hover: hover)").matches) this.querySelector<Composer>("hf-composer")?.focus();
+    }
+  }
+}
+
+customElements.define("hf-chat", ChatPage);

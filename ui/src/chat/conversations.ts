@@ -1,0 +1,186 @@
+/** The conversations of the unlocked vault: the list, the threads that were opened, and which one is looked at. */
+import { type Signal, signal } from "@preact/signals-core";
+import { announce, alertNow } from "../app/announcer";
+import { onEvent, onOpen, online, request } from "../app/link";
+import { go, path } from "../app/router";
+import { ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
+import { moveDraft } from "./drafts";
+import type { Outgoing } from "./outbox";
+import { apply, emptyThread, firstSentence, opened, textOf, type ThreadState, withUserMessage } from "./thread";
+
+export interface Thread {
+  readonly id: string;
+  readonly state: Signal<ThreadState>;
+  readonly loading: Signal<"no" | "loading" | "loaded" | { error: string }>;
+}
+
+export const conversations = signal<readonly Conversation[] | undefined>(undefined);
+export const listProblem = signal<string | undefined>(undefined);
+
+const threads = new Map<string, Thread>();
+const held = new Map<string, ChatEvent[]>();
+/** Turns that this page asked for. */
+const ownTurns = new Set<string>();
+
+const NEW = "new-";
+
+/** A conversation that the keeper does not know yet: it is made when its first message goes out. */
+export function newConversationId(): string {
+  return `${NEW}${crypto.randomUUID()}`;
+}
+
+export function isNew(conversation: string): boolean {
+  return conversation.startsWith(NEW);
+}
+
+export const draftConversation = signal(newConversationId());
+
+/** The conversation in the address; without one, the one that is about to begin. */
+export function currentId(): string {
+  const match = /^\/c\/([^/]+)$/.exec(path.value);
+  return match?.[1] ? decodeURIComponent(match[1]) : draftConversation.value;
+}
+
+export function show(conversation: string): void {
+  go(isNew(conversation) ? "/" : `/c/${encodeURIComponent(conversation)}`);
+}
+
+export function threadFor(id: string): Thread {
+  let thread = threads.get(id);
+  if (!thread) {
+    thread = { id, state: signal(emptyThread), loading: signal(isNew(id) ? "loaded" : "no") };
+    threads.set(id, thread);
+  }
+  return thread;
+}
+
+export async function loadList(): Promise<void> {
+  try {
+    const answer = await request<{ conversations: Conversation[] }>("chat.list");
+    conversations.value = answer.conversations.toSorted((a, b) => b.updated - a.updated);
+    listProblem.value = undefined;
+  } catch (error) {
+    if (error instanceof ChannelError && error.code === "closed") return;
+    listProblem.value = error instanceof Error ? error.message : String(error);
+    if (error instanceof ChannelError && error.retryAfterMs !== undefined) setTimeout(() => void loadList(), error.retryAfterMs);
+  }
+}
+
+/** Loads a conversation, or what was missed since it was last heard. */
+export async function load(id: string, options: { whole?: boolean } = {}): Promise<void> {
+  const thread = threadFor(id);
+  if (isNew(id) || thread.loading.peek() === "loading" || !online.peek()) return;
+  const missedOnly = thread.loading.peek() === "loaded" && !options.whole;
+  if (!missedOnly && thread.loading.peek() !== "loaded") thread.loading.value = "loading";
+  try {
+    const { seq } = thread.state.peek();
+    const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) });
+    thread.state.value = opened(thread.state.peek(), answer);
+    thread.loading.value = "loaded";
+    const waiting = held.get(id) ?? [];
+    held.delete(id);
+    for (const event of waiting) receive(event);
+  } catch (error) {
+    if (thread.loading.peek() === "loading") thread.loading.value = { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function receive(event: ChatEvent): void {
+  const thread = threadFor(event.conversation);
+  if (thread.loading.peek() !== "loaded") {
+    held.set(event.conversation, [...(held.get(event.conversation) ?? []), event].slice(-2000));
+    return;
+  }
+  const next = apply(thread.state.peek(), event);
+  if (next === null) {
+    void load(event.conversation, { whole: true });
+    return;
+  }
+  thread.state.value = next;
+  // Another page may have edited an earlier message: what followed it is gone, and only the keeper knows.
+  if (event.kind === "accepted" && !ownTurns.has(event.turn)) void load(event.conversation, { whole: true });
+  if (event.conversation === currentId()) speak(event);
+}
+
+function speak(event: ChatEvent): void {
+  if (event.kind === "answered") announce(`Answer finished. ${firstSentence(textOf(event.message))}`);
+  else if (event.kind === "aborted") announce("Stopped.");
+  else if (event.kind === "failed") alertNow(`The answer failed. ${event.message}`);
+  else if (event.kind === "interrupted") alertNow("Your agent was interrupted while it answered.");
+}
+
+/** The keeper has written the message down: show it where it belongs, before its event comes. */
+export function acceptedLocally(entry: Outgoing, turn: string, at: number): void {
+  ownTurns.add(turn);
+  const thread = threadFor(entry.conversation);
+  const state = thread.state.peek();
+  const cut = entry.message === undefined ? -1 : state.messages.findIndex((each) => each.id === entry.message);
+  let messages = cut < 0 ? state.messages : state.messages.slice(0, cut);
+  if (state.messages.some((each) => each.key === entry.key)) messages = state.messages;
+  if (entry.op !== "regenerate" && !messages.some((each) => each.key === entry.key)) {
+    const message: Message = { id: `sent:${entry.key}`, role: "user", at, status: "done", key: entry.key, parts: [{ type: "text", text: entry.text }] };
+    messages = withUserMessage(messages, message);
+  }
+  const answered = messages.some((each) => each.role === "assistant" && each.key === turn && each.status !== "running");
+  thread.state.value = { ...state, messages, running: answered ? state.running : (state.running ?? { turn, started: at }) };
+}
+
+/** Makes the conversation that a first message was typed for, and moves everything over to its real id. */
+export async function createFor(temporary: string, firstText: string): Promise<string> {
+  const title = firstText.trim().split("\n")[0]?.slice(0, 60) ?? "";
+  const { conversation } = await request<{ conversation: Conversation | string }>("chat.create", title ? { title } : {});
+  const id = typeof conversation === "string" ? conversation : conversation.id;
+  threads.set(id, { id, state: signal(threadFor(temporary).state.peek()), loading: signal("no") });
+  await load(id);
+  moveDraft(temporary, id);
+  if (draftConversation.peek() === temporary) {
+    draftConversation.value = newConversationId();
+    if (path.peek() === "/") go(`/c/${encodeURIComponent(id)}`, { replace: true });
+  }
+  void loadList();
+  return id;
+}
+
+export async function rename(conversation: string, title: string): Promise<void> {
+  const before = conversations.peek();
+  conversations.value = before?.map((each) => (each.id === conversation ? { ...each, title } : each));
+  try {
+    await request("chat.rename", { conversation, title });
+  } catch (error) {
+    conversations.value = before;
+    throw error;
+  }
+}
+
+export async function remove(conversation: string): Promise<void> {
+  await request("chat.delete", { conversation });
+  threads.delete(conversation);
+  conversations.value = conversations.peek()?.filter((each) => each.id !== conversation);
+}
+
+export async function abort(conversation: string): Promise<void> {
+  const running = threadFor(conversation).state.peek().running;
+  if (running) await request("chat.abort", { conversation, turn: running.turn });
+}
+
+/** Locked, or somebody else's turn: nothing readable stays. */
+export function clearConversations(): void {
+  threads.clear();
+  held.clear();
+  ownTurns.clear();
+  conversations.value = undefined;
+  listProblem.value = undefined;
+  draftConversation.value = newConversationId();
+}
+
+export function startConversations(): void {
+  onEvent((event, data) => {
+    if (event === "chats") void loadList();
+    else if (event === "chat") receive(data as ChatEvent);
+  });
+  onOpen(() => {
+    void loadList();
+    for (const thread of threads.values()) if (thread.loading.peek() === "loaded") void load(thread.id);
+    void load(currentId());
+  });
+}

@@ -1,0 +1,133 @@
+/** One message, with what can be done with it. It renders only when the message itself is another object. */
+import { html, nothing, type TemplateResult } from "lit";
+import { property, state } from "lit/decorators.js";
+import { View } from "../app/view";
+import type { Message, Part } from "../channel/messages";
+import { icon } from "../parts/icon";
+import "../parts/copy";
+import "../parts/markdown";
+import { textOf } from "./thread";
+import { toolRow } from "./tool-row";
+
+function clock(at: number): string {
+  return new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+}
+
+const ENDED: Partial<Record<Message["status"], string>> = {
+  aborted: "You stopped this answer.",
+  interrupted: "Your agent was interrupted here. Nothing was repeated by itself.",
+};
+
+export class MessageView extends View {
+  @property({ attribute: false }) message!: Message;
+  @property({ attribute: false }) saving = false;
+  /** May be edited or answered again: nothing runs, and the connection stands. */
+  @property({ attribute: false }) idle = false;
+  @property({ attribute: false }) last = false;
+  @state() private editing: string | undefined;
+
+  protected override render(): TemplateResult {
+    const { message } = this;
+    const who = message.role === "user" ? "You" : "Agent";
+    return html`<article class="message ${message.role} ${message.status}" aria-label="${who}, ${clock(message.at)}">
+      ${message.role === "user" ? this.#user() : this.#assistant()}
+      <footer class="message-foot">
+        <time datetime=${new Date(message.at).toISOString()}>${clock(message.at)}</time>
+        ${this.saving ? html`<span class="muted">Saving…</span>` : nothing}
+        ${message.status === "running" ? nothing : this.#actions()}
+      </footer>
+    </article>`;
+  }
+
+  #user(): TemplateResult {
+    if (this.editing !== undefined) return this.#editor(this.editing);
+    return html`<div class="bubble">${textOf(this.message)}</div>`;
+  }
+
+  #assistant(): TemplateResult {
+    const { message } = this;
+    const parts = message.parts.filter((part) => part.type !== "text" || part.text !== "");
+    return html`<div class="answer">
+      ${parts.map((part, at) => this.#part(part, message.status !== "running" || at < parts.length - 1))}
+      ${ENDED[message.status] ? html`<p class="ended">${icon("square", "s")} ${ENDED[message.status]}</p>` : nothing}
+      ${message.status === "failed"
+        ? html`<div class="notice notice-error">${icon("circle-alert")}<div><strong>The answer failed.</strong> ${message.error?.message ?? ""}${message.error ? html`<details><summary>Details</summary><code>${message.error.code}</code></details>` : nothing}</div></div>`
+        : nothing}
+    </div>`;
+  }
+
+  #part(part: Part, complete: boolean): TemplateResult {
+    return part.type === "text" ? html`<hf-markdown .text=${part.text} .complete=${complete}></hf-markdown>` : toolRow(part);
+  }
+
+  #actions(): TemplateResult {
+    const text = textOf(this.message);
+    const again = this.message.role === "assistant" && this.last;
+    return html`<span class="message-actions">
+      ${text ? html`<hf-copy .text=${text} label="Copy message"></hf-copy>` : nothing}
+      ${this.message.role === "user" && this.idle && !this.message.id.startsWith("sent:")
+        ? html`<button type="button" class="icon-button" aria-label="Edit and send again" title="Edit and send again" @click=${() => this.edit()}>${icon("pencil", "s")}</button>`
+        : nothing}
+      ${again && this.idle
+        ? html`<button type="button" class="icon-button" aria-label="Answer again" title="Answer again" @click=${() => this.#emit("again")}>${icon("refresh-cw", "s")}</button>`
+        : nothing}
+    </span>`;
+  }
+
+  /** Opens the editor of one's own message. */
+  edit(): void {
+    this.editing = textOf(this.message);
+    void this.updateComplete.then(() => {
+      const area = this.querySelector("textarea");
+      area?.focus();
+      area?.setSelectionRange(area.value.length, area.value.length);
+    });
+  }
+
+  #editor(text: string): TemplateResult {
+    return html`<form
+      class="edit"
+      @submit=${(event: SubmitEvent) => {
+        event.preventDefault();
+        this.#send();
+      }}
+    >
+      <textarea
+        aria-label="Edit your message"
+        rows=${Math.min(12, text.split("\n").length + 1)}
+        .value=${text}
+        @input=${(event: InputEvent) => (this.editing = (event.target as HTMLTextAreaElement).value)}
+        @keydown=${this.#keys}
+      ></textarea>
+      <p class="hint">Everything after this message is replaced.</p>
+      <div class="row end">
+        <button class="button small" type="button" @click=${() => (this.editing = undefined)}>Cancel</button>
+        <button class="button small primary" type="submit" ?disabled=${text.trim() === ""}>Send again</button>
+      </div>
+    </form>`;
+  }
+
+  #keys = (event: KeyboardEvent): void => {
+    if (event.isComposing) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      this.editing = undefined;
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.#send();
+    }
+  };
+
+  #send(): void {
+    const text = this.editing?.trim();
+    if (!text) return;
+    this.editing = undefined;
+    this.#emit("edited", text);
+  }
+
+  #emit(name: "again" | "edited", text?: string): void {
+    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: { message: this.message, text } }));
+  }
+}
+
+customElements.define("hf-message", MessageView);

@@ -1,0 +1,115 @@
+/** How far the agent is while it starts: the phases, a running second counter and how long it usually takes. Never a bare spinner. */
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { announce } from "../app/announcer";
+import { cell, link, online, request } from "../app/link";
+import { View } from "../app/view";
+import type { CellEvent, CellPhase } from "../channel/messages";
+import { icon } from "../parts/icon";
+import { get, put } from "../storage/database";
+
+const STEPS: { phases: CellPhase[]; words: string }[] = [
+  { phases: ["opening_vault"], words: "Opening your vault" },
+  { phases: ["restoring_home"], words: "Bringing back its memory" },
+  { phases: ["starting_agent"], words: "Starting your agent" },
+  { phases: ["warming_up"], words: "Warming up" },
+];
+
+/** How many starts the usual time is the median of. */
+const KEPT_STARTS = 9;
+
+export function starting(): boolean {
+  const now = cell.value?.phase;
+  return online.value && now !== undefined && (STEPS.some((step) => step.phases.includes(now)) || now === "failed");
+}
+
+export class StartCard extends View {
+  @state() private seconds = 0;
+  @state() private usual: number | undefined;
+  @state() private retrying = false;
+  #since = Date.now();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #said = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#since = Date.now();
+    this.#timer = setInterval(this.#tick, 1000);
+    announce("Your agent is starting");
+    void get<number[]>("timings", "start").then((times) => {
+      const sorted = (times ?? []).toSorted((a, b) => a - b);
+      this.usual = sorted[Math.floor(sorted.length / 2)];
+    });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.#timer);
+    if (cell.peek()?.phase === "ready") {
+      announce("Your agent is ready");
+      void remember(Date.now() - this.#since);
+    }
+  }
+
+  #tick = (): void => {
+    this.seconds = Math.floor((Date.now() - this.#since) / 1000);
+    if (this.seconds - this.#said >= 10 && cell.peek()?.phase !== "failed") {
+      this.#said = this.seconds;
+      announce(`Still starting, ${this.seconds} seconds`);
+    }
+  };
+
+  protected override render(): TemplateResult {
+    const now = cell.value;
+    if (now?.phase === "failed") return this.#failed(now);
+    const at = STEPS.findIndex((step) => now !== undefined && step.phases.includes(now.phase));
+    return html`<section class="start-card" aria-label="Your agent is starting">
+      <header>
+        <strong>Waking your agent</strong>
+        <span class="muted">${this.usual ? `usually ${Math.max(1, Math.round(this.usual / 1000))} s · ` : ""}<span class="seconds">${this.seconds} s</span></span>
+      </header>
+      <ol>
+        <li class="done">${icon("check", "s")}<span>Started its keeper</span></li>
+        ${STEPS.map(
+          ({ words }, step) => html`<li class=${step < at ? "done" : step === at ? "now" : ""} aria-current=${step === at ? "step" : nothing}>
+            ${step < at ? icon("check", "s") : step === at ? icon("loader-circle", "s") : html`<i class="step-dot" aria-hidden="true"></i>`}
+            <span>${words}${step === at && now?.usual_ms ? html`<span class="muted"> · usually ${Math.max(1, Math.round(now.usual_ms / 1000))} s</span>` : nothing}</span>
+          </li>`,
+        )}
+      </ol>
+      <p class="hint">You can write already: your message goes out as soon as your agent is ready.</p>
+    </section>`;
+  }
+
+  #failed(now: CellEvent): TemplateResult {
+    return html`<section class="start-card failed" role="alert">
+      <header>${icon("circle-alert")}<strong>Your agent did not start</strong></header>
+      <p>${now.message ?? "It gave no reason."}</p>
+      <div class="row">
+        <button class="button primary" type="button" ?disabled=${this.retrying} @click=${() => void this.#retry()}>${this.retrying ? "Trying…" : "Try again"}</button>
+        <hf-copy .text=${JSON.stringify({ ...now, link: link.value.at })} label="Copy details"></hf-copy>
+      </div>
+      <p class="hint">Your messages are kept. If it keeps failing, tell the person who runs this server.</p>
+    </section>`;
+  }
+
+  async #retry(): Promise<void> {
+    this.retrying = true;
+    this.#since = Date.now();
+    try {
+      await request("cell.start", {}, { answerMs: 120_000 });
+    } catch {
+      // The event `cell` tells the reason.
+    } finally {
+      this.retrying = false;
+    }
+  }
+}
+
+async function remember(took: number): Promise<void> {
+  if (took < 1000) return;
+  const times = (await get<number[]>("timings", "start")) ?? [];
+  await put("timings", "start", [...times, took].slice(-KEPT_STARTS));
+}
+
+customElements.define("hf-start-card", StartCard);

@@ -1,0 +1,125 @@
+/** One conversation as events make it: pure functions, so that a replay after a reconnect gives the same picture. */
+import type { ChatEvent, Message, OpenedConversation, Part } from "../channel/messages";
+
+export interface ThreadState {
+  messages: readonly Message[];
+  running: { turn: string; started: number } | null;
+  seq: number;
+  /** What the agent does before it speaks. */
+  phase: string | undefined;
+  /** Turns that are answered and not yet sealed. */
+  saving: ReadonlySet<string>;
+}
+
+export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, phase: undefined, saving: new Set() };
+
+export function opened(state: ThreadState, answer: OpenedConversation): ThreadState {
+  if (!answer.messages) return { ...state, running: answer.running };
+  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, phase: undefined, saving: new Set() };
+}
+
+function without(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
+  const rest = new Set(set);
+  rest.delete(value);
+  return rest;
+}
+
+function isAnswerTo(turn: string): (message: Message) => boolean {
+  return (message) => message.role === "assistant" && (message.key === turn || message.id === `turn:${turn}`);
+}
+
+/** Puts the message in the place of the one that it replaces, or at the end. */
+function place(messages: readonly Message[], message: Message, replaces: (message: Message) => boolean): readonly Message[] {
+  const at = messages.findLastIndex(replaces);
+  return at < 0 ? [...messages, message] : messages.with(at, message);
+}
+
+/** The user's message, as soon as it is known: written by this page, or told by the keeper. */
+export function withUserMessage(messages: readonly Message[], message: Message): readonly Message[] {
+  return place(messages, message, (each) => each.role === "user" && (each.id === message.id || (each.key !== undefined && each.key === message.key)));
+}
+
+function changeAnswer(state: ThreadState, turn: string, change: (message: Message) => Message): readonly Message[] {
+  const is = isAnswerTo(turn);
+  const current = state.messages.findLast(is) ?? { id: `turn:${turn}`, role: "assistant", at: Date.now(), status: "running", key: turn, parts: [] };
+  return place(state.messages, change(current), is);
+}
+
+function appendText(parts: readonly Part[], delta: string): Part[] {
+  const last = parts.at(-1);
+  return last?.type === "text" ? [...parts.slice(0, -1), { type: "text", text: last.text + delta }] : [...parts, { type: "text", text: delta }];
+}
+
+type ToolEvent = Extract<ChatEvent, { kind: "tool" }>;
+
+function applyTool(parts: readonly Part[], event: ToolEvent): Part[] {
+  const at = parts.findIndex((part) => part.type === "tool" && part.id === event.id);
+  const before = at < 0 ? undefined : (parts[at] as Extract<Part, { type: "tool" }>);
+  const next: Part = {
+    type: "tool",
+    id: event.id,
+    name: event.name || before?.name || "",
+    input: event.input ?? before?.input ?? "",
+    output: event.output ?? before?.output ?? "",
+    state: event.phase !== "result" ? "running" : event.is_error ? "failed" : "ok",
+  };
+  return at < 0 ? [...parts, next] : parts.with(at, next);
+}
+
+/** Calls that were running when the turn ended did not end well. */
+function settled(message: Message): Message {
+  return { ...message, parts: message.parts.map((part) => (part.type === "tool" && part.state === "running" ? { ...part, state: "failed" as const } : part)) };
+}
+
+/** The state after an event. An event that was seen is ignored; one that leaves a gap gives null: open the conversation again. */
+export function apply(state: ThreadState, event: ChatEvent): ThreadState | null {
+  if (event.seq <= state.seq) return state;
+  if (event.seq !== state.seq + 1) return null;
+  const next = { ...state, seq: event.seq };
+  const { turn } = event;
+  const ended = { running: state.running?.turn === turn ? null : state.running, phase: undefined };
+  switch (event.kind) {
+    case "accepted":
+      return { ...next, messages: withUserMessage(state.messages, { ...event.message, key: event.message.key ?? turn }), running: { turn, started: event.message.at }, phase: undefined };
+    case "phase":
+      return { ...next, phase: event.phase };
+    case "text":
+      return { ...next, phase: undefined, messages: changeAnswer(state, turn, (message) => ({ ...message, parts: appendText(message.parts, event.delta) })) };
+    case "tool":
+      return { ...next, phase: undefined, messages: changeAnswer(state, turn, (message) => ({ ...message, parts: applyTool(message.parts, event) })) };
+    case "answered":
+      return { ...next, ...ended, messages: changeAnswer(state, turn, () => ({ ...event.message, key: event.message.key ?? turn })), saving: new Set([...state.saving, turn]) };
+    case "saved":
+      return { ...next, saving: without(state.saving, turn) };
+    case "failed":
+      return {
+        ...next,
+        ...ended,
+        saving: without(state.saving, turn),
+        messages: changeAnswer(state, turn, (message) => ({ ...settled(message), status: "failed", error: { code: event.code, message: event.message } })),
+      };
+    case "aborted":
+    case "interrupted": {
+      const { message: whole, kind } = event;
+      return { ...next, ...ended, messages: changeAnswer(state, turn, (message) => settled(whole ? { ...whole, key: whole.key ?? turn } : { ...message, status: kind })) };
+    }
+    default:
+      // A kind that a newer keeper knows and this page does not: it still counts.
+      return next;
+  }
+}
+
+export function textOf(message: Message): string {
+  return message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+}
+
+export function ranTools(message: Message): boolean {
+  return message.parts.some((part) => part.type === "tool");
+}
+
+/** For a screen reader: the first sentence, without Markdown's marks. */
+export function firstSentence(text: string): string {
+  const plain = text.replace(/```[\s\S]*?(```|$)/g, " code ").replace(/[*_`#>|]/g, "").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
+  const end = plain.search(/[.!?](\s|$)|\n/);
+  return (end < 0 ? plain : plain.slice(0, end + 1)).slice(0, 240).trim();
+}

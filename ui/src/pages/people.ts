@@ -1,0 +1,133 @@
+/** Who is here, and inviting more. */
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { api, type Invitation, type Person, type Role } from "../api/http";
+import { me } from "../app/account";
+import { announce } from "../app/announcer";
+import { field, notice, sentence, submitButton } from "../parts/form";
+import { icon } from "../parts/icon";
+import { FormPage } from "./page";
+
+const ROLES: Record<Role, string> = { owner: "Owner", admin: "Admin", member: "Member", observer: "Observer" };
+
+export class PeoplePage extends FormPage {
+  @state() private people: readonly Person[] | undefined;
+  @state() private invitations: readonly Invitation[] = [];
+  @state() private loadProblem = "";
+  @state() private email = "";
+  @state() private newRole: Role = "member";
+  @state() private invited = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  #mayInvite(): boolean {
+    const role = me()?.user.role;
+    return role === "owner" || role === "admin";
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const [people, invitations] = await Promise.all([api.people(), this.#mayInvite() ? api.invitations() : { invitations: [] }]);
+      this.people = people.people;
+      this.invitations = invitations.invitations.filter((each) => each.status !== "accepted");
+      this.loadProblem = "";
+    } catch (error) {
+      this.loadProblem = sentence(error);
+    }
+  }
+
+  protected override render(): TemplateResult {
+    return html`<div class="page">
+      <h1>People</h1>
+      <p class="lead">Everyone at ${me()?.tenant.name ?? ""} has an agent of their own. Nobody sees anyone else’s conversations.</p>
+      ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.people ? this.#list(this.people) : this.loadProblem ? nothing : html`<div class="skeleton-list" aria-hidden="true"><i></i><i></i><i></i></div>`}
+      ${this.#mayInvite() ? this.#invite() : nothing}
+    </div>`;
+  }
+
+  #list(people: readonly Person[]): TemplateResult {
+    return html`<ul class="people">
+      ${people.map(
+        (person) => html`<li>
+          <span class="avatar" aria-hidden="true">${initials(person.name)}</span>
+          <span class="people-name"><strong>${person.name}${person.id === me()?.user.id ? html` <span class="muted">(you)</span>` : nothing}</strong><span class="muted">${person.email}</span></span>
+          <span class="tag">${ROLES[person.role]}</span>
+        </li>`,
+      )}
+      ${this.invitations.map(
+        (each) => html`<li>
+          <span class="avatar pending" aria-hidden="true">${icon("mail", "s")}</span>
+          <span class="people-name"><strong>${each.email}</strong><span class="muted">${each.status === "expired" ? "Invitation expired" : `Invited, open until ${new Date(each.expires_at).toLocaleDateString()}`}</span></span>
+          <span class="tag">${ROLES[each.role]}</span>
+          <button class="button small" type="button" @click=${() => void this.#resend(each)}>Send again</button>
+          <button class="button small" type="button" aria-label="Withdraw the invitation of ${each.email}" @click=${() => void this.#withdraw(each)}>Withdraw</button>
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  #invite(): TemplateResult {
+    return html`<section class="card" aria-labelledby="invite-title">
+      <h2 id="invite-title">Invite someone</h2>
+      <form @submit=${this.#submit}>
+        ${field({ id: "invite-email", label: "E-mail address", type: "email", value: this.email, onInput: (value) => (this.email = value) })}
+        <div class="field">
+          <label for="invite-role">Role</label>
+          <select id="invite-role" .value=${this.newRole} @change=${(event: Event) => (this.newRole = (event.target as HTMLSelectElement).value as Role)}>
+            <option value="member">Member: uses an agent</option>
+            <option value="admin">Admin: also invites people</option>
+            <option value="observer">Observer: sees, changes nothing</option>
+          </select>
+        </div>
+        ${this.problem ? notice("error", this.problem) : nothing}
+        ${this.invited ? notice("ok", this.invited) : nothing}
+        ${submitButton("Send invitation", this.busy)}
+      </form>
+    </section>`;
+  }
+
+  #submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.work(async () => {
+      this.invited = "";
+      const invitation = await api.invite({ email: this.email.trim(), role: this.newRole });
+      this.#told(invitation);
+      this.email = "";
+      await this.#load();
+    });
+  };
+
+  #told(invitation: Invitation): void {
+    if (invitation.delivery === "failed") throw new Error(`The invitation of ${invitation.email} is kept, but its mail could not be sent. Try “Send again” later.`);
+    this.invited = `${invitation.email} has an invitation in the mail. It works once, for 7 days.`;
+    announce("Invitation sent");
+  }
+
+  async #resend(invitation: Invitation): Promise<void> {
+    await this.work(async () => {
+      this.invited = "";
+      this.#told(await api.resend(invitation.id));
+      await this.#load();
+    });
+  }
+
+  async #withdraw(invitation: Invitation): Promise<void> {
+    await this.work(async () => {
+      await api.withdraw(invitation.id);
+      this.invited = "";
+      announce("Invitation withdrawn");
+      await this.#load();
+    });
+  }
+}
+
+function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  return `${words[0]?.[0] ?? "?"}${words.length > 1 ? (words.at(-1)?.[0] ?? "") : ""}`.toUpperCase();
+}
+
+customElements.define("hf-people", PeoplePage);

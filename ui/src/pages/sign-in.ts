@@ -1,0 +1,80 @@
+/** Signing in by a link in a mail: ask for it, or arrive with it. */
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { api, Problem } from "../api/http";
+import { instance, loadInstance, signedIn } from "../app/account";
+import { announce } from "../app/announcer";
+import { go, takeFragment } from "../app/router";
+import { brand, field, notice, submitButton } from "../parts/form";
+import { icon } from "../parts/icon";
+import { FormPage } from "./page";
+
+export class SignInPage extends FormPage {
+  @state() private email = "";
+  @state() private sentTo = "";
+  @state() private token = takeFragment();
+  @state() private linkDead = false;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void loadInstance();
+    if (this.token !== "") void this.#complete();
+  }
+
+  async #complete(): Promise<void> {
+    await this.work(async () => {
+      try {
+        signedIn(await api.completeSignIn(this.token));
+        go("/", { replace: true });
+      } catch (error) {
+        if (!(error instanceof Problem) || error.status === 0) throw error;
+        this.linkDead = true;
+      } finally {
+        if (this.linkDead) this.token = "";
+      }
+    });
+  }
+
+  protected override render(): TemplateResult {
+    return html`<main class="page-card">${brand()}${this.token !== "" ? this.#arriving() : this.sentTo !== "" ? this.#sent() : this.#ask()}</main>`;
+  }
+
+  #arriving(): TemplateResult {
+    return html`<h1>Signing you in</h1>
+      ${this.problem
+        ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#complete()}>Try again</button>`
+        : html`<p class="lead" role="status">${icon("loader-circle", "s")} Checking your link…</p>`}`;
+  }
+
+  #ask(): TemplateResult {
+    const outbox = instance.value?.mail === "outbox";
+    return html`<h1>Sign in</h1>
+      ${this.linkDead ? notice("warn", "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
+      <form @submit=${this.#submit}>
+        ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "email", onInput: (value) => (this.email = value) })}
+        ${this.problem ? notice("error", this.problem) : nothing}
+        ${submitButton("Send me a link", this.busy)}
+      </form>
+      ${instance.value?.needs_setup ? html`<p class="hint">Nobody owns this installation yet: open the setup link that was printed when it was started.</p>` : nothing}
+      ${outbox ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}`;
+  }
+
+  #sent(): TemplateResult {
+    return html`<div class="page-icon">${icon("mail", "l")}</div>
+      <h1>Look in your mail</h1>
+      <p class="lead">If <strong>${this.sentTo}</strong> belongs to someone here, a link is on its way. It works once, for 15 minutes.</p>
+      ${instance.value?.mail === "outbox" ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}
+      <button class="button wide" type="button" @click=${() => (this.sentTo = "")}>Use another address, or send again</button>`;
+  }
+
+  #submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.work(async () => {
+      await api.signIn(this.email.trim());
+      this.sentTo = this.email.trim();
+      announce("Look in your mail");
+    });
+  };
+}
+
+customElements.define("hf-sign-in", SignInPage);
