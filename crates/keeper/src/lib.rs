@@ -1,11 +1,10 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
+pub mod broker;
 pub mod channel;
 pub mod clock;
-pub mod gateway;
-pub mod broker;
-pub mod clock;
 pub mod egress;
+pub mod gateway;
 pub mod home;
 pub mod limits;
 pub mod platform;
