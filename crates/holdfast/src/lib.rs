@@ -8,3 +8,4 @@ pub mod http;
 pub mod log;
 pub mod operator_token;
 pub mod refusal;
+pub mod up;

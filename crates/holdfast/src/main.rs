@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-use holdfast::{dev_model, doctor};
+use holdfast::{dev_model, doctor, up};
 
 #[derive(Parser)]
 #[command(
@@ -20,6 +20,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the platform until it is stopped.
+    Up(up::Args),
     /// Look at this machine and say what Holdfast would miss.
     Doctor {
         /// Where Holdfast keeps, or would keep, its data.
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     };
     end(runtime.block_on(async {
         match command {
+            Command::Up(args) => up::run(args).await,
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
             Command::DevModel(args) => dev_model::run(args).await,
         }

@@ -83,7 +83,7 @@ pub struct Mail {
     /// Its port. Default: 465 with `tls`, 587 with `starttls`, 25 with `none`
     pub port: Option<u16>,
     /// `tls`, `starttls` or `none`. Default: tls
-    pub security: MailSecurity,
+    pub encryption: MailEncryption,
     /// The name to log in with, if the server wants one.
     pub username: Option<String>,
     /// A file that holds the password.
@@ -97,7 +97,7 @@ impl Default for Mail {
         Self {
             host: None,
             port: None,
-            security: MailSecurity::default(),
+            encryption: MailEncryption::default(),
             username: None,
             password_file: None,
             from: "Holdfast <holdfast@localhost>".to_owned(),
@@ -108,7 +108,7 @@ impl Default for Mail {
 /// How the connection to the mail server is protected.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum MailSecurity {
+pub enum MailEncryption {
     #[default]
     Tls,
     Starttls,
@@ -204,20 +204,21 @@ pub struct Overrides {
 /// # Errors
 /// A setting that is not known or not of its type; the message names it and where it stands.
 pub fn load(data_dir: &Path, file: Option<&Path>, overrides: &Overrides) -> Result<Config, Box<figment::Error>> {
-    let toml = match file {
-        Some(file) if !file.is_file() => return Err(Box::new(format!("{} is not a file", file.display()).into())),
-        Some(file) => file.to_owned(),
-        None => data_dir.join("holdfast.toml"),
-    };
+    let mut figment = Figment::new();
+    match file {
+        Some(file) => figment = figment.merge(Toml::file_exact(file)),
+        None => {
+            let file = data_dir.join("holdfast.toml");
+            if file.exists() {
+                figment = figment.merge(Toml::file_exact(file));
+            }
+        }
+    }
     // Only names with a section in them are ours: HOLDFAST_URL and the like may stand in an environment for other reasons.
     let environment = Env::prefixed("HOLDFAST_")
         .filter(|key| key.as_str().contains("__"))
         .split("__");
-    let mut config: Config = Figment::new()
-        .merge(Toml::file_exact(toml))
-        .merge(environment)
-        .extract()
-        .map_err(Box::new)?;
+    let mut config: Config = figment.merge(environment).extract().map_err(Box::new)?;
     if let Some(port) = overrides.port {
         config.server.port = port;
     }

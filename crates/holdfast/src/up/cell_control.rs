@@ -1,0 +1,47 @@
+//! Joins management, which knows whose a cell is, with the part that runs cells.
+
+use cells::Cells;
+use futures::future::BoxFuture;
+use management::{CellControl, CellRef, CellState, CellUnavailable};
+use tracing::warn;
+
+/// What management sees of the cells.
+pub struct CellsOfManagement {
+    cells: Cells,
+}
+
+impl CellsOfManagement {
+    pub fn new(cells: Cells) -> Self {
+        Self { cells }
+    }
+}
+
+impl CellControl for CellsOfManagement {
+    fn wake(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        let cells = self.cells.clone();
+        Box::pin(async move {
+            // Under way, not done: the person sees the state change. What fails later is in the state and in the log.
+            tokio::spawn(async move {
+                if let Err(error) = cells.wake(cell.cell, cell.tenant).await {
+                    warn!(cell = %cell.cell, %error, "a cell did not wake");
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
+        let state = match self.cells.state(cell.cell) {
+            cells::CellState::Asleep => CellState::Asleep,
+            cells::CellState::Starting => CellState::Starting,
+            cells::CellState::Awake => CellState::Awake,
+            cells::CellState::Paused => CellState::Paused,
+            cells::CellState::Failed => CellState::Failed,
+        };
+        Box::pin(std::future::ready(Ok(state)))
+    }
+
+    fn claim(&self, cell: CellRef) -> BoxFuture<'_, Result<Option<String>, CellUnavailable>> {
+        Box::pin(std::future::ready(Ok(self.cells.claim(cell.cell))))
+    }
+}

@@ -1,0 +1,230 @@
+//! `holdfast up`: takes the data directory, starts the parts in order, serves, and stops them in the reverse order.
+//!
+//! Whatever keeps it from starting is said in one sentence before anything was half done.
+
+mod cell_control;
+mod database;
+mod demo;
+mod mail;
+mod serve;
+mod stop;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cells::driver::Driver as _;
+use cells::driver::docker::{DockerConfig, DockerDriver};
+use cells::{Cells, CellsConfig};
+use management::{Management, Parts};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::config::{self, Config, Overrides};
+use crate::data_dir::DataDir;
+use crate::refusal::Refusal;
+use crate::{log, operator_token};
+use cell_control::CellsOfManagement;
+use database::Database;
+use demo::Demo;
+use stop::{Signals, Stop};
+
+/// The command line of `holdfast up`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where Holdfast keeps its data.
+    #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = "/var/lib/holdfast")]
+    data_dir: PathBuf,
+    /// The port to listen on, instead of the configuration's.
+    #[arg(long)]
+    port: Option<u16>,
+    /// The configuration, instead of `<data-dir>/holdfast.toml`.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Serve a scripted model to cells, and offer it to people who have no provider's key.
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Runs until a signal says to stop.
+///
+/// # Errors
+/// [`Refusal`]: why it does not start, and what to do.
+pub async fn run(args: Args) -> Result<(), Refusal> {
+    let mut signals = Signals::listen()?;
+    let overrides = Overrides { port: args.port };
+    let config = config::load(&args.data_dir, args.config.as_deref(), &overrides)
+        .map_err(|error| Refusal::Config(format!("{error}.")))?;
+    log::start(&config.log)?;
+    let mut data_dir = DataDir::hold(&args.data_dir)?;
+    let (address, port) = (config.server.listen, config.server.port);
+    let listener = TcpListener::bind((address, port))
+        .await
+        .map_err(|error| Refusal::listen(address, port, error))?;
+    operator_token::ensure(data_dir.path())?;
+
+    // A signal during the start ends it at once: dropping the parts stops what they have started.
+    let platform = tokio::select! {
+        platform = Platform::start(&config, &data_dir, args.demo) => platform?,
+        _ = signals.next() => return Ok(()),
+    };
+    data_dir.announce(&config.server.public_url())?;
+    info!(url = config.server.public_url(), data_dir = %data_dir.path().display(), "Holdfast is ready");
+
+    let stop = serve::until(listener, platform.router(&config), signals.next()).await;
+    platform.stop(stop).await;
+    info!("Holdfast has stopped");
+    Ok(())
+}
+
+/// The parts, wired.
+struct Platform {
+    database: Database,
+    cells: Cells,
+    management: Arc<Management>,
+    verifying_key: ed25519_dalek::VerifyingKey,
+    /// Held for as long as the platform runs; its model ends with it.
+    _demo: Option<Demo>,
+}
+
+impl Platform {
+    async fn start(config: &Config, data_dir: &DataDir, with_demo: bool) -> Result<Self, Refusal> {
+        let path = data_dir.path();
+        // Docker first: it is what a new machine lacks most often, and asking takes no time.
+        let mut private_addresses = config.cells.private_model_addresses.clone();
+        let driver = connect(config, data_dir).await?;
+        let demo = if with_demo {
+            let network = driver
+                .prepare()
+                .await
+                .map_err(|error| Refusal::Docker(error.to_string()))?;
+            let demo = Demo::start(network.gateway, path).await?;
+            let address = demo.address().to_string();
+            driver
+                .allow_private_address(&address)
+                .map_err(|error| Refusal::Docker(error.to_string()))?;
+            private_addresses.push(address);
+            Some(demo)
+        } else {
+            Demo::forget(path)?;
+            None
+        };
+
+        let database = Database::open(config, path).await?;
+        let blobs = cells::local_blobs(&path.join("blobs")).map_err(|error| Refusal::Cells(error.to_string()))?;
+        let cells = Cells::start(
+            cells_config(config, data_dir, private_addresses),
+            Arc::new(driver),
+            blobs,
+        )
+        .await
+        .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
+
+        let gateway_key =
+            management::gateway_key::load_or_create(path).map_err(|error| Refusal::Other(error.to_string()))?;
+        let verifying_key = gateway_key.verifying_key();
+        let management = Management::new(
+            management::Config {
+                public_url: config
+                    .server
+                    .public_url()
+                    .parse()
+                    .map_err(|error: management::PublicUrlError| Refusal::Config(format!("{error}.")))?,
+                data_dir: path.to_owned(),
+                name: config.server.name.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                demo_model: demo.as_ref().map(Demo::offer),
+            },
+            Parts {
+                database: database.handle(),
+                clock: Arc::new(management::SystemClock),
+                entropy: Arc::new(management::OsEntropy),
+                mailer: mail::mailer(&config.mail, path)?,
+                cells: Arc::new(CellsOfManagement::new(cells.clone())),
+                gateway_key,
+            },
+        );
+        management
+            .publish_setup_link()
+            .await
+            .map_err(|error| Refusal::Database(error.to_string()))?;
+        Ok(Self {
+            database,
+            cells,
+            management: Arc::new(management),
+            verifying_key,
+            _demo: demo,
+        })
+    }
+
+    fn router(&self, config: &Config) -> axum::Router {
+        let channels = cells::proxy::router(
+            self.cells.clone(),
+            cells::proxy::ProxyConfig {
+                verifying_key: self.verifying_key,
+                public_url: config.server.public_url(),
+            },
+        );
+        let management = self.management.clone();
+        let readiness: crate::http::health::Readiness = Arc::new(move || {
+            let management = management.clone();
+            Box::pin(async move { management.database_ready().await })
+        });
+        serve::router(
+            management::router(&self.management).merge(channels),
+            readiness,
+            config.server.over_tls(),
+        )
+    }
+
+    async fn stop(self, stop: Stop) {
+        match stop {
+            Stop::LeaveCells => self.cells.shutdown().await,
+            Stop::SleepCells => {
+                info!("putting all cells to sleep");
+                if let Err(error) = self.cells.down().await {
+                    tracing::error!(%error, "some cells could not be put to sleep and run on");
+                }
+            }
+        }
+        self.management.shutdown().await;
+        self.database.close().await;
+    }
+}
+
+async fn connect(config: &Config, data_dir: &DataDir) -> Result<DockerDriver, Refusal> {
+    let cells = &config.cells;
+    let mut docker = DockerConfig::new(
+        data_dir.installation(),
+        data_dir.path().to_owned(),
+        cells.keeper_image.clone(),
+        cells.agent_image.clone(),
+        AGENT_SECCOMP.to_owned(),
+    );
+    docker.agent_cpus = cells.agent_cpus;
+    docker.agent_memory_bytes = cells.agent_memory_mib * MIB;
+    docker.home_bytes = cells.home_mib * MIB;
+    docker.private_addresses = cells.private_model_addresses.clone();
+    docker.docker_socket.clone_from(&cells.docker_socket);
+    DockerDriver::connect(docker)
+        .await
+        .map_err(|error| Refusal::Docker(error.to_string()))
+}
+
+fn cells_config(config: &Config, data_dir: &DataDir, private_addresses: Vec<String>) -> CellsConfig {
+    let lock_after = config.cells.lock_after.duration();
+    let mut cells = CellsConfig::new(data_dir.installation(), data_dir.path().to_owned());
+    cells.pause_after = config.cells.pause_after.duration();
+    cells.sleep_after = config.cells.sleep_after.duration();
+    cells.capacity = config.cells.capacity;
+    cells.blob_quota_bytes = config.cells.blob_quota_mib * MIB;
+    cells.keeper = protocol::control::CellConfig {
+        private_model_addresses: private_addresses,
+        lock_after_ms: u64::try_from(lock_after.as_millis()).unwrap_or(u64::MAX),
+        public_url: config.server.public_url(),
+    };
+    cells
+}
+
+/// Docker's default profile without io_uring.
+const AGENT_SECCOMP: &str = include_str!("../../../../images/agent/seccomp.json");
+const MIB: u64 = 1024 * 1024;
