@@ -1,1 +1,14 @@
+//! The Rust client of a channel (`docs/protocol.md`, sections 1 and 2), over any WebSocket.
+//!
+//! What is promised here: the password, phrase or key never leaves this process; a keeper that cannot prove that it holds the
+//! registration, that is another than the known one, or that shows an older vault than was seen before is refused by name.
 
+mod channel;
+mod driver;
+mod error;
+mod handshake;
+
+pub use channel::{Channel, Event, Events, NewSlot, Unlocked};
+pub use error::ClientError;
+pub use handshake::{Handshake, Hello, Known, Registered, Ticket};
+pub use vault::{ClientSecret, Phrase, password_secret};
