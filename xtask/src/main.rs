@@ -4,6 +4,7 @@ mod browser;
 mod build;
 mod docker;
 mod down;
+mod image;
 mod machine;
 mod node;
 mod packages;
@@ -37,6 +38,12 @@ enum Command {
     Down(down::Options),
     /// Run every check and test, or those whose name contains NAME.
     Test(test::Options),
+    /// Assemble the images of the cells around a built keeper binary.
+    Image {
+        /// Take the binary of the debug profile.
+        #[arg(long)]
+        debug: bool,
+    },
     /// Build the user interface into ui/dist.
     Ui {
         /// Install missing packages of the machine without asking.
@@ -45,11 +52,23 @@ enum Command {
     },
 }
 
+fn images(debug: bool) -> anyhow::Result<()> {
+    let profile = if debug {
+        build::Profile::Debug
+    } else {
+        build::Profile::Release
+    };
+    let images = image::ensure(profile)?;
+    println!("{}\n{}", images.agent, images.keeper);
+    Ok(())
+}
+
 fn main() {
     let result = match Cli::parse().command {
         Command::Up(options) => up::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Image { debug } => images(debug),
         Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),
     };
     if let Err(error) = result {

@@ -1,0 +1,61 @@
+//! OpenClaw's compile cache, made once a version by real turns in the image itself and kept in it, read-only at run
+//! time. Node keys it by its own version and the user's id, so it is made as the agent's user.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::agent::PATH;
+use super::container::{self, Draft, docker};
+use super::hash::Inputs;
+use crate::{paths, steps::step};
+
+const RECIPE: &str = "bake 1";
+/// The cache belongs to the agent's user while it is made.
+const COMMAND: &str = "install -d -o 1000 -g 1000 /opt/openclaw/compile-cache && \
+    exec setpriv --reuid=1000 --regid=1000 --clear-groups node --input-type=module -";
+
+/// The image with the compile cache in it.
+pub fn ensure(openclaw: &str) -> Result<String> {
+    let script = paths::root().join("images/agent/bake.mjs");
+    let config = paths::root().join("images/agent/openclaw.json");
+    let tag = Inputs::new(RECIPE).text(openclaw).file(&script)?.file(&config)?.tag();
+    let image = format!("holdfast/baked:{tag}");
+    if container::exists(&image) {
+        return Ok(image);
+    }
+    step("Baking OpenClaw's compile cache", |_| {
+        let settings = std::fs::read_to_string(&config).context("cannot read images/agent/openclaw.json")?;
+        let options = [
+            "--interactive",
+            "--user=0:0",
+            "--tmpfs=/tmp:mode=1777",
+            "--tmpfs=/home/node:uid=1000,gid=1000,mode=0700",
+            "--env",
+            &format!("HOLDFAST_CONFIG={settings}"),
+        ];
+        let draft = Draft::create(openclaw, &options, &["sh", "-c", COMMAND])?;
+        draft.run("baking the compile cache", File::open(&script)?)?;
+        // What was set for the baking does not stay.
+        draft.commit(&image, &[format!("ENV PATH={PATH}"), "ENV HOLDFAST_CONFIG=".to_owned()])
+    })?;
+    Ok(image)
+}
+
+impl Draft {
+    /// Runs it to its end with a file as its standard input; an error shows the end of its output.
+    fn run(&self, name: &str, input: File) -> Result<()> {
+        let output = docker()
+            .args(["start", "--attach", "--interactive", self.id()])
+            .stdin(Stdio::from(input))
+            .output()
+            .context("cannot run docker")?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let lines: Vec<&str> = text.lines().collect();
+            bail!("{name} failed:\n{}", lines[lines.len().saturating_sub(25)..].join("\n"));
+        }
+        Ok(())
+    }
+}

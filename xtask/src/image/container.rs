@@ -1,0 +1,130 @@
+//! Docker's part: importing a folder as an image, adding a layer to one, and asking whether one exists.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{base::privileged, cache};
+use crate::process;
+
+/// A container that was made to be committed; removed when dropped.
+pub struct Draft {
+    id: String,
+}
+
+/// Whether an image is there.
+pub fn exists(image: &str) -> bool {
+    process::output(docker().args(["image", "inspect", "--format", "{{.Id}}", image])).is_some()
+}
+
+/// Whose the files of an imported folder are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    AsTheyAre,
+    Root,
+}
+
+/// Makes an image of one layer from a folder.
+pub fn import(folder: &Path, owner: Owner, image: &str, changes: &[String]) -> Result<()> {
+    let mut pack = match owner {
+        Owner::AsTheyAre => privileged("tar"),
+        Owner::Root => Command::new("tar"),
+    };
+    if owner == Owner::Root {
+        pack.args(["--owner=0", "--group=0"]);
+    }
+    let mut tar = pack
+        .args(["--create", "--sort=name", "--numeric-owner", "--directory"])
+        .arg(folder)
+        .arg(".")
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run tar")?;
+    let archive = tar.stdout.take().context("tar has no output")?;
+    let mut import = docker();
+    import.arg("import");
+    for change in changes {
+        import.args(["--change", change]);
+    }
+    let imported = import
+        .args(["-", image])
+        .stdin(archive)
+        .stdout(Stdio::null())
+        .output()
+        .context("cannot run docker")?;
+    let packed = tar.wait().context("tar did not end")?;
+    if !imported.status.success() || !packed.success() {
+        bail!(
+            "cannot make the image {image}: {}",
+            String::from_utf8_lossy(&imported.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+impl Draft {
+    /// Makes a container from an image; it does not run yet.
+    pub fn create(image: &str, options: &[&str], command: &[&str]) -> Result<Self> {
+        let output = docker()
+            .args(["create", "--network", "none", "--label", &label()])
+            .args(options)
+            .arg(image)
+            .args(command)
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run docker")?;
+        if !output.status.success() {
+            bail!("docker create: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(Self { id })
+    }
+
+    /// Copies a file or folder into it; it belongs to root there.
+    pub fn copy(&self, from: &Path, to: &str) -> Result<()> {
+        process::quiet(
+            "docker cp",
+            docker().args(["cp"]).arg(from).arg(format!("{}:{to}", self.id)),
+        )
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Makes an image of it.
+    pub fn commit(&self, image: &str, changes: &[String]) -> Result<()> {
+        let mut commit = docker();
+        commit.args(["commit", "--pause=false"]);
+        for change in changes {
+            commit.args(["--change", change]);
+        }
+        process::quiet("docker commit", commit.args([&self.id, image]))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        process::output(docker().args(["rm", "--force", "--volumes", &self.id]));
+    }
+}
+
+/// Removes drafts that an interrupted run left behind. Only under the lock of the cache.
+pub fn sweep() {
+    let filter = format!("label={}", label());
+    let left = process::output(docker().args(["ps", "--all", "--quiet", "--filter", &filter])).unwrap_or_default();
+    for id in left.split_whitespace() {
+        process::output(docker().args(["rm", "--force", "--volumes", id]));
+    }
+}
+
+/// Tells the drafts of this cache from those of another checkout.
+fn label() -> String {
+    format!("holdfast.draft={}", cache().display())
+}
+
+pub fn docker() -> Command {
+    Command::new("docker")
+}
