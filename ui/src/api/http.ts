@@ -25,6 +25,8 @@ export interface Instance {
   version: string;
   needs_setup: boolean;
   mail: "smtp" | "outbox";
+  /** A scripted model for trying without a key, where the installation was started with one. */
+  demo_model?: { kind: "openai" | "anthropic"; base_url: string; model: string };
 }
 
 export interface Person {

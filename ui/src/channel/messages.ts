@@ -103,7 +103,7 @@ export interface Message {
 }
 
 export type ChatEvent = { conversation: string; seq: number; turn: string } & (
-  | { kind: "accepted"; message: Message }
+  | { kind: "accepted"; message: Message; replaces?: string | null }
   | { kind: "phase"; phase: string }
   | { kind: "text"; delta: string }
   | { kind: "tool"; id: string; name: string; phase: "start" | "update" | "result"; input?: string; output?: string; is_error?: boolean }
@@ -127,4 +127,6 @@ export interface OpenedConversation {
   messages?: Message[];
   running: { turn: string; started: number } | null;
   seq: number;
+  /** There are older messages than these. */
+  more?: boolean;
 }

@@ -14,7 +14,7 @@ import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import type { Composer } from "./composer";
 import "./composer";
-import { abort, currentId, isNew, load, threadFor, type Thread } from "./conversations";
+import { abort, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
 import type { MessageView } from "./message";
 import "./message";
 import { discard, enqueue, inConversation, type Outgoing, retry } from "./outbox";
@@ -86,6 +86,7 @@ export class ChatPage extends View {
     return html`<div class="chat">
       <div class="thread" @scroll=${this.#scrolled} tabindex="-1">
         <div class="thread-inner" role="log" aria-live="off" aria-label="Conversation">
+          ${thread.state.value.more ? html`<button class="button small older" type="button" ?disabled=${!online.value} @click=${() => void this.#older(id)}>Show earlier messages</button>` : nothing}
           ${this.#body(thread, messages, empty)} ${outgoing.map((entry) => this.#outgoing(entry))} ${this.#working(thread)}
           ${starting() ? html`<hf-start-card></hf-start-card>` : nothing}
         </div>
@@ -125,6 +126,20 @@ export class ChatPage extends View {
         @again=${this.#again}
       ></hf-message>`,
     );
+  }
+
+  /** What one was reading stays where it was on the screen. */
+  async #older(id: string): Promise<void> {
+    const box = this.querySelector<HTMLElement>(".thread");
+    const fromEnd = box ? box.scrollHeight - box.scrollTop : 0;
+    this.#follows = false;
+    try {
+      await loadOlder(id);
+      await this.updateComplete;
+      box?.scrollTo({ top: box.scrollHeight - fromEnd, behavior: "instant" });
+    } catch (error) {
+      alertNow(sentence(error));
+    }
   }
 
   #reload(thread: Thread): void {

@@ -6,7 +6,7 @@ import { go, path } from "../app/router";
 import { ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
 import { moveDraft } from "./drafts";
 import type { Outgoing } from "./outbox";
-import { apply, emptyThread, firstSentence, opened, textOf, type ThreadState, withUserMessage } from "./thread";
+import { apply, cutAt, emptyThread, firstSentence, older, opened, textOf, type ThreadState, withUserMessage } from "./thread";
 
 export interface Thread {
   readonly id: string;
@@ -19,8 +19,6 @@ export const listProblem = signal<string | undefined>(undefined);
 
 const threads = new Map<string, Thread>();
 const held = new Map<string, ChatEvent[]>();
-/** Turns that this page asked for. */
-const ownTurns = new Set<string>();
 
 const NEW = "new-";
 
@@ -85,6 +83,15 @@ export async function load(id: string, options: { whole?: boolean } = {}): Promi
   }
 }
 
+/** The page of messages before those that are shown. */
+export async function loadOlder(id: string): Promise<void> {
+  const thread = threadFor(id);
+  const first = thread.state.peek().messages[0];
+  if (!first) return;
+  const page = await request<OpenedConversation>("chat.open", { conversation: id, before: first.id });
+  thread.state.value = older(thread.state.peek(), page);
+}
+
 function receive(event: ChatEvent): void {
   const thread = threadFor(event.conversation);
   if (thread.loading.peek() !== "loaded") {
@@ -97,8 +104,6 @@ function receive(event: ChatEvent): void {
     return;
   }
   thread.state.value = next;
-  // Another page may have edited an earlier message: what followed it is gone, and only the keeper knows.
-  if (event.kind === "accepted" && !ownTurns.has(event.turn)) void load(event.conversation, { whole: true });
   if (event.conversation === currentId()) speak(event);
 }
 
@@ -111,18 +116,11 @@ function speak(event: ChatEvent): void {
 
 /** The keeper has written the message down: show it where it belongs, before its event comes. */
 export function acceptedLocally(entry: Outgoing, turn: string, at: number): void {
-  ownTurns.add(turn);
   const thread = threadFor(entry.conversation);
   const state = thread.state.peek();
-  const cut = entry.message === undefined ? -1 : state.messages.findIndex((each) => each.id === entry.message);
-  let messages = cut < 0 ? state.messages : state.messages.slice(0, cut);
-  if (state.messages.some((each) => each.key === entry.key)) messages = state.messages;
-  if (entry.op !== "regenerate" && !messages.some((each) => each.key === entry.key)) {
-    const message: Message = { id: `sent:${entry.key}`, role: "user", at, status: "done", key: entry.key, parts: [{ type: "text", text: entry.text }] };
-    messages = withUserMessage(messages, message);
-  }
-  const answered = messages.some((each) => each.role === "assistant" && each.key === turn && each.status !== "running");
-  thread.state.value = { ...state, messages, running: answered ? state.running : (state.running ?? { turn, started: at }) };
+  if (entry.op === "regenerate" || state.messages.some((each) => each.key === entry.key)) return;
+  const message: Message = { id: `u-${entry.key}`, role: "user", at, status: "done", key: entry.key, parts: [{ type: "text", text: entry.text }] };
+  thread.state.value = { ...state, messages: withUserMessage(cutAt(state.messages, entry.message), message), running: state.running ?? { turn, started: at } };
 }
 
 /** Makes the conversation that a first message was typed for, and moves everything over to its real id. */
@@ -167,7 +165,6 @@ export async function abort(conversation: string): Promise<void> {
 export function clearConversations(): void {
   threads.clear();
   held.clear();
-  ownTurns.clear();
   conversations.value = undefined;
   listProblem.value = undefined;
   draftConversation.value = newConversationId();

@@ -65,7 +65,7 @@ export class MessageView extends View {
     const again = this.message.role === "assistant" && this.last;
     return html`<span class="message-actions">
       ${text ? html`<hf-copy .text=${text} label="Copy message"></hf-copy>` : nothing}
-      ${this.message.role === "user" && this.idle && !this.message.id.startsWith("sent:")
+      ${this.message.role === "user" && this.idle
         ? html`<button type="button" class="icon-button" aria-label="Edit and send again" title="Edit and send again" @click=${() => this.edit()}>${icon("pencil", "s")}</button>`
         : nothing}
       ${again && this.idle

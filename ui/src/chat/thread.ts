@@ -5,17 +5,32 @@ export interface ThreadState {
   messages: readonly Message[];
   running: { turn: string; started: number } | null;
   seq: number;
+  /** There are older messages, not loaded yet. */
+  more: boolean;
   /** What the agent does before it speaks. */
   phase: string | undefined;
   /** Turns that are answered and not yet sealed. */
   saving: ReadonlySet<string>;
 }
 
-export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, phase: undefined, saving: new Set() };
+export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, more: false, phase: undefined, saving: new Set() };
 
 export function opened(state: ThreadState, answer: OpenedConversation): ThreadState {
   if (!answer.messages) return { ...state, running: answer.running };
-  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, phase: undefined, saving: new Set() };
+  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set() };
+}
+
+/** A page of older messages before those that are there. */
+export function older(state: ThreadState, page: OpenedConversation): ThreadState {
+  const known = new Set(state.messages.map((message) => message.id));
+  const before = (page.messages ?? []).filter((message) => !known.has(message.id));
+  return { ...state, messages: [...before, ...state.messages], more: page.more ?? false };
+}
+
+/** What is left when everything from a message on is replaced. */
+export function cutAt(messages: readonly Message[], id: string | null | undefined): readonly Message[] {
+  const at = messages.findIndex((message) => message.id === id);
+  return at < 0 ? messages : messages.slice(0, at);
 }
 
 function without(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
@@ -25,7 +40,7 @@ function without(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
 }
 
 function isAnswerTo(turn: string): (message: Message) => boolean {
-  return (message) => message.role === "assistant" && (message.key === turn || message.id === `turn:${turn}`);
+  return (message) => message.role === "assistant" && (message.key === turn || message.id === `a-${turn}`);
 }
 
 /** Puts the message in the place of the one that it replaces, or at the end. */
@@ -41,7 +56,7 @@ export function withUserMessage(messages: readonly Message[], message: Message):
 
 function changeAnswer(state: ThreadState, turn: string, change: (message: Message) => Message): readonly Message[] {
   const is = isAnswerTo(turn);
-  const current = state.messages.findLast(is) ?? { id: `turn:${turn}`, role: "assistant", at: Date.now(), status: "running", key: turn, parts: [] };
+  const current = state.messages.findLast(is) ?? { id: `a-${turn}`, role: "assistant", at: Date.now(), status: "running", key: turn, parts: [] };
   return place(state.messages, change(current), is);
 }
 
@@ -80,7 +95,7 @@ export function apply(state: ThreadState, event: ChatEvent): ThreadState | null 
   const ended = { running: state.running?.turn === turn ? null : state.running, phase: undefined };
   switch (event.kind) {
     case "accepted":
-      return { ...next, messages: withUserMessage(state.messages, { ...event.message, key: event.message.key ?? turn }), running: { turn, started: event.message.at }, phase: undefined };
+      return { ...next, messages: withUserMessage(cutAt(state.messages, event.replaces), { ...event.message, key: event.message.key ?? turn }), running: { turn, started: event.message.at }, phase: undefined };
     case "phase":
       return { ...next, phase: event.phase };
     case "text":

@@ -93,6 +93,7 @@ function heading(token: Tokens.Heading): TemplateResult {
 function block(token: Token, finished: boolean): Rendered {
   switch (token.type) {
     case "space":
+    case "checkbox":
     case "def":
       return nothing;
     case "paragraph":

@@ -1,6 +1,7 @@
 /** Connecting a model: the address, the key and the name, with a test that makes a real call from the keeper. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
+import { instance, loadInstance } from "../app/account";
 import { announce } from "../app/announcer";
 import { request } from "../app/link";
 import { loadModel, model } from "../app/model";
@@ -16,6 +17,9 @@ const KINDS: { kind: ModelKind; name: string; base: string; model: string; words
   { kind: "anthropic", name: "Anthropic-compatible", base: "https://api.anthropic.com", model: "claude-sonnet-5", words: "Anthropic and services that speak its protocol" },
 ];
 
+/** The scripted model takes any key. */
+const DEMO_KEY = "demo";
+
 type Tested = { ok: true; words: string } | { ok: false; words: string };
 
 export class ModelPage extends FormPage {
@@ -27,14 +31,21 @@ export class ModelPage extends FormPage {
   @state() private testing = false;
   #filled = false;
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void loadInstance();
+  }
+
   protected override willUpdate(): void {
-    const known = model.peek();
+    const known = model.value;
     if (this.#filled || !known) return;
+    const from = known.configured ? known : instance.value?.demo_model;
+    if (!from) return;
     this.#filled = true;
-    if (!known.configured) return;
-    this.kind = known.kind ?? "openai";
-    this.base = known.base_url ?? "";
-    this.name = known.model ?? "";
+    this.kind = from.kind ?? "openai";
+    this.base = from.base_url ?? "";
+    this.name = from.model ?? "";
+    if (!known.configured) this.key = DEMO_KEY;
   }
 
   protected override render(): TemplateResult {
@@ -44,6 +55,7 @@ export class ModelPage extends FormPage {
       <h1>${configured ? "Your model" : "Connect a model"}</h1>
       <p class="lead">Your agent thinks with a language model. The key goes into your vault through the encrypted connection; your agent and this server never see it.</p>
       <form @submit=${this.#save}>
+        ${!configured && instance.value?.demo_model ? notice("info", "This installation was started with a scripted demo model. It is filled in below: it answers without thinking, so that you can look around.") : nothing}
         <fieldset class="choices">
           <legend>What does it speak?</legend>
           ${KINDS.map(
