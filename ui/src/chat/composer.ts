@@ -3,7 +3,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
 import { View } from "../app/view";
 import { icon } from "../parts/icon";
-import { draftOf, setDraft } from "./drafts";
+import { draftOf, draftsRead, setDraft } from "./drafts";
 
 /** `protocol::limits::MESSAGE_BYTES` */
 const MESSAGE_BYTES = 256 * 1024;
@@ -14,9 +14,12 @@ export class Composer extends View {
   /** What a screen and its reader see in the empty field. */
   @property({ attribute: false }) placeholder = "Message your agent";
   @state() private text = "";
+  #read = 0;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has("conversation")) this.text = draftOf(this.conversation);
+    const read = draftsRead.value;
+    if (changed.has("conversation") || (read !== this.#read && this.text === "")) this.text = draftOf(this.conversation);
+    this.#read = read;
   }
 
   protected override updated(changed: PropertyValues): void {

@@ -1,7 +1,11 @@
 /** What is typed and not sent, one text a conversation. Kept in memory while a page stands, and sealed so that it survives reload and lock. */
+import { signal } from "@preact/signals-core";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
 
 const WRITE_AFTER_MS = 250;
+
+/** Rises when drafts were read from storage: fields that stand take theirs then. */
+export const draftsRead = signal(0);
 
 const texts = new Map<string, string>();
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -33,6 +37,7 @@ export async function flushDrafts(): Promise<void> {
 
 export async function loadDrafts(): Promise<void> {
   for (const { id, value } of await allSealed<{ text: string }>("drafts")) if (!texts.has(id)) texts.set(id, value.text);
+  draftsRead.value++;
 }
 
 export function moveDraft(from: string, to: string): void {

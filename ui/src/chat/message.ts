@@ -32,9 +32,9 @@ export class MessageView extends View {
     return html`<article class="message ${message.role} ${message.status}" aria-label="${who}, ${clock(message.at)}">
       ${message.role === "user" ? this.#user() : this.#assistant()}
       <footer class="message-foot">
+        ${message.status === "running" ? nothing : this.#actions()}
         <time datetime=${new Date(message.at).toISOString()}>${clock(message.at)}</time>
         ${this.saving ? html`<span class="muted">Saving…</span>` : nothing}
-        ${message.status === "running" ? nothing : this.#actions()}
       </footer>
     </article>`;
   }
