@@ -197,6 +197,15 @@ mod tests {
     }
 
     #[test]
+    fn what_openclaw_adds_to_the_words_is_not_repeated() {
+        let asked =
+            "[Sun 2026-11-22 09:32 UTC] Hello there\n\nRuntime: agent=main | session=agent:main:conv-a | host=vm";
+        let (answer, _) = answer(&[person(asked)], Duration::ZERO);
+        let text = said(&answer);
+        assert!(text.contains("> Hello there\n") && !text.contains("Runtime"), "{text}");
+    }
+
+    #[test]
     fn a_tool_is_called_once_and_its_result_is_told() {
         let asked = person(r#"[[say: looking]] [[tool: exec {"command":"ls"}]]"#);
         let (first, _) = answer(std::slice::from_ref(&asked), Duration::ZERO);
