@@ -97,8 +97,19 @@ fn entry(message: &Value) -> Option<Entry> {
         },
         "assistant" => EntryKind::Assistant {
             blocks: blocks(&message["content"]),
-            stop_reason: text(message, "stopReason"),
+            // What a stop request left behind says "stop" like any other answer.
+            stop_reason: if message["openclawAbort"]["aborted"] == true {
+                Some("aborted".to_owned())
+            } else {
+                text(message, "stopReason")
+            },
             error: text(message, "errorMessage"),
+        },
+        // A run that failed before it said anything leaves a note in its place.
+        "custom" if message["customType"] == "run-failed-before-reply" => EntryKind::Assistant {
+            blocks: Vec::new(),
+            stop_reason: Some("error".to_owned()),
+            error: Some(content_text(&message["content"])),
         },
         "toolResult" => EntryKind::ToolResult {
             call: text(message, "toolCallId").unwrap_or_default(),

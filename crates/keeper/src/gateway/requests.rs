@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::event::text;
 use super::{Gateway, GatewayError, History};
+use crate::limits;
 
 /// How OpenClaw took a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +74,34 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`].
     pub async fn history(&self, session: &str) -> Result<History, GatewayError> {
-        let params = json!({"sessionKey": session, "limit": crate::limits::HISTORY_MESSAGES});
-        Ok(History::read(&self.call("chat.history", params).await?))
+        let mut history = History::default();
+        let mut offset = 0;
+        loop {
+            let params = json!({
+                "sessionKey": session,
+                "limit": limits::HISTORY_MESSAGES,
+                "offset": offset,
+                // Without it, OpenClaw cuts each text at 8000 characters.
+                "maxChars": limits::HISTORY_TEXT_CHARS,
+            });
+            let answer = self.call("chat.history", params).await?;
+            let older = History::read(&answer);
+            if offset == 0 {
+                history = older;
+            } else {
+                history.entries.splice(0..0, older.entries);
+            }
+            match answer["nextOffset"].as_u64() {
+                Some(next)
+                    if answer["hasMore"] == true
+                        && next > offset
+                        && history.entries.len() < limits::HISTORY_ENTRIES =>
+                {
+                    offset = next;
+                }
+                _ => return Ok(history),
+            }
+        }
     }
 
     /// Takes a session back to just before a user's message, whose text is returned. Files that tools wrote stay.
@@ -102,14 +129,16 @@ impl Gateway {
             .collect())
     }
 
-    /// Deletes a session and its transcript.
+    /// Deletes a session and its transcript; answers with the paths of the archives that OpenClaw keeps of it.
     ///
     /// # Errors
     /// [`GatewayError`].
-    pub async fn session_delete(&self, session: &str) -> Result<(), GatewayError> {
-        self.call("sessions.delete", json!({"key": session, "deleteTranscript": true}))
+    pub async fn session_delete(&self, session: &str) -> Result<Vec<String>, GatewayError> {
+        let answer = self
+            .call("sessions.delete", json!({"key": session, "deleteTranscript": true}))
             .await?;
-        Ok(())
+        let archived = answer["archived"].as_array().into_iter().flatten();
+        Ok(archived.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// What OpenClaw's scheduler will do next.
