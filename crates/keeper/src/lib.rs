@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod channel;
+pub mod chat;
 pub mod clock;
 pub mod egress;
 pub mod gateway;

@@ -77,6 +77,10 @@ pub const GATEWAY_EVENTS: usize = 4096;
 pub const GATEWAY_REQUESTS: usize = 64;
 /// Most rows of a transcript that are asked for at once.
 pub const HISTORY_MESSAGES: usize = 1000;
+/// Longest text of one row of a transcript, in characters; OpenClaw's own most.
+pub const HISTORY_TEXT_CHARS: usize = 500_000;
+/// Most rows of a transcript that are read; older ones are not shown.
+pub const HISTORY_ENTRIES: usize = 20_000;
 // The channel
 /// Longest wait for the next message of a handshake: a person types the password meanwhile.
 pub const HANDSHAKE_SILENCE: Duration = Duration::from_secs(30 * 60);
@@ -93,3 +97,30 @@ pub const OUTGOING_BYTES: usize = 8 * 1024 * 1024;
 pub const TICKETS: usize = 128;
 /// How long a close frame may take to leave.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(2);
+// Conversations
+/// Conversations of one person, with those that are being deleted.
+pub const CONVERSATIONS: usize = 2000;
+/// Turns of one conversation that wait for the agent.
+pub const TURNS_WAITING: usize = 20;
+/// Completed turns of one conversation whose keys are known when they come again.
+pub const KEYS_REMEMBERED: usize = 32;
+/// Events of one conversation that are held for clients that come back.
+pub const EVENTS_HELD: usize = 2048;
+pub const EVENT_BYTES_HELD: usize = 256 * 1024;
+/// Largest piece of text in one event, in bytes.
+pub const TEXT_EVENT_BYTES: usize = 32 * 1024;
+/// Most that is shown of a tool's arguments and of its output; and of its output while it runs.
+pub const TOOL_TEXT_BYTES: usize = 32 * 1024;
+pub const TOOL_UPDATE_BYTES: usize = 4 * 1024;
+/// Largest message in an answer or event, and all messages of one answer, in bytes of JSON: a frame holds them.
+pub const MESSAGE_SHOWN_BYTES: usize = 512 * 1024;
+pub const PAGE_BYTES: usize = 512 * 1024;
+/// How often, and how long, a turn is offered to an agent that is not ready for one.
+pub const GATEWAY_RETRY: Duration = Duration::from_millis(100);
+pub const GATEWAY_RETRY_FOR: Duration = Duration::from_secs(60);
+/// Longest wait for a turn to end after it was told to.
+pub const ABORT_ANSWER: Duration = Duration::from_secs(10);
+/// An agent that is not back after so long has dropped what it was doing.
+pub const AGENT_BACK_WITHIN: Duration = Duration::from_secs(3);
+/// The next turn does not wait longer than this for the last one to be sealed.
+pub const NEXT_TURN_AFTER: Duration = Duration::from_secs(5);

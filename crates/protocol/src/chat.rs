@@ -93,6 +93,9 @@ pub enum ChatEventKind {
     /// The user's message is written down.
     Accepted {
         message: Message,
+        /// This message and everything after it is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
     },
     /// What the agent does before it speaks.
     Phase {

@@ -1,0 +1,208 @@
+//! What the keeper itself remembers of conversations, as sealed records in the vault: accepted turns until the home that
+//! holds them is sealed, turns that never came to be in the home, and what OpenClaw cannot hold (titles, deletions).
+
+use protocol::Millis;
+use protocol::channel::ChannelError;
+use protocol::chat::{Part, Status};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::KEYS_REMEMBERED;
+use crate::vault_service::{VaultError, VaultService};
+
+/// The version of both records.
+const VERSION: u8 = 1;
+const CONVERSATIONS: &str = "chat/conversation/";
+const TURNS: &str = "chat/turn/";
+
+/// What a turn does to the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Act {
+    Send,
+    /// Takes the place of this user's message and of everything after it.
+    Replace {
+        message: String,
+    },
+}
+
+/// How far a turn has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stage {
+    /// Accepted; the agent has not been given it.
+    Waiting,
+    /// The agent may have been given it.
+    Sent,
+    /// It ended without being whole in the agent's transcript.
+    Ended {
+        status: Status,
+        error: Option<ChannelError>,
+        parts: Vec<Part>,
+    },
+}
+
+/// One accepted turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TurnRecord {
+    version: u8,
+    pub key: String,
+    pub at: Millis,
+    pub text: String,
+    pub act: Act,
+    pub stage: Stage,
+}
+
+impl TurnRecord {
+    pub(super) fn new(key: String, at: Millis, text: String, act: Act, stage: Stage) -> Self {
+        Self {
+            version: VERSION,
+            key,
+            at,
+            text,
+            act,
+            stage,
+        }
+    }
+}
+
+/// A turn that was completed, so that its key is known when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DoneKey {
+    pub key: String,
+    pub at: Millis,
+}
+
+/// One conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ConversationRecord {
+    version: u8,
+    pub id: String,
+    pub title: String,
+    /// The title was given by a person.
+    pub named: bool,
+    pub created: Millis,
+    pub updated: Millis,
+    pub answered: Millis,
+    pub read: Millis,
+    /// To be removed from the home as soon as the agent answers.
+    pub deleted: bool,
+    pub done: Vec<DoneKey>,
+}
+
+impl ConversationRecord {
+    pub(super) fn new(id: String, now: Millis) -> Self {
+        Self {
+            version: VERSION,
+            id,
+            title: String::new(),
+            named: false,
+            created: now,
+            updated: now,
+            answered: 0,
+            read: 0,
+            deleted: false,
+            done: Vec::new(),
+        }
+    }
+
+    /// Remembers the key of a completed turn; the oldest is forgotten.
+    pub(super) fn complete(&mut self, key: &str, at: Millis) {
+        if self.done.iter().any(|done| done.key == key) {
+            return;
+        }
+        if self.done.len() >= KEYS_REMEMBERED {
+            self.done.remove(0);
+        }
+        self.done.push(DoneKey {
+            key: key.to_owned(),
+            at,
+        });
+    }
+}
+
+/// Changes that become durable together.
+#[derive(Default)]
+pub(super) struct Changes(Vec<(String, Option<Vec<u8>>)>);
+
+impl Changes {
+    pub(super) fn put_turn(&mut self, conversation: &str, turn: &TurnRecord) -> &mut Self {
+        self.put(turn_name(conversation, &turn.key), turn)
+    }
+
+    pub(super) fn delete_turn(&mut self, conversation: &str, key: &str) -> &mut Self {
+        self.0.push((turn_name(conversation, key), None));
+        self
+    }
+
+    pub(super) fn put_conversation(&mut self, record: &ConversationRecord) -> &mut Self {
+        self.put(format!("{CONVERSATIONS}{}", record.id), record)
+    }
+
+    pub(super) fn delete_conversation(&mut self, id: &str) -> &mut Self {
+        self.0.push((format!("{CONVERSATIONS}{id}"), None));
+        self
+    }
+
+    fn put(&mut self, name: String, record: &impl Serialize) -> &mut Self {
+        // These records hold strings and numbers alone, which are always JSON.
+        let json = serde_json::to_vec(record).unwrap_or_default();
+        self.0.push((name, Some(json)));
+        self
+    }
+}
+
+/// The records, through the vault.
+#[derive(Clone)]
+pub(super) struct Journal {
+    vault: VaultService,
+}
+
+impl Journal {
+    pub(super) fn new(vault: VaultService) -> Self {
+        Self { vault }
+    }
+
+    /// Durable when it returns.
+    pub(super) async fn write(&self, changes: &mut Changes) -> Result<(), VaultError> {
+        self.vault.put_records(std::mem::take(&mut changes.0)).await
+    }
+
+    /// All conversations with their turns, oldest turn first.
+    pub(super) fn load(&self) -> Result<Vec<(ConversationRecord, Vec<TurnRecord>)>, ChannelError> {
+        let mut all = Vec::new();
+        for name in self.vault.list_records(CONVERSATIONS)? {
+            let record: ConversationRecord = self.read(&name)?;
+            let mut turns = Vec::new();
+            for name in self.vault.list_records(&turn_name(&record.id, ""))? {
+                turns.push(self.read::<TurnRecord>(&name)?);
+            }
+            turns.sort_by_key(|turn| turn.at);
+            all.push((record, turns));
+        }
+        Ok(all)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, ChannelError> {
+        let unreadable = || {
+            let message = "A conversation's record in the vault was written by a newer keeper: update the platform.";
+            ChannelError::new("journal_unreadable", message)
+        };
+        let bytes = self.vault.get_record(name)?.ok_or_else(unreadable)?;
+        let version = serde_json::from_slice::<Versioned>(&bytes)
+            .map_err(|_| unreadable())?
+            .version;
+        if version != VERSION {
+            return Err(unreadable());
+        }
+        serde_json::from_slice(&bytes).map_err(|_| unreadable())
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u8,
+}
+
+fn turn_name(conversation: &str, key: &str) -> String {
+    format!("{TURNS}{conversation}/{key}")
+}

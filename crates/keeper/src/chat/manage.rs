@@ -1,0 +1,152 @@
+//! The list of conversations: make, rename, delete, and stopping a turn.
+
+use std::sync::Arc;
+
+use protocol::channel::ChannelError;
+use protocol::chat::{ChatEventKind, Conversation as Row, Status};
+use uuid::Uuid;
+
+use super::answer::Answer;
+use super::conversation::Conversation;
+use super::journal::{Changes, ConversationRecord, Stage};
+use super::{Chat, title, work};
+use crate::limits::CONVERSATIONS;
+
+impl Chat {
+    /// All conversations, the one used last first.
+    pub(super) fn list(&self) -> Result<Vec<Row>, ChannelError> {
+        let all = self.all()?;
+        let mut rows: Vec<Row> = all
+            .iter()
+            .map(|conversation| conversation.state())
+            .filter(|state| !state.record.deleted)
+            .map(|state| state.row())
+            .collect();
+        rows.sort_by(|a, b| b.updated.cmp(&a.updated).then_with(|| b.id.cmp(&a.id)));
+        Ok(rows)
+    }
+
+    /// A new conversation; the agent hears of it with the first message.
+    pub(super) async fn create(&self, title: Option<String>) -> Result<Row, ChannelError> {
+        let now = self.inner.clock.now();
+        let mut record = ConversationRecord::new(Uuid::now_v7().to_string(), now);
+        if let Some(title) = title {
+            record.title = title::given(&title)?;
+            record.named = true;
+        }
+        if self.all()?.len() >= CONVERSATIONS {
+            let message = format!("There are {CONVERSATIONS} conversations already: delete one first.");
+            return Err(ChannelError::new("too_many_conversations", message));
+        }
+        let mut changes = Changes::default();
+        changes.put_conversation(&record);
+        self.inner.journal.write(&mut changes).await?;
+        let conversation = Arc::new(Conversation::new(record, Vec::new(), now));
+        let row = conversation.state().row();
+        let mut shelf = self.shelf();
+        self.loaded(&mut shelf)?.insert(row.id.clone(), conversation);
+        drop(shelf);
+        self.list_changed();
+        Ok(row)
+    }
+
+    /// Another title.
+    pub(super) async fn rename(&self, conversation: &str, title: &str) -> Result<(), ChannelError> {
+        let conversation = self.find(conversation)?;
+        let title = title::given(title)?;
+        let mut changes = Changes::default();
+        {
+            let mut state = conversation.state();
+            state.record.title = title;
+            state.record.named = true;
+            changes.put_conversation(&state.record);
+        }
+        self.inner.journal.write(&mut changes).await?;
+        self.list_changed();
+        Ok(())
+    }
+
+    /// Away from the list at once; out of the home as soon as the agent answers.
+    pub(super) async fn delete(&self, conversation: &str) -> Result<(), ChannelError> {
+        let conversation = self.find(conversation)?;
+        let mut changes = Changes::default();
+        {
+            let mut state = conversation.state();
+            state.record.deleted = true;
+            changes.put_conversation(&state.record);
+            for turn in &state.turns {
+                changes.delete_turn(&conversation.id, &turn.record.key);
+            }
+        }
+        if let Err(error) = self.inner.journal.write(&mut changes).await {
+            conversation.state().record.deleted = false;
+            return Err(error.into());
+        }
+        {
+            let mut state = conversation.state();
+            for turn in &mut state.turns {
+                turn.pending = false;
+            }
+            if let Some(running) = &state.running {
+                running.abort.notify_one();
+            }
+        }
+        self.list_changed();
+        self.work(&conversation);
+        Ok(())
+    }
+
+    /// Takes a deleted conversation out of the home: the transcript, and the archives that OpenClaw makes of it.
+    pub(super) async fn remove(&self, conversation: &Conversation) -> Result<(), ChannelError> {
+        let under_way = self.inner.seat.turn_started();
+        let gateway = self.inner.seat.ready().await?;
+        let archives = gateway
+            .session_delete(&conversation.session)
+            .await
+            .map_err(work::gateway_failed)?;
+        self.inner.seat.remove_files(archives).await?;
+        // Only a sealed home without it makes it gone; until then the record says that it is to be deleted.
+        under_way.finished().await?;
+        let mut changes = Changes::default();
+        changes.delete_conversation(&conversation.id);
+        for turn in &conversation.state().turns {
+            changes.delete_turn(&conversation.id, &turn.record.key);
+        }
+        self.inner.journal.write(&mut changes).await?;
+        if let Some(conversations) = &mut self.shelf().conversations {
+            conversations.remove(&conversation.id);
+        }
+        Ok(())
+    }
+
+    /// Stops a turn; one that waits is not begun. Nothing happens to one that is over.
+    pub(super) async fn abort(&self, conversation: &str, turn: &str) -> Result<(), ChannelError> {
+        let conversation = self.find(conversation)?;
+        let record = {
+            let mut state = conversation.state();
+            if let Some(running) = state.running.as_ref().filter(|running| running.key == turn) {
+                running.abort.notify_one();
+                return Ok(());
+            }
+            match state.turn_mut(turn).filter(|known| known.pending) {
+                None => return Ok(()),
+                Some(known) => {
+                    known.pending = false;
+                    known.record.stage = Stage::Ended {
+                        status: Status::Aborted,
+                        error: None,
+                        parts: Vec::new(),
+                    };
+                    known.record.clone()
+                }
+            }
+        };
+        let mut changes = Changes::default();
+        changes.put_turn(&conversation.id, &record);
+        self.inner.journal.write(&mut changes).await?;
+        let message = Answer::default().message(turn, record.at, Status::Aborted);
+        conversation.tell(turn, [ChatEventKind::Aborted { message: Some(message) }]);
+        self.list_changed();
+        Ok(())
+    }
+}

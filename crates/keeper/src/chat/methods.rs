@@ -1,0 +1,206 @@
+//! The `chat.*` methods of the channel (`docs/protocol.md`, section 2).
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use protocol::Millis;
+use protocol::channel::ChannelError;
+use protocol::chat::{ChatEvent, Conversation, Message};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Chat, Listener};
+use crate::channel::{Methods, Subscriber};
+
+#[derive(Deserialize)]
+struct Create {
+    #[serde(default)]
+    title: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Which {
+    conversation: String,
+}
+
+#[derive(Deserialize)]
+struct Rename {
+    conversation: String,
+    title: String,
+}
+
+#[derive(Deserialize)]
+struct Open {
+    conversation: String,
+    #[serde(default)]
+    after_seq: Option<u64>,
+    #[serde(default)]
+    before: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Send {
+    conversation: String,
+    text: String,
+    key: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Abort {
+    conversation: String,
+    turn: String,
+}
+
+#[derive(Deserialize)]
+struct Edit {
+    conversation: String,
+    message: String,
+    text: String,
+    key: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Regenerate {
+    conversation: String,
+    message: String,
+    key: Uuid,
+}
+
+/// Answer to `chat.open`.
+#[derive(Debug, Serialize)]
+pub(super) struct Opened {
+    /// Absent when the missed events were told instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<Message>>,
+    /// There are older messages.
+    pub more: bool,
+    pub running: Option<RunningTurn>,
+    pub seq: u64,
+}
+
+/// The turn that the agent works on.
+#[derive(Debug, Serialize)]
+pub(super) struct RunningTurn {
+    pub turn: String,
+    pub started: Millis,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    conversations: Vec<Conversation>,
+}
+
+impl Chat {
+    /// Answers one method.
+    pub(super) async fn handle(
+        &self,
+        method: &str,
+        params: Value,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Value, ChannelError> {
+        self.watch(&listener);
+        match method {
+            "chat.list" => answer(&Listed {
+                conversations: self.list()?,
+            }),
+            "chat.create" => {
+                let Create { title } = read(params)?;
+                answer(&json!({"conversation": self.create(title).await?}))
+            }
+            "chat.rename" => {
+                let Rename { conversation, title } = read(params)?;
+                self.rename(&conversation, &title).await?;
+                Ok(json!({}))
+            }
+            "chat.delete" => {
+                let Which { conversation } = read(params)?;
+                self.delete(&conversation).await?;
+                Ok(json!({}))
+            }
+            "chat.open" => {
+                let open: Open = read(params)?;
+                let before = open.before.as_deref();
+                answer(&self.open(&open.conversation, open.after_seq, before, listener).await?)
+            }
+            "chat.send" => {
+                let Send {
+                    conversation,
+                    text,
+                    key,
+                } = read(params)?;
+                let at = self.send(&conversation, text, key.to_string()).await?;
+                Ok(json!({"turn": key, "at": at}))
+            }
+            "chat.abort" => {
+                let Abort { conversation, turn } = read(params)?;
+                self.abort(&conversation, &turn).await?;
+                Ok(json!({}))
+            }
+            "chat.edit" => {
+                let Edit {
+                    conversation,
+                    message,
+                    text,
+                    key,
+                } = read(params)?;
+                let at = self.edit(&conversation, message, text, key.to_string()).await?;
+                Ok(json!({"turn": key, "at": at}))
+            }
+            "chat.regenerate" => {
+                let Regenerate {
+                    conversation,
+                    message,
+                    key,
+                } = read(params)?;
+                let at = self.regenerate(&conversation, &message, key.to_string()).await?;
+                Ok(json!({"turn": key, "at": at}))
+            }
+            _ => Err(ChannelError::new(
+                "unknown_method",
+                format!("There is no method {method}."),
+            )),
+        }
+    }
+}
+
+impl Methods for Chat {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        let (chat, method, listener) = (self.clone(), method.to_owned(), Arc::new(subscriber.clone()));
+        Box::pin(async move {
+            // Of its own, because a client that goes away must not leave half of it done.
+            let call = tokio::spawn(async move { chat.handle(&method, params, listener).await });
+            call.await
+                .unwrap_or_else(|_| Err(ChannelError::new("internal", "The keeper failed at this: try again.")))
+        })
+    }
+}
+
+impl Listener for Subscriber {
+    fn id(&self) -> u64 {
+        Subscriber::id(self)
+    }
+
+    fn chat(&self, event: &ChatEvent) -> bool {
+        self.event("chat", event)
+    }
+
+    fn chats(&self) -> bool {
+        self.event("chats", &json!({}))
+    }
+}
+
+fn read<T: DeserializeOwned>(params: Value) -> Result<T, ChannelError> {
+    serde_json::from_value(params)
+        .map_err(|error| ChannelError::new("malformed", format!("The request is malformed: {error}.")))
+}
+
+fn answer(value: &impl Serialize) -> Result<Value, ChannelError> {
+    serde_json::to_value(value).map_err(|_| ChannelError::new("internal", "The keeper failed at this: try again."))
+}

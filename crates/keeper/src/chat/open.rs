@@ -1,0 +1,109 @@
+//! Showing a conversation: its messages as OpenClaw and the journal have them, and what happens from now on.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use protocol::channel::ChannelError;
+use protocol::chat::Message;
+
+use super::conversation::{Conversation, Listener};
+use super::journal::Changes;
+use super::methods::{Opened, RunningTurn};
+use super::{Chat, size, transcript};
+
+impl Chat {
+    /// The messages of a conversation, and its events from now on. With `after`, the events since then instead, if they
+    /// are still held; with `before`, older messages.
+    pub(super) async fn open(
+        &self,
+        conversation: &str,
+        after: Option<u64>,
+        before: Option<&str>,
+        listener: Arc<dyn Listener>,
+    ) -> Result<Opened, ChannelError> {
+        let conversation = self.find(conversation)?;
+        let replay = conversation.state().listen(listener, after);
+        self.read(&conversation).await?;
+        if replay.replayed {
+            let state = conversation.state();
+            return Ok(Opened {
+                messages: None,
+                more: false,
+                running: running(&state),
+                seq: state.seq(),
+            });
+        }
+        let (mut messages, seq, running) = self.snapshot(&conversation).await?;
+        if let Some(before) = before {
+            let at = messages.iter().position(|message| message.id == before);
+            messages.truncate(at.unwrap_or(0));
+        }
+        let (messages, more) = size::page(messages);
+        Ok(Opened {
+            messages: Some(messages),
+            more,
+            running,
+            seq,
+        })
+    }
+
+    /// All messages as they are now.
+    pub(super) async fn messages(&self, conversation: &Conversation) -> Result<Vec<Message>, ChannelError> {
+        let (messages, _, _) = self.snapshot(conversation).await?;
+        Ok(messages)
+    }
+
+    /// All messages, the number of the last event that they include, and what runs.
+    async fn snapshot(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<(Vec<Message>, u64, Option<RunningTurn>), ChannelError> {
+        let gateway = self.inner.seat.ready().await?;
+        // A turn that ends while the transcript is on its way would be in neither.
+        let (history, state) = loop {
+            let before = conversation.state().ends;
+            let history = gateway
+                .history(&conversation.session)
+                .await
+                .map_err(super::work::gateway_failed)?;
+            let state = conversation.state();
+            if state.ends == before {
+                break (history, state);
+            }
+        };
+        let live = state.running_messages();
+        let running_key = state.running.as_ref().map(|running| running.key.as_str());
+        let without: HashSet<&str> = running_key.into_iter().collect();
+        let mut messages = transcript::messages(&history.entries, &without);
+        let kept = state
+            .turns
+            .iter()
+            .filter(|turn| !turn.answered && Some(turn.record.key.as_str()) != running_key);
+        transcript::overlay(&mut messages, kept.map(|turn| &turn.record));
+        messages.extend(live.into_iter().flatten());
+        Ok((messages, state.seq(), running(&state)))
+    }
+
+    /// The person has seen the newest answer.
+    async fn read(&self, conversation: &Conversation) -> Result<(), ChannelError> {
+        let mut changes = Changes::default();
+        {
+            let mut state = conversation.state();
+            if state.record.answered <= state.record.read {
+                return Ok(());
+            }
+            state.record.read = self.inner.clock.now().max(state.record.answered);
+            changes.put_conversation(&state.record);
+        }
+        self.inner.journal.write(&mut changes).await?;
+        self.list_changed();
+        Ok(())
+    }
+}
+
+fn running(state: &super::conversation::State) -> Option<RunningTurn> {
+    state.running.as_ref().map(|running| RunningTurn {
+        turn: running.key.clone(),
+        started: running.started,
+    })
+}

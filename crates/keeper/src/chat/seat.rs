@@ -1,0 +1,24 @@
+//! What conversations need of the cell that they take place in.
+
+use futures::future::BoxFuture;
+use protocol::channel::ChannelError;
+
+use crate::gateway::Gateway;
+
+/// The cell, as conversations see it.
+pub trait Seat: Send + Sync + 'static {
+    /// Waits until the agent answers; starts or resumes it if need be.
+    fn ready(&self) -> BoxFuture<'_, Result<Gateway, ChannelError>>;
+    /// The agent answers now.
+    fn is_ready(&self) -> bool;
+    /// A turn begins: no pause until what is returned is dropped or finished.
+    fn turn_started(&self) -> Box<dyn TurnUnderWay>;
+    /// Removes files of the home by their absolute paths; a path that leads out of the home is refused.
+    fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>>;
+}
+
+/// A turn that keeps the cell awake.
+pub trait TurnUnderWay: Send + 'static {
+    /// The turn is over: resolves when the home that holds it is sealed and durable.
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<(), ChannelError>>;
+}
