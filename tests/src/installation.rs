@@ -34,6 +34,13 @@ impl Settings {
         self
     }
 
+    /// Names a PostgreSQL server instead of the embedded one.
+    #[must_use]
+    pub fn database(mut self, url: &str) -> Self {
+        self.environment.push(("DATABASE_URL".to_owned(), url.to_owned()));
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> Installation {
         Installation::start_with(self).await
@@ -82,8 +89,8 @@ impl Installation {
             .args(["up", "--demo", "--data-dir"])
             .arg(self.data_dir())
             .args(["--port", &self.port.to_string()])
-            .envs(self.settings.environment.iter().cloned())
             .env_remove("DATABASE_URL")
+            .envs(self.settings.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be opened twice"))
             .stderr(log)
@@ -148,6 +155,18 @@ impl Installation {
     pub fn postgres_pid(&self) -> Option<u32> {
         let file = find_file(&self.data_dir().join("postgres"), "postmaster.pid")?;
         fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+    }
+
+    /// A database of its own in this installation's PostgreSQL, as another installation would be given one.
+    pub fn owner_database_url(&self) -> String {
+        let socket = find_socket(&self.data_dir().join("postgres")).expect("PostgreSQL has a socket");
+        let folder = socket.parent().expect("a socket is in a folder").display();
+        let made = Command::new("createdb")
+            .args(["--host", &folder.to_string(), "--username", "holdfast", "guest"])
+            .output()
+            .expect("createdb can be run");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        format!("postgresql:///guest?host={folder}&user=holdfast")
     }
 
     /// Kills the server where it stands, with SIGKILL.
@@ -305,7 +324,7 @@ fn free_port() -> u16 {
 }
 
 /// The server as `cargo xtask test` has built it.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,
@@ -317,6 +336,25 @@ fn binary() -> PathBuf {
         binary.display()
     );
     binary
+}
+
+fn find_socket(folder: &Path) -> Option<PathBuf> {
+    for entry in fs::read_dir(folder).ok()?.flatten() {
+        let path = entry.path();
+        let found = if path.is_dir() {
+            find_socket(&path)
+        } else {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".s.PGSQL")
+                .then_some(path)
+        };
+        if let Some(found) = found.filter(|path| path.extension().is_none_or(|extension| extension != "lock")) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 fn find_file(folder: &Path, name: &str) -> Option<PathBuf> {

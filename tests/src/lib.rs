@@ -11,7 +11,9 @@ pub mod model;
 mod outbox;
 mod person;
 mod process;
+mod refusal;
 
 pub use installation::{Installation, Settings};
-pub use person::{Answer, Person};
+pub use person::{Answer, Person, http};
 pub use process::{kill_now, wait_until};
+pub use refusal::{Refusal, refused};

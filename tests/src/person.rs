@@ -32,7 +32,7 @@ impl Answer {
 }
 
 /// The one HTTP client of the tests.
-pub(crate) fn http() -> &'static reqwest::Client {
+pub fn http() -> &'static reqwest::Client {
     static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
         reqwest::Client::new()

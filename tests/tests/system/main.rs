@@ -1,0 +1,5 @@
+//! Whole-system tests: the real binary, Docker, PostgreSQL and OpenClaw. `cargo xtask test` builds what they run.
+
+mod http_edges;
+mod refusals;
+mod setup;
