@@ -10,6 +10,7 @@ mod exclude;
 mod folder;
 mod manifest;
 mod reading;
+mod remove;
 mod restore;
 mod seal;
 mod snapshot;

@@ -1,0 +1,30 @@
+//! What a cell needs of its agent.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use protocol::Millis;
+use protocol::control::AgentState;
+use tokio::sync::watch;
+
+use crate::broker::ModelPublic;
+
+/// The agent, through its bridge.
+pub trait AgentPort: Send + Sync + 'static {
+    /// How far it is.
+    fn state(&self) -> watch::Receiver<AgentState>;
+    /// What it said at its end, for its owner only.
+    fn failure(&self) -> Option<String>;
+    /// Starts it in the restored home; returns when it answers.
+    fn start<'a>(&'a self, model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>>;
+    /// Makes the first turn as fast as those after it.
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Has it put everything on its disk and take no new work; false when it is too busy.
+    fn suspend(&self) -> BoxFuture<'_, Result<bool, String>>;
+    /// Undoes [`Self::suspend`]; harmless without one.
+    fn resume(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Ends it.
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<(), String>>;
+    /// When it next wants to be awake.
+    fn next_wake_at(&self) -> BoxFuture<'_, Option<Millis>>;
+}

@@ -1,0 +1,117 @@
+//! Sealing the home after turns: those that end together share one snapshot.
+
+use std::time::Duration;
+
+use protocol::channel::ChannelError;
+use protocol::control::AgentState;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use super::freeze::FrozenByPlatform;
+use super::{Cell, Step};
+use crate::home::{AlreadyStill, Depth, HomeError, HomeVault, Snapshot, Still, UnlockedVault};
+use crate::limits;
+
+type Waiting = oneshot::Sender<Result<(), ChannelError>>;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Makes one snapshot for everyone who waits when it begins.
+pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting>) {
+    while let Some(first) = to_save.recv().await {
+        let _busy = cell.busy();
+        let mut step = cell.inner.step.lock().await;
+        let mut waiting = vec![first];
+        while let Ok(another) = to_save.try_recv() {
+            waiting.push(another);
+        }
+        let result = cell.save_after_turn(&mut step).await;
+        drop(step);
+        for one in waiting {
+            let answer = match &result {
+                Ok(_) => Ok(()),
+                Err(HomeError::Locked) => Err(super::locked()),
+                Err(error) => Err(ChannelError::new("not_saved", format!("Not saved yet: {error}."))),
+            };
+            // Whoever no longer waits does not need to know.
+            let _gone = one.send(answer);
+        }
+        match result {
+            Ok(snapshot) => {
+                tracing::debug!(
+                    number = snapshot.number,
+                    chunks = snapshot.chunks_sent,
+                    still_ms = u64::try_from(snapshot.still.as_millis()).unwrap_or(u64::MAX),
+                    "home sealed"
+                );
+                cell.tidy_later();
+                cell.ask_wake_at().await;
+            }
+            Err(error) => tracing::warn!("the home is not sealed: {error}"),
+        }
+    }
+}
+
+impl Cell {
+    async fn save_after_turn(&self, step: &mut Step) -> Result<Snapshot, HomeError> {
+        if !step.home_is_live {
+            return Err(HomeError::NotRestored);
+        }
+        let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
+        let result = self.seal(Depth::Changed, limits::SNAPSHOT_RETRY).await;
+        if suspended {
+            self.resume_agent().await;
+        }
+        result
+    }
+
+    /// Has the agent put everything on its disk; true if it must be resumed afterwards.
+    pub(super) async fn suspend_for_snapshot(&self) -> bool {
+        if *self.agent().state().borrow() != AgentState::Ready {
+            return false;
+        }
+        match timeout(limits::SUSPEND_FOR_SNAPSHOT, self.agent().suspend()).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) | Err(_) => tracing::debug!("the agent is too busy to suspend: it is frozen as it is"),
+            Ok(Err(error)) => tracing::info!("the agent is frozen as it is: {error}"),
+        }
+        true
+    }
+
+    pub(super) async fn resume_agent(&self) {
+        if let Err(error) = self.agent().resume().await {
+            tracing::warn!("the agent resumes by itself within two minutes: {error}");
+        }
+    }
+
+    /// Seals the home; what passes is tried again for so long.
+    pub(super) async fn seal(&self, depth: Depth, patience: Duration) -> Result<Snapshot, HomeError> {
+        let vault: Arc<dyn HomeVault> = Arc::new(UnlockedVault::new(self.vault())?);
+        let until = Instant::now() + patience;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.inner.parts.home.snapshot(&vault, &*self.still(), depth).await {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(error) => error,
+            };
+            if !error.passes() || Instant::now() + pause > until {
+                return Err(error);
+            }
+            tracing::info!("sealing again in {} ms: {error}", pause.as_millis());
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// How the agent is held still now. An agent that is paused stays so: the platform sees to it.
+    fn still(&self) -> Box<dyn Still> {
+        if matches!(*self.agent().state().borrow(), AgentState::Absent | AgentState::Waiting) {
+            Box::new(AlreadyStill)
+        } else {
+            Box::new(FrozenByPlatform(self.platform().clone()))
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! From an unlocked vault to an agent that answers.
+
+use std::time::Duration;
+
+use protocol::channel::ChannelError;
+use protocol::chat::CellPhase;
+use protocol::control::{AgentState, KeeperOp};
+use tokio::time::{Instant, timeout};
+
+use super::{Cell, Step, TRY_AGAIN, phases};
+use crate::broker::ModelPublic;
+use crate::home::{HomeError, HomeVault, UnlockedVault};
+use crate::limits;
+use std::sync::Arc;
+
+/// Longest wait for the agent's container, and for an agent that is ended.
+const CONTAINER: Duration = Duration::from_secs(120);
+const STOP_GRACE: Duration = Duration::from_secs(5);
+const STOPPED: Duration = Duration::from_secs(15);
+/// Longest wait for the platform's answer to a pause that is over, or to a question for the agent.
+const QUESTION: Duration = Duration::from_secs(3);
+
+/// Why the agent does not answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("The vault was locked meanwhile.")]
+    Locked,
+    #[error("No model is connected yet.")]
+    NoModel,
+    #[error("The home could not be restored: {0}.")]
+    Home(HomeError),
+    #[error("The agent's container does not answer: it is starting again, or the machine is overloaded.")]
+    NoContainer,
+    #[error("The agent could not be started: {0}")]
+    Agent(String),
+    #[error("The agent ended {} times in a row. {last}", limits::AGENT_CRASHES)]
+    KeepsEnding { last: String },
+}
+
+impl From<HomeError> for StartError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Locked => Self::Locked,
+            other => Self::Home(other),
+        }
+    }
+}
+
+impl Cell {
+    /// Starts on a task of its own, unless that is done or under way, or has failed just now.
+    pub(super) fn begin_start(&self) {
+        let phases = &self.inner.phases;
+        let failed_just_now = phases.is(CellPhase::Failed)
+            && phases.now() - phases.since() < i64::try_from(TRY_AGAIN.as_millis()).unwrap_or(0);
+        let mut starting = self.starting();
+        if phases.is(CellPhase::Ready) || failed_just_now || starting.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        if phases.is(CellPhase::Failed) {
+            // Whoever waits sees that it is tried again.
+            phases.enter(CellPhase::OpeningVault, None);
+        }
+        let cell = self.clone();
+        *starting = Some(tokio::spawn(async move { cell.start_now().await }));
+    }
+
+    async fn start_now(&self) {
+        let _busy = self.busy();
+        let mut step = self.inner.step.lock().await;
+        if self.inner.phases.is(CellPhase::Ready) {
+            return;
+        }
+        match self.bring_up(&mut step).await {
+            Ok(()) => {
+                self.inner.phases.enter(CellPhase::Ready, None);
+                self.remember_durations().await;
+                self.ask_wake_at().await;
+            }
+            Err(StartError::Locked) => {}
+            Err(error) => {
+                tracing::warn!("the agent is not started: {error}");
+                self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
+            }
+        }
+    }
+
+    /// Ends a start that is under way; what it has half done is done again.
+    pub(super) async fn stop_starting(&self) {
+        let task = self.starting().take();
+        if let Some(task) = task {
+            task.abort();
+            // An aborted task ends at once; that it was aborted is no news.
+            let _aborted = task.await;
+        }
+    }
+
+    async fn bring_up(&self, step: &mut Step) -> Result<(), StartError> {
+        let phases = &self.inner.phases;
+        if !step.home_is_live {
+            phases.enter(CellPhase::OpeningVault, None);
+        }
+        let vault: Arc<dyn HomeVault> = Arc::new(UnlockedVault::new(self.vault())?);
+        if let Ok(Some(record)) = self.vault().get_record(phases::RECORD) {
+            phases.recall(&record);
+        }
+        let model = self.model()?;
+        step.sealed = false;
+        if !step.home_is_live {
+            self.stop_agent().await;
+            phases.enter(CellPhase::RestoringHome, None);
+            let restored = self.inner.parts.home.restore(&vault).await?;
+            tracing::info!(
+                number = restored.number,
+                entries = restored.entries,
+                rolled_forward = restored.rolled_forward,
+                "home restored"
+            );
+            step.home_is_live = true;
+            self.tidy_later();
+        }
+        self.answering(&model).await?;
+        step.started_for = Some(model);
+        Ok(())
+    }
+
+    /// From a home that is there to an agent that answers.
+    pub(super) async fn answering(&self, model: &ModelPublic) -> Result<(), StartError> {
+        let phases = &self.inner.phases;
+        let mut state = self.agent().state();
+        let now = *state.borrow();
+        match now {
+            AgentState::Ready => return Ok(()),
+            AgentState::Suspended => {
+                self.agent().resume().await.map_err(StartError::Agent)?;
+                return Ok(());
+            }
+            AgentState::Failed | AgentState::Starting => {
+                phases.enter(CellPhase::StartingAgent, None);
+                self.platform()
+                    .request(KeeperOp::RestartAgent)
+                    .await
+                    .map_err(|error| StartError::Agent(error.to_string()))?;
+            }
+            AgentState::Absent | AgentState::Waiting => phases.enter(CellPhase::StartingAgent, None),
+        }
+        match timeout(CONTAINER, state.wait_for(|state| *state == AgentState::Waiting)).await {
+            Ok(Ok(_)) => {}
+            _ => return Err(StartError::NoContainer),
+        }
+        self.agent()
+            .start(model)
+            .await
+            .map_err(|error| self.agent_error(error))?;
+        phases.enter(CellPhase::WarmingUp, None);
+        if let Err(error) = self.agent().warm_up().await {
+            // The first turn is slower, that is all.
+            tracing::info!("not warmed up: {error}");
+        }
+        Ok(())
+    }
+
+    fn agent_error(&self, error: String) -> StartError {
+        StartError::Agent(match self.agent().failure() {
+            Some(last) => format!("{error}: {last}"),
+            None => error,
+        })
+    }
+
+    pub(super) fn model(&self) -> Result<ModelPublic, StartError> {
+        match self.inner.parts.broker.model() {
+            Ok(Some(model)) => Ok(model),
+            Ok(None) => Err(StartError::NoModel),
+            Err(_) => Err(StartError::Locked),
+        }
+    }
+
+    /// Nobody may write the home while it is replaced: an agent that an earlier keeper started is ended.
+    async fn stop_agent(&self) {
+        let mut state = self.agent().state();
+        if matches!(*state.borrow(), AgentState::Absent | AgentState::Waiting) {
+            return;
+        }
+        let ended = async {
+            self.agent().stop(STOP_GRACE).await?;
+            state
+                .wait_for(|state| matches!(state, AgentState::Waiting | AgentState::Absent | AgentState::Failed))
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok::<_, String>(())
+        };
+        if !matches!(timeout(STOPPED, ended).await, Ok(Ok(())))
+            && let Err(error) = self.platform().request(KeeperOp::RestartAgent).await
+        {
+            tracing::warn!("the agent could not be ended: {error}");
+        }
+    }
+
+    /// The agent ended by itself: starts it again in the home that is still there.
+    pub(super) async fn recover(&self) {
+        let _busy = self.busy();
+        let mut step = self.inner.step.lock().await;
+        let still_gone = matches!(
+            *self.agent().state().borrow(),
+            AgentState::Absent | AgentState::Waiting | AgentState::Failed
+        );
+        if !still_gone || !step.home_is_live || !self.inner.phases.is(CellPhase::Ready) {
+            return;
+        }
+        let now = Instant::now();
+        step.crashes
+            .retain(|at| now.duration_since(*at) < limits::AGENT_CRASH_WINDOW);
+        step.crashes.push_back(now);
+        self.inner.phases.enter(CellPhase::StartingAgent, None);
+        let result = if step.crashes.len() > limits::AGENT_CRASHES {
+            step.crashes.clear();
+            Err(StartError::KeepsEnding {
+                last: self.agent().failure().unwrap_or_default(),
+            })
+        } else {
+            self.restart().await
+        };
+        match result {
+            Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
+            Err(error) => self.inner.phases.enter(CellPhase::Failed, Some(error.to_string())),
+        }
+    }
+
+    async fn restart(&self) -> Result<(), StartError> {
+        let model = self.model()?;
+        if *self.agent().state().borrow() != AgentState::Waiting {
+            self.platform()
+                .request(KeeperOp::RestartAgent)
+                .await
+                .map_err(|error| StartError::Agent(error.to_string()))?;
+        }
+        self.answering(&model).await
+    }
+
+    /// The agent has to read its settings again: it is ended and started in the same home.
+    pub(super) async fn restart_for_model(&self) {
+        let _busy = self.busy();
+        let mut step = self.inner.step.lock().await;
+        let Ok(model) = self.model() else {
+            return;
+        };
+        if !step.home_is_live || !self.inner.phases.is(CellPhase::Ready) {
+            drop(step);
+            let _not_yet: Result<_, ChannelError> = self.start();
+            return;
+        }
+        // Its address and its key are the broker's business.
+        let known = |before: &ModelPublic| before.kind == model.kind && before.model == model.model;
+        if step.started_for.as_ref().is_some_and(known) {
+            return;
+        }
+        self.inner.phases.enter(CellPhase::StartingAgent, None);
+        self.stop_agent().await;
+        match self.restart().await {
+            Ok(()) => {
+                step.started_for = Some(model);
+                self.inner.phases.enter(CellPhase::Ready, None);
+            }
+            Err(error) => self.inner.phases.enter(CellPhase::Failed, Some(error.to_string())),
+        }
+    }
+
+    async fn remember_durations(&self) {
+        let record = self.inner.phases.record();
+        if let Err(error) = self.vault().put_record(phases::RECORD, &record).await {
+            tracing::info!("how long the start took is not recorded: {error}");
+        }
+    }
+
+    /// Tells the platform when the agent next wants to be awake.
+    pub(super) async fn ask_wake_at(&self) {
+        if let Ok(at) = timeout(QUESTION, self.agent().next_wake_at()).await {
+            self.set_status(|status| status.wake_at = at);
+        }
+    }
+
+    pub(super) fn tidy_later(&self) {
+        let home = self.inner.parts.home.clone();
+        tokio::spawn(async move {
+            let left = home.tidy().await;
+            if left > 0 {
+                tracing::info!(left, "superfluous sealed objects stay for now");
+            }
+        });
+    }
+}
