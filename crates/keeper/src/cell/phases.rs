@@ -1,6 +1,5 @@
 //! How far the cell is, since when, and how long each phase took lately.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::Millis;

@@ -4,7 +4,7 @@
 //! Plaintext of a sealed chunk: `0x00 || bytes` or `0x01 || zstd frame`.
 
 use bytes::Bytes;
-use fastcdc::v2020::{FastCDC, StreamCDC};
+use fastcdc::v2020::StreamCDC;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use zeroize::Zeroizing;
@@ -64,22 +64,6 @@ fn reference(vault: &dyn HomeVault, bytes: &[u8]) -> Result<ChunkRef, HomeError>
         name: vault.content_id(bytes)?,
         length: u32::try_from(bytes.len()).map_err(|_| HomeError::Internal("a chunk of 4 GiB".to_owned()))?,
     })
-}
-
-/// Cuts content that is in memory. `wanted` gets each chunk and says whether its bytes are to be copied out.
-pub(super) fn cut(
-    vault: &dyn HomeVault,
-    content: &[u8],
-    each: &mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>,
-) -> Result<Vec<ChunkRef>, HomeError> {
-    let mut chunks = Vec::new();
-    for piece in FastCDC::new(content, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX) {
-        let bytes = &content[piece.offset..piece.offset + piece.length];
-        let at = reference(vault, bytes)?;
-        each(at, bytes)?;
-        chunks.push(at);
-    }
-    Ok(chunks)
 }
 
 /// Cuts content while it is read.

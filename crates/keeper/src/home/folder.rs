@@ -212,10 +212,3 @@ impl Walker<'_> {
         }
     }
 }
-
-impl Stamp {
-    /// Nanoseconds since the Unix epoch at which the owner says that it was written.
-    pub fn modified(&self) -> i64 {
-        self.modified
-    }
-}

@@ -1,0 +1,8 @@
+//! The home on real folders, with real keys, against a store behind a real socket that can fail at any step.
+
+mod durability;
+mod hostile;
+mod rollback;
+mod store;
+mod tree;
+mod workshop;
