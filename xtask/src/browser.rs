@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use crate::build::Profile;
+use crate::image::Images;
 use crate::suites::{Counts, Tally};
-use crate::{down, machine, node::Node, paths, running, ui};
+use crate::{down, machine, node::Node, running, ui};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -21,11 +22,11 @@ pub fn exists() -> bool {
 }
 
 /// Runs the browser tests, or those whose name contains `name`.
-pub fn run(tally: &mut Tally, node: &Node, name: Option<&str>) -> Result<()> {
-    let data_dir = paths::cache().join(format!("browser-{}", std::process::id()));
+pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) -> Result<()> {
+    let data_dir = std::env::temp_dir().join(format!("holdfast-browser-{}", std::process::id()));
     let mut server = None;
     let started = tally.check("Browser tests: server", || {
-        server = Some(Server::start(&data_dir)?);
+        server = Some(Server::start(&data_dir, images)?);
         Ok(())
     });
     if let (true, Some(server)) = (started, server) {
@@ -69,12 +70,14 @@ struct Server {
 }
 
 impl Server {
-    fn start(data_dir: &Path) -> Result<Self> {
+    fn start(data_dir: &Path, images: &Images) -> Result<Self> {
         fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
         // Free at this moment; a race with another program would show as a taken port.
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let log = File::create(data_dir.join("holdfast.log"))?;
-        let process = Command::new(Profile::Debug.binary("holdfast"))
+        let mut command = Command::new(Profile::Debug.binary("holdfast"));
+        images.tell(&mut command);
+        let process = command
             .args(["up", "--demo", "--data-dir"])
             .arg(data_dir)
             .args(["--port", &port.to_string()])

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::build::{self, Profile, cargo};
+use crate::image::{self, Images};
 use crate::suites::{Counts, Tally};
 use crate::{browser, docker, machine, packages, process, ui};
 
@@ -27,13 +28,14 @@ pub fn run(options: &Options) -> Result<()> {
     // What the tests run is built first, and once: a failure here ends the run.
     ui::build()?;
     build::binaries(Profile::Debug)?;
+    let images = image::ensure(Profile::Debug)?;
 
     if name.is_none() {
         checks(&mut tally)?;
     }
-    rust_tests(&mut tally, name)?;
+    rust_tests(&mut tally, &images, name)?;
     if ui::exists() {
-        interface(&mut tally, name)?;
+        interface(&mut tally, &images, name)?;
     }
     if !tally.close() {
         bail!("Something failed: see above.");
@@ -79,37 +81,22 @@ fn checks(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-fn rust_tests(tally: &mut Tally, name: Option<&str>) -> Result<()> {
-    if has_cargo("nextest") {
-        tally.run(
-            "Rust tests",
-            Counts::Nextest,
-            cargo()
-                .args([
-                    "nextest",
-                    "run",
-                    "--locked",
-                    "--workspace",
-                    "--no-fail-fast",
-                    "--no-tests",
-                    "pass",
-                ])
-                .args(["--show-progress", "none", "--status-level", "pass"])
-                .args(name),
-        )
+fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<()> {
+    let (counts, arguments) = if has_cargo("nextest") {
+        let arguments =
+            "nextest run --locked --workspace --no-fail-fast --no-tests pass --show-progress none --status-level pass";
+        (Counts::Nextest, arguments)
     } else {
-        tally.run(
-            "Rust tests",
-            Counts::CargoTest,
-            cargo()
-                .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-                .args(name),
-        )
-    }
+        (Counts::CargoTest, "test --locked --workspace --no-fail-fast")
+    };
+    let mut command = cargo();
+    command.args(arguments.split(' ')).args(name);
+    images.tell(&mut command);
+    tally.run("Rust tests", counts, &mut command)
 }
 
 /// The interface's own checks and tests, without a server.
-fn interface(tally: &mut Tally, name: Option<&str>) -> Result<()> {
+fn interface(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<()> {
     let node = ui::install()?;
     let npm = |script: &str| {
         let mut command = node.command("npm");
@@ -126,7 +113,7 @@ fn interface(tally: &mut Tally, name: Option<&str>) -> Result<()> {
     }
     tally.run("Interface: unit tests", Counts::Vitest, &mut unit)?;
     if browser::exists() {
-        browser::run(tally, &node, name)?;
+        browser::run(tally, &node, images, name)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::build::{self, Profile};
+use crate::image::{self, Images};
 use crate::steps::step;
 use crate::{docker, packages, paths, running, ui};
 
@@ -48,9 +49,10 @@ pub fn run(options: &Options) -> Result<()> {
     docker::ensure_running()?;
     ui::build()?;
     build::binaries(Profile::Release)?;
+    let images = image::ensure(Profile::Release)?;
 
     fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
-    let mut server = start(options, &data_dir)?;
+    let mut server = start(options, &data_dir, &images)?;
     step("Starting Holdfast", |_| until_ready(&mut server, options, &data_dir))?;
     greet(&data_dir, &format!("http://localhost:{}", options.port));
     if options.detach {
@@ -65,7 +67,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn start(options: &Options, data_dir: &Path) -> Result<Child> {
+fn start(options: &Options, data_dir: &Path, images: &Images) -> Result<Child> {
     let binary = Profile::Release.binary("holdfast");
     let mut command = if options.detach {
         // A session of its own, so that closing this terminal does not end it.
@@ -80,6 +82,7 @@ fn start(options: &Options, data_dir: &Path) -> Result<Child> {
     if options.demo {
         command.arg("--demo");
     }
+    images.tell(&mut command);
     command.stdin(Stdio::null());
     if options.detach {
         let log = File::options()

@@ -12,6 +12,7 @@ mod trim;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
@@ -23,6 +24,14 @@ use crate::paths;
 pub struct Images {
     pub agent: String,
     pub keeper: String,
+}
+
+impl Images {
+    /// Tells a server, or a test that starts one, to use these.
+    pub fn tell(&self, command: &mut Command) {
+        command.env("HOLDFAST_CELLS__AGENT_IMAGE", &self.agent);
+        command.env("HOLDFAST_CELLS__KEEPER_IMAGE", &self.keeper);
+    }
 }
 
 /// Makes what is missing of the images around the keeper binary of `profile`, which must have been built.
