@@ -32,8 +32,8 @@ pub enum Source {
 /// Why the database cannot be used, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    #[error("DATABASE_URL is not a PostgreSQL URL: {0}")]
-    Url(#[source] sqlx::Error),
+    #[error("DATABASE_URL is not like postgresql://user@host:5432/holdfast")]
+    Url,
     #[error("cannot reach PostgreSQL: {0}. Check DATABASE_URL and that the server runs")]
     Unreachable(#[source] sqlx::Error),
     #[error(
@@ -186,7 +186,11 @@ impl Source {
                 .username(owner)
                 .database(database)
                 .application_name("holdfast-migrate")),
-            Self::Url(url) => url.parse().map_err(DatabaseError::Url),
+            // The parser's own words are left out: they may repeat the password.
+            Self::Url(url) if url.starts_with("postgresql://") || url.starts_with("postgres://") => {
+                url.parse().map_err(|_| DatabaseError::Url)
+            }
+            Self::Url(_) => Err(DatabaseError::Url),
         }
     }
 

@@ -1,0 +1,95 @@
+use management::database::{self, DatabaseError, Source};
+use sqlx::AssertSqlSafe;
+
+use crate::support::TestDatabase;
+
+async fn refusal(database: &TestDatabase) -> DatabaseError {
+    database::open(database.source())
+        .await
+        .err()
+        .expect("the schema is refused")
+}
+
+#[tokio::test]
+async fn a_schema_of_a_newer_version_is_refused() {
+    let database = TestDatabase::new().await;
+    database::open(database.source()).await.unwrap();
+    let mut owner = database.owner().await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'from the future', true, 'x', 0)";
+    sqlx::raw_sql(newer).execute(&mut owner).await.unwrap();
+    let error = refusal(&database).await;
+    assert!(matches!(error, DatabaseError::Newer(9999)));
+    assert!(error.to_string().contains("Start the newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn a_schema_that_was_made_otherwise_is_refused() {
+    let database = TestDatabase::new().await;
+    database::open(database.source()).await.unwrap();
+    let mut owner = database.owner().await;
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = 'x' WHERE version = 2")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    assert!(matches!(refusal(&database).await, DatabaseError::Differs(2)));
+}
+
+#[tokio::test]
+async fn a_database_of_something_else_is_refused_and_left_alone() {
+    let database = TestDatabase::empty().await;
+    let mut owner = database.owner().await;
+    sqlx::raw_sql("CREATE TABLE wordpress (id int)")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let error = refusal(&database).await;
+    assert!(error.to_string().contains("wordpress"), "{error}");
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn opening_again_changes_nothing_and_many_may_open_at_once() {
+    let database = TestDatabase::empty().await;
+    let (one, two) = tokio::join!(database::open(database.source()), database::open(database.source()));
+    assert!(one.unwrap().ready().await && two.unwrap().ready().await);
+    database::open(database.source()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_of_the_operators_is_used_as_the_application_role() {
+    let database = TestDatabase::empty().await;
+    let mut owner = database.owner().await;
+    let role = format!("operator_{}", database.name());
+    for statement in [
+        format!("CREATE ROLE {role} LOGIN CREATEROLE NOSUPERUSER"),
+        format!("ALTER DATABASE {} OWNER TO {role}", database.name()),
+        // Another installation on this server may have made the role already; then an administrator grants it.
+        "DO $$ BEGIN CREATE ROLE holdfast_app NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$".into(),
+        format!("GRANT holdfast_app TO {role}; GRANT CREATE ON SCHEMA public TO {role}"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
+    }
+    let url = format!(
+        "postgresql:///{}?host={}&user={role}",
+        database.name(),
+        database.socket().display()
+    );
+    let opened = database::open(Source::Url(url)).await.unwrap();
+    assert!(opened.ready().await);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_reached_is_one_sentence_that_says_what_to_do() {
+    let url = "postgresql://nobody@127.0.0.1:1/none?sslmode=disable";
+    let error = database::open(Source::Url(url.into())).await.err().unwrap();
+    assert!(error.to_string().contains("Check DATABASE_URL"), "{error}");
+    assert!(matches!(
+        database::open(Source::Url("mysql://x".into())).await,
+        Err(DatabaseError::Url)
+    ));
+}

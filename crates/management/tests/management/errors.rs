@@ -1,0 +1,96 @@
+use axum::body::Body;
+use axum::http::Method;
+use management::limits;
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.get("/nothing").await.refused(404, "not_found");
+    browser.get("/nothing/at/all").await.refused(404, "not_found");
+    let answer = browser.delete("/me").await.refused(405, "method_not_allowed");
+    assert!(answer.headers["allow"].to_str().unwrap().contains("GET"));
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_refused_with_its_reason() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let json_type = Some("application/json");
+    for (body, content_type, status, code) in [
+        ("{", json_type, 400, "bad_request"),
+        ("[]", json_type, 400, "bad_request"),
+        ("{}", json_type, 400, "bad_request"),
+        (r#"{"email": 5}"#, json_type, 400, "bad_request"),
+        (
+            "email=a",
+            Some("application/x-www-form-urlencoded"),
+            415,
+            "unsupported_media_type",
+        ),
+        (r#"{"email": "a@b.example"}"#, None, 415, "unsupported_media_type"),
+    ] {
+        browser
+            .send(Method::POST, "/sign-in", body.into(), content_type)
+            .await
+            .refused(status, code);
+    }
+    let deep = "[".repeat(10_000);
+    browser
+        .send(Method::POST, "/sign-in", deep.into(), json_type)
+        .await
+        .refused(400, "bad_request");
+    let large = json!({"email": "a".repeat(limits::BODY_BYTES)}).to_string();
+    let answer = browser
+        .send(Method::POST, "/sign-in", large.into(), json_type)
+        .await
+        .refused(413, "too_large");
+    assert!(answer.json["detail"].as_str().unwrap().contains("16384"));
+}
+
+#[tokio::test]
+async fn another_site_cannot_make_a_browser_write() {
+    let (world, anna) = World::owned().await;
+    for (method, path) in management::routes() {
+        let path = path
+            .strip_prefix("/api/v1")
+            .unwrap()
+            .replace("{id}", &uuid::Uuid::nil().to_string());
+        for headers in [
+            vec![("sec-fetch-site", "cross-site".to_owned())],
+            vec![
+                ("sec-fetch-site", "same-site".to_owned()),
+                ("origin", "http://localhost:8080".into()),
+            ],
+            vec![
+                ("origin", "https://evil.example".to_owned()),
+                ("host", "localhost:8080".into()),
+            ],
+            vec![],
+        ] {
+            let mut forced = anna.clone();
+            forced.headers = headers;
+            let answer = forced
+                .send(method.clone(), &path, Body::from("{}"), Some("application/json"))
+                .await;
+            match method {
+                Method::GET => assert!(answer.status.is_success(), "{path}"),
+                _ => drop(answer.refused(403, "cross_site")),
+            }
+        }
+    }
+    anna.clone().get("/me").await.expect(200);
+    drop(world);
+}
+
+#[tokio::test]
+async fn a_request_id_that_a_client_sends_is_not_taken_over() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.headers.push(("x-request-id", "forged".into()));
+    let answer = browser.get("/instance").await.expect(200);
+    assert_ne!(answer.headers["x-request-id"], "forged");
+}

@@ -1,0 +1,15 @@
+//! The part as a whole: its real routes, a real PostgreSQL started by the tests, mail in a real outbox.
+
+mod cell;
+mod database;
+mod embedded;
+mod errors;
+mod instance;
+mod invitations;
+mod matrix;
+mod people;
+mod row_security;
+mod sessions;
+mod setup;
+mod sign_in;
+mod support;

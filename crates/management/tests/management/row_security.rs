@@ -1,0 +1,254 @@
+//! Tenants are kept apart by PostgreSQL itself, whatever the statements above it say.
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+
+use crate::support::{TestDatabase, World};
+
+/// Tables with tenants' rows that PostgreSQL does not guard, and why.
+async fn unguarded(connection: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c
+         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+            AND (c.relname = 'tenants' OR EXISTS (
+                SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+            AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
+                SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'own' AND p.polcmd = '*'
+                    AND pg_get_expr(p.polqual, p.polrelid) LIKE '%= ( SELECT holdfast_tenant()%'))
+         ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap()
+}
+
+async fn tenant_tables(connection: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+         WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND a.attname = 'tenant_id' ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn promise_03_every_table_with_a_tenant_forces_row_security() {
+    let database = TestDatabase::new().await;
+    management::database::migrate(&database.source()).await.unwrap();
+    let mut owner = database.owner().await;
+    assert_eq!(unguarded(&mut owner).await, Vec::<String>::new());
+    assert!(tenant_tables(&mut owner).await.len() >= 5);
+
+    // The check can fail: each of these breaks one part of what it asks for.
+    for (table, statements) in [
+        ("bare", "CREATE TABLE bare (tenant_id uuid)"),
+        (
+            "unforced",
+            "CREATE TABLE unforced (tenant_id uuid); ALTER TABLE unforced ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY own ON unforced USING (tenant_id = (SELECT holdfast_tenant()))",
+        ),
+        (
+            "open",
+            "CREATE TABLE open (tenant_id uuid); ALTER TABLE open ENABLE ROW LEVEL SECURITY;
+            ALTER TABLE open FORCE ROW LEVEL SECURITY; CREATE POLICY own ON open USING (true)",
+        ),
+    ] {
+        sqlx::raw_sql(statements).execute(&mut owner).await.unwrap();
+        assert_eq!(unguarded(&mut owner).await, [table]);
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE {table}")))
+            .execute(&mut owner)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn promise_03_the_application_role_cannot_pass_row_security() {
+    let database = TestDatabase::new().await;
+    management::database::migrate(&database.source()).await.unwrap();
+    let mut owner = database.owner().await;
+    let role = sqlx::query(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb,
+            EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,
+            EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS is_member
+         FROM pg_roles r WHERE rolname = 'holdfast_app'",
+    );
+    let role = role.fetch_one(&mut owner).await.unwrap();
+    for right in 0..role.len() {
+        assert!(!role.get::<bool, _>(right), "right {right}");
+    }
+    let mut app = database.app().await;
+    for forbidden in [
+        "SET ROLE holdfast",
+        "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY own ON users",
+        "CREATE TABLE mine (id int)",
+        "TRUNCATE users CASCADE",
+        "UPDATE users SET tenant_id = tenant_id",
+        "UPDATE users SET role = 'owner'",
+        "SELECT * FROM _sqlx_migrations",
+    ] {
+        let error = sqlx::raw_sql(forbidden).execute(&mut app).await.expect_err(forbidden);
+        assert_eq!(
+            error.as_database_error().unwrap().code().unwrap(),
+            "42501",
+            "{forbidden}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
+    let (world, mut anna) = World::owned().await;
+    world.invite(&mut anna, "bob@acme.example", "member").await;
+    let mut olga = world.second_tenant().await;
+    world.invite(&mut olga, "eve@globex.example", "member").await;
+    let (acme, globex) = (world.cell_of(&mut anna).await, world.cell_of(&mut olga).await);
+    let mut owner = world.database.owner().await;
+    // Both have a row in every table, or the test below would prove nothing.
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "INSERT INTO sign_in_links (token_hash, tenant_id, user_id, created_at, expires_at)
+         VALUES (sha256('a'), '{}', '{}', now(), now())",
+        acme.tenant, acme.user
+    )))
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let tables = tenant_tables(&mut owner).await;
+    for table in &tables {
+        let count = format!("SELECT count(DISTINCT tenant_id) FROM {table}");
+        let tenants: i64 = sqlx::query_scalar(AssertSqlSafe(count))
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+        assert_eq!(tenants, 2, "{table}");
+    }
+
+    // By SET ROLE from the superuser's own connection, as the application's role is meant to hold there too.
+    sqlx::raw_sql("SET ROLE holdfast_app")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let mut app = owner;
+    for table in &tables {
+        let visible = format!("SELECT DISTINCT tenant_id::text FROM {table}");
+        let seen: Vec<String> = sqlx::query_scalar(AssertSqlSafe(visible.clone()))
+            .fetch_all(&mut app)
+            .await
+            .unwrap();
+        assert!(seen.is_empty(), "without a tenant, {table} shows {seen:?}");
+
+        let mut transaction = app.begin().await.unwrap();
+        speak_for(&mut transaction, &acme.tenant.to_string()).await;
+        let seen: Vec<String> = sqlx::query_scalar(AssertSqlSafe(visible))
+            .fetch_all(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(seen, [acme.tenant.to_string()], "{table}");
+        transaction.rollback().await.unwrap();
+    }
+
+    let writes = [
+        "INSERT INTO tenants (id, name, created_at) VALUES ('{tenant}', 'x', now())",
+        "INSERT INTO users (id, tenant_id, name, email, role, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'x', 'x@x.example', 'owner', now())",
+        "INSERT INTO cells (id, tenant_id, user_id, created_at) VALUES (gen_random_uuid(), '{tenant}', '{user}', now())",
+        "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at)
+         VALUES (gen_random_uuid(), '{tenant}', '{user}', sha256('x'), now(), now(), now())",
+        "INSERT INTO sign_in_links (token_hash, tenant_id, user_id, created_at, expires_at)
+         VALUES (sha256('x'), '{tenant}', '{user}', now(), now())",
+        "INSERT INTO invitations (id, tenant_id, email, role, invited_by, token_hash, created_at, expires_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'x@x.example', 'owner', '{user}', sha256('x'), now(), now())",
+    ];
+    for write in writes {
+        let write = write
+            .replace("{tenant}", &globex.tenant.to_string())
+            .replace("{user}", &globex.user.to_string());
+        let mut transaction = app.begin().await.unwrap();
+        speak_for(&mut transaction, &acme.tenant.to_string()).await;
+        let error = sqlx::raw_sql(AssertSqlSafe(write.clone()))
+            .execute(&mut *transaction)
+            .await
+            .expect_err(&write);
+        assert!(error.to_string().contains("row-level security"), "{write}: {error}");
+        transaction.rollback().await.unwrap();
+    }
+    for change in [
+        "UPDATE sessions SET last_seen_at = now()",
+        "UPDATE sign_in_links SET used_at = now()",
+        "UPDATE invitations SET revoked_at = now()",
+        "DELETE FROM sessions",
+        "DELETE FROM sign_in_links",
+    ] {
+        let statement = format!("{change} WHERE tenant_id = '{}'", globex.tenant);
+        let mut transaction = app.begin().await.unwrap();
+        speak_for(&mut transaction, &acme.tenant.to_string()).await;
+        let changed = sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(changed.rows_affected(), 0, "{change}");
+        transaction.rollback().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn promise_03_a_presented_token_or_address_shows_its_own_rows_and_nothing_else() {
+    let (world, mut anna) = World::owned().await;
+    let mut olga = world.second_tenant().await;
+    let (acme, globex) = (world.cell_of(&mut anna).await, world.cell_of(&mut olga).await);
+    let mut app = world.database.app().await;
+
+    let mut transaction = app.begin().await.unwrap();
+    set(&mut transaction, "holdfast.email", "anna@acme.example").await;
+    let seen: Vec<String> = sqlx::query_scalar("SELECT email FROM users")
+        .fetch_all(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(seen, ["anna@acme.example"]);
+    // A tenant that is set narrows it again: the two never add up.
+    speak_for(&mut transaction, &globex.tenant.to_string()).await;
+    let seen: Vec<String> = sqlx::query_scalar("SELECT email FROM users")
+        .fetch_all(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(seen, ["olga@globex.example"]);
+    transaction.rollback().await.unwrap();
+
+    let mut transaction = app.begin().await.unwrap();
+    let text = anna.cookie.as_ref().unwrap().split_once('=').unwrap().1;
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(protocol::b64::decode(text).unwrap());
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    set(&mut transaction, "holdfast.token", &hex).await;
+    let seen: Vec<String> = sqlx::query_scalar("SELECT tenant_id::text FROM sessions")
+        .fetch_all(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(seen, [acme.tenant.to_string()]);
+    let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users")
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(users, 0);
+    transaction.rollback().await.unwrap();
+
+    // Settings end with their transaction, so a connection from the pool carries none into the next request.
+    let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users")
+        .fetch_one(&mut app)
+        .await
+        .unwrap();
+    assert_eq!(users, 0);
+}
+
+async fn speak_for(connection: &mut PgConnection, tenant: &str) {
+    set(connection, "holdfast.tenant", tenant).await;
+}
+
+async fn set(connection: &mut PgConnection, name: &str, value: &str) {
+    sqlx::query("SELECT set_config($1, $2, true)")
+        .bind(name)
+        .bind(value)
+        .execute(connection)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,195 @@
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use management::limits;
+use serde_json::json;
+
+use crate::support::{World, token};
+
+#[tokio::test]
+async fn a_mailed_link_signs_in_once() {
+    let (world, _) = World::owned().await;
+    let mut browser = world.browser();
+    browser
+        .post("/sign-in", json!({"email": " ANNA@acme.example"}))
+        .await
+        .expect(202);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Subject: Sign in to Acme"), "{mail}");
+    let link = token(&mail, "sign-in");
+    let me = browser
+        .post("/sign-in/complete", json!({"token": link}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(me["user"]["name"], "Anna");
+    browser.get("/me").await.expect(200);
+    world
+        .browser()
+        .post("/sign-in/complete", json!({"token": link}))
+        .await
+        .refused(410, "link_invalid");
+}
+
+#[tokio::test]
+async fn two_who_open_the_same_link_at_once_get_one_session() {
+    let (world, _) = World::owned().await;
+    world
+        .browser()
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let body = json!({"token": token(&world.mails.next().await, "sign-in")});
+    let (mut one, mut two) = (world.browser(), world.browser());
+    let (first, second) = tokio::join!(
+        one.post("/sign-in/complete", body.clone()),
+        two.post("/sign-in/complete", body.clone())
+    );
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 410]);
+}
+
+#[tokio::test]
+async fn a_link_ends_after_its_time() {
+    let (world, _) = World::owned().await;
+    for (wait, status) in [
+        (limits::SIGN_IN_LINK_LIFE - Duration::from_secs(1), 200),
+        (limits::SIGN_IN_LINK_LIFE, 410),
+    ] {
+        world
+            .browser()
+            .post("/sign-in", json!({"email": "anna@acme.example"}))
+            .await
+            .expect(202);
+        let link = token(&world.mails.next().await, "sign-in");
+        world.clock.advance(wait);
+        world
+            .browser()
+            .post("/sign-in/complete", json!({"token": link}))
+            .await
+            .expect(status);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_address_gets_the_same_answer_and_no_mail() {
+    let (world, _) = World::owned().await;
+    let known = world
+        .browser()
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    world.mails.next().await;
+    let unknown = world
+        .browser()
+        .post("/sign-in", json!({"email": "nobody@acme.example"}))
+        .await
+        .expect(202);
+    assert_eq!(known.json, unknown.json);
+    let names = |answer: &crate::support::Answer| {
+        let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&known), names(&unknown));
+    // Mails are sent in the order of the requests, so a third one tells that the second wrote none.
+    world
+        .browser()
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    world.mails.next().await;
+    assert_eq!(world.mails.files().len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_looked_up_before_a_request_for_a_link_is_answered() {
+    let (world, _) = World::owned().await;
+    world.management.shutdown().await;
+    // The database is gone, and the answer is still the same for both: it cannot depend on who exists, nor can its time.
+    world
+        .browser()
+        .post("/me", json!({}))
+        .await
+        .refused(405, "method_not_allowed");
+    for email in ["anna@acme.example", "nobody@acme.example"] {
+        let answer = world.browser().post("/sign-in", json!({"email": email})).await;
+        assert!(matches!(answer.status.as_u16(), 202 | 503), "{:?}", answer.json);
+        assert_ne!(answer.json["code"], "database_unavailable");
+    }
+}
+
+#[tokio::test]
+async fn one_address_is_not_flooded_with_links() {
+    let (world, _) = World::owned().await;
+    for email in ["anna@acme.example", "nobody@acme.example"] {
+        for _ in 0..limits::SIGN_INS_PER_ADDRESS {
+            world
+                .browser()
+                .post("/sign-in", json!({"email": email}))
+                .await
+                .expect(202);
+        }
+        let refused = world.browser().post("/sign-in", json!({"email": email})).await;
+        let refused = refused.refused(429, "too_many_requests");
+        let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        world.clock.advance(Duration::from_secs(wait));
+        world
+            .browser()
+            .post("/sign-in", json!({"email": email}))
+            .await
+            .expect(202);
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_try_tokens_without_end() {
+    let (world, _) = World::owned().await;
+    let from = |client: &str| {
+        let address: std::net::SocketAddr = client.parse().unwrap();
+        let router = world.router.clone().layer(axum::Extension(ConnectInfo(address)));
+        crate::support::Browser::new(router)
+    };
+    let guess = json!({"token": "A".repeat(43)});
+    for _ in 0..limits::ATTEMPTS_PER_CLIENT {
+        from("[2001:db8::1]:1000")
+            .post("/sign-in/complete", guess.clone())
+            .await
+            .expect(410);
+    }
+    from("[2001:db8::2]:1000")
+        .post("/sign-in/complete", guess.clone())
+        .await
+        .refused(429, "too_many_requests");
+    from("[2001:db8::1]:1000")
+        .post("/invitations/preview", guess.clone())
+        .await
+        .refused(429, "too_many_requests");
+    from("198.51.100.7:1000")
+        .post("/sign-in/complete", guess.clone())
+        .await
+        .expect(410);
+}
+
+#[tokio::test]
+async fn somebody_in_two_organisations_gets_a_link_to_each() {
+    let (world, _) = World::owned().await;
+    let mut olga = world.second_tenant().await;
+    world.join(&mut olga, "anna@acme.example", "member").await;
+    world
+        .browser()
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let mail = world.mails.next().await;
+    for organisation in ["Acme", "Globex"] {
+        let (_, from) = mail.split_once(&format!("{organisation}:")).unwrap();
+        let mut browser = world.browser();
+        let me = browser
+            .post("/sign-in/complete", json!({"token": token(from, "sign-in")}))
+            .await
+            .expect(200);
+        assert_eq!(me.json["tenant"]["name"], organisation);
+    }
+}

@@ -1,0 +1,17 @@
+//! What every test starts from.
+
+mod browser;
+mod cells;
+mod clock;
+mod mails;
+mod postgres;
+pub mod template;
+mod world;
+
+pub use browser::{Answer, Browser};
+pub use cells::Cells;
+pub use clock::TestClock;
+pub use mails::token;
+pub use postgres::TestDatabase;
+pub use postgres::open_folder;
+pub use world::World;

@@ -1,0 +1,174 @@
+//! An installation with everything real but the cells and the clock.
+
+use std::sync::Arc;
+
+use axum::Router;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use management::{CellRef, Config, Management, OsEntropy, Parts, database};
+use serde_json::json;
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+use super::mails::{self, Mails};
+use super::{Browser, Cells, TestClock, TestDatabase};
+
+pub struct World {
+    pub management: Management,
+    pub router: Router,
+    pub clock: Arc<TestClock>,
+    pub mails: Arc<Mails>,
+    pub cells: Arc<Cells>,
+    pub gateway_key: VerifyingKey,
+    pub database: TestDatabase,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Nobody owns it yet.
+    pub async fn new() -> Self {
+        Self::at("http://localhost:8080").await
+    }
+
+    pub async fn at(public_url: &str) -> Self {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        Self::over(public_url, database, source).await
+    }
+
+    /// With an owner called Anna, who is signed in.
+    pub async fn owned() -> (Self, Browser) {
+        let world = Self::new().await;
+        let anna = world.set_up().await;
+        (world, anna)
+    }
+
+    async fn over(public_url: &str, database: TestDatabase, source: database::Source) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::new());
+        let mails = Arc::new(Mails::new(folder.path().join("outbox")));
+        let cells = Arc::new(Cells::default());
+        let gateway_key = SigningKey::from_bytes(&[7; 32]);
+        let config = Config {
+            public_url: public_url.parse().unwrap(),
+            data_dir: folder.path().into(),
+            name: "Holdfast".into(),
+            version: "0.1.0".into(),
+            demo_model: None,
+        };
+        let verifying = gateway_key.verifying_key();
+        let parts = Parts {
+            database: database::open(source).await.unwrap(),
+            clock: clock.clone(),
+            entropy: Arc::new(OsEntropy),
+            mailer: mails.clone(),
+            cells: cells.clone(),
+            gateway_key,
+        };
+        let management = Management::new(config, parts);
+        let router = management::router(&management);
+        Self {
+            management,
+            router,
+            clock,
+            mails,
+            cells,
+            gateway_key: verifying,
+            database,
+            folder,
+        }
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.router.clone())
+    }
+
+    /// The token of the link in `setup-url`.
+    pub async fn setup_token(&self) -> String {
+        let file = self
+            .management
+            .publish_setup_link()
+            .await
+            .unwrap()
+            .expect("nobody owns it");
+        let link = std::fs::read_to_string(file).unwrap();
+        link.trim().split_once("/setup#").unwrap().1.to_owned()
+    }
+
+    pub async fn set_up(&self) -> Browser {
+        let token = self.setup_token().await;
+        let mut anna = self.browser();
+        let body = json!({"token": token, "organisation": "Acme", "name": "Anna", "email": "anna@acme.example"});
+        anna.post("/setup", body).await.expect(200);
+        anna
+    }
+
+    /// Signs in by mail.
+    pub async fn sign_in(&self, email: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.post("/sign-in", json!({"email": email})).await.expect(202);
+        let token = mails::token(&self.mails.next().await, "sign-in");
+        browser
+            .post("/sign-in/complete", json!({"token": token}))
+            .await
+            .expect(200);
+        browser
+    }
+
+    /// Invites somebody and returns the token of their link.
+    pub async fn invite(&self, manager: &mut Browser, email: &str, role: &str) -> String {
+        manager
+            .post("/invitations", json!({"email": email, "role": role}))
+            .await
+            .expect(201);
+        mails::token(&self.mails.next().await, "join")
+    }
+
+    /// Somebody who joined with this role.
+    pub async fn join(&self, manager: &mut Browser, email: &str, role: &str) -> Browser {
+        let token = self.invite(manager, email, role).await;
+        let mut browser = self.browser();
+        browser
+            .post("/invitations/accept", json!({"token": token, "name": role}))
+            .await
+            .expect(200);
+        browser
+    }
+
+    /// An organisation beside the first, written by the superuser, with an owner who is signed in.
+    pub async fn second_tenant(&self) -> Browser {
+        let mut owner = self.database.owner().await;
+        let (tenant, user, cell) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+        let mut all = owner.begin().await.unwrap();
+        for (statement, ids) in [
+            (
+                "INSERT INTO tenants (id, name, created_at) VALUES ($1, 'Globex', now())",
+                vec![tenant],
+            ),
+            (
+                "INSERT INTO users (id, tenant_id, name, email, role, created_at)
+                 VALUES ($1, $2, 'Olga', 'olga@globex.example', 'owner', now())",
+                vec![user, tenant],
+            ),
+            (
+                "INSERT INTO cells (id, tenant_id, user_id, created_at) VALUES ($1, $2, $3, now())",
+                vec![cell, tenant, user],
+            ),
+        ] {
+            let query = ids.iter().fold(sqlx::query(statement), |query, id| query.bind(*id));
+            query.execute(&mut *all).await.unwrap();
+        }
+        all.commit().await.unwrap();
+        self.sign_in("olga@globex.example").await
+    }
+
+    /// The cell of whoever is signed in.
+    pub async fn cell_of(&self, browser: &mut Browser) -> CellRef {
+        let me = browser.get("/me").await.expect(200).json;
+        let id = |value: &serde_json::Value| value["id"].as_str().unwrap().to_owned();
+        CellRef {
+            cell: id(&me["cell"]).parse().unwrap(),
+            tenant: id(&me["tenant"]).parse().unwrap(),
+            user: id(&me["user"]).parse().unwrap(),
+        }
+    }
+}
