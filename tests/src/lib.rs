@@ -5,6 +5,7 @@
 //! own installation.
 
 pub mod canary;
+mod channel;
 pub mod docker;
 mod installation;
 pub mod model;
@@ -13,6 +14,7 @@ mod person;
 mod process;
 mod refusal;
 
+pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
 pub use installation::{Installation, Settings};
 pub use person::{Answer, Person, http};
 pub use process::{kill_now, wait_until};

@@ -105,6 +105,11 @@ impl Person {
         answer["token"].as_str().expect("a token is text").to_owned()
     }
 
+    /// Where the platform is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The session cookie, to search for it where it must not be.
     pub fn cookie(&self) -> &str {
         &self.cookie
