@@ -16,6 +16,8 @@ use crate::person::{self, Answer, Person};
 use crate::process::{kill_now, signal, wait_until};
 use crate::{docker, outbox};
 
+/// Free on every installation's own network.
+const SEPARATE_MODEL_PORT: u16 = 11_812;
 const START: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(90);
 
@@ -23,6 +25,7 @@ const STOP: Duration = Duration::from_secs(90);
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     environment: Vec<(String, String)>,
+    without_demo: bool,
 }
 
 impl Settings {
@@ -32,6 +35,14 @@ impl Settings {
         let name = format!("HOLDFAST_{}", name.replace('.', "__").to_uppercase());
         self.environment.push((name, value.to_owned()));
         self
+    }
+
+    /// Starts the server without a scripted model of its own; [`Installation::separate_model`] makes one.
+    #[must_use]
+    pub fn separate_model(mut self) -> Self {
+        self.without_demo = true;
+        let address = format!("[\"host.holdfast.internal:{SEPARATE_MODEL_PORT}\"]");
+        self.set("cells.private_model_addresses", &address)
     }
 
     /// Names a PostgreSQL server instead of the embedded one.
@@ -85,9 +96,11 @@ impl Installation {
             .append(true)
             .open(self.log_file())
             .expect("the log can be written");
+        let demo = (!self.settings.without_demo).then_some("--demo");
         let server = Command::new(binary())
-            .args(["up", "--demo", "--data-dir"])
+            .args(["up", "--data-dir"])
             .arg(self.data_dir())
+            .args(demo)
             .args(["--port", &self.port.to_string()])
             .env_remove("DATABASE_URL")
             .envs(self.settings.environment.iter().cloned())
@@ -144,6 +157,20 @@ impl Installation {
     /// The scripted model.
     pub fn model(&self) -> Model {
         Model::of(self.data_dir()).expect("the server was started with a scripted model")
+    }
+
+    /// A scripted model in a process of its own, for an installation that was started with [`Settings::separate_model`].
+    pub async fn separate_model(&self) -> Model {
+        let networks = docker::networks(&self.id());
+        let network = networks.first().expect("the installation has a network");
+        let gateway = docker::docker(&[
+            "network",
+            "inspect",
+            "--format",
+            "{{(index .IPAM.Config 0).Gateway}}",
+            network,
+        ]);
+        Model::start(&format!("{gateway}:{SEPARATE_MODEL_PORT}")).await
     }
 
     /// The server's process.

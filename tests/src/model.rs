@@ -1,27 +1,58 @@
-//! The scripted model of an installation that was started with `--demo`, from the test's side.
+//! The scripted model that cells are connected to, from the test's side: inside the server, or a process of its own.
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::installation::binary;
+use crate::process::wait_until;
+
 /// The scripted model.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Model {
-    base_url: String,
+    /// `address:port`, as this machine reaches it.
+    address: String,
+    process: Option<Child>,
 }
 
 impl Model {
+    /// The one that the server runs itself (`--demo`).
     pub(crate) fn of(data_dir: &Path) -> Option<Self> {
-        let base_url = fs::read_to_string(data_dir.join("demo-model-url")).ok()?;
-        Some(Self {
-            base_url: base_url.trim().to_owned(),
+        let url = fs::read_to_string(data_dir.join("demo-model-url")).ok()?;
+        let address = url
+            .trim()
+            .trim_start_matches("http://")
+            .trim_end_matches("/v1")
+            .to_owned();
+        Some(Self { address, process: None })
+    }
+
+    /// One in a process of its own, so that what people say to it does not cross the server's sockets.
+    pub(crate) async fn start(address: &str) -> Self {
+        let process = Command::new(binary())
+            .args(["dev-model", "--listen", address, "--pace-ms", "5"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the scripted model can be run");
+        let model = Self {
+            address: address.to_owned(),
+            process: Some(process),
+        };
+        wait_until("the scripted model answers", Duration::from_secs(20), async || {
+            crate::person::http().get(model.control("requests")).send().await.ok()
         })
+        .await;
+        model
     }
 
     /// As keepers reach it, for providers of OpenAI's kind.
-    pub fn base_url(&self) -> &str {
-        &self.base_url
+    pub fn base_url(&self) -> String {
+        let port = self.address.rsplit(':').next().unwrap_or_default();
+        format!("http://host.holdfast.internal:{port}/v1")
     }
 
     /// Returns once a request waits at `[[hold: name]]`.
@@ -53,7 +84,15 @@ impl Model {
     }
 
     fn control(&self, path: &str) -> String {
-        let root = self.base_url.trim_end_matches("/v1");
-        format!("{root}/_control/{path}")
+        format!("http://{}/_control/{path}", self.address)
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }

@@ -13,7 +13,7 @@ async fn a_new_person_talks_to_their_own_agent_and_finds_the_conversation_again_
     let mia = installation.member(&owner, "Mia", "mia@example.org").await;
     let vault = mia.make_vault(PASSWORD).await;
     let session = vault.session;
-    session.connect_model(installation.model().base_url(), "demo").await;
+    session.connect_model(&installation.model().base_url(), "demo").await;
     session.ready().await;
 
     let conversation = session.conversation().await;

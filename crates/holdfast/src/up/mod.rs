@@ -98,14 +98,14 @@ impl Platform {
                 .await
                 .map_err(|error| Refusal::Docker(error.to_string()))?;
             let demo = Demo::start(network.gateway, path).await?;
-            let address = demo.address().to_string();
-            driver
-                .allow_private_address(&address)
-                .map_err(|error| Refusal::Docker(error.to_string()))?;
-            private_addresses.push(address);
+            for address in demo.addresses() {
+                driver
+                    .allow_private_address(&address)
+                    .map_err(|error| Refusal::Docker(error.to_string()))?;
+                private_addresses.push(address);
+            }
             Some(demo)
         } else {
-            Demo::forget(path)?;
             None
         };
 
