@@ -179,7 +179,10 @@ impl Channel {
             json: Zeroizing::new(json),
             answer,
         };
-        self.commands.send(command).await.map_err(|_| ClientError::Closed(None))?;
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| ClientError::Closed(None))?;
         let mut cancel = CancelOnDrop {
             commands: &self.commands,
             id,

@@ -123,7 +123,10 @@ where
             }
             KeeperMessage::Event { event, data } => {
                 let event = Event { event, data };
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).notice(&event)?;
+                self.seen
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .notice(&event)?;
                 let most = self.events.max_capacity();
                 match self.events.try_send(Ok(event)) {
                     Err(mpsc::error::TrySendError::Full(_)) => Err(ClientError::EventsNotRead(most)),

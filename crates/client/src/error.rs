@@ -13,7 +13,9 @@ pub enum ClientError {
     Version(u32),
     #[error("this is cell {found}, not {expected}")]
     AnotherCell { expected: CellId, found: CellId },
-    #[error("this keeper says that there is no vault, but there was one: it is another keeper, or the vault was taken away")]
+    #[error(
+        "this keeper says that there is no vault, but there was one: it is another keeper, or the vault was taken away"
+    )]
     VaultGone,
     /// OPAQUE does not tell the two apart.
     #[error("the password or phrase is wrong, or this is not the keeper that it was registered with")]

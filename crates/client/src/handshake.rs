@@ -61,9 +61,7 @@ where
         send(&mut socket, &ClientHandshake::Hello { version: VERSION }).await?;
         let hello = match receive(&mut socket).await? {
             KeeperHandshake::Hello { version, .. } if version != VERSION => return Err(ClientError::Version(version)),
-            KeeperHandshake::Hello {
-                cell, vault, slots, ..
-            } => Hello { cell, vault, slots },
+            KeeperHandshake::Hello { cell, vault, slots, .. } => Hello { cell, vault, slots },
             other => return Err(unexpected(&other)),
         };
         if let Some(known) = &known {
@@ -279,7 +277,9 @@ where
 {
     loop {
         let Message::Text(text) = next(socket).await? else {
-            return Err(ClientError::Protocol("a frame came before the channel was up".to_owned()));
+            return Err(ClientError::Protocol(
+                "a frame came before the channel was up".to_owned(),
+            ));
         };
         let message = serde_json::from_str(&text).map_err(|error| ClientError::Protocol(error.to_string()))?;
         match message {

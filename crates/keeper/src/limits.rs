@@ -92,7 +92,7 @@ pub const HANDSHAKE_BYTES: usize = 16 * 1024;
 pub const REQUESTS_AT_ONCE: usize = 64;
 /// What waits to be sent on one channel before its client is too slow: messages, and bytes.
 pub const OUTGOING_MESSAGES: usize = 2048;
-pub const OUTGOING_BYTES: usize = 8 * 1024 * 1024;
+pub const OUTGOING_BYTES: usize = 4 * 1024 * 1024;
 /// Resumption tickets that are held; the oldest goes first.
 pub const TICKETS: usize = 128;
 /// How long a close frame may take to leave.

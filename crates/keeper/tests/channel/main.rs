@@ -1,0 +1,13 @@
+//! The channel from end to end: the real client, the real vault on disk, the real keeper's end, in one process; and a hostile
+//! platform in between where the promise is that it changes nothing.
+
+mod backoff;
+mod bench;
+mod frames;
+mod hostile_keeper;
+mod middle;
+mod requests;
+mod rollback;
+mod slots;
+mod tickets;
+mod vault_life;
