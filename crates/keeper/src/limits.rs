@@ -124,3 +124,24 @@ pub const ABORT_ANSWER: Duration = Duration::from_secs(10);
 pub const AGENT_BACK_WITHIN: Duration = Duration::from_secs(3);
 /// The next turn does not wait longer than this for the last one to be sealed.
 pub const NEXT_TURN_AFTER: Duration = Duration::from_secs(5);
+
+// The bridge and the agent
+/// How long OpenClaw may take to end when its keeper or its container goes away.
+pub const BRIDGE_END_GRACE: Duration = Duration::from_secs(5);
+/// Longest pause between two attempts of the bridge to reach its keeper.
+pub const BRIDGE_RETRY_LONGEST: Duration = Duration::from_millis(200);
+/// How much of OpenClaw's output is kept for its owner, in bytes. As JSON it must fit a line of the bridge.
+pub const LAST_OUTPUT_BYTES: usize = 8 * 1024;
+/// Longest wait for the agent's container to connect, for a dialled connection, and for the first line of one.
+pub const BRIDGE_APPEARS: Duration = Duration::from_secs(60);
+pub const BRIDGE_DIAL: Duration = Duration::from_secs(10);
+pub const BRIDGE_OPENING: Duration = Duration::from_secs(5);
+/// Connections of the agent's container that are open at once.
+pub const BRIDGE_CONNECTIONS: usize = 16;
+/// Longest start of OpenClaw, pause between two attempts to reach it, and longest warm-up turn.
+pub const AGENT_START: Duration = Duration::from_secs(240);
+pub const GATEWAY_RETRY: Duration = Duration::from_millis(100);
+pub const WARM_UP: Duration = Duration::from_secs(90);
+/// How long a turn's last writes may take before OpenClaw counts as busy, and how often it is asked.
+pub const SUSPEND_SETTLE: Duration = Duration::from_millis(1500);
+pub const SUSPEND_POLL: Duration = Duration::from_millis(25);

@@ -1,1 +1,27 @@
-fn main() {}
+//! `holdfast-keeper`: the keeper itself (`serve`), and PID 1 of the agent's container (`bridge`).
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "holdfast-keeper", version, about = "Holds a cell's vault and joins its agent to it")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// PID 1 of the agent's container.
+    Bridge(keeper::bridge::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    match Cli::parse().command {
+        Command::Bridge(args) => keeper::bridge::run(&args),
+    }
+}

