@@ -1,5 +1,7 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
+pub mod agent;
+pub mod bridge;
 pub mod broker;
 pub mod cell;
 pub mod channel;

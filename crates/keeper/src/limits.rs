@@ -140,7 +140,7 @@ pub const BRIDGE_OPENING: Duration = Duration::from_secs(5);
 pub const BRIDGE_CONNECTIONS: usize = 16;
 /// Longest start of OpenClaw, pause between two attempts to reach it, and longest warm-up turn.
 pub const AGENT_START: Duration = Duration::from_secs(240);
-pub const GATEWAY_RETRY: Duration = Duration::from_millis(100);
+pub const AGENT_RETRY: Duration = Duration::from_millis(100);
 pub const WARM_UP: Duration = Duration::from_secs(90);
 /// How long a turn's last writes may take before OpenClaw counts as busy, and how often it is asked.
 pub const SUSPEND_SETTLE: Duration = Duration::from_millis(1500);

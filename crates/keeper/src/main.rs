@@ -3,7 +3,11 @@
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "holdfast-keeper", version, about = "Holds a cell's vault and joins its agent to it")]
+#[command(
+    name = "holdfast-keeper",
+    version,
+    about = "Holds a cell's vault and joins its agent to it"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -8,6 +8,8 @@ pub const GATEWAY_PORT: u16 = 18789;
 pub const BROKER_PORT: u16 = 18790;
 /// Where the agent finds the egress proxy, on its loopback.
 pub const EGRESS_PORT: u16 = 18791;
+/// Where the bridge itself answers the model calls of a warm-up turn, on the agent container's loopback.
+pub const WARM_UP_PORT: u16 = 18792;
 
 /// Folder with the keeper's sockets: written by the keeper, mounted read-only by the agent container.
 pub const SOCKET_DIR: &str = "/run/holdfast";

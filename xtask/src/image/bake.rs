@@ -12,8 +12,10 @@ use super::hash::Inputs;
 use crate::{paths, steps::step};
 
 const RECIPE: &str = "bake 1";
-/// The cache belongs to the agent's user while it is made.
-const COMMAND: &str = "install -d -o 1000 -g 1000 /opt/openclaw/compile-cache && \
+/// As root, offline: OpenClaw completes what `npm ci --ignore-scripts` left undone (its first start would, and could not
+/// write there). Then, as the agent's user, the turns; the cache belongs to that user while it is made.
+const COMMAND: &str = "HOME=/tmp node /opt/openclaw/node_modules/openclaw/openclaw.mjs --version && \
+    install -d -o 1000 -g 1000 /opt/openclaw/compile-cache && \
     exec setpriv --reuid=1000 --regid=1000 --clear-groups node --input-type=module -";
 
 /// The image with the compile cache in it.

@@ -145,7 +145,10 @@ mod tests {
         let config: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(config["agents"]["defaults"]["model"]["primary"], "main/org/some-model");
         assert_eq!(config["models"]["providers"]["main"]["api"], "anthropic-messages");
-        assert_eq!(config["models"]["providers"]["main"]["baseUrl"], "http://127.0.0.1:18790");
+        assert_eq!(
+            config["models"]["providers"]["main"]["baseUrl"],
+            "http://127.0.0.1:18790"
+        );
         assert_eq!(config["gateway"]["auth"]["token"], "t".repeat(43));
         assert_eq!(config["gateway"]["bind"], "loopback");
         assert!(!text.contains("provider.example"));

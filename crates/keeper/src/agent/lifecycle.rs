@@ -98,15 +98,9 @@ impl Agent {
 }
 
 fn new_token() -> SecretString {
-    let random: [u8; 32] = rand_core_bytes();
-    SecretString::from(protocol::b64::encode(random))
-}
-
-/// Random bytes of the operating system.
-fn rand_core_bytes() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    bytes
+    let mut random = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(random.as_mut_slice()).expect("the operating system has random bytes");
+    SecretString::from(protocol::b64::encode(&*random))
 }
 
 /// Dials until OpenClaw lets the keeper in, or ends, or time is up.
@@ -127,7 +121,7 @@ async fn connect(
             attempt = attempt => match attempt {
                 Ok(gateway) => return Ok(gateway),
                 Err(AgentError::Gateway(GatewayError::Starting { retry_after })) => retry_after,
-                Err(AgentError::Gateway(GatewayError::Closed | GatewayError::TimedOut { .. })) => limits::GATEWAY_RETRY,
+                Err(AgentError::Gateway(GatewayError::Closed | GatewayError::TimedOut { .. })) => limits::AGENT_RETRY,
                 Err(error) => return Err(error),
             },
             ended = ends.recv() => return Err(ended.map_or(AgentError::Absent, AgentError::from)),

@@ -26,7 +26,10 @@ impl Agent {
 
 async fn turn(gateway: &Gateway) -> Result<(), AgentError> {
     let created = gateway
-        .call("sessions.create", json!({"incognito": true, "model": config::WARM_UP_MODEL}))
+        .call(
+            "sessions.create",
+            json!({"incognito": true, "model": config::WARM_UP_MODEL}),
+        )
         .await?;
     let session = created["key"].as_str().ok_or(AgentError::NotRunning)?.to_owned();
     let mut events = gateway.events();
@@ -51,6 +54,8 @@ async fn turn(gateway: &Gateway) -> Result<(), AgentError> {
         }
     }
     .await;
-    gateway.call("sessions.delete", json!({"key": session, "deleteTranscript": true})).await?;
+    gateway
+        .call("sessions.delete", json!({"key": session, "deleteTranscript": true}))
+        .await?;
     result
 }

@@ -29,10 +29,7 @@ pub async fn listen(port: u16, socket: PathBuf) -> std::io::Result<AbortOnDropHa
 }
 
 /// Copies both ways until both sides have ended.
-pub async fn both_ways(
-    mut one: impl AsyncRead + AsyncWrite + Unpin,
-    mut other: impl AsyncRead + AsyncWrite + Unpin,
-) {
+pub async fn both_ways(mut one: impl AsyncRead + AsyncWrite + Unpin, mut other: impl AsyncRead + AsyncWrite + Unpin) {
     // That a side went away is how every connection ends.
     let _ = copy_bidirectional(&mut one, &mut other).await;
 }

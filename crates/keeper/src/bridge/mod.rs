@@ -8,12 +8,15 @@ mod join;
 mod openclaw;
 mod output;
 mod reap;
+mod warm_up;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use protocol::bridge::{BRIDGE_SOCKET, BROKER_PORT, BROKER_SOCKET, EGRESS_PORT, EGRESS_SOCKET, SOCKET_DIR};
+use protocol::bridge::{
+    BRIDGE_SOCKET, BROKER_PORT, BROKER_SOCKET, EGRESS_PORT, EGRESS_SOCKET, SOCKET_DIR, WARM_UP_PORT,
+};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,6 +53,9 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     let _egress = join::listen(EGRESS_PORT, args.sockets.join(EGRESS_SOCKET))
         .await
         .context("cannot listen for the egress proxy")?;
+    let _warm_up = warm_up::listen(WARM_UP_PORT)
+        .await
+        .context("cannot listen for the warm-up")?;
 
     tokio::select! {
         never = attend(args.sockets.join(BRIDGE_SOCKET), &mut openclaw) => match never {},

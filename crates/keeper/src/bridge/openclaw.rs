@@ -87,7 +87,11 @@ impl OpenClaw {
 
     fn over(&mut self, status: WaitStatus) -> FromBridge {
         end_the_rest();
-        let last_output = self.running.take().map(|running| running.output.text()).unwrap_or_default();
+        let last_output = self
+            .running
+            .take()
+            .map(|running| running.output.text())
+            .unwrap_or_default();
         FromBridge::Exited {
             code: status.exit_status(),
             signal: status.terminating_signal(),
