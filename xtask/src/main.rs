@@ -11,6 +11,7 @@ mod packages;
 mod paths;
 mod process;
 mod running;
+mod sqlx;
 mod steps;
 mod suites;
 mod test;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long)]
         debug: bool,
     },
+    /// Check the SQL of the management crate against its migrations and renew crates/management/.sqlx.
+    Sqlx,
     /// Build the user interface into ui/dist.
     Ui {
         /// Install missing packages of the machine without asking.
@@ -69,6 +72,7 @@ fn main() {
         Command::Down(options) => down::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Image { debug } => images(debug),
+        Command::Sqlx => sqlx::run(),
         Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),
     };
     if let Err(error) = result {

@@ -1,5 +1,8 @@
 //! The part as a whole: its real routes, a real PostgreSQL started by the tests, mail in a real outbox.
 
+// Tests may unwrap; so may what they share, which Clippy does not see as a test.
+#![allow(clippy::unwrap_used)]
+
 mod cell;
 mod database;
 mod embedded;
