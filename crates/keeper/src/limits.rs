@@ -56,8 +56,8 @@ pub const MODEL_TEST: Duration = Duration::from_secs(60);
 pub const PROVIDER_WORDS: usize = 400;
 
 // The cell
-/// Longest wait for the agent to suspend before a snapshot; after that it is frozen as it is.
-pub const SUSPEND_FOR_SNAPSHOT: Duration = Duration::from_millis(1500);
+/// Longest wait for the agent's word on whether it is suspended; it settles or declines well before.
+pub const SUSPEND_FOR_SNAPSHOT: Duration = Duration::from_secs(10);
 /// Restarts of an agent that ends by itself, within [`AGENT_CRASH_WINDOW`], before the cell is said to have failed.
 pub const AGENT_CRASHES: usize = 3;
 pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);

@@ -224,7 +224,12 @@ fn answer(
         .try_filter(|part| std::future::ready(!part.is_empty()))
         .map_ok(Frame::data);
     let mut answer = Response::new(StreamBody::new(parts).boxed_unsync());
-    *answer.status_mut() = status;
+    // OpenClaw puts a credential aside for a minute when it is refused, also when its owner has put it right by then. The
+    // credential is none of its business: to the agent, it is the call that was refused, in the provider's words.
+    *answer.status_mut() = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => StatusCode::BAD_REQUEST,
+        other => other,
+    };
     *answer.headers_mut() = headers;
     Ok(answer)
 }

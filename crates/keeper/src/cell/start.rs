@@ -127,14 +127,19 @@ impl Cell {
     pub(super) async fn answering(&self, model: &ModelPublic) -> Result<(), StartError> {
         let phases = &self.inner.phases;
         let mut state = self.agent().state();
-        let now = *state.borrow();
+        // A connection that is being made again is made, or fails, by itself.
+        let settled = timeout(CONTAINER, state.wait_for(|state| *state != AgentState::Starting)).await;
+        let now = settled
+            .ok()
+            .and_then(Result::ok)
+            .map_or(AgentState::Failed, |state| *state);
         match now {
             AgentState::Ready => return Ok(()),
             AgentState::Suspended => {
                 self.agent().resume().await.map_err(StartError::Agent)?;
                 return Ok(());
             }
-            AgentState::Failed | AgentState::Starting => {
+            AgentState::Starting | AgentState::Failed => {
                 phases.enter(CellPhase::StartingAgent, None);
                 self.platform()
                     .request(KeeperOp::RestartAgent)

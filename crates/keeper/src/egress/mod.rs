@@ -5,6 +5,9 @@ mod address;
 mod proxy;
 mod resolve;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::{Refusal, refusal};
 pub use proxy::EgressProxy;
 pub use resolve::{NamedAddresses, ResolveError, resolve};

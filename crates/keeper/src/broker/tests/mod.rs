@@ -1,0 +1,5 @@
+//! The broker between a real agent's socket and a real HTTP server.
+
+mod calls;
+mod model_test;
+mod provider;

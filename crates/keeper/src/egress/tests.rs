@@ -1,0 +1,174 @@
+//! The egress proxy on its real socket, before real servers on loopback.
+
+use std::path::PathBuf;
+
+use protocol::channel::VaultState;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::watch;
+
+use super::{EgressProxy, NamedAddresses};
+
+struct Gate {
+    _folder: TempDir,
+    socket: PathBuf,
+    vault: watch::Sender<VaultState>,
+}
+
+impl Gate {
+    fn open(named: &[String]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("egress.sock");
+        let vault = watch::Sender::new(VaultState::Unlocked);
+        let proxy = EgressProxy::new(vault.subscribe(), NamedAddresses::new(named.iter().cloned()));
+        tokio::spawn(proxy.serve(UnixListener::bind(&socket).unwrap()));
+        Self {
+            _folder: folder,
+            socket,
+            vault,
+        }
+    }
+
+    /// Sends a request; returns the connection and the answer's head.
+    async fn ask(&self, request: &str) -> (UnixStream, String) {
+        let mut stream = UnixStream::connect(&self.socket).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            if stream.read(&mut byte).await.unwrap() == 0 {
+                break;
+            }
+            head.push(byte[0]);
+        }
+        (stream, String::from_utf8(head).unwrap())
+    }
+
+    async fn connect(&self, to: &str) -> (UnixStream, String) {
+        self.ask(&format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n")).await
+    }
+}
+
+/// A server that says back what it hears.
+async fn echo() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                let _closed = tokio::io::copy(&mut from, &mut to).await;
+            });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn a_tunnel_carries_bytes_both_ways() {
+    let at = echo().await;
+    let gate = Gate::open(&[at.to_string()]);
+    let (mut tunnel, head) = gate.connect(&at.to_string()).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    tunnel.write_all(b"hello").await.unwrap();
+    let mut heard = [0; 5];
+    tunnel.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"hello");
+}
+
+#[tokio::test]
+async fn promise_04_nothing_but_public_addresses_can_be_reached() {
+    let at = echo().await;
+    let gate = Gate::open(&[]);
+    let port = at.port();
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "169.254.169.254",
+        "10.0.0.1",
+        "172.17.0.1",
+        "192.168.0.1",
+        "[fd00::1]",
+        "[fe80::1]",
+        "[64:ff9b::7f00:1]",
+    ] {
+        let (_, head) = gate.connect(&format!("{host}:{port}")).await;
+        assert!(
+            head.starts_with("HTTP/1.1 403") || head.starts_with("HTTP/1.1 502"),
+            "{host} {head}"
+        );
+        assert!(!head.starts_with("HTTP/1.1 200"), "{host}");
+        let plain = format!("GET http://{host}:{port}/ HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let (_, head) = gate.ask(&plain).await;
+        assert!(
+            head.starts_with("HTTP/1.1 403") || head.starts_with("HTTP/1.1 502"),
+            "{host} {head}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_locked_vault_closes_what_is_open_and_opens_nothing() {
+    let at = echo().await;
+    let gate = Gate::open(&[at.to_string()]);
+    let (mut tunnel, head) = gate.connect(&at.to_string()).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    gate.vault.send_replace(VaultState::Locked);
+    let mut rest = Vec::new();
+    tunnel.read_to_end(&mut rest).await.unwrap();
+    let (_, head) = gate.connect(&at.to_string()).await;
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+}
+
+#[tokio::test]
+async fn a_plain_request_goes_through_without_what_belongs_to_the_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = stream.read(&mut head).await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .await
+            .unwrap();
+        String::from_utf8(head[..length].to_vec()).unwrap()
+    });
+    let gate = Gate::open(&[at.to_string()]);
+    let request = format!(
+        "GET http://{at}/path?q=1 HTTP/1.1\r\nHost: elsewhere\r\nProxy-Authorization: Basic x\r\nConnection: x-mine\r\nX-Mine: 1\r\nAccept: */*\r\n\r\n"
+    );
+    let (_, head) = gate.ask(&request).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let heard = heard.await.unwrap().to_lowercase();
+    assert!(heard.starts_with("get /path?q=1 http/1.1\r\n"), "{heard}");
+    assert!(
+        heard.contains(&format!("host: {at}")) && heard.contains("accept: */*"),
+        "{heard}"
+    );
+    assert!(
+        !heard.contains("proxy-") && !heard.contains("x-mine") && !heard.contains("elsewhere"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn promise_11_what_is_no_request_of_a_proxy_is_refused() {
+    let gate = Gate::open(&[]);
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "CONNECT example HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    ] {
+        let (_, head) = gate.ask(request).await;
+        assert!(head.starts_with("HTTP/1.1 400"), "{request} {head}");
+    }
+}
