@@ -13,6 +13,7 @@ mod outbox;
 mod person;
 mod process;
 mod refusal;
+pub mod trace;
 
 pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
 pub use installation::{Installation, Settings};

@@ -2,5 +2,9 @@
 
 mod first_conversation;
 mod http_edges;
+mod promise_01;
+mod promise_04;
+mod promise_05;
+mod promise_06;
 mod refusals;
 mod setup;

@@ -1,0 +1,104 @@
+//! Pause and sleep lose nothing, and never pause a busy agent.
+
+use std::time::Duration;
+
+use serde_json::json;
+use system_tests::docker::{Part, container, containers, inspect};
+use system_tests::{Person, Session, Settings, wait_until};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+async fn conversation(owner: &Person, base_url: &str) -> (Session, String) {
+    let session = owner.make_vault(PASSWORD).await.session;
+    session.connect_model(base_url, "demo").await;
+    session.ready().await;
+    let conversation = session.conversation().await;
+    session.ask(&conversation, "[[say: before-the-pause]]").await;
+    (session, conversation)
+}
+
+fn is_paused(person: &Person) -> bool {
+    container(person.cell(), Part::Agent).is_some_and(|agent| inspect(&agent, "{{.State.Paused}}") == "true")
+}
+
+#[tokio::test]
+async fn promise_06_an_idle_cell_pauses_then_sleeps_and_the_conversation_goes_on_after_each() {
+    let settings = Settings::default()
+        .set("cells.pause_after", "6s")
+        .set("cells.sleep_after", "25s");
+    let installation = settings.start().await;
+    let owner = installation.owner().await;
+    let (session, conversation) = conversation(&owner, &installation.model().base_url()).await;
+
+    wait_until("the cell pauses", Duration::from_secs(60), async || {
+        is_paused(&owner).then_some(())
+    })
+    .await;
+    assert_eq!(owner.get("/api/v1/cell").await.ok()["state"], "paused");
+    let asked = session.ask(&conversation, "[[say: after-the-pause]]").await;
+    assert!(asked.text.contains("after-the-pause"), "{asked:#?}");
+
+    // Left alone for longer it sleeps: no container is left.
+    wait_until("the cell sleeps", Duration::from_secs(120), async || {
+        containers(&installation.id()).is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(owner.get("/api/v1/cell").await.ok()["state"], "asleep");
+
+    let session = owner.unlock(PASSWORD).await;
+    let transcript = session.transcript(&conversation).await;
+    for word in ["before-the-pause", "after-the-pause"] {
+        let times = transcript.iter().filter(|line| line.contains(word)).count();
+        assert_eq!(times, 2, "{word} in {transcript:#?}");
+    }
+    session.ready().await;
+    let asked = session.ask(&conversation, "[[say: after-the-sleep]]").await;
+    assert!(asked.text.contains("after-the-sleep"), "{asked:#?}");
+}
+
+#[tokio::test]
+async fn promise_06_a_cell_with_a_running_turn_is_not_paused() {
+    let installation = Settings::default()
+        .set("cells.pause_after", "4s")
+        .set("cells.sleep_after", "1h")
+        .start()
+        .await;
+    let owner = installation.owner().await;
+    let (session, conversation) = conversation(&owner, &installation.model().base_url()).await;
+
+    // Nobody looks, nothing crosses the channel: only the turn runs.
+    let turn = session.send(&conversation, "[[hold: busy]] [[say: was-busy]]").await;
+    installation.model().held("busy").await;
+    let watched = std::time::Instant::now();
+    while watched.elapsed() < Duration::from_secs(14) {
+        assert!(!is_paused(&owner), "paused while a turn runs");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    installation.model().release("busy").await;
+    session.turn_event(&turn, "saved").await;
+    wait_until(
+        "the cell pauses when it is idle again",
+        Duration::from_secs(60),
+        async || is_paused(&owner).then_some(()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn promise_06_the_server_goes_down_with_all_cells_asleep_and_they_come_back() {
+    let mut installation = Settings::default().start().await;
+    let owner = installation.owner().await;
+    let (session, conversation) = conversation(&owner, &installation.model().base_url()).await;
+    drop(session);
+    installation.down().await;
+    assert!(containers(&installation.id()).is_empty(), "down leaves no container");
+
+    installation.run().await;
+    let session = owner.unlock(PASSWORD).await;
+    let transcript = session.transcript(&conversation).await;
+    assert!(
+        transcript.iter().any(|line| line.contains("before-the-pause")),
+        "{transcript:#?}"
+    );
+    session.call("cell.start", json!({})).await;
+}
