@@ -350,8 +350,11 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-/// The server as `cargo xtask test` has built it.
+/// The server as `cargo xtask test` has built it, or the one that `cargo xtask bench` names.
 pub(crate) fn binary() -> PathBuf {
+    if let Some(named) = env::var_os("HOLDFAST_BINARY") {
+        return PathBuf::from(named);
+    }
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,

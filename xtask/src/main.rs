@@ -1,5 +1,6 @@
 //! Developer commands. Each step names itself and its time, can be interrupted anywhere, and goes on at the next run.
 
+mod bench;
 mod browser;
 mod build;
 mod docker;
@@ -39,6 +40,8 @@ enum Command {
     Down(down::Options),
     /// Run every check and test, or those whose name contains NAME.
     Test(test::Options),
+    /// Measure what people wait for and what a cell costs.
+    Bench(bench::Options),
     /// Assemble the images of the cells around a built keeper binary.
     Image {
         /// Take the binary of the debug profile.
@@ -71,6 +74,7 @@ fn main() {
         Command::Up(options) => up::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Test(options) => test::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Image { debug } => images(debug),
         Command::Sqlx => sqlx::run(),
         Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),

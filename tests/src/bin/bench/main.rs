@@ -1,0 +1,42 @@
+//! `cargo xtask bench`: what a person waits for and what a cell costs, measured in one run beside what it is compared with.
+//! Prints a table in Markdown on standard output; progress goes to standard error.
+
+mod first_token;
+mod machine;
+mod memory;
+mod phases;
+mod report;
+mod wake;
+
+use report::Report;
+use system_tests::Settings;
+
+const PASSWORD: &str = "a password for the bench";
+
+#[tokio::main]
+async fn main() {
+    let mut report = Report::default();
+    let settings = Settings::default()
+        .set("cells.pause_after", "2s")
+        .set("cells.sleep_after", "1h");
+    let installation = settings.start().await;
+    report.row(
+        "server, resident, nobody there",
+        &memory::resident(installation.server_pid()),
+        "≤ 40 MB",
+    );
+
+    let owner = installation.owner().await;
+    let session = phases::first_start(&installation, &owner, &mut report).await;
+    first_token::compare(&installation, &owner, &session, &mut report).await;
+    wake::from_pause(&owner, &session, &mut report).await;
+    memory::of_cell(&installation, &owner, &mut report);
+    drop(session);
+    wake::from_sleep(&owner, &mut report).await;
+    report.row(
+        "server, resident, after all this",
+        &memory::resident(installation.server_pid()),
+        "≤ 40 MB",
+    );
+    println!("{}\n\n{report}", machine::description());
+}

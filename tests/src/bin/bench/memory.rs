@@ -1,0 +1,44 @@
+//! Resident memory, as the kernel counts it.
+
+use std::fs;
+
+use system_tests::docker::{Part, container, pid};
+use system_tests::{Installation, Person};
+
+use crate::report::Report;
+
+/// Resident memory of a process: all of it, and what is its own (not shared with the file that it was started from).
+pub fn resident(pid: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let mb = |kib: u64| kib as f64 / 1024.0;
+    format!(
+        "{:.1} MB ({:.1} MB its own)",
+        mb(field("VmRSS:").unwrap_or(0)),
+        mb(field("RssAnon:").unwrap_or(0))
+    )
+}
+
+/// The two parts of a cell; OpenClaw is a child of the bridge.
+pub fn of_cell(_installation: &Installation, person: &Person, report: &mut Report) {
+    if let Some(keeper) = container(person.cell(), Part::Keeper) {
+        report.row("keeper, resident, vault open, idle", &resident(pid(&keeper)), "≤ 8 MB");
+    }
+    if let Some(agent) = container(person.cell(), Part::Agent) {
+        report.row("bridge, resident", &resident(pid(&agent)), "");
+        let openclaw = children(pid(&agent))
+            .into_iter()
+            .map(resident)
+            .collect::<Vec<_>>()
+            .join(", ");
+        report.row("OpenClaw, resident", &openclaw, "");
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}

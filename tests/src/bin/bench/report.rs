@@ -1,0 +1,73 @@
+//! The table, and the figures that many measurements come to.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Rows in the order in which they were measured.
+#[derive(Default)]
+pub struct Report {
+    rows: Vec<[String; 3]>,
+}
+
+impl Report {
+    /// Adds a row, and says it at once: a run takes minutes.
+    pub fn row(&mut self, name: &str, value: &str, target: &str) {
+        eprintln!("{name}: {value}");
+        self.rows.push([name.to_owned(), value.to_owned(), target.to_owned()]);
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| what | measured | target |\n|---|---|---|")?;
+        for [name, value, target] in &self.rows {
+            writeln!(f, "| {name} | {value} | {target} |")?;
+        }
+        Ok(())
+    }
+}
+
+/// Measurements of one thing.
+pub struct Samples(Vec<Duration>);
+
+impl Samples {
+    pub fn new(mut samples: Vec<Duration>) -> Self {
+        samples.sort();
+        Self(samples)
+    }
+
+    /// The sample below which this share of all lies.
+    pub fn at(&self, share: f64) -> Duration {
+        let last = self.0.len().saturating_sub(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "an index into a short list"
+        )]
+        let index = (last as f64 * share).ceil() as usize;
+        self.0.get(index).copied().unwrap_or_default()
+    }
+
+    /// Median and 95th percentile.
+    pub fn spread(&self) -> String {
+        format!(
+            "{} median, {} p95 (n = {})",
+            ms(self.at(0.5)),
+            ms(self.at(0.95)),
+            self.0.len()
+        )
+    }
+}
+
+/// Milliseconds for people.
+pub fn ms(duration: Duration) -> String {
+    let ms = duration.as_secs_f64() * 1000.0;
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 10_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}
