@@ -2,7 +2,7 @@
 import { effect, untracked } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { clearConversations } from "../chat/conversations";
+import { clearConversations, takeUp } from "../chat/conversations";
 import { clearDrafts, flushDrafts, loadDrafts } from "../chat/drafts";
 import { clearOutbox } from "../chat/outbox";
 import { brand, notice } from "../parts/form";
@@ -22,7 +22,7 @@ export class App extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    onOpen(() => void loadDrafts());
+    onOpen(() => void loadDrafts().then(takeUp));
     effect(() => this.#follow());
     effect(() => {
       if (unlocked.value) return;

@@ -14,7 +14,7 @@ import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import type { Composer } from "./composer";
 import "./composer";
-import { abort, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
+import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
 import type { MessageView } from "./message";
 import "./message";
 import { discard, enqueue, inConversation, type Outgoing, retry } from "./outbox";
@@ -84,6 +84,7 @@ export class ChatPage extends View {
     const outgoing = inConversation(id);
     const empty = messages.length === 0 && outgoing.length === 0;
     return html`<div class="chat">
+      ${empty ? nothing : html`<h1 class="sr-only">${conversations.value?.find((each) => each.id === id)?.title || "New conversation"}</h1>`}
       <div class="thread" @scroll=${this.#scrolled} tabindex="-1">
         <div class="thread-inner" role="log" aria-live="off" aria-label="Conversation">
           ${thread.state.value.more ? html`<button class="button small older" type="button" ?disabled=${!online.value} @click=${() => void this.#older(id)}>Show earlier messages</button>` : nothing}

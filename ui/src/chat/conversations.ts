@@ -33,6 +33,12 @@ export function isNew(conversation: string): boolean {
 
 export const draftConversation = signal(newConversationId());
 
+/** Takes up a conversation again that was begun and never sent, so that what was typed in it is seen. */
+export function takeUp(ids: readonly string[]): void {
+  const begun = ids.find(isNew);
+  if (begun !== undefined) draftConversation.value = begun;
+}
+
 /** The conversation in the address; without one, the one that is about to begin. */
 export function currentId(): string {
   const match = /^\/c\/([^/]+)$/.exec(path.value);

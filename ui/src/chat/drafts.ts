@@ -35,9 +35,11 @@ export async function flushDrafts(): Promise<void> {
   await Promise.all(waiting.map(write));
 }
 
-export async function loadDrafts(): Promise<void> {
+/** Reads what is kept; gives the conversations that have a draft. */
+export async function loadDrafts(): Promise<string[]> {
   for (const { id, value } of await allSealed<{ text: string }>("drafts")) if (!texts.has(id)) texts.set(id, value.text);
   draftsRead.value++;
+  return [...texts.keys()];
 }
 
 export function moveDraft(from: string, to: string): void {

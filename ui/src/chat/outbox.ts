@@ -7,7 +7,7 @@ import { announce, alertNow } from "../app/announcer";
 import { onOpen, online, request } from "../app/link";
 import { ChannelError } from "../channel/messages";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
-import { acceptedLocally, createFor, isNew, threadFor } from "./conversations";
+import { acceptedLocally, createFor, isNew, takeUp, threadFor } from "./conversations";
 
 export type OutboxState = "waiting" | "sending" | "unconfirmed" | "not_sent";
 
@@ -150,6 +150,7 @@ async function recover(): Promise<void> {
   const left = (await allSealed<Outgoing>("outbox")).map(({ value }) => value).filter((each) => !known.has(each.key));
   const all = [...outbox.peek(), ...left].sort((a, b) => a.at - b.at);
   outbox.value = all.map((each) => (each.state === "sending" || each.state === "unconfirmed" ? { ...each, state: "waiting" as const } : each));
+  takeUp(left.map((each) => each.conversation));
   await flush();
 }
 

@@ -1,0 +1,236 @@
+import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
+import { COLD_START_MS, expect, test } from "./person";
+import { expectAccessible, inspect, shot } from "./watched";
+
+test("a message that was typed while the agent starts goes out when it is ready", async ({ anna: { page } }) => {
+  await page.goto("/");
+  await expect(composer(page)).toBeVisible();
+  await send(page, "[[say: I am awake.]]");
+  const card = page.getByRole("region", { name: "Your agent is starting" });
+  if (await card.isVisible()) {
+    await expect(card).toContainText("Starting your agent");
+    await expect(card.locator(".seconds")).toContainText(/\d+ s/);
+    await expectAccessible(page, "the start card");
+    await shot(page, "start-card");
+  }
+  await answered(page, "I am awake.");
+  await expect(page.getByText("Agent ready")).toBeVisible();
+});
+
+test("an answer streams word by word, and a screen reader hears its start and its end", async ({ anna: { page } }) => {
+  await newConversation(page);
+  const heard = await recordAnnouncements(page);
+  await send(page, "[[slow: 30 chunks every 120ms]]");
+  const answer = answers(page).last();
+  await expect(answer.locator("hf-markdown")).toBeVisible({ timeout: COLD_START_MS });
+  const lengths = new Set<number>();
+  await expect
+    .poll(async () => {
+      lengths.add((await answer.innerText()).length);
+      return answer.getAttribute("class");
+    }, { intervals: [60], timeout: 60_000 })
+    .toContain("done");
+  expect(lengths.size, "the answer was seen growing").toBeGreaterThan(4);
+  const words = await heard();
+  expect(words.some((each) => each === "Sent")).toBe(true);
+  expect(words.at(-1)).toMatch(/^Answer finished\. /);
+  expect(words.length, "not every word is read out").toBeLessThan(8);
+  await expect(page.getByRole("log")).toHaveAttribute("aria-live", "off");
+});
+
+test("a tool call is one line that folds out to its input and output", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, 'Please look. [[tool: exec {"command":"echo from-the-tool"}]] [[say: The tool has answered.]]');
+  const answer = await answered(page, "The tool has answered.");
+  const row = answer.locator("details.tool").first();
+  await expect(row).toContainText("Ran a command");
+  await expect(row).not.toHaveAttribute("open");
+  await row.locator("summary").click();
+  await expect(row.getByRole("region", { name: "Input" })).toContainText("echo from-the-tool");
+  await expect(row.getByRole("region", { name: "Output" })).toContainText("from-the-tool");
+  await inspect(page, "tool-call");
+});
+
+test("Markdown is shown as code, tables and safe links, and never as HTML", async ({ anna: { page } }) => {
+  await newConversation(page);
+  const text = [
+    "Here is what I found in your **workspace**, and a script that sorts it:",
+    "",
+    "```python",
+    "from pathlib import Path",
+    "",
+    "def largest(folder: Path, count: int = 5) -> list[Path]:",
+    '    """The largest files below a folder."""',
+    '    files = [p for p in folder.rglob("*") if p.is_file()]',
+    "    return sorted(files, key=lambda p: p.stat().st_size, reverse=True)[:count]",
+    "```",
+    "",
+    "| File | Size | Changed |",
+    "|---|---:|---|",
+    "| `report-2026.pdf` | 4.2 MB | yesterday |",
+    "| `photos.zip` | 812 MB | last week |",
+    "",
+    "Nothing was deleted. <b>Not bold</b>, <img src=x onerror=alert(1)>, a [good link](https://example.org/), a [bad link](javascript:alert(1)) and a picture: ![a chart](https://example.org/chart.png)",
+  ].join("\n");
+  await send(page, `Which files are the largest? [[say: ${text}]]`);
+  const answer = await answered(page, "Nothing was deleted.");
+  await expect(answer.locator("pre .hljs-keyword").first()).toHaveText("from");
+  await expect(answer.getByRole("table")).toContainText("report-2026.pdf");
+  await expect(answer).toContainText("<b>Not bold</b>");
+  await expect(answer.locator("img, b, script")).toHaveCount(0);
+  await expect(answer.getByRole("link", { name: "good link" })).toHaveAttribute("rel", /noopener/);
+  await expect(answer.getByRole("link", { name: "bad link" })).toHaveCount(0);
+  await expect(answer.getByRole("link", { name: /a chart/ })).toContainText("opens example.org");
+  await quiet(page);
+  await inspect(page, "markdown");
+});
+
+test("history is there after a reload, and the address leads to the conversation", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[say: Remember the blue door.]]");
+  await answered(page, "Remember the blue door.");
+  await quiet(page);
+  await expect(page).toHaveURL(/\/c\//);
+  await page.reload();
+  await answered(page, "Remember the blue door.");
+});
+
+test("a running answer goes on through a reload", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[slow: 60 chunks every 150ms]] [[say: The very end.]]");
+  await expect(answers(page).last().locator("hf-markdown")).toBeVisible({ timeout: COLD_START_MS });
+  await page.reload();
+  await expect(answers(page).last()).toBeVisible();
+  await answered(page, "The very end.");
+  await expect(answers(page)).toHaveCount(1);
+});
+
+test("stopping keeps what was said", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[slow: 200 chunks every 150ms]]");
+  await expect(answers(page).last().locator("hf-markdown")).toBeVisible({ timeout: COLD_START_MS });
+  await composer(page).press("Escape");
+  await expect(page.getByText("You stopped this answer.")).toBeVisible();
+  await expect(answers(page).last().locator("hf-markdown")).not.toBeEmpty();
+  await quiet(page);
+  await inspect(page, "stopped");
+});
+
+test("a failed answer says why", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[fail: 400 this request is not understood]]");
+  await expect(page.getByText("The answer failed.")).toBeVisible({ timeout: COLD_START_MS });
+  await inspect(page, "failed");
+});
+
+test("one's own message can be edited and sent again, and an answer asked for again", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[say: First answer.]]");
+  await answered(page, "First answer.");
+  await quiet(page);
+  await composer(page).press("ArrowUp");
+  const editor = page.getByLabel("Edit your message");
+  await expect(editor).toBeFocused();
+  await editor.fill("[[say: Second answer.]]");
+  await editor.press("Enter");
+  await answered(page, "Second answer.");
+  await expect(page.getByText("First answer.")).toHaveCount(0);
+  await quiet(page);
+  await page.getByRole("button", { name: "Answer again" }).click();
+  await expect.poll(() => answers(page).filter({ hasText: "Second answer." }).count(), { timeout: 60_000 }).toBe(1);
+  await quiet(page);
+  await expect(page.locator(".message.user")).toHaveCount(1);
+  await page.reload();
+  await answered(page, "Second answer.");
+  await expect(page.getByText("First answer.")).toHaveCount(0);
+});
+
+test("messages that are sent while an answer runs wait their turn", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[slow: 25 chunks every 120ms]]");
+  await expect(page.getByRole("button", { name: "Stop" })).toBeVisible({ timeout: COLD_START_MS });
+  await send(page, "[[say: Now it is my turn.]]");
+  await expect(page.getByText("Goes out when the answer is finished")).toBeVisible();
+  await answered(page, "Now it is my turn.");
+  await expect(page.locator(".message.user")).toHaveCount(2);
+});
+
+test("scrolling is never stolen, and one button leads to the end", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "[[long: 900 words]] [[slow: 40 chunks every 120ms]] [[say: At last.]]");
+  await expect(answers(page).last().locator("hf-markdown")).toBeVisible({ timeout: COLD_START_MS });
+  const thread = page.locator(".thread");
+  await expect.poll(() => thread.evaluate((box) => box.scrollHeight - box.clientHeight)).toBeGreaterThan(300);
+  await thread.evaluate((box) => box.scrollTo(0, 10));
+  await answered(page, "At last.");
+  expect(await thread.evaluate((box) => box.scrollTop)).toBeLessThan(60);
+  await page.getByRole("button", { name: "Latest" }).click();
+  await expect.poll(() => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeLessThan(60);
+  await expect(page.getByRole("button", { name: "Latest" })).toHaveCount(0);
+});
+
+test("conversations are switched, renamed, found and deleted, each with its own draft", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(page, "Alpha [[say: Answer to alpha.]]");
+  await answered(page, "Answer to alpha.");
+  await quiet(page);
+  await composer(page).fill("a draft for alpha");
+  const alpha = page.url();
+  await newConversation(page);
+  await expect(composer(page)).toHaveValue("");
+  await send(page, "Beta [[say: Answer to beta.]]");
+  await answered(page, "Answer to beta.");
+  await quiet(page);
+  await page.getByRole("navigation", { name: "Conversations and pages" }).getByRole("link", { name: /Alpha/ }).first().click();
+  await expect(page).toHaveURL(alpha);
+  await answered(page, "Answer to alpha.");
+  await expect(page.getByText("Answer to beta.")).toHaveCount(0);
+  await expect(composer(page)).toHaveValue("a draft for alpha");
+
+  const row = page.locator(".conversation.current");
+  await row.hover();
+  await row.getByRole("button", { name: /^Rename/ }).click();
+  await page.getByRole("dialog").getByLabel("Title").fill("The letter A");
+  await expectAccessible(page, "the dialog for renaming");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("link", { name: "The letter A" })).toBeVisible();
+
+  await page.getByLabel("Find a conversation").fill("letter a");
+  await expect(page.locator(".conversation")).toHaveCount(1);
+  await page.getByLabel("Find a conversation").fill("");
+
+  await row.hover();
+  await row.getByRole("button", { name: /^Delete/ }).click();
+  await expectAccessible(page, "the question before deleting");
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("link", { name: "The letter A" })).toBeVisible();
+  await row.hover();
+  await row.getByRole("button", { name: /^Delete/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await expect(page.getByRole("link", { name: "The letter A" })).toHaveCount(0);
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+  await expect(page.getByRole("link", { name: "The letter A" })).toHaveCount(0);
+});
+
+test("the empty chat and the page of an unknown conversation say what to do", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await inspect(page, "empty-chat");
+  await page.goto("/nothing-here");
+  await expect(page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+  await inspect(page, "not-found");
+  await page.goto("/");
+});
+
+test("the README's picture of a chat", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await send(
+    page,
+    'Which of my reports is the newest, and what does it say? [[tool: exec {"command":"ls -t ~/.openclaw/workspace | head -5"}]] [[say: The newest is **report-november.md**. In short:\n\n| Month | Orders | Change |\n|---|---:|---:|\n| October | 1,204 | +3 % |\n| November | 1,391 | +16 % |\n\nThis prints the same from the file:\n\n```python\nimport csv\n\nfor row in csv.DictReader(open("orders.csv")):\n    print(f"{row[\'month\']:>10}  {row[\'orders\']}")\n```\n\nShall I write the summary for the team?]]',
+  );
+  await answered(page, "Shall I write the summary");
+  await quiet(page);
+  await page.mouse.move(0, 0);
+  await page.locator("pre .hljs-keyword").first().waitFor();
+  await page.screenshot({ path: "../docs/images/chat.png", animations: "disabled" });
+});

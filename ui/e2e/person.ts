@@ -1,0 +1,135 @@
+/** People who use the pages: what each test starts from, done through the pages alone. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type Browser, expect, type Page, test as base } from "@playwright/test";
+import { mailedLink } from "./mail";
+import { expectClean, inspect, watched, type Watched } from "./watched";
+
+export interface Person extends Watched {
+  name: string;
+  email: string;
+  password: string;
+  phrase: string;
+}
+
+/** Starting OpenClaw takes its time on a busy machine. */
+export const COLD_START_MS = 150_000;
+
+const setupUrl = process.env.HOLDFAST_SETUP_URL ?? "";
+const notebook = `test-results/owner-${new URL(process.env.HOLDFAST_URL ?? "http://localhost:8080").port}.json`;
+
+export async function makeVault(person: Person, look: boolean): Promise<void> {
+  const { page } = person;
+  await expect(page.getByRole("heading", { name: "Make your vault" })).toBeVisible();
+  const button = page.getByRole("button", { name: "Make my vault" });
+  await page.getByLabel("Vault password", { exact: true }).fill("summer2026");
+  await expect(page.locator(".strength")).not.toHaveClass(/strength-none/);
+  await expect(button).toBeDisabled();
+  await page.getByLabel("Vault password", { exact: true }).fill(person.password);
+  await expect(page.getByText("Very good.")).toBeVisible();
+  if (look) await inspect(page, "make-vault");
+  await button.click();
+
+  await page.getByRole("button", { name: "Show my recovery phrase" }).click({ timeout: 60_000 });
+  const words = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
+  await expect(words).toHaveCount(12);
+  person.phrase = (await words.allInnerTexts()).map((word) => word.trim()).join(" ");
+  if (look) await inspect(page, "recovery-phrase");
+  await page.getByRole("button", { name: "I have written them down" }).click();
+  const fields = page.getByLabel(/^Word \d+$/);
+  await expect(fields).toHaveCount(2);
+  await fields.first().fill("wrong");
+  await fields.last().fill("wrong");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "is not what was shown" })).toBeVisible();
+  if (look) await inspect(page, "confirm-phrase-wrong");
+  for (const field of await fields.all()) {
+    const at = Number((await field.getAttribute("id"))?.replace("word-", ""));
+    await field.fill(person.phrase.split(" ")[at] ?? "");
+  }
+  await page.getByRole("button", { name: "Confirm" }).click();
+}
+
+export async function connectModel(page: Page, look: boolean): Promise<void> {
+  await expect(page.getByRole("heading", { name: "Connect a model" })).toBeVisible();
+  // The server was started with --demo: the form is filled in.
+  await expect(page.getByLabel("Base URL")).not.toHaveValue("");
+  const base = await page.getByLabel("Base URL").inputValue();
+  await page.getByLabel("Model", { exact: true }).fill("no-such-model");
+  await page.getByRole("button", { name: "Test" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "refused" })).toBeVisible({ timeout: 60_000 });
+  if (look) await inspect(page, "model-refused");
+  await page.getByLabel("Model", { exact: true }).fill("scripted");
+  expect(await page.getByLabel("Base URL").inputValue()).toBe(base);
+  await page.getByRole("button", { name: "Test" }).click();
+  await expect(page.getByText("It works")).toBeVisible({ timeout: 60_000 });
+  if (look) await inspect(page, "model-works");
+  await page.getByRole("button", { name: "Save and meet your agent" }).click();
+  await expect(page.getByLabel("Message", { exact: true })).toBeVisible();
+}
+
+async function setUp(owner: Person): Promise<void> {
+  const { page } = owner;
+  const link = new URL(setupUrl);
+  await page.goto(`${link.pathname}${link.hash}`);
+  await expect(page.getByRole("heading", { name: "Set up Holdfast" })).toBeVisible();
+  await inspect(page, "setup");
+  expect(new URL(page.url()).hash, "the token leaves the address").toBe("");
+  await page.getByLabel("Organisation").fill("Keller & Sons");
+  await page.getByLabel("Your name").fill(owner.name);
+  await page.getByLabel("Your e-mail address").fill(owner.email);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await makeVault(owner, true);
+  await connectModel(page, true);
+}
+
+export async function signInByMail(page: Page, email: string): Promise<void> {
+  await page.goto("/sign-in");
+  const path = await mailedLink(email, "sign-in", async () => {
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByRole("button", { name: "Send me a link" }).click();
+    await expect(page.getByRole("heading", { name: "Look in your mail" })).toBeVisible();
+  });
+  await page.goto(path);
+}
+
+export async function unlock(page: Page, password: string): Promise<void> {
+  await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+  await page.getByLabel("Vault password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Unlock", exact: true }).click();
+  await expect(page.getByLabel("Message", { exact: true })).toBeVisible({ timeout: 60_000 });
+}
+
+async function owner(browser: Browser): Promise<Person> {
+  const context = await browser.newContext();
+  const person: Person = { ...(await watched(context)), name: "Anna Keller", email: "anna@example.org", password: "purple lamp river seven", phrase: "" };
+  if (existsSync(notebook)) {
+    // A test failed and a new browser was started: the owner exists, so sign in.
+    person.phrase = (JSON.parse(readFileSync(notebook, "utf8")) as { phrase: string }).phrase;
+    await signInByMail(person.page, person.email);
+    await unlock(person.page, person.password);
+  } else {
+    await setUp(person);
+    mkdirSync("test-results", { recursive: true });
+    writeFileSync(notebook, JSON.stringify({ phrase: person.phrase }));
+  }
+  expectClean(person);
+  return person;
+}
+
+/** The owner, signed in and with an open vault; what went wrong unseen in a test fails that test. */
+export const test = base.extend<{ anna: Person }, { ownerOnce: Person }>({
+  ownerOnce: [
+    async ({ browser }, use) => {
+      const person = await owner(browser);
+      await use(person);
+      await person.context.close();
+    },
+    { scope: "worker", timeout: 300_000 },
+  ],
+  anna: async ({ ownerOnce }, use) => {
+    await use(ownerOnce);
+    expectClean(ownerOnce);
+  },
+});
+
+export { expect };

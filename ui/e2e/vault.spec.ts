@@ -1,0 +1,134 @@
+import { answered, composer, newConversation, quiet, send } from "./conversation";
+import { expect, signInByMail, test, unlock } from "./person";
+import { inspect } from "./watched";
+
+test("locking hides everything, and the right password brings the same page and draft back", async ({ anna }) => {
+  const { page, password } = anna;
+  await newConversation(page);
+  await send(page, "[[say: Kept behind the lock.]]");
+  await answered(page, "Kept behind the lock.");
+  await quiet(page);
+  await composer(page).fill("half a thought");
+  const address = page.url();
+  await page.getByRole("button", { name: "Lock now" }).click();
+  await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Kept behind the lock.")).toHaveCount(0);
+  await expect(page.locator(".conversation")).toHaveCount(0);
+  expect(await page.content()).not.toContain("half a thought");
+  await inspect(page, "locked");
+
+  await page.getByLabel("Vault password", { exact: true }).fill("not the password");
+  await page.getByRole("button", { name: "Unlock", exact: true }).click();
+  await expect(page.getByText("That is not the password.")).toBeVisible({ timeout: 60_000 });
+  await inspect(page, "wrong-password");
+  await expect(page.getByText(/You can try again in/)).toHaveCount(0, { timeout: 60_000 });
+
+  await page.getByLabel("Vault password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Unlock", exact: true }).click();
+  await expect(composer(page)).toHaveValue("half a thought", { timeout: 60_000 });
+  await expect(page).toHaveURL(address);
+  await answered(page, "Kept behind the lock.");
+  await composer(page).fill("");
+});
+
+test("a draft survives a reload", async ({ anna: { page } }) => {
+  await newConversation(page);
+  await composer(page).fill("to be continued");
+  await page.waitForTimeout(600);
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+  // A new conversation has no address yet; its draft waits in the next new one.
+  await expect(composer(page)).toHaveValue("to be continued");
+  await composer(page).fill("");
+});
+
+test("signing in needs the mailed link once, and another browser needs the password too", async ({ anna, browser }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await signInByMail(page, anna.email);
+  await inspect(page, "unlock-elsewhere");
+  await unlock(page, anna.password);
+  await context.close();
+
+  const again = await browser.newContext();
+  const stranger = await again.newPage();
+  await stranger.goto("/sign-in");
+  await inspect(stranger, "sign-in");
+  await stranger.goto("/sign-in#used-up-or-invented");
+  await expect(stranger.getByText("That link has been used")).toBeVisible();
+  await inspect(stranger, "sign-in-dead-link");
+  await again.close();
+});
+
+test("the recovery phrase opens the vault and sets a new password", async ({ anna, browser }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await signInByMail(page, anna.email);
+  await page.getByRole("button", { name: /Use your recovery phrase/ }).click();
+  await page.getByLabel("Recovery phrase").fill(anna.phrase.split(" ").toReversed().join(" "));
+  await page.getByLabel("New vault password").fill("seven rivers under lamps");
+  await expect(page.getByText("Very good.")).toBeVisible();
+  await page.getByRole("button", { name: "Open with the phrase" }).click();
+  await expect(page.locator("#phrase-error")).toBeVisible();
+  await inspect(page, "recovery");
+  await page.getByLabel("Recovery phrase").fill(anna.phrase.toUpperCase());
+  await page.getByRole("button", { name: "Open with the phrase" }).click();
+  await expect(composer(page)).toBeVisible({ timeout: 60_000 });
+
+  // Back to the password that the other tests know; the one from the recovery stops working.
+  await page.getByRole("link", { name: "Me", exact: true }).first().click();
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByLabel("New vault password").fill(anna.password);
+  await expect(page.getByText("Very good.")).toBeVisible();
+  await page.getByRole("button", { name: "Change password" }).click();
+  await expect(page.getByText("Your password is changed.")).toBeVisible({ timeout: 60_000 });
+  await context.close();
+});
+
+test("settings say what lock and sign out mean, and the look is kept", async ({ anna: { page } }) => {
+  await page.goto("/me");
+  await expect(page.getByRole("heading", { name: "Me" })).toBeVisible();
+  await inspect(page, "me");
+  await page.getByLabel("Dark").check({ force: true });
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.reload();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(22, 23, 22)");
+  await expect(page.getByRole("heading", { name: "Me" })).toBeVisible();
+  await page.getByLabel("As the system").check({ force: true });
+  await page.goto("/");
+  await expect(composer(page)).toBeVisible();
+});
+
+test("a vault older than the one this browser has seen is refused", async ({ anna: { page } }) => {
+  await page.goto("/");
+  await expect(composer(page)).toBeVisible();
+  const raise = (by: number) =>
+    page.evaluate(
+      (difference) =>
+        new Promise<void>((resolve, reject) => {
+          const open = indexedDB.open("holdfast");
+          open.onerror = () => reject(open.error ?? new Error("no database"));
+          open.onsuccess = () => {
+            const transaction = open.result.transaction("pins", "readwrite");
+            const cursor = transaction.objectStore("pins").openCursor();
+            cursor.onsuccess = () => {
+              const at = cursor.result;
+              if (at) at.update({ ...at.value, epoch: at.value.epoch + difference });
+            };
+            transaction.oncomplete = () => {
+              open.result.close();
+              resolve();
+            };
+          };
+        }),
+      by,
+    );
+  await raise(1000);
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "This vault was rolled back" })).toBeVisible();
+  await inspect(page, "rolled-back");
+  await raise(-1000);
+  await page.reload();
+  await expect(composer(page)).toBeVisible();
+});

@@ -1,0 +1,82 @@
+/** A page that is watched: a CSP violation, a console error or an uncaught error fails the test that it happens in. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type BrowserContext, expect, type Page } from "@playwright/test";
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export interface Watched {
+  page: Page;
+  context: BrowserContext;
+  problems: string[];
+}
+
+/** Said by Chromium itself when the server answers so on purpose. */
+const EXPECTED = [/status of 401 .*\/api\/v1\/me/, /status of 410 .*\/api\/v1\//];
+
+export async function watched(context: BrowserContext): Promise<Watched> {
+  const problems: string[] = [];
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => {
+      if (!(globalThis as { checkingWithAxe?: boolean }).checkingWithAxe) console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (message.type() !== "error") return;
+    const words = `${message.text()} ${message.location().url}`;
+    if (!EXPECTED.some((each) => each.test(words))) problems.push(words);
+  });
+  page.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));
+  return { page, context, problems };
+}
+
+/** Nothing went wrong unseen since the last call. */
+export function expectClean({ problems }: Watched): void {
+  const found = problems.splice(0);
+  expect(found, "CSP violations, console errors and uncaught errors").toEqual([]);
+}
+
+interface AxeResult {
+  violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[];
+}
+
+/** axe finds nothing against WCAG 2.2 A and AA in what stands on the page now. */
+export async function expectAccessible(page: Page, what: string): Promise<void> {
+  const { violations } = (await page.evaluate(`(async () => {
+    globalThis.checkingWithAxe = true;
+    try {
+      if (!globalThis.axe) { ${axeSource} }
+      return await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"] });
+    } finally {
+      globalThis.checkingWithAxe = false;
+    }
+  })()`)) as AxeResult;
+  const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n    ${nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join("\n    ")}`);
+  expect(found, `axe on ${what}`).toEqual([]);
+}
+
+let shots = 0;
+
+/** A picture for people to look at; not compared with anything. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const number = String(++shots).padStart(2, "0");
+  await page.screenshot({ path: `test-results/shots/${number}-${name}.png`, animations: "disabled" });
+}
+
+/** axe and a picture, wide and narrow, light and dark. */
+export async function inspect(page: Page, name: string): Promise<void> {
+  const before = page.viewportSize();
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+    for (const [size, viewport] of [["wide", { width: 1280, height: 832 }], ["phone", { width: 390, height: 844 }]] as const) {
+      await page.setViewportSize(viewport);
+      await expectAccessible(page, `${name}, ${scheme}, ${size}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow, `${name} is wider than the window, ${size}`).toBeLessThanOrEqual(0);
+      await shot(page, `${name}-${scheme}-${size}`);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "no-preference" });
+  if (before) await page.setViewportSize(before);
+}

@@ -1,0 +1,27 @@
+/**
+ * Browser tests against a real Holdfast that is already running with the scripted model (`holdfast up --demo`). From the environment:
+ * HOLDFAST_URL, HOLDFAST_OUTBOX (folder of its mail), HOLDFAST_SETUP_URL, CHROMIUM (default: the distribution's).
+ */
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results/artifacts",
+  // One server, one owner, one agent: in order, one after the other.
+  workers: 1,
+  fullyParallel: false,
+  forbidOnly: process.env.CI !== undefined,
+  timeout: 180_000,
+  expect: { timeout: 20_000 },
+  reporter: [["list"]],
+  use: {
+    baseURL: process.env.HOLDFAST_URL ?? "http://localhost:8080",
+    viewport: { width: 1280, height: 832 },
+    locale: "en-GB",
+    actionTimeout: 20_000,
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    },
+  },
+});
