@@ -12,4 +12,5 @@ pub mod gateway;
 pub mod home;
 pub mod limits;
 pub mod platform;
+pub mod serve;
 pub mod vault_service;

@@ -15,6 +15,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The keeper of a cell.
+    Serve(keeper::serve::Args),
     /// PID 1 of the agent's container.
     Bridge(keeper::bridge::Args),
 }
@@ -26,6 +28,7 @@ fn main() -> anyhow::Result<()> {
         .with_ansi(false)
         .init();
     match Cli::parse().command {
+        Command::Serve(args) => keeper::serve::run(&args),
         Command::Bridge(args) => keeper::bridge::run(&args),
     }
 }

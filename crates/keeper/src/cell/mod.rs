@@ -6,8 +6,10 @@ mod busy;
 mod freeze;
 mod ladder;
 mod lookout;
+mod openclaw;
 mod phases;
 mod save;
+mod seat;
 mod start;
 
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use agent_port::AgentPort;
 pub use busy::TurnGuard;
 use busy::{Busy, Holds};
 use phases::Phases;
+pub use seat::CellSeat;
 
 /// How long an agent that failed is left alone.
 const TRY_AGAIN: Duration = Duration::from_secs(5);

@@ -1,0 +1,51 @@
+//! OpenClaw as the cell's agent.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use protocol::Millis;
+use protocol::control::AgentState;
+use tokio::sync::watch;
+
+use super::AgentPort;
+use crate::agent::{Agent, AgentError};
+use crate::broker::ModelPublic;
+
+fn words(error: AgentError) -> String {
+    error.to_string()
+}
+
+impl AgentPort for Agent {
+    fn state(&self) -> watch::Receiver<AgentState> {
+        Agent::state(self)
+    }
+
+    fn failure(&self) -> Option<String> {
+        let failure = Agent::failure(self)?;
+        Some(format!("{} {}", failure.message, failure.last_output).trim().to_owned())
+    }
+
+    fn start<'a>(&'a self, model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move { Agent::start(self, model).await.map_err(words) })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::warm_up(self).await.map_err(words) })
+    }
+
+    fn suspend(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move { Agent::suspend(self).await.map_err(words) })
+    }
+
+    fn resume(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::resume(self).await.map_err(words) })
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::stop(self, grace).await.map_err(words) })
+    }
+
+    fn next_wake_at(&self) -> BoxFuture<'_, Option<Millis>> {
+        Box::pin(Agent::next_wake_at(self))
+    }
+}

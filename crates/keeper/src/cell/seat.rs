@@ -1,0 +1,101 @@
+//! The cell as conversations and the channel see it.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use protocol::bridge::HOME_DIR;
+use protocol::channel::ChannelError;
+use protocol::chat::CellPhase;
+use serde_json::Value;
+
+use super::{Cell, TurnGuard};
+use crate::agent::Agent;
+use crate::channel::{Methods, Subscriber};
+use crate::chat::{Seat, TurnUnderWay};
+use crate::gateway::Gateway;
+
+/// A connection to the agent that broke is made again within this time.
+const GATEWAY: Duration = Duration::from_secs(30);
+
+/// A cell with the agent that lives in it.
+#[derive(Clone)]
+pub struct CellSeat {
+    cell: Cell,
+    agent: Agent,
+}
+
+impl CellSeat {
+    /// Joins the two.
+    pub fn new(cell: Cell, agent: Agent) -> Self {
+        Self { cell, agent }
+    }
+}
+
+impl Seat for CellSeat {
+    fn ready(&self) -> BoxFuture<'_, Result<Gateway, ChannelError>> {
+        Box::pin(async {
+            self.cell.ready().await?;
+            let mut gateways = self.agent.gateways();
+            let connected = tokio::time::timeout(GATEWAY, gateways.wait_for(Option::is_some)).await;
+            connected
+                .ok()
+                .and_then(|gateway| gateway.ok().and_then(|gateway| gateway.clone()))
+                .ok_or_else(|| ChannelError::new("agent_failed", "The agent does not answer."))
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.cell.current().phase == CellPhase::Ready && self.agent.gateway().is_some()
+    }
+
+    fn turn_started(&self) -> Box<dyn TurnUnderWay> {
+        Box::new(Turn {
+            cell: self.cell.clone(),
+            guard: self.cell.turn_started(),
+        })
+    }
+
+    fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>> {
+        Box::pin(async move {
+            let paths: Vec<String> = paths
+                .iter()
+                .filter_map(|path| path.strip_prefix(HOME_DIR)?.strip_prefix('/'))
+                .map(str::to_owned)
+                .collect();
+            self.cell
+                .remove_files(&paths)
+                .await
+                .map_err(|error| ChannelError::new("home", error.to_string()))
+        })
+    }
+}
+
+struct Turn {
+    cell: Cell,
+    guard: TurnGuard,
+}
+
+impl TurnUnderWay for Turn {
+    fn finished(self: Box<Self>) -> BoxFuture<'static, Result<(), ChannelError>> {
+        Box::pin(async move { self.cell.turn_finished(self.guard).await })
+    }
+}
+
+impl Methods for Cell {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        Box::pin(async move {
+            match method {
+                // All of the event `cell`: a client that has just come knows everything.
+                "cell.start" => serde_json::to_value(self.start()?)
+                    .map_err(|error| ChannelError::new("internal", error.to_string())),
+                "model.test" => self.inner.parts.broker.test(params).await,
+                _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+            }
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Makes the parts of the keeper and joins them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use protocol::bridge::{BROKER_SOCKET, EGRESS_SOCKET};
+use protocol::control::{AgentState, KeeperStatus, PlatformOp};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::platform_requests::Requests;
+use super::{Args, sockets};
+use crate::agent::{Agent, AgentPaths};
+use crate::broker::Broker;
+use crate::cell::{Cell, CellSeat, Parts};
+use crate::channel::{ChannelHost, Router};
+use crate::chat::Chat;
+use crate::clock::{Clock, SystemClock};
+use crate::egress::{EgressProxy, NamedAddresses};
+use crate::home::{Home, Owner};
+use crate::platform::Platform;
+use crate::vault_service::VaultService;
+
+/// How long a keeper that is told to end tries to seal the home.
+const LAST_SEAL: Duration = Duration::from_secs(8);
+
+pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let vault = VaultService::open(&args.vault, clock.clone()).context("the vault could not be opened")?;
+    let status = KeeperStatus {
+        vault: vault.state(),
+        agent: AgentState::Absent,
+        busy: false,
+        claim: vault.claim(),
+        wake_at: None,
+    };
+    let platform = Platform::new(&args.platform, status);
+    let named = NamedAddresses::default();
+    let broker = Broker::new(Arc::new(vault.clone()), named.clone());
+    // The agent reaches models through the broker; the operator's private addresses are none of its business.
+    let egress = EgressProxy::new(vault.watch(), NamedAddresses::default());
+    let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
+    let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
+    let agent = Agent::listen(AgentPaths {
+        sockets: args.sockets.clone(),
+        home: args.home.clone(),
+    })?;
+    let (cell, life) = Cell::new(Parts {
+        vault: vault.clone(),
+        home: Home::new(&args.home, owner, platform.blobs()),
+        agent: Arc::new(agent.clone()),
+        platform: platform.clone(),
+        broker: broker.clone(),
+        clock: clock.clone(),
+    });
+    let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
+    let router = Router::new()
+        .namespace("chat", Arc::new(chat))
+        .namespace("cell", Arc::new(cell.clone()))
+        .method("model.test", Arc::new(cell.clone()));
+    let host = ChannelHost::new(vault.clone(), router);
+    let requests = Arc::new(Requests {
+        vault,
+        cell: cell.clone(),
+        host: host.clone(),
+        named,
+    });
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let serve = async {
+        tokio::select! {
+            foreign = platform.run(requests) => match foreign {
+                Ok(()) => Ok(()),
+                Err(why) => Err(anyhow!("{why}")),
+            },
+            () = life => Err(anyhow!("the vault is gone")),
+            () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
+            ended = broker.serve(to_broker) => Err(anyhow!("{BROKER_SOCKET} ended: {ended:?}")),
+            ended = egress.serve(to_egress) => Err(anyhow!("{EGRESS_SOCKET} ended: {ended:?}")),
+        }
+    };
+    let mut serve = std::pin::pin!(serve);
+    tokio::select! {
+        ended = &mut serve => return ended,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // Sealing needs the platform until the last.
+    tokio::select! {
+        ended = serve => ended,
+        () = last_seal(&cell) => Ok(()),
+    }
+}
+
+/// Tells every client how far the cell is.
+async fn tell_phases(cell: &Cell, host: &ChannelHost) {
+    let mut events = cell.events();
+    loop {
+        match events.recv().await {
+            Ok(event) => host.broadcast("cell", &event),
+            Err(RecvError::Lagged(_)) => host.broadcast("cell", &cell.current()),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Told to end without having been asked to sleep before: seals what can be sealed.
+async fn last_seal(cell: &Cell) {
+    if tokio::time::timeout(LAST_SEAL, cell.handle(PlatformOp::PrepareSleep))
+        .await
+        .is_err()
+    {
+        tracing::warn!("ended before the home was sealed");
+    }
+}
