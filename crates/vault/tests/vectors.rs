@@ -1,0 +1,146 @@
+//! Known answers, kept as JSON for whoever writes another client (`docs/protocol.md`, section 1). What is written down here never
+//! changes; a new version gets new vectors.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vault::{ExportKey, FrameOpener, FrameSealer, ResumptionSecret, SessionKey, keys};
+
+fn bytes(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap();
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn array(value: &Value) -> [u8; 32] {
+    bytes(value).try_into().unwrap()
+}
+
+/// Compares with the committed file; with `HOLDFAST_WRITE_VECTORS` set, writes it instead.
+fn check(file: &str, computed: &Value) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
+    if std::env::var_os("HOLDFAST_WRITE_VECTORS").is_some() {
+        std::fs::write(&path, format!("{computed:#}\n")).unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(&kept, computed);
+}
+
+#[test]
+fn the_key_schedule_gives_the_known_keys() {
+    let export_key: Vec<u8> = (0..64).collect();
+    let session_key: Vec<u8> = (64..128).collect();
+    let secret: Vec<u8> = (128..160).collect();
+    let (client_nonce, keeper_nonce) = ([0xc1; 32], [0x4e; 32]);
+    let slot = "0198a2c4-1b7e-7c3a-9d11-2f6c5b0a7e41";
+    let uuid = Uuid::parse_str(slot).unwrap();
+
+    let kek = keys::kek(&ExportKey::copy_from(&export_key).unwrap(), uuid);
+    let channel = keys::channel(&SessionKey::copy_from(&session_key).unwrap());
+    let secret_key = ResumptionSecret::copy_from(&secret).unwrap();
+    let resumed = keys::resumed(&secret_key, &client_nonce, &keeper_nonce);
+    let again = keys::channel(&resumed);
+    let computed = json!({
+        "comment": "docs/protocol.md, section 1.2. All values are hexadecimal.",
+        "kek": {"export_key": hex(&export_key), "slot": slot, "kek": hex(kek.expose())},
+        "channel": {
+            "session_key": hex(&session_key),
+            "client_to_keeper": hex(channel.client_to_keeper.expose()),
+            "keeper_to_client": hex(channel.keeper_to_client.expose()),
+        },
+        "resumption": {
+            "secret": hex(&secret),
+            "client_nonce": hex(&client_nonce),
+            "keeper_nonce": hex(&keeper_nonce),
+            "session_key": hex(resumed.expose()),
+            "client_to_keeper": hex(again.client_to_keeper.expose()),
+            "keeper_to_client": hex(again.keeper_to_client.expose()),
+        },
+    });
+    check("key-schedule.json", &computed);
+}
+
+#[test]
+fn frames_are_sealed_to_the_known_bytes() {
+    let key = vault::SecretBytes::<32>::copy_from(&[0x42; 32]).unwrap();
+    let mut sealer = FrameSealer::new(&key);
+    let bodies = [r#"{"id":1,"method":"vault.status","params":{}}"#, r#"{"cancel":1}"#, "{}"];
+    let frames: Vec<Value> = bodies
+        .iter()
+        .map(|body| json!({"json": body, "frame": hex(&sealer.seal(body.as_bytes()).unwrap())}))
+        .collect();
+    check(
+        "frames.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.3. The frames of one direction, in order; key and frames are hexadecimal.",
+            "key": hex(key.expose()),
+            "frames": frames,
+        }),
+    );
+    let mut opener = FrameOpener::new(&key);
+    for frame in frames {
+        let opened = opener.open(&bytes(&frame["frame"])).unwrap();
+        assert_eq!(opened.as_slice(), frame["json"].as_str().unwrap().as_bytes());
+    }
+}
+
+/// One whole registration and log-in, recorded once: the keeper's side can be replayed, the client's keys compared.
+#[test]
+fn a_recorded_log_in_still_completes() {
+    use vault::opaque::{Names, Registration, ServerSetup};
+
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/opaque.json");
+    if std::env::var_os("HOLDFAST_WRITE_VECTORS").is_some() {
+        std::fs::write(&path, format!("{:#}\n", record())).unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let names = Names {
+        cell: Uuid::parse_str(kept["cell"].as_str().unwrap()).unwrap(),
+        slot: Uuid::parse_str(kept["slot"].as_str().unwrap()).unwrap(),
+    };
+    let setup = ServerSetup::deserialize(&bytes(&kept["server_setup"])).unwrap();
+    let registration = Registration::deserialize(&bytes(&kept["record"])).unwrap();
+    assert_eq!(hex(&setup.public_key()), kept["keeper_public_key"]);
+    let secret = vault::password_secret(kept["password"].as_str().unwrap()).unwrap();
+    let (login, request) = vault::opaque::ClientLogin::start(&secret).unwrap();
+    let (challenge, response) = setup.login_response(&registration, &request, &names).unwrap();
+    let proved = login.finish(&response, &names).unwrap();
+    assert_eq!(hex(proved.export_key.expose()), kept["export_key"], "the export key never changes");
+    assert!(challenge.finish(&proved.finish).unwrap().expose() == proved.session_key.expose());
+    let kek = keys::kek(&proved.export_key, names.slot);
+    assert_eq!(*kek.expose(), array(&kept["kek"]));
+}
+
+fn record() -> Value {
+    use vault::opaque::{ClientRegistration, Names, ServerSetup};
+
+    let names = Names {
+        cell: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000001").unwrap(),
+        slot: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000002").unwrap(),
+    };
+    let password = "Gr\u{fc}\u{df}e, 1\u{2003}Pferd";
+    let secret = vault::password_secret(password).unwrap();
+    let setup = ServerSetup::random();
+    let (registration, request) = ClientRegistration::start(&secret).unwrap();
+    let response = setup.registration_response(&request, &names).unwrap();
+    let registered = registration.finish(&response, &names).unwrap();
+    let kek = keys::kek(&registered.export_key, names.slot);
+    json!({
+        "comment": "docs/protocol.md, section 1.1. A registration as the keeper stores it; a log-in with the password must give \
+                    this export key. Binary values are hexadecimal; `opaque_secret` is what goes into OPAQUE.",
+        "cell": names.cell,
+        "slot": names.slot,
+        "password": password,
+        "opaque_secret": hex(secret.expose()),
+        "server_setup": hex(&setup.serialize()),
+        "record": hex(&registered.record),
+        "keeper_public_key": hex(&registered.keeper_public_key),
+        "export_key": hex(registered.export_key.expose()),
+        "kek": hex(kek.expose()),
+    })
+}
