@@ -27,7 +27,11 @@ fn a_frame_with_any_byte_changed_or_cut_is_refused() {
     for bad in damaged(&frame) {
         let mut opener = FrameOpener::new(&key);
         assert!(opener.open(&bad).is_err());
-        assert_eq!(opener.open(&frame).err(), Some(FrameError::Ended), "nothing is read after a refusal");
+        assert_eq!(
+            opener.open(&frame).err(),
+            Some(FrameError::Ended),
+            "nothing is read after a refusal"
+        );
     }
     assert!(FrameOpener::new(&key).open(&frame).is_ok());
 }
@@ -45,8 +49,16 @@ fn frames_are_read_only_in_their_order_and_from_their_own_end() {
     let out_of_order = |expected, found| Some(FrameError::OutOfOrder { expected, found });
     assert_eq!(refused(&frames[0], &frames[0]), out_of_order(1, 0), "replayed");
     assert_eq!(refused(&frames[0], &frames[2]), out_of_order(1, 2), "dropped");
-    assert_eq!(FrameOpener::new(&key).open(&frames[1]).err(), out_of_order(0, 1), "reordered");
-    assert_eq!(FrameOpener::new(&other).open(&frames[0]).err(), Some(FrameError::Tampered), "another key");
+    assert_eq!(
+        FrameOpener::new(&key).open(&frames[1]).err(),
+        out_of_order(0, 1),
+        "reordered"
+    );
+    assert_eq!(
+        FrameOpener::new(&other).open(&frames[0]).err(),
+        Some(FrameError::Tampered),
+        "another key"
+    );
 }
 
 #[test]
@@ -54,12 +66,18 @@ fn a_frame_is_at_most_a_mebibyte() {
     let key = SecretBytes::random();
     let mut sealer = FrameSealer::new(&key);
     let most = vault::FRAME_BYTES - 26;
-    assert!(matches!(sealer.seal(&vec![b' '; most + 1]), Err(FrameError::TooLarge(_))));
+    assert!(matches!(
+        sealer.seal(&vec![b' '; most + 1]),
+        Err(FrameError::TooLarge(_))
+    ));
     let frame = sealer.seal(&vec![b' '; most]).unwrap();
     assert_eq!(frame.len(), vault::FRAME_BYTES);
     let mut opener = FrameOpener::new(&key);
     assert_eq!(opener.open(&frame).unwrap().len(), most);
-    assert!(matches!(opener.open(&vec![1; vault::FRAME_BYTES + 1]), Err(FrameError::TooLarge(_))));
+    assert!(matches!(
+        opener.open(&vec![1; vault::FRAME_BYTES + 1]),
+        Err(FrameError::TooLarge(_))
+    ));
 }
 
 #[test]
@@ -78,12 +96,28 @@ fn a_sealed_record_opens_only_as_what_it_was_sealed_as() {
     let data_key = DataKey::random();
     let key = SealKey::new(&data_key, "home/chunk");
     let sealed = key.seal("name", 7, b"plaintext").unwrap();
-    assert_eq!(key.open("nam", 7, &sealed).err(), Some(SealError::Tampered), "another name");
-    assert_eq!(key.open("name", 6, &sealed).err(), Some(SealError::Tampered), "another version");
+    assert_eq!(
+        key.open("nam", 7, &sealed).err(),
+        Some(SealError::Tampered),
+        "another name"
+    );
+    assert_eq!(
+        key.open("name", 6, &sealed).err(),
+        Some(SealError::Tampered),
+        "another version"
+    );
     let purpose = SealKey::new(&data_key, "home/manifest");
-    assert_eq!(purpose.open("name", 7, &sealed).err(), Some(SealError::WrongKey), "another purpose");
+    assert_eq!(
+        purpose.open("name", 7, &sealed).err(),
+        Some(SealError::WrongKey),
+        "another purpose"
+    );
     let stranger = SealKey::new(&DataKey::random(), "home/chunk");
-    assert_eq!(stranger.open("name", 7, &sealed).err(), Some(SealError::WrongKey), "another key");
+    assert_eq!(
+        stranger.open("name", 7, &sealed).err(),
+        Some(SealError::WrongKey),
+        "another key"
+    );
     let twice = key.seal("name", 7, b"plaintext").unwrap();
     assert_ne!(sealed, twice, "each sealing has a nonce of its own");
 }

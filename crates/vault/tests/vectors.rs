@@ -23,7 +23,9 @@ fn array(value: &Value) -> [u8; 32] {
 
 /// Compares with the committed file; with `HOLDFAST_WRITE_VECTORS` set, writes it instead.
 fn check(file: &str, computed: &Value) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(file);
     if std::env::var_os("HOLDFAST_WRITE_VECTORS").is_some() {
         std::fs::write(&path, format!("{computed:#}\n")).unwrap();
     }
@@ -69,7 +71,11 @@ fn the_key_schedule_gives_the_known_keys() {
 fn frames_are_sealed_to_the_known_bytes() {
     let key = vault::SecretBytes::<32>::copy_from(&[0x42; 32]).unwrap();
     let mut sealer = FrameSealer::new(&key);
-    let bodies = [r#"{"id":1,"method":"vault.status","params":{}}"#, r#"{"cancel":1}"#, "{}"];
+    let bodies = [
+        r#"{"id":1,"method":"vault.status","params":{}}"#,
+        r#"{"cancel":1}"#,
+        "{}",
+    ];
     let frames: Vec<Value> = bodies
         .iter()
         .map(|body| json!({"json": body, "frame": hex(&sealer.seal(body.as_bytes()).unwrap())}))
@@ -110,7 +116,11 @@ fn a_recorded_log_in_still_completes() {
     let (login, request) = vault::opaque::ClientLogin::start(&secret).unwrap();
     let (challenge, response) = setup.login_response(&registration, &request, &names).unwrap();
     let proved = login.finish(&response, &names).unwrap();
-    assert_eq!(hex(proved.export_key.expose()), kept["export_key"], "the export key never changes");
+    assert_eq!(
+        hex(proved.export_key.expose()),
+        kept["export_key"],
+        "the export key never changes"
+    );
     assert!(challenge.finish(&proved.finish).unwrap().expose() == proved.session_key.expose());
     let kek = keys::kek(&proved.export_key, names.slot);
     assert_eq!(*kek.expose(), array(&kept["kek"]));
