@@ -2,7 +2,6 @@
 
 CREATE TABLE installation (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    id uuid NOT NULL DEFAULT gen_random_uuid(),
     setup_token_hash bytea CHECK (octet_length(setup_token_hash) = 32),
     set_up_at timestamptz
 );

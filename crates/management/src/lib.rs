@@ -31,7 +31,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use protocol::InstallationId;
 use tokio::task::JoinHandle;
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
@@ -103,14 +102,6 @@ impl Management {
     /// [`SetupLinkError`] says what to do.
     pub async fn publish_setup_link(&self) -> Result<Option<PathBuf>, SetupLinkError> {
         setup_link::publish(&self.app).await
-    }
-
-    /// The id that the database carries.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn installation_id(&self) -> Result<InstallationId, StorageError> {
-        storage::installation::id(&self.app.database).await
     }
 
     /// Whether PostgreSQL answers now, for `/readyz`.

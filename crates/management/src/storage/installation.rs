@@ -1,19 +1,10 @@
 //! The one row that exists before anybody does: the setup token and whether it was used.
 
-use protocol::InstallationId;
 use time::OffsetDateTime;
 
 use super::StorageError;
 use crate::database::Database;
 use crate::secret_token::TokenHash;
-
-/// The installation's id: what its cells are labelled with.
-pub(crate) async fn id(database: &Database) -> Result<InstallationId, StorageError> {
-    let id = sqlx::query_scalar!("SELECT id FROM installation")
-        .fetch_one(database.pool())
-        .await?;
-    Ok(id.into())
-}
 
 /// Whether nobody owns this installation yet.
 pub(crate) async fn needs_setup(database: &Database) -> Result<bool, StorageError> {
