@@ -85,6 +85,15 @@ pub fn exec(container: &str, args: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
+/// All that a container wrote to both streams.
+pub fn logs(container: &str) -> String {
+    let output = Command::new("docker")
+        .args(["logs", container])
+        .output()
+        .expect("docker can be run");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
 /// Removes all that an installation has in Docker.
 pub(crate) fn remove_all(installation: &str) {
     remove(&["rm", "--force"], &containers(installation));

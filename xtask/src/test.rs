@@ -104,8 +104,7 @@ fn interface(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<(
         command
     };
     if name.is_none() {
-        tally.run("Interface: types", Counts::One, &mut npm("check"))?;
-        tally.run("Interface: lint", Counts::One, &mut npm("lint"))?;
+        tally.run("Interface: types and lint", Counts::One, &mut npm("check"))?;
     }
     let mut unit = npm("test");
     if let Some(name) = name {

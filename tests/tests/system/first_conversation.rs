@@ -17,7 +17,12 @@ async fn a_new_person_talks_to_their_own_agent_and_finds_the_conversation_again_
     session.ready().await;
 
     let conversation = session.conversation().await;
-    let first = session.ask(&conversation, "[[say: The tide is turning.]]").await;
+    let first = session
+        .ask(
+            &conversation,
+            "[[say: The tide is turning.]] [[slow: 20 chunks every 100ms]]",
+        )
+        .await;
     assert!(first.text.contains("The tide is turning."), "{first:#?}");
     assert!(
         first.kinds.iter().filter(|kind| *kind == "text").count() > 1,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::channel::SlotKind;
 use serde_json::json;
 use system_tests::canary::{Canary, Search};
-use system_tests::docker::{containers, docker, volumes};
+use system_tests::docker::{containers, docker, inspect, logs, volumes};
 use system_tests::trace::Trace;
 use system_tests::{Settings, secret, wait_until};
 
@@ -59,7 +59,9 @@ async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosse
     // While it is awake: what Docker knows and what the containers wrote.
     for container in containers(&installation.id()) {
         search.bytes("docker inspect", docker(&["inspect", &container]).as_bytes());
-        search.bytes("docker logs", docker(&["logs", &container]).as_bytes());
+        if inspect(&container, "{{.HostConfig.LogConfig.Type}}") != "none" {
+            search.bytes("docker logs", logs(&container).as_bytes());
+        }
         search.bytes("docker top", docker(&["top", &container]).as_bytes());
     }
     for file in ["environ", "cmdline"] {

@@ -13,7 +13,7 @@ use super::{base, cache, trim};
 use crate::{node, paths, process, steps::step};
 
 const OPENCLAW_RECIPE: &str = "openclaw 1";
-const AGENT_RECIPE: &str = "agent 1";
+const AGENT_RECIPE: &str = "agent 2";
 
 /// Where the package is in the image.
 pub const OPENCLAW_DIR: &str = "/opt/openclaw";
@@ -51,14 +51,14 @@ pub fn with_keeper(baked: &str, binary: &Binary) -> Result<String> {
     }
     step("Putting the keeper binary into the agent's image", |_| {
         let draft = Draft::create(baked, &[], &["/bin/true"])?;
-        draft.copy(&binary.path, "/usr/bin/holdfast-keeper")?;
+        draft.copy(&binary.path, "/usr/local/bin/holdfast-keeper")?;
         draft.commit(
             &image,
             &[
                 "USER 1000:1000".to_owned(),
                 "WORKDIR /home/node".to_owned(),
                 format!("ENV PATH={PATH}"),
-                r#"ENTRYPOINT ["/usr/bin/holdfast-keeper"]"#.to_owned(),
+                r#"ENTRYPOINT ["/usr/local/bin/holdfast-keeper"]"#.to_owned(),
                 r#"CMD ["bridge"]"#.to_owned(),
             ],
         )

@@ -12,7 +12,7 @@ use super::hash::Inputs;
 use crate::build::Profile;
 use crate::{machine, process, steps::step};
 
-const RECIPE: &str = "keeper 1";
+const RECIPE: &str = "keeper 2";
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnode:x:1000:1000:agent:/home/node:/sbin/nologin\nkeeper:x:10001:10001:keeper:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnode:x:1000:\nkeeper:x:10001:\n";
@@ -67,7 +67,7 @@ pub fn image(binary: &Binary) -> Result<String> {
         if root.exists() {
             fs::remove_dir_all(&root).context("cannot clear the images' cache")?;
         }
-        place(&binary.path, &root, Path::new("/usr/bin/holdfast-keeper"))?;
+        place(&binary.path, &root, Path::new("/holdfast-keeper"))?;
         for library in libraries(&binary.path)? {
             place(&library, &root, &library)?;
         }
@@ -92,7 +92,7 @@ pub fn image(binary: &Binary) -> Result<String> {
             Owner::Root,
             &image,
             &[
-                r#"ENTRYPOINT ["/usr/bin/holdfast-keeper"]"#.to_owned(),
+                r#"ENTRYPOINT ["/holdfast-keeper"]"#.to_owned(),
                 r#"CMD ["serve"]"#.to_owned(),
             ],
         )?;
