@@ -1,6 +1,6 @@
 // Makes OpenClaw's compile cache: runs real turns against a model that answers from this process, then ends OpenClaw in
 // an orderly way, which is when Node writes the cache. Runs in the image, as the agent's user, from standard input.
-// HOLDFAST_CONFIG is images/agent/openclaw.json, so that the modules that get compiled are those of a real start.
+// CONFIG (images/agent/openclaw.json) is put in front of this, so that the modules that get compiled are those of a real start.
 
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -68,7 +68,7 @@ createServer((request, response) => {
 }).listen(MODEL, "127.0.0.1");
 
 const model = { id: "m", name: "m", reasoning: false, input: ["text"], cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 }, contextWindow: 128000, maxTokens: 8192 };
-const config = JSON.parse(process.env.HOLDFAST_CONFIG);
+const config = structuredClone(CONFIG);
 delete config.proxy;
 config.gateway.auth.token = TOKEN;
 config.models.providers = {

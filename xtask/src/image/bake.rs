@@ -1,7 +1,7 @@
 //! OpenClaw's compile cache, made once a version by real turns in the image itself and kept in it, read-only at run
 //! time. Node keys it by its own version and the user's id, so it is made as the agent's user.
 
-use std::fs::File;
+use std::io::Write as _;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
@@ -29,30 +29,34 @@ pub fn ensure(openclaw: &str) -> Result<String> {
     }
     step("Baking OpenClaw's compile cache", |_| {
         let settings = std::fs::read_to_string(&config).context("cannot read images/agent/openclaw.json")?;
+        let turns = std::fs::read_to_string(&script).context("cannot read images/agent/bake.mjs")?;
         let options = [
             "--interactive",
             "--user=0:0",
             "--tmpfs=/tmp:mode=1777",
             "--tmpfs=/home/node:uid=1000,gid=1000,mode=0700",
-            "--env",
-            &format!("HOLDFAST_CONFIG={settings}"),
         ];
         let draft = Draft::create(openclaw, &options, &["sh", "-c", COMMAND])?;
-        draft.run("baking the compile cache", File::open(&script)?)?;
-        // What was set for the baking does not stay.
-        draft.commit(&image, &[format!("ENV PATH={PATH}"), "ENV HOLDFAST_CONFIG=".to_owned()])
+        draft.run("baking the compile cache", &format!("const CONFIG = {settings};\n{turns}"))?;
+        draft.commit(&image, &[format!("ENV PATH={PATH}")])
     })?;
     Ok(image)
 }
 
 impl Draft {
-    /// Runs it to its end with a file as its standard input; an error shows the end of its output.
-    fn run(&self, name: &str, input: File) -> Result<()> {
-        let output = docker()
+    /// Runs it to its end with a text as its standard input; an error shows the end of its output.
+    fn run(&self, name: &str, input: &str) -> Result<()> {
+        let mut child = docker()
             .args(["start", "--attach", "--interactive", self.id()])
-            .stdin(Stdio::from(input))
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
             .context("cannot run docker")?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes()).context("docker start takes no input")?;
+        }
+        let output = child.wait_with_output()?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             let lines: Vec<&str> = text.lines().collect();

@@ -13,6 +13,7 @@ use crate::build::Profile;
 use crate::{machine, process, steps::step};
 
 const RECIPE: &str = "keeper 2";
+const BINARY: &str = "/holdfast-keeper";
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnode:x:1000:1000:agent:/home/node:/sbin/nologin\nkeeper:x:10001:10001:keeper:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnode:x:1000:\nkeeper:x:10001:\n";
@@ -67,7 +68,7 @@ pub fn image(binary: &Binary) -> Result<String> {
         if root.exists() {
             fs::remove_dir_all(&root).context("cannot clear the images' cache")?;
         }
-        place(&binary.path, &root, Path::new("/holdfast-keeper"))?;
+        place(&binary.path, &root, Path::new(BINARY))?;
         for library in libraries(&binary.path)? {
             place(&library, &root, &library)?;
         }
@@ -91,10 +92,7 @@ pub fn image(binary: &Binary) -> Result<String> {
             &root,
             Owner::Root,
             &image,
-            &[
-                r#"ENTRYPOINT ["/holdfast-keeper"]"#.to_owned(),
-                r#"CMD ["serve"]"#.to_owned(),
-            ],
+            &[format!(r#"CMD ["{BINARY}","serve"]"#)],
         )?;
         fs::remove_dir_all(&root).context("cannot clear the images' cache")
     })?;
