@@ -13,7 +13,7 @@ use super::{base, cache, trim};
 use crate::{node, paths, process, steps::step};
 
 const OPENCLAW_RECIPE: &str = "openclaw 1";
-const AGENT_RECIPE: &str = "agent 2";
+const AGENT_RECIPE: &str = "agent 3";
 
 /// Where the package is in the image.
 pub const OPENCLAW_DIR: &str = "/opt/openclaw";

@@ -12,7 +12,7 @@ use super::hash::Inputs;
 use crate::build::Profile;
 use crate::{machine, process, steps::step};
 
-const RECIPE: &str = "keeper 2";
+const RECIPE: &str = "keeper 3";
 const BINARY: &str = "/holdfast-keeper";
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnode:x:1000:1000:agent:/home/node:/sbin/nologin\nkeeper:x:10001:10001:keeper:/:/sbin/nologin\n";

@@ -100,7 +100,7 @@ impl Agent {
 fn new_token() -> SecretString {
     let mut random = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(random.as_mut_slice()).expect("the operating system has random bytes");
-    SecretString::from(protocol::b64::encode(&*random))
+    SecretString::from(protocol::b64::encode(random.as_slice()))
 }
 
 /// Dials until OpenClaw lets the keeper in, or ends, or time is up.
