@@ -3,6 +3,6 @@
 mod durability;
 mod hostile;
 mod rollback;
-mod store;
-mod tree;
+pub(crate) mod store;
+pub(crate) mod tree;
 mod workshop;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 
 /// Counts what changes anything durable; from a chosen step on, nothing does any more.
 #[derive(Default)]
@@ -64,6 +65,9 @@ pub struct Store {
     pub objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
     pub steps: Arc<Steps>,
     pub puts: Arc<AtomicUsize>,
+    /// The disk is full.
+    pub full: Arc<AtomicBool>,
+    failures: watch::Sender<usize>,
 }
 
 impl Store {
@@ -87,7 +91,7 @@ impl Store {
         });
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let path = parts.uri.path();
@@ -113,14 +117,28 @@ impl Store {
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Bytes>)) -> (StatusCode, Bytes) {
+        if self.full.load(Ordering::SeqCst) {
+            return (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "{\"message\":\"the disk is full\"}".into(),
+            );
+        }
         let verdict = self.steps.next();
         if verdict != Verdict::NotDone {
             change(&mut self.objects.lock().unwrap());
         }
         match verdict {
             Verdict::Done => (StatusCode::NO_CONTENT, Bytes::new()),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            _ => {
+                self.failures.send_modify(|count| *count += 1);
+                (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
+            }
         }
+    }
+
+    /// Waits until something has failed.
+    pub async fn failed(&self) {
+        self.failures.subscribe().wait_for(|count| *count > 0).await.unwrap();
     }
 
     fn list(&self, prefix: &str) -> Bytes {

@@ -1,0 +1,118 @@
+//! An agent that writes what it is told into its home and can be ended.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use protocol::Millis;
+use protocol::control::AgentState;
+use tokio::sync::watch;
+
+use crate::broker::ModelPublic;
+use crate::cell::AgentPort;
+
+pub struct PlayedAgent {
+    home: PathBuf,
+    state: watch::Sender<AgentState>,
+    /// What was asked of it, in order.
+    pub asked: Mutex<Vec<&'static str>>,
+    /// A tool runs: it does not suspend.
+    pub working: AtomicBool,
+    pub refuses_to_start: AtomicBool,
+}
+
+impl PlayedAgent {
+    pub fn new(home: &Path) -> Self {
+        Self {
+            home: home.to_owned(),
+            state: watch::Sender::new(AgentState::Waiting),
+            asked: Mutex::default(),
+            working: AtomicBool::new(false),
+            refuses_to_start: AtomicBool::new(false),
+        }
+    }
+
+    pub fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.home.join(name), content).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.home.join(name)).ok()
+    }
+
+    pub fn set(&self, state: AgentState) {
+        self.state.send_replace(state);
+    }
+
+    pub fn asked(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
+    fn note(&self, what: &'static str) {
+        self.asked.lock().unwrap().push(what);
+    }
+}
+
+impl AgentPort for PlayedAgent {
+    fn state(&self) -> watch::Receiver<AgentState> {
+        self.state.subscribe()
+    }
+
+    fn failure(&self) -> Option<String> {
+        Some("out of memory".to_owned())
+    }
+
+    fn start<'a>(&'a self, _model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async {
+            self.note("start");
+            if self.refuses_to_start.load(Ordering::SeqCst) {
+                self.set(AgentState::Failed);
+                return Err("it ended".to_owned());
+            }
+            self.set(AgentState::Ready);
+            Ok(())
+        })
+    }
+
+    fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.note("warm up");
+            Ok(())
+        })
+    }
+
+    fn suspend(&self) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async {
+            self.note("suspend");
+            if self.working.load(Ordering::SeqCst) {
+                return Ok(false);
+            }
+            self.set(AgentState::Suspended);
+            Ok(true)
+        })
+    }
+
+    fn resume(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.note("resume");
+            if *self.state.borrow() == AgentState::Suspended {
+                self.set(AgentState::Ready);
+            }
+            Ok(())
+        })
+    }
+
+    fn stop(&self, _grace: Duration) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.note("stop");
+            self.set(AgentState::Waiting);
+            Ok(())
+        })
+    }
+
+    fn next_wake_at(&self) -> BoxFuture<'_, Option<Millis>> {
+        Box::pin(async { Some(1234) })
+    }
+}

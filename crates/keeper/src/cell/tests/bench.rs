@@ -1,0 +1,216 @@
+//! A cell with everything around it.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use protocol::SlotId;
+use protocol::channel::SlotKind;
+use protocol::control::{AgentState, KeeperStatus, Outcome, PlatformOp};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use vault::Kek;
+use vault::opaque::{ClientRegistration, Names};
+
+use super::agent::PlayedAgent;
+use super::platform::PlayedPlatform;
+use crate::broker::Broker;
+use crate::cell::{Cell, Parts};
+use crate::clock::SystemClock;
+use crate::egress::NamedAddresses;
+use crate::home::tests::store::Store;
+use crate::home::{Home, Owner};
+use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
+use crate::vault_service::{ModelKind, ModelSettings, VaultService};
+
+/// The folder, the platform and the key; they outlive the keeper.
+pub struct Bench {
+    folder: TempDir,
+    pub platform: PlayedPlatform,
+    pub agent: Arc<PlayedAgent>,
+    slot: Option<SlotId>,
+    kek: Kek,
+}
+
+/// A keeper with a runtime of its own, which ends like a process that is killed.
+pub struct Keeper {
+    pub cell: Cell,
+    pub vault: VaultService,
+    runtime: Option<Runtime>,
+}
+
+impl Keeper {
+    /// Nothing of it runs any more when this returns.
+    pub async fn kill(mut self) {
+        let runtime = self.runtime.take();
+        drop(self);
+        tokio::task::spawn_blocking(move || drop(runtime)).await.unwrap();
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+struct Requests {
+    vault: VaultService,
+    cell: Cell,
+}
+
+impl PlatformRequests for Requests {
+    fn welcome<'a>(&'a self, welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async {
+            self.vault
+                .bind_cell(welcome.cell)
+                .await
+                .map_err(|error| error.to_string())
+        })
+    }
+
+    fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+
+    fn request(&self, op: PlatformOp) -> BoxFuture<'static, Outcome> {
+        let cell = self.cell.clone();
+        Box::pin(async move { cell.handle(op).await })
+    }
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("home")).unwrap();
+        std::fs::create_dir(folder.path().join("vault")).unwrap();
+        let agent = Arc::new(PlayedAgent::new(&folder.path().join("home")));
+        let container = agent.clone();
+        let platform = PlayedPlatform::serve(&folder.path().join("platform.sock"), Store::default(), move || {
+            container.set(AgentState::Waiting);
+        });
+        Self {
+            folder,
+            platform,
+            agent,
+            slot: None,
+            kek: Kek::random(),
+        }
+    }
+
+    /// Starts a keeper; its vault is not unlocked.
+    pub async fn keeper(&mut self) -> Keeper {
+        let path = self.folder.path().to_owned();
+        let agent = self.agent.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let started = runtime.spawn(async move {
+            let vault = VaultService::open(&path.join("vault"), Arc::new(SystemClock)).unwrap();
+            let status = KeeperStatus {
+                vault: vault.state(),
+                agent: AgentState::Absent,
+                busy: false,
+                claim: None,
+                wake_at: None,
+            };
+            let platform = Platform::new(&path.join("platform.sock"), status);
+            let owner = Owner {
+                uid: rustix::process::getuid().as_raw(),
+                gid: rustix::process::getgid().as_raw(),
+            };
+            let (cell, life) = Cell::new(Parts {
+                vault: vault.clone(),
+                home: Home::new(&path.join("home"), owner, platform.blobs()),
+                agent,
+                platform: platform.clone(),
+                broker: Broker::new(Arc::new(vault.clone()), NamedAddresses::default()),
+                clock: Arc::new(SystemClock),
+            });
+            let requests = Arc::new(Requests {
+                vault: vault.clone(),
+                cell: cell.clone(),
+            });
+            let mut welcome = platform.welcome();
+            tokio::spawn(life);
+            tokio::spawn(async move { drop(platform.run(requests).await) });
+            welcome.wait_for(Option::is_some).await.unwrap();
+            (cell, vault)
+        });
+        let (cell, vault) = started.await.unwrap();
+        Keeper {
+            cell,
+            vault,
+            runtime: Some(runtime),
+        }
+    }
+
+    /// Opens the vault; makes it the first time.
+    pub async fn unlock(&mut self, keeper: &Keeper) {
+        let vault = &keeper.vault;
+        if let Some(slot) = self.slot {
+            vault.unlock(slot, &self.kek).unwrap_or_else(|error| panic!("{error}"));
+            return;
+        }
+        let claim = protocol::b64::decode(&vault.claim().unwrap()).unwrap();
+        let secret = vault::password_secret("a password").unwrap_or_else(|error| panic!("{error}"));
+        let (registration, request) = ClientRegistration::start(&secret).unwrap_or_else(|error| panic!("{error}"));
+        let (slot, response) = vault
+            .first_registration_start(&claim, SlotKind::Password, &request)
+            .unwrap();
+        let names = Names {
+            cell: self.platform.cell.uuid(),
+            slot: slot.uuid(),
+        };
+        let registered = registration
+            .finish(&response, &names)
+            .unwrap_or_else(|error| panic!("{error}"));
+        vault.first_registration_finish(slot, &registered.record).unwrap();
+        vault
+            .create(slot, &self.kek)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        self.slot = Some(slot);
+    }
+
+    /// A keeper whose agent answers.
+    pub async fn ready(&mut self) -> Keeper {
+        let keeper = self.keeper().await;
+        self.unlock(&keeper).await;
+        if keeper.vault.model().unwrap().is_none() {
+            connect_model(&keeper, "model-1").await;
+        }
+        keeper.cell.ready().await.unwrap();
+        self.platform
+            .status(|status| !status.busy && status.agent == AgentState::Ready)
+            .await;
+        self.agent.asked();
+        self.platform.ops();
+        keeper
+    }
+
+    /// What a keeper that starts now, in an empty cell, brings back of this file.
+    pub async fn sealed(&mut self, name: &str) -> Option<String> {
+        let home = self.folder.path().join("home");
+        std::fs::remove_dir_all(&home).unwrap();
+        std::fs::create_dir(&home).unwrap();
+        self.agent.set(AgentState::Waiting);
+        let keeper = self.ready().await;
+        keeper.kill().await;
+        self.agent.read(name)
+    }
+}
+
+pub async fn connect_model(keeper: &Keeper, model: &str) {
+    let settings = ModelSettings {
+        kind: ModelKind::OpenAi,
+        base_url: "https://models.example/v1".to_owned(),
+        key: SecretString::from("sk-1"),
+        model: model.to_owned(),
+    };
+    keeper.vault.set_model(&settings).await.unwrap();
+}

@@ -1,0 +1,151 @@
+use std::sync::atomic::Ordering;
+
+use protocol::channel::VaultState;
+use protocol::chat::CellPhase;
+use protocol::control::{AgentState, KeeperOp, Outcome, PlatformOp};
+
+use super::bench::Bench;
+use crate::home::tests::store::Death;
+use crate::vault_service::LockReason;
+
+fn code(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Ok => "ok".to_owned(),
+        Outcome::Error { code, .. } => code,
+    }
+}
+
+#[tokio::test]
+async fn promise_06_a_busy_agent_is_not_paused() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let turn = keeper.cell.turn_started();
+    assert_eq!(code(bench.platform.ask(PlatformOp::Pause).await), "busy");
+    assert_eq!(code(bench.platform.ask(PlatformOp::PrepareSleep).await), "busy");
+    drop(turn);
+    // A tool of the agent's own, that no turn is known of.
+    bench.agent.working.store(true, Ordering::SeqCst);
+    assert_eq!(code(bench.platform.ask(PlatformOp::Pause).await), "busy");
+    assert_eq!(keeper.cell.current().phase, CellPhase::Ready);
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
+}
+
+#[tokio::test]
+async fn promise_06_a_pause_seals_the_home_and_the_next_turn_wakes_the_cell() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("cron", "written without a turn");
+    assert_eq!(bench.platform.ask(PlatformOp::Pause).await, Outcome::Ok);
+    let status = bench
+        .platform
+        .status(|status| status.agent == AgentState::Suspended)
+        .await;
+    assert!(!status.busy);
+    assert_eq!(keeper.cell.current().phase, CellPhase::Paused);
+    // Somebody writes: the cell says that it is busy, which wakes it.
+    let cell = keeper.cell.clone();
+    let ready = tokio::spawn(async move { cell.ready().await });
+    bench.platform.status(|status| status.busy).await;
+    assert_eq!(bench.platform.ask(PlatformOp::Resumed).await, Outcome::Ok);
+    ready.await.unwrap().unwrap();
+    assert_eq!(keeper.cell.current().phase, CellPhase::Ready);
+    bench.platform.status(|status| status.agent == AgentState::Ready).await;
+    keeper.kill().await;
+    assert_eq!(bench.sealed("cron").await.as_deref(), Some("written without a turn"));
+}
+
+#[tokio::test]
+async fn promise_06_sleep_seals_the_home_and_wipes_the_keys() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "before sleep");
+    assert_eq!(bench.platform.ask(PlatformOp::Pause).await, Outcome::Ok);
+    assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
+    assert_eq!(keeper.vault.state(), VaultState::Locked);
+    assert_eq!(keeper.cell.current().phase, CellPhase::Asleep);
+    keeper.kill().await;
+    assert_eq!(bench.sealed("note").await.as_deref(), Some("before sleep"));
+}
+
+#[tokio::test]
+async fn promise_06_a_cell_whose_home_cannot_be_stored_does_not_sleep_and_loses_nothing() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "not stored yet");
+    // The disk fills up for good: nothing that is tried again passes.
+    bench.platform.store.full.store(true, Ordering::SeqCst);
+    assert_eq!(code(bench.platform.ask(PlatformOp::Pause).await), "not_saved");
+    assert_eq!(code(bench.platform.ask(PlatformOp::PrepareSleep).await), "not_saved");
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
+    let turn = keeper.cell.turn_started();
+    let error = keeper.cell.turn_finished(turn).await.unwrap_err();
+    assert_eq!(error.code, "not_saved");
+    assert!(error.message.contains("full"), "{}", error.message);
+    bench.platform.store.full.store(false, Ordering::SeqCst);
+    assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
+    keeper.kill().await;
+    assert_eq!(bench.sealed("note").await.as_deref(), Some("not stored yet"));
+}
+
+#[tokio::test]
+async fn lock_now_seals_the_home_and_puts_the_cell_to_sleep() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "before the lock");
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    bench.platform.asleep().await;
+    assert_eq!(keeper.cell.current().phase, CellPhase::Asleep);
+    keeper.kill().await;
+    assert_eq!(bench.sealed("note").await.as_deref(), Some("before the lock"));
+}
+
+#[tokio::test]
+async fn promise_06_a_lock_without_a_seal_keeps_the_cell_awake_until_it_is_unlocked_and_sealed() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "not stored yet");
+    bench.platform.store.full.store(true, Ordering::SeqCst);
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    assert_eq!(code(bench.platform.ask(PlatformOp::PrepareSleep).await), "not_saved");
+    assert!(!bench.platform.ops().contains(&KeeperOp::Sleep));
+    bench.platform.store.full.store(false, Ordering::SeqCst);
+    bench.unlock(&keeper).await;
+    keeper.cell.ready().await.unwrap();
+    assert_eq!(bench.agent.read("note").as_deref(), Some("not stored yet"));
+    assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
+}
+
+#[tokio::test]
+async fn an_idle_lock_keeps_the_agent_and_unlocking_resumes_it() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "before the lock");
+    keeper.vault.lock(LockReason::Idle).await.unwrap();
+    bench.platform.status(|status| status.vault == VaultState::Locked).await;
+    assert!(!bench.platform.ops().contains(&KeeperOp::Sleep));
+    assert_eq!(bench.platform.ask(PlatformOp::Pause).await, Outcome::Ok);
+    bench.agent.asked();
+    bench.unlock(&keeper).await;
+    keeper.cell.ready().await.unwrap();
+    assert_eq!(bench.agent.asked(), ["resume"]);
+    assert_eq!(bench.agent.read("note").as_deref(), Some("before the lock"));
+}
+
+#[tokio::test]
+async fn promise_05_what_fails_in_passing_is_tried_again_until_the_turn_is_saved() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("turn", "one");
+    bench.platform.store.steps.die_at(Death {
+        step: 0,
+        takes_effect: false,
+    });
+    let turn = keeper.cell.turn_started();
+    let cell = keeper.cell.clone();
+    let saved = tokio::spawn(async move { cell.turn_finished(turn).await });
+    bench.platform.store.failed().await;
+    bench.platform.store.steps.revive();
+    saved.await.unwrap().unwrap();
+    keeper.kill().await;
+    assert_eq!(bench.sealed("turn").await.as_deref(), Some("one"));
+}

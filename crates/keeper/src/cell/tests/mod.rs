@@ -1,0 +1,9 @@
+//! The cell with its real vault, home, broker and control connection; the agent and the platform's other side are played
+//! by the tests.
+
+mod agent;
+mod bench;
+mod crash;
+mod ladder;
+mod platform;
+mod start;

@@ -1,0 +1,123 @@
+use std::sync::atomic::Ordering;
+
+use protocol::chat::CellPhase;
+use protocol::control::{AgentState, KeeperOp};
+
+use super::bench::{Bench, connect_model};
+
+#[tokio::test]
+async fn an_unlocked_cell_with_a_model_goes_through_its_phases_by_itself() {
+    let mut bench = Bench::new();
+    let keeper = bench.keeper().await;
+    assert_eq!(keeper.cell.ready().await.unwrap_err().code, "vault_locked");
+    bench.unlock(&keeper).await;
+    assert_eq!(keeper.cell.ready().await.unwrap_err().code, "no_model");
+    let mut events = keeper.cell.events();
+    connect_model(&keeper, "model-1").await;
+    let mut phases = Vec::new();
+    while phases.last() != Some(&CellPhase::Ready) {
+        phases.push(events.recv().await.unwrap().phase);
+    }
+    let expected = [
+        CellPhase::OpeningVault,
+        CellPhase::RestoringHome,
+        CellPhase::StartingAgent,
+        CellPhase::WarmingUp,
+        CellPhase::Ready,
+    ];
+    assert_eq!(phases, expected);
+    let status = bench
+        .platform
+        .status(|status| !status.busy && status.wake_at.is_some())
+        .await;
+    assert_eq!((status.agent, status.wake_at), (AgentState::Ready, Some(1234)));
+}
+
+#[tokio::test]
+async fn how_long_a_phase_usually_takes_is_known_to_the_next_keeper() {
+    let mut bench = Bench::new();
+    bench.ready().await.kill().await;
+    bench.agent.set(AgentState::Waiting);
+    let keeper = bench.keeper().await;
+    let mut events = keeper.cell.events();
+    bench.unlock(&keeper).await;
+    let starting = loop {
+        let event = events.recv().await.unwrap();
+        if event.phase == CellPhase::StartingAgent {
+            break event;
+        }
+    };
+    assert!(starting.usual_ms.is_some(), "{starting:?}");
+}
+
+#[tokio::test]
+async fn promise_05_a_keeper_that_was_killed_ends_the_agent_and_brings_the_sealed_home_back() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let turn = keeper.cell.turn_started();
+    bench.agent.write("turn", "acknowledged");
+    keeper.cell.turn_finished(turn).await.unwrap();
+    bench.agent.write("turn", "half a turn more");
+    bench.agent.asked();
+    keeper.kill().await;
+    let keeper = bench.keeper().await;
+    bench.unlock(&keeper).await;
+    keeper.cell.ready().await.unwrap();
+    assert_eq!(bench.agent.asked()[..1], ["stop"][..]);
+    assert_eq!(bench.agent.read("turn").as_deref(), Some("acknowledged"));
+}
+
+#[tokio::test]
+async fn a_turn_that_is_saved_survives_and_the_agent_is_still_for_it() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let turn = keeper.cell.turn_started();
+    bench.platform.status(|status| status.busy).await;
+    bench.agent.write("turn", "one");
+    keeper.cell.turn_finished(turn).await.unwrap();
+    assert_eq!(bench.platform.ops(), [KeeperOp::Freeze, KeeperOp::Thaw]);
+    assert_eq!(bench.agent.asked(), ["suspend", "resume"]);
+    bench
+        .platform
+        .status(|status| !status.busy && status.agent == AgentState::Ready)
+        .await;
+    keeper.kill().await;
+    assert_eq!(bench.sealed("turn").await.as_deref(), Some("one"));
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_while_another_runs_is_saved_without_suspending_the_agent() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let (one, other) = (keeper.cell.turn_started(), keeper.cell.turn_started());
+    bench.agent.write("turn", "one");
+    keeper.cell.turn_finished(one).await.unwrap();
+    assert_eq!(bench.agent.asked(), [""; 0]);
+    assert_eq!(bench.platform.ops(), [KeeperOp::Freeze, KeeperOp::Thaw]);
+    assert!(keeper.cell.is_busy());
+    drop(other);
+}
+
+#[tokio::test]
+async fn another_model_restarts_the_agent_and_another_key_does_not() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let mut events = keeper.cell.events();
+    connect_model(&keeper, "model-1").await;
+    connect_model(&keeper, "model-2").await;
+    while events.recv().await.unwrap().phase != CellPhase::Ready {}
+    assert_eq!(bench.agent.asked(), ["stop", "start", "warm up"]);
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words() {
+    let mut bench = Bench::new();
+    bench.agent.refuses_to_start.store(true, Ordering::SeqCst);
+    let keeper = bench.keeper().await;
+    bench.unlock(&keeper).await;
+    connect_model(&keeper, "model-1").await;
+    let error = keeper.cell.ready().await.unwrap_err();
+    assert_eq!(error.code, "agent_failed");
+    assert!(error.message.contains("out of memory"), "{}", error.message);
+    assert_eq!(keeper.cell.current().phase, CellPhase::Failed);
+}
