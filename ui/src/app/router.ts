@@ -21,6 +21,10 @@ export function followLinks(): void {
   addEventListener("popstate", () => {
     path.value = location.pathname;
   });
+  // A link of a mail that is pasted into a page that stands already changes the fragment alone: begin anew with it.
+  addEventListener("hashchange", () => {
+    if (location.hash.length > 1) location.reload();
+  });
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = (event.target as Element | null)?.closest?.("a");
