@@ -225,12 +225,13 @@ impl Actor {
         if let Some(keeper) = &mut self.keeper {
             keeper.status = status;
         }
-        if busy || was_busy {
-            self.shared.activity.touch();
-        }
-        // Between `Pause` and its answer the keeper seals, and may call that busy; its answer decides.
-        if busy && self.stage == Stage::Paused {
-            self.wake().await;
+        match self.stage {
+            // Between `Pause` and its answer the keeper seals, and may call that busy; its answer decides.
+            Stage::Pausing { .. } => {}
+            Stage::Paused if busy => self.wake().await,
+            Stage::Paused => {}
+            _ if busy || was_busy => self.shared.activity.touch(),
+            _ => {}
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) fn is_allowed(headers: &HeaderMap, public_url: &str) -> bool {
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let origin_host = origin.split_once("://").map(|(_, host)| host);
-    host.is_some() && host == origin_host
+    host.is_some_and(|host| !host.is_empty()) && host == origin_host
 }
 
 /// Scheme, host and port of a URL.

@@ -1,0 +1,114 @@
+//! What keepers ask of the platform.
+
+use std::time::Duration;
+
+use protocol::control::{FREEZE_LIMIT_MS, KeeperOp, Outcome, PlatformOp};
+use tokio::time::{Instant, sleep};
+
+use super::bench::*;
+use crate::CellState;
+use crate::driver::fake::CallKind;
+use crate::driver::{Part, PartState};
+
+const FROZEN: (PartState, PartState) = (PartState::Running, PartState::Paused);
+const RUNNING: (PartState, PartState) = (PartState::Running, PartState::Running);
+
+async fn until_thawed(bench: &Bench) {
+    let mut calls = bench.driver.watch();
+    while bench.parts() != RUNNING {
+        calls.recv().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_frozen_and_thawed_for_a_snapshot() {
+    let (bench, mut keeper) = Bench::awake().await;
+    assert_eq!(keeper.ask(KeeperOp::Freeze).await, Outcome::Ok);
+    assert_eq!(bench.parts(), FROZEN);
+    assert_eq!(bench.state(), CellState::Awake);
+    assert_eq!(keeper.ask(KeeperOp::Thaw).await, Outcome::Ok);
+    assert_eq!(bench.parts(), RUNNING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_agent_thaws_by_itself() {
+    let (bench, mut keeper) = Bench::awake().await;
+    keeper.ask(KeeperOp::Freeze).await;
+    let frozen = Instant::now();
+    until_thawed(&bench).await;
+    assert_eq!(frozen.elapsed().as_millis() as u64 / 1000, FREEZE_LIMIT_MS / 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_agent_thaws_when_its_keeper_is_gone() {
+    let (bench, mut keeper) = Bench::awake().await;
+    keeper.ask(KeeperOp::Freeze).await;
+    let frozen = Instant::now();
+    keeper.detach().await;
+    until_thawed(&bench).await;
+    assert!(frozen.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thaw_that_fails_is_tried_again() {
+    let (bench, mut keeper) = Bench::awake().await;
+    keeper.ask(KeeperOp::Freeze).await;
+    bench.driver.fail_next(CallKind::Resume, None, 3);
+    assert!(matches!(keeper.ask(KeeperOp::Thaw).await, Outcome::Error { .. }));
+    until_thawed(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_that_fails_says_so_and_freezes_nothing() {
+    let (bench, mut keeper) = Bench::awake().await;
+    bench.driver.fail_next(CallKind::Pause, None, 1);
+    assert!(matches!(keeper.ask(KeeperOp::Freeze).await, Outcome::Error { .. }));
+    bench.set(Part::Agent, PartState::Exited);
+    let outcome = keeper.ask(KeeperOp::Freeze).await;
+    assert!(
+        matches!(outcome, Outcome::Error { ref code, .. } if code == "agent_gone"),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_died_is_replaced_when_its_keeper_asks_and_nothing_else_is() {
+    let (bench, mut keeper) = Bench::awake().await;
+    bench.set(Part::Agent, PartState::Exited);
+    bench.driver.forget_calls();
+    assert_eq!(keeper.ask(KeeperOp::RestartAgent).await, Outcome::Ok);
+    assert_eq!(bench.parts(), RUNNING);
+    assert_eq!(bench.count(CallKind::Create, Part::Agent), 1);
+    assert_eq!(bench.count(CallKind::Remove, Part::Keeper), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_cannot_be_replaced_is_reported_for_each_step() {
+    for kind in [CallKind::Remove, CallKind::Create, CallKind::Start] {
+        let (bench, mut keeper) = Bench::awake().await;
+        bench.driver.fail_next(kind, Some(Part::Agent), 1);
+        let outcome = keeper.ask(KeeperOp::RestartAgent).await;
+        assert!(matches!(outcome, Outcome::Error { .. }), "{kind:?}");
+        assert_eq!(keeper.ask(KeeperOp::RestartAgent).await, Outcome::Ok, "{kind:?}");
+        assert_eq!(bench.parts(), RUNNING, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_has_sealed_everything_may_have_its_cell_put_to_sleep() {
+    let (bench, mut keeper) = Bench::awake().await;
+    assert_eq!(keeper.ask(KeeperOp::Sleep).await, Outcome::Ok);
+    bench.until(CellState::Asleep).await;
+    assert_eq!(bench.parts(), (PartState::Absent, PartState::Absent));
+    assert!(bench.driver.has_vault(bench.cell));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_may_ask_for_sleep_while_the_platform_asks_it_to_pause() {
+    let (bench, mut keeper) = Bench::awake().await;
+    keeper.asked(PlatformOp::Pause).await;
+    assert_eq!(keeper.ask(KeeperOp::Sleep).await, Outcome::Ok);
+    bench.until(CellState::Asleep).await;
+    sleep(HOUR).await;
+    assert_eq!(bench.state(), CellState::Asleep);
+}
