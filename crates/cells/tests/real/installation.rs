@@ -13,8 +13,7 @@ const IMAGE: &str = "holdfast-cells-test:1";
 /// Where both parts of a cell find their program: a script that does nothing, for ever.
 const PROGRAM: &str = "#!/bin/sh\necho \"$0 $*\"\ntrap 'exit 0' TERM\nwhile :; do sleep 1000 & wait $!; done\n";
 
-const SECCOMP: &str = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
-  {"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}"#;
+const SECCOMP: &str = include_str!("../../../../images/agent/seccomp.json");
 
 pub struct Installation {
     pub id: InstallationId,
@@ -176,7 +175,7 @@ fn image() {
         let root = work.path().join("root");
         let script = format!(
             "set -e; mkdir -p {r}/bin {r}/usr/local/bin {r}/etc {r}/tmp {r}/vault {r}/run/holdfast {r}/run/platform \
-             {r}/home/node; cp {b} {r}/bin/busybox; {b} --list | grep -vx busybox | while read a; do ln -s busybox {r}/bin/$a; done; \
+             {r}/home/node; chmod 1777 {r}/tmp; cp {b} {r}/bin/busybox; {b} --list | grep -vx busybox | while read a; do ln -s busybox {r}/bin/$a; done; \
              echo 'from the image' > {r}/home/node/from-the-image; \
              echo 'root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh' > {r}/etc/passwd",
             r = root.display(),
