@@ -43,6 +43,8 @@ pub const BLOB_LIST_BYTES: usize = 64 * 1024 * 1024;
 // The agent's ways out
 /// Largest request that the agent sends to its model provider, in bytes.
 pub const MODEL_REQUEST_BYTES: u64 = 32 * 1024 * 1024;
+/// Connections of the agent to its broker that are open at once.
+pub const BROKER_CONNECTIONS: usize = 64;
 /// Calls to the model provider, and tunnels of the egress proxy, that are open at once.
 pub const BROKER_CALLS: usize = 32;
 pub const EGRESS_TUNNELS: usize = 256;

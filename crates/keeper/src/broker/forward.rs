@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::provider::{Provider, ProviderError};
 use super::redact::Redactor;
 use super::{Broker, paths};
+use crate::egress::accept;
 use crate::limits;
 
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -118,12 +119,11 @@ impl ProviderError {
 }
 
 impl Broker {
-    /// Serves the agent until the listener fails.
-    pub async fn serve(self, listener: UnixListener) -> std::io::Result<()> {
-        loop {
-            let (stream, _) = listener.accept().await?;
+    /// Serves the agent for ever.
+    pub async fn serve(self, listener: UnixListener) -> Infallible {
+        accept(listener, limits::BROKER_CONNECTIONS, |stream| {
             let broker = self.clone();
-            tokio::spawn(async move {
+            async move {
                 let service = service_fn(move |request| {
                     let broker = broker.clone();
                     async move {
@@ -139,8 +139,9 @@ impl Broker {
                 if let Err(error) = connection.await {
                     tracing::debug!("broker connection: {error}");
                 }
-            });
-        }
+            }
+        })
+        .await
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {

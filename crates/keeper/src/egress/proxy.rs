@@ -15,6 +15,7 @@ use protocol::channel::VaultState;
 use tokio::net::{TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::accept;
 use super::resolve::{NamedAddresses, ResolveError, resolve};
 use crate::limits;
 
@@ -66,12 +67,11 @@ impl EgressProxy {
         }
     }
 
-    /// Serves until the listener fails.
-    pub async fn serve(self, listener: UnixListener) -> std::io::Result<()> {
-        loop {
-            let (stream, _) = listener.accept().await?;
+    /// Serves the agent for ever.
+    pub async fn serve(self, listener: UnixListener) -> Infallible {
+        accept(listener, limits::EGRESS_TUNNELS, |stream| {
             let proxy = self.clone();
-            tokio::spawn(async move {
+            async move {
                 let service = service_fn(move |request| {
                     let proxy = proxy.clone();
                     async move {
@@ -88,8 +88,9 @@ impl EgressProxy {
                 if let Err(error) = connection.await {
                     tracing::debug!("egress connection: {error}");
                 }
-            });
-        }
+            }
+        })
+        .await
     }
 
     async fn handle(&self, request: Request<Incoming>) -> Result<Answer, EgressError> {

@@ -172,3 +172,18 @@ async fn promise_11_what_is_no_request_of_a_proxy_is_refused() {
         assert!(head.starts_with("HTTP/1.1 400"), "{request} {head}");
     }
 }
+
+#[tokio::test]
+async fn promise_12_an_agent_that_opens_every_connection_keeps_only_itself_waiting() {
+    let gate = Gate::open(&[]);
+    let mut open = Vec::new();
+    for _ in 0..crate::limits::EGRESS_TUNNELS {
+        open.push(UnixStream::connect(&gate.socket).await.unwrap());
+    }
+    let waiting = gate.connect("127.0.0.1:1");
+    tokio::pin!(waiting);
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(open);
+    let (_, head) = waiting.await;
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}

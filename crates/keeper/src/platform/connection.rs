@@ -43,6 +43,7 @@ impl From<WsError> for Ended {
 /// Attaches for ever; ends only at a foreign platform.
 pub(super) async fn run(platform: &Platform, requests: Arc<dyn PlatformRequests>) -> Result<(), String> {
     let mut pause = limits::ATTACH_BACKOFF_FIRST;
+    let mut told = String::new();
     loop {
         let mut welcomed = false;
         let ended = one(platform, &requests, &mut welcomed).await;
@@ -53,7 +54,14 @@ pub(super) async fn run(platform: &Platform, requests: Arc<dyn PlatformRequests>
         }
         match ended {
             Ended::Foreign(why) => return Err(why),
-            other => tracing::info!("control connection: {other}"),
+            other => {
+                // Once for each reason: a platform that is away for long is no news every two seconds.
+                let why = other.to_string();
+                if welcomed || why != told {
+                    tracing::info!("control connection: {why}");
+                    told = why;
+                }
+            }
         }
         if welcomed {
             pause = limits::ATTACH_BACKOFF_FIRST;

@@ -76,8 +76,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             },
             () = life => Err(anyhow!("the vault is gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
-            ended = broker.serve(to_broker) => Err(anyhow!("{BROKER_SOCKET} ended: {ended:?}")),
-            ended = egress.serve(to_egress) => Err(anyhow!("{EGRESS_SOCKET} ended: {ended:?}")),
+            never = broker.serve(to_broker) => match never {},
+            never = egress.serve(to_egress) => match never {},
         }
     };
     let mut serve = std::pin::pin!(serve);
