@@ -1,5 +1,7 @@
 //! The keeper's functions against the browser's libraries in Node: same messages, same keys, same frames.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

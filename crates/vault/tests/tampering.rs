@@ -1,5 +1,7 @@
 //! Whatever was sealed is refused when any of its bytes, or anything that it is bound to, is another.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;

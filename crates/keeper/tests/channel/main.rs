@@ -1,6 +1,8 @@
 //! The channel from end to end: the real client, the real vault on disk, the real keeper's end, in one process; and a hostile
 //! platform in between where the promise is that it changes nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod backoff;
 mod bench;
 mod frames;
