@@ -7,13 +7,21 @@ import { api, Problem } from "../api/http";
 import { fromBase64Url, toBase64Url } from "../channel/bytes";
 import type { Channel } from "../channel/channel";
 import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
-import { type CellEvent, ChannelError, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
+import { type CellEvent, ChannelError, type ReadyEvent, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
 import { slotKek } from "../channel/keys";
-import { identifiers, normalisedPassword, OpaqueClient } from "../channel/opaque";
+import { OpaqueClient } from "../channel/opaque";
+import { identifiers, normalisedPassword } from "../channel/opaque-names";
 import { pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
 import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
 import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
 import { account, me } from "./account";
+
+interface VaultEvent {
+  vault?: VaultState;
+  epoch?: number;
+  reason?: "idle" | "asked" | "sleep";
+  locks_in_ms?: number;
+}
 
 export type Link =
   | { at: "resting" }
@@ -57,6 +65,8 @@ export function onOpen(listener: () => void): void {
 
 export function request<T>(method: string, params: object = {}, options?: { signal?: AbortSignal; answerMs?: number }): Promise<T> {
   if (!channel || channel.closed) return Promise.reject(new ChannelError("closed", "There is no connection to your agent."));
+  // Everything but a look at the vault's state counts as use, so the vault does not lock soon any more.
+  if (method !== "vault.status") locksIn.value = undefined;
   return channel.request<T>(method, params, options);
 }
 
@@ -226,10 +236,13 @@ async function entered(): Promise<void> {
 
 function receive(event: string, data: unknown): void {
   if (event === "cell") cell.value = data as CellEvent;
+  // A slot was replaced: the ticket from before is worth nothing now.
+  if (event === "ready") void keepTicket(user(), data as ReadyEvent);
   if (event === "vault") {
-    const { vault: state, reason, locks_in_ms } = data as { vault?: VaultState; reason?: "idle" | "asked"; locks_in_ms?: number };
+    const { vault: state, reason, locks_in_ms, epoch } = data as VaultEvent;
     if (locks_in_ms !== undefined) locksIn.value = Date.now() + locks_in_ms;
-    if (state === "locked") void wentLocked(reason ?? "asked");
+    if (epoch !== undefined && state === "unlocked") void raisePin(user(), cellId, epoch);
+    if (state === "locked") void wentLocked(reason === "asked" ? "asked" : "idle");
   }
   for (const listener of listeners) listener(event, data);
 }
@@ -314,7 +327,6 @@ export async function refreshStatus(): Promise<void> {
   batch(() => {
     slots.value = status.slots;
     phraseConfirmed.value = status.phrase_confirmed;
-    locksIn.value = undefined;
   });
   await raisePin(user(), cellId, status.epoch);
 }

@@ -3,7 +3,8 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { alertNow, announce } from "./announcer";
-import { cell, link, lockNow, locksIn, online, phraseConfirmed, refreshStatus, connect } from "./link";
+import { cell, link, lockNow, locksIn, online, phraseConfirmed, connect } from "./link";
+import { loadModel } from "./model";
 import { path } from "./router";
 import { View } from "./view";
 import type { Conversation } from "../channel/messages";
@@ -192,7 +193,7 @@ export class Shell extends View {
     const seconds = Math.max(0, Math.ceil((until - this.now) / 1000));
     return html`<div class="lock-warning" role="alert">
       ${icon("lock", "s")}<span>Your vault locks soon because it was not used.</span><span class="seconds" aria-hidden="true">${seconds} s</span>
-      <button class="button small" type="button" @click=${() => void refreshStatus()}>Stay unlocked</button>
+      <button class="button small" type="button" @click=${() => void loadModel()}>Stay unlocked</button>
     </div>`;
   }
 

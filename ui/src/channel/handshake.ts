@@ -6,7 +6,8 @@ import { Channel } from "./channel";
 import { fromBase64Url, randomBytes, toBase64Url, type Bytes } from "./bytes";
 import { directionKeys, resumedSessionKey, slotKek } from "./keys";
 import { ChannelError, type Hello, type KeeperHandshake, type SlotKind } from "./messages";
-import { identifiers, OpaqueClient } from "./opaque";
+import { OpaqueClient } from "./opaque";
+import { identifiers } from "./opaque-names";
 import { Wire } from "./wire";
 
 export const VERSION = 1;

@@ -1,22 +1,8 @@
 /** OPAQUE as the channel uses it. The worker lives for one attempt, so its memory goes when the attempt is over. */
 import { fromBase64Url, type Bytes } from "./bytes";
+import type { Identifiers } from "./opaque-names";
 import type { OpaqueAnswer, OpaqueCall } from "./opaque.worker";
 import { opaqueWorker } from "./trusted-urls";
-
-export interface Identifiers {
-  client: string;
-  server: string;
-}
-
-/** Both sides' names in OPAQUE (docs/protocol.md, section 1.1): a login for one slot of one cell fits no other. */
-export function identifiers(slot: string, cell: string): Identifiers {
-  return { client: `holdfast/slot/${slot}`, server: `holdfast/cell/${cell}` };
-}
-
-/** What a person types is normalised, so that the same characters from another keyboard are the same password. */
-export function normalisedPassword(text: string): string {
-  return text.normalize("NFKC");
-}
 
 export class OpaqueClient {
   readonly #worker = opaqueWorker();

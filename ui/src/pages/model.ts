@@ -68,7 +68,7 @@ export class ModelPage extends FormPage {
         ${field({ id: "base-url", label: "Base URL", type: "url", value: this.base, placeholder: chosen?.base ?? "", onInput: (value) => this.#changed(() => (this.base = value)) })}
         <hf-password
           .field=${"api-key"}
-          .label=${configured ? "API key (leave empty to keep the one in your vault)" : "API key"}
+          .label=${configured ? "API key (empty: keep the one in your vault)" : "API key (empty, if it needs none)"}
           .autocomplete=${"off"}
           .value=${this.key}
           @typed=${(event: CustomEvent<string>) => this.#changed(() => (this.key = event.detail))}
@@ -81,7 +81,7 @@ export class ModelPage extends FormPage {
         </div>
         ${this.tested ? notice(this.tested.ok ? "ok" : "error", this.tested.words) : nothing}
         ${this.problem ? notice("error", this.problem) : nothing}
-        ${submitButton(configured ? "Save" : "Save and meet your agent", this.busy, "Saving…", this.base === "" || this.name === "" || (!configured && this.key === ""))}
+        ${submitButton(configured ? "Save" : "Save and meet your agent", this.busy, "Saving…", this.base === "" || this.name === "")}
       </form>
       ${configured ? nothing : html`<div class="links"><a href="/">Later</a></div>`}
     </div>`;
@@ -93,7 +93,11 @@ export class ModelPage extends FormPage {
   }
 
   #params(): object {
-    return { kind: this.kind, base_url: this.base.trim(), model: this.name.trim(), ...(this.key ? { key: this.key.trim() } : {}) };
+    const base_url = this.base.trim();
+    const known = model.peek();
+    // A key belongs to the address that it was entered for; an empty one says that none is needed.
+    const keeps = this.key === "" && known?.configured === true && known.base_url === base_url;
+    return { kind: this.kind, base_url, model: this.name.trim(), ...(keeps ? {} : { key: this.key.trim() }) };
   }
 
   async #test(): Promise<void> {

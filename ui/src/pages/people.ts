@@ -32,7 +32,7 @@ export class PeoplePage extends FormPage {
     try {
       const [people, invitations] = await Promise.all([api.people(), this.#mayInvite() ? api.invitations() : { invitations: [] }]);
       this.people = people.people;
-      this.invitations = invitations.invitations.filter((each) => each.status !== "accepted");
+      this.invitations = invitations.invitations.filter((each) => each.status === "pending" || each.status === "expired");
       this.loadProblem = "";
     } catch (error) {
       this.loadProblem = sentence(error);
