@@ -31,7 +31,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use tokio::task::JoinHandle;
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
@@ -59,7 +58,7 @@ pub struct Parts {
 /// The part, running. Dropping it ends its background work.
 pub struct Management {
     app: App,
-    sending: JoinHandle<()>,
+    sending: sign_in::Sending,
 }
 
 impl Management {
@@ -109,16 +108,10 @@ impl Management {
         self.app.database.ready().await
     }
 
-    /// Closes the database's connections, after what runs on them.
+    /// Sends the sign-in links that were asked for, and closes the database's connections after what runs on them.
     pub async fn shutdown(&self) {
-        self.sending.abort();
+        self.sending.finish(&self.app.sign_ins).await;
         self.app.database.close().await;
-    }
-}
-
-impl Drop for Management {
-    fn drop(&mut self) {
-        self.sending.abort();
     }
 }
 

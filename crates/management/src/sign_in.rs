@@ -1,6 +1,6 @@
 //! Sends sign-in links in the background, so that asking for one takes the same time whether or not anybody has the address.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
@@ -18,13 +18,43 @@ use crate::storage::{StorageError, TenantTransaction, sign_in_links, tenants, us
 /// Mails that are handed over at the same time.
 const AT_ONCE: usize = 8;
 
-/// Takes requests for links.
-pub(crate) struct SignInQueue(mpsc::Sender<Email>);
+/// Takes requests for links, until it is closed.
+pub(crate) struct SignInQueue(Mutex<Option<mpsc::Sender<Email>>>);
 
 impl SignInQueue {
-    /// Notes that somebody wants to sign in; false when too many wait.
+    /// Notes that somebody wants to sign in; false when too many wait, or the server stops.
     pub(crate) fn push(&self, email: Email) -> bool {
-        self.0.try_send(email).is_ok()
+        let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().is_some_and(|queue| queue.try_send(email).is_ok())
+    }
+
+    /// Takes no more requests.
+    fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// The background work. Dropping it ends the work at once.
+pub(crate) struct Sending(Mutex<Option<JoinHandle<()>>>);
+
+impl Sending {
+    /// Closes the queue, sends what waits in it, and returns when that is done or has taken too long.
+    pub(crate) async fn finish(&self, queue: &SignInQueue) {
+        queue.close();
+        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if tokio::time::timeout(limits::MAIL_TIME, &mut task).await.is_err() {
+            tracing::warn!("stopped before every sign-in link was sent");
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
     }
 }
 
@@ -48,8 +78,8 @@ enum SendError {
 }
 
 impl Sender {
-    /// Starts sending. The task ends when the queue is dropped and empty.
-    pub(crate) fn start(self) -> (SignInQueue, JoinHandle<()>) {
+    /// Starts sending. The task ends when the queue is closed and empty.
+    pub(crate) fn start(self) -> (SignInQueue, Sending) {
         let (sender, receiver) = mpsc::channel(limits::MAIL_QUEUE);
         let waiting = futures::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Email>| {
             receiver.recv().await.map(|email| (email, receiver))
@@ -65,7 +95,7 @@ impl Sender {
                 })
                 .await;
         });
-        (SignInQueue(sender), task)
+        (SignInQueue(Mutex::new(Some(sender))), Sending(Mutex::new(Some(task))))
     }
 
     async fn send(&self, email: &Email) -> Result<(), SendError> {
