@@ -11,7 +11,7 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: process.env.CI !== undefined,
-  timeout: 180_000,
+  timeout: 420_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
   use: {

@@ -119,7 +119,7 @@ test("stopping keeps what was said", async ({ anna: { page } }) => {
 test("a failed answer says why", async ({ anna: { page } }) => {
   await newConversation(page);
   await send(page, "[[fail: 400 this request is not understood]]");
-  await expect(page.getByText("The answer failed.")).toBeVisible({ timeout: COLD_START_MS });
+  await expect(answers(page).getByText("The answer failed.", { exact: true })).toBeVisible({ timeout: COLD_START_MS });
   await inspect(page, "failed");
 });
 
@@ -134,7 +134,7 @@ test("one's own message can be edited and sent again, and an answer asked for ag
   await editor.fill("[[say: Second answer.]]");
   await editor.press("Enter");
   await answered(page, "Second answer.");
-  await expect(page.getByText("First answer.")).toHaveCount(0);
+  await expect(answers(page).filter({ hasText: "First answer." })).toHaveCount(0);
   await quiet(page);
   await page.getByRole("button", { name: "Answer again" }).click();
   await expect.poll(() => answers(page).filter({ hasText: "Second answer." }).count(), { timeout: 60_000 }).toBe(1);
@@ -142,7 +142,7 @@ test("one's own message can be edited and sent again, and an answer asked for ag
   await expect(page.locator(".message.user")).toHaveCount(1);
   await page.reload();
   await answered(page, "Second answer.");
-  await expect(page.getByText("First answer.")).toHaveCount(0);
+  await expect(answers(page).filter({ hasText: "First answer." })).toHaveCount(0);
 });
 
 test("messages that are sent while an answer runs wait their turn", async ({ anna: { page } }) => {
@@ -184,7 +184,7 @@ test("conversations are switched, renamed, found and deleted, each with its own 
   await page.getByRole("navigation", { name: "Conversations and pages" }).getByRole("link", { name: /Alpha/ }).first().click();
   await expect(page).toHaveURL(alpha);
   await answered(page, "Answer to alpha.");
-  await expect(page.getByText("Answer to beta.")).toHaveCount(0);
+  await expect(answers(page).filter({ hasText: "Answer to beta." })).toHaveCount(0);
   await expect(composer(page)).toHaveValue("a draft for alpha");
 
   const row = page.locator(".conversation.current");

@@ -12,7 +12,7 @@ export interface Person extends Watched {
 }
 
 /** Starting OpenClaw takes its time on a busy machine. */
-export const COLD_START_MS = 150_000;
+export const COLD_START_MS = 300_000;
 
 const setupUrl = process.env.HOLDFAST_SETUP_URL ?? "";
 const notebook = `test-results/owner-${new URL(process.env.HOLDFAST_URL ?? "http://localhost:8080").port}.json`;
@@ -124,7 +124,7 @@ export const test = base.extend<{ anna: Person }, { ownerOnce: Person }>({
       await use(person);
       await person.context.close();
     },
-    { scope: "worker", timeout: 300_000 },
+    { scope: "worker", timeout: 600_000 },
   ],
   anna: async ({ ownerOnce }, use) => {
     await use(ownerOnce);

@@ -71,6 +71,7 @@ export async function inspect(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
     for (const [size, viewport] of [["wide", { width: 1280, height: 832 }], ["phone", { width: 390, height: 844 }]] as const) {
       await page.setViewportSize(viewport);
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
       await expectAccessible(page, `${name}, ${scheme}, ${size}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow, `${name} is wider than the window, ${size}`).toBeLessThanOrEqual(0);
