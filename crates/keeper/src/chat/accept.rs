@@ -108,7 +108,7 @@ impl Chat {
                 state.record.title = title::automatic(&text);
                 changes.put_conversation(&state.record);
             }
-            (TurnRecord::new(key, at, text, act, stage), titled)
+            (TurnRecord::new(key, at, state.last_key(), text, act, stage), titled)
         };
         changes.put_turn(&conversation.id, &turn);
         self.inner.journal.write(&mut changes).await?;

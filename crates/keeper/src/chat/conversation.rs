@@ -141,6 +141,13 @@ impl State {
         self.turn(key).map(|turn| turn.record.at).or(done)
     }
 
+    /// The key of the newest turn that is known.
+    pub(super) fn last_key(&self) -> Option<String> {
+        let done = self.record.done.last().map(|done| (done.at, &done.key));
+        let kept = self.turns.last().map(|turn| (turn.record.at, &turn.record.key));
+        done.max(kept).map(|(_, key)| key.clone())
+    }
+
     /// Turns that the agent has still to be given.
     pub(super) fn waiting(&self) -> usize {
         self.turns.iter().filter(|turn| turn.pending).count()

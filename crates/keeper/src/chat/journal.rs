@@ -47,17 +47,20 @@ pub(super) struct TurnRecord {
     version: u8,
     pub key: String,
     pub at: Millis,
+    /// The turn before it: times alone do not order it, as OpenClaw takes its own when a turn begins.
+    pub after: Option<String>,
     pub text: String,
     pub act: Act,
     pub stage: Stage,
 }
 
 impl TurnRecord {
-    pub(super) fn new(key: String, at: Millis, text: String, act: Act, stage: Stage) -> Self {
+    pub(super) fn new(key: String, at: Millis, after: Option<String>, text: String, act: Act, stage: Stage) -> Self {
         Self {
             version: VERSION,
             key,
             at,
+            after,
             text,
             act,
             stage,

@@ -10,6 +10,7 @@
 mod accept;
 mod answer;
 mod conversation;
+mod ending;
 mod failure;
 mod follow;
 mod journal;
@@ -17,6 +18,7 @@ mod log;
 mod manage;
 mod methods;
 mod open;
+mod resolve;
 mod seat;
 mod size;
 mod title;

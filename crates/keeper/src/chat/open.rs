@@ -10,6 +10,8 @@ use super::conversation::{Conversation, Listener};
 use super::journal::Changes;
 use super::methods::{Opened, RunningTurn};
 use super::{Chat, size, transcript};
+use crate::gateway::{GatewayError, History};
+use crate::limits::{GATEWAY_RETRY, HISTORY_ATTEMPTS};
 
 impl Chat {
     /// The messages of a conversation, and its events from now on. With `after`, the events since then instead, if they
@@ -58,14 +60,10 @@ impl Chat {
         &self,
         conversation: &Conversation,
     ) -> Result<(Vec<Message>, u64, Option<RunningTurn>), ChannelError> {
-        let gateway = self.inner.seat.ready().await?;
         // A turn that ends while the transcript is on its way would be in neither.
         let (history, state) = loop {
             let before = conversation.state().ends;
-            let history = gateway
-                .history(&conversation.session)
-                .await
-                .map_err(super::work::gateway_failed)?;
+            let history = self.history(conversation).await?;
             let state = conversation.state();
             if state.ends == before {
                 break (history, state);
@@ -82,6 +80,21 @@ impl Chat {
         transcript::overlay(&mut messages, kept.map(|turn| &turn.record));
         messages.extend(live.into_iter().flatten());
         Ok((messages, state.seq(), running(&state)))
+    }
+
+    /// The transcript. An agent that went away is asked again when it is back.
+    pub(super) async fn history(&self, conversation: &Conversation) -> Result<History, ChannelError> {
+        let mut attempts = 0;
+        loop {
+            let gateway = self.inner.seat.ready().await?;
+            match gateway.history(&conversation.session).await {
+                Err(GatewayError::Closed | GatewayError::Starting { .. }) if attempts < HISTORY_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(GATEWAY_RETRY).await;
+                }
+                history => return history.map_err(super::work::gateway_failed),
+            }
+        }
     }
 
     /// The person has seen the newest answer.

@@ -132,7 +132,7 @@ mod tests {
             output: "\"".repeat(32 * 1024),
             state: ToolState::Ok,
         };
-        let mut parts: Vec<Part> = (0..5000).map(tool).collect();
+        let mut parts: Vec<Part> = (0..100).map(tool).collect();
         parts.push(Part::Text {
             text: "\n".repeat(4 * FRAME_BYTES),
         });

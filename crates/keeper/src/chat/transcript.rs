@@ -135,10 +135,7 @@ pub(super) fn overlay<'a>(messages: &mut Vec<Message>, turns: impl Iterator<Item
     for turn in turns {
         let user = messages.iter().position(|message| message.id == user_id(&turn.key));
         let user = user.unwrap_or_else(|| {
-            let at = messages
-                .iter()
-                .position(|message| message.at > turn.at)
-                .unwrap_or(messages.len());
+            let at = place(messages, turn);
             messages.insert(at, user_message(turn));
             at
         });
@@ -170,6 +167,15 @@ pub(super) fn overlay<'a>(messages: &mut Vec<Message>, turns: impl Iterator<Item
             ),
         }
     }
+}
+
+/// Where a turn belongs that the transcript does not have: after the turn before it; without one, by its time.
+fn place(messages: &[Message], turn: &TurnRecord) -> usize {
+    let before = messages
+        .iter()
+        .rposition(|message| message.key.is_some() && message.key == turn.after);
+    let newer = || messages.iter().position(|message| message.at > turn.at);
+    before.map(|before| before + 1).or_else(newer).unwrap_or(messages.len())
 }
 
 /// The message that an assistant's entry belongs to: all entries of one run are one message.

@@ -4,28 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::channel::ChannelError;
-use protocol::chat::{ChatEventKind, Message, Status};
+use protocol::chat::Status;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::conversation::{Conversation, Running};
 use super::follow::{End, followed};
 use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
-use super::{Chat, TurnUnderWay, failure};
+use super::{Chat, failure};
 use crate::gateway::{Gateway, GatewayError, SendStatus};
-use crate::limits::{GATEWAY_RETRY, GATEWAY_RETRY_FOR, NEXT_TURN_AFTER};
+use crate::limits::{GATEWAY_RETRY, GATEWAY_RETRY_FOR};
 
 /// What there is to do next.
 enum Job {
     Delete,
     Resolve,
-    Turn(TurnRecord, Arc<Notify>),
+    Turn(Box<TurnRecord>, Arc<Notify>),
 }
 
 /// The vault locked: what is not done goes on after the next unlock.
-struct Locked;
+pub(super) struct Locked;
 
 impl Chat {
     /// Starts the task that works through the turns, unless it runs already or there is nothing to do.
@@ -57,7 +56,7 @@ impl Chat {
                     resolving = false;
                     self.resolve(conversation).await
                 }
-                Job::Turn(turn, abort) => self.turn(conversation, turn, &abort).await,
+                Job::Turn(turn, abort) => self.turn(conversation, *turn, &abort).await,
             };
             if done.is_err() {
                 conversation.state().working = false;
@@ -88,7 +87,7 @@ impl Chat {
             answer: Answer::default(),
             abort: Arc::clone(&abort),
         });
-        Some(Job::Turn(record, abort))
+        Some(Job::Turn(Box::new(record), abort))
     }
 
     /// One turn from beginning to end.
@@ -206,7 +205,7 @@ impl Chat {
     }
 
     /// After a crash OpenClaw goes on with the interrupted turn by itself; that is for the person to decide.
-    async fn stop_foreign_run(&self, conversation: &Conversation, gateway: &Gateway) {
+    pub(super) async fn stop_foreign_run(&self, conversation: &Conversation, gateway: &Gateway) {
         let interrupted = |stage: &Stage| {
             matches!(
                 stage,
@@ -229,263 +228,9 @@ impl Chat {
             tracing::debug!(%error, "no run of the agent's own was stopped");
         }
     }
-
-    /// What became of turns that a keeper before this one gave to the agent.
-    async fn resolve(&self, conversation: &Conversation) -> Result<(), Locked> {
-        let under_way = self.inner.seat.turn_started();
-        let gateway = match self.inner.seat.ready().await {
-            Ok(gateway) => gateway,
-            Err(error) if error.code == "vault_locked" => return Err(Locked),
-            Err(_) => return Ok(()),
-        };
-        let Ok(history) = gateway.history(&conversation.session).await else {
-            return Ok(());
-        };
-        let unresolved: Vec<TurnRecord> = {
-            let state = conversation.state();
-            let turns = state.turns.iter().filter(|turn| turn.unresolved);
-            turns.map(|turn| turn.record.clone()).collect()
-        };
-        let alive = unresolved
-            .iter()
-            .find(|turn| history.running.contains(&turn.key))
-            .cloned();
-        if alive.is_none() && history.active {
-            self.stop_foreign_run(conversation, &gateway).await;
-        }
-        for turn in unresolved.iter().filter(|turn| Some(*turn) != alive.as_ref()) {
-            if let Some(known) = conversation.state().turn_mut(&turn.key) {
-                known.unresolved = false;
-            }
-            match transcript::find(&history.entries, &turn.key) {
-                Found::Whole => {
-                    if let Some(known) = conversation.state().turn_mut(&turn.key) {
-                        known.answered = true;
-                    }
-                }
-                Found::Part | Found::Nothing => {
-                    let message = in_transcript(&history.entries, &turn.key);
-                    let parts = message.map(|message| message.parts).unwrap_or_default();
-                    self.keep(conversation, turn, Status::Interrupted, None, parts).await;
-                    let message = Answer::default().message(&turn.key, turn.at, Status::Interrupted);
-                    conversation.tell(&turn.key, [ChatEventKind::Interrupted { message: Some(message) }]);
-                }
-            }
-        }
-        let Some(turn) = alive else {
-            self.save(conversation, under_way).await;
-            return Ok(());
-        };
-        // The agent outlived its keeper and is still at it.
-        let abort = Arc::new(Notify::new());
-        {
-            let mut state = conversation.state();
-            if let Some(known) = state.turn_mut(&turn.key) {
-                known.unresolved = false;
-            }
-            let mut answer = Answer::default();
-            answer.incomplete = true;
-            state.running = Some(Running {
-                key: turn.key.clone(),
-                started: turn.at,
-                answer,
-                abort: Arc::clone(&abort),
-            });
-        }
-        let events = gateway.events();
-        let end = self.follow(conversation, gateway, events, &turn.key, &abort).await;
-        self.end(conversation, &turn, end, under_way).await
-    }
-
-    /// Writes down how a turn ended and tells it.
-    async fn end(
-        &self,
-        conversation: &Conversation,
-        turn: &TurnRecord,
-        end: End,
-        under_way: Box<dyn TurnUnderWay>,
-    ) -> Result<(), Locked> {
-        if matches!(end, End::Locked) {
-            let mut state = conversation.state();
-            state.running = None;
-            if let Some(known) = state.turn_mut(&turn.key) {
-                known.pending = known.record.stage == Stage::Waiting;
-                known.unresolved = !known.pending;
-            }
-            return Err(Locked);
-        }
-        let now = self.inner.clock.now();
-        let (status, error, whole) = match end {
-            End::Answered { .. } => (Status::Done, None, true),
-            End::NotGiven(status, error) => (status, error, false),
-            End::Aborted => (Status::Aborted, None, self.is_whole(conversation, turn).await),
-            End::Failed(error) => (Status::Failed, Some(error), self.is_whole(conversation, turn).await),
-            End::Gone if self.is_whole(conversation, turn).await => (Status::Done, None, true),
-            End::Gone | End::Locked => (Status::Interrupted, None, false),
-        };
-        let mut message = self.whole_message(conversation, turn, status).await;
-        message.error.clone_from(&error);
-        if !whole {
-            self.keep(conversation, turn, status, error.clone(), message.parts.clone())
-                .await;
-        }
-        let told = match status {
-            Status::Done => ChatEventKind::Answered { message },
-            Status::Aborted => ChatEventKind::Aborted { message: Some(message) },
-            Status::Failed => {
-                let error = error.unwrap_or_else(|| failure::of_run("", None));
-                ChatEventKind::Failed {
-                    code: error.code,
-                    message: error.message,
-                }
-            }
-            Status::Interrupted | Status::Running => ChatEventKind::Interrupted { message: Some(message) },
-        };
-        {
-            let mut state = conversation.state();
-            state.running = None;
-            state.ends += 1;
-            if let Some(known) = state.turn_mut(&turn.key) {
-                known.answered = whole;
-            }
-            state.record.updated = now;
-            state.record.answered = now;
-            if state.is_heard() {
-                state.record.read = now;
-            }
-            state.tell(&conversation.id, &turn.key, [told]);
-        }
-        self.list_changed();
-        self.inner.vault.touch();
-        self.save(conversation, under_way).await;
-        Ok(())
-    }
-
-    /// The answer as it is shown from now on; where events were missed, as the transcript has it.
-    async fn whole_message(&self, conversation: &Conversation, turn: &TurnRecord, status: Status) -> Message {
-        let live = {
-            let state = conversation.state();
-            let running = state.running.as_ref().filter(|running| running.key == turn.key);
-            running.map(|running| {
-                (
-                    running.answer.message(&turn.key, running.started, status),
-                    running.answer.incomplete,
-                )
-            })
-        };
-        match live {
-            Some((message, false)) => message,
-            live => {
-                let known = self.from_transcript(conversation, &turn.key).await;
-                let mut message = known.unwrap_or_else(|| {
-                    let empty = || Answer::default().message(&turn.key, turn.at, status);
-                    live.map_or_else(empty, |(message, _)| message)
-                });
-                message.status = status;
-                message
-            }
-        }
-    }
-
-    async fn from_transcript(&self, conversation: &Conversation, key: &str) -> Option<Message> {
-        let gateway = self.inner.seat.ready().await.ok()?;
-        let history = gateway.history(&conversation.session).await.ok()?;
-        in_transcript(&history.entries, key)
-    }
-
-    /// How much of a turn the agent has.
-    async fn found(&self, conversation: &Conversation, key: &str) -> Result<Found, End> {
-        let gateway = self.inner.seat.ready().await.map_err(not_ready)?;
-        let history = gateway.history(&conversation.session).await.map_err(|_| End::Gone)?;
-        Ok(transcript::find(&history.entries, key))
-    }
-
-    async fn is_whole(&self, conversation: &Conversation, turn: &TurnRecord) -> bool {
-        if !self.inner.seat.is_ready() {
-            return false;
-        }
-        matches!(self.found(conversation, &turn.key).await, Ok(Found::Whole))
-    }
-
-    /// Keeps in the journal what the transcript does not have.
-    async fn keep(
-        &self,
-        conversation: &Conversation,
-        turn: &TurnRecord,
-        status: Status,
-        error: Option<ChannelError>,
-        parts: Vec<protocol::chat::Part>,
-    ) {
-        let mut turn = turn.clone();
-        turn.stage = Stage::Ended { status, error, parts };
-        let mut changes = Changes::default();
-        changes.put_turn(&conversation.id, &turn);
-        if let Err(error) = self.inner.journal.write(&mut changes).await {
-            // It stays `Sent` there, and is looked up again after the next unlock.
-            tracing::warn!(code = error.code(), "how a turn ended is not written down");
-        }
-        if let Some(known) = conversation.state().turn_mut(&turn.key) {
-            known.record = turn;
-        }
-    }
-
-    /// Has the home sealed, and then forgets the turns that are in it. The next turn does not wait for long.
-    async fn save(&self, conversation: &Conversation, under_way: Box<dyn TurnUnderWay>) {
-        let Some(conversation) = self.shared(conversation) else {
-            return;
-        };
-        let chat = self.clone();
-        let saving = tokio::spawn(async move {
-            let covered: Vec<String> = {
-                let state = conversation.state();
-                let answered = state.turns.iter().filter(|turn| turn.answered);
-                answered.map(|turn| turn.record.key.clone()).collect()
-            };
-            match under_way.finished().await {
-                Ok(()) => chat.saved(&conversation, &covered).await,
-                Err(error) => tracing::warn!(code = error.code, "a turn is answered but not sealed"),
-            }
-        });
-        let _ = timeout(NEXT_TURN_AFTER, saving).await;
-    }
-
-    /// The sealed home holds these turns.
-    async fn saved(&self, conversation: &Conversation, keys: &[String]) {
-        let mut changes = Changes::default();
-        {
-            let mut state = conversation.state();
-            for key in keys {
-                let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
-                    continue;
-                };
-                state.record.complete(key, at);
-                changes.delete_turn(&conversation.id, key);
-            }
-            changes.put_conversation(&state.record);
-        }
-        if let Err(error) = self.inner.journal.write(&mut changes).await {
-            tracing::warn!(code = error.code(), "a sealed turn is not marked as complete");
-            return;
-        }
-        let mut state = conversation.state();
-        state.turns.retain(|turn| !keys.contains(&turn.record.key));
-        for key in keys {
-            state.tell(&conversation.id, key, [ChatEventKind::Saved]);
-        }
-    }
-
-    fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
-        self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
-    }
 }
 
-fn in_transcript(entries: &[crate::gateway::Entry], key: &str) -> Option<Message> {
-    let id = transcript::assistant_id(key);
-    let messages = transcript::messages(entries, &std::collections::HashSet::new());
-    messages.into_iter().find(|message| message.id == id)
-}
-
-fn not_ready(error: ChannelError) -> End {
+pub(super) fn not_ready(error: ChannelError) -> End {
     match error.code.as_str() {
         "vault_locked" | "ending" => End::Locked,
         _ => End::NotGiven(Status::Failed, Some(error)),

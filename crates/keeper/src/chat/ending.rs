@@ -1,0 +1,210 @@
+//! How a turn ends: what is told, what the journal keeps of it, and when it is forgotten here because the home has it.
+
+use std::sync::Arc;
+
+use protocol::channel::ChannelError;
+use protocol::chat::{ChatEventKind, Message, Status};
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::conversation::Conversation;
+use super::follow::End;
+use super::journal::{Changes, Stage, TurnRecord};
+use super::transcript::{self, Found};
+use super::work::{Locked, not_ready};
+use super::{Chat, TurnUnderWay, failure};
+use crate::limits::NEXT_TURN_AFTER;
+
+impl Chat {
+    /// Writes down how a turn ended and tells it.
+    pub(super) async fn end(
+        &self,
+        conversation: &Conversation,
+        turn: &TurnRecord,
+        end: End,
+        under_way: Box<dyn TurnUnderWay>,
+    ) -> Result<(), Locked> {
+        if matches!(end, End::Locked) {
+            let mut state = conversation.state();
+            state.running = None;
+            if let Some(known) = state.turn_mut(&turn.key) {
+                known.pending = known.record.stage == Stage::Waiting;
+                known.unresolved = !known.pending;
+            }
+            return Err(Locked);
+        }
+        let now = self.inner.clock.now();
+        let (status, error, whole) = match end {
+            End::Answered => (Status::Done, None, true),
+            End::NotGiven(status, error) => (status, error, false),
+            End::Aborted => (Status::Aborted, None, self.is_whole(conversation, turn).await),
+            End::Failed(error) => (Status::Failed, Some(error), self.is_whole(conversation, turn).await),
+            End::Gone if self.is_whole(conversation, turn).await => (Status::Done, None, true),
+            End::Gone | End::Locked => (Status::Interrupted, None, false),
+        };
+        let mut message = self.whole_message(conversation, turn, status).await;
+        message.error.clone_from(&error);
+        if !whole {
+            self.keep(conversation, turn, status, error.clone(), message.parts.clone())
+                .await;
+        }
+        let told = match status {
+            Status::Done => ChatEventKind::Answered { message },
+            Status::Aborted => ChatEventKind::Aborted { message: Some(message) },
+            Status::Failed => {
+                let error = error.unwrap_or_else(|| failure::of_run("", None));
+                ChatEventKind::Failed {
+                    code: error.code,
+                    message: error.message,
+                }
+            }
+            Status::Interrupted | Status::Running => ChatEventKind::Interrupted { message: Some(message) },
+        };
+        {
+            let mut state = conversation.state();
+            state.running = None;
+            state.ends += 1;
+            if let Some(known) = state.turn_mut(&turn.key) {
+                known.answered = whole;
+            }
+            state.record.updated = now;
+            state.record.answered = now;
+            if state.is_heard() {
+                state.record.read = now;
+            }
+            state.tell(&conversation.id, &turn.key, [told]);
+        }
+        self.list_changed();
+        self.inner.vault.touch();
+        self.save(conversation, under_way).await;
+        Ok(())
+    }
+
+    /// The answer as it is shown from now on; where events were missed, as the transcript has it.
+    async fn whole_message(&self, conversation: &Conversation, turn: &TurnRecord, status: Status) -> Message {
+        let live = {
+            let state = conversation.state();
+            let running = state.running.as_ref().filter(|running| running.key == turn.key);
+            running.map(|running| {
+                (
+                    running.answer.message(&turn.key, running.started, status),
+                    running.answer.incomplete,
+                )
+            })
+        };
+        match live {
+            Some((message, false)) => message,
+            live => {
+                let known = self.in_agents_transcript(conversation, &turn.key).await;
+                let mut message = known.unwrap_or_else(|| {
+                    let empty = || Answer::default().message(&turn.key, turn.at, status);
+                    live.map_or_else(empty, |(message, _)| message)
+                });
+                message.status = status;
+                message
+            }
+        }
+    }
+
+    async fn in_agents_transcript(&self, conversation: &Conversation, key: &str) -> Option<Message> {
+        let history = self.history(conversation).await.ok()?;
+        in_transcript(&history.entries, key)
+    }
+
+    /// How much of a turn the agent has.
+    pub(super) async fn found(&self, conversation: &Conversation, key: &str) -> Result<Found, End> {
+        let history = self
+            .history(conversation)
+            .await
+            .map_err(|error| match not_ready(error) {
+                End::Locked => End::Locked,
+                _ => End::Gone,
+            })?;
+        Ok(transcript::find(&history.entries, key))
+    }
+
+    async fn is_whole(&self, conversation: &Conversation, turn: &TurnRecord) -> bool {
+        if !self.inner.seat.is_ready() {
+            return false;
+        }
+        matches!(self.found(conversation, &turn.key).await, Ok(Found::Whole))
+    }
+
+    /// Keeps in the journal what the transcript does not have.
+    pub(super) async fn keep(
+        &self,
+        conversation: &Conversation,
+        turn: &TurnRecord,
+        status: Status,
+        error: Option<ChannelError>,
+        parts: Vec<protocol::chat::Part>,
+    ) {
+        let mut turn = turn.clone();
+        turn.stage = Stage::Ended { status, error, parts };
+        let mut changes = Changes::default();
+        changes.put_turn(&conversation.id, &turn);
+        if let Err(error) = self.inner.journal.write(&mut changes).await {
+            // It stays `Sent` there, and is looked up again after the next unlock.
+            tracing::warn!(code = error.code(), "how a turn ended is not written down");
+        }
+        if let Some(known) = conversation.state().turn_mut(&turn.key) {
+            known.record = turn;
+        }
+    }
+
+    /// Has the home sealed, and then forgets the turns that are in it. The next turn does not wait for long.
+    pub(super) async fn save(&self, conversation: &Conversation, under_way: Box<dyn TurnUnderWay>) {
+        let Some(conversation) = self.shared(conversation) else {
+            return;
+        };
+        let chat = self.clone();
+        let saving = tokio::spawn(async move {
+            let covered: Vec<String> = {
+                let state = conversation.state();
+                let answered = state.turns.iter().filter(|turn| turn.answered);
+                answered.map(|turn| turn.record.key.clone()).collect()
+            };
+            match under_way.finished().await {
+                Ok(()) => chat.saved(&conversation, &covered).await,
+                Err(error) => tracing::warn!(code = error.code, "a turn is answered but not sealed"),
+            }
+        });
+        let _ = timeout(NEXT_TURN_AFTER, saving).await;
+    }
+
+    /// The sealed home holds these turns.
+    async fn saved(&self, conversation: &Conversation, keys: &[String]) {
+        let mut changes = Changes::default();
+        {
+            let mut state = conversation.state();
+            for key in keys {
+                let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
+                    continue;
+                };
+                state.record.complete(key, at);
+                changes.delete_turn(&conversation.id, key);
+            }
+            changes.put_conversation(&state.record);
+        }
+        if let Err(error) = self.inner.journal.write(&mut changes).await {
+            tracing::warn!(code = error.code(), "a sealed turn is not marked as complete");
+            return;
+        }
+        let mut state = conversation.state();
+        state.turns.retain(|turn| !keys.contains(&turn.record.key));
+        for key in keys {
+            state.tell(&conversation.id, key, [ChatEventKind::Saved]);
+        }
+    }
+
+    fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
+        self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
+    }
+}
+
+/// The answer to a turn as the agent's transcript has it.
+pub(super) fn in_transcript(entries: &[crate::gateway::Entry], key: &str) -> Option<Message> {
+    let id = transcript::assistant_id(key);
+    let messages = transcript::messages(entries, &std::collections::HashSet::new());
+    messages.into_iter().find(|message| message.id == id)
+}

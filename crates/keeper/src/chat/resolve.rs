@@ -1,0 +1,83 @@
+//! After a restart: what became of turns that a keeper before this one gave to the agent.
+
+use std::sync::Arc;
+
+use protocol::chat::{ChatEventKind, Status};
+use tokio::sync::Notify;
+
+use super::Chat;
+use super::answer::Answer;
+use super::conversation::{Conversation, Running};
+use super::ending::in_transcript;
+use super::journal::TurnRecord;
+use super::transcript::{self, Found};
+use super::work::Locked;
+
+impl Chat {
+    /// What became of turns that a keeper before this one gave to the agent.
+    pub(super) async fn resolve(&self, conversation: &Conversation) -> Result<(), Locked> {
+        let under_way = self.inner.seat.turn_started();
+        let gateway = match self.inner.seat.ready().await {
+            Ok(gateway) => gateway,
+            Err(error) if error.code == "vault_locked" => return Err(Locked),
+            Err(_) => return Ok(()),
+        };
+        let Ok(history) = gateway.history(&conversation.session).await else {
+            return Ok(());
+        };
+        let unresolved: Vec<TurnRecord> = {
+            let state = conversation.state();
+            let turns = state.turns.iter().filter(|turn| turn.unresolved);
+            turns.map(|turn| turn.record.clone()).collect()
+        };
+        let alive = unresolved
+            .iter()
+            .find(|turn| history.running.contains(&turn.key))
+            .cloned();
+        if alive.is_none() && history.active {
+            self.stop_foreign_run(conversation, &gateway).await;
+        }
+        for turn in unresolved.iter().filter(|turn| Some(*turn) != alive.as_ref()) {
+            if let Some(known) = conversation.state().turn_mut(&turn.key) {
+                known.unresolved = false;
+            }
+            match transcript::find(&history.entries, &turn.key) {
+                Found::Whole => {
+                    if let Some(known) = conversation.state().turn_mut(&turn.key) {
+                        known.answered = true;
+                    }
+                }
+                Found::Part | Found::Nothing => {
+                    let message = in_transcript(&history.entries, &turn.key);
+                    let parts = message.map(|message| message.parts).unwrap_or_default();
+                    self.keep(conversation, turn, Status::Interrupted, None, parts).await;
+                    let message = Answer::default().message(&turn.key, turn.at, Status::Interrupted);
+                    conversation.tell(&turn.key, [ChatEventKind::Interrupted { message: Some(message) }]);
+                }
+            }
+        }
+        let Some(turn) = alive else {
+            self.save(conversation, under_way).await;
+            return Ok(());
+        };
+        // The agent outlived its keeper and is still at it.
+        let abort = Arc::new(Notify::new());
+        {
+            let mut state = conversation.state();
+            if let Some(known) = state.turn_mut(&turn.key) {
+                known.unresolved = false;
+            }
+            let mut answer = Answer::default();
+            answer.incomplete = true;
+            state.running = Some(Running {
+                key: turn.key.clone(),
+                started: turn.at,
+                answer,
+                abort: Arc::clone(&abort),
+            });
+        }
+        let events = gateway.events();
+        let end = self.follow(conversation, gateway, events, &turn.key, &abort).await;
+        self.end(conversation, &turn, end, under_way).await
+    }
+}

@@ -1,0 +1,167 @@
+//! `kill -9` at each step of a turn.
+
+use protocol::chat::ChatEventKind;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::keeper::{Keeper, briefs};
+
+#[tokio::test]
+async fn promise_05_a_turn_that_waited_when_the_keeper_was_killed_is_sent_after_it() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.cell.ready.send_replace(false);
+    let key = keeper.send(&conversation, "hello").await;
+    let revived = keeper.killed().await;
+    let messages = revived.open(&conversation).await;
+    assert_eq!(briefs(&messages)[0], "User: hello");
+    // It may be over already: then the transcript has it.
+    let again = json!({"conversation": conversation, "text": "hello", "key": key});
+    revived.call("chat.send", again).await.unwrap();
+    let last = revived.send(&conversation, "more").await;
+    revived.until_saved(&last).await;
+    assert_eq!(revived.cell.openclaw.begun(), ["hello", "more"]);
+    assert_eq!(revived.open(&conversation).await.len(), 4);
+}
+
+#[tokio::test]
+async fn promise_05_a_turn_that_ran_when_keeper_and_agent_were_killed_is_shown_as_interrupted_and_not_run_again() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let first = keeper.send(&conversation, "before").await;
+    keeper.until_saved(&first).await;
+    keeper.send(&conversation, "hold it").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }) && event.turn != first)
+        .await;
+
+    let revived = keeper.killed().await;
+    let expected = [
+        "User: before",
+        "Assistant: echo: before",
+        "User: hold it",
+        "Assistant:  (Interrupted)",
+    ];
+    assert_eq!(briefs(&revived.open(&conversation).await), expected);
+    let next = revived.send(&conversation, "after").await;
+    revived.until_saved(&next).await;
+    assert_eq!(revived.cell.openclaw.begun(), ["after"]);
+    let again = revived.killed().await;
+    assert_eq!(
+        briefs(&again.open(&conversation).await)[..4],
+        expected,
+        "and it stays so"
+    );
+    assert_eq!(again.open(&conversation).await.len(), 6);
+}
+
+#[tokio::test]
+async fn promise_05_a_turn_that_was_answered_but_not_sealed_is_not_lost() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.cell.seal_stopped.send_replace(true);
+    let key = keeper.send(&conversation, "hello").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
+        .await;
+
+    let without_home = keeper.killed().await;
+    let expected = ["User: hello", "Assistant:  (Interrupted)"];
+    assert_eq!(briefs(&without_home.open(&conversation).await), expected);
+    let again = Uuid::new_v4();
+    let params = json!({"conversation": conversation, "message": format!("a-{key}"), "key": again});
+    without_home.call("chat.regenerate", params).await.unwrap();
+    without_home.until_saved(&again.to_string()).await;
+    assert_eq!(
+        briefs(&without_home.open(&conversation).await),
+        ["User: hello", "Assistant: echo: hello"]
+    );
+
+    let with_home = keeper.killed_with_home().await;
+    assert_eq!(
+        briefs(&with_home.open(&conversation).await),
+        ["User: hello", "Assistant: echo: hello"]
+    );
+    assert!(with_home.cell.openclaw.begun().is_empty());
+}
+
+#[tokio::test]
+async fn promise_05_a_turn_that_was_saved_is_there_once() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hello").await;
+    keeper.until_saved(&key).await;
+    let revived = keeper.killed().await;
+    assert_eq!(
+        briefs(&revived.open(&conversation).await),
+        ["User: hello", "Assistant: echo: hello"]
+    );
+    assert!(
+        revived.vault.list_records("chat/turn/").unwrap().is_empty(),
+        "nothing is kept twice"
+    );
+}
+
+#[tokio::test]
+async fn promise_05_when_the_agent_dies_what_it_said_is_kept_and_the_next_message_is_answered() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.send(&conversation, "hold it").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    keeper.cell.openclaw.crash();
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Interrupted { .. }))
+        .await;
+    let expected = ["User: hold it", "Assistant: partial (Interrupted)"];
+    assert_eq!(briefs(&keeper.open(&conversation).await), expected);
+    let next = keeper.send(&conversation, "after").await;
+    keeper.until_saved(&next).await;
+    assert_eq!(keeper.cell.openclaw.begun(), ["hold it", "after"]);
+    assert_eq!(briefs(&keeper.killed().await.open(&conversation).await)[..2], expected);
+}
+
+#[tokio::test]
+async fn promise_05_an_edit_cut_short_by_a_crash_keeps_the_new_words() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "one").await;
+    keeper.until_saved(&key).await;
+    let edit = Uuid::new_v4();
+    let params = json!({"conversation": conversation, "message": format!("u-{key}"), "text": "hold eins", "key": edit});
+    keeper.call("chat.edit", params).await.unwrap();
+    keeper
+        .until(|event| event.turn == edit.to_string() && matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    let revived = keeper.killed().await;
+    let shown = briefs(&revived.open(&conversation).await);
+    assert_eq!(
+        shown,
+        [
+            "User: one",
+            "Assistant: echo: one",
+            "User: hold eins",
+            "Assistant:  (Interrupted)"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn promise_05_locking_forgets_what_was_in_memory_and_unlocking_finds_it_again() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hello").await;
+    keeper.until_saved(&key).await;
+    keeper
+        .vault
+        .lock(crate::vault_service::LockReason::Asked)
+        .await
+        .unwrap();
+    assert_eq!(
+        keeper.call("chat.list", json!({})).await.unwrap_err().code,
+        "vault_locked"
+    );
+    let revived = keeper.killed().await;
+    assert_eq!(revived.open(&conversation).await.len(), 2);
+}

@@ -1,0 +1,8 @@
+//! Conversations against recorded and re-enacted OpenClaw; against the real one in `tests/`.
+
+mod keeper;
+mod kill;
+mod manage;
+mod openclaw;
+mod recorded;
+mod turns;

@@ -1,0 +1,320 @@
+//! An OpenClaw in memory: the frames and rows are those that the real one (2026.9.6) was recorded with. What a message does
+//! is in its words: `hold` answers `partial` and waits for [`OpenClaw::release`], `tool` calls one, `fail` fails, anything
+//! else is echoed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use futures::{SinkExt as _, StreamExt as _};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::task::AbortHandle;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::gateway::Gateway;
+
+/// What is in OpenClaw's state directory: rows by session.
+pub type Home = HashMap<String, Vec<Value>>;
+
+#[derive(Clone)]
+pub struct OpenClaw {
+    world: Arc<Mutex<World>>,
+    events: broadcast::Sender<String>,
+    release: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct World {
+    home: Home,
+    runs: HashMap<String, Run>,
+    connections: Vec<AbortHandle>,
+    /// Every run that was begun, by its words.
+    begun: Vec<String>,
+    rows: u64,
+    /// The next message is lost on its way: the connection breaks.
+    lose_next: bool,
+}
+
+struct Run {
+    session: String,
+    task: AbortHandle,
+    said: String,
+}
+
+impl OpenClaw {
+    pub fn new(home: Home) -> Self {
+        let rows = home.values().map(Vec::len).sum::<usize>() as u64;
+        Self {
+            world: Arc::new(Mutex::new(World {
+                home,
+                rows,
+                ..World::default()
+            })),
+            events: broadcast::Sender::new(1024),
+            release: Arc::new(Notify::new()),
+        }
+    }
+
+    pub async fn connect(&self) -> Gateway {
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let openclaw = self.clone();
+        let task = tokio::spawn(async move { openclaw.serve(far).await }).abort_handle();
+        self.world.lock().unwrap().connections.push(task);
+        Gateway::connect(near, &SecretString::from("token")).await.unwrap()
+    }
+
+    /// The process dies: connections break, runs are gone, rows stay.
+    pub fn crash(&self) {
+        let mut world = self.world.lock().unwrap();
+        for (_, run) in world.runs.drain() {
+            run.task.abort();
+        }
+        for connection in world.connections.drain(..) {
+            connection.abort();
+        }
+    }
+
+    /// Connections break, runs go on.
+    pub fn drop_connections(&self) {
+        for connection in self.world.lock().unwrap().connections.drain(..) {
+            connection.abort();
+        }
+    }
+
+    pub fn home(&self) -> Home {
+        self.world.lock().unwrap().home.clone()
+    }
+
+    /// The words of every run that was begun.
+    pub fn begun(&self) -> Vec<String> {
+        self.world.lock().unwrap().begun.clone()
+    }
+
+    /// Lets a run that holds go on.
+    pub fn release(&self) {
+        self.release.notify_one();
+    }
+
+    /// The next message breaks the connection before OpenClaw has it.
+    pub fn lose_next(&self) {
+        self.world.lock().unwrap().lose_next = true;
+    }
+
+    async fn serve(self, stream: tokio::io::DuplexStream) {
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let mut events = self.events.subscribe();
+        let challenge = json!({"type": "event", "event": "connect.challenge", "payload": {"nonce": "n", "ts": 1}});
+        socket.send(Message::text(challenge.to_string())).await.unwrap();
+        let (answers, mut answered) = mpsc::unbounded_channel::<Value>();
+        loop {
+            tokio::select! {
+                frame = socket.next() => {
+                    let Some(Ok(Message::Text(text))) = frame else { return };
+                    let request: Value = serde_json::from_str(&text).unwrap();
+                    if request["method"] == "chat.send" && std::mem::take(&mut self.world.lock().unwrap().lose_next) {
+                        return;
+                    }
+                    let mut answer = match self.answer(request["method"].as_str().unwrap(), &request["params"]) {
+                        Ok(payload) => json!({"ok": true, "payload": payload}),
+                        Err((code, message)) => json!({"ok": false, "error": {"code": code, "message": message}}),
+                    };
+                    answer["type"] = json!("res");
+                    answer["id"] = request["id"].clone();
+                    answers.send(answer).unwrap();
+                }
+                Some(answer) = answered.recv() => {
+                    if socket.send(Message::text(answer.to_string())).await.is_err() { return }
+                }
+                event = events.recv() => {
+                    if socket.send(Message::text(event.unwrap())).await.is_err() { return }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, method: &str, params: &Value) -> Result<Value, (&'static str, String)> {
+        let session = params["sessionKey"].as_str().unwrap_or_default().to_owned();
+        match method {
+            "connect" => Ok(json!({"type": "hello-ok", "protocol": 4, "server": {"version": "2026.9.6"}})),
+            "chat.send" => {
+                let run = params["idempotencyKey"].as_str().unwrap().to_owned();
+                if self.world.lock().unwrap().runs.contains_key(&run) {
+                    return Ok(json!({"runId": run, "status": "in_flight"}));
+                }
+                self.begin(&session, &run, params["message"].as_str().unwrap());
+                Ok(json!({"runId": run, "status": "started"}))
+            }
+            "chat.history" => {
+                let world = self.world.lock().unwrap();
+                let runs = world.runs.iter().filter(|(_, run)| run.session == session);
+                let active: Vec<&String> = runs.map(|(id, _)| id).collect();
+                let rows = world.home.get(&session).cloned().unwrap_or_default();
+                Ok(json!({"sessionKey": session, "messages": rows, "hasMore": false,
+                    "sessionInfo": {"hasActiveRun": !active.is_empty(), "activeRunIds": active}}))
+            }
+            "chat.abort" => {
+                let run = params["runId"].as_str().map(str::to_owned);
+                Ok(json!({"ok": true, "aborted": run.is_some_and(|run| self.abort(&run))}))
+            }
+            "sessions.rewind" => {
+                let mut world = self.world.lock().unwrap();
+                if world.runs.values().any(|run| run.session == session) {
+                    return Err(("UNAVAILABLE", "session is active".to_owned()));
+                }
+                let rows = world.home.entry(session).or_default();
+                let entry = params["entryId"].as_str().unwrap();
+                let at = rows
+                    .iter()
+                    .position(|row| row["__openclaw"]["id"] == entry && row["role"] == "user");
+                let at = at.ok_or(("INVALID_REQUEST", format!("message entry not found: {entry}")))?;
+                let text = rows[at]["content"].clone();
+                rows.truncate(at);
+                Ok(json!({"editorText": text}))
+            }
+            "sessions.delete" => {
+                let key = params["key"].as_str().unwrap();
+                let found = self.world.lock().unwrap().home.remove(key).is_some();
+                let archived = if found {
+                    vec![format!("/home/node/{key}.deleted.zst")]
+                } else {
+                    vec![]
+                };
+                Ok(json!({"ok": true, "deleted": found, "archived": archived}))
+            }
+            other => Err(("INVALID_REQUEST", format!("unknown method {other}"))),
+        }
+    }
+
+    fn row(&self, session: &str, run: &str, mut row: Value) {
+        let mut world = self.world.lock().unwrap();
+        world.rows += 1;
+        let id = format!("entry-{}", world.rows);
+        row["timestamp"] = json!(SystemClock.now());
+        row["__openclaw"] = json!({"id": id, "runId": if row["role"] == "user" { Value::Null } else { json!(run) }});
+        world.home.entry(session.to_owned()).or_default().push(row);
+    }
+
+    fn event(&self, name: &str, session: &str, run: &str, mut payload: Value) {
+        payload["runId"] = json!(run);
+        payload["sessionKey"] = json!(session);
+        let frame = json!({"type": "event", "event": name, "payload": payload});
+        let _ = self.events.send(frame.to_string());
+    }
+
+    fn begin(&self, session: &str, run: &str, text: &str) {
+        self.row(
+            session,
+            run,
+            json!({"role": "user", "content": text, "idempotencyKey": format!("{run}:user")}),
+        );
+        let (openclaw, session_key, run_id, words) =
+            (self.clone(), session.to_owned(), run.to_owned(), text.to_owned());
+        let mut world = self.world.lock().unwrap();
+        world.begun.push(text.to_owned());
+        let task = tokio::spawn(async move { openclaw.run(&session_key, &run_id, &words).await }).abort_handle();
+        let run_state = Run {
+            session: session.to_owned(),
+            task,
+            said: String::new(),
+        };
+        world.runs.insert(run.to_owned(), run_state);
+    }
+
+    fn say(&self, session: &str, run: &str, delta: &str) {
+        if let Some(run) = self.world.lock().unwrap().runs.get_mut(run) {
+            run.said.push_str(delta);
+        }
+        self.event("chat", session, run, json!({"state": "delta", "deltaText": delta}));
+    }
+
+    async fn run(&self, session: &str, run: &str, text: &str) {
+        self.event(
+            "chat",
+            session,
+            run,
+            json!({"state": "status", "phase": "starting_model"}),
+        );
+        let answer = if text.contains("fail") {
+            let words = "⚠️ main/scripted request failed (authentication failed, HTTP 401). Re-authenticate the provider and try again.";
+            self.row(
+                session,
+                run,
+                json!({"role": "assistant", "content": [{"type": "text", "text": words}], "stopReason": "error"}),
+            );
+            self.world.lock().unwrap().runs.remove(run);
+            let payload = json!({"state": "error", "errorMessage": words, "errorDetail": {"failoverReason": "auth"}});
+            self.event("chat", session, run, payload);
+            return;
+        } else if text.contains("hold") {
+            self.say(session, run, "partial");
+            self.release.notified().await;
+            self.say(session, run, " answer");
+            "partial answer".to_owned()
+        } else if text.contains("tool") {
+            self.tool(session, run);
+            self.say(session, run, "\n\nall done");
+            "all done".to_owned()
+        } else {
+            self.say(session, run, "echo:");
+            self.say(session, run, &format!(" {text}"));
+            format!("echo: {text}")
+        };
+        self.row(
+            session,
+            run,
+            json!({"role": "assistant", "content": [{"type": "text", "text": answer}], "stopReason": "stop"}),
+        );
+        self.world.lock().unwrap().runs.remove(run);
+        let message = json!({"role": "assistant", "content": [{"type": "text", "text": answer}]});
+        self.event(
+            "chat",
+            session,
+            run,
+            json!({"state": "final", "stopReason": "stop", "message": message}),
+        );
+    }
+
+    fn tool(&self, session: &str, run: &str) {
+        let (call, look) = ("call_1", "let me look");
+        let preamble = json!({"stream": "item", "data": {"kind": "preamble", "phase": "update", "itemId": "c0", "progressText": look}});
+        self.event("agent", session, run, preamble);
+        self.row(
+            session,
+            run,
+            json!({"role": "assistant", "content": [{"type": "text", "text": look}]}),
+        );
+        let arguments = json!({"command": "ls"});
+        let content = json!([{"type": "toolCall", "id": call, "name": "exec", "arguments": arguments}]);
+        self.row(
+            session,
+            run,
+            json!({"role": "assistant", "content": content, "stopReason": "toolUse"}),
+        );
+        let start = json!({"stream": "tool", "data": {"phase": "start", "name": "exec", "toolCallId": call, "args": arguments}});
+        self.event("agent", session, run, start);
+        let output = json!([{"type": "text", "text": "a.txt"}]);
+        let row =
+            json!({"role": "toolResult", "toolCallId": call, "toolName": "exec", "content": output, "isError": false});
+        self.row(session, run, row);
+        let data = json!({"phase": "result", "name": "exec", "toolCallId": call, "isError": false, "result": {"content": output}});
+        self.event("agent", session, run, json!({"stream": "tool", "data": data}));
+    }
+
+    fn abort(&self, run_id: &str) -> bool {
+        let Some(run) = self.world.lock().unwrap().runs.remove(run_id) else {
+            return false;
+        };
+        run.task.abort();
+        let content = json!([{"type": "text", "text": run.said}]);
+        if !run.said.is_empty() {
+            let row = json!({"role": "assistant", "content": content, "stopReason": "stop", "openclawAbort": {"aborted": true}});
+            self.row(&run.session, run_id, row);
+        }
+        let payload =
+            json!({"state": "aborted", "stopReason": "rpc", "message": {"role": "assistant", "content": content}});
+        self.event("chat", &run.session, run_id, payload);
+        true
+    }
+}
