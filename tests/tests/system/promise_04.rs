@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use system_tests::Installation;
-use system_tests::canary::Canary;
+use system_tests::canary::{Canary, Search};
 use system_tests::docker::{Part, container, docker, exec, networks};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -72,13 +72,21 @@ async fn promise_04_a_program_in_the_agents_container_reaches_no_network_no_key_
 
     // No key: in no environment, no command line, no file that it can read.
     assert!(!environment.contains(&key.text));
-    let search = format!(
-        "grep -rlsF --exclude-dir=sys -e '{0}' /home /tmp /etc /opt /run /var /root /mnt /srv 2>/dev/null; \
-         cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -aF -e '{0}'",
-        key.text
+    let mut search = Search::new(&[key.clone()]);
+    let (_, processes) = shell("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null");
+    assert!(
+        processes.contains("OPENCLAW_STATE_DIR"),
+        "the environments of the agent's processes can be read"
     );
-    let (_, found) = shell(&search);
-    assert_eq!(found.trim(), "", "the model's key is where the agent can read it");
+    search.bytes("an environment or a command line", processes.as_bytes());
+    let (_, files) = shell("tar --create --file=- /home /tmp /etc /run /var /root /mnt /srv 2>/dev/null");
+    search.bytes("a file that the agent can read", files.as_bytes());
+    assert!(
+        search.searched() > 1_000_000,
+        "only {} bytes were searched",
+        search.searched()
+    );
+    assert!(search.found().is_empty(), "{:?}", search.found());
     let asked = installation.model().requests().await;
     assert!(!asked.to_string().is_empty(), "the model was asked");
 
