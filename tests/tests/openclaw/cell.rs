@@ -39,11 +39,31 @@ impl Cell {
         let container = format!("holdfast-test-openclaw-{}", uuid::Uuid::new_v4().simple());
         let seccomp = concat!(env!("CARGO_MANIFEST_DIR"), "/../images/agent/seccomp.json");
         docker(&[
-            "run", "--detach", "--name", &container, "--hostname", "cell-test", "--network", "none", "--read-only",
-            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--security-opt", &format!("seccomp={seccomp}"),
-            "--pids-limit", "512", "--memory", "1536m", "--tmpfs", "/tmp:mode=1777",
-            "--volume", &format!("{}:/run/holdfast:ro", sockets.display()),
-            "--volume", &format!("{}:/home/node", home.display()),
+            "run",
+            "--detach",
+            "--name",
+            &container,
+            "--hostname",
+            "cell-test",
+            "--network",
+            "none",
+            "--read-only",
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+            "--security-opt",
+            &format!("seccomp={seccomp}"),
+            "--pids-limit",
+            "512",
+            "--memory",
+            "1536m",
+            "--tmpfs",
+            "/tmp:mode=1777",
+            "--volume",
+            &format!("{}:/run/holdfast:ro", sockets.display()),
+            "--volume",
+            &format!("{}:/home/node", home.display()),
             &image,
         ]);
         Self {
@@ -61,9 +81,15 @@ impl Cell {
             base_url: "unused".to_owned(),
             model: dev_model::MODEL.to_owned(),
         };
-        let started = tokio::time::timeout(PATIENCE, self.agent.start(&model)).await.expect("in time");
+        let started = tokio::time::timeout(PATIENCE, self.agent.start(&model))
+            .await
+            .expect("in time");
         if let Err(error) = started {
-            let output = self.agent.failure().map(|failure| failure.last_output).unwrap_or_default();
+            let output = self
+                .agent
+                .failure()
+                .map(|failure| failure.last_output)
+                .unwrap_or_default();
             panic!("{error}\n{output}\n{}", self.logs());
         }
         self.agent.gateway().expect("a connection")
@@ -106,7 +132,10 @@ impl Drop for Cell {
 /// Sends a message and returns everything about its run, the end last.
 pub async fn turn(gateway: &Gateway, session: &str, run: &str, message: &str) -> Vec<RunEventKind> {
     let mut events = gateway.events();
-    gateway.chat_send(session, run, message).await.expect("a message is taken");
+    gateway
+        .chat_send(session, run, message)
+        .await
+        .expect("a message is taken");
     let mut seen = Vec::new();
     tokio::time::timeout(PATIENCE, async {
         loop {
@@ -176,5 +205,9 @@ fn docker(arguments: &[&str]) -> String {
         arguments[0],
         String::from_utf8_lossy(&output.stderr)
     );
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }

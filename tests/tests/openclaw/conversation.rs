@@ -12,18 +12,31 @@ async fn a_conversation_streams_runs_a_tool_is_rewound_and_stopped() {
 
     let events = turn(&gateway, SESSION, "run-1", "[[say: Good morning to you.]]").await;
     assert_eq!(said(&events), "Good morning to you.");
-    assert!(events.iter().any(|event| matches!(event, RunEventKind::Phase(_))), "{events:?}");
+    assert!(
+        events.iter().any(|event| matches!(event, RunEventKind::Phase(_))),
+        "{events:?}"
+    );
     assert!(matches!(events.last(), Some(RunEventKind::Final { text, .. }) if text == "Good morning to you."));
 
-    let events = turn(&gateway, SESSION, "run-2", r#"[[tool: exec {"command":"echo seen-$((40+2))"}]] [[say: Ran it.]]"#).await;
+    let events = turn(
+        &gateway,
+        SESSION,
+        "run-2",
+        r#"[[tool: exec {"command":"echo seen-$((40+2))"}]] [[say: Ran it.]]"#,
+    )
+    .await;
     assert!(
-        events.iter().any(|event| matches!(event, RunEventKind::ToolStart { name, arguments, .. }
+        events
+            .iter()
+            .any(|event| matches!(event, RunEventKind::ToolStart { name, arguments, .. }
             if name == "exec" && arguments["command"] == "echo seen-$((40+2))")),
         "{events:?}"
     );
     assert!(
-        events.iter().any(|event| matches!(event, RunEventKind::ToolResult { output, is_error: false, .. }
-            if output.contains("seen-42"))),
+        events.iter().any(
+            |event| matches!(event, RunEventKind::ToolResult { output, is_error: false, .. }
+            if output.contains("seen-42"))
+        ),
         "{events:?}"
     );
 
@@ -37,17 +50,30 @@ async fn a_conversation_streams_runs_a_tool_is_rewound_and_stopped() {
         .iter()
         .find(|entry| matches!(entry.kind, EntryKind::User { .. }) && entry.run_id.as_deref() == Some("run-2"))
         .expect("the user's message is in the transcript");
-    assert!(history.entries.iter().any(|entry| matches!(&entry.kind, EntryKind::Assistant { blocks, .. }
-        if blocks.iter().any(|block| matches!(block, Block::ToolCall { name, .. } if name == "exec")))));
+    assert!(
+        history
+            .entries
+            .iter()
+            .any(|entry| matches!(&entry.kind, EntryKind::Assistant { blocks, .. }
+        if blocks.iter().any(|block| matches!(block, Block::ToolCall { name, .. } if name == "exec"))))
+    );
 
     gateway.rewind(SESSION, &second.id).await.unwrap();
     let events = turn(&gateway, SESSION, "run-3", "[[say: Another way.]]").await;
     assert_eq!(said(&events), "Another way.");
     let history = gateway.history(SESSION).await.unwrap();
-    assert!(history.entries.iter().all(|entry| entry.run_id.as_deref() != Some("run-2")));
+    assert!(
+        history
+            .entries
+            .iter()
+            .all(|entry| entry.run_id.as_deref() != Some("run-2"))
+    );
 
     let mut live = gateway.events();
-    gateway.chat_send(SESSION, "run-4", "[[slow: 200 chunks every 100ms]]").await.unwrap();
+    gateway
+        .chat_send(SESSION, "run-4", "[[slow: 200 chunks every 100ms]]")
+        .await
+        .unwrap();
     loop {
         if let keeper::gateway::GatewayEvent::Run(event) = live.recv().await.unwrap()
             && matches!(event.kind, RunEventKind::Text { .. })

@@ -12,10 +12,13 @@ const SESSION: &str = "agent:main:lifecycle";
 async fn the_agent_starts_warms_up_suspends_and_stops() {
     let cell = Cell::new().await;
     let mut state = cell.agent.state();
-    tokio::time::timeout(Duration::from_secs(20), state.wait_for(|state| *state == AgentState::Waiting))
-        .await
-        .expect("the bridge connects")
-        .unwrap();
+    tokio::time::timeout(
+        Duration::from_secs(20),
+        state.wait_for(|state| *state == AgentState::Waiting),
+    )
+    .await
+    .expect("the bridge connects")
+    .unwrap();
     let began = Instant::now();
     let gateway = cell.start(ModelKind::OpenAi).await;
     eprintln!("started in {:.1} s", began.elapsed().as_secs_f64());
@@ -28,7 +31,10 @@ async fn the_agent_starts_warms_up_suspends_and_stops() {
     cell.agent.warm_up().await.unwrap();
     eprintln!("warmed up in {:.1} s", warming.elapsed().as_secs_f64());
     let sessions = gateway.sessions().await.unwrap();
-    assert!(sessions.is_empty(), "the warm-up leaves no session behind: {sessions:?}");
+    assert!(
+        sessions.is_empty(),
+        "the warm-up leaves no session behind: {sessions:?}"
+    );
     let first = Instant::now();
     let events = turn(&gateway, SESSION, "first", "[[say: Hello.]]").await;
     eprintln!("first turn in {:.1} s", first.elapsed().as_secs_f64());
@@ -42,7 +48,10 @@ async fn the_agent_starts_warms_up_suspends_and_stops() {
 
     // Busy is busy: nothing changes for the turn.
     let mut live = gateway.events();
-    gateway.chat_send(SESSION, "slow", "[[slow: 60 chunks every 100ms]]").await.unwrap();
+    gateway
+        .chat_send(SESSION, "slow", "[[slow: 60 chunks every 100ms]]")
+        .await
+        .unwrap();
     wait_for(&mut live, "slow", |kind| matches!(kind, RunEventKind::Text { .. })).await;
     assert!(!cell.agent.suspend().await.unwrap());
     wait_for(&mut live, "slow", |kind| matches!(kind, RunEventKind::Final { .. })).await;
@@ -56,7 +65,12 @@ async fn the_agent_starts_warms_up_suspends_and_stops() {
     let gateway = cell.start(ModelKind::OpenAi).await;
     eprintln!("started again in {:.1} s", again.elapsed().as_secs_f64());
     let history = gateway.history(SESSION).await.unwrap();
-    assert!(history.entries.iter().any(|entry| entry.run_id.as_deref() == Some("first")));
+    assert!(
+        history
+            .entries
+            .iter()
+            .any(|entry| entry.run_id.as_deref() == Some("first"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +78,10 @@ async fn a_turn_that_a_crash_interrupted_is_not_run_again() {
     let cell = Cell::new().await;
     let gateway = cell.start(ModelKind::OpenAi).await;
     let mut live = gateway.events();
-    gateway.chat_send(SESSION, "cut", "[[slow: 600 chunks every 100ms]]").await.unwrap();
+    gateway
+        .chat_send(SESSION, "cut", "[[slow: 600 chunks every 100ms]]")
+        .await
+        .unwrap();
     wait_for(&mut live, "cut", |kind| matches!(kind, RunEventKind::Text { .. })).await;
     let mut state = cell.agent.state();
     cell.kill();
@@ -95,9 +112,16 @@ async fn promise_04_the_agent_has_no_network_and_no_secret_in_its_environment() 
     let token = configuration["gateway"]["auth"]["token"].as_str().unwrap();
     assert!(token.len() >= 32);
     let environments = cell.exec("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'");
-    assert!(environments.contains("OPENCLAW_STATE_DIR"), "the check looks at the right thing");
+    assert!(
+        environments.contains("OPENCLAW_STATE_DIR"),
+        "the check looks at the right thing"
+    );
     assert!(!environments.contains(token));
-    assert_eq!(cell.exec("touch /run/holdfast/x /opt/openclaw/x 2>/dev/null; echo $?").trim(), "1");
+    assert_eq!(
+        cell.exec("touch /run/holdfast/x /opt/openclaw/x 2>/dev/null; echo $?")
+            .trim(),
+        "1"
+    );
     assert!(cell.exec("grep -c Cap.*0000000000000000 /proc/self/status").trim() == "5");
 }
 

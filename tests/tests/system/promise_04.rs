@@ -115,12 +115,11 @@ async fn promise_04_a_program_in_the_agents_container_reaches_no_network_no_key_
         json!({ "command": "id -u; grep Cap /proc/self/status" })
     );
     let turn = session.ask(&conversation, &tool).await;
-    let output = turn
+    let result = turn
         .events
         .iter()
-        .find_map(|event| event["output"].as_str())
-        .unwrap_or_default()
-        .to_owned();
+        .find(|event| event["kind"] == "tool" && event["phase"] == "result");
+    let output = result.and_then(|event| event["output"].as_str()).unwrap_or_default();
     assert!(output.contains("1000"), "{turn:#?}");
     assert!(output.contains("CapEff:\t0000000000000000"), "{output}");
     assert!(output.contains("CapBnd:\t0000000000000000"), "{output}");
