@@ -72,6 +72,13 @@ const STRACE: Need = Need {
     present: || machine::program("strace").is_some(),
 };
 
+const BUSYBOX: Need = Need {
+    name: "busybox",
+    why: "is all that small test images hold",
+    packages: &["busybox-static"],
+    present: || machine::program("busybox").is_some(),
+};
+
 /// For building the interface.
 pub const UI: &[Need] = &[CERTIFICATES, NODE];
 /// For running Holdfast.
@@ -87,6 +94,7 @@ pub const TEST: &[Need] = &[
     DEBOOTSTRAP,
     CHROMIUM,
     STRACE,
+    BUSYBOX,
 ];
 
 /// Installs what is missing, after asking.

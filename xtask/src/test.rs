@@ -90,6 +90,7 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
         (Counts::CargoTest, "test --locked --workspace --no-fail-fast")
     };
     let mut command = cargo();
+    command.env("RUST_BACKTRACE", "0");
     command.args(arguments.split(' ')).args(name);
     images.tell(&mut command);
     tally.run("Rust tests", counts, &mut command)
@@ -104,7 +105,8 @@ fn interface(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<(
         command
     };
     if name.is_none() {
-        tally.run("Interface: types and lint", Counts::One, &mut npm("check"))?;
+        tally.run("Interface: types", Counts::One, &mut npm("check"))?;
+        tally.run("Interface: lint", Counts::One, &mut npm("lint"))?;
     }
     let mut unit = npm("test");
     if let Some(name) = name {

@@ -37,7 +37,10 @@ pub fn ensure(openclaw: &str) -> Result<String> {
             "--tmpfs=/home/node:uid=1000,gid=1000,mode=0700",
         ];
         let draft = Draft::create(openclaw, &options, &["sh", "-c", COMMAND])?;
-        draft.run("baking the compile cache", &format!("const CONFIG = {settings};\n{turns}"))?;
+        draft.run(
+            "baking the compile cache",
+            &format!("const CONFIG = {settings};\n{turns}"),
+        )?;
         draft.commit(&image, &[format!("ENV PATH={PATH}")])
     })?;
     Ok(image)
@@ -54,7 +57,9 @@ impl Draft {
             .spawn()
             .context("cannot run docker")?;
         if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(input.as_bytes()).context("docker start takes no input")?;
+            stdin
+                .write_all(input.as_bytes())
+                .context("docker start takes no input")?;
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {

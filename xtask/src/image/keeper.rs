@@ -88,12 +88,7 @@ pub fn image(binary: &Binary) -> Result<String> {
         ] {
             fs::create_dir_all(root.join(folder)).with_context(|| format!("cannot make {folder}"))?;
         }
-        container::import(
-            &root,
-            Owner::Root,
-            &image,
-            &[format!(r#"CMD ["{BINARY}","serve"]"#)],
-        )?;
+        container::import(&root, Owner::Root, &image, &[format!(r#"CMD ["{BINARY}","serve"]"#)])?;
         fs::remove_dir_all(&root).context("cannot clear the images' cache")
     })?;
     Ok(image)
