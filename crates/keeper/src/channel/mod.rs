@@ -13,9 +13,6 @@ mod own_methods;
 mod session;
 mod tickets;
 
-#[cfg(test)]
-mod tests;
-
 pub use host::{ChannelHost, websocket_config};
 pub use methods::{Methods, Router};
 pub use outgoing::Subscriber;

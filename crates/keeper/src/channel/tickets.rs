@@ -61,3 +61,33 @@ impl Tickets {
         unpoisoned(&self.issued).1.retain(|_, held| held.slot != slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_ticket_goes_when_there_are_too_many() {
+        let tickets = Tickets::default();
+        let slot = SlotId::new();
+        let issued: Vec<_> = (0..=TICKETS).map(|_| tickets.issue(slot)).collect();
+        assert!(tickets.redeem(&issued[0].0).is_none());
+        let (secret, through) = tickets.redeem(&issued[1].0).unwrap();
+        assert!(secret.expose() == issued[1].1.expose());
+        assert_eq!(through, slot);
+        assert!(tickets.redeem(&[0; 31]).is_none());
+    }
+
+    #[test]
+    fn a_slot_s_tickets_go_with_it_and_all_with_a_lock() {
+        let tickets = Tickets::default();
+        let (gone, stays) = (SlotId::new(), SlotId::new());
+        let (of_gone, of_stays) = (tickets.issue(gone).0, tickets.issue(stays).0);
+        tickets.revoke_slot(gone);
+        assert!(tickets.redeem(&of_gone).is_none());
+        assert!(tickets.redeem(&of_stays).is_some());
+        let last = tickets.issue(stays).0;
+        tickets.revoke_all();
+        assert!(tickets.redeem(&last).is_none());
+    }
+}

@@ -13,7 +13,10 @@ use super::middle::{Way, through};
 /// What is done to the frames of one direction, once it is switched on.
 type Attack = fn(&mut Vec<Message>, Message) -> Vec<Message>;
 
-const ATTACKS: [(&str, Attack, fn(&FrameError) -> bool); 6] = [
+/// How the end that it was meant for names it.
+type Named = fn(&FrameError) -> bool;
+
+const ATTACKS: [(&str, Attack, Named); 6] = [
     (
         "replayed",
         |_, frame| vec![frame.clone(), frame],
