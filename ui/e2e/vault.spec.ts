@@ -19,7 +19,7 @@ test("locking hides everything, and the right password brings the same page and 
 
   await page.getByLabel("Vault password", { exact: true }).fill("not the password");
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
-  await expect(page.getByText("That is not the password.")).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator(".field-error", { hasText: "That is not the password." })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "wrong-password");
   await expect(page.getByText(/You can try again in/)).toHaveCount(0, { timeout: 60_000 });
 
@@ -81,7 +81,7 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
   await page.getByLabel("New vault password").fill(anna.password);
   await expect(page.getByText("Very good.")).toBeVisible();
   await page.getByRole("button", { name: "Change password" }).click();
-  await expect(page.getByText("Your password is changed.")).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator(".notice-ok", { hasText: "Your password is changed." })).toBeVisible({ timeout: 60_000 });
   await context.close();
 });
 

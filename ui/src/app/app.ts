@@ -10,7 +10,7 @@ import { icon } from "../parts/icon";
 import { readTicket } from "../storage/resume";
 import { account, loadAccount, me } from "./account";
 import { alertText, politeText } from "./announcer";
-import { connect, link, onOpen, signOut, unlocked, vault } from "./link";
+import { connect, link, locking, onOpen, signOut, unlocked, vault } from "./link";
 import { go, path } from "./router";
 import { View } from "./view";
 
@@ -31,7 +31,7 @@ export class App extends View {
     });
     addEventListener("pagehide", () => void flushDrafts());
     setInterval(() => {
-      if (link.peek().at === "connecting") this.now = Date.now();
+      if (link.peek().at === "connecting" || locking.peek() !== undefined) this.now = Date.now();
     }, 1000);
     if (!OPEN_PAGES.has(location.pathname)) void loadAccount();
   }
@@ -76,6 +76,7 @@ export class App extends View {
     if (who.at !== "in" || this.hasTicket === undefined) return this.#opening("Holdfast");
     const now = link.value;
     if (now.at === "refused") return this.#refused(now.problem, now.message);
+    if (locking.value !== undefined) return this.#locking(locking.value);
     if (unlocked.value) return path.value === "/vault" ? html`<hf-make-vault></hf-make-vault>` : html`<hf-shell></hf-shell>`;
     if (vault.value === "new") return html`<hf-make-vault></hf-make-vault>`;
     if (vault.value === "unknown" && now.at === "connecting") return this.#opening("Opening your vault");
@@ -91,6 +92,16 @@ export class App extends View {
       ${brand()}
       <h1>${words}</h1>
       <p class="lead" role="status">${now.at === "connecting" ? html`${icon("loader-circle", "s")} ${step}… ${seconds > 0 ? html`<span class="seconds">${seconds} s</span>` : nothing}` : "One moment…"}</p>
+    </main>`;
+  }
+
+  #locking(since: number): TemplateResult {
+    const seconds = Math.max(0, Math.floor((this.now - since) / 1000));
+    return html`<main class="page-card quiet-card" aria-busy="true">
+      ${brand()}
+      <div class="page-icon">${icon("lock", "l")}</div>
+      <h1>Locking your vault</h1>
+      <p class="lead" role="status">${icon("loader-circle", "s")} Sealing what your agent remembers… <span class="seconds">${seconds} s</span></p>
     </main>`;
   }
 

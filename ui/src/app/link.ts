@@ -23,6 +23,9 @@ interface VaultEvent {
   locks_in_ms?: number;
 }
 
+/** Sealing what the agent has changed may take a while. */
+const LOCK_MS = 90_000;
+
 export type Link =
   | { at: "resting" }
   | { at: "connecting"; since: number; hint?: PlatformHint }
@@ -37,6 +40,8 @@ export const vault = signal<VaultState | "unknown">("unknown");
 export const slots = signal<SlotInfo[]>([]);
 export const cell = signal<CellEvent | undefined>(undefined);
 export const locksIn = signal<number | undefined>(undefined);
+/** Since when the vault is being locked. */
+export const locking = signal<number | undefined>(undefined);
 export const lockReason = signal<"idle" | "asked" | undefined>(undefined);
 export const phraseConfirmed = signal<boolean | undefined>(undefined);
 
@@ -331,10 +336,18 @@ export async function refreshStatus(): Promise<void> {
   await raisePin(user(), cellId, status.epoch);
 }
 
-/** Seals everything and wipes the keys, in the keeper and here. */
+/** Seals everything and wipes the keys, in the keeper and here. What was readable is off the screen before the keeper has answered. */
 export async function lockNow(): Promise<void> {
-  await request("vault.lock", {}, { answerMs: 60_000 });
-  await wentLocked("asked");
+  locking.value = Date.now();
+  try {
+    await request("vault.lock", {}, { answerMs: LOCK_MS });
+    await wentLocked("asked");
+  } catch (error) {
+    // The event that says "locked" may have come before the answer, and ended the connection.
+    if (vault.peek() !== "locked") throw error;
+  } finally {
+    locking.value = undefined;
+  }
 }
 
 /** Ends the session of this browser; the vault locks by itself when it is not used. */

@@ -3,13 +3,14 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { alertNow, announce } from "./announcer";
-import { cell, link, lockNow, locksIn, online, phraseConfirmed, connect } from "./link";
+import { cell, link, locksIn, online, phraseConfirmed, connect } from "./link";
 import { loadModel } from "./model";
 import { path } from "./router";
+import { lockAndSay } from "./leave";
 import { View } from "./view";
 import type { Conversation } from "../channel/messages";
 import { conversations, currentId, draftConversation, listProblem, loadList, newConversationId, remove, rename, show } from "../chat/conversations";
-import { dropDraft, flushDrafts } from "../chat/drafts";
+import { dropDraft } from "../chat/drafts";
 import { dropConversation, inConversation, unsentCount } from "../chat/outbox";
 import { askText, confirmBox } from "../parts/confirm-box";
 import { sentence } from "../parts/form";
@@ -120,7 +121,7 @@ export class Shell extends View {
   #pageLinks(): TemplateResult {
     return html`<div class="page-links">
       ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
-      <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void this.#lock()}>${icon("lock")}<span>Lock now</span></button>
+      <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void lockAndSay()}>${icon("lock")}<span>Lock now</span></button>
     </div>`;
   }
 
@@ -239,16 +240,6 @@ export class Shell extends View {
     } catch (error) {
       alertNow(sentence(error));
       void loadList();
-    }
-  }
-
-  async #lock(): Promise<void> {
-    try {
-      await flushDrafts();
-      await lockNow();
-      announce("Locked");
-    } catch (error) {
-      alertNow(`Could not lock. ${sentence(error)}`);
     }
   }
 }

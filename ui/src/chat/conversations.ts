@@ -113,8 +113,14 @@ function receive(event: ChatEvent): void {
   if (event.conversation === currentId()) speak(event);
 }
 
+/** The turn whose first words were announced. */
+let answering = "";
+
 function speak(event: ChatEvent): void {
-  if (event.kind === "answered") announce(`Answer finished. ${firstSentence(textOf(event.message))}`);
+  if (event.kind === "text" && answering !== event.turn) {
+    answering = event.turn;
+    announce("Answering");
+  } else if (event.kind === "answered") announce(`Answer finished. ${firstSentence(textOf(event.message))}`);
   else if (event.kind === "aborted") announce("Stopped.");
   else if (event.kind === "failed") alertNow(`The answer failed. ${event.message}`);
   else if (event.kind === "interrupted") alertNow("Your agent was interrupted while it answered.");

@@ -3,8 +3,9 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import { lockAndSay } from "../app/leave";
 import { type Appearance, appearance, setAppearance } from "../app/appearance";
-import { lockNow, phraseConfirmed, setSlot, signOut } from "../app/link";
+import { phraseConfirmed, setSlot, signOut } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
 import { notice, submitButton } from "../parts/form";
@@ -69,7 +70,7 @@ export class MePage extends FormPage {
         <h2 id="leave-title">Leave</h2>
         <div class="setting">
           <p><strong>Lock</strong><br><span class="muted">Closes your vault everywhere and puts your agent to sleep. You stay signed in; your password opens it again.</span></p>
-          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.work(async () => { await flushDrafts(); await lockNow(); announce("Locked"); })}>${icon("lock", "s")} Lock now</button>
+          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void lockAndSay()}>${icon("lock", "s")} Lock now</button>
         </div>
         <div class="setting">
           <p><strong>Sign out</strong><br><span class="muted">This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.</span></p>
