@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { firstLoad } from "./build/first-load.ts";
 import { iconSprite } from "./build/icon-sprite.ts";
 
 export default defineConfig({
-  plugins: [iconSprite()],
+  plugins: [iconSprite(), firstLoad()],
   // A second copy of lit would ask for the Trusted Types policy `lit-html` twice, and the page would not start.
   resolve: { dedupe: ["lit", "lit-html", "lit-element", "@lit/reactive-element"] },
   worker: { format: "es" },

@@ -5,7 +5,8 @@ import { link, lockReason, setSlot, signOut, unlock, connect } from "../app/link
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
 import { ChannelError } from "../channel/messages";
-import { brand, notice, submitButton } from "../parts/form";
+import { confirmBox } from "../parts/confirm-box";
+import { brand, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import "../parts/password-field";
 import "../parts/strength";
@@ -146,11 +147,17 @@ export class UnlockPage extends FormPage {
       const password = this.newPassword;
       try {
         await unlock("recovery_phrase", check.phrase);
-        this.secret = "";
+      } catch (error) {
+        this.#refused(error, "These words do not open this vault.");
+        return;
+      }
+      this.secret = "";
+      try {
         await setSlot("password", password);
         announce("Your password is changed");
       } catch (error) {
-        this.#refused(error, "These words do not open this vault.");
+        // The vault is open and this page is gone: say it where it is seen.
+        await confirmBox({ title: "Your password is not changed", words: `Your vault is open, but the new password was not taken: ${sentence(error)} Set it under “Me” before you leave.`, yes: "OK", no: "Close" });
       }
     });
   };
