@@ -82,19 +82,26 @@ impl FromRequestParts<App> for Manager {
     }
 }
 
-/// The peer's address, where the server tells it.
+/// Who asks, as far as the network tells: for rate limits alone.
 pub(crate) struct Client(pub(crate) Option<IpAddr>);
 
 impl<S: Sync> FromRequestParts<S> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(
-            parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|info| info.0.ip()),
-        ))
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0.ip().to_canonical());
+        // A proxy on this machine adds the address that it sees at the end; what comes before it, or from elsewhere, is talk.
+        let forwarded = || {
+            let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
+            last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+        };
+        Ok(Self(peer.map(|peer| match peer.is_loopback() {
+            true => forwarded().unwrap_or(peer),
+            false => peer,
+        })))
     }
 }
 

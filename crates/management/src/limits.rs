@@ -29,8 +29,8 @@ pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
 
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;
-/// Requests with a token or an address that one client may make in [`RATE_PERIOD`].
-pub const ATTEMPTS_PER_CLIENT: u32 = 60;
+/// Requests with a token or an address that one client may make in [`RATE_PERIOD`]; a whole office may be one client.
+pub const ATTEMPTS_PER_CLIENT: u32 = 300;
 /// Invitations that one tenant may send in [`RATE_PERIOD`].
 pub const INVITATIONS_PER_TENANT: u32 = 200;
 /// The period of the three limits above; they refill evenly over it.

@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use governor::middleware::NoOpMiddleware;
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::person::Email;
 
-/// Keys beyond this number make the limiter forget those that have refilled.
+/// From this number of keys on, those that have refilled are forgotten whenever the number has doubled.
 const KEYS_KEPT: usize = 10_000;
 
 #[derive(Clone)]
@@ -33,6 +34,7 @@ impl governor::clock::Clock for Ticks {
 struct Keyed<K: Hash + Eq + Clone> {
     limiter: RateLimiter<K, HashMapStateStore<K>, Ticks, NoOpMiddleware<Nanos>>,
     ticks: Ticks,
+    clear_at: AtomicUsize,
 }
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
@@ -46,13 +48,16 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         Self {
             limiter: RateLimiter::hashmap_with_clock(quota, ticks.clone()),
             ticks,
+            clear_at: AtomicUsize::new(KEYS_KEPT),
         }
     }
 
     fn check(&self, key: &K) -> Result<(), Duration> {
         use governor::clock::Clock as _;
-        if self.limiter.len() > KEYS_KEPT {
+        if self.limiter.len() > self.clear_at.load(Ordering::Relaxed) {
             self.limiter.retain_recent();
+            self.clear_at
+                .store(KEYS_KEPT.max(self.limiter.len() * 2), Ordering::Relaxed);
         }
         self.limiter
             .check_key(key)

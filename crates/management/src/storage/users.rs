@@ -63,7 +63,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Pers
         .collect()
 }
 
-/// Whether an active person of the tenant has this address.
+/// Whether somebody in the tenant has this address, active or not.
 pub(crate) async fn has_email(transaction: &mut TenantTransaction, email: &Email) -> Result<bool, StorageError> {
     let found = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND email = $2) AS "found!""#,

@@ -216,3 +216,41 @@ async fn somebody_in_two_organisations_gets_a_link_to_each() {
         assert_eq!(me.json["tenant"]["name"], organisation);
     }
 }
+
+#[tokio::test]
+async fn clients_behind_a_proxy_on_this_machine_are_told_apart_and_nobody_else_is_believed() {
+    let (world, _) = World::owned().await;
+    let from = |peer: &str, forwarded: &str| {
+        let address: std::net::SocketAddr = peer.parse().unwrap();
+        let mut browser =
+            crate::support::Browser::new(world.router.clone().layer(axum::Extension(ConnectInfo(address))));
+        browser.headers.push(("x-forwarded-for", forwarded.into()));
+        browser
+    };
+    let guess = json!({"token": "not a token"});
+    for n in 0..limits::ATTEMPTS_PER_CLIENT {
+        let talk = format!("10.0.0.{}, 203.0.113.9", n % 250);
+        from("127.0.0.1:1000", &talk)
+            .post("/sign-in/complete", guess.clone())
+            .await
+            .expect(410);
+        from("198.51.100.7:1000", &talk)
+            .post("/sign-in/complete", guess.clone())
+            .await
+            .expect(410);
+    }
+    for peer in ["127.0.0.1:1000", "198.51.100.7:1000"] {
+        from(peer, "203.0.113.9")
+            .post("/sign-in/complete", guess.clone())
+            .await
+            .expect(429);
+    }
+    from("127.0.0.1:1000", "203.0.113.10")
+        .post("/sign-in/complete", guess.clone())
+        .await
+        .expect(410);
+    from("198.51.100.7:1000", "203.0.113.10")
+        .post("/sign-in/complete", guess)
+        .await
+        .expect(429);
+}
