@@ -23,6 +23,10 @@ pub const PAUSE_ANSWER: Duration = Duration::from_secs(60);
 pub const SLEEP_ANSWER: Duration = Duration::from_secs(120);
 /// Before a pause or a sleep that was refused is tried again.
 pub const LADDER_RETRY: Duration = Duration::from_secs(60);
+/// For turns to end before the platform goes down.
+pub const DOWN_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two requests to a busy keeper to let its cell sleep, when the platform goes down.
+pub const DOWN_RETRY: Duration = Duration::from_secs(2);
 /// For a container to end by itself before it is killed.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
 

@@ -11,6 +11,7 @@ use protocol::{CellId, ChannelId, TenantId};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -187,10 +188,34 @@ impl Cells {
     /// Brings a cell to where its keeper answers and its agent runs; callers at the same time wait for the same start.
     ///
     /// # Errors
-    /// [`CellsError::Full`] and whatever keeps the containers or the keeper from starting.
+    /// [`CellsError::Full`] if no cell is paused that could sleep instead, and whatever keeps the containers or the keeper
+    /// from starting.
     pub async fn wake(&self, cell: CellId, tenant: TenantId) -> Result<(), CellsError> {
         let shared = self.find_or_make(cell, tenant)?;
-        self.ask(&shared, Event::Wake).await
+        let woken = self.ask(&shared, Event::Wake).await;
+        match woken {
+            Err(CellsError::Full { .. }) if self.make_room().await => self.ask(&shared, Event::Wake).await,
+            woken => woken,
+        }
+    }
+
+    /// Puts the paused cell that was not used for longest to sleep: its home is sealed and its vault locked already.
+    async fn make_room(&self) -> bool {
+        let idlest = self
+            .handles()
+            .values()
+            .map(|handle| Arc::clone(&handle.shared))
+            .filter(|shared| shared.state() == CellState::Paused)
+            .min_by_key(|shared| shared.activity.last());
+        let Some(shared) = idlest else { return false };
+        info!(cell = %shared.cell, "sleeps early, to make room");
+        match self.ask(&shared, Event::Sleep).await {
+            Ok(()) => true,
+            Err(error) => {
+                warn!(cell = %shared.cell, %error, "could not make room");
+                false
+            }
+        }
     }
 
     /// Seals the home, wipes the keys and removes both containers.
@@ -304,13 +329,24 @@ impl Cells {
         join_all(tasks).await;
     }
 
-    /// Puts every cell to sleep, then removes what they share on this machine.
+    /// Puts every cell to sleep, then removes what they share on this machine. Turns that run have `limits::DOWN_PATIENCE`
+    /// to end.
     ///
     /// # Errors
     /// The first cell that could not be put to sleep; then the network and the host rules stay too.
     pub async fn down(&self) -> Result<(), CellsError> {
-        let cells: Vec<_> = self.list();
-        let slept = join_all(cells.iter().map(|summary| self.sleep(summary.cell))).await;
+        let by = Instant::now() + limits::DOWN_PATIENCE;
+        let slept = join_all(self.list().into_iter().map(async |CellSummary { cell, .. }| {
+            loop {
+                match self.sleep(cell).await {
+                    Err(CellsError::Keeper { code, .. }) if code == "busy" && Instant::now() < by => {
+                        tokio::time::sleep(limits::DOWN_RETRY).await;
+                    }
+                    slept => return slept,
+                }
+            }
+        }))
+        .await;
         slept.into_iter().collect::<Result<Vec<()>, _>>()?;
         self.shutdown().await;
         self.0.driver.teardown().await?;

@@ -253,6 +253,20 @@ async fn going_down_puts_every_cell_to_sleep_and_then_removes_what_they_share() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn going_down_waits_for_a_turn_to_end() {
+    let (bench, mut keeper) = Bench::awake().await;
+    let cells = bench.cells.clone();
+    let down = tokio::spawn(async move { cells.down().await });
+    for _ in 0..3 {
+        let id = keeper.asked(PlatformOp::PrepareSleep).await;
+        keeper.answer(id, refusal("busy")).await;
+    }
+    keeper.obey(PlatformOp::PrepareSleep).await;
+    down.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), GONE);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_keeper_that_calls_sealing_busy_can_still_be_paused() {
     let (bench, mut keeper) = Bench::awake().await;
     let id = keeper.asked(PlatformOp::Pause).await;

@@ -88,6 +88,29 @@ async fn cells_beyond_the_capacity_are_refused_until_one_sleeps() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_paused_cell_makes_room_for_one_that_is_wanted() {
+    let mut bench = Bench::with(Default::default(), |config| config.capacity = 2).await;
+    let (mut first, idlest) = (bench.wake().await, bench.cell);
+    first.obey(PlatformOp::Pause).await;
+    bench.until(CellState::Paused).await;
+    bench.cell = protocol::CellId::new();
+    let _second = bench.wake().await;
+    bench.cell = protocol::CellId::new();
+    let waking = bench.waking();
+    first.obey(PlatformOp::PrepareSleep).await;
+    bench.until_started().await;
+    let _third = bench.attach(idle()).await;
+    waking.await.unwrap().unwrap();
+    assert_eq!(bench.cells.state(idlest), CellState::Asleep);
+    // Nobody is paused now.
+    bench.cell = protocol::CellId::new();
+    assert!(matches!(
+        bench.cells.wake(bench.cell, bench.tenant).await,
+        Err(CellsError::Full { capacity: 2 })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cell_answers_its_own_tenant_alone() {
     let (bench, _keeper) = Bench::awake().await;
     let other = TenantId::new();
