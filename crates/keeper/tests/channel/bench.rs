@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
@@ -231,15 +232,20 @@ pub fn password() -> ClientSecret {
     password_secret(PASSWORD).unwrap()
 }
 
-/// Reads events until the channel ends, and gives the reason.
+/// Reads events until the channel ends, and gives the reason; a channel that goes on is a failure.
 pub async fn end_of(events: &mut Events) -> ClientError {
-    loop {
-        match events.next().await {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return error,
-            None => panic!("the channel ended without a reason"),
+    let end = async {
+        loop {
+            match events.next().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return error,
+                None => panic!("the channel ended without a reason"),
+            }
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(30), end)
+        .await
+        .expect("the channel did not end")
 }
 
 /// Why something was refused.
