@@ -5,27 +5,15 @@ use std::time::Instant;
 use hyper::header::HeaderMap;
 use protocol::channel::ChannelError;
 use reqwest::StatusCode;
-use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::provider::{Provider, ProviderError};
 use super::redact::Redactor;
 use super::{Broker, paths};
 use crate::limits;
-use crate::vault_service::{ModelKind, ModelSettings};
+use crate::vault_service::{ModelKind, ModelParams};
 
 const QUESTION: &str = "Reply with the one word: ok";
-
-/// What a person typed; without a key, the stored one is meant.
-#[derive(Deserialize)]
-pub(super) struct Params {
-    kind: ModelKind,
-    base_url: String,
-    #[serde(default)]
-    key: Option<SecretString>,
-    model: String,
-}
 
 impl From<ProviderError> for ChannelError {
     fn from(error: ProviderError) -> Self {
@@ -39,23 +27,9 @@ impl Broker {
     /// # Errors
     /// `provider_refused`, `provider_unreachable`, `address_refused`, `model_invalid`, `vault_locked`.
     pub async fn test(&self, params: Value) -> Result<Value, ChannelError> {
-        let params: Params = serde_json::from_value(params)
+        let params: ModelParams = serde_json::from_value(params)
             .map_err(|_| ChannelError::new("malformed", "model.test takes kind, base_url, model and, if new, key."))?;
-        let key = match params.key {
-            Some(key) => key,
-            None => self
-                .shared
-                .source
-                .settings()
-                .map_err(ProviderError::from)?
-                .map_or_else(SecretString::default, |stored| stored.key),
-        };
-        let settings = ModelSettings {
-            kind: params.kind,
-            base_url: params.base_url,
-            key,
-            model: params.model,
-        };
+        let settings = params.complete(self.shared.source.settings())?;
         let provider = Provider::new(settings, &self.shared.named)?;
         let started = Instant::now();
         let answer = tokio::time::timeout(limits::MODEL_TEST, ask(&provider))

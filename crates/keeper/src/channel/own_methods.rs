@@ -245,7 +245,7 @@ impl Call {
                 },
             }),
             Self::ModelSet(params) => {
-                let settings = params.complete(vault)?;
+                let settings = params.complete(vault.model())?;
                 vault.set_model(&settings).await?;
                 nothing()
             }

@@ -1,6 +1,7 @@
 //! The egress proxy on its real socket, before real servers on loopback.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use protocol::channel::VaultState;
 use tempfile::TempDir;
@@ -123,7 +124,8 @@ async fn a_locked_vault_closes_what_is_open_and_opens_nothing() {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     gate.vault.send_replace(VaultState::Locked);
     let mut rest = Vec::new();
-    tunnel.read_to_end(&mut rest).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(20), tunnel.read_to_end(&mut rest)).await;
+    closed.expect("the tunnel stays open").unwrap();
     let (_, head) = gate.connect(&at.to_string()).await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
 }

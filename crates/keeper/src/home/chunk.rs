@@ -36,6 +36,9 @@ pub(super) struct ChunkRef {
     pub length: u32,
 }
 
+/// Gets every chunk of every file that is read.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>;
+
 /// A chunk with its content, not sealed yet.
 pub(super) struct PlainChunk {
     pub at: ChunkRef,
@@ -67,11 +70,7 @@ fn reference(vault: &dyn HomeVault, bytes: &[u8]) -> Result<ChunkRef, HomeError>
 }
 
 /// Cuts content while it is read.
-pub(super) fn cut_stream(
-    vault: &dyn HomeVault,
-    source: impl Read,
-    each: &mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>,
-) -> Result<Vec<ChunkRef>, HomeError> {
+pub(super) fn cut_stream(vault: &dyn HomeVault, source: impl Read, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
     let mut chunks = Vec::new();
     for piece in StreamCDC::new(source, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX) {
         let piece = piece.map_err(|error| HomeError::Files {

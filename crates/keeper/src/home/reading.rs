@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use super::chunk::{self, ChunkRef};
+use super::chunk::{self, Sink};
 use super::folder::{self, FileAt, Stamp, What};
 use super::manifest::{Content, Entry, Kind};
 use super::seal::HomeVault;
@@ -29,9 +29,6 @@ pub(super) struct Reading {
     /// What was read or still holds.
     pub cache: Cache,
 }
-
-/// Gets every chunk of every file that is read.
-pub(super) type Sink<'a> = &'a mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>;
 
 /// Reads the home. Changed files of up to `pass_over` bytes are left out (for a pass while the agent runs).
 pub(super) fn read(
@@ -86,11 +83,10 @@ fn written_unseen(path: &[u8]) -> bool {
 }
 
 /// A file's content, and the stamp under which it may be remembered.
-fn read_file(
-    vault: &dyn HomeVault,
-    at: &FileAt<'_>,
-    sink: Sink<'_>,
-) -> Result<Option<(Arc<Content>, Option<Stamp>)>, HomeError> {
+type ReadFile = (Arc<Content>, Option<Stamp>);
+
+/// Reads a file; `None` if it is no longer there.
+fn read_file(vault: &dyn HomeVault, at: &FileAt<'_>, sink: Sink<'_>) -> Result<Option<ReadFile>, HomeError> {
     let started = now_nanos();
     let Some((file, before)) = at.open()? else {
         return Ok(None);

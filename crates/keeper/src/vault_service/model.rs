@@ -120,10 +120,13 @@ pub(crate) struct ModelParams {
 
 impl ModelParams {
     /// Completes them with the stored key. A stored key is kept for the address that it was entered for, and goes nowhere else.
-    pub(crate) fn complete(self, vault: &VaultService) -> Result<ModelSettings, ChannelError> {
+    pub(crate) fn complete(
+        self,
+        stored: Result<Option<ModelSettings>, VaultError>,
+    ) -> Result<ModelSettings, ChannelError> {
         let key = match self.key {
             Some(key) => key,
-            None => match vault.model()? {
+            None => match stored? {
                 Some(stored) if stored.base_url == self.base_url => stored.key,
                 Some(_) => {
                     return Err(

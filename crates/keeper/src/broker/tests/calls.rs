@@ -89,23 +89,25 @@ async fn an_answer_streams_as_it_is_made() {
 
 #[tokio::test]
 async fn promise_04_a_redirect_is_not_followed_with_the_key() {
-    let elsewhere = Provider::saying(200, "{}").await;
-    let to = format!("http://{}/v1/chat/completions", elsewhere.at);
-    let provider = Provider::start(move |_| {
-        let to = to.clone();
-        Box::pin(async move {
-            let mut response = whole(307, "");
-            response.headers_mut().insert("location", to.parse().unwrap());
-            response
+    for kind in [301, 302, 303, 307, 308] {
+        let elsewhere = Provider::saying(200, "{}").await;
+        let to = format!("http://{}/v1/chat/completions", elsewhere.at);
+        let provider = Provider::start(move |_| {
+            let to = to.clone();
+            Box::pin(async move {
+                let mut response = whole(kind, "");
+                response.headers_mut().insert("location", to.parse().unwrap());
+                response
+            })
         })
-    })
-    .await;
-    let named = [provider.at.to_string(), elsewhere.at.to_string()];
-    let counter = Counter::open(ModelKind::OpenAi, &format!("http://{}/v1", provider.at), &named);
-    let (status, text) = counter.call(post("/v1/chat/completions")).await;
-    assert_eq!(status, 502);
-    assert!(text.contains("redirect"), "{text}");
-    assert!(elsewhere.asked().is_empty());
+        .await;
+        let named = [provider.at.to_string(), elsewhere.at.to_string()];
+        let counter = Counter::open(ModelKind::OpenAi, &format!("http://{}/v1", provider.at), &named);
+        let (status, text) = counter.call(post("/v1/chat/completions")).await;
+        assert_eq!(status, 502, "{kind}");
+        assert!(text.contains("redirect"), "{kind} {text}");
+        assert!(elsewhere.asked().is_empty(), "{kind}");
+    }
 }
 
 #[tokio::test]

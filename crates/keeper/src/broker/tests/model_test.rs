@@ -51,6 +51,17 @@ async fn without_a_key_the_stored_one_is_tested() {
 }
 
 #[tokio::test]
+async fn promise_04_the_stored_key_is_not_sent_to_another_address() {
+    let provider = Provider::saying(200, "{}").await;
+    let other = Provider::saying(200, "{}").await;
+    let named = [provider.at.to_string(), other.at.to_string()];
+    let counter = Counter::open(ModelKind::OpenAi, &format!("http://{}/v1", provider.at), &named);
+    let params = json!({"kind": "openai", "base_url": format!("http://{}/v1", other.at), "model": "m"});
+    assert_eq!(counter.broker.test(params).await.unwrap_err().code, "model_invalid");
+    assert!(other.asked().is_empty());
+}
+
+#[tokio::test]
 async fn the_providers_words_are_shown_with_what_they_mean() {
     let wrong_key = refusal(401, r#"{"error":{"message":"Incorrect API key provided"}}"#).await;
     assert_eq!(

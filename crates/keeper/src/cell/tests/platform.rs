@@ -24,6 +24,9 @@ use crate::home::tests::store::Store;
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
+/// A question to the keeper, and where its answer goes.
+type Ask = (PlatformOp, mpsc::UnboundedSender<Outcome>);
+
 /// What the platform knows and is asked.
 #[derive(Clone)]
 pub struct PlayedPlatform {
@@ -33,8 +36,8 @@ pub struct PlayedPlatform {
     /// What the keeper asked for, in order.
     ops: Arc<Mutex<Vec<KeeperOp>>>,
     asleep: watch::Sender<bool>,
-    asks: mpsc::UnboundedSender<(PlatformOp, mpsc::UnboundedSender<Outcome>)>,
-    to_ask: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<(PlatformOp, mpsc::UnboundedSender<Outcome>)>>>,
+    asks: mpsc::UnboundedSender<Ask>,
+    to_ask: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Ask>>>,
     on_restart: Arc<dyn Fn() + Send + Sync>,
 }
 

@@ -1,9 +1,11 @@
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::Ordering;
 
+use futures::future::BoxFuture;
+
 use super::store::Death;
 use super::workshop::{Living, Workshop, noise};
-use crate::home::{HomeError, HomeVault as _, Purpose};
+use crate::home::{Depth, HomeError, HomeVault as _, Purpose, Still};
 
 /// A small home with one of everything.
 fn furnish(living: &Living) {
@@ -58,12 +60,38 @@ async fn an_unchanged_home_is_not_sealed_again_and_a_change_moves_few_chunks() {
     assert_eq!(workshop.restored().await, living.tree());
 }
 
+/// Writes a file just before it is read, and again just after.
+struct Hasty {
+    file: std::path::PathBuf,
+    content: [u8; 2],
+}
+
+impl Still for Hasty {
+    fn freeze(&self) -> BoxFuture<'_, Result<(), HomeError>> {
+        std::fs::write(&self.file, [self.content[0]; 5000]).unwrap();
+        Box::pin(async { Ok(()) })
+    }
+
+    fn thaw(&self) -> BoxFuture<'_, ()> {
+        std::fs::write(&self.file, [self.content[1]; 5000]).unwrap();
+        Box::pin(async {})
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_changes_within_a_tick_of_the_clock_is_not_missed() {
     let workshop = Workshop::new();
     let living = workshop.new_home().await;
     for round in 0..20_u8 {
-        living.write("same-size", [round; 5000]);
+        let hasty = Hasty {
+            file: living.path.join("same-size"),
+            content: [2 * round, 2 * round + 1],
+        };
+        living
+            .home
+            .snapshot(&living.vault, &hasty, Depth::Changed)
+            .await
+            .unwrap();
         living.snapshot().await.unwrap();
         assert_eq!(workshop.restored().await, living.tree(), "round {round}");
     }

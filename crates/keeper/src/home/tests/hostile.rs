@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::workshop::{Workshop, noise};
 use crate::home::HomeError;
+use crate::home::folder::{self, What};
 use crate::limits;
 
 #[tokio::test]
@@ -63,6 +64,30 @@ async fn promise_04_a_folder_that_turns_into_a_link_while_it_is_read_leads_nowhe
     for what in workshop.restored().await.values() {
         assert!(!what.contains(&hex), "{what}");
     }
+}
+
+#[test]
+fn promise_04_a_file_that_turns_into_a_link_between_look_and_open_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "the agent's own").unwrap();
+    let root = folder::open_root(folder.path()).unwrap();
+    let mut seen = 0;
+    folder::walk(&root, &mut |visit| {
+        let What::File(file) = visit.what else {
+            panic!("a file was there")
+        };
+        std::fs::remove_file(&path).unwrap();
+        symlink("/etc/passwd", &path).unwrap();
+        assert!(file.open()?.is_none(), "the link was followed");
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+        assert!(file.open()?.is_none(), "a pipe was opened");
+        seen += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(seen, 1);
 }
 
 #[tokio::test]

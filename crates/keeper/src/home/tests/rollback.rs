@@ -1,10 +1,12 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::workshop::{Living, Workshop, noise};
 use crate::home::{HomeError, Pin};
 
 /// A home sealed twice; the store as it was after the first time is returned too.
-async fn sealed_twice(workshop: &Workshop) -> (Living, std::collections::BTreeMap<String, Bytes>) {
+async fn sealed_twice(workshop: &Workshop) -> (Living, BTreeMap<String, Bytes>) {
     let living = workshop.new_home().await;
     living.write("a", noise(1, 100_000));
     living.write("b", noise(2, 100_000));
@@ -67,7 +69,8 @@ async fn promise_02_swapped_changed_and_missing_chunks_are_refused_and_nothing_i
         .filter(|name| name.starts_with("home/c/"))
         .collect();
     let truth = workshop.store.objects.lock().unwrap().clone();
-    let spoil: [&dyn Fn(&mut std::collections::BTreeMap<String, Bytes>); 3] = [
+    type Spoil<'a> = &'a dyn Fn(&mut BTreeMap<String, Bytes>);
+    let spoil: [Spoil<'_>; 3] = [
         &|objects| {
             let (one, other) = (objects[&chunks[0]].clone(), objects[&chunks[1]].clone());
             objects.insert(chunks[0].clone(), other);
