@@ -8,3 +8,4 @@ mod promise_05;
 mod promise_06;
 mod refusals;
 mod setup;
+mod two_installations;
