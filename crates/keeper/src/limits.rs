@@ -120,6 +120,8 @@ pub const PAGE_BYTES: usize = 512 * 1024;
 /// How often, and how long, a turn is offered to an agent that is not ready for one.
 pub const GATEWAY_RETRY: Duration = Duration::from_millis(100);
 pub const GATEWAY_RETRY_FOR: Duration = Duration::from_secs(60);
+/// How long a request about a conversation waits for the end of a suspension: longer than a freeze for a snapshot may last.
+pub const GATEWAY_SUSPENDED: Duration = Duration::from_secs(20);
 /// How often a transcript is asked for again when the agent went away meanwhile.
 pub const HISTORY_ATTEMPTS: usize = 20;
 /// Longest wait for a turn to end after it was told to.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -181,11 +181,25 @@ impl Gateway {
         let _ = open.wait_for(|open| !open).await;
     }
 
-    /// One request of OpenClaw's protocol.
+    /// One request of OpenClaw's protocol. What has to do with conversations waits while the home is being sealed: OpenClaw
+    /// refuses it then, and takes it a moment later.
     ///
     /// # Errors
     /// As [`GatewayError`] says; [`GatewayError::Closed`] leaves open whether it was carried out.
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, GatewayError> {
+        let waits = method.starts_with("chat.") || method.starts_with("sessions.");
+        let started = Instant::now();
+        loop {
+            match self.call_once(method, params.clone()).await {
+                Err(error) if waits && error.is_suspension() && started.elapsed() < limits::GATEWAY_SUSPENDED => {
+                    sleep(limits::GATEWAY_RETRY).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn call_once(&self, method: &str, params: Value) -> Result<Value, GatewayError> {
         let id = self.inner.next_id.fetch_add(1, Ordering::Relaxed).to_string();
         let (answer, answered) = oneshot::channel();
         self.inner.shared.pending().insert(id.clone(), answer);

@@ -23,6 +23,13 @@ pub enum GatewayError {
     Protocol(String),
 }
 
+impl GatewayError {
+    /// OpenClaw is suspended, for a snapshot or a pause.
+    pub(super) fn is_suspension(&self) -> bool {
+        matches!(self, Self::Refused { code, message, .. } if code == "UNAVAILABLE" && message.contains("gateway suspension"))
+    }
+}
+
 /// The error of a response frame.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
