@@ -24,7 +24,7 @@ impl Agent {
     /// [`AgentError`]; the state is then [`AgentState::Failed`], or [`AgentState::Absent`] without a bridge.
     pub async fn start(&self, model: &ModelPublic) -> Result<(), AgentError> {
         let _changing = self.inner.changing.lock().await;
-        if self.gateway().is_some_and(|gateway| gateway.is_open()) {
+        if self.gateway().is_some_and(|gateway| gateway.is_open()) || self.comes_back().await {
             return Ok(());
         }
         let result = self.bring_up(model).await;
@@ -36,6 +36,27 @@ impl Agent {
             }
         }
         result
+    }
+
+    /// The process runs and only its connection broke: the watcher is about to make a new one. A second start would
+    /// put another token into the configuration and lock the keeper out.
+    async fn comes_back(&self) -> bool {
+        let is_watched = self
+            .inner
+            .watcher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .is_some_and(|watcher| !watcher.is_finished());
+        if !is_watched {
+            return false;
+        }
+        let mut state = self.inner.state.subscribe();
+        let mut gateways = self.gateways();
+        tokio::select! {
+            again = gateways.wait_for(|gateway| gateway.as_ref().is_some_and(Gateway::is_open)) => again.is_ok(),
+            _ = state.wait_for(|state| matches!(state, AgentState::Failed | AgentState::Absent)) => false,
+        }
     }
 
     async fn bring_up(&self, model: &ModelPublic) -> Result<(), AgentError> {
