@@ -138,7 +138,7 @@ impl Cell {
             return;
         }
         self.inner.phases.enter(CellPhase::Asleep, None);
-        if let Err(error) = self.platform().request(KeeperOp::Sleep).await {
+        if let Err(error) = self.ask_platform(KeeperOp::Sleep).await {
             tracing::info!("the cell is not put to sleep: {error}");
         }
     }

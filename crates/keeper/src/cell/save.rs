@@ -56,16 +56,28 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
 }
 
 impl Cell {
+    /// Seals the home with the agent suspended if no turn runs. While it cannot be stored, the agent goes on.
     async fn save_after_turn(&self, step: &mut Step) -> Result<Snapshot, HomeError> {
         if !step.home_is_live {
             return Err(HomeError::NotRestored);
         }
-        let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
-        let result = self.seal(Depth::Changed, limits::SNAPSHOT_RETRY).await;
-        if suspended {
-            self.resume_agent().await;
+        let until = Instant::now() + limits::SNAPSHOT_RETRY;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
+            let result = self.seal(Depth::Changed, Duration::ZERO).await;
+            if suspended {
+                self.resume_agent().await;
+            }
+            match result {
+                Err(error) if error.passes() && Instant::now() + pause < until => {
+                    tracing::info!("sealing again in {} ms: {error}", pause.as_millis());
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                done => return done,
+            }
         }
-        result
     }
 
     /// Has the agent put everything on its disk; true if it must be resumed afterwards.

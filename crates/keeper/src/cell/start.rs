@@ -11,10 +11,16 @@ use super::{Cell, Step, TRY_AGAIN, phases};
 use crate::broker::ModelPublic;
 use crate::home::{HomeError, HomeVault, UnlockedVault};
 use crate::limits;
+use crate::platform::PlatformError;
 use std::sync::Arc;
 
-/// Longest wait for the agent's container, and for an agent that is ended.
+/// Longest wait for the agent's container: before a new one is asked for, and after that.
+const CONTAINER_ALONE: Duration = Duration::from_secs(60);
 const CONTAINER: Duration = Duration::from_secs(120);
+/// A platform that starts again is back within this time.
+const PLATFORM: Duration = Duration::from_secs(60);
+const PLATFORM_AGAIN: Duration = Duration::from_millis(200);
+/// Longest wait for an agent that is ended.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 const STOPPED: Duration = Duration::from_secs(15);
 /// Longest wait for the platform's answer to a pause that is over, or to a question for the agent.
@@ -141,12 +147,16 @@ impl Cell {
             }
             AgentState::Starting | AgentState::Failed => {
                 phases.enter(CellPhase::StartingAgent, None);
-                self.platform()
-                    .request(KeeperOp::RestartAgent)
-                    .await
-                    .map_err(|error| StartError::Agent(error.to_string()))?;
+                self.replace_agent().await?;
             }
             AgentState::Absent | AgentState::Waiting => phases.enter(CellPhase::StartingAgent, None),
+        }
+        if timeout(CONTAINER_ALONE, state.wait_for(|state| *state == AgentState::Waiting))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the agent's container is not there: a new one is asked for");
+            self.replace_agent().await?;
         }
         match timeout(CONTAINER, state.wait_for(|state| *state == AgentState::Waiting)).await {
             Ok(Ok(_)) => {}
@@ -162,6 +172,31 @@ impl Cell {
             tracing::info!("not warmed up: {error}");
         }
         Ok(())
+    }
+
+    /// Has the platform replace the agent's container; without one that answers, the agent is ended where it is.
+    async fn replace_agent(&self) -> Result<(), StartError> {
+        let Err(error) = self.ask_platform(KeeperOp::RestartAgent).await else {
+            return Ok(());
+        };
+        tracing::warn!("the agent's container is not replaced: {error}");
+        self.agent()
+            .stop(STOP_GRACE)
+            .await
+            .map_err(|_| StartError::Agent(error.to_string()))
+    }
+
+    /// Asks the platform, and asks again while it is away.
+    pub(super) async fn ask_platform(&self, op: KeeperOp) -> Result<(), PlatformError> {
+        let until = Instant::now() + PLATFORM;
+        loop {
+            match self.platform().request(op).await {
+                Err(PlatformError::Disconnected) if Instant::now() < until => {
+                    tokio::time::sleep(PLATFORM_AGAIN).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     fn agent_error(&self, error: String) -> StartError {
@@ -194,7 +229,7 @@ impl Cell {
             Ok::<_, String>(())
         };
         if !matches!(timeout(STOPPED, ended).await, Ok(Ok(())))
-            && let Err(error) = self.platform().request(KeeperOp::RestartAgent).await
+            && let Err(error) = self.ask_platform(KeeperOp::RestartAgent).await
         {
             tracing::warn!("the agent could not be ended: {error}");
         }
@@ -211,6 +246,10 @@ impl Cell {
         if !still_gone || !step.home_is_live || !self.inner.phases.is(CellPhase::Ready) {
             return;
         }
+        tracing::warn!(
+            state = ?*self.agent().state().borrow(),
+            "the agent ended by itself: it is started again"
+        );
         let now = Instant::now();
         step.crashes
             .retain(|at| now.duration_since(*at) < limits::AGENT_CRASH_WINDOW);
@@ -226,17 +265,17 @@ impl Cell {
         };
         match result {
             Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
-            Err(error) => self.inner.phases.enter(CellPhase::Failed, Some(error.to_string())),
+            Err(error) => {
+                tracing::warn!("the agent is not started again: {error}");
+                self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
+            }
         }
     }
 
     async fn restart(&self) -> Result<(), StartError> {
         let model = self.model()?;
         if *self.agent().state().borrow() != AgentState::Waiting {
-            self.platform()
-                .request(KeeperOp::RestartAgent)
-                .await
-                .map_err(|error| StartError::Agent(error.to_string()))?;
+            self.replace_agent().await?;
         }
         self.answering(&model).await
     }
