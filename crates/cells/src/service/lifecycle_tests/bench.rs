@@ -17,6 +17,13 @@ use crate::{Cells, CellsConfig, CellsError};
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// What never comes fails a test instead of holding it up: the clock is stopped, so two days pass at once.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(48 * HOUR, what)
+        .await
+        .expect("it happens within two days")
+}
+
 pub struct Bench {
     pub driver: FakeDriver,
     pub cells: Cells,
@@ -74,13 +81,13 @@ impl Bench {
     pub async fn until_started(&self) {
         let mut calls = self.driver.watch();
         while self.parts() != (PartState::Running, PartState::Running) {
-            calls.recv().await.unwrap();
+            in_time(calls.recv()).await.unwrap();
         }
     }
 
     pub async fn until(&self, state: CellState) {
         let mut published = self.shared().published.subscribe();
-        published.wait_for(|now| now.state == state).await.unwrap();
+        in_time(published.wait_for(|now| now.state == state)).await.unwrap();
     }
 
     /// Lets the cell's task work off what it was told.
@@ -204,7 +211,7 @@ impl Keeper {
 
     /// The next request of the platform, which must be this one.
     pub async fn asked(&mut self, wanted: PlatformOp) -> u64 {
-        match self.from_platform.recv().await {
+        match in_time(self.from_platform.recv()).await {
             Some(FromPlatform::Request { id, op }) if op == wanted => id,
             other => panic!("{other:?} instead of {wanted:?}"),
         }
@@ -225,7 +232,7 @@ impl Keeper {
         let id = self.next_id;
         self.say(FromKeeper::Request { id, op }).await;
         loop {
-            match self.from_platform.recv().await {
+            match in_time(self.from_platform.recv()).await {
                 Some(FromPlatform::Reply { id: reply, outcome }) if reply == id => return outcome,
                 Some(FromPlatform::Request { .. }) => {}
                 other => panic!("{other:?} instead of an answer"),
