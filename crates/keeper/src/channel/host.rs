@@ -102,9 +102,10 @@ impl ChannelHost {
         self.inner.broadcast(event, data);
     }
 
-    /// How many channels are up: logged in, not only connected.
+    /// How many channels are up: logged in, and not about to be closed.
     pub fn channels(&self) -> usize {
-        unpoisoned(&self.inner.open).len()
+        let open = unpoisoned(&self.inner.open);
+        open.values().filter(|(subscriber, _)| !subscriber.is_closed()).count()
     }
 }
 
