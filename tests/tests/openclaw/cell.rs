@@ -12,8 +12,8 @@ use keeper::vault_service::ModelKind;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-/// Long enough for a cold start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than the keeper waits for a start (its limit AGENT_START), so that its own error is seen.
+const PATIENCE: Duration = Duration::from_secs(260);
 
 /// An agent container with its keeper's sockets. All of it goes away when dropped.
 pub struct Cell {
