@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::{PostgresError, at};
 
+const SOCKET_LOCK: &str = ".s.PGSQL.5432.lock";
 const STOP_TIME: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -47,6 +48,23 @@ pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
     }
 }
 
+/// Removes the lock of the socket in `run` if no postmaster of ours holds it. PostgreSQL itself lets a stale one stand for as
+/// long as any process has its number, also one that is dead and waits to be collected.
+pub(super) fn unlock_socket(run: &Path, data: &Path) -> Result<(), PostgresError> {
+    let path = run.join(SOCKET_LOCK);
+    let Ok(text) = fs::read_to_string(&path) else {
+        return Ok(());
+    };
+    let pid = text
+        .lines()
+        .next()
+        .and_then(|line| Pid::from_raw(line.trim().parse().ok()?));
+    if pid.is_some_and(|pid| serves(pid, data)) {
+        return Ok(());
+    }
+    fs::remove_file(&path).map_err(at(&path))
+}
+
 /// A postmaster's working directory is its data directory.
 fn serves(pid: Pid, data: &Path) -> bool {
     let pid = pid.as_raw_nonzero();
@@ -58,4 +76,20 @@ fn serves(pid: Pid, data: &Path) -> bool {
 
 fn alive(pid: Pid) -> bool {
     !matches!(test_kill_process(pid), Err(Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_lock_of_a_process_that_is_no_postmaster_of_ours_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = dir.path().join(SOCKET_LOCK);
+        // This process lives, and is no postmaster.
+        fs::write(&lock, format!("{}\n{}\n", std::process::id(), dir.path().display())).unwrap();
+        unlock_socket(dir.path(), dir.path()).unwrap();
+        assert!(!lock.exists());
+        unlock_socket(dir.path(), dir.path()).unwrap();
+    }
 }

@@ -68,6 +68,7 @@ impl Cluster {
         let binaries = binaries::find(&folder.data)?;
         folder.create_cluster(&binaries, &account).await?;
         leftover::clear(&folder.data).await?;
+        leftover::unlock_socket(&folder.run, &folder.data)?;
 
         let supervisor = Supervisor {
             folder: folder.clone(),
