@@ -1,7 +1,7 @@
 /** The model that the agent uses, as its keeper tells it; the key stays in the vault. */
 import { computed, signal } from "@preact/signals-core";
-import type { ModelInfo } from "../channel/messages";
-import { onOpen, request } from "./link";
+import type { CellEvent, ModelInfo } from "../channel/messages";
+import { cell, onOpen, request } from "./link";
 
 export const model = signal<ModelInfo | undefined>(undefined);
 export const modelConfigured = computed(() => model.value?.configured === true);
@@ -14,6 +14,17 @@ export async function loadModel(): Promise<void> {
   }
 }
 
+/** A page that has just come asks for the agent: the answer says how far it is, and whoever looks wants it awake. */
+async function askForAgent(): Promise<void> {
+  await loadModel();
+  if (!modelConfigured.peek()) return;
+  try {
+    cell.value = await request<CellEvent>("cell.start");
+  } catch {
+    // The event `cell` says what is wrong, if something is.
+  }
+}
+
 export function startModel(): void {
-  onOpen(() => void loadModel());
+  onOpen(() => void askForAgent());
 }
