@@ -15,9 +15,9 @@ use crate::Person;
 use crate::process::wait_until;
 
 /// How long an agent may take from nothing to ready on a machine that does other work too.
-pub const CELL_START: Duration = Duration::from_secs(240);
+pub const CELL_START: Duration = Duration::from_secs(300);
 /// How long a turn may take, the sealing of the home included.
-pub const TURN: Duration = Duration::from_secs(120);
+pub const TURN: Duration = Duration::from_secs(240);
 
 /// A channel whose vault is open.
 pub struct Session {

@@ -72,7 +72,7 @@ async fn promise_04_a_program_in_the_agents_container_reaches_no_network_no_key_
 
     // No key: in no environment, no command line, no file that it can read.
     assert!(!environment.contains(&key.text));
-    let mut search = Search::new(&[key.clone()]);
+    let mut search = Search::new(std::slice::from_ref(&key));
     let (_, processes) = shell("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null");
     assert!(
         processes.contains("OPENCLAW_STATE_DIR"),
