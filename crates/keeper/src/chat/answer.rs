@@ -15,6 +15,8 @@ pub(super) struct Answer {
     segment: Segment,
     /// Events were missed: only the transcript knows the whole answer.
     pub incomplete: bool,
+    /// Why the model provider refused, in its own words.
+    pub provider_said: Option<String>,
 }
 
 /// The text since the last tool call. OpenClaw tells it twice: as it streams, and as commentary once it knows that a tool
@@ -79,6 +81,10 @@ impl Answer {
                 self.result(call, output, if *is_error { ToolState::Failed } else { ToolState::Ok });
                 let output = Some(cut(output, TOOL_TEXT_BYTES));
                 vec![tool(call, name, ToolPhase::Result, None, output, *is_error)]
+            }
+            RunEventKind::ProviderSaid(words) => {
+                self.provider_said = Some(words.clone());
+                Vec::new()
             }
             RunEventKind::Final { .. } | RunEventKind::Aborted { .. } | RunEventKind::Error { .. } => Vec::new(),
         }

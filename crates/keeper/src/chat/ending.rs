@@ -38,7 +38,16 @@ impl Chat {
             End::Answered => (Status::Done, None, true),
             End::NotGiven(status, error) => (status, error, false),
             End::Aborted => (Status::Aborted, None, self.is_whole(conversation, turn).await),
-            End::Failed(error) => (Status::Failed, Some(error), self.is_whole(conversation, turn).await),
+            End::Failed(error) => {
+                // OpenClaw's transcript does not have the provider's own words.
+                let told = conversation
+                    .state()
+                    .running
+                    .as_ref()
+                    .is_some_and(|running| running.answer.provider_said.is_some());
+                let whole = !told && self.is_whole(conversation, turn).await;
+                (Status::Failed, Some(error), whole)
+            }
             End::Gone if self.is_whole(conversation, turn).await => (Status::Done, None, true),
             End::Gone | End::Locked => (Status::Interrupted, None, false),
         };

@@ -2,6 +2,9 @@
 
 use protocol::channel::ChannelError;
 
+use super::size::cut;
+use crate::limits::PROVIDER_WORDS;
+
 /// What OpenClaw said, without what only makes sense on its own console.
 pub(super) fn of_run(message: &str, kind: Option<&str>) -> ChannelError {
     let words = clean(message);
@@ -27,6 +30,21 @@ pub(super) fn of_run(message: &str, kind: Option<&str>) -> ChannelError {
     ChannelError::new(code, format!("{words} {advice}").trim())
 }
 
+/// OpenClaw guesses what a refusal means; the provider's own words say it. They come after a status that the broker
+/// chose for OpenClaw.
+pub(super) fn with_the_providers_words(error: &ChannelError, words: &str) -> ChannelError {
+    let words = words.trim_start_matches(|c: char| c.is_ascii_digit()).trim();
+    let code = if error.code == "agent_failed" {
+        "model_refused"
+    } else {
+        error.code.as_str()
+    };
+    ChannelError::new(
+        code,
+        format!("The model provider refused: {}", cut(words, PROVIDER_WORDS)),
+    )
+}
+
 fn clean(message: &str) -> String {
     let lines = message.lines().filter(|line| !line.contains("openclaw logs"));
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -48,6 +66,19 @@ fn clean(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_the_providers_words() {
+        let guess = of_run(
+            "LLM request failed: provider rejected the request schema or tool payload.",
+            Some("format"),
+        );
+        let error = with_the_providers_words(&guess, "400 no such key");
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("model_refused", "The model provider refused: no such key")
+        );
+    }
 
     #[test]
     fn what_only_helps_at_a_console_is_left_out() {

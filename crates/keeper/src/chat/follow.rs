@@ -85,7 +85,11 @@ impl Chat {
                 (told, Some(End::Aborted))
             }
             RunEventKind::Error { message, kind } => {
-                (Vec::new(), Some(End::Failed(failure::of_run(message, kind.as_deref()))))
+                let mut error = failure::of_run(message, kind.as_deref());
+                if let Some(words) = &running.answer.provider_said {
+                    error = failure::with_the_providers_words(&error, words);
+                }
+                (Vec::new(), Some(End::Failed(error)))
             }
             other => (running.answer.take(other), None),
         };

@@ -50,6 +50,8 @@ pub enum RunEventKind {
         output: String,
         is_error: bool,
     },
+    /// The model provider refused a call, in its own words.
+    ProviderSaid(String),
     /// The run is done. `text` is its last segment; history has all of it.
     Final { text: String, stop_reason: Option<String> },
     /// Stopped on request, with what had been said.
@@ -118,6 +120,7 @@ fn agent(payload: &Value) -> Option<RunEventKind> {
             text: text(data, "progressText").unwrap_or_default(),
             done: data["phase"] == "end",
         }),
+        "lifecycle" => text(data, "fallbackStepFromFailureDetail").map(RunEventKind::ProviderSaid),
         "tool" => {
             let call = text(data, "toolCallId")?;
             let name = text(data, "name").unwrap_or_default();
