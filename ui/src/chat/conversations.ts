@@ -3,7 +3,7 @@ import { type Signal, signal } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
 import { onEvent, onOpen, online, request } from "../app/link";
 import { go, path } from "../app/router";
-import { ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
+import { type CellEvent, ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
 import { moveDraft } from "./drafts";
 import type { Outgoing } from "./outbox";
 import { apply, cutAt, emptyThread, firstSentence, older, opened, textOf, type ThreadState, withUserMessage } from "./thread";
@@ -70,6 +70,9 @@ export async function loadList(): Promise<void> {
   }
 }
 
+/** History is read from the agent, so opening waits until it has started. */
+const OPEN_MS = 600_000;
+
 /** Loads a conversation, or what was missed since it was last heard. */
 export async function load(id: string, options: { whole?: boolean } = {}): Promise<void> {
   const thread = threadFor(id);
@@ -78,7 +81,7 @@ export async function load(id: string, options: { whole?: boolean } = {}): Promi
   if (!missedOnly && thread.loading.peek() !== "loaded") thread.loading.value = "loading";
   try {
     const { seq } = thread.state.peek();
-    const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) });
+    const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) }, { answerMs: OPEN_MS });
     thread.state.value = opened(thread.state.peek(), answer);
     thread.loading.value = "loaded";
     const waiting = held.get(id) ?? [];
@@ -140,8 +143,9 @@ export async function createFor(temporary: string, firstText: string): Promise<s
   const title = firstText.trim().split("\n")[0]?.slice(0, 60) ?? "";
   const { conversation } = await request<{ conversation: Conversation | string }>("chat.create", title ? { title } : {});
   const id = typeof conversation === "string" ? conversation : conversation.id;
-  threads.set(id, { id, state: signal(threadFor(temporary).state.peek()), loading: signal("no") });
-  await load(id);
+  // Nothing has happened in it yet: it is heard from its first event on, and sending does not wait for the agent.
+  threads.set(id, { id, state: signal(threadFor(temporary).state.peek()), loading: signal("loaded") });
+  void load(id);
   moveDraft(temporary, id);
   if (draftConversation.peek() === temporary) {
     draftConversation.value = newConversationId();
@@ -186,6 +190,9 @@ export function startConversations(): void {
   onEvent((event, data) => {
     if (event === "chats") void loadList();
     else if (event === "chat") receive(data as ChatEvent);
+    else if (event === "cell" && (data as CellEvent).phase === "ready") {
+      for (const thread of threads.values()) if (typeof thread.loading.peek() === "object") void load(thread.id);
+    }
   });
   onOpen(() => {
     void loadList();
