@@ -94,10 +94,26 @@ pub fn logs(container: &str) -> String {
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// Removes all that an installation has in Docker.
-pub(crate) fn remove_all(installation: &str) {
+/// Removes the cells of an installation.
+pub(crate) fn remove_cells(installation: &str) {
     remove(&["rm", "--force"], &containers(installation));
     remove(&["volume", "rm", "--force"], &volumes(installation));
+}
+
+/// Removes what a server that was killed could not: its cells, its firewall rules and its network.
+pub(crate) fn remove_all(installation: &str) {
+    remove_cells(installation);
+    let short = installation.rsplit('-').next().unwrap_or_default();
+    for (chain, from) in [
+        (format!("HF-{short}-IN"), "INPUT"),
+        (format!("HF-{short}-FWD"), "DOCKER-USER"),
+    ] {
+        let iptables = |args: &[&str]| Command::new("iptables").arg("-w").args(args).output();
+        let bridge = format!("hf-{short}");
+        let _ = iptables(&["-D", from, "-i", &bridge, "-j", &chain]);
+        let _ = iptables(&["-F", &chain]);
+        let _ = iptables(&["-X", &chain]);
+    }
     remove(&["network", "rm"], &networks(installation));
 }
 

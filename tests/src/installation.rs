@@ -320,7 +320,7 @@ impl Drop for Installation {
         }
         // Without cells there is nothing to put to sleep; the server removes its network and rules and ends.
         if let Some(installation) = &installation {
-            docker::remove_all(installation);
+            docker::remove_cells(installation);
         }
         if let Some(mut server) = self.server.take() {
             signal(server.id(), "USR1");

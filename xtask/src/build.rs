@@ -53,7 +53,8 @@ pub fn binaries(profile: Profile) -> Result<()> {
             },
         )?;
         if !done {
-            let errors = output.iter().position(|line| line.starts_with("error")).unwrap_or(0);
+            let end = output.len().saturating_sub(20);
+            let errors = output.iter().position(|line| line.starts_with("error")).unwrap_or(end);
             anyhow::bail!("cargo build failed:\n{}", output[errors..].join("\n"));
         }
         Ok(())

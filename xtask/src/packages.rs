@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -27,7 +28,7 @@ const CERTIFICATES: Need = Need {
     name: "CA certificates",
     why: "downloads over TLS",
     packages: &["ca-certificates"],
-    present: || std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
+    present: || Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
 };
 const NODE: Need = Need {
     name: "Node.js and npm",
@@ -119,6 +120,9 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     })?;
     // Some distributions split a package that others ship whole: ask only for those that exist here.
     let known: Vec<&str> = wanted.into_iter().filter(|name| is_known(name)).collect();
+    if known.contains(&"postgresql") {
+        without_a_cluster_of_the_system()?;
+    }
     step(&format!("Installing {}", known.join(", ")), |_| {
         process::quiet(
             "apt-get install",
@@ -137,6 +141,27 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The distribution's package would make and start a cluster of its own, which nobody here uses.
+fn without_a_cluster_of_the_system() -> Result<()> {
+    let file = Path::new("/etc/postgresql-common/createcluster.conf");
+    if file.exists() {
+        return Ok(());
+    }
+    let script = format!(
+        "mkdir -p {} && echo 'create_main_cluster = false' > {}",
+        file.parent().unwrap_or(Path::new("/")).display(),
+        file.display()
+    );
+    let mut shell = if machine::is_root() {
+        Command::new("sh")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("sh");
+        sudo
+    };
+    process::quiet("postgresql-common settings", shell.args(["-c", &script]))
 }
 
 fn apt() -> Command {

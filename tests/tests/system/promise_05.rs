@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use system_tests::docker::{Part, container, pid};
-use system_tests::{Installation, Person, Session, kill_now, wait_until};
+use system_tests::model::Model;
+use system_tests::{Installation, Person, Session, Settings, kill_now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A person in a conversation with one answer that was shown as saved.
 async fn in_conversation(installation: &Installation) -> (Person, Session, String) {
+    in_conversation_with(installation, &installation.model()).await
+}
+
+async fn in_conversation_with(installation: &Installation, model: &Model) -> (Person, Session, String) {
     let owner = installation.owner().await;
     let session = owner.make_vault(PASSWORD).await.session;
-    session.connect_model(&installation.model().base_url(), "demo").await;
+    session.connect_model(&model.base_url(), "demo").await;
     session.ready().await;
     let conversation = session.conversation().await;
     session.ask(&conversation, "[[say: kept-one]]").await;
@@ -88,10 +93,11 @@ async fn promise_05_a_kill_of_the_agent_in_a_turn_is_told_and_loses_no_saved_tur
 
 #[tokio::test]
 async fn promise_05_a_turn_goes_on_while_the_server_is_killed_and_started_again() {
-    let mut installation = Installation::start().await;
-    let (owner, session, conversation) = in_conversation(&installation).await;
+    // A model that the server's end does not end.
+    let mut installation = Settings::default().separate_model().start().await;
+    let model = installation.separate_model().await;
+    let (owner, session, conversation) = in_conversation_with(&installation, &model).await;
     let known = session.channel.known();
-    // The scripted model is in the server: the turn waits for a tool in the cell instead.
     let tool = "[[tool: exec {\"command\":\"sleep 8; echo slept\"}]] [[say: kept-two]]";
     let turn = session.send(&conversation, tool).await;
     session

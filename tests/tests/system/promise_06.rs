@@ -17,8 +17,9 @@ async fn conversation(owner: &Person, base_url: &str) -> (Session, String) {
     (session, conversation)
 }
 
-fn is_paused(person: &Person) -> bool {
-    container(person.cell(), Part::Agent).is_some_and(|agent| inspect(&agent, "{{.State.Paused}}") == "true")
+/// Paused for being idle; a freeze of milliseconds for a snapshot is not that.
+async fn is_paused(person: &Person) -> bool {
+    person.get("/api/v1/cell").await.ok()["state"] == "paused"
 }
 
 #[tokio::test]
@@ -31,10 +32,11 @@ async fn promise_06_an_idle_cell_pauses_then_sleeps_and_the_conversation_goes_on
     let (session, conversation) = conversation(&owner, &installation.model().base_url()).await;
 
     wait_until("the cell pauses", Duration::from_secs(60), async || {
-        is_paused(&owner).then_some(())
+        is_paused(&owner).await.then_some(())
     })
     .await;
-    assert_eq!(owner.get("/api/v1/cell").await.ok()["state"], "paused");
+    let agent = container(owner.cell(), Part::Agent).expect("a paused cell keeps its agent");
+    assert_eq!(inspect(&agent, "{{.State.Paused}}"), "true");
     let asked = session.ask(&conversation, "[[say: after-the-pause]]").await;
     assert!(asked.text.contains("after-the-pause"), "{asked:#?}");
 
@@ -71,7 +73,7 @@ async fn promise_06_a_cell_with_a_running_turn_is_not_paused() {
     installation.model().held("busy").await;
     let watched = std::time::Instant::now();
     while watched.elapsed() < Duration::from_secs(14) {
-        assert!(!is_paused(&owner), "paused while a turn runs");
+        assert!(!is_paused(&owner).await, "paused while a turn runs");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     installation.model().release("busy").await;
@@ -79,7 +81,7 @@ async fn promise_06_a_cell_with_a_running_turn_is_not_paused() {
     wait_until(
         "the cell pauses when it is idle again",
         Duration::from_secs(60),
-        async || is_paused(&owner).then_some(()),
+        async || is_paused(&owner).await.then_some(()),
     )
     .await;
 }

@@ -24,6 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// All routes.
 pub fn router(api: Router, readiness: health::Readiness, over_tls: bool) -> Router {
     let around = ServiceBuilder::new()
+        .map_request(without_a_foreign_id)
         .set_x_request_id(MakeRequestUuid)
         .layer(
             TraceLayer::new_for_http()
@@ -38,6 +39,12 @@ pub fn router(api: Router, readiness: health::Readiness, over_tls: bool) -> Rout
         .merge(api)
         .fallback(assets::serve)
         .layer(around)
+}
+
+/// The id in our log is ours: one that a client sends would let it write there.
+fn without_a_foreign_id(mut request: Request) -> Request {
+    request.headers_mut().remove("x-request-id");
+    request
 }
 
 /// Paths carry no secrets: tokens travel in bodies, headers and fragments.
