@@ -103,6 +103,12 @@ pub async fn migrate(source: &Source) -> Result<(), DatabaseError> {
         .await
         .map_err(DatabaseError::Unreachable)?;
     refuse_foreign_tables(&mut owner).await?;
+    // Two servers that start at once would change the same grants at once, which PostgreSQL answers with an error. The lock
+    // ends with the connection; the migrator has one of its own.
+    sqlx::query("SELECT pg_advisory_lock(hashtext('holdfast/roles'))")
+        .execute(&mut owner)
+        .await
+        .map_err(DatabaseError::Role)?;
     ensure_role(&mut owner, matches!(source, Source::Embedded { .. }))
         .await
         .map_err(DatabaseError::Role)?;

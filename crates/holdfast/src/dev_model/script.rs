@@ -114,11 +114,11 @@ fn conclude(since: &[Turn]) -> String {
 }
 
 fn friendly(asked: &str, results: usize) -> String {
-    let quoted = if asked.trim().is_empty() {
+    let words = persons_words(asked);
+    let quoted = if words.is_empty() {
         "> (nothing)".to_owned()
     } else {
-        asked
-            .trim()
+        words
             .lines()
             .map(|line| format!("> {line}"))
             .collect::<Vec<_>>()
@@ -134,6 +134,16 @@ fn friendly(asked: &str, results: usize) -> String {
          ```text\n[[tool: exec {{\"command\":\"uname -a\"}}]]\n[[slow: 20 chunks every 100ms]]\n```\n\n\
          - `[[say: text]]` says a text\n- `[[long: 500 words]]` says a lot\n\nConnect a real model in the settings whenever you like."
     )
+}
+
+/// A message without the time that OpenClaw puts before it and the state of its runtime that it puts behind.
+fn persons_words(asked: &str) -> &str {
+    let asked = asked.trim();
+    let said = match asked.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        Some((time, said)) if time.ends_with("UTC") => said,
+        _ => asked,
+    };
+    said.split_once("\n\nRuntime: ").map_or(said, |(said, _)| said).trim()
 }
 
 /// A text in pieces as a model would send it: words with the space before them.
