@@ -1,6 +1,8 @@
 //! What OpenClaw 2026.9.6 really said, played back: turns, a tool, a rewind, a stop. When the pinned version changes, a
 //! new recording shows what changed with it.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 use futures::{SinkExt as _, StreamExt as _};
 use keeper::gateway::{Block, EntryKind, Gateway, GatewayEvent, RunEventKind, SendStatus};
 use secrecy::SecretString;
