@@ -56,7 +56,7 @@ pub const KEEPER_MEMORY: u64 = 128 * 1024 * 1024;
 /// Processes and threads of a keeper's container.
 pub const KEEPER_PIDS: i64 = 128;
 /// Memory of an agent's container, in bytes.
-pub const AGENT_MEMORY: u64 = 1536 * 1024 * 1024;
+pub const AGENT_MEMORY: u64 = 2048 * 1024 * 1024;
 /// Processes and threads of an agent's container.
 pub const AGENT_PIDS: i64 = 512;
 /// Processors of an agent's container.

@@ -57,7 +57,7 @@ impl Cell {
             "--pids-limit",
             "512",
             "--memory",
-            "1536m",
+            "2048m",
             "--tmpfs",
             "/tmp:mode=1777",
             "--volume",

@@ -86,7 +86,7 @@ async fn the_agents_container_is_as_closed_as_the_design_says() {
     assert_eq!(look("{{.HostConfig.CapDrop}}"), "[ALL]");
     assert_eq!(look("{{.HostConfig.CapAdd}}"), "[]");
     assert_eq!(look("{{.HostConfig.Privileged}}"), "false");
-    assert_eq!(look("{{.HostConfig.Memory}}"), (1536_u64 * 1024 * 1024).to_string());
+    assert_eq!(look("{{.HostConfig.Memory}}"), (2048_u64 * 1024 * 1024).to_string());
     assert!(look("{{.HostConfig.SecurityOpt}}").contains("no-new-privileges"));
     assert!(!look("{{.HostConfig.SecurityOpt}}").contains("io_uring"));
     assert!(look("{{.HostConfig.PidsLimit}}").parse::<i64>().unwrap() > 0);

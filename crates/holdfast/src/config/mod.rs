@@ -133,7 +133,7 @@ pub struct Cells {
     pub capacity: usize,
     /// CPUs that one agent may use. Default: 2.0
     pub agent_cpus: f64,
-    /// Memory of one agent, in MiB. Default: 1536
+    /// Memory of one agent, in MiB. Default: 2048
     pub agent_memory_mib: u64,
     /// Memory for one home while its cell is awake, in MiB. Default: 512
     pub home_mib: u64,
@@ -156,7 +156,7 @@ impl Default for Cells {
             lock_after: Span::minutes(30),
             capacity: 64,
             agent_cpus: 2.0,
-            agent_memory_mib: 1536,
+            agent_memory_mib: 2048,
             home_mib: 512,
             blob_quota_mib: 4096,
             private_model_addresses: Vec::new(),
