@@ -33,7 +33,6 @@ impl Chat {
             }
             return Err(Locked);
         }
-        let now = self.inner.clock.now();
         let (status, error, whole) = match end {
             End::Answered => (Status::Done, None, true),
             End::NotGiven(status, error) => (status, error, false),
@@ -48,10 +47,45 @@ impl Chat {
                 let whole = !told && self.is_whole(conversation, turn).await;
                 (Status::Failed, Some(error), whole)
             }
-            End::Gone if self.is_whole(conversation, turn).await => (Status::Done, None, true),
-            End::Gone | End::Locked => (Status::Interrupted, None, false),
+            // The agent may have ended the turn in any way before it went: its transcript says in which.
+            End::Gone => match self.ended_in_transcript(conversation, turn).await {
+                Some(message) => (message.status, message.error, true),
+                None => (Status::Interrupted, None, false),
+            },
+            End::Locked => (Status::Interrupted, None, false),
         };
-        let mut message = self.whole_message(conversation, turn, status).await;
+        let message = self.whole_message(conversation, turn, status).await;
+        self.tell_end(
+            conversation,
+            turn,
+            Ended {
+                status,
+                error,
+                whole,
+                message,
+            },
+            under_way,
+        )
+        .await;
+        Ok(())
+    }
+
+    /// Tells and keeps what a turn came to.
+    async fn tell_end(
+        &self,
+        conversation: &Conversation,
+        turn: &TurnRecord,
+        ended: Ended,
+        under_way: Box<dyn TurnUnderWay>,
+    ) {
+        let now = self.inner.clock.now();
+        let Ended {
+            status,
+            error,
+            whole,
+            mut message,
+        } = ended.or_silent();
+        message.status = status;
         message.error.clone_from(&error);
         if !whole {
             self.keep(conversation, turn, status, error.clone(), message.parts.clone())
@@ -86,7 +120,6 @@ impl Chat {
         self.list_changed();
         self.inner.vault.touch();
         self.save(conversation, under_way).await;
-        Ok(())
     }
 
     /// The answer as it is shown from now on; where events were missed, as the transcript has it.
@@ -102,7 +135,9 @@ impl Chat {
             })
         };
         match live {
-            Some((message, false)) => message,
+            // Of a turn that was broken off, what was heard is more than what was written down.
+            Some((message, _)) if status == Status::Interrupted && !message.parts.is_empty() => message,
+            Some((message, false)) if status != Status::Done || !message.parts.is_empty() => message,
             live => {
                 let known = self.in_agents_transcript(conversation, &turn.key).await;
                 let mut message = known.unwrap_or_else(|| {
@@ -116,6 +151,10 @@ impl Chat {
     }
 
     async fn in_agents_transcript(&self, conversation: &Conversation, key: &str) -> Option<Message> {
+        // Nobody waits for an agent that starts to hear that a turn is over.
+        if !self.inner.seat.is_ready() {
+            return None;
+        }
         let history = self.history(conversation).await.ok()?;
         in_transcript(&history.entries, key)
     }
@@ -130,6 +169,14 @@ impl Chat {
                 _ => End::Gone,
             })?;
         Ok(transcript::find(&history.entries, key))
+    }
+
+    /// The answer to a turn that the agent's transcript holds to its end.
+    async fn ended_in_transcript(&self, conversation: &Conversation, turn: &TurnRecord) -> Option<Message> {
+        if !self.is_whole(conversation, turn).await {
+            return None;
+        }
+        self.in_agents_transcript(conversation, &turn.key).await
     }
 
     async fn is_whole(&self, conversation: &Conversation, turn: &TurnRecord) -> bool {
@@ -208,6 +255,31 @@ impl Chat {
 
     fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
         self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
+    }
+}
+
+/// What a turn came to.
+struct Ended {
+    status: Status,
+    error: Option<ChannelError>,
+    /// The agent's transcript has all of it.
+    whole: bool,
+    message: Message,
+}
+
+impl Ended {
+    /// An answer without a word or a tool call is none.
+    fn or_silent(self) -> Self {
+        if self.status != Status::Done || !self.message.parts.is_empty() {
+            return self;
+        }
+        let message = "The agent ended without an answer: ask again.";
+        Self {
+            status: Status::Failed,
+            error: Some(ChannelError::new("agent_silent", message)),
+            whole: false,
+            ..self
+        }
     }
 }
 

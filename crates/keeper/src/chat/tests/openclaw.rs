@@ -1,6 +1,6 @@
 //! An OpenClaw in memory: the frames and rows are those that the real one (2026.9.6) was recorded with. What a message does
-//! is in its words: `hold` answers `partial` and waits for [`OpenClaw::release`], `tool` calls one, `fail` fails, anything
-//! else is echoed.
+//! is in its words: `hold` answers `partial` and waits for [`OpenClaw::release`], `tool` calls one, `fail` fails, `silent` ends
+//! without a word, anything else is echoed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -73,6 +73,17 @@ impl OpenClaw {
         }
         for connection in world.connections.drain(..) {
             connection.abort();
+        }
+    }
+
+    /// The process dies, and starts again, and stops what it finds interrupted, before anybody asks.
+    pub fn crash_and_stop(&self) {
+        let runs: Vec<String> = self.world.lock().unwrap().runs.keys().cloned().collect();
+        for connection in self.world.lock().unwrap().connections.drain(..) {
+            connection.abort();
+        }
+        for run in runs {
+            self.abort(&run);
         }
     }
 
@@ -246,6 +257,10 @@ impl OpenClaw {
             self.world.lock().unwrap().runs.remove(run);
             let payload = json!({"state": "error", "errorMessage": words, "errorDetail": {"failoverReason": "auth"}});
             self.event("chat", session, run, payload);
+            return;
+        } else if text.contains("silent") {
+            self.world.lock().unwrap().runs.remove(run);
+            self.event("chat", session, run, json!({"state": "final"}));
             return;
         } else if text.contains("hold") {
             self.say(session, run, "partial");

@@ -230,6 +230,42 @@ async fn a_failure_is_told_in_plain_words_and_stays_in_history() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_word_is_a_failure() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.send(&conversation, "be silent").await;
+    let end = keeper
+        .until(|event| {
+            matches!(
+                event.kind,
+                ChatEventKind::Answered { .. } | ChatEventKind::Failed { .. }
+            )
+        })
+        .await;
+    assert_eq!(short(&end.kind), "failed agent_silent");
+    let expected = ["User: be silent", "Assistant:  (Failed)"];
+    assert_eq!(briefs(&keeper.open(&conversation).await), expected);
+    let next = keeper.send(&conversation, "again").await;
+    keeper.until_saved(&next).await;
+    assert_eq!(briefs(&keeper.killed().await.open(&conversation).await)[..2], expected);
+}
+
+#[tokio::test]
+async fn a_turn_that_a_restarting_agent_stopped_is_told_as_stopped() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hold it").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    keeper.cell.openclaw.crash_and_stop();
+    let end = keeper
+        .until(|event| event.turn == key && !matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    assert_eq!(short(&end.kind), "aborted Assistant: partial (Aborted)");
+}
+
+#[tokio::test]
 async fn editing_replaces_the_message_and_everything_after_it() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
