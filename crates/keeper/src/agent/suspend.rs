@@ -1,6 +1,7 @@
 //! Suspending: OpenClaw begins nothing new, so that it can be frozen and its home copied.
 
 use protocol::control::AgentState;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::{Agent, AgentError};
@@ -13,6 +14,21 @@ impl Agent {
     /// # Errors
     /// [`AgentError`] when OpenClaw cannot be asked.
     pub async fn suspend(&self) -> Result<bool, AgentError> {
+        let agent = self.clone();
+        let (answer, answered) = oneshot::channel();
+        // On a task of its own: a caller that stops waiting must not leave OpenClaw suspended under an id that nobody knows.
+        tokio::spawn(async move {
+            let result = agent.suspend_now().await;
+            if let Err(Ok(true)) = answer.send(result)
+                && let Err(error) = agent.resume().await
+            {
+                tracing::warn!("OpenClaw resumes by itself within two minutes: {error}");
+            }
+        });
+        answered.await.unwrap_or(Err(AgentError::NotRunning))
+    }
+
+    async fn suspend_now(&self) -> Result<bool, AgentError> {
         let gateway = self.gateway().ok_or(AgentError::NotRunning)?;
         let mut current = self.inner.suspension.lock().await;
         let request = uuid::Uuid::new_v4().to_string();
