@@ -11,6 +11,8 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: process.env.CI !== undefined,
+  // What passes only at the second try is reported as flaky.
+  retries: 2,
   timeout: 420_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
