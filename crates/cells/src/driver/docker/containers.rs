@@ -15,6 +15,7 @@ use protocol::{CellId, TenantId};
 
 use super::{DockerDriver, failed, spec, status};
 use crate::driver::{Driver as _, DriverError, Part, PartStats};
+use crate::limits;
 
 /// Between two looks at a removal that somebody else began.
 const REMOVAL_LOOK: Duration = Duration::from_millis(100);
@@ -70,13 +71,24 @@ impl DockerDriver {
 
     pub(super) async fn resume_part(&self, cell: CellId, part: Part) -> Result<(), DriverError> {
         let name = self.names.container(cell, part);
-        let Err(error) = self.docker.unpause_container(&name).await else {
-            return Ok(());
-        };
-        match self.status_of(&name).await? {
-            Some(ContainerStateStatusEnum::RUNNING) => Ok(()),
-            Some(ContainerStateStatusEnum::PAUSED) => Err(failed(&format!("resuming the {part}"), &error)),
-            _ => Err(DriverError::NotRunning { cell, part }),
+        // Docker 20.10 takes note of a pause by an event, so that an unpause right after it may be told that nothing is
+        // paused, and a moment later that it is: it is asked again.
+        let mut tries = 0;
+        loop {
+            let Err(error) = self.docker.unpause_container(&name).await else {
+                return Ok(());
+            };
+            tries += 1;
+            match self.status_of(&name).await? {
+                Some(ContainerStateStatusEnum::RUNNING) if tries >= limits::RESUME_LOOKS => return Ok(()),
+                Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::PAUSED)
+                    if tries < limits::RESUME_TRIES =>
+                {
+                    tokio::time::sleep(limits::RESUME_PAUSE).await;
+                }
+                Some(ContainerStateStatusEnum::PAUSED) => return Err(failed(&format!("resuming the {part}"), &error)),
+                _ => return Err(DriverError::NotRunning { cell, part }),
+            }
         }
     }
 
