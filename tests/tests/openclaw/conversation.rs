@@ -18,13 +18,8 @@ async fn a_conversation_streams_runs_a_tool_is_rewound_and_stopped() {
     );
     assert!(matches!(events.last(), Some(RunEventKind::Final { text, .. }) if text == "Good morning to you."));
 
-    let events = turn(
-        &gateway,
-        SESSION,
-        "run-2",
-        r#"[[tool: exec {"command":"echo seen-$((40+2))"}]] [[say: Ran it.]]"#,
-    )
-    .await;
+    let with_tool = r#"[[tool: exec {"command":"echo seen-$((40+2))"}]] [[say: Ran it.]]"#;
+    let events = turn(&gateway, SESSION, "run-2", with_tool).await;
     assert!(
         events
             .iter()
@@ -40,9 +35,10 @@ async fn a_conversation_streams_runs_a_tool_is_rewound_and_stopped() {
         "{events:?}"
     );
 
-    // The same key is the same turn.
-    let again = gateway.chat_send(SESSION, "run-2", "anything").await.unwrap();
+    // The same key is the same turn, and never another one.
+    let again = gateway.chat_send(SESSION, "run-2", with_tool).await.unwrap();
     assert_ne!(again, SendStatus::Started);
+    gateway.chat_send(SESSION, "run-2", "anything else").await.unwrap_err();
 
     let history = gateway.history(SESSION).await.unwrap();
     let second = history
