@@ -1,5 +1,6 @@
 //! The keeper: the only place where a user's plaintext secrets exist, only while unlocked, and only in memory.
 
+pub mod activity;
 pub mod agent;
 pub mod bridge;
 pub mod broker;
@@ -12,5 +13,7 @@ pub mod gateway;
 pub mod home;
 pub mod limits;
 pub mod platform;
+pub mod secrets;
 pub mod serve;
 pub mod vault_service;
+pub mod write_behind;

@@ -57,6 +57,25 @@ pub const MODEL_TEST: Duration = Duration::from_secs(60);
 /// Most bytes of a provider's error that are shown to the person.
 pub const PROVIDER_WORDS: usize = 400;
 
+// Secrets and what is done with them
+/// Named secrets of one vault, and most of them in one answer or one addition.
+pub const SECRETS: usize = 5000;
+pub const SECRETS_PAGE: usize = 500;
+/// Longest value, name, and user name or address of a secret, in bytes.
+pub const SECRET_VALUE_BYTES: usize = 64 * 1024;
+pub const SECRET_NAME_BYTES: usize = 200;
+pub const SECRET_FIELD_BYTES: usize = 2000;
+/// What is remembered of the activity: entries of each class; the oldest goes first.
+pub const ACTIVITY_ENTRIES: usize = 1000;
+/// Entries in one answer.
+pub const ACTIVITY_PAGE: usize = 200;
+/// Longest text in an entry, in bytes: all entries of a class fit one record.
+pub const ACTIVITY_TEXT: usize = 120;
+/// The same thing done again within this time is counted in the entry that is there.
+pub const ACTIVITY_TOGETHER: Duration = Duration::from_secs(3600);
+/// Records that change often are written this soon.
+pub const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+
 // The cell
 /// Longest wait for the agent's word on whether it is suspended; it settles or declines well before.
 pub const SUSPEND_FOR_SNAPSHOT: Duration = Duration::from_secs(10);

@@ -57,6 +57,8 @@ typed_id! {
     ChannelId,
     /// One way to open a vault.
     SlotId,
+    /// One named secret of a vault.
+    SecretId,
     /// One installation of Holdfast on a machine: what its containers are labelled with.
     InstallationId,
 }

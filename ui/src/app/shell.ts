@@ -68,6 +68,12 @@ export class Shell extends View {
         return html`<hf-people></hf-people>`;
       case "/me":
         return html`<hf-me></hf-me>`;
+      case "/secrets":
+        void import("../secrets/secrets-page");
+        return html`<hf-secrets></hf-secrets>`;
+      case "/activity":
+        void import("../secrets/activity-page");
+        return html`<hf-activity></hf-activity>`;
       case "/model":
         return html`<hf-model></hf-model>`;
       default:
@@ -120,7 +126,7 @@ export class Shell extends View {
 
   #pageLinks(): TemplateResult {
     return html`<div class="page-links">
-      ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
+      ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
       <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void lockAndSay()}>${icon("lock")}<span>Lock now</span></button>
     </div>`;
   }
@@ -164,7 +170,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -184,6 +190,7 @@ export class Shell extends View {
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label="Recovery phrase not confirmed"></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
+      ${item("/secrets", "Secrets", "key-round", path.value === "/secrets" || path.value === "/activity")}
       ${item("/me", "Me", "user-round", path.value === "/me" || path.value === "/model", phraseConfirmed.value === false)}
     </nav>`;
   }

@@ -130,3 +130,42 @@ export interface OpenedConversation {
   /** There are older messages than these. */
   more?: boolean;
 }
+
+export type SecretKind = "api_key" | "oauth_token" | "login" | "text";
+/** What the owner lets the agent do with a secret. */
+export type AgentMay = "nothing" | "use" | "see";
+
+export interface Secret {
+  id: string;
+  name: string;
+  kind: SecretKind;
+  agent: AgentMay;
+  username: string;
+  url: string;
+  changed: number;
+  last_use?: { at: number; to: string };
+}
+
+/** What is sent to store one; without `value` the one that is stored stays. */
+export interface SecretInput {
+  id?: string;
+  name: string;
+  kind: SecretKind;
+  agent: AgentMay;
+  username: string;
+  url: string;
+  value?: string;
+}
+
+export type ActivityClass = "person" | "agent" | "refused";
+
+export interface ActivityEntry {
+  what: string;
+  first: number;
+  last: number;
+  count: number;
+  secret?: string;
+  name?: string;
+  to?: string;
+  why?: string;
+}

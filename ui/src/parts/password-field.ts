@@ -12,6 +12,7 @@ export class PasswordField extends View {
   @property({ attribute: false }) error = "";
   @property({ attribute: false }) describedBy = "";
   @property({ attribute: false }) focusFirst = false;
+  @property({ attribute: false }) optional = false;
   @state() private shown = false;
 
   protected override firstUpdated(): void {
@@ -30,7 +31,7 @@ export class PasswordField extends View {
           autocomplete=${this.autocomplete}
           autocapitalize="none"
           spellcheck="false"
-          required
+          ?required=${!this.optional}
           aria-invalid=${this.error ? "true" : nothing}
           aria-describedby=${described || nothing}
           @input=${this.#typed}

@@ -3,9 +3,15 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use protocol::channel::ChannelError;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::outgoing::Subscriber;
+
+/// JSON that may hold secrets.
+pub type SecretJson = Zeroizing<Vec<u8>>;
 
 /// What answers the methods of a part of the keeper.
 pub trait Methods: Send + Sync + 'static {
@@ -19,11 +25,55 @@ pub trait Methods: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Value, ChannelError>>;
 }
 
+/// What answers methods whose parameters or results may be secret: they are read from and written into memory that is wiped.
+pub trait SecretMethods: Send + Sync + 'static {
+    /// Answers one call, as [`Methods::call`] does; but what was begun goes on to its end when the client goes away.
+    fn call<'a>(&'a self, method: &'a str, params: &'a RawValue) -> BoxFuture<'a, Result<SecretJson, ChannelError>>;
+}
+
+/// Reads parameters. What is wrong with them is told by its place alone: the words may quote what was sent.
+///
+/// # Errors
+/// `malformed`.
+pub fn read_params<'a, T: serde::Deserialize<'a>>(params: &'a RawValue) -> Result<T, ChannelError> {
+    serde_json::from_str(params.get()).map_err(|error| {
+        let text = format!(
+            "The parameters are not as this method needs them (column {}).",
+            error.column()
+        );
+        ChannelError::new("malformed", text)
+    })
+}
+
+/// Writes a result. The room for it is counted first, so that growing leaves no copy behind.
+///
+/// # Errors
+/// `internal`.
+pub fn write_result(result: &impl Serialize) -> Result<SecretJson, ChannelError> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let internal = |_| ChannelError::new("internal", "The answer does not serialise.");
+    let mut room = Count(0);
+    serde_json::to_writer(&mut room, result).map_err(internal)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(room.0));
+    serde_json::to_writer(&mut *json, result).map_err(internal)?;
+    Ok(json)
+}
+
 /// Who answers which method. `vault.*`, `slot.*`, `model.get` and `model.set` are the channel's own.
 #[derive(Default, Clone)]
 pub struct Router {
     namespaces: HashMap<&'static str, Arc<dyn Methods>>,
     methods: HashMap<&'static str, Arc<dyn Methods>>,
+    secret: HashMap<&'static str, Arc<dyn SecretMethods>>,
 }
 
 impl Router {
@@ -44,6 +94,18 @@ impl Router {
     pub fn method(mut self, method: &'static str, methods: Arc<dyn Methods>) -> Self {
         self.methods.insert(method, methods);
         self
+    }
+
+    /// All methods that start with `namespace` and a dot, whose parameters or results may be secret.
+    #[must_use]
+    pub fn secret_namespace(mut self, namespace: &'static str, methods: Arc<dyn SecretMethods>) -> Self {
+        self.secret.insert(namespace, methods);
+        self
+    }
+
+    pub(super) fn find_secret(&self, method: &str) -> Option<Arc<dyn SecretMethods>> {
+        let (namespace, _) = method.split_once('.')?;
+        self.secret.get(namespace).map(Arc::clone)
     }
 
     pub(super) fn find(&self, method: &str) -> Option<Arc<dyn Methods>> {

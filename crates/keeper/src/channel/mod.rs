@@ -14,5 +14,5 @@ mod session;
 mod tickets;
 
 pub use host::{ChannelHost, websocket_config};
-pub use methods::{Methods, Router};
+pub use methods::{Methods, Router, SecretJson, SecretMethods, read_params, write_result};
 pub use outgoing::Subscriber;

@@ -11,6 +11,7 @@ use vault::{Kek, ResumptionSecret};
 use zeroize::Zeroizing;
 
 use super::host::Inner;
+use super::methods::{SecretJson, read_params, write_result};
 use super::outgoing::Subscriber;
 use crate::vault_service::{LockReason, ModelKind, ModelParams, Unlocked, VaultError};
 
@@ -135,26 +136,11 @@ pub(super) enum Call {
     ModelSet(ModelParams),
 }
 
-type Json = Zeroizing<Vec<u8>>;
-
 fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, ChannelError> {
-    let text = params.map_or("{}", |params| params.get());
-    serde_json::from_str(text).map_err(|error| {
-        // The words of the error may quote what was sent; its place does not.
-        let text = format!(
-            "The parameters are not as this method needs them (column {}).",
-            error.column()
-        );
-        ChannelError::new("malformed", text)
-    })
-}
-
-/// Room for what is written below, so that growing leaves no copy behind.
-fn write(result: &impl Serialize) -> Result<Json, ChannelError> {
-    let mut json = Zeroizing::new(Vec::with_capacity(4096));
-    serde_json::to_writer(&mut *json, result)
-        .map_err(|_| ChannelError::new("internal", "The answer does not serialise."))?;
-    Ok(json)
+    match params {
+        Some(params) => read_params(params),
+        None => serde_json::from_str("{}").map_err(|_| ChannelError::new("malformed", "This method needs parameters.")),
+    }
 }
 
 /// Reads a call of one of the channel's own methods; none when the method is somebody else's.
@@ -184,8 +170,8 @@ pub(super) fn parse(method: &str, params: Option<&RawValue>) -> Result<Option<Ca
     }))
 }
 
-fn unlocked(unlocked: &Unlocked) -> Result<Json, ChannelError> {
-    write(&UnlockedResult {
+fn unlocked(unlocked: &Unlocked) -> Result<SecretJson, ChannelError> {
+    write_result(&UnlockedResult {
         vault: VaultState::Unlocked,
         local_key: unlocked.local_key.expose(),
         epoch: unlocked.epoch,
@@ -193,7 +179,7 @@ fn unlocked(unlocked: &Unlocked) -> Result<Json, ChannelError> {
 }
 
 impl Call {
-    pub async fn answer(self, host: &Arc<Inner>, subscriber: &Subscriber) -> Result<Json, ChannelError> {
+    pub async fn answer(self, host: &Arc<Inner>, subscriber: &Subscriber) -> Result<SecretJson, ChannelError> {
         let vault = &host.vault;
         let slot = || host.slot_of(subscriber).ok_or(VaultError::UnknownSlot);
         let nothing = || Ok(Zeroizing::new(b"{}".to_vec()));
@@ -204,7 +190,7 @@ impl Call {
                 vault.lock(LockReason::Asked).await?;
                 nothing()
             }
-            Self::Status => write(&Status {
+            Self::Status => write_result(&Status {
                 vault: vault.state(),
                 slots: vault.slots(),
                 locks_at: vault.locks_at(),
@@ -213,7 +199,7 @@ impl Call {
             }),
             Self::RegisterStart { kind, name, request } => {
                 let (slot, response) = vault.slot_register_start(kind, name, &request)?;
-                write(&RegisterResponse { slot, response })
+                write_result(&RegisterResponse { slot, response })
             }
             Self::RegisterFinish {
                 slot: added,
@@ -235,7 +221,7 @@ impl Call {
                 vault.confirm_phrase(slot).await?;
                 nothing()
             }
-            Self::ModelGet => write(&match vault.model()? {
+            Self::ModelGet => write_result(&match vault.model()? {
                 None => ModelResult::default(),
                 Some(model) => ModelResult {
                     configured: true,

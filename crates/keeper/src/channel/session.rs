@@ -198,6 +198,17 @@ impl Reader {
                     Err(_) => subscriber.error(id, &internal()),
                 };
             })
+        } else if let Some(methods) = self.host.router.find_secret(method) {
+            let (method, params) = (method.to_owned(), SecretParams::copy(params));
+            // Not to be stopped half-way by a client that goes away.
+            let running = tokio::spawn(async move { methods.call(&method, params.read()?).await });
+            self.tasks.spawn(async move {
+                match running.await {
+                    Ok(Ok(result)) => subscriber.result(id, &result),
+                    Ok(Err(error)) => subscriber.error(id, &error),
+                    Err(_) => subscriber.error(id, &internal()),
+                };
+            })
         } else {
             let methods =
                 self.host.router.find(method).ok_or_else(|| {
@@ -219,6 +230,19 @@ impl Reader {
         self.numbers.insert(task.id(), id);
         self.requests.insert(id, task);
         Ok(())
+    }
+}
+
+/// Parameters that outlive their frame, in memory that is wiped.
+struct SecretParams(Zeroizing<String>);
+
+impl SecretParams {
+    fn copy(params: Option<&RawValue>) -> Self {
+        Self(Zeroizing::new(params.map_or("{}", RawValue::get).to_owned()))
+    }
+
+    fn read(&self) -> Result<&RawValue, ChannelError> {
+        serde_json::from_str(&self.0).map_err(|_| ChannelError::new("malformed", "The parameters are not JSON."))
     }
 }
 

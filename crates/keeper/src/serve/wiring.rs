@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
+use crate::activity::Activity;
 use crate::agent::{Agent, AgentPaths};
 use crate::broker::Broker;
 use crate::cell::{Cell, CellSeat, Parts};
@@ -20,7 +21,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::egress::{EgressProxy, NamedAddresses};
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
+use crate::secrets::Secrets;
 use crate::vault_service::VaultService;
+use crate::write_behind::WriteBehind;
 
 /// How long a keeper that is told to end tries to seal the home.
 const LAST_SEAL: Duration = Duration::from_secs(8);
@@ -54,10 +57,16 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         broker: broker.clone(),
         clock: clock.clone(),
     });
+    // After the cell: its hook before a lock runs first, and the agent makes no calls any more.
+    let write_behind = WriteBehind::new(vault.clone());
+    let activity = Activity::new(vault.clone(), write_behind);
+    let secrets = Secrets::new(vault.clone(), activity.clone());
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
     let router = Router::new()
         .namespace("chat", Arc::new(chat))
         .namespace("cell", Arc::new(cell.clone()))
+        .namespace("activity", Arc::new(activity))
+        .secret_namespace("secret", Arc::new(secrets))
         .method("model.test", Arc::new(cell.clone()));
     let host = ChannelHost::new(vault.clone(), router);
     let requests = Arc::new(Requests {

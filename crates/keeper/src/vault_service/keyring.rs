@@ -15,7 +15,7 @@ pub(super) struct Open {
     pub body: Body,
     seal_keys: HashMap<&'static str, SealKey>,
     /// Which unlock this is.
-    generation: u64,
+    pub generation: u64,
 }
 
 /// Where the keys are, if they are anywhere.

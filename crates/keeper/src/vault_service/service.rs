@@ -228,6 +228,19 @@ impl VaultService {
         self.shared().claim().map(|claim| b64::encode(claim.as_slice()))
     }
 
+    /// Which unlock this is: what is kept in memory of one is worth nothing in the next.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(crate) fn unlock_number(&self) -> Result<u64, VaultError> {
+        self.shared().keyring.with(|open| open.generation)
+    }
+
+    /// Now, by the vault's clock.
+    pub(crate) fn now(&self) -> Millis {
+        self.shared().clock.now()
+    }
+
     /// How often the vault was written; known while it is unlocked.
     pub fn epoch(&self) -> Option<u64> {
         self.shared().keyring.with(|open| open.body.epoch).ok()

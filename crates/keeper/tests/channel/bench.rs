@@ -8,9 +8,12 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use keeper::activity::Activity;
 use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
 use keeper::clock::Clock;
+use keeper::secrets::Secrets;
 use keeper::vault_service::VaultService;
+use keeper::write_behind::WriteBehind;
 use protocol::channel::{ChannelError, SlotKind};
 use protocol::{CellId, Millis, SlotId, b64};
 use serde_json::{Value, json};
@@ -135,7 +138,12 @@ impl TestKeeper {
         let vault = VaultService::open(&dir.path().join("vault"), clock_of_vault).unwrap();
         vault.bind_cell(cell).await.unwrap();
         let methods = Arc::new(TestMethods::default());
-        let router = Router::new().namespace("test", Arc::clone(&methods) as Arc<dyn Methods>);
+        let activity = Activity::new(vault.clone(), WriteBehind::new(vault.clone()));
+        let secrets = Secrets::new(vault.clone(), activity.clone());
+        let router = Router::new()
+            .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>)
+            .namespace("activity", Arc::new(activity))
+            .secret_namespace("secret", Arc::new(secrets));
         Self {
             host: ChannelHost::new(vault.clone(), router),
             dir,

@@ -10,6 +10,7 @@ mod hostile_keeper;
 mod middle;
 mod requests;
 mod rollback;
+mod secrets;
 mod slots;
 mod tickets;
 mod vault_life;

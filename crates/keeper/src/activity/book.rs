@@ -1,0 +1,231 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use protocol::{Millis, SecretId};
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Class, Deed, Entry, What};
+use crate::limits;
+use crate::vault_service::{VaultError, VaultService, unpoisoned};
+use crate::write_behind::{Changing, WriteBehind};
+
+/// First byte of each record.
+const VERSION: u8 = 1;
+const LAST_USE: &str = "activity/last-use";
+/// How far back the same thing is looked for, to be counted there.
+const LOOK_BACK: usize = 64;
+
+/// When a secret was used last, and where it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    pub at: Millis,
+    pub to: String,
+}
+
+/// The activity of one vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Activity {
+    book: Arc<Book>,
+    write_behind: WriteBehind,
+}
+
+struct Book {
+    vault: VaultService,
+    pages: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    pages: Option<Pages>,
+    /// The unlock whose end was announced.
+    ended: Option<u64>,
+}
+
+/// What is in memory of one unlock.
+struct Pages {
+    unlock: u64,
+    classes: [Page<VecDeque<Entry>>; 3],
+    last_use: Page<BTreeMap<SecretId, LastUse>>,
+}
+
+struct Page<T> {
+    record: &'static str,
+    changed: bool,
+    content: T,
+}
+
+impl<T: Default + Serialize + for<'a> Deserialize<'a>> Page<T> {
+    /// What is not understood is left alone, and told: it is a list, and losing it must not lock the agent out.
+    fn load(vault: &VaultService, record: &'static str) -> Result<Self, VaultError> {
+        let stored = vault.get_record(record)?;
+        let content = stored.and_then(|bytes| match bytes.split_first() {
+            Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
+            _ => {
+                tracing::warn!("the record {record} was written by a newer version: it begins anew");
+                None
+            }
+        });
+        Ok(Self {
+            record,
+            changed: false,
+            content: content.unwrap_or_default(),
+        })
+    }
+
+    fn take(&mut self) -> Option<(String, Option<Vec<u8>>)> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, &self.content).ok()?;
+        Some((self.record.to_owned(), Some(bytes)))
+    }
+}
+
+impl Pages {
+    fn load(vault: &VaultService, unlock: u64) -> Result<Self, VaultError> {
+        let page = |class: Class| Page::load(vault, class.record());
+        Ok(Self {
+            unlock,
+            classes: [page(Class::Person)?, page(Class::Agent)?, page(Class::Refused)?],
+            last_use: Page::load(vault, LAST_USE)?,
+        })
+    }
+
+    fn class(&mut self, class: Class) -> &mut Page<VecDeque<Entry>> {
+        &mut self.classes[match class {
+            Class::Person => 0,
+            Class::Agent => 1,
+            Class::Refused => 2,
+        }]
+    }
+
+    fn note(&mut self, deed: Deed, now: Millis) {
+        if let (What::SecretUsed | What::SecretSeen, Some((secret, _))) = (deed.what, &deed.secret) {
+            let use_of_it = LastUse {
+                at: now,
+                to: deed.to.clone(),
+            };
+            self.last_use.content.insert(*secret, use_of_it);
+            self.last_use.changed = true;
+        }
+        if let (What::SecretDeleted, Some((secret, _))) = (deed.what, &deed.secret) {
+            self.last_use.changed |= self.last_use.content.remove(secret).is_some();
+        }
+        let entry = Entry::new(deed, now);
+        let page = self.class(entry.what.class());
+        page.changed = true;
+        let entries = &mut page.content;
+        if let Some(at) = (entries.iter().rev().take(LOOK_BACK)).position(|known| known.same(&entry)) {
+            // Again: it moves to the end, so that the list stays in the order of the last time.
+            if let Some(mut known) = entries.remove(entries.len() - 1 - at) {
+                known.last = now;
+                known.count += 1;
+                entries.push_back(known);
+            }
+            return;
+        }
+        if entries.len() >= limits::ACTIVITY_ENTRIES {
+            entries.pop_front();
+        }
+        entries.push_back(entry);
+    }
+}
+
+impl Book {
+    fn with<T>(&self, work: impl FnOnce(&mut Pages) -> T) -> Result<T, VaultError> {
+        let unlock = self.vault.unlock_number()?;
+        let mut open = unpoisoned(&self.pages);
+        if open.ended == Some(unlock) {
+            return Err(VaultError::Locked);
+        }
+        match &mut open.pages {
+            Some(pages) if pages.unlock == unlock => Ok(work(pages)),
+            other => Ok(work(other.insert(Pages::load(&self.vault, unlock)?))),
+        }
+    }
+}
+
+impl Changing for Book {
+    fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
+        let mut open = unpoisoned(&self.pages);
+        let Some(pages) = &mut open.pages else {
+            return Vec::new();
+        };
+        let last_use = pages.last_use.take();
+        pages
+            .classes
+            .iter_mut()
+            .filter_map(Page::take)
+            .chain(last_use)
+            .collect()
+    }
+
+    fn not_written(&self) {
+        if let Some(pages) = &mut unpoisoned(&self.pages).pages {
+            for page in &mut pages.classes {
+                page.changed = true;
+            }
+            pages.last_use.changed = true;
+        }
+    }
+
+    fn forget(&self) {
+        let mut open = unpoisoned(&self.pages);
+        open.ended = self.vault.unlock_number().ok();
+        open.pages = None;
+    }
+}
+
+impl Activity {
+    /// The activity of this vault, written behind.
+    pub fn new(vault: VaultService, write_behind: WriteBehind) -> Self {
+        let book = Arc::new(Book {
+            vault,
+            pages: Mutex::default(),
+        });
+        write_behind.add(book.clone());
+        Self { book, write_behind }
+    }
+
+    /// Notes what is being done; written within a second. What cannot be noted must not be done.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn note(&self, deed: Deed) -> Result<(), VaultError> {
+        let now = self.book.vault.now();
+        self.book.with(|pages| pages.note(deed, now))?;
+        self.write_behind.changed();
+        Ok(())
+    }
+
+    /// Notes what is about to be done, durably: for what cannot be taken back, such as telling a value.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors.
+    pub async fn note_first(&self, deed: Deed) -> Result<(), VaultError> {
+        self.note(deed)?;
+        self.write_behind.write_now().await
+    }
+
+    /// When each secret was used last.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn last_uses(&self) -> Result<BTreeMap<SecretId, LastUse>, VaultError> {
+        self.book.with(|pages| pages.last_use.content.clone())
+    }
+
+    /// The entries of a class or of all, the newest first.
+    pub(super) fn entries(&self, class: Option<Class>) -> Result<Vec<Entry>, VaultError> {
+        let mut entries: Vec<Entry> = self.book.with(|pages| {
+            Class::ALL
+                .into_iter()
+                .filter(|each| class.is_none_or(|class| class == *each))
+                .flat_map(|each| pages.class(each).content.iter().rev().cloned().collect::<Vec<_>>())
+                .collect()
+        })?;
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.last));
+        Ok(entries)
+    }
+}

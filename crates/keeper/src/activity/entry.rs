@@ -1,0 +1,159 @@
+//! One line of the activity.
+
+use protocol::{Millis, SecretId};
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// Whose doing it was: each class has room of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The vault's owner, through the channel.
+    Person,
+    /// The agent, through the broker.
+    Agent,
+    /// The agent tried to.
+    Refused,
+}
+
+impl Class {
+    pub const ALL: [Self; 3] = [Self::Person, Self::Agent, Self::Refused];
+
+    /// The record that holds this class.
+    pub fn record(self) -> &'static str {
+        match self {
+            Self::Person => "activity/person",
+            Self::Agent => "activity/agent",
+            Self::Refused => "activity/refused",
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    SecretSaved,
+    SecretsImported,
+    SecretDeleted,
+    /// Its value was shown to the person.
+    SecretRevealed,
+    SecretsExported,
+    RouteSaved,
+    RouteDeleted,
+    EgressChanged,
+    SpendingChanged,
+    ModelsChanged,
+    /// It was put into a request of the agent, on its way out.
+    SecretUsed,
+    /// The agent was told its value.
+    SecretSeen,
+    /// The model was called with its key.
+    ModelCalled,
+    SecretRefused,
+    EgressRefused,
+    ModelRefused,
+}
+
+impl What {
+    pub fn class(self) -> Class {
+        match self {
+            Self::SecretUsed | Self::SecretSeen | Self::ModelCalled => Class::Agent,
+            Self::SecretRefused | Self::EgressRefused | Self::ModelRefused => Class::Refused,
+            _ => Class::Person,
+        }
+    }
+}
+
+/// Something that was done just now.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    pub what: What,
+    /// The secret's id and name.
+    pub secret: Option<(SecretId, String)>,
+    /// The host, route or person that it went to.
+    pub to: String,
+    /// Why it was refused, or what else there is to say.
+    pub why: String,
+}
+
+impl Deed {
+    /// Something that was done to or with `to`.
+    pub fn new(what: What, to: impl Into<String>) -> Self {
+        Self {
+            what,
+            secret: None,
+            to: to.into(),
+            why: String::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn with(mut self, id: SecretId, name: impl Into<String>) -> Self {
+        self.secret = Some((id, name.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn because(mut self, why: impl ToString) -> Self {
+        self.why = why.to_string();
+        self
+    }
+}
+
+/// As it is kept and told. Never a value of a secret, never a path or query of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub what: What,
+    /// When for the first and for the last time.
+    pub first: Millis,
+    pub last: Millis,
+    pub count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub to: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+impl Entry {
+    pub fn new(deed: Deed, now: Millis) -> Self {
+        let (secret, name) = deed.secret.map_or((None, String::new()), |(id, name)| (Some(id), name));
+        Self {
+            what: deed.what,
+            first: now,
+            last: now,
+            count: 1,
+            secret,
+            name: short(name),
+            to: short(deed.to),
+            why: short(deed.why),
+        }
+    }
+
+    /// Whether `other` is the same thing done again.
+    pub fn same(&self, other: &Self) -> bool {
+        let together = Millis::try_from(limits::ACTIVITY_TOGETHER.as_millis()).unwrap_or(Millis::MAX);
+        (self.what, &self.secret, &self.name, &self.to, &self.why)
+            == (other.what, &other.secret, &other.name, &other.to, &other.why)
+            && other.last.saturating_sub(self.first) < together
+    }
+}
+
+/// At most [`limits::ACTIVITY_TEXT`] bytes, in one line.
+fn short(text: String) -> String {
+    let mut text = text.replace(char::is_control, " ");
+    if text.len() > limits::ACTIVITY_TEXT {
+        let mut end = limits::ACTIVITY_TEXT - '…'.len_utf8();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

@@ -1,0 +1,54 @@
+//! `activity.list`.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use protocol::channel::ChannelError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Activity;
+use super::entry::Class;
+use crate::channel::{Methods, Subscriber};
+use crate::limits;
+
+#[derive(Deserialize)]
+struct List {
+    class: Option<Class>,
+    #[serde(default)]
+    skip: usize,
+}
+
+impl Activity {
+    fn list(&self, params: Value) -> Result<Value, ChannelError> {
+        let List { class, skip } = serde_json::from_value(params).map_err(|_| {
+            ChannelError::new(
+                "malformed",
+                "activity.list takes class (person, agent or refused) and skip.",
+            )
+        })?;
+        let entries = self.entries(class)?;
+        let more = entries.len() > skip.saturating_add(limits::ACTIVITY_PAGE);
+        let page: Vec<_> = entries.into_iter().skip(skip).take(limits::ACTIVITY_PAGE).collect();
+        Ok(json!({"entries": page, "more": more}))
+    }
+}
+
+impl Methods for Activity {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        async move {
+            match method {
+                "activity.list" => self.list(if params.is_null() { json!({}) } else { params }),
+                _ => Err(ChannelError::new(
+                    "unknown_method",
+                    format!("There is no method {method:?} here."),
+                )),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,9 @@
+//! What was done with the vault's secrets: what, when, and where to. For its owner alone: it is kept in the vault and told
+//! through the channel only. It is bounded, and an agent that makes a noise cannot push out what its owner did.
+
+mod book;
+mod entry;
+mod methods;
+
+pub use book::{Activity, LastUse};
+pub use entry::{Deed, What};

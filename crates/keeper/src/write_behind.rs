@@ -1,0 +1,125 @@
+//! Records that change with every call of the agent: kept in memory while the vault is unlocked, written together within a
+//! second, and before a lock. What must not be lost at all is written at once, by whoever did it.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::Notify;
+
+use crate::limits;
+use crate::vault_service::{BeforeLock, LockReason, VaultError, VaultService, unpoisoned};
+
+/// Something that keeps such records.
+pub trait Changing: Send + Sync + 'static {
+    /// The records that changed since they were last taken.
+    fn take(&self) -> Vec<(String, Option<Vec<u8>>)>;
+    /// They could not be written: they count as changed again.
+    fn not_written(&self);
+    /// The vault is about to be locked: takes no more changes until the next unlock, and forgets.
+    fn forget(&self);
+}
+
+/// Writes what changed. Cheap to clone.
+#[derive(Clone)]
+pub struct WriteBehind {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    vault: VaultService,
+    sources: Mutex<Vec<Arc<dyn Changing>>>,
+    changed: Arc<Notify>,
+    /// Held by the write that is under way.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl WriteBehind {
+    /// Writes to this vault. Its work before a lock comes after that of whoever was there before: the agent is still by then.
+    /// Must be called inside a tokio runtime.
+    pub fn new(vault: VaultService) -> Self {
+        let shared = Arc::new(Shared {
+            vault: vault.clone(),
+            sources: Mutex::default(),
+            changed: Arc::default(),
+            writing: tokio::sync::Mutex::default(),
+        });
+        vault.before_lock(Arc::new(LastWrite(Arc::downgrade(&shared))));
+        tokio::spawn(run(shared.changed.clone(), Arc::downgrade(&shared)));
+        Self { shared }
+    }
+
+    /// One more source of records.
+    pub fn add(&self, source: Arc<dyn Changing>) {
+        unpoisoned(&self.shared.sources).push(source);
+    }
+
+    /// Something changed: it is written within [`limits::WRITTEN_WITHIN`].
+    pub fn changed(&self) {
+        self.shared.changed.notify_one();
+    }
+
+    /// Writes what changed, durably.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors.
+    pub async fn write_now(&self) -> Result<(), VaultError> {
+        self.shared.write().await
+    }
+}
+
+impl Shared {
+    async fn write(&self) -> Result<(), VaultError> {
+        let _one_at_a_time = self.writing.lock().await;
+        let sources = unpoisoned(&self.sources).clone();
+        let records: Vec<_> = sources.iter().flat_map(|source| source.take()).collect();
+        if records.is_empty() {
+            return Ok(());
+        }
+        let outcome = self.vault.put_records(records).await;
+        if outcome.is_err() {
+            for source in &sources {
+                source.not_written();
+            }
+        }
+        outcome
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.changed.notify_one();
+    }
+}
+
+async fn run(changed: Arc<Notify>, shared: Weak<Shared>) {
+    loop {
+        changed.notified().await;
+        tokio::time::sleep(limits::WRITTEN_WITHIN).await;
+        let Some(alive) = shared.upgrade() else { return };
+        if let Err(error) = alive.write().await
+            && !matches!(error, VaultError::Locked)
+        {
+            tracing::warn!(%error, "what changed in the vault's records could not be written; it is tried again");
+            changed.notify_one();
+        }
+    }
+}
+
+struct LastWrite(Weak<Shared>);
+
+impl BeforeLock for LastWrite {
+    fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, ()> {
+        async move {
+            let Some(shared) = self.0.upgrade() else { return };
+            if let Err(error) = shared.write().await {
+                tracing::warn!(%error, "what changed in the vault's records was not written before the lock");
+            }
+            let sources = unpoisoned(&shared.sources).clone();
+            for source in sources {
+                source.forget();
+            }
+        }
+        .boxed()
+    }
+}
