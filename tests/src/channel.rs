@@ -101,6 +101,7 @@ impl Person {
         let slot = NewSlot {
             kind: SlotKind::RecoveryPhrase,
             name: None,
+            passkey: None,
             secret: &phrase.secret(),
             replaces: None,
         };

@@ -68,16 +68,17 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
   await page.getByLabel("Recovery phrase").fill(anna.phrase.split(" ").toReversed().join(" "));
   await page.getByLabel("New vault password").fill("seven rivers under lamps");
   await expect(page.getByText("Very good.")).toBeVisible();
-  await page.getByRole("button", { name: "Open with the phrase" }).click();
+  await page.getByRole("button", { name: "Open my vault" }).click();
   await expect(page.locator("#phrase-error")).toBeVisible();
   await inspect(page, "recovery");
   await page.getByLabel("Recovery phrase").fill(anna.phrase.toUpperCase());
-  await page.getByRole("button", { name: "Open with the phrase" }).click();
+  await page.getByRole("button", { name: "Open my vault" }).click();
   await expect(composer(page)).toBeVisible({ timeout: 60_000 });
 
   // Back to the password that the other tests know; the one from the recovery stops working.
   await page.getByRole("link", { name: "Me", exact: true }).first().click();
-  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await page.getByRole("link", { name: "Change", exact: true }).last().click();
+  await page.getByRole("button", { name: "Change “Password”" }).click();
   await page.getByLabel("New vault password").fill(anna.password);
   await expect(page.getByText("Very good.")).toBeVisible();
   await page.getByRole("button", { name: "Change password" }).click();

@@ -1,14 +1,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::channel::{KeeperMessage, SlotKind, VaultState};
+use protocol::channel::{KeeperMessage, PasskeyRequest, SlotKind, VaultState};
 use protocol::{SlotId, b64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use vault::keys;
-use vault::opaque::{ClientRegistration, Names};
+use vault::opaque::{ClientLogin, ClientRegistration, Names, OpaqueError};
 use vault::{ClientSecret, Kek, LocalKey, ResumptionSecret};
 use zeroize::Zeroizing;
 
@@ -48,6 +48,8 @@ pub struct Unlocked {
 pub struct NewSlot<'a> {
     pub kind: SlotKind,
     pub name: Option<&'a str>,
+    /// For a passkey: what its secret is asked for with.
+    pub passkey: Option<PasskeyRequest>,
     pub secret: &'a ClientSecret,
     pub replaces: Option<SlotId>,
 }
@@ -258,7 +260,12 @@ impl Channel {
         }
         let malformed = |error: String| ClientError::Protocol(error);
         let (registration, request) = ClientRegistration::start(new.secret).map_err(|e| malformed(e.to_string()))?;
-        let params = json!({"kind": new.kind, "name": new.name, "request": b64::encode(request)});
+        let params = json!({
+            "kind": new.kind,
+            "name": new.name,
+            "passkey": new.passkey,
+            "request": b64::encode(request),
+        });
         let started = self.call("slot.register_start", params).await?;
         let started: Started = serde_json::from_value(started).map_err(|e| malformed(e.to_string()))?;
         let names = Names {
@@ -279,6 +286,52 @@ impl Channel {
         });
         self.call("slot.register_finish", params).await?;
         Ok(started.slot)
+    }
+
+    /// Proves a slot's secret inside the channel: what needs a fresh proof may be done for the next five minutes.
+    ///
+    /// # Errors
+    /// [`ClientError::WrongSecretOrKeeper`], [`ClientError::AnotherKeeper`]; `backoff` and `unknown_slot` from the keeper.
+    pub async fn prove(&self, slot: SlotId, secret: &ClientSecret) -> Result<(), ClientError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(with = "b64")]
+            response: Vec<u8>,
+            retry_after_ms: Option<u64>,
+        }
+        let malformed = |error: String| ClientError::Protocol(error);
+        let (login, request) = ClientLogin::start(secret).map_err(|e| malformed(e.to_string()))?;
+        let params = json!({"slot": slot, "request": b64::encode(request)});
+        let answer = self.call("slot.prove_start", params).await?;
+        let answer: Answer = serde_json::from_value(answer).map_err(|e| malformed(e.to_string()))?;
+        let known = self.known();
+        let names = Names {
+            cell: known.cell.uuid(),
+            slot: slot.uuid(),
+        };
+        let response = answer.response;
+        let proved = tokio::task::spawn_blocking(move || login.finish(&response, &names))
+            .await
+            .map_err(|_| ClientError::Closed(None))?
+            .map_err(|error| match error {
+                OpaqueError::Malformed => malformed(error.to_string()),
+                _ => ClientError::WrongSecretOrKeeper {
+                    retry_after_ms: answer.retry_after_ms,
+                },
+            })?;
+        if !known.keeper_public_key.is_empty() && known.keeper_public_key != proved.keeper_public_key {
+            return Err(ClientError::AnotherKeeper);
+        }
+        let params = json!({"slot": slot, "finish": b64::encode(proved.finish)});
+        self.call("slot.prove_finish", params).await.map(|_| ())
+    }
+
+    /// Takes a way in away; needs a fresh proof.
+    ///
+    /// # Errors
+    /// `proof_needed`, `last_slot` and `unknown_slot` from the keeper.
+    pub async fn remove_slot(&self, slot: SlotId) -> Result<(), ClientError> {
+        self.call("slot.remove", json!({"slot": slot})).await.map(|_| ())
     }
 
     /// What to remember of this keeper, to know it again.

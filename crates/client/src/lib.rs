@@ -11,4 +11,5 @@ mod handshake;
 pub use channel::{Channel, Event, Events, NewSlot, Unlocked};
 pub use error::ClientError;
 pub use handshake::{Handshake, Hello, Known, Registered, Ticket};
-pub use vault::{ClientSecret, Phrase, password_secret};
+pub use protocol::channel::PasskeyRequest;
+pub use vault::{BackupKey, ClientSecret, Phrase, passkey_secret, password_secret, social_secret};

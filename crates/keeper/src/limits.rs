@@ -40,6 +40,12 @@ pub const BLOB_CONNECTIONS: usize = 4;
 /// Largest list of sealed objects that is read, in bytes of JSON.
 pub const BLOB_LIST_BYTES: usize = 64 * 1024 * 1024;
 
+// The vault
+/// How long a fresh proof of a way in is good for, on its own channel.
+pub const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Longest name of a way in, in characters.
+pub const SLOT_NAME_CHARS: usize = 100;
+
 // The agent's ways out
 /// Largest request that the agent sends to its model provider, in bytes.
 pub const MODEL_REQUEST_BYTES: u64 = 32 * 1024 * 1024;

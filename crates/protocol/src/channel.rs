@@ -18,6 +18,9 @@ pub const TOKEN_SUBPROTOCOL: &str = "holdfast.token.";
 pub enum SlotKind {
     Password,
     RecoveryPhrase,
+    Passkey,
+    BackupKey,
+    Social,
 }
 
 /// Whether the vault can be read by its keeper now.
@@ -35,6 +38,25 @@ pub struct SlotInfo {
     pub id: SlotId,
     pub kind: SlotKind,
     pub name: String,
+    /// Not known of the oldest slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Millis>,
+    /// Of a passkey alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<PasskeyRequest>,
+}
+
+/// What an authenticator is asked for a passkey slot's secret with. Public, and a hint as all of `hello` is: with anything in it
+/// changed, what the authenticator gives opens nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasskeyRequest {
+    #[serde(with = "b64")]
+    pub credential_id: Vec<u8>,
+    /// What WebAuthn's PRF is evaluated at, 32 bytes.
+    #[serde(with = "b64")]
+    pub prf_salt: Vec<u8>,
+    /// The site that the passkey belongs to.
+    pub rp_id: String,
 }
 
 /// Handshake, client to keeper.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::body::{Body, BodyError};
 use crate::keys;
-use crate::limits::{SLOTS, VAULT_BYTES};
+use crate::limits::{CREDENTIAL_ID_BYTES, RP_ID_BYTES, SLOTS, VAULT_BYTES};
 use crate::opaque::{OpaqueError, Registration, ServerSetup};
 use crate::seal::{SealError, SealKey};
 use crate::secret::{DataKey, Kek};
@@ -34,6 +34,10 @@ pub enum FileError {
     UnknownSlot(Uuid),
     #[error("a vault has at most SLOTS ({SLOTS}) slots")]
     TooManySlots,
+    #[error("this is the last way into the vault: add another one first")]
+    LastSlot,
+    #[error("what is asked of a passkey is malformed: an id of 1 to 1023 bytes, a salt of 32, and the name of a site")]
+    Passkey,
     #[error("the vault is bound to no cell yet")]
     NotBound,
     #[error(transparent)]
@@ -50,12 +54,40 @@ pub enum FileError {
     Opaque(#[from] OpaqueError),
 }
 
+/// What a browser needs to ask an authenticator for a passkey slot's secret. Public: it is needed while the vault is locked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasskeyHeader {
+    #[serde(with = "bytes")]
+    pub credential_id: Vec<u8>,
+    /// What the authenticator's PRF is asked with, 32 bytes.
+    #[serde(with = "bytes")]
+    pub prf_salt: Vec<u8>,
+    /// The site that the passkey belongs to.
+    pub rp_id: String,
+}
+
+impl PasskeyHeader {
+    fn is_usable(&self) -> bool {
+        let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        (1..=CREDENTIAL_ID_BYTES).contains(&self.credential_id.len())
+            && self.prf_salt.len() == 32
+            && (1..=RP_ID_BYTES).contains(&self.rp_id.len())
+            && printable(&self.rp_id)
+    }
+}
+
 /// One keyslot as it is stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SlotRecord {
     pub id: Uuid,
     pub kind: SlotKind,
     pub name: String,
+    /// Milliseconds since the Unix epoch; not known of the oldest slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<i64>,
+    /// Of a passkey's slot alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<PasskeyHeader>,
     #[serde(with = "bytes")]
     registration: Vec<u8>,
     #[serde(with = "bytes")]
@@ -238,7 +270,7 @@ impl VaultFile {
     /// The next write: `body` under this file's slots, as changed by `change`.
     ///
     /// # Errors
-    /// [`FileError`] when the vault is bound to no cell, or grows past a limit.
+    /// [`FileError`] when the vault is bound to no cell, would lose its last slot, or grows past a limit.
     pub fn written(&self, data_key: &DataKey, body: &Body, change: SlotChange) -> Result<Self, FileError> {
         let cell = self.header.cell.ok_or(FileError::NotBound)?;
         let mut header = Header {
@@ -246,12 +278,23 @@ impl VaultFile {
             epoch: body.epoch,
             ..self.header.clone()
         };
-        if let Some(replaced) = change.remove {
-            header.slots.retain(|slot| slot.id != replaced);
+        if let Some(removed) = change.remove {
+            let before = header.slots.len();
+            header.slots.retain(|slot| slot.id != removed);
+            if header.slots.len() == before {
+                return Err(FileError::UnknownSlot(removed));
+            }
+        }
+        if let Some((renamed, name)) = change.rename {
+            let slot = header.slots.iter_mut().find(|slot| slot.id == renamed);
+            slot.ok_or(FileError::UnknownSlot(renamed))?.name = name;
         }
         if let Some(add) = change.add {
             if header.slots.len() >= SLOTS {
                 return Err(FileError::TooManySlots);
+            }
+            if (add.kind == SlotKind::Passkey) != add.passkey.as_ref().is_some_and(PasskeyHeader::is_usable) {
+                return Err(FileError::Passkey);
             }
             header.slots.push(SlotRecord {
                 wrapped_key: wrap_data_key(data_key, &add.kek, add.id, add.kind, cell),
@@ -259,7 +302,12 @@ impl VaultFile {
                 id: add.id,
                 kind: add.kind,
                 name: add.name,
+                created: Some(add.created),
+                passkey: add.passkey,
             });
+        }
+        if header.slots.is_empty() {
+            return Err(FileError::LastSlot);
         }
         let mut file = Self::assemble(header);
         let plain: Zeroizing<Vec<u8>> = body.encode();
@@ -276,6 +324,10 @@ pub struct NewSlot {
     pub id: Uuid,
     pub kind: SlotKind,
     pub name: String,
+    /// Milliseconds since the Unix epoch.
+    pub created: i64,
+    /// For a passkey, and only for one.
+    pub passkey: Option<PasskeyHeader>,
     pub registration: Registration,
     pub kek: Kek,
 }
@@ -284,6 +336,7 @@ pub struct NewSlot {
 #[derive(Default)]
 pub struct SlotChange {
     pub remove: Option<Uuid>,
+    pub rename: Option<(Uuid, String)>,
     pub add: Option<NewSlot>,
 }
 

@@ -10,5 +10,9 @@ pub const ENTRY_BYTES: usize = 1024 * 1024;
 pub const ENTRY_NAME_BYTES: usize = 200;
 /// Keyslots of one vault.
 pub const SLOTS: usize = 32;
+/// Longest id of a passkey, in bytes (Web Authentication, section 4).
+pub const CREDENTIAL_ID_BYTES: usize = 1023;
+/// Longest name of the site that a passkey belongs to, in bytes: a domain name.
+pub const RP_ID_BYTES: usize = 253;
 /// Longest password, in bytes of UTF-8.
 pub const PASSWORD_BYTES: usize = 1024;

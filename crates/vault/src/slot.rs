@@ -20,6 +20,12 @@ const NONCE: usize = 24;
 pub enum SlotKind {
     Password,
     RecoveryPhrase,
+    /// What an authenticator gives for a salt (WebAuthn PRF).
+    Passkey,
+    /// A printed key.
+    BackupKey,
+    /// A secret that contacts hold in shares.
+    Social,
 }
 
 impl SlotKind {
@@ -28,6 +34,9 @@ impl SlotKind {
         match self {
             Self::Password => "password",
             Self::RecoveryPhrase => "recovery_phrase",
+            Self::Passkey => "passkey",
+            Self::BackupKey => "backup_key",
+            Self::Social => "social",
         }
     }
 }

@@ -171,12 +171,14 @@ fn vault_file() -> (VaultFile, Uuid, Kek, DataKey) {
         id: slot,
         kind: SlotKind::Password,
         name: "Password".to_owned(),
+        created: 0,
+        passkey: None,
         registration: Registration::from_record(&registered.record).unwrap(),
         kek: kek.clone(),
     };
     let change = SlotChange {
         add: Some(add),
-        remove: None,
+        ..SlotChange::default()
     };
     let file = VaultFile::new(&setup)
         .bound_to(cell)

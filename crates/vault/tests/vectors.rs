@@ -156,3 +156,31 @@ fn record() -> Value {
         "kek": hex(kek.expose()),
     })
 }
+
+#[test]
+fn secrets_that_are_derived_for_a_slot_are_the_known_ones() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    // Made by another implementation of HKDF, so it is only read here.
+    let known: Value = serde_json::from_str(include_str!("vectors/slot-secrets.json")).unwrap();
+    let decode = |value: &Value| URL_SAFE_NO_PAD.decode(value.as_str().unwrap()).unwrap();
+    let secret_bytes = |value: &Value| vault::SecretBytes::copy_from(&decode(value)).unwrap();
+    let passkey = &known["passkey"];
+    let computed = [
+        vault::passkey_secret(
+            &secret_bytes(&passkey["prf_output"]),
+            &decode(&passkey["prf_salt"]),
+            passkey["rp_id"].as_str().unwrap(),
+        ),
+        vault::BackupKey::parse(known["backup_key"]["text"].as_str().unwrap())
+            .unwrap()
+            .secret(),
+        vault::social_secret(&secret_bytes(&known["social"]["joined"])),
+    ];
+    for (computed, kind) in computed.iter().zip(["passkey", "backup_key", "social"]) {
+        assert!(
+            computed.expose() == known[kind]["secret"].as_str().unwrap().as_bytes(),
+            "{kind}"
+        );
+    }
+}

@@ -8,9 +8,7 @@ import { fromBase64Url, toBase64Url } from "../channel/bytes";
 import type { Channel } from "../channel/channel";
 import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
 import { type CellEvent, ChannelError, type ReadyEvent, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
-import { slotKek } from "../channel/keys";
-import { OpaqueClient } from "../channel/opaque";
-import { identifiers, normalisedPassword } from "../channel/opaque-names";
+import { type Identifiers, identifiers, normalisedPassword } from "../channel/opaque-names";
 import { pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
 import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
 import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
@@ -280,12 +278,23 @@ async function ready(): Promise<Handshake> {
   throw new ChannelError("unreachable", why);
 }
 
-/** Opens the vault with a password or a recovery phrase. */
-export async function unlock(kind: SlotKind, secret: string): Promise<void> {
+/** What goes into OPAQUE for a secret of this kind, as a person gave it or as it was derived. */
+export function opaqueSecret(kind: SlotKind, secret: string): string {
+  return kind === "password" ? normalisedPassword(secret) : secret;
+}
+
+/** Opens the vault through one slot. */
+export async function unlockSlot(slot: SlotInfo, secret: string): Promise<void> {
   const shake = await ready();
+  await enter(await shake.login(slot.id, opaqueSecret(slot.kind, secret)), "vault.unlock");
+}
+
+/** Opens the vault with the one password or recovery phrase that there is. */
+export async function unlock(kind: SlotKind, secret: string): Promise<void> {
+  await ready();
   const slot = slots.peek().find((each) => each.kind === kind);
-  if (!slot) throw new ChannelError("unknown_slot", kind === "password" ? "This vault has no password." : "This vault has no recovery phrase.");
-  await enter(await shake.login(slot.id, kind === "password" ? normalisedPassword(secret) : secret), "vault.unlock");
+  if (!slot) throw new ChannelError("unknown_slot", kind === "password" ? "This vault has no password." : "This vault has no such way in.");
+  await unlockSlot(slot, secret);
 }
 
 /** Makes the vault, with its first password. */
@@ -311,20 +320,9 @@ async function enter({ channel: stands, kek }: LoggedIn, method: "vault.create" 
   }
 }
 
-/** Gives the vault a new password or phrase in place of the old one. */
-export async function setSlot(kind: SlotKind, secret: string): Promise<string> {
-  const opaque = new OpaqueClient(kind === "password" ? normalisedPassword(secret) : secret);
-  try {
-    const { state, request: message } = await opaque.startRegistration();
-    const { slot, response } = await request<{ slot: string; response: string }>("slot.register_start", { kind, request: message });
-    const { record, exportKey } = await opaque.finishRegistration(state, response, identifiers(slot, cellId));
-    const replaces = slots.peek().find((each) => each.kind === kind)?.id;
-    await request("slot.register_finish", { slot, record, kek: toBase64Url(slotKek(exportKey, slot)), ...(replaces ? { replaces } : {}) });
-    await refreshStatus();
-    return slot;
-  } finally {
-    opaque.close();
-  }
+/** Both names that OPAQUE is told for a slot of this vault. */
+export function slotNames(slot: string): Identifiers {
+  return identifiers(slot, cellId);
 }
 
 export async function refreshStatus(): Promise<void> {

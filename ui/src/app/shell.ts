@@ -74,6 +74,9 @@ export class Shell extends View {
       case "/activity":
         void import("../secrets/activity-page");
         return html`<hf-activity></hf-activity>`;
+      case "/ways-in":
+        void import("../pages/ways-in");
+        return html`<hf-ways-in></hf-ways-in>`;
       case "/model":
         return html`<hf-model></hf-model>`;
       default:
@@ -170,7 +173,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -191,7 +194,7 @@ export class Shell extends View {
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
       ${item("/secrets", "Secrets", "key-round", path.value === "/secrets" || path.value === "/activity")}
-      ${item("/me", "Me", "user-round", path.value === "/me" || path.value === "/model", phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/ways-in"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 

@@ -1,12 +1,23 @@
 /** What travels on the channel (docs/protocol.md, sections 1 and 2), as types. */
 
 export type VaultState = "new" | "locked" | "unlocked";
-export type SlotKind = "password" | "recovery_phrase";
+export type SlotKind = "password" | "recovery_phrase" | "passkey" | "backup_key" | "social";
+
+/** What an authenticator is asked for a passkey slot's secret with. */
+export interface PasskeyRequest {
+  credential_id: string;
+  prf_salt: string;
+  rp_id: string;
+}
 
 export interface SlotInfo {
   id: string;
   kind: SlotKind;
   name: string;
+  created?: number;
+  passkey?: PasskeyRequest;
+  /** Told only inside the channel. */
+  last_used?: number;
 }
 
 export interface Hello {
@@ -67,6 +78,8 @@ export interface VaultStatus {
   locks_at?: number | null;
   phrase_confirmed: boolean;
   epoch: number;
+  /** Until when this channel may do what needs a fresh proof. */
+  proof_until?: number | null;
 }
 
 export type ModelKind = "openai" | "anthropic";

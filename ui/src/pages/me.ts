@@ -1,17 +1,14 @@
 /** One's own settings: model, security, appearance, and the two ways to leave. */
 import { html, nothing, type TemplateResult } from "lit";
-import { state } from "lit/decorators.js";
 import { me } from "../app/account";
-import { announce } from "../app/announcer";
 import { lockAndSay } from "../app/leave";
 import { type Appearance, appearance, setAppearance } from "../app/appearance";
-import { phraseConfirmed, setSlot, signOut } from "../app/link";
+import { phraseConfirmed, signOut, slots } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
-import { notice, submitButton } from "../parts/form";
+import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import type { IconName } from "../parts/icon-names";
-import "../parts/new-password";
 import { FormPage } from "./page";
 
 const LOOKS: { look: Appearance; name: string; icon: IconName }[] = [
@@ -21,16 +18,12 @@ const LOOKS: { look: Appearance; name: string; icon: IconName }[] = [
 ];
 
 export class MePage extends FormPage {
-  @state() private changing = false;
-  @state() private password = "";
-  @state() private done = "";
-
   protected override render(): TemplateResult {
     const who = me();
     return html`<div class="page">
       <h1>Me</h1>
       <p class="lead">${who?.user.name}, ${who?.user.email}, ${who?.tenant.name}</p>
-      ${this.problem ? notice("error", this.problem) : nothing} ${this.done ? notice("ok", this.done) : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing}
       <section class="card" aria-labelledby="model-title">
         <h2 id="model-title">Model</h2>
         <div class="setting">
@@ -41,21 +34,11 @@ export class MePage extends FormPage {
       <section class="card" aria-labelledby="security-title">
         <h2 id="security-title">Security</h2>
         <div class="setting">
-          <p><strong>Vault password</strong><br><span class="muted">Opens your vault. Only you know it.</span></p>
-          <button class="button" type="button" aria-expanded=${this.changing ? "true" : "false"} @click=${() => (this.changing = !this.changing)}>Change</button>
-        </div>
-        ${this.changing
-          ? html`<form class="inset" @submit=${this.#changePassword}>
-              <hf-new-password .focusFirst=${true} @chosen=${(event: CustomEvent<string>) => (this.password = event.detail)}></hf-new-password>
-              ${submitButton("Change password", this.busy, "Changing…", this.password === "")}
-            </form>`
-          : nothing}
-        <div class="setting">
           <p>
-            <strong>Recovery phrase</strong>${phraseConfirmed.value === false ? html` <span class="dot" role="img" aria-label="not done yet"></span>` : nothing}<br>
-            <span class="muted">${phraseConfirmed.value ? "Written down and confirmed." : "Not confirmed yet: without it, a forgotten password loses everything."}</span>
+            <strong>Ways into your vault</strong>${phraseConfirmed.value === false ? html` <span class="dot" role="img" aria-label="recovery phrase not confirmed"></span>` : nothing}<br>
+            <span class="muted">${slots.value.map((slot) => slot.name).join(", ")}</span>
           </p>
-          <a class="button" href="/vault">${phraseConfirmed.value ? "Make a new one" : "Do it now"}</a>
+          <a class="button" href="/ways-in">Change</a>
         </div>
       </section>
       <section class="card" aria-labelledby="look-title">
@@ -79,18 +62,6 @@ export class MePage extends FormPage {
       </section>
     </div>`;
   }
-
-  #changePassword = (event: SubmitEvent): void => {
-    event.preventDefault();
-    void this.work(async () => {
-      this.done = "";
-      await setSlot("password", this.password);
-      this.password = "";
-      this.changing = false;
-      this.done = "Your password is changed. The old one does not open your vault any more.";
-      announce(this.done);
-    });
-  };
 }
 
 customElements.define("hf-me", MePage);

@@ -1,37 +1,87 @@
-/** Opening the vault: with the password, or with the recovery phrase and a new password. The start of the agent is shown meanwhile. */
+/** Opening the vault: with a passkey, with the password, or with what is on paper and a new password. The start of the agent is shown meanwhile. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { link, lockReason, setSlot, signOut, unlock, connect } from "../app/link";
+import { link, lockReason, signOut, slots, unlock, unlockSlot, connect } from "../app/link";
+import { setSlot, typedSecret } from "../app/ways-in";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
-import { ChannelError } from "../channel/messages";
+import { looksLikeBackupKey } from "../channel/backup-key";
+import { askPasskey, NO_PRF, passkeysHere, passkeySupport, type PasskeySupport } from "../channel/passkey";
+import { ChannelError, type SlotInfo } from "../channel/messages";
 import { confirmBox } from "../parts/confirm-box";
 import { brand, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import "../parts/password-field";
 import "../parts/strength";
+import "../parts/typed-way";
 import "../parts/new-password";
 import "../parts/wait-time";
 import { FormPage } from "./page";
 
-type Way = "password" | "phrase" | "new_password";
+type Way = "passkey" | "password" | "paper";
 
 export class UnlockPage extends FormPage {
-  @state() private way: Way = "password";
+  /** None until the person has chosen: then the first that there is. */
+  @state() private chosen: Way | undefined;
+  @state() private support: PasskeySupport = "perhaps";
   @state() private secret = "";
   @state() private wrong = "";
   @state() private waitUntil = 0;
   @state() private newPassword = "";
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void passkeySupport().then((support) => (this.support = support));
+  }
+
+  #has(kind: SlotInfo["kind"]): boolean {
+    return slots.value.some((slot) => slot.kind === kind);
+  }
+
+  #passkeys(): SlotInfo[] {
+    return this.support === "no" ? [] : passkeysHere(slots.value);
+  }
+
+  /** A passkey first, when there is one and this browser can; not any more once somebody types. */
+  #way(): Way {
+    if (this.chosen) return this.chosen;
+    if (this.#passkeys().length > 0 && this.secret === "") return "passkey";
+    return this.#has("password") || slots.value.length === 0 ? "password" : "paper";
+  }
+
   protected override render(): TemplateResult {
     const name = me()?.user.name ?? "";
+    const way = this.#way();
     return html`<main class="page-card">
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
-      <h1>${this.way === "phrase" ? "Use your recovery phrase" : "Unlock your vault"}</h1>
-      ${this.way === "phrase" ? this.#phrase() : this.#password(name)}
+      <h1>${way === "paper" ? this.#paperTitle() : "Unlock your vault"}</h1>
+      ${way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}
       ${this.#connection()}
     </main>`;
+  }
+
+  #paperTitle(): string {
+    if (!this.#has("backup_key")) return "Use your recovery phrase";
+    return this.#has("recovery_phrase") ? "Use your phrase or backup key" : "Use your backup key";
+  }
+
+  #passkey(name: string): TemplateResult {
+    return html`<p class="lead">Hello ${name}. ${this.#reason()}</p>
+      <form @submit=${this.#unlockWithPasskey}>
+        ${this.problem ? notice("error", this.problem) : nothing}
+        <hf-wait .until=${this.waitUntil} @over=${() => (this.waitUntil = 0)}></hf-wait>
+        ${submitButton("Unlock with a passkey", this.busy, "Opening your vault…", this.waitUntil > Date.now())}
+      </form>
+      <div class="links">${this.#otherWays("passkey")}</div>`;
+  }
+
+  #otherWays(now: Way): TemplateResult {
+    const paper = this.#has("backup_key") ? "Use another way: phrase or backup key" : "Forgotten it? Use your recovery phrase";
+    return html`${now !== "passkey" && this.#passkeys().length > 0 ? html`<button class="link" type="button" @click=${() => this.#switch("passkey")}>Use a passkey</button>` : nothing}
+      ${now !== "password" && this.#has("password") ? html`<button class="link" type="button" @click=${() => this.#switch("password")}>${now === "paper" ? "I know my password" : "Use your password"}</button>` : nothing}
+      ${now !== "paper" ? html`<button class="link" type="button" @click=${() => this.#switch("paper")}>${paper}</button>` : nothing}
+      <button class="link" type="button" @click=${() => void this.work(signOut)}>Sign out</button>`;
   }
 
   #reason(): string {
@@ -56,40 +106,23 @@ export class UnlockPage extends FormPage {
         ${this.problem ? notice("error", this.problem) : nothing}
         ${submitButton("Unlock", this.busy, "Opening your vault…", this.waitUntil > Date.now())}
       </form>
-      <div class="links">
-        <button class="link" type="button" @click=${() => this.#switch("phrase")}>Forgotten it? Use your recovery phrase</button>
-        <button class="link" type="button" @click=${() => void this.work(signOut)}>Sign out</button>
-      </div>`;
+      <div class="links">${this.#otherWays("password")}</div>
+      ${this.support === "no" && this.#has("passkey") ? html`<p class="hint">${NO_PRF}</p>` : nothing}
+      ${this.support !== "no" && this.#has("passkey") && this.#passkeys().length === 0 ? html`<p class="hint">Your passkey belongs to another address of this server, so it cannot be used here.</p>` : nothing}`;
   }
 
-  #phrase(): TemplateResult {
-    return html`<p class="lead">Type the 12 words in their order, and choose a new password. The old one stops working.</p>
+  #paper(): TemplateResult {
+    const label = !this.#has("backup_key") ? "Recovery phrase" : this.#has("recovery_phrase") ? "Recovery phrase or backup key" : "Backup key";
+    return html`<p class="lead">Type what is on your paper, and choose a new password. The old one stops working.</p>
       <form @submit=${this.#recover}>
-        <div class="field">
-          <label for="phrase">Recovery phrase</label>
-          <textarea
-            id="phrase"
-            rows="3"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            required
-            aria-invalid=${this.wrong ? "true" : nothing}
-            aria-describedby=${this.wrong ? "phrase-error" : nothing}
-            .value=${this.secret}
-            @input=${(event: InputEvent) => this.#typed((event.target as HTMLTextAreaElement).value)}
-          ></textarea>
-          ${this.wrong ? html`<p class="field-error" id="phrase-error">${icon("circle-alert", "s")}${this.wrong}</p>` : nothing}
-        </div>
+        <hf-typed-way .kind=${"recovery_phrase"} .field=${"phrase"} .label=${label} .value=${this.secret} .error=${this.wrong} @typed=${(event: CustomEvent<string>) => this.#typed(event.detail)}></hf-typed-way>
         <hf-new-password @chosen=${(event: CustomEvent<string>) => (this.newPassword = event.detail)}></hf-new-password>
         <hf-wait .until=${this.waitUntil} @over=${() => (this.waitUntil = 0)}></hf-wait>
         ${this.problem ? notice("error", this.problem) : nothing}
-        ${submitButton("Open with the phrase", this.busy, "Opening your vault…", this.waitUntil > Date.now() || this.newPassword === "")}
+        ${submitButton("Open my vault", this.busy, "Opening your vault…", this.waitUntil > Date.now() || this.newPassword === "")}
       </form>
-      <div class="links">
-        <button class="link" type="button" @click=${() => this.#switch("password")}>I know my password</button>
-      </div>
-      <p class="hint">Nobody else can open your vault, also not the people who run this server. Without password and phrase, what is in it is lost.</p>`;
+      <div class="links">${this.#otherWays("paper")}</div>
+      <p class="hint">Nobody else can open your vault, also not the people who run this server. Without any of the ways into it, what is in it is lost.</p>`;
   }
 
   #connection(): TemplateResult | typeof nothing {
@@ -100,7 +133,7 @@ export class UnlockPage extends FormPage {
   }
 
   #switch(way: Way): void {
-    this.way = way;
+    this.chosen = way;
     this.secret = "";
     this.wrong = "";
     this.problem = "";
@@ -116,7 +149,8 @@ export class UnlockPage extends FormPage {
   #refused(error: unknown, wrongWords: string): void {
     if (!(error instanceof ChannelError)) throw error;
     if (error.retryAfterMs !== undefined) this.waitUntil = Date.now() + error.retryAfterMs;
-    if (error.code === "wrong_secret") {
+    if (error.code === "typed") this.wrong = error.message;
+    else if (error.code === "wrong_secret") {
       this.wrong = wrongWords;
       announce(wrongWords);
     } else if (error.code === "backoff") this.wrong = "Too many wrong tries, so the vault makes you wait.";
@@ -135,20 +169,46 @@ export class UnlockPage extends FormPage {
     });
   };
 
+  #unlockWithPasskey = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.work(async () => {
+      try {
+        // Asked at once: browsers want the click that it comes from to be a moment ago.
+        const { slot, secret } = await askPasskey(this.#passkeys());
+        await unlockSlot(slot, secret);
+      } catch (error) {
+        this.#refused(error, "");
+        this.problem = error instanceof ChannelError && error.code === "wrong_secret" ? "This passkey does not open this vault: it was removed, or what your vault told this browser was changed on the way." : this.wrong;
+      }
+    });
+  };
+
+  /** Several backup keys look alike: each is tried, and the wrong ones cost an attempt of their own slot alone. */
+  async #openWithPaper(): Promise<void> {
+    const kind = looksLikeBackupKey(this.secret) ? "backup_key" : "recovery_phrase";
+    const secret = await typedSecret(kind, this.secret);
+    if (kind === "recovery_phrase") return unlock(kind, secret);
+    const keys = slots.peek().filter((slot) => slot.kind === kind);
+    let wrong: unknown = new ChannelError("wrong_secret", "This vault has no backup key.");
+    for (const slot of keys) {
+      try {
+        return await unlockSlot(slot, secret);
+      } catch (error) {
+        wrong = error;
+        if (!(error instanceof ChannelError) || !["wrong_secret", "backoff"].includes(error.code)) throw error;
+      }
+    }
+    throw wrong;
+  }
+
   #recover = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      const { checkPhrase } = await import("../channel/phrase");
-      const check = checkPhrase(this.secret);
-      if (!check.ok) {
-        this.wrong = check.problem;
-        return;
-      }
       const password = this.newPassword;
       try {
-        await unlock("recovery_phrase", check.phrase);
+        await this.#openWithPaper();
       } catch (error) {
-        this.#refused(error, "These words do not open this vault.");
+        this.#refused(error, "This does not open this vault.");
         return;
       }
       this.secret = "";
@@ -157,7 +217,7 @@ export class UnlockPage extends FormPage {
         announce("Your password is changed");
       } catch (error) {
         // The vault is open and this page is gone: say it where it is seen.
-        await confirmBox({ title: "Your password is not changed", words: `Your vault is open, but the new password was not taken: ${sentence(error)} Set it under “Me” before you leave.`, yes: "OK", no: "Close" });
+        await confirmBox({ title: "Your password is not changed", words: `Your vault is open, but the new password was not taken: ${sentence(error)} Set it under “Ways in” before you leave.`, yes: "OK", no: "Close" });
       }
     });
   };

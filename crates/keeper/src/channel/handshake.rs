@@ -10,12 +10,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use vault::keys::{self, ChannelKeys};
-use vault::opaque::LoginChallenge;
 
 use super::close::Close;
 use super::host::Inner;
 use crate::limits::{CLOSE_GRACE, HANDSHAKE_BYTES, HANDSHAKE_MESSAGES, HANDSHAKE_SILENCE};
-use crate::vault_service::VaultError;
+use crate::vault_service::{Challenge, VaultError};
 
 /// Both ends have proved themselves.
 pub(super) struct Established {
@@ -34,17 +33,20 @@ enum Step {
 
 struct Handshake {
     host: Arc<Inner>,
+    /// The number that the channel is going to have.
+    channel: u64,
     greeted: bool,
-    login: Option<(SlotId, LoginChallenge)>,
+    login: Option<Challenge>,
 }
 
 /// Runs the handshake; none when the connection ended before the channel was up.
-pub(super) async fn run<S>(host: &Arc<Inner>, socket: &mut WebSocketStream<S>) -> Option<Established>
+pub(super) async fn run<S>(host: &Arc<Inner>, channel: u64, socket: &mut WebSocketStream<S>) -> Option<Established>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut handshake = Handshake {
         host: Arc::clone(host),
+        channel,
         greeted: false,
         login: None,
     };
@@ -173,7 +175,7 @@ impl Handshake {
     async fn login_start(&mut self, slot: SlotId, request: &[u8]) -> Result<Step, VaultError> {
         self.login = None;
         let started = self.host.vault.login_start(slot, request).await?;
-        self.login = Some((slot, started.challenge));
+        self.login = Some(started.challenge);
         Ok(Step::Answer(KeeperHandshake::LoginResponse {
             response: started.response,
             retry_after_ms: Some(started.retry_after_ms),
@@ -181,11 +183,10 @@ impl Handshake {
     }
 
     async fn login_finish(&mut self, slot: SlotId, finish: &[u8]) -> Result<Step, VaultError> {
-        let Some((_, challenge)) = self.login.take().filter(|(begun, _)| *begun == slot) else {
+        let Some(challenge) = self.login.take().filter(|begun| begun.slot() == slot) else {
             return Ok(malformed("There is no log-in to this slot to finish."));
         };
-        let session_key = challenge.finish(finish)?;
-        self.host.vault.login_succeeded(slot).await?;
+        let session_key = self.host.vault.login_finish(self.channel, challenge, finish).await?;
         let keys = keys::channel(&session_key);
         Ok(Step::Up(Established { keys, slot }, None))
     }

@@ -55,6 +55,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.inner.connections.fetch_sub(1, Ordering::Relaxed);
         unpoisoned(&self.inner.open).remove(&self.id);
+        self.inner.vault.forget_channel(self.id);
     }
 }
 
@@ -92,7 +93,7 @@ impl ChannelHost {
             inner: Arc::clone(&self.inner),
             id: self.inner.next_id.fetch_add(1, Ordering::Relaxed),
         };
-        if let Some(established) = handshake::run(&self.inner, &mut socket).await {
+        if let Some(established) = handshake::run(&self.inner, connection.id, &mut socket).await {
             session::run(self, &connection, socket, established).await;
         }
     }
@@ -131,6 +132,26 @@ impl Inner {
                 subscriber.close(Some(Close::SlotRemoved));
             }
         }
+    }
+
+    /// Whoever came in through `slot` has to leave, but for the channel that took it away: that one goes on until it ends.
+    pub fn slot_removed(&self, slot: SlotId, from: &Subscriber) {
+        self.tickets.revoke_slot(slot);
+        for (subscriber, through) in unpoisoned(&self.open).values() {
+            if *through == slot && subscriber.id() != from.id() {
+                subscriber.close(Some(Close::SlotRemoved));
+            }
+        }
+    }
+
+    /// Writes down that a slot was used. Nobody waits for it: it is for the person's eyes.
+    pub fn remember_use(&self, slot: SlotId) {
+        let vault = self.vault.clone();
+        tokio::spawn(async move {
+            if let Err(error) = vault.slot_used(slot).await {
+                tracing::warn!(%error, "it was not written down when a way in was used");
+            }
+        });
     }
 
     /// The slot that a channel came in through.

@@ -11,6 +11,7 @@ mod methods;
 mod outgoing;
 mod own_methods;
 mod session;
+mod slot_methods;
 mod tickets;
 
 pub use host::{ChannelHost, websocket_config};

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use protocol::channel::{ChannelError, SlotKind, VaultState};
-use protocol::{Millis, SlotId, b64};
+use protocol::channel::{ChannelError, SlotInfo, VaultState};
+use protocol::{Millis, b64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 use vault::{Kek, ResumptionSecret};
@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::host::Inner;
 use super::methods::{SecretJson, read_params, write_result};
 use super::outgoing::Subscriber;
-use crate::vault_service::{LockReason, ModelKind, ModelParams, Unlocked, VaultError};
+use super::slot_methods::{self, SlotCall};
+use crate::vault_service::{LockReason, ModelKind, ModelParams, Unlocked, VaultError, VaultService};
 
 /// Base64url of secret bytes, wiped after it was written.
 fn secret_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,7 +42,7 @@ impl<'a> Ready<'a> {
 }
 
 /// A wrapping key as it comes from the client.
-struct KekParam(Kek);
+pub(super) struct KekParam(pub Kek);
 
 impl<'de> Deserialize<'de> for KekParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -57,28 +58,6 @@ struct WithKek {
     kek: KekParam,
 }
 
-#[derive(Deserialize)]
-struct RegisterStart {
-    kind: SlotKind,
-    name: Option<String>,
-    #[serde(with = "b64")]
-    request: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct RegisterFinish {
-    slot: SlotId,
-    #[serde(with = "b64")]
-    record: Vec<u8>,
-    kek: KekParam,
-    replaces: Option<SlotId>,
-}
-
-#[derive(Deserialize)]
-struct OneSlot {
-    slot: SlotId,
-}
-
 #[derive(Serialize)]
 struct UnlockedResult<'a> {
     vault: VaultState,
@@ -88,19 +67,32 @@ struct UnlockedResult<'a> {
 }
 
 #[derive(Serialize)]
-struct RegisterResponse {
-    slot: SlotId,
-    #[serde(with = "b64")]
-    response: Vec<u8>,
-}
-
-#[derive(Serialize)]
 struct Status {
     vault: VaultState,
-    slots: Vec<protocol::channel::SlotInfo>,
+    slots: Vec<SlotStatus>,
     locks_at: Option<Millis>,
     phrase_confirmed: Option<bool>,
     epoch: Option<u64>,
+    /// Until when this channel may do what needs a fresh proof.
+    proof_until: Option<Millis>,
+}
+
+/// A slot, with what only its owner is told.
+#[derive(Serialize)]
+struct SlotStatus {
+    #[serde(flatten)]
+    info: SlotInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used: Option<Millis>,
+}
+
+fn slot_statuses(vault: &VaultService) -> Vec<SlotStatus> {
+    let uses = vault.slot_uses();
+    let status = |info: SlotInfo| SlotStatus {
+        last_used: uses.get(&info.id).copied(),
+        info,
+    };
+    vault.slots().into_iter().map(status).collect()
 }
 
 #[derive(Serialize, Default)]
@@ -120,27 +112,21 @@ pub(super) enum Call {
     Unlock(Kek),
     Lock,
     Status,
-    RegisterStart {
-        kind: SlotKind,
-        name: Option<String>,
-        request: Vec<u8>,
-    },
-    RegisterFinish {
-        slot: SlotId,
-        record: Vec<u8>,
-        kek: Kek,
-        replaces: Option<SlotId>,
-    },
-    ConfirmPhrase(SlotId),
+    Slot(SlotCall),
     ModelGet,
     ModelSet(ModelParams),
 }
 
-fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, ChannelError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawValue>) -> Result<T, ChannelError> {
     match params {
         Some(params) => read_params(params),
         None => serde_json::from_str("{}").map_err(|_| ChannelError::new("malformed", "This method needs parameters.")),
     }
+}
+
+/// The answer of what has nothing to say.
+pub(super) fn nothing() -> Result<SecretJson, ChannelError> {
+    Ok(Zeroizing::new(b"{}".to_vec()))
 }
 
 /// Reads a call of one of the channel's own methods; none when the method is somebody else's.
@@ -150,23 +136,9 @@ pub(super) fn parse(method: &str, params: Option<&RawValue>) -> Result<Option<Ca
         "vault.unlock" => Call::Unlock(read::<WithKek>(params)?.kek.0),
         "vault.lock" => Call::Lock,
         "vault.status" => Call::Status,
-        "slot.register_start" => {
-            let RegisterStart { kind, name, request } = read(params)?;
-            Call::RegisterStart { kind, name, request }
-        }
-        "slot.register_finish" => {
-            let params: RegisterFinish = read(params)?;
-            Call::RegisterFinish {
-                slot: params.slot,
-                record: params.record,
-                kek: params.kek.0,
-                replaces: params.replaces,
-            }
-        }
-        "slot.confirm_phrase" => Call::ConfirmPhrase(read::<OneSlot>(params)?.slot),
         "model.get" => Call::ModelGet,
         "model.set" => Call::ModelSet(read(params)?),
-        _ => return Ok(None),
+        _ => return Ok(slot_methods::parse(method, params)?.map(Call::Slot)),
     }))
 }
 
@@ -182,45 +154,27 @@ impl Call {
     pub async fn answer(self, host: &Arc<Inner>, subscriber: &Subscriber) -> Result<SecretJson, ChannelError> {
         let vault = &host.vault;
         let slot = || host.slot_of(subscriber).ok_or(VaultError::UnknownSlot);
-        let nothing = || Ok(Zeroizing::new(b"{}".to_vec()));
         match self {
             Self::Create(kek) => unlocked(&vault.create(slot()?, &kek).await?),
-            Self::Unlock(kek) => unlocked(&vault.unlock(slot()?, &kek)?),
+            Self::Unlock(kek) => {
+                let slot = slot()?;
+                let opened = vault.unlock(slot, &kek)?;
+                host.remember_use(slot);
+                unlocked(&opened)
+            }
             Self::Lock => {
                 vault.lock(LockReason::Asked).await?;
                 nothing()
             }
             Self::Status => write_result(&Status {
                 vault: vault.state(),
-                slots: vault.slots(),
+                slots: slot_statuses(vault),
                 locks_at: vault.locks_at(),
                 phrase_confirmed: vault.phrase_confirmed(),
                 epoch: vault.epoch(),
+                proof_until: vault.proof_until(subscriber.id()),
             }),
-            Self::RegisterStart { kind, name, request } => {
-                let (slot, response) = vault.slot_register_start(kind, name, &request)?;
-                write_result(&RegisterResponse { slot, response })
-            }
-            Self::RegisterFinish {
-                slot: added,
-                record,
-                kek,
-                replaces,
-            } => {
-                vault.slot_register_finish(added, &record, kek, replaces).await?;
-                if let Some(replaced) = replaces {
-                    let came_through_it = slot()? == replaced;
-                    host.slot_replaced(replaced, added, came_through_it.then_some(subscriber));
-                    if came_through_it {
-                        host.send_ready(subscriber, added);
-                    }
-                }
-                nothing()
-            }
-            Self::ConfirmPhrase(slot) => {
-                vault.confirm_phrase(slot).await?;
-                nothing()
-            }
+            Self::Slot(call) => call.answer(host, subscriber).await,
             Self::ModelGet => write_result(&match vault.model()? {
                 None => ModelResult::default(),
                 Some(model) => ModelResult {

@@ -19,6 +19,16 @@ pub enum VaultError {
     UnknownSlot,
     #[error("The vault has a slot of this kind already: say which one to replace.")]
     SlotExists,
+    #[error("This is the last way into the vault: add another one first.")]
+    LastSlot,
+    #[error(
+        "What is asked of the passkey is malformed: an id of 1 to 1023 bytes, a salt of 32, and the name of a site."
+    )]
+    Passkey,
+    #[error("A way in has a name.")]
+    SlotName,
+    #[error("Show first that it is you: with your password, a passkey or another way into this vault.")]
+    NeedsProof,
     #[error("Too many wrong attempts: try again in {} s.", .retry_after_ms.div_ceil(1000))]
     Backoff { retry_after_ms: u64 },
     #[error("This volume belongs to another cell: nothing was opened or changed.")]
@@ -63,6 +73,10 @@ impl VaultError {
             Self::ClaimRefused => "claim_refused",
             Self::UnknownSlot => "unknown_slot",
             Self::SlotExists => "slot_exists",
+            Self::LastSlot => "last_slot",
+            Self::Passkey => "malformed",
+            Self::SlotName => "name_empty",
+            Self::NeedsProof => "proof_needed",
             Self::Backoff { .. } => "backoff",
             Self::WrongCell => "wrong_cell",
             Self::NotBound => "not_ready",
@@ -94,6 +108,8 @@ impl From<FileError> for VaultError {
     fn from(error: FileError) -> Self {
         match error {
             FileError::UnknownSlot(_) => Self::UnknownSlot,
+            FileError::LastSlot => Self::LastSlot,
+            FileError::Passkey => Self::Passkey,
             FileError::NotBound => Self::NotBound,
             FileError::Wrap(_) => Self::WrongKey(error),
             FileError::Body(error @ (BodyError::Full(_) | BodyError::EntryTooLarge(_))) => Self::Limit(error),

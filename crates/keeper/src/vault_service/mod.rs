@@ -10,9 +10,11 @@ mod error;
 mod idle;
 mod keyring;
 mod model;
+mod proof;
 mod records;
 mod registration;
 mod service;
+mod slots;
 mod writer;
 
 #[cfg(test)]
@@ -23,5 +25,8 @@ pub use idle::{BeforeLock, LockReason};
 pub use keyring::Sealer;
 pub(crate) use model::ModelParams;
 pub use model::{ModelKind, ModelSettings};
+pub(crate) use proof::Challenge;
+pub use proof::FreshProof;
+pub(crate) use registration::NewSlotParams;
 pub(crate) use service::lock as unpoisoned;
 pub use service::{Unlocked, VaultNotice, VaultService};

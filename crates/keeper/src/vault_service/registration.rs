@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use protocol::SlotId;
-use protocol::channel::{SlotKind, VaultState};
-use vault::opaque::{LoginChallenge, Names, Registration};
-use vault::{Kek, NewSlot, SlotChange};
+use protocol::channel::{PasskeyRequest, SlotKind, VaultState};
+use vault::opaque::{Names, Registration};
+use vault::{Kek, NewSlot, PasskeyHeader, SlotChange};
 use zeroize::Zeroizing;
 
 use super::error::VaultError;
+use super::proof::{Challenge, FreshProof};
 use super::service::{Unlocked, VaultNotice, VaultService, stored_kind};
 use super::writer::Change;
+use crate::limits::SLOT_NAME_CHARS;
 
 /// Registrations that are begun and not finished, at once.
 const PENDING: usize = 8;
-/// Longest name of a slot, in characters.
-const NAME_CHARS: usize = 100;
-const PHRASE_CONFIRMED: &str = "vault/phrase-confirmed";
+pub(super) const PHRASE_CONFIRMED: &str = "vault/phrase-confirmed";
 
 /// Registrations that are not in the vault yet. Lost at a restart: the client begins again.
 #[derive(Default)]
@@ -24,7 +24,13 @@ pub(super) struct Pending {
     /// The slot that a new vault is going to be made with.
     first: Option<(SlotId, SlotKind, Option<Registration>)>,
     /// Slots that are being added.
-    added: HashMap<SlotId, (SlotKind, String)>,
+    added: HashMap<SlotId, Added>,
+}
+
+struct Added {
+    kind: SlotKind,
+    name: String,
+    passkey: Option<PasskeyRequest>,
 }
 
 impl Pending {
@@ -35,14 +41,21 @@ impl Pending {
 
 /// A log-in that waits for the client's proof.
 pub(crate) struct LoginStarted {
-    pub challenge: LoginChallenge,
+    pub challenge: Challenge,
     pub response: Vec<u8>,
     /// How long the next attempt has to wait should this one fail, in milliseconds.
     pub retry_after_ms: u64,
 }
 
+/// A slot that is being added, as the client names it.
+pub(crate) struct NewSlotParams {
+    pub kind: SlotKind,
+    pub name: Option<String>,
+    pub passkey: Option<PasskeyRequest>,
+}
+
 impl VaultService {
-    fn names(&self, slot: SlotId) -> Result<Names, VaultError> {
+    pub(super) fn names(&self, slot: SlotId) -> Result<Names, VaultError> {
         Ok(Names {
             cell: self.cell()?.uuid(),
             slot: slot.uuid(),
@@ -107,15 +120,10 @@ impl VaultService {
         let now = self.shared().clock.now();
         let retry_after_ms = self.attempts().begin(slot, &known, now).await?;
         Ok(LoginStarted {
-            challenge,
+            challenge: Challenge::new(slot, challenge),
             response,
             retry_after_ms,
         })
-    }
-
-    /// The client proved that it knows the secret: the count of failures starts again.
-    pub(crate) async fn login_succeeded(&self, slot: SlotId) -> Result<(), VaultError> {
-        self.attempts().succeeded(slot).await
     }
 
     /// Makes the vault: a new data key, wrapped for the slot that was registered first.
@@ -134,6 +142,8 @@ impl VaultService {
             id: slot.uuid(),
             kind: stored_kind(kind),
             name: default_name(kind).to_owned(),
+            created: self.shared().clock.now(),
+            passkey: None,
             registration,
             kek: kek.clone(),
         }))
@@ -147,15 +157,22 @@ impl VaultService {
     /// Begins to register a further slot, inside the channel.
     pub(crate) fn slot_register_start(
         &self,
-        kind: SlotKind,
-        name: Option<String>,
+        _proof: &FreshProof,
+        new: NewSlotParams,
         request: &[u8],
     ) -> Result<(SlotId, Vec<u8>), VaultError> {
         if self.state() != VaultState::Unlocked {
             return Err(VaultError::Locked);
         }
-        let name = name.unwrap_or_else(|| default_name(kind).to_owned());
-        let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+        if (new.kind == SlotKind::Passkey) != new.passkey.is_some() {
+            return Err(VaultError::Passkey);
+        }
+        let name = new.name.as_deref().unwrap_or(default_name(new.kind));
+        let added = Added {
+            kind: new.kind,
+            name: shown_name(name)?,
+            passkey: new.passkey,
+        };
         let slot = SlotId::new();
         let response = self
             .shared()
@@ -166,43 +183,58 @@ impl VaultService {
         if pending.added.len() >= PENDING {
             pending.added.clear();
         }
-        pending.added.insert(slot, (kind, name));
+        pending.added.insert(slot, added);
         Ok((slot, response))
     }
 
     /// Adds the slot, in place of another where one is named: one write.
     pub(crate) async fn slot_register_finish(
         &self,
+        _proof: &FreshProof,
         slot: SlotId,
         record: &[u8],
         kek: Kek,
         replaces: Option<SlotId>,
     ) -> Result<(), VaultError> {
         let registration = Registration::from_record(record)?;
-        let (kind, name) = self.pending().added.remove(&slot).ok_or(VaultError::UnknownSlot)?;
+        let Added { kind, name, passkey } = self.pending().added.remove(&slot).ok_or(VaultError::UnknownSlot)?;
         let slots = self.slots();
-        match (replaces, slots.iter().find(|info| info.kind == kind)) {
-            (None, Some(_)) => return Err(VaultError::SlotExists),
-            (Some(replaced), same_kind) if same_kind.map(|info| info.id) != Some(replaced) => {
+        match replaces {
+            // Another kind is another way in, not a new form of this one.
+            Some(replaced) if !slots.iter().any(|info| info.id == replaced && info.kind == kind) => {
                 return Err(VaultError::UnknownSlot);
+            }
+            None if is_single(kind) && slots.iter().any(|info| info.kind == kind) => {
+                return Err(VaultError::SlotExists);
             }
             _ => {}
         }
-        let entries = match kind {
-            SlotKind::RecoveryPhrase => vec![(PHRASE_CONFIRMED.to_owned(), None)],
-            SlotKind::Password => Vec::new(),
-        };
+        let mut entries = self.uses_without(replaces)?;
+        if kind == SlotKind::RecoveryPhrase {
+            entries.push((PHRASE_CONFIRMED.to_owned(), None));
+        }
         let change = SlotChange {
             remove: replaces.map(SlotId::uuid),
             add: Some(NewSlot {
                 id: slot.uuid(),
                 kind: stored_kind(kind),
                 name,
+                created: self.shared().clock.now(),
+                passkey: passkey.map(|request| PasskeyHeader {
+                    credential_id: request.credential_id,
+                    prf_salt: request.prf_salt,
+                    rp_id: request.rp_id,
+                }),
                 registration,
                 kek,
             }),
+            ..SlotChange::default()
         };
-        self.change(Change::Slots { change, entries }).await
+        self.change(Change::Slots { change, entries }).await?;
+        if let Some(replaced) = replaces {
+            self.proofs().forget_slot(replaced);
+        }
+        Ok(())
     }
 
     /// The person has shown that the phrase was written down.
@@ -222,9 +254,29 @@ impl VaultService {
     }
 }
 
+/// Kinds of which a vault has at most one.
+fn is_single(kind: SlotKind) -> bool {
+    match kind {
+        SlotKind::Password | SlotKind::RecoveryPhrase | SlotKind::Social => true,
+        SlotKind::Passkey | SlotKind::BackupKey => false,
+    }
+}
+
+/// A name as it is kept: without control characters, and not longer than is shown.
+pub(super) fn shown_name(name: &str) -> Result<String, VaultError> {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(SLOT_NAME_CHARS).collect();
+    match shown.trim() {
+        "" => Err(VaultError::SlotName),
+        trimmed => Ok(trimmed.to_owned()),
+    }
+}
+
 fn default_name(kind: SlotKind) -> &'static str {
     match kind {
         SlotKind::Password => "Password",
         SlotKind::RecoveryPhrase => "Recovery phrase",
+        SlotKind::Passkey => "Passkey",
+        SlotKind::BackupKey => "Backup key",
+        SlotKind::Social => "Recovery contacts",
     }
 }

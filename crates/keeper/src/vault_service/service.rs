@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::channel::{SlotInfo, VaultState};
+use protocol::channel::{PasskeyRequest, SlotInfo, VaultState};
 use protocol::{CellId, Millis, SlotId, b64};
 use tokio::sync::{broadcast, watch};
 use vault::opaque::ServerSetup;
@@ -14,6 +14,7 @@ use super::disk::{CLAIM, Disk, VAULT};
 use super::error::VaultError;
 use super::idle::{BeforeLock, Idle, LockReason};
 use super::keyring::{Keyring, Sealer};
+use super::proof::Proofs;
 use super::registration::Pending;
 use super::writer::{Change, Writer};
 use crate::clock::Clock;
@@ -98,6 +99,7 @@ struct Inner {
     writer: Writer,
     attempts: AttemptLog,
     pending: Mutex<Pending>,
+    proofs: Proofs,
     idle: Arc<Idle>,
 }
 
@@ -139,6 +141,7 @@ impl VaultService {
                 writer: Writer::spawn(Arc::clone(&shared)),
                 attempts: AttemptLog::load(disk)?,
                 pending: Mutex::new(Pending::default()),
+                proofs: Proofs::default(),
                 idle: Arc::new(Idle::new(shared.clock.now())),
                 shared,
             }),
@@ -178,6 +181,10 @@ impl VaultService {
 
     pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
         lock(&self.inner.pending)
+    }
+
+    pub(super) fn proofs(&self) -> &Proofs {
+        &self.inner.proofs
     }
 
     pub(super) async fn change(&self, change: Change) -> Result<(), VaultError> {
@@ -256,6 +263,12 @@ impl VaultService {
                 id: slot.id.into(),
                 kind: public_kind(slot.kind),
                 name: slot.name.clone(),
+                created: slot.created,
+                passkey: slot.passkey.as_ref().map(|header| PasskeyRequest {
+                    credential_id: header.credential_id.clone(),
+                    prf_salt: header.prf_salt.clone(),
+                    rp_id: header.rp_id.clone(),
+                }),
             })
             .collect()
     }
@@ -316,6 +329,7 @@ impl VaultService {
             return Ok(());
         }
         self.idle().run_hooks(reason).await;
+        self.proofs().forget_all();
         self.change(Change::Wipe).await?;
         self.pending().clear();
         self.shared().notice(VaultNotice::Locked(reason));
@@ -360,6 +374,9 @@ pub(super) fn public_kind(kind: SlotKind) -> protocol::channel::SlotKind {
     match kind {
         SlotKind::Password => protocol::channel::SlotKind::Password,
         SlotKind::RecoveryPhrase => protocol::channel::SlotKind::RecoveryPhrase,
+        SlotKind::Passkey => protocol::channel::SlotKind::Passkey,
+        SlotKind::BackupKey => protocol::channel::SlotKind::BackupKey,
+        SlotKind::Social => protocol::channel::SlotKind::Social,
     }
 }
 
@@ -367,5 +384,8 @@ pub(super) fn stored_kind(kind: protocol::channel::SlotKind) -> SlotKind {
     match kind {
         protocol::channel::SlotKind::Password => SlotKind::Password,
         protocol::channel::SlotKind::RecoveryPhrase => SlotKind::RecoveryPhrase,
+        protocol::channel::SlotKind::Passkey => SlotKind::Passkey,
+        protocol::channel::SlotKind::BackupKey => SlotKind::BackupKey,
+        protocol::channel::SlotKind::Social => SlotKind::Social,
     }
 }

@@ -144,7 +144,7 @@ async fn apply(shared: &Arc<Shared>, change: Change) -> Result<(), VaultError> {
             let slot_id = slot.id;
             let change = SlotChange {
                 add: Some(slot),
-                remove: None,
+                ..SlotChange::default()
             };
             let body = Body::default();
             commit(shared, &file, data_key.clone(), body.clone(), change).await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::bench::{TestKeeper, password, refused};
 
 /// Rewrites the header of the vault file, which is in clear.
-fn edit_header(file: &std::path::Path, edit: impl FnOnce(&mut Value)) {
+pub fn edit_header(file: &std::path::Path, edit: impl FnOnce(&mut Value)) {
     let bytes = std::fs::read(file).unwrap();
     let length = u32::from_be_bytes(bytes[15..19].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&bytes[19..19 + length]).unwrap();
@@ -63,6 +63,7 @@ async fn promise_02_swapped_or_edited_slots_are_refused_by_name_and_nothing_is_o
     let new = NewSlot {
         kind: SlotKind::RecoveryPhrase,
         name: None,
+        passkey: None,
         secret: &phrase.secret(),
         replaces: None,
     };

@@ -54,6 +54,7 @@ async fn promise_02_a_stale_ticket_is_refused() {
         .add_slot(client::NewSlot {
             kind: SlotKind::Password,
             name: None,
+            passkey: None,
             secret: &secret,
             replaces: Some(slot),
         })
