@@ -1,9 +1,9 @@
 /** The secrets of passkeys and backup keys, against the same known answers as the keeper's side; and what a slip of the pen is told. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { backupKeyText, checkBackupKey, looksLikeBackupKey, newBackupKey } from "../src/channel/backup-key";
+import { backupKeyText, checkBackupKey, newBackupKey } from "../src/channel/backup-key";
 import { fromBase64Url } from "../src/channel/bytes";
-import { backupKeySecret, passkeySecret } from "../src/channel/slot-secret";
+import { backupKeySecret, looksLikeBackupKey, passkeySecret } from "../src/channel/slot-secret";
 
 const known = JSON.parse(readFileSync(new URL("../../crates/vault/tests/vectors/slot-secrets.json", import.meta.url), "utf8")) as {
   passkey: { prf_output: string; prf_salt: string; rp_id: string; secret: string };

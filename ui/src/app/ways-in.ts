@@ -4,8 +4,9 @@ import { toBase64Url } from "../channel/bytes";
 import { backupKeySecret } from "../channel/slot-secret";
 import { ChannelError, type PasskeyRequest, type SlotInfo, type SlotKind } from "../channel/messages";
 import { OpaqueClient } from "../channel/opaque";
+import { createPasskey } from "../channel/passkey";
 import { opaqueSecret, refreshStatus, request, slotNames, slots } from "./link";
-import { withProof } from "./proof";
+import { ensureProof, withProof } from "./proof";
 
 export interface NewWay {
   kind: SlotKind;
@@ -85,8 +86,6 @@ export async function addBackupKey(name: string): Promise<string> {
 
 /** Makes a passkey and its slot. The proof comes first: two questions of the browser after each other would be one too many. */
 export async function addPasskey(account: string, name: string): Promise<void> {
-  const { createPasskey } = await import("../channel/passkey");
-  const { ensureProof } = await import("./proof");
   await ensureProof();
   const { request: passkey, secret } = await createPasskey(account, slots.peek());
   await addWay({ kind: "passkey", secret, name, passkey });

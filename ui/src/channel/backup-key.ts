@@ -51,8 +51,3 @@ export function checkBackupKey(text: string): BackupKeyCheck {
   if (check(key).some((byte, at) => byte !== bytes[KEY + at])) return { ok: false, problem: "These groups do not belong together: a character is wrong, or two are swapped." };
   return { ok: true, key };
 }
-
-/** Whether somebody means a backup key, not a phrase. */
-export function looksLikeBackupKey(text: string): boolean {
-  return /^\s*hfk/i.test(text);
-}

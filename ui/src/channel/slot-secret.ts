@@ -20,3 +20,8 @@ export function passkeySecret(prfOutput: Uint8Array, prfSalt: Uint8Array, rpId: 
 export function backupKeySecret(key: Uint8Array): string {
   return slotSecret("backup_key", key, NO_SALT);
 }
+
+/** Whether somebody means a backup key, not a phrase. */
+export function looksLikeBackupKey(text: string): boolean {
+  return /^\s*hfk/i.test(text);
+}

@@ -5,9 +5,9 @@ import { link, lockReason, signOut, slots, unlock, unlockSlot, connect } from ".
 import { setSlot, typedSecret } from "../app/ways-in";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
-import { looksLikeBackupKey } from "../channel/backup-key";
 import { askPasskey, NO_PRF, passkeysHere, passkeySupport, type PasskeySupport } from "../channel/passkey";
 import { ChannelError, type SlotInfo } from "../channel/messages";
+import { looksLikeBackupKey } from "../channel/slot-secret";
 import { confirmBox } from "../parts/confirm-box";
 import { brand, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
