@@ -15,9 +15,11 @@ import { startModel } from "./app/model";
 import { followLinks } from "./app/router";
 import { startConversations } from "./chat/conversations";
 import { startOutbox } from "./chat/outbox";
+import { startIdentities } from "./trust/identities";
 
 followLinks();
 watchNetwork();
 startModel();
 startConversations();
 startOutbox();
+startIdentities();

@@ -8,6 +8,7 @@ pub mod cell;
 pub mod channel;
 pub mod chat;
 pub mod clock;
+pub mod contacts;
 pub mod egress;
 pub mod gateway;
 pub mod home;

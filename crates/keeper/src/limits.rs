@@ -108,6 +108,12 @@ pub const HISTORY_MESSAGES: usize = 1000;
 pub const HISTORY_TEXT_CHARS: usize = 500_000;
 /// Most rows of a transcript that are read; older ones are not shown.
 pub const HISTORY_ENTRIES: usize = 20_000;
+// Other people
+/// People whose identity a vault remembers.
+pub const CONTACTS: usize = 500;
+/// Longest name of a contact, in characters.
+pub const CONTACT_NAME_CHARS: usize = 100;
+
 // The channel
 /// Longest wait for the next message of a handshake: a person types the password meanwhile.
 pub const HANDSHAKE_SILENCE: Duration = Duration::from_secs(30 * 60);

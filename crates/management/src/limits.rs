@@ -11,6 +11,9 @@ pub const NAME_CHARS: usize = 100;
 /// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 pub const EMAIL_BYTES: usize = 254;
 
+/// Shortest and longest bundle of a vault's public keys, in bytes; what is in it is not looked at.
+pub const BUNDLE_BYTES: (usize, usize) = (65, 1024);
+
 /// How long a sign-in link works.
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// How long an invitation works.

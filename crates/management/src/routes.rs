@@ -6,7 +6,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Router, middleware};
 
 use crate::app::App;
-use crate::handlers::{cell, instance, invitations, me, people, setup, sign_in, sign_out};
+use crate::handlers::{cell, identities, instance, invitations, me, people, setup, sign_in, sign_out};
 use crate::problem::ApiError;
 use crate::{cross_site, limits, outer};
 
@@ -37,6 +37,8 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/sign-out" => sign_out::post,
         GET "/me" => me::get,
         GET "/people" => people::get,
+        GET "/identities" => identities::list::get,
+        PUT "/identity" => identities::put::put,
         GET "/invitations" => invitations::list::get,
         POST "/invitations" => invitations::create::post,
         DELETE "/invitations/{id}" => invitations::revoke::delete,

@@ -9,12 +9,14 @@ mod backup_key;
 mod body;
 mod file;
 mod frame;
+mod identity;
 pub mod keys;
 mod limits;
 pub mod opaque;
 mod phrase;
 mod random;
 mod seal;
+mod sealed_to;
 mod secret;
 mod slot;
 mod slot_secret;
@@ -25,12 +27,19 @@ pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
 pub use file::{FileError, NewSlot, PasskeyHeader, SlotChange, SlotRecord, VaultFile};
 pub use frame::{FrameError, FrameOpener, FrameSealer};
+pub use identity::{
+    AgreementKey, AgreementSecret, BUNDLE_BYTES, FINGERPRINT_GROUPS, Identity, IdentityError, PublicIdentity,
+};
 pub use limits::{
-    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RP_ID_BYTES, SLOTS, VAULT_BYTES,
+    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RP_ID_BYTES, SEALED_TO_BYTES,
+    SLOTS, VAULT_BYTES,
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;
 pub use seal::{SEAL_OVERHEAD, SealError, SealKey};
+pub use sealed_to::{
+    OpenedMessage, SEALED_TO_OVERHEAD, SealedToError, open_sealed_to, seal_to, seal_to_with_one_time_key,
+};
 pub use secret::same_secret;
 pub use secret::{
     ClientSecret, DataKey, ExportKey, Kek, LocalKey, ResumptionSecret, SecretBytes, SessionKey, WrongLength,

@@ -16,3 +16,5 @@ pub const CREDENTIAL_ID_BYTES: usize = 1023;
 pub const RP_ID_BYTES: usize = 253;
 /// Longest password, in bytes of UTF-8.
 pub const PASSWORD_BYTES: usize = 1024;
+/// Largest message that is sealed to somebody's key, in bytes.
+pub const SEALED_TO_BYTES: usize = 256 * 1024;

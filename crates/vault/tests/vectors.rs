@@ -184,3 +184,48 @@ fn secrets_that_are_derived_for_a_slot_are_the_known_ones() {
         );
     }
 }
+
+#[test]
+fn an_identity_and_a_sealed_message_are_the_known_bytes() {
+    use vault::{Identity, PublicIdentity, open_sealed_to, seal_to_with_one_time_key};
+
+    let (sender_secret, receiver_secret) = (
+        [[1].as_slice(), &[0x11; 64]].concat(),
+        [[1].as_slice(), &[0x22; 64]].concat(),
+    );
+    let sender = Identity::decode(&sender_secret).unwrap();
+    let receiver = Identity::decode(&receiver_secret).unwrap();
+    let one_time = [0x33; 32];
+    let (purpose, context, message) = ("test/purpose", b"context".as_slice(), b"a message".as_slice());
+    let to = receiver.public();
+    let sealed = seal_to_with_one_time_key(&one_time, &sender, to.agreement(), purpose, context, message).unwrap();
+    check(
+        "identity.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.5. Binary values are hexadecimal.",
+            "sender": {
+                "secret": hex(&sender_secret),
+                "bundle": hex(&sender.public().encode()),
+                "fingerprint": sender.public().fingerprint(),
+            },
+            "receiver": {
+                "secret": hex(&receiver_secret),
+                "bundle": hex(&to.encode()),
+                "fingerprint": to.fingerprint(),
+            },
+            "sealed": {
+                "one_time_secret": hex(&one_time),
+                "purpose": purpose,
+                "context": hex(context),
+                "message": hex(message),
+                "sealed": hex(&sealed),
+            },
+        }),
+    );
+    let opened = open_sealed_to(receiver.agreement(), purpose, context, &sealed).unwrap();
+    assert_eq!(opened.message.as_slice(), message);
+    assert_eq!(
+        opened.sender,
+        PublicIdentity::decode(&sender.public().encode()).unwrap()
+    );
+}

@@ -77,6 +77,9 @@ export class Shell extends View {
       case "/ways-in":
         void import("../pages/ways-in");
         return html`<hf-ways-in></hf-ways-in>`;
+      case "/trusted":
+        void import("../trust/trusted-page");
+        return html`<hf-trusted></hf-trusted>`;
       case "/model":
         return html`<hf-model></hf-model>`;
       default:
@@ -173,7 +176,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 

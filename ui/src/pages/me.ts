@@ -40,6 +40,10 @@ export class MePage extends FormPage {
           </p>
           <a class="button" href="/ways-in">Change</a>
         </div>
+        <div class="setting">
+          <p><strong>Trusted people</strong><br><span class="muted">Compare keys with the people you work with.</span></p>
+          <a class="button" href="/trusted">Open</a>
+        </div>
       </section>
       <section class="card" aria-labelledby="look-title">
         <h2 id="look-title">Appearance</h2>

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use protocol::channel::ChannelError;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -66,6 +67,15 @@ pub fn write_result(result: &impl Serialize) -> Result<SecretJson, ChannelError>
     let mut json = Zeroizing::new(Vec::with_capacity(room.0));
     serde_json::to_writer(&mut *json, result).map_err(internal)?;
     Ok(json)
+}
+
+/// Reads parameters in which nothing is secret.
+///
+/// # Errors
+/// `malformed`.
+pub fn read_value<T: DeserializeOwned>(params: Value) -> Result<T, ChannelError> {
+    serde_json::from_value(params)
+        .map_err(|error| ChannelError::new("malformed", format!("The request is malformed: {error}.")))
 }
 
 /// Who answers which method. `vault.*`, `slot.*`, `model.get` and `model.set` are the channel's own.

@@ -15,5 +15,5 @@ mod slot_methods;
 mod tickets;
 
 pub use host::{ChannelHost, websocket_config};
-pub use methods::{Methods, Router, SecretJson, SecretMethods, read_params, write_result};
+pub use methods::{Methods, Router, SecretJson, SecretMethods, read_params, read_value, write_result};
 pub use outgoing::Subscriber;

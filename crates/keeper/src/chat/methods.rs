@@ -6,13 +6,12 @@ use futures::future::BoxFuture;
 use protocol::Millis;
 use protocol::channel::ChannelError;
 use protocol::chat::{ChatEvent, Conversation, Message};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Chat, Listener};
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, read_value as read};
 
 #[derive(Deserialize)]
 struct Create {
@@ -194,11 +193,6 @@ impl Listener for Subscriber {
     fn chats(&self) -> bool {
         self.event("chats", &json!({}))
     }
-}
-
-fn read<T: DeserializeOwned>(params: Value) -> Result<T, ChannelError> {
-    serde_json::from_value(params)
-        .map_err(|error| ChannelError::new("malformed", format!("The request is malformed: {error}.")))
 }
 
 fn answer(value: &impl Serialize) -> Result<Value, ChannelError> {

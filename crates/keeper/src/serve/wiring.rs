@@ -18,6 +18,7 @@ use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::{ChannelHost, Router};
 use crate::chat::Chat;
 use crate::clock::{Clock, SystemClock};
+use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, NamedAddresses};
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
@@ -61,12 +62,15 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let write_behind = WriteBehind::new(vault.clone());
     let activity = Activity::new(vault.clone(), write_behind);
     let secrets = Secrets::new(vault.clone(), activity.clone());
+    let contacts = Arc::new(Contacts::new(vault.clone(), clock.clone()));
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
     let router = Router::new()
         .namespace("chat", Arc::new(chat))
         .namespace("cell", Arc::new(cell.clone()))
         .namespace("activity", Arc::new(activity))
         .secret_namespace("secret", Arc::new(secrets))
+        .namespace("identity", contacts.clone())
+        .namespace("contact", contacts)
         .method("model.test", Arc::new(cell.clone()));
     let host = ChannelHost::new(vault.clone(), router);
     let requests = Arc::new(Requests {

@@ -2,7 +2,7 @@ use std::io;
 
 use protocol::channel::ChannelError;
 use vault::opaque::OpaqueError;
-use vault::{BodyError, FileError, SealError};
+use vault::{BodyError, FileError, IdentityError, SealError};
 
 /// Why the vault does not do what it was asked, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,8 @@ pub enum VaultError {
     RecordName,
     #[error("The model's settings are not usable: {0}.")]
     Model(&'static str),
+    #[error("The identity of this vault cannot be read: {0}.")]
+    Identity(#[from] IdentityError),
     #[error("A sealed object is refused: {0}.")]
     Sealed(#[from] SealError),
     #[error("The disk of this cell is full: nothing was changed. Make room, then try again.")]
@@ -83,7 +85,7 @@ impl VaultError {
             Self::Opaque(OpaqueError::WrongProof | OpaqueError::WrongSecretOrKeeper) => "wrong_secret",
             Self::Opaque(OpaqueError::Malformed) => "malformed",
             Self::WrongKey(_) => "wrong_key",
-            Self::Refused(_) | Self::Attempts => "vault_refused",
+            Self::Refused(_) | Self::Attempts | Self::Identity(_) => "vault_refused",
             Self::Limit(_) => "too_large",
             Self::RecordName => "malformed",
             Self::Model(_) => "model_invalid",

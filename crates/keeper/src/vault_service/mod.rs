@@ -7,6 +7,7 @@
 mod attempts;
 mod disk;
 mod error;
+mod identity;
 mod idle;
 mod keyring;
 mod model;

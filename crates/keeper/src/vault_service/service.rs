@@ -308,6 +308,7 @@ impl VaultService {
             shared.set_state(VaultState::Unlocked);
             shared.notice(VaultNotice::Unlocked);
             self.idle().changed();
+            self.make_identity_later();
         }
         Ok(unlocked)
     }

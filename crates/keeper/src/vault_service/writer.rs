@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::disk::{CLAIM, Disk, VAULT};
 use super::error::VaultError;
+use super::identity;
 use super::service::{Shared, VaultNotice};
 
 /// Changes that wait for the disk at once.
@@ -26,6 +27,11 @@ pub(super) enum Change {
     /// Make the vault: the first slot, a new data key.
     Create(NewSlot),
     Entries(Entries),
+    /// Set an entry, unless there is one of this name.
+    UnlessThere {
+        name: String,
+        value: Zeroizing<Vec<u8>>,
+    },
     Slots {
         change: SlotChange,
         entries: Entries,
@@ -146,7 +152,8 @@ async fn apply(shared: &Arc<Shared>, change: Change) -> Result<(), VaultError> {
                 add: Some(slot),
                 ..SlotChange::default()
             };
-            let body = Body::default();
+            let mut body = Body::default();
+            identity::put_new(&mut body)?;
             commit(shared, &file, data_key.clone(), body.clone(), change).await?;
             // From here on the vault is there; the claim is worth nothing any more.
             shared.forget_claim();
@@ -169,6 +176,14 @@ async fn apply(shared: &Arc<Shared>, change: Change) -> Result<(), VaultError> {
                 SlotChange::default(),
             )
             .await
+        }
+        Change::UnlessThere { name, value } => {
+            let (data_key, mut body) = shared.keyring.with(|open| (open.data_key.clone(), open.body.clone()))?;
+            if body.get(&name).is_some() {
+                return Ok(());
+            }
+            body.put(&name, &value)?;
+            commit(shared, &file, data_key, body, SlotChange::default()).await
         }
         Change::Slots { change, entries } => {
             let (data_key, body) = shared.keyring.with(|open| (open.data_key.clone(), open.body.clone()))?;

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use keeper::activity::Activity;
 use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
 use keeper::clock::Clock;
+use keeper::contacts::Contacts;
 use keeper::secrets::Secrets;
 use keeper::vault_service::VaultService;
 use keeper::write_behind::WriteBehind;
@@ -138,12 +139,16 @@ impl TestKeeper {
         let vault = VaultService::open(&dir.path().join("vault"), clock_of_vault).unwrap();
         vault.bind_cell(cell).await.unwrap();
         let methods = Arc::new(TestMethods::default());
+        let clock_of_contacts: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+        let contacts = Arc::new(Contacts::new(vault.clone(), clock_of_contacts));
         let activity = Activity::new(vault.clone(), WriteBehind::new(vault.clone()));
         let secrets = Secrets::new(vault.clone(), activity.clone());
         let router = Router::new()
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>)
             .namespace("activity", Arc::new(activity))
-            .secret_namespace("secret", Arc::new(secrets));
+            .secret_namespace("secret", Arc::new(secrets))
+            .namespace("identity", contacts.clone())
+            .namespace("contact", contacts);
         Self {
             host: ChannelHost::new(vault.clone(), router),
             dir,

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod bench;
+mod contacts;
 mod frames;
 mod hostile_keeper;
 mod middle;

@@ -1,6 +1,7 @@
 //! One HTTP operation a file: what it takes, what it answers, what it does. `docs/protocol.md`, section 5, lists them.
 
 pub(crate) mod cell;
+pub(crate) mod identities;
 pub(crate) mod instance;
 pub(crate) mod invitations;
 pub(crate) mod me;

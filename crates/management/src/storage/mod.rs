@@ -2,6 +2,7 @@
 //! token or address; row-level security in PostgreSQL holds the line if a statement here forgets to.
 
 pub(crate) mod cells;
+pub(crate) mod identities;
 pub(crate) mod installation;
 pub(crate) mod invitations;
 pub(crate) mod sessions;

@@ -25,6 +25,7 @@ fn table() -> Vec<(Method, &'static str, Access, Value, u16)> {
     let link = json!({"token": "A".repeat(43)});
     let accept = json!({"token": "A".repeat(43), "name": "Eve"});
     let setup = json!({"token": "A".repeat(43), "organisation": "Evil", "name": "Eve", "email": "eve@evil.example"});
+    let bundle = json!({"bundle": "A".repeat(172)});
     let invite = json!({"email": "EMAIL", "role": "member"});
     vec![
         (Method::GET, "/instance", Anyone, json!({}), 200),
@@ -34,6 +35,8 @@ fn table() -> Vec<(Method, &'static str, Access, Value, u16)> {
         (Method::POST, "/sign-out", SignedIn, json!({}), 204),
         (Method::GET, "/me", SignedIn, json!({}), 200),
         (Method::GET, "/people", SignedIn, json!({}), 200),
+        (Method::GET, "/identities", SignedIn, json!({}), 200),
+        (Method::PUT, "/identity", SignedIn, bundle, 204),
         (Method::GET, "/invitations", Manager, json!({}), 200),
         (Method::POST, "/invitations", Manager, invite, 201),
         (Method::DELETE, "/invitations/{id}", Manager, json!({}), 204),

@@ -1,0 +1,4 @@
+//! The public keys of people's vaults, handed out as they were handed in.
+
+pub(crate) mod list;
+pub(crate) mod put;
