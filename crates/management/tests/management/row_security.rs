@@ -1,5 +1,6 @@
 //! Tenants are kept apart by PostgreSQL itself, whatever the statements above it say.
 
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use crate::support::{TestDatabase, World};
@@ -103,6 +104,10 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
     world.invite(&mut anna, "bob@acme.example", "member").await;
     let mut olga = world.second_tenant().await;
     world.invite(&mut olga, "eve@globex.example", "member").await;
+    for browser in [&mut anna, &mut olga] {
+        let bundle = json!({"bundle": "A".repeat(172)});
+        browser.put("/identity", bundle).await.expect(204);
+    }
     let (acme, globex) = (world.cell_of(&mut anna).await, world.cell_of(&mut olga).await);
     let mut owner = world.database.owner().await;
     // Both have a row in every table, or the test below would prove nothing.

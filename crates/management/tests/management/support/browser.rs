@@ -39,6 +39,11 @@ impl Browser {
             .await
     }
 
+    pub async fn put(&mut self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, body.to_string().into(), Some("application/json"))
+            .await
+    }
+
     pub async fn delete(&mut self, path: &str) -> Answer {
         self.send(Method::DELETE, path, Body::empty(), None).await
     }
