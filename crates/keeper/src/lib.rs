@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod agent;
+pub mod backup;
 pub mod bridge;
 pub mod broker;
 pub mod cell;

@@ -5,6 +5,7 @@
 //! The byte formats are written down in `docs/protocol.md`, section 1, and proved by the vectors in `tests/vectors/`.
 
 mod backoff;
+mod backup;
 mod backup_key;
 mod body;
 mod file;
@@ -23,6 +24,9 @@ mod slot_secret;
 mod typed_password;
 
 pub use backoff::{Attempts, FREE_ATTEMPTS, LONGEST_WAIT_MS, wait_ms};
+pub use backup::{
+    BACKUP_PURPOSE, BackupError, BackupReader, BackupWriter, Section, SectionKind, backup_end_name, seal_backup_end,
+};
 pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
 pub use file::{FileError, NewSlot, PasskeyHeader, SlotChange, SlotRecord, VaultFile};

@@ -18,3 +18,5 @@ pub const RP_ID_BYTES: usize = 253;
 pub const PASSWORD_BYTES: usize = 1024;
 /// Largest message that is sealed to somebody's key, in bytes.
 pub const SEALED_TO_BYTES: usize = 256 * 1024;
+/// Largest section of a backup but for the vault file, in bytes.
+pub const BACKUP_SECTION_BYTES: usize = 8 * 1024 * 1024 + 64;

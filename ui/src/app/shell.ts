@@ -77,6 +77,9 @@ export class Shell extends View {
       case "/ways-in":
         void import("../pages/ways-in");
         return html`<hf-ways-in></hf-ways-in>`;
+      case "/backup":
+        void import("../backup/backup-page");
+        return html`<hf-backup></hf-backup>`;
       case "/trusted":
         void import("../trust/trusted-page");
         return html`<hf-trusted></hf-trusted>`;
@@ -176,7 +179,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 

@@ -14,6 +14,7 @@ import { FormPage } from "./page";
 
 export class MakeVaultPage extends FormPage {
   @state() private password = "";
+  @state() private restores = false;
   @state() private words: readonly string[] = [];
   @state() private stage: "show" | "confirm" = "show";
   @state() private asked: readonly number[] = [];
@@ -41,6 +42,7 @@ export class MakeVaultPage extends FormPage {
         <input class="sr-only" type="text" name="username" autocomplete="username" .value=${me()?.user.email ?? ""} tabindex="-1" aria-hidden="true" readonly>
         <hf-new-password .label=${"Vault password"} .focusFirst=${true} @chosen=${(event: CustomEvent<string>) => (this.password = event.detail)}></hf-new-password>
         ${this.problem ? notice("error", this.problem) : nothing}
+        <label class="check"><input type="checkbox" .checked=${this.restores} @change=${(event: Event) => (this.restores = (event.target as HTMLInputElement).checked)}> I have a backup file (.hfb) to restore</label>
         ${submitButton("Make my vault", this.busy, "Making your vault…", this.password === "")}
       </form>
       ${now.at === "waiting" ? html`<p class="connection-line">${icon("wifi-off", "s")} ${now.reason} <button class="link" type="button" @click=${() => void connect()}>Try now</button></p>` : nothing}
@@ -53,7 +55,7 @@ export class MakeVaultPage extends FormPage {
       await createVault(this.password);
       this.password = "";
       announce("Your vault is made");
-      go("/vault", { replace: true });
+      go(this.restores ? "/backup" : "/vault", { replace: true });
     });
   };
 

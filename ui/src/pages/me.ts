@@ -41,6 +41,10 @@ export class MePage extends FormPage {
           <a class="button" href="/ways-in">Change</a>
         </div>
         <div class="setting">
+          <p><strong>Backup</strong><br><span class="muted">One encrypted file of everything; restore one.</span></p>
+          <a class="button" href="/backup">Open</a>
+        </div>
+        <div class="setting">
           <p><strong>Trusted people</strong><br><span class="muted">Compare keys with the people you work with.</span></p>
           <a class="button" href="/trusted">Open</a>
         </div>

@@ -8,12 +8,13 @@ mod ladder;
 mod lookout;
 mod openclaw;
 mod phases;
+mod replace;
 mod save;
 mod seat;
 mod start;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicUsize;

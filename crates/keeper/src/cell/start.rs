@@ -215,7 +215,7 @@ impl Cell {
     }
 
     /// Nobody may write the home while it is replaced: an agent that an earlier keeper started is ended.
-    async fn stop_agent(&self) {
+    pub(super) async fn stop_agent(&self) {
         let mut state = self.agent().state();
         if matches!(*state.borrow(), AgentState::Absent | AgentState::Waiting) {
             return;

@@ -29,7 +29,12 @@ pub trait Methods: Send + Sync + 'static {
 /// What answers methods whose parameters or results may be secret: they are read from and written into memory that is wiped.
 pub trait SecretMethods: Send + Sync + 'static {
     /// Answers one call, as [`Methods::call`] does; but what was begun goes on to its end when the client goes away.
-    fn call<'a>(&'a self, method: &'a str, params: &'a RawValue) -> BoxFuture<'a, Result<SecretJson, ChannelError>>;
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: &'a RawValue,
+        subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<SecretJson, ChannelError>>;
 }
 
 /// Reads parameters. What is wrong with them is told by its place alone: the words may quote what was sent.

@@ -17,3 +17,4 @@ mod tickets;
 pub use host::{ChannelHost, websocket_config};
 pub use methods::{Methods, Router, SecretJson, SecretMethods, read_params, read_value, write_result};
 pub use outgoing::Subscriber;
+pub(crate) use own_methods::KekParam;

@@ -42,7 +42,7 @@ impl<'a> Ready<'a> {
 }
 
 /// A wrapping key as it comes from the client.
-pub(super) struct KekParam(pub Kek);
+pub(crate) struct KekParam(pub Kek);
 
 impl<'de> Deserialize<'de> for KekParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -201,7 +201,8 @@ impl Reader {
         } else if let Some(methods) = self.host.router.find_secret(method) {
             let (method, params) = (method.to_owned(), SecretParams::copy(params));
             // Not to be stopped half-way by a client that goes away.
-            let running = tokio::spawn(async move { methods.call(&method, params.read()?).await });
+            let caller = subscriber.clone();
+            let running = tokio::spawn(async move { methods.call(&method, params.read()?, &caller).await });
             self.tasks.spawn(async move {
                 match running.await {
                     Ok(Ok(result)) => subscriber.result(id, &result),

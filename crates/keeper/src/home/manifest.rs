@@ -18,6 +18,8 @@ use crate::limits;
 pub const MANIFEST_PURPOSE: &str = "home/manifest";
 /// Where manifests are in the store.
 pub(super) const MANIFEST_PREFIX: &str = "home/m/";
+/// Where one waits that came with a backup.
+const STAGED_PREFIX: &str = "home/r/";
 const FORMAT: u8 = 1;
 const NAME: &str = "home/manifest";
 /// Largest manifest in memory: what [`limits::HOME_ENTRIES`] and [`limits::HOME_BYTES`] can need.
@@ -166,6 +168,11 @@ pub(super) fn object(pin: &Pin) -> String {
     let mut text = format!("{MANIFEST_PREFIX}{:020}-", pin.number);
     chunk::push_hex(&mut text, &pin.digest[..8]);
     text
+}
+
+/// Where the list of files of a backup waits until the vault pins it. It is no list that could be taken over by itself.
+pub(super) fn staged(pin: &Pin) -> String {
+    object(pin).replacen(MANIFEST_PREFIX, STAGED_PREFIX, 1)
 }
 
 /// The number in such a name.

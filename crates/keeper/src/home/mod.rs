@@ -4,6 +4,7 @@
 //! The files are written by a hostile agent. Nothing here opens a path: every file is reached by descriptors from the
 //! home's own folder, one component at a time, never through a symbolic link.
 
+mod backup;
 mod chunk;
 mod error;
 mod exclude;
@@ -25,10 +26,12 @@ pub(crate) mod tests;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::Mutex;
 
 use crate::platform::Blobs;
+pub use backup::{Hold, IncomingHome};
 pub use chunk::CHUNK_PURPOSE;
 use chunk::ChunkName;
 pub use error::HomeError;
@@ -39,6 +42,7 @@ pub use restore::Restored;
 pub use seal::{HomeVault, Purpose};
 pub use snapshot::{Depth, Snapshot};
 pub use still::{AlreadyStill, Still};
+pub(crate) use unlocked::PIN_RECORD;
 pub use unlocked::UnlockedVault;
 
 /// Who owns restored files: uid and gid.
@@ -59,6 +63,8 @@ struct Shared {
     owner: Owner,
     blobs: Blobs,
     state: Mutex<State>,
+    /// While there are any, nothing is deleted.
+    holds: Arc<AtomicUsize>,
 }
 
 /// What is known of the sealed home. Nothing in it but `cache` says anything about the files.
@@ -97,6 +103,7 @@ impl Home {
                 owner,
                 blobs,
                 state: Mutex::default(),
+                holds: Arc::default(),
             }),
         }
     }

@@ -9,6 +9,9 @@ impl Home {
     /// Deletes garbage; what cannot be deleted now stays for the next time. Returns how many objects are left.
     pub async fn tidy(&self) -> usize {
         let mut state = self.shared.state.lock().await;
+        if self.held() {
+            return state.garbage.len();
+        }
         let names: Vec<String> = state.garbage.iter().cloned().collect();
         let deleted: Vec<String> = futures::stream::iter(names)
             .map(|name| async move {

@@ -8,7 +8,7 @@ use super::{CHUNK_PURPOSE, HomeError, MANIFEST_PURPOSE, Pin};
 use crate::vault_service::{Sealer, VaultError, VaultService};
 
 /// The vault's record of the newest acknowledged manifest.
-const PIN_RECORD: &str = "home/manifest";
+pub(crate) const PIN_RECORD: &str = "home/manifest";
 
 /// A vault that was unlocked when this was made; every call fails with [`HomeError::Locked`] after the next lock.
 pub struct UnlockedVault {

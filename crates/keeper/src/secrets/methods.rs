@@ -14,7 +14,7 @@ use super::error::SecretError;
 use super::secret::{AgentMay, Secret, SecretKind};
 use super::store::Secrets;
 use crate::activity::{Deed, LastUse, What};
-use crate::channel::{SecretJson, SecretMethods, read_params, write_result};
+use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, write_result};
 use crate::limits;
 
 /// Who a value is shown to, in the activity.
@@ -193,7 +193,12 @@ impl Secrets {
 }
 
 impl SecretMethods for Secrets {
-    fn call<'a>(&'a self, method: &'a str, params: &'a RawValue) -> BoxFuture<'a, Result<SecretJson, ChannelError>> {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: &'a RawValue,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<SecretJson, ChannelError>> {
         async move {
             match method {
                 "secret.list" => write_result(&self.list(read_params(params)?)?),

@@ -13,6 +13,7 @@ use super::platform_requests::Requests;
 use super::{Args, sockets};
 use crate::activity::Activity;
 use crate::agent::{Agent, AgentPaths};
+use crate::backup::Backups;
 use crate::broker::Broker;
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::{ChannelHost, Router};
@@ -62,6 +63,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let write_behind = WriteBehind::new(vault.clone());
     let activity = Activity::new(vault.clone(), write_behind);
     let secrets = Secrets::new(vault.clone(), activity.clone());
+    let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     let contacts = Arc::new(Contacts::new(vault.clone(), clock.clone()));
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
     let router = Router::new()
@@ -69,6 +71,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         .namespace("cell", Arc::new(cell.clone()))
         .namespace("activity", Arc::new(activity))
         .secret_namespace("secret", Arc::new(secrets))
+        .secret_namespace("backup", backups.clone())
+        .secret_namespace("restore", backups)
         .namespace("identity", contacts.clone())
         .namespace("contact", contacts)
         .method("model.test", Arc::new(cell.clone()));

@@ -5,6 +5,7 @@
 //! next lock; wrong passwords are counted durably before they are answered.
 
 mod attempts;
+mod copy;
 mod disk;
 mod error;
 mod identity;
@@ -21,6 +22,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use copy::VaultCopy;
 pub use error::VaultError;
 pub use idle::{BeforeLock, LockReason};
 pub use keyring::Sealer;
@@ -29,5 +31,5 @@ pub use model::{ModelKind, ModelSettings};
 pub(crate) use proof::Challenge;
 pub use proof::FreshProof;
 pub(crate) use registration::NewSlotParams;
-pub(crate) use service::lock as unpoisoned;
 pub use service::{Unlocked, VaultNotice, VaultService};
+pub(crate) use service::{lock as unpoisoned, public_slots};

@@ -255,22 +255,7 @@ impl VaultService {
 
     /// The slots as anyone may see them.
     pub fn slots(&self) -> Vec<SlotInfo> {
-        self.shared()
-            .file()
-            .slots()
-            .iter()
-            .map(|slot| SlotInfo {
-                id: slot.id.into(),
-                kind: public_kind(slot.kind),
-                name: slot.name.clone(),
-                created: slot.created,
-                passkey: slot.passkey.as_ref().map(|header| PasskeyRequest {
-                    credential_id: header.credential_id.clone(),
-                    prf_salt: header.prf_salt.clone(),
-                    rp_id: header.rp_id.clone(),
-                }),
-            })
-            .collect()
+        public_slots(&self.shared().file())
     }
 
     /// A handle that seals and opens objects of one purpose until the next lock.
@@ -369,6 +354,24 @@ impl WeakVault {
     pub fn upgrade(&self) -> Option<VaultService> {
         self.0.upgrade().map(|inner| VaultService { inner })
     }
+}
+
+/// The slots of a vault file as anyone may see them.
+pub(crate) fn public_slots(file: &VaultFile) -> Vec<SlotInfo> {
+    file.slots()
+        .iter()
+        .map(|slot| SlotInfo {
+            id: slot.id.into(),
+            kind: public_kind(slot.kind),
+            name: slot.name.clone(),
+            created: slot.created,
+            passkey: slot.passkey.as_ref().map(|header| PasskeyRequest {
+                credential_id: header.credential_id.clone(),
+                prf_salt: header.prf_salt.clone(),
+                rp_id: header.rp_id.clone(),
+            }),
+        })
+        .collect()
 }
 
 pub(super) fn public_kind(kind: SlotKind) -> protocol::channel::SlotKind {

@@ -100,6 +100,15 @@ impl Bench {
         }
     }
 
+    /// The slot that its vault was made with, and the key that opens it.
+    pub fn slot(&self) -> SlotId {
+        self.slot.unwrap()
+    }
+
+    pub fn kek(&self) -> &Kek {
+        &self.kek
+    }
+
     /// Starts a keeper; its vault is not unlocked.
     pub async fn keeper(&mut self) -> Keeper {
         let path = self.folder.path().to_owned();

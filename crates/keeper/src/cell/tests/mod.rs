@@ -2,7 +2,7 @@
 //! by the tests.
 
 mod agent;
-mod bench;
+pub mod bench;
 mod crash;
 mod ladder;
 mod platform;
