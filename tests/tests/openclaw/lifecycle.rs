@@ -100,6 +100,20 @@ async fn a_turn_that_a_crash_interrupted_is_not_run_again() {
     })
     .await;
     assert!(quiet.is_err(), "{quiet:?}");
+
+    // The conversation goes on, also when the next message comes the moment that OpenClaw answers.
+    let mut live = gateway.events();
+    gateway
+        .chat_send(SESSION, "cut again", "[[slow: 600 chunks every 100ms]]")
+        .await
+        .unwrap();
+    wait_for(&mut live, "cut again", |kind| matches!(kind, RunEventKind::Text { .. })).await;
+    cell.kill();
+    state.wait_for(|state| *state == AgentState::Absent).await.unwrap();
+    cell.start_container();
+    let gateway = cell.start(ModelKind::OpenAi).await;
+    let events = turn(&gateway, SESSION, "next", "[[say: Onwards.]]").await;
+    assert_eq!(said(&events), "Onwards.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

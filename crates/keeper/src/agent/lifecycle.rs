@@ -6,7 +6,6 @@ use std::time::Duration;
 use protocol::bridge::ToBridge;
 use protocol::control::AgentState;
 use secrecy::SecretString;
-use serde_json::json;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -78,7 +77,6 @@ impl Agent {
         inner.link.send(ToBridge::Start).await?;
         let mut exits = inner.link.ends();
         let gateway = connect(&inner.link, &token, &mut exits, limits::AGENT_START).await?;
-        end_recovered_runs(&gateway).await?;
         tracing::info!(version = gateway.version(), "OpenClaw answers");
         *inner.suspension.lock().await = None;
         inner.gateway.send_replace(Some(gateway.clone()));
@@ -156,18 +154,6 @@ async fn connect(
             ended = ends.recv() => return Err(ended.map_or(AgentError::Absent, AgentError::from)),
         }
     }
-}
-
-/// After a crash OpenClaw takes up interrupted runs again by itself. Nothing may run twice without the person's wish:
-/// they are ended before anything else happens.
-async fn end_recovered_runs(gateway: &Gateway) -> Result<(), AgentError> {
-    for session in gateway.sessions().await? {
-        if session.interrupted() {
-            tracing::info!("a run that was interrupted is not taken up again");
-            gateway.call("chat.abort", json!({"sessionKey": session.key})).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Follows one OpenClaw process: connects again when the connection breaks, and says so when it ends.

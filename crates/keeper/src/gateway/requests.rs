@@ -25,15 +25,6 @@ pub struct SessionRow {
     pub updated_at: Millis,
     pub active: bool,
     pub running: Vec<String>,
-    /// OpenClaw's word for how its last run stands.
-    pub status: Option<String>,
-}
-
-impl SessionRow {
-    /// Right after a start: a run was under way when OpenClaw ended, and it means to go on with it.
-    pub fn interrupted(&self) -> bool {
-        self.active || self.status.as_deref() == Some("running")
-    }
 }
 
 /// What OpenClaw means to do by itself.
@@ -210,7 +201,6 @@ fn row(row: &Value) -> Option<SessionRow> {
     Some(SessionRow {
         key: text(row, "key")?,
         session_id: text(row, "sessionId").unwrap_or_default(),
-        status: text(row, "status"),
         updated_at: row["updatedAt"].as_i64().unwrap_or_default(),
         active: row["hasActiveRun"].as_bool().unwrap_or(false),
         running: row["activeRunIds"]

@@ -1,0 +1,17 @@
+// Runs before each start of OpenClaw, in the home as it was left. A conversation whose turn was under way when OpenClaw
+// was killed is marked so that OpenClaw does not take that turn up again by itself: that is for the person to decide.
+import { existsSync, readdirSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+
+const agents = `${process.env.OPENCLAW_STATE_DIR}/agents`;
+for (const agent of existsSync(agents) ? readdirSync(agents) : []) {
+  const file = `${agents}/${agent}/agent/openclaw-agent.sqlite`;
+  if (!existsSync(file)) continue;
+  const database = new DatabaseSync(file);
+  database.exec(`
+    UPDATE session_nodes SET status = 'killed', entry_json = json_set(
+      json_remove(entry_json, '$.abortedLastRun', '$.restartRecoveryRuns', '$.mainRestartRecovery', '$.activeWriterRunId', '$.lifecycleRunId'),
+      '$.status', 'killed')
+    WHERE status = 'running'`);
+  database.close();
+}
