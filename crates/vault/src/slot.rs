@@ -2,17 +2,15 @@
 //!
 //! Format: `0x01 || nonce (24, random) || ciphertext (32) || tag (16)`, XChaCha20-Poly1305.
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, NONCE, TAG};
 use crate::random_bytes;
 use crate::secret::{DataKey, Kek};
 
 const VERSION: u8 = 1;
-const NONCE: usize = 24;
 
 /// Where a slot's secret comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,14 +52,11 @@ pub enum WrapError {
 pub fn wrap_data_key(data_key: &DataKey, kek: &Kek, slot: Uuid, kind: SlotKind, cell: Uuid) -> Vec<u8> {
     let nonce: [u8; NONCE] = random_bytes();
     let aad = associated_data(slot, kind, cell);
-    let payload = Payload {
-        msg: data_key.expose(),
-        aad: aad.as_bytes(),
-    };
-    let sealed = XChaCha20Poly1305::new(kek.expose().into())
-        .encrypt(XNonce::from_slice(&nonce), payload)
+    let mut key = Zeroizing::new(*data_key.expose());
+    let tag = Cipher::new(kek.expose())
+        .seal(&nonce, aad.as_bytes(), key.as_mut_slice())
         .expect("32 bytes are within what the cipher takes");
-    [&[VERSION], nonce.as_slice(), &sealed].concat()
+    [&[VERSION], nonce.as_slice(), key.as_slice(), &tag].concat()
 }
 
 /// Unwraps the data key of one slot.
@@ -80,16 +75,13 @@ pub fn unwrap_data_key(
         return Err(WrapError::UnknownVersion(version));
     }
     let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(WrapError::Refused)?;
+    let (key, tag) = sealed.split_last_chunk::<TAG>().ok_or(WrapError::Refused)?;
     let aad = associated_data(slot, kind, cell);
-    let payload = Payload {
-        msg: sealed,
-        aad: aad.as_bytes(),
-    };
-    let opened = XChaCha20Poly1305::new(kek.expose().into())
-        .decrypt(XNonce::from_slice(nonce), payload)
-        .map(Zeroizing::new)
-        .map_err(|_| WrapError::Refused)?;
-    DataKey::copy_from(&opened).map_err(|_| WrapError::Refused)
+    let mut key = Zeroizing::new(key.to_vec());
+    if !Cipher::new(kek.expose()).open(nonce, aad.as_bytes(), &mut key, tag) {
+        return Err(WrapError::Refused);
+    }
+    DataKey::copy_from(&key).map_err(|_| WrapError::Refused)
 }
 
 fn associated_data(slot: Uuid, kind: SlotKind, cell: Uuid) -> String {

@@ -2,12 +2,13 @@
 
 use opaque_ke::{
     ClientLogin as KeLogin, ClientLoginFinishParameters, ClientRegistration as KeRegistration,
-    ClientRegistrationFinishParameters, CredentialResponse, Identifiers, RegistrationResponse,
+    ClientRegistrationFinishParameters, CredentialResponse, RegistrationResponse,
 };
 use rand::rngs::OsRng;
+use rand::{CryptoRng, RngCore};
 
 use super::suite::{Stretch, Suite};
-use super::{Names, OpaqueError};
+use super::{Agreed, Names, OpaqueError};
 use crate::secret::{ClientSecret, ExportKey, SessionKey};
 
 const LENGTH: &str = "the suite's hash is SHA-512: its keys have 64 bytes";
@@ -33,8 +34,14 @@ impl ClientRegistration {
     /// # Errors
     /// [`OpaqueError::Malformed`] when the secret is longer than OPAQUE takes (65535 bytes).
     pub fn start(secret: &ClientSecret) -> Result<(Self, Vec<u8>), OpaqueError> {
-        let started =
-            KeRegistration::<Suite>::start(&mut OsRng, secret.expose()).map_err(|_| OpaqueError::Malformed)?;
+        Self::start_with(&mut OsRng, secret)
+    }
+
+    pub(super) fn start_with(
+        rng: &mut (impl CryptoRng + RngCore),
+        secret: &ClientSecret,
+    ) -> Result<(Self, Vec<u8>), OpaqueError> {
+        let started = KeRegistration::<Suite>::start(rng, secret.expose()).map_err(|_| OpaqueError::Malformed)?;
         let request = started.message.serialize().to_vec();
         let state = Self {
             state: started.state,
@@ -48,7 +55,8 @@ impl ClientRegistration {
     /// # Errors
     /// [`OpaqueError::Malformed`] when the answer is not one of this suite.
     pub fn finish(self, response: &[u8], names: &Names) -> Result<Registered, OpaqueError> {
-        self.finish_with(response, names, None)
+        let (client, server) = (names.client(), names.server());
+        self.finish_with(&mut OsRng, response, Agreed::on(&client, &server), None)
     }
 
     /// As [`Self::finish`], with another cost of stretching than the suite's: for tests that a registration made cheap by
@@ -66,22 +74,22 @@ impl ClientRegistration {
         lanes: u32,
     ) -> Result<Registered, OpaqueError> {
         let stretch = Stretch::with_cost(memory_kib, passes, lanes).ok_or(OpaqueError::Malformed)?;
-        self.finish_with(response, names, Some(&stretch))
+        let (client, server) = (names.client(), names.server());
+        self.finish_with(&mut OsRng, response, Agreed::on(&client, &server), Some(&stretch))
     }
 
-    fn finish_with(self, response: &[u8], names: &Names, stretch: Option<&Stretch>) -> Result<Registered, OpaqueError> {
+    pub(super) fn finish_with(
+        self,
+        rng: &mut (impl CryptoRng + RngCore),
+        response: &[u8],
+        agreed: Agreed<'_>,
+        stretch: Option<&Stretch>,
+    ) -> Result<Registered, OpaqueError> {
         let response = RegistrationResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
-        let (client, server) = (names.client(), names.server());
-        let parameters = ClientRegistrationFinishParameters::new(
-            Identifiers {
-                client: Some(client.as_bytes()),
-                server: Some(server.as_bytes()),
-            },
-            stretch,
-        );
+        let parameters = ClientRegistrationFinishParameters::new(agreed.identifiers(), stretch);
         let finished = self
             .state
-            .finish(&mut OsRng, self.secret.expose(), response, parameters)
+            .finish(rng, self.secret.expose(), response, parameters)
             .map_err(|_| OpaqueError::Malformed)?;
         Ok(Registered {
             record: finished.message.serialize().to_vec(),
@@ -113,7 +121,14 @@ impl ClientLogin {
     /// # Errors
     /// [`OpaqueError::Malformed`] when the secret is longer than OPAQUE takes (65535 bytes).
     pub fn start(secret: &ClientSecret) -> Result<(Self, Vec<u8>), OpaqueError> {
-        let started = KeLogin::<Suite>::start(&mut OsRng, secret.expose()).map_err(|_| OpaqueError::Malformed)?;
+        Self::start_with(&mut OsRng, secret)
+    }
+
+    pub(super) fn start_with(
+        rng: &mut (impl CryptoRng + RngCore),
+        secret: &ClientSecret,
+    ) -> Result<(Self, Vec<u8>), OpaqueError> {
+        let started = KeLogin::<Suite>::start(rng, secret.expose()).map_err(|_| OpaqueError::Malformed)?;
         let request = started.message.serialize().to_vec();
         let state = Self {
             state: started.state,
@@ -127,16 +142,18 @@ impl ClientLogin {
     /// # Errors
     /// [`OpaqueError::WrongSecretOrKeeper`]; [`OpaqueError::Malformed`] when the answer is not one of this suite.
     pub fn finish(self, response: &[u8], names: &Names) -> Result<LoggedIn, OpaqueError> {
-        let response = CredentialResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
         let (client, server) = (names.client(), names.server());
-        let parameters = ClientLoginFinishParameters::new(
-            None,
-            Identifiers {
-                client: Some(client.as_bytes()),
-                server: Some(server.as_bytes()),
-            },
-            None,
-        );
+        self.finish_with(response, Agreed::on(&client, &server), None)
+    }
+
+    pub(super) fn finish_with(
+        self,
+        response: &[u8],
+        agreed: Agreed<'_>,
+        stretch: Option<&Stretch>,
+    ) -> Result<LoggedIn, OpaqueError> {
+        let response = CredentialResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
+        let parameters = ClientLoginFinishParameters::new(agreed.context, agreed.identifiers(), stretch);
         let finished = self
             .state
             .finish(&mut OsRng, self.secret.expose(), response, parameters)

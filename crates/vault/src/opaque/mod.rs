@@ -2,6 +2,8 @@
 //! Messages go in and out as bytes; nothing outside this module knows which library is behind it.
 
 mod client;
+#[cfg(test)]
+mod rfc9807;
 mod server;
 mod suite;
 
@@ -41,5 +43,31 @@ impl Names {
 
     fn credential(&self) -> String {
         self.slot.to_string()
+    }
+}
+
+/// What both ends of an exchange must agree on, as the RFC names it.
+#[derive(Clone, Copy, Default)]
+struct Agreed<'a> {
+    client: Option<&'a [u8]>,
+    server: Option<&'a [u8]>,
+    context: Option<&'a [u8]>,
+}
+
+impl<'a> Agreed<'a> {
+    /// The two identities; the context is empty.
+    fn on(client: &'a str, server: &'a str) -> Self {
+        Self {
+            client: Some(client.as_bytes()),
+            server: Some(server.as_bytes()),
+            context: None,
+        }
+    }
+
+    fn identifiers(&self) -> opaque_ke::Identifiers<'a> {
+        opaque_ke::Identifiers {
+            client: self.client,
+            server: self.server,
+        }
     }
 }

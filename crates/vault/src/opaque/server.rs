@@ -1,14 +1,15 @@
 //! The keeper's steps: cheap, no key stretching.
 
 use opaque_ke::{
-    CredentialFinalization, CredentialRequest, Identifiers, RegistrationRequest, RegistrationUpload, ServerLogin,
+    CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload, ServerLogin,
     ServerLoginParameters, ServerRegistration, ServerSetup as KeSetup,
 };
 use rand::rngs::OsRng;
+use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
 use super::suite::Suite;
-use super::{Names, OpaqueError};
+use super::{Agreed, Names, OpaqueError};
 use crate::secret::SessionKey;
 
 /// The keeper's long-term OPAQUE keys: made once for a vault. Whoever has them and a registration can guess at the
@@ -47,9 +48,13 @@ impl ServerSetup {
     /// # Errors
     /// [`OpaqueError::Malformed`] when the request is not one of this suite.
     pub fn registration_response(&self, request: &[u8], names: &Names) -> Result<Vec<u8>, OpaqueError> {
+        self.registration_response_for(request, names.credential().as_bytes())
+    }
+
+    pub(super) fn registration_response_for(&self, request: &[u8], credential: &[u8]) -> Result<Vec<u8>, OpaqueError> {
         let request = RegistrationRequest::deserialize(request).map_err(|_| OpaqueError::Malformed)?;
-        let started = ServerRegistration::<Suite>::start(&self.0, request, names.credential().as_bytes())
-            .map_err(|_| OpaqueError::Malformed)?;
+        let started =
+            ServerRegistration::<Suite>::start(&self.0, request, credential).map_err(|_| OpaqueError::Malformed)?;
         Ok(started.message.serialize().to_vec())
     }
 
@@ -63,29 +68,49 @@ impl ServerSetup {
         request: &[u8],
         names: &Names,
     ) -> Result<(LoginChallenge, Vec<u8>), OpaqueError> {
-        let request = CredentialRequest::deserialize(request).map_err(|_| OpaqueError::Malformed)?;
-        let started = ServerLogin::start(
-            &mut OsRng,
-            &self.0,
-            Some(registration.0.clone()),
-            request,
-            names.credential().as_bytes(),
-            ServerLoginParameters {
-                context: None,
-                identifiers: Identifiers {
-                    client: Some(names.client().as_bytes()),
-                    server: Some(names.server().as_bytes()),
-                },
-            },
-        )
-        .map_err(|_| OpaqueError::Malformed)?;
-        let response = started.message.serialize().to_vec();
-        let challenge = LoginChallenge {
-            state: started.state,
-            names: *names,
-        };
+        let (client, server, credential) = (names.client(), names.server(), names.credential());
+        let agreed = Agreed::on(&client, &server);
+        let (state, response) =
+            self.login_response_for(&mut OsRng, registration, request, credential.as_bytes(), agreed)?;
+        let challenge = LoginChallenge { state, names: *names };
         Ok((challenge, response))
     }
+
+    pub(super) fn login_response_for(
+        &self,
+        rng: &mut (impl CryptoRng + RngCore),
+        registration: &Registration,
+        request: &[u8],
+        credential: &[u8],
+        agreed: Agreed<'_>,
+    ) -> Result<(ServerLogin<Suite>, Vec<u8>), OpaqueError> {
+        let request = CredentialRequest::deserialize(request).map_err(|_| OpaqueError::Malformed)?;
+        let record = Some(registration.0.clone());
+        let started = ServerLogin::start(rng, &self.0, record, request, credential, parameters(agreed))
+            .map_err(|_| OpaqueError::Malformed)?;
+        let response = started.message.serialize().to_vec();
+        Ok((started.state, response))
+    }
+}
+
+fn parameters(agreed: Agreed<'_>) -> ServerLoginParameters<'_, '_> {
+    ServerLoginParameters {
+        context: agreed.context,
+        identifiers: agreed.identifiers(),
+    }
+}
+
+/// Checks the client's proof.
+pub(super) fn session_key(
+    state: ServerLogin<Suite>,
+    finish: &[u8],
+    agreed: Agreed<'_>,
+) -> Result<SessionKey, OpaqueError> {
+    let finish = CredentialFinalization::deserialize(finish).map_err(|_| OpaqueError::Malformed)?;
+    let finished = state
+        .finish(finish, parameters(agreed))
+        .map_err(|_| OpaqueError::WrongProof)?;
+    Ok(SessionKey::copy_from(&finished.session_key).expect("the suite's hash is SHA-512: its keys have 64 bytes"))
 }
 
 /// What the keeper keeps of a slot's secret.
@@ -130,20 +155,7 @@ impl LoginChallenge {
     /// # Errors
     /// [`OpaqueError::WrongProof`]; [`OpaqueError::Malformed`] when the message is not one of this suite.
     pub fn finish(self, finish: &[u8]) -> Result<SessionKey, OpaqueError> {
-        let finish = CredentialFinalization::deserialize(finish).map_err(|_| OpaqueError::Malformed)?;
-        let finished = self
-            .state
-            .finish(
-                finish,
-                ServerLoginParameters {
-                    context: None,
-                    identifiers: Identifiers {
-                        client: Some(self.names.client().as_bytes()),
-                        server: Some(self.names.server().as_bytes()),
-                    },
-                },
-            )
-            .map_err(|_| OpaqueError::WrongProof)?;
-        Ok(SessionKey::copy_from(&finished.session_key).expect("the suite's hash is SHA-512: its keys have 64 bytes"))
+        let (client, server) = (self.names.client(), self.names.server());
+        session_key(self.state, finish, Agreed::on(&client, &server))
     }
 }
