@@ -4,9 +4,10 @@
 //! Plaintext of a sealed chunk: `0x00 || bytes` or `0x01 || zstd frame`.
 
 use bytes::Bytes;
-use fastcdc::v2020::StreamCDC;
+use fastcdc::v2020::FastCDC;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
+use vault::{SEAL_HEADER, SEAL_OVERHEAD};
 use zeroize::Zeroizing;
 
 use super::seal::{HomeVault, Purpose};
@@ -25,6 +26,8 @@ const ZSTD: u8 = 1;
 const LEVEL: i32 = 1;
 /// A chunk longer than four samples is compressed whole only if a sample of it shrinks.
 const SAMPLE: usize = 4096;
+/// Memory through which files are read: large enough that little is moved when it is filled again, small enough for a cache.
+const WINDOW: usize = 4 * CHUNK_MAX;
 
 /// Keyed hash of a chunk's plaintext.
 pub(super) type ChunkName = [u8; 32];
@@ -39,10 +42,30 @@ pub(super) struct ChunkRef {
 /// Gets every chunk of every file that is read.
 pub(super) type Sink<'a> = &'a mut dyn FnMut(ChunkRef, &[u8]) -> Result<(), HomeError>;
 
-/// A chunk with its content, not sealed yet.
+/// A chunk with its content, not sealed yet, in the memory that becomes the sealed object if it does not shrink.
 pub(super) struct PlainChunk {
-    pub at: ChunkRef,
-    pub bytes: Zeroizing<Vec<u8>>,
+    at: ChunkRef,
+    /// [`SEAL_HEADER`] free bytes, [`RAW`], the content; capacity for the tag.
+    record: Zeroizing<Vec<u8>>,
+}
+
+impl PlainChunk {
+    pub fn copy(at: ChunkRef, content: &[u8]) -> Self {
+        let mut record = Zeroizing::new(Vec::with_capacity(content.len() + 1 + SEAL_OVERHEAD));
+        record.resize(SEAL_HEADER, 0);
+        record.push(RAW);
+        record.extend_from_slice(content);
+        Self { at, record }
+    }
+
+    /// The name of its object in the store.
+    pub fn object(&self) -> String {
+        object(&self.at.name)
+    }
+
+    fn content(&self) -> &[u8] {
+        &self.record[SEAL_HEADER + 1..]
+    }
 }
 
 /// The name of a chunk's object in the store.
@@ -69,27 +92,65 @@ fn reference(vault: &dyn HomeVault, bytes: &[u8]) -> Result<ChunkRef, HomeError>
     })
 }
 
-/// Cuts content while it is read.
-pub(super) fn cut_stream(vault: &dyn HomeVault, source: impl Read, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
-    let mut chunks = Vec::new();
-    for piece in StreamCDC::new(source, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX) {
-        let piece = piece.map_err(|error| HomeError::Files {
-            doing: "read",
-            why: error.to_string(),
-        })?;
-        let bytes = Zeroizing::new(piece.data);
-        let at = reference(vault, &bytes)?;
-        each(at, &bytes)?;
-        chunks.push(at);
+/// Cuts files by content while they are read, all through one window of memory.
+pub(super) struct Cutter<'v> {
+    vault: &'v dyn HomeVault,
+    window: Zeroizing<Vec<u8>>,
+}
+
+impl<'v> Cutter<'v> {
+    pub fn new(vault: &'v dyn HomeVault) -> Self {
+        Self {
+            vault,
+            window: Zeroizing::default(),
+        }
     }
-    Ok(chunks)
+
+    /// Cuts one file of about `size` bytes.
+    pub fn cut(&mut self, mut source: impl Read, size: u64, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
+        // One byte more than there should be, so that the end is seen without growing.
+        let wanted = usize::try_from(size).unwrap_or(WINDOW).clamp(CHUNK_MAX, WINDOW - 1) + 1;
+        if self.window.capacity() < wanted {
+            self.window = Zeroizing::new(Vec::with_capacity(wanted));
+        }
+        self.window.clear();
+        let window = &mut *self.window;
+        let (mut chunks, mut start, mut ended) = (Vec::new(), 0, false);
+        loop {
+            if !ended && window.len() - start < CHUNK_MAX {
+                window.drain(..start);
+                start = 0;
+                let room = window.capacity() - window.len();
+                let read = (&mut source)
+                    .take(room as u64)
+                    .read_to_end(window)
+                    .map_err(|error| HomeError::Files {
+                        doing: "read",
+                        why: error.to_string(),
+                    })?;
+                ended = read < room;
+            }
+            let rest = &window[start..];
+            if rest.is_empty() {
+                return Ok(chunks);
+            }
+            let (_, length) = FastCDC::new(rest, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX).cut(0, rest.len());
+            let at = reference(self.vault, &rest[..length])?;
+            each(at, &rest[..length])?;
+            chunks.push(at);
+            start += length;
+        }
+    }
 }
 
 /// Compresses if it helps, and seals.
-pub(super) fn seal(vault: &dyn HomeVault, chunk: &PlainChunk) -> Result<Bytes, HomeError> {
-    let packed = pack(&chunk.bytes);
+pub(super) fn seal(vault: &dyn HomeVault, mut chunk: PlainChunk) -> Result<Bytes, HomeError> {
+    let record = match compressed(SEAL_HEADER, chunk.content()) {
+        Some(mut smaller) => std::mem::take(&mut *smaller),
+        None => std::mem::take(&mut *chunk.record),
+    };
     vault
-        .seal(Purpose::Chunk, &object(&chunk.at.name), VERSION, &packed)
+        .seal(Purpose::Chunk, &chunk.object(), VERSION, record)
         .map(Bytes::from)
 }
 
@@ -121,29 +182,36 @@ pub(super) async fn fetch(
     blocking(move || open(&*vault, &at, &sealed)).await
 }
 
-pub(super) fn pack(plain: &[u8]) -> Zeroizing<Vec<u8>> {
-    let compressible = plain.len() <= 4 * SAMPLE || {
-        let middle = plain.len() / 2;
-        shrinks(&plain[middle..middle + SAMPLE])
-    };
-    if compressible
-        && let Ok(frame) = zstd::bulk::compress(plain, LEVEL)
-        && frame.len() < plain.len()
-    {
-        let frame = Zeroizing::new(frame);
-        let mut packed = Zeroizing::new(Vec::with_capacity(frame.len() + 1));
-        packed.push(ZSTD);
-        packed.extend_from_slice(&frame);
-        return packed;
+/// `free` bytes, then the content as it is packed, then capacity for a tag.
+pub(super) fn pack(free: usize, content: &[u8]) -> Zeroizing<Vec<u8>> {
+    compressed(free, content).unwrap_or_else(|| {
+        let mut packed = Zeroizing::new(Vec::with_capacity(free + 1 + content.len() + SEAL_OVERHEAD));
+        packed.resize(free, 0);
+        packed.push(RAW);
+        packed.extend_from_slice(content);
+        packed
+    })
+}
+
+/// As [`pack`], if it becomes shorter by that.
+fn compressed(free: usize, content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let middle = content.len() / 2;
+    if content.len() > 4 * SAMPLE && !shrinks(&content[middle..middle + SAMPLE]) {
+        return None;
     }
-    let mut packed = Zeroizing::new(Vec::with_capacity(plain.len() + 1));
-    packed.push(RAW);
-    packed.extend_from_slice(plain);
-    packed
+    let mut packed = Zeroizing::new(Vec::with_capacity(free + 1 + content.len() + SEAL_OVERHEAD));
+    packed.resize(free, 0);
+    packed.push(ZSTD);
+    // Room for one byte less than the content: what does not fit does not help.
+    packed.resize(free + content.len(), 0);
+    let length = zstd::bulk::compress_to_buffer(content, &mut packed[free + 1..], LEVEL).ok()?;
+    packed.truncate(free + 1 + length);
+    Some(packed)
 }
 
 fn shrinks(sample: &[u8]) -> bool {
-    zstd::bulk::compress(sample, LEVEL).is_ok_and(|frame| frame.len() < sample.len() / 10 * 9)
+    let mut room = [0; SAMPLE / 10 * 9];
+    zstd::bulk::compress_to_buffer(sample, &mut room, LEVEL).is_ok()
 }
 
 pub(super) fn unpack(packed: &[u8], most: usize) -> Result<Zeroizing<Vec<u8>>, String> {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use vault::SEAL_HEADER;
+use zeroize::Zeroizing;
 
 use super::HomeError;
 use super::chunk::{self, ChunkName, ChunkRef};
@@ -105,22 +107,32 @@ impl Manifest {
 
     /// Seals it for the store.
     pub fn seal(&self, vault: &dyn HomeVault) -> Result<Bytes, HomeError> {
-        let mut plain = vec![FORMAT];
-        plain.extend_from_slice(&chunk::pack(&encode(self)?));
-        let sealed = vault.seal(Purpose::Manifest, NAME, self.number, &plain)?;
+        let mut record = self.encode(SEAL_HEADER)?;
+        let sealed = vault.seal(Purpose::Manifest, NAME, self.number, std::mem::take(&mut *record))?;
         if sealed.len() > protocol::limits::BLOB_BYTES {
             return Err(HomeError::ManifestTooLarge);
         }
         Ok(sealed.into())
     }
 
+    /// `free` bytes, then what is sealed.
+    pub fn encode(&self, free: usize) -> Result<Zeroizing<Vec<u8>>, HomeError> {
+        let mut record = chunk::pack(free + 1, &Zeroizing::new(encode(self)?));
+        record[free] = FORMAT;
+        Ok(record)
+    }
+
     /// Opens manifest `number`; another number, another format or a name that is not one is refused.
     pub fn open(vault: &dyn HomeVault, number: u64, sealed: &[u8]) -> Result<Self, HomeError> {
+        Self::decode(number, &vault.open(Purpose::Manifest, NAME, number, sealed)?)
+    }
+
+    /// Reads what was sealed as manifest `number`.
+    pub fn decode(number: u64, plain: &[u8]) -> Result<Self, HomeError> {
         let damaged = |why: String| HomeError::Damaged {
             what: format!("manifest {number}"),
             why,
         };
-        let plain = vault.open(Purpose::Manifest, NAME, number, sealed)?;
         let Some((&FORMAT, packed)) = plain.split_first() else {
             return Err(damaged("its format is not known to this keeper".to_owned()));
         };
@@ -143,6 +155,14 @@ impl Manifest {
             }
             if entry.depth == 0 || entry.depth > deepest_folder + 1 || usize::from(entry.depth) > limits::HOME_DEPTH {
                 return Err("an entry is in no folder".to_owned());
+            }
+            if let Kind::File(content) = &entry.kind
+                && content
+                    .chunks()
+                    .iter()
+                    .any(|chunk| chunk.length as usize > limits::CHUNK_MAX)
+            {
+                return Err("a chunk is larger than one may be (CHUNK_MAX)".to_owned());
             }
             deepest_folder = if entry.kind == Kind::Folder {
                 entry.depth

@@ -9,6 +9,8 @@ mod chunk;
 mod error;
 mod exclude;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifest;
 mod reading;
 mod remove;

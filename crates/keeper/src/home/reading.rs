@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use super::chunk::{self, Sink};
+use super::chunk::{Cutter, Sink};
 use super::folder::{self, FileAt, Stamp, What};
 use super::manifest::{Content, Entry, Kind};
 use super::seal::HomeVault;
@@ -41,6 +41,7 @@ pub(super) fn read(
     let root = folder::open_root(home)?;
     let mut entries = Vec::with_capacity(before.len());
     let mut cache = Cache::with_capacity(before.len());
+    let mut cutter = Cutter::new(vault);
     folder::walk(&root, &mut |visit| {
         let kind = match visit.what {
             What::Folder => Kind::Folder,
@@ -52,7 +53,7 @@ pub(super) fn read(
                         cached.content.clone()
                     }
                     _ if pass_over.is_some_and(|bytes| file.stamp.size <= bytes) => return Ok(()),
-                    _ => match read_file(vault, &file, sink)? {
+                    _ => match read_file(&mut cutter, &file, sink)? {
                         None => return Ok(()),
                         Some((content, None)) => content,
                         Some((content, Some(stamp))) => {
@@ -86,7 +87,7 @@ fn written_unseen(path: &[u8]) -> bool {
 type ReadFile = (Arc<Content>, Option<Stamp>);
 
 /// Reads a file; `None` if it is no longer there.
-fn read_file(vault: &dyn HomeVault, at: &FileAt<'_>, sink: Sink<'_>) -> Result<Option<ReadFile>, HomeError> {
+fn read_file(cutter: &mut Cutter<'_>, at: &FileAt<'_>, sink: Sink<'_>) -> Result<Option<ReadFile>, HomeError> {
     let started = now_nanos();
     let Some((file, before)) = at.open()? else {
         return Ok(None);
@@ -107,7 +108,7 @@ fn read_file(vault: &dyn HomeVault, at: &FileAt<'_>, sink: Sink<'_>) -> Result<O
         Content::Inline(beginning.to_vec())
     } else {
         let source = Cursor::new(beginning.as_slice()).chain(&mut file);
-        Content::Chunks(chunk::cut_stream(vault, source, sink)?)
+        Content::Chunks(cutter.cut(source, before.size, sink)?)
     };
     let stat = rustix::fs::fstat(file.into_inner()).map_err(HomeError::files("read"))?;
     let after = folder::stamp(&stat);

@@ -14,8 +14,9 @@ pub enum Purpose {
 
 /// The vault, while it is unlocked. Every call fails with [`HomeError::Locked`] once it is not.
 pub trait HomeVault: Send + Sync + 'static {
-    /// Seals; name and version are bound to the result.
-    fn seal(&self, purpose: Purpose, name: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, HomeError>;
+    /// Seals in place; name and version are bound to the result. `record` is [`vault::SEAL_HEADER`] free bytes, then what
+    /// is sealed.
+    fn seal(&self, purpose: Purpose, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, HomeError>;
     /// Opens what was sealed under this name and version.
     fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError>;
     /// A name for content that tells nothing of it to who lacks the key.

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use protocol::control::FREEZE_LIMIT_MS;
 use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
 use super::chunk::{self, ChunkName, ChunkRef, PlainChunk};
 use super::manifest::{self, Manifest, Pin};
@@ -207,9 +206,8 @@ impl Home {
         let reader = blocking(move || {
             let mut sink = |at: ChunkRef, bytes: &[u8]| {
                 if is_new(&stored, &sent, &at) {
-                    let bytes = Zeroizing::new(bytes.to_vec());
                     sender
-                        .blocking_send(PlainChunk { at, bytes })
+                        .blocking_send(PlainChunk::copy(at, bytes))
                         .map_err(|_| HomeError::Internal("the upload ended early".to_owned()))?;
                 }
                 Ok(())
@@ -248,10 +246,7 @@ impl Home {
                 if bytes_kept > limits::FROZEN_COPY_BYTES {
                     return Err(HomeError::Restless(0));
                 }
-                kept.push(PlainChunk {
-                    at,
-                    bytes: Zeroizing::new(bytes.to_vec()),
-                });
+                kept.push(PlainChunk::copy(at, bytes));
                 Ok(())
             };
             match reading::read(&home, &*keys, &before, None, &mut sink) {
@@ -275,8 +270,8 @@ impl Home {
         chunks
             .map(|chunk| async move {
                 let keys = vault.clone();
-                let name = chunk::object(&chunk.at.name);
-                let sealed = blocking(move || chunk::seal(&*keys, &chunk)).await?;
+                let name = chunk.object();
+                let sealed = blocking(move || chunk::seal(&*keys, chunk)).await?;
                 self.shared.blobs.put(&name, sealed).await?;
                 Ok::<_, HomeError>(())
             })

@@ -39,8 +39,8 @@ impl UnlockedVault {
 }
 
 impl HomeVault for UnlockedVault {
-    fn seal(&self, purpose: Purpose, name: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, HomeError> {
-        Ok(self.sealer(purpose).seal(name, version, plain)?)
+    fn seal(&self, purpose: Purpose, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, HomeError> {
+        Ok(self.sealer(purpose).seal_in_place(name, version, record)?)
     }
 
     fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError> {

@@ -110,6 +110,14 @@ impl Sealer {
         Ok(self.with(|key| key.seal(name, version, plaintext))??)
     }
 
+    /// As [`Self::seal`], in place: `record` is [`vault::SEAL_HEADER`] free bytes, then the plaintext.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn seal_in_place(&self, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        Ok(self.with(|key| key.seal_in_place(name, version, record))??)
+    }
+
     /// Opens what was sealed as `version` of the object `name`.
     ///
     /// # Errors

@@ -27,9 +27,9 @@ pub struct Keys {
 }
 
 impl HomeVault for Keys {
-    fn seal(&self, purpose: Purpose, name: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, HomeError> {
+    fn seal(&self, purpose: Purpose, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, HomeError> {
         self.unlocked()?;
-        Ok(self.key(purpose).seal(name, version, plain).unwrap())
+        Ok(self.key(purpose).seal_in_place(name, version, record).unwrap())
     }
 
     fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError> {
