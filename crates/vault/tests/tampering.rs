@@ -199,8 +199,74 @@ fn a_vault_file_with_any_byte_changed_or_cut_does_not_open() {
     assert_eq!(body.get("chat/one"), Some(&b"a word"[..]));
 }
 
+/// A vault file with another header before the same sealed body.
+fn with_header(bytes: &[u8], edit: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let length = u32::from_be_bytes(bytes[15..19].try_into().unwrap()) as usize;
+    let mut header = serde_json::from_slice(&bytes[19..19 + length]).unwrap();
+    edit(&mut header);
+    let json = serde_json::to_vec(&header).unwrap();
+    let length_now = u32::try_from(json.len()).unwrap().to_be_bytes();
+    [&bytes[..15], &length_now, &json, &bytes[19 + length..]].concat()
+}
+
 #[test]
-fn a_body_of_another_write_or_another_vault_is_refused() {
+fn promise_02_a_vault_stripped_of_what_proves_it_is_refused_and_not_taken_for_a_new_one() {
+    let (file, slot, kek, data_key) = vault_file();
+    let bytes = file.encode();
+    let sealed_at = 19 + u32::from_be_bytes(bytes[15..19].try_into().unwrap()) as usize;
+    let no_check = |header: &mut serde_json::Value| header["key_check"] = serde_json::Value::Null;
+    let no_slots = |header: &mut serde_json::Value| header["slots"] = serde_json::json!([]);
+    let read = |bytes: &[u8]| VaultFile::decode(bytes);
+    assert!(matches!(
+        read(&with_header(&bytes, no_check)),
+        Err(FileError::Header(_))
+    ));
+    let neither = with_header(&bytes, |header| {
+        no_check(header);
+        no_slots(header);
+    });
+    assert!(
+        matches!(read(&neither), Err(FileError::Header(_))),
+        "its content is still there"
+    );
+    let without_slots = read(&with_header(&bytes, no_slots)).unwrap();
+    assert!(!without_slots.is_new());
+    assert_eq!(
+        without_slots.open_body(&data_key).err(),
+        Some(FileError::Sealed(SealError::Tampered))
+    );
+    let without_body = read(&bytes[..sealed_at]).unwrap();
+    assert!(!without_body.is_new());
+    assert_eq!(
+        without_body.open(slot, &kek).err(),
+        Some(FileError::Sealed(SealError::Truncated(0)))
+    );
+    for version in [0, 2, 255] {
+        let mut other = bytes.clone();
+        other[14] = version;
+        assert_eq!(read(&other).err(), Some(FileError::NotAVault));
+        let mut other = bytes.clone();
+        other[sealed_at] = version;
+        assert_eq!(
+            read(&other).unwrap().open(slot, &kek).err(),
+            Some(FileError::Sealed(SealError::UnknownVersion(version)))
+        );
+    }
+}
+
+#[test]
+fn promise_02_a_vault_moved_to_another_cell_is_refused() {
+    let (file, slot, kek, data_key) = vault_file();
+    let moved = with_header(&file.encode(), |header| {
+        header["cell"] = serde_json::json!(Uuid::from_u128(12));
+    });
+    let moved = VaultFile::decode(&moved).unwrap();
+    assert_eq!(moved.open(slot, &kek).err(), Some(FileError::Wrap(WrapError::Refused)));
+    assert_eq!(moved.open_body(&data_key).err(), Some(FileError::KeyCheck));
+}
+
+#[test]
+fn promise_02_items_of_another_write_or_another_vault_cannot_be_mixed_in() {
     let (file, slot, kek, data_key) = vault_file();
     let (_, mut body) = file.open(slot, &kek).unwrap();
     body.epoch = 2;

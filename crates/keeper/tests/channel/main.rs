@@ -8,6 +8,7 @@ mod bench;
 mod contacts;
 mod frames;
 mod hostile_keeper;
+mod hostile_platform;
 mod middle;
 mod proof;
 mod requests;
