@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::build::{self, Profile, cargo};
-use crate::{docker, image, packages, paths, ui};
+use crate::{docker, figures, image, packages, paths, ui};
 
 #[derive(Args)]
 pub struct Options {
@@ -47,6 +47,7 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("The bench did not finish ({}).", output.status);
     }
     let table = String::from_utf8_lossy(&output.stdout);
+    let table = format!("{}\n{}", table.trim_end(), figures::measure()?);
     println!("{table}");
     let file = paths::root().join("bench/results.md");
     fs::create_dir_all(paths::root().join("bench")).context("cannot make bench/")?;
