@@ -5,6 +5,8 @@ mod browser;
 mod build;
 mod docker;
 mod down;
+mod figures;
+mod fuzz;
 mod image;
 mod machine;
 mod node;
@@ -42,6 +44,8 @@ enum Command {
     Test(test::Options),
     /// Measure what people wait for and what a cell costs.
     Bench(bench::Options),
+    /// Give bent input to the parsers, all of them or the one called NAME.
+    Fuzz(fuzz::Options),
     /// Assemble the images of the cells around a built keeper binary.
     Image {
         /// Take the binary of the debug profile.
@@ -75,6 +79,7 @@ fn main() {
         Command::Down(options) => down::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Image { debug } => images(debug),
         Command::Sqlx => sqlx::run(),
         Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),

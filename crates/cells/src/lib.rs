@@ -20,6 +20,9 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use protocol::Millis;
 
+#[doc(hidden)]
+pub use socket::fuzz_blob_name;
+
 pub use cell::CellState;
 pub use config::CellsConfig;
 pub use error::CellsError;

@@ -117,6 +117,22 @@ fn is_name(name: &str) -> bool {
         && name.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
 }
 
+/// Reads a blob's name, for the fuzz targets. What is accepted stays below the cell's own prefix.
+///
+/// # Panics
+/// When it does not.
+#[doc(hidden)]
+pub fn fuzz_blob_name(name: &str) {
+    if is_name(name) {
+        let path = StorePath::parse(format!("cell/{name}")).expect("a name that is accepted is a path");
+        assert_eq!(path.as_ref(), format!("cell/{name}"));
+        assert!(
+            path.parts()
+                .all(|part| part.as_ref() != ".." && !part.as_ref().starts_with('.'))
+        );
+    }
+}
+
 impl CellBlobs {
     pub fn new(
         store: Arc<dyn ObjectStore>,

@@ -5,6 +5,9 @@ mod attach;
 mod blobs;
 mod channels;
 
+#[doc(hidden)]
+pub use blobs::fuzz_blob_name;
+
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 //! a dummy; the key goes to the configured provider, over TLS or to an address that the operator named, and nowhere else.
 
 mod forward;
+#[doc(hidden)]
+pub mod fuzzing;
 mod model_test;
 mod paths;
 mod provider;

@@ -164,6 +164,14 @@ fn explain(provider: &Provider, status: StatusCode, parsed: Option<&Value>, body
     }
 }
 
+/// Reads an answer of any kind, for the fuzz targets.
+pub(super) fn fuzz(value: &Value) {
+    let _words = error_words(value);
+    for kind in [ModelKind::OpenAi, ModelKind::Anthropic] {
+        assert!(answer_text(kind, value).is_none_or(|text| text.chars().count() <= limits::PROVIDER_WORDS));
+    }
+}
+
 /// Where the usual servers put their sentence.
 fn error_words(value: &Value) -> Option<String> {
     let error = value.get("error").unwrap_or(value);

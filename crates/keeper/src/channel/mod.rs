@@ -5,6 +5,8 @@
 //! frame that is not the next one of the other end closes the connection.
 
 mod close;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod host;
 mod methods;

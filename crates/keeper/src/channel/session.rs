@@ -29,12 +29,12 @@ const ALWAYS: [&str; 3] = ["vault.create", "vault.unlock", "vault.status"];
 /// A message of the client. The parameters stay as they are until it is known who reads them: some are secret, and are read
 /// into memory that is wiped.
 #[derive(Deserialize)]
-struct Incoming<'a> {
+pub(super) struct Incoming<'a> {
     id: Option<u64>,
     #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
+    pub(super) method: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    params: Option<&'a RawValue>,
+    pub(super) params: Option<&'a RawValue>,
     cancel: Option<u64>,
 }
 

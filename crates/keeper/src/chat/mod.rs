@@ -13,6 +13,8 @@ mod conversation;
 mod ending;
 mod failure;
 mod follow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod log;
 mod manage;

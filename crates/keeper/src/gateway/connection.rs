@@ -54,7 +54,7 @@ impl Shared {
 
 /// Anything that the Gateway sends.
 #[derive(Deserialize)]
-struct Frame {
+pub(super) struct Frame {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
@@ -62,9 +62,9 @@ struct Frame {
     #[serde(default)]
     ok: bool,
     #[serde(default)]
-    event: String,
+    pub(super) event: String,
     #[serde(default)]
-    payload: Value,
+    pub(super) payload: Value,
     #[serde(default)]
     error: Option<WireError>,
 }

@@ -6,6 +6,8 @@
 mod connection;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod requests;
 

@@ -1,0 +1,45 @@
+//! A target for each parser of what comes from outside: from the network, the platform, a store, a disk, or the agent.
+//!
+//! A target takes any bytes. It must not panic, and says by a panic what else must hold of what was accepted. `seeds` are
+//! valid examples to begin with; what a run once found is kept in `corpus/NAME/` and replayed by every test run.
+
+mod at_rest;
+mod channel;
+mod home;
+mod outside;
+mod socket;
+
+/// One parser.
+pub struct Target {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+    /// Valid examples.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    at_rest::VAULT_FILE,
+    at_rest::VAULT_BODY,
+    at_rest::SEALED_RECORD,
+    at_rest::WRAPPED_KEY,
+    channel::FRAME,
+    channel::HANDSHAKE,
+    channel::REQUEST,
+    channel::PHRASE,
+    home::MANIFEST,
+    home::CHUNK,
+    socket::GATEWAY_TOKEN,
+    socket::CONTROL,
+    socket::BRIDGE_LINE,
+    socket::BLOB_NAME,
+    outside::OPENCLAW,
+    outside::BROKER_PATH,
+    outside::PROVIDER_ANSWER,
+    outside::ADDRESS,
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
