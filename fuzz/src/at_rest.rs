@@ -37,12 +37,14 @@ fn a_vault() -> VaultFile {
         id: SLOT,
         kind: SlotKind::Password,
         name: "Password".to_owned(),
+        created: 0,
+        passkey: None,
         registration: Registration::from_record(&registered.record).expect("a record"),
         kek: kek(),
     };
     let change = SlotChange {
         add: Some(slot),
-        remove: None,
+        ..SlotChange::default()
     };
     VaultFile::new(&setup)
         .bound_to(CELL)

@@ -64,12 +64,14 @@ fn vault_with(secrets: usize) -> Made {
         id: names.slot,
         kind: SlotKind::Password,
         name: "Password".to_owned(),
+        created: 0,
+        passkey: None,
         registration: registration.clone(),
         kek: kek.clone(),
     };
     let change = SlotChange {
         add: Some(slot),
-        remove: None,
+        ..SlotChange::default()
     };
     let file = VaultFile::new(&setup).bound_to(names.cell);
     let file = file.written(&DataKey::random(), &body, change).unwrap().encode();

@@ -17,6 +17,10 @@ const KINDS: [ModelKind; 2] = [ModelKind::OpenAi, ModelKind::Anthropic];
 /// When it would go to another server, or out of the base URL's path.
 pub fn path(base: &str, path: &str, query: Option<&str>) {
     let Ok(base) = base.parse::<Url>() else { return };
+    // Others are no providers, and have an origin that is like no other.
+    if !matches!(base.scheme(), "http" | "https") {
+        return;
+    }
     for kind in KINDS {
         for method in [Method::POST, Method::GET] {
             if let Some(url) = target(kind, &base, &method, path, query) {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::seal::{HomeVault, Purpose};
 use super::{HomeError, blocking};
-use crate::limits::{CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN};
+use crate::limits::{CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, LARGE_FILE_BYTES, LARGE_FILE_CHUNKS};
 use crate::platform::Blobs;
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ const ZSTD: u8 = 1;
 const LEVEL: i32 = 1;
 /// A chunk longer than four samples is compressed whole only if a sample of it shrinks.
 const SAMPLE: usize = 4096;
-/// Memory through which files are read: large enough that little is moved when it is filled again, small enough for a cache.
-const WINDOW: usize = 4 * CHUNK_MAX;
+/// Memory through which a file is read, in its largest chunks: enough that little is moved when it is filled again.
+const WINDOW: usize = 4;
 
 /// Keyed hash of a chunk's plaintext.
 pub(super) type ChunkName = [u8; 32];
@@ -106,10 +106,16 @@ impl<'v> Cutter<'v> {
         }
     }
 
-    /// Cuts one file of about `size` bytes.
+    /// Cuts one file of about `size` bytes. A large one is cut into larger chunks: what a chunk costs beside its bytes counts
+    /// there, and what a small change costs does not.
     pub fn cut(&mut self, mut source: impl Read, size: u64, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
+        let times = if size < LARGE_FILE_BYTES { 1 } else { LARGE_FILE_CHUNKS };
+        let (least, average, most) = (CHUNK_MIN * times, CHUNK_AVERAGE * times, CHUNK_MAX * times);
         // One byte more than there should be, so that the end is seen without growing.
-        let wanted = usize::try_from(size).unwrap_or(WINDOW).clamp(CHUNK_MAX, WINDOW - 1) + 1;
+        let wanted = usize::try_from(size)
+            .unwrap_or(usize::MAX)
+            .clamp(most, WINDOW * most - 1)
+            + 1;
         if self.window.capacity() < wanted {
             self.window = Zeroizing::new(Vec::with_capacity(wanted));
         }
@@ -117,7 +123,7 @@ impl<'v> Cutter<'v> {
         let window = &mut *self.window;
         let (mut chunks, mut start, mut ended) = (Vec::new(), 0, false);
         loop {
-            if !ended && window.len() - start < CHUNK_MAX {
+            if !ended && window.len() - start < most {
                 window.drain(..start);
                 start = 0;
                 let room = window.capacity() - window.len();
@@ -134,7 +140,7 @@ impl<'v> Cutter<'v> {
             if rest.is_empty() {
                 return Ok(chunks);
             }
-            let (_, length) = FastCDC::new(rest, CHUNK_MIN, CHUNK_AVERAGE, CHUNK_MAX).cut(0, rest.len());
+            let (_, length) = FastCDC::new(rest, least, average, most).cut(0, rest.len());
             let at = reference(self.vault, &rest[..length])?;
             each(at, &rest[..length])?;
             chunks.push(at);
@@ -196,7 +202,7 @@ pub(super) fn pack(free: usize, content: &[u8]) -> Zeroizing<Vec<u8>> {
 /// As [`pack`], if it becomes shorter by that.
 fn compressed(free: usize, content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let middle = content.len() / 2;
-    if content.len() > 4 * SAMPLE && !shrinks(&content[middle..middle + SAMPLE]) {
+    if content.is_empty() || content.len() > 4 * SAMPLE && !shrinks(&content[middle..middle + SAMPLE]) {
         return None;
     }
     let mut packed = Zeroizing::new(Vec::with_capacity(free + 1 + content.len() + SEAL_OVERHEAD));

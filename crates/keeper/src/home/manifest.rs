@@ -160,9 +160,9 @@ impl Manifest {
                 && content
                     .chunks()
                     .iter()
-                    .any(|chunk| chunk.length as usize > limits::CHUNK_MAX)
+                    .any(|chunk| chunk.length as usize > limits::CHUNK_MAX * limits::LARGE_FILE_CHUNKS)
             {
-                return Err("a chunk is larger than one may be (CHUNK_MAX)".to_owned());
+                return Err("a chunk is larger than one may be (CHUNK_MAX × LARGE_FILE_CHUNKS)".to_owned());
             }
             deepest_folder = if entry.kind == Kind::Folder {
                 entry.depth

@@ -45,6 +45,7 @@ async fn promise_02_a_log_in_that_is_led_to_another_slot_opens_nothing_even_with
     let new = NewSlot {
         kind: SlotKind::RecoveryPhrase,
         name: None,
+        passkey: None,
         secret: &phrase.secret(),
         replaces: None,
     };

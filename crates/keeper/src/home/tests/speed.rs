@@ -86,7 +86,7 @@ async fn speed_of_sealing_a_large_file_beside_the_cipher_alone() {
         living.snapshot().await.unwrap();
         sealing.push(started.elapsed());
         let started = Instant::now();
-        workshop.restored().await;
+        workshop.keeper().restore().await.unwrap();
         restoring.push(started.elapsed());
     }
     let (cipher, sealing, restoring) = (speed(BYTES, cipher), speed(BYTES, sealing), speed(BYTES, restoring));
