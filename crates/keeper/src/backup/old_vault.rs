@@ -42,8 +42,10 @@ fn damaged(what: &str) -> impl Fn(SealError) -> HomeError {
 }
 
 impl HomeVault for OldVault {
-    fn seal(&self, purpose: Purpose, name: &str, version: u64, plain: &[u8]) -> Result<Vec<u8>, HomeError> {
-        self.key(purpose).seal(name, version, plain).map_err(damaged(name))
+    fn seal(&self, purpose: Purpose, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, HomeError> {
+        self.key(purpose)
+            .seal_in_place(name, version, record)
+            .map_err(damaged(name))
     }
 
     fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError> {

@@ -118,7 +118,7 @@ impl Home {
                 name: new.content_id(&bytes)?,
                 length: at.length,
             };
-            let resealed = chunk::seal(&*new, &PlainChunk { at, bytes })?;
+            let resealed = chunk::seal(&*new, PlainChunk::copy(at, &bytes))?;
             Ok((at.name, resealed))
         })
         .await?;
