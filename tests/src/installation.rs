@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 use crate::model::Model;
 use crate::person::{self, Answer, Person};
+use rustix::process::Signal;
+
 use crate::process::{kill_now, signal, wait_until};
 use crate::{docker, outbox};
 
@@ -205,17 +207,17 @@ impl Installation {
 
     /// Stops the server and leaves its cells as they are.
     pub async fn stop(&mut self) {
-        self.end("TERM").await;
+        self.end(Signal::TERM).await;
     }
 
     /// Puts all cells to sleep and stops the server.
     pub async fn down(&mut self) {
-        self.end("USR1").await;
+        self.end(Signal::USR1).await;
     }
 
-    async fn end(&mut self, signal_name: &str) {
+    async fn end(&mut self, how: Signal) {
         let mut server = self.server.take().expect("the server runs");
-        signal(server.id(), signal_name);
+        signal(server.id(), how);
         let status = wait_until("the server stops", STOP, async || {
             server.try_wait().expect("a child can be asked")
         })
@@ -323,7 +325,7 @@ impl Drop for Installation {
             docker::remove_cells(installation);
         }
         if let Some(mut server) = self.server.take() {
-            signal(server.id(), "USR1");
+            signal(server.id(), Signal::USR1);
             let started = std::time::Instant::now();
             while matches!(server.try_wait(), Ok(None)) && started.elapsed() < Duration::from_secs(30) {
                 std::thread::sleep(Duration::from_millis(50));

@@ -1,20 +1,18 @@
 //! Processes by their id, and waiting for something to become true.
 
-use std::process::Command;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
 /// Ends a process with SIGKILL, as a crash or the kernel's memory killer would.
 pub fn kill_now(pid: u32) {
-    signal(pid, "KILL");
+    signal(pid, Signal::KILL);
 }
 
-pub(crate) fn signal(pid: u32, name: &str) -> bool {
-    Command::new("kill")
-        .args(["-s", name, &pid.to_string()])
-        .status()
-        .is_ok_and(|status| status.success())
+pub(crate) fn signal(pid: u32, signal: Signal) -> bool {
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    process.is_some_and(|process| kill_process(process, signal).is_ok())
 }
 
 /// Looks until `look` gives something; panics with `what` when `limit` has passed.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::process::{signal, wait_until};
 
 /// A trace under way.
@@ -41,7 +43,7 @@ impl Trace {
 
     /// Stops following; what was seen, with strace's escapes of quotes, tabs and line ends undone.
     pub fn end(mut self) -> Vec<u8> {
-        signal(self.strace.id(), "INT");
+        signal(self.strace.id(), Signal::INT);
         let _ = self.strace.wait();
         let text = fs::read(&self.file).expect("strace wrote a file");
         unescaped(&text)

@@ -33,8 +33,7 @@ pub fn stop(data_dir: &Path) -> Result<()> {
     match running::find(data_dir) {
         None => eprintln!("No Holdfast runs with the data directory {}.", data_dir.display()),
         Some(server) => step("Putting cells to sleep and stopping Holdfast", |_| {
-            // USR1 asks for the cells to sleep first; TERM alone would leave them as they are.
-            server.signal("USR1");
+            server.ask_to_stop()?;
             let started = Instant::now();
             while running::find(data_dir).is_some() {
                 if started.elapsed() > PATIENCE {

@@ -6,8 +6,11 @@ use std::fs::{File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A server that holds a data directory.
 pub struct Server {
@@ -32,12 +35,18 @@ pub fn find(data_dir: &Path) -> Option<Server> {
 }
 
 impl Server {
-    /// Sends a signal by name.
-    pub fn signal(&self, name: &str) -> bool {
-        Command::new("kill")
-            .args(["-s", name, &self.pid.to_string()])
-            .status()
-            .is_ok_and(|status| status.success())
+    /// Asks it to put its cells to sleep and to end (SIGUSR1; SIGTERM alone would leave the cells as they are).
+    ///
+    /// # Errors
+    /// The server belongs to another user.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        let process = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let process = process.context("the lock file does not name a process")?;
+        match kill_process(process, Signal::USR1) {
+            // It has ended this moment.
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot stop Holdfast (process {})", self.pid)),
+        }
     }
 }
 
