@@ -12,7 +12,7 @@ export default defineConfig({
   fullyParallel: false,
   forbidOnly: process.env.CI !== undefined,
   // What passes only at the second try is reported as flaky.
-  retries: 2,
+  retries: 1,
   timeout: 420_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],

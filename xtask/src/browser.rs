@@ -12,42 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::build::Profile;
 use crate::image::Images;
 use crate::suites::{Counts, Tally};
-use crate::test::{FAILED, UNSEEN};
 use crate::{down, machine, node::Node, running, ui};
-
-/// Browser tests that a full run leaves out, and why.
-const LEFT_OUT: [(&str, &str); 12] = [
-    (
-        "a message that was typed while the agent starts goes out when it is ready",
-        FAILED,
-    ),
-    ("a tool call is one line that folds out to its input and output", FAILED),
-    (
-        "Markdown is shown as code, tables and safe links, and never as HTML",
-        FAILED,
-    ),
-    ("the README's picture of a chat", UNSEEN),
-    (
-        "a connection that breaks while a message is on its way leaves one message, and says how it stands meanwhile",
-        UNSEEN,
-    ),
-    (
-        "an invited person joins, makes a vault of their own and sees nobody else's conversations",
-        UNSEEN,
-    ),
-    (
-        "locking hides everything, and the right password brings the same page and draft back",
-        UNSEEN,
-    ),
-    ("a draft survives a reload", UNSEEN),
-    (
-        "signing in needs the mailed link once, and another browser needs the password too",
-        UNSEEN,
-    ),
-    ("the recovery phrase opens the vault and sets a new password", UNSEEN),
-    ("settings say what lock and sign out mean, and the look is kept", UNSEEN),
-    ("a vault older than the one this browser has seen is refused", UNSEEN),
-];
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -81,12 +46,6 @@ pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) 
         }
         if let Some(name) = name {
             playwright.args(["--", "--pass-with-no-tests", "-g", name]);
-        } else {
-            for (test, why) in LEFT_OUT {
-                tally.skip(test, why);
-            }
-            let titles = LEFT_OUT.map(|(test, _)| test);
-            playwright.args(["--", "--grep-invert", &titles.join("|")]);
         }
         let result = tally.run("Browser tests", Counts::Playwright, &mut playwright);
         server.stop()?;
