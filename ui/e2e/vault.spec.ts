@@ -75,6 +75,8 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
   await page.getByRole("button", { name: "Open my vault" }).click();
   await expect(composer(page)).toBeVisible({ timeout: 60_000 });
 
+  await expect(page.locator("#announcer")).toHaveText(/Your password is changed/, { timeout: 60_000 });
+
   // Back to the password that the other tests know; the one from the recovery stops working.
   await page.getByRole("link", { name: "Me", exact: true }).first().click();
   await page.getByRole("link", { name: "Change", exact: true }).last().click();

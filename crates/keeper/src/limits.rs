@@ -49,6 +49,15 @@ pub const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Longest name of a way in, in characters.
 pub const SLOT_NAME_CHARS: usize = 100;
 
+/// Shortest and longest time without use after which an owner may have the vault lock by itself, in minutes.
+pub const LOCK_AFTER_SHORTEST: u32 = 1;
+pub const LOCK_AFTER_LONGEST: u32 = 8 * 60;
+/// Longest time for which an owner may leave the vault open so that the agent can work, in minutes.
+pub const GRANT_LONGEST: u32 = 24 * 60;
+/// Fewest and most days after which the vault's key is changed by itself.
+pub const ROTATE_AFTER_FEWEST: u32 = 7;
+pub const ROTATE_AFTER_MOST: u32 = 3650;
+
 // The agent's ways out
 /// Largest request that the agent sends to its model provider, in bytes.
 pub const MODEL_REQUEST_BYTES: u64 = 32 * 1024 * 1024;

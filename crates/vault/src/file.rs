@@ -17,6 +17,7 @@ use crate::opaque::{OpaqueError, Registration, ServerSetup};
 use crate::seal::{SealError, SealKey};
 use crate::secret::{DataKey, Kek};
 use crate::slot::{SlotKind, WrapError, unwrap_data_key, wrap_data_key};
+use crate::slot_keys::SlotKeys;
 
 const MAGIC: &[u8; 15] = b"holdfast-vault\x01";
 const PURPOSE: &str = "vault";
@@ -34,6 +35,8 @@ pub enum FileError {
     UnknownSlot(Uuid),
     #[error("a vault has at most SLOTS ({SLOTS}) slots")]
     TooManySlots,
+    #[error("the vault does not know what it needs of the slot {0} to wrap a new key for it: unlock through it once")]
+    SlotNotReady(Uuid),
     #[error("this is the last way into the vault: add another one first")]
     LastSlot,
     #[error("what is asked of a passkey is malformed: an id of 1 to 1023 bytes, a salt of 32, and the name of a site")]
@@ -309,6 +312,33 @@ impl VaultFile {
         if header.slots.is_empty() {
             return Err(FileError::LastSlot);
         }
+        Self::sealed(header, data_key, body)
+    }
+
+    /// The next write, under another data key: wrapped anew for every slot.
+    ///
+    /// # Errors
+    /// [`FileError::SlotNotReady`] when `keys_of` knows nothing of a slot; as [`Self::written`] otherwise.
+    pub fn rotated(
+        &self,
+        data_key: &DataKey,
+        body: &Body,
+        keys_of: impl Fn(Uuid) -> Option<SlotKeys>,
+    ) -> Result<Self, FileError> {
+        let cell = self.header.cell.ok_or(FileError::NotBound)?;
+        let mut header = Header {
+            key_check: Some(keys::check(data_key, cell).to_vec()),
+            epoch: body.epoch,
+            ..self.header.clone()
+        };
+        for slot in &mut header.slots {
+            let keys = keys_of(slot.id).ok_or(FileError::SlotNotReady(slot.id))?;
+            slot.wrapped_key = keys.wrap(data_key, slot.id, slot.kind, cell);
+        }
+        Self::sealed(header, data_key, body)
+    }
+
+    fn sealed(header: Header, data_key: &DataKey, body: &Body) -> Result<Self, FileError> {
         let mut file = Self::assemble(header);
         let plain: Zeroizing<Vec<u8>> = body.encode();
         file.sealed = SealKey::new(data_key, PURPOSE).seal(&body_name(&file.prefix), body.epoch, &plain)?;

@@ -21,6 +21,7 @@ mod seal;
 mod sealed_to;
 mod secret;
 mod slot;
+mod slot_keys;
 mod slot_secret;
 mod typed_password;
 
@@ -50,5 +51,6 @@ pub use secret::{
     ClientSecret, DataKey, ExportKey, Kek, LocalKey, ResumptionSecret, SecretBytes, SessionKey, WrongLength,
 };
 pub use slot::{SlotKind, WrapError, unwrap_data_key, wrap_data_key};
+pub use slot_keys::SlotKeys;
 pub use slot_secret::{passkey_secret, social_secret};
 pub use typed_password::{PasswordError, password_secret};

@@ -1,16 +1,18 @@
 //! A keyslot's copy of the data key: wrapped under the slot's own key, bound to slot, kind and cell.
 //!
-//! Format: `0x01 || nonce (24, random) || ciphertext (32) || tag (16)`, XChaCha20-Poly1305.
+//! Format 1: `0x01 || nonce (24, random) || ciphertext (32) || tag (16)`, XChaCha20-Poly1305 under the slot's key. Format 2 is made
+//! without that key, by a rotation (`slot_keys`). Both are read; which one lies there is of no consequence to whoever logs in.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::cipher::{Cipher, NONCE, TAG};
-use crate::random_bytes;
 use crate::secret::{DataKey, Kek};
+use crate::{random_bytes, slot_keys};
 
 const VERSION: u8 = 1;
+pub(crate) const ROTATED: u8 = 2;
 
 /// Where a slot's secret comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,6 +73,9 @@ pub fn unwrap_data_key(
     cell: Uuid,
 ) -> Result<DataKey, WrapError> {
     let (&version, rest) = wrapped.split_first().ok_or(WrapError::Refused)?;
+    if version == ROTATED {
+        return slot_keys::unwrap_rotated(rest, kek, slot, kind, cell);
+    }
     if version != VERSION {
         return Err(WrapError::UnknownVersion(version));
     }

@@ -19,6 +19,7 @@ interface VaultEvent {
   epoch?: number;
   reason?: "idle" | "asked" | "sleep";
   locks_in_ms?: number;
+  changed?: boolean;
 }
 
 /** Sealing what the agent has changed may take a while. */
@@ -42,6 +43,9 @@ export const locksIn = signal<number | undefined>(undefined);
 export const locking = signal<number | undefined>(undefined);
 export const lockReason = signal<"idle" | "asked" | undefined>(undefined);
 export const phraseConfirmed = signal<boolean | undefined>(undefined);
+/** Until when the agent may work while nobody is here. */
+export const grantedUntil = signal<number | undefined>(undefined);
+export const rotation = signal<VaultStatus["rotation"]>(undefined);
 
 /** The vault is open here: conversations may be shown. Stays true through a short loss of the connection. */
 export const unlocked = signal(false);
@@ -227,8 +231,7 @@ async function entered(): Promise<void> {
   await raisePin(user(), cellId, status.epoch);
   batch(() => {
     vault.value = "unlocked";
-    slots.value = status.slots;
-    phraseConfirmed.value = status.phrase_confirmed;
+    told(status);
     lockReason.value = undefined;
     locksIn.value = undefined;
     unlocked.value = true;
@@ -242,7 +245,8 @@ function receive(event: string, data: unknown): void {
   // A slot was replaced: the ticket from before is worth nothing now.
   if (event === "ready") void keepTicket(user(), data as ReadyEvent);
   if (event === "vault") {
-    const { vault: state, reason, locks_in_ms, epoch } = data as VaultEvent;
+    const { vault: state, reason, locks_in_ms, epoch, changed } = data as VaultEvent;
+    if (changed) void refreshStatus().catch(() => undefined);
     if (locks_in_ms !== undefined) locksIn.value = Date.now() + locks_in_ms;
     if (epoch !== undefined && state === "unlocked") void raisePin(user(), cellId, epoch);
     if (state === "locked") void wentLocked(reason === "asked" ? "asked" : "idle");
@@ -256,6 +260,7 @@ async function wentLocked(reason: "idle" | "asked"): Promise<void> {
     vault.value = "locked";
     unlocked.value = false;
     locksIn.value = undefined;
+    grantedUntil.value = undefined;
     lockReason.value = reason;
     cell.value = undefined;
     link.value = { at: "resting" };
@@ -325,13 +330,22 @@ export function slotNames(slot: string): Identifiers {
   return identifiers(slot, cellId);
 }
 
+function told(status: VaultStatus): void {
+  slots.value = status.slots;
+  phraseConfirmed.value = status.phrase_confirmed;
+  grantedUntil.value = status.granted_until ?? undefined;
+  rotation.value = status.rotation;
+}
+
 export async function refreshStatus(): Promise<void> {
   const status = await request<VaultStatus>("vault.status");
-  batch(() => {
-    slots.value = status.slots;
-    phraseConfirmed.value = status.phrase_confirmed;
-  });
+  batch(() => told(status));
   await raisePin(user(), cellId, status.epoch);
+}
+
+/** Somebody is here: the time without use begins again. */
+export async function extend(): Promise<void> {
+  await request("vault.extend").catch(() => undefined);
 }
 
 /** Seals everything and wipes the keys, in the keeper and here. What was readable is off the screen before the keeper has answered. */

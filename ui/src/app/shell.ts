@@ -3,8 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { alertNow, announce } from "./announcer";
-import { cell, link, locksIn, online, phraseConfirmed, connect } from "./link";
-import { loadModel } from "./model";
+import { cell, extend, grantedUntil, link, locksIn, online, phraseConfirmed, connect } from "./link";
 import { path } from "./router";
 import { lockAndSay } from "./leave";
 import { View } from "./view";
@@ -74,6 +73,9 @@ export class Shell extends View {
       case "/activity":
         void import("../secrets/activity-page");
         return html`<hf-activity></hf-activity>`;
+      case "/locking":
+        void import("../pages/locking");
+        return html`<hf-locking></hf-locking>`;
       case "/ways-in":
         void import("../pages/ways-in");
         return html`<hf-ways-in></hf-ways-in>`;
@@ -173,13 +175,14 @@ export class Shell extends View {
     const { words, kind } = this.#statusWords();
     return html`<div class="status status-${kind}">
       <i aria-hidden="true"></i><span>${words}</span>
+      ${grantedUntil.value === undefined ? nothing : html`<a class="tag" href="/locking">Open until ${new Date(grantedUntil.value).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</a>`}
       ${unsentCount.value > 0 ? html`<span class="tag">${unsentCount.value} waiting</span>` : nothing}
       ${link.value.at === "waiting" ? html`<button class="link" type="button" @click=${() => void connect()}>Try now</button>` : nothing}
     </div>`;
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -200,7 +203,7 @@ export class Shell extends View {
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
       ${item("/secrets", "Secrets", "key-round", path.value === "/secrets" || path.value === "/activity")}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/ways-in"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/ways-in", "/locking"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 
@@ -210,7 +213,7 @@ export class Shell extends View {
     const seconds = Math.max(0, Math.ceil((until - this.now) / 1000));
     return html`<div class="lock-warning" role="alert">
       ${icon("lock", "s")}<span>Your vault locks soon because it was not used.</span><span class="seconds" aria-hidden="true">${seconds} s</span>
-      <button class="button small" type="button" @click=${() => void loadModel()}>Stay unlocked</button>
+      <button class="button small" type="button" @click=${() => void extend()}>Stay unlocked</button>
     </div>`;
   }
 

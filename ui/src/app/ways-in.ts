@@ -13,12 +13,13 @@ export interface NewWay {
   secret: string;
   name?: string;
   passkey?: PasskeyRequest;
-  /** The slot whose place it takes. */
-  replaces?: string;
 }
 
-/** Adds a way in; gives the new slot's id. */
-export function addWay({ kind, secret, name, passkey, replaces }: NewWay): Promise<string> {
+/** Of these a vault has one at most: a new one takes the place of the old one. */
+const SINGLE: readonly SlotKind[] = ["password", "recovery_phrase", "social"];
+
+/** Adds a way in, or gives the one of its kind a new secret; gives the new slot's id. */
+export function addWay({ kind, secret, name, passkey }: NewWay): Promise<string> {
   return withProof(async () => {
     const opaque = new OpaqueClient(opaqueSecret(kind, secret));
     try {
@@ -31,6 +32,8 @@ export function addWay({ kind, secret, name, passkey, replaces }: NewWay): Promi
       });
       const { record, exportKey } = await opaque.finishRegistration(state, started.response, slotNames(started.slot));
       const kek = slotKek(exportKey, started.slot);
+      // As it is now: stretching the secret took a while.
+      const replaces = SINGLE.includes(kind) ? slots.peek().find((each) => each.kind === kind)?.id : undefined;
       await request("slot.register_finish", { slot: started.slot, record, kek: toBase64Url(kek), ...(replaces ? { replaces } : {}) });
       kek.fill(0);
       await refreshStatus();
@@ -43,8 +46,7 @@ export function addWay({ kind, secret, name, passkey, replaces }: NewWay): Promi
 
 /** Gives the vault a new password or phrase in place of the old one. */
 export function setSlot(kind: "password" | "recovery_phrase", secret: string): Promise<string> {
-  const replaces = slots.peek().find((each) => each.kind === kind)?.id;
-  return addWay({ kind, secret, ...(replaces ? { replaces } : {}) });
+  return addWay({ kind, secret });
 }
 
 export async function renameWay(slot: SlotInfo, name: string): Promise<void> {

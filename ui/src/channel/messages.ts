@@ -80,6 +80,19 @@ export interface VaultStatus {
   epoch: number;
   /** Until when this channel may do what needs a fresh proof. */
   proof_until?: number | null;
+  /** Until when the vault stays open without use. */
+  granted_until?: number | null;
+  rotation?: { at: number | null; unfinished: boolean } | null;
+}
+
+export interface VaultPolicy {
+  lock_after_minutes: number | null;
+  /** 0: only when its owner asks. */
+  rotate_after_days: number;
+  usual_lock_after_minutes: number;
+  lock_after_shortest: number;
+  lock_after_longest: number;
+  grant_longest: number;
 }
 
 export type ModelKind = "openai" | "anthropic";

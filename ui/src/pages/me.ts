@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { me } from "../app/account";
 import { lockAndSay } from "../app/leave";
 import { type Appearance, appearance, setAppearance } from "../app/appearance";
-import { phraseConfirmed, signOut, slots } from "../app/link";
+import { grantedUntil, phraseConfirmed, signOut, slots } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
 import { notice } from "../parts/form";
@@ -39,6 +39,13 @@ export class MePage extends FormPage {
             <span class="muted">${slots.value.map((slot) => slot.name).join(", ")}</span>
           </p>
           <a class="button" href="/ways-in">Change</a>
+        </div>
+        <div class="setting">
+          <p>
+            <strong>Locking and key</strong><br>
+            <span class="muted">${grantedUntil.value === undefined ? "When your vault locks by itself, and the key that all is sealed with." : `Your agent may work without you until ${new Date(grantedUntil.value).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}.`}</span>
+          </p>
+          <a class="button" href="/locking">Open</a>
         </div>
         <div class="setting">
           <p><strong>Backup</strong><br><span class="muted">One encrypted file of everything; restore one.</span></p>

@@ -77,7 +77,7 @@ export class WaysInPage extends FormPage {
         <span class="muted">${facts.join(" · ")}${unconfirmed ? " · you have not shown yet that you wrote it down" : ""}</span>
       </div>
       <div class="way-buttons">${this.#buttons(slot)}</div>
-      ${slot.kind === "password" && this.changing ? this.#newPassword(slot) : nothing}
+      ${slot.kind === "password" && this.changing ? this.#newPassword() : nothing}
     </li>`;
   }
 
@@ -92,8 +92,8 @@ export class WaysInPage extends FormPage {
       ${button("Remove", () => void this.#remove(slot), only)}`;
   }
 
-  #newPassword(slot: SlotInfo): TemplateResult {
-    return html`<form class="inset way-form" @submit=${(event: SubmitEvent) => this.#changePassword(event, slot.id)}>
+  #newPassword(): TemplateResult {
+    return html`<form class="inset way-form" @submit=${(event: SubmitEvent) => this.#setPassword(event, true)}>
       <hf-new-password .focusFirst=${true} @chosen=${(event: CustomEvent<string>) => (this.password = event.detail)}></hf-new-password>
       ${submitButton("Change password", this.busy, "Changing…", this.password === "")}
     </form>`;
@@ -124,7 +124,7 @@ export class WaysInPage extends FormPage {
               <button class="button" type="button" aria-expanded=${String(this.changing)} @click=${() => (this.changing = !this.changing)}>Choose a password</button>
             </div>
             ${this.changing
-              ? html`<form class="inset" @submit=${(event: SubmitEvent) => this.#changePassword(event)}>
+              ? html`<form class="inset" @submit=${(event: SubmitEvent) => this.#setPassword(event, false)}>
                   <hf-new-password .focusFirst=${true} @chosen=${(event: CustomEvent<string>) => (this.password = event.detail)}></hf-new-password>
                   ${submitButton("Add the password", this.busy, "Adding…", this.password === "")}
                 </form>`
@@ -194,10 +194,10 @@ export class WaysInPage extends FormPage {
     });
   }
 
-  #changePassword(event: SubmitEvent, replaces?: string): void {
+  #setPassword(event: SubmitEvent, replaces: boolean): void {
     event.preventDefault();
     void this.#try(async () => {
-      await addWay({ kind: "password", secret: this.password, ...(replaces ? { replaces } : {}) });
+      await addWay({ kind: "password", secret: this.password });
       this.password = "";
       this.changing = false;
       this.#say(replaces ? "Your password is changed. The old one does not open your vault any more." : "Your password opens your vault from now on.");

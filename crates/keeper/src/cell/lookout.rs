@@ -45,6 +45,10 @@ pub(super) async fn run(cell: Cell) {
                     let cell = cell.clone();
                     tokio::spawn(async move { cell.restart_for_model().await });
                 }
+                Ok(VaultNotice::Rotated) => {
+                    let cell = cell.clone();
+                    tokio::spawn(async move { cell.seal_anew().await });
+                }
                 Ok(VaultNotice::Locked(LockReason::Asked)) => {
                     let cell = cell.clone();
                     tokio::spawn(async move { cell.sleep_after_lock().await });

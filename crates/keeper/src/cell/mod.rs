@@ -4,11 +4,13 @@
 mod agent_port;
 mod busy;
 mod freeze;
+mod granted;
 mod ladder;
 mod lookout;
 mod openclaw;
 mod phases;
 mod replace;
+mod reseal;
 mod save;
 mod seat;
 mod start;
@@ -105,8 +107,9 @@ impl Cell {
             .before_lock(Arc::new(ladder::SealBeforeLock::new(&cell)));
         let lookout = lookout::run(cell.clone());
         let saver = save::run(cell.clone(), to_save);
+        let granted = granted::run(cell.clone());
         let life = async move {
-            tokio::join!(lookout, saver);
+            tokio::join!(lookout, saver, granted);
         };
         (cell, life)
     }

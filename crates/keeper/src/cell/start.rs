@@ -126,6 +126,9 @@ impl Cell {
         }
         self.answering(&model).await?;
         step.started_for = Some(model);
+        // Waits for this step's end.
+        let cell = self.clone();
+        tokio::spawn(async move { cell.seal_anew().await });
         Ok(())
     }
 

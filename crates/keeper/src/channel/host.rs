@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use vault::Kek;
 
 use super::close::Close;
 use super::handshake;
@@ -18,7 +19,7 @@ use super::methods::Router;
 use super::outgoing::{Subscriber, event_bytes};
 use super::session;
 use super::tickets::Tickets;
-use crate::vault_service::{LockReason, VaultNotice, VaultService, unpoisoned};
+use crate::vault_service::{LockReason, VaultError, VaultNotice, VaultService, unpoisoned};
 
 /// Everything that the channels of one keeper share. Cheap to clone.
 #[derive(Clone)]
@@ -145,11 +146,16 @@ impl Inner {
     }
 
     /// Writes down that a slot was used. Nobody waits for it: it is for the person's eyes.
-    pub fn remember_use(&self, slot: SlotId) {
+    pub fn remember_use(&self, slot: SlotId, kek: Option<Kek>) {
         let vault = self.vault.clone();
         tokio::spawn(async move {
-            if let Err(error) = vault.slot_used(slot).await {
+            if let Err(error) = vault.slot_used(slot, kek.as_ref()).await {
                 tracing::warn!(%error, "it was not written down when a way in was used");
+            }
+            match vault.rotate_if_old().await {
+                Ok(true) => tracing::info!("the data key was changed: it had reached the age that its owner set"),
+                Ok(false) | Err(VaultError::Locked) => {}
+                Err(error) => tracing::warn!(%error, "the data key is old and could not be changed"),
             }
         });
     }
@@ -186,6 +192,9 @@ async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNo
             }
             Ok(VaultNotice::LocksIn(left)) => {
                 json!({"vault": VaultState::Unlocked, "locks_in_ms": u64::try_from(left.as_millis()).unwrap_or(0)})
+            }
+            Ok(VaultNotice::Rotated | VaultNotice::RotationFinished | VaultNotice::PolicyChanged) => {
+                json!({"vault": VaultState::Unlocked, "changed": true})
             }
             Ok(VaultNotice::ModelChanged) => continue,
             Err(RecvError::Lagged(_)) => {

@@ -12,6 +12,7 @@ mod host;
 mod methods;
 mod outgoing;
 mod own_methods;
+mod policy_methods;
 mod session;
 mod slot_methods;
 mod tickets;

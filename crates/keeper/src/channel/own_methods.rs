@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use super::host::Inner;
 use super::methods::{SecretJson, read_params, write_result};
 use super::outgoing::Subscriber;
+use super::policy_methods::{self, PolicyCall};
 use super::slot_methods::{self, SlotCall};
-use crate::vault_service::{LockReason, ModelKind, ModelParams, Unlocked, VaultError, VaultService};
+use crate::vault_service::{LockReason, ModelKind, ModelParams, RotationStatus, Unlocked, VaultError, VaultService};
 
 /// Base64url of secret bytes, wiped after it was written.
 fn secret_text<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -75,6 +76,9 @@ struct Status {
     epoch: Option<u64>,
     /// Until when this channel may do what needs a fresh proof.
     proof_until: Option<Millis>,
+    /// Until when the vault stays open without use.
+    granted_until: Option<Millis>,
+    rotation: Option<RotationStatus>,
 }
 
 /// A slot, with what only its owner is told.
@@ -113,6 +117,7 @@ pub(super) enum Call {
     Lock,
     Status,
     Slot(SlotCall),
+    Policy(PolicyCall),
     ModelGet,
     ModelSet(ModelParams),
 }
@@ -138,6 +143,7 @@ pub(super) fn parse(method: &str, params: Option<&RawValue>) -> Result<Option<Ca
         "vault.status" => Call::Status,
         "model.get" => Call::ModelGet,
         "model.set" => Call::ModelSet(read(params)?),
+        _ if method.starts_with("vault.") => return Ok(policy_methods::parse(method, params)?.map(Call::Policy)),
         _ => return Ok(slot_methods::parse(method, params)?.map(Call::Slot)),
     }))
 }
@@ -159,7 +165,7 @@ impl Call {
             Self::Unlock(kek) => {
                 let slot = slot()?;
                 let opened = vault.unlock(slot, &kek)?;
-                host.remember_use(slot);
+                host.remember_use(slot, Some(kek));
                 unlocked(&opened)
             }
             Self::Lock => {
@@ -173,8 +179,11 @@ impl Call {
                 phrase_confirmed: vault.phrase_confirmed(),
                 epoch: vault.epoch(),
                 proof_until: vault.proof_until(subscriber.id()),
+                granted_until: vault.granted_until(),
+                rotation: vault.rotation_status(),
             }),
             Self::Slot(call) => call.answer(host, subscriber).await,
+            Self::Policy(call) => call.answer(host, subscriber).await,
             Self::ModelGet => write_result(&match vault.model()? {
                 None => ModelResult::default(),
                 Some(model) => ModelResult {

@@ -197,7 +197,7 @@ impl SlotCall {
             }
             Self::ProveFinish { slot, finish } => {
                 let until = vault.prove_finish(channel, slot, &finish).await?;
-                host.remember_use(slot);
+                host.remember_use(slot, None);
                 write_result(&Proved { until })
             }
         }

@@ -168,7 +168,7 @@ pub(super) fn open(vault: &dyn HomeVault, at: &ChunkRef, sealed: &[u8]) -> Resul
         what: name.clone(),
         why,
     })?;
-    if plain.len() != at.length as usize || vault.content_id(&plain)? != at.name {
+    if plain.len() != at.length as usize || !vault.is_content_id(&plain, &at.name)? {
         return Err(HomeError::Damaged {
             what: name,
             why: "its content is not what its name says".to_owned(),

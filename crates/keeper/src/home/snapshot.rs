@@ -68,11 +68,26 @@ impl Home {
         if depth == Depth::Everything {
             cache.clear();
         }
+        // Read whole, every name and every chunk is of the newest key: then, and only then, no old one is needed any more.
+        let rotation = match depth {
+            Depth::Everything => vault.unfinished_rotation()?,
+            Depth::Changed => None,
+        };
         let sent = Sent::default();
-        let result = self.attempt(&mut state, vault, still, cache, &sent).await;
-        if result.is_err() {
-            let names = sent.lock().unwrap_or_else(PoisonError::into_inner);
-            state.strays.extend(names.iter().map(chunk::object));
+        let result = self
+            .attempt(&mut state, vault, still, cache, &sent, rotation.is_some())
+            .await;
+        match (&result, rotation) {
+            (Err(_), _) => {
+                let names = sent.lock().unwrap_or_else(PoisonError::into_inner);
+                state.strays.extend(names.iter().map(chunk::object));
+            }
+            (Ok(_), Some(number)) => {
+                if let Err(error) = vault.finish_rotation(number).await {
+                    tracing::warn!("the old key stays until the home is sealed whole the next time: {error}");
+                }
+            }
+            (Ok(_), None) => {}
         }
         result
     }
@@ -84,6 +99,7 @@ impl Home {
         still: &dyn Still,
         cache: Cache,
         sent: &Sent,
+        anew: bool,
     ) -> Result<Snapshot, HomeError> {
         let copied = self.copy(&state.stored, vault, still, cache, sent).await?;
         let entries = copied.reading.entries;
@@ -97,7 +113,7 @@ impl Home {
         let digest = manifest.entries_digest()?;
         let chunks_sent = sent.lock().unwrap_or_else(PoisonError::into_inner).len();
         let still = copied.still;
-        if let Some(pin) = parent.filter(|_| state.entries == Some(digest)) {
+        if let Some(pin) = parent.filter(|_| !anew && state.entries == Some(digest)) {
             // What was sent belongs to files that changed back or went away; no manifest names it.
             let names = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
             state.garbage.extend(names.iter().map(chunk::object));

@@ -59,6 +59,18 @@ impl HomeVault for UnlockedVault {
         Ok(self.chunks.chunk_id(plain)?)
     }
 
+    fn is_content_id(&self, plain: &[u8], name: &[u8; 32]) -> Result<bool, HomeError> {
+        Ok(self.chunks.is_chunk_id(plain, name)?)
+    }
+
+    fn unfinished_rotation(&self) -> Result<Option<u64>, HomeError> {
+        Ok(self.service.unfinished_rotation()?)
+    }
+
+    fn finish_rotation(&self, number: u64) -> BoxFuture<'_, Result<(), HomeError>> {
+        Box::pin(async move { Ok(self.service.finish_rotation(number).await?) })
+    }
+
     fn pin(&self) -> Result<Option<Pin>, HomeError> {
         self.service
             .get_record(PIN_RECORD)?

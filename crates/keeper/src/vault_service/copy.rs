@@ -4,12 +4,16 @@ use vault::Body;
 use zeroize::Zeroizing;
 
 use super::error::VaultError;
+use super::rotation;
 use super::service::VaultService;
 use super::writer::Change;
 
-/// What belongs to the slots of this vault, and stays with them whatever its content is replaced by.
+/// What belongs to the slots and to the key of this vault, and stays with them whatever its content is replaced by.
 fn of_the_slots(name: &str) -> bool {
-    name == "vault/phrase-confirmed" || name.starts_with("vault/slot") || name == "recovery/set"
+    rotation::is_of_the_key(name)
+        || name == "vault/phrase-confirmed"
+        || name.starts_with("vault/slot")
+        || name == "recovery/set"
 }
 
 /// The vault at one moment.

@@ -19,12 +19,20 @@ pub enum VaultError {
     UnknownSlot,
     #[error("The vault has a slot of this kind already: say which one to replace.")]
     SlotExists,
+    #[error(
+        "The way in {0:?} was made by an older Holdfast: unlock the vault through it once, or remove it, and change the key then."
+    )]
+    SlotNotReady(String),
+    #[error("The last change of the key is not finished: it ends when your agent's files are sealed again.")]
+    RotationUnfinished,
     #[error("This is the last way into the vault: add another one first.")]
     LastSlot,
     #[error(
         "What is asked of the passkey is malformed: an id of 1 to 1023 bytes, a salt of 32, and the name of a site."
     )]
     Passkey,
+    #[error("{0}")]
+    Policy(String),
     #[error("A way in has a name.")]
     SlotName,
     #[error("Show first that it is you: with your password, a passkey or another way into this vault.")]
@@ -76,7 +84,10 @@ impl VaultError {
             Self::UnknownSlot => "unknown_slot",
             Self::SlotExists => "slot_exists",
             Self::LastSlot => "last_slot",
+            Self::SlotNotReady(_) => "slot_not_ready",
+            Self::RotationUnfinished => "rotation_unfinished",
             Self::Passkey => "malformed",
+            Self::Policy(_) => "out_of_range",
             Self::SlotName => "name_empty",
             Self::NeedsProof => "proof_needed",
             Self::Backoff { .. } => "backoff",

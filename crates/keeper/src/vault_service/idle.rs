@@ -37,7 +37,12 @@ pub trait BeforeLock: Send + Sync + 'static {
 
 pub(super) struct Idle {
     last_use: AtomicI64,
+    /// The operator's.
     lock_after: AtomicI64,
+    /// The owner's; zero if there is none.
+    own_lock_after: AtomicI64,
+    /// Not before this, used or not; zero if there is no such time.
+    granted_until: AtomicI64,
     hooks: Mutex<Vec<Arc<dyn BeforeLock>>>,
     gate: tokio::sync::Mutex<()>,
     wake: Notify,
@@ -48,6 +53,8 @@ impl Idle {
         Self {
             last_use: AtomicI64::new(now),
             lock_after: AtomicI64::new(millis(LOCK_AFTER)),
+            own_lock_after: AtomicI64::new(0),
+            granted_until: AtomicI64::new(0),
             hooks: Mutex::new(Vec::new()),
             gate: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
@@ -63,14 +70,37 @@ impl Idle {
         self.wake.notify_one();
     }
 
+    pub fn set_own_lock_after(&self, after: Option<Duration>) {
+        self.own_lock_after.store(after.map_or(0, millis), Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    pub fn usual_lock_after(&self) -> Millis {
+        self.lock_after.load(Ordering::Relaxed)
+    }
+
+    /// Gives what was granted before.
+    pub fn grant_until(&self, until: Millis) -> Millis {
+        let before = self.granted_until.swap(until, Ordering::Relaxed);
+        self.wake.notify_one();
+        before
+    }
+
+    pub fn granted_until(&self) -> Millis {
+        self.granted_until.load(Ordering::Relaxed)
+    }
+
     pub fn changed(&self) {
         self.wake.notify_one();
     }
 
     pub fn locks_at(&self) -> Millis {
-        self.last_use
-            .load(Ordering::Relaxed)
-            .saturating_add(self.lock_after.load(Ordering::Relaxed))
+        let after = match self.own_lock_after.load(Ordering::Relaxed) {
+            0 => self.lock_after.load(Ordering::Relaxed),
+            own => own,
+        };
+        let unused = self.last_use.load(Ordering::Relaxed).saturating_add(after);
+        unused.max(self.granted_until())
     }
 
     pub fn add_hook(&self, hook: Arc<dyn BeforeLock>) {

@@ -3,19 +3,32 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use vault::{Body, DataKey, SealKey};
+use vault::{Body, DataKey, SealError, SealKey};
 use zeroize::Zeroizing;
 
 use super::error::VaultError;
+use super::rotation;
 
 /// An open vault.
 pub(super) struct Open {
     pub data_key: DataKey,
     /// As it is on disk.
     pub body: Body,
-    seal_keys: HashMap<&'static str, SealKey>,
+    /// By purpose: the one that seals, then the one of the data key before, as long as it is needed.
+    seal_keys: HashMap<&'static str, Vec<SealKey>>,
     /// Which unlock this is.
     pub generation: u64,
+}
+
+impl Open {
+    fn make_seal_keys(&self, purpose: &'static str) -> Vec<SealKey> {
+        let old = rotation::old_key(&self.body);
+        [Some(&self.data_key), old.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|key| SealKey::new(key, purpose))
+            .collect()
+    }
 }
 
 /// Where the keys are, if they are anywhere.
@@ -60,10 +73,20 @@ impl Keyring {
         self.read().as_ref().map(read).ok_or(VaultError::Locked)
     }
 
-    /// The body that was just written is the one in force.
-    pub fn written(&self, body: Body) {
-        if let Some(open) = self.write().as_mut() {
-            open.body = body;
+    /// What was just written is what is in force; handles go on, under the new key if there is one.
+    pub fn written(&self, data_key: DataKey, body: Body) {
+        let mut guard = self.write();
+        let Some(open) = guard.as_mut() else { return };
+        let other_keys = !vault::same_secret(open.data_key.expose(), data_key.expose())
+            || rotation::old_key(&open.body).is_some() != rotation::old_key(&body).is_some();
+        open.data_key = data_key;
+        open.body = body;
+        if other_keys {
+            let purposes: Vec<&'static str> = open.seal_keys.keys().copied().collect();
+            for purpose in purposes {
+                let keys = open.make_seal_keys(purpose);
+                open.seal_keys.insert(purpose, keys);
+            }
         }
     }
 
@@ -71,8 +94,8 @@ impl Keyring {
         let mut guard = self.write();
         let open = guard.as_mut().ok_or(VaultError::Locked)?;
         if !open.seal_keys.contains_key(purpose) {
-            let key = SealKey::new(&open.data_key, purpose);
-            open.seal_keys.insert(purpose, key);
+            let keys = open.make_seal_keys(purpose);
+            open.seal_keys.insert(purpose, keys);
         }
         Ok(Sealer {
             keyring: Arc::clone(self),
@@ -92,13 +115,13 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    fn with<T>(&self, use_key: impl FnOnce(&SealKey) -> T) -> Result<T, VaultError> {
+    fn with<T>(&self, use_keys: impl FnOnce(&SealKey, &[SealKey]) -> T) -> Result<T, VaultError> {
         self.keyring
             .read()
             .as_ref()
             .filter(|open| open.generation == self.generation)
-            .and_then(|open| open.seal_keys.get(self.purpose))
-            .map(use_key)
+            .and_then(|open| open.seal_keys.get(self.purpose)?.split_first())
+            .map(|(key, old)| use_keys(key, old))
             .ok_or(VaultError::Locked)
     }
 
@@ -107,7 +130,7 @@ impl Sealer {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn seal(&self, name: &str, version: u64, plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
-        Ok(self.with(|key| key.seal(name, version, plaintext))??)
+        Ok(self.with(|key, _| key.seal(name, version, plaintext))??)
     }
 
     /// As [`Self::seal`], in place: `record` is [`vault::SEAL_HEADER`] free bytes, then the plaintext.
@@ -115,7 +138,7 @@ impl Sealer {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn seal_in_place(&self, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, VaultError> {
-        Ok(self.with(|key| key.seal_in_place(name, version, record))??)
+        Ok(self.with(|key, _| key.seal_in_place(name, version, record))??)
     }
 
     /// Opens what was sealed as `version` of the object `name`.
@@ -123,7 +146,13 @@ impl Sealer {
     /// # Errors
     /// [`VaultError::Locked`]; [`VaultError::Sealed`] says what is wrong with the bytes.
     pub fn open(&self, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        Ok(self.with(|key| key.open(name, version, sealed))??)
+        Ok(
+            self.with(|key, old| match (key.open(name, version, sealed), old.first()) {
+                // Of before the data key was changed.
+                (Err(SealError::WrongKey), Some(old)) => old.open(name, version, sealed),
+                (opened, _) => opened,
+            })??,
+        )
     }
 
     /// A name for content that says nothing about it to whoever lacks the key.
@@ -131,6 +160,18 @@ impl Sealer {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn chunk_id(&self, content: &[u8]) -> Result<[u8; 32], VaultError> {
-        self.with(|key| key.content_id(content))
+        self.with(|key, _| key.content_id(content))
+    }
+
+    /// Whether this is a name that [`Self::chunk_id`] gives for the content, or gave before the data key was changed.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn is_chunk_id(&self, content: &[u8], id: &[u8; 32]) -> Result<bool, VaultError> {
+        self.with(|key, old| {
+            std::iter::once(key)
+                .chain(old)
+                .any(|key| key.content_id(content) == *id)
+        })
     }
 }

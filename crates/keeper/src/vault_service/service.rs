@@ -16,6 +16,7 @@ use super::idle::{BeforeLock, Idle, LockReason};
 use super::keyring::{Keyring, Sealer};
 use super::proof::Proofs;
 use super::registration::Pending;
+use super::rotation;
 use super::writer::{Change, Writer};
 use crate::clock::Clock;
 
@@ -32,6 +33,12 @@ pub enum VaultNotice {
     /// It was written; a client refuses a vault with a lower epoch than one it has seen.
     Epoch(u64),
     ModelChanged,
+    /// The data key was changed; what is sealed elsewhere is still under the old one.
+    Rotated,
+    /// Nothing is under the old one any more.
+    RotationFinished,
+    /// How it locks by itself was changed.
+    PolicyChanged,
 }
 
 /// What unlocking gives the client.
@@ -284,12 +291,13 @@ impl VaultService {
         }
         let (data_key, body) = file.open(slot.uuid(), kek)?;
         let unlocked = Unlocked {
-            local_key: vault::keys::local(&data_key),
+            local_key: rotation::local_key(&data_key, &body),
             epoch: body.epoch,
         };
         self.touch();
         if !shared.keyring.is_open() {
             shared.keyring.unlock(data_key, body);
+            self.follow_policy();
             shared.set_state(VaultState::Unlocked);
             shared.notice(VaultNotice::Unlocked);
             self.idle().changed();
@@ -316,6 +324,7 @@ impl VaultService {
         }
         self.idle().run_hooks(reason).await;
         self.proofs().forget_all();
+        self.idle().grant_until(0);
         self.change(Change::Wipe).await?;
         self.pending().clear();
         self.shared().notice(VaultNotice::Locked(reason));

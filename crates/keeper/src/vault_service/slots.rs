@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::channel::SlotKind;
 use protocol::{Millis, SlotId};
-use vault::SlotChange;
+use vault::{Kek, SlotChange};
 use zeroize::Zeroizing;
 
 use super::error::VaultError;
@@ -42,11 +42,13 @@ impl VaultService {
         Ok(if known { vec![uses_entry(&uses)] } else { Vec::new() })
     }
 
-    /// Somebody came in through this slot.
-    pub(crate) async fn slot_used(&self, slot: SlotId) -> Result<(), VaultError> {
+    /// Somebody came in through this slot, with its key if it opened the vault.
+    pub(crate) async fn slot_used(&self, slot: SlotId, kek: Option<&Kek>) -> Result<(), VaultError> {
         let mut uses = self.slot_uses();
         uses.insert(slot, self.shared().clock.now());
-        self.change(Change::Entries(vec![uses_entry(&uses)])).await
+        let mut entries = vec![uses_entry(&uses)];
+        entries.extend(kek.into_iter().flat_map(|kek| self.missing_slot_keys(slot.uuid(), kek)));
+        self.change(Change::Entries(entries)).await
     }
 
     /// Gives a slot another name.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::disk::{CLAIM, Disk, VAULT};
 use super::error::VaultError;
 use super::identity;
+use super::rotation;
 use super::service::{Shared, VaultNotice};
 
 /// Changes that wait for the disk at once.
@@ -36,6 +37,8 @@ pub(super) enum Change {
         change: SlotChange,
         entries: Entries,
     },
+    /// A new data key.
+    Rotate,
     /// Wipe the keys, after all that came before is written.
     Wipe,
 }
@@ -152,7 +155,7 @@ async fn apply(shared: &Arc<Shared>, change: Change) -> Result<(), VaultError> {
                 add: Some(slot),
                 ..SlotChange::default()
             };
-            let mut body = Body::default();
+            let mut body = with_entries(&Body::default(), vec![rotation::slot_keys_entry(slot_id, &kek)])?;
             identity::put_new(&mut body)?;
             commit(shared, &file, data_key.clone(), body.clone(), change).await?;
             // From here on the vault is there; the claim is worth nothing any more.
@@ -185,9 +188,28 @@ async fn apply(shared: &Arc<Shared>, change: Change) -> Result<(), VaultError> {
             body.put(&name, &value)?;
             commit(shared, &file, data_key, body, SlotChange::default()).await
         }
-        Change::Slots { change, entries } => {
+        Change::Slots { change, mut entries } => {
+            entries.extend(change.remove.map(rotation::without_slot_keys));
+            entries.extend(
+                change
+                    .add
+                    .as_ref()
+                    .map(|add| rotation::slot_keys_entry(add.id, &add.kek)),
+            );
             let (data_key, body) = shared.keyring.with(|open| (open.data_key.clone(), open.body.clone()))?;
             commit(shared, &file, data_key, with_entries(&body, entries)?, change).await
+        }
+        Change::Rotate => {
+            let (old, body) = shared.keyring.with(|open| (open.data_key.clone(), open.body.clone()))?;
+            let (next, data_key, body) = rotation::rotated(&file, &old, &body, shared.clock.now())?;
+            let check_key = data_key.clone();
+            store(shared, next.clone(), move |written| {
+                written.open_body(&check_key)?;
+                Ok(())
+            })
+            .await?;
+            in_force(shared, next, data_key, body);
+            Ok(())
         }
         Change::Wipe => {
             shared.keyring.wipe();
@@ -229,17 +251,23 @@ async fn commit(
 ) -> Result<(), VaultError> {
     body.epoch = file.epoch() + 1;
     let next = file.written(&data_key, &body, change)?;
-    let epoch = body.epoch;
+    let check_key = data_key.clone();
     store(shared, next.clone(), move |written| {
         // The new file must open before it takes the place of the old one.
-        written.open_body(&data_key)?;
+        written.open_body(&check_key)?;
         Ok(())
     })
     .await?;
-    shared.keyring.written(body);
-    shared.set_file(next);
-    shared.notice(VaultNotice::Epoch(epoch));
+    in_force(shared, next, data_key, body);
     Ok(())
+}
+
+/// What was just written is what counts.
+fn in_force(shared: &Shared, file: VaultFile, data_key: DataKey, body: Body) {
+    let epoch = body.epoch;
+    shared.keyring.written(data_key, body);
+    shared.set_file(file);
+    shared.notice(VaultNotice::Epoch(epoch));
 }
 
 async fn store(

@@ -3,6 +3,7 @@
 mod durability;
 mod hostile;
 mod rollback;
+mod rotation;
 mod speed;
 pub(crate) mod store;
 pub(crate) mod tree;

@@ -1,12 +1,12 @@
 //! One home with everything that it needs: a folder, a store, and keys with a pin that survives the keeper.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 
 use futures::future::BoxFuture;
 use tempfile::TempDir;
-use vault::{DataKey, SealKey};
+use vault::{DataKey, SealError, SealKey};
 use zeroize::Zeroizing;
 
 use super::store::{Steps, Store, Verdict};
@@ -17,10 +17,34 @@ use crate::home::{
 };
 use crate::platform::Blobs;
 
-/// Real keys; the pin is durable when `set_pin` says so.
-pub struct Keys {
+/// The keys of one data key.
+struct Pair {
     chunks: SealKey,
     manifests: SealKey,
+}
+
+impl Pair {
+    fn random() -> Self {
+        let key = DataKey::random();
+        Self {
+            chunks: SealKey::new(&key, CHUNK_PURPOSE),
+            manifests: SealKey::new(&key, MANIFEST_PURPOSE),
+        }
+    }
+
+    fn of(&self, purpose: Purpose) -> &SealKey {
+        match purpose {
+            Purpose::Chunk => &self.chunks,
+            Purpose::Manifest => &self.manifests,
+        }
+    }
+}
+
+/// Real keys; the pin, and that an old key is dropped, is durable when it is said so.
+pub struct Keys {
+    /// The newest, then the one before it as long as it is there.
+    pairs: RwLock<Vec<Pair>>,
+    rotation: AtomicU64,
     pub pin: Mutex<Option<Pin>>,
     steps: Arc<Steps>,
     pub locked: AtomicBool,
@@ -29,22 +53,56 @@ pub struct Keys {
 impl HomeVault for Keys {
     fn seal(&self, purpose: Purpose, name: &str, version: u64, record: Vec<u8>) -> Result<Vec<u8>, HomeError> {
         self.unlocked()?;
-        Ok(self.key(purpose).seal_in_place(name, version, record).unwrap())
+        Ok(self.pairs.read().unwrap()[0]
+            .of(purpose)
+            .seal_in_place(name, version, record)
+            .unwrap())
     }
 
     fn open(&self, purpose: Purpose, name: &str, version: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError> {
         self.unlocked()?;
-        self.key(purpose)
-            .open(name, version, sealed)
-            .map_err(|error| HomeError::Damaged {
-                what: name.to_owned(),
-                why: error.to_string(),
-            })
+        let pairs = self.pairs.read().unwrap();
+        let mut opened = pairs.iter().map(|pair| pair.of(purpose).open(name, version, sealed));
+        let first = opened.next().unwrap();
+        let opened = match first {
+            Err(SealError::WrongKey) => opened.next().unwrap_or(first),
+            first => first,
+        };
+        opened.map_err(|error| HomeError::Damaged {
+            what: name.to_owned(),
+            why: error.to_string(),
+        })
     }
 
     fn content_id(&self, plain: &[u8]) -> Result<[u8; 32], HomeError> {
         self.unlocked()?;
-        Ok(self.chunks.content_id(plain))
+        Ok(self.pairs.read().unwrap()[0].chunks.content_id(plain))
+    }
+
+    fn is_content_id(&self, plain: &[u8], name: &[u8; 32]) -> Result<bool, HomeError> {
+        self.unlocked()?;
+        let pairs = self.pairs.read().unwrap();
+        Ok(pairs.iter().any(|pair| pair.chunks.content_id(plain) == *name))
+    }
+
+    fn unfinished_rotation(&self) -> Result<Option<u64>, HomeError> {
+        self.unlocked()?;
+        let unfinished = self.pairs.read().unwrap().len() > 1;
+        Ok(unfinished.then(|| self.rotation.load(Ordering::SeqCst)))
+    }
+
+    fn finish_rotation(&self, number: u64) -> BoxFuture<'_, Result<(), HomeError>> {
+        Box::pin(async move {
+            assert_eq!(number, self.rotation.load(Ordering::SeqCst));
+            let verdict = self.steps.next();
+            if verdict != Verdict::NotDone {
+                self.pairs.write().unwrap().truncate(1);
+            }
+            match verdict {
+                Verdict::Done => Ok(()),
+                _ => Err(HomeError::Vault("the disk died".to_owned())),
+            }
+        })
     }
 
     fn pin(&self) -> Result<Option<Pin>, HomeError> {
@@ -67,11 +125,15 @@ impl HomeVault for Keys {
 }
 
 impl Keys {
-    fn key(&self, purpose: Purpose) -> &SealKey {
-        match purpose {
-            Purpose::Chunk => &self.chunks,
-            Purpose::Manifest => &self.manifests,
-        }
+    /// Changes the key, as one write of the vault does.
+    pub fn rotate(&self) {
+        self.pairs.write().unwrap().insert(0, Pair::random());
+        self.rotation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether the old key is gone.
+    pub fn has_one(&self) -> bool {
+        self.pairs.read().unwrap().len() == 1
     }
 
     fn unlocked(&self) -> Result<(), HomeError> {
@@ -102,11 +164,10 @@ impl Workshop {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::default();
         store.serve(&folder.path().join("platform.sock"));
-        let key = DataKey::random();
         Self {
             keys: Arc::new(Keys {
-                chunks: SealKey::new(&key, CHUNK_PURPOSE),
-                manifests: SealKey::new(&key, MANIFEST_PURPOSE),
+                pairs: RwLock::new(vec![Pair::random()]),
+                rotation: AtomicU64::new(0),
                 pin: Mutex::default(),
                 steps: store.steps.clone(),
                 locked: AtomicBool::new(false),
@@ -166,6 +227,11 @@ impl Living {
         self.home.snapshot(&self.vault, &AlreadyStill, Depth::Changed).await
     }
 
+    /// As before a lock, and after a change of the key.
+    pub async fn snapshot_of_everything(&self) -> Result<Snapshot, HomeError> {
+        self.home.snapshot(&self.vault, &AlreadyStill, Depth::Everything).await
+    }
+
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -194,10 +260,9 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
 impl Workshop {
     /// The keys of somebody else.
     pub fn keys_of_another(&self) -> Keys {
-        let key = DataKey::random();
         Keys {
-            chunks: SealKey::new(&key, CHUNK_PURPOSE),
-            manifests: SealKey::new(&key, MANIFEST_PURPOSE),
+            pairs: RwLock::new(vec![Pair::random()]),
+            rotation: AtomicU64::new(0),
             pin: Mutex::default(),
             steps: Arc::default(),
             locked: AtomicBool::new(false),
