@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::channel::{KeeperMessage, PasskeyRequest, SlotKind, VaultState};
-use protocol::{SlotId, b64};
+use protocol::{SlotId, UserId, b64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -52,6 +52,13 @@ pub struct NewSlot<'a> {
     pub passkey: Option<PasskeyRequest>,
     pub secret: &'a ClientSecret,
     pub replaces: Option<SlotId>,
+}
+
+/// A slot that the keeper has not added yet.
+struct RegisteredSlot {
+    slot: SlotId,
+    record: Vec<u8>,
+    kek: Kek,
 }
 
 /// What was last seen of the keeper.
@@ -252,6 +259,49 @@ impl Channel {
     /// # Errors
     /// `slot_exists` when one of this kind is there and `replaces` does not name it.
     pub async fn add_slot(&self, new: NewSlot<'_>) -> Result<SlotId, ClientError> {
+        let registered = self.register(new.kind, new.name, new.passkey, new.secret).await?;
+        let params = json!({
+            "slot": registered.slot,
+            "record": b64::encode(&registered.record),
+            "kek": b64::encode(registered.kek.expose()),
+            "replaces": new.replaces,
+        });
+        self.call("slot.register_finish", params).await?;
+        Ok(registered.slot)
+    }
+
+    /// Splits a new random secret among contacts whom the keeper has pinned: as many of them as `threshold` open the vault
+    /// together, `wait_ms` after they were asked. Takes the place of the recovery before.
+    ///
+    /// # Errors
+    /// As [`Self::add_slot`]; `recovery_invalid`, `unknown_contact`.
+    pub async fn set_recovery(&self, threshold: u8, wait_ms: u64, contacts: &[UserId]) -> Result<SlotId, ClientError> {
+        let secret = vault::SecretBytes::<32>::random();
+        let registered = self
+            .register(SlotKind::Social, None, None, &vault::social_secret(&secret))
+            .await?;
+        let secret = Zeroizing::new(b64::encode(secret.expose()));
+        let params = json!({
+            "slot": registered.slot,
+            "record": b64::encode(&registered.record),
+            "kek": b64::encode(registered.kek.expose()),
+            "secret": &*secret,
+            "threshold": threshold,
+            "wait_ms": wait_ms,
+            "contacts": contacts,
+        });
+        self.call("recovery.set", params).await?;
+        Ok(registered.slot)
+    }
+
+    /// The client's part of a new slot, up to where the keeper adds it.
+    async fn register(
+        &self,
+        kind: SlotKind,
+        name: Option<&str>,
+        passkey: Option<PasskeyRequest>,
+        secret: &ClientSecret,
+    ) -> Result<RegisteredSlot, ClientError> {
         #[derive(Deserialize)]
         struct Started {
             slot: SlotId,
@@ -259,11 +309,11 @@ impl Channel {
             response: Vec<u8>,
         }
         let malformed = |error: String| ClientError::Protocol(error);
-        let (registration, request) = ClientRegistration::start(new.secret).map_err(|e| malformed(e.to_string()))?;
+        let (registration, request) = ClientRegistration::start(secret).map_err(|e| malformed(e.to_string()))?;
         let params = json!({
-            "kind": new.kind,
-            "name": new.name,
-            "passkey": new.passkey,
+            "kind": kind,
+            "name": name,
+            "passkey": passkey,
             "request": b64::encode(request),
         });
         let started = self.call("slot.register_start", params).await?;
@@ -277,15 +327,11 @@ impl Channel {
             .await
             .map_err(|_| ClientError::Closed(None))?
             .map_err(|e| malformed(e.to_string()))?;
-        let kek = keys::kek(&registered.export_key, started.slot.uuid());
-        let params = json!({
-            "slot": started.slot,
-            "record": b64::encode(registered.record),
-            "kek": b64::encode(kek.expose()),
-            "replaces": new.replaces,
-        });
-        self.call("slot.register_finish", params).await?;
-        Ok(started.slot)
+        Ok(RegisteredSlot {
+            kek: keys::kek(&registered.export_key, started.slot.uuid()),
+            slot: started.slot,
+            record: registered.record,
+        })
     }
 
     /// Proves a slot's secret inside the channel: what needs a fresh proof may be done for the next five minutes.

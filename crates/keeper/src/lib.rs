@@ -15,6 +15,8 @@ pub mod gateway;
 pub mod home;
 pub mod limits;
 pub mod platform;
+pub mod post;
+pub mod recovery;
 pub mod secrets;
 pub mod serve;
 pub mod vault_service;

@@ -126,6 +126,14 @@ pub const BACKUP_PART_BYTES: usize = 512 * 1024;
 /// Backups that are made, and that are read, at once.
 pub const BACKUPS_AT_ONCE: usize = 2;
 
+// Recovery by contacts
+/// Longest time that contacts wait before they release a share.
+pub const RECOVERY_WAIT_LONGEST: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+/// How long a request of somebody who is locked out is good.
+pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Requests of others that a vault remembers.
+pub const RECOVERY_REQUESTS: usize = 100;
+
 // Other people
 /// People whose identity a vault remembers.
 pub const CONTACTS: usize = 500;

@@ -14,6 +14,25 @@ pub const EMAIL_BYTES: usize = 254;
 /// Shortest and longest bundle of a vault's public keys, in bytes; what is in it is not looked at.
 pub const BUNDLE_BYTES: (usize, usize) = (65, 1024);
 
+/// Largest letter between two vaults, in bytes.
+pub const LETTER_BYTES: usize = 8192;
+/// Letters of one sender that wait for one receiver, and of all senders.
+pub const LETTERS_OF_SENDER: i64 = 32;
+pub const LETTERS_WAITING: i64 = 1000;
+/// When to try again when too many wait: somebody has to open their vault first.
+pub const LETTERS_RETRY: Duration = Duration::from_secs(60 * 60);
+/// Letters that one answer lists.
+pub const LETTERS_LISTED: i64 = 50;
+/// Contacts of one recovery.
+pub const RECOVERY_CONTACTS: usize = 15;
+/// Largest request for recovery, and largest sealed share, in bytes.
+pub const RECOVERY_REQUEST_BYTES: usize = 256;
+pub const RECOVERY_RELEASE_BYTES: usize = 4096;
+/// How long a request for recovery is shown.
+pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How soon after signing in recovery may be asked for.
+pub const RECOVERY_SIGN_IN: Duration = Duration::from_secs(30 * 60);
+
 /// How long a sign-in link works.
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// How long an invitation works.

@@ -22,6 +22,8 @@ pub(crate) enum ApiError {
     InvalidField { field: &'static str, reason: String },
     #[error("Sign in first.")]
     NotSignedIn,
+    #[error("For this, sign out and in again: your sign-in is too long ago.")]
+    SignInAgain,
     #[error("Your role does not allow this.")]
     NotAllowed,
     #[error("This request came from another site, so it was not carried out.")]
@@ -87,6 +89,7 @@ impl ApiError {
             ),
             Self::NotSignedIn => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
+            Self::SignInAgain => (S::FORBIDDEN, "sign_in_again", "Sign in again"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),

@@ -6,7 +6,9 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Router, middleware};
 
 use crate::app::App;
-use crate::handlers::{cell, identities, instance, invitations, me, people, setup, sign_in, sign_out};
+use crate::handlers::{
+    cell, identities, instance, invitations, letters, me, people, recovery, setup, sign_in, sign_out,
+};
 use crate::problem::ApiError;
 use crate::{cross_site, limits, outer};
 
@@ -45,6 +47,14 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/invitations/{id}/resend" => invitations::resend::post,
         POST "/invitations/preview" => invitations::preview::post,
         POST "/invitations/accept" => invitations::accept::post,
+        GET "/letters" => letters::list::get,
+        POST "/letters" => letters::send::post,
+        POST "/letters/received" => letters::received::post,
+        GET "/recovery" => recovery::get::get,
+        PUT "/recovery/contacts" => recovery::contacts::put,
+        POST "/recovery/request" => recovery::request::post,
+        POST "/recovery/release" => recovery::release::post,
+        POST "/recovery/stop" => recovery::stop::post,
         GET "/cell" => cell::get::get,
         POST "/cell/wake" => cell::wake::post,
         POST "/cell/token" => cell::token::post,

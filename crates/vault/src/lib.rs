@@ -17,6 +17,7 @@ mod limits;
 pub mod opaque;
 mod phrase;
 mod random;
+mod recovery;
 mod seal;
 mod sealed_to;
 mod secret;
@@ -37,11 +38,15 @@ pub use identity::{
     AgreementKey, AgreementSecret, BUNDLE_BYTES, FINGERPRINT_GROUPS, Identity, IdentityError, PublicIdentity,
 };
 pub use limits::{
-    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RP_ID_BYTES, SEALED_TO_BYTES,
-    SLOTS, VAULT_BYTES,
+    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RECOVERY_CONTACTS, RP_ID_BYTES,
+    SEALED_TO_BYTES, SLOTS, VAULT_BYTES,
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;
+pub use recovery::{
+    JoinedSecret, RELEASE_PURPOSE, RecoveryError, RecoveryRequest, RecoveryShare, RecoveryTerms, join_shares,
+    split_secret,
+};
 pub use seal::{SEAL_HEADER, SEAL_OVERHEAD, SealError, SealKey};
 pub use sealed_to::{
     OpenedMessage, SEALED_TO_OVERHEAD, SealedToError, open_sealed_to, seal_to, seal_to_with_one_time_key,

@@ -20,3 +20,5 @@ pub const PASSWORD_BYTES: usize = 1024;
 pub const SEALED_TO_BYTES: usize = 256 * 1024;
 /// Largest section of a backup but for the vault file, in bytes.
 pub const BACKUP_SECTION_BYTES: usize = 8 * 1024 * 1024 + 64;
+/// Contacts that one recovery is split among.
+pub const RECOVERY_CONTACTS: usize = 15;

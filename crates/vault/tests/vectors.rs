@@ -229,3 +229,57 @@ fn an_identity_and_a_sealed_message_are_the_known_bytes() {
         PublicIdentity::decode(&sender.public().encode()).unwrap()
     );
 }
+
+/// A split secret, recorded once: any three of these shares give the secret, in every version to come.
+#[test]
+fn recorded_shares_still_join_and_a_known_request_has_its_code() {
+    use vault::{AgreementKey, RecoveryRequest, RecoveryShare, RecoveryTerms, SecretBytes, join_shares, split_secret};
+
+    let request = RecoveryRequest {
+        cell: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000001").unwrap(),
+        slot: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000002").unwrap(),
+        key: AgreementKey([0x44; 32]),
+        made: 1_763_800_000_000,
+    };
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/recovery.json");
+    if std::env::var_os("HOLDFAST_WRITE_VECTORS").is_some() {
+        let secret = SecretBytes::copy_from(&[0x55; 32]).unwrap();
+        let terms = RecoveryTerms {
+            cell: request.cell,
+            slot: request.slot,
+            version: 7,
+            wait_ms: 86_400_000,
+            threshold: 3,
+        };
+        let shares = split_secret(&secret, &terms, 5).unwrap();
+        let recorded = json!({
+            "comment": "docs/protocol.md, section 1.7. Binary values are hexadecimal. Any three of the shares give the secret.",
+            "secret": hex(secret.expose()),
+            "shares": shares.iter().map(|share| hex(&share.encode())).collect::<Vec<_>>(),
+            "request": {
+                "cell": request.cell,
+                "slot": request.slot,
+                "key": hex(&request.key.0),
+                "made": request.made,
+                "encoded": hex(&request.encode()),
+                "id": request.id(),
+                "code": request.code(),
+            },
+        });
+        std::fs::write(&path, format!("{recorded:#}\n")).unwrap();
+    }
+    let kept: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let shares: Vec<RecoveryShare> = kept["shares"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|share| RecoveryShare::decode(&bytes(share)).unwrap())
+        .collect();
+    for chosen in [[0, 1, 2], [4, 2, 0], [1, 3, 4]] {
+        let joined = join_shares(&chosen.map(|at| shares[at].clone())).unwrap();
+        assert_eq!(hex(joined.secret.expose()), kept["secret"]);
+    }
+    assert_eq!(kept["request"]["encoded"], hex(&request.encode()));
+    assert_eq!(kept["request"]["id"], request.id());
+    assert_eq!(kept["request"]["code"], request.code());
+}

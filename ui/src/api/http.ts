@@ -51,6 +51,23 @@ export interface Cell {
   claim?: string;
 }
 
+/** A request to open this person's vault, as the platform shows it. */
+export interface OwnRequest {
+  id: string;
+  request: string;
+  at: number;
+  releases: { from: string; sealed: string }[];
+}
+
+/** What the platform knows of recovery by contacts: hints, none of which decides anything. */
+export interface RecoveryHints {
+  contacts: { id: string; name: string }[];
+  threshold: number;
+  wait_ms: number;
+  request: OwnRequest | null;
+  asked: { id: string; user: { id: string; name: string }; request: string; at: number; released: boolean }[];
+}
+
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
   let response: Response;
   try {
@@ -86,6 +103,14 @@ export const api = {
   people: () => call<{ people: Person[] }>("GET", "/people"),
   identities: () => call<{ identities: { user: string; bundle: string }[] }>("GET", "/identities"),
   publishIdentity: (bundle: string) => call<void>("PUT", "/identity", { bundle }),
+  letters: () => call<{ letters: { id: string; from: string; from_name: string; body: string }[] }>("GET", "/letters"),
+  sendLetter: (letter: { id: string; to: string; body: string }) => call<void>("POST", "/letters", letter),
+  lettersReceived: (ids: string[]) => call<void>("POST", "/letters/received", { ids }),
+  recovery: () => call<RecoveryHints>("GET", "/recovery"),
+  recoveryContacts: (body: { contacts: string[]; threshold: number; wait_ms: number }) => call<void>("PUT", "/recovery/contacts", body),
+  askRecovery: (request: string) => call<{ id: string }>("POST", "/recovery/request", { request }),
+  releaseShare: (request: string, sealed: string) => call<void>("POST", "/recovery/release", { request, sealed }),
+  stopRecovery: () => call<void>("POST", "/recovery/stop"),
   invitations: () => call<{ invitations: Invitation[] }>("GET", "/invitations"),
   invite: (body: { email: string; role: Role }) => call<Invitation>("POST", "/invitations", body),
   resend: (id: string) => call<Invitation>("POST", `/invitations/${encodeURIComponent(id)}/resend`),

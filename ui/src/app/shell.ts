@@ -45,6 +45,7 @@ export class Shell extends View {
       <button class="backdrop" type="button" aria-label="Close the list" tabindex="-1" @click=${() => (this.menuOpen = false)}></button>
       <div class="stage">
         ${this.#top()} ${this.#lockWarning()}
+        <hf-recovery-banner></hf-recovery-banner>
         <main id="main" tabindex="-1">${this.#page()}</main>
       </div>
       ${this.#bottomBar()}

@@ -21,6 +21,11 @@ export function backupKeySecret(key: Uint8Array): string {
   return slotSecret("backup_key", key, NO_SALT);
 }
 
+/** What the contacts' shares join to. */
+export function socialSecret(joined: Uint8Array): string {
+  return slotSecret("social", joined, NO_SALT);
+}
+
 /** Whether somebody means a backup key, not a phrase. */
 export function looksLikeBackupKey(text: string): boolean {
   return /^\s*hfk/i.test(text);

@@ -18,7 +18,7 @@ import "../parts/new-password";
 import "../parts/wait-time";
 import { FormPage } from "./page";
 
-type Way = "passkey" | "password" | "paper";
+type Way = "passkey" | "password" | "paper" | "contacts";
 
 export class UnlockPage extends FormPage {
   /** None until the person has chosen: then the first that there is. */
@@ -55,10 +55,17 @@ export class UnlockPage extends FormPage {
     return html`<main class="page-card">
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
-      <h1>${way === "paper" ? this.#paperTitle() : "Unlock your vault"}</h1>
-      ${way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}
+      <h1>${way === "paper" ? this.#paperTitle() : way === "contacts" ? "Ask your contacts" : "Unlock your vault"}</h1>
+      ${way === "contacts" ? nothing : html`<hf-recovery-banner></hf-recovery-banner>`}
+      ${way === "contacts" ? this.#contacts() : way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}
       ${this.#connection()}
     </main>`;
+  }
+
+  #contacts(): TemplateResult {
+    void import("../trust/ask-contacts");
+    return html`<hf-ask-contacts class="stack"></hf-ask-contacts>
+      <div class="links">${this.#otherWays("contacts")}</div>`;
   }
 
   #paperTitle(): string {
@@ -81,6 +88,7 @@ export class UnlockPage extends FormPage {
     return html`${now !== "passkey" && this.#passkeys().length > 0 ? html`<button class="link" type="button" @click=${() => this.#switch("passkey")}>Use a passkey</button>` : nothing}
       ${now !== "password" && this.#has("password") ? html`<button class="link" type="button" @click=${() => this.#switch("password")}>${now === "paper" ? "I know my password" : "Use your password"}</button>` : nothing}
       ${now !== "paper" ? html`<button class="link" type="button" @click=${() => this.#switch("paper")}>${paper}</button>` : nothing}
+      ${now !== "contacts" && this.#has("social") ? html`<button class="link" type="button" @click=${() => this.#switch("contacts")}>Lost everything? Ask your contacts</button>` : nothing}
       <button class="link" type="button" @click=${() => void this.work(signOut)}>Sign out</button>`;
   }
 

@@ -1,14 +1,14 @@
 /** IndexedDB, small: named stores with `get`, `put`, `remove` and `all`. What is secret is put in only sealed, or as a key that cannot be exported. */
 
-export type StoreName = "pins" | "resume" | "localKeys" | "drafts" | "outbox" | "timings";
+export type StoreName = "pins" | "resume" | "localKeys" | "drafts" | "outbox" | "timings" | "recovery";
 
-const STORES: readonly StoreName[] = ["pins", "resume", "localKeys", "drafts", "outbox", "timings"];
+const STORES: readonly StoreName[] = ["pins", "resume", "localKeys", "drafts", "outbox", "timings", "recovery"];
 
 let opened: Promise<IDBDatabase> | undefined;
 
 function database(): Promise<IDBDatabase> {
   opened ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open("holdfast", 1);
+    const request = indexedDB.open("holdfast", 2);
     request.onupgradeneeded = () => {
       for (const name of STORES) if (!request.result.objectStoreNames.contains(name)) request.result.createObjectStore(name);
     };

@@ -1,4 +1,4 @@
-/** Whom this person knows: comparing keys with them. */
+/** Whom this person knows: comparing keys with them, and getting back in with their help. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
@@ -6,7 +6,9 @@ import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { FormPage } from "../pages/page";
+import "./contacts-card";
 import { digits } from "./digits";
+import "./help-card";
 import { compared, type Contact, forget, type Known, loadKnown, ownKeys } from "./identities";
 
 export class TrustedPage extends FormPage {
@@ -35,6 +37,8 @@ export class TrustedPage extends FormPage {
       <p class="lead">What you send to a person’s vault is sealed for their keys alone. Compare digits once, by phone or face to face, and nobody can slip other keys in between.</p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
+      <hf-help-card></hf-help-card>
+      ${this.known ? html`<hf-contacts-card .known=${this.known}></hf-contacts-card>` : nothing}
       <section class="card" aria-labelledby="own-digits">
         <h2 id="own-digits">Your digits</h2>
         <p class="muted">Read these to the other person. They are no secret.</p>

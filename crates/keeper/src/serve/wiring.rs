@@ -23,6 +23,8 @@ use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, NamedAddresses};
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
+use crate::post::Post;
+use crate::recovery::Recovery;
 use crate::secrets::Secrets;
 use crate::vault_service::VaultService;
 use crate::write_behind::WriteBehind;
@@ -65,6 +67,9 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let secrets = Secrets::new(vault.clone(), activity.clone());
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     let contacts = Arc::new(Contacts::new(vault.clone(), clock.clone()));
+    let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock.clone());
+    let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
+    let recovery = Arc::new(recovery);
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
     let router = Router::new()
         .namespace("chat", Arc::new(chat))
@@ -73,6 +78,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         .secret_namespace("secret", Arc::new(secrets))
         .secret_namespace("backup", backups.clone())
         .secret_namespace("restore", backups)
+        .namespace("post", post)
+        .secret_namespace("recovery", recovery)
         .namespace("identity", contacts.clone())
         .namespace("contact", contacts)
         .method("model.test", Arc::new(cell.clone()));

@@ -9,7 +9,7 @@ use super::writer::Change;
 /// Names that the vault keeps for itself.
 const OWN: &str = "vault/";
 
-fn check(name: &str) -> Result<(), VaultError> {
+pub(super) fn check(name: &str) -> Result<(), VaultError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(&byte);
     if name.is_empty() || name.len() > vault::ENTRY_NAME_BYTES || name.starts_with(OWN) || !name.bytes().all(allowed) {
         return Err(VaultError::RecordName);

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::VaultError;
 use super::proof::{Challenge, FreshProof};
+use super::records;
 use super::service::{Unlocked, VaultNotice, VaultService, stored_kind};
 use super::writer::Change;
 use crate::limits::SLOT_NAME_CHARS;
@@ -190,11 +191,24 @@ impl VaultService {
     /// Adds the slot, in place of another where one is named: one write.
     pub(crate) async fn slot_register_finish(
         &self,
+        proof: &FreshProof,
+        slot: SlotId,
+        record: &[u8],
+        kek: Kek,
+        replaces: Option<SlotId>,
+    ) -> Result<(), VaultError> {
+        self.add_slot_with(proof, slot, record, kek, replaces, Vec::new()).await
+    }
+
+    /// As [`Self::slot_register_finish`], with records of the rest of the keeper in the same write.
+    pub(crate) async fn add_slot_with(
+        &self,
         _proof: &FreshProof,
         slot: SlotId,
         record: &[u8],
         kek: Kek,
         replaces: Option<SlotId>,
+        records: Vec<(String, Option<Vec<u8>>)>,
     ) -> Result<(), VaultError> {
         let registration = Registration::from_record(record)?;
         let Added { kind, name, passkey } = self.pending().added.remove(&slot).ok_or(VaultError::UnknownSlot)?;
@@ -210,6 +224,10 @@ impl VaultService {
             _ => {}
         }
         let mut entries = self.uses_without(replaces)?;
+        for (name, value) in records {
+            records::check(&name)?;
+            entries.push((name, value.map(Zeroizing::new)));
+        }
         if kind == SlotKind::RecoveryPhrase {
             entries.push((PHRASE_CONFIRMED.to_owned(), None));
         }

@@ -12,6 +12,8 @@ use keeper::activity::Activity;
 use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::contacts::Contacts;
+use keeper::post::Post;
+use keeper::recovery::Recovery;
 use keeper::secrets::Secrets;
 use keeper::vault_service::VaultService;
 use keeper::write_behind::WriteBehind;
@@ -140,13 +142,17 @@ impl TestKeeper {
         vault.bind_cell(cell).await.unwrap();
         let methods = Arc::new(TestMethods::default());
         let clock_of_contacts: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let contacts = Arc::new(Contacts::new(vault.clone(), clock_of_contacts));
+        let contacts = Arc::new(Contacts::new(vault.clone(), clock_of_contacts.clone()));
+        let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock_of_contacts);
+        let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
         let activity = Activity::new(vault.clone(), WriteBehind::new(vault.clone()));
         let secrets = Secrets::new(vault.clone(), activity.clone());
         let router = Router::new()
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>)
             .namespace("activity", Arc::new(activity))
             .secret_namespace("secret", Arc::new(secrets))
+            .namespace("post", post)
+            .secret_namespace("recovery", Arc::new(recovery))
             .namespace("identity", contacts.clone())
             .namespace("contact", contacts);
         Self {

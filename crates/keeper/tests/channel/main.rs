@@ -12,6 +12,7 @@ mod hostile_platform;
 mod middle;
 mod policy;
 mod proof;
+mod recovery;
 mod requests;
 mod rollback;
 mod rotation;

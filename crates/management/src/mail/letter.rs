@@ -65,6 +65,26 @@ pub(crate) fn invitation(to: &Email, organisation: &str, invited_by: &str, link:
     Letter::to(to, format!("{invited_by} invites you to {organisation}"), text)
 }
 
+/// Tells the owner of a vault that their contacts are being asked to open it.
+pub(crate) fn recovery_asked(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\nsomebody who is signed in as you at {organisation} has asked your recovery contacts to help open your vault.\n\n\
+         If that was you, read your contacts the digits that your page shows.\n\
+         If it was not you, stop it now, and tell your contacts:\n\n{page}\n"
+    );
+    Letter::to(to, "Somebody asks to open your vault".to_owned(), text)
+}
+
+/// Asks a contact to look.
+pub(crate) fn recovery_help(to: &Email, owner: &str, page: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\n{owner} seems to be locked out of their vault and asks for your part of its recovery.\n\n\
+         Speak with {owner}, by phone or face to face, before you do anything: whoever has their mail could have asked. Then look \
+         here:\n\n{page}\n"
+    );
+    Letter::to(to, format!("{owner} asks for your help"), text)
+}
+
 impl Letter {
     fn to(to: &Email, subject: String, text: String) -> Option<Self> {
         Some(Self {

@@ -5,6 +5,8 @@ pub(crate) mod cells;
 pub(crate) mod identities;
 pub(crate) mod installation;
 pub(crate) mod invitations;
+pub(crate) mod letters;
+pub(crate) mod recovery;
 pub(crate) mod sessions;
 pub(crate) mod sign_in_links;
 pub(crate) mod tenants;

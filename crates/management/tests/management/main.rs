@@ -11,6 +11,7 @@ mod instance;
 mod invitations;
 mod matrix;
 mod people;
+mod recovery;
 mod row_security;
 mod sessions;
 mod setup;

@@ -26,6 +26,9 @@ fn table() -> Vec<(Method, &'static str, Access, Value, u16)> {
     let accept = json!({"token": "A".repeat(43), "name": "Eve"});
     let setup = json!({"token": "A".repeat(43), "organisation": "Evil", "name": "Eve", "email": "eve@evil.example"});
     let bundle = json!({"bundle": "A".repeat(172)});
+    let nobody = Uuid::from_u128(7);
+    let letter = json!({"id": nobody, "to": nobody, "body": "AAAA"});
+    let contacts = json!({"contacts": [], "threshold": 0, "wait_ms": 0});
     let invite = json!({"email": "EMAIL", "role": "member"});
     vec![
         (Method::GET, "/instance", Anyone, json!({}), 200),
@@ -43,6 +46,32 @@ fn table() -> Vec<(Method, &'static str, Access, Value, u16)> {
         (Method::POST, "/invitations/{id}/resend", Manager, json!({}), 200),
         (Method::POST, "/invitations/preview", Anyone, link, 410),
         (Method::POST, "/invitations/accept", Anyone, accept, 410),
+        (Method::GET, "/letters", SignedIn, json!({}), 200),
+        (Method::POST, "/letters", SignedIn, letter, 404),
+        (
+            Method::POST,
+            "/letters/received",
+            SignedIn,
+            json!({"ids": [nobody]}),
+            204,
+        ),
+        (Method::GET, "/recovery", SignedIn, json!({}), 200),
+        (Method::PUT, "/recovery/contacts", SignedIn, contacts, 204),
+        (
+            Method::POST,
+            "/recovery/request",
+            SignedIn,
+            json!({"request": "AAAA"}),
+            201,
+        ),
+        (
+            Method::POST,
+            "/recovery/release",
+            SignedIn,
+            json!({"request": nobody, "sealed": "AAAA"}),
+            404,
+        ),
+        (Method::POST, "/recovery/stop", SignedIn, json!({}), 204),
         (Method::GET, "/cell", SignedIn, json!({}), 200),
         (Method::POST, "/cell/wake", SignedIn, json!({}), 202),
         (Method::POST, "/cell/token", SignedIn, json!({}), 200),

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use uuid::Uuid;
 
 use crate::support::{TestDatabase, World};
 
@@ -107,6 +108,18 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
     for browser in [&mut anna, &mut olga] {
         let bundle = json!({"bundle": "A".repeat(172)});
         browser.put("/identity", bundle).await.expect(204);
+        let me = browser.get("/me").await.expect(200).json["user"]["id"].clone();
+        let letter = json!({"id": Uuid::now_v7(), "to": me, "body": "AAAA"});
+        browser.post("/letters", letter).await.expect(204);
+        let contacts = json!({"contacts": [me], "threshold": 1, "wait_ms": 0});
+        browser.put("/recovery/contacts", contacts).await.expect(204);
+        let asked = browser
+            .post("/recovery/request", json!({"request": "AAAA"}))
+            .await
+            .expect(201)
+            .json;
+        let released = json!({"request": asked["id"], "sealed": "AAAA"});
+        browser.post("/recovery/release", released).await.expect(204);
     }
     let (acme, globex) = (world.cell_of(&mut anna).await, world.cell_of(&mut olga).await);
     let mut owner = world.database.owner().await;

@@ -1,0 +1,41 @@
+//! `GET /api/v1/letters`: the letters that wait for one's own vault, oldest first.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::{UserId, b64};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::storage::letters;
+
+#[derive(Serialize)]
+pub(crate) struct Letters {
+    letters: Vec<Letter>,
+}
+
+#[derive(Serialize)]
+struct Letter {
+    id: Uuid,
+    from: UserId,
+    from_name: String,
+    #[serde(with = "b64")]
+    body: Vec<u8>,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Letters>, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    let letters = letters::list(&mut transaction, &person).await?;
+    let letters = letters
+        .into_iter()
+        .map(|letter| Letter {
+            id: letter.id,
+            from: letter.from,
+            from_name: letter.from_name,
+            body: letter.body,
+        })
+        .collect();
+    Ok(Json(Letters { letters }))
+}

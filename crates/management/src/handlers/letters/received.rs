@@ -1,0 +1,27 @@
+//! `POST /api/v1/letters/received`: one's own vault has taken these, so they are not kept any longer.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::access::{Body, SignedIn};
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::storage::letters;
+
+#[derive(Deserialize)]
+pub(crate) struct Received {
+    ids: Vec<Uuid>,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    person: SignedIn,
+    Body(received): Body<Received>,
+) -> Result<StatusCode, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    letters::remove(&mut transaction, &person, &received.ids).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,45 @@
+//! `POST /api/v1/letters`: a letter to somebody of the organisation. The same id again is the same letter.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::{UserId, b64};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::access::{Body, SignedIn};
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::letters;
+
+#[derive(Deserialize)]
+pub(crate) struct Letter {
+    id: Uuid,
+    to: UserId,
+    #[serde(with = "b64")]
+    body: Vec<u8>,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    person: SignedIn,
+    Body(letter): Body<Letter>,
+) -> Result<StatusCode, ApiError> {
+    if letter.body.is_empty() || letter.body.len() > limits::LETTER_BYTES {
+        return Err(ApiError::InvalidField {
+            field: "body",
+            reason: format!("A letter has 1 to {} bytes.", limits::LETTER_BYTES),
+        });
+    }
+    let mut transaction = person.transaction(&app).await?;
+    let (of_sender, all) = letters::waiting(&mut transaction, &person, letter.to).await?;
+    if of_sender >= limits::LETTERS_OF_SENDER || all >= limits::LETTERS_WAITING {
+        return Err(ApiError::TooMany(limits::LETTERS_RETRY));
+    }
+    let now = app.clock.now();
+    if !letters::send(&mut transaction, &person, letter.id, letter.to, &letter.body, now).await? {
+        return Err(ApiError::NotFound);
+    }
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,44 @@
+//! `PUT /api/v1/recovery/contacts`: whom one's own recovery asks, so that requests can be shown to them.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::UserId;
+use serde::Deserialize;
+
+use crate::access::{Body, SignedIn};
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::recovery;
+
+#[derive(Deserialize)]
+pub(crate) struct Contacts {
+    contacts: Vec<UserId>,
+    threshold: u8,
+    wait_ms: u32,
+}
+
+pub(crate) async fn put(
+    State(app): State<App>,
+    person: SignedIn,
+    Body(body): Body<Contacts>,
+) -> Result<StatusCode, ApiError> {
+    if body.contacts.len() > limits::RECOVERY_CONTACTS || usize::from(body.threshold) > body.contacts.len() {
+        return Err(ApiError::InvalidField {
+            field: "contacts",
+            reason: format!(
+                "At most {} contacts, and not more needed than there are.",
+                limits::RECOVERY_CONTACTS
+            ),
+        });
+    }
+    let contacts = recovery::Contacts {
+        contacts: body.contacts,
+        threshold: body.threshold.into(),
+        wait_ms: body.wait_ms.into(),
+    };
+    let mut transaction = person.transaction(&app).await?;
+    recovery::put_contacts(&mut transaction, &person, &contacts, app.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,40 @@
+//! `POST /api/v1/recovery/release`: what one's own keeper released for somebody's open request, sealed to its key.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::b64;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::access::{Body, SignedIn};
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::recovery;
+
+#[derive(Deserialize)]
+pub(crate) struct Release {
+    request: Uuid,
+    #[serde(with = "b64")]
+    sealed: Vec<u8>,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    person: SignedIn,
+    Body(body): Body<Release>,
+) -> Result<StatusCode, ApiError> {
+    if body.sealed.is_empty() || body.sealed.len() > limits::RECOVERY_RELEASE_BYTES {
+        return Err(ApiError::InvalidField {
+            field: "sealed",
+            reason: "This is no sealed share.".to_owned(),
+        });
+    }
+    let mut transaction = person.transaction(&app).await?;
+    let now = app.clock.now();
+    if !recovery::release(&mut transaction, &person, body.request, &body.sealed, now).await? {
+        return Err(ApiError::NotFound);
+    }
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,80 @@
+//! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only soon after signing in: who finds a
+//! session open does not get to ask.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::b64;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::{Body, SignedIn};
+use crate::app::App;
+use crate::clock::after;
+use crate::limits;
+use crate::mail;
+use crate::person::Email;
+use crate::problem::ApiError;
+use crate::storage::{recovery, users};
+
+#[derive(Deserialize)]
+pub(crate) struct Ask {
+    #[serde(with = "b64")]
+    request: Vec<u8>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Asked {
+    id: Uuid,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    person: SignedIn,
+    Body(body): Body<Ask>,
+) -> Result<(StatusCode, Json<Asked>), ApiError> {
+    if body.request.is_empty() || body.request.len() > limits::RECOVERY_REQUEST_BYTES {
+        return Err(ApiError::InvalidField {
+            field: "request",
+            reason: "This is no request for recovery.".to_owned(),
+        });
+    }
+    let now = app.clock.now();
+    let mut transaction = person.transaction(&app).await?;
+    let signed_in = recovery::signed_in_at(&mut transaction, &person).await?;
+    if after(signed_in, limits::RECOVERY_SIGN_IN) < now {
+        return Err(ApiError::SignInAgain);
+    }
+    let id = recovery::open(&mut transaction, &person, &body.request, now).await?;
+    let contacts = recovery::contacts(&mut transaction, &person).await?;
+    let people = users::list(&mut transaction).await?;
+    transaction.commit().await?;
+    tell(&app, &person, &people, &contacts).await;
+    Ok((StatusCode::CREATED, Json(Asked { id })))
+}
+
+/// Tells the owner and the contacts by mail. The pages tell them too, so a mail that is not sent undoes nothing.
+async fn tell(app: &App, owner: &SignedIn, people: &[users::Person], contacts: &recovery::Contacts) {
+    let session = owner.session();
+    let page = app
+        .config
+        .public_url
+        .link("trusted", "")
+        .trim_end_matches('#')
+        .to_owned();
+    for person in people {
+        let own = person.id == session.user;
+        if !own && !contacts.contacts.contains(&person.id) {
+            continue;
+        }
+        let letter = Email::parse(&person.email).ok().and_then(|email| match own {
+            true => mail::recovery_asked(&email, &session.tenant_name, &page),
+            false => mail::recovery_help(&email, &session.user_name, &page),
+        });
+        if let Some(letter) = letter
+            && let Err(error) = app.mailer.send(letter).await
+        {
+            tracing::error!(%error, "a notice of recovery could not be mailed");
+        }
+    }
+}

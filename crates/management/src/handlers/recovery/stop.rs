@@ -1,0 +1,16 @@
+//! `POST /api/v1/recovery/stop`: ends one's own open request: it was not one's own, or it is done.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::storage::recovery;
+
+pub(crate) async fn post(State(app): State<App>, person: SignedIn) -> Result<StatusCode, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    recovery::end(&mut transaction, &person, app.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,241 @@
+/**
+ * Recovery by contacts: setting it up, helping others, and asking for help. The browser carries letters and requests between the
+ * keepers and the platform; what is released, and when, is decided in the contacts' keepers.
+ */
+import { computed, effect, signal } from "@preact/signals-core";
+import { api, type OwnRequest, Problem, type RecoveryHints } from "../api/http";
+import { me } from "../app/account";
+import { onOpen, online, refreshStatus, request, slotNames, slots, unlocked, unlockSlot } from "../app/link";
+import { withProof } from "../app/proof";
+import { fromBase64Url, randomBytes, toBase64Url } from "../channel/bytes";
+import { slotKek } from "../channel/keys";
+import { ChannelError } from "../channel/messages";
+import { OpaqueClient } from "../channel/opaque";
+import { makeKey, type OneTimeKey, openSealedTo } from "../channel/sealed-to";
+import { decodeShare, encodeRequest, joinShares, RELEASE_PURPOSE, requestCode, requestId } from "../channel/shares";
+import { socialSecret } from "../channel/slot-secret";
+import * as database from "../storage/database";
+
+const LOOK_MS = 60_000;
+
+export interface OwnRecovery {
+  slot: string;
+  version: number;
+  threshold: number;
+  wait_ms: number;
+  made: number;
+  contacts: { user: string; name: string }[];
+}
+
+export interface Held {
+  user: string;
+  name: string;
+  since: number;
+  threshold: number;
+  count: number;
+  wait_ms: number;
+}
+
+export interface Asked {
+  id: string;
+  user: string;
+  name: string;
+  seen: number;
+  releases_at: number;
+  answer: "open" | "approved" | "released" | "refused" | "stopped";
+}
+
+export interface Recovery {
+  own: OwnRecovery | null;
+  held: Held[];
+  asked: Asked[];
+}
+
+/** What the keeper says; none while the vault is locked. */
+export const recovery = signal<Recovery | undefined>(undefined);
+/** What the platform says: who is asked, and whether somebody asks in this person's name. */
+export const hints = signal<RecoveryHints | undefined>(undefined);
+/** What could not be taken, in words for the person. */
+export const postProblem = signal("");
+
+let looking: Promise<void> | undefined;
+
+/** Carries what waits in both directions, and looks for requests. */
+export function lookAround(): Promise<void> {
+  looking ??= look().finally(() => {
+    looking = undefined;
+  });
+  return looking;
+}
+
+async function look(): Promise<void> {
+  const seen = await api.recovery();
+  hints.value = seen;
+  if (!unlocked.peek()) return;
+  await sendLetters();
+  await takeLetters();
+  for (const asked of seen.asked) await help(asked);
+  recovery.value = await request<Recovery>("recovery.get");
+}
+
+async function sendLetters(): Promise<void> {
+  const { letters } = await request<{ letters: { id: string; to: string; sealed: string }[] }>("post.outbox");
+  for (const letter of letters) {
+    try {
+      await api.sendLetter({ id: letter.id, to: letter.to, body: letter.sealed });
+    } catch (error) {
+      // Whom it is for has left: there is nobody to send it to any more.
+      if (!(error instanceof Problem) || error.status !== 404) throw error;
+    }
+    await request("post.sent", { ids: [letter.id] });
+  }
+}
+
+async function takeLetters(): Promise<void> {
+  const { letters } = await api.letters();
+  for (const letter of letters) {
+    try {
+      await request("post.take", { from: letter.from, name: letter.from_name, sealed: letter.body });
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error;
+      // Other keys than those that are known: it waits until the person has looked at it.
+      if (error.code === "identity_changed") {
+        postProblem.value = error.message;
+        continue;
+      }
+      if (!["message_refused", "wrong_sender", "not_held", "own_identity"].includes(error.code)) throw error;
+    }
+    await api.lettersReceived([letter.id]);
+  }
+}
+
+/** Shows the keeper a request, and passes on what it releases. */
+async function help(asked: RecoveryHints["asked"][number]): Promise<void> {
+  try {
+    const seen = await request<Asked>("recovery.see", { user: asked.user.id, request: asked.request });
+    if (asked.released || (seen.answer !== "approved" && seen.answer !== "released")) return;
+    const { sealed } = await request<{ sealed: string }>("recovery.release", { id: seen.id });
+    await api.releaseShare(asked.id, sealed);
+  } catch (error) {
+    // Too early, stopped, not held: the page says so where it shows the request.
+    if (!(error instanceof ChannelError)) throw error;
+  }
+}
+
+export function startRecovery(): void {
+  const quietly = () => void lookAround().catch(() => undefined);
+  onOpen(quietly);
+  // Locked too: somebody may ask in this person's name.
+  const askable = computed(() => me() !== undefined && slots.value.some((slot) => slot.kind === "social"));
+  effect(() => {
+    if (askable.value) quietly();
+  });
+  setInterval(() => {
+    if (navigator.onLine && (online.peek() || askable.peek())) quietly();
+  }, LOOK_MS);
+}
+
+/** Splits a new secret among contacts, in place of the recovery before. */
+export function setRecovery(contacts: readonly string[], threshold: number, waitMs: number): Promise<void> {
+  return withProof(async () => {
+    const secret = randomBytes(32);
+    const opaque = new OpaqueClient(socialSecret(secret));
+    try {
+      const { state, request: message } = await opaque.startRegistration();
+      const { slot, response } = await request<{ slot: string; response: string }>("slot.register_start", { kind: "social", request: message });
+      const { record, exportKey } = await opaque.finishRegistration(state, response, slotNames(slot));
+      const kek = slotKek(exportKey, slot);
+      await request("recovery.set", { slot, record, kek: toBase64Url(kek), secret: toBase64Url(secret), threshold, wait_ms: waitMs, contacts });
+      kek.fill(0);
+      await api.recoveryContacts({ contacts: [...contacts], threshold, wait_ms: waitMs });
+      await refreshStatus();
+    } finally {
+      secret.fill(0);
+      opaque.close();
+    }
+    await lookAround();
+  });
+}
+
+export async function approve(asked: Asked, code: string): Promise<void> {
+  await request("recovery.approve", { id: asked.id, code });
+  await lookAround();
+}
+
+export async function refuse(asked: Asked): Promise<void> {
+  await request("recovery.refuse", { id: asked.id });
+  await lookAround();
+}
+
+/** Somebody asks in this person's name, and it was not this person: ends it here, and tells the contacts' keepers. */
+export async function stopRequest(own: OwnRequest): Promise<void> {
+  await api.stopRecovery();
+  if (unlocked.peek()) await request("recovery.stop", { id: requestId(fromBase64Url(own.request)) });
+  await lookAround();
+}
+
+/** A request of this browser: the key stays here. */
+interface Kept {
+  request: Uint8Array<ArrayBuffer>;
+  key: OneTimeKey;
+}
+
+export interface Progress {
+  code: string;
+  have: number;
+  threshold: number;
+  /** Names of contacts whose part is damaged or belongs to another recovery. */
+  wrong: string[];
+  secret?: Uint8Array<ArrayBuffer>;
+}
+
+/** Asks the contacts, with a key that is made now. */
+export async function ask(): Promise<void> {
+  const who = me();
+  const slot = slots.peek().find((each) => each.kind === "social");
+  if (!who || !slot) throw new ChannelError("not_set_up", "No recovery by contacts is set up for this vault.");
+  const key = await makeKey();
+  const bytes = encodeRequest({ cell: who.cell.id, slot: slot.id, key: key.public, made: Date.now() });
+  await database.put("recovery", who.user.id, { request: bytes, key } satisfies Kept);
+  await api.askRecovery(toBase64Url(bytes));
+  await lookAround();
+}
+
+/** How far this browser's own request is; undefined when there is none, or it was made in another browser. */
+export async function progress(): Promise<Progress | undefined> {
+  const who = me();
+  const seen = hints.value;
+  const kept = who ? await database.get<Kept>("recovery", who.user.id) : undefined;
+  if (!kept || !seen?.request || seen.request.request !== toBase64Url(kept.request)) return undefined;
+  const names = new Map(seen.contacts.map((each) => [each.id, each.name]));
+  const shares = [];
+  for (const release of seen.request.releases) {
+    try {
+      shares.push(decodeShare((await openSealedTo(kept.key, RELEASE_PURPOSE, kept.request, fromBase64Url(release.sealed))).message));
+    } catch {
+      shares.push(undefined);
+    }
+  }
+  const joined = joinShares(shares);
+  return {
+    code: requestCode(kept.request),
+    have: joined.have,
+    threshold: joined.threshold || seen.threshold,
+    wrong: joined.wrong.map((at) => names.get(seen.request?.releases[at]?.from ?? "") ?? "somebody"),
+    ...(joined.secret ? { secret: joined.secret } : {}),
+  };
+}
+
+/** Opens the vault with what the contacts have released. */
+export async function openWith(secret: Uint8Array): Promise<void> {
+  const slot = slots.peek().find((each) => each.kind === "social");
+  if (!slot) throw new ChannelError("unknown_slot", "The recovery by contacts was replaced or ended.");
+  await unlockSlot(slot, socialSecret(secret));
+}
+
+/** It is done: the request ends and its key is forgotten. */
+export async function done(): Promise<void> {
+  const who = me();
+  if (who) await database.remove("recovery", who.user.id);
+  await api.stopRecovery();
+}
