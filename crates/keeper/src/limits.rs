@@ -66,6 +66,8 @@ pub const BROKER_CONNECTIONS: usize = 64;
 /// Calls to the model provider, and tunnels of the egress proxy, that are open at once.
 pub const BROKER_CALLS: usize = 32;
 pub const EGRESS_TUNNELS: usize = 256;
+/// Hosts of an allow-list.
+pub const EGRESS_HOSTS: usize = 500;
 /// Longest wait for a connection to a public address.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest silence of a model provider in the middle of an answer.
@@ -93,6 +95,13 @@ pub const ACTIVITY_TEXT: usize = 120;
 pub const ACTIVITY_TOGETHER: Duration = Duration::from_secs(3600);
 /// Records that change often are written this soon.
 pub const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// Services that the agent may call through its keeper, and calls to them at once.
+pub const ROUTES: usize = 100;
+pub const ROUTE_CALLS: usize = 32;
+/// Largest request to a service, and longest secret that is put into one, in bytes.
+pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
+pub const ROUTE_SECRET_BYTES: usize = 4096;
 
 // The cell
 /// Longest wait for the agent's word on whether it is suspended; it settles or declines well before.

@@ -35,18 +35,22 @@ struct Shared {
 }
 
 impl WriteBehind {
-    /// Writes to this vault. Its work before a lock comes after that of whoever was there before: the agent is still by then.
-    /// Must be called inside a tokio runtime.
+    /// Writes to this vault. Must be called inside a tokio runtime.
     pub fn new(vault: VaultService) -> Self {
         let shared = Arc::new(Shared {
-            vault: vault.clone(),
+            vault,
             sources: Mutex::default(),
             changed: Arc::default(),
             writing: tokio::sync::Mutex::default(),
         });
-        vault.before_lock(Arc::new(LastWrite(Arc::downgrade(&shared))));
         tokio::spawn(run(shared.changed.clone(), Arc::downgrade(&shared)));
         Self { shared }
+    }
+
+    /// Adds the last write to what happens before a lock. To be added last: what comes before it may still change something.
+    pub fn write_before_lock(&self) {
+        let last = LastWrite(Arc::downgrade(&self.shared));
+        self.shared.vault.before_lock(Arc::new(last));
     }
 
     /// One more source of records.

@@ -71,6 +71,12 @@ export class Shell extends View {
       case "/secrets":
         void import("../secrets/secrets-page");
         return html`<hf-secrets></hf-secrets>`;
+      case "/secrets/import":
+        void import("../secrets/import-page");
+        return html`<hf-import></hf-import>`;
+      case "/services":
+        void import("../secrets/services-page");
+        return html`<hf-services></hf-services>`;
       case "/activity":
         void import("../secrets/activity-page");
         return html`<hf-activity></hf-activity>`;
@@ -183,7 +189,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -203,8 +209,8 @@ export class Shell extends View {
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label="Recovery phrase not confirmed"></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
-      ${item("/secrets", "Secrets", "key-round", path.value === "/secrets" || path.value === "/activity")}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/ways-in", "/locking"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/services", "/activity"].includes(path.value))}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/locking"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 

@@ -195,3 +195,63 @@ export interface ActivityEntry {
   to?: string;
   why?: string;
 }
+
+export type Inject = { as: "header"; name: string; prefix: string } | { as: "query"; name: string } | { as: "basic" };
+
+/** A service that the agent calls through its keeper, which puts the secret in. */
+export interface Route {
+  name: string;
+  base_url: string;
+  secret: string;
+  inject: Inject;
+  read_only: boolean;
+  agent_url?: string;
+}
+
+export type EgressMode = "open" | "allow_list" | "none";
+
+export interface EgressPolicy {
+  mode: EgressMode;
+  hosts: string[];
+}
+
+/** Millionths of a US dollar for a million tokens. */
+export interface Price {
+  input: number;
+  output: number;
+  cached?: number;
+}
+
+/** A model provider, in the order in which they are tried. */
+export interface Provider {
+  id: string;
+  kind: ModelKind;
+  base_url: string;
+  model: string;
+  price?: Price;
+  /** False: it speaks another protocol than the first and is passed over. */
+  used: boolean;
+}
+
+export interface UsageRow {
+  day: string;
+  provider: string;
+  model: string;
+  calls: number;
+  failed: number;
+  input: number;
+  cached: number;
+  written: number;
+  output: number;
+  cost: number;
+  estimated: number;
+  unpriced: number;
+}
+
+export interface SpendingOverview {
+  /** Millionths of a US dollar. */
+  limits: { day: number | null; month: number | null };
+  spent: { day: number; month: number };
+  month: string;
+  usage: UsageRow[];
+}

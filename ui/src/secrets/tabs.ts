@@ -4,6 +4,7 @@ import { path } from "../app/router";
 
 const PAGES = [
   ["/secrets", "Secrets"],
+  ["/services", "Services"],
   ["/activity", "Activity"],
 ] as const;
 

@@ -1,6 +1,8 @@
 //! The broker: the agent's model provider is its keeper, which adds the key and speaks to the real one. The agent holds
 //! a dummy; the key goes to the configured provider, over TLS or to an address that the operator named, and nowhere else.
 
+mod answer;
+mod error;
 mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -8,6 +10,8 @@ mod model_test;
 mod paths;
 mod provider;
 mod redact;
+mod routes;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +25,7 @@ use crate::egress::NamedAddresses;
 use crate::limits;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use provider::{Provider, ProviderError};
+pub use routes::{Inject, Route, Routes};
 
 /// What may be known of the model outside the keeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,7 @@ pub struct Broker {
 struct Shared {
     source: Arc<dyn ModelSource>,
     named: NamedAddresses,
+    routes: Option<Routes>,
     calls: Arc<Semaphore>,
     /// The client for the settings that were used last.
     provider: Mutex<Option<Arc<Provider>>>,
@@ -62,10 +68,16 @@ struct Shared {
 impl Broker {
     /// A broker for the model of this source; `named` are the addresses that the operator allows although they are not public.
     pub fn new(source: Arc<dyn ModelSource>, named: NamedAddresses) -> Self {
+        Self::with_routes(source, named, None)
+    }
+
+    /// As [`Self::new`], and the agent may call these services.
+    pub fn with_routes(source: Arc<dyn ModelSource>, named: NamedAddresses, routes: Option<Routes>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 source,
                 named,
+                routes,
                 calls: Arc::new(Semaphore::new(limits::BROKER_CALLS)),
                 provider: Mutex::default(),
             }),
@@ -86,6 +98,9 @@ impl Broker {
 
     /// Forgets the key and closes idle connections: the vault was locked.
     pub fn forget(&self) {
+        if let Some(routes) = &self.shared.routes {
+            routes.forget();
+        }
         *self.shared.provider.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

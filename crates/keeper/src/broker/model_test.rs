@@ -84,7 +84,7 @@ async fn ask(provider: &Provider) -> Result<String, ChannelError> {
             break;
         }
     }
-    let mut redactor = Redactor::new(provider.key());
+    let mut redactor = Redactor::new(&[provider.key()]);
     let mut clean = redactor.pass(body.into()).to_vec();
     clean.extend_from_slice(&redactor.end());
     let parsed: Option<Value> = serde_json::from_slice(&clean).ok();

@@ -1,19 +1,13 @@
-//! The HTTP client for one provider: to its host only, to addresses that were checked, never through a redirect or a proxy.
+//! One model provider, as the settings name it.
 
-use std::error::Error as _;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use super::same;
-use crate::egress::{NamedAddresses, ResolveError, resolve};
-use crate::limits;
+use super::upstream::{Upstream, UpstreamError};
+use crate::egress::NamedAddresses;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError};
 
 /// Why the provider cannot be asked.
@@ -25,18 +19,24 @@ pub(super) enum ProviderError {
     Vault(String),
     #[error("No model is connected yet: set its address, key and name.")]
     NoModel,
-    #[error("The base URL is not one: {0}.")]
-    BadUrl(String),
-    #[error("The base URL must start with https://: over http:// anyone on the way could read the key.")]
-    NoTls,
-    #[error(
-        "The address is refused: {0}. Only the operator can allow it, by naming {1} in the setting `private_model_addresses`."
-    )]
-    AddressRefused(String, String),
-    #[error("The provider cannot be reached: {0}.")]
-    Unreachable(String),
-    #[error("The keeper cannot make TLS connections: {0}.")]
-    Tls(String),
+    #[error("The key has characters in it that no key has.")]
+    Key,
+    #[error("{0}")]
+    Upstream(#[from] UpstreamError),
+}
+
+impl ProviderError {
+    /// The stable code of this error, for the agent and in the channel.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked => "vault_locked",
+            Self::Vault(_) => "vault",
+            Self::NoModel => "no_model",
+            Self::Key | Self::Upstream(UpstreamError::BadUrl(_) | UpstreamError::NoTls) => "model_invalid",
+            Self::Upstream(UpstreamError::AddressRefused(..)) => "address_refused",
+            Self::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Tls(_)) => "provider_unreachable",
+        }
+    }
 }
 
 impl From<VaultError> for ProviderError {
@@ -48,75 +48,20 @@ impl From<VaultError> for ProviderError {
     }
 }
 
-/// One provider, as the settings name it.
 pub(super) struct Provider {
     settings: ModelSettings,
-    /// Whether the operator named its address.
-    named: bool,
-    base: Url,
-    client: Client,
+    upstream: Upstream,
 }
 
 impl Provider {
     /// A client for these settings; connects to nothing yet.
     pub fn new(settings: ModelSettings, named: &NamedAddresses) -> Result<Self, ProviderError> {
-        let base = settings
-            .base_url
-            .parse::<Url>()
-            .map_err(|error| ProviderError::BadUrl(error.to_string()))?;
-        let (host, port) = host_and_port(&base)?;
-        let is_named = named.contains(&host, port);
-        if base.scheme() != "https" && !is_named {
-            // A private address is the likelier mistake, and the one that the operator can put right.
-            if let Ok(address) = host.trim_matches(['[', ']']).parse()
-                && let Some(why) = crate::egress::refusal(address)
-            {
-                return Err(ProviderError::AddressRefused(
-                    format!("{host}:{port} is {why}"),
-                    format!("{host}:{port}"),
-                ));
-            }
-            return Err(ProviderError::NoTls);
-        }
-        // A literal address never passes through the resolver: it is checked here.
-        if let Ok(address) = host.trim_matches(['[', ']']).parse()
-            && !is_named
-            && let Some(why) = crate::egress::refusal(address)
-        {
-            return Err(ProviderError::AddressRefused(
-                format!("{host}:{port} is {why}"),
-                format!("{host}:{port}"),
-            ));
-        }
-        let resolver = CheckedResolver {
-            port,
-            named: named.clone(),
-        };
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
-            .https_only(base.scheme() == "https")
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .dns_resolver(Arc::new(resolver))
-            .connect_timeout(limits::CONNECT_TIMEOUT)
-            .read_timeout(limits::MODEL_SILENCE)
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(2)
-            .build()
-            .map_err(|error| ProviderError::Tls(error.to_string()))?;
-        Ok(Self {
-            settings,
-            named: is_named,
-            base,
-            client,
-        })
+        let upstream = Upstream::new(&settings.base_url, named)?;
+        Ok(Self { settings, upstream })
     }
 
     pub fn is_for(&self, settings: &ModelSettings, named: &NamedAddresses) -> bool {
-        same(&self.settings, settings)
-            && host_and_port(&self.base).is_ok_and(|(host, port)| named.contains(&host, port) == self.named)
+        same(&self.settings, settings) && self.upstream.is_current(named)
     }
 
     pub fn kind(&self) -> ModelKind {
@@ -132,11 +77,11 @@ impl Provider {
     }
 
     pub fn base(&self) -> &Url {
-        &self.base
+        self.upstream.base()
     }
 
     pub fn client(&self) -> &Client {
-        &self.client
+        self.upstream.client()
     }
 
     /// Adds the credential. A provider without one (a local model server) gets none.
@@ -151,8 +96,7 @@ impl Provider {
                 Zeroizing::new(self.key().to_owned()),
             ),
         };
-        let mut value = HeaderValue::from_str(&text)
-            .map_err(|_| ProviderError::BadUrl("the key has characters in it that no key has".to_owned()))?;
+        let mut value = HeaderValue::from_str(&text).map_err(|_| ProviderError::Key)?;
         value.set_sensitive(true);
         headers.insert(name, value);
         Ok(())
@@ -160,57 +104,6 @@ impl Provider {
 
     /// What a failed call says to a person.
     pub fn failed(&self, error: &reqwest::Error) -> ProviderError {
-        let mut cause = error.source();
-        let mut last = error.to_string();
-        while let Some(inner) = cause {
-            if let Some(refused @ ResolveError::Refused { host, port, .. }) = inner.downcast_ref::<ResolveError>() {
-                return ProviderError::AddressRefused(refused.to_string(), format!("{host}:{port}"));
-            }
-            last = inner.to_string();
-            cause = inner.source();
-        }
-        if error.is_timeout() {
-            last = "no answer in time".to_owned();
-        }
-        let host = self.base.host_str().unwrap_or_default();
-        ProviderError::Unreachable(format!("{host}: {last}"))
+        self.upstream.failed(error).into()
     }
-}
-
-fn host_and_port(base: &Url) -> Result<(String, u16), ProviderError> {
-    match (base.scheme(), base.host_str(), base.port_or_known_default()) {
-        ("https" | "http", Some(host), Some(port)) => Ok((host.to_owned(), port)),
-        _ => Err(ProviderError::BadUrl("it names no host".to_owned())),
-    }
-}
-
-/// Resolves names to addresses that passed the policy: what is connected to is what was checked.
-struct CheckedResolver {
-    port: u16,
-    named: NamedAddresses,
-}
-
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (port, named) = (self.port, self.named.clone());
-        Box::pin(async move {
-            let addresses: Vec<SocketAddr> = resolve(name.as_str(), port, &named).await?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// TLS 1.2 and 1.3 with ring, to the public certificate authorities.
-fn tls() -> Result<rustls::ClientConfig, ProviderError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ProviderError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }

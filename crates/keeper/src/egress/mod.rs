@@ -3,6 +3,7 @@
 
 mod accept;
 mod address;
+mod policy;
 mod proxy;
 mod resolve;
 
@@ -11,5 +12,7 @@ mod tests;
 
 pub(crate) use accept::accept;
 pub use address::{Refusal, refusal};
+pub use policy::{EgressMode, EgressPolicy, EgressSettings};
 pub use proxy::EgressProxy;
-pub use resolve::{NamedAddresses, ResolveError, resolve};
+pub(crate) use proxy::strip_hop_by_hop;
+pub use resolve::{Lookup, NamedAddresses, ResolveError, resolve};

@@ -16,10 +16,14 @@ use tokio::net::{TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::accept;
+use super::policy::EgressPolicy;
 use super::resolve::{NamedAddresses, ResolveError, resolve};
 use crate::limits;
 
 type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+
+/// Is told of a refusal: where to, and why.
+type Refused = dyn Fn(&str, String) + Send + Sync;
 
 /// Why a request does not leave.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,8 @@ enum EgressError {
     Busy,
     #[error("this proxy takes CONNECT host:port and http:// requests only")]
     Malformed,
+    #[error("policy_refused: the owner of this vault has not allowed {0}")]
+    Policy(String),
     #[error("address_refused: {0}")]
     Address(#[from] ResolveError),
     #[error("{0} cannot be reached: {1}")]
@@ -42,7 +48,7 @@ impl EgressError {
             Self::Locked => StatusCode::SERVICE_UNAVAILABLE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Address(ResolveError::Refused { .. }) => StatusCode::FORBIDDEN,
+            Self::Policy(_) | Self::Address(ResolveError::Refused { .. }) => StatusCode::FORBIDDEN,
             Self::Address(ResolveError::Unknown { .. }) | Self::Unreachable(..) => StatusCode::BAD_GATEWAY,
         }
     }
@@ -53,16 +59,26 @@ impl EgressError {
 pub struct EgressProxy {
     vault: watch::Receiver<VaultState>,
     named: NamedAddresses,
+    policy: watch::Receiver<EgressPolicy>,
+    /// Told of each refusal: where to, and why.
+    refused: Arc<Refused>,
     tunnels: Arc<Semaphore>,
 }
 
 impl EgressProxy {
     /// A proxy that is open while the vault is. `named` are the addresses that the operator allows although they are
     /// not public; model servers are reached through the broker, so a cell normally names none here.
-    pub fn new(vault: watch::Receiver<VaultState>, named: NamedAddresses) -> Self {
+    pub fn new(
+        vault: watch::Receiver<VaultState>,
+        named: NamedAddresses,
+        policy: watch::Receiver<EgressPolicy>,
+        refused: impl Fn(&str, String) + Send + Sync + 'static,
+    ) -> Self {
         Self {
             vault,
             named,
+            policy,
+            refused: Arc::new(refused),
             tunnels: Arc::new(Semaphore::new(limits::EGRESS_TUNNELS)),
         }
     }
@@ -109,6 +125,22 @@ impl EgressProxy {
         }
     }
 
+    /// As [`Self::connect`], if the policy allows it; a refusal is told.
+    async fn allowed(&self, host: &str, port: u16) -> Result<TcpStream, EgressError> {
+        let outcome = if self.policy.borrow().allows(host, port) {
+            self.connect(host, port).await
+        } else {
+            Err(EgressError::Policy(format!("{host}:{port}")))
+        };
+        if let Err(EgressError::Policy(_)) = outcome {
+            (self.refused)(&format!("{host}:{port}"), "not on the list".to_owned());
+        }
+        if let Err(EgressError::Address(ResolveError::Refused { address, why, .. })) = &outcome {
+            (self.refused)(&format!("{host}:{port}"), format!("{address} is {why}"));
+        }
+        outcome
+    }
+
     /// Connects to the first address that answers; only addresses that passed the policy are tried.
     async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, EgressError> {
         let addresses: Vec<SocketAddr> = resolve(host, port, &self.named).await?;
@@ -130,8 +162,9 @@ impl EgressProxy {
     async fn tunnel(&self, request: Request<Incoming>, permit: OwnedSemaphorePermit) -> Result<Answer, EgressError> {
         let authority = request.uri().authority().ok_or(EgressError::Malformed)?.clone();
         let port = authority.port_u16().ok_or(EgressError::Malformed)?;
-        let mut upstream = self.connect(authority.host(), port).await?;
-        let mut vault = self.vault.clone();
+        let host = authority.host().to_owned();
+        let mut upstream = self.allowed(&host, port).await?;
+        let (mut vault, mut policy) = (self.vault.clone(), self.policy.clone());
         tokio::spawn(async move {
             let _permit = permit;
             let Ok(upgraded) = hyper::upgrade::on(request).await else {
@@ -142,6 +175,8 @@ impl EgressProxy {
                 _ = tokio::io::copy_bidirectional(&mut downstream, &mut upstream) => {}
                 // A lock ends what is open, too.
                 _ = vault.wait_for(|state| *state != VaultState::Unlocked) => {}
+                // And so does a policy that does not allow it any more.
+                _ = policy.wait_for(|policy| !policy.allows(&host, port)) => {}
             }
         });
         Ok(plain(StatusCode::OK, String::new()))
@@ -159,7 +194,7 @@ impl EgressProxy {
         let authority = uri.authority().ok_or(EgressError::Malformed)?;
         let at = authority.to_string();
         let upstream = self
-            .connect(authority.host(), authority.port_u16().unwrap_or(80))
+            .allowed(authority.host(), authority.port_u16().unwrap_or(80))
             .await?;
         let unreachable = |error: &dyn std::fmt::Display| EgressError::Unreachable(at.clone(), error.to_string());
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(upstream))

@@ -1,7 +1,10 @@
 //! From a name to the addresses that may be connected to.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::future::BoxFuture;
 
 use super::address::{Refusal, refusal};
 
@@ -19,9 +22,32 @@ pub enum ResolveError {
     },
 }
 
+/// Where the addresses behind a name are asked for.
+pub trait Lookup: Send + Sync + 'static {
+    fn lookup<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
+}
+
+/// The machine's own resolver.
+struct System;
+
+impl Lookup for System {
+    fn lookup<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+    }
+}
+
 /// Addresses that are not public and that the operator has named in the configuration, as `host:port`.
-#[derive(Debug, Clone, Default)]
-pub struct NamedAddresses(Arc<RwLock<Vec<String>>>);
+#[derive(Clone)]
+pub struct NamedAddresses {
+    named: Arc<RwLock<Vec<String>>>,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl Default for NamedAddresses {
+    fn default() -> Self {
+        Self::with_lookup(Arc::new(System))
+    }
+}
 
 impl NamedAddresses {
     /// These addresses.
@@ -31,9 +57,17 @@ impl NamedAddresses {
         named
     }
 
+    /// None yet, with names looked up here.
+    pub fn with_lookup(lookup: Arc<dyn Lookup>) -> Self {
+        Self {
+            named: Arc::default(),
+            lookup,
+        }
+    }
+
     /// Replaces them.
     pub fn set(&self, addresses: impl IntoIterator<Item = String>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = addresses
+        *self.named.write().unwrap_or_else(PoisonError::into_inner) = addresses
             .into_iter()
             .map(|address| address.to_ascii_lowercase())
             .collect();
@@ -42,7 +76,7 @@ impl NamedAddresses {
     /// Whether the operator named this host and port, spelled like this.
     pub fn contains(&self, host: &str, port: u16) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let named = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
         [format!("{bare}:{port}"), format!("[{bare}]:{port}")]
             .iter()
             .any(|spelled| named.contains(spelled))
@@ -62,10 +96,7 @@ pub async fn resolve(host: &str, port: u16, named: &NamedAddresses) -> Result<Ve
     };
     let found: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => tokio::net::lookup_host((bare, port))
-            .await
-            .map_err(|error| unknown(error.to_string()))?
-            .collect(),
+        Err(_) => (named.lookup.lookup(bare, port).await).map_err(|error| unknown(error.to_string()))?,
     };
     if named.contains(host, port) {
         return Ok(found);

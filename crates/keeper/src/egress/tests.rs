@@ -1,6 +1,7 @@
 //! The egress proxy on its real socket, before real servers on loopback.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::channel::VaultState;
@@ -9,12 +10,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 
-use super::{EgressProxy, NamedAddresses};
+use super::{EgressMode, EgressPolicy, EgressProxy, NamedAddresses, resolve};
 
 struct Gate {
     _folder: TempDir,
     socket: PathBuf,
     vault: watch::Sender<VaultState>,
+    policy: watch::Sender<EgressPolicy>,
+    refused: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Gate {
@@ -22,12 +25,22 @@ impl Gate {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("egress.sock");
         let vault = watch::Sender::new(VaultState::Unlocked);
-        let proxy = EgressProxy::new(vault.subscribe(), NamedAddresses::new(named.iter().cloned()));
+        let policy = watch::Sender::new(EgressPolicy::open());
+        let refused: Arc<Mutex<Vec<_>>> = Arc::default();
+        let log = Arc::clone(&refused);
+        let proxy = EgressProxy::new(
+            vault.subscribe(),
+            NamedAddresses::new(named.iter().cloned()),
+            policy.subscribe(),
+            move |to, why| log.lock().unwrap().push((to.to_owned(), why)),
+        );
         tokio::spawn(proxy.serve(UnixListener::bind(&socket).unwrap()));
         Self {
             _folder: folder,
             socket,
             vault,
+            policy,
+            refused,
         }
     }
 
@@ -188,4 +201,76 @@ async fn promise_12_an_agent_that_opens_every_connection_keeps_only_itself_waiti
     drop(open);
     let (_, head) = waiting.await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+#[tokio::test]
+async fn promise_04_what_the_owner_did_not_allow_is_refused_told_and_disconnected() {
+    let at = echo().await;
+    let gate = Gate::open(&[at.to_string()]);
+    let listed = EgressPolicy {
+        mode: EgressMode::AllowList,
+        hosts: [at.ip().to_string()].into(),
+    };
+    gate.policy.send_replace(listed);
+    let (mut tunnel, head) = gate.connect(&at.to_string()).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for to in ["elsewhere.example:443", "localhost:80"] {
+        let (_, head) = gate.connect(to).await;
+        assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+        let (_, head) = gate
+            .ask(&format!("GET http://{to}/ HTTP/1.1\r\nHost: {at}\r\n\r\n"))
+            .await;
+        assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+    }
+    let told = gate.refused.lock().unwrap().clone();
+    assert_eq!(
+        told[0],
+        ("elsewhere.example:443".to_owned(), "not on the list".to_owned())
+    );
+    assert_eq!(told.len(), 4);
+    gate.policy.send_replace(EgressPolicy::default());
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(20), tunnel.read_to_end(&mut rest)).await;
+    closed.expect("the tunnel stays open").unwrap();
+    let (_, head) = gate.connect(&at.to_string()).await;
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+/// Answers each time with the next of these.
+struct Rebinding(Mutex<Vec<Vec<&'static str>>>);
+
+impl super::Lookup for Rebinding {
+    fn lookup<'a>(
+        &'a self,
+        _host: &'a str,
+        port: u16,
+    ) -> futures::future::BoxFuture<'a, std::io::Result<Vec<std::net::SocketAddr>>> {
+        let answer = self.0.lock().unwrap().remove(0);
+        Box::pin(async move {
+            Ok(answer
+                .iter()
+                .map(|address| std::net::SocketAddr::new(address.parse().unwrap(), port))
+                .collect())
+        })
+    }
+}
+
+#[tokio::test]
+async fn promise_04_a_name_is_judged_by_where_it_leads_each_time() {
+    let answers = vec![
+        vec!["1.1.1.1"],
+        vec!["127.0.0.1"],
+        vec!["10.0.0.1", "1.1.1.1", "::ffff:10.0.0.1", "fd00::1"],
+        vec!["169.254.169.254", "::1"],
+    ];
+    let named = NamedAddresses::with_lookup(Arc::new(Rebinding(Mutex::new(answers))));
+    let mut outcomes = Vec::new();
+    for _ in 0..4 {
+        let outcome = resolve("rebound.example", 443, &named).await;
+        outcomes.push(outcome.map(|found| found.iter().map(|at| at.ip().to_string()).collect::<Vec<_>>()));
+    }
+    assert_eq!(outcomes[0].as_ref().unwrap(), &["1.1.1.1"]);
+    assert!(outcomes[1].is_err());
+    assert_eq!(outcomes[2].as_ref().unwrap(), &["1.1.1.1"]);
+    assert!(outcomes[3].is_err());
 }

@@ -11,16 +11,16 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
-use crate::activity::Activity;
+use crate::activity::{Activity, Deed, What};
 use crate::agent::{Agent, AgentPaths};
 use crate::backup::Backups;
-use crate::broker::Broker;
+use crate::broker::{Broker, Routes};
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::{ChannelHost, Router};
 use crate::chat::Chat;
 use crate::clock::{Clock, SystemClock};
 use crate::contacts::Contacts;
-use crate::egress::{EgressProxy, NamedAddresses};
+use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
 use crate::post::Post;
@@ -44,9 +44,24 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     };
     let platform = Platform::new(&args.platform, status);
     let named = NamedAddresses::default();
-    let broker = Broker::new(Arc::new(vault.clone()), named.clone());
+    let write_behind = WriteBehind::new(vault.clone());
+    let activity = Activity::new(vault.clone(), write_behind.clone());
+    let secrets = Secrets::new(vault.clone(), activity.clone());
+    let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
+    let broker = Broker::with_routes(Arc::new(vault.clone()), named.clone(), Some(routes.clone()));
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
-    let egress = EgressProxy::new(vault.watch(), NamedAddresses::default());
+    let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
+    let noting = activity.clone();
+    let refused = move |to: &str, why: String| {
+        // A refusal that cannot be noted is a refusal all the same.
+        let _locked = noting.note(Deed::new(What::EgressRefused, to).because(why));
+    };
+    let egress = EgressProxy::new(
+        vault.watch(),
+        NamedAddresses::default(),
+        egress_settings.watch(),
+        refused,
+    );
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
     let agent = Agent::listen(AgentPaths {
@@ -61,20 +76,20 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         broker: broker.clone(),
         clock: clock.clone(),
     });
-    // After the cell: its hook before a lock runs first, and the agent makes no calls any more.
-    let write_behind = WriteBehind::new(vault.clone());
-    let activity = Activity::new(vault.clone(), write_behind);
-    let secrets = Secrets::new(vault.clone(), activity.clone());
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     let contacts = Arc::new(Contacts::new(vault.clone(), clock.clone()));
     let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock.clone());
     let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
     let recovery = Arc::new(recovery);
+    // After the cell's: by then the agent is still.
+    write_behind.write_before_lock();
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
     let router = Router::new()
         .namespace("chat", Arc::new(chat))
         .namespace("cell", Arc::new(cell.clone()))
         .namespace("activity", Arc::new(activity))
+        .namespace("route", Arc::new(routes))
+        .namespace("egress", Arc::new(egress_settings))
         .secret_namespace("secret", Arc::new(secrets))
         .secret_namespace("backup", backups.clone())
         .secret_namespace("restore", backups)

@@ -198,7 +198,7 @@ impl VaultService {
         self.inner.writer.change(change).await
     }
 
-    pub(super) fn downgrade(&self) -> WeakVault {
+    pub(crate) fn downgrade(&self) -> WeakVault {
         WeakVault(Arc::downgrade(&self.inner))
     }
 
@@ -357,7 +357,7 @@ impl VaultService {
 }
 
 /// For tasks that must not keep the vault alive.
-pub(super) struct WeakVault(std::sync::Weak<Inner>);
+pub(crate) struct WeakVault(std::sync::Weak<Inner>);
 
 impl WeakVault {
     pub fn upgrade(&self) -> Option<VaultService> {

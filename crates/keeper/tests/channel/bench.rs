@@ -8,10 +8,12 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use keeper::activity::Activity;
+use keeper::activity::{Activity, Deed, What};
+use keeper::broker::{Broker, Routes};
 use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::contacts::Contacts;
+use keeper::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use keeper::post::Post;
 use keeper::recovery::Recovery;
 use keeper::secrets::Secrets;
@@ -26,6 +28,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::agent_side::{AgentSide, Hosts};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -127,6 +131,9 @@ pub struct TestKeeper {
     pub vault: VaultService,
     pub host: ChannelHost,
     pub methods: Arc<TestMethods>,
+    /// What the operator named.
+    pub named: NamedAddresses,
+    pub agent: AgentSide,
     connections: Mutex<Vec<AbortHandle>>,
 }
 
@@ -145,11 +152,24 @@ impl TestKeeper {
         let contacts = Arc::new(Contacts::new(vault.clone(), clock_of_contacts.clone()));
         let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock_of_contacts);
         let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
-        let activity = Activity::new(vault.clone(), WriteBehind::new(vault.clone()));
+        let write_behind = WriteBehind::new(vault.clone());
+        write_behind.write_before_lock();
+        let activity = Activity::new(vault.clone(), write_behind);
         let secrets = Secrets::new(vault.clone(), activity.clone());
+        let named = NamedAddresses::with_lookup(Arc::new(Hosts));
+        let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
+        let broker = Broker::with_routes(Arc::new(vault.clone()), named.clone(), Some(routes.clone()));
+        let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
+        let noting = activity.clone();
+        let refused =
+            move |to: &str, why: String| noting.note(Deed::new(What::EgressRefused, to).because(why)).unwrap();
+        let egress = EgressProxy::new(vault.watch(), named.clone(), egress_settings.watch(), refused);
+        let agent = AgentSide::before(dir.path(), broker, egress);
         let router = Router::new()
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>)
             .namespace("activity", Arc::new(activity))
+            .namespace("route", Arc::new(routes))
+            .namespace("egress", Arc::new(egress_settings))
             .secret_namespace("secret", Arc::new(secrets))
             .namespace("post", post)
             .secret_namespace("recovery", Arc::new(recovery))
@@ -162,6 +182,8 @@ impl TestKeeper {
             clock,
             vault,
             methods,
+            named,
+            agent,
             connections: Mutex::default(),
         }
     }
@@ -180,12 +202,14 @@ impl TestKeeper {
             vault,
             host,
             methods,
+            named,
+            agent,
             connections,
         } = self;
         for connection in connections.into_inner().unwrap() {
             connection.abort();
         }
-        drop((vault, host, methods));
+        drop((vault, host, methods, named, agent));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");
         let lock = std::fs::File::open(folder.join("lock")).unwrap();

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod agent_side;
 mod backoff;
 mod bench;
 mod contacts;
+mod egress;
 mod frames;
 mod hostile_keeper;
 mod hostile_platform;
@@ -16,6 +18,7 @@ mod recovery;
 mod requests;
 mod rollback;
 mod rotation;
+mod routes;
 mod secrets;
 mod slots;
 mod tickets;

@@ -1,0 +1,91 @@
+//! Why the agent gets no answer, in the form that the model protocols write errors.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::header::HeaderValue;
+use hyper::{Response, StatusCode};
+
+use super::forward::Answer;
+use super::provider::ProviderError;
+use super::routes::RouteError;
+use super::upstream::UpstreamError;
+use crate::limits;
+use crate::vault_service::VaultError;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BrokerError {
+    #[error("{0}")]
+    Provider(#[from] ProviderError),
+    #[error("{0}")]
+    Route(#[from] RouteError),
+    #[error("{0}")]
+    Upstream(#[from] UpstreamError),
+    #[error("this path is not one that the agent may ask its model provider for")]
+    Path,
+    #[error("the request is larger than {max} bytes (MODEL_REQUEST_BYTES)", max = limits::MODEL_REQUEST_BYTES)]
+    TooLarge,
+    #[error("too many calls at once (BROKER_CALLS)")]
+    Busy,
+    #[error("the provider answered with a redirect ({0}), which is not followed: check the base URL")]
+    Redirect(StatusCode),
+    #[error("the server answered in an encoding ({0}) that was not asked for, in which the key could not be found")]
+    Encoded(String),
+}
+
+impl From<VaultError> for BrokerError {
+    fn from(error: VaultError) -> Self {
+        Self::Provider(error.into())
+    }
+}
+
+impl BrokerError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Provider(ProviderError::Locked | ProviderError::Vault(_) | ProviderError::NoModel) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Provider(ProviderError::Upstream(error)) | Self::Upstream(error) => match error {
+                UpstreamError::AddressRefused(..) | UpstreamError::NoTls | UpstreamError::BadUrl(_) => {
+                    StatusCode::FORBIDDEN
+                }
+                UpstreamError::Unreachable(_) | UpstreamError::Tls(_) => StatusCode::BAD_GATEWAY,
+            },
+            Self::Provider(ProviderError::Key) | Self::Redirect(_) | Self::Encoded(_) => StatusCode::BAD_GATEWAY,
+            Self::Route(error) => error.status(),
+            Self::Path => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Provider(error) => error.code(),
+            Self::Route(error) => error.code(),
+            Self::Upstream(error) => error.code(),
+            Self::Path => "not_found",
+            Self::TooLarge => "too_large",
+            Self::Busy => "busy",
+            Self::Redirect(_) => "provider_refused",
+            Self::Encoded(_) => "answer_encoded",
+        }
+    }
+
+    /// As both protocols write errors.
+    pub fn answer(&self) -> Answer {
+        let text = serde_json::json!({
+            "type": "error",
+            "error": {"type": self.code(), "code": self.code(), "message": self.to_string()},
+        })
+        .to_string();
+        let body = Full::new(Bytes::from(text))
+            .map_err(|never| match never {})
+            .boxed_unsync();
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status();
+        response
+            .headers_mut()
+            .insert("content-type", HeaderValue::from_static("application/json"));
+        response
+    }
+}

@@ -1,0 +1,117 @@
+use hyper::StatusCode;
+use protocol::channel::ChannelError;
+
+use super::super::upstream::UpstreamError;
+use crate::limits;
+use crate::secrets::SecretError;
+use crate::vault_service::VaultError;
+
+/// Why a route is not stored, or a call through it not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    #[error("There is no route of this name.")]
+    Unknown,
+    #[error("A route's name is 1 to 40 of a-z, 0-9 and '-', and begins with a letter or digit.")]
+    Name,
+    #[error(
+        "The base URL must be https://host/path without a user, a query or a fragment, in at most {} bytes (SECRET_FIELD_BYTES).",
+        limits::SECRET_FIELD_BYTES
+    )]
+    BaseUrl,
+    #[error("A secret cannot be put into this header.")]
+    Header,
+    #[error("The text before the secret is at most 40 visible characters.")]
+    Prefix,
+    #[error("The name of the parameter is 1 to 100 of letters, digits, '.', '_' and '-'.")]
+    Parameter,
+    #[error("A vault has at most {} routes (ROUTES).", limits::ROUTES)]
+    TooMany,
+    #[error("The route was written by a newer version of Holdfast.")]
+    Newer,
+    #[error("The secret is shorter than 8 characters: it could not be kept from the agent in an answer.")]
+    TooShort,
+    #[error(
+        "The secret is longer than {} bytes (ROUTE_SECRET_BYTES).",
+        limits::ROUTE_SECRET_BYTES
+    )]
+    TooLong,
+    #[error("The secret has characters in it that cannot be sent in a header.")]
+    Unsendable,
+    #[error("The owner of this vault has not allowed the agent to use this secret.")]
+    NotAllowed,
+    #[error("This route is for reading only (GET, HEAD).")]
+    ReadOnly,
+    #[error("This method cannot go through a route.")]
+    Method,
+    #[error("The request must name a path of the route, not a whole URL.")]
+    AbsoluteUrl,
+    #[error("The path leads out of the route.")]
+    Path,
+    #[error(
+        "The body of the request is larger than {} bytes (ROUTE_REQUEST_BYTES).",
+        limits::ROUTE_REQUEST_BYTES
+    )]
+    TooLarge,
+    #[error("{0}")]
+    Secret(#[from] SecretError),
+    #[error("{0}")]
+    Upstream(#[from] UpstreamErrorText),
+}
+
+/// What is wrong with the base URL, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct UpstreamErrorText {
+    code: &'static str,
+    text: String,
+}
+
+impl From<UpstreamError> for RouteError {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(UpstreamErrorText {
+            code: error.code(),
+            text: error.to_string(),
+        })
+    }
+}
+
+impl From<VaultError> for RouteError {
+    fn from(error: VaultError) -> Self {
+        Self::Secret(error.into())
+    }
+}
+
+impl RouteError {
+    pub(in crate::broker) fn status(&self) -> StatusCode {
+        match self {
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::NotAllowed | Self::ReadOnly | Self::Upstream(_) => StatusCode::FORBIDDEN,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Path | Self::AbsoluteUrl | Self::Name => StatusCode::BAD_REQUEST,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(in crate::broker) fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_route",
+            Self::Newer => "newer",
+            Self::TooMany => "too_many_routes",
+            Self::NotAllowed => "not_allowed",
+            Self::Secret(SecretError::Vault(error)) => error.code(),
+            Self::Secret(SecretError::Unknown) => "unknown_secret",
+            Self::Upstream(error) => error.code,
+            Self::ReadOnly | Self::Method => "method_refused",
+            Self::AbsoluteUrl | Self::Path => "path_refused",
+            Self::TooLarge => "too_large",
+            _ => "route_invalid",
+        }
+    }
+}
+
+impl From<RouteError> for ChannelError {
+    fn from(error: RouteError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}

@@ -1,0 +1,90 @@
+//! `route.*`: which services the agent may call, and where the secret goes.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use protocol::channel::ChannelError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::route::Route;
+use super::store::Routes;
+use crate::activity::{Deed, What};
+use crate::channel::{Methods, Subscriber};
+use protocol::bridge::BROKER_PORT;
+
+#[derive(Deserialize)]
+struct Set {
+    name: String,
+    #[serde(flatten)]
+    route: Route,
+}
+
+#[derive(Deserialize)]
+struct One {
+    name: String,
+}
+
+fn read<T: for<'de> Deserialize<'de>>(params: Value, takes: &str) -> Result<T, ChannelError> {
+    serde_json::from_value(params).map_err(|_| ChannelError::new("malformed", format!("This method takes {takes}.")))
+}
+
+impl Routes {
+    fn list(&self) -> Result<Value, ChannelError> {
+        let routes: Vec<_> = self
+            .all()?
+            .into_iter()
+            .map(|route| {
+                let url = format!("http://127.0.0.1:{BROKER_PORT}{}{}", super::PREFIX, route.name);
+                json!({
+                    "name": route.name, "base_url": route.base_url, "secret": route.secret, "inject": route.inject,
+                    "read_only": route.read_only, "agent_url": url,
+                })
+            })
+            .collect();
+        Ok(json!({"routes": routes}))
+    }
+
+    async fn set(&self, Set { name, route }: Set) -> Result<Value, ChannelError> {
+        let route = Route {
+            name,
+            base_url: route.base_url.trim_end_matches('/').to_owned(),
+            ..route
+        };
+        self.put(&route).await?;
+        let secret = self.secrets.get(route.secret)?.name;
+        let deed = Deed::new(What::RouteSaved, route.name).with(route.secret, secret);
+        self.activity.note_first(deed).await?;
+        Ok(json!({}))
+    }
+
+    async fn remove(&self, One { name }: One) -> Result<Value, ChannelError> {
+        self.delete(&name).await?;
+        self.activity.note_first(Deed::new(What::RouteDeleted, name)).await?;
+        Ok(json!({}))
+    }
+}
+
+impl Methods for Routes {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        async move {
+            match method {
+                "route.list" => self.list(),
+                "route.set" => {
+                    self.set(read(params, "name, base_url, secret, inject and read_only")?)
+                        .await
+                }
+                "route.delete" => self.remove(read(params, "name")?).await,
+                _ => Err(ChannelError::new(
+                    "unknown_method",
+                    format!("There is no method {method:?} here."),
+                )),
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,19 @@
+//! Routes: HTTPS services that the agent calls through its keeper, which adds a secret on the way out. The agent names the route
+//! and never sees the secret: it goes to the route's base URL alone, and is taken out of what the service answers.
+
+mod error;
+mod inject;
+mod location;
+mod methods;
+mod path;
+mod route;
+mod store;
+mod through;
+
+pub(super) use error::RouteError;
+pub use inject::Inject;
+pub use route::Route;
+pub use store::Routes;
+
+/// Where routes begin on the agent's side: `/x/<route>/…`.
+pub(super) const PREFIX: &str = "/x/";

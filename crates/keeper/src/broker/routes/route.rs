@@ -1,0 +1,75 @@
+use protocol::SecretId;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use super::error::RouteError;
+use super::inject::Inject;
+use crate::limits;
+
+/// First byte of a stored route.
+const VERSION: u8 = 1;
+
+/// A service that the agent may call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    #[serde(skip)]
+    pub name: String,
+    pub base_url: String,
+    pub secret: SecretId,
+    pub inject: Inject,
+    /// Only GET and HEAD.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+impl Route {
+    /// The record that holds the route of this name.
+    pub(super) fn record(name: &str) -> Result<String, RouteError> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > 40 || name.starts_with('-') || !name.bytes().all(fits) {
+            return Err(RouteError::Name);
+        }
+        Ok(format!("route/{name}"))
+    }
+
+    pub(super) fn check(&self) -> Result<(), RouteError> {
+        let url: Url = self.base_url.parse().map_err(|_| RouteError::BaseUrl)?;
+        let plain =
+            url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        if !plain || !url.has_host() || self.base_url.len() > limits::SECRET_FIELD_BYTES {
+            return Err(RouteError::BaseUrl);
+        }
+        self.inject.check()
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, self).expect("a struct of text serialises");
+        bytes
+    }
+
+    pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self, RouteError> {
+        let Some((&VERSION, json)) = bytes.split_first() else {
+            return Err(RouteError::Newer);
+        };
+        let route: Self = serde_json::from_slice(json).map_err(|_| RouteError::Newer)?;
+        Ok(Self {
+            name: name.to_owned(),
+            ..route
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_route_of_the_first_version_is_read_and_written_the_same() {
+        let fixture: &[u8] = b"\x01{\"base_url\":\"https://api.github.com\",\"secret\":\"0198a2c4-0000-7000-8000-000000000001\",\"inject\":{\"as\":\"header\",\"name\":\"authorization\",\"prefix\":\"Bearer \"},\"read_only\":true}";
+        let route = Route::decode("github", fixture).unwrap();
+        assert_eq!((route.name.as_str(), route.read_only), ("github", true));
+        assert_eq!(route.encode(), fixture);
+        assert!(matches!(Route::decode("github", b"\x02{}"), Err(RouteError::Newer)));
+    }
+}

@@ -1,0 +1,99 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+use super::super::upstream::Upstream;
+use super::error::RouteError;
+use super::route::Route;
+use crate::activity::Activity;
+use crate::egress::NamedAddresses;
+use crate::limits;
+use crate::secrets::Secrets;
+use crate::vault_service::{VaultService, unpoisoned};
+
+const PREFIX: &str = "route/";
+
+/// The routes of one vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Routes {
+    pub(super) vault: VaultService,
+    pub(super) secrets: Secrets,
+    pub(super) activity: Activity,
+    pub(super) named: NamedAddresses,
+    pub(super) calls: Arc<Semaphore>,
+    /// Clients by base URL.
+    upstreams: Arc<Mutex<HashMap<String, Arc<Upstream>>>>,
+}
+
+impl Routes {
+    /// The routes of this vault; `named` are the addresses that the operator allows although they are not public.
+    pub fn new(vault: VaultService, secrets: Secrets, activity: Activity, named: NamedAddresses) -> Self {
+        Self {
+            vault,
+            secrets,
+            activity,
+            named,
+            calls: Arc::new(Semaphore::new(limits::ROUTE_CALLS)),
+            upstreams: Arc::default(),
+        }
+    }
+
+    /// Closes idle connections: the vault was locked.
+    pub(in crate::broker) fn forget(&self) {
+        unpoisoned(&self.upstreams).clear();
+    }
+
+    pub(super) fn upstream(&self, base_url: &str) -> Result<Arc<Upstream>, RouteError> {
+        let mut known = unpoisoned(&self.upstreams);
+        if let Some(upstream) = known.get(base_url)
+            && upstream.is_current(&self.named)
+        {
+            return Ok(upstream.clone());
+        }
+        let upstream = Arc::new(Upstream::new(base_url, &self.named)?);
+        if known.len() >= limits::ROUTES {
+            known.clear();
+        }
+        known.insert(base_url.to_owned(), upstream.clone());
+        Ok(upstream)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<Route, RouteError> {
+        let record = Route::record(name).map_err(|_| RouteError::Unknown)?;
+        let bytes = self.vault.get_record(&record)?.ok_or(RouteError::Unknown)?;
+        Route::decode(name, &bytes)
+    }
+
+    /// All of them, by name; without those that a newer version wrote.
+    ///
+    /// # Errors
+    /// [`RouteError::Secret`] when the vault is locked.
+    pub fn all(&self) -> Result<Vec<Route>, RouteError> {
+        let names = self.vault.list_records(PREFIX)?;
+        Ok(names
+            .iter()
+            .filter_map(|record| self.get(record.strip_prefix(PREFIX)?).ok())
+            .collect())
+    }
+
+    pub(super) async fn put(&self, route: &Route) -> Result<(), RouteError> {
+        route.check()?;
+        // Refuses what can be told to be wrong without a call.
+        self.upstream(&route.base_url)?;
+        self.secrets.get(route.secret)?;
+        let record = Route::record(&route.name)?;
+        if self.vault.get_record(&record)?.is_none() && self.vault.list_records(PREFIX)?.len() >= limits::ROUTES {
+            return Err(RouteError::TooMany);
+        }
+        Ok(self.vault.put_record(&record, &route.encode()).await?)
+    }
+
+    pub(super) async fn delete(&self, name: &str) -> Result<(), RouteError> {
+        self.get(name).map(drop).or_else(|error| match error {
+            RouteError::Newer => Ok(()),
+            other => Err(other),
+        })?;
+        Ok(self.vault.delete_record(&Route::record(name)?).await?)
+    }
+}
