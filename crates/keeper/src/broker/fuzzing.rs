@@ -36,7 +36,7 @@ pub fn path(base: &str, path: &str, query: Option<&str>) {
 /// # Panics
 /// When the key comes through, or when anything else is lost.
 pub fn answer(key: &str, answer: &[u8], cuts: &[usize]) {
-    let mut redactor = Redactor::new(key);
+    let mut redactor = Redactor::new(&[key]);
     let mut out = Vec::new();
     let mut start = 0;
     for cut in cuts.iter().copied().chain([answer.len()]) {
@@ -48,7 +48,8 @@ pub fn answer(key: &str, answer: &[u8], cuts: &[usize]) {
     let key = key.as_bytes();
     let holds = |text: &[u8]| text.windows(key.len()).any(|window| window == key);
     assert!(!holds(&out), "the key came through");
-    if !holds(answer) {
+    // In another form it is taken out, too.
+    if !redactor.finds(answer) {
         assert_eq!(out, answer, "an answer without the key was changed");
     }
     if let Ok(value) = serde_json::from_slice(&out) {
