@@ -19,5 +19,6 @@ pub mod post;
 pub mod recovery;
 pub mod secrets;
 pub mod serve;
+pub mod spending;
 pub mod vault_service;
 pub mod write_behind;

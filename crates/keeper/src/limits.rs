@@ -103,6 +103,23 @@ pub const ROUTE_CALLS: usize = 32;
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;
 
+// Models and what they cost
+/// Model providers of one vault.
+pub const PROVIDERS: usize = 10;
+/// How long a provider that failed is asked last.
+pub const PROVIDER_REST: Duration = Duration::from_secs(30);
+/// Requests to the model that are held in memory, in bytes: one that fails is sent to the next provider.
+pub const MODEL_HELD_BYTES: usize = 64 * 1024 * 1024;
+/// Largest event or answer that is read for its usage, in bytes.
+pub const USAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Months of usage that are kept, and rows of one day; what is beyond them is counted together.
+pub const USAGE_MONTHS: usize = 13;
+pub const USAGE_ROWS: usize = 50;
+/// For estimates: bytes of a token, tokens of the largest context, and of an answer whose length was not limited.
+pub const TOKEN_BYTES: u64 = 4;
+pub const CONTEXT_TOKENS: u64 = 200_000;
+pub const OUTPUT_TOKENS: u64 = 8192;
+
 // The cell
 /// Longest wait for the agent's word on whether it is suspended; it settles or declines well before.
 pub const SUSPEND_FOR_SNAPSHOT: Duration = Duration::from_secs(10);

@@ -59,6 +59,8 @@ typed_id! {
     SlotId,
     /// One named secret of a vault.
     SecretId,
+    /// One model provider of a vault.
+    ProviderId,
     /// One installation of Holdfast on a machine: what its containers are labelled with.
     InstallationId,
 }

@@ -74,6 +74,9 @@ export class Shell extends View {
       case "/secrets/import":
         void import("../secrets/import-page");
         return html`<hf-import></hf-import>`;
+      case "/models":
+        void import("../spending/models-page");
+        return html`<hf-models></hf-models>`;
       case "/services":
         void import("../secrets/services-page");
         return html`<hf-services></hf-services>`;

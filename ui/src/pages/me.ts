@@ -30,6 +30,10 @@ export class MePage extends FormPage {
           <p>${model.value?.configured ? html`<strong>${model.value.model}</strong><br><span class="muted">${model.value.base_url}</span>` : "No model is connected yet."}</p>
           <a class="button" href="/model">${model.value?.configured ? "Change" : "Connect"}</a>
         </div>
+        <div class="setting">
+          <p><strong>Order and spending</strong><br><span class="muted">Models to fall back on, what they cost, and limits.</span></p>
+          <a class="button" href="/models">Open</a>
+        </div>
       </section>
       <section class="card" aria-labelledby="security-title">
         <h2 id="security-title">Security</h2>

@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::BrokerError;
 use super::redact::Redactor;
+use crate::spending::{Reservation, UsageReader};
 
 /// Refuses what the secret could not be found in.
 pub(super) fn check_encoding(response: &reqwest::Response) -> Result<(), BrokerError> {
@@ -21,11 +22,34 @@ pub(super) fn check_encoding(response: &reqwest::Response) -> Result<(), BrokerE
     }
 }
 
+/// Reads along what a call costs.
+pub(super) struct Meter {
+    reader: UsageReader,
+    reservation: Reservation,
+}
+
+impl Meter {
+    pub fn new(reservation: Reservation, stream: bool) -> Self {
+        Self {
+            reader: UsageReader::new(stream),
+            reservation,
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let (tokens, bytes) = self.reader.end();
+        self.reservation.told(tokens, bytes);
+    }
+}
+
 /// The body, redacted. The call is counted until its answer has ended.
 pub(super) fn body(
     response: reqwest::Response,
     mut redactor: Redactor,
     permit: OwnedSemaphorePermit,
+    mut meter: Option<Meter>,
 ) -> UnsyncBoxBody<Bytes, std::io::Error> {
     let parts = response
         .bytes_stream()
@@ -33,6 +57,9 @@ pub(super) fn body(
         .chain(futures::stream::iter([Ok(None)]))
         .map(move |part| {
             let _counted = &permit;
+            if let (Some(meter), Ok(Some(part))) = (&mut meter, &part) {
+                meter.reader.pass(part);
+            }
             part.map_err(|error| std::io::Error::other(error.without_url().to_string()))
                 .map(|part| match part {
                     Some(part) => redactor.pass(part),

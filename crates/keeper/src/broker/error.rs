@@ -10,6 +10,7 @@ use super::provider::ProviderError;
 use super::routes::RouteError;
 use super::upstream::UpstreamError;
 use crate::limits;
+use crate::spending::SpendingError;
 use crate::vault_service::VaultError;
 
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +21,15 @@ pub(super) enum BrokerError {
     Route(#[from] RouteError),
     #[error("{0}")]
     Upstream(#[from] UpstreamError),
+    #[error("{0}")]
+    Spending(#[from] SpendingError),
+    #[error("the body is not the JSON of a call to a model")]
+    Body,
     #[error("this path is not one that the agent may ask its model provider for")]
     Path,
     #[error("the request is larger than {max} bytes (MODEL_REQUEST_BYTES)", max = limits::MODEL_REQUEST_BYTES)]
     TooLarge,
-    #[error("too many calls at once (BROKER_CALLS)")]
+    #[error("too many calls at once (BROKER_CALLS, MODEL_HELD_BYTES)")]
     Busy,
     #[error("the provider answered with a redirect ({0}), which is not followed: check the base URL")]
     Redirect(StatusCode),
@@ -52,6 +57,10 @@ impl BrokerError {
             },
             Self::Provider(ProviderError::Key) | Self::Redirect(_) | Self::Encoded(_) => StatusCode::BAD_GATEWAY,
             Self::Route(error) => error.status(),
+            Self::Spending(SpendingError::Vault(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            // Not 429: it would be tried again, and again.
+            Self::Spending(_) => StatusCode::FORBIDDEN,
+            Self::Body => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -63,6 +72,10 @@ impl BrokerError {
             Self::Provider(error) => error.code(),
             Self::Route(error) => error.code(),
             Self::Upstream(error) => error.code(),
+            Self::Spending(SpendingError::Limit { .. }) => "spending_limit",
+            Self::Spending(SpendingError::NoPrice(_)) => "price_missing",
+            Self::Spending(SpendingError::Vault(error)) => error.code(),
+            Self::Body => "malformed",
             Self::Path => "not_found",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",

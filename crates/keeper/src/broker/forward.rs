@@ -1,25 +1,35 @@
 //! The agent's calls: which part of the broker they are for, and the call to its model provider. Its headers and credential stay
 //! here, the body goes through as it comes.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Limited;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::net::UnixListener;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::answer::Meter;
 use super::error::BrokerError;
-use super::provider::Provider;
+use super::provider::{Provider, ProviderError};
 use super::redact::Redactor;
 use super::{Broker, answer, paths, routes};
+use crate::activity::{Deed, What};
 use crate::egress::accept;
 use crate::limits;
+use crate::spending::{CallOf, Reservation, SpendingError};
+use crate::vault_service::ModelSettings;
 
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
@@ -80,25 +90,34 @@ impl Broker {
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {
-        let provider = self.provider()?;
-        let permit = self
-            .shared
-            .calls
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| BrokerError::Busy)?;
+        let settings = self.shared.source.settings().map_err(ProviderError::from)?;
+        let first = settings.first().ok_or(ProviderError::NoModel)?;
+        let (first, first_id) = (first.model.clone(), first.id);
+        let mut order = self.shared.providers.in_order(settings);
+        let busy = |_| BrokerError::Busy;
+        let permit = self.shared.calls.clone().try_acquire_owned().map_err(busy)?;
         let (parts, body) = request.into_parts();
-        let url = paths::target(
-            provider.kind(),
-            provider.base(),
-            &parts.method,
-            parts.uri.path(),
-            parts.uri.query(),
-        )
-        .ok_or(BrokerError::Path)?;
         let most = limits::MODEL_REQUEST_BYTES;
         if body.size_hint().lower() > most {
             return Err(BrokerError::TooLarge);
+        }
+        let room = body.size_hint().exact().unwrap_or(most);
+        let room = u32::try_from(room).map_err(|_| BrokerError::TooLarge)?;
+        let held = self.shared.held.clone().try_acquire_many_owned(room).map_err(busy)?;
+        let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX))
+            .collect()
+            .await
+            .map_err(|_| BrokerError::TooLarge)?
+            .to_bytes();
+        let asked = if parts.method == Method::GET {
+            Asked::default()
+        } else {
+            serde_json::from_slice(&body).map_err(|_| BrokerError::Body)?
+        };
+        // What the agent calls by another name than the one it was given is for the first alone.
+        let model = asked.model.as_deref().filter(|model| *model != first);
+        if model.is_some() {
+            order.retain(|settings| settings.id == first_id);
         }
         let mut headers = HeaderMap::new();
         for name in REQUEST_HEADERS {
@@ -109,24 +128,155 @@ impl Broker {
         // Compressed, the key could not be found in the answer.
         headers.insert("accept-encoding", HeaderValue::from_static("identity"));
         headers.insert("user-agent", HeaderValue::from_static("holdfast"));
+        let call = Call {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            headers,
+            body: body.clone(),
+            model: model.map(str::to_owned),
+            most_output: asked.most_output(),
+            named: asked.model.is_some(),
+        };
+        let last = order.len().saturating_sub(1);
+        let mut outcome = Err(ProviderError::NoModel.into());
+        for (at, settings) in order.into_iter().enumerate() {
+            let id = settings.id;
+            outcome = self.ask(settings, &call).await;
+            let rest = match &outcome {
+                Ok((response, ..)) if is_down(response.status()) => retry_after(response),
+                Err(BrokerError::Provider(ProviderError::Upstream(_))) => None,
+                // One whose price is not set may stand before one whose price is.
+                Err(BrokerError::Spending(SpendingError::NoPrice(_))) if at < last => continue,
+                _ => break,
+            };
+            self.shared.providers.rest(id, rest);
+        }
+        drop(held);
+        if let (Err(BrokerError::Spending(error)), Some(spending)) = (&outcome, &self.shared.spending) {
+            // Refused all the same if it cannot be noted.
+            let _locked = spending.note(Deed::new(What::ModelRefused, "").because(error.code()));
+        }
+        let (response, provider, reservation) = outcome?;
+        answer_of(&provider, response, permit, reservation)
+    }
+
+    /// One call to one provider.
+    async fn ask(
+        &self,
+        settings: ModelSettings,
+        call: &Call,
+    ) -> Result<(reqwest::Response, Arc<Provider>, Option<Reservation>), BrokerError> {
+        let provider = self.shared.providers.client(settings, &self.shared.named)?;
+        let url = paths::target(
+            provider.kind(),
+            provider.base(),
+            &call.method,
+            &call.path,
+            call.query.as_deref(),
+        )
+        .ok_or(BrokerError::Path)?;
+        let body = call.body_for(provider.model())?;
+        let mut reservation = match &self.shared.spending {
+            Some(spending) if call.method != Method::GET => Some(spending.reserve(CallOf {
+                provider: provider.host().to_owned(),
+                model: call.model.clone().unwrap_or_else(|| provider.model().to_owned()),
+                // The price is of the model that it was set for.
+                price: provider.price().filter(|_| call.model.is_none()),
+                request: u64::try_from(body.len()).unwrap_or(u64::MAX),
+                most_output: call.most_output,
+            })?),
+            _ => None,
+        };
+        if let Some(spending) = &self.shared.spending {
+            spending.note(Deed::new(What::ModelCalled, provider.host()))?;
+        }
+        let mut headers = call.headers.clone();
         provider.authorise(&mut headers)?;
-        let body = reqwest::Body::wrap(Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX)));
         let response = provider
             .client()
-            .request(parts.method, url)
+            .request(call.method.clone(), url)
             .headers(headers)
             .body(body)
             .send()
             .await
             .map_err(|error| provider.failed(&error))?;
-        answer_of(&provider, response, permit)
+        if let Some(reservation) = &mut reservation
+            && response.status().is_success()
+        {
+            reservation.answered();
+        }
+        Ok((response, provider, reservation))
     }
+}
+
+/// What of the agent's request decides who may be asked, and for how much. A field that comes twice is refused.
+#[derive(Deserialize, Default)]
+struct Asked<'a> {
+    #[serde(borrow)]
+    model: Option<Cow<'a, str>>,
+    max_tokens: Option<u64>,
+    max_completion_tokens: Option<u64>,
+    max_output_tokens: Option<u64>,
+}
+
+impl Asked<'_> {
+    fn most_output(&self) -> Option<u64> {
+        [self.max_tokens, self.max_completion_tokens, self.max_output_tokens]
+            .into_iter()
+            .flatten()
+            .max()
+    }
+}
+
+/// A call of the agent, as it is sent to whoever is asked.
+struct Call {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The model, where it is not the one that the agent was given.
+    model: Option<String>,
+    most_output: Option<u64>,
+    /// Whether the body names a model.
+    named: bool,
+}
+
+impl Call {
+    /// The body with the model's name as this provider knows it.
+    fn body_for(&self, model: &str) -> Result<Bytes, BrokerError> {
+        if !self.named || self.model.is_some() {
+            return Ok(self.body.clone());
+        }
+        let mut fields: BTreeMap<Cow<'_, str>, &RawValue> =
+            serde_json::from_slice(&self.body).map_err(|_| BrokerError::Body)?;
+        let name = serde_json::value::to_raw_value(model).map_err(|_| BrokerError::Body)?;
+        if fields.get("model").is_some_and(|known| known.get() == name.get()) {
+            return Ok(self.body.clone());
+        }
+        fields.insert(Cow::Borrowed("model"), &name);
+        serde_json::to_vec(&fields)
+            .map(Bytes::from)
+            .map_err(|_| BrokerError::Body)
+    }
+}
+
+/// Whether the next provider may do better.
+fn is_down(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 fn answer_of(
     provider: &Provider,
     response: reqwest::Response,
     permit: OwnedSemaphorePermit,
+    reservation: Option<Reservation>,
 ) -> Result<Answer, BrokerError> {
     let status = response.status();
     if status.is_redirection() {
@@ -143,7 +293,12 @@ fn answer_of(
             headers.append(name.clone(), value.clone());
         }
     }
-    let mut answer = Response::new(answer::body(response, redactor, permit));
+    let stream = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let meter = reservation.map(|reservation| Meter::new(reservation, stream));
+    let mut answer = Response::new(answer::body(response, redactor, permit, meter));
     // OpenClaw puts a credential aside for a minute when it is refused, also when its owner has put it right by then. The
     // credential is none of its business: to the agent, it is the call that was refused, in the provider's words.
     *answer.status_mut() = match status {

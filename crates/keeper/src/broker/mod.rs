@@ -9,6 +9,7 @@ pub mod fuzzing;
 mod model_test;
 mod paths;
 mod provider;
+mod providers;
 mod redact;
 mod routes;
 mod upstream;
@@ -16,15 +17,16 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 
 use crate::egress::NamedAddresses;
 use crate::limits;
+use crate::spending::Spending;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
-use provider::{Provider, ProviderError};
+use providers::Providers;
 pub use routes::{Inject, Route, Routes};
 
 /// What may be known of the model outside the keeper.
@@ -37,16 +39,16 @@ pub struct ModelPublic {
 
 /// Where the model's settings come from.
 pub trait ModelSource: Send + Sync + 'static {
-    /// The settings; none before the first were made.
+    /// The settings, in the order in which they are asked; none before the first were made.
     ///
     /// # Errors
     /// [`VaultError::Locked`].
-    fn settings(&self) -> Result<Option<ModelSettings>, VaultError>;
+    fn settings(&self) -> Result<Vec<ModelSettings>, VaultError>;
 }
 
 impl ModelSource for VaultService {
-    fn settings(&self) -> Result<Option<ModelSettings>, VaultError> {
-        self.model()
+    fn settings(&self) -> Result<Vec<ModelSettings>, VaultError> {
+        self.models()
     }
 }
 
@@ -61,25 +63,34 @@ struct Shared {
     named: NamedAddresses,
     routes: Option<Routes>,
     calls: Arc<Semaphore>,
-    /// The client for the settings that were used last.
-    provider: Mutex<Option<Arc<Provider>>>,
+    spending: Option<Spending>,
+    /// Room for requests that are held until they are answered, in bytes.
+    held: Arc<Semaphore>,
+    /// The clients for the settings that were used last, and who rests.
+    providers: Providers,
+}
+
+/// What a broker is made of.
+pub struct BrokerParts {
+    pub source: Arc<dyn ModelSource>,
+    /// The addresses that the operator allows although they are not public.
+    pub named: NamedAddresses,
+    pub routes: Option<Routes>,
+    pub spending: Option<Spending>,
 }
 
 impl Broker {
-    /// A broker for the model of this source; `named` are the addresses that the operator allows although they are not public.
-    pub fn new(source: Arc<dyn ModelSource>, named: NamedAddresses) -> Self {
-        Self::with_routes(source, named, None)
-    }
-
-    /// As [`Self::new`], and the agent may call these services.
-    pub fn with_routes(source: Arc<dyn ModelSource>, named: NamedAddresses, routes: Option<Routes>) -> Self {
+    /// A broker for the models of this source.
+    pub fn new(parts: BrokerParts) -> Self {
         Self {
             shared: Arc::new(Shared {
-                source,
-                named,
-                routes,
+                source: parts.source,
+                named: parts.named,
+                routes: parts.routes,
                 calls: Arc::new(Semaphore::new(limits::BROKER_CALLS)),
-                provider: Mutex::default(),
+                spending: parts.spending,
+                held: Arc::new(Semaphore::new(limits::MODEL_HELD_BYTES)),
+                providers: Providers::default(),
             }),
         }
     }
@@ -89,11 +100,17 @@ impl Broker {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn model(&self) -> Result<Option<ModelPublic>, VaultError> {
-        Ok(self.shared.source.settings()?.map(|settings| ModelPublic {
-            kind: settings.kind,
-            base_url: settings.base_url,
-            model: settings.model,
-        }))
+        Ok(self
+            .shared
+            .source
+            .settings()?
+            .into_iter()
+            .next()
+            .map(|settings| ModelPublic {
+                kind: settings.kind,
+                base_url: settings.base_url,
+                model: settings.model,
+            }))
     }
 
     /// Forgets the key and closes idle connections: the vault was locked.
@@ -101,21 +118,7 @@ impl Broker {
         if let Some(routes) = &self.shared.routes {
             routes.forget();
         }
-        *self.shared.provider.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The provider of the present settings.
-    fn provider(&self) -> Result<Arc<Provider>, ProviderError> {
-        let settings = self.shared.source.settings()?.ok_or(ProviderError::NoModel)?;
-        let mut cached = self.shared.provider.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(provider) = cached.as_ref()
-            && provider.is_for(&settings, &self.shared.named)
-        {
-            return Ok(provider.clone());
-        }
-        let provider = Arc::new(Provider::new(settings, &self.shared.named)?);
-        *cached = Some(provider.clone());
-        Ok(provider)
+        self.shared.providers.forget();
     }
 }
 
@@ -124,5 +127,6 @@ fn same(one: &ModelSettings, other: &ModelSettings) -> bool {
     one.kind == other.kind
         && one.base_url == other.base_url
         && one.model == other.model
+        && one.price == other.price
         && one.key.expose_secret() == other.key.expose_secret()
 }

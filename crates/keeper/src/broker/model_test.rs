@@ -29,7 +29,7 @@ impl Broker {
     pub async fn test(&self, params: Value) -> Result<Value, ChannelError> {
         let params: ModelParams = serde_json::from_value(params)
             .map_err(|_| ChannelError::new("malformed", "model.test takes kind, base_url, model and, if new, key."))?;
-        let settings = params.complete(self.shared.source.settings())?;
+        let settings = params.find_and_complete(self.shared.source.settings()?)?;
         let provider = Provider::new(settings, &self.shared.named)?;
         let started = Instant::now();
         let answer = tokio::time::timeout(limits::MODEL_TEST, ask(&provider))

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::same;
 use super::upstream::{Upstream, UpstreamError};
 use crate::egress::NamedAddresses;
+use crate::spending::Price;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError};
 
 /// Why the provider cannot be asked.
@@ -66,6 +67,14 @@ impl Provider {
 
     pub fn kind(&self) -> ModelKind {
         self.settings.kind
+    }
+
+    pub fn price(&self) -> Option<Price> {
+        self.settings.price
+    }
+
+    pub fn host(&self) -> &str {
+        self.upstream.host()
     }
 
     pub fn model(&self) -> &str {

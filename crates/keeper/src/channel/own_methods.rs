@@ -194,7 +194,7 @@ impl Call {
                 },
             }),
             Self::ModelSet(params) => {
-                let settings = params.complete(vault.model())?;
+                let settings = params.complete(vault.model()?)?;
                 vault.set_model(&settings).await?;
                 nothing()
             }

@@ -14,7 +14,7 @@ use super::{Args, sockets};
 use crate::activity::{Activity, Deed, What};
 use crate::agent::{Agent, AgentPaths};
 use crate::backup::Backups;
-use crate::broker::{Broker, Routes};
+use crate::broker::{Broker, BrokerParts, Routes};
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::{ChannelHost, Router};
 use crate::chat::Chat;
@@ -26,6 +26,7 @@ use crate::platform::Platform;
 use crate::post::Post;
 use crate::recovery::Recovery;
 use crate::secrets::Secrets;
+use crate::spending::{ProviderMethods, Spending};
 use crate::vault_service::VaultService;
 use crate::write_behind::WriteBehind;
 
@@ -48,7 +49,13 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let activity = Activity::new(vault.clone(), write_behind.clone());
     let secrets = Secrets::new(vault.clone(), activity.clone());
     let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
-    let broker = Broker::with_routes(Arc::new(vault.clone()), named.clone(), Some(routes.clone()));
+    let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
+    let broker = Broker::new(BrokerParts {
+        source: Arc::new(vault.clone()),
+        named: named.clone(),
+        routes: Some(routes.clone()),
+        spending: Some(spending.clone()),
+    });
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
     let noting = activity.clone();
@@ -90,6 +97,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         .namespace("activity", Arc::new(activity))
         .namespace("route", Arc::new(routes))
         .namespace("egress", Arc::new(egress_settings))
+        .namespace("spending", Arc::new(spending.clone()))
+        .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
         .secret_namespace("secret", Arc::new(secrets))
         .secret_namespace("backup", backups.clone())
         .secret_namespace("restore", backups)

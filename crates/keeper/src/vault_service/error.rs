@@ -55,6 +55,8 @@ pub enum VaultError {
         "A record's name is 1 to 200 bytes of a-z, 0-9, '/', '.', '_' and '-', and does not start with \"vault/\"."
     )]
     RecordName,
+    #[error("A record of the vault was written by a newer version of Holdfast.")]
+    Newer,
     #[error("The model's settings are not usable: {0}.")]
     Model(&'static str),
     #[error("The identity of this vault cannot be read: {0}.")]
@@ -99,6 +101,7 @@ impl VaultError {
             Self::Refused(_) | Self::Attempts | Self::Identity(_) => "vault_refused",
             Self::Limit(_) => "too_large",
             Self::RecordName => "malformed",
+            Self::Newer => "newer",
             Self::Model(_) => "model_invalid",
             Self::Sealed(_) => "sealed_refused",
             Self::DiskFull(_) => "disk_full",

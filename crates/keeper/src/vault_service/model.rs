@@ -1,3 +1,4 @@
+use protocol::ProviderId;
 use protocol::channel::ChannelError;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -6,8 +7,14 @@ use zeroize::Zeroizing;
 use super::error::VaultError;
 use super::service::VaultService;
 use super::writer::Change;
+use crate::limits;
+use crate::spending::Price;
 
-const ENTRY: &str = "vault/model";
+/// The one model of the first version, in JSON alone.
+const FIRST_ENTRY: &str = "vault/model";
+const ENTRY: &str = "vault/models";
+/// First byte of the entry.
+const VERSION: u8 = 1;
 /// Longest base URL, model name and key, in bytes.
 const FIELD_BYTES: usize = 8192;
 
@@ -22,18 +29,50 @@ pub enum ModelKind {
 /// The model that the agent uses, and the key that only its keeper has.
 #[derive(Clone)]
 pub struct ModelSettings {
+    pub id: ProviderId,
     pub kind: ModelKind,
     pub base_url: String,
     pub key: SecretString,
     pub model: String,
+    /// What it costs, if its owner said so.
+    pub price: Option<Price>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
+    #[serde(default = "ProviderId::new")]
+    id: ProviderId,
     kind: ModelKind,
     base_url: String,
     model: String,
+    #[serde(borrow)]
     key: std::borrow::Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
+}
+
+impl<'a> Stored<'a> {
+    fn of(settings: &'a ModelSettings) -> Self {
+        Self {
+            id: settings.id,
+            kind: settings.kind,
+            base_url: settings.base_url.clone(),
+            model: settings.model.clone(),
+            key: settings.key.expose_secret().into(),
+            price: settings.price,
+        }
+    }
+
+    fn read(self) -> ModelSettings {
+        ModelSettings {
+            id: self.id,
+            kind: self.kind,
+            base_url: self.base_url,
+            model: self.model,
+            key: SecretString::from(self.key.into_owned()),
+            price: self.price,
+        }
+    }
 }
 
 impl ModelSettings {
@@ -69,78 +108,126 @@ impl ModelSettings {
 }
 
 impl VaultService {
-    /// The model's settings, if any were made.
+    /// The model that is asked first, if there is one.
     ///
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn model(&self) -> Result<Option<ModelSettings>, VaultError> {
-        let Some(json) = self.entry(ENTRY)? else {
-            return Ok(None);
-        };
-        let stored: Stored<'_> =
-            serde_json::from_slice(&json).map_err(|_| VaultError::Model("they were written by a newer version"))?;
-        Ok(Some(ModelSettings {
-            kind: stored.kind,
-            base_url: stored.base_url,
-            model: stored.model,
-            key: SecretString::from(stored.key.into_owned()),
-        }))
+        Ok(self.models()?.into_iter().next())
     }
 
-    /// Stores the model's settings, durably.
+    /// The models, in the order in which they are asked.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], [`VaultError::Newer`].
+    pub fn models(&self) -> Result<Vec<ModelSettings>, VaultError> {
+        if let Some(bytes) = self.entry(ENTRY)? {
+            let Some((&VERSION, json)) = bytes.split_first() else {
+                return Err(VaultError::Newer);
+            };
+            let stored: Vec<Stored<'_>> = serde_json::from_slice(json).map_err(|_| VaultError::Newer)?;
+            return Ok(stored.into_iter().map(Stored::read).collect());
+        }
+        let Some(json) = self.entry(FIRST_ENTRY)? else {
+            return Ok(Vec::new());
+        };
+        let mut first: Stored<'_> = serde_json::from_slice(&json).map_err(|_| VaultError::Newer)?;
+        // The same id each time, until it is written anew.
+        first.id = ProviderId::from(uuid::Uuid::nil());
+        Ok(vec![first.read()])
+    }
+
+    /// Stores the models, durably.
     ///
     /// # Errors
     /// [`VaultError::Model`] names what is not usable; [`VaultError::Locked`]; the disk's errors.
-    pub async fn set_model(&self, settings: &ModelSettings) -> Result<(), VaultError> {
-        settings.check()?;
-        let stored = Stored {
-            kind: settings.kind,
-            base_url: settings.base_url.clone(),
-            model: settings.model.clone(),
-            key: settings.key.expose_secret().into(),
-        };
-        let mut json = Zeroizing::new(Vec::with_capacity(4 * FIELD_BYTES));
-        serde_json::to_writer(&mut *json, &stored).expect("a struct of text serialises");
-        self.change(Change::Entries(vec![(ENTRY.to_owned(), Some(json))]))
-            .await?;
+    pub async fn set_models(&self, models: &[ModelSettings]) -> Result<(), VaultError> {
+        if models.len() > limits::PROVIDERS {
+            return Err(VaultError::Model("there are more than 10 providers (PROVIDERS)"));
+        }
+        for settings in models {
+            settings.check()?;
+        }
+        let stored: Vec<_> = models.iter().map(Stored::of).collect();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(4 * FIELD_BYTES * models.len().max(1)));
+        bytes.push(VERSION);
+        serde_json::to_writer(&mut *bytes, &stored).expect("a list of text and numbers serialises");
+        self.change(Change::Entries(vec![
+            (ENTRY.to_owned(), Some(bytes)),
+            (FIRST_ENTRY.to_owned(), None),
+        ]))
+        .await?;
         self.model_changed();
         Ok(())
     }
+
+    /// Stores the settings of the model that is asked first, durably; the others stay.
+    ///
+    /// # Errors
+    /// As [`Self::set_models`].
+    pub async fn set_model(&self, settings: &ModelSettings) -> Result<(), VaultError> {
+        let mut models = self.models()?;
+        match models.first_mut() {
+            Some(first) => *first = settings.clone(),
+            None => models.push(settings.clone()),
+        }
+        self.set_models(&models).await
+    }
 }
 
-/// `model.set` as it comes from a client: without `key` the one stored is kept; an empty key means that none is needed.
+/// `model.set` and `provider.set` as they come from a client: without `key` the one stored is kept; an empty key means that none is needed.
 #[derive(Deserialize)]
 pub(crate) struct ModelParams {
+    /// Which one is meant; the first, if none is named.
+    pub id: Option<ProviderId>,
     pub kind: ModelKind,
     pub base_url: String,
     #[serde(default)]
     pub key: Option<SecretString>,
     pub model: String,
+    /// Absent: as it was, if it is the same model. Null: not known any more.
+    #[serde(default, deserialize_with = "given")]
+    pub price: Option<Option<Price>>,
+}
+
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Price>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl ModelParams {
-    /// Completes them with the stored key. A stored key is kept for the address that it was entered for, and goes nowhere else.
-    pub(crate) fn complete(
-        self,
-        stored: Result<Option<ModelSettings>, VaultError>,
-    ) -> Result<ModelSettings, ChannelError> {
-        let key = match self.key {
-            Some(key) => key,
-            None => match stored? {
-                Some(stored) if stored.base_url == self.base_url => stored.key,
-                Some(_) => {
-                    return Err(
-                        VaultError::Model("the address is another one: enter the key that belongs to it").into(),
-                    );
-                }
-                None => SecretString::from(String::new()),
-            },
+    /// As [`Self::complete`], with the one of these that is meant.
+    pub(crate) fn find_and_complete(self, stored: Vec<ModelSettings>) -> Result<ModelSettings, ChannelError> {
+        let meant = match self.id {
+            Some(id) => stored.into_iter().find(|settings| settings.id == id),
+            None => stored.into_iter().next(),
+        };
+        self.complete(meant)
+    }
+
+    /// Completes them with what is stored. A stored key is kept for the address that it was entered for, and goes nowhere else.
+    pub(crate) fn complete(self, stored: Option<ModelSettings>) -> Result<ModelSettings, ChannelError> {
+        let same_address = stored.as_ref().is_some_and(|stored| stored.base_url == self.base_url);
+        let same_model = same_address && stored.as_ref().is_some_and(|stored| stored.model == self.model);
+        let price = match self.price {
+            Some(price) => price,
+            None => stored.as_ref().filter(|_| same_model).and_then(|stored| stored.price),
+        };
+        let id = stored.as_ref().map(|stored| stored.id).filter(|id| !id.uuid().is_nil());
+        let key = match (self.key, stored) {
+            (Some(key), _) => key,
+            (None, Some(stored)) if same_address => stored.key,
+            (None, Some(_)) => {
+                return Err(VaultError::Model("the address is another one: enter the key that belongs to it").into());
+            }
+            (None, None) => SecretString::from(String::new()),
         };
         Ok(ModelSettings {
+            id: id.unwrap_or_else(ProviderId::new),
             kind: self.kind,
             base_url: self.base_url,
             model: self.model,
             key,
+            price,
         })
     }
 }

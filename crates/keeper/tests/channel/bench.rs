@@ -9,7 +9,7 @@ use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, passw
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use keeper::activity::{Activity, Deed, What};
-use keeper::broker::{Broker, Routes};
+use keeper::broker::{Broker, BrokerParts, Routes};
 use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::contacts::Contacts;
@@ -17,6 +17,7 @@ use keeper::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use keeper::post::Post;
 use keeper::recovery::Recovery;
 use keeper::secrets::Secrets;
+use keeper::spending::{ProviderMethods, Spending};
 use keeper::vault_service::VaultService;
 use keeper::write_behind::WriteBehind;
 use protocol::channel::{ChannelError, SlotKind};
@@ -154,11 +155,17 @@ impl TestKeeper {
         let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
         let write_behind = WriteBehind::new(vault.clone());
         write_behind.write_before_lock();
-        let activity = Activity::new(vault.clone(), write_behind);
+        let activity = Activity::new(vault.clone(), write_behind.clone());
         let secrets = Secrets::new(vault.clone(), activity.clone());
         let named = NamedAddresses::with_lookup(Arc::new(Hosts));
         let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
-        let broker = Broker::with_routes(Arc::new(vault.clone()), named.clone(), Some(routes.clone()));
+        let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
+        let broker = Broker::new(BrokerParts {
+            source: Arc::new(vault.clone()),
+            named: named.clone(),
+            routes: Some(routes.clone()),
+            spending: Some(spending.clone()),
+        });
         let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
         let noting = activity.clone();
         let refused =
@@ -170,6 +177,8 @@ impl TestKeeper {
             .namespace("activity", Arc::new(activity))
             .namespace("route", Arc::new(routes))
             .namespace("egress", Arc::new(egress_settings))
+            .namespace("spending", Arc::new(spending.clone()))
+            .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
             .secret_namespace("secret", Arc::new(secrets))
             .namespace("post", post)
             .secret_namespace("recovery", Arc::new(recovery))

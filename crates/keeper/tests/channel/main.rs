@@ -12,6 +12,7 @@ mod frames;
 mod hostile_keeper;
 mod hostile_platform;
 mod middle;
+mod models;
 mod policy;
 mod proof;
 mod recovery;

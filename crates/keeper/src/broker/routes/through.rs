@@ -164,7 +164,7 @@ impl Routes {
             clean.insert(LOCATION, to);
         }
         let status = response.status();
-        let mut answer = Response::new(answer::body(response, redactor, permit));
+        let mut answer = Response::new(answer::body(response, redactor, permit, None));
         *answer.status_mut() = status;
         *answer.headers_mut() = clean;
         Ok(answer)

@@ -145,7 +145,7 @@ async fn promise_04_only_inference_can_be_asked_for() {
     // A proxy's request line, with another host in it, goes where the settings say.
     let absolute = Request::post("http://169.254.169.254/v1/chat/completions")
         .header("host", "169.254.169.254")
-        .body(Full::new(Bytes::new()))
+        .body(Full::new(Bytes::from_static(b"{}")))
         .unwrap();
     assert_eq!(counter.call(absolute).await.0, 200);
     assert_eq!(provider.asked().len(), 1);

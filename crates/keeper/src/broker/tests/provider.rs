@@ -14,11 +14,12 @@ use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use protocol::ProviderId;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use crate::broker::{Broker, ModelSource};
+use crate::broker::{Broker, BrokerParts, ModelSource};
 use crate::egress::NamedAddresses;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError};
 
@@ -98,11 +99,11 @@ pub fn whole(status: u16, text: impl Into<Bytes>) -> Response<Body> {
 pub struct Settings(pub Mutex<Option<ModelSettings>>, pub Mutex<bool>);
 
 impl ModelSource for Settings {
-    fn settings(&self) -> Result<Option<ModelSettings>, VaultError> {
+    fn settings(&self) -> Result<Vec<ModelSettings>, VaultError> {
         if *self.1.lock().unwrap() {
             return Err(VaultError::Locked);
         }
-        Ok(self.0.lock().unwrap().clone())
+        Ok(self.0.lock().unwrap().clone().into_iter().collect())
     }
 }
 
@@ -116,6 +117,8 @@ pub struct Counter {
 
 pub fn settings(kind: ModelKind, base_url: &str) -> ModelSettings {
     ModelSettings {
+        id: ProviderId::new(),
+        price: None,
         kind,
         base_url: base_url.to_owned(),
         key: SecretString::from(KEY),
@@ -129,7 +132,12 @@ impl Counter {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("broker.sock");
         let source = Arc::new(Settings(Mutex::new(Some(settings(kind, base_url))), Mutex::new(false)));
-        let broker = Broker::new(source.clone(), NamedAddresses::new(named.iter().cloned()));
+        let broker = Broker::new(BrokerParts {
+            source: source.clone(),
+            named: NamedAddresses::new(named.iter().cloned()),
+            routes: None,
+            spending: None,
+        });
         let listener = UnixListener::bind(&socket).unwrap();
         tokio::spawn(broker.clone().serve(listener));
         Self {

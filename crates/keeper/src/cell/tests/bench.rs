@@ -14,7 +14,7 @@ use vault::opaque::{ClientRegistration, Names};
 
 use super::agent::PlayedAgent;
 use super::platform::PlayedPlatform;
-use crate::broker::Broker;
+use crate::broker::{Broker, BrokerParts};
 use crate::cell::{Cell, Parts};
 use crate::clock::SystemClock;
 use crate::egress::NamedAddresses;
@@ -137,7 +137,12 @@ impl Bench {
                 home: Home::new(&path.join("home"), owner, platform.blobs()),
                 agent,
                 platform: platform.clone(),
-                broker: Broker::new(Arc::new(vault.clone()), NamedAddresses::default()),
+                broker: Broker::new(BrokerParts {
+                    source: Arc::new(vault.clone()),
+                    named: NamedAddresses::default(),
+                    routes: None,
+                    spending: None,
+                }),
                 clock: Arc::new(SystemClock),
             });
             let requests = Arc::new(Requests {
@@ -216,6 +221,8 @@ impl Bench {
 
 pub async fn connect_model(keeper: &Keeper, model: &str) {
     let settings = ModelSettings {
+        id: protocol::ProviderId::new(),
+        price: None,
         kind: ModelKind::OpenAi,
         base_url: "https://models.example/v1".to_owned(),
         key: SecretString::from("sk-1"),

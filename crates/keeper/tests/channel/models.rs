@@ -1,0 +1,226 @@
+//! Several model providers, and what they cost, met by the agent.
+
+use client::Channel;
+use serde_json::{Value, json};
+
+use super::agent_side::{Service, ok};
+use super::bench::{TestKeeper, password, refused};
+
+const KEYS: [&str; 2] = ["sk-first-canary-01234", "sk-second-canary-5678"];
+const CALL: &str = r#"{"model":"one","messages":[],"max_tokens":1000}"#;
+
+/// Answers with this status, and says what it used.
+async fn provider(status: u16) -> Service {
+    Service::new(move |_| {
+        let body = r#"{"choices":[],"usage":{"prompt_tokens":1000000,"completion_tokens":100000}}"#;
+        ok(&[], body).replacen("200 OK", &format!("{status} Word"), 1)
+    })
+    .await
+}
+
+/// A dollar for a million tokens read, ten for a million written.
+fn price() -> Value {
+    json!({"input": 1_000_000, "output": 10_000_000})
+}
+
+async fn add(channel: &Channel, service: &Service, at: usize) -> Value {
+    let model = if at == 0 { "one" } else { "two" };
+    let params = json!({
+        "kind": "openai", "base_url": format!("{}/v1", service.base_url()), "key": KEYS[at],
+        "model": model, "price": price(),
+    });
+    channel.call("provider.set", params).await.unwrap()["id"].clone()
+}
+
+async fn call(keeper: &TestKeeper, body: &str) -> String {
+    keeper
+        .agent
+        .ask("POST /v1/chat/completions", &["Content-Type: application/json"], body)
+        .await
+}
+
+async fn overview(channel: &Channel) -> Value {
+    channel.call("spending.get", json!({})).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_next_provider_answers_with_its_own_key_and_model_when_one_is_down() {
+    for broken in [Some(429), Some(500), Some(503), None] {
+        let (first, second) = (provider(broken.unwrap_or(200)).await, provider(200).await);
+        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        keeper
+            .named
+            .set([first.at.to_string(), second.at.to_string(), nobody.to_string()]);
+        let first_id = add(&channel, &first, 0).await;
+        add(&channel, &second, 1).await;
+        if broken.is_none() {
+            let gone = json!({"id": first_id, "kind": "openai", "base_url": format!("http://{nobody}/v1"), "key": KEYS[0], "model": "one"});
+            channel.call("provider.set", gone).await.unwrap();
+        }
+        for _ in 0..2 {
+            let answer = call(&keeper, CALL).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{broken:?} {answer}");
+        }
+        // The one that failed rests: it is not asked the second time.
+        assert_eq!(
+            (first.heard().len(), second.heard().len()),
+            (usize::from(broken.is_some()), 2)
+        );
+        let heard = &second.heard()[0];
+        assert!(
+            heard.contains(&format!("authorization: Bearer {}", KEYS[1])) && !heard.contains(KEYS[0]),
+            "{heard}"
+        );
+        assert!(
+            heard.contains(r#""model":"two""#) && heard.contains(r#""max_tokens":1000"#),
+            "{heard}"
+        );
+        // A model by a name of its own is asked of the first alone.
+        let answer = call(&keeper, r#"{"model":"embedding","input":"x"}"#).await;
+        assert_eq!(
+            second.heard().len(),
+            2 + usize::from(answer.starts_with("HTTP/1.1 200")),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_the_calls_own_fault_goes_to_nobody_else() {
+    let (first, second) = (provider(400).await, provider(200).await);
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([first.at.to_string(), second.at.to_string()]);
+    add(&channel, &first, 0).await;
+    add(&channel, &second, 1).await;
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 400"));
+    for body in ["", "{", "[]", r#"{"model":"one","model":"dear"}"#, r#"{"model":7}"#] {
+        assert!(call(&keeper, body).await.starts_with("HTTP/1.1 400"), "{body}");
+    }
+    assert_eq!((first.heard().len(), second.heard().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() {
+    let service = provider(200).await;
+    let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([service.at.to_string()]);
+    let id = add(&channel, &service, 0).await;
+    channel
+        .call("spending.set", json!({"day": 3_000_000, "month": null}))
+        .await
+        .unwrap();
+    // A dollar read, a dollar written.
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 200"));
+    let book = overview(&channel).await;
+    assert_eq!(book["spent"], json!({"day": 2_000_000, "month": 2_000_000}));
+    let row = &book["usage"][0];
+    assert_eq!(
+        (
+            &row["provider"],
+            &row["model"],
+            &row["calls"],
+            &row["input"],
+            &row["output"],
+            &row["cost"],
+            &row["estimated"]
+        ),
+        (
+            &json!("127.0.0.1"),
+            &json!("one"),
+            &json!(1),
+            &json!(1_000_000),
+            &json!(100_000),
+            &json!(2_000_000),
+            &json!(0)
+        )
+    );
+    // It could cost more than is left: two dollars.
+    let dear = CALL.replace("1000", "200000");
+    let answer = call(&keeper, &dear).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("spending_limit") && answer.contains("$3.00"),
+        "{answer}"
+    );
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 200"));
+    let answer = call(&keeper, CALL).await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert_eq!(service.heard().len(), 2);
+    let told = channel
+        .call("activity.list", json!({"class": "refused"}))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&told["entries"][0]["what"], &told["entries"][0]["count"]),
+        (&json!("model_refused"), &json!(2))
+    );
+
+    // After a lock and a sudden end it is known, and the limit holds.
+    keeper
+        .vault
+        .lock(keeper::vault_service::LockReason::Idle)
+        .await
+        .unwrap();
+    let keeper = keeper.restarted().await;
+    keeper.named.set([service.at.to_string()]);
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    assert_eq!(overview(&channel).await["spent"]["day"], 4_000_000);
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 403"));
+    // A model whose price is not known is not asked while there is a limit, and neither is one by another name.
+    channel
+        .call("spending.set", json!({"day": 100_000_000, "month": 100_000_000}))
+        .await
+        .unwrap();
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 200"));
+    for body in [CALL.replace("one", "dear"), r#"{"messages":[]}"#.to_owned()] {
+        let answer = call(&keeper, &body).await;
+        assert!(
+            answer.contains("price_missing") || body.starts_with(r#"{"messages"#),
+            "{answer}"
+        );
+    }
+    let unpriced = json!({"id": id, "kind": "openai", "base_url": format!("{}/v1", service.base_url()), "model": "one", "price": null});
+    channel.call("provider.set", unpriced).await.unwrap();
+    let answer = call(&keeper, CALL).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("price_missing"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn providers_are_listed_in_order_without_their_keys() {
+    let (first, second) = (provider(200).await, provider(200).await);
+    let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
+    let ids = [add(&channel, &first, 0).await, add(&channel, &second, 1).await];
+    let listed = channel.call("provider.list", json!({})).await.unwrap();
+    assert!(!listed.to_string().contains("canary"));
+    assert_eq!(
+        listed["providers"][0],
+        json!({"id": ids[0], "kind": "openai", "base_url": format!("{}/v1", first.base_url()), "model": "one", "price": price(), "used": true})
+    );
+    channel.call("provider.order", json!({"ids": [ids[1]]})).await.unwrap();
+    let model = channel.call("model.get", json!({})).await.unwrap();
+    assert_eq!(model["model"], "two");
+    // A key goes to no other address.
+    let elsewhere = json!({"id": ids[0], "kind": "openai", "base_url": "https://elsewhere.example/v1", "model": "one"});
+    assert_eq!(
+        refused(channel.call("provider.set", elsewhere).await).code(),
+        Some("model_invalid")
+    );
+    channel.call("provider.delete", json!({"id": ids[1]})).await.unwrap();
+    let gone = channel.call("provider.delete", json!({"id": ids[1]})).await;
+    assert_eq!(refused(gone).code(), Some("unknown_provider"));
+
+    let keeper = keeper.restarted().await;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    let left = channel.call("provider.list", json!({})).await.unwrap();
+    assert_eq!(left["providers"].as_array().unwrap().len(), 1);
+    use secrecy::ExposeSecret as _;
+    assert_eq!(keeper.vault.model().unwrap().unwrap().key.expose_secret(), KEYS[0]);
+}
