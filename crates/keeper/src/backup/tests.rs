@@ -235,6 +235,53 @@ async fn nothing_that_a_backup_needs_is_deleted_while_it_is_read() {
     restored.kill().await;
 }
 
+/// A backup as the first version of the format wrote it, with a key that opens it. With `HOLDFAST_WRITE_VECTORS` set, one that is missing is made.
+#[tokio::test]
+async fn a_backup_of_the_first_version_still_restores() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Key {
+        slot: SlotId,
+        #[serde(with = "protocol::b64")]
+        kek: Vec<u8>,
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backup/fixtures");
+    let (backup, key) = (folder.join("v1.hfb"), folder.join("v1.json"));
+    if std::env::var_os("HOLDFAST_WRITE_VECTORS").is_some() && !backup.exists() {
+        let mut old = Bench::new();
+        let keeper = old.ready().await;
+        keeper
+            .vault
+            .put_record("chat/conversation/one", b"first")
+            .await
+            .unwrap();
+        old.agent.write("notes.txt", "what the agent knows");
+        old.agent.write("large.txt", &noise(1, 40_000));
+        keeper.cell.saved().await.unwrap();
+        let (slot, kek) = (old.slot(), old.kek().expose().to_vec());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&backup, backup_of(&keeper).await).unwrap();
+        std::fs::write(&key, serde_json::to_vec_pretty(&Key { slot, kek }).unwrap()).unwrap();
+        keeper.kill().await;
+    }
+    let key: Key = serde_json::from_slice(&std::fs::read(key).unwrap()).unwrap();
+    let kek = vault::Kek::copy_from(&key.kek).unwrap();
+    let mut new = Bench::new();
+    let restored = new.keeper().await;
+    new.unlock(&restored).await;
+    let mut incoming = Incoming::start(&restored.vault, restored.cell.home()).await;
+    for part in std::fs::read(backup).unwrap().chunks(300_000) {
+        incoming.write(part).await.unwrap();
+        if incoming.progress() == Progress::NeedsKey {
+            incoming.open(key.slot, &kek).await.unwrap();
+        }
+    }
+    incoming.apply().await.unwrap();
+    drop(incoming);
+    restored.kill().await;
+    assert_eq!(new.sealed("notes.txt").await.unwrap(), "what the agent knows");
+    assert_eq!(new.agent.read("large.txt").unwrap(), noise(1, 40_000));
+}
+
 fn sections(file: &[u8]) -> Vec<Vec<u8>> {
     let mut sections = Vec::new();
     let mut rest = &file[16..];
