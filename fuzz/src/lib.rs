@@ -4,6 +4,7 @@
 //! valid examples to begin with; what a run once found is kept in `corpus/NAME/` and replayed by every test run.
 
 mod at_rest;
+mod carried;
 mod channel;
 mod home;
 mod outside;
@@ -27,6 +28,10 @@ pub const TARGETS: &[Target] = &[
     channel::HANDSHAKE,
     channel::REQUEST,
     channel::PHRASE,
+    carried::BACKUP,
+    carried::BACKUP_KEY,
+    carried::IDENTITY,
+    carried::SEALED_TO,
     home::MANIFEST,
     home::CHUNK,
     socket::GATEWAY_TOKEN,

@@ -1,0 +1,126 @@
+//! What people and platforms carry from one vault to another: backups, typed keys, identities, sealed messages.
+
+use vault::{
+    BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, DataKey, Identity, PublicIdentity, SealKey, SecretBytes,
+    SectionKind, open_sealed_to, seal_backup_end, seal_to_with_one_time_key,
+};
+
+use crate::Target;
+
+fn backup_key() -> SealKey {
+    SealKey::new(&DataKey::copy_from(&[7; 32]).expect("32 bytes"), BACKUP_PURPOSE)
+}
+
+/// An identity that is the same in every run.
+fn identity(number: u8) -> Identity {
+    Identity::decode(&[&[1], [number; 64].as_slice()].concat()).expect("a version and two secrets")
+}
+
+/// Reads a backup in pieces of this size; says whether all of it was there.
+fn read(file: &[u8], piece: usize) -> bool {
+    let key = backup_key();
+    let mut reader = BackupReader::default();
+    let mut checked = false;
+    for piece in file.chunks(piece) {
+        reader.push(piece);
+        loop {
+            match reader.next_section() {
+                Ok(None) => break,
+                Err(_refused) => return false,
+                Ok(Some(section)) if section.kind == SectionKind::End => {
+                    let Ok(digest) = key.open(vault::backup_end_name(), 7, &section.body) else {
+                        return false;
+                    };
+                    checked = reader.check_end(&digest).is_ok();
+                }
+                Ok(Some(section)) => assert!(section.body.len() <= file.len()),
+            }
+        }
+    }
+    checked && reader.finish().is_ok()
+}
+
+fn a_backup() -> Vec<u8> {
+    let mut writer = BackupWriter::default();
+    let sections: [(SectionKind, &[&[u8]]); 3] = [
+        (SectionKind::Vault, &[b"vault"]),
+        (SectionKind::Files, &[b"files"]),
+        (SectionKind::Chunk, &[&[1; 32], b"chunk"]),
+    ];
+    let mut file = Vec::new();
+    for (kind, parts) in sections {
+        file.extend(writer.section(kind, parts).expect("it is small"));
+    }
+    let end = seal_backup_end(&backup_key(), 7, &writer.digest()).expect("it is small");
+    file.extend(writer.section(SectionKind::End, &[&end]).expect("it is small"));
+    file
+}
+
+pub const BACKUP: Target = Target {
+    name: "backup",
+    run: |bytes| {
+        let Some((piece, file)) = bytes.split_first() else {
+            return;
+        };
+        let whole = read(file, usize::from(*piece) + 1);
+        assert_eq!(
+            whole,
+            read(file, file.len().max(1)),
+            "it does not matter how it comes in"
+        );
+    },
+    seeds: || vec![[&[15], a_backup().as_slice()].concat()],
+};
+
+pub const BACKUP_KEY: Target = Target {
+    name: "backup_key",
+    run: |bytes| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if let Ok(key) = BackupKey::parse(text) {
+            let again = BackupKey::parse(&key.text()).expect("what is printed can be typed");
+            assert!(again.secret().expose() == key.secret().expose());
+        }
+    },
+    seeds: || {
+        let key = BackupKey::from_bytes(SecretBytes::copy_from(&[5; 32]).expect("32 bytes"));
+        let text = key.text();
+        vec![
+            text.as_bytes().to_vec(),
+            text.to_lowercase().replace('-', " ").into_bytes(),
+        ]
+    },
+};
+
+pub const IDENTITY: Target = Target {
+    name: "identity",
+    run: |bytes| {
+        if let Ok(public) = PublicIdentity::decode(bytes) {
+            assert_eq!(public.encode(), bytes, "a bundle has one form");
+            assert_eq!(public.fingerprint().len(), 47);
+        }
+        if let Ok(identity) = Identity::decode(bytes) {
+            assert_eq!(identity.encode().as_slice(), bytes);
+            assert!(PublicIdentity::decode(&identity.public().encode()).is_ok());
+        }
+    },
+    seeds: || vec![identity(3).public().encode(), identity(4).encode().to_vec()],
+};
+
+pub const SEALED_TO: Target = Target {
+    name: "sealed_to",
+    run: |bytes| {
+        let receiver = identity(4);
+        if let Ok(opened) = open_sealed_to(receiver.agreement(), "fuzz", b"context", bytes) {
+            assert_eq!(opened.sender, identity(3).public(), "nobody else ever sealed to it");
+            assert!(open_sealed_to(receiver.agreement(), "fuzz", b"other", bytes).is_err());
+        }
+    },
+    seeds: || {
+        let (sender, receiver) = (identity(3), identity(4).public());
+        let seal = |message: &[u8]| {
+            seal_to_with_one_time_key(&[6; 32], &sender, receiver.agreement(), "fuzz", b"context", message)
+                .expect("it is small")
+        };
+        vec![seal(b""), seal(b"a message")]
+    },
+};
