@@ -28,7 +28,7 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
         while let Ok(another) = to_save.try_recv() {
             waiting.push(another);
         }
-        let result = cell.save_after_turn(&mut step).await;
+        let (result, suspending) = cell.save_after_turn(&mut step).await;
         drop(step);
         for one in waiting {
             let answer = match &result {
@@ -41,10 +41,17 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
         }
         match result {
             Ok(snapshot) => {
+                let ms = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 tracing::debug!(
                     number = snapshot.number,
                     chunks = snapshot.chunks_sent,
-                    still_ms = u64::try_from(snapshot.still.as_millis()).unwrap_or(u64::MAX),
+                    suspend_ms = ms(suspending),
+                    live_ms = ms(snapshot.took.live),
+                    hold_ms = ms(snapshot.took.hold),
+                    still_ms = ms(snapshot.still),
+                    chunks_ms = ms(snapshot.took.chunks),
+                    manifest_ms = ms(snapshot.took.manifest),
+                    pin_ms = ms(snapshot.took.pin),
                     "home sealed"
                 );
                 cell.tidy_later();
@@ -57,14 +64,18 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
 
 impl Cell {
     /// Seals the home with the agent suspended if no turn runs. While it cannot be stored, the agent goes on.
-    async fn save_after_turn(&self, step: &mut Step) -> Result<Snapshot, HomeError> {
+    /// Also says how long the suspending took.
+    async fn save_after_turn(&self, step: &mut Step) -> (Result<Snapshot, HomeError>, Duration) {
+        let mut suspending = Duration::ZERO;
         if !step.home_is_live {
-            return Err(HomeError::NotRestored);
+            return (Err(HomeError::NotRestored), suspending);
         }
         let until = Instant::now() + limits::SNAPSHOT_RETRY;
         let mut pause = FIRST_PAUSE;
         loop {
+            let began = Instant::now();
             let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
+            suspending += began.elapsed();
             let result = self.seal(Depth::Changed, Duration::ZERO).await;
             if suspended {
                 self.resume_agent().await;
@@ -75,7 +86,7 @@ impl Cell {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                done => return done,
+                done => return (done, suspending),
             }
         }
     }

@@ -42,7 +42,7 @@ use manifest::Content;
 pub use manifest::{MANIFEST_PURPOSE, Pin};
 pub use restore::Restored;
 pub use seal::{HomeVault, Purpose};
-pub use snapshot::{Depth, Snapshot};
+pub use snapshot::{Depth, Snapshot, Took};
 pub use still::{AlreadyStill, Still};
 pub(crate) use unlocked::PIN_RECORD;
 pub use unlocked::UnlockedVault;

@@ -35,6 +35,22 @@ pub struct Snapshot {
     pub chunks_sent: usize,
     /// How long the agent was held still.
     pub still: Duration,
+    pub took: Took,
+}
+
+/// Where the time of a snapshot went, beside [`Snapshot::still`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// Reading large files while the agent ran.
+    pub live: Duration,
+    /// Until the agent was still, and until it went on.
+    pub hold: Duration,
+    /// Sealing and storing what was read while it was still.
+    pub chunks: Duration,
+    /// Storing the manifest and reading it back.
+    pub manifest: Duration,
+    /// Recording it in the vault.
+    pub pin: Duration,
 }
 
 /// Names of the chunks that one attempt stored.
@@ -46,6 +62,7 @@ struct Copied {
     /// Chunks that are not stored yet.
     kept: Vec<PlainChunk>,
     still: Duration,
+    took: Took,
 }
 
 impl Home {
@@ -112,7 +129,7 @@ impl Home {
         };
         let digest = manifest.entries_digest()?;
         let chunks_sent = sent.lock().unwrap_or_else(PoisonError::into_inner).len();
-        let still = copied.still;
+        let (still, mut took) = (copied.still, copied.took);
         if let Some(pin) = parent.filter(|_| !anew && state.entries == Some(digest)) {
             // What was sent belongs to files that changed back or went away; no manifest names it.
             let names = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
@@ -123,9 +140,12 @@ impl Home {
                 changed: false,
                 chunks_sent,
                 still,
+                took,
             });
         }
+        let started = Instant::now();
         self.upload(vault, futures::stream::iter(copied.kept)).await?;
+        took.chunks = started.elapsed();
         let named: HashSet<ChunkName> = manifest.chunk_names().collect();
         {
             let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,8 +158,11 @@ impl Home {
                 ));
             }
         }
+        let started = Instant::now();
         let pin = self.write_manifest(vault, manifest, &mut state.strays).await?;
+        took.manifest = started.elapsed();
         vault.set_pin(pin).await?;
+        took.pin = started.elapsed() - took.manifest;
 
         // From here on it counts. Everything else that this keeper ever stored is superfluous.
         let sent = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
@@ -172,6 +195,7 @@ impl Home {
             changed: true,
             chunks_sent,
             still,
+            took,
         })
     }
 
@@ -184,21 +208,27 @@ impl Home {
         mut cache: Cache,
         sent: &Sent,
     ) -> Result<Copied, HomeError> {
+        let mut took = Took::default();
         for attempt in 0..limits::LIVE_PASSES {
+            let began = Instant::now();
             let pass_over = if attempt == 0 { limits::LIVE_READ_BYTES } else { 0 };
             cache = self.read_live(stored, vault, cache, pass_over, sent).await?;
             let before = Arc::new(cache);
+            let read = Instant::now();
+            took.live += read - began;
             still.freeze().await?;
             let started = Instant::now();
             let copied = self.read_still(stored, vault, before.clone(), sent).await;
             let held = started.elapsed();
             still.thaw().await;
+            took.hold += read.elapsed() - held;
             match copied? {
                 Some((reading, kept)) if held < Duration::from_millis(FREEZE_LIMIT_MS / 10 * 9) => {
                     return Ok(Copied {
                         reading,
                         kept,
                         still: held,
+                        took,
                     });
                 }
                 _ => cache = Arc::unwrap_or_clone(before),
