@@ -34,5 +34,5 @@ libfuzzer_sys::fuzz_target!(
     init: {
         chosen();
     },
-    |data: &[u8]| { (chosen().run)(data) }
+    |data: &[u8]| (chosen().run)(data)
 );
