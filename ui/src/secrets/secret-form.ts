@@ -51,7 +51,7 @@ export class SecretForm extends FormPage {
       ${field({ id: "secret-url", label: "Where it belongs (optional)", value: this.url, required: false, placeholder: "https://github.com", onInput: (value) => (this.url = value) })}
       <fieldset class="choices">
         <legend>What may your agent do with it?</legend>
-        ${Object.entries(AGENT_MAY).map(
+        ${Object.entries(AGENT_MAY).filter(([agent]) => agent !== "see" || this.secret?.agent === "see").map(
           ([agent, { name, words }]) => html`<label class="choice">
             <input type="radio" name="agent" .checked=${agent === this.agent} @change=${() => (this.agent = agent as AgentMay)}>
             <span><strong>${name}</strong><span class="hint">${words}</span></span>
