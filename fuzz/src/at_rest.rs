@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use vault::opaque::{ClientRegistration, Names, Registration, ServerSetup};
 use vault::{
-    Body, DataKey, Kek, NewSlot, SealKey, SlotChange, SlotKind, VaultFile, password_secret, unwrap_data_key,
+    Body, DataKey, Kek, NewSlot, SealKey, SlotChange, SlotKeys, SlotKind, VaultFile, password_secret, unwrap_data_key,
     wrap_data_key,
 };
 
@@ -111,5 +111,21 @@ pub const WRAPPED_KEY: Target = Target {
             assert!(elsewhere.is_err(), "it belongs to one cell");
         }
     },
-    seeds: || vec![wrap_data_key(&data_key(), &kek(), SLOT, SlotKind::Password, CELL)],
+    seeds: || {
+        vec![
+            wrap_data_key(&data_key(), &kek(), SLOT, SlotKind::Password, CELL),
+            SlotKeys::of(&kek()).wrap(&data_key(), SLOT, SlotKind::Password, CELL),
+        ]
+    },
+};
+
+pub const SLOT_KEYS: Target = Target {
+    name: "slot_keys",
+    run: |bytes| {
+        if let Some(keys) = SlotKeys::decode(bytes) {
+            assert_eq!(&**keys.encode(), bytes, "they have one form");
+            keys.wrap(&data_key(), SLOT, SlotKind::Passkey, CELL);
+        }
+    },
+    seeds: || vec![SlotKeys::of(&kek()).encode().to_vec()],
 };

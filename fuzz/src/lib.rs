@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     at_rest::VAULT_BODY,
     at_rest::SEALED_RECORD,
     at_rest::WRAPPED_KEY,
+    at_rest::SLOT_KEYS,
     channel::FRAME,
     channel::HANDSHAKE,
     channel::REQUEST,
