@@ -29,6 +29,7 @@ test("the key is changed under an agent that goes on, a time for it is granted a
   await page.getByLabel("Without use, lock after").selectOption("2 hours");
   await expect(page.locator(".notice-ok", { hasText: "Your vault locks after 2 hours without use." })).toBeVisible();
 
+  await page.goto("/");
   await page.getByRole("button", { name: "Lock now" }).click();
   await unlock(page, password);
   await page.goto(address);

@@ -139,7 +139,7 @@ export class WaysInPage extends FormPage {
       <h1>Backup key “${this.printedName}”</h1>
       <p class="lead">This page opens the vault of ${me()?.user.email} on ${location.host}. Made ${new Date().toLocaleDateString()}. Keep it like a passport.</p>
       ${this.code}
-      <p class="backup-key" aria-label="Backup key">${groups.map((group) => html`<span>${group}</span> `)}</p>
+      <div class="backup-key" role="group" aria-label="Backup key">${groups.map((group) => html`<span>${group}</span> `)}</div>
       <p>To use it: open ${location.host}, sign in, choose “Use another way” and type or scan the key. Upper and lower case and the spaces do not matter.</p>
       <p class="hint">The key is shown this once. Whoever has the page can open the vault; if it is lost or seen, remove it under “Ways in”.</p>
       <div class="row">
