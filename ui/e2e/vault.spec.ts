@@ -86,6 +86,9 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
   await page.getByRole("button", { name: "Change password" }).click();
   await expect(page.locator(".notice-ok", { hasText: "Your password is changed." })).toBeVisible({ timeout: 60_000 });
   await context.close();
+  // Whoever was connected through the old password had to leave.
+  await anna.page.goto("/");
+  await unlock(anna.page, anna.password);
 });
 
 test("settings say what lock and sign out mean, and the look is kept", async ({ anna: { page } }) => {

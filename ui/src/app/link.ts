@@ -290,8 +290,15 @@ export function opaqueSecret(kind: SlotKind, secret: string): string {
 
 /** Opens the vault through one slot. */
 export async function unlockSlot(slot: SlotInfo, secret: string): Promise<void> {
-  const shake = await ready();
-  await enter(await shake.login(slot.id, opaqueSecret(slot.kind, secret)), "vault.unlock");
+  const text = opaqueSecret(slot.kind, secret);
+  const attempt = async () => enter(await (await ready()).login(slot.id, text), "vault.unlock");
+  try {
+    await attempt();
+  } catch (error) {
+    // A keeper that was locked a moment ago goes to sleep under the connection; another one wakes it.
+    if (!(error instanceof ChannelError) || error.code !== "closed") throw error;
+    await attempt();
+  }
 }
 
 /** Opens the vault with the one password or recovery phrase that there is. */
