@@ -234,3 +234,6 @@ pub const WARM_UP: Duration = Duration::from_secs(90);
 /// How long a turn's last writes may take before OpenClaw counts as busy, and how often it is asked.
 pub const SUSPEND_SETTLE: Duration = Duration::from_millis(1500);
 pub const SUSPEND_POLL: Duration = Duration::from_millis(25);
+/// How long, and how often, OpenClaw is asked to resume; its lease ends after two minutes.
+pub const RESUME_RETRY: Duration = Duration::from_secs(90);
+pub const RESUME_PAUSE: Duration = Duration::from_millis(100);

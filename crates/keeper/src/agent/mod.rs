@@ -50,8 +50,8 @@ struct Inner {
     state: watch::Sender<AgentState>,
     gateway: watch::Sender<Option<Gateway>>,
     failure: Mutex<Option<Failure>>,
-    /// The suspension that is in force.
-    suspension: tokio::sync::Mutex<Option<String>>,
+    /// The suspension that is, or may be, in force.
+    suspension: tokio::sync::Mutex<Option<suspend::Held>>,
     /// One start or stop at a time.
     changing: tokio::sync::Mutex<()>,
     watcher: Mutex<Option<AbortOnDropHandle<()>>>,

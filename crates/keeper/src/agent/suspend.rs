@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::{Agent, AgentError};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, GatewayError};
 use crate::limits;
 
 impl Agent {
@@ -31,50 +31,91 @@ impl Agent {
     async fn suspend_now(&self) -> Result<bool, AgentError> {
         let gateway = self.gateway().ok_or(AgentError::NotRunning)?;
         let mut current = self.inner.suspension.lock().await;
-        let request = uuid::Uuid::new_v4().to_string();
-        let Some(id) = settle(&gateway, &request).await? else {
-            return Ok(false);
-        };
-        *current = Some(id);
-        self.inner.set_state(AgentState::Suspended);
-        Ok(true)
+        let_go(&gateway, &mut current).await?;
+        // Known before it is asked for: an answer that comes too late must not leave OpenClaw suspended.
+        let held = current.insert(Held::new());
+        if settle(&gateway, held).await? {
+            self.inner.set_state(AgentState::Suspended);
+            return Ok(true);
+        }
+        let_go(&gateway, &mut current).await?;
+        Ok(false)
     }
 
     /// Lets OpenClaw go on. Does nothing when it is not suspended, or when its lease is over.
     ///
     /// # Errors
-    /// [`AgentError`] when OpenClaw cannot be asked.
+    /// [`AgentError`] when OpenClaw cannot be asked; then the next call tries again.
     pub async fn resume(&self) -> Result<(), AgentError> {
         let mut current = self.inner.suspension.lock().await;
-        let Some(id) = current.take() else { return Ok(()) };
+        if current.is_none() {
+            return Ok(());
+        }
         let gateway = self.gateway().ok_or(AgentError::NotRunning)?;
-        match gateway.suspend_resume(&id).await {
-            Ok(()) | Err(crate::gateway::GatewayError::Refused { .. }) => {}
-            Err(error) => return Err(error.into()),
+        let until = Instant::now() + limits::RESUME_RETRY;
+        while let Err(error) = let_go(&gateway, &mut current).await {
+            if matches!(error, GatewayError::Closed) || Instant::now() >= until {
+                return Err(error.into());
+            }
+            tracing::info!("asking again: {error}");
+            sleep(limits::RESUME_PAUSE).await;
         }
         self.inner.set_state(AgentState::Ready);
         Ok(())
     }
 }
 
-/// Waits a moment for what is nearly done; `None` when it goes on, with the suspension taken back.
-async fn settle(gateway: &Gateway, request: &str) -> Result<Option<String>, AgentError> {
+/// A suspension that was asked for.
+#[derive(Debug)]
+pub(super) struct Held {
+    request: String,
+    /// `None` until OpenClaw has named it.
+    id: Option<String>,
+}
+
+impl Held {
+    fn new() -> Self {
+        Self {
+            request: uuid::Uuid::new_v4().to_string(),
+            id: None,
+        }
+    }
+}
+
+/// Waits a moment for what is nearly done; `false` when it goes on.
+async fn settle(gateway: &Gateway, held: &mut Held) -> Result<bool, GatewayError> {
     let until = Instant::now() + limits::SUSPEND_SETTLE;
-    let mut suspension = gateway.suspend(request).await?;
     loop {
-        if let (true, Some(id)) = (suspension.ready, &suspension.id) {
-            return Ok(Some(id.clone()));
+        let suspension = match &held.id {
+            Some(id) => gateway.suspend_status(id).await?,
+            None => gateway.suspend(&held.request).await?,
+        };
+        held.id = suspension.id.or(held.id.take());
+        if suspension.ready && held.id.is_some() {
+            return Ok(true);
         }
         if Instant::now() >= until {
-            if let Some(id) = &suspension.id {
-                gateway.suspend_resume(id).await?;
-            }
-            return Ok(None);
+            return Ok(false);
         }
         sleep(limits::SUSPEND_POLL).await;
-        suspension = match &suspension.id {
-            Some(id) => gateway.suspend_status(id).await?,
-            None => gateway.suspend(request).await?,
-        };
     }
+}
+
+/// Ends a suspension; it is held until OpenClaw says so.
+async fn let_go(gateway: &Gateway, current: &mut Option<Held>) -> Result<(), GatewayError> {
+    let Some(held) = current else { return Ok(()) };
+    if held.id.is_none() {
+        // OpenClaw answers the same request with the same suspension.
+        held.id = gateway.suspend(&held.request).await?.id;
+    }
+    if let Some(id) = &held.id {
+        match gateway.suspend_resume(id).await {
+            Ok(()) => {}
+            // Not known any more: its lease is over. Any other refusal leaves OpenClaw suspended.
+            Err(GatewayError::Refused { code, .. }) if code == "INVALID_REQUEST" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    *current = None;
+    Ok(())
 }
