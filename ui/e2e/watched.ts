@@ -64,6 +64,14 @@ export async function shot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: `test-results/shots/${number}-${name}.png`, animations: "disabled" });
 }
 
+/** In the page: waits until no colour is on its way to another one. */
+async function still(): Promise<void> {
+  const all = (root: ParentNode): Animation[] =>
+    [...root.querySelectorAll("*")].flatMap((element) => [...element.getAnimations(), ...(element.shadowRoot ? all(element.shadowRoot) : [])]);
+  const ends = all(document).filter((animation) => animation.effect?.getTiming().iterations !== Infinity);
+  await Promise.all(ends.map((animation) => animation.finished.catch(() => undefined)));
+}
+
 /** axe and a picture, wide and narrow, light and dark. */
 export async function inspect(page: Page, name: string): Promise<void> {
   const before = page.viewportSize();
@@ -72,6 +80,7 @@ export async function inspect(page: Page, name: string): Promise<void> {
     for (const [size, viewport] of [["wide", { width: 1280, height: 832 }], ["phone", { width: 390, height: 844 }]] as const) {
       await page.setViewportSize(viewport);
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      await page.evaluate(still);
       await expectAccessible(page, `${name}, ${scheme}, ${size}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow, `${name} is wider than the window, ${size}`).toBeLessThanOrEqual(0);
