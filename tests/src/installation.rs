@@ -251,16 +251,20 @@ impl Installation {
     pub async fn sign_in(&self, email: &str) -> Person {
         // Links of earlier sign-ins work once: wait for one that is new.
         let before = outbox::newest_link(&self.outbox(), email, "sign-in");
-        self.post("/api/v1/sign-in", &json!({ "email": email })).await.ok();
+        let asked = self.post("/api/v1/sign-in", &json!({ "email": email })).await;
+        let browser = asked
+            .cookie("holdfast_begun")
+            .expect("the browser that asks is marked")
+            .to_owned();
+        asked.ok();
         let link = wait_until(
             "the mail with the sign-in link arrives",
             Duration::from_secs(15),
             async || outbox::newest_link(&self.outbox(), email, "sign-in").filter(|link| Some(link) != before.as_ref()),
         )
         .await;
-        let answer = self
-            .post("/api/v1/sign-in/complete", &json!({ "token": token(&link) }))
-            .await;
+        let (path, body) = ("/api/v1/sign-in/complete", json!({ "token": token(&link) }));
+        let answer = person::request(&self.url(), Method::POST, path, Some(&browser), Some(&body)).await;
         Person::signed_in(&self.url(), answer)
     }
 

@@ -20,10 +20,16 @@ pub struct Person {
 pub struct Answer {
     pub status: StatusCode,
     pub body: Value,
-    cookie: Option<String>,
+    cookies: Vec<String>,
 }
 
 impl Answer {
+    /// A cookie that was set, as it is sent back.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let mut cookies = self.cookies.iter().map(String::as_str);
+        cookies.find(|pair| pair.split_once('=').is_some_and(|(found, _)| found.ends_with(name)))
+    }
+
     /// The body; panics with it if the status is not a success.
     pub fn ok(self) -> Value {
         assert!(self.status.is_success(), "{}: {}", self.status, self.body);
@@ -57,27 +63,29 @@ pub(crate) async fn request(
     }
     let answer = request.send().await.expect("the platform answers");
     let status = answer.status();
-    let cookie = answer
+    let cookies = answer
         .headers()
         .get_all(SET_COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok()?.split(';').next())
-        .find(|pair| pair.contains("holdfast_session="))
-        .map(str::to_owned);
+        .map(str::to_owned)
+        .collect();
     let text = answer.text().await.expect("the platform finishes its answer");
     Answer {
         status,
         body: serde_json::from_str(&text).unwrap_or(Value::Null),
-        cookie,
+        cookies,
     }
 }
 
 impl Person {
     pub(crate) fn signed_in(base: &str, answer: Answer) -> Self {
-        let cookie = answer.cookie.clone().expect("signing in sets a session cookie");
+        let cookie = answer
+            .cookie("holdfast_session")
+            .expect("signing in sets a session cookie");
         Self {
             base: base.to_owned(),
-            cookie,
+            cookie: cookie.to_owned(),
             me: answer.ok(),
         }
     }

@@ -2,6 +2,7 @@
 import "./app/app";
 import "./app/shell";
 import "./chat/chat-page";
+import "./pages/finish-sign-in";
 import "./pages/join";
 import "./pages/make-vault";
 import "./pages/me";

@@ -3,6 +3,7 @@
 
 mod join;
 mod origin;
+mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use protocol::{GatewayToken, TokenError};
 use serde_json::json;
 use tracing::debug;
 
+pub use sessions::{Admission, Sessions, SessionsUnavailable};
+
 use crate::{CellState, Cells, CellsError, limits, now_ms};
 
 /// The subprotocol of a channel.
@@ -30,6 +33,8 @@ pub const TOKEN_PREFIX: &str = "holdfast.token.";
 pub mod close {
     /// The gateway token has expired: ask for a new one and connect again.
     pub const TOKEN_EXPIRED: u16 = 4401;
+    /// The session that asked for the gateway token is over: sign in again.
+    pub const SESSION_ENDED: u16 = 4403;
     /// The client sent nothing, not even a pong, for `CLIENT_SILENCE`.
     pub const SILENT: u16 = 4408;
     /// `CHANNELS_PER_CELL` are open already.
@@ -39,12 +44,14 @@ pub mod close {
 }
 
 /// What the proxy needs to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ProxyConfig {
     /// Checks gateway tokens.
     pub verifying_key: VerifyingKey,
     /// The address under which browsers know this installation: pages from there may open channels.
     pub public_url: String,
+    /// Knows which sessions stand.
+    pub sessions: Arc<dyn Sessions>,
 }
 
 #[derive(Clone)]
@@ -85,7 +92,7 @@ async fn channel(State(state): State<ProxyState>, headers: HeaderMap, upgrade: W
         .read_buffer_size(16 * 1024);
     upgrade.set_selected_protocol(HeaderValue::from_static(SUBPROTOCOL));
     match verified {
-        Ok(token) => upgrade.on_upgrade(move |client| serve(state.cells, token, client)),
+        Ok(token) => upgrade.on_upgrade(move |client| serve(state, token, client)),
         // It was ours once. A browser learns nothing from an HTTP status here, so it is told inside.
         Err(error @ TokenError::Expired) => upgrade.on_upgrade(async move |client| {
             refuse(client, "token_expired", &error.to_string(), None, close::TOKEN_EXPIRED).await;
@@ -106,8 +113,28 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     (status, content_type, body.to_string()).into_response()
 }
 
-async fn serve(cells: Cells, token: GatewayToken, mut client: WebSocket) {
+async fn serve(state: ProxyState, token: GatewayToken, mut client: WebSocket) {
+    let cells = state.cells;
     let cell = token.cell;
+    // A token outlives the session that asked for it, so the session is looked up each time; if it cannot be, the answer is no.
+    let admission = match state.config.sessions.admit(&token).await {
+        Ok(Some(admission)) => admission,
+        Ok(None) => {
+            let message = "this session is over: sign in again";
+            return refuse(client, "session_ended", message, None, close::SESSION_ENDED).await;
+        }
+        Err(error) => {
+            let wait = Some(limits::DIAL);
+            return refuse(
+                client,
+                "sessions_unavailable",
+                &error.to_string(),
+                wait,
+                close_code::AGAIN,
+            )
+            .await;
+        }
+    };
     let shared = match cells.shared(cell, token.tenant) {
         Ok(shared) => shared,
         Err(error) => return refuse_for(client, &error).await,
@@ -127,7 +154,7 @@ async fn serve(cells: Cells, token: GatewayToken, mut client: WebSocket) {
         return;
     }
     debug!(%cell, "channel joined");
-    join::join(client, keeper, &shared).await;
+    join::join(client, keeper, &shared, &*admission).await;
     debug!(%cell, "channel ended");
 }
 

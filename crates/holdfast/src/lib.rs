@@ -1,5 +1,6 @@
 //! The platform in one process: configuration, the parts wired together, the interface, and the scripted model.
 
+pub mod audit;
 pub mod config;
 pub mod data_dir;
 pub mod dev_model;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-use holdfast::{dev_model, doctor, up};
+use holdfast::{audit, dev_model, doctor, up};
 
 #[derive(Parser)]
 #[command(
@@ -28,6 +28,9 @@ enum Command {
         #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = "/var/lib/holdfast")]
         data_dir: PathBuf,
     },
+    /// Check what the audit log has recorded.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Serve a scripted model that speaks the protocols of OpenAI and Anthropic, for trying and testing.
     DevModel(dev_model::Args),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         match command {
             Command::Up(args) => up::run(args).await,
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
+            Command::Audit(command) => audit::run(command),
             Command::DevModel(args) => dev_model::run(args).await,
         }
     }))

@@ -31,6 +31,8 @@ pub enum Refusal {
     #[error("{0}")]
     Mail(String),
     #[error("{0}")]
+    Broken(String),
+    #[error("{0}")]
     Other(String),
 }
 
@@ -45,7 +47,8 @@ impl Refusal {
             Self::DiskFull { .. } | Self::DataDir { .. } => 73, // EX_CANTCREAT
             Self::DataDirInUse { .. } => 75,                    // EX_TEMPFAIL
             Self::PortTaken { .. } | Self::Listen { .. } | Self::Docker(_) | Self::Database(_) | Self::Cells(_) => 69, // EX_UNAVAILABLE
-            Self::Other(_) => 70, // EX_SOFTWARE
+            Self::Broken(_) => 65, // EX_DATAERR
+            Self::Other(_) => 70,  // EX_SOFTWARE
         }
     }
 

@@ -1,30 +1,48 @@
-//! Who asks. A handler that takes [`SignedIn`] is not reached without a session; one that takes [`Manager`] only by an owner
-//! or an admin. Storage functions that are not for everybody take the same types, so looking up and authorising are one call.
+//! Who asks. A handler that takes [`SignedIn`] is not reached without a session that is whole; one that takes [`Manager`] only
+//! by an owner or an admin; one that takes [`Fresh`] only by somebody who has just shown who they are. Storage functions that
+//! are not for everybody take the same types, so looking up and authorising are one call.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use protocol::UserId;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::By;
 use crate::cell_control::CellRef;
+use crate::clock::after;
+use crate::device;
+use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
+use crate::secret_token::TokenHash;
 use crate::session;
-use crate::storage::sessions::Session;
+use crate::sign_in;
+use crate::storage::sessions::{Session, State};
 use crate::storage::{StorageError, TenantTransaction, sessions};
 
-/// A person with a session that is not over.
-pub(crate) struct SignedIn(Session);
+/// A person with a session that is not over and whole.
+pub(crate) struct SignedIn(Session, Client);
 
 impl SignedIn {
     pub(crate) fn session(&self) -> &Session {
         &self.0
+    }
+
+    /// The person, for the audit log.
+    pub(crate) fn by(&self) -> By {
+        By::person(&self.0, &self.1)
+    }
+
+    /// Whether they have just shown who they are.
+    fn is_fresh(&self, app: &App) -> bool {
+        after(self.0.proved_at, limits::STEP_UP) > app.clock.now()
     }
 
     /// Their own cell: there is no other way to name one.
@@ -46,9 +64,140 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let token = session::presented(&parts.headers, &app.config.public_url).ok_or(ApiError::NotSignedIn)?;
-        let session = sessions::authenticate(&app.database, token.hash(), app.clock.now()).await?;
-        session.map(Self).ok_or(ApiError::NotSignedIn)
+        let (session, client) = authenticated(parts, app).await?;
+        match session.state {
+            State::Full => Ok(Self(session, client)),
+            State::Factor | State::Enrol => Err(ApiError::FactorNeeded),
+        }
+    }
+}
+
+async fn authenticated(parts: &mut Parts, app: &App) -> Result<(Session, Client), ApiError> {
+    let client = Client::of(parts, app);
+    let token = client.session.ok_or(ApiError::NotSignedIn)?;
+    let now = app.clock.now();
+    let session = sessions::authenticate(&app.database, token, now, &client.address_text()).await?;
+    session.map(|session| (session, client)).ok_or(ApiError::NotSignedIn)
+}
+
+/// A person whose sign-in is not finished. All that they can do is finish it.
+pub(crate) struct HalfSignedIn(Session, Client);
+
+impl HalfSignedIn {
+    pub(crate) fn session(&self) -> &Session {
+        &self.0
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.1
+    }
+}
+
+impl FromRequestParts<App> for HalfSignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (session, client) = authenticated(parts, app).await?;
+        match session.state {
+            State::Full => Err(ApiError::AlreadySignedIn),
+            State::Factor | State::Enrol => Ok(Self(session, client)),
+        }
+    }
+}
+
+/// Anybody with a session, whole or not: to leave.
+pub(crate) struct AnySession(Session, Client);
+
+impl AnySession {
+    pub(crate) fn session(&self) -> &Session {
+        &self.0
+    }
+
+    pub(crate) fn by(&self) -> By {
+        By::person(&self.0, &self.1)
+    }
+}
+
+impl FromRequestParts<App> for AnySession {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (session, client) = authenticated(parts, app).await?;
+        Ok(Self(session, client))
+    }
+}
+
+/// A person who has just shown who they are: for dangerous acts.
+pub(crate) struct Fresh(SignedIn);
+
+impl Fresh {
+    pub(crate) fn signed_in(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for Fresh {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let person = SignedIn::from_request_parts(parts, app).await?;
+        match person.is_fresh(app) {
+            true => Ok(Self(person)),
+            false => Err(ApiError::StepUpNeeded),
+        }
+    }
+}
+
+/// Who may set up a second factor: somebody who has just shown who they are, or whose sign-in waits for exactly that.
+pub(crate) struct Enroller(Session, Client);
+
+impl Enroller {
+    pub(crate) fn session(&self) -> &Session {
+        &self.0
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.1
+    }
+
+    pub(crate) fn by(&self) -> By {
+        By::person(&self.0, &self.1)
+    }
+}
+
+impl FromRequestParts<App> for Enroller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (session, client) = authenticated(parts, app).await?;
+        match session.state {
+            State::Enrol => Ok(Self(session, client)),
+            State::Factor => Err(ApiError::FactorNeeded),
+            State::Full if after(session.proved_at, limits::STEP_UP) > app.clock.now() => Ok(Self(session, client)),
+            State::Full => Err(ApiError::StepUpNeeded),
+        }
+    }
+}
+
+/// An owner who has just shown who they are.
+pub(crate) struct FreshOwner(SignedIn);
+
+impl FreshOwner {
+    pub(crate) fn signed_in(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for FreshOwner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let person = SignedIn::from_request_parts(parts, app).await?;
+        match person.0.role {
+            Role::Owner if person.is_fresh(app) => Ok(Self(person)),
+            Role::Owner => Err(ApiError::StepUpNeeded),
+            Role::Admin | Role::Member | Role::Observer => Err(ApiError::NotAllowed),
+        }
     }
 }
 
@@ -82,27 +231,89 @@ impl FromRequestParts<App> for Manager {
     }
 }
 
-/// Who asks, as far as the network tells: for rate limits alone.
-pub(crate) struct Client(pub(crate) Option<IpAddr>);
+/// An owner or an admin who has just shown who they are.
+pub(crate) struct FreshManager(Manager);
 
-impl<S: Sync> FromRequestParts<S> for Client {
+impl FreshManager {
+    pub(crate) fn user(&self) -> UserId {
+        self.0.user()
+    }
+
+    pub(crate) fn signed_in(&self) -> &SignedIn {
+        self.0.signed_in()
+    }
+
+    /// Nobody manages who is above them: owners are managed by owners.
+    pub(crate) fn may_manage(&self, role: Role) -> bool {
+        self.0.may_give(role)
+    }
+}
+
+impl FromRequestParts<App> for FreshManager {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let manager = Manager::from_request_parts(parts, app).await?;
+        match manager.0.is_fresh(app) {
+            true => Ok(Self(manager)),
+            false => Err(ApiError::StepUpNeeded),
+        }
+    }
+}
+
+/// Who asks, as far as the network and the browser tell: for rate limits, the list of sessions and the audit log.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) address: Option<IpAddr>,
+    /// What the browser says that it is.
+    pub(crate) device: String,
+    /// The session's cookie, which may be anything.
+    pub(crate) session: Option<TokenHash>,
+    /// What this browser was given when it asked for a link.
+    pub(crate) begun: Option<TokenHash>,
+}
+
+impl Client {
+    /// The address as text; empty when it is not known.
+    pub(crate) fn address_text(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    fn of(parts: &Parts, app: &App) -> Self {
+        let headers = &parts.headers;
+        let url = &app.config.public_url;
+        let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            address: address(parts),
+            device: device::describe(agent.unwrap_or_default()),
+            session: session::presented(headers, url).map(|token| token.hash()),
+            begun: session::named(headers, sign_in::cookie_name(url)).map(|token| token.hash()),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip().to_canonical());
-        // A proxy on this machine adds the address that it sees at the end; what comes before it, or from elsewhere, is talk.
-        let forwarded = || {
-            let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
-            last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-        };
-        Ok(Self(peer.map(|peer| match peer.is_loopback() {
-            true => forwarded().unwrap_or(peer),
-            false => peer,
-        })))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, app))
     }
+}
+
+fn address(parts: &Parts) -> Option<IpAddr> {
+    let peer = parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip().to_canonical());
+    // A proxy on this machine adds the address that it sees at the end; what comes before it, or from elsewhere, is talk.
+    let forwarded = || {
+        let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
+        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
+    peer.map(|peer| match peer.is_loopback() {
+        true => forwarded().unwrap_or(peer),
+        false => peer,
+    })
 }
 
 /// A JSON body; what is wrong with one is a problem like any other.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 
+use crate::audit::AuditLog;
 use crate::cell_control::CellControl;
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::database::Database;
+use crate::factors::FactorKey;
 use crate::mail::Mailer;
 use crate::rate_limit::RateLimits;
 use crate::sign_in::SignInQueue;
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub mailer: Arc<dyn Mailer>,
     pub cells: Arc<dyn CellControl>,
     pub gateway_key: SigningKey,
+    pub factor_key: FactorKey,
+    pub audit: Arc<AuditLog>,
     pub limits: RateLimits,
     pub sign_ins: SignInQueue,
 }

@@ -32,6 +32,10 @@ pub struct CellUnavailable(pub String);
 pub trait CellControl: Send + Sync + 'static {
     /// Starts the keeper and the agent container if they do not run. Returns when this is under way, not when it is done.
     fn wake(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
+    /// Puts the cell to sleep: seals what is open and stops its containers. Returns when this is under way.
+    fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
+    /// Removes the cell for ever, with its vault and everything sealed. Returns when this is under way.
+    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
     /// How awake the cell is now.
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>>;
     /// What opens the first registration while the cell's vault is new and its keeper is there. For the owner's session alone.

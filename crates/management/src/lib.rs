@@ -3,13 +3,17 @@
 
 mod access;
 mod app;
+pub mod audit;
 mod cell_control;
 mod clock;
 mod config;
 mod cross_site;
 pub mod database;
+mod device;
+mod factors;
 pub mod gateway_key;
 mod handlers;
+mod key_file;
 pub mod limits;
 pub mod mail;
 mod outer;
@@ -21,6 +25,7 @@ mod rate_limit;
 mod routes;
 mod secret_token;
 mod session;
+mod session_watch;
 mod setup_link;
 mod sign_in;
 mod storage;
@@ -31,18 +36,26 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
+use protocol::GatewayToken;
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
 pub use database::Database;
+pub use factors::FactorKey;
+pub use key_file::KeyFileError;
 pub use person::Role;
+pub use routes::Access;
+pub use secret_token::{SecretToken, TokenHash};
+pub use session_watch::ChannelSession;
 pub use setup_link::SetupLinkError;
 pub use storage::StorageError;
 
 use app::{App, Shared};
+use audit::{AuditKey, AuditLog};
 use mail::Mailer;
 use rate_limit::RateLimits;
+use session_watch::SessionWatch;
 
 /// What management works with.
 pub struct Parts {
@@ -53,12 +66,17 @@ pub struct Parts {
     pub cells: Arc<dyn CellControl>,
     /// Signs gateway tokens.
     pub gateway_key: SigningKey,
+    /// Seals what people show as second factors.
+    pub factor_key: FactorKey,
+    /// Signs where the audit chains stand.
+    pub audit_key: AuditKey,
 }
 
 /// The part, running. Dropping it ends its background work.
 pub struct Management {
     app: App,
     sending: sign_in::Sending,
+    sessions: SessionWatch,
 }
 
 impl Management {
@@ -71,16 +89,24 @@ impl Management {
             mailer,
             cells,
             gateway_key,
+            factor_key,
+            audit_key,
         } = parts;
+        let audit = Arc::new(AuditLog {
+            clock: clock.clone(),
+            key: audit_key,
+        });
         let sender = sign_in::Sender {
             database: database.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             mailer: mailer.clone(),
             public_url: config.public_url.clone(),
+            audit: audit.clone(),
         };
         let (sign_ins, sending) = sender.start();
         let limits = RateLimits::new(&clock);
+        let sessions = SessionWatch::start(database.clone(), clock.clone());
         let app = App::new(Shared {
             config,
             database,
@@ -89,10 +115,12 @@ impl Management {
             mailer,
             cells,
             gateway_key,
+            factor_key,
+            audit,
             limits,
             sign_ins,
         });
-        Self { app, sending }
+        Self { app, sending, sessions }
     }
 
     /// While nobody owns the installation: writes the one-time link to `<data-dir>/setup-url` and returns that file.
@@ -103,6 +131,15 @@ impl Management {
         setup_link::publish(&self.app).await
     }
 
+    /// Looks up the session that a gateway token was made for, when a channel is opened with it; `None` if it is over. What is
+    /// returned is held for as long as the channel is open, and tells when the session ends.
+    ///
+    /// # Errors
+    /// The database cannot be asked: then nothing is opened.
+    pub async fn channel_session(&self, token: &GatewayToken) -> Result<Option<ChannelSession>, StorageError> {
+        self.sessions.admit(token.tenant, token.user, token.session).await
+    }
+
     /// Whether PostgreSQL answers now, for `/readyz`.
     pub async fn database_ready(&self) -> bool {
         self.app.database.ready().await
@@ -111,6 +148,7 @@ impl Management {
     /// Sends the sign-in links that were asked for, and closes the database's connections after what runs on them.
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
+        self.sessions.stop().await;
         self.app.database.close().await;
     }
 }
@@ -120,10 +158,10 @@ pub fn router(management: &Management) -> Router {
     routes::router(management.app.clone())
 }
 
-/// Every route that [`router`] answers: what a test of all routes must know.
-pub fn routes() -> Vec<(Method, &'static str)> {
+/// Every route that [`router`] answers, and who may call it: what the tests of all routes are made from.
+pub fn routes() -> Vec<(Method, &'static str, Access)> {
     routes::all()
         .into_iter()
-        .map(|route| (route.method, route.path))
+        .map(|route| (route.method, route.path, route.access))
         .collect()
 }

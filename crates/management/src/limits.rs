@@ -35,6 +35,8 @@ pub const RECOVERY_SIGN_IN: Duration = Duration::from_secs(30 * 60);
 
 /// How long a sign-in link works.
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+/// How long a browser keeps what it was given when it first asked for a link.
+pub const BROWSER_COOKIE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long an invitation works.
 pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Open and past invitations that one answer lists.
@@ -43,11 +45,35 @@ pub const INVITATIONS_LISTED: i64 = 1000;
 pub const PEOPLE_LISTED: i64 = 10_000;
 
 /// A session ends when it was not used for so long.
-pub const SESSION_IDLE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 /// A session ends so long after signing in, used or not.
-pub const SESSION_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Sessions that one person has at a time; one more ends the one that was not used for longest.
+pub const SESSIONS_PER_USER: i64 = 5;
 /// How exact the time of a session's last use is kept.
 pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
+/// How often an open channel's session is looked up, beside being told when it ends.
+pub const SESSION_CHECK: Duration = Duration::from_secs(30);
+/// How long somebody may take to show or set up a second factor after the link.
+pub const HALF_SESSION_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Longest description of a device, in characters.
+pub const DEVICE_CHARS: usize = 100;
+
+/// Dangerous acts need that the person showed who they are so recently.
+pub const STEP_UP: Duration = Duration::from_secs(10 * 60);
+/// Backup codes that are made at a time.
+pub const BACKUP_CODES: usize = 10;
+/// Wrong codes in a row that cost nothing; then one waits 1 s, 2 s, 4 s, ...
+pub const FACTOR_TRIES_FREE: i32 = 5;
+/// ... up to this long.
+pub const FACTOR_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// Events between two signatures over the audit chain.
+pub const AUDIT_CHECKPOINT: i64 = 256;
+/// Audit events that one answer lists.
+pub const AUDIT_LISTED: i64 = 100;
+/// Audit events in one table; the other export has no limit.
+pub const AUDIT_TABLE: i64 = 10_000;
 
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;

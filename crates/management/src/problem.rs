@@ -24,6 +24,22 @@ pub(crate) enum ApiError {
     NotSignedIn,
     #[error("For this, sign out and in again: your sign-in is too long ago.")]
     SignInAgain,
+    #[error("Signing in is not finished: show your second factor, or set one up.")]
+    FactorNeeded,
+    #[error("You are signed in already.")]
+    AlreadySignedIn,
+    #[error("For this, show again that it is you: {} minutes are over since you last did.", limits::STEP_UP.as_secs() / 60)]
+    StepUpNeeded,
+    #[error("This code is not right, or was used already. Wait for the next one.")]
+    CodeWrong,
+    #[error("There is an authenticator app already. Remove it before you set up another.")]
+    AlreadyEnrolled,
+    #[error("Your organisation asks everybody for a second factor, so the last one cannot be removed.")]
+    FactorRequired,
+    #[error("Set up a second factor of your own first.")]
+    FactorFirst,
+    #[error("Open this link in the browser in which you asked for it, or ask for a new one here.")]
+    OtherBrowser,
     #[error("Your role does not allow this.")]
     NotAllowed,
     #[error("This request came from another site, so it was not carried out.")]
@@ -88,6 +104,14 @@ impl ApiError {
                 "Something is not filled in right",
             ),
             Self::NotSignedIn => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
+            Self::FactorNeeded => (S::FORBIDDEN, "factor_needed", "A second factor is needed"),
+            Self::AlreadySignedIn => (S::CONFLICT, "already_signed_in", "Already signed in"),
+            Self::StepUpNeeded => (S::FORBIDDEN, "step_up_needed", "Show again that it is you"),
+            Self::CodeWrong => (S::FORBIDDEN, "code_wrong", "Not the right code"),
+            Self::AlreadyEnrolled => (S::CONFLICT, "already_enrolled", "Already set up"),
+            Self::FactorRequired => (S::CONFLICT, "factor_required", "A second factor is required"),
+            Self::FactorFirst => (S::CONFLICT, "factor_first", "A second factor is needed first"),
+            Self::OtherBrowser => (S::CONFLICT, "other_browser", "Another browser asked"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::SignInAgain => (S::FORBIDDEN, "sign_in_again", "Sign in again"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),

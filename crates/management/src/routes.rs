@@ -1,4 +1,5 @@
-//! Every route of the API, in one list: the router is made from it, and the tests go through it.
+//! Every route of the API and who may call it, in one list: the router is made from it, and the tests of every route with every
+//! caller are made from it too.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
@@ -7,23 +8,48 @@ use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::handlers::{
-    cell, identities, instance, invitations, letters, me, people, recovery, setup, sign_in, sign_out,
+    audit, cell, factors, identities, instance, invitations, letters, me, people, policy, recovery, sessions, setup,
+    sign_in, sign_out, step_up,
 };
 use crate::problem::ApiError;
 use crate::{cross_site, limits, outer};
+
+/// Who may call a route. What a route does with things that are not the caller's is the storage functions' to refuse, with 404.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Without signing in: what is needed is in the body.
+    Anyone,
+    /// Somebody whose sign-in is not finished.
+    Half,
+    /// Anybody with a session, finished or not.
+    AnySession,
+    SignedIn,
+    /// Who has just shown who they are, or has still to set up a second factor.
+    Enroller,
+    /// Who has just shown who they are.
+    Fresh,
+    /// An owner or an admin.
+    Manager,
+    /// An owner or an admin who has just shown who they are.
+    FreshManager,
+    /// An owner who has just shown who they are.
+    FreshOwner,
+}
 
 /// One operation of the API.
 pub(crate) struct Route {
     pub method: Method,
     pub path: &'static str,
+    pub access: Access,
     handler: MethodRouter<App>,
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal => $handler:path),+ $(,)?) => {
+    ($($method:ident $path:literal $access:ident => $handler:path),+ $(,)?) => {
         vec![$(Route {
             method: Method::$method,
             path: concat!("/api/v1", $path),
+            access: Access::$access,
             handler: on(MethodFilter::$method, $handler),
         }),+]
     };
@@ -32,32 +58,52 @@ macro_rules! routes {
 /// The list.
 pub(crate) fn all() -> Vec<Route> {
     routes! {
-        GET "/instance" => instance::get,
-        POST "/setup" => setup::post,
-        POST "/sign-in" => sign_in::request::post,
-        POST "/sign-in/complete" => sign_in::complete::post,
-        POST "/sign-out" => sign_out::post,
-        GET "/me" => me::get,
-        GET "/people" => people::get,
-        GET "/identities" => identities::list::get,
-        PUT "/identity" => identities::put::put,
-        GET "/invitations" => invitations::list::get,
-        POST "/invitations" => invitations::create::post,
-        DELETE "/invitations/{id}" => invitations::revoke::delete,
-        POST "/invitations/{id}/resend" => invitations::resend::post,
-        POST "/invitations/preview" => invitations::preview::post,
-        POST "/invitations/accept" => invitations::accept::post,
-        GET "/letters" => letters::list::get,
-        POST "/letters" => letters::send::post,
-        POST "/letters/received" => letters::received::post,
-        GET "/recovery" => recovery::get::get,
-        PUT "/recovery/contacts" => recovery::contacts::put,
-        POST "/recovery/request" => recovery::request::post,
-        POST "/recovery/release" => recovery::release::post,
-        POST "/recovery/stop" => recovery::stop::post,
-        GET "/cell" => cell::get::get,
-        POST "/cell/wake" => cell::wake::post,
-        POST "/cell/token" => cell::token::post,
+        GET "/instance" Anyone => instance::get,
+        POST "/setup" Anyone => setup::post,
+        POST "/sign-in" Anyone => sign_in::request::post,
+        POST "/sign-in/complete" Anyone => sign_in::complete::post,
+        GET "/sign-in/pending" Half => sign_in::pending::get,
+        POST "/sign-in/factor" Half => sign_in::factor::post,
+        POST "/sign-out" AnySession => sign_out::post,
+        POST "/step-up" SignedIn => step_up::post,
+        GET "/sessions" SignedIn => sessions::list::get,
+        DELETE "/sessions" SignedIn => sessions::end_others::delete,
+        DELETE "/sessions/{id}" SignedIn => sessions::end::delete,
+        GET "/factors" SignedIn => factors::list::get,
+        POST "/factors/authenticator" Enroller => factors::begin::post,
+        POST "/factors/authenticator/confirm" Enroller => factors::confirm::post,
+        DELETE "/factors/authenticator" Fresh => factors::remove::delete,
+        POST "/factors/backup-codes" Fresh => factors::backup_codes::post,
+        GET "/audit" SignedIn => audit::list::get,
+        GET "/audit/export" Manager => audit::export::get,
+        GET "/audit/export.csv" Manager => audit::csv::get,
+        GET "/policy" SignedIn => policy::get,
+        PUT "/policy" FreshOwner => policy::put,
+        GET "/me" SignedIn => me::get,
+        GET "/people" SignedIn => people::list::get,
+        GET "/people/{id}/cascade" FreshManager => people::cascade::get,
+        POST "/people/{id}/suspend" FreshManager => people::suspend::post,
+        POST "/people/{id}/restore" FreshManager => people::restore::post,
+        DELETE "/people/{id}" FreshManager => people::remove::delete,
+        GET "/identities" SignedIn => identities::list::get,
+        PUT "/identity" SignedIn => identities::put::put,
+        GET "/invitations" Manager => invitations::list::get,
+        POST "/invitations" Manager => invitations::create::post,
+        DELETE "/invitations/{id}" Manager => invitations::revoke::delete,
+        POST "/invitations/{id}/resend" Manager => invitations::resend::post,
+        POST "/invitations/preview" Anyone => invitations::preview::post,
+        POST "/invitations/accept" Anyone => invitations::accept::post,
+        GET "/letters" SignedIn => letters::list::get,
+        POST "/letters" SignedIn => letters::send::post,
+        POST "/letters/received" SignedIn => letters::received::post,
+        GET "/recovery" SignedIn => recovery::get::get,
+        PUT "/recovery/contacts" SignedIn => recovery::contacts::put,
+        POST "/recovery/request" SignedIn => recovery::request::post,
+        POST "/recovery/release" SignedIn => recovery::release::post,
+        POST "/recovery/stop" SignedIn => recovery::stop::post,
+        GET "/cell" SignedIn => cell::get::get,
+        POST "/cell/wake" SignedIn => cell::wake::post,
+        POST "/cell/token" SignedIn => cell::token::post,
     }
 }
 

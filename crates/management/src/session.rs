@@ -3,47 +3,154 @@
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse};
-use protocol::UserId;
+use protocol::{SessionId, UserId};
+use serde::Serialize;
 
+use crate::access::Client;
 use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
 use crate::clock::after;
 use crate::config::PublicUrl;
 use crate::handlers::me::Me;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::secret_token::SecretToken;
-use crate::storage::{StorageError, TenantTransaction, sessions};
+use crate::storage::factors::{self, Standing};
+use crate::storage::sessions::{self, NewSession, State};
+use crate::storage::{StorageError, TenantTransaction, users};
 
-/// Signs somebody in who has just proved who they are, commits, and answers with the cookie and with who they are.
+/// How somebody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Setup,
+    Link,
+    Invitation,
+}
+
+impl Way {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Link => "link",
+            Self::Invitation => "invitation",
+        }
+    }
+}
+
+/// What they have shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// That a mail reaches them.
+    Mailbox,
+    /// A second factor beside it.
+    SecondFactor,
+}
+
+/// The one place where policy decides what signing in takes.
+fn state(shown: Shown, standing: Standing) -> State {
+    match (shown, standing) {
+        (Shown::SecondFactor, _) => State::Full,
+        (
+            Shown::Mailbox,
+            Standing {
+                authenticator: true, ..
+            },
+        ) => State::Factor,
+        (Shown::Mailbox, Standing { required: true, .. }) => State::Enrol,
+        (Shown::Mailbox, _) => State::Full,
+    }
+}
+
+/// Signs somebody in who has just shown who they are, commits, and answers with the cookie and with who they are, or with
+/// what is still to be shown. The session that this browser had before ends.
 pub(crate) async fn issue(
     app: &App,
     mut transaction: TenantTransaction,
+    client: &Client,
     user: UserId,
+    way: Way,
+    shown: Shown,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
-    sessions::create(
-        &mut transaction,
+    let standing = factors::standing(&mut transaction, user).await?;
+    let state = state(shown, standing);
+    let life = match state {
+        State::Full => limits::SESSION_LIFE,
+        State::Factor | State::Enrol => limits::HALF_SESSION_LIFE,
+    };
+    if let Some(before) = client.session {
+        sessions::end_presented(&mut transaction, before).await?;
+    }
+    let id = SessionId::new();
+    let new = NewSession {
+        id,
         user,
-        token.hash(),
+        hash: token.hash(),
+        state,
+        method: way.as_str(),
+        second_factor: shown == Shown::SecondFactor,
+        device: &client.device,
+        address: &client.address_text(),
         now,
-        after(now, limits::SESSION_LIFE),
-    )
-    .await?;
+        expires_at: after(now, life),
+    };
+    sessions::create(&mut transaction, new).await?;
+    let name = users::name(&mut transaction, user).await?;
+    let action = match state {
+        State::Full => Action::SignedIn,
+        State::Factor | State::Enrol => Action::FactorAsked,
+    };
+    let entry = Entry::done(action)
+        .on(Target::new("session", id, &client.device))
+        .with("way", way.as_str())
+        .with("second_factor", shown == Shown::SecondFactor);
+    let by = By::user(user.uuid(), &name, client);
+    app.audit.record(&mut transaction, &by, entry).await?;
     transaction.commit().await?;
     // Read back as any later request will: what does not work now is an error now.
-    let session = sessions::authenticate(&app.database, token.hash(), now)
+    let session = sessions::authenticate(&app.database, token.hash(), now, "")
         .await?
         .ok_or(StorageError::Unreadable("a session that was just made"))?;
+    let answer = match session.state {
+        State::Full => Arrived::In(Box::new(Me::from(&session))),
+        State::Factor | State::Enrol => Arrived::Half(Pending::from(session.state)),
+    };
     Ok((
-        AppendHeaders([(SET_COOKIE, cookie(&app.config.public_url, &token)?)]),
-        axum::Json(Me::from(&session)),
+        AppendHeaders([(SET_COOKIE, cookie(&app.config.public_url, &token, life)?)]),
+        axum::Json(answer),
     ))
+}
+
+/// The answer of every way in.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Arrived {
+    In(Box<Me>),
+    Half(Pending),
+}
+
+/// What is still to be done before somebody is signed in.
+#[derive(Serialize)]
+pub(crate) struct Pending {
+    pending: &'static str,
+}
+
+impl From<State> for Pending {
+    fn from(state: State) -> Self {
+        Self {
+            pending: state.as_str(),
+        }
+    }
 }
 
 /// The token that a request presents. The name depends on the scheme, so that over TLS no cookie of a lesser kind counts.
 pub(crate) fn presented(headers: &HeaderMap, public_url: &PublicUrl) -> Option<SecretToken> {
-    let name = name(public_url);
+    named(headers, name(public_url))
+}
+
+/// The token of a cookie.
+pub(crate) fn named(headers: &HeaderMap, name: &str) -> Option<SecretToken> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -69,13 +176,22 @@ fn name(public_url: &PublicUrl) -> &'static str {
     }
 }
 
-fn cookie(public_url: &PublicUrl, token: &SecretToken) -> Result<HeaderValue, ApiError> {
+fn cookie(public_url: &PublicUrl, token: &SecretToken, life: std::time::Duration) -> Result<HeaderValue, ApiError> {
+    set_cookie(name(public_url), public_url, token, life)
+}
+
+/// A cookie with a token, for this host alone and out of reach of scripts.
+pub(crate) fn set_cookie(
+    name: &str,
+    public_url: &PublicUrl,
+    token: &SecretToken,
+    life: std::time::Duration,
+) -> Result<HeaderValue, ApiError> {
     let secure = if public_url.is_tls() { "; Secure" } else { "" };
     let text = format!(
-        "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-        name(public_url),
+        "{name}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
         token.text().as_str(),
-        limits::SESSION_LIFE.as_secs()
+        life.as_secs()
     );
     let mut value = HeaderValue::try_from(text).map_err(|_| StorageError::Unreadable("a cookie"))?;
     value.set_sensitive(true);

@@ -6,26 +6,28 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::access::Client;
+use crate::audit::{Action, AuditLog, By, Entry, Target};
 use crate::clock::{Clock, Entropy, NoEntropy, after};
 use crate::config::PublicUrl;
 use crate::database::Database;
 use crate::limits;
 use crate::mail::{self, MailError, Mailer};
 use crate::person::Email;
-use crate::secret_token::SecretToken;
+use crate::secret_token::{SecretToken, TokenHash};
 use crate::storage::{StorageError, TenantTransaction, sign_in_links, tenants, users};
 
 /// Mails that are handed over at the same time.
 const AT_ONCE: usize = 8;
 
 /// Takes requests for links, until it is closed.
-pub(crate) struct SignInQueue(Mutex<Option<mpsc::Sender<Email>>>);
+pub(crate) struct SignInQueue(Mutex<Option<mpsc::Sender<Asked>>>);
 
 impl SignInQueue {
     /// Notes that somebody wants to sign in; false when too many wait, or the server stops.
-    pub(crate) fn push(&self, email: Email) -> bool {
+    pub(crate) fn push(&self, asked: Asked) -> bool {
         let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.as_ref().is_some_and(|queue| queue.try_send(email).is_ok())
+        queue.as_ref().is_some_and(|queue| queue.try_send(asked).is_ok())
     }
 
     /// Takes no more requests.
@@ -65,6 +67,23 @@ pub(crate) struct Sender {
     pub entropy: Arc<dyn Entropy>,
     pub mailer: Arc<dyn Mailer>,
     pub public_url: PublicUrl,
+    pub audit: Arc<AuditLog>,
+}
+
+/// Somebody who wants to sign in.
+pub(crate) struct Asked {
+    pub email: Email,
+    /// What the browser that asked keeps: the link works there alone.
+    pub browser: TokenHash,
+    pub client: Client,
+}
+
+/// The cookie that the browser keeps until the link arrives.
+pub(crate) fn cookie_name(public_url: &PublicUrl) -> &'static str {
+    match public_url.is_tls() {
+        true => "__Host-holdfast_begun",
+        false => "holdfast_begun",
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,15 +100,15 @@ impl Sender {
     /// Starts sending. The task ends when the queue is closed and empty.
     pub(crate) fn start(self) -> (SignInQueue, Sending) {
         let (sender, receiver) = mpsc::channel(limits::MAIL_QUEUE);
-        let waiting = futures::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Email>| {
-            receiver.recv().await.map(|email| (email, receiver))
+        let waiting = futures::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Asked>| {
+            receiver.recv().await.map(|asked| (asked, receiver))
         });
         let task = tokio::spawn(async move {
             let this = &self;
             waiting
-                .for_each_concurrent(AT_ONCE, async |email| {
+                .for_each_concurrent(AT_ONCE, async |asked| {
                     // Neither the address nor the link may reach the log.
-                    if let Err(error) = this.send(&email).await {
+                    if let Err(error) = this.send(&asked).await {
                         tracing::error!(%error, "a sign-in link could not be sent");
                     }
                 })
@@ -98,15 +117,19 @@ impl Sender {
         (SignInQueue(Mutex::new(Some(sender))), Sending(Mutex::new(Some(task))))
     }
 
-    async fn send(&self, email: &Email) -> Result<(), SendError> {
+    async fn send(&self, asked: &Asked) -> Result<(), SendError> {
+        let email = &asked.email;
         let mut links = Vec::new();
         for (tenant, user) in users::find_by_email(&self.database, email).await? {
             let token = SecretToken::generate(&*self.entropy)?;
             let now = self.clock.now();
             let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
             let expires_at = after(now, limits::SIGN_IN_LINK_LIFE);
-            sign_in_links::create(&mut transaction, user, token.hash(), now, expires_at).await?;
+            sign_in_links::create(&mut transaction, user, token.hash(), asked.browser, now, expires_at).await?;
             let organisation = tenants::name(&mut transaction).await?;
+            let entry = Entry::done(Action::LinkSent).on(Target::new("person", user, ""));
+            let by = By::nobody(Some(&asked.client));
+            self.audit.record(&mut transaction, &by, entry).await?;
             transaction.commit().await?;
             links.push((organisation, self.public_url.link("sign-in", &token.text())));
         }

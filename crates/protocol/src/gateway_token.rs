@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use crate::{CellId, TenantId, UserId, b64};
+use crate::{CellId, SessionId, TenantId, UserId, b64};
 
 /// What lets a client open a channel to one cell: made by management, checked by cells, which needs the public key only.
 ///
@@ -13,6 +13,8 @@ pub struct GatewayToken {
     pub cell: CellId,
     pub tenant: TenantId,
     pub user: UserId,
+    /// The session that asked for it: when that is over, so is what was opened with it.
+    pub session: SessionId,
     /// Seconds since the Unix epoch after which it is refused.
     pub exp: u64,
 }
@@ -109,6 +111,7 @@ mod tests {
             cell: CellId::new(),
             tenant: TenantId::new(),
             user: UserId::new(),
+            session: SessionId::new(),
             exp,
         }
     }

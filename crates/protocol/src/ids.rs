@@ -51,6 +51,8 @@ typed_id! {
     TenantId,
     /// A person in a tenant.
     UserId,
+    /// One sign-in of a person in one browser.
+    SessionId,
     /// One user's agent and its keeper.
     CellId,
     /// One open channel between a client and a keeper.

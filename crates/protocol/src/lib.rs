@@ -11,7 +11,7 @@ mod ids;
 pub mod limits;
 
 pub use gateway_token::{GatewayToken, TokenError};
-pub use ids::{CellId, ChannelId, InstallationId, ProviderId, SecretId, SlotId, TenantId, UserId};
+pub use ids::{CellId, ChannelId, InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

@@ -20,6 +20,54 @@ export interface Me {
   cell: { id: string };
 }
 
+/** Signing in is not finished: a second factor is to be shown, or to be set up. */
+export interface Pending {
+  pending: "factor" | "enrol";
+}
+
+export interface Session {
+  id: string;
+  device: string;
+  address: string;
+  method: string;
+  created_at: number;
+  last_seen_at: number;
+  current: boolean;
+}
+
+export interface Factors {
+  authenticator: boolean;
+  backup_codes: number;
+  /** The organisation asks everybody for a second factor. */
+  required: boolean;
+  /** Until then dangerous acts are allowed. */
+  proved_until: number;
+}
+
+export interface Policy {
+  second_factor: "optional" | "required";
+}
+
+/** Something that was done (docs/protocol.md, section 6). */
+export interface AuditEvent {
+  seq: number;
+  at: number;
+  action: string;
+  outcome: "done" | "refused";
+  actor: { id: string | null; kind: string; name: string };
+  target: { id: string; kind: string; name: string } | null;
+  address: string;
+  device: string;
+  details: Record<string, string>;
+}
+
+/** A new authenticator, before its first code. */
+export interface NewAuthenticator {
+  secret: string;
+  /** What the app scans. */
+  uri: string;
+}
+
 export interface Instance {
   name: string;
   version: string;
@@ -34,6 +82,16 @@ export interface Person {
   name: string;
   email: string;
   role: Role;
+  suspended?: boolean;
+}
+
+/** What somebody loses who is suspended or removed, or has lost. */
+export interface Losses {
+  sessions: number;
+  sign_in_links: number;
+  invitations: number;
+  second_factors: number;
+  cell: string;
 }
 
 export interface Invitation {
@@ -95,10 +153,24 @@ async function call<T>(method: string, path: string, body?: object): Promise<T> 
 
 export const api = {
   instance: () => call<Instance>("GET", "/instance"),
-  setup: (body: { token: string; organisation: string; name: string; email: string }) => call<Me>("POST", "/setup", body),
+  setup: (body: { token: string; organisation: string; name: string; email: string }) => call<Me | Pending>("POST", "/setup", body),
   signIn: (email: string) => call<void>("POST", "/sign-in", { email }),
-  completeSignIn: (token: string) => call<Me>("POST", "/sign-in/complete", { token }),
+  completeSignIn: (token: string) => call<Me | Pending>("POST", "/sign-in/complete", { token }),
+  pending: () => call<Pending>("GET", "/sign-in/pending"),
+  showFactor: (code: string) => call<Me>("POST", "/sign-in/factor", { code }),
   signOut: () => call<void>("POST", "/sign-out"),
+  stepUp: (code: string) => call<void>("POST", "/step-up", { code }),
+  sessions: () => call<{ sessions: Session[] }>("GET", "/sessions"),
+  endSession: (id: string) => call<void>("DELETE", `/sessions/${encodeURIComponent(id)}`),
+  endOtherSessions: () => call<{ ended: number }>("DELETE", "/sessions"),
+  factors: () => call<Factors>("GET", "/factors"),
+  beginAuthenticator: () => call<NewAuthenticator>("POST", "/factors/authenticator"),
+  confirmAuthenticator: (code: string) => call<{ backup_codes: string[] }>("POST", "/factors/authenticator/confirm", { code }),
+  removeAuthenticator: () => call<void>("DELETE", "/factors/authenticator"),
+  newBackupCodes: () => call<{ backup_codes: string[] }>("POST", "/factors/backup-codes"),
+  audit: (search: Record<string, string>) => call<{ events: AuditEvent[]; more: boolean }>("GET", `/audit?${new URLSearchParams(Object.entries(search).filter(([, value]) => value !== "")).toString()}`),
+  policy: () => call<Policy>("GET", "/policy"),
+  setPolicy: (policy: Policy) => call<Policy>("PUT", "/policy", policy),
   me: () => call<Me>("GET", "/me"),
   people: () => call<{ people: Person[] }>("GET", "/people"),
   identities: () => call<{ identities: { user: string; bundle: string }[] }>("GET", "/identities"),
@@ -111,12 +183,16 @@ export const api = {
   askRecovery: (request: string) => call<{ id: string }>("POST", "/recovery/request", { request }),
   releaseShare: (request: string, sealed: string) => call<void>("POST", "/recovery/release", { request, sealed }),
   stopRecovery: () => call<void>("POST", "/recovery/stop"),
+  cascade: (id: string) => call<Losses>("GET", `/people/${encodeURIComponent(id)}/cascade`),
+  suspend: (id: string) => call<Losses>("POST", `/people/${encodeURIComponent(id)}/suspend`),
+  restore: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/restore`),
+  removePerson: (id: string) => call<Losses>("DELETE", `/people/${encodeURIComponent(id)}`),
   invitations: () => call<{ invitations: Invitation[] }>("GET", "/invitations"),
   invite: (body: { email: string; role: Role }) => call<Invitation>("POST", "/invitations", body),
   resend: (id: string) => call<Invitation>("POST", `/invitations/${encodeURIComponent(id)}/resend`),
   withdraw: (id: string) => call<void>("DELETE", `/invitations/${encodeURIComponent(id)}`),
   previewInvitation: (token: string) => call<{ organisation: string; invited_by: string; email: string }>("POST", "/invitations/preview", { token }),
-  acceptInvitation: (body: { token: string; name: string }) => call<Me>("POST", "/invitations/accept", body),
+  acceptInvitation: (body: { token: string; name: string }) => call<Me | Pending>("POST", "/invitations/accept", body),
   cell: () => call<Cell>("GET", "/cell"),
   wake: () => call<void>("POST", "/cell/wake"),
   gatewayToken: () => call<{ token: string; expires_at: number }>("POST", "/cell/token"),

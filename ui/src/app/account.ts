@@ -1,8 +1,8 @@
 /** Who is signed in. */
 import { signal } from "@preact/signals-core";
-import { api, type Instance, type Me, Problem } from "../api/http";
+import { api, type Instance, type Me, type Pending, Problem } from "../api/http";
 
-export type Account = { at: "unknown" } | { at: "out" } | { at: "in"; me: Me } | { at: "error"; message: string };
+export type Account = { at: "unknown" } | { at: "out" } | { at: "half"; pending: Pending["pending"] } | { at: "in"; me: Me } | { at: "error"; message: string };
 
 export const account = signal<Account>({ at: "unknown" });
 export const instance = signal<Instance | undefined>(undefined);
@@ -11,17 +11,29 @@ export function me(): Me | undefined {
   return account.value.at === "in" ? account.value.me : undefined;
 }
 
-export function signedIn(who: Me): void {
-  account.value = { at: "in", me: who };
+/** What every way in answers: signed in, or a second factor is still missing. */
+export function arrived(answer: Me | Pending): void {
+  account.value = "pending" in answer ? { at: "half", pending: answer.pending } : { at: "in", me: answer };
 }
 
 export async function loadAccount(): Promise<void> {
   try {
-    account.value = { at: "in", me: await api.me() };
+    arrived(await api.me());
   } catch (error) {
-    if (error instanceof Problem && error.status === 401) account.value = { at: "out" };
-    else account.value = { at: "error", message: error instanceof Error ? error.message : String(error) };
+    account.value = await without(error);
   }
+}
+
+async function without(error: unknown): Promise<Account> {
+  if (error instanceof Problem && error.status === 401) return { at: "out" };
+  if (error instanceof Problem && error.code === "factor_needed") {
+    try {
+      return { at: "half", pending: (await api.pending()).pending };
+    } catch (second) {
+      return { at: "error", message: second instanceof Error ? second.message : String(second) };
+    }
+  }
+  return { at: "error", message: error instanceof Error ? error.message : String(error) };
 }
 
 export async function loadInstance(): Promise<void> {

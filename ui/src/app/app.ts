@@ -48,6 +48,7 @@ export class App extends View {
     const at = path.value;
     if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go("/sign-in", { replace: true }));
     if (who.at === "unknown" && !OPEN_PAGES.has(at)) untracked(() => void loadAccount());
+    if (who.at !== "in") this.hasTicket = undefined;
     if (who.at === "in" && this.hasTicket === undefined)
       void readTicket(who.me.user.id).then((ticket) => {
         this.hasTicket = ticket !== undefined;
@@ -73,6 +74,7 @@ export class App extends View {
     }
     const who = account.value;
     if (who.at === "error") return this.#unreachable(who.message);
+    if (who.at === "half") return html`<hf-finish-sign-in .enrol=${who.pending === "enrol"}></hf-finish-sign-in>`;
     if (who.at !== "in" || this.hasTicket === undefined) return this.#opening("Holdfast");
     const now = link.value;
     if (now.at === "refused") return this.#refused(now.problem, now.message);

@@ -189,9 +189,8 @@ function failed(error: unknown): void {
     link.value = { at: "refused", problem: "version", message: error.message };
     return;
   }
-  if (error instanceof Problem && error.status === 401) {
-    account.value = { at: "out" };
-    link.value = { at: "resting" };
+  if (error instanceof Problem && (error.status === 401 || error.code === "factor_needed")) {
+    void sessionOver();
     return;
   }
   retryLater(error instanceof Error ? error.message : String(error));
@@ -369,23 +368,35 @@ export async function lockNow(): Promise<void> {
   }
 }
 
-/** Ends the session of this browser; the vault locks by itself when it is not used. */
-export async function signOut(): Promise<void> {
-  const who = user();
-  await api.signOut();
+/** The session ended elsewhere, or by time: what was readable leaves the screen, and the password is asked for again. */
+async function sessionOver(): Promise<void> {
+  const who = me()?.user.id;
+  leave();
+  account.value = { at: "unknown" };
+  if (who) await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+}
+
+function leave(): void {
   channel?.close();
   handshake?.close();
   channel = undefined;
   handshake = undefined;
   clearTimeout(timer);
-  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
   batch(() => {
     unlocked.value = false;
     vault.value = "unknown";
     cell.value = undefined;
     link.value = { at: "resting" };
-    account.value = { at: "out" };
   });
+}
+
+/** Ends the session of this browser; the vault locks by itself when it is not used. */
+export async function signOut(): Promise<void> {
+  const who = user();
+  await api.signOut();
+  leave();
+  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+  account.value = { at: "out" };
 }
 
 /** Back from a tunnel, a sleep or another tab: do not wait for the timer. */

@@ -97,6 +97,12 @@ export class Shell extends View {
         return html`<hf-trusted></hf-trusted>`;
       case "/model":
         return html`<hf-model></hf-model>`;
+      case "/audit":
+        void import("../pages/audit");
+        return html`<hf-audit></hf-audit>`;
+      case "/security":
+        void import("../pages/security");
+        return html`<hf-security></hf-security>`;
       default:
         return html`<div class="page"><h1>There is nothing here</h1><p class="lead">The address may be old or mistyped.</p><p><a class="button" href="/">Go to your conversations</a></p></div>`;
     }
@@ -192,7 +198,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -213,7 +219,7 @@ export class Shell extends View {
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/services", "/activity"].includes(path.value))}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/locking"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/locking", "/security", "/audit"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { api, Problem } from "../api/http";
-import { signedIn } from "../app/account";
+import { arrived } from "../app/account";
 import { go, takeFragment } from "../app/router";
 import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
@@ -66,7 +66,7 @@ export class JoinPage extends FormPage {
     event.preventDefault();
     void this.work(async () => {
       try {
-        signedIn(await api.acceptInvitation({ token: this.token, name: this.name.trim() }));
+        arrived(await api.acceptInvitation({ token: this.token, name: this.name.trim() }));
         go("/", { replace: true });
       } catch (error) {
         if (error instanceof Problem && error.code === "link_invalid") this.dead = true;

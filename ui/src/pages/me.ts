@@ -60,6 +60,17 @@ export class MePage extends FormPage {
           <a class="button" href="/trusted">Open</a>
         </div>
       </section>
+      <section class="card" aria-labelledby="signing-in-title">
+        <h2 id="signing-in-title">Signing in</h2>
+        <div class="setting">
+          <p><strong>Second factor and devices</strong><br><span class="muted">An authenticator app, backup codes, and where you are signed in.</span></p>
+          <a class="button" href="/security">Open</a>
+        </div>
+        <div class="setting">
+          <p><strong>Audit</strong><br><span class="muted">What was done with your account, when and from where.</span></p>
+          <a class="button" href="/audit">Open</a>
+        </div>
+      </section>
       <section class="card" aria-labelledby="look-title">
         <h2 id="look-title">Appearance</h2>
         <div class="segments" role="radiogroup" aria-labelledby="look-title">

@@ -1,11 +1,13 @@
 /** Who is here, and inviting more. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, type Invitation, type Person, type Role } from "../api/http";
+import { api, type Invitation, type Losses, type Person, type Role } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import { confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
 
 const ROLES: Record<Role, string> = { owner: "Owner", admin: "Admin", member: "Member", observer: "Observer" };
@@ -54,8 +56,9 @@ export class PeoplePage extends FormPage {
       ${people.map(
         (person) => html`<li>
           <span class="avatar" aria-hidden="true">${initials(person.name)}</span>
-          <span class="people-name"><strong>${person.name}${person.id === me()?.user.id ? html` <span class="muted">(you)</span>` : nothing}</strong><span class="muted">${person.email}</span></span>
+          <span class="people-name"><strong>${person.name}${person.id === me()?.user.id ? html` <span class="muted">(you)</span>` : nothing}</strong><span class="muted">${person.email}${person.suspended ? ", suspended" : ""}</span></span>
           <span class="tag">${ROLES[person.role]}</span>
+          ${this.#acts(person)}
         </li>`,
       )}
       ${this.invitations.map(
@@ -107,6 +110,53 @@ export class PeoplePage extends FormPage {
     announce("Invitation sent");
   }
 
+  /** What may be done to somebody: nothing to oneself, and nothing to owners unless one is an owner. */
+  #acts(person: Person): TemplateResult | typeof nothing {
+    const who = me()?.user;
+    if (!this.#mayInvite() || person.id === who?.id || (person.role === "owner" && who?.role !== "owner")) return nothing;
+    return html`${person.suspended
+        ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Let ${person.name} back in" @click=${() => this.#restore(person)}>Let back in</button>`
+        : html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Suspend ${person.name}" @click=${() => this.#suspend(person)}>Suspend</button>`}
+      <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove ${person.name}" @click=${() => this.#remove(person)}>Remove</button>`;
+  }
+
+  #suspend(person: Person): void {
+    void this.work(async () => {
+      const losses = await withStepUp(() => api.cascade(person.id));
+      if (!losses) return;
+      const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${listed(losses)}. Their agent goes to sleep and their vault is kept, closed, until you let them back in.`, yes: "Suspend", danger: true });
+      if (sure) await this.#gone(`${person.name} is suspended`, await api.suspend(person.id));
+    });
+  }
+
+  #remove(person: Person): void {
+    void this.work(async () => {
+      const losses = await withStepUp(() => api.cascade(person.id));
+      if (!losses) return;
+      const sure = await confirmBox({ title: `Remove ${person.name} for ever?`, words: `They lose at once: ${listed(losses)}. Their agent, their vault and every conversation are deleted; nobody can bring them back.`, yes: "Remove for ever", danger: true });
+      if (sure) await this.#gone(`${person.name} is removed`, await api.removePerson(person.id));
+    });
+  }
+
+  async #gone(words: string, losses: Losses): Promise<void> {
+    this.invited = `${words}. Ended: ${listed(losses)}.`;
+    announce(words);
+    await this.#load();
+  }
+
+  #restore(person: Person): void {
+    void this.work(async () => {
+      const back = await withStepUp(async () => {
+        await api.restore(person.id);
+        return true;
+      });
+      if (!back) return;
+      this.invited = `${person.name} may sign in again.`;
+      announce(this.invited);
+      await this.#load();
+    });
+  }
+
   async #resend(invitation: Invitation): Promise<void> {
     await this.work(async () => {
       this.invited = "";
@@ -123,6 +173,18 @@ export class PeoplePage extends FormPage {
       await this.#load();
     });
   }
+}
+
+/** What is lost, in words; their agent's place is always among it. */
+function listed(losses: Losses): string {
+  const count = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
+  return [
+    ...count(losses.sessions, "sign-in", "sign-ins"),
+    ...count(losses.sign_in_links, "sign-in link", "sign-in links"),
+    ...count(losses.invitations, "open invitation that they sent", "open invitations that they sent"),
+    ...count(losses.second_factors, "second factor", "second factors"),
+    "the use of their agent",
+  ].join(", ");
 }
 
 function initials(name: string): string {

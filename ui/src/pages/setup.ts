@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { api } from "../api/http";
-import { signedIn } from "../app/account";
+import { arrived } from "../app/account";
 import { go, takeFragment } from "../app/router";
 import { brand, field, notice, submitButton } from "../parts/form";
 import { FormPage } from "./page";
@@ -40,7 +40,7 @@ export class SetupPage extends FormPage {
   #submit = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      signedIn(await api.setup({ token: this.token, organisation: this.organisation.trim(), name: this.name.trim(), email: this.email.trim() }));
+      arrived(await api.setup({ token: this.token, organisation: this.organisation.trim(), name: this.name.trim(), email: this.email.trim() }));
       go("/", { replace: true });
     });
   };

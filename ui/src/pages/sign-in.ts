@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { api, Problem } from "../api/http";
-import { instance, loadInstance, signedIn } from "../app/account";
+import { instance, loadInstance, arrived } from "../app/account";
 import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
 import { brand, field, notice, submitButton } from "../parts/form";
@@ -14,6 +14,7 @@ export class SignInPage extends FormPage {
   @state() private sentTo = "";
   @state() private token = takeFragment();
   @state() private linkDead = false;
+  @state() private otherBrowser = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -24,11 +25,12 @@ export class SignInPage extends FormPage {
   async #complete(): Promise<void> {
     await this.work(async () => {
       try {
-        signedIn(await api.completeSignIn(this.token));
+        arrived(await api.completeSignIn(this.token));
         go("/", { replace: true });
       } catch (error) {
         if (!(error instanceof Problem) || error.status === 0) throw error;
         this.linkDead = true;
+        this.otherBrowser = error.code === "other_browser";
       } finally {
         if (this.linkDead) this.token = "";
       }
@@ -49,7 +51,7 @@ export class SignInPage extends FormPage {
   #ask(): TemplateResult {
     const outbox = instance.value?.mail === "outbox";
     return html`<h1>Sign in</h1>
-      ${this.linkDead ? notice("warn", "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
+      ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
       <form @submit=${this.#submit}>
         ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "email", onInput: (value) => (this.email = value) })}
         ${this.problem ? notice("error", this.problem) : nothing}
@@ -62,7 +64,7 @@ export class SignInPage extends FormPage {
   #sent(): TemplateResult {
     return html`<div class="page-icon">${icon("mail", "l")}</div>
       <h1>Look in your mail</h1>
-      <p class="lead">If <strong>${this.sentTo}</strong> belongs to someone here, a link is on its way. It works once, for 15 minutes.</p>
+      <p class="lead">If <strong>${this.sentTo}</strong> belongs to someone here, a link is on its way. It works once, for 15 minutes, in this browser.</p>
       ${instance.value?.mail === "outbox" ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}
       <button class="button wide" type="button" @click=${() => (this.sentTo = "")}>Use another address, or send again</button>`;
   }

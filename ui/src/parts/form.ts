@@ -9,6 +9,7 @@ export interface FieldOptions {
   value: string;
   type?: "text" | "email" | "url" | "password";
   autocomplete?: string;
+  inputmode?: "numeric" | "text";
   hint?: unknown;
   error?: string | undefined;
   placeholder?: string;
@@ -28,6 +29,7 @@ export function field(options: FieldOptions): TemplateResult {
       type=${type}
       .value=${value}
       autocomplete=${options.autocomplete ?? "off"}
+      inputmode=${options.inputmode ?? nothing}
       autocapitalize=${type === "text" ? "sentences" : "none"}
       spellcheck="false"
       placeholder=${options.placeholder ?? nothing}

@@ -9,7 +9,7 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::close;
+use super::{Admission, close};
 use crate::cell::Shared;
 use crate::limits;
 use crate::service::KeeperChannel;
@@ -33,13 +33,14 @@ impl Ending {
 }
 
 /// Forwards until either side ends, then ends the other.
-pub(super) async fn join(client: WebSocket, keeper: KeeperChannel, shared: &Shared) {
+pub(super) async fn join(client: WebSocket, keeper: KeeperChannel, shared: &Shared, admission: &dyn Admission) {
     let KeeperChannel { socket, permit } = keeper;
     let (mut to_client, mut from_client) = client.split();
     let (mut to_keeper, mut from_keeper) = socket.split();
     let ending = tokio::select! {
-        ending = up(&mut from_client, &mut to_keeper, shared) => ending,
+        ending = up(&mut from_client, &mut to_keeper, shared, admission) => ending,
         ending = down(&mut from_keeper, &mut to_client, shared) => ending,
+        () = admission.ended() => Ending::new(close::SESSION_ENDED, "this session is over"),
     };
     drop(permit);
     let say = |ending: &Ending| {
@@ -63,8 +64,8 @@ async fn drain(source: &mut Source) {
     while let Some(Ok(_)) = source.next().await {}
 }
 
-/// From the client to the keeper. Counts as use of the cell.
-async fn up(from: &mut Source, to: &mut Sink, shared: &Shared) -> Ending {
+/// From the client to the keeper. Counts as use of the cell and of the session.
+async fn up(from: &mut Source, to: &mut Sink, shared: &Shared, admission: &dyn Admission) -> Ending {
     loop {
         let message = match timeout(limits::CLIENT_SILENCE, from.next()).await {
             Ok(Some(Ok(message))) => message,
@@ -77,6 +78,7 @@ async fn up(from: &mut Source, to: &mut Sink, shared: &Shared) -> Ending {
             Message::Close(frame) => return closed(frame, close_code::NORMAL),
             message => {
                 shared.client_wrote();
+                admission.used();
                 if !matches!(timeout(limits::FORWARD, to.send(message)).await, Ok(Ok(()))) {
                     return Ending::new(close::KEEPER_GONE, "the keeper is gone");
                 }

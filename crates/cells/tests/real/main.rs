@@ -10,4 +10,5 @@ mod life;
 mod network;
 mod platform;
 mod proxy;
+mod sessions;
 mod volumes;

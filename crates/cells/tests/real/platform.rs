@@ -10,19 +10,21 @@ use cells::driver::fake::FakeDriver;
 use cells::proxy::{ProxyConfig, router};
 use cells::{Cells, CellsConfig, local_blobs};
 use ed25519_dalek::SigningKey;
-use protocol::{CellId, GatewayToken, InstallationId, TenantId, UserId};
+use protocol::{CellId, GatewayToken, InstallationId, SessionId, TenantId, UserId};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, http};
 
 use crate::keeper::Keeper;
+use crate::sessions::OneSession;
 
 pub type Client = WebSocketStream<TcpStream>;
 
 pub struct Platform {
     pub cells: Cells,
     pub driver: FakeDriver,
+    pub sessions: Arc<OneSession>,
     pub folder: tempfile::TempDir,
     pub address: SocketAddr,
     pub key: SigningKey,
@@ -43,9 +45,11 @@ impl Platform {
         let blobs = local_blobs(&folder.path().join("blobs")).unwrap();
         let cells = Cells::start(config, Arc::new(driver.clone()), blobs).await.unwrap();
         let key = SigningKey::from_bytes(&[7; 32]);
+        let sessions = Arc::new(OneSession::default());
         let config = ProxyConfig {
             verifying_key: key.verifying_key(),
             public_url: "https://agents.example/".into(),
+            sessions: sessions.clone(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -55,6 +59,7 @@ impl Platform {
         Self {
             cells,
             driver,
+            sessions,
             folder,
             address,
             key,
@@ -81,6 +86,7 @@ impl Platform {
             cell: self.cell,
             tenant: self.tenant,
             user: UserId::new(),
+            session: SessionId::new(),
             exp: now.saturating_add_signed(lives),
         }
         .sign(&self.key)

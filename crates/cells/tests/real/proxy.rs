@@ -288,3 +288,28 @@ async fn the_proxy_adds_a_fraction_of_a_millisecond() {
     // On a machine that builds at the same time; the bench has the figure.
     assert!(took[1000] < Duration::from_millis(20), "{:?}", took[1000]);
 }
+
+#[tokio::test]
+async fn a_session_that_ends_closes_its_channels_within_a_second_and_opens_none() {
+    let platform = Platform::new().await;
+    let mut keeper = platform.awake().await;
+    let (client, mut dialled) = tokio::join!(platform.client(), keeper.dial());
+    let mut client = client;
+    hint(&mut client).await;
+    client.send(Message::text("hello")).await.unwrap();
+    assert_eq!(dialled.next().await.unwrap().unwrap(), Message::text("hello"));
+    assert_eq!(
+        *platform.sessions.uses.borrow(),
+        1,
+        "what the client writes is use of its session"
+    );
+
+    let before = std::time::Instant::now();
+    platform.sessions.end();
+    assert_eq!(closed(&mut client).await, close::SESSION_ENDED);
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    // The token is still good for a minute; the session that it was made for is not.
+    let mut again = platform.client().await;
+    assert_eq!(hint(&mut again).await["code"], "session_ended");
+    assert_eq!(closed(&mut again).await, close::SESSION_ENDED);
+}

@@ -30,6 +30,30 @@ impl CellControl for CellsOfManagement {
         })
     }
 
+    fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        let cells = self.cells.clone();
+        Box::pin(async move {
+            tokio::spawn(async move {
+                if let Err(error) = cells.sleep(cell.cell).await {
+                    warn!(cell = %cell.cell, %error, "the cell of a suspended person did not go to sleep");
+                }
+            });
+            Ok(())
+        })
+    }
+
+    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        let cells = self.cells.clone();
+        Box::pin(async move {
+            tokio::spawn(async move {
+                if let Err(error) = cells.remove(cell.cell, cell.tenant).await {
+                    warn!(cell = %cell.cell, %error, "the cell of a removed person could not be removed");
+                }
+            });
+            Ok(())
+        })
+    }
+
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
         let state = match self.cells.state(cell.cell) {
             cells::CellState::Asleep => CellState::Asleep,

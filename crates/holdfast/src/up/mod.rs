@@ -7,6 +7,7 @@ mod database;
 mod demo;
 mod mail;
 mod serve;
+mod sessions;
 mod stop;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use crate::{log, operator_token};
 use cell_control::CellsOfManagement;
 use database::Database;
 use demo::Demo;
+use sessions::SessionsOfManagement;
 use stop::{Signals, Stop};
 
 /// The command line of `holdfast up`.
@@ -119,8 +121,8 @@ impl Platform {
         .await
         .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
 
-        let gateway_key =
-            management::gateway_key::load_or_create(path).map_err(|error| Refusal::Other(error.to_string()))?;
+        let no_key = |error: management::KeyFileError| Refusal::Other(error.to_string());
+        let gateway_key = management::gateway_key::load_or_create(path).map_err(no_key)?;
         let verifying_key = gateway_key.verifying_key();
         let management = Management::new(
             management::Config {
@@ -141,6 +143,8 @@ impl Platform {
                 mailer: mail::mailer(&config.mail, path)?,
                 cells: Arc::new(CellsOfManagement::new(cells.clone())),
                 gateway_key,
+                factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
+                audit_key: management::audit::AuditKey::load_or_create(path).map_err(no_key)?,
             },
         );
         management
@@ -162,6 +166,7 @@ impl Platform {
             cells::proxy::ProxyConfig {
                 verifying_key: self.verifying_key,
                 public_url: config.server.public_url(),
+                sessions: Arc::new(SessionsOfManagement::new(self.management.clone())),
             },
         );
         let management = self.management.clone();

@@ -1,16 +1,21 @@
 //! One HTTP operation a file: what it takes, what it answers, what it does. `docs/protocol.md`, section 5, lists them.
 
+pub(crate) mod audit;
 pub(crate) mod cell;
+pub(crate) mod factors;
 pub(crate) mod identities;
 pub(crate) mod instance;
 pub(crate) mod invitations;
 pub(crate) mod letters;
 pub(crate) mod me;
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod recovery;
+pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
+pub(crate) mod step_up;
 
 use crate::person::{Email, Name};
 use crate::problem::ApiError;

@@ -7,10 +7,12 @@ use serde::Deserialize;
 use super::{email, link_token, name};
 use crate::access::{Body, Client};
 use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
 use crate::person::Role;
 use crate::problem::ApiError;
+use crate::session::{self, Shown, Way};
+use crate::setup_link;
 use crate::storage::{installation, tenants, users};
-use crate::{session, setup_link};
 
 #[derive(Deserialize)]
 pub(crate) struct Setup {
@@ -22,10 +24,10 @@ pub(crate) struct Setup {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    Client(client): Client,
+    client: Client,
     Body(body): Body<Setup>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
     if !installation::needs_setup(&app.database).await? {
         return Err(ApiError::AlreadySetUp);
     }
@@ -41,7 +43,11 @@ pub(crate) async fn post(
         return Err(ApiError::LinkInvalid);
     }
     let user = users::create(&mut transaction, &name, &email, Role::Owner, now).await?;
-    let answer = session::issue(&app, transaction, user).await?;
+    let by = By::user(user.uuid(), name.as_str(), &client);
+    let made = Target::new("organisation", transaction.tenant(), organisation.as_str());
+    let entry = Entry::done(Action::OrganisationMade).on(made);
+    app.audit.record(&mut transaction, &by, entry).await?;
+    let answer = session::issue(&app, transaction, &client, user, Way::Setup, Shown::Mailbox).await?;
     setup_link::remove(&app.config.data_dir);
     Ok(answer)
 }

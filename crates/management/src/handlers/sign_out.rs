@@ -1,19 +1,24 @@
-//! `POST /api/v1/sign-out`: ends this session.
+//! `POST /api/v1/sign-out`: ends this session, whole or not.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{AppendHeaders, IntoResponse};
 
-use crate::access::SignedIn;
+use crate::access::AnySession;
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::session;
-use crate::storage::sessions;
+use crate::storage::{TenantTransaction, sessions};
 
-pub(crate) async fn post(State(app): State<App>, person: SignedIn) -> Result<impl IntoResponse, ApiError> {
-    let mut transaction = person.transaction(&app).await?;
-    sessions::end(&mut transaction, person.session().id).await?;
+pub(crate) async fn post(State(app): State<App>, any: AnySession) -> Result<impl IntoResponse, ApiError> {
+    let session = any.session();
+    let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
+    if let Some(device) = sessions::end(&mut transaction, session.user, session.id).await? {
+        let entry = Entry::done(Action::SignedOut).on(Target::new("session", session.id, &device));
+        app.audit.record(&mut transaction, &any.by(), entry).await?;
+    }
     transaction.commit().await?;
     Ok((
         StatusCode::NO_CONTENT,

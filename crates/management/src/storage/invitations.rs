@@ -138,22 +138,23 @@ pub(crate) async fn renew(
     .transpose()
 }
 
-/// Takes an invitation back: false if the manager may see no such open invitation, or may not give its role.
+/// Takes an invitation back: whose it was, or `None` if the manager may see no such open invitation, or may not give its role.
 pub(crate) async fn revoke(
     transaction: &mut TenantTransaction,
     manager: &Manager,
     id: Uuid,
     now: OffsetDateTime,
-) -> Result<bool, StorageError> {
-    let update = sqlx::query!(
+) -> Result<Option<String>, StorageError> {
+    let update = sqlx::query_scalar!(
         "UPDATE invitations SET revoked_at = $3
-         WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL AND (role <> 'owner' OR $4)",
+         WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL AND (role <> 'owner' OR $4)
+         RETURNING email",
         transaction.tenant().uuid(),
         id,
         now,
         manager.may_give(Role::Owner)
     );
-    Ok(update.execute(&mut **transaction).await?.rows_affected() == 1)
+    Ok(update.fetch_optional(&mut **transaction).await?)
 }
 
 /// The open invitation with this token, locked, and a transaction in its tenant.

@@ -1,10 +1,14 @@
 //! What is stored, a noun a file. Every statement runs in a transaction that speaks for one tenant, or for one presented
 //! token or address; row-level security in PostgreSQL holds the line if a statement here forgets to.
 
+pub(crate) mod audit;
 pub(crate) mod cells;
+pub(crate) mod factors;
 pub(crate) mod identities;
 pub(crate) mod installation;
+mod interval;
 pub(crate) mod invitations;
+pub(crate) mod leaving;
 pub(crate) mod letters;
 pub(crate) mod recovery;
 pub(crate) mod sessions;

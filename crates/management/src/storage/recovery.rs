@@ -80,7 +80,7 @@ pub(crate) async fn signed_in_at(
     let at = sqlx::query_scalar!(
         "SELECT created_at FROM sessions WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        person.session().id
+        person.session().id.uuid()
     );
     Ok(at.fetch_one(&mut **transaction).await?)
 }

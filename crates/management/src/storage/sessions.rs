@@ -1,22 +1,48 @@
 //! Sessions, found by the hash of the cookie's token.
 
-use std::time::Duration;
-
-use protocol::{CellId, TenantId, UserId};
-use sqlx::postgres::types::PgInterval;
+use protocol::{CellId, SessionId, TenantId, UserId};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
+use super::interval::interval;
 use super::{StorageError, TenantTransaction};
 use crate::database::Database;
 use crate::limits;
 use crate::person::Role;
 use crate::secret_token::TokenHash;
 
-/// A session that is still good, and the person whose it is.
+/// How far signing in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// A second factor is still to be shown.
+    Factor,
+    /// A second factor is still to be set up.
+    Enrol,
+    Full,
+}
+
+impl State {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Factor => "factor",
+            Self::Enrol => "enrol",
+            Self::Full => "full",
+        }
+    }
+
+    fn stored(text: &str) -> Result<Self, StorageError> {
+        Ok(match text {
+            "factor" => Self::Factor,
+            "enrol" => Self::Enrol,
+            "full" => Self::Full,
+            _ => return Err(StorageError::Unreadable("state of a session")),
+        })
+    }
+}
+
+/// A session that is not over, and the person whose it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    pub id: Uuid,
+    pub id: SessionId,
     pub tenant: TenantId,
     pub tenant_name: String,
     pub user: UserId,
@@ -24,28 +50,33 @@ pub(crate) struct Session {
     pub email: String,
     pub role: Role,
     pub cell: CellId,
+    pub state: State,
+    pub proved_at: OffsetDateTime,
 }
 
-/// The session with this token, if it is not over. Notes that it was used.
+/// The session with this token, if it is not over. Notes that it was used, and from where.
 pub(crate) async fn authenticate(
     database: &Database,
     hash: TokenHash,
     now: OffsetDateTime,
+    used_from: &str,
 ) -> Result<Option<Session>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT session_id AS "session_id!", tenant_id AS "tenant_id!", tenant_name AS "tenant_name!",
-            user_id AS "user_id!", user_name AS "user_name!", email AS "email!", role AS "role!", cell_id AS "cell_id!"
-        FROM authenticate($1, $2, $3, $4)"#,
+            user_id AS "user_id!", user_name AS "user_name!", email AS "email!", role AS "role!", cell_id AS "cell_id!",
+            state AS "state!", proved_at AS "proved_at!"
+        FROM authenticate($1, $2, $3, $4, $5)"#,
         hash.bytes(),
         now,
         interval(limits::SESSION_IDLE),
-        interval(limits::SESSION_TOUCH)
+        interval(limits::SESSION_TOUCH),
+        used_from
     )
     .fetch_optional(database.pool())
     .await?;
     row.map(|row| {
         Ok(Session {
-            id: row.session_id,
+            id: row.session_id.into(),
             tenant: row.tenant_id.into(),
             tenant_name: row.tenant_name,
             user: row.user_id.into(),
@@ -53,60 +84,216 @@ pub(crate) async fn authenticate(
             email: row.email,
             role: Role::stored(&row.role)?,
             cell: row.cell_id.into(),
+            state: State::stored(&row.state)?,
+            proved_at: row.proved_at,
         })
     })
     .transpose()
 }
 
-/// Adds a session and clears away those of the same person that are over.
-pub(crate) async fn create(
-    transaction: &mut TenantTransaction,
-    user: UserId,
-    hash: TokenHash,
-    now: OffsetDateTime,
-    expires_at: OffsetDateTime,
-) -> Result<(), StorageError> {
+/// A session to be made.
+pub(crate) struct NewSession<'a> {
+    pub id: SessionId,
+    pub user: UserId,
+    pub hash: TokenHash,
+    pub state: State,
+    pub method: &'static str,
+    pub second_factor: bool,
+    pub device: &'a str,
+    pub address: &'a str,
+    pub now: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Adds a session; clears away those of the same person that are over, and the least used ones beyond the limit.
+pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<'_>) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
     sqlx::query!(
         "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND (expires_at <= $3 OR last_seen_at <= $3 - $4::interval)",
         tenant,
-        user.uuid(),
-        now,
+        new.user.uuid(),
+        new.now,
         interval(limits::SESSION_IDLE)
     )
     .execute(&mut **transaction)
     .await?;
     sqlx::query!(
-        "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $5, $6)",
-        Uuid::now_v7(),
+        "DELETE FROM sessions WHERE tenant_id = $1 AND id IN (
+            SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id DESC OFFSET $3)",
         tenant,
-        user.uuid(),
-        hash.bytes(),
-        now,
-        expires_at
+        new.user.uuid(),
+        limits::SESSIONS_PER_USER - 1
     )
     .execute(&mut **transaction)
     .await?;
-    Ok(())
-}
-
-/// Ends one session.
-pub(crate) async fn end(transaction: &mut TenantTransaction, session: Uuid) -> Result<(), StorageError> {
     sqlx::query!(
-        "DELETE FROM sessions WHERE tenant_id = $1 AND id = $2",
-        transaction.tenant().uuid(),
-        session
+        "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, method,
+            second_factor, proved_at, device, address)
+         VALUES ($1, $2, $3, $4, $5::timestamptz, $5, $6, $7::text, $8, $9, CASE WHEN $7::text = 'full' THEN $5::timestamptz ELSE 'epoch' END, $10, $11)",
+        new.id.uuid(),
+        tenant,
+        new.user.uuid(),
+        new.hash.bytes(),
+        new.now,
+        new.expires_at,
+        new.state.as_str(),
+        new.method,
+        new.second_factor,
+        new.device,
+        new.address
     )
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
-fn interval(duration: Duration) -> PgInterval {
-    PgInterval {
-        months: 0,
-        days: 0,
-        microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+/// A session as its person sees it.
+pub(crate) struct Listed {
+    pub id: SessionId,
+    pub device: String,
+    pub address: String,
+    pub method: String,
+    pub created_at: OffsetDateTime,
+    pub last_seen_at: OffsetDateTime,
+}
+
+/// Where somebody is signed in, the last used first.
+pub(crate) async fn list(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    now: OffsetDateTime,
+) -> Result<Vec<Listed>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, device, address, method, created_at, last_seen_at FROM sessions
+         WHERE tenant_id = $1 AND user_id = $2 AND state = 'full' AND expires_at > $3 AND last_seen_at > $3 - $4::interval
+         ORDER BY last_seen_at DESC, id DESC",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        now,
+        interval(limits::SESSION_IDLE)
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Listed {
+            id: row.id.into(),
+            device: row.device,
+            address: row.address,
+            method: row.method,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+        })
+        .collect())
+}
+
+/// Ends one session of a person: the device that it was on, or `None` if they have no such session.
+pub(crate) async fn end(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    session: SessionId,
+) -> Result<Option<String>, StorageError> {
+    let ended = sqlx::query_scalar!(
+        "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING device",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        session.uuid()
+    );
+    Ok(ended.fetch_optional(&mut **transaction).await?)
+}
+
+/// Ends every session of a person but, perhaps, one; how many.
+pub(crate) async fn end_all(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    but: Option<SessionId>,
+) -> Result<u64, StorageError> {
+    let ended = sqlx::query!(
+        "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ($3::uuid IS NULL OR id <> $3)",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        but.map(SessionId::uuid)
+    );
+    Ok(ended.execute(&mut **transaction).await?.rows_affected())
+}
+
+/// Ends the session that this token is of, in this tenant.
+pub(crate) async fn end_presented(transaction: &mut TenantTransaction, hash: TokenHash) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2",
+        transaction.tenant().uuid(),
+        hash.bytes()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Notes that the session's holder just showed a second factor.
+pub(crate) async fn showed_second_factor(
+    transaction: &mut TenantTransaction,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE sessions SET proved_at = $3, second_factor = true WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        session.uuid(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Lowers every session of the tenant that was begun without a second factor, but for one: its holder has to show or set up one.
+pub(crate) async fn ask_for_second_factors(
+    transaction: &mut TenantTransaction,
+    but: SessionId,
+) -> Result<u64, StorageError> {
+    let lowered = sqlx::query!(
+        "UPDATE sessions s SET state = CASE WHEN EXISTS (
+                SELECT FROM authenticators a
+                WHERE a.tenant_id = s.tenant_id AND a.user_id = s.user_id AND a.confirmed_at IS NOT NULL)
+            THEN 'factor' ELSE 'enrol' END
+         WHERE s.tenant_id = $1 AND s.state = 'full' AND NOT s.second_factor AND s.id <> $2",
+        transaction.tenant().uuid(),
+        but.uuid()
+    );
+    Ok(lowered.execute(&mut **transaction).await?.rows_affected())
+}
+
+/// Whether a session still lets its person in; notes that it was used if it was.
+pub(crate) async fn stands(
+    database: &Database,
+    tenant: TenantId,
+    user: UserId,
+    session: SessionId,
+    now: OffsetDateTime,
+    used: bool,
+) -> Result<bool, StorageError> {
+    let mut transaction = TenantTransaction::begin(database, tenant).await?;
+    let stands = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+            WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3 AND s.state = 'full' AND s.expires_at > $4
+                AND s.last_seen_at > $4 - $5::interval AND u.deactivated_at IS NULL) AS "stands!""#,
+        tenant.uuid(),
+        user.uuid(),
+        session.uuid(),
+        now,
+        interval(limits::SESSION_IDLE)
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
+    if stands && used {
+        sqlx::query!(
+            "UPDATE sessions SET last_seen_at = greatest(last_seen_at, $3) WHERE tenant_id = $1 AND id = $2",
+            tenant.uuid(),
+            session.uuid(),
+            now
+        )
+        .execute(&mut *transaction)
+        .await?;
     }
+    transaction.commit().await?;
+    Ok(stands)
 }

@@ -12,6 +12,7 @@ pub(crate) async fn create(
     transaction: &mut TenantTransaction,
     user: UserId,
     hash: TokenHash,
+    browser: TokenHash,
     now: OffsetDateTime,
     expires_at: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -25,25 +26,37 @@ pub(crate) async fn create(
     .execute(&mut **transaction)
     .await?;
     sqlx::query!(
-        "INSERT INTO sign_in_links (token_hash, tenant_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO sign_in_links (token_hash, tenant_id, user_id, created_at, expires_at, browser_hash)
+         VALUES ($1, $2, $3, $4, $5, $6)",
         hash.bytes(),
         tenant,
         user.uuid(),
         now,
-        expires_at
+        expires_at,
+        browser.bytes()
     )
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
-/// Uses up the link with this token: who may sign in, and a transaction in their tenant. `None` if there is no such link, or
-/// it was used, or it is over, or the person is no longer active.
+/// What a presented link comes to.
+pub(crate) enum Redeemed {
+    /// Used up: who may sign in, and a transaction in their tenant.
+    By(TenantTransaction, UserId),
+    /// Good, but another browser asked for it. It was not used up.
+    OtherBrowser,
+    /// No such link, or it was used, or is over, or the person is no longer active.
+    Nothing,
+}
+
+/// Uses up the link with this token, in the browser that asked for it.
 pub(crate) async fn redeem(
     database: &Database,
     hash: TokenHash,
+    browser: Option<TokenHash>,
     now: OffsetDateTime,
-) -> Result<Option<(TenantTransaction, UserId)>, StorageError> {
+) -> Result<Redeemed, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
         .fetch_one(&mut *transaction)
@@ -54,18 +67,26 @@ pub(crate) async fn redeem(
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(tenant) = tenant else { return Ok(None) };
+    let Some(tenant) = tenant else {
+        return Ok(Redeemed::Nothing);
+    };
     let mut transaction = TenantTransaction::enter(transaction, tenant.into()).await?;
-    let user = sqlx::query_scalar!(
-        "UPDATE sign_in_links l SET used_at = $2 FROM users u
+    let row = sqlx::query!(
+        r#"UPDATE sign_in_links l SET used_at = $2 FROM users u
          WHERE l.tenant_id = $3 AND l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2
             AND u.tenant_id = l.tenant_id AND u.id = l.user_id AND u.deactivated_at IS NULL
-         RETURNING l.user_id",
+         RETURNING l.user_id, coalesce(l.browser_hash = $4, false) AS "same_browser!""#,
         hash.bytes(),
         now,
-        tenant
+        tenant,
+        browser.as_ref().map(TokenHash::bytes)
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    Ok(user.map(|user| (transaction, user.into())))
+    Ok(match row {
+        None => Redeemed::Nothing,
+        // Dropping the transaction takes back that it was used.
+        Some(row) if !row.same_browser => Redeemed::OtherBrowser,
+        Some(row) => Redeemed::By(transaction, row.user_id.into()),
+    })
 }

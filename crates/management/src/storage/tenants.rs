@@ -33,3 +33,23 @@ pub(crate) async fn name(transaction: &mut TenantTransaction) -> Result<String, 
         .fetch_one(&mut **transaction)
         .await?)
 }
+
+/// Whether the organisation asks everybody for a second factor.
+pub(crate) async fn second_factor_required(transaction: &mut TenantTransaction) -> Result<bool, StorageError> {
+    let id = transaction.tenant().uuid();
+    let required = sqlx::query_scalar!("SELECT second_factor_required FROM tenants WHERE id = $1", id);
+    Ok(required.fetch_one(&mut **transaction).await?)
+}
+
+/// Sets it; false if it was so already.
+pub(crate) async fn set_second_factor_required(
+    transaction: &mut TenantTransaction,
+    required: bool,
+) -> Result<bool, StorageError> {
+    let update = sqlx::query!(
+        "UPDATE tenants SET second_factor_required = $2 WHERE id = $1 AND second_factor_required <> $2",
+        transaction.tenant().uuid(),
+        required
+    );
+    Ok(update.execute(&mut **transaction).await?.rows_affected() == 1)
+}

@@ -15,6 +15,7 @@ pub(crate) struct Person {
     pub name: String,
     pub email: String,
     pub role: Role,
+    pub suspended: bool,
 }
 
 /// Adds a person with a cell of their own. [`StorageError::Conflict`] when the address is taken in this tenant.
@@ -42,10 +43,10 @@ pub(crate) async fn create(
     Ok(id)
 }
 
-/// Everybody who is active in the tenant, by name.
+/// Everybody in the tenant who was not removed, by name.
 pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Person>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT id, name, email, role FROM users WHERE tenant_id = $1 AND deactivated_at IS NULL
+        "SELECT id, name, email, role, deactivated_at FROM users WHERE tenant_id = $1 AND removed_at IS NULL
          ORDER BY lower(name), id LIMIT $2",
         transaction.tenant().uuid(),
         limits::PEOPLE_LISTED
@@ -58,9 +59,20 @@ pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Pers
                 name: row.name,
                 email: row.email,
                 role: Role::stored(&row.role)?,
+                suspended: row.deactivated_at.is_some(),
             })
         })
         .collect()
+}
+
+/// Somebody's name.
+pub(crate) async fn name(transaction: &mut TenantTransaction, user: UserId) -> Result<String, StorageError> {
+    let name = sqlx::query_scalar!(
+        "SELECT name FROM users WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        user.uuid()
+    );
+    Ok(name.fetch_one(&mut **transaction).await?)
 }
 
 /// Whether somebody in the tenant has this address, active or not.

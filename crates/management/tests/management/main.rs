@@ -3,6 +3,7 @@
 // Tests may unwrap; so may what they share, which Clippy does not see as a test.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod cell;
 mod database;
 mod embedded;
@@ -13,6 +14,7 @@ mod matrix;
 mod people;
 mod recovery;
 mod row_security;
+mod second_factor;
 mod sessions;
 mod setup;
 mod sign_in;

@@ -41,3 +41,109 @@ async fn public_keys_are_handed_out_as_they_were_handed_in_and_within_the_organi
     let seen = olga.get("/identities").await.expect(200).json;
     assert_eq!(seen, json!({"identities": []}));
 }
+
+fn id_of(people: &serde_json::Value, email: &str) -> String {
+    let people = people["people"].as_array().unwrap();
+    let person = people.iter().find(|person| person["email"] == email).unwrap();
+    person["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_cell() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    world.invite(&mut bob, "carol@acme.example", "member").await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    let cell = world.cell_of(&mut bob).await;
+    let answer = bob.post("/cell/token", json!({})).await.expect(200).json;
+    let now = u64::try_from(world.clock.seconds()).unwrap();
+    let token = protocol::GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap();
+    let open = world.management.channel_session(&token).await.unwrap().unwrap();
+
+    let id = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
+    assert_eq!(
+        before,
+        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "cell": "awake"})
+    );
+    bob.get("/me").await.expect(200);
+    let after = anna
+        .post(&format!("/people/{id}/suspend"), json!({}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(after["sessions"], 1);
+    assert_eq!(after["cell"], "asleep");
+    bob.get("/me").await.refused(401, "not_signed_in");
+    tokio::time::timeout(std::time::Duration::from_secs(1), open.ended())
+        .await
+        .expect("the channel ends");
+    assert!(world.management.channel_session(&token).await.unwrap().is_none());
+    assert!(!world.cells.awake().contains(&cell));
+    let listed = anna.get("/invitations").await.expect(200).json;
+    assert_eq!(listed["invitations"][0]["status"], "revoked");
+    let people = anna.get("/people").await.expect(200).json;
+    assert_eq!(people["people"][1]["suspended"], true);
+    // Asking for a link is answered as ever, and none comes: the next mail is Anna's.
+    world
+        .browser()
+        .post("/sign-in", json!({"email": "bob@acme.example"}))
+        .await
+        .expect(202);
+    world.sign_in("anna@acme.example").await;
+
+    anna.post(&format!("/people/{id}/restore"), json!({})).await.expect(204);
+    let mut bob = world.sign_in("bob@acme.example").await;
+    assert_eq!(world.cell_of(&mut bob).await, cell);
+}
+
+#[tokio::test]
+async fn a_removed_person_is_gone_with_their_cell_and_may_be_invited_anew() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let old = world.cell_of(&mut bob).await;
+    let id = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    anna.delete(&format!("/people/{id}")).await.expect(200);
+    bob.get("/me").await.refused(401, "not_signed_in");
+    assert_eq!(world.cells.removed(), [old]);
+    assert_eq!(
+        anna.get("/people").await.expect(200).json["people"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    for path in ["", "/restore", "/suspend", "/cascade"] {
+        let path = format!("/people/{id}{path}");
+        let answer = match path.ends_with("cascade") {
+            true => anna.get(&path).await,
+            false if path.ends_with(&id) => anna.delete(&path).await,
+            false => anna.post(&path, json!({})).await,
+        };
+        answer.refused(404, "not_found");
+    }
+    let mut again = world.join(&mut anna, "bob@acme.example", "member").await;
+    assert_ne!(world.cell_of(&mut again).await, old);
+    let log = anna.get("/audit?action=person.").await.expect(200).json;
+    assert_eq!(log["events"][0]["target"]["name"], "member");
+}
+
+#[tokio::test]
+async fn nobody_sends_themselves_away_and_admins_send_no_owners_away() {
+    let (world, mut anna) = World::owned().await;
+    let mut admin = world.join(&mut anna, "admin@acme.example", "admin").await;
+    let people = anna.get("/people").await.expect(200).json;
+    for (browser, email) in [
+        (&mut anna, "anna@acme.example"),
+        (&mut admin, "anna@acme.example"),
+        (&mut admin, "admin@acme.example"),
+    ] {
+        let id = id_of(&people, email);
+        browser
+            .post(&format!("/people/{id}/suspend"), json!({}))
+            .await
+            .refused(404, "not_found");
+        browser.delete(&format!("/people/{id}")).await.refused(404, "not_found");
+    }
+    anna.get("/me").await.expect(200);
+}

@@ -88,7 +88,14 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "TRUNCATE users CASCADE",
         "UPDATE users SET tenant_id = tenant_id",
         "UPDATE users SET role = 'owner'",
+        "DELETE FROM users",
         "SELECT * FROM _sqlx_migrations",
+        "UPDATE audit_events SET body = body",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "UPDATE audit_checkpoints SET seq = seq",
+        "DELETE FROM audit_checkpoints",
+        "DELETE FROM audit_heads",
     ] {
         let error = sqlx::raw_sql(forbidden).execute(&mut app).await.expect_err(forbidden);
         assert_eq!(
@@ -132,6 +139,23 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
     .execute(&mut owner)
     .await
     .unwrap();
+    for tenant in [&acme, &globex] {
+        for statement in [
+            "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at) VALUES ('{tenant}', '{user}', 'x', now())",
+            "INSERT INTO backup_codes (tenant_id, user_id, code_hash) VALUES ('{tenant}', '{user}', sha256('x'))",
+            "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
+            "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
+             VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",
+        ] {
+            let statement = statement
+                .replace("{tenant}", &tenant.tenant.to_string())
+                .replace("{user}", &tenant.user.to_string());
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut owner)
+                .await
+                .unwrap();
+        }
+    }
     let tables = tenant_tables(&mut owner).await;
     for table in &tables {
         let count = format!("SELECT count(DISTINCT tenant_id) FROM {table}");
@@ -177,6 +201,13 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (sha256('x'), '{tenant}', '{user}', now(), now())",
         "INSERT INTO invitations (id, tenant_id, email, role, invited_by, token_hash, created_at, expires_at)
          VALUES (gen_random_uuid(), '{tenant}', 'x@x.example', 'owner', '{user}', sha256('x'), now(), now())",
+        "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at) VALUES ('{tenant}', '{user}', 'x', now())",
+        "INSERT INTO backup_codes (tenant_id, user_id, code_hash) VALUES ('{tenant}', '{user}', sha256('y'))",
+        "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
+        "INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ('{tenant}', 99, '{\"at\":1,\"action\":\"x\",\"outcome\":\"x\"}', sha256('x'))",
+        "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ('{tenant}', 99, sha256('x'))",
+        "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
+         VALUES ('{tenant}', 99, sha256('x'), 0, sha512('x'))",
     ];
     for write in writes {
         let write = write
@@ -196,6 +227,11 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE sign_in_links SET used_at = now()",
         "UPDATE invitations SET revoked_at = now()",
         "DELETE FROM sessions",
+        "UPDATE users SET deactivated_at = now()",
+        "UPDATE authenticators SET last_step = 1",
+        "DELETE FROM backup_codes",
+        "DELETE FROM factor_attempts",
+        "UPDATE audit_heads SET seq = 0",
         "DELETE FROM sign_in_links",
     ] {
         let statement = format!("{change} WHERE tenant_id = '{}'", globex.tenant);

@@ -31,7 +31,7 @@ async fn a_session_ends_when_it_is_not_used() {
 #[tokio::test]
 async fn a_session_ends_after_its_life_however_much_it_is_used() {
     let (world, mut anna) = World::owned().await;
-    let step = Duration::from_secs(24 * 60 * 60);
+    let step = limits::SESSION_IDLE - Duration::from_secs(60);
     let mut lived = Duration::ZERO;
     while lived + step < limits::SESSION_LIFE {
         world.clock.advance(step);
@@ -92,4 +92,132 @@ async fn a_session_of_somebody_deactivated_is_over() {
         .await
         .unwrap();
     anna.get("/me").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn a_person_sees_where_they_are_signed_in_and_signs_devices_out() {
+    let (world, mut anna) = World::owned().await;
+    let mut phone = world.browser();
+    phone.headers.push((
+        "user-agent",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1".into(),
+    ));
+    phone
+        .post("/sign-in", serde_json::json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let link = crate::support::token(&world.mails.next().await, "sign-in");
+    phone
+        .post("/sign-in/complete", serde_json::json!({"token": link}))
+        .await
+        .expect(200);
+    let listed = anna.get("/sessions").await.expect(200).json;
+    let listed = listed["sessions"].as_array().unwrap();
+    assert_eq!(listed.len(), 2);
+    let other = listed.iter().find(|one| one["current"] == false).unwrap();
+    assert_eq!(other["device"], "Safari on iPhone");
+    anna.delete(&format!("/sessions/{}", other["id"].as_str().unwrap()))
+        .await
+        .expect(204);
+    phone.get("/me").await.refused(401, "not_signed_in");
+
+    let mut third = world.sign_in("anna@acme.example").await;
+    assert_eq!(anna.delete("/sessions").await.expect(200).json["ended"], 1);
+    third.get("/me").await.refused(401, "not_signed_in");
+    anna.get("/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_sixth_session_ends_the_one_that_was_not_used_for_longest() {
+    let (world, mut anna) = World::owned().await;
+    let mut browsers = Vec::new();
+    for _ in 1..limits::SESSIONS_PER_USER {
+        world.clock.advance(limits::SESSION_TOUCH * 2);
+        browsers.push(world.sign_in("anna@acme.example").await);
+    }
+    anna.get("/me").await.expect(200);
+    world.clock.advance(limits::SESSION_TOUCH * 2);
+    browsers.push(world.sign_in("anna@acme.example").await);
+    browsers[0].get("/me").await.refused(401, "not_signed_in");
+    for browser in browsers.iter_mut().skip(1).chain([&mut anna]) {
+        browser.get("/me").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_that_the_browser_had() {
+    let (world, mut anna) = World::owned().await;
+    let before = anna.clone();
+    anna.post("/sign-in", serde_json::json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let link = crate::support::token(&world.mails.next().await, "sign-in");
+    anna.post("/sign-in/complete", serde_json::json!({"token": link}))
+        .await
+        .expect(200);
+    anna.get("/me").await.expect(200);
+    before.clone().get("/me").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn what_is_open_for_a_session_ends_within_a_second_of_it() {
+    let (world, mut anna) = World::owned().await;
+    let token = async |browser: &mut crate::support::Browser| {
+        let answer = browser
+            .post("/cell/token", serde_json::json!({}))
+            .await
+            .expect(200)
+            .json;
+        let now = u64::try_from(world.clock.seconds()).unwrap();
+        protocol::GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap()
+    };
+    let mut other = world.sign_in("anna@acme.example").await;
+    let (kept, revoked) = (token(&mut anna).await, token(&mut other).await);
+    let open = world.management.channel_session(&kept).await.unwrap().unwrap();
+    let ending = world.management.channel_session(&revoked).await.unwrap().unwrap();
+
+    let before = std::time::Instant::now();
+    anna.delete("/sessions").await.expect(200);
+    tokio::time::timeout(Duration::from_secs(1), ending.ended())
+        .await
+        .expect("the channel is told");
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(world.management.channel_session(&revoked).await.unwrap().is_none());
+    assert!(world.management.channel_session(&kept).await.unwrap().is_some());
+    // The other one hears of its own end alone.
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), open.ended())
+            .await
+            .is_err()
+    );
+    anna.send(axum::http::Method::POST, "/sign-out", axum::body::Body::empty(), None)
+        .await
+        .expect(204);
+    tokio::time::timeout(Duration::from_secs(1), open.ended())
+        .await
+        .expect("signing out ends it too");
+}
+
+#[tokio::test]
+async fn a_channel_that_is_used_keeps_its_session_and_a_forged_owner_gets_none() {
+    let (world, mut anna) = World::owned().await;
+    let answer = anna.post("/cell/token", serde_json::json!({})).await.expect(200).json;
+    let now = u64::try_from(world.clock.seconds()).unwrap();
+    let token = protocol::GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap();
+    world.clock.advance(limits::SESSION_IDLE - Duration::from_secs(1));
+    let _held = world.management.channel_session(&token).await.unwrap().unwrap();
+    world.clock.advance(limits::SESSION_IDLE - Duration::from_secs(1));
+    anna.get("/me").await.expect(200);
+    for wrong in [
+        protocol::GatewayToken {
+            tenant: protocol::TenantId::new(),
+            ..token.clone()
+        },
+        protocol::GatewayToken {
+            user: protocol::UserId::new(),
+            ..token.clone()
+        },
+    ] {
+        assert!(world.management.channel_session(&wrong).await.unwrap().is_none());
+    }
 }

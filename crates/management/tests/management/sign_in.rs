@@ -35,13 +35,12 @@ async fn a_mailed_link_signs_in_once() {
 #[tokio::test]
 async fn two_who_open_the_same_link_at_once_get_one_session() {
     let (world, _) = World::owned().await;
-    world
-        .browser()
-        .post("/sign-in", json!({"email": "anna@acme.example"}))
+    let mut one = world.browser();
+    one.post("/sign-in", json!({"email": "anna@acme.example"}))
         .await
         .expect(202);
     let body = json!({"token": token(&world.mails.next().await, "sign-in")});
-    let (mut one, mut two) = (world.browser(), world.browser());
+    let mut two = one.clone();
     let (first, second) = tokio::join!(
         one.post("/sign-in/complete", body.clone()),
         two.post("/sign-in/complete", body.clone())
@@ -58,15 +57,14 @@ async fn a_link_ends_after_its_time() {
         (limits::SIGN_IN_LINK_LIFE - Duration::from_secs(1), 200),
         (limits::SIGN_IN_LINK_LIFE, 410),
     ] {
-        world
-            .browser()
+        let mut browser = world.browser();
+        browser
             .post("/sign-in", json!({"email": "anna@acme.example"}))
             .await
             .expect(202);
         let link = token(&world.mails.next().await, "sign-in");
         world.clock.advance(wait);
-        world
-            .browser()
+        browser
             .post("/sign-in/complete", json!({"token": link}))
             .await
             .expect(status);
@@ -200,15 +198,14 @@ async fn somebody_in_two_organisations_gets_a_link_to_each() {
     let (world, _) = World::owned().await;
     let mut olga = world.second_tenant().await;
     world.join(&mut olga, "anna@acme.example", "member").await;
-    world
-        .browser()
+    let mut browser = world.browser();
+    browser
         .post("/sign-in", json!({"email": "anna@acme.example"}))
         .await
         .expect(202);
     let mail = world.mails.next().await;
     for organisation in ["Acme", "Globex"] {
         let (_, from) = mail.split_once(&format!("{organisation}:")).unwrap();
-        let mut browser = world.browser();
         let me = browser
             .post("/sign-in/complete", json!({"token": token(from, "sign-in")}))
             .await
@@ -253,4 +250,36 @@ async fn clients_behind_a_proxy_on_this_machine_are_told_apart_and_nobody_else_i
         .post("/sign-in/complete", guess)
         .await
         .expect(429);
+}
+
+#[tokio::test]
+async fn a_link_works_in_the_browser_that_asked_for_it_and_is_not_used_up_elsewhere() {
+    let (world, _) = World::owned().await;
+    let mut asked = world.browser();
+    asked
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let first = json!({"token": token(&world.mails.next().await, "sign-in")});
+    asked
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    world.mails.next().await;
+    let mut other = world.browser();
+    other
+        .post("/sign-in/complete", first.clone())
+        .await
+        .refused(409, "other_browser");
+    other
+        .post("/sign-in", json!({"email": "eve@acme.example"}))
+        .await
+        .expect(202);
+    other
+        .post("/sign-in/complete", first.clone())
+        .await
+        .refused(409, "other_browser");
+    assert!(other.cookie.is_none());
+    // Whoever asked twice may open either link.
+    asked.post("/sign-in/complete", first).await.expect(200);
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::clock::{after, millis};
 use crate::problem::ApiError;
 
@@ -23,8 +24,13 @@ pub(crate) async fn post(State(app): State<App>, person: SignedIn) -> Result<Jso
         cell: cell.cell,
         tenant: cell.tenant,
         user: cell.user,
+        session: person.session().id,
         exp: u64::try_from(expires_at.unix_timestamp()).unwrap_or(0),
     };
+    let mut transaction = person.transaction(&app).await?;
+    let entry = Entry::done(Action::GatewayToken).on(Target::new("cell", cell.cell, ""));
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
+    transaction.commit().await?;
     Ok(Json(Token {
         token: token.sign(&app.gateway_key),
         expires_at: millis(expires_at),

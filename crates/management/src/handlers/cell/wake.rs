@@ -5,9 +5,15 @@ use axum::http::StatusCode;
 
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 
 pub(crate) async fn post(State(app): State<App>, person: SignedIn) -> Result<StatusCode, ApiError> {
-    app.cells.wake(person.cell()).await?;
+    let cell = person.cell();
+    app.cells.wake(cell).await?;
+    let mut transaction = person.transaction(&app).await?;
+    let entry = Entry::done(Action::CellWoken).on(Target::new("cell", cell.cell, ""));
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
+    transaction.commit().await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::super::{email, link_token, name};
 use crate::access::{Body, Client};
 use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
 use crate::problem::ApiError;
-use crate::session;
+use crate::session::{self, Shown, Way};
 use crate::storage::{StorageError, invitations, users};
 
 #[derive(Deserialize)]
@@ -19,10 +20,10 @@ pub(crate) struct Accept {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    Client(client): Client,
+    client: Client,
     Body(body): Body<Accept>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
     let name = name("name", &body.name)?;
     let now = app.clock.now();
@@ -35,5 +36,10 @@ pub(crate) async fn post(
         other => other.into(),
     })?;
     invitations::accept(&mut transaction, &offer, now).await?;
-    session::issue(&app, transaction, user).await
+    let by = By::user(user.uuid(), name.as_str(), &client);
+    let entry = Entry::done(Action::InvitationAccepted)
+        .on(Target::new("person", user, name.as_str()))
+        .with("role", offer.role.as_str());
+    app.audit.record(&mut transaction, &by, entry).await?;
+    session::issue(&app, transaction, &client, user, Way::Invitation, Shown::Mailbox).await
 }

@@ -9,6 +9,7 @@ use super::super::email;
 use super::{InvitationAnswer, deliver};
 use crate::access::{Body, Manager};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::clock::after;
 use crate::limits;
 use crate::person::Role;
@@ -54,6 +55,12 @@ pub(crate) async fn post(
         StorageError::Conflict(rule) if rule == "invitations_open" => ApiError::AlreadyInvited,
         other => other.into(),
     })?;
+    let entry = Entry::done(Action::Invited)
+        .on(Target::new("invitation", invitation.id, email.as_str()))
+        .with("role", body.role.as_str());
+    app.audit
+        .record(&mut transaction, &manager.signed_in().by(), entry)
+        .await?;
     transaction.commit().await?;
     let delivery = deliver(&app, &manager, &email, &token).await;
     Ok((

@@ -7,6 +7,7 @@ use super::super::email;
 use super::{InvitationAnswer, deliver};
 use crate::access::{Id, Manager};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::clock::after;
 use crate::limits;
 use crate::problem::ApiError;
@@ -34,6 +35,10 @@ pub(crate) async fn post(
     .await?;
     let invitation = renewed.ok_or(ApiError::NotFound)?;
     let email = email(&invitation.email)?;
+    let entry = Entry::done(Action::InvitationResent).on(Target::new("invitation", id, email.as_str()));
+    app.audit
+        .record(&mut transaction, &manager.signed_in().by(), entry)
+        .await?;
     transaction.commit().await?;
     let delivery = deliver(&app, &manager, &email, &token).await;
     Ok(Json(InvitationAnswer::new(invitation, now, Some(delivery))))

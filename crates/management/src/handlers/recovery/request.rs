@@ -64,7 +64,7 @@ async fn tell(app: &App, owner: &SignedIn, people: &[users::Person], contacts: &
         .to_owned();
     for person in people {
         let own = person.id == session.user;
-        if !own && !contacts.contacts.contains(&person.id) {
+        if person.suspended || (!own && !contacts.contacts.contains(&person.id)) {
             continue;
         }
         let letter = Email::parse(&person.email).ok().and_then(|email| match own {

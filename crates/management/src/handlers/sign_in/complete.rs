@@ -8,8 +8,8 @@ use super::super::link_token;
 use crate::access::{Body, Client};
 use crate::app::App;
 use crate::problem::ApiError;
-use crate::session;
-use crate::storage::sign_in_links;
+use crate::session::{self, Shown, Way};
+use crate::storage::sign_in_links::{self, Redeemed};
 
 #[derive(Deserialize)]
 pub(crate) struct Complete {
@@ -18,12 +18,17 @@ pub(crate) struct Complete {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    Client(client): Client,
+    client: Client,
     Body(body): Body<Complete>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
-    let redeemed = sign_in_links::redeem(&app.database, token.hash(), app.clock.now()).await?;
-    let (transaction, user) = redeemed.ok_or(ApiError::LinkInvalid)?;
-    session::issue(&app, transaction, user).await
+    let redeemed = sign_in_links::redeem(&app.database, token.hash(), client.begun, app.clock.now()).await?;
+    match redeemed {
+        Redeemed::By(transaction, user) => {
+            session::issue(&app, transaction, &client, user, Way::Link, Shown::Mailbox).await
+        }
+        Redeemed::OtherBrowser => Err(ApiError::OtherBrowser),
+        Redeemed::Nothing => Err(ApiError::LinkInvalid),
+    }
 }

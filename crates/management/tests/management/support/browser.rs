@@ -10,7 +10,9 @@ use tower::ServiceExt as _;
 #[derive(Clone)]
 pub struct Browser {
     router: Router,
+    /// The session's cookie.
     pub cookie: Option<String>,
+    others: Vec<(String, String)>,
     pub headers: Vec<(&'static str, String)>,
 }
 
@@ -18,7 +20,9 @@ pub struct Browser {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// The body; null where it is not JSON.
     pub json: Value,
+    pub text: String,
 }
 
 impl Browser {
@@ -26,6 +30,7 @@ impl Browser {
         Self {
             router,
             cookie: None,
+            others: Vec::new(),
             headers: vec![("sec-fetch-site", "same-origin".into())],
         }
     }
@@ -37,6 +42,18 @@ impl Browser {
     pub async fn post(&mut self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, body.to_string().into(), Some("application/json"))
             .await
+    }
+
+    /// A file, as text.
+    pub async fn download(&mut self, path: &str) -> String {
+        let answer = self.get(path).await.expect(200);
+        assert!(
+            answer.headers[header::CONTENT_DISPOSITION]
+                .to_str()
+                .unwrap()
+                .starts_with("attachment")
+        );
+        answer.text
     }
 
     pub async fn put(&mut self, path: &str, body: Value) -> Answer {
@@ -56,24 +73,39 @@ impl Browser {
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("theme=dark; {cookie}"));
-        }
+        let others = self.others.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies: Vec<_> = std::iter::once("theme=dark".to_owned())
+            .chain(others)
+            .chain(self.cookie.clone())
+            .collect();
+        request = request.header(header::COOKIE, cookies.join("; "));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        if let Some(cookie) = parts.headers.get(header::SET_COOKIE) {
+        for cookie in parts.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            self.cookie = (!pair.ends_with('=')).then(|| pair.to_owned());
+            let (name, value) = pair.split_once('=').unwrap();
+            if name.ends_with("session") {
+                self.cookie = (!value.is_empty()).then(|| pair.to_owned());
+            } else {
+                self.others.retain(|(other, _)| other != name);
+                self.others.push((name.to_owned(), value.to_owned()));
+            }
         }
         let bytes = body.collect().await.unwrap().to_bytes();
-        let json = match bytes.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&bytes).expect("an answer is JSON"),
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+            let kind = kind.to_str().unwrap();
+            kind.ends_with("/json") || kind.ends_with("+json")
+        });
+        let json = match is_json {
+            true => serde_json::from_str(&text).expect("an answer is JSON"),
+            false => Value::Null,
         };
         Answer {
             status: parts.status,
             headers: parts.headers,
             json,
+            text,
         }
     }
 }

@@ -9,6 +9,7 @@ use management::{CellControl, CellRef, CellState, CellUnavailable};
 #[derive(Default)]
 pub struct Cells {
     awake: Mutex<HashSet<CellRef>>,
+    removed: Mutex<Vec<CellRef>>,
     claims: Mutex<HashMap<CellRef, String>>,
     broken: Mutex<bool>,
 }
@@ -16,6 +17,10 @@ pub struct Cells {
 impl Cells {
     pub fn awake(&self) -> Vec<CellRef> {
         self.awake.lock().unwrap().iter().copied().collect()
+    }
+
+    pub fn removed(&self) -> Vec<CellRef> {
+        self.removed.lock().unwrap().clone()
     }
 
     /// The keeper of this cell has an empty vault.
@@ -40,6 +45,23 @@ impl CellControl for Cells {
         Box::pin(async move {
             self.check()?;
             self.awake.lock().unwrap().insert(cell);
+            Ok(())
+        })
+    }
+
+    fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        Box::pin(async move {
+            self.check()?;
+            self.awake.lock().unwrap().remove(&cell);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        Box::pin(async move {
+            self.check()?;
+            self.awake.lock().unwrap().remove(&cell);
+            self.removed.lock().unwrap().push(cell);
             Ok(())
         })
     }

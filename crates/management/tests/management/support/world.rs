@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use management::{CellRef, Config, Management, OsEntropy, Parts, database};
+use management::audit::AuditKey;
+use management::{CellRef, Config, FactorKey, Management, OsEntropy, Parts, database};
+use management::{Clock as _, SecretToken, limits};
 use serde_json::json;
 use sqlx::Connection as _;
 use uuid::Uuid;
@@ -63,6 +65,8 @@ impl World {
             mailer: mails.clone(),
             cells: cells.clone(),
             gateway_key,
+            factor_key: FactorKey::from_bytes(&[8; 32]),
+            audit_key: AuditKey::from_bytes(&[9; 32]),
         };
         let management = Management::new(config, parts);
         let router = management::router(&management);
@@ -111,6 +115,29 @@ impl World {
             .post("/sign-in/complete", json!({"token": token}))
             .await
             .expect(200);
+        browser
+    }
+
+    /// A browser with a session that the superuser wrote: in any state, with its proof fresh or old.
+    pub async fn enter(&self, email: &str, state: &str, fresh: bool) -> Browser {
+        let token = SecretToken::generate(&OsEntropy).unwrap();
+        let now = self.clock.now();
+        let proved = if fresh { now } else { now - limits::STEP_UP };
+        sqlx::query(
+            "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, proved_at)
+             SELECT $1, tenant_id, id, $2, $3, $3, $3 + interval '10 minutes', $4, $5 FROM users WHERE email = $6",
+        )
+        .bind(Uuid::now_v7())
+        .bind(token.hash().bytes())
+        .bind(now)
+        .bind(state)
+        .bind(proved)
+        .bind(email)
+        .execute(&mut self.database.owner().await)
+        .await
+        .unwrap();
+        let mut browser = self.browser();
+        browser.cookie = Some(format!("holdfast_session={}", token.text().as_str()));
         browser
     }
 

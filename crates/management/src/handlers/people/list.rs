@@ -22,6 +22,8 @@ struct Person {
     name: String,
     email: String,
     role: Role,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    suspended: bool,
 }
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<People>, ApiError> {
@@ -34,6 +36,7 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
             name: p.name,
             email: p.email,
             role: p.role,
+            suspended: p.suspended,
         })
         .collect();
     Ok(Json(People { people }))

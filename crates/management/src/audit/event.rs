@@ -1,0 +1,200 @@
+//! One event and its text. The members stand in alphabetical order, so the text is the same whoever writes it (RFC 8785).
+
+use std::collections::BTreeMap;
+
+use protocol::{Millis, TenantId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::Client;
+use crate::storage::StorageError;
+use crate::storage::sessions::Session;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// What was done. The words are for programs; they never change their meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Action {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Action {
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    OrganisationMade = "organisation.made",
+    PolicyChanged = "organisation.policy_changed",
+    LinkSent = "sign_in.link_sent",
+    SignedIn = "sign_in.done",
+    FactorAsked = "sign_in.factor_asked",
+    FactorShown = "factor.shown",
+    AuthenticatorBegun = "factor.authenticator_begun",
+    AuthenticatorAdded = "factor.authenticator_added",
+    AuthenticatorRemoved = "factor.authenticator_removed",
+    BackupCodesMade = "factor.backup_codes_made",
+    SteppedUp = "session.stepped_up",
+    SignedOut = "session.signed_out",
+    SessionRevoked = "session.revoked",
+    SessionsRevoked = "session.others_revoked",
+    Invited = "invitation.made",
+    InvitationResent = "invitation.resent",
+    InvitationRevoked = "invitation.revoked",
+    InvitationAccepted = "invitation.accepted",
+    CellWoken = "cell.woken",
+    GatewayToken = "cell.channel_token",
+    PersonSuspended = "person.suspended",
+    PersonRestored = "person.restored",
+    PersonRemoved = "person.removed",
+    AuditExported = "audit.exported",
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Done,
+    Refused,
+}
+
+/// Who did it, and from where.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    actor: Actor,
+    address: String,
+    device: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Actor {
+    id: Option<Uuid>,
+    kind: String,
+    name: String,
+}
+
+impl By {
+    /// Somebody who is signed in, wholly or half.
+    pub(crate) fn person(session: &Session, client: &Client) -> Self {
+        Self::user(session.user.uuid(), &session.user_name, client)
+    }
+
+    /// Somebody who has just shown who they are.
+    pub(crate) fn user(id: Uuid, name: &str, client: &Client) -> Self {
+        Self {
+            actor: Actor {
+                id: Some(id),
+                kind: "person".into(),
+                name: name.into(),
+            },
+            address: client.address_text(),
+            device: client.device.clone(),
+        }
+    }
+
+    /// Whoever asked, who has shown nothing yet.
+    pub(crate) fn nobody(client: Option<&Client>) -> Self {
+        Self {
+            actor: Actor {
+                id: None,
+                kind: "nobody".into(),
+                name: String::new(),
+            },
+            address: client.map(Client::address_text).unwrap_or_default(),
+            device: client.map(|client| client.device.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What it was done to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Target {
+    id: String,
+    kind: String,
+    name: String,
+}
+
+impl Target {
+    pub(crate) fn new(kind: &str, id: impl ToString, name: &str) -> Self {
+        Self {
+            id: id.to_string(),
+            kind: kind.into(),
+            name: name.into(),
+        }
+    }
+}
+
+/// An event to be written.
+pub(crate) struct Entry {
+    action: Action,
+    outcome: Outcome,
+    target: Option<Target>,
+    details: BTreeMap<&'static str, String>,
+}
+
+impl Entry {
+    pub(crate) fn done(action: Action) -> Self {
+        Self {
+            action,
+            outcome: Outcome::Done,
+            target: None,
+            details: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn refused(action: Action) -> Self {
+        Self {
+            outcome: Outcome::Refused,
+            ..Self::done(action)
+        }
+    }
+
+    pub(crate) fn on(mut self, target: Target) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    /// Adds a detail: never a secret, never content.
+    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.details.insert(name, value.to_string());
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    action: &'static str,
+    actor: &'a Actor,
+    address: &'a str,
+    at: Millis,
+    details: BTreeMap<&'static str, String>,
+    device: &'a str,
+    outcome: Outcome,
+    seq: i64,
+    target: Option<Target>,
+    tenant: TenantId,
+    v: u8,
+}
+
+/// The text of an event, as it is hashed.
+pub(super) fn body(seq: i64, tenant: TenantId, at: Millis, by: &By, entry: Entry) -> Result<String, StorageError> {
+    let body = Body {
+        action: entry.action.as_str(),
+        actor: &by.actor,
+        address: &by.address,
+        at,
+        details: entry.details,
+        device: &by.device,
+        outcome: entry.outcome,
+        seq,
+        target: entry.target,
+        tenant,
+        v: 1,
+    };
+    serde_json::to_string(&body).map_err(|_| StorageError::Unreadable("an audit event"))
+}

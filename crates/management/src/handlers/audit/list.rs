@@ -1,0 +1,33 @@
+//! `GET /api/v1/audit`: what was done, the newest first.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Search;
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::{StorageError, audit};
+
+#[derive(Serialize)]
+pub(crate) struct Events {
+    events: Vec<Box<RawValue>>,
+    /// There are older ones: ask again with `before`.
+    more: bool,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn, search: Search) -> Result<Json<Events>, ApiError> {
+    let filter = search.filter(&person);
+    let mut transaction = person.transaction(&app).await?;
+    let found = audit::find(&mut transaction, &filter, limits::AUDIT_LISTED + 1).await?;
+    let more = found.len() > usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX);
+    let events = found
+        .into_iter()
+        .take(usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX))
+        .map(|event| RawValue::from_string(event.body).map_err(|_| StorageError::Unreadable("an audit event")))
+        .collect::<Result<_, _>>()?;
+    Ok(Json(Events { events, more }))
+}

@@ -1,0 +1,66 @@
+//! The audit log: to look at, and to take away.
+
+pub(crate) mod csv;
+pub(crate) mod export;
+pub(crate) mod list;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use protocol::{Millis, UserId};
+use serde::Deserialize;
+
+use crate::access::SignedIn;
+use crate::person::Role;
+use crate::problem::ApiError;
+use crate::storage::audit::Filter;
+
+/// What is looked for, in the address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Search {
+    before: Option<i64>,
+    person: Option<UserId>,
+    action: Option<String>,
+    outcome: Option<String>,
+    since: Option<Millis>,
+    until: Option<Millis>,
+    text: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Search {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<Self>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(search)| search)
+            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
+    }
+}
+
+impl Search {
+    /// As a filter: owners and admins may see everything, everybody else what they did and what was done to them.
+    fn filter(self, person: &SignedIn) -> Filter {
+        let session = person.session();
+        let sees_all = matches!(session.role, Role::Owner | Role::Admin);
+        let person = match sees_all {
+            true => self.person,
+            false => Some(session.user),
+        };
+        // PostgreSQL's text has no zero bytes; what asks for one finds nothing.
+        let text = |text: Option<String>| {
+            text.filter(|text| !text.is_empty())
+                .map(|text| text.replace('\0', "\u{fffd}"))
+        };
+        Filter {
+            before: self.before,
+            person: person.map(|id| id.to_string()),
+            action: text(self.action),
+            outcome: text(self.outcome),
+            since: self.since,
+            until: self.until,
+            text: text(self.text),
+        }
+    }
+}

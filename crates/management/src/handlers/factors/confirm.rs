@@ -1,0 +1,64 @@
+//! `POST /api/v1/factors/authenticator/confirm`: the first code of the new authenticator. From now on it is asked for. Answers
+//! with the backup codes, which are shown once; where signing in waited for this, one is signed in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Body, Enroller};
+use crate::app::App;
+use crate::audit::{Action, Entry};
+use crate::factors;
+use crate::problem::ApiError;
+use crate::session::{self, Shown, Way};
+use crate::storage::sessions::{self, State as Stage};
+use crate::storage::{TenantTransaction, factors as stored};
+
+#[derive(Deserialize)]
+pub(crate) struct Confirm {
+    code: String,
+}
+
+#[derive(Serialize)]
+struct Confirmed {
+    backup_codes: Vec<String>,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    enroller: Enroller,
+    Body(body): Body<Confirm>,
+) -> Result<Response, ApiError> {
+    let (session, by) = (enroller.session(), enroller.by());
+    factors::begin_try(&app, session).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
+    let now = app.clock.now();
+    let step = factors::step(&app, &mut transaction, session, &body.code, false).await?;
+    let step = step.ok_or(ApiError::CodeWrong)?;
+    if !stored::confirm_authenticator(&mut transaction, session.user, step, now).await? {
+        return Err(ApiError::AlreadyEnrolled);
+    }
+    stored::end_tries(&mut transaction, session.user).await?;
+    let backup_codes = factors::new_backup_codes(&app, &mut transaction, session).await?;
+    let entry = Entry::done(Action::AuthenticatorAdded);
+    let answer = Json(Confirmed { backup_codes });
+    if session.state == Stage::Enrol {
+        app.audit.record(&mut transaction, &by, entry).await?;
+        let client = enroller.client();
+        let issued = session::issue(&app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await?;
+        // The cookie of the session that was just issued, with the codes as the answer.
+        let (parts, _) = issued.into_response().into_parts();
+        let mut response = answer.into_response();
+        for cookie in parts.headers.get_all(axum::http::header::SET_COOKIE) {
+            response
+                .headers_mut()
+                .append(axum::http::header::SET_COOKIE, cookie.clone());
+        }
+        return Ok(response);
+    }
+    sessions::showed_second_factor(&mut transaction, session.id, now).await?;
+    app.audit.record(&mut transaction, &by, entry).await?;
+    transaction.commit().await?;
+    Ok(answer.into_response())
+}

@@ -1,0 +1,66 @@
+//! The people of the organisation: seeing them, suspending, letting back in, removing.
+
+pub(crate) mod cascade;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod restore;
+pub(crate) mod suspend;
+
+use serde::Serialize;
+
+use crate::access::FreshManager;
+use crate::app::App;
+use crate::audit::{Action, Entry, Target};
+use crate::cell_control::{CellRef, CellState};
+use crate::problem::ApiError;
+use crate::storage::TenantTransaction;
+use crate::storage::leaving::{Cascade, Leaver};
+
+/// What somebody loses, or has lost.
+#[derive(Serialize)]
+pub(crate) struct Losses {
+    #[serde(flatten)]
+    cascade: Cascade,
+    /// How their cell is, or is made to be.
+    cell: Fate,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Fate {
+    Is(CellState),
+    Becomes(&'static str),
+}
+
+/// The cell of somebody whom the manager may send away.
+fn cell_of(manager: &FreshManager, leaver: &Leaver) -> CellRef {
+    CellRef {
+        cell: leaver.cell,
+        tenant: manager.signed_in().session().tenant,
+        user: leaver.id,
+    }
+}
+
+/// Writes the act down, with what it took away, and commits.
+async fn record(
+    app: &App,
+    mut transaction: TenantTransaction,
+    manager: &FreshManager,
+    leaver: &Leaver,
+    action: Action,
+    cascade: Option<Cascade>,
+) -> Result<(), ApiError> {
+    let mut entry = Entry::done(action).on(Target::new("person", leaver.id, &leaver.name));
+    if let Some(cascade) = cascade {
+        entry = entry
+            .with("sessions", cascade.sessions)
+            .with("sign_in_links", cascade.sign_in_links)
+            .with("invitations", cascade.invitations)
+            .with("second_factors", cascade.second_factors);
+    }
+    app.audit
+        .record(&mut transaction, &manager.signed_in().by(), entry)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}

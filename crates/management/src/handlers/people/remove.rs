@@ -1,0 +1,38 @@
+//! `DELETE /api/v1/people/{id}`: removes somebody for ever, with their cell, their vault and all that is in it.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::{Fate, Losses, cell_of, record};
+use crate::access::{FreshManager, Id};
+use crate::app::App;
+use crate::audit::Action;
+use crate::problem::ApiError;
+use crate::storage::leaving;
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id,
+) -> Result<Json<Losses>, ApiError> {
+    let mut transaction = manager.signed_in().transaction(&app).await?;
+    let leaver = leaving::find(&mut transaction, &manager, id.into())
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
+    leaving::remove(&mut transaction, &leaver, app.clock.now()).await?;
+    record(
+        &app,
+        transaction,
+        &manager,
+        &leaver,
+        Action::PersonRemoved,
+        Some(cascade),
+    )
+    .await?;
+    app.cells.remove(cell_of(&manager, &leaver)).await?;
+    Ok(Json(Losses {
+        cascade,
+        cell: Fate::Becomes("removed"),
+    }))
+}

@@ -1,0 +1,46 @@
+//! `GET /api/v1/sessions`: where one is signed in, the last used first.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::{Millis, SessionId};
+use serde::Serialize;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::clock::millis;
+use crate::problem::ApiError;
+use crate::storage::sessions;
+
+#[derive(Serialize)]
+pub(crate) struct Sessions {
+    sessions: Vec<One>,
+}
+
+#[derive(Serialize)]
+struct One {
+    id: SessionId,
+    device: String,
+    address: String,
+    method: String,
+    created_at: Millis,
+    last_seen_at: Millis,
+    current: bool,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Sessions>, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    let listed = sessions::list(&mut transaction, person.session().user, app.clock.now()).await?;
+    let sessions = listed
+        .into_iter()
+        .map(|one| One {
+            id: one.id,
+            device: one.device,
+            address: one.address,
+            method: one.method,
+            created_at: millis(one.created_at),
+            last_seen_at: millis(one.last_seen_at),
+            current: one.id == person.session().id,
+        })
+        .collect();
+    Ok(Json(Sessions { sessions }))
+}

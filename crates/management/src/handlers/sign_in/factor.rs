@@ -1,0 +1,35 @@
+//! `POST /api/v1/sign-in/factor`: finishes signing in with a code of the authenticator app or a backup code.
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+
+use crate::access::{Body, HalfSignedIn};
+use crate::app::App;
+use crate::audit::{Action, By, Entry};
+use crate::factors;
+use crate::problem::ApiError;
+use crate::session::{self, Shown, Way};
+use crate::storage::sessions::State as Stage;
+
+#[derive(Deserialize)]
+pub(crate) struct Factor {
+    code: String,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    half: HalfSignedIn,
+    Body(body): Body<Factor>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (session, client) = (half.session(), half.client());
+    if session.state != Stage::Factor {
+        return Err(ApiError::FactorFirst);
+    }
+    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    let by = By::person(session, client);
+    let (mut transaction, code) = factors::show(&app, session, &by, &body.code).await?;
+    let entry = Entry::done(Action::FactorShown).with("factor", code.as_str());
+    app.audit.record(&mut transaction, &by, entry).await?;
+    session::issue(&app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await
+}

@@ -1,0 +1,194 @@
+//! The audit chain of each tenant. What is in it is added here and changed nowhere.
+
+use super::{StorageError, TenantTransaction};
+
+/// Where a chain ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub seq: i64,
+    pub hash: [u8; 32],
+}
+
+/// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number.
+pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Head, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    sqlx::query!(
+        "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ($1, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING",
+        tenant
+    )
+    .execute(&mut **transaction)
+    .await?;
+    let row = sqlx::query!(
+        "SELECT seq, hash FROM audit_heads WHERE tenant_id = $1 FOR UPDATE",
+        tenant
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    Ok(Head {
+        seq: row.seq,
+        hash: hash(row.hash)?,
+    })
+}
+
+/// Adds an event after the locked end.
+pub(crate) async fn append(transaction: &mut TenantTransaction, head: Head, body: &str) -> Result<(), StorageError> {
+    let tenant = transaction.tenant().uuid();
+    sqlx::query!(
+        "WITH added AS (INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ($1, $2, $3, $4))
+         UPDATE audit_heads SET seq = $2, hash = $4 WHERE tenant_id = $1",
+        tenant,
+        head.seq,
+        body,
+        head.hash.as_slice()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// A signature over a place of the chain.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoint {
+    pub seq: i64,
+    pub hash: [u8; 32],
+    pub at: i64,
+    pub signature: [u8; 64],
+}
+
+/// Keeps a signature.
+pub(crate) async fn add_checkpoint(
+    transaction: &mut TenantTransaction,
+    checkpoint: &Checkpoint,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+        transaction.tenant().uuid(),
+        checkpoint.seq,
+        checkpoint.hash.as_slice(),
+        checkpoint.at,
+        checkpoint.signature.as_slice()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn hash(bytes: Vec<u8>) -> Result<[u8; 32], StorageError> {
+    bytes
+        .try_into()
+        .map_err(|_| StorageError::Unreadable("hash of the audit chain"))
+}
+
+/// What somebody looks for.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// Events before this one.
+    pub before: Option<i64>,
+    /// That this person did, or that were done to them.
+    pub person: Option<String>,
+    /// Whose action begins so.
+    pub action: Option<String>,
+    pub outcome: Option<String>,
+    /// From this time on, and before that one, in milliseconds since the Unix epoch.
+    pub since: Option<i64>,
+    pub until: Option<i64>,
+    /// That have this text anywhere.
+    pub text: Option<String>,
+}
+
+/// An event as it is stored.
+pub(crate) struct Stored {
+    pub seq: i64,
+    pub body: String,
+    pub hash: [u8; 32],
+}
+
+/// The newest events that match.
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<Stored>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT seq, body, hash FROM audit_events
+         WHERE tenant_id = $1 AND ($2::bigint IS NULL OR seq < $2) AND ($3::text IS NULL OR actor = $3 OR target = $3)
+            AND ($4::text IS NULL OR starts_with(action, $4)) AND ($5::text IS NULL OR outcome = $5)
+            AND ($6::bigint IS NULL OR at >= $6) AND ($7::bigint IS NULL OR at < $7)
+            AND ($8::text IS NULL OR position(lower($8) IN lower(body)) > 0)
+         ORDER BY seq DESC LIMIT $9",
+        transaction.tenant().uuid(),
+        filter.before,
+        filter.person,
+        filter.action,
+        filter.outcome,
+        filter.since,
+        filter.until,
+        filter.text,
+        limit
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Stored {
+                seq: row.seq,
+                body: row.body,
+                hash: hash(row.hash)?,
+            })
+        })
+        .collect()
+}
+
+/// Events in their order, after one and up to one.
+pub(crate) async fn in_order(
+    transaction: &mut TenantTransaction,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+) -> Result<Vec<Stored>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT seq, body, hash FROM audit_events WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
+        transaction.tenant().uuid(),
+        after,
+        up_to,
+        limit
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Stored {
+                seq: row.seq,
+                body: row.body,
+                hash: hash(row.hash)?,
+            })
+        })
+        .collect()
+}
+
+/// Signatures over places of the chain, after one and up to one.
+pub(crate) async fn checkpoints(
+    transaction: &mut TenantTransaction,
+    after: i64,
+    up_to: i64,
+) -> Result<Vec<Checkpoint>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT seq, hash, at, signature FROM audit_checkpoints WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
+        transaction.tenant().uuid(),
+        after,
+        up_to
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Checkpoint {
+                seq: row.seq,
+                hash: hash(row.hash)?,
+                at: row.at,
+                signature: row
+                    .signature
+                    .try_into()
+                    .map_err(|_| StorageError::Unreadable("signature of the audit chain"))?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! Suspending and removing people: what they lose, counted before and after, by whoever may do it.
+
+use protocol::{CellId, UserId};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::access::FreshManager;
+use crate::person::Role;
+
+/// Somebody whom the manager may suspend, let back in or remove.
+#[derive(Debug)]
+pub(crate) struct Leaver {
+    pub id: UserId,
+    pub name: String,
+    pub cell: CellId,
+    pub suspended: bool,
+}
+
+/// What somebody has that ends with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Cascade {
+    pub sessions: i64,
+    pub sign_in_links: i64,
+    /// Open ones that they sent.
+    pub invitations: i64,
+    pub second_factors: i64,
+}
+
+/// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
+/// organisation, or they are removed, or an owner and the manager is none, or the manager.
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    manager: &FreshManager,
+    user: UserId,
+) -> Result<Option<Leaver>, StorageError> {
+    let row = sqlx::query!(
+        "SELECT u.name, u.deactivated_at, c.id AS cell FROM users u
+         JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
+         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (u.role <> 'owner' OR $3) AND u.id <> $4
+         FOR UPDATE OF u",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        manager.may_manage(Role::Owner),
+        manager.user().uuid()
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| Leaver {
+        id: user,
+        name: row.name,
+        cell: row.cell.into(),
+        suspended: row.deactivated_at.is_some(),
+    }))
+}
+
+/// What they would lose.
+pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Cascade, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT
+            (SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2) AS "sessions!",
+            (SELECT count(*) FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2 AND used_at IS NULL) AS "links!",
+            (SELECT count(*) FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL
+                AND revoked_at IS NULL) AS "invitations!",
+            (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
+                AS "factors!""#,
+        transaction.tenant().uuid(),
+        leaver.id.uuid()
+    );
+    let row = row.fetch_one(&mut **transaction).await?;
+    Ok(Cascade {
+        sessions: row.sessions,
+        sign_in_links: row.links,
+        invitations: row.invitations,
+        second_factors: row.factors,
+    })
+}
+
+/// Takes away whatever lets them in, and what they sent out. Second factors stay for who is let back in.
+pub(crate) async fn suspend(
+    transaction: &mut TenantTransaction,
+    leaver: &Leaver,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let (tenant, user) = (transaction.tenant().uuid(), leaver.id.uuid());
+    sqlx::query!(
+        "UPDATE users SET deactivated_at = coalesce(deactivated_at, $3) WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        user,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    super::sessions::end_all(transaction, leaver.id, None).await?;
+    sqlx::query!(
+        "DELETE FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2",
+        tenant,
+        user
+    )
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query!(
+        "UPDATE invitations SET revoked_at = $3
+         WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL AND revoked_at IS NULL",
+        tenant,
+        user,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Lets somebody back in who was suspended.
+pub(crate) async fn restore(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE users SET deactivated_at = NULL WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        leaver.id.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Ends for ever what [`suspend`] takes away, and frees the address.
+pub(crate) async fn remove(
+    transaction: &mut TenantTransaction,
+    leaver: &Leaver,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    suspend(transaction, leaver, now).await?;
+    super::factors::remove_authenticator(transaction, leaver.id).await?;
+    sqlx::query!(
+        "UPDATE users SET removed_at = $3, email = $4 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        leaver.id.uuid(),
+        now,
+        format!("removed-{}@removed.invalid", leaver.id)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,235 @@
+use management::audit::{AuditKey, Broken, Verified, verify};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+use crate::support::{Browser, World};
+
+/// The key that the test installation signs with.
+fn key() -> String {
+    protocol::b64::encode(AuditKey::from_bytes(&[9; 32]).public().as_bytes())
+}
+
+fn check(export: &str) -> Result<Verified, Broken> {
+    verify(export.as_bytes(), Some(&key()))
+}
+
+/// A chain with some dozens of events, of more than one signature.
+async fn busy() -> (World, Browser) {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    for _ in 0..10 {
+        bob.post("/cell/wake", json!({})).await.expect(202);
+        anna.post("/step-up", json!({"code": "000000"})).await;
+        world.clock.advance(std::time::Duration::from_secs(1));
+    }
+    (world, anna)
+}
+
+#[tokio::test]
+async fn promise_10_an_export_is_checked_without_us_and_every_tampering_is_found() {
+    let (_world, mut anna) = busy().await;
+    let export = anna.download("/audit/export").await;
+    let verified = check(&export).unwrap();
+    let lines: Vec<&str> = export.split_inclusive('\n').collect();
+    assert_eq!(verified.events, i64::try_from(lines.len()).unwrap() - 2);
+    assert!(verified.events > 20);
+
+    // Each field of each line, replaced by another value of its kind, with and without the hashes computed anew.
+    let mut tried = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        for pointer in leaves(&value, String::new()) {
+            let mut changed = value.clone();
+            let leaf = changed.pointer_mut(&pointer).unwrap();
+            *leaf = another(leaf);
+            let mut tampered: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            tampered[at] = format!("{changed}\n");
+            assert!(check(&tampered.concat()).is_err(), "line {at}, {pointer}");
+            // Computing a changed hash anew only puts the right one back.
+            if !pointer.ends_with("hash") {
+                assert!(
+                    check(&rehashed(&tampered)).is_err(),
+                    "line {at}, {pointer}, computed anew"
+                );
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 300, "{tried}");
+
+    // Each line taken out, put in twice, swapped with the next; each range cut.
+    let without = |from: usize, to: usize| -> Vec<String> {
+        let kept = lines.iter().enumerate().filter(|(at, _)| *at < from || *at >= to);
+        kept.map(|(_, line)| (*line).to_owned()).collect()
+    };
+    for from in 0..lines.len() {
+        for to in from + 1..=lines.len() {
+            let cut = without(from, to);
+            assert!(check(&cut.concat()).is_err(), "lines {from} to {to} cut");
+            assert!(
+                check(&rehashed(&cut)).is_err(),
+                "lines {from} to {to} cut, computed anew"
+            );
+        }
+        let mut doubled: Vec<&str> = lines.clone();
+        doubled.insert(from, lines[from]);
+        assert!(check(&doubled.concat()).is_err(), "line {from} twice");
+        if from + 1 < lines.len() {
+            let mut swapped = lines.clone();
+            swapped.swap(from, from + 1);
+            assert!(check(&swapped.concat()).is_err(), "line {from} and the next");
+        }
+    }
+    // A last line that was cut in its middle, and bytes after the end.
+    assert!(check(export.trim_end()).is_err());
+    assert!(check(&format!("{export}x\n")).is_err());
+}
+
+/// The members of a value that have no members of their own.
+fn leaves(value: &Value, at: String) -> Vec<String> {
+    match value {
+        Value::Object(members) if !members.is_empty() => members
+            .iter()
+            .flat_map(|(name, value)| leaves(value, format!("{at}/{name}")))
+            .collect(),
+        _ => vec![at],
+    }
+}
+
+fn another(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_i64().unwrap() + 1),
+        Value::String(text) => json!(format!("{text}x")),
+        Value::Null => json!("x"),
+        Value::Object(_) => json!({"x": "x"}),
+        other => panic!("no leaf: {other}"),
+    }
+}
+
+/// What somebody without the key can do: number the events anew and compute every hash from the beginning.
+fn rehashed(lines: &[String]) -> String {
+    use sha2::Digest as _;
+    let (mut before, mut text) = ([0_u8; 32], String::new());
+    for line in lines {
+        let Ok(mut value) = serde_json::from_str::<Value>(line) else {
+            return lines.concat();
+        };
+        if let Some(event) = value.get("event").map(Value::to_string) {
+            let mut hash = sha2::Sha256::new();
+            hash.update(b"holdfast/audit/v1\0");
+            hash.update(before);
+            hash.update(event.as_bytes());
+            before = hash.finalize().into();
+            value["hash"] = json!(protocol::b64::encode(before));
+        } else if let Some(end) = value.get_mut("end") {
+            end["hash"] = json!(protocol::b64::encode(before));
+        }
+        text.push_str(&value.to_string());
+        text.push('\n');
+    }
+    text
+}
+
+#[tokio::test]
+async fn promise_10_an_export_that_was_signed_anew_by_another_key_is_found() {
+    let (_world, mut anna) = busy().await;
+    let export = anna.download("/audit/export").await;
+    let other = protocol::b64::encode(AuditKey::from_bytes(&[1; 32]).public().as_bytes());
+    assert!(matches!(verify(export.as_bytes(), Some(&other)), Err(Broken::OtherKey)));
+    let relabelled = export.replace(&key(), &other);
+    assert!(matches!(check(&relabelled), Err(Broken::OtherKey)));
+    assert!(verify(relabelled.as_bytes(), None).is_err());
+}
+
+#[tokio::test]
+async fn promise_10_a_change_in_the_database_itself_is_found_in_an_export() {
+    let changes = [
+        "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 2",
+        "DELETE FROM audit_events WHERE seq = 3",
+        "DELETE FROM audit_events WHERE seq = (SELECT max(seq) FROM audit_events)",
+        "UPDATE audit_events SET hash = sha256('x') WHERE seq = 4",
+    ];
+    for change in changes {
+        let (world, mut anna) = busy().await;
+        // The superuser can; the application's role cannot.
+        let mut owner = world.database.owner().await;
+        sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut owner).await.unwrap();
+        let export = anna.download("/audit/export").await;
+        assert!(check(&export).is_err(), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_chain_is_signed_on_its_way_and_exports_whole() {
+    let (world, mut anna) = World::owned().await;
+    for _ in 0..management::limits::AUDIT_CHECKPOINT {
+        anna.post("/cell/wake", json!({})).await.expect(202);
+    }
+    let export = anna.download("/audit/export").await;
+    let verified = check(&export).unwrap();
+    assert!(verified.events > management::limits::AUDIT_CHECKPOINT);
+    assert_eq!(verified.signatures, 2);
+    // An export that is cut where the chain was signed has no end.
+    let (kept, _) = export.split_once("{\"checkpoint\"").unwrap();
+    let rest = &export[kept.len()..];
+    let cut = format!("{kept}{}", rest.split_inclusive('\n').next().unwrap());
+    assert!(matches!(check(&cut), Err(Broken::Cut { after: 256 })));
+    drop(world);
+}
+
+#[tokio::test]
+async fn everybody_sees_their_own_acts_and_managers_see_all() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut olga = world.second_tenant().await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    anna.post("/cell/wake", json!({})).await.expect(202);
+    let actors = async |browser: &mut Browser, query: &str| -> Vec<String> {
+        let answer = browser.get(&format!("/audit{query}")).await.expect(200).json;
+        let events = answer["events"].as_array().unwrap().clone();
+        events
+            .iter()
+            .map(|event| event["actor"]["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = actors(&mut anna, "").await;
+    assert!(
+        all.contains(&"Anna".to_owned()) && all.contains(&"member".to_owned()),
+        "{all:?}"
+    );
+    let me = world.cell_of(&mut bob).await;
+    let annas = world.cell_of(&mut anna).await;
+    for query in [String::new(), format!("?person={}", annas.user), "?text=Anna".into()] {
+        let own = actors(&mut bob, &query).await;
+        assert!(
+            own.iter().all(|name| name == "member" || name.is_empty()),
+            "{query}: {own:?}"
+        );
+    }
+    assert!(actors(&mut bob, "").await.len() >= 3);
+    assert_eq!(
+        actors(&mut anna, &format!("?person={}&action=cell.", me.user)).await,
+        ["member"]
+    );
+    assert!(actors(&mut anna, "?outcome=refused").await.is_empty());
+    assert!(actors(&mut anna, "?text=nowhere%25").await.is_empty());
+    assert!(!actors(&mut olga, "").await.contains(&"Anna".to_owned()));
+    bob.get("/audit/export").await.refused(403, "not_allowed");
+    bob.get("/audit/export.csv").await.refused(403, "not_allowed");
+    anna.get("/audit?before=x").await.refused(400, "bad_request");
+
+    let newest = anna.get("/audit").await.expect(200).json["events"][0]["seq"]
+        .as_i64()
+        .unwrap();
+    let before = anna.get(&format!("/audit?before={newest}")).await.expect(200).json;
+    assert_eq!(before["events"][0]["seq"], newest - 1);
+}
+
+#[tokio::test]
+async fn a_table_holds_what_was_searched_for() {
+    let (_world, mut anna) = busy().await;
+    let table = anna.download("/audit/export.csv?action=cell.").await;
+    assert!(table.starts_with("seq,at,action,"));
+    assert_eq!(table.lines().count(), 11);
+    assert!(table.contains("\"cell.woken\",\"done\",\"person\""), "{table}");
+}

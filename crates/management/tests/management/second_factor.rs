@@ -1,0 +1,297 @@
+use std::time::Duration;
+
+use management::limits;
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret, Totp};
+
+use crate::support::{Browser, World, token};
+
+/// An authenticator app, as on somebody's phone.
+struct Phone(Totp);
+
+impl Phone {
+    fn scan(begun: &Value) -> Self {
+        let secret = Secret::try_from_base32(begun["secret"].as_str().unwrap()).unwrap();
+        Self(Builder::new().with_secret(secret).build_noncompliant())
+    }
+
+    fn code(&self, world: &World) -> String {
+        self.0
+            .generate(u64::try_from(world.clock.seconds()).unwrap())
+            .to_string()
+    }
+}
+
+fn code(code: impl Into<String>) -> Value {
+    json!({"code": code.into()})
+}
+
+/// Sets an authenticator up; the codes that are shown once.
+async fn enrol(world: &World, browser: &mut Browser) -> (Phone, Vec<String>) {
+    let begun = browser.post("/factors/authenticator", json!({})).await.expect(200).json;
+    let phone = Phone::scan(&begun);
+    let confirmed = browser
+        .post("/factors/authenticator/confirm", code(phone.code(world)))
+        .await
+        .expect(200)
+        .json;
+    let codes = confirmed["backup_codes"].as_array().unwrap();
+    let codes = codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    (phone, codes)
+}
+
+/// Comes with a mailed link and is asked for more.
+async fn half(world: &World, email: &str) -> (Browser, Value) {
+    let mut browser = world.browser();
+    browser.post("/sign-in", json!({"email": email})).await.expect(202);
+    let link = token(&world.mails.next().await, "sign-in");
+    let answer = browser
+        .post("/sign-in/complete", json!({"token": link}))
+        .await
+        .expect(200);
+    (browser, answer.json)
+}
+
+#[tokio::test]
+async fn with_an_authenticator_a_link_alone_does_not_sign_in() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    anna.get("/me").await.expect(200);
+    let (mut browser, answer) = half(&world, "anna@acme.example").await;
+    assert_eq!(answer, json!({"pending": "factor"}));
+    for path in ["/me", "/people", "/sessions", "/factors", "/cell", "/policy"] {
+        browser.get(path).await.refused(403, "factor_needed");
+    }
+    browser
+        .post("/cell/token", json!({}))
+        .await
+        .refused(403, "factor_needed");
+    browser
+        .post("/factors/authenticator", json!({}))
+        .await
+        .refused(403, "factor_needed");
+    assert_eq!(
+        browser.get("/sign-in/pending").await.expect(200).json["pending"],
+        "factor"
+    );
+
+    browser
+        .post("/sign-in/factor", code("000000"))
+        .await
+        .refused(403, "code_wrong");
+    let before = browser.cookie.clone();
+    world.clock.advance(Duration::from_secs(30));
+    let me = browser
+        .post("/sign-in/factor", code(phone.code(&world)))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(me["user"]["email"], "anna@acme.example");
+    assert_ne!(browser.cookie, before, "a whole session has a token of its own");
+    browser.get("/me").await.expect(200);
+    let mut old = world.browser();
+    old.cookie = before;
+    old.get("/me").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn a_code_is_taken_once_also_by_two_at_the_same_time() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    // The code that confirmed the app is used up.
+    anna.post("/step-up", code(phone.code(&world)))
+        .await
+        .refused(403, "code_wrong");
+    world.clock.advance(Duration::from_secs(30));
+    let body = code(phone.code(&world));
+    let mut two = anna.clone();
+    let (first, second) = tokio::join!(anna.post("/step-up", body.clone()), two.post("/step-up", body.clone()));
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 403]);
+    anna.post("/step-up", body).await.refused(403, "code_wrong");
+}
+
+#[tokio::test]
+async fn a_backup_code_signs_in_once() {
+    let (world, mut anna) = World::owned().await;
+    let (_, codes) = enrol(&world, &mut anna).await;
+    assert_eq!(codes.len(), limits::BACKUP_CODES);
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    browser
+        .post("/sign-in/factor", code(codes[0].to_lowercase().replace('-', " ")))
+        .await
+        .expect(200);
+    assert_eq!(browser.get("/factors").await.expect(200).json["backup_codes"], 9);
+    let (mut again, _) = half(&world, "anna@acme.example").await;
+    again
+        .post("/sign-in/factor", code(codes[0].clone()))
+        .await
+        .refused(403, "code_wrong");
+    again.post("/sign-in/factor", code(codes[1].clone())).await.expect(200);
+
+    let made = again.post("/factors/backup-codes", json!({})).await.expect(200).json;
+    let (mut third, _) = half(&world, "anna@acme.example").await;
+    third
+        .post("/sign-in/factor", code(codes[2].clone()))
+        .await
+        .refused(403, "code_wrong");
+    third
+        .post("/sign-in/factor", code(made["backup_codes"][0].as_str().unwrap()))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn guessing_codes_takes_longer_each_time_and_a_right_code_waits_too() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    let mut waits = Vec::new();
+    for _ in 0..=limits::FACTOR_TRIES_FREE {
+        browser
+            .post("/sign-in/factor", code("000000"))
+            .await
+            .refused(403, "code_wrong");
+    }
+    for _ in 0..5 {
+        let refused = browser.post("/sign-in/factor", code(phone.code(&world))).await;
+        let refused = refused.refused(429, "too_many_requests");
+        let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        waits.push(wait);
+        world.clock.advance(Duration::from_secs(wait));
+        browser
+            .post("/sign-in/factor", code("000000"))
+            .await
+            .refused(403, "code_wrong");
+    }
+    assert!(waits.is_sorted() && waits[4] >= 16, "{waits:?}");
+    world.clock.advance(limits::FACTOR_WAIT);
+    // The half session is over by then: come again, with the right code.
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    browser
+        .post("/sign-in/factor", code(phone.code(&world)))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn a_half_session_ends_soon_and_can_be_left() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    world.clock.advance(limits::HALF_SESSION_LIFE);
+    browser
+        .post("/sign-in/factor", code(phone.code(&world)))
+        .await
+        .refused(401, "not_signed_in");
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    browser.post("/sign-out", json!({})).await.expect(204);
+    browser.get("/sign-in/pending").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn an_organisation_may_ask_everybody_for_a_second_factor() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let required = json!({"second_factor": "required"});
+    anna.put("/policy", required.clone()).await.refused(409, "factor_first");
+    let (phone, _) = enrol(&world, &mut anna).await;
+    anna.put("/policy", required.clone()).await.expect(200);
+    anna.get("/me").await.expect(200);
+
+    // Who is signed in without one has to set one up before anything else.
+    bob.get("/me").await.refused(403, "factor_needed");
+    let (mut bob, answer) = half(&world, "bob@acme.example").await;
+    assert_eq!(answer, json!({"pending": "enrol"}));
+    bob.get("/me").await.refused(403, "factor_needed");
+    bob.post("/sign-in/factor", code("000000"))
+        .await
+        .refused(409, "factor_first");
+    enrol(&world, &mut bob).await;
+    bob.get("/me").await.expect(200);
+    bob.delete("/factors/authenticator")
+        .await
+        .refused(409, "factor_required");
+    // Who joins now begins with it.
+    let link = world.invite(&mut anna, "carol@acme.example", "member").await;
+    let mut carol = world.browser();
+    let answer = carol
+        .post("/invitations/accept", json!({"token": link, "name": "Carol"}))
+        .await
+        .expect(200);
+    assert_eq!(answer.json, json!({"pending": "enrol"}));
+
+    world.clock.advance(limits::STEP_UP);
+    anna.put("/policy", json!({"second_factor": "optional"}))
+        .await
+        .refused(403, "step_up_needed");
+    anna.post("/step-up", code(phone.code(&world))).await.expect(204);
+    anna.put("/policy", json!({"second_factor": "optional"}))
+        .await
+        .expect(200);
+    bob.put("/policy", required).await.refused(403, "not_allowed");
+}
+
+#[tokio::test]
+async fn dangerous_acts_need_a_factor_of_the_last_ten_minutes() {
+    let (world, mut anna) = World::owned().await;
+    world.clock.advance(limits::STEP_UP);
+    // Without a factor, signing in again by mail is what shows who one is.
+    anna.post("/factors/authenticator", json!({}))
+        .await
+        .refused(403, "step_up_needed");
+    let mut anna = world.sign_in("anna@acme.example").await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    world.clock.advance(limits::STEP_UP);
+    anna.delete("/factors/authenticator")
+        .await
+        .refused(403, "step_up_needed");
+    anna.post("/factors/backup-codes", json!({}))
+        .await
+        .refused(403, "step_up_needed");
+    anna.post("/step-up", code(phone.code(&world))).await.expect(204);
+    let until = anna.get("/factors").await.expect(200).json["proved_until"]
+        .as_i64()
+        .unwrap();
+    assert_eq!(until, (world.clock.seconds() + limits::STEP_UP.as_secs() as i64) * 1000);
+    anna.delete("/factors/authenticator").await.expect(204);
+    assert_eq!(anna.get("/factors").await.expect(200).json["authenticator"], false);
+    anna.delete("/factors/authenticator").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn nothing_of_a_second_factor_is_stored_in_clear() {
+    let (world, mut anna) = World::owned().await;
+    let begun = anna.post("/factors/authenticator", json!({})).await.expect(200).json;
+    let phone = Phone::scan(&begun);
+    let confirmed = anna
+        .post("/factors/authenticator/confirm", code(phone.code(&world)))
+        .await
+        .expect(200)
+        .json;
+    let mut owner = world.database.owner().await;
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT sealed_secret FROM authenticators")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    let secret = phone.0.secret().as_bytes();
+    assert!(!sealed.windows(secret.len()).any(|window| window == secret));
+    let hashes: Vec<Vec<u8>> = sqlx::query_scalar("SELECT code_hash FROM backup_codes")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    use sha2::Digest as _;
+    let first = confirmed["backup_codes"][0].as_str().unwrap().replace('-', "");
+    assert!(
+        !hashes.contains(&sha2::Sha256::digest(first).to_vec()),
+        "a hash with a key"
+    );
+    let events: Vec<String> = sqlx::query_scalar("SELECT body FROM audit_events ORDER BY seq")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    let all = events.join("\n");
+    assert!(all.contains("factor.authenticator_added"), "{all}");
+    assert!(!all.contains(begun["secret"].as_str().unwrap()));
+}

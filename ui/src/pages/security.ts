@@ -1,0 +1,164 @@
+/** How one signs in: second factor, backup codes, the devices that are signed in, and, for owners, what everybody needs. */
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { api, type Factors, type Policy, type Session } from "../api/http";
+import { me } from "../app/account";
+import { announce } from "../app/announcer";
+import "../parts/authenticator-setup";
+import { confirmBox } from "../parts/confirm-box";
+import { notice, sentence } from "../parts/form";
+import { icon } from "../parts/icon";
+import { withStepUp } from "../parts/step-up";
+import { FormPage } from "./page";
+
+export class SecurityPage extends FormPage {
+  @state() private factors: Factors | undefined;
+  @state() private sessions: readonly Session[] = [];
+  @state() private policy: Policy | undefined;
+  @state() private settingUp = false;
+  @state() private codes: string[] = [];
+  @state() private done = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const [factors, sessions, policy] = await Promise.all([api.factors(), api.sessions(), api.policy()]);
+      this.factors = factors;
+      this.sessions = sessions.sessions;
+      this.policy = policy;
+      this.problem = "";
+    } catch (error) {
+      this.problem = sentence(error);
+    }
+  }
+
+  protected override render(): TemplateResult {
+    const { factors } = this;
+    return html`<div class="page">
+      <h1>Signing in</h1>
+      <p class="lead">How you show who you are, and where you did. Your vault has a password of its own.</p>
+      ${this.problem ? html`${notice("error", this.problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.done ? notice("ok", this.done) : nothing}
+      ${factors ? html`${this.#factor(factors)} ${this.#devices()} ${this.#everybody()}` : this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
+    </div>`;
+  }
+
+  #factor(factors: Factors): TemplateResult {
+    return html`<section class="card" aria-labelledby="factor-title">
+      <h2 id="factor-title">Second factor</h2>
+      <div class="setting">
+        <p>
+          <strong>Authenticator app</strong><br>
+          <span class="muted">${factors.authenticator ? "Set up. A code from it is asked for when you sign in." : factors.required ? "Your organisation asks for one." : "Not set up: who reads your mail can sign in as you. Your vault stays closed to them."}</span>
+        </p>
+        ${factors.authenticator
+          ? html`<button class="button" type="button" ?disabled=${this.busy || factors.required} @click=${this.#remove}>Remove</button>`
+          : html`<button class="button" type="button" aria-expanded=${this.settingUp ? "true" : "false"} @click=${() => (this.settingUp = !this.settingUp)}>Set up</button>`}
+      </div>
+      ${this.settingUp || this.codes.length > 0 ? html`<div class="inset"><hf-authenticator-setup .codes=${this.codes} @finished=${this.#finished}></hf-authenticator-setup></div>` : nothing}
+      ${factors.authenticator && this.codes.length === 0
+        ? html`<div class="setting">
+            <p><strong>Backup codes</strong><br><span class="muted">${factors.backup_codes === 0 ? "None left: make new ones." : `${factors.backup_codes} left. Each works once.`}</span></p>
+            <button class="button" type="button" ?disabled=${this.busy} @click=${this.#newCodes}>Make new ones</button>
+          </div>`
+        : nothing}
+    </section>`;
+  }
+
+  #devices(): TemplateResult {
+    return html`<section class="card" aria-labelledby="devices-title">
+      <h2 id="devices-title">Where you are signed in</h2>
+      <ul class="people">
+        ${this.sessions.map(
+          (each) => html`<li>
+            <span class="avatar" aria-hidden="true">${icon("monitor", "s")}</span>
+            <span class="people-name">
+              <strong>${each.device || "Unknown device"}${each.current ? html` <span class="muted">(this one)</span>` : nothing}</strong>
+              <span class="muted">${each.address ? `${each.address}, ` : ""}last used ${new Date(each.last_seen_at).toLocaleString()}</span>
+            </span>
+            ${each.current ? nothing : html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Sign out ${each.device || "the unknown device"}" @click=${() => this.#end(each)}>Sign out</button>`}
+          </li>`,
+        )}
+      </ul>
+      ${this.sessions.length > 1 ? html`<button class="button wide" type="button" ?disabled=${this.busy} @click=${this.#endOthers}>Sign out everywhere else</button>` : nothing}
+      <p class="hint">A device is signed out by itself after 30 minutes without use, and after 7 days.</p>
+    </section>`;
+  }
+
+  #everybody(): TemplateResult | typeof nothing {
+    if (me()?.user.role !== "owner" || !this.policy) return nothing;
+    const required = this.policy.second_factor === "required";
+    return html`<section class="card" aria-labelledby="everybody-title">
+      <h2 id="everybody-title">Everybody at ${me()?.tenant.name}</h2>
+      <div class="setting">
+        <p><strong>Everyone needs a second factor</strong><br><span class="muted">${required ? "On. Who has none sets one up before anything else." : "Off. Everybody decides for themselves."}</span></p>
+        <button class="button" type="button" ?disabled=${this.busy} @click=${() => this.#setPolicy(required ? "optional" : "required")}>${required ? "Turn off" : "Turn on"}</button>
+      </div>
+    </section>`;
+  }
+
+  #finished = (): void => {
+    this.settingUp = false;
+    this.codes = [];
+    void this.#load();
+  };
+
+  #say(words: string): void {
+    this.done = words;
+    announce(words);
+  }
+
+  #act(action: () => Promise<void>): void {
+    this.done = "";
+    void this.work(async () => {
+      await action();
+      await this.#load();
+    });
+  }
+
+  #remove = (): void => {
+    this.#act(async () => {
+      const sure = await confirmBox({ title: "Remove your authenticator app?", words: "After that, a link in your mail is enough to sign in as you. Your backup codes stop working.", yes: "Remove", danger: true });
+      if (!sure) return;
+      const gone = await withStepUp(async () => {
+        await api.removeAuthenticator();
+        return true;
+      });
+      if (gone) this.#say("Your authenticator app is removed.");
+    });
+  };
+
+  #newCodes = (): void => {
+    this.#act(async () => {
+      const made = await withStepUp(() => api.newBackupCodes());
+      if (made) this.codes = made.backup_codes;
+    });
+  };
+
+  #end(session: Session): void {
+    this.#act(async () => {
+      await api.endSession(session.id);
+      this.#say(`${session.device || "The device"} is signed out.`);
+    });
+  }
+
+  #endOthers = (): void => {
+    this.#act(async () => {
+      const { ended } = await api.endOtherSessions();
+      this.#say(ended === 1 ? "One other device is signed out." : `${ended} other devices are signed out.`);
+    });
+  };
+
+  #setPolicy(second_factor: Policy["second_factor"]): void {
+    this.#act(async () => {
+      const set = await withStepUp(() => api.setPolicy({ second_factor }));
+      if (set) this.#say(second_factor === "required" ? "Everyone needs a second factor now." : "A second factor is everybody’s own choice now.");
+    });
+  }
+}
+
+customElements.define("hf-security", SecurityPage);
