@@ -131,14 +131,15 @@ async fn a_removed_person_is_gone_with_their_cell_and_may_be_invited_anew() {
 #[tokio::test]
 async fn nobody_sends_themselves_away_and_admins_send_no_owners_away() {
     let (world, mut anna) = World::owned().await;
-    let mut admin = world.join(&mut anna, "admin@acme.example", "admin").await;
+    let admin = world.join(&mut anna, "admin@acme.example", "admin").await;
     let people = anna.get("/people").await.expect(200).json;
     for (browser, email) in [
-        (&mut anna, "anna@acme.example"),
-        (&mut admin, "anna@acme.example"),
-        (&mut admin, "admin@acme.example"),
+        (&anna, "anna@acme.example"),
+        (&admin, "anna@acme.example"),
+        (&admin, "admin@acme.example"),
     ] {
         let id = id_of(&people, email);
+        let mut browser = browser.clone();
         browser
             .post(&format!("/people/{id}/suspend"), json!({}))
             .await
