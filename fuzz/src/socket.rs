@@ -3,7 +3,7 @@
 use ed25519_dalek::SigningKey;
 use protocol::bridge::{FromBridge, Opening, ToBridge};
 use protocol::control::{FromKeeper, FromPlatform};
-use protocol::{CellId, GatewayToken, TenantId, UserId};
+use protocol::{CellId, GatewayToken, SessionId, TenantId, UserId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ fn token() -> GatewayToken {
         cell: CellId::from(Uuid::from_u128(1)),
         tenant: TenantId::from(Uuid::from_u128(2)),
         user: UserId::from(Uuid::from_u128(3)),
+        session: SessionId::from(Uuid::from_u128(4)),
         exp: 1000,
     }
 }
