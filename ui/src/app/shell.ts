@@ -219,7 +219,7 @@ export class Shell extends View {
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/services", "/activity"].includes(path.value))}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/locking", "/security", "/audit"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 
