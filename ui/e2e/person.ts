@@ -92,6 +92,12 @@ export async function signInByMail(page: Page, email: string): Promise<void> {
   await page.goto(path);
 }
 
+/** After "Lock now" the cell goes to sleep; whoever unlocks before it does has the vault locked under their hands. */
+export async function asleep(page: Page): Promise<void> {
+  await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+  await expect.poll(async () => ((await (await page.request.get("/api/v1/cell")).json()) as { state: string }).state, { timeout: 60_000 }).toBe("asleep");
+}
+
 export async function unlock(page: Page, password: string): Promise<void> {
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await page.getByLabel("Vault password", { exact: true }).fill(password);

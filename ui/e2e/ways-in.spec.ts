@@ -1,5 +1,5 @@
 import { answered, newConversation, quiet, send } from "./conversation";
-import { expect, test, unlock } from "./person";
+import { asleep, expect, test, unlock } from "./person";
 import { inspect } from "./watched";
 
 test("a passkey is added, opens the vault first, is checked and removed; a printed key opens it too", async ({ anna: { page, context, password } }) => {
@@ -43,6 +43,7 @@ test("a passkey is added, opens the vault first, is checked and removed; a print
   // The passkey comes first, and opens the vault by itself.
   await page.goto("/");
   await page.getByRole("button", { name: "Lock now" }).click();
+  await asleep(page);
   const withPasskey = page.getByRole("button", { name: "Unlock with a passkey" });
   await expect(withPasskey).toBeVisible({ timeout: 60_000 });
   await inspect(page, "unlock-passkey");
