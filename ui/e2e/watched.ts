@@ -68,8 +68,9 @@ export async function shot(page: Page, name: string): Promise<void> {
 async function still(): Promise<void> {
   const all = (root: ParentNode): Animation[] =>
     [...root.querySelectorAll("*")].flatMap((element) => [...element.getAnimations(), ...(element.shadowRoot ? all(element.shadowRoot) : [])]);
-  const ends = all(document).filter((animation) => animation.effect?.getTiming().iterations !== Infinity);
-  await Promise.all(ends.map((animation) => animation.finished.catch(() => undefined)));
+  const ends = all(document).filter((animation) => animation.playState === "running" && animation.effect?.getTiming().iterations !== Infinity);
+  // One that does not end within a second is none of a colour.
+  await Promise.race([Promise.all(ends.map((animation) => animation.finished.catch(() => undefined))), new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
 /** axe and a picture, wide and narrow, light and dark. */
