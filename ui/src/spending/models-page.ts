@@ -129,7 +129,7 @@ export class ModelsPage extends FormPage {
       <h2 id="usage-title">Used this month</h2>
       ${usage.length === 0
         ? html`<p class="empty">No calls yet.</p>`
-        : html`<div class="table-box" tabindex="0" role="region" aria-labelledby="usage-title">
+        : html`<div class="table-box" tabindex="0" role="region" aria-label="Calls and cost of each model">
             <table>
               <thead><tr><th scope="col">Day</th><th scope="col">Model</th><th scope="col">Calls</th><th scope="col">Tokens read</th><th scope="col">written</th><th scope="col">Cost</th></tr></thead>
               <tbody>${usage.map((row) => this.#row(row))}</tbody>
