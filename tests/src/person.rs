@@ -10,7 +10,8 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Person {
     base: String,
-    cookie: String,
+    /// The session's, and beside it what is sent with a write.
+    cookies: String,
     /// What `GET /api/v1/me` told at sign-in.
     pub me: Value,
 }
@@ -51,12 +52,16 @@ pub(crate) async fn request(
     base: &str,
     method: Method,
     path: &str,
-    cookie: Option<&str>,
+    cookies: Option<&str>,
     body: Option<&Value>,
 ) -> Answer {
     let mut request = http().request(method, format!("{base}{path}")).header(ORIGIN, base);
-    if let Some(cookie) = cookie {
-        request = request.header(COOKIE, cookie);
+    if let Some(cookies) = cookies {
+        request = request.header(COOKIE, cookies);
+        let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+        if let Some((_, token)) = pairs.find(|(name, _)| name.ends_with("holdfast_csrf")) {
+            request = request.header("x-csrf-token", token);
+        }
     }
     if let Some(body) = body {
         request = request.json(body);
@@ -80,26 +85,24 @@ pub(crate) async fn request(
 
 impl Person {
     pub(crate) fn signed_in(base: &str, answer: Answer) -> Self {
-        let cookie = answer
-            .cookie("holdfast_session")
-            .expect("signing in sets a session cookie");
+        let cookie = |name| answer.cookie(name).expect("signing in sets both cookies");
         Self {
             base: base.to_owned(),
-            cookie: cookie.to_owned(),
+            cookies: format!("{}; {}", cookie("holdfast_session"), cookie("holdfast_csrf")),
             me: answer.ok(),
         }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        request(&self.base, Method::GET, path, Some(&self.cookie), None).await
+        request(&self.base, Method::GET, path, Some(&self.cookies), None).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        request(&self.base, Method::POST, path, Some(&self.cookie), Some(body)).await
+        request(&self.base, Method::POST, path, Some(&self.cookies), Some(body)).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
-        request(&self.base, Method::DELETE, path, Some(&self.cookie), None).await
+        request(&self.base, Method::DELETE, path, Some(&self.cookies), None).await
     }
 
     /// The id of this person's cell.
@@ -120,6 +123,6 @@ impl Person {
 
     /// The session cookie, to search for it where it must not be.
     pub fn cookie(&self) -> &str {
-        &self.cookie
+        self.cookies.split("; ").next().unwrap_or_default()
     }
 }

@@ -1,4 +1,5 @@
-//! Writes are taken from our own pages only (Fetch Metadata, with `Origin` for browsers that do not send it).
+//! Writes are taken from our own pages only (Fetch Metadata, with `Origin` for browsers that do not send it), and, where they
+//! present a session, only with its token. One layer around every route, so that no handler can forget it.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -6,15 +7,25 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::app::App;
+use crate::csrf_token;
 use crate::problem::ApiError;
 
 /// Refuses writes that another site caused.
 pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if reads || is_same_origin(request.headers(), app.config.public_url.origin()) {
-        next.run(request).await
-    } else {
+    let url = &app.config.public_url;
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        let missing = csrf_token::missing(request.headers(), url);
+        let mut response = next.run(request).await;
+        if let Some(cookie) = missing {
+            csrf_token::tell(&mut response, cookie);
+        }
+        response
+    } else if !is_same_origin(request.headers(), url.origin()) {
         ApiError::CrossSite.into_response()
+    } else if !csrf_token::shown(request.headers(), url) {
+        ApiError::CsrfToken.into_response()
+    } else {
+        next.run(request).await
     }
 }
 

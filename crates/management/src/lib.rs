@@ -8,6 +8,7 @@ mod cell_control;
 mod clock;
 mod config;
 mod cross_site;
+mod csrf_token;
 pub mod database;
 mod device;
 mod factors;

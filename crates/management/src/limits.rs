@@ -30,8 +30,6 @@ pub const RECOVERY_REQUEST_BYTES: usize = 256;
 pub const RECOVERY_RELEASE_BYTES: usize = 4096;
 /// How long a request for recovery is shown.
 pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How soon after signing in recovery may be asked for.
-pub const RECOVERY_SIGN_IN: Duration = Duration::from_secs(30 * 60);
 
 /// How long a sign-in link works.
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);

@@ -22,8 +22,6 @@ pub(crate) enum ApiError {
     InvalidField { field: &'static str, reason: String },
     #[error("Sign in first.")]
     NotSignedIn,
-    #[error("For this, sign out and in again: your sign-in is too long ago.")]
-    SignInAgain,
     #[error("Signing in is not finished: show your second factor, or set one up.")]
     FactorNeeded,
     #[error("You are signed in already.")]
@@ -44,6 +42,8 @@ pub(crate) enum ApiError {
     NotAllowed,
     #[error("This request came from another site, so it was not carried out.")]
     CrossSite,
+    #[error("This request lacks the token of its session, so it was not carried out. Load the page again.")]
+    CsrfToken,
     #[error("There is nothing here.")]
     NotFound,
     #[error("This address does not take this method.")]
@@ -113,8 +113,8 @@ impl ApiError {
             Self::FactorFirst => (S::CONFLICT, "factor_first", "A second factor is needed first"),
             Self::OtherBrowser => (S::CONFLICT, "other_browser", "Another browser asked"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
-            Self::SignInAgain => (S::FORBIDDEN, "sign_in_again", "Sign in again"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
+            Self::CsrfToken => (S::FORBIDDEN, "csrf_token", "Token of the session is missing"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),

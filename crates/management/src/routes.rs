@@ -98,7 +98,7 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/letters/received" SignedIn => letters::received::post,
         GET "/recovery" SignedIn => recovery::get::get,
         PUT "/recovery/contacts" SignedIn => recovery::contacts::put,
-        POST "/recovery/request" SignedIn => recovery::request::post,
+        POST "/recovery/request" Fresh => recovery::request::post,
         POST "/recovery/release" SignedIn => recovery::release::post,
         POST "/recovery/stop" SignedIn => recovery::stop::post,
         GET "/cell" SignedIn => cell::get::get,

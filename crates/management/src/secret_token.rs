@@ -1,7 +1,8 @@
 //! Tokens that are mailed, or kept in a cookie: 32 random bytes. Only their SHA-256 is stored.
 
+use hmac::Hmac;
 use protocol::b64;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, NoEntropy};
@@ -39,9 +40,19 @@ impl SecretToken {
         Zeroizing::new(b64::encode(*self.0))
     }
 
+    /// For what is made from a token, with a purpose of its own each.
+    pub(crate) fn keyed(&self) -> Hmac<Sha256> {
+        <Hmac<Sha256> as hmac::Mac>::new_from_slice(&*self.0).expect("HMAC takes a key of any length")
+    }
+
+    /// The bytes, to compare them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &*self.0
+    }
+
     /// What to store and to look up by. A plain hash is enough for 256 random bits.
     pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(*self.0).into())
+        TokenHash(<Sha256 as Digest>::digest(*self.0).into())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::clock::after;
 use crate::config::PublicUrl;
+use crate::csrf_token;
 use crate::handlers::me::Me;
 use crate::limits;
 use crate::problem::ApiError;
@@ -117,7 +118,7 @@ pub(crate) async fn issue(
         State::Factor | State::Enrol => Arrived::Half(Pending::from(session.state)),
     };
     Ok((
-        AppendHeaders([(SET_COOKIE, cookie(&app.config.public_url, &token, life)?)]),
+        AppendHeaders(cookies(&app.config.public_url, &token, life)?.map(|cookie| (SET_COOKIE, cookie))),
         axum::Json(answer),
     ))
 }
@@ -161,12 +162,13 @@ pub(crate) fn named(headers: &HeaderMap, name: &str) -> Option<SecretToken> {
         .and_then(|(_, value)| SecretToken::parse(value))
 }
 
-/// What takes the cookie away.
-pub(crate) fn clear(public_url: &PublicUrl) -> HeaderValue {
-    match public_url.is_tls() {
+/// What takes the cookies of a session away.
+pub(crate) fn clear(public_url: &PublicUrl) -> [HeaderValue; 2] {
+    let session = match public_url.is_tls() {
         true => HeaderValue::from_static("__Host-holdfast_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"),
         false => HeaderValue::from_static("holdfast_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"),
-    }
+    };
+    [session, csrf_token::clear(public_url)]
 }
 
 fn name(public_url: &PublicUrl) -> &'static str {
@@ -176,8 +178,14 @@ fn name(public_url: &PublicUrl) -> &'static str {
     }
 }
 
-fn cookie(public_url: &PublicUrl, token: &SecretToken, life: std::time::Duration) -> Result<HeaderValue, ApiError> {
-    set_cookie(name(public_url), public_url, token, life)
+/// The session's own cookie, and the one that tells our pages what to send with a write.
+fn cookies(
+    public_url: &PublicUrl,
+    token: &SecretToken,
+    life: std::time::Duration,
+) -> Result<[HeaderValue; 2], ApiError> {
+    let csrf = csrf_token::cookie(public_url, token, life);
+    Ok([set_cookie(name(public_url), public_url, token, life)?, sensitive(csrf)?])
 }
 
 /// A cookie with a token, for this host alone and out of reach of scripts.
@@ -193,7 +201,11 @@ pub(crate) fn set_cookie(
         token.text().as_str(),
         life.as_secs()
     );
-    let mut value = HeaderValue::try_from(text).map_err(|_| StorageError::Unreadable("a cookie"))?;
+    sensitive(text)
+}
+
+fn sensitive(cookie: String) -> Result<HeaderValue, ApiError> {
+    let mut value = HeaderValue::try_from(cookie).map_err(|_| StorageError::Unreadable("a cookie"))?;
     value.set_sensitive(true);
     Ok(value)
 }

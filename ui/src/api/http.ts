@@ -126,16 +126,35 @@ export interface RecoveryHints {
   asked: { id: string; user: { id: string; name: string }; request: string; at: number; released: boolean }[];
 }
 
+/** What shows the server that a write comes from this page: another site's page cannot read this host's cookies. */
+function csrfToken(): Record<string, string> {
+  const name = location.protocol === "https:" ? "__Host-holdfast_csrf" : "holdfast_csrf";
+  const token = document.cookie
+    .split("; ")
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+  return token ? { "X-CSRF-Token": token } : {};
+}
+
+async function ask(method: string, path: string, body?: object): Promise<Response> {
+  return fetch(`/api/v1${path}`, {
+    method,
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken()) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+}
+
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}`, {
-      method,
-      credentials: "same-origin",
-      cache: "no-store",
-      headers: body ? { "Content-Type": "application/json", Accept: "application/json" } : { Accept: "application/json" },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    });
+    response = await ask(method, path, body);
+    if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
+      // The cookie with the token was lost, or is an older session's: any answer to a read brings the right one.
+      await ask("GET", "/instance");
+      response = await ask(method, path, body);
+    }
   } catch {
     throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
   }

@@ -2,14 +2,13 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
-import { signOut } from "../app/link";
 import { setSlot } from "../app/ways-in";
-import { Problem } from "../api/http";
 import { go } from "../app/router";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import "../parts/new-password";
+import { withStepUp } from "../parts/step-up";
 import { FormPage } from "../pages/page";
 import { digits } from "./digits";
 import { ask, done, hints, lookAround, openWith, type Progress, progress } from "./recovery";
@@ -20,7 +19,6 @@ export class AskContacts extends FormPage {
   @state() private now: Progress | undefined;
   @state() private loaded = false;
   @state() private password = "";
-  @state() private again = false;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   override connectedCallback(): void {
@@ -50,7 +48,6 @@ export class AskContacts extends FormPage {
     if (!this.loaded) return html`${this.problem ? notice("error", this.problem) : html`<p class="lead" role="status">${icon("loader-circle", "s")} Looking…</p>`}`;
     const names = (hints.value?.contacts ?? []).map((each) => each.name).join(", ");
     return html`${this.problem ? notice("error", this.problem) : nothing}
-      ${this.again ? html`<button class="button wide" type="button" @click=${() => void this.work(signOut)}>Sign out, to sign in again</button>` : nothing}
       ${this.now === undefined ? this.#begin(names) : this.now.secret ? this.#enough(this.now) : this.#waiting(this.now, names)}`;
   }
 
@@ -63,13 +60,11 @@ export class AskContacts extends FormPage {
 
   async #ask(): Promise<void> {
     await this.work(async () => {
-      try {
+      const asked = await withStepUp(async () => {
         await ask();
-      } catch (error) {
-        this.again = error instanceof Problem && error.code === "sign_in_again";
-        throw error;
-      }
-      announce("Your contacts are asked");
+        return true;
+      });
+      if (asked) announce("Your contacts are asked");
       await this.#look();
     });
   }

@@ -22,6 +22,6 @@ pub(crate) async fn post(State(app): State<App>, any: AnySession) -> Result<impl
     transaction.commit().await?;
     Ok((
         StatusCode::NO_CONTENT,
-        AppendHeaders([(SET_COOKIE, session::clear(&app.config.public_url))]),
+        AppendHeaders(session::clear(&app.config.public_url).map(|cookie| (SET_COOKIE, cookie))),
     ))
 }

@@ -72,19 +72,6 @@ pub(crate) async fn contacts(transaction: &mut TenantTransaction, person: &Signe
     }))
 }
 
-/// When the person's session began.
-pub(crate) async fn signed_in_at(
-    transaction: &mut TenantTransaction,
-    person: &SignedIn,
-) -> Result<OffsetDateTime, StorageError> {
-    let at = sqlx::query_scalar!(
-        "SELECT created_at FROM sessions WHERE tenant_id = $1 AND id = $2",
-        transaction.tenant().uuid(),
-        person.session().id.uuid()
-    );
-    Ok(at.fetch_one(&mut **transaction).await?)
-}
-
 /// Ends the person's open request, if there is one.
 pub(crate) async fn end(
     transaction: &mut TenantTransaction,

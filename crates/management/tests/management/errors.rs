@@ -3,7 +3,7 @@ use axum::http::Method;
 use management::limits;
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Browser, World};
 
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
@@ -86,6 +86,34 @@ async fn another_site_cannot_make_a_browser_write() {
     }
     anna.clone().get("/me").await.expect(200);
     drop(world);
+}
+
+#[tokio::test]
+async fn no_write_with_a_session_is_carried_out_without_the_sessions_token() {
+    let (world, anna) = World::owned().await;
+    let other = world.sign_in("anna@acme.example").await;
+    for (method, path, _) in management::routes() {
+        let path = path
+            .strip_prefix("/api/v1")
+            .unwrap()
+            .replace("{id}", &uuid::Uuid::nil().to_string());
+        for token in ["", "A", &"A".repeat(43), other.csrf_token().unwrap()] {
+            let mut forced = anna.clone();
+            forced.headers.push(("x-csrf-token", token.to_owned()));
+            let answer = forced
+                .send(method.clone(), &path, Body::from("{}"), Some("application/json"))
+                .await;
+            if method != Method::GET {
+                answer.refused(403, "csrf_token");
+            }
+        }
+    }
+    anna.clone().get("/me").await.expect(200);
+    // A browser that lost the token gets it again from whatever it reads.
+    let mut again = Browser::holding(world.router.clone(), anna.cookie.clone().unwrap()).await;
+    assert_eq!(again.csrf_token(), anna.csrf_token());
+    again.post("/sign-out", json!({})).await.expect(204);
+    assert_eq!(again.csrf_token(), None);
 }
 
 #[tokio::test]

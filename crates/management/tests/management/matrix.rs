@@ -224,9 +224,8 @@ async fn caller(world: &World, who: Who) -> Browser {
     match who {
         Who::Nobody => world.browser(),
         Who::Forged => {
-            let mut forged = world.browser();
-            forged.cookie = Some(format!("holdfast_session={}", "A".repeat(43)));
-            forged
+            let forged = format!("holdfast_session={}", "A".repeat(43));
+            Browser::holding(world.router.clone(), forged).await
         }
         Who::Factor => world.enter(&email, "factor", false).await,
         Who::Enrol => world.enter(&email, "enrol", false).await,

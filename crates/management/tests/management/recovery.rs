@@ -1,7 +1,5 @@
 //! What the platform carries of a recovery by contacts, and for whom.
 
-use std::time::Duration;
-
 use serde_json::json;
 use uuid::Uuid;
 
@@ -81,18 +79,12 @@ async fn a_request_is_shown_to_its_owner_and_the_contacts_and_ends_when_it_is_st
 }
 
 #[tokio::test]
-async fn only_who_has_just_signed_in_may_ask() {
+async fn only_who_has_just_shown_who_they_are_may_ask() {
     let (world, mut anna) = World::owned().await;
-    // In use meanwhile, or the session would be over.
-    let half = management::limits::RECOVERY_SIGN_IN / 2 + Duration::from_secs(1);
-    world.clock.advance(half);
-    anna.get("/me").await.expect(200);
-    world.clock.advance(half);
-    let refused = anna
-        .post("/recovery/request", json!({"request": "AAAA"}))
+    world.clock.advance(management::limits::STEP_UP);
+    anna.post("/recovery/request", json!({"request": "AAAA"}))
         .await
-        .expect(403);
-    assert_eq!(refused.json["code"], "sign_in_again");
+        .refused(403, "step_up_needed");
     let mut again = world.sign_in("anna@acme.example").await;
     again
         .post("/recovery/request", json!({"request": "AAAA"}))

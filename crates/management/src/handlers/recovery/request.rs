@@ -1,5 +1,5 @@
-//! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only soon after signing in: who finds a
-//! session open does not get to ask.
+//! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only by who has just shown who they are:
+//! who finds a session open does not get to ask.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,9 +8,8 @@ use protocol::b64;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::access::{Body, SignedIn};
+use crate::access::{Body, Fresh, SignedIn};
 use crate::app::App;
-use crate::clock::after;
 use crate::limits;
 use crate::mail;
 use crate::person::Email;
@@ -30,7 +29,7 @@ pub(crate) struct Asked {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    person: SignedIn,
+    person: Fresh,
     Body(body): Body<Ask>,
 ) -> Result<(StatusCode, Json<Asked>), ApiError> {
     if body.request.is_empty() || body.request.len() > limits::RECOVERY_REQUEST_BYTES {
@@ -39,17 +38,13 @@ pub(crate) async fn post(
             reason: "This is no request for recovery.".to_owned(),
         });
     }
-    let now = app.clock.now();
+    let person = person.signed_in();
     let mut transaction = person.transaction(&app).await?;
-    let signed_in = recovery::signed_in_at(&mut transaction, &person).await?;
-    if after(signed_in, limits::RECOVERY_SIGN_IN) < now {
-        return Err(ApiError::SignInAgain);
-    }
-    let id = recovery::open(&mut transaction, &person, &body.request, now).await?;
-    let contacts = recovery::contacts(&mut transaction, &person).await?;
+    let id = recovery::open(&mut transaction, person, &body.request, app.clock.now()).await?;
+    let contacts = recovery::contacts(&mut transaction, person).await?;
     let people = users::list(&mut transaction).await?;
     transaction.commit().await?;
-    tell(&app, &person, &people, &contacts).await;
+    tell(&app, person, &people, &contacts).await;
     Ok((StatusCode::CREATED, Json(Asked { id })))
 }
 

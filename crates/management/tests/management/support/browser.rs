@@ -1,4 +1,4 @@
-//! A browser as far as the API sees one: keeps its cookie, sends Fetch Metadata.
+//! A browser as far as the API sees one: keeps its cookies, sends Fetch Metadata, and, as our pages do, the session's token.
 
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +33,20 @@ impl Browser {
             others: Vec::new(),
             headers: vec![("sec-fetch-site", "same-origin".into())],
         }
+    }
+
+    /// A browser that holds this session, and has loaded a page with it.
+    pub async fn holding(router: Router, cookie: String) -> Self {
+        let mut browser = Self::new(router);
+        browser.cookie = Some(cookie);
+        browser.get("/instance").await.expect(200);
+        browser
+    }
+
+    /// What it sends with a write.
+    pub fn csrf_token(&self) -> Option<&str> {
+        let held = self.others.iter().find(|(name, _)| name.ends_with("holdfast_csrf"));
+        held.map(|(_, token)| token.as_str())
     }
 
     pub async fn get(&mut self, path: &str) -> Answer {
@@ -73,6 +87,11 @@ impl Browser {
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
+        if let Some(token) = self.csrf_token()
+            && !self.headers.iter().any(|(name, _)| *name == "x-csrf-token")
+        {
+            request = request.header("x-csrf-token", token);
+        }
         let others = self.others.iter().map(|(name, value)| format!("{name}={value}"));
         let cookies: Vec<_> = std::iter::once("theme=dark".to_owned())
             .chain(others)
@@ -88,7 +107,9 @@ impl Browser {
                 self.cookie = (!value.is_empty()).then(|| pair.to_owned());
             } else {
                 self.others.retain(|(other, _)| other != name);
-                self.others.push((name.to_owned(), value.to_owned()));
+                if !value.is_empty() {
+                    self.others.push((name.to_owned(), value.to_owned()));
+                }
             }
         }
         let bytes = body.collect().await.unwrap().to_bytes();

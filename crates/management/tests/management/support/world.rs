@@ -136,9 +136,7 @@ impl World {
         .execute(&mut self.database.owner().await)
         .await
         .unwrap();
-        let mut browser = self.browser();
-        browser.cookie = Some(format!("holdfast_session={}", token.text().as_str()));
-        browser
+        Browser::holding(self.router.clone(), format!("holdfast_session={}", token.text().as_str())).await
     }
 
     /// Invites somebody and returns the token of their link.
