@@ -65,6 +65,15 @@ impl PublicUrl {
         &self.origin
     }
 
+    /// The site that passkeys belong to: the host, where it has a name. An address has none, so it has no passkeys.
+    pub(crate) fn passkey_site(&self) -> Option<&str> {
+        let (_, authority) = self.origin.split_once("://")?;
+        let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+        let named = host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[');
+        // Browsers offer passkeys over TLS and to the machine itself.
+        (named && (self.tls || host == "localhost" || host.ends_with(".localhost"))).then_some(host)
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         self.tls
     }
@@ -78,6 +87,24 @@ impl PublicUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passkeys_belong_to_a_host_with_a_name() {
+        let site = |text: &str| text.parse::<PublicUrl>().unwrap().passkey_site().map(str::to_owned);
+        assert_eq!(
+            site("https://agents.example.org:8443").as_deref(),
+            Some("agents.example.org")
+        );
+        assert_eq!(site("http://localhost:8080").as_deref(), Some("localhost"));
+        for none in [
+            "http://agents.example.org",
+            "https://192.0.2.1",
+            "http://127.0.0.1:8080",
+            "https://[::1]:8080",
+        ] {
+            assert_eq!(site(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_public_url_is_kept_as_browsers_write_an_origin() {

@@ -39,7 +39,9 @@ pub(crate) fn shown(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
     let Some(session) = session::presented(headers, public_url) else {
         return true;
     };
-    let sent = headers.get(&HEADER).and_then(|value| b64::decode(value.to_str().ok()?).ok());
+    let sent = headers
+        .get(&HEADER)
+        .and_then(|value| b64::decode(value.to_str().ok()?).ok());
     // Compared in constant time.
     sent.is_some_and(|sent| mac(&session).verify_slice(&sent).is_ok())
 }
@@ -48,7 +50,11 @@ pub(crate) fn shown(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
 pub(crate) fn cookie(public_url: &PublicUrl, session: &SecretToken, life: std::time::Duration) -> String {
     let secure = if public_url.is_tls() { "; Secure" } else { "" };
     let name = cookie_name(public_url);
-    format!("{name}={}; Path=/; Max-Age={}; SameSite=Strict{secure}", text(session), life.as_secs())
+    format!(
+        "{name}={}; Path=/; Max-Age={}; SameSite=Strict{secure}",
+        text(session),
+        life.as_secs()
+    )
 }
 
 /// What takes the cookie away.
@@ -83,18 +89,33 @@ mod tests {
     use crate::clock::OsEntropy;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
     fn only_the_token_of_the_very_session_counts() {
         let url: PublicUrl = "http://localhost:8080".parse().unwrap();
-        let (one, two) = (SecretToken::generate(&OsEntropy).unwrap(), SecretToken::generate(&OsEntropy).unwrap());
+        let (one, two) = (
+            SecretToken::generate(&OsEntropy).unwrap(),
+            SecretToken::generate(&OsEntropy).unwrap(),
+        );
         let cookie = format!("holdfast_session={}", one.text().as_str());
-        assert!(shown(&headers(&[]), &url), "without a session there is nothing to misuse");
-        assert!(shown(&headers(&[("cookie", &cookie), ("x-csrf-token", &text(&one))]), &url));
+        assert!(
+            shown(&headers(&[]), &url),
+            "without a session there is nothing to misuse"
+        );
+        assert!(shown(
+            &headers(&[("cookie", &cookie), ("x-csrf-token", &text(&one))]),
+            &url
+        ));
         for wrong in ["", "A", &text(&two), &"A".repeat(43), &one.text(), &text(&one)[..42]] {
-            assert!(!shown(&headers(&[("cookie", &cookie), ("x-csrf-token", wrong)]), &url), "{wrong}");
+            assert!(
+                !shown(&headers(&[("cookie", &cookie), ("x-csrf-token", wrong)]), &url),
+                "{wrong}"
+            );
         }
         assert!(!shown(&headers(&[("cookie", &cookie)]), &url));
         // A token beside a session is not enough: what counts is the header.
@@ -103,7 +124,11 @@ mod tests {
         assert!(missing(&headers(&[("cookie", &both)]), &url).is_none());
         let tossed = format!("{cookie}; holdfast_csrf={}", text(&two));
         let told = missing(&headers(&[("cookie", &tossed)]), &url).unwrap();
-        assert!(told.to_str().unwrap().starts_with(&format!("holdfast_csrf={};", text(&one))));
+        assert!(
+            told.to_str()
+                .unwrap()
+                .starts_with(&format!("holdfast_csrf={};", text(&one)))
+        );
     }
 
     /// A client may keep it, and make it by itself: `docs/protocol.md` says how.

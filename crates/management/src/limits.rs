@@ -66,6 +66,11 @@ pub const FACTOR_TRIES_FREE: i32 = 5;
 /// ... up to this long.
 pub const FACTOR_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// Passkeys that one person may have for signing in.
+pub const PASSKEYS_PER_USER: i64 = 20;
+/// How long a passkey may take to sign what it was asked for.
+pub const PASSKEY_CHALLENGE_LIFE: Duration = Duration::from_secs(10 * 60);
+
 /// Events between two signatures over the audit chain.
 pub const AUDIT_CHECKPOINT: i64 = 256;
 /// Audit events that one answer lists.

@@ -30,6 +30,17 @@ pub(crate) enum ApiError {
     StepUpNeeded,
     #[error("This code is not right, or was used already. Wait for the next one.")]
     CodeWrong,
+    #[error("This passkey was not accepted: one that opens a vault does not sign in. Try another, or another way.")]
+    PasskeyRefused,
+    #[error("This passkey is set up already.")]
+    PasskeyKnown,
+    #[error(
+        "You have {} passkeys, which is the most there may be. Remove one first.",
+        limits::PASSKEYS_PER_USER
+    )]
+    TooManyPasskeys,
+    #[error("Passkeys need an installation that is reached by a name over HTTPS, or on this machine.")]
+    PasskeysUnavailable,
     #[error("There is an authenticator app already. Remove it before you set up another.")]
     AlreadyEnrolled,
     #[error("Your organisation asks everybody for a second factor, so the last one cannot be removed.")]
@@ -108,6 +119,10 @@ impl ApiError {
             Self::AlreadySignedIn => (S::CONFLICT, "already_signed_in", "Already signed in"),
             Self::StepUpNeeded => (S::FORBIDDEN, "step_up_needed", "Show again that it is you"),
             Self::CodeWrong => (S::FORBIDDEN, "code_wrong", "Not the right code"),
+            Self::PasskeyRefused => (S::FORBIDDEN, "passkey_refused", "The passkey was not accepted"),
+            Self::PasskeyKnown => (S::CONFLICT, "passkey_known", "Already set up"),
+            Self::TooManyPasskeys => (S::CONFLICT, "too_many_passkeys", "Too many passkeys"),
+            Self::PasskeysUnavailable => (S::CONFLICT, "passkeys_unavailable", "No passkeys here"),
             Self::AlreadyEnrolled => (S::CONFLICT, "already_enrolled", "Already set up"),
             Self::FactorRequired => (S::CONFLICT, "factor_required", "A second factor is required"),
             Self::FactorFirst => (S::CONFLICT, "factor_first", "A second factor is needed first"),

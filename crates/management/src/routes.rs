@@ -8,8 +8,8 @@ use axum::{Router, middleware};
 
 use crate::app::App;
 use crate::handlers::{
-    audit, cell, factors, identities, instance, invitations, letters, me, people, policy, recovery, sessions, setup,
-    sign_in, sign_out, step_up,
+    audit, cell, factors, identities, instance, invitations, letters, me, passkeys, people, policy, recovery, sessions,
+    setup, sign_in, sign_out, step_up,
 };
 use crate::problem::ApiError;
 use crate::{cross_site, limits, outer};
@@ -64,8 +64,11 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/sign-in/complete" Anyone => sign_in::complete::post,
         GET "/sign-in/pending" Half => sign_in::pending::get,
         POST "/sign-in/factor" Half => sign_in::factor::post,
+        POST "/passkeys/challenge" Anyone => passkeys::challenge::post,
+        POST "/sign-in/passkey" Anyone => passkeys::sign_in::post,
         POST "/sign-out" AnySession => sign_out::post,
         POST "/step-up" SignedIn => step_up::post,
+        POST "/step-up/passkey" SignedIn => passkeys::step_up::post,
         GET "/sessions" SignedIn => sessions::list::get,
         DELETE "/sessions" SignedIn => sessions::end_others::delete,
         DELETE "/sessions/{id}" SignedIn => sessions::end::delete,
@@ -74,6 +77,10 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/factors/authenticator/confirm" Enroller => factors::confirm::post,
         DELETE "/factors/authenticator" Fresh => factors::remove::delete,
         POST "/factors/backup-codes" Fresh => factors::backup_codes::post,
+        POST "/factors/passkeys/begin" Enroller => passkeys::begin::post,
+        POST "/factors/passkeys" Enroller => passkeys::create::post,
+        PUT "/factors/passkeys/{id}" SignedIn => passkeys::rename::put,
+        DELETE "/factors/passkeys/{id}" Fresh => passkeys::remove::delete,
         GET "/audit" SignedIn => audit::list::get,
         GET "/audit/export" Manager => audit::export::get,
         GET "/audit/export.csv" Manager => audit::csv::get,

@@ -26,6 +26,7 @@ pub(crate) enum Way {
     Setup,
     Link,
     Invitation,
+    Passkey,
 }
 
 impl Way {
@@ -34,6 +35,7 @@ impl Way {
             Self::Setup => "setup",
             Self::Link => "link",
             Self::Invitation => "invitation",
+            Self::Passkey => "passkey",
         }
     }
 }
@@ -43,7 +45,7 @@ impl Way {
 pub(crate) enum Shown {
     /// That a mail reaches them.
     Mailbox,
-    /// A second factor beside it.
+    /// A second factor beside it, or a passkey, which is two by itself: something held, and a finger, face or PIN.
     SecondFactor,
 }
 
@@ -51,12 +53,7 @@ pub(crate) enum Shown {
 fn state(shown: Shown, standing: Standing) -> State {
     match (shown, standing) {
         (Shown::SecondFactor, _) => State::Full,
-        (
-            Shown::Mailbox,
-            Standing {
-                authenticator: true, ..
-            },
-        ) => State::Factor,
+        (Shown::Mailbox, standing) if standing.has_factor() => State::Factor,
         (Shown::Mailbox, Standing { required: true, .. }) => State::Enrol,
         (Shown::Mailbox, _) => State::Full,
     }
@@ -115,7 +112,7 @@ pub(crate) async fn issue(
         .ok_or(StorageError::Unreadable("a session that was just made"))?;
     let answer = match session.state {
         State::Full => Arrived::In(Box::new(Me::from(&session))),
-        State::Factor | State::Enrol => Arrived::Half(Pending::from(session.state)),
+        State::Factor | State::Enrol => Arrived::Half(Pending::new(session.state, standing)),
     };
     Ok((
         AppendHeaders(cookies(&app.config.public_url, &token, life)?.map(|cookie| (SET_COOKIE, cookie))),
@@ -135,12 +132,22 @@ enum Arrived {
 #[derive(Serialize)]
 pub(crate) struct Pending {
     pending: &'static str,
+    /// What can be shown, besides a backup code.
+    factors: Vec<&'static str>,
 }
 
-impl From<State> for Pending {
-    fn from(state: State) -> Self {
+impl Pending {
+    pub(crate) fn new(state: State, standing: Standing) -> Self {
+        let factors = [
+            ("authenticator", standing.authenticator),
+            ("passkey", standing.passkeys > 0),
+        ];
         Self {
             pending: state.as_str(),
+            factors: factors
+                .into_iter()
+                .filter_map(|(name, there)| there.then_some(name))
+                .collect(),
         }
     }
 }

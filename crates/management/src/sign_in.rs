@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderName, HeaderValue};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::access::Client;
+use crate::app::App;
 use crate::audit::{Action, AuditLog, By, Entry, Target};
 use crate::clock::{Clock, Entropy, NoEntropy, after};
 use crate::config::PublicUrl;
@@ -14,7 +17,9 @@ use crate::database::Database;
 use crate::limits;
 use crate::mail::{self, MailError, Mailer};
 use crate::person::Email;
+use crate::problem::ApiError;
 use crate::secret_token::{SecretToken, TokenHash};
+use crate::session;
 use crate::storage::{StorageError, TenantTransaction, sign_in_links, tenants, users};
 
 /// Mails that are handed over at the same time.
@@ -84,6 +89,17 @@ pub(crate) fn cookie_name(public_url: &PublicUrl) -> &'static str {
         true => "__Host-holdfast_begun",
         false => "holdfast_begun",
     }
+}
+
+/// What tells this browser from others, and the cookie to give it if it has none yet.
+pub(crate) fn mark(app: &App, client: &Client) -> Result<(TokenHash, Option<(HeaderName, HeaderValue)>), ApiError> {
+    if let Some(begun) = client.begun {
+        return Ok((begun, None));
+    }
+    let token = SecretToken::generate(&*app.entropy)?;
+    let url = &app.config.public_url;
+    let cookie = session::set_cookie(cookie_name(url), url, &token, limits::BROWSER_COOKIE_LIFE)?;
+    Ok((token.hash(), Some((SET_COOKIE, cookie))))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,8 @@ export interface Me {
 /** Signing in is not finished: a second factor is to be shown, or to be set up. */
 export interface Pending {
   pending: "factor" | "enrol";
+  /** What can be shown, besides a backup code. */
+  factors: ("authenticator" | "passkey")[];
 }
 
 export interface Session {
@@ -35,8 +37,36 @@ export interface Session {
   current: boolean;
 }
 
+/** What a passkey is asked to sign. */
+export interface PasskeyChallenge {
+  challenge: string;
+  rp_id: string;
+  timeout_ms: number;
+}
+
+export interface NewPasskey extends PasskeyChallenge {
+  site: string;
+  user: { id: string; name: string; display_name: string };
+  exclude: string[];
+}
+
+export interface ShownPasskey {
+  id: string;
+  authenticator_data: string;
+  client_data: string;
+  signature: string;
+  user_handle: string;
+}
+
+export interface MadePasskey {
+  id: string;
+  client_data: string;
+  attestation: string;
+}
+
 export interface Factors {
   authenticator: boolean;
+  passkeys: { id: string; name: string; created_at: number; last_used_at?: number }[];
   backup_codes: number;
   /** The organisation asks everybody for a second factor. */
   required: boolean;
@@ -73,6 +103,8 @@ export interface Instance {
   version: string;
   needs_setup: boolean;
   mail: "smtp" | "outbox";
+  /** The site that passkeys belong to, where there can be any. */
+  passkey_site?: string;
   /** A scripted model for trying without a key, where the installation was started with one. */
   demo_model?: { kind: "openai" | "anthropic"; base_url: string; model: string };
 }
@@ -177,6 +209,13 @@ export const api = {
   completeSignIn: (token: string) => call<Me | Pending>("POST", "/sign-in/complete", { token }),
   pending: () => call<Pending>("GET", "/sign-in/pending"),
   showFactor: (code: string) => call<Me>("POST", "/sign-in/factor", { code }),
+  passkeyChallenge: () => call<PasskeyChallenge>("POST", "/passkeys/challenge"),
+  signInWithPasskey: (shown: ShownPasskey) => call<Me>("POST", "/sign-in/passkey", shown),
+  stepUpWithPasskey: (shown: ShownPasskey) => call<void>("POST", "/step-up/passkey", shown),
+  beginPasskey: () => call<NewPasskey>("POST", "/factors/passkeys/begin"),
+  addPasskey: (made: MadePasskey & { name: string }) => call<{ id: string; backup_codes: string[] }>("POST", "/factors/passkeys", made),
+  renamePasskey: (id: string, name: string) => call<void>("PUT", `/factors/passkeys/${encodeURIComponent(id)}`, { name }),
+  removePasskey: (id: string) => call<void>("DELETE", `/factors/passkeys/${encodeURIComponent(id)}`),
   signOut: () => call<void>("POST", "/sign-out"),
   stepUp: (code: string) => call<void>("POST", "/step-up", { code }),
   sessions: () => call<{ sessions: Session[] }>("GET", "/sessions"),

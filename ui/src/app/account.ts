@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals-core";
 import { api, type Instance, type Me, type Pending, Problem } from "../api/http";
 
-export type Account = { at: "unknown" } | { at: "out" } | { at: "half"; pending: Pending["pending"] } | { at: "in"; me: Me } | { at: "error"; message: string };
+export type Account = { at: "unknown" } | { at: "out" } | { at: "half"; pending: Pending } | { at: "in"; me: Me } | { at: "error"; message: string };
 
 export const account = signal<Account>({ at: "unknown" });
 export const instance = signal<Instance | undefined>(undefined);
@@ -13,7 +13,7 @@ export function me(): Me | undefined {
 
 /** What every way in answers: signed in, or a second factor is still missing. */
 export function arrived(answer: Me | Pending): void {
-  account.value = "pending" in answer ? { at: "half", pending: answer.pending } : { at: "in", me: answer };
+  account.value = "pending" in answer ? { at: "half", pending: answer } : { at: "in", me: answer };
 }
 
 export async function loadAccount(): Promise<void> {
@@ -28,7 +28,7 @@ async function without(error: unknown): Promise<Account> {
   if (error instanceof Problem && error.status === 401) return { at: "out" };
   if (error instanceof Problem && error.code === "factor_needed") {
     try {
-      return { at: "half", pending: (await api.pending()).pending };
+      return { at: "half", pending: await api.pending() };
     } catch (second) {
       return { at: "error", message: second instanceof Error ? second.message : String(second) };
     }

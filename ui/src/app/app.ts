@@ -74,7 +74,7 @@ export class App extends View {
     }
     const who = account.value;
     if (who.at === "error") return this.#unreachable(who.message);
-    if (who.at === "half") return html`<hf-finish-sign-in .enrol=${who.pending === "enrol"}></hf-finish-sign-in>`;
+    if (who.at === "half") return html`<hf-finish-sign-in .pending=${who.pending}></hf-finish-sign-in>`;
     if (who.at !== "in" || this.hasTicket === undefined) return this.#opening("Holdfast");
     const now = link.value;
     if (now.at === "refused") return this.#refused(now.problem, now.message);

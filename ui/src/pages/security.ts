@@ -8,6 +8,8 @@ import "../parts/authenticator-setup";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import "../parts/passkey-list";
+import type { PasskeysChanged } from "../parts/passkey-list";
 import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
 
@@ -50,17 +52,18 @@ export class SecurityPage extends FormPage {
   #factor(factors: Factors): TemplateResult {
     return html`<section class="card" aria-labelledby="factor-title">
       <h2 id="factor-title">Second factor</h2>
+      <hf-passkeys .factors=${factors} @changed=${this.#passkeysChanged}></hf-passkeys>
       <div class="setting">
         <p>
           <strong>Authenticator app</strong><br>
-          <span class="muted">${factors.authenticator ? "Set up. A code from it is asked for when you sign in." : factors.required ? "Your organisation asks for one." : "Not set up: who reads your mail can sign in as you. Your vault stays closed to them."}</span>
+          <span class="muted">${factors.authenticator ? "Set up. A code from it is asked for when you sign in." : factors.passkeys.length > 0 ? "Not set up. Your passkey is asked for." : factors.required ? "Your organisation asks for one." : "Not set up: who reads your mail can sign in as you. Your vault stays closed to them."}</span>
         </p>
         ${factors.authenticator
-          ? html`<button class="button" type="button" ?disabled=${this.busy || factors.required} @click=${this.#remove}>Remove</button>`
+          ? html`<button class="button" type="button" ?disabled=${this.busy || (factors.required && factors.passkeys.length === 0)} @click=${this.#remove}>Remove</button>`
           : html`<button class="button" type="button" aria-expanded=${this.settingUp ? "true" : "false"} @click=${() => (this.settingUp = !this.settingUp)}>Set up</button>`}
       </div>
       ${this.settingUp || this.codes.length > 0 ? html`<div class="inset"><hf-authenticator-setup .codes=${this.codes} @finished=${this.#finished}></hf-authenticator-setup></div>` : nothing}
-      ${factors.authenticator && this.codes.length === 0
+      ${(factors.authenticator || factors.passkeys.length > 0) && this.codes.length === 0
         ? html`<div class="setting">
             <p><strong>Backup codes</strong><br><span class="muted">${factors.backup_codes === 0 ? "None left: make new ones." : `${factors.backup_codes} left. Each works once.`}</span></p>
             <button class="button" type="button" ?disabled=${this.busy} @click=${this.#newCodes}>Make new ones</button>
@@ -101,6 +104,12 @@ export class SecurityPage extends FormPage {
     </section>`;
   }
 
+  #passkeysChanged = (event: CustomEvent<PasskeysChanged>): void => {
+    this.codes = event.detail.codes;
+    this.#say(event.detail.words);
+    void this.#load();
+  };
+
   #finished = (): void => {
     this.settingUp = false;
     this.codes = [];
@@ -122,7 +131,7 @@ export class SecurityPage extends FormPage {
 
   #remove = (): void => {
     this.#act(async () => {
-      const sure = await confirmBox({ title: "Remove your authenticator app?", words: "After that, a link in your mail is enough to sign in as you. Your backup codes stop working.", yes: "Remove", danger: true });
+      const sure = await confirmBox({ title: "Remove your authenticator app?", words: this.factors?.passkeys.length ? "Your passkeys are asked for from then on." : "After that, a link in your mail is enough to sign in as you. Your backup codes stop working.", yes: "Remove", danger: true });
       if (!sure) return;
       const gone = await withStepUp(async () => {
         await api.removeAuthenticator();

@@ -1,13 +1,17 @@
 /** Signing in by a link in a mail: ask for it, or arrive with it. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, Problem } from "../api/http";
+import { api, Problem, type ShownPasskey } from "../api/http";
+import { offeredInFields, passkeysHere, showPasskey } from "../api/passkey";
 import { instance, loadInstance, arrived } from "../app/account";
 import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
-import { brand, field, notice, submitButton } from "../parts/form";
+import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { FormPage } from "./page";
+
+/** Sooner than the server forgets what it asked for. */
+const RENEW_MS = 8 * 60_000;
 
 export class SignInPage extends FormPage {
   @state() private email = "";
@@ -15,12 +19,51 @@ export class SignInPage extends FormPage {
   @state() private token = takeFragment();
   @state() private linkDead = false;
   @state() private otherBrowser = false;
+  /** Ends the offer of passkeys in the field. */
+  #offer: AbortController | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void loadInstance();
     if (this.token !== "") void this.#complete();
+    void loadInstance().then(() => this.#offerPasskeys());
   }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#offer?.abort();
+  }
+
+  /** The browser shows passkeys where the address is typed; whoever chooses one is in. */
+  async #offerPasskeys(): Promise<void> {
+    if (this.token !== "" || !passkeysHere(instance.value?.passkey_site) || !(await offeredInFields())) return;
+    while (this.isConnected) {
+      this.#offer = new AbortController();
+      const { signal } = this.#offer;
+      const over = setTimeout(() => this.#offer?.abort("renew"), RENEW_MS);
+      try {
+        await this.#arrive(await showPasskey({ inField: true, signal }));
+        return;
+      } catch (error) {
+        // What was asked for is too old soon: ask again. Anything else ends the offer; the button is still there.
+        if (signal.reason !== "renew") {
+          if (!signal.aborted && !(error instanceof Problem && error.code === "passkey_cancelled")) this.problem = sentence(error);
+          return;
+        }
+      } finally {
+        clearTimeout(over);
+      }
+    }
+  }
+
+  async #arrive(shown: ShownPasskey): Promise<void> {
+    arrived(await api.signInWithPasskey(shown));
+    go("/", { replace: true });
+  }
+
+  #passkey = (): void => {
+    this.#offer?.abort();
+    void this.work(async () => this.#arrive(await showPasskey()));
+  };
 
   async #complete(): Promise<void> {
     await this.work(async () => {
@@ -53,10 +96,11 @@ export class SignInPage extends FormPage {
     return html`<h1>Sign in</h1>
       ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
       <form @submit=${this.#submit}>
-        ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "email", onInput: (value) => (this.email = value) })}
+        ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "username webauthn", onInput: (value) => (this.email = value) })}
         ${this.problem ? notice("error", this.problem) : nothing}
         ${submitButton("Send me a link", this.busy)}
       </form>
+      ${passkeysHere(instance.value?.passkey_site) ? html`<button class="button wide" type="button" ?disabled=${this.busy} @click=${this.#passkey}>${icon("key-round", "s")} Sign in with a passkey</button>` : nothing}
       ${instance.value?.needs_setup ? html`<p class="hint">Nobody owns this installation yet: open the setup link that was printed when it was started.</p>` : nothing}
       ${outbox ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}`;
   }

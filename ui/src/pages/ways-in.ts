@@ -9,6 +9,7 @@ import { addBackupKey, addPasskey, addWay, removeWay, renameWay } from "../app/w
 import { NO_PRF, passkeySupport, type PasskeySupport } from "../channel/passkey";
 import type { SlotInfo, SlotKind } from "../channel/messages";
 import { askText, confirmBox } from "../parts/confirm-box";
+import { thisDevice } from "../parts/device";
 import { notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { kindSign, kindWords } from "../parts/slot-kind";
@@ -23,12 +24,6 @@ function day(at: number): string {
   const today = new Date();
   if (then.toDateString() === today.toDateString()) return `today, ${then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
   return then.toLocaleDateString([], { day: "numeric", month: "long", year: "numeric" });
-}
-
-const DEVICES: [RegExp, string][] = [[/iphone/i, "iPhone"], [/ipad/i, "iPad"], [/android/i, "Android phone"], [/mac os/i, "Mac"], [/windows/i, "Windows computer"], [/linux/i, "Linux computer"]];
-
-function thisDevice(): string {
-  return DEVICES.find(([sign]) => sign.test(navigator.userAgent))?.[1] ?? "This device";
 }
 
 export class WaysInPage extends FormPage {

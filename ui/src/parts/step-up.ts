@@ -1,6 +1,7 @@
 /** Dangerous acts need that the person showed who they are in the last ten minutes: asks for a code where that is over, then acts. */
 import { html, render } from "lit";
 import { api, Problem } from "../api/http";
+import { showPasskey } from "../api/passkey";
 import { me } from "../app/account";
 import { confirmBox } from "./confirm-box";
 import { notice, sentence } from "./form";
@@ -16,8 +17,9 @@ export async function withStepUp<T>(act: () => Promise<T>): Promise<T | undefine
 }
 
 async function stepUp(): Promise<boolean> {
-  const { authenticator } = await api.factors();
-  return authenticator ? askCode() : signInAgain();
+  const { authenticator, passkeys } = await api.factors();
+  if (passkeys.length === 0) return authenticator ? askCode(false) : signInAgain();
+  return askCode(true);
 }
 
 /** Without an authenticator, a link in the mail shows it. */
@@ -35,7 +37,8 @@ async function signInAgain(): Promise<boolean> {
   return false;
 }
 
-function askCode(): Promise<boolean> {
+/** A code, or a passkey for who has one. */
+function askCode(passkey: boolean): Promise<boolean> {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");
     dialog.className = "box";
@@ -43,14 +46,13 @@ function askCode(): Promise<boolean> {
     let problem = "";
     let busy = false;
     let done = false;
-    const submit = async (event: SubmitEvent): Promise<void> => {
-      event.preventDefault();
+    const show = async (proof: () => Promise<void>): Promise<void> => {
       if (busy) return;
       busy = true;
       problem = "";
       draw();
       try {
-        await api.stepUp(dialog.querySelector("input")?.value.trim() ?? "");
+        await proof();
         done = true;
         dialog.close();
       } catch (error) {
@@ -60,10 +62,16 @@ function askCode(): Promise<boolean> {
         draw();
       }
     };
+    const submit = (event: SubmitEvent): void => {
+      event.preventDefault();
+      void show(() => api.stepUp(dialog.querySelector("input")?.value.trim() ?? ""));
+    };
+    const usePasskey = (): void => void show(async () => api.stepUpWithPasskey(await showPasskey()));
     const draw = (): void => {
       render(
         html`<form @submit=${submit}>
           <h2 id="box-title">Show that it is you</h2>
+          ${passkey ? html`<button class="button primary wide" type="button" ?disabled=${busy} @click=${usePasskey}>Use your passkey</button>` : ""}
           <div class="field">
             <label for="box-code">Code from your authenticator app, or a backup code</label>
             <input id="box-code" inputmode="numeric" autocomplete="one-time-code" autocapitalize="characters" spellcheck="false" maxlength="32" required>
@@ -71,7 +79,7 @@ function askCode(): Promise<boolean> {
           ${problem ? notice("error", problem) : ""}
           <div class="row end">
             <button class="button" type="button" @click=${() => dialog.close()}>Cancel</button>
-            <button class="button primary" ?disabled=${busy}>Continue</button>
+            <button class="button ${passkey ? "" : "primary"}" ?disabled=${busy}>Continue</button>
           </div>
         </form>`,
         dialog,

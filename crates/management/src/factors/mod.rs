@@ -1,18 +1,27 @@
-//! Second factors: an authenticator app, and ten backup codes for when it is lost. Every try is counted before it is looked at.
+//! Second factors: an authenticator app, passkeys, and ten backup codes for when they are lost. Every code is counted as a try
+//! before it is looked at.
 
 pub(crate) mod authenticator;
 pub(crate) mod backup_codes;
 mod key;
+pub(crate) mod passkey;
 
 pub use key::FactorKey;
 
+use axum::Json;
+use axum::http::header::SET_COOKIE;
+use axum::response::{IntoResponse as _, Response};
+use protocol::UserId;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::access::Enroller;
 use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::problem::ApiError;
-use crate::storage::sessions::Session;
-use crate::storage::{StorageError, TenantTransaction, factors};
+use crate::session::{self, Shown, Way};
+use crate::storage::sessions::{Session, State as Stage};
+use crate::storage::{StorageError, TenantTransaction, factors, sessions};
 
 /// What a code was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,4 +117,37 @@ pub(crate) async fn new_backup_codes(
         .collect();
     factors::replace_backup_codes(transaction, session.user, &hashes).await?;
     Ok(codes.iter().map(|code| backup_codes::shown(code)).collect())
+}
+
+/// Ends setting up a factor: commits, and answers; where signing in waited for this, one is signed in.
+pub(crate) async fn enrolled(
+    app: &App,
+    mut transaction: TenantTransaction,
+    enroller: &Enroller,
+    answer: impl Serialize,
+) -> Result<Response, ApiError> {
+    let session = enroller.session();
+    let mut response = Json(answer).into_response();
+    if session.state == Stage::Enrol {
+        let client = enroller.client();
+        let issued = session::issue(app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await?;
+        // The cookies of the session that was just issued, beside the answer.
+        for cookie in issued.into_response().headers().get_all(SET_COOKIE) {
+            response.headers_mut().append(SET_COOKIE, cookie.clone());
+        }
+        return Ok(response);
+    }
+    sessions::showed_second_factor(&mut transaction, session.id, app.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(response)
+}
+
+/// After a factor was taken away: the last one stays where the organisation asks for one, and backup codes go with it.
+pub(crate) async fn after_removal(transaction: &mut TenantTransaction, user: UserId) -> Result<(), ApiError> {
+    let standing = factors::standing(transaction, user).await?;
+    match standing {
+        left if left.has_factor() => Ok(()),
+        none if none.required => Err(ApiError::FactorRequired),
+        _ => Ok(factors::replace_backup_codes(transaction, user, &[]).await?),
+    }
 }

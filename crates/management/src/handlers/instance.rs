@@ -14,6 +14,9 @@ pub(crate) struct Instance {
     version: String,
     needs_setup: bool,
     mail: &'static str,
+    /// The site that passkeys belong to, where there can be any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey_site: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     demo_model: Option<serde_json::Value>,
 }
@@ -24,6 +27,7 @@ pub(crate) async fn get(State(app): State<App>) -> Result<Json<Instance>, ApiErr
         version: app.config.version.clone(),
         needs_setup: installation::needs_setup(&app.database).await?,
         mail: app.mailer.kind(),
+        passkey_site: app.config.public_url.passkey_site().map(str::to_owned),
         demo_model: app.config.demo_model.clone(),
     }))
 }

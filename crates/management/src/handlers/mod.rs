@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod invitations;
 pub(crate) mod letters;
 pub(crate) mod me;
+pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod recovery;

@@ -51,7 +51,7 @@ pub(crate) async fn put(
     if required
         && !factors::standing(&mut transaction, owner.session().user)
             .await?
-            .authenticator
+            .has_factor()
     {
         return Err(ApiError::FactorFirst);
     }

@@ -13,9 +13,17 @@ use crate::limits;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
     pub authenticator: bool,
+    pub passkeys: i64,
     pub backup_codes: i64,
     /// The organisation asks everybody for a second factor.
     pub required: bool,
+}
+
+impl Standing {
+    /// Whether there is anything to ask for besides backup codes.
+    pub(crate) fn has_factor(&self) -> bool {
+        self.authenticator || self.passkeys > 0
+    }
 }
 
 pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) -> Result<Standing, StorageError> {
@@ -23,6 +31,7 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
         r#"SELECT t.second_factor_required,
             EXISTS (SELECT FROM authenticators a
                 WHERE a.tenant_id = $1 AND a.user_id = $2 AND a.confirmed_at IS NOT NULL) AS "authenticator!",
+            (SELECT count(*) FROM passkeys p WHERE p.tenant_id = $1 AND p.user_id = $2) AS "passkeys!",
             (SELECT count(*) FROM backup_codes b WHERE b.tenant_id = $1 AND b.user_id = $2) AS "backup_codes!"
          FROM tenants t WHERE t.id = $1"#,
         transaction.tenant().uuid(),
@@ -32,6 +41,7 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
     .await?;
     Ok(Standing {
         authenticator: row.authenticator,
+        passkeys: row.passkeys,
         backup_codes: row.backup_codes,
         required: row.second_factor_required,
     })
@@ -193,23 +203,30 @@ pub(crate) async fn replace_backup_codes(
     Ok(())
 }
 
-/// Takes the authenticator and its backup codes away; false if there was none that counted.
+/// Takes the authenticator away; false if there was none that counted.
 pub(crate) async fn remove_authenticator(
     transaction: &mut TenantTransaction,
     user: UserId,
 ) -> Result<bool, StorageError> {
-    let tenant = transaction.tenant().uuid();
+    let confirmed = sqlx::query_scalar!(
+        r#"DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2 RETURNING confirmed_at IS NOT NULL AS "confirmed!""#,
+        transaction.tenant().uuid(),
+        user.uuid()
+    );
+    Ok(confirmed.fetch_optional(&mut **transaction).await?.unwrap_or(false))
+}
+
+/// Takes every factor away: authenticator, passkeys, backup codes, and how often codes were wrong.
+pub(crate) async fn remove_all(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
+    remove_authenticator(transaction, user).await?;
+    replace_backup_codes(transaction, user, &[]).await?;
+    end_tries(transaction, user).await?;
     sqlx::query!(
-        "DELETE FROM backup_codes WHERE tenant_id = $1 AND user_id = $2",
-        tenant,
+        "DELETE FROM passkeys WHERE tenant_id = $1 AND user_id = $2",
+        transaction.tenant().uuid(),
         user.uuid()
     )
     .execute(&mut **transaction)
     .await?;
-    let confirmed = sqlx::query_scalar!(
-        r#"DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2 RETURNING confirmed_at IS NOT NULL AS "confirmed!""#,
-        tenant,
-        user.uuid()
-    );
-    Ok(confirmed.fetch_optional(&mut **transaction).await?.unwrap_or(false))
+    Ok(())
 }

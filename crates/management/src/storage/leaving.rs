@@ -62,7 +62,7 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
             (SELECT count(*) FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL
                 AND revoked_at IS NULL) AS "invitations!",
             (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
-                AS "factors!""#,
+                + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!""#,
         transaction.tenant().uuid(),
         leaver.id.uuid()
     );
@@ -129,7 +129,7 @@ pub(crate) async fn remove(
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     suspend(transaction, leaver, now).await?;
-    super::factors::remove_authenticator(transaction, leaver.id).await?;
+    super::factors::remove_all(transaction, leaver.id).await?;
     sqlx::query!(
         "UPDATE users SET removed_at = $3, email = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),

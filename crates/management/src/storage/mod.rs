@@ -10,6 +10,8 @@ mod interval;
 pub(crate) mod invitations;
 pub(crate) mod leaving;
 pub(crate) mod letters;
+pub(crate) mod passkey_challenges;
+pub(crate) mod passkeys;
 pub(crate) mod recovery;
 pub(crate) mod sessions;
 pub(crate) mod sign_in_links;

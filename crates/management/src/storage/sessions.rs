@@ -254,6 +254,7 @@ pub(crate) async fn ask_for_second_factors(
         "UPDATE sessions s SET state = CASE WHEN EXISTS (
                 SELECT FROM authenticators a
                 WHERE a.tenant_id = s.tenant_id AND a.user_id = s.user_id AND a.confirmed_at IS NOT NULL)
+            OR EXISTS (SELECT FROM passkeys p WHERE p.tenant_id = s.tenant_id AND p.user_id = s.user_id)
             THEN 'factor' ELSE 'enrol' END
          WHERE s.tenant_id = $1 AND s.state = 'full' AND NOT s.second_factor AND s.id <> $2",
         transaction.tenant().uuid(),

@@ -11,6 +11,7 @@ mod errors;
 mod instance;
 mod invitations;
 mod matrix;
+mod passkeys;
 mod people;
 mod recovery;
 mod row_security;

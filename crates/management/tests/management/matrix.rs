@@ -24,6 +24,8 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
     let contacts = json!({"contacts": [], "threshold": 0, "wait_ms": 0});
     let invite = json!({"email": "EMAIL", "role": "member"});
     let code = json!({"code": "000000"});
+    let passkey = json!({"id": "AAAA", "authenticator_data": "AAAA", "client_data": "AAAA", "signature": "AAAA", "user_handle": "AAAA"});
+    let new_passkey = json!({"name": "Key", "id": "AAAA", "client_data": "AAAA", "attestation": "AAAA"});
     vec![
         (Method::GET, "/instance", json!({}), 200),
         (Method::POST, "/setup", setup, 409),
@@ -31,8 +33,11 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/sign-in/complete", link.clone(), 410),
         (Method::GET, "/sign-in/pending", json!({}), 200),
         (Method::POST, "/sign-in/factor", code.clone(), 403),
+        (Method::POST, "/passkeys/challenge", json!({}), 200),
+        (Method::POST, "/sign-in/passkey", passkey.clone(), 403),
         (Method::POST, "/sign-out", json!({}), 204),
         (Method::POST, "/step-up", code.clone(), 403),
+        (Method::POST, "/step-up/passkey", passkey, 403),
         (Method::GET, "/sessions", json!({}), 200),
         (Method::DELETE, "/sessions", json!({}), 200),
         (Method::DELETE, "/sessions/{id}", json!({}), 204),
@@ -41,6 +46,10 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/factors/authenticator/confirm", code, 403),
         (Method::DELETE, "/factors/authenticator", json!({}), 404),
         (Method::POST, "/factors/backup-codes", json!({}), 409),
+        (Method::POST, "/factors/passkeys/begin", json!({}), 200),
+        (Method::POST, "/factors/passkeys", new_passkey, 403),
+        (Method::PUT, "/factors/passkeys/{id}", json!({"name": "Key"}), 204),
+        (Method::DELETE, "/factors/passkeys/{id}", json!({}), 204),
         (Method::GET, "/audit", json!({}), 200),
         (Method::GET, "/audit/export", json!({}), 200),
         (Method::GET, "/audit/export.csv", json!({}), 200),
@@ -259,6 +268,10 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
             "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at)
              SELECT '{id}', tenant_id, id, {random}, now(), now(), now() + interval '1 day' FROM users WHERE email = '{email}'"
         ),
+        Some("factors") if path.contains("{id}") => format!(
+            "INSERT INTO passkeys (id, tenant_id, user_id, credential_id, public_key, counter, name, created_at)
+             SELECT '{id}', tenant_id, id, {random}, 'x', 0, 'x', now() FROM users WHERE email = '{email}'"
+        ),
         Some("invitations") => format!(
             "INSERT INTO invitations (id, tenant_id, email, role, invited_by, token_hash, created_at, expires_at)
              SELECT '{id}', tenant_id, '{id}@example.org', 'member', id, {random}, now(), now() + interval '9999 days'
@@ -276,6 +289,9 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
         Some("invitations") => format!(
             "SELECT EXISTS (SELECT FROM invitations WHERE id = '{id}' AND revoked_at IS NULL AND token_hash = sha256('{id}'))"
         ),
+        Some("factors") if path.contains("{id}") => {
+            format!("SELECT EXISTS (SELECT FROM passkeys WHERE id = '{id}' AND name = 'x')")
+        }
         Some("people") => {
             format!(
                 "SELECT EXISTS (SELECT FROM users WHERE id = '{id}' AND deactivated_at IS NULL AND removed_at IS NULL)"

@@ -143,6 +143,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         for statement in [
             "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at) VALUES ('{tenant}', '{user}', 'x', now())",
             "INSERT INTO backup_codes (tenant_id, user_id, code_hash) VALUES ('{tenant}', '{user}', sha256('x'))",
+            "INSERT INTO passkeys (id, tenant_id, user_id, credential_id, public_key, counter, name, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', '{user}', 'x', 'x', 0, 'x', now())",
             "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",

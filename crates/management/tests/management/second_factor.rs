@@ -58,7 +58,7 @@ async fn with_an_authenticator_a_link_alone_does_not_sign_in() {
     let (phone, _) = enrol(&world, &mut anna).await;
     anna.get("/me").await.expect(200);
     let (mut browser, answer) = half(&world, "anna@acme.example").await;
-    assert_eq!(answer, json!({"pending": "factor"}));
+    assert_eq!(answer, json!({"pending": "factor", "factors": ["authenticator"]}));
     for path in ["/me", "/people", "/sessions", "/factors", "/cell", "/policy"] {
         browser.get(path).await.refused(403, "factor_needed");
     }
@@ -203,7 +203,7 @@ async fn an_organisation_may_ask_everybody_for_a_second_factor() {
     // Who is signed in without one has to set one up before anything else.
     bob.get("/me").await.refused(403, "factor_needed");
     let (mut bob, answer) = half(&world, "bob@acme.example").await;
-    assert_eq!(answer, json!({"pending": "enrol"}));
+    assert_eq!(answer, json!({"pending": "enrol", "factors": []}));
     bob.get("/me").await.refused(403, "factor_needed");
     bob.post("/sign-in/factor", code("000000"))
         .await
@@ -220,7 +220,7 @@ async fn an_organisation_may_ask_everybody_for_a_second_factor() {
         .post("/invitations/accept", json!({"token": link, "name": "Carol"}))
         .await
         .expect(200);
-    assert_eq!(answer.json, json!({"pending": "enrol"}));
+    assert_eq!(answer.json, json!({"pending": "enrol", "factors": []}));
 
     world.clock.advance(limits::STEP_UP);
     anna.put("/policy", json!({"second_factor": "optional"}))

@@ -21,7 +21,7 @@ pub(crate) async fn post(State(app): State<App>, person: Fresh) -> Result<Json<M
     let mut transaction = person.transaction(&app).await?;
     if !stored::standing(&mut transaction, person.session().user)
         .await?
-        .authenticator
+        .has_factor()
     {
         return Err(ApiError::FactorFirst);
     }

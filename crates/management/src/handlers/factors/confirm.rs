@@ -1,9 +1,8 @@
 //! `POST /api/v1/factors/authenticator/confirm`: the first code of the new authenticator. From now on it is asked for. Answers
 //! with the backup codes, which are shown once; where signing in waited for this, one is signed in.
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Body, Enroller};
@@ -11,8 +10,6 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::factors;
 use crate::problem::ApiError;
-use crate::session::{self, Shown, Way};
-use crate::storage::sessions::{self, State as Stage};
 use crate::storage::{TenantTransaction, factors as stored};
 
 #[derive(Deserialize)]
@@ -42,23 +39,6 @@ pub(crate) async fn post(
     stored::end_tries(&mut transaction, session.user).await?;
     let backup_codes = factors::new_backup_codes(&app, &mut transaction, session).await?;
     let entry = Entry::done(Action::AuthenticatorAdded);
-    let answer = Json(Confirmed { backup_codes });
-    if session.state == Stage::Enrol {
-        app.audit.record(&mut transaction, &by, entry).await?;
-        let client = enroller.client();
-        let issued = session::issue(&app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await?;
-        // The cookie of the session that was just issued, with the codes as the answer.
-        let (parts, _) = issued.into_response().into_parts();
-        let mut response = answer.into_response();
-        for cookie in parts.headers.get_all(axum::http::header::SET_COOKIE) {
-            response
-                .headers_mut()
-                .append(axum::http::header::SET_COOKIE, cookie.clone());
-        }
-        return Ok(response);
-    }
-    sessions::showed_second_factor(&mut transaction, session.id, now).await?;
     app.audit.record(&mut transaction, &by, entry).await?;
-    transaction.commit().await?;
-    Ok(answer.into_response())
+    factors::enrolled(&app, transaction, &enroller, Confirmed { backup_codes }).await
 }

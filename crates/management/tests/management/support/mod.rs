@@ -1,5 +1,6 @@
 //! What every test starts from.
 
+mod authenticator;
 mod browser;
 mod cells;
 mod clock;
@@ -8,6 +9,7 @@ mod postgres;
 pub mod template;
 mod world;
 
+pub use authenticator::Authenticator;
 pub use browser::{Answer, Browser};
 pub use cells::Cells;
 pub use clock::TestClock;

@@ -136,7 +136,11 @@ impl World {
         .execute(&mut self.database.owner().await)
         .await
         .unwrap();
-        Browser::holding(self.router.clone(), format!("holdfast_session={}", token.text().as_str())).await
+        Browser::holding(
+            self.router.clone(),
+            format!("holdfast_session={}", token.text().as_str()),
+        )
+        .await
     }
 
     /// Invites somebody and returns the token of their link.

@@ -1,0 +1,228 @@
+//! Passkeys for signing in (WebAuthn Level 3): discoverable, without a name, always with user verification, so one is two factors
+//! by itself. Only our own page can use one, only for what this server asked of that browser, and only once.
+//!
+//! What `passkey-auth` checks, and our tests hold it to: the kind of act, challenge, origin, hash of the site's id, presence and
+//! verification of the person, signature, and that the counter rises. The challenge is looked up here, in the database.
+
+use passkey_auth::{
+    Attachment, AuthenticationResponse, AuthenticationState, Challenge, CosePublicKey, CredentialId, Error,
+    PasskeyCredential, RegistrationResponse, RegistrationState, Webauthn,
+};
+use protocol::{TenantId, UserId, b64};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::access::Client;
+use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
+use crate::clock::after;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::secret_token::{SecretToken, TokenHash};
+use crate::storage::passkey_challenges::{self, Purpose};
+use crate::storage::{StorageError, TenantTransaction, passkeys};
+
+/// The stored form of a public key: this, then the COSE_Key.
+const VERSION: u8 = 1;
+/// The shortest id of a passkey.
+const CREDENTIAL_ID_BYTES: usize = 16;
+
+/// What a page asks an authenticator to sign.
+#[derive(Serialize)]
+pub(crate) struct Asked {
+    challenge: String,
+    rp_id: String,
+    timeout_ms: u64,
+}
+
+/// A passkey that is shown, as the browser gives it.
+#[derive(Deserialize)]
+pub(crate) struct Shown {
+    id: String,
+    authenticator_data: String,
+    client_data: String,
+    signature: String,
+    user_handle: String,
+}
+
+/// A passkey that was just made, as the browser gives it.
+#[derive(Deserialize)]
+pub(crate) struct Made {
+    id: String,
+    client_data: String,
+    attestation: String,
+}
+
+fn site(app: &App) -> Result<Webauthn, ApiError> {
+    let url = &app.config.public_url;
+    let id = url.passkey_site().ok_or(ApiError::PasskeysUnavailable)?;
+    Ok(Webauthn::new(id, &app.config.name, url.origin())
+        .require_user_verification(true)
+        .require_user_handle(true)
+        .strict_base64(true)
+        .authenticator_attachment(Attachment::Any))
+}
+
+/// Makes a challenge for this browser.
+pub(crate) async fn ask(app: &App, browser: TokenHash, purpose: Purpose) -> Result<Asked, ApiError> {
+    let site = site(app)?;
+    let challenge = SecretToken::generate(&*app.entropy)?;
+    let now = app.clock.now();
+    let expires_at = after(now, limits::PASSKEY_CHALLENGE_LIFE);
+    passkey_challenges::keep(&app.database, challenge.hash(), browser, purpose, now, expires_at).await?;
+    Ok(Asked {
+        challenge: challenge.text().as_str().to_owned(),
+        rp_id: site.rp_id().to_owned(),
+        timeout_ms: limits::PASSKEY_CHALLENGE_LIFE.as_secs() * 1000,
+    })
+}
+
+/// The challenge that the browser says was signed, if this server gave it to that browser for this; it is used up by that.
+async fn take(app: &App, browser: TokenHash, purpose: Purpose, client_data: &str) -> Result<Challenge, ApiError> {
+    #[derive(Deserialize)]
+    struct ClientData {
+        challenge: String,
+    }
+    let challenge = b64::decode(client_data)
+        .ok()
+        .and_then(|json| serde_json::from_slice::<ClientData>(&json).ok())
+        .and_then(|data| SecretToken::parse(&data.challenge))
+        .ok_or(ApiError::PasskeyRefused)?;
+    let now = app.clock.now();
+    match passkey_challenges::take(&app.database, challenge.hash(), browser, purpose, now).await? {
+        true => Ok(Challenge(challenge.bytes().to_vec())),
+        false => Err(ApiError::PasskeyRefused),
+    }
+}
+
+/// Whose a passkey is, as the authenticator keeps it: two ids, nothing that names anybody.
+pub(crate) fn handle(tenant: TenantId, user: UserId) -> Vec<u8> {
+    [*tenant.uuid().as_bytes(), *user.uuid().as_bytes()].concat()
+}
+
+fn owner(handle: &str) -> Option<(TenantId, UserId)> {
+    let bytes = b64::decode(handle).ok()?;
+    let (tenant, user) = bytes.split_at_checked(16)?;
+    let id = |bytes| Uuid::from_slice(bytes).ok();
+    Some((id(tenant)?.into(), id(user)?.into()))
+}
+
+/// Who showed a passkey, and a transaction in their tenant in which it counts as used. `expected` is whose it has to be.
+pub(crate) async fn show(
+    app: &App,
+    client: &Client,
+    shown: Shown,
+    expected: Option<(TenantId, UserId)>,
+) -> Result<(TenantTransaction, UserId), ApiError> {
+    let site = site(app)?;
+    let browser = client.begun.ok_or(ApiError::PasskeyRefused)?;
+    let challenge = take(app, browser, Purpose::Show, &shown.client_data).await?;
+    let (tenant, user) = owner(&shown.user_handle)
+        .filter(|owner| expected.is_none_or(|expected| expected == *owner))
+        .ok_or(ApiError::PasskeyRefused)?;
+    let id = b64::decode(&shown.id).map_err(|_| ApiError::PasskeyRefused)?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    let stored = passkeys::find(&mut transaction, user, &id).await?;
+    let stored = stored.ok_or(ApiError::PasskeyRefused)?;
+    let credential = PasskeyCredential {
+        id: CredentialId(id),
+        public_key_cose: CosePublicKey(public_key(&stored.public_key)?.to_vec()),
+        counter: u32::try_from(stored.counter).map_err(|_| StorageError::Unreadable("counter of a passkey"))?,
+        transports: Vec::new(),
+        aaguid: [0; 16],
+    };
+    let state = AuthenticationState {
+        challenge,
+        allow_credentials: vec![credential.id.clone()],
+        // The challenge's age was looked at above, by our clock.
+        created_at: 0,
+        user_handle: Some(handle(tenant, user)),
+    };
+    let response = AuthenticationResponse {
+        id: shown.id,
+        authenticator_data: shown.authenticator_data,
+        signature: shown.signature,
+        client_data_json: shown.client_data,
+        user_handle: Some(shown.user_handle),
+    };
+    match site.finish_authentication(&state, &response, &credential) {
+        Ok(success) => {
+            passkeys::used(&mut transaction, stored.id, success.new_counter, app.clock.now()).await?;
+            Ok((transaction, user))
+        }
+        Err(error) => {
+            let by = By::user(user.uuid(), &stored.user_name, client);
+            let entry = Entry::refused(Action::FactorShown)
+                .on(Target::new("passkey", stored.id, &stored.name))
+                .with("factor", "passkey")
+                .with("reason", reason(&error));
+            app.audit.record(&mut transaction, &by, entry).await?;
+            transaction.commit().await?;
+            Err(ApiError::PasskeyRefused)
+        }
+    }
+}
+
+/// A passkey that was just made, checked.
+pub(crate) struct Checked {
+    pub credential_id: Vec<u8>,
+    pub public_key: Vec<u8>,
+    pub counter: u32,
+}
+
+/// Checks a passkey that the browser holding this session has just made.
+pub(crate) async fn check_new(
+    app: &App,
+    session: TokenHash,
+    tenant: TenantId,
+    user: UserId,
+    made: Made,
+) -> Result<Checked, ApiError> {
+    let site = site(app)?;
+    let state = RegistrationState {
+        challenge: take(app, session, Purpose::Enrol, &made.client_data).await?,
+        user_id: handle(tenant, user),
+        created_at: 0,
+    };
+    let response = RegistrationResponse {
+        id: made.id,
+        transports: Vec::new(),
+        attestation_object: made.attestation,
+        client_data_json: made.client_data,
+    };
+    let credential = site.finish_registration(&state, &response).map_err(|error| {
+        tracing::info!(reason = reason(&error), "a new passkey was refused");
+        ApiError::PasskeyRefused
+    })?;
+    // WebAuthn, section 4: nobody could tell shorter ones from another's.
+    if credential.id.0.len() < CREDENTIAL_ID_BYTES {
+        return Err(ApiError::PasskeyRefused);
+    }
+    Ok(Checked {
+        public_key: [&[VERSION][..], credential.public_key_cose.as_bytes()].concat(),
+        credential_id: credential.id.0,
+        counter: credential.counter,
+    })
+}
+
+fn public_key(stored: &[u8]) -> Result<&[u8], StorageError> {
+    stored
+        .strip_prefix(&[VERSION])
+        .ok_or(StorageError::Unreadable("public key of a passkey"))
+}
+
+/// Why, in a word: what the library says may hold what was sent.
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::ClientDataType { .. } => "type",
+        Error::ChallengeMismatch => "challenge",
+        Error::OriginMismatch { .. } => "origin",
+        Error::RpIdHashMismatch => "site",
+        Error::UserNotPresent => "presence",
+        Error::UserNotVerified => "verification",
+        Error::BadSignature => "signature",
+        Error::CounterReplay { .. } => "counter",
+        Error::UnsupportedAlg(_) => "algorithm",
+        _ => "malformed",
+    }
+}

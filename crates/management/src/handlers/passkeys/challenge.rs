@@ -1,0 +1,21 @@
+//! `POST /api/v1/passkeys/challenge`: what a passkey is to sign, for this browser, once. It tells nothing about anybody: the
+//! authenticator knows whose passkeys it has.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+
+use crate::access::Client;
+use crate::app::App;
+use crate::factors::passkey;
+use crate::problem::ApiError;
+use crate::sign_in;
+use crate::storage::passkey_challenges::Purpose;
+
+pub(crate) async fn post(State(app): State<App>, client: Client) -> Result<impl IntoResponse, ApiError> {
+    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    let (browser, cookie) = sign_in::mark(&app, &client)?;
+    let asked = passkey::ask(&app, browser, Purpose::Show).await?;
+    Ok((HeaderMap::from_iter(cookie), Json(asked)))
+}
