@@ -19,6 +19,7 @@ pub mod post;
 pub mod recovery;
 pub mod secrets;
 pub mod serve;
+pub mod services;
 pub mod spending;
 pub mod vault_service;
 pub mod write_behind;

@@ -11,24 +11,17 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
-use crate::activity::{Activity, Deed, What};
 use crate::agent::{Agent, AgentPaths};
 use crate::backup::Backups;
-use crate::broker::{Broker, BrokerParts, Routes};
 use crate::cell::{Cell, CellSeat, Parts};
-use crate::channel::{ChannelHost, Router};
+use crate::channel::ChannelHost;
 use crate::chat::Chat;
 use crate::clock::{Clock, SystemClock};
-use crate::contacts::Contacts;
-use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
+use crate::egress::NamedAddresses;
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
-use crate::post::Post;
-use crate::recovery::Recovery;
-use crate::secrets::Secrets;
-use crate::spending::{ProviderMethods, Spending};
+use crate::services::Services;
 use crate::vault_service::VaultService;
-use crate::write_behind::WriteBehind;
 
 /// How long a keeper that is told to end tries to seal the home.
 const LAST_SEAL: Duration = Duration::from_secs(8);
@@ -45,30 +38,9 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     };
     let platform = Platform::new(&args.platform, status);
     let named = NamedAddresses::default();
-    let write_behind = WriteBehind::new(vault.clone());
-    let activity = Activity::new(vault.clone(), write_behind.clone());
-    let secrets = Secrets::new(vault.clone(), activity.clone());
-    let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
-    let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
-    let broker = Broker::new(BrokerParts {
-        source: Arc::new(vault.clone()),
-        named: named.clone(),
-        routes: Some(routes.clone()),
-        spending: Some(spending.clone()),
-    });
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
-    let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
-    let noting = activity.clone();
-    let refused = move |to: &str, why: String| {
-        // A refusal that cannot be noted is a refusal all the same.
-        let _locked = noting.note(Deed::new(What::EgressRefused, to).because(why));
-    };
-    let egress = EgressProxy::new(
-        vault.watch(),
-        NamedAddresses::default(),
-        egress_settings.watch(),
-        refused,
-    );
+    let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default());
+    let (broker, egress) = (services.broker, services.egress);
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
     let agent = Agent::listen(AgentPaths {
@@ -84,28 +56,15 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         clock: clock.clone(),
     });
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
-    let contacts = Arc::new(Contacts::new(vault.clone(), clock.clone()));
-    let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock.clone());
-    let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
-    let recovery = Arc::new(recovery);
     // After the cell's: by then the agent is still.
-    write_behind.write_before_lock();
+    services.write_behind.write_before_lock();
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
-    let router = Router::new()
+    let router = services
+        .router
         .namespace("chat", Arc::new(chat))
         .namespace("cell", Arc::new(cell.clone()))
-        .namespace("activity", Arc::new(activity))
-        .namespace("route", Arc::new(routes))
-        .namespace("egress", Arc::new(egress_settings))
-        .namespace("spending", Arc::new(spending.clone()))
-        .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
-        .secret_namespace("secret", Arc::new(secrets))
         .secret_namespace("backup", backups.clone())
         .secret_namespace("restore", backups)
-        .namespace("post", post)
-        .secret_namespace("recovery", recovery)
-        .namespace("identity", contacts.clone())
-        .namespace("contact", contacts)
         .method("model.test", Arc::new(cell.clone()));
     let host = ChannelHost::new(vault.clone(), router);
     let requests = Arc::new(Requests {

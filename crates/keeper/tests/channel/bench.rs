@@ -8,18 +8,11 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use keeper::activity::{Activity, Deed, What};
-use keeper::broker::{Broker, BrokerParts, Routes};
-use keeper::channel::{ChannelHost, Methods, Router, Subscriber, websocket_config};
+use keeper::channel::{ChannelHost, Methods, Subscriber, websocket_config};
 use keeper::clock::Clock;
-use keeper::contacts::Contacts;
-use keeper::egress::{EgressProxy, EgressSettings, NamedAddresses};
-use keeper::post::Post;
-use keeper::recovery::Recovery;
-use keeper::secrets::Secrets;
-use keeper::spending::{ProviderMethods, Spending};
+use keeper::egress::NamedAddresses;
+use keeper::services::Services;
 use keeper::vault_service::VaultService;
-use keeper::write_behind::WriteBehind;
 use protocol::channel::{ChannelError, SlotKind};
 use protocol::{CellId, Millis, SlotId, b64};
 use serde_json::{Value, json};
@@ -149,41 +142,13 @@ impl TestKeeper {
         let vault = VaultService::open(&dir.path().join("vault"), clock_of_vault).unwrap();
         vault.bind_cell(cell).await.unwrap();
         let methods = Arc::new(TestMethods::default());
-        let clock_of_contacts: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let contacts = Arc::new(Contacts::new(vault.clone(), clock_of_contacts.clone()));
-        let recovery = Recovery::new(vault.clone(), Contacts::clone(&contacts), clock_of_contacts);
-        let post = Arc::new(Post::new(vault.clone(), Contacts::clone(&contacts), recovery.clone()));
-        let write_behind = WriteBehind::new(vault.clone());
-        write_behind.write_before_lock();
-        let activity = Activity::new(vault.clone(), write_behind.clone());
-        let secrets = Secrets::new(vault.clone(), activity.clone());
         let named = NamedAddresses::with_lookup(Arc::new(Hosts));
-        let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
-        let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
-        let broker = Broker::new(BrokerParts {
-            source: Arc::new(vault.clone()),
-            named: named.clone(),
-            routes: Some(routes.clone()),
-            spending: Some(spending.clone()),
-        });
-        let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
-        let noting = activity.clone();
-        let refused =
-            move |to: &str, why: String| noting.note(Deed::new(What::EgressRefused, to).because(why)).unwrap();
-        let egress = EgressProxy::new(vault.watch(), named.clone(), egress_settings.watch(), refused);
-        let agent = AgentSide::before(dir.path(), broker, egress);
-        let router = Router::new()
-            .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>)
-            .namespace("activity", Arc::new(activity))
-            .namespace("route", Arc::new(routes))
-            .namespace("egress", Arc::new(egress_settings))
-            .namespace("spending", Arc::new(spending.clone()))
-            .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
-            .secret_namespace("secret", Arc::new(secrets))
-            .namespace("post", post)
-            .secret_namespace("recovery", Arc::new(recovery))
-            .namespace("identity", contacts.clone())
-            .namespace("contact", contacts);
+        let services = Services::new(&vault, Arc::clone(&clock) as Arc<dyn Clock>, &named, named.clone());
+        services.write_behind.write_before_lock();
+        let agent = AgentSide::before(dir.path(), services.broker, services.egress);
+        let router = services
+            .router
+            .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>);
         Self {
             host: ChannelHost::new(vault.clone(), router),
             dir,

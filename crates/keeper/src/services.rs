@@ -1,0 +1,75 @@
+//! The parts of a keeper that stand on the vault alone, made and joined: what needs neither a home nor an agent.
+
+use std::sync::Arc;
+
+use crate::activity::{Activity, Deed, What};
+use crate::broker::{Broker, BrokerParts, Routes};
+use crate::channel::Router;
+use crate::clock::Clock;
+use crate::contacts::Contacts;
+use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
+use crate::post::Post;
+use crate::recovery::Recovery;
+use crate::secrets::Secrets;
+use crate::spending::{ProviderMethods, Spending};
+use crate::vault_service::VaultService;
+use crate::write_behind::WriteBehind;
+
+/// What the agent reaches, what the client may call, and what is written before the vault locks.
+pub struct Services {
+    pub write_behind: WriteBehind,
+    pub broker: Broker,
+    pub egress: EgressProxy,
+    pub router: Router,
+}
+
+impl Services {
+    /// The parts on `vault`. The broker reaches the private addresses in `named`, the agent's own connections those in
+    /// `named_for_agent`.
+    pub fn new(
+        vault: &VaultService,
+        clock: Arc<dyn Clock>,
+        named: &NamedAddresses,
+        named_for_agent: NamedAddresses,
+    ) -> Self {
+        let write_behind = WriteBehind::new(vault.clone());
+        let activity = Activity::new(vault.clone(), write_behind.clone());
+        let secrets = Secrets::new(vault.clone(), activity.clone());
+        let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
+        let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
+        let broker = Broker::new(BrokerParts {
+            source: Arc::new(vault.clone()),
+            named: named.clone(),
+            routes: Some(routes.clone()),
+            spending: Some(spending.clone()),
+        });
+        let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
+        let noting = activity.clone();
+        let refused = move |to: &str, why: String| {
+            // A refusal that cannot be noted is a refusal all the same.
+            let _locked = noting.note(Deed::new(What::EgressRefused, to).because(why));
+        };
+        let egress = EgressProxy::new(vault.watch(), named_for_agent, egress_settings.watch(), refused);
+        let contacts = Contacts::new(vault.clone(), clock.clone());
+        let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
+        let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
+        let contacts = Arc::new(contacts);
+        let router = Router::new()
+            .namespace("activity", Arc::new(activity))
+            .namespace("route", Arc::new(routes))
+            .namespace("egress", Arc::new(egress_settings))
+            .namespace("spending", Arc::new(spending.clone()))
+            .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
+            .secret_namespace("secret", Arc::new(secrets))
+            .namespace("post", Arc::new(post))
+            .secret_namespace("recovery", Arc::new(recovery))
+            .namespace("identity", contacts.clone())
+            .namespace("contact", contacts);
+        Self {
+            write_behind,
+            broker,
+            egress,
+            router,
+        }
+    }
+}
