@@ -104,13 +104,32 @@ pub(crate) struct Stored {
     pub hash: [u8; 32],
 }
 
+struct Row {
+    seq: i64,
+    body: String,
+    hash: Vec<u8>,
+}
+
+impl TryFrom<Row> for Stored {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        Ok(Self {
+            seq: row.seq,
+            body: row.body,
+            hash: hash(row.hash)?,
+        })
+    }
+}
+
 /// The newest events that match.
 pub(crate) async fn find(
     transaction: &mut TenantTransaction,
     filter: &Filter,
     limit: i64,
 ) -> Result<Vec<Stored>, StorageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         "SELECT seq, body, hash FROM audit_events
          WHERE tenant_id = $1 AND ($2::bigint IS NULL OR seq < $2) AND ($3::text IS NULL OR actor = $3 OR target = $3)
             AND ($4::text IS NULL OR starts_with(action, $4)) AND ($5::text IS NULL OR outcome = $5)
@@ -128,15 +147,7 @@ pub(crate) async fn find(
         limit
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Stored {
-                seq: row.seq,
-                body: row.body,
-                hash: hash(row.hash)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Stored::try_from).collect()
 }
 
 /// Events in their order, after one and up to one.
@@ -146,7 +157,8 @@ pub(crate) async fn in_order(
     up_to: i64,
     limit: i64,
 ) -> Result<Vec<Stored>, StorageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Row,
         "SELECT seq, body, hash FROM audit_events WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4",
         transaction.tenant().uuid(),
         after,
@@ -154,15 +166,7 @@ pub(crate) async fn in_order(
         limit
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Stored {
-                seq: row.seq,
-                body: row.body,
-                hash: hash(row.hash)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Stored::try_from).collect()
 }
 
 /// Signatures over places of the chain, after one and up to one.
