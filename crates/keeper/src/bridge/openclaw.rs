@@ -1,5 +1,6 @@
 //! The one OpenClaw process: its environment, its end.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const ENTRY: &str = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
 /// Left to itself V8 grows until the container's 2 GiB end it; this makes it collect before that. The rest is for what
 /// is not JavaScript, and for the agent's commands.
 const HEAP: &str = "--max-old-space-size=1024";
-/// What is done in the home before each start.
+/// What is done before each start in a home that has conversations.
 const SETTLE: &str = include_str!("settle.mjs");
 /// Longest time that may take.
 const SETTLED: Duration = Duration::from_secs(20);
@@ -45,7 +46,9 @@ impl OpenClaw {
         if let Some(running) = &self.running {
             return Ok(running.pid.as_raw_nonzero().get().unsigned_abs());
         }
-        self.settle().await?;
+        if Path::new(HOME_DIR).join(".openclaw/agents").exists() {
+            self.settle().await?;
+        }
         let mut child = Command::new(NODE)
             .args([HEAP, ENTRY, "gateway", "run"])
             .env_clear()
