@@ -34,9 +34,19 @@ impl Agent {
         let_go(&gateway, &mut current).await?;
         // Known before it is asked for: an answer that comes too late must not leave OpenClaw suspended.
         let held = current.insert(Held::new());
-        if settle(&gateway, held).await? {
-            self.inner.set_state(AgentState::Suspended);
-            return Ok(true);
+        match settle(&gateway, held).await {
+            Ok(true) => {
+                self.inner.set_state(AgentState::Suspended);
+                return Ok(true);
+            }
+            Ok(false) => {}
+            Err(error) => {
+                // Refused at once (OpenClaw allows it 30 times a minute), there is nothing to hold.
+                if held.id.is_none() && matches!(error, GatewayError::Refused { .. }) {
+                    *current = None;
+                }
+                return Err(error.into());
+            }
         }
         let_go(&gateway, &mut current).await?;
         Ok(false)

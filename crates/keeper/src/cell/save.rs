@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use protocol::channel::ChannelError;
 use protocol::control::AgentState;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::freeze::FrozenByPlatform;
+use super::freeze::{FrozenByPlatform, Suspending, suspended_already};
 use super::{Cell, Step};
 use crate::home::{AlreadyStill, Depth, HomeError, HomeVault, Snapshot, Still, UnlockedVault};
 use crate::limits;
@@ -28,8 +29,7 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
         while let Ok(another) = to_save.try_recv() {
             waiting.push(another);
         }
-        let (result, suspending) = cell.save_after_turn(&mut step).await;
-        drop(step);
+        let (result, suspended) = cell.save_after_turn(&mut step).await;
         for one in waiting {
             let answer = match &result {
                 Ok(_) => Ok(()),
@@ -39,13 +39,17 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
             // Whoever no longer waits does not need to know.
             let _gone = one.send(answer);
         }
+        // After the answer: whoever waits for the seal need not wait for this.
+        if suspended {
+            cell.resume_agent().await;
+        }
+        drop(step);
         match result {
             Ok(snapshot) => {
                 let ms = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                 tracing::debug!(
                     number = snapshot.number,
                     chunks = snapshot.chunks_sent,
-                    suspend_ms = ms(suspending),
                     live_ms = ms(snapshot.took.live),
                     hold_ms = ms(snapshot.took.hold),
                     still_ms = ms(snapshot.still),
@@ -64,31 +68,39 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
 
 impl Cell {
     /// Seals the home with the agent suspended if no turn runs. While it cannot be stored, the agent goes on.
-    /// Also says how long the suspending took.
-    async fn save_after_turn(&self, step: &mut Step) -> (Result<Snapshot, HomeError>, Duration) {
-        let mut suspending = Duration::ZERO;
+    /// Also says whether the agent is suspended.
+    async fn save_after_turn(&self, step: &mut Step) -> (Result<Snapshot, HomeError>, bool) {
         if !step.home_is_live {
-            return (Err(HomeError::NotRestored), suspending);
+            return (Err(HomeError::NotRestored), false);
         }
         let until = Instant::now() + limits::SNAPSHOT_RETRY;
         let mut pause = FIRST_PAUSE;
         loop {
-            let began = Instant::now();
-            let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
-            suspending += began.elapsed();
-            let result = self.seal(Depth::Changed, Duration::ZERO).await;
-            if suspended {
-                self.resume_agent().await;
-            }
+            let suspending = self.begin_to_suspend();
+            let result = self.seal_once(Depth::Changed, suspending.clone()).await;
+            let suspended = suspending.await;
             match result {
                 Err(error) if error.passes() && Instant::now() + pause < until => {
+                    if suspended {
+                        self.resume_agent().await;
+                    }
                     tracing::info!("sealing again in {} ms: {error}", pause.as_millis());
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                done => return (done, suspending),
+                done => return (done, suspended),
             }
         }
+    }
+
+    /// Suspends the agent if no turn runs, while what is large in its home is read already.
+    fn begin_to_suspend(&self) -> Suspending {
+        if self.inner.turns.load(Ordering::SeqCst) > 0 {
+            return suspended_already();
+        }
+        let cell = self.clone();
+        let suspending = tokio::spawn(async move { cell.suspend_for_snapshot().await });
+        suspending.map(|done| done.unwrap_or(true)).boxed().shared()
     }
 
     /// Has the agent put everything on its disk; true if it must be resumed afterwards.
@@ -112,11 +124,10 @@ impl Cell {
 
     /// Seals the home; what passes is tried again for so long.
     pub(super) async fn seal(&self, depth: Depth, patience: Duration) -> Result<Snapshot, HomeError> {
-        let vault: Arc<dyn HomeVault> = Arc::new(UnlockedVault::new(self.vault())?);
         let until = Instant::now() + patience;
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match self.inner.parts.home.snapshot(&vault, &*self.still(), depth).await {
+            let error = match self.seal_once(depth, suspended_already()).await {
                 Ok(snapshot) => return Ok(snapshot),
                 Err(error) => error,
             };
@@ -129,12 +140,21 @@ impl Cell {
         }
     }
 
+    async fn seal_once(&self, depth: Depth, suspending: Suspending) -> Result<Snapshot, HomeError> {
+        let vault: Arc<dyn HomeVault> = Arc::new(UnlockedVault::new(self.vault())?);
+        let still = self.still(suspending);
+        self.inner.parts.home.snapshot(&vault, &*still, depth).await
+    }
+
     /// How the agent is held still now. An agent that is paused stays so: the platform sees to it.
-    fn still(&self) -> Box<dyn Still> {
+    fn still(&self, suspending: Suspending) -> Box<dyn Still> {
         if matches!(*self.agent().state().borrow(), AgentState::Absent | AgentState::Waiting) {
             Box::new(AlreadyStill)
         } else {
-            Box::new(FrozenByPlatform(self.platform().clone()))
+            Box::new(FrozenByPlatform {
+                platform: self.platform().clone(),
+                suspending,
+            })
         }
     }
 }
