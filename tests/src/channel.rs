@@ -195,11 +195,13 @@ impl Session {
         let mut looked = 0;
         let look = async {
             loop {
-                let events = self.events();
-                if let Some(found) = events[looked..].iter().find(|event| is(event)) {
-                    return Some(found.clone());
+                {
+                    let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(found) = events[looked..].iter().find(|event| is(event)) {
+                        return Some(found.clone());
+                    }
+                    looked = events.len();
                 }
-                looked = events.len();
                 if count.changed().await.is_err() && self.events().len() == looked {
                     return None;
                 }

@@ -16,8 +16,9 @@ const PASSWORD: &str = "a password for the bench";
 #[tokio::main]
 async fn main() {
     let mut report = Report::default();
+    // A pause and a turn suspend OpenClaw once each, and it allows that 30 times a minute.
     let settings = Settings::default()
-        .set("cells.pause_after", "2s")
+        .set("cells.pause_after", "3s")
         .set("cells.sleep_after", "1h");
     let installation = settings.start().await;
     report.row(
@@ -28,7 +29,7 @@ async fn main() {
 
     let owner = installation.owner().await;
     let session = phases::first_start(&installation, &owner, &mut report).await;
-    first_token::compare(&installation, &owner, &session, &mut report).await;
+    first_token::compare(&owner, &session, &mut report).await;
     wake::from_pause(&owner, &session, &mut report).await;
     memory::of_cell(&installation, &owner, &mut report);
     drop(session);

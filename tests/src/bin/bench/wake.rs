@@ -7,6 +7,7 @@ use system_tests::docker::{Part, container, inspect};
 use system_tests::{Person, Session, wait_until};
 
 use crate::PASSWORD;
+use crate::first_token::first_sign;
 use crate::report::{Report, Samples, ms};
 
 const PAUSES: usize = 20;
@@ -19,20 +20,14 @@ pub async fn from_pause(owner: &Person, session: &Session, report: &mut Report) 
     session.ask(&conversation, "[[say: warm]]").await;
     let (mut accepted, mut first) = (Vec::new(), Vec::new());
     for _ in 0..PAUSES {
-        wait_until("the cell pauses", Duration::from_secs(60), async || {
+        wait_until("the cell pauses", Duration::from_secs(120), async || {
             (inspect(&agent, "{{.State.Paused}}") == "true").then_some(())
         })
         .await;
         let started = Instant::now();
         let turn = session.send(&conversation, "[[say: hello]]").await;
         accepted.push(started.elapsed());
-        session
-            .event(Duration::from_secs(60), |event| {
-                let data = &event["data"];
-                data["turn"] == turn.as_str() && matches!(data["kind"].as_str(), Some("phase" | "text"))
-            })
-            .await
-            .expect("the agent works on it");
+        first_sign(session, &turn).await;
         first.push(started.elapsed());
         session.turn_event(&turn, "saved").await;
     }
