@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Activity;
 use super::entry::Class;
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::limits;
 
 #[derive(Deserialize)]
@@ -20,12 +20,7 @@ struct List {
 
 impl Activity {
     fn list(&self, params: Value) -> Result<Value, ChannelError> {
-        let List { class, skip } = serde_json::from_value(params).map_err(|_| {
-            ChannelError::new(
-                "malformed",
-                "activity.list takes class (person, agent or refused) and skip.",
-            )
-        })?;
+        let List { class, skip } = read_value(params)?;
         let entries = self.entries(class)?;
         let more = entries.len() > skip.saturating_add(limits::ACTIVITY_PAGE);
         let page: Vec<_> = entries.into_iter().skip(skip).take(limits::ACTIVITY_PAGE).collect();
@@ -43,10 +38,7 @@ impl Methods for Activity {
         async move {
             match method {
                 "activity.list" => self.list(if params.is_null() { json!({}) } else { params }),
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()

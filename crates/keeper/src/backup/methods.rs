@@ -15,7 +15,7 @@ use super::error::BackupFailure;
 use super::incoming::{Incoming, Progress};
 use super::outgoing::Outgoing;
 use super::{Backups, Sessions, UnderWay};
-use crate::channel::{KekParam, SecretJson, SecretMethods, Subscriber, read_params, write_result};
+use crate::channel::{KekParam, SecretJson, SecretMethods, Subscriber, read_params, unknown_method, write_result};
 use crate::limits::BACKUPS_AT_ONCE;
 use crate::vault_service::{LockReason, public_slots};
 
@@ -203,7 +203,7 @@ impl Backups {
                 write_result(&State::of(backup, &incoming))
             }
             "restore.apply" => self.apply(read_params::<Which>(params)?.backup, subscriber).await,
-            _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+            _ => Err(unknown_method(method)),
         }
     }
 }

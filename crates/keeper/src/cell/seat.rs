@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Cell, TurnGuard};
 use crate::agent::Agent;
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, unknown_method};
 use crate::chat::{Seat, TurnUnderWay};
 use crate::gateway::Gateway;
 
@@ -103,7 +103,7 @@ impl Methods for Cell {
                 "cell.start" => serde_json::to_value(self.start()?)
                     .map_err(|error| ChannelError::new("internal", error.to_string())),
                 "model.test" => self.inner.parts.broker.test(params).await,
-                _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+                _ => Err(unknown_method(method)),
             }
         })
     }

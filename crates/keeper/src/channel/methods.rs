@@ -83,6 +83,11 @@ pub fn read_value<T: DeserializeOwned>(params: Value) -> Result<T, ChannelError>
         .map_err(|error| ChannelError::new("malformed", format!("The request is malformed: {error}.")))
 }
 
+/// What is said to a call of `method`, which nothing answers.
+pub fn unknown_method(method: &str) -> ChannelError {
+    ChannelError::new("unknown_method", format!("There is no method {method:?} here."))
+}
+
 /// Who answers which method. `vault.*`, `slot.*`, `model.get` and `model.set` are the channel's own.
 #[derive(Default, Clone)]
 pub struct Router {

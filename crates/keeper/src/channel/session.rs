@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::close::Close;
 use super::handshake::Established;
 use super::host::{ChannelHost, Connection, Inner};
+use super::methods::unknown_method;
 use super::outgoing::{Queue, Subscriber};
 use super::own_methods;
 use crate::limits::{CLOSE_GRACE, REQUESTS_AT_ONCE};
@@ -211,10 +212,7 @@ impl Reader {
                 };
             })
         } else {
-            let methods =
-                self.host.router.find(method).ok_or_else(|| {
-                    ChannelError::new("unknown_method", format!("There is no method {method:?} here."))
-                })?;
+            let methods = self.host.router.find(method).ok_or_else(|| unknown_method(method))?;
             let params = params.map_or(Ok(serde_json::Value::Null), |params| serde_json::from_str(params.get()));
             let params = params.map_err(|_| ChannelError::new("malformed", "The parameters are not JSON."))?;
             let method = method.to_owned();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Chat, Listener};
-use crate::channel::{Methods, Subscriber, read_value as read};
+use crate::channel::{Methods, Subscriber, read_value as read, unknown_method};
 
 #[derive(Deserialize)]
 struct Create {
@@ -156,10 +156,7 @@ impl Chat {
                 let at = self.regenerate(&conversation, &message, key.to_string()).await?;
                 Ok(json!({"turn": key, "at": at}))
             }
-            _ => Err(ChannelError::new(
-                "unknown_method",
-                format!("There is no method {method}."),
-            )),
+            _ => Err(unknown_method(method)),
         }
     }
 }

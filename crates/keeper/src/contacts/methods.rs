@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Contact, Contacts};
-use crate::channel::{Methods, Subscriber, read_value};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize)]
 struct Pin {
@@ -72,7 +72,7 @@ impl Contacts {
                 self.forget(read_value::<Which>(params)?.user).await?;
                 Ok(json!({}))
             }
-            _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+            _ => Err(unknown_method(method)),
         }
     }
 }

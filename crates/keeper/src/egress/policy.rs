@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::activity::{Activity, Deed, What};
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::limits;
 use crate::vault_service::{VaultError, VaultService};
 
@@ -206,19 +206,8 @@ impl Methods for EgressSettings {
         async move {
             match method {
                 "egress.get" => Ok(json!(load(&self.vault)?)),
-                "egress.set" => {
-                    let policy = serde_json::from_value(params).map_err(|_| {
-                        ChannelError::new(
-                            "malformed",
-                            "egress.set takes mode (open, allow_list or none) and hosts.",
-                        )
-                    })?;
-                    self.set(policy).await
-                }
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                "egress.set" => self.set(read_value(params)?).await,
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{OUT, Post, Waiting};
-use crate::channel::{Methods, Subscriber, read_value};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 /// Letters in one answer: some kilobytes each.
 const AT_ONCE: usize = 50;
@@ -53,7 +53,7 @@ impl Post {
                 let kind = self.take(from, &name, &sealed).await?;
                 Ok(json!({ "kind": kind }))
             }
-            _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+            _ => Err(unknown_method(method)),
         }
     }
 }

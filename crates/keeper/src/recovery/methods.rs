@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::Recovery;
 use super::held::HeldShown;
 use super::own::NewRecovery;
-use crate::channel::{KekParam, SecretJson, SecretMethods, Subscriber, read_params, write_result};
+use crate::channel::{KekParam, SecretJson, SecretMethods, Subscriber, read_params, unknown_method, write_result};
 
 #[derive(Deserialize)]
 struct Set<'a> {
@@ -90,7 +90,7 @@ impl Recovery {
                 let sealed = self.release(&read_params::<Which>(params)?.id).await?;
                 write_result(&json!({"sealed": b64::encode(sealed)}))
             }
-            _ => Err(ChannelError::new("unknown_method", "There is no such method.")),
+            _ => Err(unknown_method(method)),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::error::SecretError;
 use super::secret::{AgentMay, Secret, SecretKind};
 use super::store::Secrets;
 use crate::activity::{Deed, LastUse, What};
-use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, write_result};
+use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, unknown_method, write_result};
 use crate::limits;
 
 /// Who a value is shown to, in the activity.
@@ -206,10 +206,7 @@ impl SecretMethods for Secrets {
                 "secret.add" => write_result(&self.add(read_params(params)?).await?),
                 "secret.delete" => write_result(&self.delete(read_params::<One>(params)?.id).await?),
                 "secret.reveal" => self.reveal(read_params::<One>(params)?.id).await,
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::book::{Limits, Spending};
 use super::price::dollars;
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize, Default)]
 struct Get {
@@ -64,20 +64,11 @@ impl Methods for Spending {
         _subscriber: &'a Subscriber,
     ) -> BoxFuture<'a, Result<Value, ChannelError>> {
         async move {
-            let malformed = |_| {
-                ChannelError::new(
-                    "malformed",
-                    "spending.get takes month; spending.set takes day and month, in millionths of a dollar or null.",
-                )
-            };
             match method {
                 "spending.get" if params.is_null() => self.get(Get::default()),
-                "spending.get" => self.get(serde_json::from_value(params).map_err(malformed)?),
-                "spending.set" => self.set(serde_json::from_value(params).map_err(malformed)?).await,
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                "spending.get" => self.get(read_value(params)?),
+                "spending.set" => self.set(read_value(params)?).await,
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::book::Spending;
 use super::price::Price;
 use crate::activity::{Deed, What};
-use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, write_result};
+use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, unknown_method, write_result};
 use crate::vault_service::{ModelKind, ModelParams, VaultService};
 
 /// The methods of one vault.
@@ -141,10 +141,7 @@ impl SecretMethods for ProviderMethods {
                 "provider.set" => write_result(&self.set(read_params(params)?).await?),
                 "provider.delete" => write_result(&self.delete(read_params(params)?).await?),
                 "provider.order" => write_result(&self.order(read_params(params)?).await?),
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()

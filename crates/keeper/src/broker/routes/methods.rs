@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::route::Route;
 use super::store::Routes;
 use crate::activity::{Deed, What};
-use crate::channel::{Methods, Subscriber};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use protocol::bridge::BROKER_PORT;
 
 #[derive(Deserialize)]
@@ -22,10 +22,6 @@ struct Set {
 #[derive(Deserialize)]
 struct One {
     name: String,
-}
-
-fn read<T: for<'de> Deserialize<'de>>(params: Value, takes: &str) -> Result<T, ChannelError> {
-    serde_json::from_value(params).map_err(|_| ChannelError::new("malformed", format!("This method takes {takes}.")))
 }
 
 impl Routes {
@@ -74,15 +70,9 @@ impl Methods for Routes {
         async move {
             match method {
                 "route.list" => self.list(),
-                "route.set" => {
-                    self.set(read(params, "name, base_url, secret, inject and read_only")?)
-                        .await
-                }
-                "route.delete" => self.remove(read(params, "name")?).await,
-                _ => Err(ChannelError::new(
-                    "unknown_method",
-                    format!("There is no method {method:?} here."),
-                )),
+                "route.set" => self.set(read_value(params)?).await,
+                "route.delete" => self.remove(read_value(params)?).await,
+                _ => Err(unknown_method(method)),
             }
         }
         .boxed()
