@@ -161,20 +161,33 @@ impl Cell {
             tracing::warn!("the agent's container is not there: a new one is asked for");
             self.replace_agent().await?;
         }
-        match timeout(CONTAINER, state.wait_for(|state| *state == AgentState::Waiting)).await {
-            Ok(Ok(_)) => {}
-            _ => return Err(StartError::NoContainer),
+        self.container_waits().await?;
+        if let Err(error) = self.agent().start(model).await {
+            // On an overloaded machine OpenClaw's first start can run out of one of its own limits of time.
+            tracing::warn!(
+                "the agent did not start, and is started once more: {}",
+                self.agent_error(error)
+            );
+            self.replace_agent().await?;
+            self.container_waits().await?;
+            let again = self.agent().start(model).await;
+            again.map_err(|error| self.agent_error(error))?;
         }
-        self.agent()
-            .start(model)
-            .await
-            .map_err(|error| self.agent_error(error))?;
         phases.enter(CellPhase::WarmingUp, None);
         if let Err(error) = self.agent().warm_up().await {
             // The first turn is slower, that is all.
             tracing::info!("not warmed up: {error}");
         }
         Ok(())
+    }
+
+    /// Until the agent's container is ready to start OpenClaw.
+    async fn container_waits(&self) -> Result<(), StartError> {
+        let mut state = self.agent().state();
+        match timeout(CONTAINER, state.wait_for(|state| *state == AgentState::Waiting)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(StartError::NoContainer),
+        }
     }
 
     /// Has the platform replace the agent's container; without one that answers, the agent is ended where it is.

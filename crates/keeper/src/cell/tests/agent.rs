@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -20,7 +20,8 @@ pub struct PlayedAgent {
     pub asked: Mutex<Vec<&'static str>>,
     /// A tool runs: it does not suspend.
     pub working: AtomicBool,
-    pub refuses_to_start: AtomicBool,
+    /// How many more starts fail.
+    pub starts_to_fail: AtomicUsize,
 }
 
 impl PlayedAgent {
@@ -30,7 +31,7 @@ impl PlayedAgent {
             state: watch::Sender::new(AgentState::Waiting),
             asked: Mutex::default(),
             working: AtomicBool::new(false),
-            refuses_to_start: AtomicBool::new(false),
+            starts_to_fail: AtomicUsize::new(0),
         }
     }
 
@@ -67,7 +68,9 @@ impl AgentPort for PlayedAgent {
     fn start<'a>(&'a self, _model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async {
             self.note("start");
-            if self.refuses_to_start.load(Ordering::SeqCst) {
+            let left = self.starts_to_fail.load(Ordering::SeqCst);
+            if left > 0 {
+                self.starts_to_fail.store(left - 1, Ordering::SeqCst);
                 self.set(AgentState::Failed);
                 return Err("it ended".to_owned());
             }

@@ -76,11 +76,11 @@ async fn a_turn_that_is_saved_survives_and_the_agent_is_still_for_it() {
     bench.agent.write("turn", "one");
     keeper.cell.turn_finished(turn).await.unwrap();
     assert_eq!(bench.platform.ops(), [KeeperOp::Freeze, KeeperOp::Thaw]);
-    assert_eq!(bench.agent.asked(), ["suspend", "resume"]);
     bench
         .platform
         .status(|status| !status.busy && status.agent == AgentState::Ready)
         .await;
+    assert_eq!(bench.agent.asked(), ["suspend", "resume"]);
     keeper.kill().await;
     assert_eq!(bench.sealed("turn").await.as_deref(), Some("one"));
 }
@@ -112,7 +112,7 @@ async fn another_model_restarts_the_agent_and_another_key_does_not() {
 #[tokio::test]
 async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words() {
     let mut bench = Bench::new();
-    bench.agent.refuses_to_start.store(true, Ordering::SeqCst);
+    bench.agent.starts_to_fail.store(2, Ordering::SeqCst);
     let keeper = bench.keeper().await;
     bench.unlock(&keeper).await;
     connect_model(&keeper, "model-1").await;
@@ -120,4 +120,16 @@ async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words
     assert_eq!(error.code, "agent_failed");
     assert!(error.message.contains("out of memory"), "{}", error.message);
     assert_eq!(keeper.cell.current().phase, CellPhase::Failed);
+}
+
+#[tokio::test]
+async fn an_agent_whose_first_start_fails_is_started_once_more_in_a_new_container() {
+    let mut bench = Bench::new();
+    bench.agent.starts_to_fail.store(1, Ordering::SeqCst);
+    let keeper = bench.keeper().await;
+    bench.unlock(&keeper).await;
+    connect_model(&keeper, "model-1").await;
+    keeper.cell.ready().await.unwrap();
+    assert_eq!(bench.agent.asked(), ["start", "start", "warm up"]);
+    assert!(bench.platform.ops().contains(&KeeperOp::RestartAgent));
 }
