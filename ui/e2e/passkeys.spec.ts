@@ -19,7 +19,7 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
   await page.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("list", { name: "Backup codes" }).getByRole("listitem")).toHaveCount(10);
   await page.getByRole("button", { name: "I have kept them" }).click();
-  await expect(page.getByText("Test phone")).toBeVisible();
+  await expect(page.getByText("Test phone", { exact: true })).toBeVisible();
   await inspect(page, "security-passkey");
   await page.getByRole("button", { name: "Rename the passkey Test phone" }).click();
   await page.getByLabel("Name", { exact: true }).fill("My phone");

@@ -38,7 +38,7 @@ export class FinishSignInPage extends FormPage {
       <form @submit=${this.#submit}>
         ${field({ id: "code", label: "Code", value: this.code, autocomplete: "one-time-code", inputmode: "numeric", maxlength: 32, onInput: (value) => (this.code = value) })}
         ${this.problem ? notice("error", this.problem) : nothing}
-        ${submitButton(has("passkey") ? "Sign in with the code" : "Sign in", this.busy)}
+        ${has("passkey") ? html`<button class="button wide" ?disabled=${this.busy}>Sign in with the code</button>` : submitButton("Sign in", this.busy)}
       </form>`;
   }
 
