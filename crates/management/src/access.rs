@@ -21,6 +21,7 @@ use crate::device;
 use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
+use crate::proxies;
 use crate::secret_token::TokenHash;
 use crate::session;
 use crate::sign_in;
@@ -284,7 +285,10 @@ impl Client {
         let url = &app.config.public_url;
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
-            address: address(parts),
+            address: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|peer| proxies::client(peer.0.ip(), headers, &app.config.trusted_proxies)),
             device: device::describe(agent.unwrap_or_default()),
             session: session::presented(headers, url).map(|token| token.hash()),
             begun: session::named(headers, sign_in::cookie_name(url)).map(|token| token.hash()),
@@ -298,22 +302,6 @@ impl FromRequestParts<App> for Client {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         Ok(Self::of(parts, app))
     }
-}
-
-fn address(parts: &Parts) -> Option<IpAddr> {
-    let peer = parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip().to_canonical());
-    // A proxy on this machine adds the address that it sees at the end; what comes before it, or from elsewhere, is talk.
-    let forwarded = || {
-        let last = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
-        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-    };
-    peer.map(|peer| match peer.is_loopback() {
-        true => forwarded().unwrap_or(peer),
-        false => peer,
-    })
 }
 
 /// A JSON body; what is wrong with one is a problem like any other.

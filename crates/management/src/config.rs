@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 
+use crate::proxies::Network;
+
 /// Settings of management.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where people reach this installation.
     pub public_url: PublicUrl,
+    /// Proxies that are believed when they say for whom they ask, in `X-Forwarded-For`.
+    pub trusted_proxies: Vec<Network>,
     /// Where `setup-url` is written.
     pub data_dir: PathBuf,
     /// What this installation is called, shown before signing in.

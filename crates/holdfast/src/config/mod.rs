@@ -37,6 +37,9 @@ pub struct Server {
     pub public_url: Option<String>,
     /// The name that people see. Default: Holdfast
     pub name: String,
+    /// Proxies before this server, by address or network (`127.0.0.1`, `10.0.0.0/8`): `X-Forwarded-For` is read from these alone.
+    /// Default: none, so everybody who comes through one proxy is one client to the limits and to the audit log
+    pub trusted_proxies: Vec<String>,
 }
 
 impl Default for Server {
@@ -46,6 +49,7 @@ impl Default for Server {
             port: 8080,
             public_url: None,
             name: "Holdfast".to_owned(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -131,6 +131,7 @@ impl Platform {
                     .public_url()
                     .parse()
                     .map_err(|error: management::PublicUrlError| Refusal::Config(format!("{error}.")))?,
+                trusted_proxies: trusted_proxies(&config.server)?,
                 data_dir: path.to_owned(),
                 name: config.server.name.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -233,3 +234,17 @@ fn cells_config(config: &Config, data_dir: &DataDir, private_addresses: Vec<Stri
 /// Docker's default profile without io_uring.
 const AGENT_SECCOMP: &str = include_str!("../../../../images/agent/seccomp.json");
 const MIB: u64 = 1024 * 1024;
+
+/// The proxies that the configuration names.
+fn trusted_proxies(server: &crate::config::Server) -> Result<Vec<management::Network>, Refusal> {
+    if server.over_tls() && server.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "no proxy is named in server.trusted_proxies: everybody who comes through one looks like one client"
+        );
+    }
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|error: management::NetworkError| Refusal::Config(format!("`server.trusted_proxies`: {error}.")))
+    };
+    server.trusted_proxies.iter().map(parse).collect()
+}

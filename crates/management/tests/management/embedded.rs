@@ -120,6 +120,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         data_dir: folder.path().into(),
         name: "Holdfast".into(),
         version: "0".into(),
+        trusted_proxies: Vec::new(),
         demo_model: None,
     };
     let management = Management::new(config, parts);

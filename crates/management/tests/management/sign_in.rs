@@ -215,7 +215,7 @@ async fn somebody_in_two_organisations_gets_a_link_to_each() {
 }
 
 #[tokio::test]
-async fn clients_behind_a_proxy_on_this_machine_are_told_apart_and_nobody_else_is_believed() {
+async fn clients_behind_a_named_proxy_are_told_apart_and_nobody_else_is_believed() {
     let (world, _) = World::owned().await;
     let from = |peer: &str, forwarded: &str| {
         let address: std::net::SocketAddr = peer.parse().unwrap();

@@ -52,6 +52,7 @@ impl World {
         let gateway_key = SigningKey::from_bytes(&[7; 32]);
         let config = Config {
             public_url: public_url.parse().unwrap(),
+            trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
             data_dir: folder.path().into(),
             name: "Holdfast".into(),
             version: "0.1.0".into(),
