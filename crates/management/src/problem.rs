@@ -47,6 +47,8 @@ pub(crate) enum ApiError {
     FactorRequired,
     #[error("Set up a second factor of your own first.")]
     FactorFirst,
+    #[error("This person has no second factor that could be reset.")]
+    NoFactor,
     #[error("Open this link in the browser in which you asked for it, or ask for a new one here.")]
     OtherBrowser,
     #[error("Your role does not allow this.")]
@@ -126,6 +128,7 @@ impl ApiError {
             Self::AlreadyEnrolled => (S::CONFLICT, "already_enrolled", "Already set up"),
             Self::FactorRequired => (S::CONFLICT, "factor_required", "A second factor is required"),
             Self::FactorFirst => (S::CONFLICT, "factor_first", "A second factor is needed first"),
+            Self::NoFactor => (S::CONFLICT, "no_factor", "No second factor"),
             Self::OtherBrowser => (S::CONFLICT, "other_browser", "Another browser asked"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),

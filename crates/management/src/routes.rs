@@ -90,6 +90,7 @@ pub(crate) fn all() -> Vec<Route> {
         GET "/people" SignedIn => people::list::get,
         GET "/people/{id}/cascade" FreshManager => people::cascade::get,
         POST "/people/{id}/suspend" FreshManager => people::suspend::post,
+        POST "/people/{id}/reset-factors" FreshManager => people::reset_factors::post,
         POST "/people/{id}/restore" FreshManager => people::restore::post,
         DELETE "/people/{id}" FreshManager => people::remove::delete,
         GET "/identities" SignedIn => identities::list::get,

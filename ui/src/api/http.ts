@@ -243,6 +243,7 @@ export const api = {
   stopRecovery: () => call<void>("POST", "/recovery/stop"),
   cascade: (id: string) => call<Losses>("GET", `/people/${encodeURIComponent(id)}/cascade`),
   suspend: (id: string) => call<Losses>("POST", `/people/${encodeURIComponent(id)}/suspend`),
+  resetFactors: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/reset-factors`),
   restore: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/restore`),
   removePerson: (id: string) => call<Losses>("DELETE", `/people/${encodeURIComponent(id)}`),
   invitations: () => call<{ invitations: Invitation[] }>("GET", "/invitations"),

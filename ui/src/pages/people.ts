@@ -117,6 +117,7 @@ export class PeoplePage extends FormPage {
     return html`${person.suspended
         ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Let ${person.name} back in" @click=${() => this.#restore(person)}>Let back in</button>`
         : html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Suspend ${person.name}" @click=${() => this.#suspend(person)}>Suspend</button>`}
+      <button class="button small" type="button" ?disabled=${this.busy} aria-label="Reset the second factors of ${person.name}" @click=${() => this.#resetFactors(person)}>Reset factors</button>
       <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove ${person.name}" @click=${() => this.#remove(person)}>Remove</button>`;
   }
 
@@ -126,6 +127,21 @@ export class PeoplePage extends FormPage {
       if (!losses) return;
       const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${listed(losses)}. Their agent goes to sleep and their vault is kept, closed, until you let them back in.`, yes: "Suspend", danger: true });
       if (sure) await this.#gone(`${person.name} is suspended`, await api.suspend(person.id));
+    });
+  }
+
+  /** For who lost their phone. */
+  #resetFactors(person: Person): void {
+    void this.work(async () => {
+      const words = "Do this when they lost their phone and you have spoken with them: whoever has their mail can sign in as them until they set one up again. Their authenticator app, passkeys for signing in and backup codes stop working, they are signed out everywhere, and a mail tells them. Their vault stays as it is.";
+      if (!(await confirmBox({ title: `Reset the second factors of ${person.name}?`, words, yes: "Reset", danger: true }))) return;
+      const reset = await withStepUp(async () => {
+        await api.resetFactors(person.id);
+        return true;
+      });
+      if (!reset) return;
+      this.invited = `The second factors of ${person.name} are reset.`;
+      announce(this.invited);
     });
   }
 

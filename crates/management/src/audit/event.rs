@@ -52,6 +52,7 @@ actions! {
     InvitationAccepted = "invitation.accepted",
     CellWoken = "cell.woken",
     GatewayToken = "cell.channel_token",
+    FactorsReset = "person.factors_reset",
     PersonSuspended = "person.suspended",
     PersonRestored = "person.restored",
     PersonRemoved = "person.removed",

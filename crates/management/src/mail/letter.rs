@@ -65,6 +65,17 @@ pub(crate) fn invitation(to: &Email, organisation: &str, invited_by: &str, link:
     Letter::to(to, format!("{invited_by} invites you to {organisation}"), text)
 }
 
+/// Tells somebody that their second factors are gone.
+pub(crate) fn factors_reset(to: &Email, by: &str, organisation: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\n{by} has reset your second factors at {organisation}: your authenticator app, your passkeys for signing in and your \
+         backup codes\ndo not work any more, and you were signed out everywhere. Your vault and what is in it are as they were.\n\n\
+         Sign in with a link by mail, and set a second factor up again under \"Signing in\".\n\n\
+         If you did not ask for this, sign in now, look at where you are signed in, and speak with {by}.\n"
+    );
+    Letter::to(to, "Your second factors were reset".to_owned(), text)
+}
+
 /// Tells the owner of a vault that their contacts are being asked to open it.
 pub(crate) fn recovery_asked(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
     let text = format!(

@@ -13,6 +13,7 @@ use crate::person::Role;
 pub(crate) struct Leaver {
     pub id: UserId,
     pub name: String,
+    pub email: String,
     pub cell: CellId,
     pub suspended: bool,
 }
@@ -35,7 +36,7 @@ pub(crate) async fn find(
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
     let row = sqlx::query!(
-        "SELECT u.name, u.deactivated_at, c.id AS cell FROM users u
+        "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
          WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (u.role <> 'owner' OR $3) AND u.id <> $4
          FOR UPDATE OF u",
@@ -48,6 +49,7 @@ pub(crate) async fn find(
     Ok(row.map(|row| Leaver {
         id: user,
         name: row.name,
+        email: row.email,
         cell: row.cell.into(),
         suspended: row.deactivated_at.is_some(),
     }))

@@ -59,6 +59,7 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/people", json!({}), 200),
         (Method::GET, "/people/{id}/cascade", json!({}), 200),
         (Method::POST, "/people/{id}/suspend", json!({}), 200),
+        (Method::POST, "/people/{id}/reset-factors", json!({}), 204),
         (Method::POST, "/people/{id}/restore", json!({}), 204),
         (Method::DELETE, "/people/{id}", json!({}), 200),
         (Method::GET, "/identities", json!({}), 200),
@@ -258,6 +259,8 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
             "WITH made AS (INSERT INTO users (id, tenant_id, name, email, role, created_at)
                 SELECT '{id}', tenant_id, 'x', '{id}@example.org', 'member', now() FROM users WHERE email = '{email}'
                 RETURNING id, tenant_id)
+             , factor AS (INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at, confirmed_at)
+                SELECT tenant_id, id, 'x', now(), now() FROM made)
              INSERT INTO cells (id, tenant_id, user_id, created_at) SELECT gen_random_uuid(), tenant_id, id, now() FROM made"
         );
         run(world, &statement).await;
@@ -294,7 +297,8 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
         }
         Some("people") => {
             format!(
-                "SELECT EXISTS (SELECT FROM users WHERE id = '{id}' AND deactivated_at IS NULL AND removed_at IS NULL)"
+                "SELECT EXISTS (SELECT FROM users u JOIN authenticators a ON a.user_id = u.id
+                    WHERE u.id = '{id}' AND u.deactivated_at IS NULL AND u.removed_at IS NULL)"
             )
         }
         _ => return true,

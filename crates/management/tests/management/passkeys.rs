@@ -387,3 +387,46 @@ async fn where_the_host_has_no_name_there_are_no_passkeys() {
         .await
         .refused(409, "passkeys_unavailable");
 }
+
+#[tokio::test]
+async fn who_lost_every_factor_is_let_in_by_mail_again_by_an_admin_and_told_so() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let people = anna.get("/people").await.expect(200).json;
+    let people = people["people"].as_array().unwrap();
+    let bobs = people.iter().find(|each| each["email"] == "bob@acme.example").unwrap()["id"].clone();
+    let reset = format!("/people/{}/reset-factors", bobs.as_str().unwrap());
+    anna.post(&reset, json!({})).await.refused(409, "no_factor");
+    let mut phone = Authenticator::new(8);
+    let (_, codes) = enrol(&mut bob, &mut phone).await;
+    bob.post(&reset, json!({})).await.refused(403, "not_allowed");
+    anna.post(&reset, json!({})).await.expect(204);
+
+    bob.get("/me").await.refused(401, "not_signed_in");
+    let mail = world.mails.next().await;
+    assert!(mail.contains("To: bob@acme.example"), "{mail}");
+    assert!(mail.contains("Anna has reset your second factors at Acme"), "{mail}");
+    let mut browser = world.browser();
+    let asked = challenge(&mut browser).await;
+    browser
+        .post("/sign-in/passkey", phone.show(&asked))
+        .await
+        .refused(403, "passkey_refused");
+    let mut bob = world.sign_in("bob@acme.example").await;
+    assert_eq!(bob.get("/factors").await.expect(200).json["backup_codes"], 0);
+    bob.post("/step-up", json!({"code": codes[0]}))
+        .await
+        .refused(403, "code_wrong");
+    let log = bob.get("/audit?action=person.factors_reset").await.expect(200).json;
+    let event = &log["events"][0];
+    assert_eq!(
+        (&event["actor"]["name"], &event["target"]["id"]),
+        (&json!("Anna"), &bobs)
+    );
+    // Where everybody needs one, the next one is set up before anything else.
+    enrol(&mut anna, &mut Authenticator::new(7)).await;
+    anna.put("/policy", json!({"second_factor": "required"}))
+        .await
+        .expect(200);
+    bob.get("/me").await.refused(403, "factor_needed");
+}

@@ -3,6 +3,7 @@
 pub(crate) mod cascade;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod reset_factors;
 pub(crate) mod restore;
 pub(crate) mod suspend;
 

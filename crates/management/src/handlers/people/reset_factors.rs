@@ -1,0 +1,44 @@
+//! `POST /api/v1/people/{id}/reset-factors`: for somebody who lost their second factors. All of them go, every session ends, and
+//! they are told by mail: a link alone signs in, until they set one up again.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::access::{FreshManager, Id};
+use crate::app::App;
+use crate::audit::{Action, Entry, Target};
+use crate::mail;
+use crate::person::Email;
+use crate::problem::ApiError;
+use crate::storage::{factors, leaving, sessions};
+
+pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+    let by = manager.signed_in();
+    let mut transaction = by.transaction(&app).await?;
+    let person = leaving::find(&mut transaction, &manager, id.into())
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    let cascade = leaving::cascade(&mut transaction, &person).await?;
+    if cascade.second_factors == 0 {
+        return Err(ApiError::NoFactor);
+    }
+    factors::remove_all(&mut transaction, person.id).await?;
+    let ended = sessions::end_all(&mut transaction, person.id, None).await?;
+    let entry = Entry::done(Action::FactorsReset)
+        .on(Target::new("person", person.id, &person.name))
+        .with("second_factors", cascade.second_factors)
+        .with("sessions", ended);
+    app.audit.record(&mut transaction, &by.by(), entry).await?;
+    transaction.commit().await?;
+    // The person learns of it also when it was not their wish; a mail that is not sent undoes nothing.
+    let session = by.session();
+    let letter = Email::parse(&person.email)
+        .ok()
+        .and_then(|email| mail::factors_reset(&email, &session.user_name, &session.tenant_name));
+    if let Some(letter) = letter
+        && let Err(error) = app.mailer.send(letter).await
+    {
+        tracing::error!(%error, "a notice that second factors were reset could not be mailed");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
