@@ -5,10 +5,9 @@
 //! seals one message. Inside: the sender's bundle, the sender's signature over all of it, and the message. So a receiver knows
 //! who sent it, nobody else learns that, and it cannot be taken out and sealed again to another receiver, or for another purpose.
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, NONCE, TAG};
 use crate::identity::{AgreementKey, AgreementSecret, BUNDLE_BYTES, Identity, PublicIdentity};
 use crate::keys::derive;
 use crate::limits::SEALED_TO_BYTES;
@@ -18,7 +17,8 @@ const VERSION: u8 = 1;
 const LABEL: &[u8] = b"holdfast/sealed-to/v1";
 const SIGNED: &[u8] = b"holdfast/sealed-to/signature/v1";
 const SIGNATURE: usize = 64;
-const TAG: usize = 16;
+/// A key seals one message.
+const ONCE: [u8; NONCE] = [0; NONCE];
 /// By how many bytes a sealed message is longer than its content.
 pub const SEALED_TO_OVERHEAD: usize = 1 + 32 + BUNDLE_BYTES + SIGNATURE + TAG;
 
@@ -87,18 +87,14 @@ fn seal_with(
     let public = one_time.public();
     let shared = one_time.agree(receiver).ok_or(SealedToError::BadKey)?;
     let signature = sender.sign(&signed(&public, receiver, purpose, context, message));
-    let mut plain = Zeroizing::new(Vec::with_capacity(BUNDLE_BYTES + SIGNATURE + message.len()));
-    plain.extend_from_slice(&sender.public().encode());
-    plain.extend_from_slice(&signature);
-    plain.extend_from_slice(message);
-    let payload = Payload {
-        msg: &plain,
-        aad: &associated_data(purpose, context),
-    };
-    let sealed = cipher(&shared, &public, receiver, purpose)
-        .encrypt(XNonce::from_slice(&[0; 24]), payload)
-        .map_err(|_| SealedToError::TooLarge(message.len()))?;
-    Ok([[VERSION].as_slice(), &public.0, &sealed].concat())
+    let mut text = Zeroizing::new(Vec::with_capacity(BUNDLE_BYTES + SIGNATURE + message.len()));
+    text.extend_from_slice(&sender.public().encode());
+    text.extend_from_slice(&signature);
+    text.extend_from_slice(message);
+    let tag = cipher(&shared, &public, receiver, purpose)
+        .seal(&ONCE, &associated_data(purpose, context), &mut text)
+        .ok_or(SealedToError::TooLarge(message.len()))?;
+    Ok([[VERSION].as_slice(), &public.0, &text, &tag].concat())
 }
 
 /// Opens what was sealed to `receiver` for this purpose and context.
@@ -122,15 +118,12 @@ pub fn open_sealed_to(
     let one_time = AgreementKey(*one_time);
     let shared = receiver.agree(&one_time).ok_or(SealedToError::BadKey)?;
     let to = receiver.public();
-    let payload = Payload {
-        msg: sealed,
-        aad: &associated_data(purpose, context),
-    };
-    let plain = cipher(&shared, &one_time, &to, purpose)
-        .decrypt(XNonce::from_slice(&[0; 24]), payload)
-        .map(Zeroizing::new)
-        .map_err(|_| SealedToError::NotForThisKey)?;
-    let (bundle, rest) = plain
+    let (text, tag) = sealed.split_last_chunk::<TAG>().ok_or(SealedToError::Truncated)?;
+    let mut text = Zeroizing::new(text.to_vec());
+    if !cipher(&shared, &one_time, &to, purpose).open(&ONCE, &associated_data(purpose, context), &mut text, tag) {
+        return Err(SealedToError::NotForThisKey);
+    }
+    let (bundle, rest) = text
         .split_first_chunk::<BUNDLE_BYTES>()
         .ok_or(SealedToError::Truncated)?;
     let (signature, message) = rest.split_first_chunk::<SIGNATURE>().ok_or(SealedToError::Truncated)?;
@@ -144,15 +137,10 @@ pub fn open_sealed_to(
     })
 }
 
-fn cipher(
-    shared: &SecretBytes<32>,
-    one_time: &AgreementKey,
-    receiver: &AgreementKey,
-    purpose: &str,
-) -> XChaCha20Poly1305 {
+fn cipher(shared: &SecretBytes<32>, one_time: &AgreementKey, receiver: &AgreementKey, purpose: &str) -> Cipher {
     let salt = [one_time.0, receiver.0].concat();
     let key: SecretBytes<32> = derive(shared.expose(), &salt, &[LABEL, b"/", purpose.as_bytes()]);
-    XChaCha20Poly1305::new(key.expose().into())
+    Cipher::new(key.expose())
 }
 
 /// `label || len(purpose) || purpose || len(context) || context`; lengths are u64, big endian.
@@ -242,28 +230,16 @@ mod tests {
         let one_time = AgreementSecret::random();
         let (public, to) = (one_time.public(), *carol.public().agreement());
         let shared = one_time.agree(&to).unwrap();
-        let stolen = {
-            let shared = bob
-                .agreement()
-                .agree(&AgreementKey(sealed[1..33].try_into().unwrap()))
-                .unwrap();
-            let first = AgreementKey(sealed[1..33].try_into().unwrap());
-            let payload = Payload {
-                msg: &sealed[33..],
-                aad: &associated_data("test", b""),
-            };
-            cipher(&shared, &first, bob.public().agreement(), "test")
-                .decrypt(XNonce::from_slice(&[0; 24]), payload)
-                .unwrap()
-        };
-        let payload = Payload {
-            msg: &stolen,
-            aad: &associated_data("test", b""),
-        };
-        let again = cipher(&shared, &public, &to, "test")
-            .encrypt(XNonce::from_slice(&[0; 24]), payload)
-            .unwrap();
-        let forged = [[VERSION].as_slice(), &public.0, &again].concat();
+        let first = AgreementKey(sealed[1..33].try_into().unwrap());
+        let (stolen, tag) = sealed[33..].split_last_chunk::<TAG>().unwrap();
+        let mut stolen = stolen.to_vec();
+        let associated = associated_data("test", b"");
+        let opening = bob.agreement().agree(&first).unwrap();
+        let opening = cipher(&opening, &first, bob.public().agreement(), "test");
+        assert!(opening.open(&ONCE, &associated, &mut stolen, tag));
+        let sealing = cipher(&shared, &public, &to, "test");
+        let tag = sealing.seal(&ONCE, &associated, &mut stolen).unwrap();
+        let forged = [[VERSION].as_slice(), &public.0, &stolen, &tag].concat();
         assert_eq!(
             refused(open_sealed_to(carol.agreement(), "test", b"", &forged)),
             SealedToError::NotSigned
