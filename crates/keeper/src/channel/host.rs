@@ -135,6 +135,29 @@ impl Inner {
         }
     }
 
+    /// As [`Self::slot_replaced`], for a channel that is known by its number; where it came in through the slot, it gets a new ticket.
+    fn slot_replaced_on(&self, slot: SlotId, by: SlotId, channel: u64) {
+        let came_through_it = {
+            let open = unpoisoned(&self.open);
+            let from = open.get(&channel).filter(|(_, through)| *through == slot);
+            from.map(|(subscriber, _)| subscriber.clone())
+        };
+        self.slot_replaced(slot, by, came_through_it.as_ref());
+        if let Some(subscriber) = came_through_it {
+            self.send_ready(&subscriber, by);
+        }
+    }
+
+    /// Whoever came in through a slot that is not there any more has to leave.
+    fn close_without_slot(&self) {
+        let slots = self.vault.slots();
+        for (subscriber, through) in unpoisoned(&self.open).values() {
+            if !slots.iter().any(|slot| slot.id == *through) {
+                subscriber.close(Some(Close::SlotRemoved));
+            }
+        }
+    }
+
     /// Whoever came in through `slot` has to leave, but for the channel that took it away: that one goes on until it ends.
     pub fn slot_removed(&self, slot: SlotId, from: &Subscriber) {
         self.tickets.revoke_slot(slot);
@@ -196,10 +219,15 @@ async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNo
             Ok(VaultNotice::Rotated | VaultNotice::RotationFinished | VaultNotice::PolicyChanged) => {
                 json!({"vault": VaultState::Unlocked, "changed": true})
             }
+            Ok(VaultNotice::SlotReplaced { slot, by, channel }) => {
+                host.slot_replaced_on(slot, by, channel);
+                continue;
+            }
             Ok(VaultNotice::ModelChanged) => continue,
             Err(RecvError::Lagged(_)) => {
-                // Among what was missed may be a lock.
+                // Among what was missed may be a lock, or a slot that was replaced.
                 host.tickets.revoke_all();
+                host.close_without_slot();
                 json!({"vault": host.vault.state()})
             }
             Err(RecvError::Closed) => return,

@@ -71,7 +71,7 @@ impl Recovery {
                     wait_ms: set.wait_ms,
                     contacts: set.contacts,
                 };
-                write_result(&self.set_up(&proof, new).await?)
+                write_result(&self.set_up(&proof, subscriber.id(), new).await?)
             }
             "recovery.stop" => {
                 self.stop(&read_params::<Which>(params)?.id).await?;

@@ -69,7 +69,13 @@ impl Recovery {
 
     /// Splits the secret among contacts, each of whom is pinned. The slot, what is remembered of it and the letters to the contacts
     /// are one write; the slot of an earlier split goes with it, and with it all earlier shares are worth nothing.
-    pub(super) async fn set_up(&self, proof: &FreshProof, new: NewRecovery) -> Result<OwnRecovery, RecoveryFailure> {
+    /// `channel` is the one that asks for it, by its number: every other channel that came in through the slot before has to leave.
+    pub(super) async fn set_up(
+        &self,
+        proof: &FreshProof,
+        channel: u64,
+        new: NewRecovery,
+    ) -> Result<OwnRecovery, RecoveryFailure> {
         if new.wait_ms > u64::try_from(RECOVERY_WAIT_LONGEST.as_millis()).unwrap_or(u64::MAX) {
             return Err(RecoveryFailure::Wait);
         }
@@ -123,6 +129,9 @@ impl Recovery {
         self.vault
             .add_slot_with(proof, new.slot, &new.record, new.kek, replaces, records)
             .await?;
+        if let Some(slot) = replaces {
+            self.vault.slot_was_replaced(slot, new.slot, channel);
+        }
         Ok(own)
     }
 

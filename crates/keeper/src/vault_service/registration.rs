@@ -255,6 +255,11 @@ impl VaultService {
         Ok(())
     }
 
+    /// Says that a slot has taken the place of another, for whoever holds channels that came in through it.
+    pub(crate) fn slot_was_replaced(&self, slot: SlotId, by: SlotId, channel: u64) {
+        self.shared().notice(VaultNotice::SlotReplaced { slot, by, channel });
+    }
+
     /// The person has shown that the phrase was written down.
     pub(crate) async fn confirm_phrase(&self, slot: SlotId) -> Result<(), VaultError> {
         let is_phrase = |info: &protocol::channel::SlotInfo| info.id == slot && info.kind == SlotKind::RecoveryPhrase;

@@ -33,6 +33,12 @@ pub enum VaultNotice {
     /// It was written; a client refuses a vault with a lower epoch than one it has seen.
     Epoch(u64),
     ModelChanged,
+    /// A way in took the place of another one, asked for on this channel (by its number).
+    SlotReplaced {
+        slot: SlotId,
+        by: SlotId,
+        channel: u64,
+    },
     /// The data key was changed; what is sealed elsewhere is still under the old one.
     Rotated,
     /// Nothing is under the old one any more.

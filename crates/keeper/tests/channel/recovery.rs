@@ -8,7 +8,7 @@ use vault::{
     AgreementSecret, RELEASE_PURPOSE, RecoveryRequest, RecoveryShare, join_shares, open_sealed_to, social_secret,
 };
 
-use super::bench::{TestKeeper, refused};
+use super::bench::{TestKeeper, end_of, refused};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -290,6 +290,49 @@ async fn promise_08_a_replaced_recovery_is_worth_nothing() {
         .login(slot, &social_secret(&joined.secret), None)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn promise_09_who_came_in_through_a_recovery_that_is_replaced_has_to_leave_but_for_who_replaces_it() {
+    let (ada, slot, contacts) = ceremony(2, 0, &["Bob", "Carol"]).await;
+    let users = [contacts[0].user, contacts[1].user];
+    let asking = Asking::new(&ada, slot);
+    let mut shares = Vec::new();
+    for contact in &contacts {
+        contact.call("recovery.see", asking.see(&ada)).await;
+        contact.call("recovery.approve", asking.approve()).await;
+        shares.push(asking.open(&contact.call("recovery.release", asking.id()).await));
+    }
+    let secret = social_secret(&join_shares(&shares).unwrap().secret);
+    let (one, mut events_of_one) = ada.keeper.login(slot, &secret, None).await.unwrap();
+    let (other, mut events_of_other) = ada.keeper.login(slot, &secret, None).await.unwrap();
+    one.unlock().await.unwrap();
+    let stale = [one.ticket().unwrap(), other.ticket().unwrap()];
+
+    one.set_recovery(2, 0, &users).await.unwrap();
+    let end = end_of(&mut events_of_other).await;
+    assert!(end.to_string().contains("replaced"), "{end}");
+    // Who replaced it goes on, with a ticket of the new way in.
+    let ready = async { while events_of_one.next().await.unwrap().unwrap().event != "ready" {} };
+    tokio::time::timeout(std::time::Duration::from_secs(30), ready)
+        .await
+        .unwrap();
+    one.call("vault.status", json!({})).await.unwrap();
+    for ticket in &stale {
+        let error = refused(ada.keeper.handshake(None).await.resume(ticket).await);
+        assert_eq!(error.code(), Some("ticket_unknown"));
+    }
+    let (_resumed, _events) = ada
+        .keeper
+        .handshake(None)
+        .await
+        .resume(&one.ticket().unwrap())
+        .await
+        .unwrap();
+    // And who came in another way and replaces it ends them all.
+    ada.channel.set_recovery(2, 0, &users).await.unwrap();
+    let end = end_of(&mut events_of_one).await;
+    assert!(end.to_string().contains("replaced"), "{end}");
 }
 
 #[tokio::test]
