@@ -14,6 +14,10 @@ pub enum BackupFailure {
     TooMany,
     #[error("One part of a backup has at most {BACKUP_PART_BYTES} bytes (BACKUP_PART_BYTES).")]
     PartTooLarge,
+    #[error(
+        "The vault's key was changed while this backup was made, so its end would not open. Nothing is wrong: make it again."
+    )]
+    KeyChanged,
     #[error("Say how this backup is opened first: its password, recovery phrase or another of its keys.")]
     NeedsKey,
     #[error("This backup is open already, or not read far enough to be opened.")]
@@ -49,6 +53,7 @@ impl BackupFailure {
             Self::TooMany => "too_many_backups",
             Self::PartTooLarge => "too_large",
             Self::NeedsKey => "needs_key",
+            Self::KeyChanged => "key_changed",
             Self::NotNow => "malformed",
             Self::Unfinished | Self::File(BackupError::Cut(_)) => "backup_cut",
             Self::WrongKey(_) => "wrong_key",

@@ -15,6 +15,9 @@ pub(super) struct Outgoing {
     writer: BackupWriter,
     sealer: Sealer,
     epoch: u64,
+    /// The vault, and how often its key had been changed when the copy was made: the end is sealed under the key of that copy.
+    vault: VaultService,
+    rotation: u64,
     chunks: VecDeque<[u8; 32]>,
     /// Written and not read yet.
     waiting: VecDeque<u8>,
@@ -41,6 +44,8 @@ impl Outgoing {
             writer,
             sealer: vault.sealer(BACKUP_PURPOSE)?,
             epoch: copy.epoch,
+            vault: vault.clone(),
+            rotation: copy.rotation,
             chunks: chunks.into(),
             waiting: first.into(),
             ended: false,
@@ -55,6 +60,10 @@ impl Outgoing {
 
     /// The next part; empty once all was read.
     pub async fn read(&mut self) -> Result<Vec<u8>, BackupFailure> {
+        // Said early where it can be: nobody waits for the end of a file that is of no use.
+        if !self.ended {
+            self.same_key()?;
+        }
         while self.waiting.len() < BACKUP_PART_BYTES && !self.ended {
             let section = match self.chunks.front() {
                 Some(name) => {
@@ -65,6 +74,7 @@ impl Outgoing {
                 }
                 None => {
                     let end = self.sealer.seal(backup_end_name(), self.epoch, &self.writer.digest())?;
+                    self.same_key()?;
                     self.ended = true;
                     self.writer.section(SectionKind::End, &[&end])?
                 }
@@ -73,6 +83,13 @@ impl Outgoing {
         }
         let length = self.waiting.len().min(BACKUP_PART_BYTES);
         Ok(self.waiting.drain(..length).collect())
+    }
+
+    fn same_key(&self) -> Result<(), BackupFailure> {
+        if self.vault.rotation_number()? != self.rotation {
+            return Err(BackupFailure::KeyChanged);
+        }
+        Ok(())
     }
 
     /// Whether all of it was read.

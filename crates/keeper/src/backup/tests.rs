@@ -9,7 +9,7 @@ use super::BackupFailure;
 use super::incoming::{Incoming, Progress};
 use super::outgoing::Outgoing;
 use crate::cell::tests::bench::{Bench, Keeper};
-use crate::vault_service::LockReason;
+use crate::vault_service::{FreshProof, LockReason};
 
 async fn backup_of(keeper: &Keeper) -> Vec<u8> {
     let mut outgoing = Outgoing::start(&keeper.vault, keeper.cell.home()).await.unwrap();
@@ -192,6 +192,52 @@ async fn promise_02_a_backup_that_was_cut_swapped_or_mixed_is_refused_and_replac
     restored.cell.saved().await.unwrap();
     restored.kill().await;
     keeper.kill().await;
+}
+
+#[tokio::test]
+async fn promise_05_a_backup_restores_or_is_refused_with_a_sentence_when_the_vaults_key_is_changed_meanwhile() {
+    let (old, keeper) = full().await;
+    let rotate = async || keeper.vault.rotate(&FreshProof::given(old.slot())).await.unwrap();
+    // Changed while the backup is read: what would not open is not handed out as one.
+    let mut outgoing = Outgoing::start(&keeper.vault, keeper.cell.home()).await.unwrap();
+    rotate().await;
+    let refused = outgoing.read().await.unwrap_err();
+    assert_eq!(refused.code(), "key_changed");
+    assert!(refused.to_string().contains("make it again"), "{refused}");
+    drop(outgoing);
+    // Begun right after the change, before or after the rest was sealed anew: it opens.
+    let file = backup_of(&keeper).await;
+    let mut new = Bench::new();
+    let restored = new.keeper().await;
+    new.unlock(&restored).await;
+    read(&restored, &old, &file).await.unwrap();
+    // Begun at the very moment of one: either way it is whole.
+    keeper.cell.saved().await.unwrap();
+    let settled = async {
+        while keeper.vault.unfinished_rotation().unwrap().is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), settled)
+        .await
+        .unwrap();
+    let (backup, ()) = tokio::join!(
+        async {
+            let mut outgoing = Outgoing::start(&keeper.vault, keeper.cell.home()).await?;
+            let mut file = Vec::new();
+            while !outgoing.done() {
+                file.extend(outgoing.read().await?);
+            }
+            Ok::<_, BackupFailure>(file)
+        },
+        rotate()
+    );
+    match backup {
+        Ok(file) => drop(read(&restored, &old, &file).await.unwrap()),
+        Err(error) => assert_eq!(error.code(), "key_changed", "{error}"),
+    }
+    keeper.kill().await;
+    restored.kill().await;
 }
 
 #[tokio::test]

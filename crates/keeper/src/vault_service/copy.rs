@@ -21,6 +21,8 @@ pub struct VaultCopy {
     /// The file as it lies on disk.
     pub file: Vec<u8>,
     pub epoch: u64,
+    /// How often the data key had been changed.
+    pub rotation: u64,
     body: Body,
 }
 
@@ -37,11 +39,16 @@ impl VaultService {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn copy(&self) -> Result<VaultCopy, VaultError> {
-        let file = self.shared().file();
-        let body = self.shared().keyring.with(|open| file.open_body(&open.data_key))??;
+        let (file, body) = self.shared().keyring.with(|open| {
+            let file = self.shared().file();
+            let body = file.open_body(&open.data_key);
+            (file, body)
+        })?;
+        let body = body?;
         Ok(VaultCopy {
             file: file.encode(),
             epoch: file.epoch(),
+            rotation: rotation::number(&body),
             body,
         })
     }

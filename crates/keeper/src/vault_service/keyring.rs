@@ -73,9 +73,11 @@ impl Keyring {
         self.read().as_ref().map(read).ok_or(VaultError::Locked)
     }
 
-    /// What was just written is what is in force; handles go on, under the new key if there is one.
-    pub fn written(&self, data_key: DataKey, body: Body) {
+    /// What was just written is what is in force; handles go on, under the new key if there is one. `file` takes over the file that it
+    /// came from: whoever reads both here has them from the same write.
+    pub fn written(&self, data_key: DataKey, body: Body, file: impl FnOnce()) {
         let mut guard = self.write();
+        file();
         let Some(open) = guard.as_mut() else { return };
         let other_keys = !vault::same_secret(open.data_key.expose(), data_key.expose())
             || rotation::old_key(&open.body).is_some() != rotation::old_key(&body).is_some();

@@ -21,6 +21,12 @@ pub struct FreshProof {
 }
 
 impl FreshProof {
+    /// For tests of what comes behind one.
+    #[cfg(test)]
+    pub(crate) fn given(slot: SlotId) -> Self {
+        Self { slot }
+    }
+
     /// The slot that was proved.
     pub fn slot(&self) -> SlotId {
         self.slot

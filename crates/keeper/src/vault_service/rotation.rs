@@ -70,6 +70,11 @@ fn rotations(body: &Body) -> Rotations {
     kept.unwrap_or_default()
 }
 
+/// How often the data key was changed before this body was written.
+pub(super) fn number(body: &Body) -> u64 {
+    rotations(body).count
+}
+
 /// The vault's next write under a new key: file, key and body.
 pub(super) fn rotated(
     file: &VaultFile,
@@ -126,6 +131,14 @@ impl VaultService {
             return Ok(false);
         }
         self.rotate_now().await.map(|()| true)
+    }
+
+    /// How often the data key was changed.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn rotation_number(&self) -> Result<u64, VaultError> {
+        self.shared().keyring.with(|open| number(&open.body))
     }
 
     /// The number of the rotation whose old key is still needed, if there is one.

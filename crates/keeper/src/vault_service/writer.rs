@@ -265,8 +265,7 @@ async fn commit(
 /// What was just written is what counts.
 fn in_force(shared: &Shared, file: VaultFile, data_key: DataKey, body: Body) {
     let epoch = body.epoch;
-    shared.keyring.written(data_key, body);
-    shared.set_file(file);
+    shared.keyring.written(data_key, body, || shared.set_file(file));
     shared.notice(VaultNotice::Epoch(epoch));
 }
 
