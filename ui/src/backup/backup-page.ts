@@ -6,6 +6,7 @@ import { online, vault } from "../app/link";
 import { ProofDeclined } from "../app/proof";
 import { typedSecret } from "../app/ways-in";
 import { ChannelError, type SlotInfo, type SlotKind } from "../channel/messages";
+import { askPasskey, passkeysHere, passkeySupport } from "../channel/passkey";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
@@ -26,7 +27,13 @@ export class BackupPage extends FormPage {
   @state() private wrong = "";
   @state() private read: number | undefined;
   @state() private checked = false;
+  @state() private passkeysWork = false;
   #stop: AbortController | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void passkeySupport().then((support) => (this.passkeysWork = support !== "no"));
+  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -99,25 +106,36 @@ export class BackupPage extends FormPage {
       this.fileName = file.name;
       input.value = "";
       const restore = await Restore.begin(file);
-      this.chosen = TYPABLE.flatMap((kind) => restore.state.slots.filter((slot) => slot.kind === kind))[0];
+      this.chosen = this.#usable(restore)[0];
       this.restore = restore;
     });
   };
 
+  /** What can open it here: what is typed, and one passkey for all of this site, first. */
+  #usable(restore: Restore): SlotInfo[] {
+    const { slots } = restore.state;
+    const passkeys = this.passkeysWork ? passkeysHere(slots).slice(0, 1) : [];
+    return [...passkeys, ...TYPABLE.flatMap((kind) => slots.filter((slot) => slot.kind === kind))];
+  }
+
   #open(restore: Restore): TemplateResult {
-    const typable = TYPABLE.flatMap((kind) => restore.state.slots.filter((slot) => slot.kind === kind));
+    const usable = this.#usable(restore);
     const slot = this.chosen;
-    if (slot === undefined) return html`${notice("error", "This backup has no password, recovery phrase or backup key: it cannot be opened in a browser.")}<button class="button" type="button" @click=${() => this.#leave()}>Choose another file</button>`;
+    const elsewhere = restore.state.slots.some(({ kind }) => kind === "passkey") && !usable.some(({ kind }) => kind === "passkey");
+    if (slot === undefined)
+      return html`${notice("error", elsewhere ? "Only passkeys open this backup, and they work on the address that they were made for, in a browser that has them." : "This backup has no way in that can be used in a browser.")}<button class="button" type="button" @click=${() => this.#leave()}>Choose another file</button>`;
     const percent = Math.round((this.read ?? 0) * 100);
     return html`<p><strong>${this.fileName}</strong></p>
       <form @submit=${(event: SubmitEvent) => this.#submit(event, restore, slot)}>
-        <hf-typed-way .kind=${slot.kind} .field=${"backup-secret"} .label=${`${kindWords(slot.kind)} of the backup`} .value=${this.text} .error=${this.wrong} .focusFirst=${true} @typed=${(event: CustomEvent<string>) => this.#typed(event.detail)}></hf-typed-way>
-        <p class="hint">As it was when the backup was made.</p>
+        ${slot.kind === "passkey"
+          ? html`<p>A passkey that opened the vault when the backup was made opens the backup.</p>${this.wrong ? notice("error", this.wrong) : nothing}`
+          : html`<hf-typed-way .kind=${slot.kind} .field=${"backup-secret"} .label=${`${kindWords(slot.kind)} of the backup`} .value=${this.text} .error=${this.wrong} .focusFirst=${true} @typed=${(event: CustomEvent<string>) => this.#typed(event.detail)}></hf-typed-way>
+              <p class="hint">As it was when the backup was made.</p>`}
         ${this.read === undefined ? nothing : html`<div class="field"><label for="reading">Checking the backup, ${percent} %</label><progress id="reading" max="100" .value=${percent}></progress></div>`}
-        ${submitButton("Open and check", this.busy, "Opening and checking…")}
+        ${submitButton(slot.kind === "passkey" ? "Open with a passkey and check" : "Open and check", this.busy, "Opening and checking…")}
       </form>
       <div class="links">
-        ${typable.filter((other) => other.id !== slot.id).map((other) => html`<button class="link" type="button" ?disabled=${this.busy} @click=${() => this.#choose(other)}>Use ${kindWords(other.kind).toLocaleLowerCase()}</button>`)}
+        ${usable.filter((other) => other.id !== slot.id).map((other) => html`<button class="link" type="button" ?disabled=${this.busy} @click=${() => this.#choose(other)}>Use ${other.kind === "passkey" ? "a passkey" : `${kindWords(other.kind).toLocaleLowerCase()}${other.kind === "backup_key" ? ` “${other.name}”` : ""}`}</button>`)}
         <button class="link" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>Choose another file</button>
       </div>`;
   }
@@ -143,12 +161,13 @@ export class BackupPage extends FormPage {
     event.preventDefault();
     void this.work(async () => {
       try {
-        await restore.open(slot, await typedSecret(slot.kind, this.text), (done) => (this.read = done));
+        const used = slot.kind === "passkey" ? await askPasskey(passkeysHere(restore.state.slots)) : { slot, secret: await typedSecret(slot.kind, this.text) };
+        await restore.open(used.slot, used.secret, (done) => (this.read = done));
         this.text = "";
         this.checked = true;
         announce("The backup is whole");
       } catch (error) {
-        if (error instanceof ChannelError && (error.code === "typed" || error.code === "wrong_secret")) {
+        if (error instanceof ChannelError && (["typed", "wrong_secret"].includes(error.code) || error.code.startsWith("passkey_"))) {
           this.wrong = error.message;
           announce(error.message);
           return;
