@@ -2,7 +2,8 @@
 
 use vault::{
     BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, DataKey, Identity, PublicIdentity, SealKey, SecretBytes,
-    SectionKind, open_sealed_to, seal_backup_end, seal_to_with_one_time_key,
+    SectionKind, open_sealed_to, open_secrets_export_with_root, seal_backup_end, seal_secrets_export_with,
+    seal_to_with_one_time_key,
 };
 
 use crate::Target;
@@ -123,4 +124,17 @@ pub const SEALED_TO: Target = Target {
         };
         vec![seal(b""), seal(b"a message")]
     },
+};
+
+pub const SECRETS_EXPORT: Target = Target {
+    name: "secrets_export",
+    run: |bytes| {
+        // Stretching a password takes a tenth of a second: this is what comes after it.
+        let root = SecretBytes::copy_from(&[9; 64]).expect("64 bytes");
+        assert!(
+            open_secrets_export_with_root(&root, bytes).is_err(),
+            "nothing was ever sealed under this root"
+        );
+    },
+    seeds: || vec![seal_secrets_export_with("a password", b"{}", &[1; 16], &[2; 24]).expect("it is small")],
 };

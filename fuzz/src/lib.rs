@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     carried::BACKUP_KEY,
     carried::IDENTITY,
     carried::SEALED_TO,
+    carried::SECRETS_EXPORT,
     home::MANIFEST,
     home::CHUNK,
     socket::GATEWAY_TOKEN,

@@ -21,6 +21,7 @@ mod recovery;
 mod seal;
 mod sealed_to;
 mod secret;
+mod secrets_export;
 mod slot;
 mod slot_keys;
 mod slot_secret;
@@ -39,7 +40,7 @@ pub use identity::{
 };
 pub use limits::{
     CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RECOVERY_CONTACTS, RP_ID_BYTES,
-    SEALED_TO_BYTES, SLOTS, VAULT_BYTES,
+    SEALED_TO_BYTES, SECRETS_EXPORT_BYTES, SLOTS, VAULT_BYTES,
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;
@@ -54,6 +55,10 @@ pub use sealed_to::{
 pub use secret::same_secret;
 pub use secret::{
     ClientSecret, DataKey, ExportKey, Kek, LocalKey, ResumptionSecret, SecretBytes, SessionKey, WrongLength,
+};
+pub use secrets_export::{
+    SecretsExportError, open_secrets_export, open_secrets_export_with_root, seal_secrets_export,
+    seal_secrets_export_with,
 };
 pub use slot::{SlotKind, WrapError, unwrap_data_key, wrap_data_key};
 pub use slot_keys::SlotKeys;

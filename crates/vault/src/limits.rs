@@ -20,5 +20,7 @@ pub const PASSWORD_BYTES: usize = 1024;
 pub const SEALED_TO_BYTES: usize = 256 * 1024;
 /// Largest section of a backup but for the vault file, in bytes.
 pub const BACKUP_SECTION_BYTES: usize = 8 * 1024 * 1024 + 64;
+/// Largest file of exported secrets, in bytes.
+pub const SECRETS_EXPORT_BYTES: usize = 16 * 1024 * 1024;
 /// Contacts that one recovery is split among.
 pub const RECOVERY_CONTACTS: usize = 15;

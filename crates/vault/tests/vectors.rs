@@ -283,3 +283,27 @@ fn recorded_shares_still_join_and_a_known_request_has_its_code() {
     assert_eq!(kept["request"]["id"], request.id());
     assert_eq!(kept["request"]["code"], request.code());
 }
+
+#[test]
+fn exported_secrets_of_the_first_version_are_sealed_as_ever_and_open() {
+    use base64::Engine as _;
+    let b64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let (password, salt, nonce) = ("gr\u{fc}ne Wiese 7", [0x51; 16], [0xa7; 24]);
+    let plaintext = "{\"holdfast_secrets\":1,\"secrets\":[{\"name\":\"GitHub\",\"kind\":\"api_key\",\"username\":\"\",\"url\":\"\",\"value\":\"ghp_x\"}]}";
+    let file = vault::seal_secrets_export_with(password, plaintext.as_bytes(), &salt, &nonce).unwrap();
+    check(
+        "secrets-export.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.8. Binary values are base64url.",
+            "password": password, "plaintext": plaintext, "salt": b64(&salt), "nonce": b64(&nonce), "file": b64(&file),
+        }),
+    );
+    assert_eq!(
+        vault::open_secrets_export(password, &file).unwrap().as_slice(),
+        plaintext.as_bytes()
+    );
+    let typed_elsewhere = "gru\u{308}ne Wiese 7";
+    assert!(vault::open_secrets_export(typed_elsewhere, &file).is_ok());
+    let wrong = vault::open_secrets_export("gruene Wiese 7", &file);
+    assert_eq!(wrong.unwrap_err(), vault::SecretsExportError::WrongPassword);
+}

@@ -9,6 +9,7 @@ mod suite;
 
 pub use client::{ClientLogin, ClientRegistration, LoggedIn, Registered};
 pub use server::{LoginChallenge, Registration, ServerSetup};
+pub(crate) use suite::stretch;
 pub use suite::{ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES};
 
 use uuid::Uuid;

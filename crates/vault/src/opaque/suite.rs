@@ -5,6 +5,8 @@ use opaque_ke::ksf::Ksf;
 use opaque_ke::{CipherSuite, Ristretto255, TripleDh};
 use sha2::Sha512;
 
+use crate::secret::SecretBytes;
+
 /// Memory that one guess at a password costs, in KiB.
 pub const ARGON2_MEMORY_KIB: u32 = 64 * 1024;
 /// Passes over that memory.
@@ -44,6 +46,17 @@ impl Default for Stretch {
         Self::with_cost(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES)
             .expect("64 MiB, 3 passes and 4 lanes are within what Argon2 allows")
     }
+}
+
+/// Argon2id at the suite's cost with a salt of one's own: for a typed secret that does not go into OPAQUE.
+pub(crate) fn stretch(secret: &[u8], salt: &[u8; argon2::RECOMMENDED_SALT_LEN]) -> SecretBytes<64> {
+    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None)
+        .expect("64 MiB, 3 passes and 4 lanes are within what Argon2 allows");
+    SecretBytes::fill(|output| {
+        Argon2::new(ALGORITHM, VERSION, params)
+            .hash_password_into(secret, salt, output)
+            .expect("a secret, a salt and an output of these lengths are within what Argon2 allows");
+    })
 }
 
 impl Ksf for Stretch {
