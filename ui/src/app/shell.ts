@@ -74,6 +74,9 @@ export class Shell extends View {
       case "/secrets/import":
         void import("../secrets/import-page");
         return html`<hf-import></hf-import>`;
+      case "/secrets/export":
+        void import("../secrets/export-page");
+        return html`<hf-export></hf-export>`;
       case "/models":
         void import("../spending/models-page");
         return html`<hf-models></hf-models>`;
@@ -198,7 +201,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -218,7 +221,7 @@ export class Shell extends View {
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label="Recovery phrase not confirmed"></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
-      ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/services", "/activity"].includes(path.value))}
+      ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}
       ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }

@@ -15,7 +15,7 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "secret_revealed":
       return `You looked at ${secret}`;
     case "secrets_exported":
-      return `You exported ${why ?? "your secrets"}`;
+      return `You exported ${why ?? "your secrets"}${to ? ` to ${to}` : ""}`;
     case "route_saved":
       return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}`;
     case "route_deleted":

@@ -3,13 +3,17 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { request } from "../app/link";
-import type { SecretInput } from "../channel/messages";
+import type { Bytes } from "../channel/bytes";
+import { ChannelError, type SecretInput } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { notice, submitButton } from "../parts/form";
+import "../parts/password-field";
+import { isSealedExport, openExport } from "./export-format";
 import { readBitwarden } from "./import-bitwarden";
 import { readEnv } from "./import-env";
+import { isHoldfast, readHoldfast } from "./import-holdfast";
 import { readOnePassword } from "./import-one-password";
-import { type Found, IMPORT_BYTES, ImportError } from "./import-types";
+import { type Found, IMPORT_BYTES, ImportError, type Json } from "./import-types";
 import { KINDS, loadSecrets } from "./secrets";
 import { tabs } from "./tabs";
 
@@ -17,9 +21,17 @@ import { tabs } from "./tabs";
 const BATCH_BYTES = 256 * 1024;
 const BATCH = 500;
 
-async function read(file: File): Promise<Found> {
-  if (file.size > IMPORT_BYTES) throw new ImportError("The file is larger than 16 MiB.");
-  const bytes = new Uint8Array(await file.arrayBuffer());
+function readJson(words: string): Found {
+  let root: Json;
+  try {
+    root = JSON.parse(words) as Json;
+  } catch {
+    throw new ImportError("This is no JSON file.");
+  }
+  return isHoldfast(root) ? readHoldfast(root) : readBitwarden(words);
+}
+
+function read(bytes: Bytes): Promise<Found> | Found {
   if (bytes[0] === 0x50 && bytes[1] === 0x4b) return readOnePassword(bytes);
   let words: string;
   try {
@@ -27,7 +39,7 @@ async function read(file: File): Promise<Found> {
   } catch {
     throw new ImportError("This is neither a text nor an archive that can be read here.");
   }
-  return words.trimStart().startsWith("{") ? readBitwarden(words) : readEnv(words);
+  return words.trimStart().startsWith("{") ? readJson(words) : readEnv(words);
 }
 
 function batches(secrets: readonly SecretInput[]): SecretInput[][] {
@@ -51,21 +63,26 @@ export class ImportPage extends FormPage {
   @state() private found: Found | undefined;
   @state() private chosen = new Set<SecretInput>();
   @state() private done = "";
+  /** An export of ours that waits for its password. */
+  @state() private sealed: Uint8Array | undefined;
+  @state() private password = "";
+  @state() private wrong = "";
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.found = undefined;
     this.chosen = new Set();
+    this.#leave();
   }
 
   protected override render(): TemplateResult {
     return html`<div class="page">
       ${tabs()}
       <h1>Bring secrets in</h1>
-      <p class="lead">From a <code>.env</code> file, an unencrypted JSON export of Bitwarden, or a <code>.1pux</code> export of 1Password. The file is read in this page; you choose what goes into your vault.</p>
+      <p class="lead">From a <code>.env</code> file, an unencrypted JSON export of Bitwarden, a <code>.1pux</code> export of 1Password, or what was exported here. The file is read in this page; you choose what goes into your vault.</p>
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.done ? notice("ok", html`${this.done} <a href="/secrets">Look at them</a>. Your agent may do nothing with them until you say so. Delete the file now: everything in it is readable.`) : nothing}
-      ${this.found ? this.#preview(this.found) : html`<div class="field"><label for="import-file">File</label><input id="import-file" type="file" accept=".env,.json,.1pux,.txt,text/plain" ?disabled=${this.busy} @change=${this.#pick}></div>`}
+      ${this.found ? this.#preview(this.found) : this.sealed ? this.#ask(this.sealed) : html`<div class="field"><label for="import-file">File</label><input id="import-file" type="file" accept=".env,.json,.1pux,.txt,.hfs,text/plain" ?disabled=${this.busy} @change=${this.#pick}></div>`}
     </div>`;
   }
 
@@ -74,11 +91,50 @@ export class ImportPage extends FormPage {
     if (!file) return;
     void this.work(async () => {
       this.done = "";
-      this.found = await read(file);
-      this.chosen = new Set(this.found.secrets);
-      announce(`${this.found.secrets.length} secrets found`);
+      if (file.size > IMPORT_BYTES) throw new ImportError("The file is larger than 16 MiB.");
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      if (isSealedExport(bytes)) this.sealed = bytes;
+      else this.#show(await read(bytes));
     });
   };
+
+  #show(found: Found): void {
+    this.found = found;
+    this.chosen = new Set(found.secrets);
+    announce(`${found.secrets.length} secrets found`);
+  }
+
+  #leave(): void {
+    this.sealed = undefined;
+    this.password = "";
+    this.wrong = "";
+  }
+
+  #ask(sealed: Uint8Array): TemplateResult {
+    return html`<form @submit=${(event: SubmitEvent) => this.#open(event, sealed)}>
+      <hf-password .field=${"export-password"} .label=${"Password of the file"} .autocomplete=${"off"} .value=${this.password} .error=${this.wrong} .focusFirst=${true} @typed=${(event: CustomEvent<string>) => ([this.password, this.wrong] = [event.detail, ""])}></hf-password>
+      <p class="hint">The one that was typed when the file was made.</p>
+      <div class="row end">
+        <button class="button" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>Cancel</button>
+        ${submitButton("Open the file", this.busy, "Opening…", this.password === "")}
+      </div>
+    </form>`;
+  }
+
+  #open(event: SubmitEvent, sealed: Uint8Array): void {
+    event.preventDefault();
+    void this.work(async () => {
+      try {
+        const found = readJson(await openExport(this.password, sealed));
+        this.#leave();
+        this.#show(found);
+      } catch (error) {
+        if (!(error instanceof ChannelError) || error.code !== "wrong_secret") throw error;
+        this.wrong = error.message;
+        announce(error.message);
+      }
+    });
+  }
 
   #preview(found: Found): TemplateResult {
     const all = found.secrets.length;

@@ -46,7 +46,7 @@ export class SecretsPage extends FormPage {
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.open === "new"
         ? html`<section class="card" aria-label="Add a secret"><h2>Add a secret</h2><hf-secret-form @done=${() => (this.open = "")}></hf-secret-form></section>`
-        : html`<div class="row"><button class="button primary" type="button" ?disabled=${!online.value} @click=${() => (this.open = "new")}>${icon("key-round", "s")} Add a secret</button><a class="button" href="/secrets/import">Bring in from a file</a></div>`}
+        : html`<div class="row"><button class="button primary" type="button" ?disabled=${!online.value} @click=${() => (this.open = "new")}>${icon("key-round", "s")} Add a secret</button><a class="button" href="/secrets/import">Bring in from a file</a>${all?.length ? html`<a class="button" href="/secrets/export">Export</a>` : nothing}</div>`}
       ${all ? this.#list(all) : secretsProblem.value ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading your secrets"><i></i><i></i><i></i></div>`}
     </div>`;
   }

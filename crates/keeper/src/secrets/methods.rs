@@ -1,4 +1,4 @@
-//! `secret.*`: a value goes in, and comes out through `secret.reveal` alone.
+//! `secret.*`: a value goes in, and comes out through `secret.reveal`, and after a fresh proof `secret.export`.
 
 use std::collections::BTreeMap;
 
@@ -174,6 +174,7 @@ impl Secrets {
             Err(error) => return Err(error.into()),
         };
         self.vault.delete_record(&Secret::record(id)).await?;
+        self.told_changed();
         self.activity
             .note_first(Deed::new(What::SecretDeleted, "").with(id, name))
             .await?;
@@ -197,7 +198,7 @@ impl SecretMethods for Secrets {
         &'a self,
         method: &'a str,
         params: &'a RawValue,
-        _subscriber: &'a Subscriber,
+        subscriber: &'a Subscriber,
     ) -> BoxFuture<'a, Result<SecretJson, ChannelError>> {
         async move {
             match method {
@@ -205,6 +206,10 @@ impl SecretMethods for Secrets {
                 "secret.set" => write_result(&self.set(read_params(params)?).await?),
                 "secret.add" => write_result(&self.add(read_params(params)?).await?),
                 "secret.delete" => write_result(&self.delete(read_params::<One>(params)?.id).await?),
+                "secret.export" => {
+                    let proof = self.vault.fresh_proof(subscriber.id())?;
+                    self.export(&proof, read_params(params)?).await
+                }
                 "secret.reveal" => self.reveal(read_params::<One>(params)?.id).await,
                 _ => Err(unknown_method(method)),
             }
