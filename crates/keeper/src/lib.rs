@@ -12,6 +12,7 @@ pub mod clock;
 pub mod contacts;
 pub mod egress;
 pub mod gateway;
+pub mod guide;
 pub mod home;
 pub mod limits;
 pub mod platform;

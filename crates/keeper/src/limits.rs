@@ -81,10 +81,15 @@ pub const PROVIDER_WORDS: usize = 400;
 /// Named secrets of one vault, and most of them in one answer or one addition.
 pub const SECRETS: usize = 5000;
 pub const SECRETS_PAGE: usize = 500;
+/// Values that one part of an export holds in bytes of JSON; the last one may go beyond. It fits a frame.
+pub const SECRETS_EXPORT_PART_BYTES: usize = 512 * 1024;
 /// Longest value, name, and user name or address of a secret, in bytes.
 pub const SECRET_VALUE_BYTES: usize = 64 * 1024;
 pub const SECRET_NAME_BYTES: usize = 200;
 pub const SECRET_FIELD_BYTES: usize = 2000;
+/// Secrets that the agent asks for at once, and the size of such a request in bytes.
+pub const SECRETS_ASKED: usize = 100;
+pub const SECRETS_ASKED_BYTES: usize = 64 * 1024;
 /// What is remembered of the activity: entries of each class; the oldest goes first.
 pub const ACTIVITY_ENTRIES: usize = 1000;
 /// Entries in one answer.
@@ -102,6 +107,8 @@ pub const ROUTE_CALLS: usize = 32;
 /// Largest request to a service, and longest secret that is put into one, in bytes.
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;
+/// Longest words on what a service is for, in characters: the agent reads them.
+pub const ROUTE_ABOUT_CHARS: usize = 200;
 
 // Models and what they cost
 /// Model providers of one vault.

@@ -1,4 +1,5 @@
-//! `holdfast-keeper`: the keeper itself (`serve`), and PID 1 of the agent's container (`bridge`).
+//! `holdfast-keeper`: the keeper itself (`serve`), PID 1 of the agent's container (`bridge`), and the agent's way to the secrets that
+//! it may see (`secrets`).
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +20,8 @@ enum Command {
     Serve(keeper::serve::Args),
     /// PID 1 of the agent's container.
     Bridge(keeper::bridge::Args),
+    /// OpenClaw's way to the secrets that the agent may see, in the agent's container.
+    Secrets(keeper::bridge::exec_provider::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -30,5 +33,6 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Serve(args) => keeper::serve::run(&args),
         Command::Bridge(args) => keeper::bridge::run(&args),
+        Command::Secrets(args) => keeper::bridge::exec_provider::run(&args),
     }
 }

@@ -8,6 +8,7 @@ use crate::channel::Router;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
+use crate::guide::Guide;
 use crate::post::Post;
 use crate::recovery::Recovery;
 use crate::secrets::Secrets;
@@ -21,6 +22,8 @@ pub struct Services {
     pub broker: Broker,
     pub egress: EgressProxy,
     pub router: Router,
+    /// What the agent is told of all this.
+    pub guide: Guide,
 }
 
 impl Services {
@@ -53,6 +56,7 @@ impl Services {
         let contacts = Contacts::new(vault.clone(), clock.clone());
         let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
         let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
+        let guide = Guide::new(routes.clone(), secrets.clone());
         let contacts = Arc::new(contacts);
         let router = Router::new()
             .namespace("activity", Arc::new(activity))
@@ -70,6 +74,7 @@ impl Services {
             broker,
             egress,
             router,
+            guide,
         }
     }
 }

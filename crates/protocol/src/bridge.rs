@@ -24,6 +24,9 @@ pub const VAULT_DIR: &str = "/vault";
 /// Folder with the platform's socket, mounted read-only by the keeper container.
 pub const PLATFORM_DIR: &str = "/run/platform";
 pub const PLATFORM_SOCKET: &str = "platform.sock";
+/// The keeper's binary in the agent's image. It is the agent's file, on a read-only disk: OpenClaw runs no provider of secrets that
+/// belongs to somebody else.
+pub const AGENT_BINARY: &str = "/usr/local/bin/holdfast-keeper";
 /// The agent's uid and gid.
 pub const AGENT_UID: u32 = 1000;
 /// The keeper's uid and gid, after it has given up root.

@@ -205,6 +205,8 @@ export interface Route {
   secret: string;
   inject: Inject;
   read_only: boolean;
+  /** What it is for: the agent reads it. */
+  about: string;
   agent_url?: string;
 }
 

@@ -25,6 +25,7 @@ export class RouteForm extends FormPage {
   @state() private how: How = "bearer";
   @state() private place = "";
   @state() private readOnly = false;
+  @state() private about = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -34,6 +35,7 @@ export class RouteForm extends FormPage {
     this.base = known.base_url;
     this.secret = known.secret;
     this.readOnly = known.read_only;
+    this.about = known.about;
     const { inject } = known;
     if (inject.as === "basic") this.how = "basic";
     else if (inject.as === "query") [this.how, this.place] = ["query", inject.name];
@@ -84,6 +86,7 @@ export class RouteForm extends FormPage {
       </div>
       ${needsPlace ? field({ id: "route-place", label: this.how === "header" ? "Name of the header" : "Name of the parameter", value: this.place, maxlength: 100, placeholder: this.how === "header" ? "X-Api-Key" : "key", onInput: (value) => (this.place = value) }) : nothing}
       <label class="check"><input type="checkbox" .checked=${this.readOnly} @change=${(event: Event) => (this.readOnly = (event.target as HTMLInputElement).checked)}> <span>Only reading<span class="hint">Your agent can look things up there and change nothing.</span></span></label>
+      ${field({ id: "route-about", label: "What is it for? (optional)", value: this.about, required: false, maxlength: 200, placeholder: "Issues and code of our team", hint: "Your agent reads this, and the name, to know when to call the service.", onInput: (value) => (this.about = value) })}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.#done()}>Cancel</button>
@@ -99,7 +102,7 @@ export class RouteForm extends FormPage {
   #save = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly });
+      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, about: this.about.trim() });
       announce("Saved");
       this.#done();
     });

@@ -51,13 +51,16 @@ export class SecretForm extends FormPage {
       ${field({ id: "secret-url", label: "Where it belongs (optional)", value: this.url, required: false, placeholder: "https://github.com", onInput: (value) => (this.url = value) })}
       <fieldset class="choices">
         <legend>What may your agent do with it?</legend>
-        ${Object.entries(AGENT_MAY).filter(([agent]) => agent !== "see" || this.secret?.agent === "see").map(
+        ${Object.entries(AGENT_MAY).map(
           ([agent, { name, words }]) => html`<label class="choice">
             <input type="radio" name="agent" .checked=${agent === this.agent} @change=${() => (this.agent = agent as AgentMay)}>
             <span><strong>${name}</strong><span class="hint">${words}</span></span>
           </label>`,
         )}
       </fieldset>
+      ${this.agent === "see"
+        ? notice("warn", "What your agent has read, you cannot take back: it may stand in its files and conversations, go to your model’s provider, or be sent away by words that somebody hid in a page or a mail that it reads. “May use” is safer wherever it is enough. Each time it reads the value is in your activity; change the value at its service if you have doubts.")
+        : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.#done()}>Cancel</button>

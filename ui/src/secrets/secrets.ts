@@ -12,7 +12,7 @@ export const KINDS: Record<SecretKind, string> = { api_key: "API key", oauth_tok
 export const AGENT_MAY: Record<AgentMay, { name: string; words: string }> = {
   nothing: { name: "Only keep it", words: "Your agent cannot use it and does not know of it." },
   use: { name: "My agent may use it", words: "Your vault puts it into requests to the services that you name. Your agent never sees it." },
-  see: { name: "My agent may see it", words: "For what your agent has to hold itself. It is not told yet: until then it may use it." },
+  see: { name: "My agent may see it", words: "Your agent can read the value itself, whenever your vault is open. Only for what it has to hold in its own hands." },
 };
 
 export async function loadSecrets(): Promise<void> {

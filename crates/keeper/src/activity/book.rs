@@ -208,6 +208,20 @@ impl Activity {
         self.write_behind.write_now().await
     }
 
+    /// As [`Self::note_first`], for several deeds in one write.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors.
+    pub async fn note_all_first(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
+        let now = self.book.vault.now();
+        self.book.with(|pages| {
+            for deed in deeds {
+                pages.note(deed, now);
+            }
+        })?;
+        self.write_behind.write_now().await
+    }
+
     /// When each secret was used last.
     ///
     /// # Errors

@@ -1,20 +1,14 @@
-//! OpenClaw's configuration, rendered afresh at every start: the agent can edit the file, so nothing in it is trusted.
-//!
-//! The home belongs to a hostile agent while it runs. Every step here is relative to an open folder, never follows a
-//! link, and replaces what it finds in the way.
+//! OpenClaw's configuration, rendered afresh at every start: the agent can edit the file, so nothing in it is trusted. And
+//! what the agent is told of its keeper.
 
-use std::io::Write as _;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use protocol::bridge::{AGENT_UID, BROKER_PORT, HOME_DIR, WARM_UP_PORT};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
-use rustix::process::{Gid, Uid};
+use protocol::bridge::{AGENT_BINARY, BROKER_PORT, HOME_DIR, WARM_UP_PORT};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::files::{self, HomeFileError};
 use crate::broker::ModelPublic;
 use crate::vault_service::ModelKind;
 
@@ -23,15 +17,13 @@ const TEMPLATE: &str = include_str!("../../../../images/agent/openclaw.json");
 const STATE: &str = ".openclaw";
 const FILE: &str = "openclaw.json";
 const PARTIAL: &str = ".openclaw.json.holdfast";
+/// The provider of secrets, in references that name it: `{"source":"exec","provider":"holdfast","id":"…"}`.
+const SECRETS: &str = "holdfast";
+const SKILL: &str = "holdfast";
+const SKILL_FILE: &str = "SKILL.md";
+const SKILL_PARTIAL: &str = ".SKILL.md.holdfast";
 /// The provider that a warm-up turn uses: the bridge answers it, no model is asked.
 pub(super) const WARM_UP_MODEL: &str = "warmup/warmup";
-
-/// The home could not be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("cannot write OpenClaw's configuration into the home: {step}: {source}")]
-    Write { step: &'static str, source: std::io::Error },
-}
 
 /// The whole configuration.
 pub(super) fn render(model: &ModelPublic, token: &SecretString) -> Zeroizing<String> {
@@ -45,6 +37,11 @@ pub(super) fn render(model: &ModelPublic, token: &SecretString) -> Zeroizing<Str
     config["models"]["providers"] = json!({
         "main": provider(&base, api, &model.model),
         "warmup": provider(&warm_up, api, "warmup"),
+    });
+    // Run only for a reference that names it. What it is told, its owner lets the agent see.
+    config["secrets"] = json!({
+        "providers": {SECRETS: {"source": "exec", "command": AGENT_BINARY, "args": ["secrets"], "jsonOnly": true}},
+        "defaults": {"exec": SECRETS},
     });
     config["agents"]["defaults"]["model"] = json!({"primary": format!("main/{}", model.model)});
     config["agents"]["defaults"]["workspace"] = json!(format!("{HOME_DIR}/{STATE}/workspace"));
@@ -61,66 +58,20 @@ fn provider(base: &str, api: &str, model: &str) -> Value {
 }
 
 /// Puts the configuration into a home, owned by the agent and readable by it alone.
-pub(super) fn install(home: &Path, config: &str) -> Result<(), ConfigError> {
-    let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let home = rustix::fs::openat(CWD, home, folder, Mode::empty()).map_err(|e| failed("opening the home", e))?;
-    let state = own_folder(&home, STATE)?;
-    own_folder(&state, "workspace")?;
-
-    match rustix::fs::unlinkat(&state, PARTIAL, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(_) => set_aside(&state, PARTIAL)?,
-    }
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(&state, PARTIAL, flags, Mode::RUSR | Mode::WUSR)
-        .map_err(|e| failed("making the file", e))?;
-    let mut file = std::fs::File::from(file);
-    file.write_all(config.as_bytes()).map_err(|source| ConfigError::Write {
-        step: "writing the file",
-        source,
-    })?;
-    give_to_agent(&file)?;
-    if is_folder(&state, FILE) {
-        set_aside(&state, FILE)?;
-    }
-    // Replaces a link itself, never what it points to.
-    rustix::fs::renameat(&state, PARTIAL, &state, FILE).map_err(|e| failed("putting the file in place", e))
+pub(super) fn install(home: &Path, config: &str) -> Result<(), HomeFileError> {
+    let state = files::own_folder(&files::open(home)?, STATE)?;
+    files::own_folder(&state, "workspace")?;
+    files::place(&state, FILE, PARTIAL, config)
 }
 
-/// Opens a folder of the agent's, making it where it is missing or something else is in its place.
-fn own_folder(parent: &OwnedFd, name: &str) -> Result<OwnedFd, ConfigError> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    match rustix::fs::openat(parent, name, flags, Mode::empty()) {
-        Ok(folder) => return Ok(folder),
-        Err(Errno::NOENT) => {}
-        Err(_) => set_aside(parent, name)?,
-    }
-    rustix::fs::mkdirat(parent, name, Mode::RWXU).map_err(|e| failed("making a folder", e))?;
-    let folder = rustix::fs::openat(parent, name, flags, Mode::empty()).map_err(|e| failed("opening a folder", e))?;
-    give_to_agent(&folder)?;
-    Ok(folder)
-}
-
-fn give_to_agent(file: impl AsFd) -> Result<(), ConfigError> {
-    let (user, group) = (Uid::from_raw(AGENT_UID), Gid::from_raw(AGENT_UID));
-    rustix::fs::fchown(file, Some(user), Some(group)).map_err(|e| failed("giving it to the agent", e))
-}
-
-fn is_folder(parent: &OwnedFd, name: &str) -> bool {
-    rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
-}
-
-/// Moves what is in the way aside; it is the agent's, so it is not deleted.
-fn set_aside(parent: &OwnedFd, name: &str) -> Result<(), ConfigError> {
-    let aside = format!("{name}.{}", uuid::Uuid::new_v4().simple());
-    rustix::fs::renameat(parent, name, parent, aside).map_err(|e| failed("moving something out of the way", e))
-}
-
-fn failed(step: &'static str, errno: Errno) -> ConfigError {
-    ConfigError::Write {
-        step,
-        source: errno.into(),
+/// Puts what the agent is told of its keeper into a home, as a skill that OpenClaw shows to all of its agents.
+pub(super) fn tell(home: &Path, skill: Option<&str>) -> Result<(), HomeFileError> {
+    let state = files::own_folder(&files::open(home)?, STATE)?;
+    let skills = files::own_folder(&state, "skills")?;
+    let folder = files::own_folder(&skills, SKILL)?;
+    match skill {
+        Some(text) => files::place(&folder, SKILL_FILE, SKILL_PARTIAL, text),
+        None => files::take_away(&folder, SKILL_FILE),
     }
 }
 
@@ -174,6 +125,30 @@ mod tests {
         assert!(meta.is_file());
         assert_eq!(meta.permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_to_string(state.join(FILE)).unwrap(), "{\"a\":2}");
+    }
+
+    #[test]
+    fn what_the_agent_is_told_is_replaced_and_taken_away_and_no_link_is_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let target = outside.path().join("target");
+        std::fs::write(&target, "untouched").unwrap();
+        let folder = home.path().join(STATE).join("skills").join(SKILL);
+        tell(home.path(), Some("one")).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join(SKILL_FILE)).unwrap(), "one");
+        std::fs::remove_file(folder.join(SKILL_FILE)).unwrap();
+        symlink(&target, folder.join(SKILL_FILE)).unwrap();
+        tell(home.path(), Some("two")).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join(SKILL_FILE)).unwrap(), "two");
+        std::fs::remove_dir_all(&folder).unwrap();
+        symlink(outside.path(), &folder).unwrap();
+        tell(home.path(), Some("three")).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join(SKILL_FILE)).unwrap(), "three");
+        tell(home.path(), None).unwrap();
+        tell(home.path(), None).unwrap();
+        assert!(!folder.join(SKILL_FILE).exists());
+        assert!(!outside.path().join(SKILL_FILE).exists());
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "untouched");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::gateway::GatewayError;
 
-use super::config::ConfigError;
+use super::files::HomeFileError;
 
 /// What went wrong with the agent.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum AgentError {
     #[error("the agent's container does not answer")]
     Absent,
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Home(#[from] HomeFileError),
     /// `last_output` is for the owner only.
     #[error("OpenClaw ended {how}")]
     Ended { how: String, last_output: String },

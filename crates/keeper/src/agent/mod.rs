@@ -3,6 +3,7 @@
 
 mod config;
 mod error;
+mod files;
 mod lifecycle;
 mod link;
 mod suspend;
@@ -16,8 +17,8 @@ use protocol::control::AgentState;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use config::ConfigError;
 pub use error::AgentError;
+pub use files::HomeFileError;
 
 use crate::gateway::Gateway;
 use link::Link;
@@ -100,6 +101,18 @@ impl Agent {
     /// Each new connection; `None` while there is none.
     pub fn gateways(&self) -> watch::Receiver<Option<Gateway>> {
         self.inner.gateway.subscribe()
+    }
+
+    /// Tells the agent about its keeper; without words, takes away what it was told. OpenClaw sees it at its next turn.
+    ///
+    /// # Errors
+    /// [`AgentError::Home`] when the home cannot be written.
+    pub async fn tell(&self, skill: Option<String>) -> Result<(), AgentError> {
+        let home = self.inner.paths.home.clone();
+        tokio::task::spawn_blocking(move || config::tell(&home, skill.as_deref()))
+            .await
+            .map_err(|error| AgentError::Listen(std::io::Error::other(error)))??;
+        Ok(())
     }
 
     /// When the agent next wants to be awake by itself.

@@ -4,6 +4,7 @@
 //! OpenClaw never outlives the control connection: a keeper that restarts is locked, and so is what it guards.
 
 mod control;
+pub mod exec_provider;
 mod join;
 mod openclaw;
 mod output;

@@ -29,6 +29,14 @@ pub(super) enum BrokerError {
     Path,
     #[error("the request is larger than {max} bytes (MODEL_REQUEST_BYTES)", max = limits::MODEL_REQUEST_BYTES)]
     TooLarge,
+    #[error("a request for secrets is {{\"protocolVersion\":1,\"ids\":[…]}}")]
+    Asked,
+    #[error(
+        "at most {} secrets in {} bytes are asked for at once (SECRETS_ASKED, SECRETS_ASKED_BYTES)",
+        limits::SECRETS_ASKED,
+        limits::SECRETS_ASKED_BYTES
+    )]
+    TooManyAsked,
     #[error("too many calls at once (BROKER_CALLS, MODEL_HELD_BYTES)")]
     Busy,
     #[error("the provider answered with a redirect ({0}), which is not followed: check the base URL")]
@@ -60,9 +68,9 @@ impl BrokerError {
             Self::Spending(SpendingError::Vault(_)) => StatusCode::SERVICE_UNAVAILABLE,
             // Not 429: it would be tried again, and again.
             Self::Spending(_) => StatusCode::FORBIDDEN,
-            Self::Body => StatusCode::BAD_REQUEST,
+            Self::Body | Self::Asked => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooManyAsked => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -75,9 +83,9 @@ impl BrokerError {
             Self::Spending(SpendingError::Limit { .. }) => "spending_limit",
             Self::Spending(SpendingError::NoPrice(_)) => "price_missing",
             Self::Spending(SpendingError::Vault(error)) => error.code(),
-            Self::Body => "malformed",
+            Self::Body | Self::Asked => "malformed",
             Self::Path => "not_found",
-            Self::TooLarge => "too_large",
+            Self::TooLarge | Self::TooManyAsked => "too_large",
             Self::Busy => "busy",
             Self::Redirect(_) => "provider_refused",
             Self::Encoded(_) => "answer_encoded",

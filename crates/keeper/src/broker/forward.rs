@@ -24,7 +24,7 @@ use super::answer::Meter;
 use super::error::BrokerError;
 use super::provider::{Provider, ProviderError};
 use super::redact::Redactor;
-use super::{Broker, answer, paths, routes};
+use super::{Broker, answer, paths, routes, told};
 use crate::activity::{Deed, What};
 use crate::egress::accept;
 use crate::limits;
@@ -84,6 +84,8 @@ impl Broker {
     async fn dispatch(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {
         if request.uri().path().starts_with(routes::PREFIX) {
             self.through(request).await
+        } else if request.uri().path() == told::PATH {
+            self.tell(request).await
         } else {
             self.forward(request).await
         }

@@ -12,6 +12,7 @@ mod provider;
 mod providers;
 mod redact;
 mod routes;
+mod told;
 mod upstream;
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ use crate::limits;
 use crate::spending::Spending;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
-pub use routes::{Inject, Route, Routes};
+pub use routes::{Inject, Route, RouteError, Routes};
 
 /// What may be known of the model outside the keeper.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,6 +17,8 @@ pub trait AgentPort: Send + Sync + 'static {
     fn failure(&self) -> Option<String>;
     /// Starts it in the restored home; returns when it answers.
     fn start<'a>(&'a self, model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>>;
+    /// Tells it about its keeper, in its home, which is there; without words, takes away what it was told.
+    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>>;
     /// Makes the first turn as fast as those after it.
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Has it put everything on its disk and take no new work; false when it is too busy.

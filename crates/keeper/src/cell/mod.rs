@@ -14,6 +14,7 @@ mod reseal;
 mod save;
 mod seat;
 mod start;
+mod told;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -31,6 +32,7 @@ use tokio::time::Instant;
 
 use crate::broker::{Broker, ModelPublic};
 use crate::clock::Clock;
+use crate::guide::Guide;
 use crate::home::{Home, HomeError};
 use crate::platform::Platform;
 use crate::vault_service::VaultService;
@@ -51,6 +53,8 @@ pub struct Parts {
     pub platform: Platform,
     pub broker: Broker,
     pub clock: Arc<dyn Clock>,
+    /// What the agent is told of its keeper.
+    pub guide: Option<Guide>,
 }
 
 /// The cell. Cheap to clone.
@@ -108,8 +112,9 @@ impl Cell {
         let lookout = lookout::run(cell.clone());
         let saver = save::run(cell.clone(), to_save);
         let granted = granted::run(cell.clone());
+        let told = told::run(cell.clone());
         let life = async move {
-            tokio::join!(lookout, saver, granted);
+            tokio::join!(lookout, saver, granted, told);
         };
         (cell, life)
     }

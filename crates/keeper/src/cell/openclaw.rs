@@ -29,6 +29,10 @@ impl AgentPort for Agent {
         Box::pin(async move { Agent::start(self, model).await.map_err(words) })
     }
 
+    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::tell(self, skill).await.map_err(words) })
+    }
+
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move { Agent::warm_up(self).await.map_err(words) })
     }

@@ -124,6 +124,7 @@ impl Cell {
             step.home_is_live = true;
             self.tidy_later();
         }
+        self.tell_agent().await;
         self.answering(&model).await?;
         step.started_for = Some(model);
         // Waits for this step's end.

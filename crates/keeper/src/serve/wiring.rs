@@ -54,6 +54,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         platform: platform.clone(),
         broker: broker.clone(),
         clock: clock.clone(),
+        guide: Some(services.guide),
     });
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     // After the cell's: by then the agent is still.

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use keeper::channel::{ChannelHost, Methods, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::egress::NamedAddresses;
+use keeper::guide::Guide;
 use keeper::services::Services;
 use keeper::vault_service::VaultService;
 use protocol::channel::{ChannelError, SlotKind};
@@ -128,6 +129,8 @@ pub struct TestKeeper {
     /// What the operator named.
     pub named: NamedAddresses,
     pub agent: AgentSide,
+    /// What its agent is told.
+    pub guide: Guide,
     connections: Mutex<Vec<AbortHandle>>,
 }
 
@@ -146,6 +149,7 @@ impl TestKeeper {
         let services = Services::new(&vault, Arc::clone(&clock) as Arc<dyn Clock>, &named, named.clone());
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
+        let guide = services.guide;
         let router = services
             .router
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>);
@@ -158,6 +162,7 @@ impl TestKeeper {
             methods,
             named,
             agent,
+            guide,
             connections: Mutex::default(),
         }
     }
@@ -178,12 +183,13 @@ impl TestKeeper {
             methods,
             named,
             agent,
+            guide,
             connections,
         } = self;
         for connection in connections.into_inner().unwrap() {
             connection.abort();
         }
-        drop((vault, host, methods, named, agent));
+        drop((vault, host, methods, named, agent, guide));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");
         let lock = std::fs::File::open(folder.join("lock")).unwrap();

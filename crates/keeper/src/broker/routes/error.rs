@@ -24,6 +24,11 @@ pub enum RouteError {
     Prefix,
     #[error("The name of the parameter is 1 to 100 of letters, digits, '.', '_' and '-'.")]
     Parameter,
+    #[error(
+        "What a service is for is said in at most {} characters (ROUTE_ABOUT_CHARS).",
+        limits::ROUTE_ABOUT_CHARS
+    )]
+    About,
     #[error("A vault has at most {} routes (ROUTES).", limits::ROUTES)]
     TooMany,
     #[error("The route was written by a newer version of Holdfast.")]

@@ -10,7 +10,6 @@ use super::route::Route;
 use super::store::Routes;
 use crate::activity::{Deed, What};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
-use protocol::bridge::BROKER_PORT;
 
 #[derive(Deserialize)]
 struct Set {
@@ -30,10 +29,10 @@ impl Routes {
             .all()?
             .into_iter()
             .map(|route| {
-                let url = format!("http://127.0.0.1:{BROKER_PORT}{}{}", super::PREFIX, route.name);
+                let url = route.agent_url();
                 json!({
                     "name": route.name, "base_url": route.base_url, "secret": route.secret, "inject": route.inject,
-                    "read_only": route.read_only, "agent_url": url,
+                    "read_only": route.read_only, "about": route.about, "agent_url": url,
                 })
             })
             .collect();
@@ -44,6 +43,7 @@ impl Routes {
         let route = Route {
             name,
             base_url: route.base_url.trim_end_matches('/').to_owned(),
+            about: route.about.trim().to_owned(),
             ..route
         };
         self.put(&route).await?;

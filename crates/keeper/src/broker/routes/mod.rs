@@ -10,7 +10,7 @@ mod route;
 mod store;
 mod through;
 
-pub(super) use error::RouteError;
+pub use error::RouteError;
 pub use inject::Inject;
 pub use route::Route;
 pub use store::Routes;

@@ -1,4 +1,5 @@
 use protocol::SecretId;
+use protocol::bridge::BROKER_PORT;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct Route {
     /// Only GET and HEAD.
     #[serde(default)]
     pub read_only: bool,
+    /// What it is for, in its owner's words: the agent reads them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
 }
 
 impl Route {
@@ -32,12 +36,20 @@ impl Route {
         Ok(format!("route/{name}"))
     }
 
+    /// Where the agent calls it.
+    pub fn agent_url(&self) -> String {
+        format!("http://127.0.0.1:{BROKER_PORT}{}{}", super::PREFIX, self.name)
+    }
+
     pub(super) fn check(&self) -> Result<(), RouteError> {
         let url: Url = self.base_url.parse().map_err(|_| RouteError::BaseUrl)?;
         let plain =
             url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
         if !plain || !url.has_host() || self.base_url.len() > limits::SECRET_FIELD_BYTES {
             return Err(RouteError::BaseUrl);
+        }
+        if self.about.chars().count() > limits::ROUTE_ABOUT_CHARS {
+            return Err(RouteError::About);
         }
         self.inject.check()
     }

@@ -18,8 +18,8 @@ const PREFIX: &str = "route/";
 #[derive(Clone)]
 pub struct Routes {
     pub(super) vault: VaultService,
-    pub(super) secrets: Secrets,
-    pub(super) activity: Activity,
+    pub(in crate::broker) secrets: Secrets,
+    pub(in crate::broker) activity: Activity,
     pub(super) named: NamedAddresses,
     pub(super) calls: Arc<Semaphore>,
     /// Clients by base URL.
@@ -86,7 +86,9 @@ impl Routes {
         if self.vault.get_record(&record)?.is_none() && self.vault.list_records(PREFIX)?.len() >= limits::ROUTES {
             return Err(RouteError::TooMany);
         }
-        Ok(self.vault.put_record(&record, &route.encode()).await?)
+        self.vault.put_record(&record, &route.encode()).await?;
+        self.secrets.told_changed();
+        Ok(())
     }
 
     pub(super) async fn delete(&self, name: &str) -> Result<(), RouteError> {
@@ -94,6 +96,8 @@ impl Routes {
             RouteError::Newer => Ok(()),
             other => Err(other),
         })?;
-        Ok(self.vault.delete_record(&Route::record(name)?).await?)
+        self.vault.delete_record(&Route::record(name)?).await?;
+        self.secrets.told_changed();
+        Ok(())
     }
 }

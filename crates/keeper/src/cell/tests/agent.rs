@@ -79,6 +79,14 @@ impl AgentPort for PlayedAgent {
         })
     }
 
+    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {
+        match skill {
+            Some(text) => self.write("SKILL.md", &text),
+            None => drop(std::fs::remove_file(self.home.join("SKILL.md"))),
+        }
+        Box::pin(async { Ok(()) })
+    }
+
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
             self.note("warm up");

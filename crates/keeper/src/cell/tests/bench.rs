@@ -14,14 +14,18 @@ use vault::opaque::{ClientRegistration, Names};
 
 use super::agent::PlayedAgent;
 use super::platform::PlayedPlatform;
-use crate::broker::{Broker, BrokerParts};
+use crate::activity::Activity;
+use crate::broker::{Broker, BrokerParts, Routes};
 use crate::cell::{Cell, Parts};
 use crate::clock::SystemClock;
 use crate::egress::NamedAddresses;
+use crate::guide::Guide;
 use crate::home::tests::store::Store;
 use crate::home::{Home, Owner};
 use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
+use crate::secrets::Secrets;
 use crate::vault_service::{ModelKind, ModelSettings, VaultService};
+use crate::write_behind::WriteBehind;
 
 /// The folder, the platform and the key; they outlive the keeper.
 pub struct Bench {
@@ -36,6 +40,7 @@ pub struct Bench {
 pub struct Keeper {
     pub cell: Cell,
     pub vault: VaultService,
+    pub secrets: Secrets,
     runtime: Option<Runtime>,
 }
 
@@ -132,6 +137,10 @@ impl Bench {
                 uid: rustix::process::getuid().as_raw(),
                 gid: rustix::process::getgid().as_raw(),
             };
+            let write_behind = WriteBehind::new(vault.clone());
+            let activity = Activity::new(vault.clone(), write_behind);
+            let secrets = Secrets::new(vault.clone(), activity.clone());
+            let routes = Routes::new(vault.clone(), secrets.clone(), activity, NamedAddresses::default());
             let (cell, life) = Cell::new(Parts {
                 vault: vault.clone(),
                 home: Home::new(&path.join("home"), owner, platform.blobs()),
@@ -144,6 +153,7 @@ impl Bench {
                     spending: None,
                 }),
                 clock: Arc::new(SystemClock),
+                guide: Some(Guide::new(routes, secrets.clone())),
             });
             let requests = Arc::new(Requests {
                 vault: vault.clone(),
@@ -153,12 +163,13 @@ impl Bench {
             tokio::spawn(life);
             tokio::spawn(async move { drop(platform.run(requests).await) });
             welcome.wait_for(Option::is_some).await.unwrap();
-            (cell, vault)
+            (cell, vault, secrets)
         });
-        let (cell, vault) = started.await.unwrap();
+        let (cell, vault, secrets) = started.await.unwrap();
         Keeper {
             cell,
             vault,
+            secrets,
             runtime: Some(runtime),
         }
     }

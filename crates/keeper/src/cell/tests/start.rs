@@ -1,9 +1,14 @@
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use protocol::SecretId;
 use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp};
+use secrecy::SecretString;
 
 use super::bench::{Bench, connect_model};
+use crate::secrets::{AgentMay, Secret, SecretKind};
+use crate::vault_service::LockReason;
 
 #[tokio::test]
 async fn an_unlocked_cell_with_a_model_goes_through_its_phases_by_itself() {
@@ -132,4 +137,47 @@ async fn an_agent_whose_first_start_fails_is_started_once_more_in_a_new_containe
     keeper.cell.ready().await.unwrap();
     assert_eq!(bench.agent.asked(), ["start", "start", "warm up"]);
     assert!(bench.platform.ops().contains(&KeeperOp::RestartAgent));
+}
+
+#[tokio::test]
+async fn the_agent_is_told_what_it_may_see_when_it_starts_and_when_that_changes() {
+    let told = |bench: &Bench| bench.agent.read("SKILL.md");
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    assert_eq!(told(&bench), None);
+    let mut secret = Secret {
+        id: SecretId::new(),
+        name: "Bot".to_owned(),
+        kind: SecretKind::ApiKey,
+        agent: AgentMay::See,
+        username: String::new(),
+        url: String::new(),
+        value: SecretString::from("canary"),
+        changed: 0,
+    };
+    let put = async |secret: &Secret| {
+        let record = Secret::record(secret.id);
+        keeper.vault.put_record(&record, &secret.encode()).await.unwrap();
+        keeper.secrets.told_changed();
+    };
+    put(&secret).await;
+    let has = async |words: &str| {
+        let written = async {
+            while !told(&bench).is_some_and(|skill| skill.contains(words)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), written).await.unwrap();
+    };
+    has("| Bot |").await;
+    secret.name = "Bot, new".to_owned();
+    put(&secret).await;
+    has("| Bot, new |").await;
+    assert!(!told(&bench).unwrap().contains("canary"));
+    bench.agent.write("SKILL.md", "what the agent made of it");
+    keeper.vault.lock(LockReason::Idle).await.unwrap();
+    keeper.kill().await;
+
+    let _keeper = bench.ready().await;
+    assert!(told(&bench).unwrap().contains("| Bot, new |"));
 }

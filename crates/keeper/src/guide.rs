@@ -1,0 +1,137 @@
+//! What the agent is told of its keeper: the services that it may call and the secrets that it may see, by name and never by
+//! value, written as a skill of OpenClaw's. The words in it are its owner's, in one line each.
+
+use std::fmt::Write as _;
+
+use protocol::bridge::BROKER_PORT;
+use reqwest::Url;
+
+use crate::broker::{Route, RouteError, Routes};
+use crate::secrets::{AgentMay, Secret, Secrets};
+
+/// Names in the line that every conversation begins with, in bytes; the whole list is in the skill.
+const SHOWN: usize = 400;
+
+/// What the agent of one vault is told. Cheap to clone.
+#[derive(Clone)]
+pub struct Guide {
+    routes: Routes,
+    secrets: Secrets,
+}
+
+impl Guide {
+    pub fn new(routes: Routes, secrets: Secrets) -> Self {
+        Self { routes, secrets }
+    }
+
+    /// Waits until it says something else. For one who waits.
+    pub async fn changed(&self) {
+        self.secrets.told_changes().await;
+    }
+
+    /// The skill; none when there is nothing to tell.
+    ///
+    /// # Errors
+    /// When the vault is locked.
+    pub fn skill(&self) -> Result<Option<String>, RouteError> {
+        let usable = |route: &Route| {
+            let secret = self.secrets.get(route.secret);
+            secret.is_ok_and(|secret| secret.agent >= AgentMay::Use)
+        };
+        let routes: Vec<_> = self.routes.all()?.into_iter().filter(usable).collect();
+        let visible = self.secrets.visible()?;
+        if routes.is_empty() && visible.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(write(&routes, &visible)))
+    }
+}
+
+fn write(routes: &[Route], visible: &[Secret]) -> String {
+    let mut shown = String::new();
+    for name in routes.iter().map(|route| route.name.as_str()) {
+        if shown.len() + name.len() > SHOWN {
+            shown.push_str(", …");
+            break;
+        }
+        if !shown.is_empty() {
+            shown.push_str(", ");
+        }
+        shown.push_str(name);
+    }
+    let mut text = String::from("---\nname: holdfast\ndescription: \"");
+    if routes.is_empty() {
+        text.push_str("Secrets that your owner lets you see. ");
+    } else {
+        let _infallible = write!(
+            text,
+            "Web services that you may call for your owner without holding a key: {shown}. "
+        );
+    }
+    text.push_str("Read it before you call a web service that wants a key, a token or a password.\"\n---\n\n");
+    if !routes.is_empty() {
+        text.push_str(
+            "# Services\n\nCall these by their address here, over plain HTTP on this machine, with nothing to sign in: the key is put in on \
+             the way, and you never see it. Send requests as the service's own documentation says, with the address here in the place \
+             of the one there. Do not use a proxy for them.\n\n| service | address for you | leads to | what for |\n|---|---|---|---|\n",
+        );
+        for route in routes {
+            let only = if route.read_only { " (only GET and HEAD)" } else { "" };
+            let _infallible = writeln!(
+                text,
+                "| {} | `{}` | {}{only} | {} |",
+                route.name,
+                route.agent_url(),
+                host(&route.base_url),
+                one_line(&route.about)
+            );
+        }
+        if let Some(route) = routes.first() {
+            let _infallible = writeln!(
+                text,
+                "\nFor example: `curl --noproxy '*' {}/`. An answer with `vault_locked` means that your owner has to open the vault \
+                 first: say so, and stop.",
+                route.agent_url()
+            );
+        }
+        text.push('\n');
+    }
+    if !visible.is_empty() {
+        text.push_str("# Secrets that you may see\n\n| name | id | user name |\n|---|---|---|\n");
+        for secret in visible {
+            let _infallible = writeln!(
+                text,
+                "| {} | `{}` | {} |",
+                one_line(&secret.name),
+                secret.id,
+                one_line(&secret.username)
+            );
+        }
+        let _infallible = write!(
+            text,
+            "\nRead a value only when you need it, and do not write it into files, messages or logs. In a setting of OpenClaw refer to it: \
+             `{{\"source\":\"exec\",\"provider\":\"holdfast\",\"id\":\"<id>\"}}`. In a command:\n\n    curl --noproxy '*' --silent --data \
+             '{{\"protocolVersion\":1,\"ids\":[\"<id>\"]}}' http://127.0.0.1:{BROKER_PORT}/secrets\n\nEach time is shown to your owner.\n"
+        );
+    }
+    text
+}
+
+/// Where a route leads, without its path.
+fn host(base_url: &str) -> String {
+    base_url
+        .parse::<Url>()
+        .ok()
+        .and_then(|url| Some(url.host_str()?.to_owned()))
+        .unwrap_or_default()
+}
+
+/// Words that stay in their cell of a table.
+fn one_line(words: &str) -> String {
+    let plain = |letter: char| match letter {
+        '|' | '`' | '<' | '>' => ' ',
+        other if other.is_control() => ' ',
+        other => other,
+    };
+    words.chars().map(plain).collect()
+}
