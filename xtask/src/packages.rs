@@ -66,6 +66,12 @@ const CHROMIUM: Need = Need {
     packages: &["chromium"],
     present: || machine::program("chromium").is_some(),
 };
+const REDIS: Need = Need {
+    name: "Redis",
+    why: "tests limits that servers share",
+    packages: &["redis-server"],
+    present: || machine::program("redis-server").is_some(),
+};
 const STRACE: Need = Need {
     name: "strace",
     why: "tests what crosses the sockets",
@@ -95,6 +101,7 @@ pub const TEST: &[Need] = &[
     DEBOOTSTRAP,
     CHROMIUM,
     STRACE,
+    REDIS,
     BUSYBOX,
 ];
 

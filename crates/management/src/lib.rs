@@ -29,6 +29,7 @@ mod secret_token;
 mod session;
 mod session_watch;
 mod setup_link;
+mod shared_limits;
 mod sign_in;
 mod storage;
 
@@ -52,6 +53,7 @@ pub use routes::Access;
 pub use secret_token::{SecretToken, TokenHash};
 pub use session_watch::ChannelSession;
 pub use setup_link::SetupLinkError;
+pub use shared_limits::{SharedLimits, SharedLimitsError};
 pub use storage::StorageError;
 
 use app::{App, Shared};
@@ -73,6 +75,8 @@ pub struct Parts {
     pub factor_key: FactorKey,
     /// Signs where the audit chains stand.
     pub audit_key: AuditKey,
+    /// Counts the limits for several servers.
+    pub shared_limits: Option<SharedLimits>,
 }
 
 /// The part, running. Dropping it ends its background work.
@@ -94,6 +98,7 @@ impl Management {
             gateway_key,
             factor_key,
             audit_key,
+            shared_limits,
         } = parts;
         let audit = Arc::new(AuditLog {
             clock: clock.clone(),
@@ -108,7 +113,7 @@ impl Management {
             audit: audit.clone(),
         };
         let (sign_ins, sending) = sender.start();
-        let limits = RateLimits::new(&clock);
+        let limits = RateLimits::new(&clock, shared_limits);
         let sessions = SessionWatch::start(database.clone(), clock.clone());
         let app = App::new(Shared {
             config,

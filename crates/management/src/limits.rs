@@ -87,6 +87,11 @@ pub const INVITATIONS_PER_TENANT: u32 = 200;
 /// The period of the three limits above; they refill evenly over it.
 pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 
+/// How long a Redis that counts the limits may take to answer.
+pub const SHARED_LIMITS_WAIT: Duration = Duration::from_millis(500);
+/// How long a Redis that did not answer is left alone.
+pub const SHARED_LIMITS_PAUSE: Duration = Duration::from_secs(2);
+
 /// Sign-in mails that wait to be sent; more are refused.
 pub const MAIL_QUEUE: usize = 1000;
 /// How long handing one mail to the mail server may take.

@@ -1,4 +1,5 @@
-//! How often somebody may try. In memory: a restart forgets, which helps nobody against 256-bit tokens.
+//! How often somebody may try: counted here, in memory, and, where several servers share a Redis, there too. What one of the two
+//! refuses is refused. A restart forgets what is in memory, which helps nobody against 256-bit tokens.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use protocol::TenantId;
 use crate::clock::Clock;
 use crate::limits;
 use crate::person::Email;
+use crate::shared_limits::SharedLimits;
 
 /// From this number of keys on, those that have refilled are forgotten whenever the number has doubled.
 const KEYS_KEPT: usize = 10_000;
@@ -70,11 +72,13 @@ pub(crate) struct RateLimits {
     sign_ins: Keyed<Email>,
     attempts: Keyed<Option<IpAddr>>,
     invitations: Keyed<TenantId>,
+    shared: Option<SharedLimits>,
 }
 
 impl RateLimits {
-    pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: &Arc<dyn Clock>, shared: Option<SharedLimits>) -> Self {
         Self {
+            shared,
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
@@ -82,18 +86,32 @@ impl RateLimits {
     }
 
     /// A link is asked for. Counts for addresses that nobody has, too: the answer tells nothing.
-    pub(crate) fn sign_in(&self, email: &Email) -> Result<(), Duration> {
-        self.sign_ins.check(email)
+    pub(crate) async fn sign_in(&self, email: &Email) -> Result<(), Duration> {
+        self.sign_ins.check(email)?;
+        self.share("sign-in", email.as_str(), limits::SIGN_INS_PER_ADDRESS)
+            .await
     }
 
     /// Somebody presents a token or an address. Clients of one IPv6 network count as one; unknown ones count together.
-    pub(crate) fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
-        self.attempts.check(&client.map(network))
+    pub(crate) async fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        let client = client.map(network);
+        self.attempts.check(&client)?;
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
     }
 
     /// A tenant sends an invitation.
-    pub(crate) fn invitation(&self, tenant: TenantId) -> Result<(), Duration> {
-        self.invitations.check(&tenant)
+    pub(crate) async fn invitation(&self, tenant: TenantId) -> Result<(), Duration> {
+        self.invitations.check(&tenant)?;
+        self.share("invitation", &tenant.to_string(), limits::INVITATIONS_PER_TENANT)
+            .await
+    }
+
+    async fn share(&self, kind: &str, who: &str, times: u32) -> Result<(), Duration> {
+        match &self.shared {
+            Some(shared) => shared.take(kind, who, times, limits::RATE_PERIOD).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub use duration::Span;
 pub struct Config {
     pub server: Server,
     pub database: Database,
+    pub redis: Redis,
     pub mail: Mail,
     pub cells: Cells,
     pub log: Log,
@@ -75,6 +76,15 @@ impl Server {
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// A file that holds the connection URL of a PostgreSQL server (its owner's role: Holdfast makes a weaker one for itself).
+    pub url_file: Option<PathBuf>,
+}
+
+/// `[redis]`: where several servers of one installation count limits together. Without it, and without `REDIS_URL` in the
+/// environment, each counts by itself.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    /// A file that holds the URL, such as `redis://user:password@127.0.0.1:6379`.
     pub url_file: Option<PathBuf>,
 }
 

@@ -146,6 +146,7 @@ impl Platform {
                 gateway_key,
                 factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
                 audit_key: management::audit::AuditKey::load_or_create(path).map_err(no_key)?,
+                shared_limits: shared_limits(&config.redis)?,
             },
         );
         management
@@ -247,4 +248,18 @@ fn trusted_proxies(server: &crate::config::Server) -> Result<Vec<management::Net
             .map_err(|error: management::NetworkError| Refusal::Config(format!("`server.trusted_proxies`: {error}.")))
     };
     server.trusted_proxies.iter().map(parse).collect()
+}
+
+/// The Redis that `REDIS_URL` or the configuration names, if one does. It need not answer yet.
+fn shared_limits(redis: &crate::config::Redis) -> Result<Option<management::SharedLimits>, Refusal> {
+    let url =
+        match &redis.url_file {
+            Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
+                Refusal::Config(format!("cannot read `redis.url_file` {}: {error}.", file.display()))
+            })?),
+            None => std::env::var("REDIS_URL").ok(),
+        };
+    let url = url.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty());
+    let at = |url: String| management::SharedLimits::at(&url).map_err(|error| Refusal::Config(format!("{error}.")));
+    url.map(at).transpose()
 }

@@ -27,7 +27,7 @@ pub(crate) async fn post(
     client: Client,
     Body(body): Body<Setup>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     if !installation::needs_setup(&app.database).await? {
         return Err(ApiError::AlreadySetUp);
     }

@@ -22,7 +22,7 @@ pub(crate) async fn post(
     person: SignedIn,
     Body(body): Body<StepUp>,
 ) -> Result<StatusCode, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let by = person.by();
     let (mut transaction, code) = factors::show(&app, person.session(), &by, &body.code).await?;
     sessions::showed_second_factor(&mut transaction, person.session().id, app.clock.now()).await?;

@@ -114,6 +114,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         gateway_key: management::gateway_key::load_or_create(folder.path()).unwrap(),
         factor_key: management::FactorKey::from_bytes(&[8; 32]),
         audit_key: management::audit::AuditKey::from_bytes(&[9; 32]),
+        shared_limits: None,
     };
     let config = Config {
         public_url: "http://localhost:8080".parse().unwrap(),

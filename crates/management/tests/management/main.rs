@@ -18,5 +18,6 @@ mod row_security;
 mod second_factor;
 mod sessions;
 mod setup;
+mod shared_limits;
 mod sign_in;
 mod support;

@@ -23,7 +23,7 @@ pub(crate) async fn post(
     client: Client,
     Body(body): Body<Accept>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
     let name = name("name", &body.name)?;
     let now = app.clock.now();

@@ -34,6 +34,7 @@ pub(crate) async fn post(
     }
     app.limits
         .invitation(manager.signed_in().session().tenant)
+        .await
         .map_err(ApiError::TooMany)?;
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();

@@ -27,7 +27,7 @@ pub(crate) async fn post(
     client: Client,
     Body(body): Body<Preview>,
 ) -> Result<Json<PreviewAnswer>, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
     let found = invitations::find_open(&app.database, token.hash(), app.clock.now()).await?;
     let (mut transaction, offer) = found.ok_or(ApiError::LinkInvalid)?;

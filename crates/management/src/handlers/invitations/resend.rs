@@ -21,6 +21,7 @@ pub(crate) async fn post(
 ) -> Result<Json<InvitationAnswer>, ApiError> {
     app.limits
         .invitation(manager.signed_in().session().tenant)
+        .await
         .map_err(ApiError::TooMany)?;
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();

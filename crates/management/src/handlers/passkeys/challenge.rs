@@ -14,7 +14,7 @@ use crate::sign_in;
 use crate::storage::passkey_challenges::Purpose;
 
 pub(crate) async fn post(State(app): State<App>, client: Client) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let (browser, cookie) = sign_in::mark(&app, &client)?;
     let asked = passkey::ask(&app, browser, Purpose::Show).await?;
     Ok((HeaderMap::from_iter(cookie), Json(asked)))

@@ -14,7 +14,7 @@ pub(crate) async fn post(
     client: Client,
     Body(shown): Body<passkey::Shown>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let (transaction, user) = passkey::show(&app, &client, shown, None).await?;
     session::issue(&app, transaction, &client, user, Way::Passkey, Shown::SecondFactor).await
 }

@@ -16,7 +16,7 @@ pub(crate) async fn post(
     person: SignedIn,
     Body(shown): Body<passkey::Shown>,
 ) -> Result<StatusCode, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let session = person.session();
     let own = Some((session.tenant, session.user));
     let (mut transaction, _) = passkey::show(&app, &client, shown, own).await?;

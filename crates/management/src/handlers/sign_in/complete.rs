@@ -21,7 +21,7 @@ pub(crate) async fn post(
     client: Client,
     Body(body): Body<Complete>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
     let redeemed = sign_in_links::redeem(&app.database, token.hash(), client.begun, app.clock.now()).await?;
     match redeemed {

@@ -26,7 +26,7 @@ pub(crate) async fn post(
     if session.state != Stage::Factor {
         return Err(ApiError::FactorFirst);
     }
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let by = By::person(session, client);
     let (mut transaction, code) = factors::show(&app, session, &by, &body.code).await?;
     let entry = Entry::done(Action::FactorShown).with("factor", code.as_str());

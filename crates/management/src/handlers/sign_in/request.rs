@@ -22,9 +22,9 @@ pub(crate) async fn post(
     client: Client,
     Body(body): Body<SignIn>,
 ) -> Result<impl IntoResponse, ApiError> {
-    app.limits.attempt(client.address).map_err(ApiError::TooMany)?;
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let email = email(&body.email)?;
-    app.limits.sign_in(&email).map_err(ApiError::TooMany)?;
+    app.limits.sign_in(&email).await.map_err(ApiError::TooMany)?;
     // Whoever asks twice may open either link.
     let (browser, cookie) = mark(&app, &client)?;
     let asked = Asked { email, browser, client };

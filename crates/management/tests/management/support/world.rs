@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
-use management::{CellRef, Config, FactorKey, Management, OsEntropy, Parts, database};
+use management::{CellRef, Config, FactorKey, Management, OsEntropy, Parts, SharedLimits, database};
 use management::{Clock as _, SecretToken, limits};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -34,7 +34,14 @@ impl World {
     pub async fn at(public_url: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over(public_url, database, source).await
+        Self::over(public_url, database, source, None).await
+    }
+
+    /// Shares its limits with other servers.
+    pub async fn sharing(redis: &str) -> Self {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        Self::over("http://localhost:8080", database, source, Some(redis)).await
     }
 
     /// With an owner called Anna, who is signed in.
@@ -44,7 +51,7 @@ impl World {
         (world, anna)
     }
 
-    async fn over(public_url: &str, database: TestDatabase, source: database::Source) -> Self {
+    async fn over(public_url: &str, database: TestDatabase, source: database::Source, redis: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::new());
         let mails = Arc::new(Mails::new(folder.path().join("outbox")));
@@ -68,6 +75,7 @@ impl World {
             gateway_key,
             factor_key: FactorKey::from_bytes(&[8; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
+            shared_limits: redis.map(|url| SharedLimits::at(url).unwrap()),
         };
         let management = Management::new(config, parts);
         let router = management::router(&management);

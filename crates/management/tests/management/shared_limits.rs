@@ -1,0 +1,104 @@
+//! Limits that two servers share in a real Redis, started by the test.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use management::limits;
+use serde_json::json;
+
+use crate::support::World;
+
+/// A Redis on a free port of the loopback, gone when this is dropped.
+struct Redis {
+    process: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start(port: Option<u16>) -> Self {
+        let free = || {
+            std::net::TcpListener::bind(("127.0.0.1", 0))
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port()
+        };
+        let port = port.unwrap_or_else(free);
+        let mut process = Command::new("redis-server")
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
+            .current_dir("/")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("redis-server is installed (cargo xtask test does it)");
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = lines
+            .map_while(Result::ok)
+            .any(|line| line.contains("Ready to accept connections"));
+        assert!(ready, "Redis starts");
+        Self { process, port }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+/// Asks for links at both servers at once: how many were taken.
+async fn taken(worlds: &[&World], email: &str, times: u32) -> u32 {
+    let asked = (0..times).flat_map(|_| worlds).map(|world| async {
+        let answer = world.browser().post("/sign-in", json!({"email": email})).await;
+        assert!(matches!(answer.status.as_u16(), 202 | 429), "{:?}", answer.json);
+        u32::from(answer.status == 202)
+    });
+    futures::future::join_all(asked).await.into_iter().sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_share_their_limits_and_each_keeps_its_own_while_redis_is_away() {
+    let redis = Redis::start(None);
+    let (one, two) = (World::sharing(&redis.url()).await, World::sharing(&redis.url()).await);
+    let both = [&one, &two];
+    let limit = limits::SIGN_INS_PER_ADDRESS;
+    assert_eq!(
+        taken(&both, "anna@acme.example", limit).await,
+        limit,
+        "together as many as one alone"
+    );
+    let refused = two
+        .browser()
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await;
+    assert!(
+        refused
+            .refused(429, "too_many_requests")
+            .headers
+            .contains_key("retry-after")
+    );
+    // Somebody else is not held up by that.
+    assert_eq!(taken(&both, "bob@acme.example", 1).await, 2);
+
+    // Away: each has its own limit, and nobody has none.
+    let port = redis.port;
+    drop(redis);
+    assert_eq!(taken(&both, "carol@acme.example", 2 * limit).await, 2 * limit);
+    let _redis = Redis::start(Some(port));
+    // It is left alone for so long: there is nothing to wait for but time.
+    tokio::time::sleep(limits::SHARED_LIMITS_PAUSE).await;
+    assert_eq!(taken(&both, "dora@acme.example", limit).await, limit, "shared again");
+}
