@@ -23,9 +23,9 @@ export class RecoveryBanner extends FormPage {
             <button class="button danger small" type="button" ?disabled=${this.busy} @click=${() => void this.#stop()}>Stop it</button>`,
         )}
       </div>`;
-    if (this.stopped) return html`<div class="recovery-banner">${notice("ok", "Stopped. Nobody is asked any more. Sign out everywhere, and tell the people who run this server.")}</div>`;
+    if (this.stopped) return html`<aside class="recovery-banner" aria-label="Recovery">${notice("ok", "Stopped. Nobody is asked any more. Sign out everywhere, and tell the people who run this server.")}</aside>`;
     if (unlocked.value && asked.length > 0)
-      return html`<div class="recovery-banner">${notice("info", html`${asked.map((each) => each.name).join(" and ")} ${asked.length === 1 ? "asks" : "ask"} for your help to get back into a vault. <a href="/trusted">Look at it</a>`)}</div>`;
+      return html`<aside class="recovery-banner" aria-label="Recovery">${notice("info", html`${asked.map((each) => each.name).join(" and ")} ${asked.length === 1 ? "asks" : "ask"} for your help to get back into a vault. <a href="/trusted">Look at it</a>`)}</aside>`;
     return nothing;
   }
 
