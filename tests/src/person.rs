@@ -85,7 +85,8 @@ pub(crate) async fn request(
 
 impl Person {
     pub(crate) fn signed_in(base: &str, answer: Answer) -> Self {
-        let cookie = |name| answer.cookie(name).expect("signing in sets both cookies");
+        let missing = |name| panic!("signing in sets no {name}: {} {}", answer.status, answer.body);
+        let cookie = |name| answer.cookie(name).unwrap_or_else(|| missing(name));
         Self {
             base: base.to_owned(),
             cookies: format!("{}; {}", cookie("holdfast_session"), cookie("holdfast_csrf")),
