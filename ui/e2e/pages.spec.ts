@@ -10,6 +10,9 @@ const pages = {
   "/trusted": "Trusted people",
   "/backup": "Backup",
   "/security": "Signing in",
+  "/alerts": "Alerts",
+  "/groups": "Groups",
+  "/keys": "API keys",
   "/audit": "Audit",
 };
 

@@ -13,6 +13,7 @@ use protocol::UserId;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::api_key::{self, ApiKey};
 use crate::app::App;
 use crate::audit::By;
 use crate::cell_control::CellRef;
@@ -22,11 +23,12 @@ use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::proxies;
+use crate::scope::ForKeys;
 use crate::secret_token::TokenHash;
 use crate::session;
 use crate::sign_in;
 use crate::storage::sessions::{Session, State};
-use crate::storage::{StorageError, TenantTransaction, sessions};
+use crate::storage::{StorageError, TenantTransaction, api_keys, sessions};
 
 /// A person with a session that is not over and whole.
 pub(crate) struct SignedIn(Session, Client);
@@ -55,6 +57,11 @@ impl SignedIn {
         }
     }
 
+    /// Whether they manage the organisation.
+    pub(crate) fn manages(&self) -> bool {
+        matches!(self.0.role, Role::Owner | Role::Admin)
+    }
+
     /// A transaction in their tenant.
     pub(crate) async fn transaction(&self, app: &App) -> Result<TenantTransaction, StorageError> {
         TenantTransaction::begin(&app.database, self.0.tenant).await
@@ -75,10 +82,32 @@ impl FromRequestParts<App> for SignedIn {
 
 async fn authenticated(parts: &mut Parts, app: &App) -> Result<(Session, Client), ApiError> {
     let client = Client::of(parts, app);
+    if let Some(key) = api_key::presented(&parts.headers) {
+        return with_key(parts, app, key.ok_or(ApiError::NotSignedIn)?, client).await;
+    }
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
     let now = app.clock.now();
     let session = sessions::authenticate(&app.database, token, now, &client.address_text()).await?;
     session.map(|session| (session, client)).ok_or(ApiError::NotSignedIn)
+}
+
+/// A program with a key acts as whose the key is, with their role of this moment, where the route takes keys and the key has its
+/// scope. It has never just shown who it is, so what needs that is out of its reach.
+async fn with_key(parts: &Parts, app: &App, key: ApiKey, mut client: Client) -> Result<(Session, Client), ApiError> {
+    // A route that did not say is one that no key calls.
+    let for_keys = parts.extensions.get::<ForKeys>().and_then(|route| route.0);
+    let now = app.clock.now();
+    let found = api_keys::authenticate(&app.database, key.hash(), now, &client.address_text()).await?;
+    let Some(found) = found else {
+        app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+        return Err(ApiError::NotSignedIn);
+    };
+    let scope = for_keys.ok_or(ApiError::NotForKeys)?;
+    if !found.scopes.contains(&scope) {
+        return Err(ApiError::ScopeMissing(scope.as_str()));
+    }
+    client.device = api_key::device(&found.name);
+    Ok((found.session, client))
 }
 
 /// A person whose sign-in is not finished. All that they can do is finish it.
@@ -202,6 +231,27 @@ impl FromRequestParts<App> for FreshOwner {
     }
 }
 
+/// Anybody but an observer, who changes nothing.
+pub(crate) struct Contributor(SignedIn);
+
+impl Contributor {
+    pub(crate) fn signed_in(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for Contributor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let person = SignedIn::from_request_parts(parts, app).await?;
+        match person.0.role {
+            Role::Owner | Role::Admin | Role::Member => Ok(Self(person)),
+            Role::Observer => Err(ApiError::NotAllowed),
+        }
+    }
+}
+
 /// An owner or an admin.
 pub(crate) struct Manager(SignedIn);
 
@@ -290,7 +340,11 @@ impl Client {
                 .get::<ConnectInfo<SocketAddr>>()
                 .map(|peer| proxies::client(peer.0.ip(), headers, &app.config.trusted_proxies)),
             device: device::describe(agent.unwrap_or_default()),
-            session: session::presented(headers, url).map(|token| token.hash()),
+            // Who presents a key is not also somebody's browser.
+            session: match api_key::presented(headers) {
+                Some(_) => None,
+                None => session::presented(headers, url).map(|token| token.hash()),
+            },
             begun: session::named(headers, sign_in::cookie_name(url)).map(|token| token.hash()),
         }
     }

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::api_key;
 use crate::app::App;
 use crate::csrf_token;
 use crate::problem::ApiError;
@@ -13,6 +14,10 @@ use crate::problem::ApiError;
 /// Refuses writes that another site caused.
 pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
     let url = &app.config.public_url;
+    // A page of another site cannot present a key: browsers would ask us first, and we say no. And with a key no cookie counts.
+    if api_key::presented(request.headers()).is_some() {
+        return next.run(request).await;
+    }
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         let missing = csrf_token::missing(request.headers(), url);
         let mut response = next.run(request).await;

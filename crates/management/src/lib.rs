@@ -2,6 +2,8 @@
 //! HTTP API for them, and the database they are kept in. It never holds a person's secret, password, phrase or key.
 
 mod access;
+mod alerts;
+mod api_key;
 mod app;
 pub mod audit;
 mod cell_control;
@@ -25,6 +27,7 @@ mod problem;
 mod proxies;
 mod rate_limit;
 mod routes;
+mod scope;
 mod secret_token;
 mod session;
 mod session_watch;
@@ -50,12 +53,14 @@ pub use key_file::KeyFileError;
 pub use person::Role;
 pub use proxies::{Network, NetworkError};
 pub use routes::Access;
+pub use scope::Scope;
 pub use secret_token::{SecretToken, TokenHash};
 pub use session_watch::ChannelSession;
 pub use setup_link::SetupLinkError;
 pub use shared_limits::{SharedLimits, SharedLimitsError};
 pub use storage::StorageError;
 
+use alerts::AlertSending;
 use app::{App, Shared};
 use audit::{AuditKey, AuditLog};
 use mail::Mailer;
@@ -84,6 +89,7 @@ pub struct Management {
     app: App,
     sending: sign_in::Sending,
     sessions: SessionWatch,
+    alerts: AlertSending,
 }
 
 impl Management {
@@ -115,6 +121,12 @@ impl Management {
         let (sign_ins, sending) = sender.start();
         let limits = RateLimits::new(&clock, shared_limits);
         let sessions = SessionWatch::start(database.clone(), clock.clone());
+        let alerts = AlertSending::start(
+            database.clone(),
+            clock.clone(),
+            mailer.clone(),
+            config.public_url.clone(),
+        );
         let app = App::new(Shared {
             config,
             database,
@@ -128,7 +140,12 @@ impl Management {
             limits,
             sign_ins,
         });
-        Self { app, sending, sessions }
+        Self {
+            app,
+            sending,
+            sessions,
+            alerts,
+        }
     }
 
     /// While nobody owns the installation: writes the one-time link to `<data-dir>/setup-url` and returns that file.
@@ -157,6 +174,7 @@ impl Management {
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
         self.sessions.stop().await;
+        self.alerts.stop().await;
         self.app.database.close().await;
     }
 }
@@ -166,10 +184,11 @@ pub fn router(management: &Management) -> Router {
     routes::router(management.app.clone())
 }
 
-/// Every route that [`router`] answers, and who may call it: what the tests of all routes are made from.
-pub fn routes() -> Vec<(Method, &'static str, Access)> {
+/// Every route that [`router`] answers, who may call it, and what an API key needs for it (`None`: no key calls it): what the
+/// tests of all routes are made from.
+pub fn routes() -> Vec<(Method, &'static str, Access, Option<Scope>)> {
     routes::all()
         .into_iter()
-        .map(|route| (route.method, route.path, route.access))
+        .map(|route| (route.method, route.path, route.access, route.scope))
         .collect()
 }

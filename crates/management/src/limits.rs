@@ -57,6 +57,20 @@ pub const HALF_SESSION_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Longest description of a device, in characters.
 pub const DEVICE_CHARS: usize = 100;
 
+/// Keys that work which one person or service account has.
+pub const KEYS_PER_ACCOUNT: i64 = 20;
+/// Longest life of a key, in days.
+pub const KEY_DAYS: u32 = 365;
+/// How long a replaced key may go on working, at most, in hours.
+pub const KEY_OVERLAP_HOURS: u32 = 7 * 24;
+/// Service accounts of one organisation.
+pub const SERVICE_ACCOUNTS: i64 = 100;
+
+/// Groups of one organisation that are not put away, groups that one answer lists, and members of one group.
+pub const GROUPS: i64 = 1000;
+pub const GROUPS_LISTED: i64 = 2000;
+pub const GROUP_MEMBERS: i64 = 1000;
+
 /// Dangerous acts need that the person showed who they are so recently.
 pub const STEP_UP: Duration = Duration::from_secs(10 * 60);
 /// Backup codes that are made at a time.
@@ -77,6 +91,26 @@ pub const AUDIT_CHECKPOINT: i64 = 256;
 pub const AUDIT_LISTED: i64 = 100;
 /// Audit events in one table; the other export has no limit.
 pub const AUDIT_TABLE: i64 = 10_000;
+
+/// Rules of one organisation's alerts.
+pub const ALERT_RULES: i64 = 50;
+/// So many refused acts of one person within this time set an alert off.
+pub const ALERT_FAILURES: i64 = 5;
+pub const ALERT_FAILURES_WITHIN: Duration = Duration::from_secs(10 * 60);
+/// Time between two alerts of the same rule about the same person; what happens meanwhile is told in one.
+pub const ALERT_BETWEEN: Duration = Duration::from_secs(60 * 60);
+/// How often due alerts are looked for.
+pub const ALERT_CHECK: Duration = Duration::from_secs(3);
+/// Due alerts that are looked for at a time.
+pub const ALERTS_AT_ONCE: i64 = 50;
+/// How long after a try that failed the next one comes; doubled with each.
+pub const ALERT_RETRY: Duration = Duration::from_secs(60);
+/// Tries until an alert is given up.
+pub const ALERT_TRIES: i16 = 8;
+/// How long sent alerts are kept.
+pub const ALERT_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Longest line about an event in an alert, in characters.
+pub const ALERT_CHARS: usize = 300;
 
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;

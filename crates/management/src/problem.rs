@@ -53,6 +53,20 @@ pub(crate) enum ApiError {
     OtherBrowser,
     #[error("Your role does not allow this.")]
     NotAllowed,
+    #[error("No API key may call this. Sign in with a browser.")]
+    NotForKeys,
+    #[error("This key may not call this: it needs the scope `{0}`.")]
+    ScopeMissing(&'static str),
+    #[error("There are {0} of these already. Remove one first.")]
+    LimitReached(i64),
+    #[error("This address is told of that already.")]
+    AlreadyTold,
+    #[error("The mail server did not take the mail. Ask whoever runs this server to look at its log.")]
+    MailFailed,
+    #[error("This group is put away. Take it out again first.")]
+    GroupArchived,
+    #[error("This is the organisation's last owner. Make somebody else an owner first.")]
+    LastOwner,
     #[error("This request came from another site, so it was not carried out.")]
     CrossSite,
     #[error("This request lacks the token of its session, so it was not carried out. Load the page again.")]
@@ -69,7 +83,7 @@ pub(crate) enum ApiError {
     LinkInvalid,
     #[error("This installation is set up already. Ask its owner for an invitation.")]
     AlreadySetUp,
-    #[error("Somebody with this address is in your organisation already.")]
+    #[error("Somebody with this address is in it already.")]
     AlreadyMember,
     #[error("This address has an open invitation. Send it again or revoke it.")]
     AlreadyInvited,
@@ -131,6 +145,13 @@ impl ApiError {
             Self::NoFactor => (S::CONFLICT, "no_factor", "No second factor"),
             Self::OtherBrowser => (S::CONFLICT, "other_browser", "Another browser asked"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
+            Self::NotForKeys => (S::FORBIDDEN, "not_for_keys", "Not for API keys"),
+            Self::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing", "The key's scopes do not cover this"),
+            Self::LimitReached(_) => (S::CONFLICT, "limit_reached", "Too many"),
+            Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
+            Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),
+            Self::GroupArchived => (S::CONFLICT, "group_archived", "The group is put away"),
+            Self::LastOwner => (S::CONFLICT, "last_owner", "The last owner"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
             Self::CsrfToken => (S::FORBIDDEN, "csrf_token", "Token of the session is missing"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),

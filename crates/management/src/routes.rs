@@ -4,14 +4,15 @@
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 
 use crate::app::App;
 use crate::handlers::{
-    audit, cell, factors, identities, instance, invitations, letters, me, passkeys, people, policy, recovery, sessions,
-    setup, sign_in, sign_out, step_up,
+    alerts, audit, cell, factors, group_invitations, groups, identities, instance, invitations, keys, letters, me,
+    passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
 };
 use crate::problem::ApiError;
+use crate::scope::{ForKeys, Scope};
 use crate::{cross_site, limits, outer};
 
 /// Who may call a route. What a route does with things that are not the caller's is the storage functions' to refuse, with 404.
@@ -28,6 +29,8 @@ pub enum Access {
     Enroller,
     /// Who has just shown who they are.
     Fresh,
+    /// Anybody but an observer.
+    Contributor,
     /// An owner or an admin.
     Manager,
     /// An owner or an admin who has just shown who they are.
@@ -41,15 +44,18 @@ pub(crate) struct Route {
     pub method: Method,
     pub path: &'static str,
     pub access: Access,
+    /// What an API key needs to call it; without one, no key does.
+    pub scope: Option<Scope>,
     handler: MethodRouter<App>,
 }
 
 macro_rules! routes {
-    ($($method:ident $path:literal $access:ident => $handler:path),+ $(,)?) => {
+    ($($method:ident $path:literal $access:ident $(+ $scope:ident)? => $handler:path),+ $(,)?) => {
         vec![$(Route {
             method: Method::$method,
             path: concat!("/api/v1", $path),
             access: Access::$access,
+            scope: None$(.or(Some(Scope::$scope)))?,
             handler: on(MethodFilter::$method, $handler),
         }),+]
     };
@@ -81,24 +87,49 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/factors/passkeys" Enroller => passkeys::create::post,
         PUT "/factors/passkeys/{id}" SignedIn => passkeys::rename::put,
         DELETE "/factors/passkeys/{id}" Fresh => passkeys::remove::delete,
-        GET "/audit" SignedIn => audit::list::get,
-        GET "/audit/export" Manager => audit::export::get,
-        GET "/audit/export.csv" Manager => audit::csv::get,
-        GET "/policy" SignedIn => policy::get,
+        GET "/audit" SignedIn + AuditRead => audit::list::get,
+        GET "/audit/export" Manager + AuditRead => audit::export::get,
+        GET "/audit/export.csv" Manager + AuditRead => audit::csv::get,
+        GET "/audit/export.cef" Manager + AuditRead => audit::cef::get,
+        GET "/alerts" Manager => alerts::list::get,
+        POST "/alerts" FreshManager => alerts::create::post,
+        POST "/alerts/{id}/test" Manager => alerts::test::post,
+        DELETE "/alerts/{id}" FreshManager => alerts::remove::delete,
+        GET "/policy" SignedIn + PeopleRead => policy::get,
         PUT "/policy" FreshOwner => policy::put,
-        GET "/me" SignedIn => me::get,
-        GET "/people" SignedIn => people::list::get,
+        GET "/me" SignedIn + Profile => me::get,
+        GET "/people" SignedIn + PeopleRead => people::list::get,
         GET "/people/{id}/cascade" FreshManager => people::cascade::get,
+        PUT "/people/{id}/role" FreshManager => people::role::put,
         POST "/people/{id}/suspend" FreshManager => people::suspend::post,
         POST "/people/{id}/reset-factors" FreshManager => people::reset_factors::post,
         POST "/people/{id}/restore" FreshManager => people::restore::post,
         DELETE "/people/{id}" FreshManager => people::remove::delete,
+        GET "/keys" SignedIn => keys::list::get,
+        POST "/keys" Fresh => keys::create::post,
+        POST "/keys/{id}/rotate" Fresh => keys::rotate::post,
+        DELETE "/keys/{id}" SignedIn => keys::revoke::delete,
+        GET "/service-accounts" Manager => service_accounts::list::get,
+        POST "/service-accounts" FreshManager => service_accounts::create::post,
+        DELETE "/service-accounts/{id}" FreshManager => service_accounts::remove::delete,
+        POST "/service-accounts/{id}/keys" FreshManager => service_accounts::key::post,
+        GET "/groups" SignedIn + GroupsRead => groups::list::get,
+        POST "/groups" Contributor + GroupsManage => groups::create::post,
+        GET "/groups/{id}" SignedIn + GroupsRead => groups::get::get,
+        PUT "/groups/{id}" SignedIn + GroupsManage => groups::change::put,
+        PUT "/groups/{id}/members" SignedIn + GroupsManage => groups::role::put,
+        POST "/groups/{id}/members/remove" SignedIn + GroupsManage => groups::remove_member::post,
+        POST "/groups/{id}/invitations" SignedIn + GroupsManage => groups::invite::post,
+        POST "/groups/{id}/invitations/withdraw" SignedIn + GroupsManage => groups::withdraw::post,
+        GET "/group-invitations" SignedIn => group_invitations::list::get,
+        POST "/group-invitations/{id}/accept" SignedIn => group_invitations::accept::post,
+        POST "/group-invitations/{id}/decline" SignedIn => group_invitations::decline::post,
         GET "/identities" SignedIn => identities::list::get,
         PUT "/identity" SignedIn => identities::put::put,
-        GET "/invitations" Manager => invitations::list::get,
-        POST "/invitations" Manager => invitations::create::post,
-        DELETE "/invitations/{id}" Manager => invitations::revoke::delete,
-        POST "/invitations/{id}/resend" Manager => invitations::resend::post,
+        GET "/invitations" Manager + PeopleManage => invitations::list::get,
+        POST "/invitations" Manager + PeopleManage => invitations::create::post,
+        DELETE "/invitations/{id}" Manager + PeopleManage => invitations::revoke::delete,
+        POST "/invitations/{id}/resend" Manager + PeopleManage => invitations::resend::post,
         POST "/invitations/preview" Anyone => invitations::preview::post,
         POST "/invitations/accept" Anyone => invitations::accept::post,
         GET "/letters" SignedIn => letters::list::get,
@@ -109,17 +140,17 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/recovery/request" Fresh => recovery::request::post,
         POST "/recovery/release" SignedIn => recovery::release::post,
         POST "/recovery/stop" SignedIn => recovery::stop::post,
-        GET "/cell" SignedIn => cell::get::get,
-        POST "/cell/wake" SignedIn => cell::wake::post,
+        GET "/cell" SignedIn + CellRead => cell::get::get,
+        POST "/cell/wake" SignedIn + CellWake => cell::wake::post,
         POST "/cell/token" SignedIn => cell::token::post,
     }
 }
 
 /// The router, for `/api/v1/*`. What else is there, such as the channel, is merged beside it and goes before its 404.
 pub(crate) fn router(app: App) -> Router {
-    let routes = all()
-        .into_iter()
-        .fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    let routes = all().into_iter().fold(Router::new(), |router, route| {
+        router.route(route.path, route.handler.layer(Extension(ForKeys(route.scope))))
+    });
     routes
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .route("/api/v1/{*rest}", any(async || ApiError::NotFound))

@@ -57,6 +57,10 @@ impl SecretToken {
 }
 
 impl TokenHash {
+    pub(crate) fn from_bytes(bytes: [u8; BYTES]) -> Self {
+        Self(bytes)
+    }
+
     /// For the database.
     pub fn bytes(&self) -> &[u8] {
         &self.0

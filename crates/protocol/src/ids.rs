@@ -63,6 +63,10 @@ typed_id! {
     SecretId,
     /// One model provider of a vault.
     ProviderId,
+    /// One key with which a program calls the API.
+    ApiKeyId,
+    /// Some people of a tenant who share something.
+    GroupId,
     /// One installation of Holdfast on a machine: what its containers are labelled with.
     InstallationId,
 }

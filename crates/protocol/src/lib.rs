@@ -11,7 +11,9 @@ mod ids;
 pub mod limits;
 
 pub use gateway_token::{GatewayToken, TokenError};
-pub use ids::{CellId, ChannelId, InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId};
+pub use ids::{
+    ApiKeyId, CellId, ChannelId, GroupId, InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
+};
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

@@ -117,12 +117,93 @@ export interface Person {
   suspended?: boolean;
 }
 
+export type GroupRole = "admin" | "member";
+
+/** Some people of the organisation who have something in common. */
+export interface Group {
+  id: string;
+  name: string;
+  archived: boolean;
+  /** One's own role in it, where one is in it. */
+  role?: GroupRole;
+  /** Whether one may change it. */
+  manages: boolean;
+  members: number;
+}
+
+export interface WholeGroup {
+  group: Group;
+  members: { id: string; name: string; email: string; role: GroupRole }[];
+  /** Open ones, for those who manage the group. */
+  invitations?: { id: string; email: string; role: GroupRole; expires_at: number }[];
+}
+
+/** A group that one is invited to. */
+export interface GroupInvitation {
+  id: string;
+  group: { id: string; name: string };
+  invited_by: string;
+  role: GroupRole;
+  expires_at: number;
+}
+
+export type AlertTrigger = "failures" | "new_device" | "factor_off" | "exported" | "people_changed" | "key_made" | "recovery_asked";
+
+/** Who is told of what by mail. */
+export interface AlertRule {
+  id: string;
+  trigger: AlertTrigger;
+  email: string;
+  /** Minutes of the day, UTC, between which nothing is sent. */
+  quiet?: { from: number; to: number };
+  last_sent_at?: number;
+  /** Why the last mail could not be handed over. */
+  last_problem?: string;
+}
+
+/** What an API key is for. */
+export type Scope = "profile" | "people:read" | "people:manage" | "audit:read" | "groups:read" | "groups:manage" | "cell:read" | "cell:wake";
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  /** Its first characters. */
+  hint: string;
+  scopes: Scope[];
+  created_at: number;
+  expires_at: number;
+  status: "active" | "replaced" | "expired";
+  last_used_at?: number;
+  last_used_from?: string;
+}
+
+/** A new key, in clear this once. */
+export interface MadeKey extends ApiKey {
+  key: string;
+}
+
+export interface WantedKey {
+  name: string;
+  scopes: Scope[];
+  days: number;
+}
+
+export interface ServiceAccount {
+  id: string;
+  name: string;
+  role: Role;
+  created_at: number;
+  keys: ApiKey[];
+}
+
 /** What somebody loses who is suspended or removed, or has lost. */
 export interface Losses {
   sessions: number;
   sign_in_links: number;
   invitations: number;
   second_factors: number;
+  api_keys: number;
+  groups: number;
   cell: string;
 }
 
@@ -246,6 +327,29 @@ export const api = {
   resetFactors: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/reset-factors`),
   restore: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/restore`),
   removePerson: (id: string) => call<Losses>("DELETE", `/people/${encodeURIComponent(id)}`),
+  alerts: () => call<{ alerts: AlertRule[] }>("GET", "/alerts"),
+  makeAlert: (body: { trigger: AlertTrigger; email: string; quiet?: { from: number; to: number } }) => call<AlertRule>("POST", "/alerts", body),
+  testAlert: (id: string) => call<void>("POST", `/alerts/${encodeURIComponent(id)}/test`),
+  removeAlert: (id: string) => call<void>("DELETE", `/alerts/${encodeURIComponent(id)}`),
+  groups: () => call<{ groups: Group[] }>("GET", "/groups"),
+  makeGroup: (name: string) => call<{ id: string }>("POST", "/groups", { name }),
+  group: (id: string) => call<WholeGroup>("GET", `/groups/${encodeURIComponent(id)}`),
+  changeGroup: (id: string, body: { name: string; archived: boolean }) => call<void>("PUT", `/groups/${encodeURIComponent(id)}`, body),
+  changeGroupRole: (id: string, user: string, role: GroupRole) => call<void>("PUT", `/groups/${encodeURIComponent(id)}/members`, { user, role }),
+  removeMember: (id: string, user: string) => call<void>("POST", `/groups/${encodeURIComponent(id)}/members/remove`, { user }),
+  inviteToGroup: (id: string, body: { email: string; role: GroupRole }) => call<void>("POST", `/groups/${encodeURIComponent(id)}/invitations`, body),
+  withdrawFromGroup: (id: string, invitation: string) => call<void>("POST", `/groups/${encodeURIComponent(id)}/invitations/withdraw`, { invitation }),
+  groupInvitations: () => call<{ invitations: GroupInvitation[] }>("GET", "/group-invitations"),
+  answerGroup: (id: string, answer: "accept" | "decline") => call<void>("POST", `/group-invitations/${encodeURIComponent(id)}/${answer}`),
+  changeRole: (id: string, role: Role) => call<void>("PUT", `/people/${encodeURIComponent(id)}/role`, { role }),
+  keys: () => call<{ keys: ApiKey[] }>("GET", "/keys"),
+  makeKey: (body: WantedKey) => call<MadeKey>("POST", "/keys", body),
+  rotateKey: (id: string, overlap_hours: number) => call<MadeKey>("POST", `/keys/${encodeURIComponent(id)}/rotate`, { overlap_hours }),
+  revokeKey: (id: string) => call<void>("DELETE", `/keys/${encodeURIComponent(id)}`),
+  serviceAccounts: () => call<{ service_accounts: ServiceAccount[] }>("GET", "/service-accounts"),
+  makeServiceAccount: (body: { name: string; role: Role }) => call<ServiceAccount>("POST", "/service-accounts", body),
+  removeServiceAccount: (id: string) => call<void>("DELETE", `/service-accounts/${encodeURIComponent(id)}`),
+  makeServiceKey: (id: string, body: WantedKey) => call<MadeKey>("POST", `/service-accounts/${encodeURIComponent(id)}/keys`, body),
   invitations: () => call<{ invitations: Invitation[] }>("GET", "/invitations"),
   invite: (body: { email: string; role: Role }) => call<Invitation>("POST", "/invitations", body),
   resend: (id: string) => call<Invitation>("POST", `/invitations/${encodeURIComponent(id)}/resend`),

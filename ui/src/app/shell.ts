@@ -17,6 +17,8 @@ import { icon } from "../parts/icon";
 import type { IconName } from "../parts/icon-names";
 
 const TITLE_CHARS = 200;
+/** Where the page of one group is; its id follows. */
+const GROUP = "/groups/";
 
 export class Shell extends View {
   @state() private filter = "";
@@ -63,6 +65,10 @@ export class Shell extends View {
 
   #page(): TemplateResult {
     if (this.#isChat()) return html`<hf-chat></hf-chat>`;
+    if (path.value.startsWith(GROUP)) {
+      void import("../pages/group");
+      return html`<hf-group .group=${path.value.slice(GROUP.length)}></hf-group>`;
+    }
     switch (path.value) {
       case "/people":
         return html`<hf-people></hf-people>`;
@@ -103,6 +109,15 @@ export class Shell extends View {
       case "/audit":
         void import("../pages/audit");
         return html`<hf-audit></hf-audit>`;
+      case "/alerts":
+        void import("../pages/alerts");
+        return html`<hf-alerts></hf-alerts>`;
+      case "/groups":
+        void import("../pages/groups");
+        return html`<hf-groups></hf-groups>`;
+      case "/keys":
+        void import("../pages/keys");
+        return html`<hf-keys></hf-keys>`;
       case "/security":
         void import("../pages/security");
         return html`<hf-security></hf-security>`;
@@ -201,7 +216,8 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/locking": "Locking and key" }[path.value] ?? "";
+    if (path.value.startsWith(GROUP)) return "Group";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -220,9 +236,9 @@ export class Shell extends View {
     const item = (href: string, words: string, sign: IconName, current: boolean, dot = false) =>
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label="Recovery phrase not confirmed"></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
-      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people")}
+      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people" || path.value === "/groups" || path.value.startsWith(GROUP))}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit", "/alerts", "/keys"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 

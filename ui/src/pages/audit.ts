@@ -35,6 +35,29 @@ const WORDS: Record<string, string> = {
   "person.restored": "let back in",
   "person.removed": "removed",
   "person.role_changed": "changed the role of",
+  "letter.sent": "sent a sealed letter to the vault of a colleague",
+  "recovery.contacts_set": "chose who helps with recovery",
+  "recovery.asked": "asked for help with opening their vault",
+  "recovery.released": "helped somebody open their vault",
+  "recovery.stopped": "stopped a recovery",
+  "alert.made": "had told of something by mail",
+  "alert.removed": "removed an alert to",
+  "group.made": "made the group",
+  "group.renamed": "renamed a group to",
+  "group.archived": "put away the group",
+  "group.restored": "took out again the group",
+  "group.invited": "invited to a group",
+  "group.invitation_withdrawn": "withdrew an invitation to a group of",
+  "group.joined": "joined the group",
+  "group.declined": "declined to join the group",
+  "group.left": "left the group",
+  "group.member_removed": "took out of a group",
+  "group.role_changed": "changed the role in a group of",
+  "key.made": "made the API key",
+  "key.rotated": "replaced the API key",
+  "key.revoked": "revoked the API key",
+  "service_account.made": "added the service account",
+  "service_account.removed": "removed the service account",
 };
 
 const KINDS = [
@@ -44,10 +67,19 @@ const KINDS = [
   { value: "session.", name: "Sessions" },
   { value: "invitation.", name: "Invitations" },
   { value: "person.", name: "People" },
+  { value: "alert.", name: "Alerts" },
+  { value: "group.", name: "Groups" },
+  { value: "key.", name: "API keys" },
+  { value: "service_account.", name: "Service accounts" },
   { value: "organisation.", name: "Organisation" },
   { value: "cell.", name: "Agents" },
+  { value: "recovery.", name: "Recovery" },
+  { value: "letter.", name: "Letters between vaults" },
   { value: "audit.", name: "This log" },
 ];
+
+/** What an act was done to is not worth naming, or has no name. */
+const KINDS_WITHOUT_NAME: ReadonlySet<string> = new Set(["session", "organisation", "recovery_request"]);
 
 export class AuditPage extends FormPage {
   @state() private events: readonly AuditEvent[] | undefined;
@@ -90,6 +122,7 @@ export class AuditPage extends FormPage {
     return html`<div class="page">
       <h1>Audit</h1>
       <p class="lead">${this.#manages() ? `What was done at ${me()?.tenant.name ?? ""}, by whom and from where. Nobody’s conversations are in it.` : "What you did, and what was done with your account."}</p>
+      ${this.#manages() ? html`<p><a class="button" href="/alerts">${icon("mail", "s")} Alerts by mail</a></p>` : nothing}
       ${this.#controls()} ${this.problem ? html`${notice("error", this.problem)}<button class="button" type="button" @click=${() => void this.#search()}>Try again</button>` : nothing}
       ${this.events ? this.#list(this.events) : this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
       ${this.#manages() ? this.#takeAway() : nothing}
@@ -124,7 +157,7 @@ export class AuditPage extends FormPage {
     const at = new Date(event.at);
     const act = WORDS[event.action] ?? event.action;
     const where = [event.device, event.address].filter(Boolean).join(", ");
-    const name = event.target && event.target.kind !== "session" && event.target.kind !== "organisation" && event.target.id !== event.actor.id ? event.target.name : "";
+    const name = event.target && !KINDS_WITHOUT_NAME.has(event.target.kind) && event.target.id !== event.actor.id ? event.target.name : "";
     return html`<li>
       <span class="audit-sign ${event.outcome}" aria-hidden="true">${icon(event.outcome === "refused" ? "circle-x" : "circle-check", "s")}</span>
       <span class="people-name">
@@ -141,6 +174,7 @@ export class AuditPage extends FormPage {
       <div class="row">
         <a class="button" href="/api/v1/audit/export" download="holdfast-audit.jsonl">${icon("download", "s")} Signed log</a>
         <a class="button" href="/api/v1/audit/export.csv?${new URLSearchParams(Object.entries(this.#filter()).filter(([, value]) => value !== "")).toString()}" download="holdfast-audit.csv">${icon("download", "s")} What is found, as a table</a>
+        <a class="button" href="/api/v1/audit/export.cef?${new URLSearchParams(Object.entries(this.#filter()).filter(([, value]) => value !== "")).toString()}" download="holdfast-audit.cef">${icon("download", "s")} As CEF, for a collector of logs</a>
       </div>
     </section>`;
   }

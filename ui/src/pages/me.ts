@@ -67,6 +67,10 @@ export class MePage extends FormPage {
           <a class="button" href="/security">Open</a>
         </div>
         <div class="setting">
+          <p><strong>API keys</strong><br><span class="muted">For programs that act as you. No key opens your vault.</span></p>
+          <a class="button" href="/keys">Open</a>
+        </div>
+        <div class="setting">
           <p><strong>Audit</strong><br><span class="muted">What was done with your account, when and from where.</span></p>
           <a class="button" href="/audit">Open</a>
         </div>

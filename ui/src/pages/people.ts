@@ -8,9 +8,19 @@ import { confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { withStepUp } from "../parts/step-up";
+import { tabs } from "./people-tabs";
 import { FormPage } from "./page";
 
 const ROLES: Record<Role, string> = { owner: "Owner", admin: "Admin", member: "Member", observer: "Observer" };
+
+const WITH_ARTICLE: Record<Role, string> = { owner: "an owner", admin: "an admin", member: "a member", observer: "an observer" };
+
+const MAY: Record<Role, string> = {
+  owner: "Owners may do everything, also make and remove owners.",
+  admin: "Admins invite and manage people, but not owners.",
+  member: "Members use an agent of their own.",
+  observer: "Observers see and change nothing.",
+};
 
 export class PeoplePage extends FormPage {
   @state() private people: readonly Person[] | undefined;
@@ -44,6 +54,7 @@ export class PeoplePage extends FormPage {
   protected override render(): TemplateResult {
     return html`<div class="page">
       <h1>People</h1>
+      ${tabs()}
       <p class="lead">Everyone at ${me()?.tenant.name ?? ""} has an agent of their own. Nobody sees anyone else’s conversations.</p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.people ? this.#list(this.people) : this.loadProblem ? nothing : html`<div class="skeleton-list" aria-hidden="true"><i></i><i></i><i></i></div>`}
@@ -57,8 +68,7 @@ export class PeoplePage extends FormPage {
         (person) => html`<li>
           <span class="avatar" aria-hidden="true">${initials(person.name)}</span>
           <span class="people-name"><strong>${person.name}${person.id === me()?.user.id ? html` <span class="muted">(you)</span>` : nothing}</strong><span class="muted">${person.email}${person.suspended ? ", suspended" : ""}</span></span>
-          <span class="tag">${ROLES[person.role]}</span>
-          ${this.#acts(person)}
+          ${this.#role(person)} ${this.#acts(person)}
         </li>`,
       )}
       ${this.invitations.map(
@@ -108,6 +118,36 @@ export class PeoplePage extends FormPage {
     if (invitation.delivery === "failed") throw new Error(`The invitation of ${invitation.email} is kept, but its mail could not be sent. Try “Send again” later.`);
     this.invited = `${invitation.email} has an invitation in the mail. It works once, for 7 days.`;
     announce("Invitation sent");
+  }
+
+  /** Somebody's role; for who may change it, a choice. Owners are made by owners. */
+  #role(person: Person): TemplateResult {
+    const who = me()?.user;
+    if (!this.#mayInvite() || person.id === who?.id || (person.role === "owner" && who?.role !== "owner")) return html`<span class="tag">${ROLES[person.role]}</span>`;
+    const roles = (Object.keys(ROLES) as Role[]).filter((role) => role !== "owner" || who?.role === "owner");
+    return html`<select class="role" aria-label="Role of ${person.name}" ?disabled=${this.busy} @change=${(event: Event) => this.#changeRole(person, event.target as HTMLSelectElement)}>
+      ${roles.map((role) => html`<option value=${role} ?selected=${role === person.role}>${ROLES[role]}</option>`)}
+    </select>`;
+  }
+
+  #changeRole(person: Person, select: HTMLSelectElement): void {
+    const role = select.value as Role;
+    const back = (): void => {
+      select.value = person.role;
+    };
+    void this.work(async () => {
+      const sure = await confirmBox({ title: `Make ${person.name} ${WITH_ARTICLE[role]}?`, words: `${MAY[role]} It counts from their next click on.`, yes: "Change role", danger: role === "owner" });
+      const changed =
+        sure &&
+        (await withStepUp(async () => {
+          await api.changeRole(person.id, role);
+          return true;
+        }));
+      if (!changed) return back();
+      this.invited = `${person.name} is ${WITH_ARTICLE[role]} now.`;
+      announce(this.invited);
+      await this.#load();
+    }).then(() => this.problem && back());
   }
 
   /** What may be done to somebody: nothing to oneself, and nothing to owners unless one is an owner. */
@@ -198,6 +238,8 @@ function listed(losses: Losses): string {
     ...count(losses.sessions, "sign-in", "sign-ins"),
     ...count(losses.sign_in_links, "sign-in link", "sign-in links"),
     ...count(losses.invitations, "open invitation that they sent", "open invitations that they sent"),
+    ...count(losses.groups, "place in a group", "places in groups"),
+    ...count(losses.api_keys, "API key", "API keys"),
     ...count(losses.second_factors, "second factor", "second factors"),
     "the use of their agent",
   ].join(", ");

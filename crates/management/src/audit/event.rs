@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use protocol::{Millis, TenantId};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::access::Client;
+use crate::alerts::Happened;
 use crate::storage::StorageError;
 use crate::storage::sessions::Session;
 
@@ -56,6 +58,30 @@ actions! {
     PersonSuspended = "person.suspended",
     PersonRestored = "person.restored",
     PersonRemoved = "person.removed",
+    RoleChanged = "person.role_changed",
+    KeyMade = "key.made",
+    KeyRotated = "key.rotated",
+    KeyRevoked = "key.revoked",
+    ServiceAccountMade = "service_account.made",
+    ServiceAccountRemoved = "service_account.removed",
+    GroupMade = "group.made",
+    GroupRenamed = "group.renamed",
+    GroupArchived = "group.archived",
+    GroupRestored = "group.restored",
+    GroupInvited = "group.invited",
+    GroupInvitationWithdrawn = "group.invitation_withdrawn",
+    GroupJoined = "group.joined",
+    GroupDeclined = "group.declined",
+    GroupLeft = "group.left",
+    GroupMemberRemoved = "group.member_removed",
+    GroupRoleChanged = "group.role_changed",
+    LetterSent = "letter.sent",
+    RecoveryContacts = "recovery.contacts_set",
+    RecoveryAsked = "recovery.asked",
+    RecoveryReleased = "recovery.released",
+    RecoveryStopped = "recovery.stopped",
+    AlertMade = "alert.made",
+    AlertRemoved = "alert.removed",
     AuditExported = "audit.exported",
 }
 
@@ -176,27 +202,42 @@ struct Body<'a> {
     actor: &'a Actor,
     address: &'a str,
     at: Millis,
-    details: BTreeMap<&'static str, String>,
+    details: &'a BTreeMap<&'static str, String>,
     device: &'a str,
     outcome: Outcome,
     seq: i64,
-    target: Option<Target>,
+    target: Option<&'a Target>,
     tenant: TenantId,
     v: u8,
 }
 
+/// What alerts look at.
+pub(super) fn happened<'a>(seq: i64, at: OffsetDateTime, by: &'a By, entry: &'a Entry) -> Happened<'a> {
+    Happened {
+        seq,
+        action: entry.action.as_str(),
+        refused: entry.outcome == Outcome::Refused,
+        actor: by.actor.id.map(|id| id.to_string()),
+        actor_name: &by.actor.name,
+        target: entry.target.as_ref().map_or("", |target| &target.name),
+        address: &by.address,
+        device: &by.device,
+        at,
+    }
+}
+
 /// The text of an event, as it is hashed.
-pub(super) fn body(seq: i64, tenant: TenantId, at: Millis, by: &By, entry: Entry) -> Result<String, StorageError> {
+pub(super) fn body(seq: i64, tenant: TenantId, at: Millis, by: &By, entry: &Entry) -> Result<String, StorageError> {
     let body = Body {
         action: entry.action.as_str(),
         actor: &by.actor,
         address: &by.address,
         at,
-        details: entry.details,
+        details: &entry.details,
         device: &by.device,
         outcome: entry.outcome,
         seq,
-        target: entry.target,
+        target: entry.target.as_ref(),
         tenant,
         v: 1,
     };

@@ -1,10 +1,12 @@
 //! What was done, by whom, from where, to what, and how it ended. Each tenant has a chain of its own: every event carries the
 //! hash of all before it, and now and then the installation signs where the chain stands.
 
+pub(crate) mod cef;
 mod chain;
 mod event;
 mod export;
 mod key;
+pub(crate) mod told;
 mod verify;
 
 pub(crate) use event::{Action, By, Entry, Target};
@@ -15,6 +17,7 @@ use std::sync::Arc;
 
 use key::Place;
 
+use crate::alerts;
 use crate::clock::{Clock, millis};
 use crate::limits;
 use crate::storage::audit::{self as stored, Checkpoint, Head};
@@ -36,9 +39,10 @@ impl AuditLog {
     ) -> Result<(), StorageError> {
         let head = stored::lock_head(transaction).await?;
         let tenant = transaction.tenant();
-        let at = millis(self.clock.now());
+        let now = self.clock.now();
+        let at = millis(now);
         let seq = head.seq + 1;
-        let body = event::body(seq, tenant, at, by, entry)?;
+        let body = event::body(seq, tenant, at, by, &entry)?;
         let hash = chain::next(&head.hash, &body);
         stored::append(transaction, Head { seq, hash }, &body).await?;
         if seq % limits::AUDIT_CHECKPOINT == 0 {
@@ -51,6 +55,6 @@ impl AuditLog {
             };
             stored::add_checkpoint(transaction, &checkpoint).await?;
         }
-        Ok(())
+        alerts::raise(transaction, &event::happened(seq, now, by, &entry)).await
     }
 }

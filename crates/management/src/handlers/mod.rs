@@ -1,17 +1,22 @@
 //! One HTTP operation a file: what it takes, what it answers, what it does. `docs/protocol.md`, section 5, lists them.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod cell;
 pub(crate) mod factors;
+pub(crate) mod group_invitations;
+pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod instance;
 pub(crate) mod invitations;
+pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod me;
 pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod recovery;
+pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;

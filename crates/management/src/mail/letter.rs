@@ -96,6 +96,20 @@ pub(crate) fn recovery_help(to: &Email, owner: &str, page: &str) -> Option<Lette
     Letter::to(to, format!("{owner} asks for your help"), text)
 }
 
+/// Tells of something that was done. What it says is in the audit log, too.
+pub(crate) fn alert(to: &Email, organisation: &str, what: &str, times: i32, last: &str, page: &str) -> Option<Letter> {
+    let times = match times {
+        1 => String::new(),
+        more => format!("{more} times; the last one:\n\n"),
+    };
+    let text = format!(
+        "Hello,\n\n{what} at {organisation}.\n\n{times}{last}\n\nThe audit log has the rest:\n\n{page}\n\n\
+         You get this because somebody who manages {organisation} wants this address to be told. There are no links that sign in \
+         in\nsuch mails.\n"
+    );
+    Letter::to(to, format!("{what} at {organisation}"), text)
+}
+
 impl Letter {
     fn to(to: &Email, subject: String, text: String) -> Option<Self> {
         Some(Self {

@@ -26,6 +26,9 @@ pub(crate) struct Cascade {
     /// Open ones that they sent.
     pub invitations: i64,
     pub second_factors: i64,
+    pub api_keys: i64,
+    /// That they are in.
+    pub groups: i64,
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
@@ -38,7 +41,7 @@ pub(crate) async fn find(
     let row = sqlx::query!(
         "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
-         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (u.role <> 'owner' OR $3) AND u.id <> $4
+         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' AND (u.role <> 'owner' OR $3) AND u.id <> $4
          FOR UPDATE OF u",
         transaction.tenant().uuid(),
         user.uuid(),
@@ -62,9 +65,13 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
             (SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2) AS "sessions!",
             (SELECT count(*) FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2 AND used_at IS NULL) AS "links!",
             (SELECT count(*) FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL
-                AND revoked_at IS NULL) AS "invitations!",
+                AND revoked_at IS NULL)
+            + (SELECT count(*) FROM group_invitations WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL
+                AND withdrawn_at IS NULL) AS "invitations!",
+            (SELECT count(*) FROM group_members WHERE tenant_id = $1 AND user_id = $2) AS "groups!",
             (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
-                + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!""#,
+                + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!",
+            (SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND user_id = $2) AS "api_keys!""#,
         transaction.tenant().uuid(),
         leaver.id.uuid()
     );
@@ -74,6 +81,8 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
         sign_in_links: row.links,
         invitations: row.invitations,
         second_factors: row.factors,
+        api_keys: row.api_keys,
+        groups: row.groups,
     })
 }
 
@@ -93,6 +102,8 @@ pub(crate) async fn suspend(
     .execute(&mut **transaction)
     .await?;
     super::sessions::end_all(transaction, leaver.id, None).await?;
+    super::api_keys::remove_all(transaction, leaver.id).await?;
+    super::group_invitations::leave_all(transaction, leaver.id, now).await?;
     sqlx::query!(
         "DELETE FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2",
         tenant,

@@ -45,7 +45,7 @@ pub(crate) async fn send(
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
     let receiver = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL) AS "found!""#,
+        r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL AND kind = 'person') AS "found!""#,
         transaction.tenant().uuid(),
         to.uuid()
     );

@@ -1,9 +1,13 @@
 //! What is stored, a noun a file. Every statement runs in a transaction that speaks for one tenant, or for one presented
 //! token or address; row-level security in PostgreSQL holds the line if a statement here forgets to.
 
+pub(crate) mod alerts;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod cells;
 pub(crate) mod factors;
+pub(crate) mod group_invitations;
+pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod installation;
 mod interval;
@@ -13,6 +17,8 @@ pub(crate) mod letters;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
 pub(crate) mod recovery;
+pub(crate) mod roles;
+pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sign_in_links;
 pub(crate) mod tenants;

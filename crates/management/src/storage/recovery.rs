@@ -72,21 +72,19 @@ pub(crate) async fn contacts(transaction: &mut TenantTransaction, person: &Signe
     }))
 }
 
-/// Ends the person's open request, if there is one.
+/// Ends the person's open request; false if there is none.
 pub(crate) async fn end(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
+) -> Result<bool, StorageError> {
+    let ended = sqlx::query!(
         "UPDATE recovery_requests SET ended_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL",
         transaction.tenant().uuid(),
         person.session().user.uuid(),
         now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(ended.execute(&mut **transaction).await?.rows_affected() > 0)
 }
 
 /// Opens a request of the person's, in place of one that is open.

@@ -29,7 +29,7 @@ impl State {
         }
     }
 
-    fn stored(text: &str) -> Result<Self, StorageError> {
+    pub(super) fn stored(text: &str) -> Result<Self, StorageError> {
         Ok(match text {
             "factor" => Self::Factor,
             "enrol" => Self::Enrol,
@@ -52,6 +52,8 @@ pub(crate) struct Session {
     pub cell: CellId,
     pub state: State,
     pub proved_at: OffsetDateTime,
+    /// A program with an API key, and no browser.
+    pub by_key: bool,
 }
 
 /// The session with this token, if it is not over. Notes that it was used, and from where.
@@ -86,6 +88,7 @@ pub(crate) async fn authenticate(
             cell: row.cell_id.into(),
             state: State::stored(&row.state)?,
             proved_at: row.proved_at,
+            by_key: false,
         })
     })
     .transpose()

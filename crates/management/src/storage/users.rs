@@ -46,7 +46,7 @@ pub(crate) async fn create(
 /// Everybody in the tenant who was not removed, by name.
 pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Person>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT id, name, email, role, deactivated_at FROM users WHERE tenant_id = $1 AND removed_at IS NULL
+        "SELECT id, name, email, role, deactivated_at FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND kind = 'person'
          ORDER BY lower(name), id LIMIT $2",
         transaction.tenant().uuid(),
         limits::PEOPLE_LISTED
@@ -92,7 +92,7 @@ pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<
         .fetch_one(&mut *transaction)
         .await?;
     let rows = sqlx::query!(
-        "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL ORDER BY created_at LIMIT 20",
+        "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL AND kind = 'person' ORDER BY created_at LIMIT 20",
         email.as_str()
     )
     .fetch_all(&mut *transaction)

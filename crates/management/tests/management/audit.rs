@@ -233,3 +233,68 @@ async fn a_table_holds_what_was_searched_for() {
     assert_eq!(table.lines().count(), 11);
     assert!(table.contains("\"cell.woken\",\"done\",\"person\""), "{table}");
 }
+
+#[tokio::test]
+async fn a_collector_of_logs_gets_one_line_an_event() {
+    let (_world, mut anna) = busy().await;
+    let lines = anna.download("/audit/export.cef?action=cell.").await;
+    assert_eq!(lines.lines().count(), 10);
+    for line in lines.lines() {
+        assert!(
+            line.starts_with("CEF:0|Holdfast|Holdfast|0.1.0|cell.woken|cell woken|2|rt="),
+            "{line}"
+        );
+        assert!(line.contains(" act=cell.woken outcome=done "), "{line}");
+    }
+    let log = anna.get("/audit?action=audit.exported").await.expect(200).json;
+    assert_eq!(log["events"][0]["details"]["format"], "cef");
+}
+
+#[tokio::test]
+async fn letters_and_recovery_are_recorded_without_what_is_in_them() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let bobs = bob.get("/me").await.expect(200).json["user"]["id"].clone();
+    let letter = json!({"id": uuid::Uuid::now_v7(), "to": bobs, "body": "c2VhbGVkIHdvcmRz"});
+    anna.post("/letters", letter).await.expect(204);
+    let contacts = json!({"contacts": [bobs], "threshold": 1, "wait_ms": 5});
+    anna.put("/recovery/contacts", contacts).await.expect(204);
+    let asked = anna
+        .post("/recovery/request", json!({"request": "c2VhbGVkIHdvcmRz"}))
+        .await
+        .expect(201)
+        .json;
+    let release = json!({"request": asked["id"], "sealed": "c2VhbGVkIHdvcmRz"});
+    bob.post("/recovery/release", release).await.expect(204);
+    // There is one to stop, and then there is none.
+    anna.post("/recovery/stop", json!({})).await.expect(204);
+    anna.post("/recovery/stop", json!({})).await.expect(204);
+    let export = anna.download("/audit/export").await;
+    assert!(!export.contains("c2VhbGVkIHdvcmRz"));
+    for (action, times) in [
+        ("letter.sent", 1),
+        ("recovery.contacts_set", 1),
+        ("recovery.asked", 1),
+        ("recovery.released", 1),
+        ("recovery.stopped", 1),
+    ] {
+        assert_eq!(
+            export.matches(&format!("\"action\":\"{action}\"")).count(),
+            times,
+            "{action}"
+        );
+    }
+    // Bob sees that a letter was sent to him, and what he did himself.
+    let own = bob.get("/audit").await.expect(200).json;
+    let own: Vec<_> = own["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["action"].clone())
+        .collect();
+    assert!(
+        own.contains(&json!("letter.sent")) && own.contains(&json!("recovery.released")),
+        "{own:?}"
+    );
+    assert!(!own.contains(&json!("recovery.stopped")), "{own:?}");
+}

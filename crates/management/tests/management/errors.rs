@@ -54,7 +54,7 @@ async fn a_body_that_cannot_be_read_is_refused_with_its_reason() {
 #[tokio::test]
 async fn another_site_cannot_make_a_browser_write() {
     let (world, anna) = World::owned().await;
-    for (method, path, access) in management::routes() {
+    for (method, path, access, _) in management::routes() {
         let path = path
             .strip_prefix("/api/v1")
             .unwrap()
@@ -92,7 +92,7 @@ async fn another_site_cannot_make_a_browser_write() {
 async fn no_write_with_a_session_is_carried_out_without_the_sessions_token() {
     let (world, anna) = World::owned().await;
     let other = world.sign_in("anna@acme.example").await;
-    for (method, path, _) in management::routes() {
+    for (method, path, ..) in management::routes() {
         let path = path
             .strip_prefix("/api/v1")
             .unwrap()

@@ -3,13 +3,16 @@
 // Tests may unwrap; so may what they share, which Clippy does not see as a test.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod audit;
 mod cell;
 mod database;
 mod embedded;
 mod errors;
+mod groups;
 mod instance;
 mod invitations;
+mod keys;
 mod matrix;
 mod passkeys;
 mod people;

@@ -2,11 +2,11 @@
 //! them are the router's own list; what to send and what comes back is in [`calls`]. A route that is missing there fails the
 //! test, and so does one that is there and no longer exists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use axum::http::Method;
-use management::Access;
+use management::{Access, Scope};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
     let code = json!({"code": "000000"});
     let passkey = json!({"id": "AAAA", "authenticator_data": "AAAA", "client_data": "AAAA", "signature": "AAAA", "user_handle": "AAAA"});
     let new_passkey = json!({"name": "Key", "id": "AAAA", "client_data": "AAAA", "attestation": "AAAA"});
+    let key = json!({"name": "x", "scopes": ["profile"], "days": 1});
     vec![
         (Method::GET, "/instance", json!({}), 200),
         (Method::POST, "/setup", setup, 409),
@@ -53,15 +54,71 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/audit", json!({}), 200),
         (Method::GET, "/audit/export", json!({}), 200),
         (Method::GET, "/audit/export.csv", json!({}), 200),
+        (Method::GET, "/audit/export.cef", json!({}), 200),
+        (Method::GET, "/alerts", json!({}), 200),
+        (
+            Method::POST,
+            "/alerts",
+            json!({"trigger": "exported", "email": "EMAIL"}),
+            201,
+        ),
+        (Method::POST, "/alerts/{id}/test", json!({}), 204),
+        (Method::DELETE, "/alerts/{id}", json!({}), 204),
         (Method::GET, "/policy", json!({}), 200),
         (Method::PUT, "/policy", json!({"second_factor": "optional"}), 200),
         (Method::GET, "/me", json!({}), 200),
         (Method::GET, "/people", json!({}), 200),
         (Method::GET, "/people/{id}/cascade", json!({}), 200),
+        (Method::PUT, "/people/{id}/role", json!({"role": "observer"}), 204),
         (Method::POST, "/people/{id}/suspend", json!({}), 200),
         (Method::POST, "/people/{id}/reset-factors", json!({}), 204),
         (Method::POST, "/people/{id}/restore", json!({}), 204),
         (Method::DELETE, "/people/{id}", json!({}), 200),
+        (Method::GET, "/keys", json!({}), 200),
+        (Method::POST, "/keys", key.clone(), 201),
+        (Method::POST, "/keys/{id}/rotate", json!({"overlap_hours": 1}), 201),
+        (Method::DELETE, "/keys/{id}", json!({}), 204),
+        (Method::GET, "/service-accounts", json!({}), 200),
+        (
+            Method::POST,
+            "/service-accounts",
+            json!({"name": "x", "role": "member"}),
+            201,
+        ),
+        (Method::DELETE, "/service-accounts/{id}", json!({}), 204),
+        (Method::POST, "/service-accounts/{id}/keys", key, 201),
+        (Method::GET, "/groups", json!({}), 200),
+        (Method::POST, "/groups", json!({"name": "x"}), 201),
+        (Method::GET, "/groups/{id}", json!({}), 200),
+        (
+            Method::PUT,
+            "/groups/{id}",
+            json!({"name": "y", "archived": false}),
+            204,
+        ),
+        // Nobody of this id is in the group.
+        (
+            Method::PUT,
+            "/groups/{id}/members",
+            json!({"user": nobody, "role": "admin"}),
+            404,
+        ),
+        (
+            Method::POST,
+            "/groups/{id}/members/remove",
+            json!({"user": nobody}),
+            404,
+        ),
+        (Method::POST, "/groups/{id}/invitations", invite.clone(), 201),
+        (
+            Method::POST,
+            "/groups/{id}/invitations/withdraw",
+            json!({"invitation": nobody}),
+            404,
+        ),
+        (Method::GET, "/group-invitations", json!({}), 200),
+        (Method::POST, "/group-invitations/{id}/accept", json!({}), 204),
+        (Method::POST, "/group-invitations/{id}/decline", json!({}), 204),
         (Method::GET, "/identities", json!({}), 200),
         (Method::PUT, "/identity", bundle, 204),
         (Method::GET, "/invitations", json!({}), 200),
@@ -97,7 +154,28 @@ enum Who {
     Factor,
     Enrol,
     Role(&'static str, Proof),
+    /// A program with a key of somebody in this role.
+    Key(&'static str, Scopes),
 }
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Scopes {
+    All,
+    /// All but what the route asks for.
+    Others,
+}
+
+const SCOPES: [Scope; 8] = [
+    Scope::Profile,
+    Scope::PeopleRead,
+    Scope::PeopleManage,
+    Scope::AuditRead,
+    Scope::GroupsRead,
+    Scope::GroupsManage,
+    Scope::CellRead,
+    Scope::CellWake,
+];
 
 /// Whether the person has just shown who they are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,7 +184,7 @@ enum Proof {
     Old,
 }
 
-const CALLERS: [Who; 12] = [
+const CALLERS: [Who; 17] = [
     Who::Nobody,
     Who::Forged,
     Who::Factor,
@@ -119,14 +197,25 @@ const CALLERS: [Who; 12] = [
     Who::Role("admin", Proof::Fresh),
     Who::Role("owner", Proof::Old),
     Who::Role("owner", Proof::Fresh),
+    Who::Key("observer", Scopes::All),
+    Who::Key("member", Scopes::All),
+    Who::Key("admin", Scopes::All),
+    Who::Key("owner", Scopes::All),
+    Who::Key("owner", Scopes::Others),
 ];
 
 /// The matrix: the status with which a caller is turned away, if they are.
-fn turned_away(access: Access, who: Who) -> Option<u16> {
-    use Access::{AnySession, Anyone, Enroller, Fresh, FreshManager, FreshOwner, Half, Manager, SignedIn};
+fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
+    use Access::{AnySession, Anyone, Contributor, Enroller, Fresh, FreshManager, FreshOwner, Half, Manager, SignedIn};
     use Proof::Old;
     match (access, who) {
         (Anyone, _) => None,
+        // A key opens what it is for, as somebody who has not just shown who they are, and nothing else.
+        (_, Who::Key(_, Scopes::Others)) => Some(403),
+        (_, Who::Key(role, Scopes::All)) => match scope {
+            None => Some(403),
+            Some(_) => turned_away(access, scope, Who::Role(role, Old)),
+        },
         (_, Who::Nobody | Who::Forged) => Some(401),
         (AnySession, _) | (Half, Who::Factor | Who::Enrol) | (Enroller, Who::Enrol) => None,
         (Half, Who::Role(..)) => Some(409),
@@ -134,7 +223,8 @@ fn turned_away(access: Access, who: Who) -> Option<u16> {
         (SignedIn, _) => None,
         (Enroller | Fresh, Who::Role(_, Old)) => Some(403),
         (Enroller | Fresh, _) => None,
-        (Manager, Who::Role("admin" | "owner", _)) => None,
+        (Contributor, Who::Role("observer", _)) => Some(403),
+        (Contributor, _) | (Manager, Who::Role("admin" | "owner", _)) => None,
         (FreshManager, Who::Role("admin" | "owner", Proof::Fresh)) => None,
         (FreshOwner, Who::Role("owner", Proof::Fresh)) => None,
         (Manager | FreshManager | FreshOwner, _) => Some(403),
@@ -158,7 +248,7 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
         .collect();
     let real: BTreeSet<_> = management::routes()
         .iter()
-        .map(|(method, path, _)| (method.to_string(), (*path).to_owned()))
+        .map(|(method, path, ..)| (method.to_string(), (*path).to_owned()))
         .collect();
     assert_eq!(known, real, "every route has a call here, and there is no other");
 
@@ -168,25 +258,38 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
     }
     let mut olga = world.second_tenant().await;
     let mut count = 0;
+    let mut programs = BTreeMap::new();
     for (method, path, body, allowed) in calls() {
-        let access = management::routes()
+        let (.., access, scope) = management::routes()
             .into_iter()
-            .find(|(m, p, _)| *m == method && p.strip_prefix("/api/v1") == Some(path))
-            .unwrap()
-            .2;
+            .find(|(m, p, ..)| *m == method && p.strip_prefix("/api/v1") == Some(path))
+            .unwrap();
         let objects = match path.contains("{id}") {
             true => vec![Object::Own, Object::Others, Object::None, Object::NoId],
             false => vec![Object::Own],
         };
         for who in CALLERS {
+            let refused = turned_away(access, scope, who);
             for object in objects.iter().copied() {
-                let browser = caller(&world, who).await;
+                // A key that is turned away is turned away before anything is looked up: once is enough.
+                if matches!(who, Who::Key(..)) && refused.is_some() && Some(&object) != objects.last() {
+                    continue;
+                }
+                let browser = match who {
+                    Who::Key(role, scopes) => {
+                        let missing = scope.filter(|_| scopes == Scopes::Others);
+                        program(&world, &mut programs, role, missing).await
+                    }
+                    _ => caller(&world, who).await,
+                };
                 let id = object_id(&world, path, who, object).await;
-                let expected = match turned_away(access, who) {
+                let expected = match refused {
                     Some(status) => status,
                     None if object != Object::Own => 404,
                     // Setting one up comes before showing it.
                     None if path == "/sign-in/factor" && who == Who::Enrol => 409,
+                    // An admin of a group manages it, but observers change nothing.
+                    None if path.starts_with("/groups/") && method != Method::GET && is_observer(who) => 403,
                     None => allowed,
                 };
                 let email = format!("{}@acme.example", Uuid::new_v4().simple());
@@ -218,10 +321,14 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
     assert!(count > 400, "{count} calls");
 }
 
+fn is_observer(who: Who) -> bool {
+    matches!(who, Who::Role("observer", _) | Who::Key("observer", _))
+}
+
 fn email_of(who: Who) -> String {
     match who {
-        Who::Role("owner", _) => "anna@acme.example".to_owned(),
-        Who::Role(role, _) => format!("{role}@acme.example"),
+        Who::Role("owner", _) | Who::Key("owner", _) => "anna@acme.example".to_owned(),
+        Who::Role(role, _) | Who::Key(role, _) => format!("{role}@acme.example"),
         _ => "member@acme.example".to_owned(),
     }
 }
@@ -229,7 +336,11 @@ fn email_of(who: Who) -> String {
 /// A browser of this caller, with a session of its own.
 async fn caller(world: &World, who: Who) -> Browser {
     // Wrong codes of the calls before cost this one no waiting, and nobody runs into a limit of tries.
-    run(world, "DELETE FROM factor_attempts").await;
+    run(
+        world,
+        "DELETE FROM factor_attempts; DELETE FROM alert_rules; DELETE FROM api_keys WHERE name = 'x'",
+    )
+    .await;
     let email = email_of(who);
     match who {
         Who::Nobody => world.browser(),
@@ -240,7 +351,24 @@ async fn caller(world: &World, who: Who) -> Browser {
         Who::Factor => world.enter(&email, "factor", false).await,
         Who::Enrol => world.enter(&email, "enrol", false).await,
         Who::Role(_, proof) => world.enter(&email, "full", proof == Proof::Fresh).await,
+        Who::Key(..) => unreachable!("keys are made once"),
     }
+}
+
+/// A program with a key of somebody in this role, for everything or for all but one thing; made once.
+async fn program(
+    world: &World,
+    made: &mut BTreeMap<(&'static str, Option<Scope>), Browser>,
+    role: &'static str,
+    missing: Option<Scope>,
+) -> Browser {
+    if let Some(program) = made.get(&(role, missing)) {
+        return program.clone();
+    }
+    let scopes: Vec<_> = SCOPES.into_iter().filter(|each| Some(*each) != missing).collect();
+    let program = world.program(&email_of(Who::Key(role, Scopes::All)), &scopes).await;
+    made.insert((role, missing), program.clone());
+    program
 }
 
 /// Something that the path can name.
@@ -267,6 +395,33 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
         return id.to_string();
     }
     let statement = match path.split('/').nth(1) {
+        Some("alerts") => format!(
+            "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
+             SELECT '{id}', tenant_id, 'key_made', '{id}@example.org', now() FROM users WHERE email = '{email}'"
+        ),
+        // One in which they are an admin.
+        Some("groups") => format!(
+            "WITH made AS (INSERT INTO groups (id, tenant_id, name, created_at)
+                SELECT '{id}', tenant_id, 'x', now() FROM users WHERE email = '{email}' RETURNING id, tenant_id)
+             INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+             SELECT made.tenant_id, made.id, users.id, 'admin', now() FROM made, users WHERE email = '{email}'"
+        ),
+        Some("group-invitations") => format!(
+            "WITH made AS (INSERT INTO groups (id, tenant_id, name, created_at)
+                SELECT gen_random_uuid(), tenant_id, 'x', now() FROM users WHERE email = '{email}' RETURNING id, tenant_id)
+             INSERT INTO group_invitations (id, tenant_id, group_id, email, role, invited_by, created_at, expires_at)
+             SELECT '{id}', made.tenant_id, made.id, email, 'member', users.id, now(), now() + interval '9999 days'
+             FROM made, users WHERE email = '{email}'"
+        ),
+        Some("keys") => format!(
+            "INSERT INTO api_keys (id, tenant_id, user_id, name, key_hash, hint, scopes, created_at, expires_at)
+             SELECT '{id}', tenant_id, id, 'x', {random}, 'hf_x', '{{profile}}', now(), now() + interval '9999 days'
+             FROM users WHERE email = '{email}'"
+        ),
+        Some("service-accounts") => format!(
+            "INSERT INTO users (id, tenant_id, name, email, role, created_at, kind)
+             SELECT '{id}', tenant_id, 'x', '{id}@service.invalid', 'member', now(), 'service' FROM users WHERE email = '{email}'"
+        ),
         Some("sessions") => format!(
             "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at)
              SELECT '{id}', tenant_id, id, {random}, now(), now(), now() + interval '1 day' FROM users WHERE email = '{email}'"
@@ -295,10 +450,26 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
         Some("factors") if path.contains("{id}") => {
             format!("SELECT EXISTS (SELECT FROM passkeys WHERE id = '{id}' AND name = 'x')")
         }
+        Some("alerts") => format!("SELECT EXISTS (SELECT FROM alert_rules WHERE id = '{id}')"),
+        Some("groups") => format!(
+            "SELECT EXISTS (SELECT FROM groups WHERE id = '{id}' AND name = 'x' AND archived_at IS NULL)
+                AND NOT EXISTS (SELECT FROM group_invitations WHERE group_id = '{id}')"
+        ),
+        Some("group-invitations") => format!(
+            "SELECT EXISTS (SELECT FROM group_invitations WHERE id = '{id}' AND accepted_at IS NULL AND declined_at IS NULL)"
+        ),
+        Some("keys") => {
+            format!("SELECT EXISTS (SELECT FROM api_keys WHERE id = '{id}' AND replaced_at IS NULL)")
+        }
         Some("people") => {
             format!(
                 "SELECT EXISTS (SELECT FROM users u JOIN authenticators a ON a.user_id = u.id
-                    WHERE u.id = '{id}' AND u.deactivated_at IS NULL AND u.removed_at IS NULL)"
+                    WHERE u.id = '{id}' AND u.deactivated_at IS NULL AND u.removed_at IS NULL AND u.role = 'member')"
+            )
+        }
+        Some("service-accounts") => {
+            format!(
+                "SELECT EXISTS (SELECT FROM users WHERE id = '{id}' AND deactivated_at IS NULL AND removed_at IS NULL AND role = 'member')"
             )
         }
         _ => return true,

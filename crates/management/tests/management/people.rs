@@ -64,7 +64,7 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
     let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
     assert_eq!(
         before,
-        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "cell": "awake"})
+        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "cell": "awake"})
     );
     bob.get("/me").await.expect(200);
     let after = anna
@@ -152,4 +152,66 @@ async fn nobody_sends_themselves_away_and_admins_send_no_owners_away() {
         browser.delete(&format!("/people/{id}")).await.refused(404, "not_found");
     }
     anna.get("/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_changed_role_counts_from_the_next_request_on() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    world.invite(&mut bob, "carol@acme.example", "member").await;
+    let people = anna.get("/people").await.expect(200).json;
+    let id = id_of(&people, "bob@acme.example");
+    anna.put(&format!("/people/{id}/role"), json!({"role": "member"}))
+        .await
+        .expect(204);
+    bob.get("/invitations").await.refused(403, "not_allowed");
+    assert_eq!(bob.get("/me").await.expect(200).json["user"]["role"], "member");
+    // What they sent out as an admin is taken back.
+    let listed = anna.get("/invitations").await.expect(200).json;
+    let carol = listed["invitations"].as_array().unwrap().iter();
+    let carol = carol
+        .clone()
+        .find(|each| each["email"] == "carol@acme.example")
+        .unwrap();
+    assert_eq!(carol["status"], "revoked");
+    let log = anna.get("/audit?action=person.role_changed").await.expect(200).json;
+    assert_eq!(log["events"][0]["details"]["from"], "admin");
+    assert_eq!(log["events"][0]["details"]["to"], "member");
+}
+
+#[tokio::test]
+async fn owners_are_made_and_unmade_by_owners_and_one_always_stays() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let people = anna.get("/people").await.expect(200).json;
+    let path = |email: &str| format!("/people/{}/role", id_of(&people, email));
+    let (annas, bobs) = (path("anna@acme.example"), path("bob@acme.example"));
+    bob.put(&annas, json!({"role": "member"}))
+        .await
+        .refused(404, "not_found");
+    bob.put(&bobs, json!({"role": "owner"}))
+        .await
+        .refused(403, "not_allowed");
+    anna.put(&annas, json!({"role": "admin"}))
+        .await
+        .refused(409, "last_owner");
+    anna.put(&bobs, json!({"role": "king"}))
+        .await
+        .refused(400, "bad_request");
+    anna.put(&bobs, json!({"role": "owner"})).await.expect(204);
+    // Both give it up at once: one of them stays.
+    let (first, second) = tokio::join!(
+        anna.put(&annas, json!({"role": "member"})),
+        bob.put(&bobs, json!({"role": "member"}))
+    );
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 409]);
+    let people = anna.get("/people").await.expect(200).json;
+    let owners = people["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|each| each["role"] == "owner");
+    assert_eq!(owners.count(), 1);
 }

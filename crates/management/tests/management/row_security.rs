@@ -87,7 +87,9 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "CREATE TABLE mine (id int)",
         "TRUNCATE users CASCADE",
         "UPDATE users SET tenant_id = tenant_id",
-        "UPDATE users SET role = 'owner'",
+        "UPDATE users SET kind = 'person'",
+        "UPDATE api_keys SET scopes = scopes",
+        "UPDATE api_keys SET user_id = user_id",
         "DELETE FROM users",
         "SELECT * FROM _sqlx_migrations",
         "UPDATE audit_events SET body = body",
@@ -146,6 +148,18 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
             "INSERT INTO passkeys (id, tenant_id, user_id, credential_id, public_key, counter, name, created_at)
              VALUES (gen_random_uuid(), '{tenant}', '{user}', 'x', 'x', 0, 'x', now())",
             "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
+            "INSERT INTO api_keys (id, tenant_id, user_id, name, key_hash, hint, scopes, created_at, expires_at)
+             VALUES (gen_random_uuid(), '{tenant}', '{user}', 'x', sha256('{tenant}'), 'hf_x', '{profile}', now(), now())",
+            "WITH made AS (INSERT INTO groups (id, tenant_id, name, created_at) VALUES (gen_random_uuid(), '{tenant}', 'x', now())
+                RETURNING id),
+             invited AS (INSERT INTO group_invitations (id, tenant_id, group_id, email, role, invited_by, created_at, expires_at)
+                SELECT gen_random_uuid(), '{tenant}', id, 'x@x.example', 'member', '{user}', now(), now() FROM made)
+             INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+             SELECT '{tenant}', id, '{user}', 'member', now() FROM made",
+            "WITH made AS (INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
+                VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now()) RETURNING id)
+             INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
+             SELECT gen_random_uuid(), '{tenant}', id, 'x', 'x', 1, now(), 'infinity' FROM made",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",
         ] {
@@ -206,6 +220,17 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at) VALUES ('{tenant}', '{user}', 'x', now())",
         "INSERT INTO backup_codes (tenant_id, user_id, code_hash) VALUES ('{tenant}', '{user}', sha256('y'))",
         "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
+        "INSERT INTO api_keys (id, tenant_id, user_id, name, key_hash, hint, scopes, created_at, expires_at)
+         VALUES (gen_random_uuid(), '{tenant}', '{user}', 'x', sha256('y'), 'hf_x', '{profile}', now(), now())",
+        "INSERT INTO groups (id, tenant_id, name, created_at) VALUES (gen_random_uuid(), '{tenant}', 'x', now())",
+        "INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+         VALUES ('{tenant}', gen_random_uuid(), '{user}', 'member', now())",
+        "INSERT INTO group_invitations (id, tenant_id, group_id, email, role, invited_by, created_at, expires_at)
+         VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), 'x@x.example', 'member', '{user}', now(), now())",
+        "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now())",
+        "INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
+         VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), 'x', 'x', 1, now(), now())",
         "INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ('{tenant}', 99, '{\"at\":1,\"action\":\"x\",\"outcome\":\"x\"}', sha256('x'))",
         "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ('{tenant}', 99, sha256('x'))",
         "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
@@ -233,6 +258,17 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE authenticators SET last_step = 1",
         "DELETE FROM backup_codes",
         "DELETE FROM factor_attempts",
+        "UPDATE users SET role = 'owner'",
+        "UPDATE api_keys SET expires_at = now()",
+        "DELETE FROM api_keys",
+        "UPDATE groups SET name = 'x'",
+        "UPDATE alert_rules SET last_problem = 'x'",
+        "DELETE FROM alert_rules",
+        "UPDATE alerts SET sent_at = now()",
+        "DELETE FROM alerts",
+        "UPDATE group_members SET role = 'admin'",
+        "DELETE FROM group_members",
+        "UPDATE group_invitations SET accepted_at = now()",
         "UPDATE audit_heads SET seq = 0",
         "DELETE FROM sign_in_links",
     ] {

@@ -3,40 +3,20 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Search;
 use crate::access::Manager;
 use crate::app::App;
+use crate::audit::told::{Named, Told};
 use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::{StorageError, audit};
+use crate::storage::audit;
 
 const COLUMNS: &str =
     "seq,at,action,outcome,actor_kind,actor_id,actor_name,target_kind,target_id,target_name,address,device,details\r\n";
-
-#[derive(Deserialize)]
-struct Event {
-    seq: i64,
-    at: i64,
-    action: String,
-    outcome: String,
-    actor: Named,
-    target: Option<Named>,
-    address: String,
-    device: String,
-    details: serde_json::Value,
-}
-
-#[derive(Deserialize, Default)]
-struct Named {
-    kind: String,
-    id: Option<String>,
-    name: String,
-}
 
 pub(crate) async fn get(
     State(app): State<App>,
@@ -52,8 +32,7 @@ pub(crate) async fn get(
     transaction.commit().await?;
     let mut table = COLUMNS.to_owned();
     for event in found {
-        let event: Event = serde_json::from_str(&event.body).map_err(|_| StorageError::Unreadable("an audit event"))?;
-        table.push_str(&row(&event));
+        table.push_str(&row(&Told::read(&event.body)?));
     }
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),
@@ -62,7 +41,7 @@ pub(crate) async fn get(
     Ok((headers, table))
 }
 
-fn row(event: &Event) -> String {
+fn row(event: &Told) -> String {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.at) * 1_000_000)
         .ok()
         .and_then(|at| at.format(&Rfc3339).ok())

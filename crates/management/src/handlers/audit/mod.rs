@@ -1,5 +1,6 @@
 //! The audit log: to look at, and to take away.
 
+pub(crate) mod cef;
 pub(crate) mod csv;
 pub(crate) mod export;
 pub(crate) mod list;

@@ -22,8 +22,9 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
     let cell = person.cell();
     let state = app.cells.state(cell).await?;
     let claim = match state {
-        CellState::Starting | CellState::Awake => app.cells.claim(cell).await?,
-        CellState::Asleep | CellState::Paused | CellState::Failed => None,
+        // The claim opens a new vault: no key gets it.
+        CellState::Starting | CellState::Awake if !person.session().by_key => app.cells.claim(cell).await?,
+        _ => None,
     };
     Ok(Json(Cell {
         id: cell.cell,

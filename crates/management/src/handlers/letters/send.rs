@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::letters;
@@ -40,6 +41,8 @@ pub(crate) async fn post(
     if !letters::send(&mut transaction, &person, letter.id, letter.to, &letter.body, now).await? {
         return Err(ApiError::NotFound);
     }
+    let entry = Entry::done(Action::LetterSent).on(Target::new("person", letter.to, ""));
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,7 @@ pub(crate) mod list;
 pub(crate) mod remove;
 pub(crate) mod reset_factors;
 pub(crate) mod restore;
+pub(crate) mod role;
 pub(crate) mod suspend;
 
 use serde::Serialize;
@@ -57,7 +58,9 @@ async fn record(
             .with("sessions", cascade.sessions)
             .with("sign_in_links", cascade.sign_in_links)
             .with("invitations", cascade.invitations)
-            .with("second_factors", cascade.second_factors);
+            .with("second_factors", cascade.second_factors)
+            .with("api_keys", cascade.api_keys)
+            .with("groups", cascade.groups);
     }
     app.audit
         .record(&mut transaction, &manager.signed_in().by(), entry)

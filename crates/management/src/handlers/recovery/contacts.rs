@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::recovery;
@@ -39,6 +40,11 @@ pub(crate) async fn put(
     };
     let mut transaction = person.transaction(&app).await?;
     recovery::put_contacts(&mut transaction, &person, &contacts, app.clock.now()).await?;
+    let entry = Entry::done(Action::RecoveryContacts)
+        .with("contacts", contacts.contacts.len())
+        .with("threshold", contacts.threshold)
+        .with("wait_ms", contacts.wait_ms);
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

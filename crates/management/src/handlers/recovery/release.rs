@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::recovery;
@@ -35,6 +36,8 @@ pub(crate) async fn post(
     if !recovery::release(&mut transaction, &person, body.request, &body.sealed, now).await? {
         return Err(ApiError::NotFound);
     }
+    let entry = Entry::done(Action::RecoveryReleased).on(Target::new("recovery_request", body.request, ""));
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::access::{Body, Fresh, SignedIn};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::mail;
 use crate::person::Email;
@@ -43,6 +44,10 @@ pub(crate) async fn post(
     let id = recovery::open(&mut transaction, person, &body.request, app.clock.now()).await?;
     let contacts = recovery::contacts(&mut transaction, person).await?;
     let people = users::list(&mut transaction).await?;
+    let entry = Entry::done(Action::RecoveryAsked)
+        .on(Target::new("recovery_request", id, ""))
+        .with("contacts", contacts.contacts.len());
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     tell(&app, person, &people, &contacts).await;
     Ok((StatusCode::CREATED, Json(Asked { id })))

@@ -5,12 +5,16 @@ use axum::http::StatusCode;
 
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::recovery;
 
 pub(crate) async fn post(State(app): State<App>, person: SignedIn) -> Result<StatusCode, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    recovery::end(&mut transaction, &person, app.clock.now()).await?;
+    if recovery::end(&mut transaction, &person, app.clock.now()).await? {
+        let entry = Entry::done(Action::RecoveryStopped);
+        app.audit.record(&mut transaction, &person.by(), entry).await?;
+    }
     transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

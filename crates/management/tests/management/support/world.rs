@@ -6,7 +6,7 @@ use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{CellRef, Config, FactorKey, Management, OsEntropy, Parts, SharedLimits, database};
-use management::{Clock as _, SecretToken, limits};
+use management::{Clock as _, Scope, SecretToken, limits};
 use serde_json::json;
 use sqlx::Connection as _;
 use uuid::Uuid;
@@ -150,6 +150,21 @@ impl World {
             format!("holdfast_session={}", token.text().as_str()),
         )
         .await
+    }
+
+    /// A program with a new key of this person.
+    pub async fn program(&self, email: &str, scopes: &[Scope]) -> Browser {
+        let mut browser = self.enter(email, "full", true).await;
+        let wanted = json!({"name": "laptop", "scopes": scopes, "days": 30});
+        let made = browser.post("/keys", wanted).await.expect(201).json;
+        self.with_key(made["key"].as_str().unwrap())
+    }
+
+    /// A program that presents this, and sends nothing that a browser does.
+    pub fn with_key(&self, key: &str) -> Browser {
+        let mut program = self.browser();
+        program.headers = vec![("authorization", format!("Bearer {key}"))];
+        program
     }
 
     /// Invites somebody and returns the token of their link.

@@ -1,0 +1,53 @@
+//! Alerts: who is told of what by mail.
+
+pub(crate) mod create;
+pub(crate) mod list;
+pub(crate) mod remove;
+pub(crate) mod test;
+
+use protocol::Millis;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::alerts::{Quiet, Trigger};
+use crate::clock::millis;
+use crate::storage::alerts::Rule;
+
+/// Minutes of the day, UTC, between which nothing is sent.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct QuietTime {
+    pub(crate) from: i16,
+    pub(crate) to: i16,
+}
+
+/// A rule, as managers get it.
+#[derive(Serialize)]
+pub(crate) struct RuleAnswer {
+    id: Uuid,
+    trigger: Trigger,
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quiet: Option<QuietTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sent_at: Option<Millis>,
+    /// Why the last mail could not be handed over.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    last_problem: String,
+}
+
+impl From<Rule> for RuleAnswer {
+    fn from(rule: Rule) -> Self {
+        let quiet = |quiet: Quiet| QuietTime {
+            from: quiet.from(),
+            to: quiet.to(),
+        };
+        Self {
+            id: rule.id,
+            trigger: rule.trigger,
+            email: rule.email,
+            quiet: rule.quiet.map(quiet),
+            last_sent_at: rule.last_sent_at.map(millis),
+            last_problem: rule.last_problem,
+        }
+    }
+}

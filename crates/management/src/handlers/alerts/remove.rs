@@ -1,0 +1,24 @@
+//! `DELETE /api/v1/alerts/{id}`: ends a rule, with what waits to be told for it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::access::{FreshManager, Id};
+use crate::app::App;
+use crate::audit::{Action, Entry, Target};
+use crate::problem::ApiError;
+use crate::storage::alerts;
+
+pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+    let person = manager.signed_in();
+    let mut transaction = person.transaction(&app).await?;
+    let (trigger, email) = alerts::remove(&mut transaction, &manager, id)
+        .await?
+        .ok_or(ApiError::NotFound)?;
+    let entry = Entry::done(Action::AlertRemoved)
+        .on(Target::new("alert", id, &email))
+        .with("trigger", trigger.as_str());
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
+    transaction.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,53 @@
+//! `GET /api/v1/group-invitations`: the groups that one is invited to.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::{GroupId, Millis};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::access::SignedIn;
+use crate::app::App;
+use crate::clock::millis;
+use crate::problem::ApiError;
+use crate::storage::group_invitations;
+use crate::storage::groups::GroupRole;
+
+#[derive(Serialize)]
+pub(crate) struct Invitations {
+    invitations: Vec<One>,
+}
+
+#[derive(Serialize)]
+struct One {
+    id: Uuid,
+    group: Named,
+    invited_by: String,
+    role: GroupRole,
+    expires_at: Millis,
+}
+
+#[derive(Serialize)]
+struct Named {
+    id: GroupId,
+    name: String,
+}
+
+pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Invitations>, ApiError> {
+    let mut transaction = person.transaction(&app).await?;
+    let received = group_invitations::received(&mut transaction, &person, None, app.clock.now()).await?;
+    let invitations = received
+        .into_iter()
+        .map(|one| One {
+            id: one.id,
+            group: Named {
+                id: one.group,
+                name: one.group_name,
+            },
+            invited_by: one.invited_by,
+            role: one.role,
+            expires_at: millis(one.expires_at),
+        })
+        .collect();
+    Ok(Json(Invitations { invitations }))
+}

@@ -1,0 +1,328 @@
+//! Rules of alerts, and alerts that wait to be sent.
+
+use protocol::TenantId;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::interval::interval;
+use super::{StorageError, TenantTransaction};
+use crate::access::{FreshManager, Manager};
+use crate::alerts::{Quiet, Trigger};
+use crate::clock::millis;
+use crate::database::Database;
+use crate::limits;
+use crate::person::Email;
+
+/// A rule: who is told of what.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub id: Uuid,
+    pub trigger: Trigger,
+    pub email: String,
+    pub quiet: Option<Quiet>,
+    pub last_sent_at: Option<OffsetDateTime>,
+    pub last_problem: String,
+}
+
+/// Every rule, oldest first.
+pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager) -> Result<Vec<Rule>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT id, trigger, email, quiet_from, quiet_to, last_sent_at, last_problem FROM alert_rules
+         WHERE tenant_id = $1 ORDER BY created_at, id LIMIT $2",
+        transaction.tenant().uuid(),
+        limits::ALERT_RULES
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Rule {
+                id: row.id,
+                trigger: Trigger::stored(&row.trigger)?,
+                email: row.email,
+                quiet: quiet(row.quiet_from, row.quiet_to),
+                last_sent_at: row.last_sent_at,
+                last_problem: row.last_problem,
+            })
+        })
+        .collect()
+}
+
+fn quiet(from: Option<i16>, to: Option<i16>) -> Option<Quiet> {
+    Quiet::new(from?, to?)
+}
+
+/// Adds a rule; `None` when there are as many as there may be. [`StorageError::Conflict`] when there is the same one.
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    _manager: &FreshManager,
+    trigger: Trigger,
+    email: &Email,
+    quiet: Option<Quiet>,
+    now: OffsetDateTime,
+) -> Result<Option<Rule>, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM alert_rules WHERE tenant_id = $1"#,
+        tenant
+    );
+    if count.fetch_one(&mut **transaction).await? >= limits::ALERT_RULES {
+        return Ok(None);
+    }
+    let id = Uuid::now_v7();
+    sqlx::query!(
+        "INSERT INTO alert_rules (id, tenant_id, trigger, email, quiet_from, quiet_to, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        tenant,
+        trigger.as_str(),
+        email.as_str(),
+        quiet.map(Quiet::from),
+        quiet.map(Quiet::to),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(Some(Rule {
+        id,
+        trigger,
+        email: email.as_str().to_owned(),
+        quiet,
+        last_sent_at: None,
+        last_problem: String::new(),
+    }))
+}
+
+/// One rule.
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    manager: &Manager,
+    id: Uuid,
+) -> Result<Option<Rule>, StorageError> {
+    let rules = list(transaction, manager).await?;
+    Ok(rules.into_iter().find(|rule| rule.id == id))
+}
+
+/// Ends a rule, with what waits for it: what it was, or `None` if there is no such one.
+pub(crate) async fn remove(
+    transaction: &mut TenantTransaction,
+    _manager: &FreshManager,
+    id: Uuid,
+) -> Result<Option<(Trigger, String)>, StorageError> {
+    let row = sqlx::query!(
+        "DELETE FROM alert_rules WHERE tenant_id = $1 AND id = $2 RETURNING trigger, email",
+        transaction.tenant().uuid(),
+        id
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    row.map(|row| Ok((Trigger::stored(&row.trigger)?, row.email)))
+        .transpose()
+}
+
+/// How many acts of this actor were refused since then.
+pub(crate) async fn refused_since(
+    transaction: &mut TenantTransaction,
+    actor: Option<&str>,
+    since: OffsetDateTime,
+) -> Result<i64, StorageError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM audit_events
+         WHERE tenant_id = $1 AND at >= $2 AND outcome = 'refused' AND actor IS NOT DISTINCT FROM $3"#,
+        transaction.tenant().uuid(),
+        millis(since),
+        actor
+    );
+    Ok(count.fetch_one(&mut **transaction).await?)
+}
+
+/// Whether somebody signed in with this device before, or never signed in before at all: nobody's first device is news.
+pub(crate) async fn knows_device(
+    transaction: &mut TenantTransaction,
+    actor: &str,
+    device: &str,
+    before: i64,
+) -> Result<bool, StorageError> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT coalesce(bool_or(e.device = $3), true) AS "known!" FROM (
+            SELECT body::jsonb ->> 'device' AS device FROM audit_events
+            WHERE tenant_id = $1 AND actor = $2 AND seq < $4 AND action IN ('sign_in.done', 'factor.shown')
+            ORDER BY seq DESC LIMIT 100) e"#,
+        transaction.tenant().uuid(),
+        actor,
+        device,
+        before
+    );
+    Ok(known.fetch_one(&mut **transaction).await?)
+}
+
+/// Keeps an alert for each rule with this trigger. What waits already, of the same subject, becomes more of the same; what comes
+/// soon after one that was sent waits for the rest of the time between two.
+pub(crate) async fn raise(
+    transaction: &mut TenantTransaction,
+    trigger: Trigger,
+    subject: &str,
+    summary: &str,
+    at: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
+         SELECT gen_random_uuid(), r.tenant_id, r.id, $3, $4, 1, $5::timestamptz, greatest($5, (
+                SELECT max(a.sent_at) + $6::interval FROM alerts a
+                WHERE a.tenant_id = r.tenant_id AND a.rule_id = r.id AND a.subject = $3))
+         FROM alert_rules r WHERE r.tenant_id = $1 AND r.trigger = $2
+         ON CONFLICT (tenant_id, rule_id, subject) WHERE sent_at IS NULL AND given_up_at IS NULL
+         DO UPDATE SET events = alerts.events + 1, summary = EXCLUDED.summary",
+        transaction.tenant().uuid(),
+        trigger.as_str(),
+        subject,
+        summary,
+        at,
+        interval(limits::ALERT_BETWEEN)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Alerts of every tenant that are due, oldest first. Only which: what is in them is read for each in its tenant.
+pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config('holdfast.alerts', 'due', true) AS alerts")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let rows = sqlx::query!(
+        "SELECT tenant_id, id FROM alerts WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= $1
+         ORDER BY due_at LIMIT $2",
+        now,
+        limits::ALERTS_AT_ONCE
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.id)).collect())
+}
+
+/// An alert that is to be sent now.
+pub(crate) struct Due {
+    pub email: Email,
+    pub trigger: Trigger,
+    pub quiet: Option<Quiet>,
+    pub summary: String,
+    pub events: i32,
+    pub tries: i16,
+}
+
+/// Takes a due alert in hand, locked; `None` if somebody else has it, or it is no longer due.
+pub(crate) async fn take(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Option<Due>, StorageError> {
+    let row = sqlx::query!(
+        "SELECT r.email, r.trigger, r.quiet_from, r.quiet_to, a.summary, a.events, a.tries FROM alerts a
+         JOIN alert_rules r ON r.tenant_id = a.tenant_id AND r.id = a.rule_id
+         WHERE a.tenant_id = $1 AND a.id = $2 AND a.sent_at IS NULL AND a.given_up_at IS NULL AND a.due_at <= $3
+         FOR UPDATE OF a SKIP LOCKED",
+        transaction.tenant().uuid(),
+        id,
+        now
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    row.map(|row| {
+        Ok(Due {
+            email: Email::parse(&row.email).map_err(|_| StorageError::Unreadable("address of an alert"))?,
+            trigger: Trigger::stored(&row.trigger)?,
+            quiet: quiet(row.quiet_from, row.quiet_to),
+            summary: row.summary,
+            events: row.events,
+            tries: row.tries,
+        })
+    })
+    .transpose()
+}
+
+/// Not before then.
+pub(crate) async fn put_off(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    until: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE alerts SET due_at = $3 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        id,
+        until
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// One more try; another then, unless it is marked as sent before.
+pub(crate) async fn tried(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    again: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE alerts SET tries = tries + 1, due_at = $3 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        id,
+        again
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// It was handed over, telling of so many events. What came up while it was on its way waits for the next one.
+pub(crate) async fn sent(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    told: i32,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant().uuid();
+    sqlx::query!(
+        "WITH done AS (UPDATE alerts SET sent_at = CASE WHEN events = $4 THEN $3::timestamptz END, tries = 0,
+                events = CASE WHEN events = $4 THEN events ELSE events - $4 END, due_at = $3::timestamptz + $5::interval
+            WHERE tenant_id = $1 AND id = $2 RETURNING rule_id)
+         UPDATE alert_rules r SET last_sent_at = $3, last_problem = '' FROM done WHERE r.tenant_id = $1 AND r.id = done.rule_id",
+        tenant,
+        id,
+        now,
+        told,
+        interval(limits::ALERT_BETWEEN)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    // Those of long ago say nothing any more that the audit log does not.
+    sqlx::query!(
+        "DELETE FROM alerts WHERE tenant_id = $1 AND coalesce(sent_at, given_up_at) < $2::timestamptz - $3::interval",
+        tenant,
+        now,
+        interval(limits::ALERT_KEPT)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// It was not taken; with `over`, it is not tried again.
+pub(crate) async fn failed(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    problem: &str,
+    over: Option<OffsetDateTime>,
+) -> Result<(), StorageError> {
+    let problem: String = problem.chars().take(300).collect();
+    sqlx::query!(
+        "WITH done AS (UPDATE alerts SET given_up_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING rule_id)
+         UPDATE alert_rules r SET last_problem = $4 FROM done WHERE r.tenant_id = $1 AND r.id = done.rule_id",
+        transaction.tenant().uuid(),
+        id,
+        over,
+        problem
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Groups and who is in them. A group is looked up for somebody: what they may not see is not there, and what they may not change
+//! they get no [`ManagedGroup`] of.
+
+use protocol::{GroupId, UserId};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::access::{Contributor, SignedIn};
+use crate::limits;
+use crate::person::{Name, Role};
+
+/// What somebody may do in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GroupRole {
+    /// Inviting, removing, renaming, archiving.
+    Admin,
+    Member,
+}
+
+impl GroupRole {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Member => "member",
+        }
+    }
+
+    pub(super) fn stored(text: &str) -> Result<Self, StorageError> {
+        Ok(match text {
+            "admin" => Self::Admin,
+            "member" => Self::Member,
+            _ => return Err(StorageError::Unreadable("role in a group")),
+        })
+    }
+}
+
+/// A group, as somebody sees it.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub id: GroupId,
+    pub name: String,
+    pub archived: bool,
+    /// Theirs in it; owners and admins of the organisation see groups that they are not in.
+    pub role: Option<GroupRole>,
+    pub members: i64,
+    manages: bool,
+}
+
+impl Group {
+    /// Whether they may change it.
+    pub(crate) fn manages(&self) -> bool {
+        self.manages
+    }
+
+    /// The group as somebody has it who may change it.
+    pub(crate) fn managed(self) -> Option<ManagedGroup> {
+        self.manages.then_some(ManagedGroup(self))
+    }
+}
+
+/// A group that whoever looked it up may change: they are an admin of it, or manage the organisation.
+#[derive(Debug)]
+pub(crate) struct ManagedGroup(Group);
+
+impl std::ops::Deref for ManagedGroup {
+    type Target = Group;
+
+    fn deref(&self) -> &Group {
+        &self.0
+    }
+}
+
+/// Makes a group; its maker is its first admin. `None` when there are as many as there may be.
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    person: &Contributor,
+    name: &Name,
+    now: OffsetDateTime,
+) -> Result<Option<GroupId>, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM groups WHERE tenant_id = $1 AND archived_at IS NULL"#,
+        tenant
+    );
+    if count.fetch_one(&mut **transaction).await? >= limits::GROUPS {
+        return Ok(None);
+    }
+    let id = GroupId::new();
+    sqlx::query!(
+        "INSERT INTO groups (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4)",
+        id.uuid(),
+        tenant,
+        name.as_str(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    join(
+        transaction,
+        id,
+        person.signed_in().session().user,
+        GroupRole::Admin,
+        now,
+    )
+    .await?;
+    Ok(Some(id))
+}
+
+/// The groups that somebody sees, by name; archived ones last.
+pub(crate) async fn list(transaction: &mut TenantTransaction, person: &SignedIn) -> Result<Vec<Group>, StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT g.id, g.name, g.archived_at, m.role AS "role?",
+            (SELECT count(*) FROM group_members c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.id) AS "members!"
+         FROM groups g
+         LEFT JOIN group_members m ON m.tenant_id = g.tenant_id AND m.group_id = g.id AND m.user_id = $2
+         WHERE g.tenant_id = $1 AND (m.user_id IS NOT NULL OR $3)
+         ORDER BY g.archived_at IS NOT NULL, lower(g.name), g.id LIMIT $4"#,
+        transaction.tenant().uuid(),
+        person.session().user.uuid(),
+        person.manages(),
+        limits::GROUPS_LISTED
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
+            Ok(Group {
+                id: row.id.into(),
+                name: row.name,
+                archived: row.archived_at.is_some(),
+                role,
+                members: row.members,
+                manages: manages(person, role),
+            })
+        })
+        .collect()
+}
+
+/// Looks a group up, locked against changes by others; `None` if this person may not see it.
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    person: &SignedIn,
+    id: GroupId,
+) -> Result<Option<Group>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT g.name, g.archived_at, m.role AS "role?",
+            (SELECT count(*) FROM group_members c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.id) AS "members!"
+         FROM groups g
+         LEFT JOIN group_members m ON m.tenant_id = g.tenant_id AND m.group_id = g.id AND m.user_id = $3
+         WHERE g.tenant_id = $1 AND g.id = $2 AND (m.user_id IS NOT NULL OR $4)
+         FOR UPDATE OF g"#,
+        transaction.tenant().uuid(),
+        id.uuid(),
+        person.session().user.uuid(),
+        person.manages()
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    row.map(|row| {
+        let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
+        Ok(Group {
+            id,
+            name: row.name,
+            archived: row.archived_at.is_some(),
+            role,
+            members: row.members,
+            manages: manages(person, role),
+        })
+    })
+    .transpose()
+}
+
+/// Owners and admins of the organisation manage every group, its admins theirs; observers change nothing anywhere.
+fn manages(person: &SignedIn, role: Option<GroupRole>) -> bool {
+    person.manages() || (role == Some(GroupRole::Admin) && person.session().role != Role::Observer)
+}
+
+/// Gives the group this name, and puts it away or takes it out again. Putting it away ends its open invitations.
+pub(crate) async fn change(
+    transaction: &mut TenantTransaction,
+    group: &ManagedGroup,
+    name: &Name,
+    archived: bool,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let (tenant, id) = (transaction.tenant().uuid(), group.id.uuid());
+    sqlx::query!(
+        "UPDATE groups SET name = $3, archived_at = CASE WHEN $4 THEN coalesce(archived_at, $5) END
+         WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        id,
+        name.as_str(),
+        archived,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    if archived {
+        super::group_invitations::withdraw_all(transaction, group, now).await?;
+    }
+    Ok(())
+}
+
+/// Somebody in a group.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub id: UserId,
+    pub name: String,
+    pub email: String,
+    pub role: GroupRole,
+}
+
+/// Who is in a group that was looked up, by name.
+pub(crate) async fn members(transaction: &mut TenantTransaction, group: &Group) -> Result<Vec<Member>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT u.id, u.name, u.email, m.role FROM group_members m
+         JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
+         WHERE m.tenant_id = $1 AND m.group_id = $2 ORDER BY lower(u.name), u.id LIMIT $3",
+        transaction.tenant().uuid(),
+        group.id.uuid(),
+        limits::GROUP_MEMBERS
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Member {
+                id: row.id.into(),
+                name: row.name,
+                email: row.email,
+                role: GroupRole::stored(&row.role)?,
+            })
+        })
+        .collect()
+}
+
+/// Puts somebody into a group; who is in it already keeps their role.
+pub(super) async fn join(
+    transaction: &mut TenantTransaction,
+    group: GroupId,
+    user: UserId,
+    role: GroupRole,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+        transaction.tenant().uuid(),
+        group.uuid(),
+        user.uuid(),
+        role.as_str(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Gives a member another role: their name, or `None` if nobody of this id is in the group.
+pub(crate) async fn change_role(
+    transaction: &mut TenantTransaction,
+    group: &ManagedGroup,
+    user: UserId,
+    role: GroupRole,
+) -> Result<Option<String>, StorageError> {
+    let name = sqlx::query_scalar!(
+        "UPDATE group_members m SET role = $4 FROM users u
+         WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.user_id = $3 AND u.tenant_id = m.tenant_id AND u.id = m.user_id
+         RETURNING u.name",
+        transaction.tenant().uuid(),
+        group.id.uuid(),
+        user.uuid(),
+        role.as_str()
+    );
+    Ok(name.fetch_optional(&mut **transaction).await?)
+}
+
+/// Takes a member out, who loses everything of the group at once, also the invitations that they sent: their name, or `None` if nobody of this id is in it. Who may do
+/// it was decided with the look-up: the group's managers, and each for themselves.
+pub(crate) async fn remove(
+    transaction: &mut TenantTransaction,
+    removal: Removal<'_>,
+    now: OffsetDateTime,
+) -> Result<Option<String>, StorageError> {
+    let (group, user) = match removal {
+        Removal::Of(group, user) => (group.id, user),
+        Removal::Leaving(group, person) => (group.id, person.session().user),
+    };
+    sqlx::query!(
+        "UPDATE group_invitations SET withdrawn_at = $4
+         WHERE tenant_id = $1 AND group_id = $2 AND invited_by = $3 AND accepted_at IS NULL AND withdrawn_at IS NULL",
+        transaction.tenant().uuid(),
+        group.uuid(),
+        user.uuid(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    let name = sqlx::query_scalar!(
+        "DELETE FROM group_members m USING users u
+         WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.user_id = $3 AND u.tenant_id = m.tenant_id AND u.id = m.user_id
+         RETURNING u.name",
+        transaction.tenant().uuid(),
+        group.uuid(),
+        user.uuid()
+    );
+    Ok(name.fetch_optional(&mut **transaction).await?)
+}
+
+/// Who is taken out of a group: anybody, by who may change it, or oneself.
+pub(crate) enum Removal<'a> {
+    Of(&'a ManagedGroup, UserId),
+    Leaving(&'a Group, &'a SignedIn),
+}

@@ -1,0 +1,79 @@
+//! Changing what somebody may do in the organisation.
+
+use protocol::UserId;
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::access::FreshManager;
+use crate::person::Role;
+
+/// Somebody whose role this manager may change.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub id: UserId,
+    pub name: String,
+    pub role: Role,
+    /// Nobody else who could sign in owns the organisation.
+    pub last_owner: bool,
+}
+
+/// Looks a person up, locked together with the owners, so that two changes at once cannot take the last one. `None` if there is
+/// no such person in the organisation, or they are removed, or an owner and the manager is none.
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    manager: &FreshManager,
+    user: UserId,
+) -> Result<Option<Holder>, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let owners = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND role = 'owner' AND deactivated_at IS NULL ORDER BY id FOR UPDATE",
+        tenant
+    );
+    let owners = owners.fetch_all(&mut **transaction).await?;
+    let row = sqlx::query!(
+        "SELECT name, role FROM users
+         WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL AND kind = 'person' AND (role <> 'owner' OR $3)
+         FOR UPDATE",
+        tenant,
+        user.uuid(),
+        manager.may_manage(Role::Owner)
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    row.map(|row| {
+        Ok(Holder {
+            id: user,
+            name: row.name,
+            role: Role::stored(&row.role)?,
+            last_owner: owners == [user.uuid()],
+        })
+    })
+    .transpose()
+}
+
+/// Gives the role, and takes back open invitations that they sent and could not send with it. How many those were.
+pub(crate) async fn change(
+    transaction: &mut TenantTransaction,
+    holder: &Holder,
+    role: Role,
+    now: OffsetDateTime,
+) -> Result<u64, StorageError> {
+    let (tenant, user) = (transaction.tenant().uuid(), holder.id.uuid());
+    sqlx::query!(
+        "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        user,
+        role.as_str()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    let revoked = sqlx::query!(
+        "UPDATE invitations SET revoked_at = $3
+         WHERE tenant_id = $1 AND invited_by = $2 AND accepted_at IS NULL AND revoked_at IS NULL
+            AND ($4::text NOT IN ('owner', 'admin') OR (role = 'owner' AND $4 <> 'owner'))",
+        tenant,
+        user,
+        now,
+        role.as_str()
+    );
+    Ok(revoked.execute(&mut **transaction).await?.rows_affected())
+}

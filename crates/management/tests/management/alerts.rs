@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use management::limits;
+use serde_json::{Value, json};
+
+use crate::support::{Browser, World};
+
+async fn rule(browser: &mut Browser, trigger: &str, quiet: Value) -> String {
+    let wanted = json!({"trigger": trigger, "email": "Watch@acme.example", "quiet": quiet});
+    let made = browser.post("/alerts", wanted).await.expect(201).json;
+    assert_eq!(made["email"], "watch@acme.example");
+    format!("/alerts/{}", made["id"].as_str().unwrap())
+}
+
+/// What is told of the only rule, once it is.
+async fn shown(browser: &mut Browser, member: &str) -> Value {
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let listed = browser.get("/alerts").await.expect(200).json;
+            let value = listed["alerts"][0][member].clone();
+            if !value.is_null() {
+                return value;
+            }
+        }
+    });
+    told.await.expect("it is told")
+}
+
+#[tokio::test]
+async fn what_was_done_is_told_by_mail_and_more_of_it_in_one() {
+    let (world, mut anna) = World::owned().await;
+    rule(&mut anna, "exported", Value::Null).await;
+    anna.download("/audit/export.csv").await;
+    let mail = world.mails.next().await;
+    assert!(mail.contains("To: watch@acme.example"), "{mail}");
+    assert!(mail.contains("The audit log was exported at Acme"), "{mail}");
+    assert!(mail.contains("Anna: audit.exported"), "{mail}");
+    assert!(mail.contains("http://localhost:8080/audit\r\n"), "{mail}");
+
+    // Three more within the hour are one mail, at its end.
+    for _ in 0..3 {
+        anna.download("/audit/export.csv").await;
+    }
+    assert_eq!(shown(&mut anna, "last_sent_at").await, world.clock.seconds() * 1000);
+    world.clock.advance(limits::ALERT_BETWEEN);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("3 times; the last one:"), "{mail}");
+    assert_eq!(world.mails.files().len(), 2);
+}
+
+#[tokio::test]
+async fn quiet_hours_are_waited_for() {
+    let (world, mut anna) = World::owned().await;
+    let minute = i16::try_from(world.clock.seconds() / 60 % 1440).unwrap();
+    let quiet = json!({"from": minute, "to": (minute + 30) % 1440});
+    rule(&mut anna, "exported", quiet).await;
+    rule(&mut anna, "key_made", Value::Null).await;
+    anna.download("/audit/export.csv").await;
+    anna.post("/keys", json!({"name": "x", "scopes": ["profile"], "days": 1}))
+        .await
+        .expect(201);
+    // The other one comes, though it was raised later.
+    let mail = world.mails.next().await;
+    assert!(mail.contains("An API key was made"), "{mail}");
+    world.clock.advance(Duration::from_secs(30 * 60));
+    let mail = world.mails.next().await;
+    assert!(mail.contains("The audit log was exported"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_mail_that_was_not_taken_is_tried_again() {
+    let (world, mut anna) = World::owned().await;
+    let path = rule(&mut anna, "exported", Value::Null).await;
+    // A folder stands where the outbox wants to be.
+    let outbox = world.folder.path().join("outbox");
+    let _none = std::fs::remove_dir_all(&outbox);
+    std::fs::write(&outbox, b"").unwrap();
+    anna.post(&format!("{path}/test"), json!({}))
+        .await
+        .refused(503, "mail_failed");
+    anna.download("/audit/export.csv").await;
+    shown(&mut anna, "last_problem").await;
+    std::fs::remove_file(&outbox).unwrap();
+    world.clock.advance(limits::ALERT_RETRY);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("The audit log was exported"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_new_device_and_many_wrong_codes_are_noticed() {
+    let (world, mut anna) = World::owned().await;
+    rule(&mut anna, "new_device", Value::Null).await;
+    let mut phone = world.browser();
+    phone.headers.push(("user-agent", "Firefox/140.0 (iPhone)".to_owned()));
+    phone
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let token = crate::support::token(&world.mails.next().await, "sign-in");
+    phone
+        .post("/sign-in/complete", json!({"token": token}))
+        .await
+        .expect(200);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("A sign-in from a new device at Acme"), "{mail}");
+    assert!(mail.contains("Firefox on iPhone"), "{mail}");
+    // The same device again is no news: the next mail is the one of the wrong codes.
+    rule(&mut anna, "failures", Value::Null).await;
+    for _ in 0..limits::ALERT_FAILURES {
+        anna.post("/step-up", json!({"code": "000000"}))
+            .await
+            .refused(403, "code_wrong");
+    }
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Many wrong codes at Acme"), "{mail}");
+}
+
+#[tokio::test]
+async fn rules_are_tested_bounded_and_removed() {
+    let (world, mut anna) = World::owned().await;
+    let path = rule(&mut anna, "exported", Value::Null).await;
+    anna.post(&format!("{path}/test"), json!({})).await.expect(204);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("This is a test at Acme"), "{mail}");
+    let again = json!({"trigger": "exported", "email": "watch@acme.example"});
+    anna.post("/alerts", again).await.refused(409, "already_told");
+    for quiet in [json!({"from": 5, "to": 5}), json!({"from": 0, "to": 1440})] {
+        let wanted = json!({"trigger": "key_made", "email": "a@acme.example", "quiet": quiet});
+        anna.post("/alerts", wanted).await.refused(422, "invalid_field");
+    }
+    let unknown = json!({"trigger": "everything", "email": "a@acme.example"});
+    anna.post("/alerts", unknown).await.refused(400, "bad_request");
+    anna.delete(&path).await.expect(204);
+    anna.delete(&path).await.refused(404, "not_found");
+    assert_eq!(anna.get("/alerts").await.expect(200).json, json!({"alerts": []}));
+    let log = anna.get("/audit?action=alert.").await.expect(200).json;
+    assert_eq!(log["events"][0]["action"], "alert.removed");
+}

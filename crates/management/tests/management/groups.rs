@@ -1,0 +1,242 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Browser, World};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn make(browser: &mut Browser, name: &str) -> String {
+    let made = browser.post("/groups", json!({"name": name})).await.expect(201).json;
+    format!("/groups/{}", made["id"].as_str().unwrap())
+}
+
+async fn invite(browser: &mut Browser, group: &str, email: &str) -> Value {
+    let body = json!({"email": email, "role": "member"});
+    browser
+        .post(&format!("{group}/invitations"), body)
+        .await
+        .expect(201)
+        .json
+}
+
+/// Answers the only invitation that waits.
+async fn answer(browser: &mut Browser, what: &str) {
+    let waiting = browser.get("/group-invitations").await.expect(200).json;
+    assert_eq!(waiting["invitations"].as_array().unwrap().len(), 1, "{waiting}");
+    let id = waiting["invitations"][0]["id"].as_str().unwrap();
+    browser
+        .post(&format!("/group-invitations/{id}/{what}"), json!({}))
+        .await
+        .expect(204);
+}
+
+async fn user(browser: &mut Browser) -> Value {
+    browser.get("/me").await.expect(200).json["user"]["id"].clone()
+}
+
+#[tokio::test]
+async fn a_group_is_made_joined_and_left_and_seen_by_its_members() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let mut dan = world.join(&mut anna, "dan@acme.example", "member").await;
+    let group = make(&mut bob, "Support").await;
+    invite(&mut bob, &group, "carol@acme.example").await;
+    // Not before she says yes.
+    carol.get(&group).await.refused(404, "not_found");
+    let waiting = carol.get("/group-invitations").await.expect(200).json;
+    assert_eq!(waiting["invitations"][0]["group"]["name"], "Support");
+    answer(&mut carol, "accept").await;
+    let seen = carol.get(&group).await.expect(200).json;
+    assert_eq!(seen["group"]["members"], 2);
+    assert_eq!(seen["group"]["role"], "member");
+    assert!(seen["invitations"].is_null());
+    for who in [&mut dan, &mut world.second_tenant().await] {
+        who.get(&group).await.refused(404, "not_found");
+        assert_eq!(who.get("/groups").await.expect(200).json, json!({"groups": []}));
+    }
+    // Who manages the organisation sees every group, without being in it.
+    let seen = anna.get("/groups").await.expect(200).json;
+    assert_eq!(seen["groups"][0]["manages"], true);
+    assert!(seen["groups"][0]["role"].is_null());
+
+    // A member changes nothing, and may go.
+    let renamed = json!({"name": "Mine", "archived": false});
+    carol.put(&group, renamed).await.refused(403, "not_allowed");
+    let bobs = user(&mut bob).await;
+    carol
+        .post(&format!("{group}/members/remove"), json!({"user": bobs}))
+        .await
+        .refused(403, "not_allowed");
+    let carols = user(&mut carol).await;
+    carol
+        .post(&format!("{group}/members/remove"), json!({"user": carols}))
+        .await
+        .expect(204);
+    carol.get(&group).await.refused(404, "not_found");
+    let log = anna.get("/audit?action=group.").await.expect(200).json;
+    let actions: Vec<_> = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["action"].clone())
+        .collect();
+    assert_eq!(actions, ["group.left", "group.joined", "group.invited", "group.made"]);
+}
+
+#[tokio::test]
+async fn who_invites_learns_neither_whether_somebody_is_there_nor_that_they_declined() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let group = make(&mut bob, "Support").await;
+    let real = invite(&mut bob, &group, "carol@acme.example").await;
+    let nobody = invite(&mut bob, &group, "nobody@elsewhere.example").await;
+    let shape = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(shape(&real), shape(&nobody));
+    answer(&mut carol, "decline").await;
+    assert!(
+        carol.get("/group-invitations").await.expect(200).json["invitations"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let seen = bob.get(&group).await.expect(200).json;
+    assert_eq!(seen["invitations"].as_array().unwrap().len(), 2);
+    for email in ["carol@acme.example", "nobody@elsewhere.example"] {
+        bob.post(
+            &format!("{group}/invitations"),
+            json!({"email": email, "role": "member"}),
+        )
+        .await
+        .refused(409, "already_invited");
+    }
+    // Over after a week, for both; then there is room for another one.
+    world.clock.advance(7 * DAY);
+    let mut bob = world.sign_in("bob@acme.example").await;
+    let seen = bob.get(&group).await.expect(200).json;
+    assert_eq!(seen["invitations"], json!([]));
+    invite(&mut bob, &group, "carol@acme.example").await;
+    // Whoever joins the organisation with the address finds it waiting.
+    invite(&mut bob, &group, "eve@acme.example").await;
+    let mut anna = world.sign_in("anna@acme.example").await;
+    let mut eve = world.join(&mut anna, "eve@acme.example", "observer").await;
+    answer(&mut eve, "accept").await;
+    eve.get(&group).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_invitation_is_for_its_address_and_works_once() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    let made = invite(&mut anna, &group, "carol@acme.example").await;
+    let path = format!("/group-invitations/{}", made["id"].as_str().unwrap());
+    for what in ["accept", "decline"] {
+        bob.post(&format!("{path}/{what}"), json!({}))
+            .await
+            .refused(404, "not_found");
+    }
+    anna.post(
+        &format!("{group}/invitations/withdraw"),
+        json!({"invitation": made["id"]}),
+    )
+    .await
+    .expect(204);
+    carol
+        .post(&format!("{path}/accept"), json!({}))
+        .await
+        .refused(404, "not_found");
+    invite(&mut anna, &group, "carol@acme.example").await;
+    answer(&mut carol, "accept").await;
+    let again = json!({"email": "carol@acme.example", "role": "admin"});
+    anna.post(&format!("{group}/invitations"), again)
+        .await
+        .refused(409, "already_member");
+}
+
+#[tokio::test]
+async fn promise_09_removed_from_a_group_or_the_organisation_is_out_at_once() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    let bobs = user(&mut bob).await;
+    for way in ["removed", "suspended"] {
+        invite(&mut anna, &group, "bob@acme.example").await;
+        answer(&mut bob, "accept").await;
+        let admin = json!({"user": bobs, "role": "admin"});
+        anna.put(&format!("{group}/members"), admin).await.expect(204);
+        invite(&mut bob, &group, &format!("{way}@acme.example")).await;
+        if way == "removed" {
+            let body = json!({"user": bobs});
+            anna.post(&format!("{group}/members/remove"), body).await.expect(204);
+            bob.get(&group).await.refused(404, "not_found");
+        } else {
+            let person = format!("/people/{}", bobs.as_str().unwrap());
+            let before = anna.get(&format!("{person}/cascade")).await.expect(200).json;
+            assert_eq!((&before["groups"], &before["invitations"]), (&json!(1), &json!(1)));
+            anna.post(&format!("{person}/suspend"), json!({})).await.expect(200);
+            anna.post(&format!("{person}/restore"), json!({})).await.expect(204);
+            world
+                .sign_in("bob@acme.example")
+                .await
+                .get(&group)
+                .await
+                .refused(404, "not_found");
+            // What they sent is taken back.
+            let seen = anna.get(&group).await.expect(200).json;
+            assert_eq!(seen["invitations"], json!([]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_is_put_away_takes_nobody_in_and_comes_back() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    invite(&mut anna, &group, "bob@acme.example").await;
+    anna.put(&group, json!({"name": "Old support", "archived": true}))
+        .await
+        .expect(204);
+    let waiting = bob.get("/group-invitations").await.expect(200).json;
+    assert_eq!(waiting["invitations"], json!([]));
+    anna.post(
+        &format!("{group}/invitations"),
+        json!({"email": "bob@acme.example", "role": "member"}),
+    )
+    .await
+    .refused(409, "group_archived");
+    anna.put(&group, json!({"name": "Old support", "archived": false}))
+        .await
+        .expect(204);
+    invite(&mut anna, &group, "bob@acme.example").await;
+    answer(&mut bob, "accept").await;
+    let log = anna.get("/audit?action=group.re").await.expect(200).json;
+    let actions: Vec<_> = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["action"].clone())
+        .collect();
+    assert_eq!(actions, ["group.restored", "group.renamed"]);
+}
+
+#[tokio::test]
+async fn observers_make_no_groups_and_change_none() {
+    let (world, mut anna) = World::owned().await;
+    let mut olaf = world.join(&mut anna, "olaf@acme.example", "observer").await;
+    olaf.post("/groups", json!({"name": "x"}))
+        .await
+        .refused(403, "not_allowed");
+    let group = make(&mut anna, "Support").await;
+    let body = json!({"email": "olaf@acme.example", "role": "admin"});
+    anna.post(&format!("{group}/invitations"), body).await.expect(201);
+    answer(&mut olaf, "accept").await;
+    assert_eq!(olaf.get(&group).await.expect(200).json["group"]["manages"], false);
+    olaf.put(&group, json!({"name": "Mine", "archived": false}))
+        .await
+        .refused(403, "not_allowed");
+}

@@ -1,0 +1,153 @@
+/** Who is told by mail when something is done that is worth a look. For owners and admins. */
+import { html, nothing, type TemplateResult } from "lit";
+import { state } from "lit/decorators.js";
+import { type AlertRule, type AlertTrigger, api } from "../api/http";
+import { me } from "../app/account";
+import { announce } from "../app/announcer";
+import { confirmBox } from "../parts/confirm-box";
+import { field, notice, sentence, submitButton } from "../parts/form";
+import { icon } from "../parts/icon";
+import { withStepUp } from "../parts/step-up";
+import { FormPage } from "./page";
+
+const TRIGGERS: readonly { trigger: AlertTrigger; words: string }[] = [
+  { trigger: "failures", words: "Many wrong codes of one person" },
+  { trigger: "new_device", words: "A sign-in from a new device" },
+  { trigger: "factor_off", words: "A second factor was turned off" },
+  { trigger: "people_changed", words: "Somebody’s role or access was changed" },
+  { trigger: "key_made", words: "An API key was made" },
+  { trigger: "recovery_asked", words: "Somebody asks for help with opening their vault" },
+  { trigger: "exported", words: "The audit log was exported" },
+];
+
+export class AlertsPage extends FormPage {
+  @state() private rules: readonly AlertRule[] | undefined;
+  @state() private loadProblem = "";
+  @state() private done = "";
+  @state() private trigger: AlertTrigger = "failures";
+  @state() private email = me()?.user.email ?? "";
+  @state() private quiet = false;
+  @state() private from = "22:00";
+  @state() private to = "06:00";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      this.rules = (await api.alerts()).alerts;
+      this.loadProblem = "";
+    } catch (error) {
+      this.loadProblem = sentence(error);
+    }
+  }
+
+  protected override render(): TemplateResult {
+    return html`<div class="page">
+      <h1>Alerts</h1>
+      <p class="lead">Who is told by mail when something is done that is worth a look. More of the same within an hour comes in one mail. <a href="/audit">Audit log</a></p>
+      ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing} ${this.done ? notice("ok", this.done) : nothing}
+      ${this.rules ? html`${this.#list(this.rules)} ${this.#newRule()}` : this.loadProblem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
+    </div>`;
+  }
+
+  #list(rules: readonly AlertRule[]): TemplateResult {
+    if (rules.length === 0) return html`<p class="list-note">Nobody is told of anything yet.</p>`;
+    return html`<ul class="people">
+      ${rules.map(
+        (rule) => html`<li>
+          <span class="avatar" aria-hidden="true">${icon("mail", "s")}</span>
+          <span class="people-name">
+            <strong>${words(rule.trigger)}</strong>
+            <span class="muted">${rule.email}${rule.quiet ? `, not between ${local(rule.quiet.from)} and ${local(rule.quiet.to)}` : ""}</span>
+            <span class="muted">${rule.last_sent_at === undefined ? "never sent yet" : `last sent ${new Date(rule.last_sent_at).toLocaleString()}`}</span>
+            ${rule.last_problem ? html`<span class="field-error">${icon("circle-alert", "s")}The last mail was not taken: ${rule.last_problem}</span>` : nothing}
+          </span>
+          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Send a test of “${words(rule.trigger)}” to ${rule.email}" @click=${() => this.#test(rule)}>Send a test</button>
+          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove “${words(rule.trigger)}” to ${rule.email}" @click=${() => this.#remove(rule)}>Remove</button>
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  #newRule(): TemplateResult {
+    const time = (id: string, label: string, value: string, set: (value: string) => void) =>
+      html`<div class="field"><label for=${id}>${label}</label><input id=${id} type="time" required .value=${value} @input=${(event: InputEvent) => set((event.target as HTMLInputElement).value)}></div>`;
+    return html`<section class="card" aria-labelledby="new-alert-title">
+      <h2 id="new-alert-title">New alert</h2>
+      <form @submit=${this.#make}>
+        <div class="field">
+          <label for="alert-trigger">When</label>
+          <select id="alert-trigger" @change=${(event: Event) => (this.trigger = (event.target as HTMLSelectElement).value as AlertTrigger)}>
+            ${TRIGGERS.map((each) => html`<option value=${each.trigger} ?selected=${each.trigger === this.trigger}>${each.words}</option>`)}
+          </select>
+        </div>
+        ${field({ id: "alert-email", label: "Tell", type: "email", value: this.email, onInput: (value) => (this.email = value) })}
+        <label class="check"><input type="checkbox" .checked=${this.quiet} @change=${(event: Event) => (this.quiet = (event.target as HTMLInputElement).checked)}> Not at certain hours: what comes up in them is told at their end</label>
+        ${this.quiet ? html`<div class="row">${time("alert-from", "From", this.from, (value) => (this.from = value))} ${time("alert-to", "To", this.to, (value) => (this.to = value))}</div>` : nothing}
+        ${submitButton("Add alert", this.busy)}
+      </form>
+    </section>`;
+  }
+
+  #act(action: () => Promise<string | undefined>): void {
+    this.done = "";
+    void this.work(async () => {
+      const said = await action();
+      if (said === undefined) return;
+      this.done = said;
+      announce(said);
+      await this.#load();
+    });
+  }
+
+  #make = (event: SubmitEvent): void => {
+    event.preventDefault();
+    this.#act(async () => {
+      const wanted = { trigger: this.trigger, email: this.email.trim(), ...(this.quiet ? { quiet: { from: utc(this.from), to: utc(this.to) } } : {}) };
+      const rule = await withStepUp(() => api.makeAlert(wanted));
+      return rule ? `${rule.email} is told from now on. Send a test to see that it arrives.` : undefined;
+    });
+  };
+
+  #test(rule: AlertRule): void {
+    this.#act(async () => {
+      await api.testAlert(rule.id);
+      return `A test is on its way to ${rule.email}.`;
+    });
+  }
+
+  #remove(rule: AlertRule): void {
+    this.#act(async () => {
+      const sure = await confirmBox({ title: "Remove this alert?", words: `${rule.email} is no longer told: ${words(rule.trigger)}.`, yes: "Remove", danger: true });
+      const gone =
+        sure &&
+        (await withStepUp(async () => {
+          await api.removeAlert(rule.id);
+          return true;
+        }));
+      return gone ? "The alert is removed." : undefined;
+    });
+  }
+}
+
+function words(trigger: AlertTrigger): string {
+  return TRIGGERS.find((each) => each.trigger === trigger)?.words ?? trigger;
+}
+
+/** A minute of the day in UTC, from a time as this browser's clock shows it. */
+function utc(time: string): number {
+  const [hour = 0, minute = 0] = time.split(":").map(Number);
+  return (((hour * 60 + minute + new Date().getTimezoneOffset()) % 1440) + 1440) % 1440;
+}
+
+function local(minute: number): string {
+  const at = new Date();
+  at.setUTCHours(0, minute, 0, 0);
+  return at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}
+
+customElements.define("hf-alerts", AlertsPage);
