@@ -6,10 +6,7 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, NewSlot, Phrase, Ticket, password_secret};
 use protocol::channel::SlotKind;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::Person;
 use crate::process::wait_until;
@@ -45,29 +42,9 @@ pub struct Turn {
 
 impl Person {
     /// Dials the channel. The keeper has not proved itself yet.
-    pub async fn dial(&self, known: Option<Known>) -> Result<Handshake<TcpStream>, ClientError> {
+    pub async fn dial(&self, known: Option<Known>) -> Result<Handshake<reqwest::Upgraded>, ClientError> {
         let token = self.gateway_token().await;
-        let port: u16 = self
-            .base()
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-            .expect("a port");
-        let stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .expect("the platform listens");
-        let url = format!("{}/api/v1/channel", self.base().replacen("http", "ws", 1));
-        let mut request = url.into_client_request().expect("a URL");
-        let protocols = format!("holdfast.channel.v1, holdfast.token.{token}");
-        let headers = request.headers_mut();
-        headers.insert(
-            "Sec-WebSocket-Protocol",
-            HeaderValue::from_str(&protocols).expect("a header"),
-        );
-        headers.insert("Origin", HeaderValue::from_str(self.base()).expect("a header"));
-        let (socket, _) = tokio_tungstenite::client_async(request, stream)
-            .await
-            .map_err(|error| ClientError::Closed(Some(error.to_string())))?;
+        let socket = client::dial(crate::http(), self.base(), &token).await?;
         Handshake::open(socket, known).await
     }
 

@@ -286,6 +286,11 @@ impl Installation {
         .await
     }
 
+    /// The newest link that is there now.
+    pub fn newest_link(&self, address: &str, page: &str) -> Option<String> {
+        outbox::newest_link(&self.outbox(), address, page)
+    }
+
     fn outbox(&self) -> PathBuf {
         self.data_dir().join("outbox")
     }

@@ -6,6 +6,7 @@
 
 pub mod canary;
 mod channel;
+mod command_line;
 pub mod docker;
 mod installation;
 pub mod model;
@@ -16,6 +17,7 @@ mod refusal;
 pub mod trace;
 
 pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
+pub use command_line::{CommandLine, Ended};
 pub use installation::{Installation, Settings};
 pub use person::{Answer, Person, http};
 pub use process::{kill_now, wait_until};

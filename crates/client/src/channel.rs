@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::channel::{KeeperMessage, PasskeyRequest, SlotKind, VaultState};
 use protocol::{SlotId, UserId, b64};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -116,6 +116,37 @@ pub struct Channel {
     seen: Arc<Mutex<Seen>>,
 }
 
+/// A call as it is sent.
+#[derive(Serialize)]
+struct Request<'a, P> {
+    id: u64,
+    method: &'a str,
+    params: P,
+}
+
+/// How many bytes were written.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// JSON in memory that is wiped. Measured first: growing would leave copies behind.
+fn written(request: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
+    let mut room = Count(0);
+    serde_json::to_writer(&mut room, request)?;
+    let mut json = Zeroizing::new(Vec::with_capacity(room.0));
+    serde_json::to_writer(&mut *json, request)?;
+    Ok(json)
+}
+
 /// Tells the keeper when nobody waits for an answer any more.
 struct CancelOnDrop<'a> {
     commands: &'a mpsc::Sender<Command>,
@@ -174,20 +205,16 @@ impl Channel {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls a method. Dropping the future cancels the call.
+    /// Calls a method. Dropping the future cancels the call. No copy of `params` stays in memory.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the keeper's code; [`ClientError::Closed`].
-    pub async fn call(&self, method: &str, params: Value) -> Result<Value, ClientError> {
+    pub async fn call(&self, method: &str, params: impl Serialize) -> Result<Value, ClientError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = json!({"id": id, "method": method, "params": params});
-        let json = serde_json::to_vec(&request).map_err(|error| ClientError::Protocol(error.to_string()))?;
+        let json =
+            written(&Request { id, method, params }).map_err(|error| ClientError::Protocol(error.to_string()))?;
         let (answer, outcome) = oneshot::channel();
-        let command = Command::Request {
-            id,
-            json: Zeroizing::new(json),
-            answer,
-        };
+        let command = Command::Request { id, json, answer };
         self.commands
             .send(command)
             .await

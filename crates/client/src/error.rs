@@ -7,6 +7,8 @@ use vault::FrameError;
 pub enum ClientError {
     #[error("the connection ended{}", .0.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     Closed(Option<String>),
+    #[error("the platform did not open the channel (it answered {0})")]
+    NotOpened(u16),
     #[error("the other end does not speak the channel's protocol: {0}")]
     Protocol(String),
     #[error("the other end speaks version {0} of the channel, which is not known here")]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-use holdfast::{audit, dev_model, doctor, up};
+use holdfast::{audit, client, dev_model, doctor, up};
 
 #[derive(Parser)]
 #[command(
@@ -33,6 +33,8 @@ enum Command {
     Audit(audit::Command),
     /// Serve a scripted model that speaks the protocols of OpenAI and Anthropic, for trying and testing.
     DevModel(dev_model::Args),
+    #[command(flatten)]
+    Client(client::Command),
 }
 
 fn main() -> ExitCode {
@@ -41,24 +43,21 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return end(Err(Refusal::Other(format!("The system gives no threads: {error}.")))),
+        Err(error) => return end(&Refusal::Other(format!("The system gives no threads: {error}."))),
     };
-    end(runtime.block_on(async {
-        match command {
+    runtime.block_on(async {
+        let done = match command {
             Command::Up(args) => up::run(args).await,
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
             Command::Audit(command) => audit::run(command),
             Command::DevModel(args) => dev_model::run(args).await,
-        }
-    }))
+            Command::Client(command) => return client::run(command).await,
+        };
+        done.map_or_else(|refusal| end(&refusal), |()| ExitCode::SUCCESS)
+    })
 }
 
-fn end(result: Result<(), Refusal>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(refusal) => {
-            eprintln!("holdfast: {refusal}");
-            ExitCode::from(refusal.exit_code())
-        }
-    }
+fn end(refusal: &Refusal) -> ExitCode {
+    eprintln!("holdfast: {refusal}");
+    ExitCode::from(refusal.exit_code())
 }

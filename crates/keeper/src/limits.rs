@@ -154,8 +154,7 @@ pub const HISTORY_TEXT_CHARS: usize = 500_000;
 /// Most rows of a transcript that are read; older ones are not shown.
 pub const HISTORY_ENTRIES: usize = 20_000;
 // Backups
-/// Bytes of a backup that one call carries: as base64url they fit a frame.
-pub const BACKUP_PART_BYTES: usize = 512 * 1024;
+pub use protocol::limits::BACKUP_PART_BYTES;
 /// Backups that are made, and that are read, at once.
 pub const BACKUPS_AT_ONCE: usize = 2;
 

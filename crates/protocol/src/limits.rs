@@ -16,3 +16,5 @@ pub const GATEWAY_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
 pub const BRIDGE_LINE_BYTES: usize = 64 * 1024;
 /// Channels open to one keeper at once.
 pub const CHANNELS_PER_CELL: usize = 32;
+/// Largest part of a backup that one call carries, in bytes: as base64url it fits a frame.
+pub const BACKUP_PART_BYTES: usize = 512 * 1024;

@@ -1,5 +1,6 @@
 //! Whole-system tests: the real binary, Docker, PostgreSQL and OpenClaw. `cargo xtask test` builds what they run.
 
+mod command_line;
 mod conversations;
 mod first_conversation;
 mod http_edges;
