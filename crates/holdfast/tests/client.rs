@@ -29,7 +29,7 @@ fn signed_in(mode: u32) -> TempDir {
     let folder = home.path().join("holdfast");
     let file = folder.join("client.json");
     fs::create_dir(&folder).expect("a folder can be made");
-    let state = r#"{"version":1,"session":{"server":"http://127.0.0.1:1","user":"01930000-0000-7000-8000-000000000001","email":"mia@example.org","cookie":"holdfast_session=AAAA"}}"#;
+    let state = r#"{"version":1,"session":{"server":"http://127.0.0.1:1","user":"01930000-0000-7000-8000-000000000001","email":"mia@example.org","cookies":"holdfast_session=AAAA; holdfast_csrf=BBBB"}}"#;
     fs::write(&file, state).expect("a file can be written");
     fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("its mode can be set");
     home

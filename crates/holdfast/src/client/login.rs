@@ -92,7 +92,7 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
             });
         }
     };
-    let cookie = server.session_cookie().ok_or_else(|| Failure::NotHoldfast {
+    let cookies = server.session_cookies().ok_or_else(|| Failure::NotHoldfast {
         server: server.base().to_owned(),
         status: 200,
     })?;
@@ -100,7 +100,7 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         server: server.base().to_owned(),
         user: me.user.id,
         email: me.user.email.clone(),
-        cookie,
+        cookies,
     })?;
     if let Some(before) = before
         && let Ok(server) = Server::of(&before)
@@ -134,7 +134,15 @@ async fn sign_in(context: &Context, server: &Server) -> Result<Value, Failure> {
     let answer = server.post("/api/v1/sign-in/complete", &body).await?;
     match answer["pending"].as_str() {
         None => Ok(answer),
-        Some("factor") => factor(context, server).await,
+        Some("factor") => {
+            let mut factors = answer["factors"].as_array().into_iter().flatten();
+            let prompt = if factors.any(|one| one == "authenticator") {
+                "Code of your authenticator app, or a backup code: "
+            } else {
+                "A backup code (your passkey works in the browser): "
+            };
+            factor(context, server, prompt).await
+        }
         Some(_) => {
             // Half a session is of no use here.
             let _ = server.post("/api/v1/sign-out", &Value::Null).await;
@@ -146,13 +154,10 @@ async fn sign_in(context: &Context, server: &Server) -> Result<Value, Failure> {
     }
 }
 
-async fn factor(context: &Context, server: &Server) -> Result<Value, Failure> {
+async fn factor(context: &Context, server: &Server, prompt: &str) -> Result<Value, Failure> {
     let mut tries = 1;
     loop {
-        let code = context.ask.line(
-            "the second factor",
-            "Code of your authenticator app, or a backup code: ",
-        )?;
+        let code = context.ask.line("the second factor", prompt)?;
         match server
             .post("/api/v1/sign-in/factor", &json!({"code": code.trim()}))
             .await

@@ -16,7 +16,10 @@ use super::failure::Failure;
 use super::state::Session;
 use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_BYTES, CLIENT_CONNECT};
 
+/// What a session is: its cookie, and the token that every write sends along.
 const SESSION_COOKIE: &str = "holdfast_session";
+const CSRF_COOKIE: &str = "holdfast_csrf";
+const CSRF_HEADER: &str = "x-csrf-token";
 
 /// A platform, with the cookies that it gave.
 pub struct Server {
@@ -58,8 +61,10 @@ impl Server {
     pub fn of(session: &Session) -> Result<Self, Failure> {
         let server = Self::at(&session.server)?;
         let secure = if server.url.scheme() == "https" { "; Secure" } else { "" };
-        let cookie = Zeroizing::new(format!("{}; Path=/{secure}", session.cookie));
-        server.jar.add_cookie_str(&cookie, &server.url);
+        for pair in session.cookies.split("; ") {
+            let cookie = Zeroizing::new(format!("{pair}; Path=/{secure}"));
+            server.jar.add_cookie_str(&cookie, &server.url);
+        }
         Ok(server)
     }
 
@@ -68,17 +73,21 @@ impl Server {
         &self.base
     }
 
-    /// The cookie of the session, `name=value`.
-    pub fn session_cookie(&self) -> Option<String> {
+    /// One of the cookies that were given, `name=value`. Over TLS its name has a prefix.
+    fn cookie(&self, name: &str) -> Option<Zeroizing<String>> {
         let all = self.jar.cookies(&self.url)?;
         let all = Zeroizing::new(all.to_str().ok()?.to_owned());
         let mut pairs = all.split("; ");
         pairs
-            .find(|pair| {
-                pair.split_once('=')
-                    .is_some_and(|(name, _)| name.ends_with(SESSION_COOKIE))
-            })
-            .map(str::to_owned)
+            .find(|pair| pair.split_once('=').is_some_and(|(found, _)| found.ends_with(name)))
+            .map(|pair| Zeroizing::new(pair.to_owned()))
+    }
+
+    /// The cookies of the session, once somebody is signed in.
+    pub fn session_cookies(&self) -> Option<String> {
+        let session = self.cookie(SESSION_COOKIE)?;
+        let csrf = self.cookie(CSRF_COOKIE)?;
+        Some(format!("{}; {}", *session, *csrf))
     }
 
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -114,6 +123,9 @@ impl Server {
             .timeout(CLIENT_ANSWER);
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some((_, token)) = self.cookie(CSRF_COOKIE).as_ref().and_then(|pair| pair.split_once('=')) {
+            request = request.header(CSRF_HEADER, token);
         }
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
@@ -241,16 +253,16 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_of_a_session_goes_back_to_its_own_server() {
+    fn the_cookies_of_a_session_go_back_to_its_own_server() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let session = Session {
             server: "https://agents.example".to_owned(),
             user: protocol::UserId::new(),
             email: String::new(),
-            cookie: "__Host-holdfast_session=abc".to_owned(),
+            cookies: "__Host-holdfast_session=abc; __Host-holdfast_csrf=def".to_owned(),
         };
         let server = Server::of(&session).unwrap();
-        assert_eq!(server.session_cookie().as_deref(), Some("__Host-holdfast_session=abc"));
+        assert_eq!(server.session_cookies().as_ref(), Some(&session.cookies));
         let elsewhere = Url::parse("https://evil.example/").unwrap();
         assert!(server.jar.cookies(&elsewhere).is_none());
         // What only marks who asked for a link is not the session.
@@ -258,6 +270,6 @@ mod tests {
         begun
             .jar
             .add_cookie_str("__Host-holdfast_begun=x; Path=/; Secure", &begun.url);
-        assert_eq!(begun.session_cookie(), None);
+        assert_eq!(begun.session_cookies(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the client keeps between two commands: who is signed in where (a cookie), and of each vault what it takes to know its keeper
+//! What the client keeps between two commands: who is signed in where (cookies), and of each vault what it takes to know its keeper
 //! again. One file that its owner alone can read; never a password, phrase or key.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::failure::Failure;
 const VERSION: u8 = 1;
 const FILE: &str = "client.json";
 
-/// Somebody who is signed in. Has no `Debug`: the cookie signs in as them.
+/// Somebody who is signed in. Has no `Debug`: the cookies sign in as them.
 #[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 pub struct Session {
     #[zeroize(skip)]
@@ -27,7 +27,8 @@ pub struct Session {
     pub user: UserId,
     #[zeroize(skip)]
     pub email: String,
-    pub cookie: String,
+    /// `name=value`, joined by `; `.
+    pub cookies: String,
 }
 
 /// What a keeper is known by.
@@ -235,7 +236,7 @@ mod tests {
             server: "https://agents.example".to_owned(),
             user: UserId::new(),
             email: "mia@example.org".to_owned(),
-            cookie: "holdfast_session=abc".to_owned(),
+            cookies: "holdfast_session=abc; holdfast_csrf=def".to_owned(),
         }
     }
 
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_out_forgets_the_cookie_and_keeps_the_keeper() {
+    fn signing_out_forgets_the_cookies_and_keeps_the_keeper() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path());
         let (session, known) = (session(), known(4));
@@ -311,7 +312,10 @@ mod tests {
         put(include_str!("fixtures/client-1.json"));
         let session = state.session().unwrap();
         assert_eq!(session.server, "https://agents.example");
-        assert_eq!(session.cookie, "__Host-holdfast_session=AAAA");
+        assert_eq!(
+            session.cookies,
+            "__Host-holdfast_session=AAAA; __Host-holdfast_csrf=BBBB"
+        );
         assert_eq!(state.known(&session).unwrap().unwrap().epoch, 12);
         put("{\"version\":2}");
         assert!(matches!(state.session(), Err(Failure::StateNewer(_))));
