@@ -4,6 +4,7 @@ use protocol::{CellId, UserId};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::roles::lock_owners;
 use super::{StorageError, TenantTransaction};
 use crate::access::FreshManager;
 use crate::person::Role;
@@ -32,16 +33,19 @@ pub(crate) struct Cascade {
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
-/// organisation, or they are removed, or an owner and the manager is none, or the manager.
+/// organisation, or they are removed, or an owner and the manager is none, or the manager; or if the manager is sent away this moment:
+/// two owners who send each other away at once would leave nobody.
 pub(crate) async fn find(
     transaction: &mut TenantTransaction,
     manager: &FreshManager,
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
+    lock_owners(transaction).await?;
     let row = sqlx::query!(
         "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
          WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' AND (u.role <> 'owner' OR $3) AND u.id <> $4
+            AND EXISTS (SELECT FROM users m WHERE m.tenant_id = $1 AND m.id = $4 AND m.deactivated_at IS NULL)
          FOR UPDATE OF u",
         transaction.tenant().uuid(),
         user.uuid(),

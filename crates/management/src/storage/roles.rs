@@ -2,6 +2,7 @@
 
 use protocol::UserId;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::FreshManager;
@@ -24,17 +25,12 @@ pub(crate) async fn find(
     manager: &FreshManager,
     user: UserId,
 ) -> Result<Option<Holder>, StorageError> {
-    let tenant = transaction.tenant().uuid();
-    let owners = sqlx::query_scalar!(
-        "SELECT id FROM users WHERE tenant_id = $1 AND role = 'owner' AND deactivated_at IS NULL ORDER BY id FOR UPDATE",
-        tenant
-    );
-    let owners = owners.fetch_all(&mut **transaction).await?;
+    let owners = lock_owners(transaction).await?;
     let row = sqlx::query!(
         "SELECT name, role FROM users
          WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL AND kind = 'person' AND (role <> 'owner' OR $3)
          FOR UPDATE",
-        tenant,
+        transaction.tenant().uuid(),
         user.uuid(),
         manager.may_manage(Role::Owner)
     );
@@ -48,6 +44,15 @@ pub(crate) async fn find(
         })
     })
     .transpose()
+}
+
+/// Who owns the organisation and could sign in: it stays so until the transaction ends.
+pub(super) async fn lock_owners(transaction: &mut TenantTransaction) -> Result<Vec<Uuid>, StorageError> {
+    let owners = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND role = 'owner' AND deactivated_at IS NULL ORDER BY id FOR UPDATE",
+        transaction.tenant().uuid()
+    );
+    Ok(owners.fetch_all(&mut **transaction).await?)
 }
 
 /// Gives the role, and takes back open invitations that they sent and could not send with it. How many those were.

@@ -215,3 +215,18 @@ async fn owners_are_made_and_unmade_by_owners_and_one_always_stays() {
         .filter(|each| each["role"] == "owner");
     assert_eq!(owners.count(), 1);
 }
+
+#[tokio::test]
+async fn two_owners_who_send_each_other_away_at_once_leave_one_of_them() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let people = anna.get("/people").await.expect(200).json;
+    let (annas, bobs) = (id_of(&people, "anna@acme.example"), id_of(&people, "bob@acme.example"));
+    anna.put(&format!("/people/{bobs}/role"), json!({"role": "owner"}))
+        .await
+        .expect(204);
+    let (bobs, annas) = (format!("/people/{bobs}/suspend"), format!("/people/{annas}/suspend"));
+    let (first, second) = tokio::join!(anna.post(&bobs, json!({})), bob.post(&annas, json!({})));
+    let done = [&first, &second].iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(done, 1, "{} {}", first.status, second.status);
+}
