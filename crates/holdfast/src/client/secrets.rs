@@ -77,6 +77,8 @@ enum Agent {
     Nothing,
     /// Its keeper puts it into requests to the services that you named; the agent does not see it.
     Use,
+    /// OpenClaw may ask for it, and then the model may learn it, too.
+    See,
 }
 
 impl Agent {
@@ -84,6 +86,7 @@ impl Agent {
         match self {
             Self::Nothing => "nothing",
             Self::Use => "use",
+            Self::See => "see",
         }
     }
 }
