@@ -63,6 +63,7 @@ async fn promise_05_a_keeper_that_was_killed_ends_the_agent_and_brings_the_seale
     bench.agent.write("turn", "acknowledged");
     keeper.cell.turn_finished(turn).await.unwrap();
     bench.agent.write("turn", "half a turn more");
+    bench.platform.status(|status| !status.busy).await;
     bench.agent.asked();
     keeper.kill().await;
     let keeper = bench.keeper().await;
