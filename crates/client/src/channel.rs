@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::channel::{KeeperMessage, PasskeyRequest, SlotKind, VaultState};
-use protocol::{SlotId, UserId, b64};
+use protocol::{SlotId, UserId, b64, wiped_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -124,29 +124,6 @@ struct Request<'a, P> {
     params: P,
 }
 
-/// How many bytes were written.
-struct Count(usize);
-
-impl std::io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// JSON in memory that is wiped. Measured first: growing would leave copies behind.
-fn written(request: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, serde_json::Error> {
-    let mut room = Count(0);
-    serde_json::to_writer(&mut room, request)?;
-    let mut json = Zeroizing::new(Vec::with_capacity(room.0));
-    serde_json::to_writer(&mut *json, request)?;
-    Ok(json)
-}
-
 /// Tells the keeper when nobody waits for an answer any more.
 struct CancelOnDrop<'a> {
     commands: &'a mpsc::Sender<Command>,
@@ -212,7 +189,7 @@ impl Channel {
     pub async fn call(&self, method: &str, params: impl Serialize) -> Result<Value, ClientError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let json =
-            written(&Request { id, method, params }).map_err(|error| ClientError::Protocol(error.to_string()))?;
+            wiped_json(&Request { id, method, params }).map_err(|error| ClientError::Protocol(error.to_string()))?;
         let (answer, outcome) = oneshot::channel();
         let command = Command::Request { id, json, answer };
         self.commands

@@ -9,11 +9,13 @@ pub mod control;
 mod gateway_token;
 mod ids;
 pub mod limits;
+mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};
 pub use ids::{
     ApiKeyId, CellId, ChannelId, GroupId, InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
 };
+pub use wiped_json::wiped_json;
 
 /// Milliseconds since the Unix epoch.
 pub type Millis = i64;

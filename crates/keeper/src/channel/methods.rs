@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use protocol::channel::ChannelError;
+use protocol::wiped_json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,27 +52,12 @@ pub fn read_params<'a, T: serde::Deserialize<'a>>(params: &'a RawValue) -> Resul
     })
 }
 
-/// Writes a result. The room for it is counted first, so that growing leaves no copy behind.
+/// Writes a result.
 ///
 /// # Errors
 /// `internal`.
 pub fn write_result(result: &impl Serialize) -> Result<SecretJson, ChannelError> {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let internal = |_| ChannelError::new("internal", "The answer does not serialise.");
-    let mut room = Count(0);
-    serde_json::to_writer(&mut room, result).map_err(internal)?;
-    let mut json = Zeroizing::new(Vec::with_capacity(room.0));
-    serde_json::to_writer(&mut *json, result).map_err(internal)?;
-    Ok(json)
+    wiped_json(result).map_err(|_| ChannelError::new("internal", "The answer does not serialise."))
 }
 
 /// Reads parameters in which nothing is secret.

@@ -6,14 +6,11 @@ use axum::response::IntoResponse;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Search;
+use super::{Search, taken_away};
 use crate::access::Manager;
 use crate::app::App;
 use crate::audit::told::{Named, Told};
-use crate::audit::{Action, Entry};
-use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::audit;
 
 const COLUMNS: &str =
     "seq,at,action,outcome,actor_kind,actor_id,actor_name,target_kind,target_id,target_name,address,device,details\r\n";
@@ -23,16 +20,9 @@ pub(crate) async fn get(
     manager: Manager,
     search: Search,
 ) -> Result<impl IntoResponse, ApiError> {
-    let person = manager.signed_in();
-    let filter = search.filter(person);
-    let mut transaction = person.transaction(&app).await?;
-    let found = audit::find(&mut transaction, &filter, limits::AUDIT_TABLE).await?;
-    let entry = Entry::done(Action::AuditExported).with("format", "csv");
-    app.audit.record(&mut transaction, &person.by(), entry).await?;
-    transaction.commit().await?;
     let mut table = COLUMNS.to_owned();
-    for event in found {
-        table.push_str(&row(&Told::read(&event.body)?));
+    for event in taken_away(&app, &manager, search, "csv").await? {
+        table.push_str(&row(&event));
     }
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),

@@ -11,10 +11,14 @@ use axum::http::request::Parts;
 use protocol::{Millis, UserId};
 use serde::Deserialize;
 
-use crate::access::SignedIn;
+use crate::access::{Manager, SignedIn};
+use crate::app::App;
+use crate::audit::told::Told;
+use crate::audit::{Action, Entry};
+use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
-use crate::storage::audit::Filter;
+use crate::storage::audit::{self, Filter};
 
 /// What is looked for, in the address.
 #[derive(Deserialize)]
@@ -38,6 +42,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Search {
             .map(|Query(search)| search)
             .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
     }
+}
+
+/// What matches a search, read back, for an export in `format`; that it was taken away is recorded.
+async fn taken_away(app: &App, manager: &Manager, search: Search, format: &'static str) -> Result<Vec<Told>, ApiError> {
+    let person = manager.signed_in();
+    let filter = search.filter(person);
+    let mut transaction = person.transaction(app).await?;
+    let found = audit::find(&mut transaction, &filter, limits::AUDIT_TABLE).await?;
+    let entry = Entry::done(Action::AuditExported).with("format", format);
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
+    transaction.commit().await?;
+    let events = found.iter().map(|event| Told::read(&event.body));
+    Ok(events.collect::<Result<_, _>>()?)
 }
 
 impl Search {

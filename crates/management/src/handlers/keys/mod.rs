@@ -7,16 +7,22 @@ pub(crate) mod rotate;
 
 use std::collections::BTreeSet;
 
-use protocol::{ApiKeyId, Millis};
+use axum::Json;
+use axum::http::StatusCode;
+use protocol::{ApiKeyId, Millis, UserId};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::name;
 use crate::api_key::ApiKey;
+use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
 use crate::clock::millis;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::scope::Scope;
-use crate::storage::api_keys::Listed;
+use crate::storage::TenantTransaction;
+use crate::storage::api_keys::{self, Listed, NewKey};
 
 /// A key, as its holder gets it.
 #[derive(Serialize)]
@@ -82,6 +88,40 @@ impl Made {
             answer: KeyAnswer::new(listed, now),
         }
     }
+}
+
+/// Makes a key of `holder`'s, as it is wanted, and writes down who made it; commits.
+pub(crate) async fn make(
+    app: &App,
+    mut transaction: TenantTransaction,
+    by: &By,
+    holder: UserId,
+    wanted: &Wanted,
+) -> Result<(StatusCode, Json<Made>), ApiError> {
+    let now = app.clock.now();
+    let name = name("name", &wanted.name)?;
+    let (scopes, expires_at) = (wanted.scopes()?, wanted.expires_at(now)?);
+    let key = ApiKey::generate(&*app.entropy)?;
+    let new = NewKey {
+        holder,
+        name: &name,
+        scopes: &scopes,
+        key: &key,
+        now,
+        expires_at,
+    };
+    let made = api_keys::create(&mut transaction, new)
+        .await?
+        .ok_or(ApiError::LimitReached(limits::KEYS_PER_ACCOUNT))?;
+    let words: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let entry = Entry::done(Action::KeyMade)
+        .on(Target::new("key", made.id, name.as_str()))
+        .with("scopes", words.join(" "))
+        .with("days", (expires_at - now).whole_days())
+        .with("holder", holder);
+    app.audit.record(&mut transaction, by, entry).await?;
+    transaction.commit().await?;
+    Ok((StatusCode::CREATED, Json(Made::new(&key, made, now))))
 }
 
 /// What a key is asked for with.
