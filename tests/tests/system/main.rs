@@ -10,4 +10,5 @@ mod promise_05;
 mod promise_06;
 mod refusals;
 mod setup;
+mod told_to_the_agent;
 mod two_installations;
