@@ -15,7 +15,7 @@ writeFileSync("/tmp/audited.json", JSON.stringify(config), { mode: 0o600 });
 "#;
 
 #[tokio::test]
-async fn openclaw_resolves_a_secret_that_it_may_see_and_no_other_and_is_told_its_services() {
+async fn openclaw_resolves_a_secret_that_it_may_see_and_no_other_and_has_its_services_as_a_skill() {
     let installation = Installation::start().await;
     let owner = installation.owner().await;
     let session = owner.make_vault(PASSWORD).await.session;
@@ -35,15 +35,7 @@ async fn openclaw_resolves_a_secret_that_it_may_see_and_no_other_and_is_told_its
         "inject": {"as": "header", "name": "authorization", "prefix": "Bearer "}, "about": "Our open tickets"});
     session.call("route.set", route).await;
 
-    // Told in the next conversation, as OpenClaw shows it to its model.
-    let conversation = session.conversation().await;
-    session.ask(&conversation, "[[say: hello]]").await;
-    let asked = installation.model().requests().await.to_string();
-    assert!(
-        asked.contains("Web services that you may call for your owner"),
-        "{asked}"
-    );
-    assert!(asked.contains("tracker"), "the service is named");
+    // What it may call is a skill in its home, without any value.
     let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
     let (_, skill) = exec(&agent, &["cat", "/home/node/.openclaw/skills/holdfast/SKILL.md"]);
     assert!(
