@@ -18,6 +18,7 @@ pub mod limits;
 pub mod platform;
 pub mod post;
 pub mod recovery;
+pub mod relay;
 pub mod secrets;
 pub mod serve;
 pub mod services;

@@ -243,3 +243,7 @@ pub const SUSPEND_POLL: Duration = Duration::from_millis(25);
 /// How long, and how often, OpenClaw is asked to resume; its lease ends after two minutes.
 pub const RESUME_RETRY: Duration = Duration::from_secs(90);
 pub const RESUME_PAUSE: Duration = Duration::from_millis(100);
+
+// The relay
+/// Bytes that wait in the vault to be sent: they are written again with each change of the vault.
+pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;

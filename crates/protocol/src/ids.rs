@@ -67,6 +67,10 @@ typed_id! {
     ApiKeyId,
     /// Some people of a tenant who share something.
     GroupId,
+    /// One message between two vaults.
+    EnvelopeId,
+    /// One permission to have a keeper do something (its `jti`).
+    CapabilityId,
     /// One installation of Holdfast on a machine: what its containers are labelled with.
     InstallationId,
 }

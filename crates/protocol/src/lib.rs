@@ -9,11 +9,13 @@ pub mod control;
 mod gateway_token;
 mod ids;
 pub mod limits;
+pub mod relay;
 mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};
 pub use ids::{
-    ApiKeyId, CellId, ChannelId, GroupId, InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
+    ApiKeyId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, InstallationId, ProviderId, SecretId, SessionId,
+    SlotId, TenantId, UserId,
 };
 pub use wiped_json::wiped_json;
 

@@ -18,3 +18,17 @@ pub const BRIDGE_LINE_BYTES: usize = 64 * 1024;
 pub const CHANNELS_PER_CELL: usize = 32;
 /// Largest part of a backup that one call carries, in bytes: as base64url it fits a frame.
 pub const BACKUP_PART_BYTES: usize = 512 * 1024;
+/// Sizes of what an envelope has inside, in bytes: each is padded to one of these, so its length says little.
+pub const ENVELOPE_CLASSES: [usize; 5] = [256, 1024, 4096, 16 * 1024, 64 * 1024];
+/// By how many bytes a sealed envelope is longer than its class: what seals it (242), and what is sealed beside the content (66).
+pub const ENVELOPE_OVERHEAD: usize = 242 + 66;
+/// Largest message between two vaults, in bytes; above the largest class it goes in parts.
+pub const RELAYED_BYTES: usize = 1024 * 1024;
+/// Capabilities that one epoch revokes.
+pub const EPOCH_REVOCATIONS: usize = 1000;
+/// Largest text message on the connection to the relay, in bytes: an epoch as base64url, and what is around it.
+pub const RELAY_TEXT_BYTES: usize = 32 * 1024;
+/// Envelopes that a keeper may have sent without hearing that they are kept, and that the relay may have delivered unacknowledged.
+pub const RELAY_WINDOW: usize = 256;
+/// Issuers whose revocations one mailbox follows.
+pub const FOLLOWED_ISSUERS: usize = 1000;

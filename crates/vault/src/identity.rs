@@ -13,6 +13,7 @@ use crate::secret::SecretBytes;
 
 const VERSION: u8 = 1;
 const SIGNED: &[u8] = b"holdfast/identity/v1";
+const FOR_PURPOSE: &[u8] = b"holdfast/signed/v1/";
 const FINGERPRINT: &[u8] = b"holdfast/identity/fingerprint/v1";
 /// Length of a bundle: version, two keys, a signature.
 pub const BUNDLE_BYTES: usize = 1 + 32 + 32 + 64;
@@ -85,6 +86,11 @@ impl Identity {
         &self.agreement
     }
 
+    /// Signs `"holdfast/signed/v1/" || purpose || 0x00 || message`: a signature for one purpose is worth nothing for another.
+    pub fn sign_for(&self, purpose: &str, message: &[u8]) -> [u8; 64] {
+        self.sign(&for_purpose(purpose, message))
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
     }
@@ -141,6 +147,16 @@ impl PublicIdentity {
             .is_ok()
     }
 
+    /// Whether this identity signed `message` for `purpose` ([`Identity::sign_for`]).
+    pub fn signed_for(&self, purpose: &str, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.verifies(&for_purpose(purpose, message), signature)
+    }
+
+    /// The Ed25519 key.
+    pub fn signing_key(&self) -> [u8; 32] {
+        self.signing.to_bytes()
+    }
+
     /// The key to seal to.
     pub fn agreement(&self) -> &AgreementKey {
         &self.agreement
@@ -152,6 +168,10 @@ impl PublicIdentity {
         let digest = Sha512::digest([FINGERPRINT, self.signing.as_bytes(), &self.agreement.0].concat());
         digit_groups(&digest, FINGERPRINT_GROUPS)
     }
+}
+
+fn for_purpose(purpose: &str, message: &[u8]) -> Vec<u8> {
+    [FOR_PURPOSE, purpose.as_bytes(), &[0], message].concat()
 }
 
 /// Groups of five decimal digits with a space between them, each from five bytes of a digest.
@@ -316,6 +336,16 @@ mod tests {
             assert!(PublicIdentity::decode(&one[..length]).is_err(), "{length} bytes");
         }
         assert!(PublicIdentity::decode(&[one.as_slice(), &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn promise_02_a_signature_for_one_purpose_is_worth_nothing_for_another() {
+        let ada = Identity::random();
+        let signature = ada.sign_for("one", b"message");
+        assert!(ada.public().signed_for("one", b"message", &signature));
+        assert!(!ada.public().signed_for("two", b"message", &signature));
+        assert!(!ada.public().signed_for("one", b"massage", &signature));
+        assert!(!Identity::random().public().signed_for("one", b"message", &signature));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod backup;
 mod backup_key;
 mod body;
 mod cipher;
+mod envelope;
 mod file;
 mod frame;
 mod identity;
@@ -33,14 +34,17 @@ pub use backup::{
 };
 pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
+pub use envelope::{
+    ENVELOPE_OVERHEAD, EnvelopeError, OpenedEnvelope, Place, envelope_link, open_envelope, seal_envelope,
+};
 pub use file::{FileError, NewSlot, PasskeyHeader, SlotChange, SlotRecord, VaultFile};
 pub use frame::{FrameError, FrameOpener, FrameSealer};
 pub use identity::{
     AgreementKey, AgreementSecret, BUNDLE_BYTES, FINGERPRINT_GROUPS, Identity, IdentityError, PublicIdentity,
 };
 pub use limits::{
-    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, FRAME_BYTES, PASSWORD_BYTES, RECOVERY_CONTACTS, RP_ID_BYTES,
-    SEALED_TO_BYTES, SECRETS_EXPORT_BYTES, SLOTS, VAULT_BYTES,
+    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, ENVELOPE_CLASSES, FRAME_BYTES, PASSWORD_BYTES,
+    RECOVERY_CONTACTS, RP_ID_BYTES, SEALED_TO_BYTES, SECRETS_EXPORT_BYTES, SLOTS, VAULT_BYTES,
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;

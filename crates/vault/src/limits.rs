@@ -24,3 +24,5 @@ pub const BACKUP_SECTION_BYTES: usize = 8 * 1024 * 1024 + 64;
 pub const SECRETS_EXPORT_BYTES: usize = 16 * 1024 * 1024;
 /// Contacts that one recovery is split among.
 pub const RECOVERY_CONTACTS: usize = 15;
+/// Sizes that the content of an envelope is padded to, in bytes.
+pub const ENVELOPE_CLASSES: [usize; 5] = [256, 1024, 4096, 16 * 1024, 64 * 1024];

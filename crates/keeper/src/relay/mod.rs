@@ -1,0 +1,137 @@
+//! Messages between vaults, and revocations, through a relay that is not trusted (`docs/protocol.md`, section 7).
+//!
+//! What is promised here: a message that was sent is in this vault until the relay keeps it, or until it is told that it is lost;
+//! it arrives once, after all that this vault sent to the same receiver before it; and a relay that leaves out, repeats, exchanges or
+//! invents is found and named.
+
+mod error;
+
+use futures::future::BoxFuture;
+use protocol::relay::MailboxKey;
+use protocol::{CapabilityId, EnvelopeId, Millis};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use vault::PublicIdentity;
+use zeroize::Zeroizing;
+
+pub use error::RelayError;
+
+/// A record of the vault: its name, and its value or none where it is deleted.
+pub type Record = (String, Option<Vec<u8>>);
+
+/// Which part of a keeper a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Topic {
+    /// Capabilities, calls and their answers.
+    Sharing = 1,
+    /// Shares of a recovery, and what is said about them.
+    Recovery = 2,
+    /// Groups' vaults.
+    Groups = 3,
+}
+
+/// Something to send.
+pub struct Outgoing {
+    pub to: PublicIdentity,
+    pub topic: Topic,
+    /// At most `RELAYED_BYTES` (1 MiB).
+    pub content: Zeroizing<Vec<u8>>,
+    /// Written to the vault together with the message: both or neither.
+    pub with: Vec<Record>,
+}
+
+/// Something that arrived. It comes again, at the next connection to the relay, until [`Received::ack`].
+pub struct Received {
+    /// The sender's, the same each time it comes.
+    pub id: EnvelopeId,
+    /// Whose key sealed and signed it. Compare it with the contact that it should be.
+    pub from: PublicIdentity,
+    pub content: Zeroizing<Vec<u8>>,
+    /// When the relay says that it took it. A hint.
+    pub taken_at: Millis,
+    /// Who writes down that it was taken.
+    pub taken: mpsc::Sender<Taken>,
+}
+
+/// What is to be written down of a message that was taken.
+pub struct Taken {
+    pub id: EnvelopeId,
+    pub with: Vec<Record>,
+    pub done: oneshot::Sender<Result<(), RelayError>>,
+}
+
+impl Received {
+    /// It was dealt with, and does not come again. `with` is written to the vault in the same write: so what the message did is
+    /// done once, whatever stops in between.
+    ///
+    /// # Errors
+    /// [`RelayError::Vault`]: nothing was written, and it comes again.
+    pub async fn ack(self, with: Vec<Record>) -> Result<(), RelayError> {
+        let (done, answer) = oneshot::channel();
+        let id = self.id;
+        let taken = Taken { id, with, done };
+        self.taken.send(taken).await.map_err(|_| RelayError::Ended)?;
+        answer.await.map_err(|_| RelayError::Ended)?
+    }
+}
+
+/// What there is to know beside messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RelayNotice {
+    /// Something of ours is kept by the relay.
+    Accepted { id: EnvelopeId },
+    /// Something of ours was not taken, or was never fetched: it is lost, and will not be sent again.
+    Lost {
+        id: EnvelopeId,
+        to: MailboxKey,
+        code: protocol::relay::Refusal,
+        message: String,
+    },
+    /// The relay lies, or lost something: what is wrong, in words that name it.
+    Wrong { about: MailboxKey, what: String },
+    /// An issuer that is followed has revoked these.
+    Revoked {
+        issuer: MailboxKey,
+        capabilities: Vec<CapabilityId>,
+    },
+    /// An issuer's revocations cannot be believed any more: some were kept back, or exchanged. Every check of it says no.
+    IssuerUnknown { issuer: MailboxKey },
+}
+
+/// Sends and receives. The way that the rest of the keeper sees it.
+pub trait Courier: Send + Sync + 'static {
+    /// Takes a message: when this returns it is in the vault, and goes out as soon as the relay is reached.
+    fn send(&self, message: Outgoing) -> BoxFuture<'_, Result<EnvelopeId, RelayError>>;
+    /// What arrives for a topic. Called once for each; what comes for a topic that nobody receives waits at the relay.
+    fn receive(&self, topic: Topic) -> mpsc::Receiver<Received>;
+    /// What else happens.
+    fn notices(&self) -> broadcast::Receiver<RelayNotice>;
+}
+
+/// How a capability stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is on the issuer's list.
+    Revoked,
+    /// It is on no list that was signed up to then.
+    NotRevoked {
+        /// When the issuer signed the newest of them, by the issuer's clock.
+        as_of: Millis,
+    },
+}
+
+/// Publishes what this vault revokes, and knows what others have revoked.
+pub trait Revocations: Send + Sync + 'static {
+    /// Revokes capabilities that this vault has issued: durable in this vault when it returns, in one write with `with`, and sent to the
+    /// relay at once and until it is there. With none, says that nothing was revoked up to now. Gives the number of the epoch.
+    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<u64, RelayError>>;
+    /// How somebody else's capability stands: what this vault has seen revoked is revoked; else the relay is asked.
+    ///
+    /// # Errors
+    /// The relay cannot be reached, lies, or has less than what was seen before: it cannot be checked, so the answer is no.
+    fn check(&self, issuer: MailboxKey, capability: CapabilityId) -> BoxFuture<'_, Result<Standing, RelayError>>;
+    /// Has this issuer's revocations pushed, from now on and after a restart: [`RelayNotice::Revoked`].
+    fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
+    /// No longer.
+    fn unfollow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
+}
