@@ -1,16 +1,15 @@
 //! Puts the built interface (`ui/dist`) into the binary, each file once as it is and once compressed.
 //! Where the interface was not built the table is empty, and the server says so to a browser.
 
-use std::collections::hash_map::DefaultHasher;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::hash::{Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
 
 fn main() {
     // Asked when it runs: two clones may share one target folder, and with it this program.
@@ -27,8 +26,9 @@ fn main() {
     for (number, file) in files.iter().enumerate() {
         let name = file.strip_prefix(&dist).expect("found below it").to_string_lossy();
         let plain = fs::read(file).expect("a file that was just listed can be read");
-        let mut hasher = DefaultHasher::new();
-        plain.hash(&mut hasher);
+        let sha256 = Sha256::digest(&plain)
+            .iter()
+            .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let packed = pack(&plain);
         let gzip = if packed.len() < plain.len() * 9 / 10 {
             let path = out.join(format!("{number}.gz"));
@@ -38,10 +38,10 @@ fn main() {
             "None".to_owned()
         };
         let absolute = file.canonicalize().expect("a file that was just read exists");
-        let etag = hasher.finish();
+        let etag = &sha256[..16];
         writeln!(
             table,
-            "Asset {{ path: {name:?}, etag: \"\\\"{etag:016x}\\\"\", plain: include_bytes!({absolute:?}), gzip: {gzip} }},"
+            "Asset {{ path: {name:?}, sha256: {sha256:?}, etag: \"\\\"{etag}\\\"\", plain: include_bytes!({absolute:?}), gzip: {gzip} }},"
         )
         .expect("writing to a string cannot fail");
     }

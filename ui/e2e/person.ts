@@ -1,6 +1,6 @@
 /** People who use the pages: what each test starts from, done through the pages alone. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type Browser, expect, type Page, test as base } from "@playwright/test";
+import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
 import { mailedLink } from "./mail";
 import { expectClean, inspect, watched, type Watched } from "./watched";
 
@@ -13,6 +13,12 @@ export interface Person extends Watched {
 
 /** Starting OpenClaw takes its time on a busy machine. */
 export const COLD_START_MS = 300_000;
+
+/** What a browser that is started after a failed test has to know. */
+interface Notes {
+  phrase: string;
+  session: Awaited<ReturnType<BrowserContext["storageState"]>>;
+}
 
 const setupUrl = process.env.HOLDFAST_SETUP_URL ?? "";
 const notebook = `test-results/owner-${new URL(process.env.HOLDFAST_URL ?? "http://localhost:8080").port}.json`;
@@ -106,17 +112,20 @@ export async function unlock(page: Page, password: string): Promise<void> {
 }
 
 async function owner(browser: Browser): Promise<Person> {
-  const context = await browser.newContext();
+  const known = existsSync(notebook) ? (JSON.parse(readFileSync(notebook, "utf8")) as Notes) : undefined;
+  const context = await browser.newContext({ storageState: known?.session });
   const person: Person = { ...(await watched(context)), name: "Anna Keller", email: "anna@example.org", password: "purple lamp river seven", phrase: "" };
-  if (existsSync(notebook)) {
-    // A test failed and a new browser was started: the owner exists, so sign in.
-    person.phrase = (JSON.parse(readFileSync(notebook, "utf8")) as { phrase: string }).phrase;
-    await signInByMail(person.page, person.email);
+  if (known) {
+    // A test failed and a new browser was started: the owner exists. Mails are asked for only when the session is over, since their number is limited.
+    person.phrase = known.phrase;
+    if ((await context.request.get("/api/v1/me")).ok()) await person.page.goto("/");
+    else await signInByMail(person.page, person.email);
     await unlock(person.page, person.password);
   } else {
     await setUp(person);
     mkdirSync("test-results", { recursive: true });
-    writeFileSync(notebook, JSON.stringify({ phrase: person.phrase }));
+    const notes: Notes = { phrase: person.phrase, session: await context.storageState() };
+    writeFileSync(notebook, JSON.stringify(notes));
   }
   expectClean(person);
   return person;

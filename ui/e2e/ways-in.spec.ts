@@ -40,6 +40,18 @@ test("a passkey is added, opens the vault first, is checked and removed; a print
   expect(await page.content()).not.toContain(printed.slice(5, 9) + "</span>");
   await inspect(page, "ways-in");
 
+  // It opens a backup, too, before anything is typed.
+  await page.goto("/backup");
+  const downloading = page.waitForEvent("download", { timeout: 120_000 });
+  await page.getByRole("button", { name: "Download a backup" }).click();
+  const backup = await (await downloading).path();
+  await expect(page.getByText("Your backup is made").first()).toBeVisible();
+  await page.getByLabel("Backup file (.hfb)").setInputFiles(backup);
+  await page.getByRole("button", { name: "Open with a passkey and check" }).click();
+  await expect(page.getByText("is whole:")).toBeVisible({ timeout: 120_000 });
+  await inspect(page, "backup-passkey-checked");
+  await page.getByRole("button", { name: "Cancel" }).click();
+
   // The passkey comes first, and opens the vault by itself.
   await page.goto("/");
   await page.getByRole("button", { name: "Lock now" }).click();

@@ -13,3 +13,6 @@ pub const CLIENT_CONNECT: Duration = Duration::from_secs(15);
 pub const CLIENT_ANSWER: Duration = Duration::from_secs(60);
 /// How often somebody at a terminal may type a secret or code.
 pub const CLIENT_TRIES: usize = 3;
+/// Largest file of an interface that the client reads to check it, and largest manifest, in bytes.
+pub const INTERFACE_FILE_BYTES: usize = 16 * 1024 * 1024;
+pub const INTERFACE_MANIFEST_BYTES: u64 = 1024 * 1024;

@@ -67,6 +67,14 @@ pub enum Failure {
     NoFile { path: PathBuf, reason: io::Error },
     #[error("{} cannot be written: {reason}.", .path.display())]
     File { path: PathBuf, reason: io::Error },
+    #[error("{server} does not serve the interface of {of}, and what it does serve may tell others your password: {}.", .differing.join("; "))]
+    Interface {
+        server: String,
+        of: String,
+        differing: Vec<String>,
+    },
+    #[error("{} is not what the holder of the key has signed: {reason}.", .path.display())]
+    Unsigned { path: PathBuf, reason: String },
     #[error("{} is there already: choose another name, or pass --force to replace it.", .0.display())]
     FileExists(PathBuf),
 }
@@ -131,6 +139,8 @@ impl Failure {
             Self::Agent(_) => "agent_failed",
             Self::State { .. } | Self::StateOpen(_) | Self::StateNewer(_) => "state",
             Self::NoFile { .. } => "no_file",
+            Self::Interface { .. } => "interface_differs",
+            Self::Unsigned { .. } => "unsigned",
             Self::File { .. } => "file",
             Self::FileExists(_) => "file_exists",
         }
@@ -139,13 +149,14 @@ impl Failure {
     /// What the process ends with.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Agent(_) | Self::Turn { .. } | Self::NotSure(_) => 1,
+            Self::Agent(_) | Self::Turn { .. } | Self::NotSure(_) | Self::Interface { .. } => 1,
             Self::Usage(_) | Self::NoTerminal(_) => 64, // EX_USAGE
             Self::InputEnded(_)
             | Self::InputTooLong { .. }
             | Self::NotText(_)
             | Self::Typed(_)
             | Self::Unknown { .. }
+            | Self::Unsigned { .. }
             | Self::Ambiguous { .. } => 65, // EX_DATAERR
             Self::Input(_) | Self::NoFile { .. } => 66, // EX_NOINPUT
             Self::Unreachable { .. } | Self::NotHoldfast { .. } => 69, // EX_UNAVAILABLE

@@ -10,6 +10,7 @@ mod ask;
 mod backup;
 mod chat;
 mod failure;
+mod interface;
 mod lock;
 mod login;
 mod logout;
@@ -56,6 +57,9 @@ pub enum Command {
     Backup(backup::Args),
     /// Check a backup, and put it in the place of vault and agent.
     Restore(restore::Args),
+    /// Say what the interface is made of, and check that a Holdfast serves nothing else.
+    #[command(subcommand)]
+    Interface(interface::Command),
 }
 
 /// What every command takes.
@@ -90,6 +94,7 @@ impl Command {
             Self::Secrets(command) => &command.opening().common,
             Self::Backup(args) => &args.opening.common,
             Self::Restore(args) => &args.opening.common,
+            Self::Interface(command) => command.common(),
         }
     }
 
@@ -105,6 +110,7 @@ impl Command {
             Self::Secrets(command) => secrets::run(context, command).await,
             Self::Backup(args) => backup::run(context, args).await,
             Self::Restore(args) => restore::run(context, args).await,
+            Self::Interface(command) => interface::run(context, command).await,
         }
     }
 }
@@ -185,6 +191,8 @@ mod tests {
             "backup_with",
             "backup_named",
             "check",
+            "manifest",
+            "key",
         ];
         for (command, argument) in &all {
             let id = argument.get_id().as_str();
@@ -201,7 +209,7 @@ mod tests {
             &mut all,
         );
         let having = |id: &str| all.iter().filter(|(_, argument)| argument.get_id() == id).count();
-        // Eight of one word, and seven of two.
-        assert_eq!((having("json"), having("stdin")), (15, 15));
+        // Eight of one word, and nine of two.
+        assert_eq!((having("json"), having("stdin")), (17, 17));
     }
 }

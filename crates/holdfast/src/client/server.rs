@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use client::{ClientError, Handshake, Known};
 use reqwest::cookie::{CookieStore as _, Jar};
-use reqwest::header::{ORIGIN, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_SECURITY_POLICY, ORIGIN, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode, Upgraded, Url};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::state::Session;
-use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_BYTES, CLIENT_CONNECT};
+use crate::limits::{CLIENT_ANSWER, CLIENT_ANSWER_BYTES, CLIENT_CONNECT, INTERFACE_FILE_BYTES};
 
 /// What a session is: its cookie, and the token that every write sends along.
 const SESSION_COOKIE: &str = "holdfast_session";
@@ -111,11 +111,32 @@ impl Server {
         Ok(Handshake::open(socket, known).await?)
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let unreachable = |error: reqwest::Error| Failure::Unreachable {
+    /// A file of the interface as a browser gets it, with the policy that comes along; `None` where there is none.
+    pub async fn file(&self, path: &str) -> Result<Option<(Vec<u8>, Option<String>)>, Failure> {
+        let url = format!("{}/{path}", self.base);
+        let answer = self
+            .http
+            .get(url)
+            .header(ACCEPT, "text/html,*/*")
+            .timeout(CLIENT_ANSWER);
+        let answer = answer.send().await.map_err(|error| self.unreachable(&error))?;
+        if !answer.status().is_success() {
+            return Ok(None);
+        }
+        let policy = answer.headers().get(CONTENT_SECURITY_POLICY);
+        let policy = policy.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = self.bytes(answer, INTERFACE_FILE_BYTES).await?;
+        Ok(Some((body.to_vec(), policy)))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        Failure::Unreachable {
             server: self.base.clone(),
-            reason: reason(&error),
-        };
+            reason: reason(error),
+        }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.base))
@@ -127,14 +148,14 @@ impl Server {
         if let Some((_, token)) = self.cookie(CSRF_COOKIE).as_ref().and_then(|pair| pair.split_once('=')) {
             request = request.header(CSRF_HEADER, token);
         }
-        let answer = request.send().await.map_err(unreachable)?;
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let wait = answer
             .headers()
             .get(RETRY_AFTER)
             .and_then(|wait| wait.to_str().ok()?.parse::<u64>().ok());
-        let text = self.text(answer).await?;
-        let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let text = self.bytes(answer, CLIENT_ANSWER_BYTES).await?;
+        let value: Value = serde_json::from_slice(&text).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(value);
         }
@@ -152,21 +173,17 @@ impl Server {
         })
     }
 
-    /// The body, as long as it is no longer than anything that a platform says.
-    async fn text(&self, mut answer: Response) -> Result<Zeroizing<String>, Failure> {
+    /// The body, as long as it is no longer than `most`.
+    async fn bytes(&self, mut answer: Response, most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let status = answer.status();
         let mut bytes = Zeroizing::new(Vec::new());
-        let cut = |error: reqwest::Error| Failure::Unreachable {
-            server: self.base.clone(),
-            reason: reason(&error),
-        };
-        while let Some(piece) = answer.chunk().await.map_err(cut)? {
-            if bytes.len() + piece.len() > CLIENT_ANSWER_BYTES {
+        while let Some(piece) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if bytes.len() + piece.len() > most {
                 return Err(self.odd(status));
             }
             bytes.extend_from_slice(&piece);
         }
-        Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(bytes)
     }
 
     fn odd(&self, status: StatusCode) -> Failure {

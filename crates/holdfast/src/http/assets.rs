@@ -7,12 +7,22 @@ use axum::response::{IntoResponse as _, Response};
 /// One file of the interface.
 struct Asset {
     path: &'static str,
+    /// In hexadecimal digits.
+    sha256: &'static str,
     etag: &'static str,
     plain: &'static [u8],
     gzip: Option<&'static [u8]>,
 }
 
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// The files of the interface inside this binary, each with its SHA-256, as `sha256sum` writes them: the manifest that a release signs.
+pub fn manifest() -> String {
+    ASSETS
+        .iter()
+        .map(|asset| format!("{}  {}\n", asset.sha256, asset.path))
+        .collect()
+}
 
 const NOT_BUILT: &str = "This Holdfast was built without its interface: run `cargo xtask ui`, then build again.\n";
 
@@ -130,6 +140,7 @@ mod tests {
     fn a_known_version_is_not_sent_again() {
         static FILE: Asset = Asset {
             path: "theme.js",
+            sha256: "",
             etag: "\"1\"",
             plain: b"x",
             gzip: None,

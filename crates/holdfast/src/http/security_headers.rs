@@ -7,7 +7,7 @@ use axum::response::Response;
 
 /// Nothing but our own files, no inline code, Trusted Types for everything that writes into the page. The one loosening is
 /// WebAssembly, for the OPAQUE client.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
     img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types lit-html hf-url";
 
