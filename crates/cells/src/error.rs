@@ -23,8 +23,8 @@ pub enum CellsError {
     Keeper { code: String, message: String },
     #[error("the keeper of cell {cell} did not answer within {} s", .limit.as_secs())]
     KeeperSilent { cell: CellId, limit: Duration },
-    #[error("the keeper of cell {cell} did not dial the channel within {} s", limits::DIAL.as_secs())]
-    ChannelNotDialled { cell: CellId },
+    #[error("this vault did not answer within {} s: try again", limits::DIAL.as_secs())]
+    ChannelNotDialled,
     #[error(
         "this cell has {} channels open (`CHANNELS_PER_CELL`): close one",
         protocol::limits::CHANNELS_PER_CELL
@@ -51,7 +51,7 @@ impl CellsError {
             Self::Driver(_) => "driver",
             Self::NotAttached { .. } | Self::KeeperEnded { .. } => "cell_failed",
             Self::Keeper { .. } => "keeper_refused",
-            Self::KeeperSilent { .. } | Self::ChannelNotDialled { .. } => "keeper_silent",
+            Self::KeeperSilent { .. } | Self::ChannelNotDialled => "keeper_silent",
             Self::TooManyChannels => "too_many_channels",
             Self::WrongTenant => "not_found",
             Self::Removed { .. } => "removed",
@@ -69,7 +69,7 @@ impl CellsError {
             | Self::NotAttached { .. }
             | Self::KeeperEnded { .. }
             | Self::KeeperSilent { .. }
-            | Self::ChannelNotDialled { .. }
+            | Self::ChannelNotDialled
             | Self::ShuttingDown => Some(Duration::from_secs(5)),
             _ => None,
         }

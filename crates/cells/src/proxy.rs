@@ -142,11 +142,7 @@ async fn serve(state: ProxyState, token: GatewayToken, mut client: WebSocket) {
     if !matches!(shared.state(), CellState::Awake | CellState::Paused) && !hint(&mut client, "starting_keeper").await {
         return;
     }
-    let joined = async {
-        cells.wake(cell, token.tenant).await?;
-        cells.open_channel(&shared).await
-    };
-    let keeper = match joined.await {
+    let keeper = match cells.reach(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => return refuse_for(client, &error).await,
     };

@@ -293,16 +293,27 @@ impl Cells {
         self.find_or_make(cell, tenant)
     }
 
-    /// Has the keeper of a cell that is awake dial in.
+    /// Wakes a cell and has its keeper dial in. A cell that falls asleep in that moment, its vault having been locked just before,
+    /// is woken once more.
     ///
     /// # Errors
-    /// [`CellsError::TooManyChannels`], or a keeper that is away or does not dial.
-    pub(crate) async fn open_channel(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
-        let cell = shared.cell;
+    /// As [`Self::wake`]; [`CellsError::TooManyChannels`], or a keeper that is away or does not dial.
+    pub(crate) async fn reach(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
+        self.wake(shared.cell, shared.tenant).await?;
+        match self.open_channel(shared).await {
+            Err(CellsError::ChannelNotDialled) => {
+                self.wake(shared.cell, shared.tenant).await?;
+                self.open_channel(shared).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_channel(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
         let permit = Arc::clone(&shared.channels)
             .try_acquire_owned()
             .map_err(|_| CellsError::TooManyChannels)?;
-        let to_keeper = shared.to_keeper().ok_or(CellsError::ChannelNotDialled { cell })?;
+        let to_keeper = shared.to_keeper().ok_or(CellsError::ChannelNotDialled)?;
         let channel = ChannelId::new();
         let dialled = shared.expect_channel(channel);
         let asked = to_keeper.try_send(FromPlatform::OpenChannel { channel });
@@ -317,7 +328,7 @@ impl Cells {
             Some(socket) => Ok(KeeperChannel { socket, permit }),
             None => {
                 shared.take_channel(channel);
-                Err(CellsError::ChannelNotDialled { cell })
+                Err(CellsError::ChannelNotDialled)
             }
         }
     }

@@ -140,6 +140,11 @@ impl Shared {
             .remove(&channel)
     }
 
+    /// The keeper is gone for good: whoever waits for it to dial is told at once.
+    pub fn forget_channels(&self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// A client wrote something: counts as use, and thaws an agent that is frozen for idleness.
     ///
     /// The task sets `pausing` before it looks at the activity a last time; here the order is the other way round. So

@@ -199,6 +199,7 @@ impl Actor {
     pub(super) fn forget_keeper(&mut self) {
         self.keeper = None;
         self.shared.set_to_keeper(None);
+        self.shared.forget_channels();
         self.reattach_by = None;
     }
 

@@ -217,6 +217,14 @@ impl Keeper {
         }
     }
 
+    /// The next message of the platform, which must ask for a channel.
+    pub async fn asked_to_dial(&mut self) {
+        match in_time(self.from_platform.recv()).await {
+            Some(FromPlatform::OpenChannel { .. }) => {}
+            other => panic!("{other:?} instead of a channel"),
+        }
+    }
+
     pub async fn answer(&self, id: u64, outcome: Outcome) {
         self.say(FromKeeper::Reply { id, outcome }).await;
     }

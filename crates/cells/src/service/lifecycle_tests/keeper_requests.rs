@@ -6,9 +6,9 @@ use protocol::control::{FREEZE_LIMIT_MS, KeeperOp, Outcome, PlatformOp};
 use tokio::time::{Instant, sleep};
 
 use super::bench::*;
-use crate::CellState;
 use crate::driver::fake::CallKind;
 use crate::driver::{Part, PartState};
+use crate::{CellState, CellsError, limits};
 
 const FROZEN: (PartState, PartState) = (PartState::Running, PartState::Paused);
 const RUNNING: (PartState, PartState) = (PartState::Running, PartState::Running);
@@ -111,4 +111,23 @@ async fn a_keeper_may_ask_for_sleep_while_the_platform_asks_it_to_pause() {
     bench.until(CellState::Asleep).await;
     sleep(HOUR).await;
     assert_eq!(bench.state(), CellState::Asleep);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_while_the_cell_falls_asleep_reaches_the_next_keeper() {
+    let (bench, mut keeper) = Bench::awake().await;
+    let came = Instant::now();
+    let (cells, shared) = (bench.cells.clone(), bench.shared());
+    let reaching = tokio::spawn(async move { cells.reach(&shared).await.map(drop) });
+    keeper.asked_to_dial().await;
+    // The vault was locked a moment ago, so the keeper asks for sleep instead of dialling.
+    assert_eq!(keeper.ask(KeeperOp::Sleep).await, Outcome::Ok);
+    bench.until_started().await;
+    let mut next = bench.attach(idle()).await;
+    next.asked_to_dial().await;
+    assert!(
+        came.elapsed() < limits::DIAL,
+        "it did not wait for the keeper that is gone"
+    );
+    assert!(matches!(reaching.await.unwrap(), Err(CellsError::ChannelNotDialled)));
 }
