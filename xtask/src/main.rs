@@ -10,6 +10,7 @@ mod fuzz;
 mod image;
 mod machine;
 mod node;
+mod openapi;
 mod packages;
 mod paths;
 mod process;
@@ -52,6 +53,8 @@ enum Command {
         #[arg(long)]
         debug: bool,
     },
+    /// Write the OpenAPI document of the API anew, from its routes and their types (docs/openapi.json).
+    Openapi,
     /// Check the SQL of the management crate against its migrations and renew crates/management/.sqlx.
     Sqlx,
     /// Build the user interface into ui/dist.
@@ -81,6 +84,7 @@ fn main() {
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Image { debug } => images(debug),
+        Command::Openapi => openapi::run(),
         Command::Sqlx => sqlx::run(),
         Command::Ui { yes } => packages::ensure(packages::UI, yes).and_then(|()| ui::build()),
     };

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use protocol::{CellId, TenantId, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A cell and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,7 +14,7 @@ pub struct CellRef {
 }
 
 /// How awake a cell is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
     Asleep,

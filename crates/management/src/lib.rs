@@ -3,6 +3,7 @@
 
 mod access;
 mod alerts;
+mod answer;
 mod api_key;
 mod app;
 pub mod audit;
@@ -19,6 +20,7 @@ mod handlers;
 mod key_file;
 pub mod limits;
 pub mod mail;
+mod openapi;
 mod outer;
 mod person;
 pub mod postgres;
@@ -50,6 +52,7 @@ pub use config::{Config, PublicUrl, PublicUrlError};
 pub use database::Database;
 pub use factors::FactorKey;
 pub use key_file::KeyFileError;
+pub use openapi::{NotDescribed, document};
 pub use person::Role;
 pub use proxies::{Network, NetworkError};
 pub use routes::Access;

@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::limits;
 use crate::storage::StorageError;
@@ -70,7 +71,7 @@ impl Email {
 }
 
 /// What somebody may do in their organisation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything, also making owners.

@@ -7,6 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::cell_control::CellUnavailable;
 use crate::clock::NoEntropy;
@@ -108,13 +109,17 @@ fn storage_detail(error: &StorageError) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
-struct Problem {
+/// Why a request was refused or failed (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem {
     r#type: String,
     title: &'static str,
     status: u16,
+    /// For people: what is wrong and what to do.
     detail: String,
+    /// For programs. It never changes its meaning.
     code: &'static str,
+    /// What in the body is not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
 }

@@ -1,5 +1,14 @@
-//! Every route of the API and who may call it, in one list: the router is made from it, and the tests of every route with every
-//! caller are made from it too.
+//! Every route of the API and who may call it, in one list: the router, the OpenAPI document, and the tests of every route with
+//! every caller are made from it.
+//!
+//! Adding a route:
+//! 1. A file `handlers/<noun>/<verb>.rs` that begins with ``//! `POST /api/v1/things`: what it does.`` The document takes that text.
+//! 2. Types of bodies and answers derive `utoipa::ToSchema` beside `Serialize` or `Deserialize`; a field whose JSON is not its
+//!    type's says so (`#[schema(value_type = String)]`). The handler takes `Body<T>` and `Id`, and answers with `Json<T>`,
+//!    `Created<T>` (201), `Accepted` (202), `NoContent` (204), or one of these `WithCookies`. Another type that it takes or answers
+//!    with implements `openapi::InContract`, in a few lines: see `handlers/audit/mod.rs`.
+//! 3. A line in the list below, one in the matrix (`tests/management/matrix.rs`), one in `docs/protocol.md`, section 5.
+//! 4. `cargo xtask openapi` writes `docs/openapi.json` anew. After a rebase, too: never merge that file by hand.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
@@ -8,9 +17,10 @@ use axum::{Extension, Router, middleware};
 
 use crate::app::App;
 use crate::handlers::{
-    alerts, audit, cell, factors, group_invitations, groups, identities, instance, invitations, keys, letters, me,
-    passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
+    alerts, audit, cell, contract, factors, group_invitations, groups, identities, instance, invitations, keys,
+    letters, me, passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
 };
+use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
 use crate::scope::{ForKeys, Scope};
 use crate::{cross_site, limits, outer};
@@ -39,6 +49,26 @@ pub enum Access {
     FreshOwner,
 }
 
+impl Access {
+    /// In words, for the document.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Anyone => "Anybody may call it, without signing in.",
+            Self::Half => "For somebody whose sign-in is not finished.",
+            Self::AnySession => "For anybody with a session, finished or not.",
+            Self::SignedIn => "For anybody who is signed in.",
+            Self::Enroller => {
+                "For who has shown within ten minutes who they are, or has still to set up a second factor."
+            }
+            Self::Fresh => "For who has shown within ten minutes who they are.",
+            Self::Contributor => "For anybody but an observer.",
+            Self::Manager => "For an owner or an admin.",
+            Self::FreshManager => "For an owner or an admin who has shown within ten minutes who they are.",
+            Self::FreshOwner => "For an owner who has shown within ten minutes who they are.",
+        }
+    }
+}
+
 /// One operation of the API.
 pub(crate) struct Route {
     pub method: Method,
@@ -46,6 +76,8 @@ pub(crate) struct Route {
     pub access: Access,
     /// What an API key needs to call it; without one, no key does.
     pub scope: Option<Scope>,
+    /// What its types say of it, for the document.
+    pub sketch: fn() -> Sketch,
     handler: MethodRouter<App>,
 }
 
@@ -56,6 +88,7 @@ macro_rules! routes {
             path: concat!("/api/v1", $path),
             access: Access::$access,
             scope: None$(.or(Some(Scope::$scope)))?,
+            sketch: || sketch($handler),
             handler: on(MethodFilter::$method, $handler),
         }),+]
     };
@@ -64,6 +97,9 @@ macro_rules! routes {
 /// The list.
 pub(crate) fn all() -> Vec<Route> {
     routes! {
+        GET "/openapi.json" Anyone => contract::document::get,
+        GET "/docs" Anyone => contract::page::get,
+        GET "/docs.css" Anyone => contract::style::get,
         GET "/instance" Anyone => instance::get,
         POST "/setup" Anyone => setup::post,
         POST "/sign-in" Anyone => sign_in::request::post,

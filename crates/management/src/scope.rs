@@ -1,16 +1,20 @@
 //! What an API key may do. A scope opens routes and gives no right: what the person may not do, their key does not either.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// One thing that a key may be for. The words never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum Scope {
             $($(#[$doc])* #[serde(rename = $text)] $name),+
         }
 
         impl Scope {
+            /// Every one.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
             /// As it is written.
             pub fn as_str(self) -> &'static str {
                 match self {

@@ -1,12 +1,14 @@
 //! Signing somebody in: the one function that issues sessions, for every way in, and the cookie that carries them.
 
-use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::Json;
+use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{AppendHeaders, IntoResponse};
 use protocol::{SessionId, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Client;
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::clock::after;
@@ -19,6 +21,9 @@ use crate::secret_token::SecretToken;
 use crate::storage::factors::{self, Standing};
 use crate::storage::sessions::{self, NewSession, State};
 use crate::storage::{StorageError, TenantTransaction, users};
+
+/// The cookie of a session, where people come by TLS.
+pub(crate) const NAME_OVER_TLS: &str = "__Host-holdfast_session";
 
 /// How somebody came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +73,7 @@ pub(crate) async fn issue(
     user: UserId,
     way: Way,
     shown: Shown,
-) -> Result<impl IntoResponse + use<>, ApiError> {
+) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
     let standing = factors::standing(&mut transaction, user).await?;
@@ -114,22 +119,22 @@ pub(crate) async fn issue(
         State::Full => Arrived::In(Box::new(Me::from(&session))),
         State::Factor | State::Enrol => Arrived::Half(Pending::new(session.state, standing)),
     };
-    Ok((
-        AppendHeaders(cookies(&app.config.public_url, &token, life)?.map(|cookie| (SET_COOKIE, cookie))),
-        axum::Json(answer),
-    ))
+    Ok(WithCookies {
+        answer: Json(answer),
+        cookies: cookies(&app.config.public_url, &token, life)?.into(),
+    })
 }
 
 /// The answer of every way in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum Arrived {
+pub(crate) enum Arrived {
     In(Box<Me>),
     Half(Pending),
 }
 
 /// What is still to be done before somebody is signed in.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Pending {
     pending: &'static str,
     /// What can be shown, besides a backup code.
@@ -180,7 +185,7 @@ pub(crate) fn clear(public_url: &PublicUrl) -> [HeaderValue; 2] {
 
 fn name(public_url: &PublicUrl) -> &'static str {
     match public_url.is_tls() {
-        true => "__Host-holdfast_session",
+        true => NAME_OVER_TLS,
         false => "holdfast_session",
     }
 }

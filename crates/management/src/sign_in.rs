@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -92,14 +91,14 @@ pub(crate) fn cookie_name(public_url: &PublicUrl) -> &'static str {
 }
 
 /// What tells this browser from others, and the cookie to give it if it has none yet.
-pub(crate) fn mark(app: &App, client: &Client) -> Result<(TokenHash, Option<(HeaderName, HeaderValue)>), ApiError> {
+pub(crate) fn mark(app: &App, client: &Client) -> Result<(TokenHash, Option<HeaderValue>), ApiError> {
     if let Some(begun) = client.begun {
         return Ok((begun, None));
     }
     let token = SecretToken::generate(&*app.entropy)?;
     let url = &app.config.public_url;
     let cookie = session::set_cookie(cookie_name(url), url, &token, limits::BROWSER_COOKIE_LIFE)?;
-    Ok((token.hash(), Some((SET_COOKIE, cookie))))
+    Ok((token.hash(), Some(cookie)))
 }
 
 #[derive(Debug, thiserror::Error)]

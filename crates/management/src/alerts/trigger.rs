@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::limits;
 use crate::storage::{StorageError, TenantTransaction, alerts};
@@ -9,7 +10,7 @@ use crate::storage::{StorageError, TenantTransaction, alerts};
 macro_rules! triggers {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $words:literal);+ $(;)?) => {
         /// What somebody may be told of. The words never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         pub(crate) enum Trigger {
             $($(#[$doc])* #[serde(rename = $text)] $name),+
         }

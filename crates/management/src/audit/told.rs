@@ -3,11 +3,13 @@
 use protocol::Millis;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::storage::StorageError;
 
 /// An event, as it was written.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AuditEvent)]
 pub(crate) struct Told {
     pub seq: i64,
     pub at: Millis,
@@ -21,7 +23,8 @@ pub(crate) struct Told {
 }
 
 /// Who did it, or what it was done to.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
+#[schema(as = AuditName)]
 pub(crate) struct Named {
     pub kind: String,
     pub id: Option<String>,

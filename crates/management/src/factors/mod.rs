@@ -9,13 +9,11 @@ pub(crate) mod passkey;
 pub use key::FactorKey;
 
 use axum::Json;
-use axum::http::header::SET_COOKIE;
-use axum::response::{IntoResponse as _, Response};
 use protocol::UserId;
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::access::Enroller;
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::problem::ApiError;
@@ -120,26 +118,25 @@ pub(crate) async fn new_backup_codes(
 }
 
 /// Ends setting up a factor: commits, and answers; where signing in waited for this, one is signed in.
-pub(crate) async fn enrolled(
+pub(crate) async fn enrolled<T>(
     app: &App,
     mut transaction: TenantTransaction,
     enroller: &Enroller,
-    answer: impl Serialize,
-) -> Result<Response, ApiError> {
+    answer: T,
+) -> Result<WithCookies<Json<T>>, ApiError> {
     let session = enroller.session();
-    let mut response = Json(answer).into_response();
+    let answer = Json(answer);
     if session.state == Stage::Enrol {
         let client = enroller.client();
         let issued = session::issue(app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await?;
         // The cookies of the session that was just issued, beside the answer.
-        for cookie in issued.into_response().headers().get_all(SET_COOKIE) {
-            response.headers_mut().append(SET_COOKIE, cookie.clone());
-        }
-        return Ok(response);
+        let cookies = issued.cookies;
+        return Ok(WithCookies { answer, cookies });
     }
     sessions::showed_second_factor(&mut transaction, session.id, app.clock.now()).await?;
     transaction.commit().await?;
-    Ok(response)
+    let cookies = Vec::new();
+    Ok(WithCookies { answer, cookies })
 }
 
 /// After a factor was taken away: the last one stays where the organisation asks for one, and backup codes go with it.

@@ -10,6 +10,7 @@ use passkey_auth::{
 };
 use protocol::{TenantId, UserId, b64};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::Client;
@@ -28,7 +29,7 @@ const VERSION: u8 = 1;
 const CREDENTIAL_ID_BYTES: usize = 16;
 
 /// What a page asks an authenticator to sign.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Asked {
     challenge: String,
     rp_id: String,
@@ -36,7 +37,7 @@ pub(crate) struct Asked {
 }
 
 /// A passkey that is shown, as the browser gives it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Shown {
     id: String,
     authenticator_data: String,
@@ -46,7 +47,7 @@ pub(crate) struct Shown {
 }
 
 /// A passkey that was just made, as the browser gives it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Made {
     id: String,
     client_data: String,

@@ -3,19 +3,21 @@
 use axum::Json;
 use protocol::{CellId, TenantId, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::person::Role;
 use crate::storage::sessions::Session;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Me {
     user: User,
     tenant: Tenant,
     cell: Cell,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Oneself)]
 struct User {
     id: UserId,
     name: String,
@@ -23,13 +25,15 @@ struct User {
     role: Role,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Organisation)]
 struct Tenant {
     id: TenantId,
     name: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnCell)]
 struct Cell {
     id: CellId,
 }

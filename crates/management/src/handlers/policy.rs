@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::access::{Body, FreshOwner, SignedIn};
 use crate::app::App;
@@ -10,12 +11,12 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::{factors, sessions, tenants};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct Policy {
     second_factor: SecondFactor,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum SecondFactor {
     Optional,

@@ -1,20 +1,22 @@
 //! `POST /api/v1/setup`: the first organisation and its owner, once, with the setup link's token.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{email, link_token, name};
 use crate::access::{Body, Client};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::person::Role;
 use crate::problem::ApiError;
-use crate::session::{self, Shown, Way};
+use crate::session::{self, Arrived, Shown, Way};
 use crate::setup_link;
 use crate::storage::{installation, tenants, users};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Setup {
     token: String,
     organisation: String,
@@ -26,7 +28,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     client: Client,
     Body(body): Body<Setup>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     if !installation::needs_setup(&app.database).await? {
         return Err(ApiError::AlreadySetUp);

@@ -1,18 +1,17 @@
 //! `POST /api/v1/sign-out`: ends this session, whole or not.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::SET_COOKIE;
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::NoContent;
 
 use crate::access::AnySession;
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::session;
 use crate::storage::{TenantTransaction, sessions};
 
-pub(crate) async fn post(State(app): State<App>, any: AnySession) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn post(State(app): State<App>, any: AnySession) -> Result<WithCookies<NoContent>, ApiError> {
     let session = any.session();
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
     if let Some(device) = sessions::end(&mut transaction, session.user, session.id).await? {
@@ -20,8 +19,8 @@ pub(crate) async fn post(State(app): State<App>, any: AnySession) -> Result<impl
         app.audit.record(&mut transaction, &any.by(), entry).await?;
     }
     transaction.commit().await?;
-    Ok((
-        StatusCode::NO_CONTENT,
-        AppendHeaders(session::clear(&app.config.public_url).map(|cookie| (SET_COOKIE, cookie))),
-    ))
+    Ok(WithCookies {
+        answer: NoContent,
+        cookies: session::clear(&app.config.public_url).into(),
+    })
 }

@@ -1,8 +1,9 @@
 //! `POST /api/v1/step-up`: shows a code again, which allows dangerous acts for ten minutes.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::access::{Body, Client, SignedIn};
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::factors;
 use crate::problem::ApiError;
 use crate::storage::sessions;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct StepUp {
     code: String,
 }
@@ -21,7 +22,7 @@ pub(crate) async fn post(
     client: Client,
     person: SignedIn,
     Body(body): Body<StepUp>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let by = person.by();
     let (mut transaction, code) = factors::show(&app, person.session(), &by, &body.code).await?;
@@ -29,5 +30,5 @@ pub(crate) async fn post(
     let entry = Entry::done(Action::SteppedUp).with("factor", code.as_str());
     app.audit.record(&mut transaction, &by, entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -4,6 +4,7 @@
 use protocol::{GroupId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::{Contributor, SignedIn};
@@ -11,7 +12,7 @@ use crate::limits;
 use crate::person::{Name, Role};
 
 /// What somebody may do in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GroupRole {
     /// Inviting, removing, renaming, archiving.

@@ -3,6 +3,7 @@
 use protocol::{CellId, UserId};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::roles::lock_owners;
 use super::{StorageError, TenantTransaction};
@@ -20,7 +21,7 @@ pub(crate) struct Leaver {
 }
 
 /// What somebody has that ends with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Cascade {
     pub sessions: i64,
     pub sign_in_links: i64,

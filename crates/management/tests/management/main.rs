@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod cell;
+mod contract;
 mod database;
 mod embedded;
 mod errors;

@@ -28,6 +28,9 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
     let new_passkey = json!({"name": "Key", "id": "AAAA", "client_data": "AAAA", "attestation": "AAAA"});
     let key = json!({"name": "x", "scopes": ["profile"], "days": 1});
     vec![
+        (Method::GET, "/openapi.json", json!({}), 200),
+        (Method::GET, "/docs", json!({}), 200),
+        (Method::GET, "/docs.css", json!({}), 200),
         (Method::GET, "/instance", json!({}), 200),
         (Method::POST, "/setup", setup, 409),
         (Method::POST, "/sign-in", json!({"email": "EMAIL"}), 202),

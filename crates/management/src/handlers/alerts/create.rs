@@ -1,21 +1,21 @@
 //! `POST /api/v1/alerts`: has an address told of something, from now on.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::email;
 use super::{QuietTime, RuleAnswer};
 use crate::access::{Body, FreshManager};
 use crate::alerts::{Quiet, Trigger};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, alerts};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Wanted {
     trigger: Trigger,
     email: String,
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     manager: FreshManager,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<RuleAnswer>), ApiError> {
+) -> Result<Created<RuleAnswer>, ApiError> {
     let email = email(&wanted.email)?;
     let quiet = match wanted.quiet {
         Some(time) => Some(Quiet::new(time.from, time.to).ok_or(ApiError::InvalidField {
@@ -58,5 +58,5 @@ pub(crate) async fn post(
         .with("trigger", wanted.trigger.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(rule.into())))
+    Ok(Created(rule.into()))
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::RuleAnswer;
 use crate::access::Manager;
@@ -10,7 +11,7 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::alerts;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Rules {
     alerts: Vec<RuleAnswer>,
 }

@@ -7,6 +7,7 @@ pub(crate) mod test;
 
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::alerts::{Quiet, Trigger};
@@ -14,14 +15,15 @@ use crate::clock::millis;
 use crate::storage::alerts::Rule;
 
 /// Minutes of the day, UTC, between which nothing is sent.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct QuietTime {
     pub(crate) from: i16,
     pub(crate) to: i16,
 }
 
 /// A rule, as managers get it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alert)]
 pub(crate) struct RuleAnswer {
     id: Uuid,
     trigger: Trigger,

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/alerts/{id}`: ends a rule, with what waits to be told for it.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::alerts;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let (trigger, email) = alerts::remove(&mut transaction, &manager, id)
@@ -20,5 +20,5 @@ pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id)
         .with("trigger", trigger.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,7 +1,7 @@
 //! `POST /api/v1/alerts/{id}/test`: sends a mail as an alert would come, at once, and says whether it was taken.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::super::email;
 use crate::access::{Id, Manager};
@@ -10,7 +10,7 @@ use crate::mail;
 use crate::problem::ApiError;
 use crate::storage::alerts;
 
-pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
     let session = manager.signed_in().session();
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let rule = alerts::find(&mut transaction, &manager, id)
@@ -32,7 +32,7 @@ pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -
         return Err(ApiError::MailFailed);
     };
     match app.mailer.send(letter).await {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Ok(()) => Ok(NoContent),
         Err(error) => {
             tracing::warn!(%error, "the test of an alert could not be mailed");
             Err(ApiError::MailFailed)

@@ -3,27 +3,39 @@
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::{Search, taken_away};
 use crate::access::Manager;
 use crate::app::App;
 use crate::audit::cef;
+use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 
-pub(crate) async fn get(
-    State(app): State<App>,
-    manager: Manager,
-    search: Search,
-) -> Result<impl IntoResponse, ApiError> {
+/// The file.
+pub(crate) struct Cef(String);
+
+impl IntoResponse for Cef {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (CONTENT_DISPOSITION, "attachment; filename=\"holdfast-audit.cef\""),
+        ];
+        (headers, self.0).into_response()
+    }
+}
+
+impl InContract for Cef {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_text("One event a line.", "text/plain");
+    }
+}
+
+pub(crate) async fn get(State(app): State<App>, manager: Manager, search: Search) -> Result<Cef, ApiError> {
     let mut lines = String::new();
     for event in taken_away(&app, &manager, search, "cef").await? {
         lines.push_str(&cef::line(&event, &app.config.version));
         lines.push('\n');
     }
-    let headers = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"holdfast-audit.cef\""),
-    ];
-    Ok((headers, lines))
+    Ok(Cef(lines))
 }

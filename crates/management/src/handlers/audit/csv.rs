@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -10,25 +10,37 @@ use super::{Search, taken_away};
 use crate::access::Manager;
 use crate::app::App;
 use crate::audit::told::{Named, Told};
+use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 
 const COLUMNS: &str =
     "seq,at,action,outcome,actor_kind,actor_id,actor_name,target_kind,target_id,target_name,address,device,details\r\n";
 
-pub(crate) async fn get(
-    State(app): State<App>,
-    manager: Manager,
-    search: Search,
-) -> Result<impl IntoResponse, ApiError> {
+/// The file.
+pub(crate) struct Csv(String);
+
+impl IntoResponse for Csv {
+    fn into_response(self) -> Response {
+        let headers = [
+            (CONTENT_TYPE, "text/csv; charset=utf-8"),
+            (CONTENT_DISPOSITION, "attachment; filename=\"holdfast-audit.csv\""),
+        ];
+        (headers, self.0).into_response()
+    }
+}
+
+impl InContract for Csv {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_text("A table.", "text/csv");
+    }
+}
+
+pub(crate) async fn get(State(app): State<App>, manager: Manager, search: Search) -> Result<Csv, ApiError> {
     let mut table = COLUMNS.to_owned();
     for event in taken_away(&app, &manager, search, "csv").await? {
         table.push_str(&row(&event));
     }
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"holdfast-audit.csv\""),
-    ];
-    Ok((headers, table))
+    Ok(Csv(table))
 }
 
 fn row(event: &Told) -> String {

@@ -4,16 +4,19 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::Search;
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::audit::told::Told;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, audit};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Events {
+    #[schema(value_type = Vec<Told>)]
     events: Vec<Box<RawValue>>,
     /// There are older ones: ask again with `before`.
     more: bool,

@@ -10,18 +10,21 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use protocol::{Millis, UserId};
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
 
 use crate::access::{Manager, SignedIn};
 use crate::app::App;
 use crate::audit::told::Told;
 use crate::audit::{Action, Entry};
 use crate::limits;
+use crate::openapi::{InContract, Sketch};
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::audit::{self, Filter};
 
 /// What is looked for, in the address.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Search {
     before: Option<i64>,
@@ -41,6 +44,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Search {
         query
             .map(|Query(search)| search)
             .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
+    }
+}
+
+impl InContract for Search {
+    fn describe(sketch: &mut Sketch) {
+        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
     }
 }
 

@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use protocol::CellId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::cell_control::CellState;
 use crate::problem::ApiError;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Cell {
     id: CellId,
     state: CellState,

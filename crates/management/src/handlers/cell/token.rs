@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{GatewayToken, Millis};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::clock::{after, millis};
 use crate::problem::ApiError;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Token {
     token: String,
     expires_at: Millis,

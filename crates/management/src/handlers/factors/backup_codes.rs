@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Fresh;
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::factors;
 use crate::problem::ApiError;
 use crate::storage::factors as stored;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Made {
     backup_codes: Vec<String>,
 }

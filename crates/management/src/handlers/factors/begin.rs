@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Enroller;
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::factors::authenticator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, factors};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Begun {
     secret: String,
     uri: String,

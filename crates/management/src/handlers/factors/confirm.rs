@@ -1,24 +1,26 @@
 //! `POST /api/v1/factors/authenticator/confirm`: the first code of the new authenticator. From now on it is asked for. Answers
 //! with the backup codes, which are shown once; where signing in waited for this, one is signed in.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::access::{Body, Enroller};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::factors;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, factors as stored};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Confirm {
     code: String,
 }
 
-#[derive(Serialize)]
-struct Confirmed {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Confirmed {
     backup_codes: Vec<String>,
 }
 
@@ -26,7 +28,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     enroller: Enroller,
     Body(body): Body<Confirm>,
-) -> Result<Response, ApiError> {
+) -> Result<WithCookies<Json<Confirmed>>, ApiError> {
     let (session, by) = (enroller.session(), enroller.by());
     factors::begin_try(&app, session).await?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::SignedIn;
@@ -13,7 +14,7 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{factors, passkeys};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Factors {
     authenticator: bool,
     passkeys: Vec<Passkey>,
@@ -22,7 +23,7 @@ pub(crate) struct Factors {
     proved_until: Millis,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Passkey {
     id: Uuid,
     name: String,

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/factors/authenticator`: takes the authenticator away; with the last factor the backup codes go, too.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::Fresh;
 use crate::app::App;
@@ -10,7 +10,7 @@ use crate::factors;
 use crate::problem::ApiError;
 use crate::storage::factors as stored;
 
-pub(crate) async fn delete(State(app): State<App>, person: Fresh) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, person: Fresh) -> Result<NoContent, ApiError> {
     let person = person.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let user = person.session().user;
@@ -21,5 +21,5 @@ pub(crate) async fn delete(State(app): State<App>, person: Fresh) -> Result<Stat
     let entry = Entry::done(Action::AuthenticatorRemoved);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

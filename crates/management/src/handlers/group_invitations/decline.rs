@@ -1,7 +1,7 @@
 //! `POST /api/v1/group-invitations/{id}/decline`: says no. Who invited is not told.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::own;
 use crate::access::{Id, SignedIn};
@@ -10,12 +10,12 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 
-pub(crate) async fn post(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let invitation = own(&app, &mut transaction, &person, id).await?;
     group_invitations::decline(&mut transaction, &invitation, app.clock.now()).await?;
     let entry = Entry::done(Action::GroupDeclined).on(Target::new("group", invitation.group, &invitation.group_name));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{GroupId, Millis};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::SignedIn;
@@ -13,12 +14,13 @@ use crate::problem::ApiError;
 use crate::storage::group_invitations;
 use crate::storage::groups::GroupRole;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Invitations {
     invitations: Vec<One>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReceivedInvitation)]
 struct One {
     id: Uuid,
     group: Named,
@@ -27,7 +29,8 @@ struct One {
     expires_at: Millis,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = GroupName)]
 struct Named {
     id: GroupId,
     name: String,

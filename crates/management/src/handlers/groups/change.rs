@@ -1,8 +1,9 @@
 //! `PUT /api/v1/groups/{id}`: renames a group, puts it away, or takes it out again.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::name;
 use super::managed;
@@ -12,7 +13,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::groups;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Change {
     name: String,
     archived: bool,
@@ -23,7 +24,7 @@ pub(crate) async fn put(
     person: SignedIn,
     Id(id): Id,
     Body(change): Body<Change>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let name = name("name", &change.name)?;
     let mut transaction = person.transaction(&app).await?;
     let group = managed(&mut transaction, &person, id).await?;
@@ -45,5 +46,5 @@ pub(crate) async fn put(
             .await?;
     }
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

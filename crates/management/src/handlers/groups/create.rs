@@ -1,25 +1,25 @@
 //! `POST /api/v1/groups`: makes a group, with oneself as its admin.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use protocol::GroupId;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::name;
 use crate::access::{Body, Contributor};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::groups;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Wanted {
     name: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Made {
     id: GroupId,
 }
@@ -28,7 +28,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: Contributor,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     let name = name("name", &wanted.name)?;
     let mut transaction = person.signed_in().transaction(&app).await?;
     let id = groups::create(&mut transaction, &person, &name, app.clock.now())
@@ -39,5 +39,5 @@ pub(crate) async fn post(
         .record(&mut transaction, &person.signed_in().by(), entry)
         .await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(Made { id })))
+    Ok(Created(Made { id }))
 }

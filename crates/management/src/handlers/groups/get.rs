@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::UserId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{GroupAnswer, InvitationAnswer};
 use crate::access::{Id, SignedIn};
@@ -12,7 +13,7 @@ use crate::problem::ApiError;
 use crate::storage::groups::GroupRole;
 use crate::storage::{group_invitations, groups};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Whole {
     group: GroupAnswer,
     members: Vec<Member>,
@@ -20,7 +21,8 @@ pub(crate) struct Whole {
     invitations: Option<Vec<InvitationAnswer>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = GroupMember)]
 struct Member {
     id: UserId,
     name: String,

@@ -1,13 +1,13 @@
 //! `POST /api/v1/groups/{id}/invitations`: invites an address. The answer is the same whether or not anybody has it.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::email;
 use super::{InvitationAnswer, managed_open};
 use crate::access::{Body, Id, SignedIn};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::clock::after;
@@ -16,7 +16,7 @@ use crate::problem::ApiError;
 use crate::storage::groups::GroupRole;
 use crate::storage::{StorageError, group_invitations};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Invite {
     email: String,
     role: GroupRole,
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     person: SignedIn,
     Id(id): Id,
     Body(body): Body<Invite>,
-) -> Result<(StatusCode, Json<InvitationAnswer>), ApiError> {
+) -> Result<Created<InvitationAnswer>, ApiError> {
     let email = email(&body.email)?;
     let mut transaction = person.transaction(&app).await?;
     let group = managed_open(&mut transaction, &person, id).await?;
@@ -55,5 +55,5 @@ pub(crate) async fn post(
         .with("role", body.role.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(invitation.into())))
+    Ok(Created(invitation.into()))
 }

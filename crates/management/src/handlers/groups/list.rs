@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::GroupAnswer;
 use crate::access::SignedIn;
@@ -10,7 +11,7 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::groups;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Groups {
     groups: Vec<GroupAnswer>,
 }

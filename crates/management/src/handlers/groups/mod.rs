@@ -11,6 +11,7 @@ pub(crate) mod withdraw;
 
 use protocol::{GroupId, Millis};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::SignedIn;
@@ -21,7 +22,8 @@ use crate::storage::group_invitations::Open;
 use crate::storage::groups::{self, Group, GroupRole, ManagedGroup};
 
 /// A group in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Group)]
 pub(crate) struct GroupAnswer {
     id: GroupId,
     name: String,
@@ -49,7 +51,8 @@ impl From<&Group> for GroupAnswer {
 }
 
 /// An open invitation, for those who manage the group.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = GroupInvitation)]
 pub(crate) struct InvitationAnswer {
     id: Uuid,
     email: String,

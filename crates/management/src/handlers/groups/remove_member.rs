@@ -1,9 +1,10 @@
 //! `POST /api/v1/groups/{id}/members/remove`: takes somebody out of a group, or leaves it oneself.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::UserId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::access::{Body, Id, SignedIn};
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::groups::{self, Removal};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Remove {
     user: UserId,
 }
@@ -21,7 +22,7 @@ pub(crate) async fn post(
     person: SignedIn,
     Id(id): Id,
     Body(body): Body<Remove>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let group = groups::find(&mut transaction, &person, id.into())
         .await?
@@ -45,5 +46,5 @@ pub(crate) async fn post(
     };
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,9 +1,10 @@
 //! `PUT /api/v1/groups/{id}/members`: changes what a member may do in the group.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::UserId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::managed_open;
 use crate::access::{Body, Id, SignedIn};
@@ -12,7 +13,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::groups::{self, GroupRole};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Change {
     user: UserId,
     role: GroupRole,
@@ -23,7 +24,7 @@ pub(crate) async fn put(
     person: SignedIn,
     Id(id): Id,
     Body(change): Body<Change>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let group = managed_open(&mut transaction, &person, id).await?;
     let name = groups::change_role(&mut transaction, &group, change.user, change.role)
@@ -35,5 +36,5 @@ pub(crate) async fn put(
         .with("to", change.role.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,8 +1,9 @@
 //! `POST /api/v1/groups/{id}/invitations/withdraw`: takes an open invitation back.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::managed;
@@ -12,7 +13,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Withdraw {
     invitation: Uuid,
 }
@@ -22,7 +23,7 @@ pub(crate) async fn post(
     person: SignedIn,
     Id(id): Id,
     Body(body): Body<Withdraw>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let group = managed(&mut transaction, &person, id).await?;
     let email = group_invitations::withdraw(&mut transaction, &group, body.invitation, app.clock.now())
@@ -33,5 +34,5 @@ pub(crate) async fn post(
         .with("group", &group.name);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -4,21 +4,23 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{UserId, b64};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::identities;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Identities {
     identities: Vec<Identity>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Identity {
     user: UserId,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     bundle: Vec<u8>,
 }
 

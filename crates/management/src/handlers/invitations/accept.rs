@@ -1,18 +1,20 @@
 //! `POST /api/v1/invitations/accept`: joins the organisation with a link, which works once, and signs in.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::{email, link_token, name};
 use crate::access::{Body, Client};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::problem::ApiError;
-use crate::session::{self, Shown, Way};
+use crate::session::{self, Arrived, Shown, Way};
 use crate::storage::{StorageError, invitations, users};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Accept {
     token: String,
     name: String,
@@ -22,7 +24,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     client: Client,
     Body(body): Body<Accept>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let token = link_token(&body.token)?;
     let name = name("name", &body.name)?;

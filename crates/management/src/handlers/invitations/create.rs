@@ -1,13 +1,13 @@
 //! `POST /api/v1/invitations`: invites an address, by mail.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::email;
 use super::{InvitationAnswer, deliver};
 use crate::access::{Body, Manager};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::clock::after;
@@ -17,7 +17,7 @@ use crate::problem::ApiError;
 use crate::secret_token::SecretToken;
 use crate::storage::{StorageError, invitations, users};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Invite {
     email: String,
     role: Role,
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     manager: Manager,
     Body(body): Body<Invite>,
-) -> Result<(StatusCode, Json<InvitationAnswer>), ApiError> {
+) -> Result<Created<InvitationAnswer>, ApiError> {
     let email = email(&body.email)?;
     if !manager.may_give(body.role) {
         return Err(ApiError::NotAllowed);
@@ -64,8 +64,5 @@ pub(crate) async fn post(
         .await?;
     transaction.commit().await?;
     let delivery = deliver(&app, &manager, &email, &token).await;
-    Ok((
-        StatusCode::CREATED,
-        Json(InvitationAnswer::new(invitation, now, Some(delivery))),
-    ))
+    Ok(Created(InvitationAnswer::new(invitation, now, Some(delivery))))
 }

@@ -10,6 +10,7 @@ pub(crate) mod revoke;
 use protocol::Millis;
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::Manager;
@@ -21,7 +22,8 @@ use crate::secret_token::SecretToken;
 use crate::storage::invitations::Invitation;
 
 /// An invitation, as managers get it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitation)]
 pub(crate) struct InvitationAnswer {
     id: Uuid,
     email: String,
@@ -33,8 +35,9 @@ pub(crate) struct InvitationAnswer {
     delivery: Option<Delivery>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = InvitationStatus)]
 enum Status {
     Pending,
     Expired,
@@ -42,7 +45,7 @@ enum Status {
     Revoked,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Delivery {
     Sent,

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::link_token;
 use crate::access::{Body, Client};
@@ -10,12 +11,12 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::{invitations, tenants};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Preview {
     token: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct PreviewAnswer {
     organisation: String,
     invited_by: String,

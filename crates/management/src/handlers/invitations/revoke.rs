@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/invitations/{id}`: takes an open invitation back; its link stops working.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{Id, Manager};
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::invitations;
 
-pub(crate) async fn delete(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let revoked = invitations::revoke(&mut transaction, &manager, id, app.clock.now()).await?;
     let email = revoked.ok_or(ApiError::NotFound)?;
@@ -18,5 +18,5 @@ pub(crate) async fn delete(State(app): State<App>, manager: Manager, Id(id): Id)
         .record(&mut transaction, &manager.signed_in().by(), entry)
         .await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

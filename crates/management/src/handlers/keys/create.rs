@@ -1,11 +1,10 @@
 //! `POST /api/v1/keys`: makes a key that acts as oneself. It is shown this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 
 use super::{Made, Wanted, make};
 use crate::access::{Body, Fresh};
+use crate::answer::Created;
 use crate::app::App;
 use crate::problem::ApiError;
 
@@ -13,7 +12,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: Fresh,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     let person = person.signed_in();
     let transaction = person.transaction(&app).await?;
     make(&app, transaction, &person.by(), person.session().user, &wanted).await

@@ -7,13 +7,13 @@ pub(crate) mod rotate;
 
 use std::collections::BTreeSet;
 
-use axum::Json;
-use axum::http::StatusCode;
 use protocol::{ApiKeyId, Millis, UserId};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
+use utoipa::ToSchema;
 
 use super::name;
+use crate::answer::Created;
 use crate::api_key::ApiKey;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
@@ -25,7 +25,8 @@ use crate::storage::TenantTransaction;
 use crate::storage::api_keys::{self, Listed, NewKey};
 
 /// A key, as its holder gets it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 pub(crate) struct KeyAnswer {
     id: ApiKeyId,
     name: String,
@@ -41,8 +42,9 @@ pub(crate) struct KeyAnswer {
     last_used_from: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = KeyStatus)]
 enum Status {
     Active,
     /// Works until `expires_at`; another one has its place.
@@ -74,7 +76,7 @@ impl KeyAnswer {
 }
 
 /// A new key, in clear this once.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Made {
     key: String,
     #[serde(flatten)]
@@ -97,7 +99,7 @@ pub(crate) async fn make(
     by: &By,
     holder: UserId,
     wanted: &Wanted,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     let now = app.clock.now();
     let name = name("name", &wanted.name)?;
     let (scopes, expires_at) = (wanted.scopes()?, wanted.expires_at(now)?);
@@ -121,11 +123,11 @@ pub(crate) async fn make(
         .with("holder", holder);
     app.audit.record(&mut transaction, by, entry).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(Made::new(&key, made, now))))
+    Ok(Created(Made::new(&key, made, now)))
 }
 
 /// What a key is asked for with.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Wanted {
     pub(crate) name: String,
     scopes: BTreeSet<Scope>,

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/keys/{id}`: ends a key at once.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{Id, SignedIn};
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::api_keys;
 
-pub(crate) async fn delete(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let name = api_keys::revoke(&mut transaction, &person, id.into())
         .await?
@@ -17,5 +17,5 @@ pub(crate) async fn delete(State(app): State<App>, person: SignedIn, Id(id): Id)
     let entry = Entry::done(Action::KeyRevoked).on(Target::new("key", id, &name));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,15 +1,15 @@
 //! `POST /api/v1/keys/{id}/rotate`: a new key in place of one, for the same things and as long a time. The old one goes on working
 //! for as long as is asked, so that programs can be changed one by one.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 use time::Duration;
+use utoipa::ToSchema;
 
 use super::super::name;
 use super::Made;
 use crate::access::{Body, Fresh, Id};
+use crate::answer::Created;
 use crate::api_key::ApiKey;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
@@ -17,7 +17,7 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_keys::{self, NewKey};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Rotate {
     overlap_hours: u32,
 }
@@ -27,7 +27,7 @@ pub(crate) async fn post(
     person: Fresh,
     Id(id): Id,
     Body(body): Body<Rotate>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     let person = person.signed_in();
     if body.overlap_hours > limits::KEY_OVERLAP_HOURS {
         return Err(ApiError::InvalidField {
@@ -63,5 +63,5 @@ pub(crate) async fn post(
         .with("overlap_hours", body.overlap_hours);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(Made::new(&key, made, now))))
+    Ok(Created(Made::new(&key, made, now)))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{UserId, b64};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::SignedIn;
@@ -11,17 +12,18 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Letters {
     letters: Vec<Letter>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Letter {
     id: Uuid,
     from: UserId,
     from_name: String,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     body: Vec<u8>,
 }
 

@@ -1,8 +1,9 @@
 //! `POST /api/v1/letters/received`: one's own vault has taken these, so they are not kept any longer.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
@@ -10,7 +11,7 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Received {
     ids: Vec<Uuid>,
 }
@@ -19,9 +20,9 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
     Body(received): Body<Received>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     letters::remove(&mut transaction, &person, &received.ids).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,9 +1,10 @@
 //! `POST /api/v1/letters`: a letter to somebody of the organisation. The same id again is the same letter.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::{UserId, b64};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
@@ -13,11 +14,12 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Letter {
     id: Uuid,
     to: UserId,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     body: Vec<u8>,
 }
 
@@ -25,7 +27,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
     Body(letter): Body<Letter>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     if letter.body.is_empty() || letter.body.len() > limits::LETTER_BYTES {
         return Err(ApiError::InvalidField {
             field: "body",
@@ -44,5 +46,5 @@ pub(crate) async fn post(
     let entry = Entry::done(Action::LetterSent).on(Target::new("person", letter.to, ""));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

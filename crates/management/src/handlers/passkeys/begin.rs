@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::b64;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::Enroller;
 use crate::app::App;
@@ -12,7 +13,7 @@ use crate::problem::ApiError;
 use crate::storage::passkey_challenges::Purpose;
 use crate::storage::{TenantTransaction, passkeys};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Begun {
     #[serde(flatten)]
     asked: passkey::Asked,
@@ -22,7 +23,8 @@ pub(crate) struct Begun {
     exclude: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PasskeyOwner)]
 struct User {
     id: String,
     name: String,

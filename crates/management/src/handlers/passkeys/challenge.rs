@@ -3,19 +3,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::IntoResponse;
 
 use crate::access::Client;
+use crate::answer::WithCookies;
 use crate::app::App;
-use crate::factors::passkey;
+use crate::factors::passkey::{self, Asked};
 use crate::problem::ApiError;
 use crate::sign_in;
 use crate::storage::passkey_challenges::Purpose;
 
-pub(crate) async fn post(State(app): State<App>, client: Client) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn post(State(app): State<App>, client: Client) -> Result<WithCookies<Json<Asked>>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let (browser, cookie) = sign_in::mark(&app, &client)?;
     let asked = passkey::ask(&app, browser, Purpose::Show).await?;
-    Ok((HeaderMap::from_iter(cookie), Json(asked)))
+    Ok(WithCookies {
+        answer: Json(asked),
+        cookies: cookie.into_iter().collect(),
+    })
 }

@@ -1,13 +1,15 @@
 //! `POST /api/v1/factors/passkeys`: keeps a passkey that was just made. Answers with backup codes, shown once, where there were
 //! none; where signing in waited for this, one is signed in.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::name;
 use crate::access::{Body, Enroller};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::factors::{self, passkey};
@@ -15,15 +17,15 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, TenantTransaction, factors as stored, passkeys};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Create {
     name: String,
     #[serde(flatten)]
     made: passkey::Made,
 }
 
-#[derive(Serialize)]
-struct Created {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Kept {
     id: Uuid,
     backup_codes: Vec<String>,
 }
@@ -32,7 +34,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     enroller: Enroller,
     Body(body): Body<Create>,
-) -> Result<Response, ApiError> {
+) -> Result<WithCookies<Json<Kept>>, ApiError> {
     let (session, now) = (enroller.session(), app.clock.now());
     let name = name("name", &body.name)?;
     let presented = enroller.client().session.ok_or(ApiError::NotSignedIn)?;
@@ -63,5 +65,5 @@ pub(crate) async fn post(
     };
     let entry = Entry::done(Action::PasskeyAdded).on(Target::new("passkey", id, name.as_str()));
     app.audit.record(&mut transaction, &enroller.by(), entry).await?;
-    factors::enrolled(&app, transaction, &enroller, Created { id, backup_codes }).await
+    factors::enrolled(&app, transaction, &enroller, Kept { id, backup_codes }).await
 }

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/factors/passkeys/{id}`: takes one's own passkey away; with the last factor its backup codes go, too.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{Fresh, Id};
 use crate::app::App;
@@ -10,7 +10,7 @@ use crate::factors;
 use crate::problem::ApiError;
 use crate::storage::passkeys;
 
-pub(crate) async fn delete(State(app): State<App>, person: Fresh, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, person: Fresh, Id(id): Id) -> Result<NoContent, ApiError> {
     let person = person.signed_in();
     let user = person.session().user;
     let mut transaction = person.transaction(&app).await?;
@@ -21,5 +21,5 @@ pub(crate) async fn delete(State(app): State<App>, person: Fresh, Id(id): Id) ->
     let entry = Entry::done(Action::PasskeyRemoved).on(Target::new("passkey", id, &name));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,8 +1,9 @@
 //! `PUT /api/v1/factors/passkeys/{id}`: gives one's own passkey another name.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::name;
 use crate::access::{Body, Id, SignedIn};
@@ -11,7 +12,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::passkeys;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Rename {
     name: String,
 }
@@ -21,7 +22,7 @@ pub(crate) async fn put(
     person: SignedIn,
     Id(id): Id,
     Body(body): Body<Rename>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let name = name("name", &body.name)?;
     let mut transaction = person.transaction(&app).await?;
     if !passkeys::rename(&mut transaction, person.session().user, id, &name).await? {
@@ -30,5 +31,5 @@ pub(crate) async fn put(
     let entry = Entry::done(Action::PasskeyRenamed).on(Target::new("passkey", id, name.as_str()));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,7 +1,7 @@
 //! `POST /api/v1/step-up/passkey`: shows a passkey again, which allows dangerous acts for ten minutes.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{Body, Client, SignedIn};
 use crate::app::App;
@@ -15,7 +15,7 @@ pub(crate) async fn post(
     client: Client,
     person: SignedIn,
     Body(shown): Body<passkey::Shown>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let session = person.session();
     let own = Some((session.tenant, session.user));
@@ -24,5 +24,5 @@ pub(crate) async fn post(
     let entry = Entry::done(Action::SteppedUp).with("factor", "passkey");
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::UserId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
@@ -11,12 +12,12 @@ use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::users;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct People {
     people: Vec<Person>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Person {
     id: UserId,
     name: String,

@@ -9,6 +9,7 @@ pub(crate) mod role;
 pub(crate) mod suspend;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::FreshManager;
 use crate::app::App;
@@ -19,7 +20,7 @@ use crate::storage::TenantTransaction;
 use crate::storage::leaving::{Cascade, Leaver};
 
 /// What somebody loses, or has lost.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Losses {
     #[serde(flatten)]
     cascade: Cascade,
@@ -27,7 +28,7 @@ pub(crate) struct Losses {
     cell: Fate,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Fate {
     Is(CellState),

@@ -2,7 +2,7 @@
 //! they are told by mail: a link alone signs in, until they set one up again.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::person::Email;
 use crate::problem::ApiError;
 use crate::storage::{factors, leaving, sessions};
 
-pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
     let by = manager.signed_in();
     let mut transaction = by.transaction(&app).await?;
     let person = leaving::find(&mut transaction, &manager, id.into())
@@ -40,5 +40,5 @@ pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): 
     {
         tracing::error!(%error, "a notice that second factors were reset could not be mailed");
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,7 +1,7 @@
 //! `POST /api/v1/people/{id}/restore`: lets somebody back in who was suspended. They sign in anew; their cell is as it was.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::record;
 use crate::access::{FreshManager, Id};
@@ -10,7 +10,7 @@ use crate::audit::Action;
 use crate::problem::ApiError;
 use crate::storage::leaving;
 
-pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let leaver = leaving::find(&mut transaction, &manager, id.into())
         .await?
@@ -19,5 +19,5 @@ pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): 
         leaving::restore(&mut transaction, &leaver).await?;
         record(&app, transaction, &manager, &leaver, Action::PersonRestored, None).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

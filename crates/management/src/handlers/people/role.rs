@@ -1,8 +1,9 @@
 //! `PUT /api/v1/people/{id}/role`: changes what somebody may do, from their next request on.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::access::{Body, FreshManager, Id};
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::roles;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Change {
     role: Role,
 }
@@ -21,7 +22,7 @@ pub(crate) async fn put(
     manager: FreshManager,
     Id(id): Id,
     Body(change): Body<Change>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let holder = roles::find(&mut transaction, &manager, id.into())
         .await?
@@ -30,7 +31,7 @@ pub(crate) async fn put(
         return Err(ApiError::NotAllowed);
     }
     if holder.role == change.role {
-        return Ok(StatusCode::NO_CONTENT);
+        return Ok(NoContent);
     }
     if holder.last_owner {
         return Err(ApiError::LastOwner);
@@ -45,5 +46,5 @@ pub(crate) async fn put(
         .record(&mut transaction, &manager.signed_in().by(), entry)
         .await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

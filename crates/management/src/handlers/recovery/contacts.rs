@@ -1,9 +1,10 @@
 //! `PUT /api/v1/recovery/contacts`: whom one's own recovery asks, so that requests can be shown to them.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::UserId;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
@@ -12,7 +13,7 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::recovery;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Contacts {
     contacts: Vec<UserId>,
     threshold: u8,
@@ -23,7 +24,7 @@ pub(crate) async fn put(
     State(app): State<App>,
     person: SignedIn,
     Body(body): Body<Contacts>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     if body.contacts.len() > limits::RECOVERY_CONTACTS || usize::from(body.threshold) > body.contacts.len() {
         return Err(ApiError::InvalidField {
             field: "contacts",
@@ -46,5 +47,5 @@ pub(crate) async fn put(
         .with("wait_ms", contacts.wait_ms);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

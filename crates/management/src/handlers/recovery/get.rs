@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{Millis, UserId, b64};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::SignedIn;
@@ -13,7 +14,7 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{recovery, users};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Recovery {
     contacts: Vec<Who>,
     threshold: i16,
@@ -22,33 +23,40 @@ pub(crate) struct Recovery {
     asked: Vec<Asked>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryContact)]
 struct Who {
     id: UserId,
     name: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryRequest)]
 struct Own {
     id: Uuid,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     request: Vec<u8>,
     at: Millis,
     releases: Vec<Release>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryRelease)]
 struct Release {
     from: UserId,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     sealed: Vec<u8>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryAsked)]
 struct Asked {
     id: Uuid,
     user: Who,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     request: Vec<u8>,
     at: Millis,
     released: bool,

@@ -1,9 +1,10 @@
 //! `POST /api/v1/recovery/release`: what one's own keeper released for somebody's open request, sealed to its key.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::b64;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
@@ -13,10 +14,11 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::recovery;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Release {
     request: Uuid,
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     sealed: Vec<u8>,
 }
 
@@ -24,7 +26,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
     Body(body): Body<Release>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     if body.sealed.is_empty() || body.sealed.len() > limits::RECOVERY_RELEASE_BYTES {
         return Err(ApiError::InvalidField {
             field: "sealed",
@@ -39,5 +41,5 @@ pub(crate) async fn post(
     let entry = Entry::done(Action::RecoveryReleased).on(Target::new("recovery_request", body.request, ""));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,14 +1,14 @@
 //! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only by who has just shown who they are:
 //! who finds a session open does not get to ask.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use protocol::b64;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::{Body, Fresh, SignedIn};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::limits;
@@ -17,13 +17,14 @@ use crate::person::Email;
 use crate::problem::ApiError;
 use crate::storage::{recovery, users};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Ask {
     #[serde(with = "b64")]
+    #[schema(value_type = String, content_encoding = "base64url")]
     request: Vec<u8>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Asked {
     id: Uuid,
 }
@@ -32,7 +33,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     person: Fresh,
     Body(body): Body<Ask>,
-) -> Result<(StatusCode, Json<Asked>), ApiError> {
+) -> Result<Created<Asked>, ApiError> {
     if body.request.is_empty() || body.request.len() > limits::RECOVERY_REQUEST_BYTES {
         return Err(ApiError::InvalidField {
             field: "request",
@@ -50,7 +51,7 @@ pub(crate) async fn post(
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     tell(&app, person, &people, &contacts).await;
-    Ok((StatusCode::CREATED, Json(Asked { id })))
+    Ok(Created(Asked { id }))
 }
 
 /// Tells the owner and the contacts by mail. The pages tell them too, so a mail that is not sent undoes nothing.

@@ -1,13 +1,13 @@
 //! `POST /api/v1/service-accounts`: an account for programs, with a role. It never owns.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::name;
 use super::Account;
 use crate::access::{Body, FreshManager};
+use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::limits;
@@ -15,7 +15,7 @@ use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::service_accounts;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Wanted {
     name: String,
     role: Role,
@@ -25,7 +25,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     manager: FreshManager,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Account>), ApiError> {
+) -> Result<Created<Account>, ApiError> {
     let name = name("name", &wanted.name)?;
     if wanted.role == Role::Owner {
         return Err(ApiError::InvalidField {
@@ -44,5 +44,5 @@ pub(crate) async fn post(
         .with("role", account.role.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok((StatusCode::CREATED, Json(Account::new(account, Vec::new(), now))))
+    Ok(Created(Account::new(account, Vec::new(), now)))
 }

@@ -1,11 +1,10 @@
 //! `POST /api/v1/service-accounts/{id}/keys`: makes a key of a service account. It is shown this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 
 use super::super::keys::{Made, Wanted, make};
 use crate::access::{Body, FreshManager, Id};
+use crate::answer::Created;
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::service_accounts;
@@ -15,7 +14,7 @@ pub(crate) async fn post(
     manager: FreshManager,
     Id(id): Id,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     if wanted.scopes()?.iter().any(|scope| scope.is_of_cell()) {
         return Err(ApiError::InvalidField {
             field: "scopes",

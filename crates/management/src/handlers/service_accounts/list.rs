@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Account;
 use crate::access::Manager;
@@ -10,7 +11,7 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::{api_keys, service_accounts};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Accounts {
     service_accounts: Vec<Account>,
 }

@@ -8,6 +8,7 @@ pub(crate) mod remove;
 use protocol::{Millis, UserId};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::keys::KeyAnswer;
 use crate::clock::millis;
@@ -16,7 +17,7 @@ use crate::storage::api_keys::Listed;
 use crate::storage::service_accounts::ServiceAccount;
 
 /// A service account, as managers get it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Account {
     id: UserId,
     name: String,

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/service-accounts/{id}`: ends a service account for ever, with every key of it.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::service_accounts;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let account = service_accounts::find(&mut transaction, &manager, id.into())
@@ -21,5 +21,5 @@ pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id)
         .with("api_keys", keys);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

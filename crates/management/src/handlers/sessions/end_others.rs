@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
@@ -10,7 +11,7 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::sessions;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Ended {
     ended: u64,
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{Millis, SessionId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::access::SignedIn;
 use crate::app::App;
@@ -11,12 +12,13 @@ use crate::clock::millis;
 use crate::problem::ApiError;
 use crate::storage::sessions;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
     sessions: Vec<One>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 struct One {
     id: SessionId,
     device: String,

@@ -1,18 +1,20 @@
 //! `POST /api/v1/sign-in/factor`: finishes signing in with a code of the authenticator app or a backup code.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::access::{Body, HalfSignedIn};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::factors;
 use crate::problem::ApiError;
-use crate::session::{self, Shown, Way};
+use crate::session::{self, Arrived, Shown, Way};
 use crate::storage::sessions::State as Stage;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Factor {
     code: String,
 }
@@ -21,7 +23,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     half: HalfSignedIn,
     Body(body): Body<Factor>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     let (session, client) = (half.session(), half.client());
     if session.state != Stage::Factor {
         return Err(ApiError::FactorFirst);

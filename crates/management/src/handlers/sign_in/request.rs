@@ -2,17 +2,17 @@
 //! address: nothing is looked up before answering. The browser gets a cookie, and the link works in it alone.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::email;
 use crate::access::{Body, Client};
+use crate::answer::{Accepted, WithCookies};
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::sign_in::{Asked, mark};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct SignIn {
     email: String,
 }
@@ -21,7 +21,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     client: Client,
     Body(body): Body<SignIn>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<WithCookies<Accepted>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let email = email(&body.email)?;
     app.limits.sign_in(&email).await.map_err(ApiError::TooMany)?;
@@ -31,5 +31,8 @@ pub(crate) async fn post(
     if !app.sign_ins.push(asked) {
         return Err(ApiError::MailQueueFull);
     }
-    Ok((StatusCode::ACCEPTED, HeaderMap::from_iter(cookie)))
+    Ok(WithCookies {
+        answer: Accepted,
+        cookies: cookie.into_iter().collect(),
+    })
 }

@@ -1,0 +1,184 @@
+//! What the types of a handler say of its operation: what it takes and what it answers.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::NoContent;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{Content, ContentBuilder, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::access::{
+    AnySession, Body, Client, Contributor, Enroller, Fresh, FreshManager, FreshOwner, HalfSignedIn, Id, Manager,
+    SignedIn,
+};
+use crate::answer::{Accepted, Created, WithCookies};
+use crate::app::App;
+use crate::problem::ApiError;
+
+/// One operation, as far as its handler's types tell.
+#[derive(Default)]
+pub(crate) struct Sketch {
+    /// The handler's path in the source, such as `management::handlers::me::get`.
+    pub handler: &'static str,
+    /// What a placeholder in the path is; text where no type says more.
+    pub placeholder: Option<RefOr<Schema>>,
+    pub query: Vec<Parameter>,
+    pub body: Option<RefOr<Schema>>,
+    pub answers: BTreeMap<u16, Response>,
+    /// The named types that the others use.
+    pub schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Sketch {
+    /// An answer with a JSON body.
+    pub(crate) fn answers_json<T: ToSchema>(&mut self, status: u16, description: &str) {
+        T::schemas(&mut self.schemas);
+        self.answers_with(status, description, "application/json", Content::new(Some(T::schema())));
+    }
+
+    /// An answer that is a text of another kind.
+    pub(crate) fn answers_text(&mut self, description: &str, media_type: &str) {
+        let content = ContentBuilder::new().schema(Some(String::schema())).build();
+        self.answers_with(200, description, media_type, content);
+    }
+
+    fn answers_with(&mut self, status: u16, description: &str, media_type: &str, content: Content) {
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content(media_type, content);
+        self.answers.insert(status, response.build());
+    }
+
+    /// An answer without a body.
+    fn answers_empty(&mut self, status: u16, description: &str) {
+        self.answers.insert(status, Response::new(description));
+    }
+}
+
+/// A type that a handler takes or answers with, and what it means for the operation.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` says nothing of itself in the OpenAPI document",
+    note = "a handler answers with `Json<T>`, `Created<T>`, `Accepted`, `NoContent` or `WithCookies<T>`, where `T` derives `utoipa::ToSchema`; \
+            it takes a JSON body as `Body<T>`, and anything else by a type for which you implement `InContract` (see crates/management/src/routes.rs)"
+)]
+pub(crate) trait InContract {
+    fn describe(sketch: &mut Sketch);
+}
+
+/// These say nothing: the list of routes tells who may call what.
+macro_rules! silent {
+    ($($type:ty),+ $(,)?) => {
+        $(impl InContract for $type {
+            fn describe(_: &mut Sketch) {}
+        })+
+    };
+}
+
+silent!(
+    State<App>,
+    Client,
+    AnySession,
+    HalfSignedIn,
+    SignedIn,
+    Enroller,
+    Fresh,
+    Contributor,
+    Manager,
+    FreshManager,
+    FreshOwner,
+);
+
+impl InContract for Id {
+    fn describe(sketch: &mut Sketch) {
+        let uuid = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        sketch.placeholder = Some(uuid.into());
+    }
+}
+
+impl<T: ToSchema> InContract for Body<T> {
+    fn describe(sketch: &mut Sketch) {
+        T::schemas(&mut sketch.schemas);
+        sketch.body = Some(T::schema());
+    }
+}
+
+impl<T: ToSchema> InContract for Json<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_json::<T>(200, "Done.");
+    }
+}
+
+impl<T: ToSchema> InContract for Created<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_json::<T>(201, "Made.");
+    }
+}
+
+impl InContract for Accepted {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_empty(202, "It will be done.");
+    }
+}
+
+impl InContract for NoContent {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers_empty(204, "Done.");
+    }
+}
+
+impl<T: InContract> InContract for WithCookies<T> {
+    fn describe(sketch: &mut Sketch) {
+        T::describe(sketch);
+    }
+}
+
+impl<T: InContract> InContract for Result<T, ApiError> {
+    fn describe(sketch: &mut Sketch) {
+        T::describe(sketch);
+    }
+}
+
+/// A function whose every argument and answer is in the contract.
+pub(crate) trait Described<Arguments> {
+    fn describe(sketch: &mut Sketch);
+}
+
+macro_rules! described {
+    ($($argument:ident)*) => {
+        impl<Function, Answering, $($argument,)*> Described<($($argument,)*)> for Function
+        where
+            Function: Fn($($argument),*) -> Answering,
+            Answering: Future,
+            Answering::Output: InContract,
+            $($argument: InContract,)*
+        {
+            fn describe(sketch: &mut Sketch) {
+                $($argument::describe(sketch);)*
+                Answering::Output::describe(sketch);
+            }
+        }
+    };
+}
+
+described!();
+described!(A);
+described!(A B);
+described!(A B C);
+described!(A B C D);
+described!(A B C D E);
+described!(A B C D E F);
+
+/// What a handler's types say.
+pub(crate) fn sketch<Arguments, Handler: Described<Arguments>>(_: Handler) -> Sketch {
+    let mut sketch = Sketch {
+        handler: std::any::type_name::<Handler>(),
+        ..Sketch::default()
+    };
+    Handler::describe(&mut sketch);
+    sketch
+}
