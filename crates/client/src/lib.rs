@@ -18,6 +18,6 @@ pub use error::ClientError;
 pub use handshake::{Handshake, Hello, Known, Registered, Ticket};
 pub use protocol::channel::PasskeyRequest;
 pub use vault::{
-    BackupKey, BackupKeyError, ClientSecret, PasswordError, Phrase, PhraseError, passkey_secret, password_secret,
-    social_secret,
+    BackupKey, BackupKeyError, ClientSecret, PasswordError, Phrase, PhraseError, SecretBytes, passkey_secret,
+    password_secret, platform_secret, social_secret,
 };

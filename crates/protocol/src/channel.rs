@@ -21,6 +21,8 @@ pub enum SlotKind {
     Passkey,
     BackupKey,
     Social,
+    /// Kept by the platform, for cells made through the tenant API alone.
+    Platform,
 }
 
 /// Whether the vault can be read by its keeper now.

@@ -66,5 +66,5 @@ pub use secrets_export::{
 };
 pub use slot::{SlotKind, WrapError, unwrap_data_key, wrap_data_key};
 pub use slot_keys::SlotKeys;
-pub use slot_secret::{passkey_secret, social_secret};
+pub use slot_secret::{passkey_secret, platform_secret, social_secret};
 pub use typed_password::{PasswordError, password_secret};

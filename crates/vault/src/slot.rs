@@ -26,6 +26,8 @@ pub enum SlotKind {
     BackupKey,
     /// A secret that contacts hold in shares.
     Social,
+    /// A secret that the platform keeps, for a cell that no person opens.
+    Platform,
 }
 
 impl SlotKind {
@@ -37,6 +39,7 @@ impl SlotKind {
             Self::Passkey => "passkey",
             Self::BackupKey => "backup_key",
             Self::Social => "social",
+            Self::Platform => "platform",
         }
     }
 }

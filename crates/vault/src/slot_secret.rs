@@ -31,6 +31,11 @@ pub fn social_secret(joined: &SecretBytes<32>) -> ClientSecret {
     from_bytes(SlotKind::Social, b"", joined, &[])
 }
 
+/// The secret of a platform slot: what the platform keeps for a cell of its tenant API.
+pub fn platform_secret(kept: &SecretBytes<32>) -> ClientSecret {
+    from_bytes(SlotKind::Platform, b"", kept, &[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +48,7 @@ mod tests {
             passkey_secret(&bytes, &[2; 32], "example.org"),
             passkey_secret(&bytes, &[1; 32], "example.com"),
             social_secret(&bytes),
+            platform_secret(&bytes),
             crate::BackupKey::from_bytes(bytes).secret(),
         ];
         for (at, one) in secrets.iter().enumerate() {

@@ -176,8 +176,9 @@ fn secrets_that_are_derived_for_a_slot_are_the_known_ones() {
             .unwrap()
             .secret(),
         vault::social_secret(&secret_bytes(&known["social"]["joined"])),
+        vault::platform_secret(&secret_bytes(&known["platform"]["kept"])),
     ];
-    for (computed, kind) in computed.iter().zip(["passkey", "backup_key", "social"]) {
+    for (computed, kind) in computed.iter().zip(["passkey", "backup_key", "social", "platform"]) {
         assert!(
             computed.expose() == known[kind]["secret"].as_str().unwrap().as_bytes(),
             "{kind}"

@@ -280,7 +280,7 @@ impl VaultService {
 /// Kinds of which a vault has at most one.
 fn is_single(kind: SlotKind) -> bool {
     match kind {
-        SlotKind::Password | SlotKind::RecoveryPhrase | SlotKind::Social => true,
+        SlotKind::Password | SlotKind::RecoveryPhrase | SlotKind::Social | SlotKind::Platform => true,
         SlotKind::Passkey | SlotKind::BackupKey => false,
     }
 }
@@ -301,5 +301,6 @@ fn default_name(kind: SlotKind) -> &'static str {
         SlotKind::Passkey => "Passkey",
         SlotKind::BackupKey => "Backup key",
         SlotKind::Social => "Recovery contacts",
+        SlotKind::Platform => "Platform",
     }
 }

@@ -396,6 +396,7 @@ pub(super) fn public_kind(kind: SlotKind) -> protocol::channel::SlotKind {
         SlotKind::Passkey => protocol::channel::SlotKind::Passkey,
         SlotKind::BackupKey => protocol::channel::SlotKind::BackupKey,
         SlotKind::Social => protocol::channel::SlotKind::Social,
+        SlotKind::Platform => protocol::channel::SlotKind::Platform,
     }
 }
 
@@ -406,5 +407,6 @@ pub(super) fn stored_kind(kind: protocol::channel::SlotKind) -> SlotKind {
         protocol::channel::SlotKind::Passkey => SlotKind::Passkey,
         protocol::channel::SlotKind::BackupKey => SlotKind::BackupKey,
         protocol::channel::SlotKind::Social => SlotKind::Social,
+        protocol::channel::SlotKind::Platform => SlotKind::Platform,
     }
 }
