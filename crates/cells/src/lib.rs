@@ -26,7 +26,7 @@ pub use socket::fuzz_blob_name;
 pub use cell::CellState;
 pub use config::CellsConfig;
 pub use error::CellsError;
-pub use service::{CellSummary, Cells, KeeperChannel};
+pub use service::{CellSummary, Cells, KeeperChannel, Removed};
 
 /// A blob store in a local folder; what it has stored survives a power cut.
 ///

@@ -2,6 +2,7 @@
 //! handshake and ciphertext: it is counted, bounded and forwarded, never looked into.
 
 mod join;
+mod local;
 mod origin;
 mod sessions;
 
@@ -20,6 +21,7 @@ use protocol::{GatewayToken, TokenError};
 use serde_json::json;
 use tracing::debug;
 
+pub use local::dial;
 pub use sessions::{Admission, Sessions, SessionsUnavailable};
 
 use crate::{CellState, Cells, CellsError, limits, now_ms};

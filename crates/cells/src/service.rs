@@ -31,6 +31,15 @@ pub struct CellSummary {
     pub state: CellState,
 }
 
+/// What was stored for a cell that was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removed {
+    /// Sealed pieces of its home.
+    pub blobs: u64,
+    /// Their size together.
+    pub bytes: u64,
+}
+
 /// The keeper's end of a channel, joined by the proxy with a client's.
 pub struct KeeperChannel {
     pub socket: WebSocket,
@@ -233,7 +242,7 @@ impl Cells {
     ///
     /// # Errors
     /// What could not be removed; calling again goes on.
-    pub async fn remove(&self, cell: CellId, tenant: TenantId) -> Result<(), CellsError> {
+    pub async fn remove(&self, cell: CellId, tenant: TenantId) -> Result<Removed, CellsError> {
         let shared = self.find_or_make(cell, tenant)?;
         self.ask(&shared, Event::Remove).await?;
         self.handles().remove(&cell);

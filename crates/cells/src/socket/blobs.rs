@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::SocketState;
+use crate::Removed;
 use crate::limits::BLOB_NAME_CHARS;
 
 /// The blobs of one cell.
@@ -244,10 +245,16 @@ pub(crate) async fn remove_all(
     store: &Arc<dyn ObjectStore>,
     tenant: TenantId,
     cell: CellId,
-) -> Result<(), object_store::Error> {
+) -> Result<Removed, object_store::Error> {
     let root = StorePath::from(prefix(tenant, cell));
-    let found = store.list(Some(&root)).map_ok(|object| object.location).boxed();
-    store.delete_stream(found).try_for_each(async |_| Ok(())).await
+    let found: Vec<_> = store.list(Some(&root)).try_collect().await?;
+    let removed = Removed {
+        blobs: found.len() as u64,
+        bytes: found.iter().map(|object| object.size).sum(),
+    };
+    let found = futures::stream::iter(found).map(|object| Ok(object.location)).boxed();
+    store.delete_stream(found).try_for_each(async |_| Ok(())).await?;
+    Ok(removed)
 }
 
 #[derive(Deserialize)]
