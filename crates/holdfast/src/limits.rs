@@ -16,3 +16,10 @@ pub const CLIENT_TRIES: usize = 3;
 /// Largest file of an interface that the client reads to check it, and largest manifest, in bytes.
 pub const INTERFACE_FILE_BYTES: usize = 16 * 1024 * 1024;
 pub const INTERFACE_MANIFEST_BYTES: u64 = 1024 * 1024;
+
+/// From the request of a cell of the tenant API to its open vault, the start of its keeper included.
+pub const PLATFORM_OPENING: Duration = Duration::from_secs(120);
+/// What a caller is told to wait when such a cell cannot be reached.
+pub const PLATFORM_RETRY: Duration = Duration::from_secs(5);
+/// Events of a conversation that may wait for whoever listens.
+pub const PLATFORM_EVENTS: usize = 4096;

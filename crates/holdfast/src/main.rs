@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-use holdfast::{audit, client, dev_model, doctor, up};
+use holdfast::{audit, client, dev_model, doctor, keys, up};
 
 #[derive(Parser)]
 #[command(
@@ -31,6 +31,9 @@ enum Command {
     /// Check what the audit log has recorded.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Look after the keys with which the server keeps secrets of the tenant API.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Serve a scripted model that speaks the protocols of OpenAI and Anthropic, for trying and testing.
     DevModel(dev_model::Args),
     #[command(flatten)]
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
             Command::Up(args) => up::run(args).await,
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
             Command::Audit(command) => audit::run(command),
+            Command::Keys(command) => keys::run(command).await,
             Command::DevModel(args) => dev_model::run(args).await,
             Command::Client(command) => return client::run(command).await,
         };

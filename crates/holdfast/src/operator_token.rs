@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::data_dir::write_whole;
 use crate::refusal::Refusal;
 
@@ -20,6 +22,21 @@ pub fn ensure(data_dir: &Path) -> Result<PathBuf, Refusal> {
         write_whole(&path, protocol::b64::encode(token).as_bytes(), 0o600)?;
     }
     Ok(path)
+}
+
+/// Reads it.
+///
+/// # Errors
+/// There is none, or this account may not read it.
+pub fn read(data_dir: &Path) -> Result<Zeroizing<String>, Refusal> {
+    let path = data_dir.join("admin-token");
+    let text = std::fs::read_to_string(&path).map(Zeroizing::new);
+    text.map_err(|error| {
+        Refusal::Other(format!(
+            "The operator's token {} cannot be read: {error}.",
+            path.display()
+        ))
+    })
 }
 
 #[cfg(test)]

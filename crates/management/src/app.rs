@@ -14,6 +14,7 @@ use crate::factors::FactorKey;
 use crate::mail::Mailer;
 use crate::rate_limit::RateLimits;
 use crate::sign_in::SignInQueue;
+use crate::tenant_api::TenantApi;
 
 /// A handle on the shared parts; cheap to clone.
 #[derive(Clone)]
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub audit: Arc<AuditLog>,
     pub limits: RateLimits,
     pub sign_ins: SignInQueue,
+    /// Where the operator has turned it on.
+    pub tenant_api: Option<TenantApi>,
 }
 
 impl App {

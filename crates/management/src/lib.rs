@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod cross_site;
 mod csrf_token;
+mod custody;
 pub mod database;
 mod device;
 mod factors;
@@ -37,6 +38,7 @@ mod setup_link;
 mod shared_limits;
 mod sign_in;
 mod storage;
+mod tenant_api;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,6 +51,7 @@ use protocol::GatewayToken;
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
+pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyTooShort, Rotated};
 pub use database::Database;
 pub use factors::FactorKey;
 pub use key_file::KeyFileError;
@@ -62,6 +65,9 @@ pub use session_watch::ChannelSession;
 pub use setup_link::SetupLinkError;
 pub use shared_limits::{SharedLimits, SharedLimitsError};
 pub use storage::StorageError;
+pub use tenant_api::{
+    AdminToken, AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell, TenantApiParts,
+};
 
 use alerts::AlertSending;
 use app::{App, Shared};
@@ -69,6 +75,7 @@ use audit::{AuditKey, AuditLog};
 use mail::Mailer;
 use rate_limit::RateLimits;
 use session_watch::SessionWatch;
+use tenant_api::TenantApi;
 
 /// What management works with.
 pub struct Parts {
@@ -85,6 +92,8 @@ pub struct Parts {
     pub audit_key: AuditKey,
     /// Counts the limits for several servers.
     pub shared_limits: Option<SharedLimits>,
+    /// The tenant API, where the operator has turned it on.
+    pub tenant_api: Option<TenantApiParts>,
 }
 
 /// The part, running. Dropping it ends its background work.
@@ -108,6 +117,7 @@ impl Management {
             factor_key,
             audit_key,
             shared_limits,
+            tenant_api,
         } = parts;
         let audit = Arc::new(AuditLog {
             clock: clock.clone(),
@@ -142,6 +152,7 @@ impl Management {
             audit,
             limits,
             sign_ins,
+            tenant_api: tenant_api.map(TenantApi::new),
         });
         Self {
             app,
@@ -193,5 +204,13 @@ pub fn routes() -> Vec<(Method, &'static str, Access, Option<Scope>)> {
     routes::all()
         .into_iter()
         .map(|route| (route.method, route.path, route.access, route.scope))
+        .collect()
+}
+
+/// Every route of the tenant API, and who may call it. They are there where it is turned on.
+pub fn tenant_routes() -> Vec<(Method, &'static str, Access)> {
+    tenant_api::all()
+        .into_iter()
+        .map(|route| (route.method, route.path, route.access))
         .collect()
 }

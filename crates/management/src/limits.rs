@@ -66,6 +66,38 @@ pub const KEY_OVERLAP_HOURS: u32 = 7 * 24;
 /// Service accounts of one organisation.
 pub const SERVICE_ACCOUNTS: i64 = 100;
 
+/// Shortest master key of platform custody, in bytes.
+pub const MASTER_KEY_BYTES: usize = 32;
+/// Tenants of the tenant API on one installation.
+pub const API_TENANTS: i64 = 10_000;
+/// Tenants, and sessions, that one page lists.
+pub const TENANTS_LISTED: i64 = 100;
+pub const API_SESSIONS_LISTED: i64 = 100;
+/// Longest name that a developer gives a session, in characters.
+pub const API_SESSION_CHARS: usize = 128;
+/// Keys of one tenant that work at once.
+pub const TENANT_KEYS: usize = 10;
+/// Requests of one tenant a minute, where it has no limit of its own.
+pub const TENANT_REQUESTS: u32 = 120;
+/// Turns of one tenant that run or wait at once.
+pub const TENANT_TURNS: usize = 32;
+/// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.
+pub const TENANT_BODY_BYTES: usize = 1024 * 1024;
+/// How long one turn may take, waking and waiting included.
+pub const TURN_TIME: Duration = Duration::from_secs(30 * 60);
+/// What is held of one turn for whoever reads it: events and bytes.
+pub const TURN_EVENTS: usize = 20_000;
+pub const TURN_BYTES: usize = 4 * 1024 * 1024;
+/// How long a turn that is over can be read again from where its stream broke.
+pub const TURN_KEPT: Duration = Duration::from_secs(60);
+/// Between two signs of life on a stream that is quiet.
+pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long the answer to a write with an `Idempotency-Key` is kept, and the longest such key in characters.
+pub const WRITE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
+/// How long a write may be under way until its key may be used again.
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
 /// Groups of one organisation that are not put away, groups that one answer lists, and members of one group.
 pub const GROUPS: i64 = 1000;
 pub const GROUPS_LISTED: i64 = 2000;

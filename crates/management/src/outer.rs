@@ -1,5 +1,7 @@
 //! What every answer of the API has in common: a request id, a time limit, no caching.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
@@ -16,6 +18,15 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Wraps a request. Where the server around us gave it an id and a span already, those are used; an id that only the client
 /// sent is not taken over, so nobody writes into our log.
 pub(crate) async fn wrap(request: Request, next: Next) -> Response {
+    wrap_within(Some(limits::REQUEST_TIME), request, next).await
+}
+
+/// As [`wrap`], for requests that take as long as an agent does: their parts have limits of their own.
+pub(crate) async fn wrap_untimed(request: Request, next: Next) -> Response {
+    wrap_within(None, request, next).await
+}
+
+async fn wrap_within(limit: Option<Duration>, request: Request, next: Next) -> Response {
     let given = request
         .extensions()
         .get::<RequestId>()
@@ -29,9 +40,12 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
         }
     };
     async {
-        let mut response = tokio::time::timeout(limits::REQUEST_TIME, next.run(request))
-            .await
-            .unwrap_or_else(|_| ApiError::TimedOut.into_response());
+        let mut response = match limit {
+            Some(limit) => tokio::time::timeout(limit, next.run(request))
+                .await
+                .unwrap_or_else(|_| ApiError::TimedOut.into_response()),
+            None => next.run(request).await,
+        };
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(id) = id {

@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 
 use crate::cell_control::CellUnavailable;
 use crate::clock::NoEntropy;
+use crate::custody::CustodyError;
 use crate::limits;
 use crate::storage::StorageError;
+use crate::tenant_api::Failure;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +74,16 @@ pub(crate) enum ApiError {
     CrossSite,
     #[error("This request lacks the token of its session, so it was not carried out. Load the page again.")]
     CsrfToken,
+    #[error("A key that works is needed: `Authorization: Bearer ocpk_…` of a tenant, or the operator's token.")]
+    KeyNeeded,
+    #[error("A request with this `Idempotency-Key` is under way. Wait for its answer.")]
+    WriteUnderWay,
+    #[error("This `Idempotency-Key` was used for another request.")]
+    KeyReused,
+    #[error("{}", .0.message)]
+    Agent(Failure),
+    #[error("The server could not do this. It has been noted.")]
+    Custody(#[from] CustodyError),
     #[error("There is nothing here.")]
     NotFound,
     #[error("This address does not take this method.")]
@@ -118,7 +130,7 @@ pub(crate) struct Problem {
     /// For people: what is wrong and what to do.
     detail: String,
     /// For programs. It never changes its meaning.
-    code: &'static str,
+    code: String,
     /// What in the body is not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
@@ -126,7 +138,7 @@ pub(crate) struct Problem {
 
 impl ApiError {
     /// Status, code and title. The code is what programs look at; it never changes its meaning.
-    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+    pub(crate) fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::BadRequest(_) => (S::BAD_REQUEST, "bad_request", "The request cannot be read"),
@@ -159,6 +171,11 @@ impl ApiError {
             Self::LastOwner => (S::CONFLICT, "last_owner", "The last owner"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
             Self::CsrfToken => (S::FORBIDDEN, "csrf_token", "Token of the session is missing"),
+            Self::KeyNeeded => (S::UNAUTHORIZED, "key_needed", "No key that works"),
+            Self::WriteUnderWay => (S::CONFLICT, "write_under_way", "Under way"),
+            Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Another request"),
+            Self::Agent(failure) => (failure.status, "agent", "The agent did not do it"),
+            Self::Custody(_) => (S::INTERNAL_SERVER_ERROR, "internal", "An error of the server"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
@@ -186,6 +203,7 @@ impl IntoResponse for ApiError {
         let (status, code, title) = self.kind();
         match &self {
             Self::Storage(error) => tracing::error!(%error, code, "a request failed"),
+            Self::Custody(error) => tracing::error!(%error, code, "a request failed"),
             Self::Entropy(_) | Self::Cell(_) | Self::TimedOut => {
                 tracing::error!(error = %self, code, "a request failed")
             }
@@ -197,8 +215,14 @@ impl IntoResponse for ApiError {
         };
         let retry_after = match &self {
             Self::TooMany(wait) => Some(wait.as_secs() + 1),
+            Self::Agent(failure) => failure.retry_after.map(|wait| wait.as_secs().max(1)),
+            Self::WriteUnderWay => Some(2),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(2),
             _ => None,
+        };
+        let code = match &self {
+            Self::Agent(failure) => failure.code.clone(),
+            _ => code.to_owned(),
         };
         let problem = Problem {
             r#type: format!("urn:holdfast:problem:{code}"),

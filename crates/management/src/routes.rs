@@ -23,7 +23,7 @@ use crate::handlers::{
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
 use crate::scope::{ForKeys, Scope};
-use crate::{cross_site, limits, outer};
+use crate::{cross_site, limits, outer, tenant_api};
 
 /// Who may call a route. What a route does with things that are not the caller's is the storage functions' to refuse, with 404.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub enum Access {
     FreshManager,
     /// An owner who has just shown who they are.
     FreshOwner,
+    /// Of the tenant API: whoever has the operator's token.
+    Operator,
+    /// Of the tenant API: a tenant, by its key.
+    Tenant,
 }
 
 impl Access {
@@ -65,6 +69,8 @@ impl Access {
             Self::Manager => "For an owner or an admin.",
             Self::FreshManager => "For an owner or an admin who has shown within ten minutes who they are.",
             Self::FreshOwner => "For an owner who has shown within ten minutes who they are.",
+            Self::Operator => "For whoever has the operator's token.",
+            Self::Tenant => "For a tenant of the tenant API.",
         }
     }
 }
@@ -78,7 +84,7 @@ pub(crate) struct Route {
     pub scope: Option<Scope>,
     /// What its types say of it, for the document.
     pub sketch: fn() -> Sketch,
-    handler: MethodRouter<App>,
+    pub handler: MethodRouter<App>,
 }
 
 macro_rules! routes {
@@ -187,11 +193,15 @@ pub(crate) fn router(app: App) -> Router {
     let routes = all().into_iter().fold(Router::new(), |router, route| {
         router.route(route.path, route.handler.layer(Extension(ForKeys(route.scope))))
     });
-    routes
+    let people = routes
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .route("/api/v1/{*rest}", any(async || ApiError::NotFound))
         .layer(middleware::from_fn_with_state(app.clone(), cross_site::refuse))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn(outer::wrap))
-        .with_state(app)
+        .with_state(app.clone());
+    match app.tenant_api {
+        Some(_) => tenant_api::front(app, people),
+        None => people,
+    }
 }

@@ -22,6 +22,7 @@ pub struct Config {
     pub redis: Redis,
     pub mail: Mail,
     pub cells: Cells,
+    pub tenant_api: TenantApi,
     pub log: Log,
 }
 
@@ -177,6 +178,17 @@ impl Default for Cells {
             docker_socket: None,
         }
     }
+}
+
+/// `[tenant_api]`: agents for other programs' users, over HTTP. Also turned on by `OPENCLAW_MULTITENANT=1` in the environment.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantApi {
+    /// Whether it is there. Default: false
+    pub enabled: bool,
+    /// A file that holds the master key, at least 32 bytes: random, or a passphrase. `OPENCLAW_TENANT_MASTER_KEY` in the environment
+    /// goes before it. Default: `<data-dir>/keys/tenant-master.key`, which is made where it is missing
+    pub master_key_file: Option<PathBuf>,
 }
 
 /// `[log]`: what Holdfast writes to standard error.

@@ -29,7 +29,8 @@ const NOT_BUILT: &str = "This Holdfast was built without its interface: run `car
 /// Answers what no route of the API took: a file, or the page for every path that a person may open.
 pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let path = uri.path().trim_start_matches('/');
-    if path == "api" || path.starts_with("api/") {
+    // Of the API, and of the tenant API where that is turned on: what nobody took is not there.
+    if matches!(path.split('/').next(), Some("api" | "v1")) {
         return StatusCode::NOT_FOUND.into_response();
     }
     if method != Method::GET && method != Method::HEAD {

@@ -9,6 +9,7 @@ mod mail;
 mod serve;
 mod sessions;
 mod stop;
+pub mod tenant_api;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,6 +125,7 @@ impl Platform {
         let no_key = |error: management::KeyFileError| Refusal::Other(error.to_string());
         let gateway_key = management::gateway_key::load_or_create(path).map_err(no_key)?;
         let verifying_key = gateway_key.verifying_key();
+        let tenant_api = tenant_api::parts(&config.tenant_api, path, database.handle(), &cells).await?;
         let management = Management::new(
             management::Config {
                 public_url: config
@@ -147,6 +149,7 @@ impl Platform {
                 factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
                 audit_key: management::audit::AuditKey::load_or_create(path).map_err(no_key)?,
                 shared_limits: shared_limits(&config.redis)?,
+                tenant_api,
             },
         );
         management

@@ -28,7 +28,7 @@ use crate::person::{Email, Name};
 use crate::problem::ApiError;
 use crate::secret_token::SecretToken;
 
-fn name(field: &'static str, text: &str) -> Result<Name, ApiError> {
+pub(crate) fn name(field: &'static str, text: &str) -> Result<Name, ApiError> {
     Name::parse(text).map_err(|reason| ApiError::InvalidField { field, reason })
 }
 

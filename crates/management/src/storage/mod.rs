@@ -3,6 +3,10 @@
 
 pub(crate) mod alerts;
 pub(crate) mod api_keys;
+pub(crate) mod api_sessions;
+pub(crate) mod api_tenant_keys;
+pub(crate) mod api_tenants;
+pub(crate) mod api_writes;
 pub(crate) mod audit;
 pub(crate) mod cells;
 pub(crate) mod factors;
@@ -16,6 +20,7 @@ pub(crate) mod leaving;
 pub(crate) mod letters;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
+pub(crate) mod platform_secrets;
 pub(crate) mod recovery;
 pub(crate) mod roles;
 pub(crate) mod service_accounts;
@@ -24,6 +29,7 @@ pub(crate) mod sign_in_links;
 pub(crate) mod tenants;
 mod transaction;
 pub(crate) mod users;
+pub(crate) mod wrapping_keys;
 
 pub(crate) use transaction::TenantTransaction;
 

@@ -115,6 +115,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         factor_key: management::FactorKey::from_bytes(&[8; 32]),
         audit_key: management::audit::AuditKey::from_bytes(&[9; 32]),
         shared_limits: None,
+        tenant_api: None,
     };
     let config = Config {
         public_url: "http://localhost:8080".parse().unwrap(),

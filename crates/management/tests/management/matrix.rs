@@ -231,6 +231,7 @@ fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
         (FreshManager, Who::Role("admin" | "owner", Proof::Fresh)) => None,
         (FreshOwner, Who::Role("owner", Proof::Fresh)) => None,
         (Manager | FreshManager | FreshOwner, _) => Some(403),
+        (Access::Operator | Access::Tenant, _) => unreachable!("the tenant API has a matrix of its own"),
     }
 }
 
@@ -249,7 +250,8 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
         .iter()
         .map(|(method, path, ..)| (method.to_string(), format!("/api/v1{path}")))
         .collect();
-    let real: BTreeSet<_> = management::routes()
+    let routes = management::routes();
+    let real: BTreeSet<_> = routes
         .iter()
         .map(|(method, path, ..)| (method.to_string(), (*path).to_owned()))
         .collect();
@@ -263,9 +265,10 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
     let mut count = 0;
     let mut programs = BTreeMap::new();
     for (method, path, body, allowed) in calls() {
-        let (.., access, scope) = management::routes()
-            .into_iter()
+        let (.., access, scope) = routes
+            .iter()
             .find(|(m, p, ..)| *m == method && p.strip_prefix("/api/v1") == Some(path))
+            .cloned()
             .unwrap();
         let objects = match path.contains("{id}") {
             true => vec![Object::Own, Object::Others, Object::None, Object::NoId],

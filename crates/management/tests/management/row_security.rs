@@ -162,6 +162,14 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              SELECT gen_random_uuid(), '{tenant}', id, 'x', 'x', 1, now(), 'infinity' FROM made",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",
+            "INSERT INTO api_tenants (tenant_id, cell_id, name, created_at, updated_at)
+             VALUES ('{tenant}', gen_random_uuid(), 'x', now(), now())",
+            "INSERT INTO platform_secrets (tenant_id, cell_id, key_id, sealed)
+             VALUES ('{tenant}', gen_random_uuid(), 1, decode(repeat('00', 61), 'hex'))",
+            "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', sha256('{tenant}'), 'ocpk_x', now())",
+            "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'x', 'x', now(), now())",
+            "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('x'), sha256('x'), now())",
         ] {
             let statement = statement
                 .replace("{tenant}", &tenant.tenant.to_string())
@@ -235,6 +243,14 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ('{tenant}', 99, sha256('x'))",
         "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
          VALUES ('{tenant}', 99, sha256('x'), 0, sha512('x'))",
+        "INSERT INTO api_tenants (tenant_id, cell_id, name, created_at, updated_at)
+         VALUES ('{tenant}', gen_random_uuid(), 'x', now(), now())",
+        "INSERT INTO platform_secrets (tenant_id, cell_id, key_id, sealed)
+         VALUES ('{tenant}', gen_random_uuid(), 1, decode(repeat('00', 61), 'hex'))",
+        "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', sha256('y'), 'ocpk_x', now())",
+        "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'y', 'x', now(), now())",
+        "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('y'), sha256('x'), now())",
     ];
     for write in writes {
         let write = write
@@ -271,6 +287,16 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE group_invitations SET accepted_at = now()",
         "UPDATE audit_heads SET seq = 0",
         "DELETE FROM sign_in_links",
+        "UPDATE api_tenants SET name = 'x'",
+        "DELETE FROM api_tenants",
+        "UPDATE platform_secrets SET epoch = 9",
+        "DELETE FROM platform_secrets",
+        "UPDATE api_tenant_keys SET expires_at = now()",
+        "DELETE FROM api_tenant_keys",
+        "UPDATE api_sessions SET used_at = now()",
+        "DELETE FROM api_sessions",
+        "UPDATE api_writes SET status = 200",
+        "DELETE FROM api_writes",
     ] {
         let statement = format!("{change} WHERE tenant_id = '{}'", globex.tenant);
         let mut transaction = app.begin().await.unwrap();

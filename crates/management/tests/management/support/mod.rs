@@ -1,19 +1,23 @@
 //! What every test starts from.
 
+mod agents;
 mod authenticator;
 mod browser;
 mod cells;
 mod clock;
+mod developer;
 mod mails;
 mod postgres;
 pub mod template;
 mod world;
 
+pub use agents::Agents;
 pub use authenticator::Authenticator;
 pub use browser::{Answer, Browser};
 pub use cells::Cells;
 pub use clock::TestClock;
+pub use developer::Developer;
 pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;
-pub use world::World;
+pub use world::{MASTER_KEY, OPERATOR, World};

@@ -5,14 +5,21 @@ use std::sync::Arc;
 use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
-use management::{CellRef, Config, FactorKey, Management, OsEntropy, Parts, SharedLimits, database};
+use management::{
+    AdminToken, CellRef, Config, Custody, FactorKey, Management, MasterKey, OsEntropy, Parts, SharedLimits,
+};
 use management::{Clock as _, Scope, SecretToken, limits};
+use management::{TenantApiParts, database};
 use serde_json::json;
 use sqlx::Connection as _;
 use uuid::Uuid;
 
 use super::mails::{self, Mails};
-use super::{Browser, Cells, TestClock, TestDatabase};
+use super::{Agents, Browser, Cells, Developer, TestClock, TestDatabase};
+
+/// The operator's token, and the master key, of a world with the tenant API.
+pub const OPERATOR: &str = "operators-token-operators-token-0123456789";
+pub const MASTER_KEY: &str = "a long passphrase that nobody will guess";
 
 pub struct World {
     pub management: Management,
@@ -34,14 +41,35 @@ impl World {
     pub async fn at(public_url: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over(public_url, database, source, None).await
+        Self::over(public_url, database, source, None, None).await
     }
 
     /// Shares its limits with other servers.
     pub async fn sharing(redis: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over("http://localhost:8080", database, source, Some(redis)).await
+        Self::over("http://localhost:8080", database, source, Some(redis), None).await
+    }
+
+    /// With the tenant API turned on, and a program that has the operator's token.
+    pub async fn with_tenants() -> (Self, Agents, Developer) {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        let agents = Agents::default();
+        let world = Self::over("http://localhost:8080", database, source, None, Some(agents.clone())).await;
+        let operator = Developer::new(world.router.clone(), OPERATOR);
+        (world, agents, operator)
+    }
+
+    /// A tenant with a model, and a program with its key.
+    pub async fn tenant(&self, name: &str) -> (Uuid, Developer) {
+        let operator = Developer::new(self.router.clone(), OPERATOR);
+        let model = json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-1", "model": "m"});
+        let wanted = json!({"name": name, "model": model});
+        let made = operator.post("/api/v1/tenants", wanted).await.expect(201).json;
+        let key = made["key"].as_str().unwrap();
+        let id = made["id"].as_str().unwrap().parse().unwrap();
+        (id, Developer::new(self.router.clone(), key))
     }
 
     /// With an owner called Anna, who is signed in.
@@ -51,7 +79,13 @@ impl World {
         (world, anna)
     }
 
-    async fn over(public_url: &str, database: TestDatabase, source: database::Source, redis: Option<&str>) -> Self {
+    async fn over(
+        public_url: &str,
+        database: TestDatabase,
+        source: database::Source,
+        redis: Option<&str>,
+        agents: Option<Agents>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::new());
         let mails = Arc::new(Mails::new(folder.path().join("outbox")));
@@ -66,8 +100,22 @@ impl World {
             demo_model: None,
         };
         let verifying = gateway_key.verifying_key();
+        let opened = database::open(source).await.unwrap();
+        let tenant_api = match agents {
+            Some(agents) => {
+                let master = MasterKey::new(MASTER_KEY.as_bytes()).unwrap();
+                let custody = Custody::open(opened.clone(), clock.clone(), Arc::new(OsEntropy), master).await;
+                Some(TenantApiParts {
+                    admin_token: AdminToken::new(OPERATOR),
+                    custody: Arc::new(custody.unwrap()),
+                    agents: Arc::new(agents),
+                })
+            }
+            None => None,
+        };
         let parts = Parts {
-            database: database::open(source).await.unwrap(),
+            database: opened,
+            tenant_api,
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),
             mailer: mails.clone(),

@@ -1,0 +1,106 @@
+//! `holdfast keys rotate`: has a server that runs seal again what it keeps for the tenant API, under a new key.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::config::{self, Overrides};
+use crate::data_dir::write_whole;
+use crate::operator_token;
+use crate::refusal::Refusal;
+use crate::up::tenant_api;
+
+/// What can be done with the platform's keys.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Seal again, under a new wrapping key, what opens the cells of the tenant API. The server goes on serving.
+    Rotate {
+        /// Where the server that runs keeps its data.
+        #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = "/var/lib/holdfast")]
+        data_dir: PathBuf,
+        /// The address of that server, instead of the one that it has written down.
+        #[arg(long)]
+        server: Option<String>,
+        /// The configuration, instead of `<data-dir>/holdfast.toml`.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Change the master key, too, to the one in this file (at least 32 bytes).
+        #[arg(long)]
+        new_master_key_file: Option<PathBuf>,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The server does not run, or refuses; a file cannot be read or written.
+pub async fn run(command: Command) -> Result<(), Refusal> {
+    let Command::Rotate {
+        data_dir,
+        server,
+        config,
+        new_master_key_file,
+    } = command;
+    let config = config::load(&data_dir, config.as_deref(), &Overrides::default())
+        .map_err(|error| Refusal::Config(format!("{error}.")))?;
+    let server = match server {
+        Some(server) => server,
+        None => announced(&data_dir)?,
+    };
+    let new_master = new_master_key_file.as_deref().map(read).transpose()?;
+    let rotated = ask(&server, &data_dir, new_master.as_deref().map(String::as_str)).await?;
+    println!(
+        "Wrapping key {} is in use; {} secrets were sealed again.",
+        rotated["key"], rotated["secrets"]
+    );
+    let Some(new_master) = new_master else { return Ok(()) };
+    if tenant_api::has_master_key_elsewhere(&config.tenant_api) {
+        println!("Put the new master key in the place of the old one before you start the server again.");
+    } else {
+        write_whole(&tenant_api::own_master_key(&data_dir), new_master.as_bytes(), 0o600)?;
+        println!(
+            "The new master key is in the data directory. The old one opens nothing once the server was started again."
+        );
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, Refusal> {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new);
+    text.map_err(|error| Refusal::Other(format!("{} cannot be read: {error}.", path.display())))
+}
+
+/// Where the server says that it answers.
+fn announced(data_dir: &Path) -> Result<String, Refusal> {
+    let text = std::fs::read_to_string(data_dir.join("lock")).unwrap_or_default();
+    let url = text.lines().nth(1).map(str::to_owned);
+    url.ok_or_else(|| Refusal::Other(format!("No server has started with {}.", data_dir.display())))
+}
+
+async fn ask(server: &str, data_dir: &Path, new_master: Option<&str>) -> Result<Value, Refusal> {
+    let token = match std::env::var("OPENCLAW_ADMIN_TOKEN") {
+        Ok(token) if !token.is_empty() => Zeroizing::new(token),
+        _ => operator_token::read(data_dir)?,
+    };
+    let failed = |error: reqwest::Error| Refusal::Other(format!("{server} does not answer: {error}."));
+    let answer = reqwest::Client::new()
+        .post(format!("{}/api/v1/platform-keys/rotate", server.trim_end_matches('/')))
+        .bearer_auth(token.trim())
+        .json(&json!({"new_master_key": new_master}))
+        .send()
+        .await
+        .map_err(failed)?;
+    let status = answer.status();
+    let body: Value = answer.json().await.map_err(failed)?;
+    match status.is_success() {
+        true => Ok(body),
+        false if status == reqwest::StatusCode::NOT_FOUND => Err(Refusal::Other(
+            "The tenant API is not turned on there, so there is nothing to rotate.".to_owned(),
+        )),
+        false => Err(Refusal::Other(format!(
+            "The server refused: {}",
+            body["detail"].as_str().unwrap_or("it gave no reason")
+        ))),
+    }
+}

@@ -1,0 +1,195 @@
+//! Platform custody: the client of the channel, in the server's own process, for cells that no person opens. It comes in as a browser
+//! does, by OPAQUE; only its secret is one that management keeps.
+
+mod hearing;
+mod line;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::client::ClientError;
+use cells::{Cells, CellsError};
+use futures::future::{BoxFuture, FutureExt as _};
+use management::{AgentError, CellRef, Custody, CustodyError, Listening, ModelParams, PlatformAgents, RemovedCell};
+use protocol::CellId;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::limits;
+use line::Line;
+
+/// Speaks to the cells of the tenant API: at most one channel each, for all requests at once.
+pub struct Platform {
+    cells: Cells,
+    custody: Arc<Custody>,
+    places: Mutex<HashMap<CellId, Arc<Place>>>,
+}
+
+/// Where the channel of a cell is, or is being opened: whoever comes meanwhile waits for the same one.
+type Place = tokio::sync::Mutex<Option<Arc<Line>>>;
+
+impl Platform {
+    pub fn new(cells: Cells, custody: Arc<Custody>) -> Self {
+        Self {
+            cells,
+            custody,
+            places: Mutex::default(),
+        }
+    }
+
+    fn place(&self, cell: CellId) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry(cell).or_default())
+    }
+
+    /// The channel of a cell, whose vault is open. Wakes the cell.
+    async fn line(&self, cell: CellRef) -> Result<Arc<Line>, AgentError> {
+        let place = self.place(cell.cell);
+        let mut place = place.lock().await;
+        if let Some(line) = place.as_ref().filter(|line| line.is_open()) {
+            return Ok(Arc::clone(line));
+        }
+        *place = None;
+        let opening = Line::open(&self.cells, &self.custody, cell);
+        let line = tokio::time::timeout(limits::PLATFORM_OPENING, opening)
+            .await
+            .map_err(|_| busy("The cell did not open in time."))??;
+        let line = Arc::new(line);
+        *place = Some(Arc::clone(&line));
+        Ok(line)
+    }
+
+    /// Calls a method; once more where the vault was locked or the connection had ended meanwhile. What is called twice is done once:
+    /// turns have keys, and everything else sets or reads.
+    async fn ask(
+        &self,
+        cell: CellRef,
+        method: &'static str,
+        params: &(impl Serialize + Sync),
+    ) -> Result<Value, AgentError> {
+        let line = self.line(cell).await?;
+        match line.channel().call(method, params).await {
+            Err(ClientError::Closed(_)) => line.ended(),
+            Err(ClientError::Refused(error)) if error.code == "vault_locked" => line.ended(),
+            done => return done.map_err(refused),
+        }
+        let line = self.line(cell).await?;
+        line.channel().call(method, params).await.map_err(refused)
+    }
+}
+
+impl PlatformAgents for Platform {
+    fn call<'a>(
+        &'a self,
+        cell: CellRef,
+        method: &'static str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, AgentError>> {
+        async move {
+            let answer = self.ask(cell, method, &params).await?;
+            if method == "chat.delete"
+                && let Some(conversation) = params["conversation"].as_str()
+            {
+                self.line(cell).await?.forget(conversation);
+            }
+            Ok(answer)
+        }
+        .boxed()
+    }
+
+    fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>> {
+        async move { self.ask(cell, "model.set", &model).await.map(|_| ()) }.boxed()
+    }
+
+    fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>> {
+        async move {
+            let line = self.line(cell).await?;
+            let events = line.hear(conversation);
+            let conversation = conversation.to_owned();
+            let opened = async move {
+                if line.has_opened(&conversation) {
+                    return Ok(());
+                }
+                let params = json!({"conversation": conversation});
+                line.channel()
+                    .call("chat.open", params)
+                    .await
+                    .map_err(|error| not_started(refused(error)))?;
+                line.note_opened(conversation);
+                Ok(())
+            };
+            Ok(Listening {
+                events,
+                opened: opened.boxed(),
+            })
+        }
+        .boxed()
+    }
+
+    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
+        async move {
+            let place = self.place(cell.cell);
+            // Nobody opens it again while it goes.
+            let mut held = place.lock().await;
+            *held = None;
+            let removed = self.cells.remove(cell.cell, cell.tenant).await.map_err(unavailable)?;
+            self.places
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&cell.cell);
+            Ok(RemovedCell {
+                blobs: removed.blobs,
+                bytes: removed.bytes,
+            })
+        }
+        .boxed()
+    }
+}
+
+fn busy(message: &str) -> AgentError {
+    AgentError::Unavailable {
+        message: message.to_owned(),
+        retry_after: limits::PLATFORM_RETRY,
+    }
+}
+
+/// What the cell, or its keeper, said no with.
+fn refused(error: ClientError) -> AgentError {
+    match error {
+        ClientError::Refused(error) => AgentError::Refused(error),
+        ClientError::Closed(_) | ClientError::NotOpened(_) | ClientError::EventsNotRead(_) => busy(&error.to_string()),
+        // Another keeper, an older vault, a wrong secret: not to be tried again, and to be looked at.
+        error => {
+            tracing::error!(%error, "a cell of the tenant API was refused");
+            AgentError::Failed(error.to_string())
+        }
+    }
+}
+
+/// An agent that did not start is one to come back for.
+fn not_started(error: AgentError) -> AgentError {
+    match error {
+        AgentError::Refused(error) if matches!(error.code.as_str(), "agent_failed" | "vault_locked" | "store") => {
+            busy(&error.message)
+        }
+        error => error,
+    }
+}
+
+fn unavailable(error: CellsError) -> AgentError {
+    match error.retry_after() {
+        Some(retry_after) => AgentError::Unavailable {
+            message: error.to_string(),
+            retry_after,
+        },
+        None => AgentError::Failed(error.to_string()),
+    }
+}
+
+fn not_kept(error: CustodyError) -> AgentError {
+    tracing::error!(%error, "the secret of a cell cannot be had");
+    match error {
+        CustodyError::Storage(_) => busy("The database cannot be reached."),
+        error => AgentError::Failed(error.to_string()),
+    }
+}

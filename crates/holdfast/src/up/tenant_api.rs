@@ -1,0 +1,97 @@
+//! The tenant API: its token, its master key, and whoever speaks to its cells.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cells::Cells;
+use management::{AdminToken, Custody, Database, MasterKey, OsEntropy, SystemClock, TenantApiParts};
+use zeroize::Zeroizing;
+
+use crate::config::TenantApi;
+use crate::data_dir::write_whole;
+use crate::operator_token;
+use crate::platform::Platform;
+use crate::refusal::Refusal;
+
+/// What those who come from the proposal for OpenClaw itself have in their environment.
+const ENABLED: &str = "OPENCLAW_MULTITENANT";
+const TOKEN: &str = "OPENCLAW_ADMIN_TOKEN";
+const MASTER_KEY: &str = "OPENCLAW_TENANT_MASTER_KEY";
+/// Bytes of a master key that is made here.
+const MADE: usize = 48;
+
+/// The parts of the tenant API, where it is turned on.
+///
+/// # Errors
+/// There is no master key, it is too short, or it is not the one that the database was written with.
+pub async fn parts(
+    config: &TenantApi,
+    data_dir: &Path,
+    database: Database,
+    cells: &Cells,
+) -> Result<Option<TenantApiParts>, Refusal> {
+    if !is_enabled(config) {
+        return Ok(None);
+    }
+    let token = match set(TOKEN) {
+        Some(token) => token,
+        None => operator_token::read(data_dir)?,
+    };
+    let master = MasterKey::new(master_key(config, data_dir)?.as_bytes())
+        .map_err(|error| Refusal::Config(format!("{error}.")))?;
+    let custody = Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master)
+        .await
+        .map_err(|error| Refusal::Other(format!("The tenant API cannot start: {error}.")))?;
+    let custody = Arc::new(custody);
+    Ok(Some(TenantApiParts {
+        admin_token: AdminToken::new(&token),
+        agents: Arc::new(Platform::new(cells.clone(), custody.clone())),
+        custody,
+    }))
+}
+
+/// Whether it is turned on.
+pub fn is_enabled(config: &TenantApi) -> bool {
+    config.enabled || env::var(ENABLED).is_ok_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+fn set(name: &str) -> Option<Zeroizing<String>> {
+    env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .map(Zeroizing::new)
+}
+
+/// Where the master key is, unless the operator names a file or sets it in the environment.
+pub fn own_master_key(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys").join("tenant-master.key")
+}
+
+/// Whether the operator keeps the master key somewhere else.
+pub fn has_master_key_elsewhere(config: &TenantApi) -> bool {
+    config.master_key_file.is_some() || set(MASTER_KEY).is_some()
+}
+
+fn master_key(config: &TenantApi, data_dir: &Path) -> Result<Zeroizing<String>, Refusal> {
+    if let Some(key) = set(MASTER_KEY) {
+        return Ok(key);
+    }
+    let read = |path: &Path| {
+        let text = fs::read_to_string(path).map(Zeroizing::new);
+        text.map_err(|error| Refusal::Config(format!("the master key {} cannot be read: {error}.", path.display())))
+    };
+    if let Some(file) = &config.master_key_file {
+        return read(file);
+    }
+    let own = own_master_key(data_dir);
+    if !own.exists() {
+        let mut bytes = Zeroizing::new([0; MADE]);
+        getrandom::fill(&mut *bytes)
+            .map_err(|error| Refusal::Other(format!("The system gives no random bytes: {error}.")))?;
+        let text = Zeroizing::new(protocol::b64::encode(*bytes));
+        write_whole(&own, text.as_bytes(), 0o600)?;
+    }
+    read(&own)
+}

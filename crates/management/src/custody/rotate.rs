@@ -1,0 +1,86 @@
+//! Changing the wrapping key, and the master key with it, while the server serves: what was sealed under the old ones is sealed
+//! again, tenant by tenant. It may stop at any point: whoever calls it again goes on.
+
+use super::{Custody, CustodyError, MasterKey, Sealed, What};
+use crate::storage::{TenantTransaction, api_tenants, api_writes, platform_secrets, wrapping_keys};
+use protocol::TenantId;
+use serde::Serialize;
+
+/// What a rotation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rotated {
+    /// The wrapping key in use now.
+    pub key: i32,
+    /// Secrets of cells that were sealed again.
+    pub secrets: u64,
+    /// Whether the master key was changed, too.
+    pub master_changed: bool,
+}
+
+impl Custody {
+    /// Makes a new wrapping key, seals everything again under it, and forgets the ones before. With `new_master`, the new key is
+    /// sealed under both master keys until the server is started with the new one; the old one then opens nothing any more.
+    ///
+    /// # Errors
+    /// Those of [`Self::kept`]. What was sealed again stays so, and everything can be opened.
+    pub async fn rotate(&self, new_master: Option<MasterKey>) -> Result<Rotated, CustodyError> {
+        self.load().await?;
+        let master_changed = new_master.is_some();
+        let key = self.newest().map_or(1, |(id, _)| id.saturating_add(1));
+        {
+            let master = self.master.lock().await;
+            match &new_master {
+                Some(new) => self.add_key(key, &[&master, new]).await?,
+                None => self.add_key(key, &[&master]).await?,
+            }
+        }
+        // If another server made a key of this number at the same moment, that one is used.
+        self.key(key).await?;
+        let mut secrets = 0;
+        let mut after = None;
+        loop {
+            let page = api_tenants::ids(&self.database, after).await?;
+            let Some(last) = page.last().copied() else { break };
+            for tenant in page {
+                secrets += self.seal_again(tenant, key).await?;
+            }
+            after = Some(last);
+        }
+        self.seal_answers_again(TenantId::from(uuid::Uuid::nil()), key).await?;
+        let old: Vec<i32> = self.ring().range(..key).map(|(id, _)| *id).collect();
+        for id in old {
+            wrapping_keys::remove(&self.database, id, None).await?;
+            self.ring().remove(&id);
+        }
+        Ok(Rotated {
+            key,
+            secrets,
+            master_changed,
+        })
+    }
+
+    async fn seal_again(&self, tenant: TenantId, key: i32) -> Result<u64, CustodyError> {
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        let mut count = 0;
+        for (cell, sealed) in platform_secrets::sealed_before(&mut transaction, key).await? {
+            let what = What::Secret(cell);
+            let opened = self.unseal(what, tenant, &sealed).await?;
+            let again = self.seal(what, tenant, &opened)?;
+            platform_secrets::replace(&mut transaction, cell, &again).await?;
+            count += 1;
+        }
+        transaction.commit().await?;
+        self.seal_answers_again(tenant, key).await?;
+        Ok(count)
+    }
+
+    async fn seal_answers_again(&self, tenant: TenantId, key: i32) -> Result<(), CustodyError> {
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        for (write, sealed) in api_writes::sealed_before(&mut transaction, key).await? {
+            let opened = self.unseal(What::Answer, tenant, &sealed).await?;
+            let Sealed { key_id, bytes } = self.seal(What::Answer, tenant, &opened)?;
+            api_writes::replace(&mut transaction, &write, key_id, &bytes).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}

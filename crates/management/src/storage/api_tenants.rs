@@ -1,0 +1,221 @@
+//! Tenants of the tenant API: a developer's own users, an isolated agent each.
+
+use protocol::{CellId, TenantId, UserId};
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::cell_control::CellRef;
+use crate::database::Database;
+use crate::limits;
+use crate::person::Name;
+
+/// The model of a tenant, without its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Model {
+    /// `openai` or `anthropic`.
+    pub kind: String,
+    pub base_url: String,
+    pub name: String,
+}
+
+/// What a tenant may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub requests_per_minute: Option<i32>,
+    /// Millionths of a US dollar.
+    pub spend_day: Option<i64>,
+    pub spend_month: Option<i64>,
+}
+
+/// A tenant as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiTenant {
+    pub id: TenantId,
+    pub cell: CellId,
+    pub name: String,
+    pub model: Option<Model>,
+    pub limits: Limits,
+    pub created_at: OffsetDateTime,
+    pub updated_at: OffsetDateTime,
+}
+
+impl ApiTenant {
+    /// Its one cell, which is no person's.
+    pub(crate) fn cell(&self) -> CellRef {
+        cell_of(self.id, self.cell)
+    }
+}
+
+/// A cell of the tenant API. Where others have a person, it has the tenant itself.
+pub(crate) fn cell_of(tenant: TenantId, cell: CellId) -> CellRef {
+    CellRef {
+        cell,
+        tenant,
+        user: UserId::from(tenant.uuid()),
+    }
+}
+
+/// A row of the table.
+struct Row {
+    tenant_id: uuid::Uuid,
+    cell_id: uuid::Uuid,
+    name: String,
+    model_kind: Option<String>,
+    model_base_url: Option<String>,
+    model_name: Option<String>,
+    requests_per_minute: Option<i32>,
+    spend_day: Option<i64>,
+    spend_month: Option<i64>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl From<Row> for ApiTenant {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.tenant_id.into(),
+            cell: row.cell_id.into(),
+            name: row.name,
+            model: model(row.model_kind, row.model_base_url, row.model_name),
+            limits: Limits {
+                requests_per_minute: row.requests_per_minute,
+                spend_day: row.spend_day,
+                spend_month: row.spend_month,
+            },
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A model is stored whole or not at all.
+pub(super) fn model(kind: Option<String>, base_url: Option<String>, name: Option<String>) -> Option<Model> {
+    Some(Model {
+        kind: kind?,
+        base_url: base_url?,
+        name: name?,
+    })
+}
+
+/// Adds a tenant to the transaction that speaks for it.
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    cell: CellId,
+    name: &Name,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO api_tenants (tenant_id, cell_id, name, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)",
+        transaction.tenant().uuid(),
+        cell.uuid(),
+        name.as_str(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The tenant that the transaction speaks for, locked against another change; `None` if there is none.
+pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<ApiTenant>, StorageError> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT tenant_id, cell_id, name, model_kind, model_base_url, model_name, requests_per_minute, spend_day, spend_month,
+            created_at, updated_at
+         FROM api_tenants WHERE tenant_id = $1 FOR UPDATE",
+        transaction.tenant().uuid()
+    );
+    Ok(row.fetch_optional(&mut **transaction).await?.map(ApiTenant::from))
+}
+
+/// Tenants in the order in which they were made, after one of them.
+pub(crate) async fn list(
+    database: &Database,
+    after: Option<TenantId>,
+    most: i64,
+) -> Result<Vec<ApiTenant>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    look_over_all(&mut transaction).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT tenant_id, cell_id, name, model_kind, model_base_url, model_name, requests_per_minute, spend_day, spend_month,
+            created_at, updated_at
+         FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
+        after.map(TenantId::uuid),
+        most
+    );
+    let rows = rows.fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(ApiTenant::from).collect())
+}
+
+/// The ids of a page of tenants.
+pub(crate) async fn ids(database: &Database, after: Option<TenantId>) -> Result<Vec<TenantId>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    look_over_all(&mut transaction).await?;
+    let ids = sqlx::query_scalar!(
+        "SELECT tenant_id FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
+        after.map(TenantId::uuid),
+        limits::TENANTS_LISTED
+    );
+    let ids = ids.fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(ids.into_iter().map(TenantId::from).collect())
+}
+
+/// How many there are.
+pub(crate) async fn count(database: &Database) -> Result<i64, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    look_over_all(&mut transaction).await?;
+    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM api_tenants"#);
+    let count = count.fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(count)
+}
+
+/// From now on the transaction sees every tenant of the API, and changes none. For who has the operator's token.
+async fn look_over_all(connection: &mut sqlx::PgConnection) -> Result<(), StorageError> {
+    sqlx::query!(
+        r#"SELECT set_config('holdfast.tenant', '', true) AS tenant, set_config('holdfast.api_tenants', 'all', true) AS "all""#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores what may change of a tenant.
+pub(crate) async fn change(
+    transaction: &mut TenantTransaction,
+    tenant: &ApiTenant,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let model = tenant.model.as_ref();
+    sqlx::query!(
+        "UPDATE api_tenants SET name = $2, model_kind = $3, model_base_url = $4, model_name = $5, requests_per_minute = $6,
+            spend_day = $7, spend_month = $8, updated_at = $9
+         WHERE tenant_id = $1",
+        transaction.tenant().uuid(),
+        tenant.name,
+        model.map(|model| model.kind.as_str()),
+        model.map(|model| model.base_url.as_str()),
+        model.map(|model| model.name.as_str()),
+        tenant.limits.requests_per_minute,
+        tenant.limits.spend_day,
+        tenant.limits.spend_month,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Removes the tenant's row, the last of what it has.
+pub(crate) async fn remove(transaction: &mut TenantTransaction) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM api_tenants WHERE tenant_id = $1",
+        transaction.tenant().uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Writes that named an `Idempotency-Key`, and what was answered.
+
+use time::OffsetDateTime;
+
+use super::{StorageError, TenantTransaction};
+use crate::custody::Sealed;
+use crate::limits;
+
+/// How a write stands whose key was seen before.
+pub(crate) enum Seen {
+    /// Nobody has asked for it: it is begun now.
+    New,
+    UnderWay,
+    /// The key was used for another request.
+    Another,
+    Answered {
+        status: u16,
+        sealed: Sealed,
+    },
+}
+
+/// Begins a write, once.
+pub(crate) async fn begin(
+    transaction: &mut TenantTransaction,
+    key: &[u8; 32],
+    request: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Seen, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let (kept, patience) = (limits::WRITE_KEPT, limits::WRITE_PATIENCE);
+    // What is over, and what a server that ended has left.
+    sqlx::query!(
+        "DELETE FROM api_writes WHERE tenant_id = $1 AND (begun_at <= $2 OR (status IS NULL AND begun_at <= $3))",
+        tenant,
+        now.saturating_sub(time::Duration::try_from(kept).unwrap_or(time::Duration::MAX)),
+        now.saturating_sub(time::Duration::try_from(patience).unwrap_or(time::Duration::MAX))
+    )
+    .execute(&mut **transaction)
+    .await?;
+    let added = sqlx::query!(
+        "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        tenant,
+        key,
+        request,
+        now
+    );
+    if added.execute(&mut **transaction).await?.rows_affected() == 1 {
+        return Ok(Seen::New);
+    }
+    let row = sqlx::query!(
+        "SELECT request_hash, status, key_id, sealed FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
+        tenant,
+        key
+    );
+    let row = row.fetch_one(&mut **transaction).await?;
+    if row.request_hash != request {
+        return Ok(Seen::Another);
+    }
+    Ok(match (row.status, row.key_id, row.sealed) {
+        (Some(status), Some(key_id), Some(bytes)) => Seen::Answered {
+            status: status.unsigned_abs(),
+            sealed: Sealed { key_id, bytes },
+        },
+        _ => Seen::UnderWay,
+    })
+}
+
+/// Keeps the answer.
+pub(crate) async fn answered(
+    transaction: &mut TenantTransaction,
+    key: &[u8; 32],
+    status: u16,
+    sealed: &Sealed,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_writes SET status = $3, key_id = $4, sealed = $5 WHERE tenant_id = $1 AND key_hash = $2",
+        transaction.tenant().uuid(),
+        key,
+        i16::try_from(status).unwrap_or(500),
+        sealed.key_id,
+        sealed.bytes
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Lets a write that failed on our side be tried again.
+pub(crate) async fn forget(transaction: &mut TenantTransaction, key: &[u8; 32]) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
+        transaction.tenant().uuid(),
+        key
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The answers that another key than this one seals, locked.
+pub(crate) async fn sealed_before(
+    transaction: &mut TenantTransaction,
+    key: i32,
+) -> Result<Vec<(Vec<u8>, Sealed)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT key_hash, key_id AS "key_id!", sealed AS "sealed!" FROM api_writes
+         WHERE tenant_id = $1 AND key_id < $2 AND sealed IS NOT NULL FOR UPDATE"#,
+        transaction.tenant().uuid(),
+        key
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let sealed = Sealed {
+                key_id: row.key_id,
+                bytes: row.sealed,
+            };
+            (row.key_hash, sealed)
+        })
+        .collect())
+}
+
+/// The same answer, sealed again.
+pub(crate) async fn replace(
+    transaction: &mut TenantTransaction,
+    write: &[u8],
+    key_id: i32,
+    sealed: &[u8],
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_writes SET key_id = $3, sealed = $4 WHERE tenant_id = $1 AND key_hash = $2",
+        transaction.tenant().uuid(),
+        write,
+        key_id,
+        sealed
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Forgets all of the tenant's.
+pub(crate) async fn remove_all(transaction: &mut TenantTransaction) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM api_writes WHERE tenant_id = $1",
+        transaction.tenant().uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

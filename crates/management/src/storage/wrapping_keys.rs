@@ -1,0 +1,64 @@
+//! The wrapping keys of platform custody, sealed. They belong to the installation.
+
+use time::OffsetDateTime;
+
+use super::StorageError;
+use crate::database::Database;
+
+/// A key as it is stored: one row for each master key that opens it.
+pub(crate) struct Copy {
+    pub id: i32,
+    pub salt: [u8; 16],
+    pub sealed: Vec<u8>,
+}
+
+/// All copies, the oldest key first.
+pub(crate) async fn all(database: &Database) -> Result<Vec<Copy>, StorageError> {
+    let rows = sqlx::query!("SELECT id, salt, sealed FROM wrapping_keys ORDER BY id, created_at");
+    let rows = rows.fetch_all(database.pool()).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Copy {
+                id: row.id,
+                salt: row.salt.try_into().map_err(|_| StorageError::Unreadable("salt"))?,
+                sealed: row.sealed,
+            })
+        })
+        .collect()
+}
+
+/// Adds a key, all its copies or none; `false` if there is a key of its number.
+pub(crate) async fn add(database: &Database, copies: &[Copy], now: OffsetDateTime) -> Result<bool, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
+        .execute(&mut *transaction)
+        .await?;
+    for copy in copies {
+        let added = sqlx::query!(
+            "INSERT INTO wrapping_keys (id, salt, sealed, created_at)
+             SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM wrapping_keys WHERE id = $1 AND salt <> ALL($5))",
+            copy.id,
+            copy.salt.as_slice(),
+            copy.sealed,
+            now,
+            &copies.iter().map(|copy| copy.salt.to_vec()).collect::<Vec<_>>()
+        );
+        if added.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Removes a key, or one copy of it.
+pub(crate) async fn remove(database: &Database, id: i32, salt: Option<[u8; 16]>) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM wrapping_keys WHERE id = $1 AND ($2::bytea IS NULL OR salt = $2)",
+        id,
+        salt.as_ref().map(|salt| salt.as_slice())
+    )
+    .execute(database.pool())
+    .await?;
+    Ok(())
+}

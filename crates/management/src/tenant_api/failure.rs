@@ -1,0 +1,131 @@
+//! Why a turn, or another thing that a cell was asked for, came to nothing: a code, words, and the status that it is answered with.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use protocol::channel::ChannelError;
+use serde::{Serialize, Serializer};
+
+use super::agents::AgentError;
+use crate::problem::ApiError;
+
+/// Told as the last event of a stream, or as a problem.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Failure {
+    pub code: String,
+    pub message: String,
+    #[serde(
+        rename = "retry_after_ms",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "millis"
+    )]
+    pub retry_after: Option<Duration>,
+    #[serde(skip)]
+    pub status: StatusCode,
+}
+
+fn millis<S: Serializer>(wait: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+        .serialize(serializer)
+}
+
+impl Failure {
+    pub(crate) fn new(status: StatusCode, code: &str, message: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.to_owned(),
+            retry_after: None,
+            status,
+        }
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::new(StatusCode::CONFLICT, "cancelled", "The turn was stopped.")
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        let words = "The agent stopped while it answered. Nothing is repeated by itself: ask again.";
+        Self::new(StatusCode::BAD_GATEWAY, "interrupted", words)
+    }
+
+    pub(crate) fn too_late() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "turn_time",
+            "The turn took too long and was stopped.",
+        )
+    }
+}
+
+impl From<ChannelError> for Failure {
+    fn from(error: ChannelError) -> Self {
+        use StatusCode as S;
+        let status = match error.code.as_str() {
+            "message_empty"
+            | "title_empty"
+            | "title_too_long"
+            | "conversation_too_long"
+            | "malformed"
+            | "model_invalid"
+            | "address_refused"
+            | "out_of_range"
+            | "price_missing" => S::UNPROCESSABLE_ENTITY,
+            "message_too_large" => S::PAYLOAD_TOO_LARGE,
+            "unknown_conversation" | "unknown_message" => S::NOT_FOUND,
+            "no_model" | "turn_running" | "too_many_conversations" => S::CONFLICT,
+            "queue_full" | "too_many_requests" | "model_rate_limited" | "backoff" => S::TOO_MANY_REQUESTS,
+            // Of the model's provider, with the tenant's own key: asking us again does not help.
+            "model_refused_key"
+            | "model_billing"
+            | "model_unknown"
+            | "model_refused"
+            | "provider_refused"
+            | "provider_unreachable" => S::FAILED_DEPENDENCY,
+            "spending_limit" => S::PAYMENT_REQUIRED,
+            "model_overloaded" | "model_timeout" | "vault_locked" | "not_ready" | "disk_full" | "disk" => {
+                S::SERVICE_UNAVAILABLE
+            }
+            _ => S::BAD_GATEWAY,
+        };
+        let wait = error.retry_after_ms.map(Duration::from_millis);
+        let in_vain = matches!(status, S::SERVICE_UNAVAILABLE | S::TOO_MANY_REQUESTS);
+        Self {
+            status,
+            retry_after: wait.or_else(|| in_vain.then_some(Duration::from_secs(5))),
+            code: error.code,
+            message: error.message,
+        }
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Unavailable { message, retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "cell_unavailable", &message)
+            },
+            AgentError::Refused(error) => error.into(),
+            AgentError::Failed(message) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cell_failed", &message),
+        }
+    }
+}
+
+/// Of what fails on our side, a stream is told what an answer would have been.
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Agent(failure) => failure,
+            error => {
+                let (status, code, _) = error.kind();
+                Self::new(status, code, &error.to_string())
+            }
+        }
+    }
+}
+
+impl From<AgentError> for ApiError {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error.into())
+    }
+}

@@ -1,0 +1,128 @@
+//! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed.
+//! Turns have no answer here: the key names the turn itself, and the cell remembers it.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use protocol::TenantId;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::access::Caller;
+use crate::app::App;
+use crate::custody::What;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::{TenantTransaction, api_writes};
+
+static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The key that a request names.
+fn named(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(value) = headers.get(&KEY) else {
+        return Ok(None);
+    };
+    let key = value.to_str().unwrap_or_default();
+    let good = (1..=limits::IDEMPOTENCY_KEY_CHARS).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    match good {
+        true => Ok(Some(key)),
+        false => Err(ApiError::BadRequest(format!(
+            "`Idempotency-Key` is 1 to {} printable characters without spaces",
+            limits::IDEMPOTENCY_KEY_CHARS
+        ))),
+    }
+}
+
+/// The turn that a request is about: of its key, or a new one.
+pub(crate) fn turn(headers: &HeaderMap, tenant: TenantId) -> Result<(Uuid, bool), ApiError> {
+    let Some(key) = named(headers)? else {
+        return Ok((Uuid::new_v4(), false));
+    };
+    let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/turn/v1\0")
+        .chain_update(tenant.uuid().as_bytes())
+        .chain_update(key)
+        .finalize()
+        .into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Ok((uuid::Builder::from_random_bytes(bytes).into_uuid(), true))
+}
+
+/// Does a write once.
+pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.method() == Method::GET {
+        return next.run(request).await;
+    }
+    match named(request.headers()) {
+        Ok(None) => next.run(request).await,
+        Ok(Some(key)) => {
+            let key = key.to_owned();
+            guarded(&app, &key, request, next)
+                .await
+                .unwrap_or_else(|error| error.into_response())
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<Response, ApiError> {
+    let custody = &app.tenant_api()?.custody;
+    let tenant = request
+        .extensions()
+        .get::<Caller>()
+        .ok_or(ApiError::KeyNeeded)?
+        .tenant();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, limits::TENANT_BODY_BYTES)
+        .await
+        .map_err(|_| ApiError::TooLarge)?;
+    let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let asked: [u8; 32] = Sha256::new_with_prefix(parts.method.as_str())
+        .chain_update([0])
+        .chain_update(parts.uri.path())
+        .chain_update([0])
+        .chain_update(&body)
+        .finalize()
+        .into();
+    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    let seen = api_writes::begin(&mut transaction, &key, &asked, app.clock.now()).await?;
+    transaction.commit().await?;
+    match seen {
+        api_writes::Seen::New => {}
+        api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
+        api_writes::Seen::Another => return Err(ApiError::KeyReused),
+        api_writes::Seen::Answered { status, sealed } => {
+            let body = custody.unseal(What::Answer, tenant, &sealed).await?;
+            let mut answer = answer(status, Bytes::copy_from_slice(&body));
+            answer.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
+            return Ok(answer);
+        }
+    }
+    let answered = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let (mut head, body) = answered.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    let ours = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
+    if ours {
+        api_writes::forget(&mut transaction, &key).await?;
+    } else {
+        let sealed = custody.seal(What::Answer, tenant, &body)?;
+        api_writes::answered(&mut transaction, &key, head.status.as_u16(), &sealed).await?;
+    }
+    transaction.commit().await?;
+    head.headers.remove(header::CONTENT_LENGTH);
+    Ok(Response::from_parts(head, Body::from(body)))
+}
+
+fn answer(status: u16, body: Bytes) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let kind = match (body.is_empty(), status.is_success()) {
+        (true, _) => return status.into_response(),
+        (false, true) => "application/json",
+        (false, false) => "application/problem+json",
+    };
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+}

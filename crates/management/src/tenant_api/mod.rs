@@ -1,0 +1,75 @@
+//! The tenant API: an isolated agent for each of a developer's own users, over HTTP, with the user's own model key. It is there only
+//! where the operator has turned it on.
+
+mod access;
+mod agents;
+mod chat;
+mod failure;
+mod idempotency;
+mod openai;
+mod platform_keys;
+mod requests;
+mod routes;
+mod sessions;
+mod sse;
+mod tenants;
+mod turn;
+mod turns;
+mod usage;
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+pub use agents::{AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell};
+pub(crate) use failure::Failure;
+pub(crate) use routes::{all, front};
+
+use crate::custody::Custody;
+use requests::Requests;
+use turns::Turns;
+
+/// The operator's token, as its hash. No `Debug`.
+pub struct AdminToken([u8; 32]);
+
+impl AdminToken {
+    /// Takes what `<data-dir>/admin-token` or the environment holds.
+    pub fn new(text: &str) -> Self {
+        Self(Sha256::digest(text.trim().as_bytes()).into())
+    }
+
+    /// Compared by hash, so in a time that says nothing of the token.
+    fn is(&self, presented: &str) -> bool {
+        let presented: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        self.0.ct_eq(&presented).into()
+    }
+}
+
+/// What the tenant API works with.
+pub struct TenantApiParts {
+    pub admin_token: AdminToken,
+    pub custody: Arc<Custody>,
+    pub agents: Arc<dyn PlatformAgents>,
+}
+
+/// The tenant API, turned on.
+pub(crate) struct TenantApi {
+    pub admin_token: AdminToken,
+    pub custody: Arc<Custody>,
+    pub agents: Arc<dyn PlatformAgents>,
+    pub turns: Turns,
+    pub requests: Requests,
+}
+
+impl TenantApi {
+    pub(crate) fn new(parts: TenantApiParts) -> Self {
+        Self {
+            admin_token: parts.admin_token,
+            custody: parts.custody,
+            agents: parts.agents,
+            turns: Turns::default(),
+            requests: Requests::default(),
+        }
+    }
+}

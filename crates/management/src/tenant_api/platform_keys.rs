@@ -1,0 +1,44 @@
+//! `POST /api/v1/platform-keys/rotate`: what is kept to open the cells' vaults is sealed again under a new wrapping key, and, where one
+//! is given, under a new master key, while the server serves.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::access::Operator;
+use crate::access::Body;
+use crate::app::App;
+use crate::custody::{MasterKey, Rotated};
+use crate::problem::ApiError;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotate {
+    #[serde(default, deserialize_with = "wiped")]
+    new_master_key: Option<Zeroizing<String>>,
+}
+
+/// Text that is wiped when it is dropped.
+pub(super) fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Zeroizing<String>>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Zeroizing::new))
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    _operator: Operator,
+    Body(body): Body<Rotate>,
+) -> Result<Json<Rotated>, ApiError> {
+    let master = body.new_master_key.map(|text| MasterKey::new(text.as_bytes()));
+    let master = master.transpose().map_err(|error| ApiError::InvalidField {
+        field: "new_master_key",
+        reason: format!("{error}."),
+    })?;
+    let rotated = app.tenant_api()?.custody.rotate(master).await?;
+    tracing::info!(
+        key = rotated.key,
+        secrets = rotated.secrets,
+        "the tenant API's keys were rotated"
+    );
+    Ok(Json(rotated))
+}

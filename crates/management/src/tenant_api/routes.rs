@@ -1,0 +1,128 @@
+//! The routes of the tenant API, in one list as the others are, and the fork in front of both: what bears a tenant's key, and what is
+//! only there for tenants, goes here; everything else goes where it always went.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::http::Method;
+use axum::routing::{MethodFilter, any, on};
+use axum::{Router, middleware};
+use tower::ServiceExt as _;
+use tower_http::request_id::RequestId;
+
+use super::{access, chat, idempotency, openai, platform_keys, sessions, tenants, usage};
+use crate::api_key::{TenantKey, bearer};
+use crate::app::App;
+use crate::openapi::Sketch;
+use crate::problem::ApiError;
+use crate::routes::{Access, Route};
+use crate::{limits, outer};
+
+/// Beside the routes of people, only these begin so.
+const OURS: [&str; 5] = [
+    "/api/v1/tenants",
+    "/api/v1/platform-keys",
+    "/api/v1/chat",
+    "/api/v1/usage",
+    "/v1",
+];
+
+macro_rules! routes {
+    ($($method:ident $path:literal $access:ident => $handler:path),+ $(,)?) => {
+        vec![$(Route {
+            method: Method::$method,
+            path: $path,
+            access: Access::$access,
+            scope: None,
+            sketch: Sketch::default,
+            handler: on(MethodFilter::$method, $handler),
+        }),+]
+    };
+}
+
+/// The list.
+pub(crate) fn all() -> Vec<Route> {
+    routes! {
+        GET "/api/v1/tenants" Operator => tenants::list::get,
+        POST "/api/v1/tenants" Operator => tenants::create::post,
+        GET "/api/v1/tenants/{id}" Operator => tenants::get::get,
+        PATCH "/api/v1/tenants/{id}" Operator => tenants::change::patch,
+        DELETE "/api/v1/tenants/{id}" Operator => tenants::remove::delete,
+        POST "/api/v1/tenants/{id}/keys" Operator => tenants::keys::post,
+        DELETE "/api/v1/tenants/{id}/keys/{key}" Operator => tenants::keys::delete,
+        POST "/api/v1/platform-keys/rotate" Operator => platform_keys::post,
+        POST "/api/v1/chat" Tenant => chat::post,
+        GET "/api/v1/sessions" Tenant => sessions::list,
+        GET "/api/v1/sessions/{id}" Tenant => sessions::get,
+        PATCH "/api/v1/sessions/{id}" Tenant => sessions::patch,
+        DELETE "/api/v1/sessions/{id}" Tenant => sessions::delete,
+        GET "/api/v1/usage" Tenant => usage::get,
+        POST "/v1/chat/completions" Tenant => openai::completions::post,
+        POST "/v1/responses" Tenant => openai::responses::post,
+        GET "/v1/models" Tenant => openai::models::list,
+        GET "/v1/models/{*id}" Tenant => openai::models::get,
+    }
+}
+
+/// Turns name themselves by the key; their answer is not kept.
+fn keeps_answers(path: &str) -> bool {
+    path != "/api/v1/chat" && !path.starts_with("/v1/")
+}
+
+fn router(app: App) -> Router {
+    let routes = all().into_iter().fold(Router::new(), |router, route| {
+        let mut handler = route.handler;
+        if keeps_answers(route.path) {
+            handler = handler.layer(middleware::from_fn_with_state(app.clone(), idempotency::once));
+        }
+        let admit = middleware::from_fn_with_state((app.clone(), route.access), access::admit);
+        router.route(route.path, handler.layer(admit))
+    });
+    routes
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .fallback(async || ApiError::NotFound)
+        .layer(middleware::from_fn(openai::errors::wrap))
+        .layer(DefaultBodyLimit::max(limits::TENANT_BODY_BYTES))
+        .layer(middleware::from_fn(outer::wrap_untimed))
+        .with_state(app)
+}
+
+/// The router of people's routes with this one in front.
+pub(crate) fn front(app: App, people: Router) -> Router {
+    let tenants = router(app);
+    let fork = move |request: Request| {
+        let to = if is_ours(&request) {
+            tenants.clone()
+        } else {
+            people.clone()
+        };
+        async move { to.oneshot(afresh(request)).await.unwrap_or_else(|never| match never {}) }
+    };
+    Router::new()
+        .route("/api/v1/{*rest}", any(fork.clone()))
+        .route("/v1/{*rest}", any(fork))
+}
+
+fn is_ours(request: &Request) -> bool {
+    let path = request.uri().path();
+    let below = |start: &str| {
+        path.strip_prefix(start)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    OURS.iter().any(|start| below(start)) || bearer(request.headers()).is_some_and(TenantKey::is_meant)
+}
+
+/// The request as it came: a router that was passed leaves its own findings on it.
+fn afresh(request: Request) -> Request {
+    let (mut parts, body) = request.into_parts();
+    let mut extensions = axum::http::Extensions::new();
+    if let Some(peer) = parts.extensions.remove::<ConnectInfo<SocketAddr>>() {
+        extensions.insert(peer);
+    }
+    if let Some(id) = parts.extensions.remove::<RequestId>() {
+        extensions.insert(id);
+    }
+    parts.extensions = extensions;
+    Request::<Body>::from_parts(parts, body)
+}

@@ -1,0 +1,62 @@
+//! `PATCH /api/v1/tenants/{id}`: JSON Merge Patch (RFC 7396): what is absent stays, null takes away.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::super::access::Operator;
+use super::{LimitsWanted, ModelWanted, Named, TenantAnswer, create, given, tell};
+use crate::access::Body;
+use crate::app::App;
+use crate::handlers::name;
+use crate::problem::ApiError;
+use crate::storage::{TenantTransaction, api_tenants};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    model: Option<Option<ModelWanted>>,
+    #[serde(default, deserialize_with = "given")]
+    limits: Option<Option<LimitsWanted>>,
+}
+
+pub(crate) async fn patch(
+    State(app): State<App>,
+    _operator: Operator,
+    Named(id): Named,
+    Body(change): Body<Change>,
+) -> Result<Json<TenantAnswer>, ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let mut tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    transaction.commit().await?;
+    if let Some(wanted) = change.name {
+        tenant.name = name("name", &wanted)?.as_str().to_owned();
+    }
+    let before = tenant.limits;
+    match change.limits {
+        Some(Some(wanted)) => tenant.limits = wanted.onto(tenant.limits)?,
+        Some(None) => tenant.limits = api_tenants::Limits::default(),
+        None => {}
+    }
+    let params = match change.model {
+        Some(Some(wanted)) => {
+            let (model, params) = wanted.onto(tenant.model.as_ref())?;
+            tenant.model = Some(model);
+            Some(params)
+        }
+        Some(None) => {
+            return Err(ApiError::InvalidField {
+                field: "model",
+                reason: "A model can be replaced and not taken away: remove the tenant, or revoke its keys.".to_owned(),
+            });
+        }
+        None => None,
+    };
+    let limited = (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month);
+    tell(&app, &tenant, params, limited).await?;
+    create::store(&app, &tenant).await?;
+    tenant.updated_at = app.clock.now();
+    Ok(Json(TenantAnswer::new(&app, tenant).await))
+}

@@ -1,0 +1,93 @@
+//! `POST /api/v1/tenants`: a tenant with a cell of its own, what opens its vault, and its first key, told this once.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use protocol::{CellId, TenantId};
+use serde::{Deserialize, Serialize};
+
+use super::super::access::Operator;
+use super::{LimitsWanted, ModelWanted, TenantAnswer, remove, tell};
+use crate::access::Body;
+use crate::api_key::TenantKey;
+use crate::app::App;
+use crate::handlers::name;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::api_tenants::{self, ApiTenant, Limits};
+use crate::storage::{TenantTransaction, api_tenant_keys};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    name: String,
+    #[serde(default)]
+    model: Option<ModelWanted>,
+    #[serde(default)]
+    limits: LimitsWanted,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Made {
+    #[serde(flatten)]
+    tenant: TenantAnswer,
+    key: String,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    _operator: Operator,
+    Body(wanted): Body<Wanted>,
+) -> Result<(StatusCode, Json<Made>), ApiError> {
+    let name = name("name", &wanted.name)?;
+    let model = wanted.model.map(|model| model.onto(None)).transpose()?;
+    let wanted_limits = wanted.limits.onto(Limits::default())?;
+    if api_tenants::count(&app.database).await? >= limits::API_TENANTS {
+        return Err(ApiError::LimitReached(limits::API_TENANTS));
+    }
+    let (id, cell, now) = (TenantId::new(), CellId::new(), app.clock.now());
+    let key = TenantKey::generate(&*app.entropy)?;
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    api_tenants::create(&mut transaction, cell, &name, now).await?;
+    app.tenant_api()?.custody.keep_new(&mut transaction, cell).await?;
+    api_tenant_keys::create(&mut transaction, &key, now).await?;
+    transaction.commit().await?;
+
+    let (model, params) = model.unzip();
+    let tenant = ApiTenant {
+        id,
+        cell,
+        name: name.as_str().to_owned(),
+        model,
+        limits: wanted_limits,
+        created_at: now,
+        updated_at: now,
+    };
+    let limited = wanted_limits.spend_day.is_some() || wanted_limits.spend_month.is_some();
+    let told = match tell(&app, &tenant, params, limited).await {
+        Ok(()) => store(&app, &tenant).await,
+        error => error,
+    };
+    if let Err(error) = told {
+        // Half of a tenant is none: whoever asked may ask again.
+        if let Err(error) = remove::everything(&app, &tenant).await {
+            tracing::error!(%error, tenant = %tenant.id, "a tenant that was not made whole could not be removed");
+        }
+        return Err(error);
+    }
+    tracing::info!(tenant = %id, "a tenant was made by the operator");
+    Ok((
+        StatusCode::CREATED,
+        Json(Made {
+            tenant: TenantAnswer::new(&app, tenant).await,
+            key: key.text().as_str().to_owned(),
+        }),
+    ))
+}
+
+/// What the keeper was told is stored as told.
+pub(super) async fn store(app: &App, tenant: &ApiTenant) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    api_tenants::change(&mut transaction, tenant, app.clock.now()).await?;
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,51 @@
+//! `GET /api/v1/tenants`: in the order in which they were made, page by page.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use protocol::TenantId;
+use serde::{Deserialize, Serialize};
+
+use super::super::access::Operator;
+use super::TenantAnswer;
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::api_tenants;
+
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    cursor: Option<TenantId>,
+    limit: Option<i64>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Tenants {
+    tenants: Vec<TenantAnswer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<TenantId>,
+}
+
+pub(crate) async fn get(
+    State(app): State<App>,
+    _operator: Operator,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Tenants>, ApiError> {
+    let Query(page) = page.map_err(|error| ApiError::BadRequest(error.body_text()))?;
+    let most = page.limit.unwrap_or(limits::TENANTS_LISTED);
+    if !(1..=limits::TENANTS_LISTED).contains(&most) {
+        return Err(ApiError::InvalidField {
+            field: "limit",
+            reason: format!("A page has 1 to {} tenants.", limits::TENANTS_LISTED),
+        });
+    }
+    let mut found = api_tenants::list(&app.database, page.cursor, most + 1).await?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    let next_cursor = found.last().filter(|_| more).map(|last| last.id);
+    let mut tenants = Vec::with_capacity(found.len());
+    for tenant in found {
+        tenants.push(TenantAnswer::new(&app, tenant).await);
+    }
+    Ok(Json(Tenants { tenants, next_cursor }))
+}

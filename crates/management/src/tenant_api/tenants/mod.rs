@@ -1,0 +1,235 @@
+//! `/api/v1/tenants`: the operator makes tenants, changes and removes them. A model's key goes through to the cell's vault and is kept
+//! nowhere else.
+
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod remove;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use protocol::{ApiKeyId, CellId, Millis, TenantId};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::agents::ModelParams;
+use super::platform_keys::wiped;
+use crate::app::App;
+use crate::cell_control::CellState;
+use crate::clock::millis;
+use crate::problem::ApiError;
+use crate::storage::api_tenant_keys::Listed;
+use crate::storage::api_tenants::{ApiTenant, Limits, Model};
+
+/// A tenant, as the operator sees it.
+#[derive(Serialize)]
+pub(crate) struct TenantAnswer {
+    id: TenantId,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<ModelAnswer>,
+    limits: LimitsAnswer,
+    cell: CellAnswer,
+    created_at: Millis,
+    updated_at: Millis,
+}
+
+#[derive(Serialize)]
+struct ModelAnswer {
+    kind: String,
+    base_url: String,
+    model: String,
+}
+
+#[derive(Serialize)]
+struct LimitsAnswer {
+    requests_per_minute: Option<i32>,
+    spend_day: Option<i64>,
+    spend_month: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct CellAnswer {
+    id: CellId,
+    state: Option<CellState>,
+}
+
+impl TenantAnswer {
+    pub(super) async fn new(app: &App, tenant: ApiTenant) -> Self {
+        let state = app.cells.state(tenant.cell()).await.ok();
+        Self {
+            id: tenant.id,
+            name: tenant.name,
+            model: tenant.model.map(|model| ModelAnswer {
+                kind: model.kind,
+                base_url: model.base_url,
+                model: model.name,
+            }),
+            limits: LimitsAnswer {
+                requests_per_minute: tenant.limits.requests_per_minute,
+                spend_day: tenant.limits.spend_day,
+                spend_month: tenant.limits.spend_month,
+            },
+            cell: CellAnswer { id: tenant.cell, state },
+            created_at: millis(tenant.created_at),
+            updated_at: millis(tenant.updated_at),
+        }
+    }
+}
+
+/// A key, as the operator sees it after it was made.
+#[derive(Serialize)]
+pub(crate) struct KeyAnswer {
+    id: ApiKeyId,
+    /// Its first characters.
+    hint: String,
+    created_at: Millis,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Millis>,
+}
+
+impl From<Listed> for KeyAnswer {
+    fn from(key: Listed) -> Self {
+        Self {
+            id: key.id,
+            hint: key.hint,
+            created_at: millis(key.created_at),
+            expires_at: key.expires_at.map(millis),
+        }
+    }
+}
+
+/// The tenant in the path; one that is no id names nothing.
+pub(crate) struct Named(pub(crate) TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Path(path) = path.map_err(|_| ApiError::NotFound)?;
+        let id = path.into_iter().find(|(name, _)| name == "id");
+        // The operator's own writes are under the id 0, which is no tenant's.
+        match id.and_then(|(_, id)| id.parse::<Uuid>().ok()) {
+            Some(id) if !id.is_nil() => Ok(Self(id.into())),
+            _ => Err(ApiError::NotFound),
+        }
+    }
+}
+
+/// A member that is absent, or null, or there (JSON Merge Patch, RFC 7396).
+pub(super) fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// What is asked for as a model. In a change, what is absent stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelWanted {
+    kind: Option<String>,
+    base_url: Option<String>,
+    #[serde(default, deserialize_with = "wiped")]
+    key: Option<Zeroizing<String>>,
+    model: Option<String>,
+    /// What it costs, in millionths of a US dollar for a million tokens; needed where spending is limited.
+    #[serde(default, deserialize_with = "given")]
+    price: Option<Option<Value>>,
+}
+
+impl ModelWanted {
+    /// The model as it is going to be, and what its keeper is told.
+    pub(super) fn onto(self, known: Option<&Model>) -> Result<(Model, ModelParams), ApiError> {
+        let missing = |field: &'static str| ApiError::InvalidField {
+            field,
+            reason: format!("A model needs its `{}`.", field.trim_start_matches("model.")),
+        };
+        let kind = self.kind.or_else(|| known.map(|model| model.kind.clone()));
+        let base_url = self.base_url.or_else(|| known.map(|model| model.base_url.clone()));
+        let name = self.model.or_else(|| known.map(|model| model.name.clone()));
+        let model = Model {
+            kind: kind.ok_or_else(|| missing("model.kind"))?,
+            base_url: base_url.ok_or_else(|| missing("model.base_url"))?,
+            name: name.ok_or_else(|| missing("model.model"))?,
+        };
+        if !matches!(model.kind.as_str(), "openai" | "anthropic") {
+            return Err(ApiError::InvalidField {
+                field: "model.kind",
+                reason: "A model's kind is `openai` or `anthropic`.".to_owned(),
+            });
+        }
+        let same_place = known.is_some_and(|known| known.base_url == model.base_url);
+        if self.key.is_none() && !same_place {
+            return Err(missing("model.key"));
+        }
+        let params = ModelParams {
+            kind: model.kind.clone(),
+            base_url: model.base_url.clone(),
+            key: self.key,
+            model: model.name.clone(),
+            price: self.price.map(|price| price.unwrap_or(Value::Null)),
+        };
+        Ok((model, params))
+    }
+}
+
+/// What is asked for as limits. Null: none. In a change, what is absent stays.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitsWanted {
+    #[serde(deserialize_with = "given")]
+    requests_per_minute: Option<Option<i32>>,
+    #[serde(deserialize_with = "given")]
+    spend_day: Option<Option<i64>>,
+    #[serde(deserialize_with = "given")]
+    spend_month: Option<Option<i64>>,
+}
+
+impl LimitsWanted {
+    pub(super) fn onto(self, known: Limits) -> Result<Limits, ApiError> {
+        let limits = Limits {
+            requests_per_minute: self.requests_per_minute.unwrap_or(known.requests_per_minute),
+            spend_day: self.spend_day.unwrap_or(known.spend_day),
+            spend_month: self.spend_month.unwrap_or(known.spend_month),
+        };
+        let wrong = |field, reason: &str| {
+            Err(ApiError::InvalidField {
+                field,
+                reason: reason.to_owned(),
+            })
+        };
+        if limits.requests_per_minute.is_some_and(|most| most < 1) {
+            return wrong(
+                "limits.requests_per_minute",
+                "A tenant needs at least one request a minute.",
+            );
+        }
+        if limits.spend_day.is_some_and(|most| most < 0) {
+            return wrong("limits.spend_day", "A limit is not below zero.");
+        }
+        if limits.spend_month.is_some_and(|most| most < 0) {
+            return wrong("limits.spend_month", "A limit is not below zero.");
+        }
+        Ok(limits)
+    }
+}
+
+/// Tells the cell's keeper what is new: the model with its key, then what may be spent on it.
+async fn tell(app: &App, tenant: &ApiTenant, model: Option<ModelParams>, spending: bool) -> Result<(), ApiError> {
+    let agents = &app.tenant_api()?.agents;
+    if let Some(model) = model {
+        agents.set_model(tenant.cell(), model).await?;
+    }
+    if spending {
+        let params = json!({"day": tenant.limits.spend_day, "month": tenant.limits.spend_month});
+        agents.call(tenant.cell(), "spending.set", params).await?;
+    }
+    Ok(())
+}

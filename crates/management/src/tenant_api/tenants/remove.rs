@@ -1,0 +1,71 @@
+//! `DELETE /api/v1/tenants/{id}`: the cell with its vault and home, everything sealed of it, its keys, sessions and secrets, for
+//! ever. The answer comes when it is done, and says what was there.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::{CellId, TenantId};
+use serde::Serialize;
+
+use super::super::access::Operator;
+use super::Named;
+use crate::app::App;
+use crate::problem::ApiError;
+use crate::storage::api_tenants::ApiTenant;
+use crate::storage::{TenantTransaction, api_sessions, api_tenant_keys, api_tenants, api_writes, platform_secrets};
+
+#[derive(Serialize)]
+pub(crate) struct Gone {
+    id: TenantId,
+    removed: Removed,
+}
+
+#[derive(Serialize)]
+pub(super) struct Removed {
+    cell: CellId,
+    keys: u64,
+    sessions: u64,
+    secrets: u64,
+    /// Sealed pieces of the home, and their size.
+    blobs: u64,
+    blob_bytes: u64,
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    _operator: Operator,
+    Named(id): Named,
+) -> Result<Json<Gone>, ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    transaction.commit().await?;
+    let removed = everything(&app, &tenant).await?;
+    tracing::info!(tenant = %id, "a tenant was removed by the operator");
+    Ok(Json(Gone { id, removed }))
+}
+
+/// Ends the keys first, so that nothing begins anew; then the cell; last what says that there was one. If it breaks off, asking again
+/// goes on.
+pub(super) async fn everything(app: &App, tenant: &ApiTenant) -> Result<Removed, ApiError> {
+    let api = app.tenant_api()?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let keys = api_tenant_keys::remove_all(&mut transaction).await?;
+    transaction.commit().await?;
+    api.turns.stop_all(tenant.id);
+    let cell = api.agents.remove(tenant.cell()).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let sessions = api_sessions::remove_all(&mut transaction).await?;
+    let secrets = platform_secrets::remove_all(&mut transaction).await?;
+    api_tenant_keys::remove_all(&mut transaction).await?;
+    api_writes::remove_all(&mut transaction).await?;
+    api_tenants::remove(&mut transaction).await?;
+    transaction.commit().await?;
+    api.requests.forget(tenant.id);
+    Ok(Removed {
+        cell: tenant.cell,
+        keys,
+        sessions,
+        secrets,
+        blobs: cell.blobs,
+        blob_bytes: cell.bytes,
+    })
+}

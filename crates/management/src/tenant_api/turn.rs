@@ -1,0 +1,367 @@
+//! Running one turn: the session's conversation, the message to the agent, what happens until the answer is sealed.
+
+use futures::FutureExt as _;
+use protocol::TenantId;
+use protocol::chat::{ChatEventKind, Message, Part, Role, Status};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+use super::agents::{AgentError, AgentEvent, Listening};
+use super::failure::Failure;
+use super::sessions;
+use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
+use crate::app::App;
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::api_tenants::ApiTenant;
+use crate::storage::{TenantTransaction, api_sessions};
+
+/// A turn that somebody wants.
+pub(crate) struct Wanted {
+    pub turn: Uuid,
+    /// Its key was named by the caller: it may have been run before.
+    pub named: bool,
+    pub session: String,
+    pub text: String,
+    /// Goes on when nobody reads it.
+    pub detach: bool,
+    /// The session is forgotten afterwards.
+    pub once: bool,
+    pub model: String,
+}
+
+/// Begins a turn, or finds the one that was begun under the same key, and reads it.
+pub(crate) fn start(app: &App, tenant: &ApiTenant, wanted: Wanted) -> Result<Follower, ApiError> {
+    let turns = &app.tenant_api()?.turns;
+    match turns.begin(tenant.id, wanted.turn, &wanted.session, wanted.detach)? {
+        Begun::Known(turn) => Ok(turn.follow(0)),
+        Begun::New(turn) => {
+            let follower = turn.follow(0);
+            tokio::spawn(run(app.clone(), tenant.clone(), turn, wanted));
+            Ok(follower)
+        }
+    }
+}
+
+async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
+    let runner = Runner {
+        app: &app,
+        tenant: &tenant,
+        turn: &turn,
+        wanted: &wanted,
+    };
+    let ended = match tokio::time::timeout(limits::TURN_TIME, runner.drive()).await {
+        Ok(Ok(answer)) => TurnEvent::Final(answer),
+        Ok(Err(failure)) => TurnEvent::Error(failure),
+        Err(_) => {
+            runner.abort().await;
+            TurnEvent::Error(Failure::too_late())
+        }
+    };
+    turn.push(ended);
+    if wanted.once
+        && let Err(error) = sessions::remove(&app, &tenant, &wanted.session).await
+    {
+        tracing::warn!(%error, "the session of a single turn was not removed");
+    }
+    tokio::time::sleep(limits::TURN_KEPT).await;
+    if let Ok(api) = app.tenant_api() {
+        api.turns.forget(tenant.id, turn.id);
+    }
+}
+
+struct Runner<'a> {
+    app: &'a App,
+    tenant: &'a ApiTenant,
+    turn: &'a Turn,
+    wanted: &'a Wanted,
+}
+
+impl Runner<'_> {
+    async fn drive(&self) -> Result<Final, Failure> {
+        self.status("waking");
+        let begun = async {
+            let conversation = self.conversation().await?;
+            let listening = self.agents()?.listen(self.tenant.cell(), &conversation).await?;
+            Ok::<_, ApiError>((conversation, listening))
+        };
+        let (conversation, listening) = self.unless_cancelled(begun).await?;
+        self.turn.reach(Stage::Open);
+        let Listening { mut events, opened } = listening;
+        let opening = async {
+            let mut opened = opened.fuse();
+            loop {
+                tokio::select! {
+                    opened = &mut opened => break opened.map_err(ApiError::from),
+                    event = events.recv() => match event {
+                        Some(AgentEvent::Cell(cell)) => self.status(word(&cell.phase)),
+                        Some(AgentEvent::Chat(_)) => {}
+                        None => break opened.await.map_err(ApiError::from),
+                    },
+                }
+            }
+        };
+        self.unless_cancelled(opening).await?;
+        if self.wanted.named
+            && let Some(message) = self.answer_of(&conversation).await?
+            && message.status != Status::Running
+        {
+            return self.ended(message, Usage::default());
+        }
+        let before = self.used().await;
+        let key = self.turn.id;
+        let params = json!({"conversation": conversation, "text": self.wanted.text, "key": key});
+        self.call("chat.send", params).await?;
+        let answered = self.listen_to_the_end(&conversation, events).await?;
+        let usage = match (before, self.used().await) {
+            (Some(before), Some(after)) => after.since(before),
+            _ => Usage::default(),
+        };
+        self.turn.push(TurnEvent::Usage(usage));
+        self.ended(answered, usage)
+    }
+
+    /// What happens, until the answer is sealed.
+    async fn listen_to_the_end(
+        &self,
+        conversation: &str,
+        mut events: tokio::sync::mpsc::Receiver<AgentEvent>,
+    ) -> Result<Message, Failure> {
+        let key = self.turn.id.to_string();
+        let mut answered = None;
+        loop {
+            let event = tokio::select! {
+                () = self.turn.cancel.notified() => {
+                    self.abort_in(conversation).await?;
+                    continue;
+                }
+                event = events.recv() => event,
+            };
+            match event {
+                Some(AgentEvent::Cell(cell)) => self.status(word(&cell.phase)),
+                Some(AgentEvent::Chat(event)) if event.turn == key => match event.kind {
+                    ChatEventKind::Accepted { .. } => self.status("accepted"),
+                    ChatEventKind::Phase { phase } => self.status(phase),
+                    ChatEventKind::Text { delta } => self.turn.push(TurnEvent::Delta { text: delta }),
+                    ChatEventKind::Tool {
+                        id,
+                        name,
+                        phase,
+                        input,
+                        output,
+                        is_error,
+                    } => self.turn.push(TurnEvent::Tool(ToolCall {
+                        id,
+                        name,
+                        phase,
+                        input,
+                        output,
+                        is_error,
+                    })),
+                    ChatEventKind::Answered { message } => answered = Some(message),
+                    ChatEventKind::Saved => match answered {
+                        Some(message) => return Ok(message),
+                        None => return self.answer_of(conversation).await?.ok_or_else(Failure::interrupted),
+                    },
+                    ChatEventKind::Failed { code, message } => {
+                        return Err(protocol::channel::ChannelError::new(&code, message).into());
+                    }
+                    ChatEventKind::Aborted { .. } => return Err(Failure::cancelled()),
+                    ChatEventKind::Interrupted { .. } => return Err(Failure::interrupted()),
+                },
+                Some(AgentEvent::Chat(_)) => {}
+                // The connection broke: the cell knows how the turn stands.
+                None => {
+                    let again = self.agents()?.listen(self.tenant.cell(), conversation).await?;
+                    again.opened.await?;
+                    events = again.events;
+                    let message = self.answer_of(conversation).await?.ok_or_else(Failure::interrupted)?;
+                    if message.status != Status::Running {
+                        return Ok(message);
+                    }
+                }
+            }
+        }
+    }
+
+    fn ended(&self, message: Message, usage: Usage) -> Result<Final, Failure> {
+        match message.status {
+            Status::Done => Ok(Final {
+                session_id: self.wanted.session.clone(),
+                turn_id: self.turn.id,
+                model: self.wanted.model.clone(),
+                message: answer(message),
+                usage,
+            }),
+            Status::Aborted => Err(Failure::cancelled()),
+            Status::Failed => Err(message.error.map_or_else(Failure::interrupted, Failure::from)),
+            Status::Interrupted | Status::Running => Err(Failure::interrupted()),
+        }
+    }
+
+    /// The keeper's conversation of the session; a new session gets a new one.
+    async fn conversation(&self) -> Result<String, ApiError> {
+        let (app, session) = (self.app, self.wanted.session.as_str());
+        let now = app.clock.now();
+        let mut transaction = TenantTransaction::begin(&app.database, self.tenant.id).await?;
+        let known = api_sessions::find(&mut transaction, session).await?;
+        if known.is_some() {
+            api_sessions::touch(&mut transaction, session, now).await?;
+        }
+        transaction.commit().await?;
+        if let Some(known) = known {
+            return Ok(known.conversation);
+        }
+        let made = self.call("chat.create", json!({})).await?;
+        let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
+        let mut transaction = TenantTransaction::begin(&app.database, self.tenant.id).await?;
+        let named = api_sessions::create(&mut transaction, session, &id, now).await?;
+        transaction.commit().await?;
+        if named != id {
+            // Another request named this session at the same moment.
+            self.call("chat.delete", json!({"conversation": id})).await?;
+        }
+        Ok(named)
+    }
+
+    /// The answer of this turn, as the cell has it now.
+    async fn answer_of(&self, conversation: &str) -> Result<Option<Message>, Failure> {
+        let opened = self.call("chat.open", json!({"conversation": conversation})).await?;
+        let messages: Vec<Message> = serde_json::from_value(opened["messages"].clone()).unwrap_or_default();
+        let id = format!("a-{}", self.turn.id);
+        Ok(messages.into_iter().find(|message| message.id == id))
+    }
+
+    async fn used(&self) -> Option<Usage> {
+        self.call("spending.get", json!({})).await.ok().as_ref().map(Usage::of)
+    }
+
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, Failure> {
+        tokio::select! {
+            () = self.turn.cancel.notified() => Err(Failure::cancelled()),
+            done = work => done.map_err(Failure::from),
+        }
+    }
+
+    async fn abort_in(&self, conversation: &str) -> Result<(), Failure> {
+        let params = json!({"conversation": conversation, "turn": self.turn.id});
+        self.call("chat.abort", params).await?;
+        Ok(())
+    }
+
+    /// When the time is over: the conversation is looked up again, since nobody waited for it.
+    async fn abort(&self) {
+        if let Ok(conversation) = self.conversation().await
+            && let Err(failure) = self.abort_in(&conversation).await
+        {
+            tracing::warn!(failure.message, "a turn that took too long was not stopped");
+        }
+    }
+
+    fn agents(&self) -> Result<&dyn super::PlatformAgents, ApiError> {
+        Ok(&*self.app.tenant_api()?.agents)
+    }
+
+    async fn call(&self, method: &'static str, params: Value) -> Result<Value, AgentError> {
+        let agents = self.agents().map_err(|error| AgentError::Failed(error.to_string()))?;
+        agents.call(self.tenant.cell(), method, params).await
+    }
+
+    fn status(&self, phase: impl Into<String>) {
+        self.turn.push(TurnEvent::Status { phase: phase.into() });
+    }
+}
+
+impl Usage {
+    /// All that the cell has used this month.
+    fn of(spending: &Value) -> Self {
+        let rows = spending["usage"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let sum = |names: &[&str]| {
+            let of_row = |row: &Value| names.iter().filter_map(|name| row[*name].as_u64()).sum::<u64>();
+            rows.iter().map(of_row).sum()
+        };
+        Self {
+            calls: sum(&["calls"]),
+            input_tokens: sum(&["input", "cached", "written"]),
+            output_tokens: sum(&["output"]),
+            cost: sum(&["cost"]),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(before.calls),
+            input_tokens: self.input_tokens.saturating_sub(before.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(before.output_tokens),
+            cost: self.cost.saturating_sub(before.cost),
+        }
+    }
+}
+
+/// A message of the keeper's as the API tells it.
+pub(crate) fn answer(message: Message) -> Answer {
+    let (mut text, mut tools) = (String::new(), Vec::new());
+    for part in message.parts {
+        match part {
+            Part::Text { text: piece } => text.push_str(&piece),
+            Part::Tool {
+                id,
+                name,
+                input,
+                output,
+                state,
+            } => tools.push(AnswerTool {
+                id,
+                name,
+                input,
+                output,
+                state,
+            }),
+        }
+    }
+    Answer {
+        id: message.id,
+        role: match message.role {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        },
+        at: message.at,
+        text,
+        tools,
+    }
+}
+
+/// A word of the protocol's as it is written.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// A session that the caller did not name.
+pub(crate) fn new_session() -> String {
+    format!("s-{}", Uuid::now_v7().simple())
+}
+
+/// What a tenant must have before it can be talked to.
+pub(crate) fn model_of(tenant: &ApiTenant) -> Result<&str, ApiError> {
+    let words = "This tenant has no model yet: PATCH it with one and its key.";
+    tenant
+        .model
+        .as_ref()
+        .map(|model| model.name.as_str())
+        .ok_or_else(|| ApiError::Agent(Failure::new(axum::http::StatusCode::CONFLICT, "no_model", words)))
+}
+
+/// The turn that `Last-Event-ID` names, from the event after it.
+pub(crate) fn resume(app: &App, tenant: TenantId, last: &str) -> Result<Follower, ApiError> {
+    let read = || {
+        let (turn, event) = last.split_once(':')?;
+        Some((Uuid::parse_str(turn).ok()?, event.parse::<usize>().ok()?))
+    };
+    let (turn, event) = read().ok_or_else(|| ApiError::BadRequest("`Last-Event-ID` is none of ours".to_owned()))?;
+    let turn = app.tenant_api()?.turns.find(tenant, turn).ok_or(ApiError::NotFound)?;
+    Ok(turn.follow(event.saturating_add(1)))
+}

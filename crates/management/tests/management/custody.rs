@@ -1,0 +1,129 @@
+//! What the platform keeps for the tenant API's cells: sealed, rotated while it is used, and of no use without the master key.
+
+use std::sync::Arc;
+
+use management::{CellRef, Custody, CustodyError, MasterKey, OsEntropy, SystemClock, database};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{MASTER_KEY, World};
+
+async fn custody(world: &World, master: &str) -> Result<Custody, CustodyError> {
+    let database = database::open(world.database.source()).await.unwrap();
+    let master = MasterKey::new(master.as_bytes()).unwrap();
+    Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master).await
+}
+
+async fn cell(world: &World) -> CellRef {
+    let (tenant, _) = world.tenant("x").await;
+    let mut owner = world.database.owner().await;
+    let cell: Uuid = sqlx::query_scalar("SELECT cell_id FROM api_tenants WHERE tenant_id = $1")
+        .bind(tenant)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    CellRef {
+        cell: cell.into(),
+        tenant: tenant.into(),
+        user: tenant.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_had_again_with_the_master_key_and_not_with_another() {
+    let (world, ..) = World::with_tenants().await;
+    let cell = cell(&world).await;
+    let first = custody(&world, MASTER_KEY).await.unwrap().kept(cell).await.unwrap();
+    let again = custody(&world, MASTER_KEY).await.unwrap().kept(cell).await.unwrap();
+    assert_eq!(*first.secret, *again.secret);
+    assert!(first.keeper.is_none());
+    let other = custody(&world, "another passphrase that is long enough").await;
+    assert!(matches!(other, Err(CustodyError::OtherMasterKey)));
+}
+
+#[tokio::test]
+async fn a_secret_that_was_moved_to_another_cell_or_changed_does_not_open() {
+    let (world, ..) = World::with_tenants().await;
+    let (one, two) = (cell(&world).await, cell(&world).await);
+    let custody = custody(&world, MASTER_KEY).await.unwrap();
+    let mut owner = world.database.owner().await;
+    let swapped = "UPDATE platform_secrets SET sealed = (SELECT sealed FROM platform_secrets WHERE cell_id = $2) WHERE cell_id = $1";
+    sqlx::query(swapped)
+        .bind(one.cell.uuid())
+        .bind(two.cell.uuid())
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    assert!(matches!(custody.kept(one).await, Err(CustodyError::Damaged)));
+    assert!(custody.kept(two).await.is_ok());
+    // Nor is it found under another tenant.
+    let stranger = CellRef {
+        tenant: one.tenant,
+        ..two
+    };
+    assert!(matches!(custody.kept(stranger).await, Err(CustodyError::NotKept)));
+}
+
+#[tokio::test]
+async fn keys_are_rotated_while_others_read_and_the_old_ones_open_nothing_after_that() {
+    let (world, _, operator) = World::with_tenants().await;
+    let cell = cell(&world).await;
+    let beside = custody(&world, MASTER_KEY).await.unwrap();
+    let before = beside.kept(cell).await.unwrap();
+    let once = operator.with("idempotency-key", "k");
+    let made = once
+        .post("/api/v1/tenants", json!({"name": "y"}))
+        .await
+        .expect(201)
+        .json;
+
+    let rotated = operator
+        .post("/api/v1/platform-keys/rotate", json!({}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(rotated, json!({"key": 2, "secrets": 2, "master_changed": false}));
+    // Another server finds the new key by itself, and so does an answer that was kept.
+    assert_eq!(*beside.kept(cell).await.unwrap().secret, *before.secret);
+    let again = once
+        .post("/api/v1/tenants", json!({"name": "y"}))
+        .await
+        .expect(201)
+        .json;
+    assert_eq!(made, again);
+    let mut owner = world.database.owner().await;
+    let keys: Vec<i32> = sqlx::query_scalar("SELECT id FROM wrapping_keys")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(keys, [2]);
+}
+
+#[tokio::test]
+async fn the_master_key_is_changed_while_the_server_serves() {
+    let (world, _, operator) = World::with_tenants().await;
+    let cell = cell(&world).await;
+    let before = custody(&world, MASTER_KEY).await.unwrap().kept(cell).await.unwrap();
+    let new = "a new passphrase, as long as the first one was";
+    let short = operator
+        .post("/api/v1/platform-keys/rotate", json!({"new_master_key": "short"}))
+        .await;
+    assert_eq!(
+        (short.status.as_u16(), &short.json["field"]),
+        (422, &json!("new_master_key"))
+    );
+    let rotated = operator
+        .post("/api/v1/platform-keys/rotate", json!({"new_master_key": new}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(rotated["master_changed"], true);
+    // The server that runs goes on; the next one starts with the new key, and from then on the old one opens nothing.
+    world.tenant("made meanwhile").await;
+    let after = custody(&world, new).await.unwrap().kept(cell).await.unwrap();
+    assert_eq!(*after.secret, *before.secret);
+    assert!(matches!(
+        custody(&world, MASTER_KEY).await,
+        Err(CustodyError::OtherMasterKey)
+    ));
+}

@@ -1,0 +1,305 @@
+//! The port to cells in platform custody, in memory: agents that say again what they were told, and a little more when asked to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use management::{AgentError, AgentEvent, CellRef, Listening, ModelParams, PlatformAgents, RemovedCell};
+use protocol::channel::ChannelError;
+use protocol::chat::{
+    CellEvent, CellPhase, ChatEvent, ChatEventKind, Message, Part, Role, Status, ToolPhase, ToolState,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+#[derive(Clone, Default)]
+pub struct Agents(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    cells: HashMap<CellRef, Cell>,
+    removed: Vec<CellRef>,
+    broken: bool,
+}
+
+#[derive(Default)]
+struct Cell {
+    /// What was told of the model, the key in clear.
+    model: Option<Value>,
+    spending: Option<Value>,
+    conversations: HashMap<String, Conversation>,
+    tokens: u64,
+}
+
+#[derive(Default)]
+struct Conversation {
+    title: String,
+    messages: Vec<Message>,
+    running: Option<String>,
+    hearers: Vec<mpsc::Sender<AgentEvent>>,
+    seq: u64,
+}
+
+impl Conversation {
+    fn tell(&mut self, id: &str, turn: &str, kind: ChatEventKind) {
+        self.seq += 1;
+        let event = ChatEvent {
+            conversation: id.to_owned(),
+            seq: self.seq,
+            turn: turn.to_owned(),
+            kind,
+        };
+        self.hearers
+            .retain(|hearer| hearer.try_send(AgentEvent::Chat(event.clone())).is_ok());
+    }
+}
+
+fn message(id: String, role: Role, status: Status, text: &str) -> Message {
+    Message {
+        id,
+        role,
+        at: 1,
+        status,
+        key: None,
+        error: None,
+        parts: vec![Part::Text { text: text.to_owned() }],
+    }
+}
+
+impl Agents {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn break_down(&self) {
+        self.state().broken = true;
+    }
+
+    pub fn repair(&self) {
+        self.state().broken = false;
+    }
+
+    pub fn removed(&self) -> Vec<CellRef> {
+        self.state().removed.clone()
+    }
+
+    /// What the one cell there is was told of its model.
+    pub fn model(&self) -> Option<Value> {
+        self.state().cells.values().next()?.model.clone()
+    }
+
+    pub fn spending(&self) -> Option<Value> {
+        self.state().cells.values().next()?.spending.clone()
+    }
+
+    /// Conversations in all cells.
+    pub fn conversations(&self) -> usize {
+        self.state().cells.values().map(|cell| cell.conversations.len()).sum()
+    }
+
+    /// Ends the connections of everybody who listens.
+    pub fn hang_up(&self) {
+        for cell in self.state().cells.values_mut() {
+            for conversation in cell.conversations.values_mut() {
+                conversation.hearers.clear();
+            }
+        }
+    }
+
+    /// Lets the turns that wait be answered.
+    pub fn release(&self) {
+        for cell in self.state().cells.values_mut() {
+            for (id, conversation) in &mut cell.conversations {
+                if let Some(turn) = conversation.running.take() {
+                    answer(id, conversation, &turn, "at last");
+                }
+            }
+        }
+    }
+
+    fn handle(&self, cell: CellRef, method: &str, params: &Value) -> Result<Value, AgentError> {
+        let mut state = self.state();
+        if state.broken {
+            return Err(AgentError::Unavailable {
+                message: "every cell is in use".into(),
+                retry_after: Duration::from_secs(30),
+            });
+        }
+        let cell = state.cells.entry(cell).or_default();
+        let id = params["conversation"].as_str().unwrap_or_default().to_owned();
+        if method == "chat.create" {
+            let id = Uuid::now_v7().to_string();
+            cell.conversations.insert(id.clone(), Conversation::default());
+            return Ok(json!({"conversation": {"id": id}}));
+        }
+        match method {
+            "spending.get" => {
+                return Ok(json!({"month": "2026-11", "usage": [
+                    {"day": "2026-11-01", "calls": 1, "input": cell.tokens, "cached": 0, "written": 0, "output": cell.tokens, "cost": 0}]}));
+            }
+            "spending.set" => {
+                cell.spending = Some(params.clone());
+                return Ok(json!({}));
+            }
+            "chat.list" => {
+                let rows = cell.conversations.iter().map(|(id, conversation)| {
+                    json!({"id": id, "title": conversation.title, "updated": 1, "running": conversation.running.is_some(), "unread": false})
+                });
+                return Ok(json!({"conversations": rows.collect::<Vec<_>>()}));
+            }
+            _ => {}
+        }
+        if method == "chat.send" {
+            cell.tokens += 7;
+        }
+        let unknown = || AgentError::Refused(ChannelError::new("unknown_conversation", "gone"));
+        if method == "chat.delete" {
+            return cell.conversations.remove(&id).map(|_| json!({})).ok_or_else(unknown);
+        }
+        let conversation = cell.conversations.get_mut(&id).ok_or_else(unknown)?;
+        match method {
+            "chat.rename" => conversation.title = params["title"].as_str().unwrap().to_owned(),
+            "chat.open" => return Ok(json!({"messages": conversation.messages, "more": false, "seq": 0})),
+            "chat.abort" => {
+                if let Some(turn) = conversation.running.take() {
+                    conversation.tell(&id, &turn, ChatEventKind::Aborted { message: None });
+                }
+            }
+            "chat.send" => {
+                let (turn, text) = (params["key"].as_str().unwrap(), params["text"].as_str().unwrap());
+                send(&id, conversation, turn, text);
+            }
+            other => panic!("{other} was not expected"),
+        }
+        Ok(json!({}))
+    }
+}
+
+fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
+    if conversation
+        .messages
+        .iter()
+        .any(|message| message.id == format!("u-{turn}"))
+    {
+        return;
+    }
+    let asked = message(format!("u-{turn}"), Role::User, Status::Done, text);
+    conversation.messages.push(asked.clone());
+    conversation.tell(
+        id,
+        turn,
+        ChatEventKind::Accepted {
+            message: asked,
+            replaces: None,
+        },
+    );
+    if text.contains("fail") {
+        let (code, message) = ("model_refused_key".to_owned(), "The key is refused.".to_owned());
+        return conversation.tell(id, turn, ChatEventKind::Failed { code, message });
+    }
+    if text.contains("hold") {
+        conversation.running = Some(turn.to_owned());
+        let running = message(format!("a-{turn}"), Role::Assistant, Status::Running, "so");
+        conversation.messages.push(running);
+        return conversation.tell(id, turn, ChatEventKind::Text { delta: "so ".into() });
+    }
+    if text.contains("tool") {
+        for (phase, output) in [(ToolPhase::Start, None), (ToolPhase::Result, Some("done".to_owned()))] {
+            let tool = ChatEventKind::Tool {
+                id: "t1".into(),
+                name: "exec".into(),
+                phase,
+                input: Some("{}".into()),
+                output,
+                is_error: false,
+            };
+            conversation.tell(id, turn, tool);
+        }
+    }
+    answer(id, conversation, turn, &format!("You said: {text}"));
+}
+
+fn answer(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
+    for word in text.split_inclusive(' ') {
+        conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
+    }
+    let mut answer = message(format!("a-{turn}"), Role::Assistant, Status::Done, text);
+    if text.contains("tool") {
+        answer.parts.insert(
+            0,
+            Part::Tool {
+                id: "t1".into(),
+                name: "exec".into(),
+                input: "{}".into(),
+                output: "done".into(),
+                state: ToolState::Ok,
+            },
+        );
+    }
+    conversation.messages.retain(|message| message.id != answer.id);
+    conversation.messages.push(answer.clone());
+    conversation.tell(id, turn, ChatEventKind::Answered { message: answer });
+    conversation.tell(id, turn, ChatEventKind::Saved);
+}
+
+impl PlatformAgents for Agents {
+    fn call<'a>(
+        &'a self,
+        cell: CellRef,
+        method: &'static str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, AgentError>> {
+        async move { self.handle(cell, method, &params) }.boxed()
+    }
+
+    fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>> {
+        async move {
+            self.handle(cell, "spending.get", &json!({}))?;
+            let model = serde_json::to_value(model).unwrap();
+            if model["base_url"].as_str().unwrap().contains("refused") {
+                return Err(ChannelError::new("model_invalid", "the base URL is no good").into());
+            }
+            self.state().cells.entry(cell).or_default().model = Some(model);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>> {
+        async move {
+            self.handle(cell, "spending.get", &json!({}))?;
+            let (sender, events) = mpsc::channel(1000);
+            let phase = CellPhase::Ready;
+            let ready = CellEvent {
+                phase,
+                since: 1,
+                usual_ms: None,
+                message: None,
+            };
+            sender.try_send(AgentEvent::Cell(ready)).unwrap();
+            let mut state = self.state();
+            let cell = state.cells.get_mut(&cell).unwrap();
+            let conversation = cell.conversations.get_mut(conversation).unwrap();
+            conversation.hearers.push(sender);
+            Ok(Listening {
+                events,
+                opened: std::future::ready(Ok(())).boxed(),
+            })
+        }
+        .boxed()
+    }
+
+    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
+        async move {
+            self.handle(cell, "spending.get", &json!({}))?;
+            let mut state = self.state();
+            state.cells.remove(&cell);
+            state.removed.push(cell);
+            Ok(RemovedCell { blobs: 3, bytes: 99 })
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,334 @@
+//! Making tenants, changing and removing them, their keys, and writes that are asked for twice.
+
+use serde_json::{Value, json};
+
+use crate::support::{Developer, OPERATOR, World};
+
+fn model() -> Value {
+    json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-canary", "model": "m"})
+}
+
+#[tokio::test]
+async fn a_tenant_is_made_with_a_key_that_is_told_once_and_a_model_whose_key_goes_to_its_cell_alone() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let wanted = json!({"name": "Anna's", "model": model(), "limits": {"spend_day": 5_000_000}});
+    let made = operator.post("/api/v1/tenants", wanted).await.expect(201);
+    let key = made.json["key"].as_str().unwrap();
+    assert!(key.starts_with("ocpk_") && key.len() == 52, "{key}");
+    assert!(!made.text.contains("sk-canary"), "{}", made.text);
+    assert_eq!(agents.model().unwrap()["key"], "sk-canary");
+    assert_eq!(agents.spending().unwrap(), json!({"day": 5_000_000, "month": null}));
+
+    let id = made.json["id"].as_str().unwrap();
+    let seen = operator.get(&format!("/api/v1/tenants/{id}")).await.expect(200);
+    assert!(
+        !seen.text.contains("sk-canary") && !seen.text.contains(key),
+        "{}",
+        seen.text
+    );
+    assert_eq!(seen.json["model"]["model"], "m");
+    assert_eq!(seen.json["keys"][0]["hint"], &key[..9]);
+    // Neither is anywhere in the database.
+    let mut owner = world.database.owner().await;
+    for table in ["api_tenants", "api_tenant_keys", "platform_secrets", "api_writes"] {
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+        let all = rows.join("\n");
+        assert!(!all.contains("sk-canary") && !all.contains(key), "{table}: {all}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_made() {
+    let (_, agents, operator) = World::with_tenants().await;
+    let mut wrong_kind = model();
+    wrong_kind["kind"] = json!("gemini");
+    let mut without_key = model();
+    without_key.as_object_mut().unwrap().remove("key");
+    for (wanted, status, field) in [
+        (json!({"name": " "}), 422, "name"),
+        (json!({"name": "x", "model": wrong_kind}), 422, "model.kind"),
+        (json!({"name": "x", "model": without_key}), 422, "model.key"),
+        (
+            json!({"name": "x", "limits": {"requests_per_minute": 0}}),
+            422,
+            "limits.requests_per_minute",
+        ),
+        (
+            json!({"name": "x", "limits": {"spend_day": -1}}),
+            422,
+            "limits.spend_day",
+        ),
+    ] {
+        let answer = operator.post("/api/v1/tenants", wanted).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["field"]),
+            (status, &json!(field)),
+            "{}",
+            answer.text
+        );
+    }
+    for unreadable in [json!({}), json!({"name": "x", "colour": "red"}), json!([])] {
+        assert_eq!(operator.post("/api/v1/tenants", unreadable).await.status, 400);
+    }
+    // The keeper refuses the model: half of a tenant is none.
+    let mut refused = model();
+    refused["base_url"] = json!("https://refused.example");
+    let answer = operator
+        .post("/api/v1/tenants", json!({"name": "x", "model": refused}))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json["code"]),
+        (422, &json!("model_invalid"))
+    );
+    assert_eq!(agents.removed().len(), 1);
+    assert_eq!(operator.get("/api/v1/tenants").await.json["tenants"], json!([]));
+}
+
+#[tokio::test]
+async fn a_cell_that_cannot_start_is_503_and_says_when_to_come_back() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    agents.break_down();
+    for answer in [
+        tenant.post("/api/v1/chat", json!({"message": "Hi"})).await,
+        tenant
+            .post("/api/v1/chat", json!({"message": "Hi", "stream": true}))
+            .await,
+        tenant.get("/api/v1/usage").await,
+        operator
+            .patch(&format!("/api/v1/tenants/{id}"), json!({"model": model()}))
+            .await,
+        operator.delete(&format!("/api/v1/tenants/{id}")).await,
+    ] {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert_eq!(answer.headers["retry-after"], "30");
+        assert_eq!(answer.json["code"], "cell_unavailable");
+    }
+    // Its keys are over since it was to be removed, and asking again goes on.
+    assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
+    agents.repair();
+    operator.delete(&format!("/api/v1/tenants/{id}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_change_is_a_merge_patch() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let patch = json!({"name": "y", "limits": {"requests_per_minute": 5, "spend_month": 7}});
+    let changed = operator.patch(&at, patch).await.expect(200).json;
+    assert_eq!(
+        (&changed["name"], &changed["limits"]["requests_per_minute"]),
+        (&json!("y"), &json!(5))
+    );
+    assert_eq!(agents.spending().unwrap(), json!({"day": null, "month": 7}));
+    // What is absent stays; null takes away.
+    let changed = operator
+        .patch(&at, json!({"limits": {"spend_month": null}}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(
+        changed["limits"],
+        json!({"requests_per_minute": 5, "spend_day": null, "spend_month": null})
+    );
+    // The model's key stays where it is as long as the address does.
+    operator
+        .patch(&at, json!({"model": {"model": "other"}}))
+        .await
+        .expect(200);
+    assert_eq!(
+        agents.model().unwrap(),
+        json!({"kind": "openai", "base_url": "https://llm.example/v1", "model": "other"})
+    );
+    let moved = operator
+        .patch(&at, json!({"model": {"base_url": "https://evil.example"}}))
+        .await;
+    assert_eq!(
+        (moved.status.as_u16(), &moved.json["field"]),
+        (422, &json!("model.key"))
+    );
+    assert_eq!(operator.patch(&at, json!({"model": null})).await.status, 422);
+}
+
+#[tokio::test]
+async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    tenant.post("/api/v1/chat", json!({"message": "Hi"})).await.expect(200);
+    let titled = tenant.with("idempotency-key", "k");
+    let session = tenant.get("/api/v1/sessions").await.json["sessions"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    titled
+        .patch(&format!("/api/v1/sessions/{session}"), json!({"title": "t"}))
+        .await
+        .expect(200);
+    let removed = operator.delete(&format!("/api/v1/tenants/{id}")).await.expect(200).json;
+    let was = &removed["removed"];
+    let counted = [
+        &was["keys"],
+        &was["sessions"],
+        &was["secrets"],
+        &was["blobs"],
+        &was["blob_bytes"],
+    ];
+    assert_eq!(counted, [&json!(1), &json!(1), &json!(1), &json!(3), &json!(99)]);
+    assert_eq!(agents.removed().len(), 1);
+    assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
+    assert_eq!(operator.get(&format!("/api/v1/tenants/{id}")).await.status, 404);
+    let mut owner = world.database.owner().await;
+    for table in [
+        "api_tenants",
+        "api_tenant_keys",
+        "platform_secrets",
+        "api_sessions",
+        "api_writes",
+    ] {
+        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_rotated_with_overlap_and_revoked_at_once() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, first) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}/keys");
+    let works = async |key: &Developer| key.get("/v1/models").await.status == 200;
+    let made = operator.post(&at, json!({"overlap_hours": 1})).await.expect(201).json;
+    let second = Developer::new(world.router.clone(), made["key"].as_str().unwrap());
+    assert!(works(&first).await && works(&second).await);
+    world.clock.advance(std::time::Duration::from_secs(3601));
+    assert!(!works(&first).await && works(&second).await);
+
+    let made = operator.post(&at, json!({})).await.expect(201).json;
+    let third = Developer::new(world.router.clone(), made["key"].as_str().unwrap());
+    assert!(works(&second).await && works(&third).await);
+    let revoked = operator.delete(&format!("{at}/{}", made["id"].as_str().unwrap())).await;
+    assert_eq!(revoked.status, 204);
+    assert!(works(&second).await && !works(&third).await);
+    // All at once.
+    let made = operator.post(&at, json!({"overlap_hours": 0})).await.expect(201).json;
+    assert!(!works(&second).await);
+    assert!(works(&Developer::new(world.router.clone(), made["key"].as_str().unwrap())).await);
+    assert_eq!(operator.post(&at, json!({"overlap_hours": 1000})).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_write_with_a_key_is_done_once_and_answered_twice() {
+    let (world, _, operator) = World::with_tenants().await;
+    let wanted = json!({"name": "x"});
+    let once = operator.with("idempotency-key", "make-x");
+    let first = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
+    let again = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
+    assert_eq!(first.json, again.json, "the same tenant, with the same key");
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(
+        operator.get("/api/v1/tenants").await.json["tenants"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    // The key that was answered is sealed.
+    let mut owner = world.database.owner().await;
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM api_writes")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    let key = first.json["key"].as_str().unwrap().as_bytes();
+    assert!(!kept.windows(key.len()).any(|window| window == key));
+    let other = once.post("/api/v1/tenants", json!({"name": "y"})).await;
+    assert_eq!(
+        (other.status.as_u16(), &other.json["code"]),
+        (422, &json!("idempotency_key_reused"))
+    );
+    assert_eq!(
+        operator
+            .with("idempotency-key", "a b")
+            .post("/api/v1/tenants", wanted)
+            .await
+            .status,
+        400
+    );
+    // A failure on our side is not kept.
+    let failed = operator
+        .with("idempotency-key", "fails")
+        .post("/api/v1/tenants", json!({"name": ""}))
+        .await;
+    assert_eq!(failed.status, 422);
+}
+
+#[tokio::test]
+async fn tenants_are_listed_page_by_page() {
+    let (_, _, operator) = World::with_tenants().await;
+    let mut made = Vec::new();
+    for name in ["a", "b", "c"] {
+        let answer = operator
+            .post("/api/v1/tenants", json!({"name": name}))
+            .await
+            .expect(201);
+        made.push(answer.json["id"].as_str().unwrap().to_owned());
+    }
+    let (mut seen, mut next) = (Vec::new(), "/api/v1/tenants?limit=2".to_owned());
+    loop {
+        let page = operator.get(&next).await.expect(200).json;
+        seen.extend(
+            page["tenants"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        next = format!("/api/v1/tenants?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, made);
+    for bad in ["limit=0", "limit=1000", "cursor=x"] {
+        let status = operator.get(&format!("/api/v1/tenants?{bad}")).await.status.as_u16();
+        assert!(matches!(status, 400 | 422), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_asks_too_often_is_told_to_wait() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let patch = json!({"limits": {"requests_per_minute": 2}});
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), patch)
+        .await
+        .expect(200);
+    tenant.get("/v1/models").await.expect(200);
+    tenant.get("/v1/models").await.expect(200);
+    let answer = tenant.get("/api/v1/usage").await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json["code"]),
+        (429, &json!("too_many_requests"))
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    let theirs = tenant.get("/v1/models").await;
+    assert_eq!(theirs.json["error"]["type"], "rate_limit_error");
+    world.clock.advance(std::time::Duration::from_secs(30));
+    tenant.get("/v1/models").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_operators_token_is_found_out_no_faster_than_other_things() {
+    let (world, ..) = World::with_tenants().await;
+    let guess = Developer::new(world.router.clone(), &format!("{OPERATOR}x"));
+    for _ in 0..management::limits::ATTEMPTS_PER_CLIENT {
+        assert_eq!(guess.get("/api/v1/tenants").await.status, 401);
+    }
+    assert_eq!(guess.get("/api/v1/tenants").await.status, 429);
+}

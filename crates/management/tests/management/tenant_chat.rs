@@ -1,0 +1,296 @@
+//! Talking to a tenant's agent: one answer, or events; stopping; coming back; sessions.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn a_message_is_answered_whole() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let answer = tenant
+        .post("/api/v1/chat", json!({"session_id": "s_1", "message": "Hello"}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(
+        (&answer["session_id"], &answer["message"]["text"]),
+        (&json!("s_1"), &json!("You said: Hello"))
+    );
+    assert_eq!(
+        (&answer["message"]["role"], &answer["model"]),
+        (&json!("assistant"), &json!("m"))
+    );
+    assert_eq!(
+        (&answer["usage"]["input_tokens"], &answer["usage"]["output_tokens"]),
+        (&json!(7), &json!(7))
+    );
+    // The same session is the same conversation; none is a new one.
+    tenant
+        .post("/api/v1/chat", json!({"session_id": "s_1", "message": "Again"}))
+        .await
+        .expect(200);
+    assert_eq!(agents.conversations(), 1);
+    let other = tenant
+        .post("/api/v1/chat", json!({"message": "Hello"}))
+        .await
+        .expect(200)
+        .json;
+    assert!(other["session_id"].as_str().unwrap().starts_with("s-"));
+    assert_eq!(agents.conversations(), 2);
+}
+
+#[tokio::test]
+async fn a_message_is_answered_as_events_of_known_types() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"session_id": "s", "message": "use a tool"});
+    let events = tenant
+        .with("accept", "text/event-stream")
+        .stream("/api/v1/chat", asked)
+        .await
+        .rest()
+        .await;
+    let mut names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    names.dedup();
+    assert_eq!(names, ["status", "tool", "delta", "usage", "final"]);
+    let text: String = events
+        .iter()
+        .filter(|event| event.event == "delta")
+        .map(|event| event.json()["text"].as_str().unwrap().to_owned())
+        .collect();
+    let last = events.last().unwrap().json();
+    assert_eq!(last["message"]["text"], json!(text));
+    assert_eq!(last["message"]["tools"][0]["name"], "exec");
+    let turn = last["turn_id"].as_str().unwrap();
+    let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
+    let expected: Vec<_> = (0..events.len()).map(|number| format!("{turn}:{number}")).collect();
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn a_wrong_request_says_what_is_wrong() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    for bad in ["", "a b", "ä", "a/b", &"x".repeat(129)] {
+        let answer = tenant
+            .post("/api/v1/chat", json!({"session_id": bad, "message": "Hi"}))
+            .await;
+        assert_eq!(answer.status, 400, "{bad}");
+        assert!(
+            answer.json["detail"]
+                .as_str()
+                .unwrap()
+                .contains("1 to 128 characters of A-Z, a-z, 0-9, _ and -")
+        );
+    }
+    for good in ["a", "A_-9", &"x".repeat(128)] {
+        tenant
+            .post("/api/v1/chat", json!({"session_id": good, "message": "Hi"}))
+            .await
+            .expect(200);
+    }
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({"message": "  "}), 422),
+        (json!({"message": "x".repeat(256 * 1024 + 1)}), 422),
+        (json!({"message": "x".repeat(1024 * 1024)}), 413),
+        (json!({"message": "Hi", "model": "other"}), 422),
+        (json!({"message": "Hi", "colour": "red"}), 400),
+    ] {
+        assert_eq!(tenant.post("/api/v1/chat", body).await.status.as_u16(), status);
+    }
+    let bare = operator
+        .post("/api/v1/tenants", json!({"name": "bare"}))
+        .await
+        .expect(201)
+        .json;
+    let bare = crate::support::Developer::new(world.router.clone(), bare["key"].as_str().unwrap());
+    let answer = bare.post("/api/v1/chat", json!({"message": "Hi"})).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json["code"]),
+        (409, &json!("no_model"))
+    );
+}
+
+#[tokio::test]
+async fn what_the_provider_refuses_is_told_as_such() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let answer = tenant.post("/api/v1/chat", json!({"message": "fail"})).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json["code"]),
+        (424, &json!("model_refused_key"))
+    );
+    let events = tenant
+        .stream("/api/v1/chat", json!({"message": "fail", "stream": true}))
+        .await
+        .rest()
+        .await;
+    let last = events.last().unwrap();
+    assert_eq!(
+        (last.event.as_str(), &last.json()["code"]),
+        ("error", &json!("model_refused_key"))
+    );
+}
+
+#[tokio::test]
+async fn closing_the_stream_stops_the_turn_unless_it_is_detached() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let mut stream = tenant
+        .stream(
+            "/api/v1/chat",
+            json!({"session_id": "a", "message": "hold", "stream": true}),
+        )
+        .await;
+    stream.until("delta").await;
+    drop(stream);
+    // Stopped: the session runs nothing any more.
+    loop {
+        let listed = tenant.get("/api/v1/sessions").await.expect(200).json;
+        if listed["sessions"][0]["running"] == json!(false) {
+            break;
+        }
+        tokio::task::yield_now().await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+
+    let asked = json!({"session_id": "b", "message": "hold", "stream": true, "detach": true});
+    let mut stream = tenant.stream("/api/v1/chat", asked).await;
+    let seen = stream.until("delta").await;
+    drop(stream);
+    // Coming back where it broke: everything after it, and nothing twice.
+    let back = tenant.with("last-event-id", seen.id.clone());
+    let mut back = back.stream("/api/v1/chat", json!({"session_id": "b"})).await;
+    agents.release();
+    let next = back.next().await.unwrap();
+    let number = |id: &str| id.rsplit(':').next().unwrap().parse::<usize>().unwrap();
+    assert_eq!(number(&next.id), number(&seen.id) + 1);
+    assert_eq!(back.until("final").await.json()["message"]["text"], "at last");
+}
+
+#[tokio::test]
+async fn a_turn_of_another_tenant_is_not_there_to_come_back_to() {
+    let (world, agents, _) = World::with_tenants().await;
+    let ((_, tenant), (_, other)) = (world.tenant("x").await, world.tenant("y").await);
+    let asked = json!({"message": "hold", "stream": true, "detach": true});
+    let seen = tenant.stream("/api/v1/chat", asked).await.until("delta").await;
+    let stolen = other
+        .with("last-event-id", seen.id)
+        .post("/api/v1/chat", json!({}))
+        .await;
+    assert_eq!(stolen.status, 404);
+    assert_eq!(
+        other
+            .with("last-event-id", "x")
+            .post("/api/v1/chat", json!({}))
+            .await
+            .status,
+        400
+    );
+    agents.release();
+}
+
+#[tokio::test]
+async fn a_message_with_a_key_is_one_turn_however_often_it_is_sent() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let once = tenant.with("idempotency-key", "turn-1");
+    let asked = json!({"session_id": "s", "message": "Hello"});
+    let first = once.post("/api/v1/chat", asked.clone()).await.expect(200).json;
+    let again = once.post("/api/v1/chat", asked).await.expect(200).json;
+    assert_eq!(first["message"], again["message"]);
+    let seen = tenant.get("/api/v1/sessions/s").await.expect(200).json;
+    assert_eq!(seen["messages"].as_array().unwrap().len(), 2);
+    let elsewhere = once
+        .post("/api/v1/chat", json!({"session_id": "t", "message": "Hello"}))
+        .await;
+    assert_eq!(elsewhere.status, 422);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_does_not_lose_the_answer() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let mut stream = tenant
+        .stream(
+            "/api/v1/chat",
+            json!({"session_id": "s", "message": "hold", "stream": true}),
+        )
+        .await;
+    stream.until("delta").await;
+    agents.hang_up();
+    agents.release();
+    assert_eq!(stream.until("final").await.json()["message"]["text"], "at last");
+}
+
+#[tokio::test]
+async fn sessions_are_listed_read_renamed_and_deleted() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    assert_eq!(
+        tenant.get("/api/v1/sessions").await.expect(200).json,
+        json!({"sessions": []})
+    );
+    for session in ["b", "a"] {
+        tenant
+            .post("/api/v1/chat", json!({"session_id": session, "message": "Hello"}))
+            .await
+            .expect(200);
+    }
+    let listed = tenant.get("/api/v1/sessions").await.expect(200).json;
+    let names: Vec<_> = listed["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["id"].clone())
+        .collect();
+    assert_eq!(names, ["a", "b"]);
+    let renamed = tenant
+        .patch("/api/v1/sessions/a", json!({"title": " New "}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(renamed["title"], "New");
+    assert_eq!(
+        tenant.patch("/api/v1/sessions/a", json!({"title": ""})).await.status,
+        422
+    );
+    let read = tenant.get("/api/v1/sessions/a").await.expect(200).json;
+    let said: Vec<_> = read["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["text"].clone())
+        .collect();
+    assert_eq!(said, ["Hello", "You said: Hello"]);
+    assert_eq!(tenant.delete("/api/v1/sessions/a").await.status, 204);
+    assert_eq!(tenant.delete("/api/v1/sessions/a").await.status, 404);
+    assert_eq!(tenant.get("/api/v1/sessions/a").await.status, 404);
+    assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
+async fn more_turns_at_once_than_a_tenant_may_have_are_told_to_wait() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let patch = json!({"limits": {"requests_per_minute": 10_000}});
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), patch)
+        .await
+        .expect(200);
+    for _ in 0..management::limits::TENANT_TURNS {
+        let asked = json!({"message": "hold", "stream": true, "detach": true});
+        tenant.stream("/api/v1/chat", asked).await.until("delta").await;
+    }
+    let answer = tenant.post("/api/v1/chat", json!({"message": "Hi"})).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.json["code"]),
+        (429, &json!("too_many_turns"))
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    agents.release();
+}

@@ -1,0 +1,190 @@
+//! Every route of the tenant API, for every caller: nobody, somebody signed in, a person's key, made-up keys, the operator, and a
+//! tenant on what is its own, what is another's, and what does not exist. Made from the router's own list.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use management::Access;
+use serde_json::{Value, json};
+
+use crate::support::{Developer, OPERATOR, World};
+
+/// What to send, and the status for those who may. `{id}` is a tenant's or a session's.
+fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
+    let said = json!([{"role": "user", "content": "Hi"}]);
+    vec![
+        (Method::GET, "/api/v1/tenants", None, 200),
+        (Method::POST, "/api/v1/tenants", Some(json!({"name": "x"})), 201),
+        (Method::GET, "/api/v1/tenants/{id}", None, 200),
+        (Method::PATCH, "/api/v1/tenants/{id}", Some(json!({"name": "y"})), 200),
+        (Method::POST, "/api/v1/tenants/{id}/keys", Some(json!({})), 201),
+        (Method::DELETE, "/api/v1/tenants/{id}/keys/{key}", None, 404),
+        (Method::DELETE, "/api/v1/tenants/{id}", None, 200),
+        (Method::POST, "/api/v1/platform-keys/rotate", Some(json!({})), 200),
+        (Method::POST, "/api/v1/chat", Some(json!({"message": "Hi"})), 200),
+        (Method::GET, "/api/v1/sessions", None, 200),
+        (Method::GET, "/api/v1/sessions/{id}", None, 200),
+        (Method::PATCH, "/api/v1/sessions/{id}", Some(json!({"title": "x"})), 200),
+        (Method::DELETE, "/api/v1/sessions/{id}", None, 204),
+        (Method::GET, "/api/v1/usage", None, 200),
+        (
+            Method::POST,
+            "/v1/chat/completions",
+            Some(json!({"model": "m", "messages": said})),
+            200,
+        ),
+        (
+            Method::POST,
+            "/v1/responses",
+            Some(json!({"model": "m", "input": "Hi"})),
+            200,
+        ),
+        (Method::GET, "/v1/models", None, 200),
+        (Method::GET, "/v1/models/{*id}", None, 200),
+    ]
+}
+
+#[tokio::test]
+async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_not() {
+    let routes = management::tenant_routes();
+    let known: BTreeSet<_> = calls().iter().map(|call| (call.0.to_string(), call.1)).collect();
+    let real: BTreeSet<_> = routes.iter().map(|route| (route.0.to_string(), route.1)).collect();
+    assert_eq!(known, real, "every route has a call here, and there is no other");
+
+    let (world, _, operator) = World::with_tenants().await;
+    let mut anna = world.set_up().await;
+    let session = anna.cookie.clone().unwrap();
+    let persons_key = anna
+        .post("/keys", json!({"name": "x", "scopes": ["profile"], "days": 1}))
+        .await;
+    let persons_key = persons_key.expect(201).json["key"].as_str().unwrap().to_owned();
+    let (mine, tenant) = world.tenant("mine").await;
+    let (others, other) = world.tenant("others").await;
+    let made_up = format!("ocpk_{}", "A".repeat(47));
+    let mut nobody = operator.clone();
+    nobody.headers.clear();
+    let mut signed_in = nobody.clone();
+    signed_in.headers = vec![("cookie", session), ("sec-fetch-site", "same-origin".into())];
+
+    let mut count = 0;
+    for (method, path, body, allowed) in calls() {
+        let access = routes
+            .iter()
+            .find(|route| route.0 == method && route.1 == path)
+            .unwrap()
+            .2;
+        let callers: [(&str, Developer, Option<u16>); 7] = [
+            ("nobody", nobody.clone(), Some(401)),
+            ("signed in", signed_in.clone(), Some(401)),
+            (
+                "a person's key",
+                Developer::new(world.router.clone(), &persons_key),
+                Some(401),
+            ),
+            (
+                "a made-up key",
+                Developer::new(world.router.clone(), &made_up),
+                Some(401),
+            ),
+            (
+                "nearly the operator",
+                Developer::new(world.router.clone(), &OPERATOR[1..]),
+                Some(401),
+            ),
+            (
+                "the operator",
+                operator.clone(),
+                (access == Access::Tenant).then_some(403),
+            ),
+            ("a tenant", tenant.clone(), (access == Access::Operator).then_some(403)),
+        ];
+        for (who, caller, refused) in callers {
+            // These paths are also people's, and are the tenant API's only for who bears a tenant's key.
+            let shared = path.starts_with("/api/v1/sessions") && who != "a tenant" && who != "a made-up key";
+            if shared {
+                continue;
+            }
+            for object in ["own", "others", "none", "no id"] {
+                if !path.contains("{id}") && object != "own" {
+                    continue;
+                }
+                let is_tenant = path.starts_with("/api/v1/tenants/");
+                let id = match (is_tenant, object) {
+                    (true, "own" | "others") => tenant_of_the_operator(&operator, &method, path).await,
+                    (true, "none") => "00000000-0000-7000-8000-000000000007".to_owned(),
+                    (true, _) => "x".to_owned(),
+                    (false, "own") => talk(&tenant, "own").await,
+                    // The same name, in another tenant alone.
+                    (false, "others") => talk(&other, "others").await,
+                    (false, "none") => "none".to_owned(),
+                    (false, _) => "no%20id".to_owned(),
+                };
+                let expected = match (refused, object) {
+                    (Some(status), _) => status,
+                    (None, "own") => allowed,
+                    // All tenants are the operator's.
+                    (None, "others") if is_tenant => allowed,
+                    (None, "no id") if !is_tenant => 400,
+                    (None, _) => 404,
+                };
+                let uri = path
+                    .replace("{id}", &id)
+                    .replace("{key}", "00000000-0000-7000-8000-000000000007")
+                    .replace("{*id}", "m");
+                let answer = caller.send(method.clone(), &uri, body.as_ref()).await;
+                assert_eq!(
+                    answer.status.as_u16(),
+                    expected,
+                    "{who}: {method} {path} on {object}: {}",
+                    answer.text
+                );
+                if object == "others" && !is_tenant {
+                    let left = other.get(&format!("/api/v1/sessions/{id}")).await;
+                    assert_eq!(left.status, 200, "{who} changed another tenant's by {method} {path}");
+                }
+                assert!(
+                    !answer.text.contains("others said"),
+                    "{who}: {method} {path}: {}",
+                    answer.text
+                );
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 150, "{count} calls");
+    // What they were made for still stands.
+    for id in [mine, others] {
+        let stands = operator.get(&format!("/api/v1/tenants/{id}")).await;
+        assert_eq!(stands.status, 200);
+    }
+}
+
+async fn tenant_of_the_operator(operator: &Developer, _method: &Method, _path: &str) -> String {
+    let made = operator.post("/api/v1/tenants", json!({"name": "z"})).await;
+    made.json["id"].as_str().unwrap().to_owned()
+}
+
+async fn talk(tenant: &Developer, session: &str) -> String {
+    let said = json!({"session_id": session, "message": format!("{session} said something")});
+    assert_eq!(tenant.post("/api/v1/chat", said).await.status, 200);
+    session.to_owned()
+}
+
+#[tokio::test]
+async fn where_it_is_turned_off_there_is_nothing() {
+    let world = World::new().await;
+    let operator = Developer::new(world.router.clone(), OPERATOR);
+    let key = Developer::new(world.router.clone(), &format!("ocpk_{}", "A".repeat(47)));
+    for (method, path, body, _) in calls() {
+        let uri = path.replace("{id}", "x").replace("{key}", "x").replace("{*id}", "x");
+        for caller in [&operator, &key] {
+            let status = caller.send(method.clone(), &uri, body.as_ref()).await.status.as_u16();
+            let peoples = matches!(
+                (method.as_str(), path),
+                ("GET", "/api/v1/sessions") | ("DELETE", "/api/v1/sessions/{id}")
+            );
+            let expected: &[u16] = if peoples { &[401] } else { &[404, 405] };
+            assert!(expected.contains(&status), "{method} {uri}: {status}");
+        }
+    }
+}

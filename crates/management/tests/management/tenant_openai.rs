@@ -1,0 +1,219 @@
+//! The tenant API as OpenAI's clients speak it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Developer, World};
+
+fn said(text: &str) -> Value {
+    json!([{"role": "user", "content": text}])
+}
+
+#[tokio::test]
+async fn a_chat_completion_is_answered_whole_and_in_chunks() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "messages": said("Hello"), "user": "anna"});
+    let answer = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+    assert_eq!(answer["object"], "chat.completion");
+    assert_eq!(answer["choices"][0]["message"]["content"], "You said: Hello");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    assert_eq!(
+        answer["usage"],
+        json!({"prompt_tokens": 7, "completion_tokens": 7, "total_tokens": 14})
+    );
+
+    let asked = json!({"model": "openclaw", "messages": said("Hello"), "user": "anna", "stream": true,
+        "stream_options": {"include_usage": true}});
+    let events = tenant.stream("/v1/chat/completions", asked).await.rest().await;
+    assert_eq!(events.last().unwrap().data, "[DONE]");
+    let chunks: Vec<_> = events[..events.len() - 1].iter().map(|event| event.json()).collect();
+    let text: String = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .collect();
+    assert_eq!(text, "You said: Hello");
+    assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
+    assert_eq!(chunks[chunks.len() - 2]["choices"][0]["finish_reason"], "stop");
+    assert_eq!(chunks.last().unwrap()["usage"]["total_tokens"], 14);
+    assert_eq!(agents.conversations(), 1, "`user` is the session");
+    tenant.get("/api/v1/sessions/anna").await.expect(200);
+}
+
+#[tokio::test]
+async fn without_a_user_nothing_is_remembered() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "messages": [
+        {"role": "system", "content": "Be short."}, {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two"}]});
+    let answer = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(
+        text.ends_with("Instructions: Be short.\n\nUser: One\n\nAssistant: 1\n\nUser: Two"),
+        "{text}"
+    );
+    while agents.conversations() > 0 {
+        tokio::task::yield_now().await;
+        tenant.get("/v1/models").await;
+    }
+}
+
+#[tokio::test]
+async fn a_response_is_answered_whole_and_as_events_and_goes_on() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "input": "use a tool"});
+    let first = tenant.post("/v1/responses", asked).await.expect(200).json;
+    assert_eq!(
+        (&first["object"], &first["status"]),
+        (&json!("response"), &json!("completed"))
+    );
+    let kinds: Vec<_> = first["output"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["mcp_call", "message"]);
+    assert_eq!(first["output"][1]["content"][0]["text"], "You said: use a tool");
+
+    let asked = json!({"model": "m", "previous_response_id": first["id"], "stream": true,
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": "a tool"}]}]});
+    let events = tenant.stream("/v1/responses", asked).await.rest().await;
+    let mut names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    names.dedup();
+    assert_eq!(
+        names,
+        [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.output_item.done",
+            "response.output_item.added",
+            "response.content_part.added",
+            "response.output_text.delta",
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.completed",
+        ]
+    );
+    for (number, event) in events.iter().enumerate() {
+        let data = event.json();
+        assert_eq!(
+            (&data["type"], &data["sequence_number"]),
+            (&json!(event.event), &json!(number))
+        );
+    }
+    assert_eq!(agents.conversations(), 1);
+    let other = json!({"model": "m", "input": "x", "previous_response_id": "resp_1"});
+    assert_eq!(tenant.post("/v1/responses", other).await.status, 400);
+}
+
+#[tokio::test]
+async fn errors_have_the_shape_that_the_clients_read() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let wrong = Developer::new(world.router.clone(), "ocpk_wrong");
+    let cases = [
+        (
+            wrong.get("/v1/models").await,
+            401,
+            "authentication_error",
+            "invalid_api_key",
+            Value::Null,
+        ),
+        (
+            tenant
+                .post("/v1/chat/completions", json!({"model": "gpt", "messages": said("x")}))
+                .await,
+            404,
+            "invalid_request_error",
+            "model_not_found",
+            Value::Null,
+        ),
+        (
+            tenant
+                .post("/v1/chat/completions", json!({"model": "m", "messages": []}))
+                .await,
+            400,
+            "invalid_request_error",
+            "invalid_field",
+            json!("messages"),
+        ),
+        (
+            tenant
+                .post(
+                    "/v1/chat/completions",
+                    json!({"model": "m", "messages": said("x"), "tools": [{}]}),
+                )
+                .await,
+            400,
+            "invalid_request_error",
+            "invalid_field",
+            json!("tools"),
+        ),
+        (
+            tenant.post("/v1/responses", json!({"input": 1})).await,
+            400,
+            "invalid_request_error",
+            "bad_request",
+            Value::Null,
+        ),
+        (
+            tenant.get("/v1/nothing").await,
+            404,
+            "invalid_request_error",
+            "not_found",
+            Value::Null,
+        ),
+        (
+            tenant
+                .post("/v1/chat/completions", json!({"model": "m", "messages": said("fail")}))
+                .await,
+            424,
+            "invalid_request_error",
+            "model_refused_key",
+            Value::Null,
+        ),
+        (
+            tenant
+                .post(
+                    "/v1/chat/completions",
+                    json!({"model": "m", "messages": said("fail"), "stream": true}),
+                )
+                .await,
+            424,
+            "invalid_request_error",
+            "model_refused_key",
+            Value::Null,
+        ),
+    ];
+    for (answer, status, kind, code, param) in cases {
+        let error = &answer.json["error"];
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+        assert_eq!(
+            (&error["type"], &error["code"], &error["param"]),
+            (&json!(kind), &json!(code), &param)
+        );
+        assert!(error["message"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn closing_a_stream_stops_the_turn() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "messages": said("hold"), "user": "anna", "stream": true});
+    let mut stream = tenant.stream("/v1/chat/completions", asked).await;
+    stream.next().await.unwrap();
+    drop(stream);
+    loop {
+        let listed = tenant.get("/api/v1/sessions").await.json;
+        if listed["sessions"][0]["running"] == json!(false) {
+            break;
+        }
+        world.clock.advance(std::time::Duration::from_secs(1));
+        tokio::task::yield_now().await;
+    }
+}
