@@ -33,6 +33,10 @@ pub enum CellsError {
     /// The cell belongs to another tenant than the caller's.
     #[error("there is no such cell in this tenant")]
     WrongTenant,
+    #[error("the cell is not awake, so it cannot be paused")]
+    NotAwake { cell: CellId },
+    #[error("the cell was used just now, so it was not paused")]
+    InUse { cell: CellId },
     #[error("cell {cell} has been removed")]
     Removed { cell: CellId },
     #[error("{path}: {message}")]
@@ -54,6 +58,8 @@ impl CellsError {
             Self::KeeperSilent { .. } | Self::ChannelNotDialled => "keeper_silent",
             Self::TooManyChannels => "too_many_channels",
             Self::WrongTenant => "not_found",
+            Self::NotAwake { .. } => "not_awake",
+            Self::InUse { .. } => "in_use",
             Self::Removed { .. } => "removed",
             Self::Folder { .. } => "folder",
             Self::Blobs { .. } => "blobs",

@@ -23,10 +23,10 @@ use protocol::Millis;
 #[doc(hidden)]
 pub use socket::fuzz_blob_name;
 
-pub use cell::CellState;
+pub use cell::{CellEvent, CellState};
 pub use config::CellsConfig;
 pub use error::CellsError;
-pub use service::{CellSummary, Cells, KeeperChannel, Removed};
+pub use service::{CellFacts, CellSummary, Cells, KeeperChannel, Removed};
 
 /// A blob store in a local folder; what it has stored survives a power cut.
 ///

@@ -30,6 +30,9 @@ pub const DOWN_RETRY: Duration = Duration::from_secs(2);
 /// For a container to end by itself before it is killed.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// Events of one cell that are kept for the operator; the oldest go.
+pub const EVENTS_KEPT: usize = 100;
+
 /// For the first message on a control connection, and for the keeper to dial a channel.
 pub const DIAL: Duration = Duration::from_secs(10);
 /// Largest control message, in bytes.

@@ -7,7 +7,7 @@ use axum::extract::ws::WebSocket;
 use futures::future::join_all;
 use object_store::ObjectStore;
 use protocol::control::{FromPlatform, KeeperStatus};
-use protocol::{CellId, ChannelId, TenantId};
+use protocol::{CellId, ChannelId, Millis, TenantId};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::cell::{Actor, CellState, Event, Reply, Shared};
-use crate::driver::{Driver, Part, PartState, PartStats};
+use crate::cell::{Actor, CellEvent, CellState, Event, Reply, Shared};
+use crate::driver::{Build, Driver, Part, PartState, PartStats};
 use crate::socket::{SocketService, remove_blobs};
-use crate::{CellsConfig, CellsError, limits};
+use crate::{CellsConfig, CellsError, limits, now_ms};
 
 /// Events that may wait for a cell's task.
 const INBOX: usize = 64;
@@ -38,6 +38,24 @@ pub struct Removed {
     pub blobs: u64,
     /// Their size together.
     pub bytes: u64,
+}
+
+/// What the operator may know of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellFacts {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub state: CellState,
+    /// Since when it is in this state.
+    pub since: Millis,
+    /// When somebody, or the agent itself, last used it.
+    pub used_at: Millis,
+    /// What its keeper last said of itself.
+    pub status: Option<KeeperStatus>,
+    /// Channels of clients that are open.
+    pub channels: usize,
+    /// What last went wrong, if nothing went well since.
+    pub problem: Option<String>,
 }
 
 /// The keeper's end of a channel, joined by the proxy with a client's.
@@ -238,6 +256,17 @@ impl Cells {
         }
     }
 
+    /// Freezes the agent of a cell that is awake, as idleness would.
+    ///
+    /// # Errors
+    /// [`CellsError::NotAwake`], [`CellsError::InUse`], and a keeper that is busy or does not answer.
+    pub async fn pause(&self, cell: CellId) -> Result<(), CellsError> {
+        match self.find(cell) {
+            Some(shared) => self.ask(&shared, Event::Pause).await,
+            None => Err(CellsError::NotAwake { cell }),
+        }
+    }
+
     /// Removes a cell for ever: containers, vault, home, blobs.
     ///
     /// # Errors
@@ -280,6 +309,45 @@ impl Cells {
             .collect();
         list.sort_by_key(|summary| summary.cell);
         list
+    }
+
+    /// What the operator may know of the cells of [`Self::list`].
+    pub fn facts(&self) -> Vec<CellFacts> {
+        let mut facts: Vec<_> = self
+            .handles()
+            .values()
+            .map(|handle| {
+                let shared = &handle.shared;
+                let idle = Instant::now().saturating_duration_since(shared.activity.last());
+                CellFacts {
+                    cell: shared.cell,
+                    tenant: shared.tenant,
+                    state: shared.state(),
+                    since: shared.history.since(),
+                    used_at: now_ms().saturating_sub(Millis::try_from(idle.as_millis()).unwrap_or(Millis::MAX)),
+                    status: shared.published.borrow().status.clone(),
+                    channels: protocol::limits::CHANNELS_PER_CELL.saturating_sub(shared.channels.available_permits()),
+                    problem: shared.history.last_problem(),
+                }
+            })
+            .collect();
+        facts.sort_by_key(|facts| facts.cell);
+        facts
+    }
+
+    /// What happened to a cell since this process knows it, oldest first.
+    pub fn events(&self, cell: CellId) -> Vec<CellEvent> {
+        self.find(cell)
+            .map(|shared| shared.history.events())
+            .unwrap_or_default()
+    }
+
+    /// From which image a part of a cell was made.
+    ///
+    /// # Errors
+    /// If the part has no container or the driver cannot tell.
+    pub async fn build(&self, cell: CellId, part: Part) -> Result<Build, CellsError> {
+        Ok(self.0.driver.build(cell, part).await?)
     }
 
     /// Memory, processors and processes of one part of a cell.

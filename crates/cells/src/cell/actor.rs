@@ -86,6 +86,9 @@ pub(crate) struct Actor {
     pub(super) reattach_by: Option<Instant>,
     pub(super) wakers: Vec<Reply>,
     pub(super) sleepers: Vec<Reply>,
+    /// Who asked for a pause: answered when it is in force, or did not come about.
+    pub(super) pausers: Vec<Reply>,
+    pub(super) pause_problem: Option<CellsError>,
     pub(super) ladder_retry_at: Option<Instant>,
     /// When the pause that is under way, or in force, was asked for.
     pub(super) pause_asked: Instant,
@@ -117,6 +120,8 @@ impl Actor {
             reattach_by: None,
             wakers: Vec::new(),
             sleepers: Vec::new(),
+            pausers: Vec::new(),
+            pause_problem: None,
             ladder_retry_at: None,
             pause_asked: Instant::now(),
             wake_at: None,
@@ -156,6 +161,7 @@ impl Actor {
                 () = at(deadline) => {
                     self.on_time().await;
                     self.publish();
+                    self.answer_pausers();
                     continue;
                 }
             };
@@ -164,6 +170,7 @@ impl Actor {
                 Some(Event::Remove(reply)) => {
                     let result = self.destroy().await;
                     self.publish();
+                    self.answer_pausers();
                     let done = result.is_ok();
                     let _ = reply.send(result);
                     if done {
@@ -173,10 +180,12 @@ impl Actor {
                 Some(event) => {
                     self.on_event(event).await;
                     self.publish();
+                    self.answer_pausers();
                 }
             }
         }
-        for reply in self.wakers.drain(..).chain(self.sleepers.drain(..)) {
+        let waiting = self.wakers.drain(..).chain(self.sleepers.drain(..));
+        for reply in waiting.chain(self.pausers.drain(..)) {
             let _ = reply.send(Err(CellsError::ShuttingDown));
         }
     }
@@ -191,6 +200,10 @@ impl Actor {
             Event::Sleep(reply) => {
                 self.sleepers.push(reply);
                 self.sleep_if_asked().await;
+            }
+            Event::Pause(reply) => {
+                self.pausers.push(reply);
+                self.pause_if_asked();
             }
             Event::Used => self.wake().await,
             Event::Attached(attachment) => self.on_attached(attachment).await,
@@ -320,6 +333,9 @@ impl Actor {
         self.shared.activity.pausing.store(pausing, Ordering::SeqCst);
         self.shared.published.send_if_modified(|now| {
             let changed = *now != next;
+            if now.state != next.state {
+                self.shared.history.came_into(next.state);
+            }
             if changed {
                 debug!(cell = %self.shared.cell, state = ?next.state, "cell");
                 *now = next;

@@ -8,6 +8,7 @@ use protocol::control::{Outcome, PlatformOp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::CellState;
 use super::actor::{Actor, BeforeSleep, Hold, Stage, timed};
 use crate::driver::{DriverError, Part};
 use crate::{CellsError, limits};
@@ -51,7 +52,7 @@ impl Actor {
         self.shared.activity.since(self.pause_asked)
     }
 
-    fn ask_to_pause(&mut self, now: Instant) {
+    pub(super) fn ask_to_pause(&mut self, now: Instant) {
         // From here on, a client that writes says so; whoever wrote before is seen by `used_since_pause`.
         self.pause_asked = now;
         self.shared.activity.pausing.store(true, Ordering::SeqCst);
@@ -76,6 +77,7 @@ impl Actor {
                     if code != "busy" {
                         warn!(cell = %self.shared.cell, code, message, "the keeper cannot pause its agent");
                     }
+                    self.pause_problem = Some(CellsError::Keeper { code, message });
                     self.stage = Stage::Awake;
                     self.ladder_retry_at = Some(Instant::now() + limits::LADDER_RETRY);
                     self.sleep_if_asked().await;
@@ -108,6 +110,7 @@ impl Actor {
                 }
                 Err(error) => {
                     warn!(cell = %self.shared.cell, %error, "the agent could not be paused");
+                    self.pause_problem = Some(error.into());
                     self.run_on();
                     self.ladder_retry_at = Some(Instant::now() + limits::LADDER_RETRY);
                 }
@@ -121,6 +124,10 @@ impl Actor {
     /// The keeper never answered `Pause`: it may have suspended its agent all the same.
     pub(super) fn pause_unanswered(&mut self) {
         warn!(cell = %self.shared.cell, "the keeper did not answer the pause");
+        self.pause_problem = Some(CellsError::KeeperSilent {
+            cell: self.shared.cell,
+            limit: limits::PAUSE_ANSWER,
+        });
         self.run_on();
         self.ladder_retry_at = Some(Instant::now() + limits::LADDER_RETRY);
     }
@@ -209,6 +216,7 @@ impl Actor {
     /// The keeper could not seal the home: nothing is removed, what is there stays.
     pub(super) async fn sleep_refused(&mut self, from: BeforeSleep, error: CellsError) {
         warn!(cell = %self.shared.cell, %error, "the cell cannot sleep yet");
+        self.shared.history.problem(self.shared.state(), error.to_string());
         self.stage = match from {
             BeforeSleep::Awake => Stage::Awake,
             BeforeSleep::Paused => Stage::Paused,
@@ -231,6 +239,7 @@ impl Actor {
             }
             Err(error) => {
                 warn!(cell = %self.shared.cell, %error, "the containers could not be removed");
+                self.shared.history.problem(CellState::Failed, error.to_string());
                 self.settle(Stage::Failed {
                     clean_up_at: Some(Instant::now() + limits::LADDER_RETRY),
                 });

@@ -2,8 +2,10 @@
 //! socket, the proxy and callers.
 
 mod actor;
+mod history;
 mod keeper_ops;
 mod ladder;
+mod pausing;
 mod start;
 
 use std::collections::HashMap;
@@ -19,6 +21,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub(crate) use actor::Actor;
+pub use history::CellEvent;
+use history::History;
 
 use crate::CellsError;
 
@@ -59,6 +63,8 @@ pub(crate) struct Attachment {
 pub(crate) enum Event {
     Wake(Reply),
     Sleep(Reply),
+    /// Freeze the agent now, if it is not in the middle of something.
+    Pause(Reply),
     /// Remove everything of the cell for ever, and end.
     Remove(Reply),
     /// A client wrote while the agent is frozen, or is about to be.
@@ -80,6 +86,7 @@ pub(crate) struct Shared {
     pub events: mpsc::Sender<Event>,
     pub published: watch::Sender<Published>,
     pub activity: Activity,
+    pub history: History,
     /// One permit a channel.
     pub channels: Arc<Semaphore>,
     generations: AtomicU64,
@@ -98,6 +105,7 @@ impl Shared {
                 status: None,
             }),
             activity: Activity::new(),
+            history: History::new(),
             channels: Arc::new(Semaphore::new(protocol::limits::CHANNELS_PER_CELL)),
             generations: AtomicU64::new(0),
             to_keeper: Mutex::new(None),

@@ -165,11 +165,14 @@ impl Actor {
             return;
         }
         warn!(cell = %self.shared.cell, "the keeper is gone: removing what is left of the cell");
+        let gone = "the keeper ended without being asked to; what was saved is kept".to_owned();
+        self.shared.history.problem(self.shared.state(), gone);
         self.fall_asleep().await;
     }
 
     pub(super) async fn fail(&mut self, error: CellsError) {
         warn!(cell = %self.shared.cell, %error, "the cell did not start");
+        self.shared.history.problem(CellState::Failed, error.to_string());
         self.forget_keeper();
         let clean_up_at = match self.remove_parts().await {
             Ok(()) => None,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use protocol::{CellId, TenantId};
 use tokio::sync::broadcast;
 
-use super::{CellView, Driver, DriverError, Part, PartState, PartStats, SharedNetwork};
+use super::{Build, CellView, Driver, DriverError, Part, PartState, PartStats, SharedNetwork};
 
 /// A call to the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -312,6 +312,13 @@ impl Driver for FakeDriver {
 
     async fn stats(&self, _cell: CellId, _part: Part) -> Result<PartStats, DriverError> {
         Ok(PartStats::default())
+    }
+
+    async fn build(&self, _cell: CellId, _part: Part) -> Result<Build, DriverError> {
+        Ok(Build {
+            id: "fake".into(),
+            newest: true,
+        })
     }
 
     async fn logs(&self, _cell: CellId, _part: Part, _lines: usize) -> Result<Vec<String>, DriverError> {

@@ -74,6 +74,15 @@ pub struct PartStats {
     pub pids: u64,
 }
 
+/// From which image a part was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The beginning of the image's hash.
+    pub id: String,
+    /// Whether a part that is made now comes from the same one.
+    pub newest: bool,
+}
+
 /// What all cells of an installation share, once prepared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharedNetwork {
@@ -139,6 +148,9 @@ pub trait Driver: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<CellView>, DriverError>;
 
     async fn stats(&self, cell: CellId, part: Part) -> Result<PartStats, DriverError>;
+
+    /// From which image a part was made; [`DriverError::NotRunning`] if it has no container.
+    async fn build(&self, cell: CellId, part: Part) -> Result<Build, DriverError>;
 
     /// The last lines that a part wrote, oldest first. An agent's output is never kept: it could hold words of a
     /// conversation.

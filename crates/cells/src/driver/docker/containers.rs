@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use protocol::{CellId, TenantId};
 
 use super::{DockerDriver, failed, spec, status};
-use crate::driver::{Driver as _, DriverError, Part, PartStats};
+use crate::driver::{Build, Driver as _, DriverError, Part, PartStats};
 use crate::limits;
 
 /// Between two looks at a removal that somebody else began.
@@ -158,6 +158,35 @@ impl DockerDriver {
             memory_bytes: stats.memory_stats.and_then(|memory| memory.usage).unwrap_or(0),
             cpu_total: Duration::from_nanos(cpu.unwrap_or(0)),
             pids: stats.pids_stats.and_then(|pids| pids.current).unwrap_or(0),
+        })
+    }
+
+    pub(super) async fn build_of_part(&self, cell: CellId, part: Part) -> Result<Build, DriverError> {
+        let name = self.names.container(cell, part);
+        let container = match self
+            .docker
+            .inspect_container(&name, None::<InspectContainerOptions>)
+            .await
+        {
+            Ok(container) => container,
+            Err(error) if status(&error) == Some(404) => return Err(DriverError::NotRunning { cell, part }),
+            Err(error) => return Err(failed("inspecting a container", &error)),
+        };
+        let tag = match part {
+            Part::Keeper => &self.config.keeper_image,
+            Part::Agent => &self.config.agent_image,
+        };
+        let newest = match self.docker.inspect_image(tag).await {
+            Ok(image) => image.id,
+            // The image is no longer here: a cell that is made now is not made from it.
+            Err(error) if status(&error) == Some(404) => None,
+            Err(error) => return Err(failed("inspecting an image", &error)),
+        };
+        let made_from = container.image.unwrap_or_default();
+        let hash = made_from.split_once(':').map_or(made_from.as_str(), |(_, hash)| hash);
+        Ok(Build {
+            id: hash.chars().take(12).collect(),
+            newest: newest.as_deref() == Some(made_from.as_str()),
         })
     }
 

@@ -24,7 +24,7 @@ pub use config::DockerConfig;
 use firewall::Firewall;
 use spec::{LABEL_CELL, LABEL_INSTALLATION, LABEL_PART, LABEL_TENANT, Names};
 
-use super::{CellView, Driver, DriverError, Part, PartState, PartStats, SharedNetwork};
+use super::{Build, CellView, Driver, DriverError, Part, PartState, PartStats, SharedNetwork};
 
 const SOCKET: &str = "/var/run/docker.sock";
 /// Beyond `limits::DRIVER_CALL`, which ends a call before the client does.
@@ -191,6 +191,10 @@ impl Driver for DockerDriver {
 
     async fn stats(&self, cell: CellId, part: Part) -> Result<PartStats, DriverError> {
         self.stats_of_part(cell, part).await
+    }
+
+    async fn build(&self, cell: CellId, part: Part) -> Result<Build, DriverError> {
+        self.build_of_part(cell, part).await
     }
 
     async fn logs(&self, cell: CellId, part: Part, lines: usize) -> Result<Vec<String>, DriverError> {

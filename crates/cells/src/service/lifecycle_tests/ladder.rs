@@ -279,3 +279,35 @@ async fn a_keeper_that_calls_sealing_busy_can_still_be_paused() {
     bench.settle().await;
     assert_eq!(bench.state(), CellState::Paused);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_pauses_a_cell_at_once_and_is_told_when_it_is_in_use() {
+    let (bench, mut keeper) = Bench::awake().await;
+    let pausing = |bench: &Bench| {
+        let (cells, cell) = (bench.cells.clone(), bench.cell);
+        tokio::spawn(async move { cells.pause(cell).await })
+    };
+    let refused = pausing(&bench);
+    let id = keeper.asked(PlatformOp::Pause).await;
+    keeper.answer(id, refusal("busy")).await;
+    let error = refused.await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "keeper_refused");
+    let paused = pausing(&bench);
+    keeper.obey(PlatformOp::Pause).await;
+    paused.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), PAUSED);
+    // Paused already.
+    pausing(&bench).await.unwrap().unwrap();
+    let states: Vec<_> = bench
+        .cells
+        .events(bench.cell)
+        .into_iter()
+        .map(|event| event.state)
+        .collect();
+    assert_eq!(states, [CellState::Starting, CellState::Awake, CellState::Paused]);
+    let sleeping = bench.sleeping();
+    keeper.obey(PlatformOp::PrepareSleep).await;
+    sleeping.await.unwrap().unwrap();
+    let error = pausing(&bench).await.unwrap().unwrap_err();
+    assert_eq!(error.code(), "not_awake");
+}
