@@ -11,7 +11,9 @@ use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::database::Database;
 use crate::factors::FactorKey;
+use crate::machine::Machine;
 use crate::mail::Mailer;
+use crate::operator::TokenFile;
 use crate::rate_limit::RateLimits;
 use crate::sign_in::SignInQueue;
 use crate::tenant_api::TenantApi;
@@ -34,6 +36,8 @@ pub(crate) struct Shared {
     pub sign_ins: SignInQueue,
     /// Where the operator has turned it on.
     pub tenant_api: Option<TenantApi>,
+    pub operator_token: TokenFile,
+    pub machine: Arc<dyn Machine>,
 }
 
 impl App {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::api_key;
 use crate::app::App;
-use crate::csrf_token;
+use crate::csrf_token::{self, Realm};
 use crate::problem::ApiError;
 
 /// Refuses writes that another site caused.
@@ -18,8 +18,9 @@ pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next)
     if api_key::presented(request.headers()).is_some() {
         return next.run(request).await;
     }
+    let realm = Realm::of(request.uri());
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        let missing = csrf_token::missing(request.headers(), url);
+        let missing = csrf_token::missing(realm, request.headers(), url);
         let mut response = next.run(request).await;
         if let Some(cookie) = missing {
             csrf_token::tell(&mut response, cookie);
@@ -27,7 +28,7 @@ pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next)
         response
     } else if !is_same_origin(request.headers(), url.origin()) {
         ApiError::CrossSite.into_response()
-    } else if !csrf_token::shown(request.headers(), url) {
+    } else if !csrf_token::shown(realm, request.headers(), url) {
         ApiError::CsrfToken.into_response()
     } else {
         next.run(request).await

@@ -2,8 +2,10 @@
 //! own token, told in a cookie that scripts on our pages can read, and expected in a header. A cookie that somebody else set for
 //! this host counts for nothing, since only the session's token makes the right one.
 
+use std::time::Duration;
+
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::Response;
 use hmac::{Hmac, Mac as _};
 use protocol::b64;
@@ -11,10 +13,42 @@ use sha2::Sha256;
 
 use crate::config::PublicUrl;
 use crate::limits;
+use crate::operator;
 use crate::secret_token::SecretToken;
 use crate::session;
 
 pub(crate) static HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// Whose session a request is carried by: a person's, or the operator's on the operator's routes. A browser may hold both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Realm {
+    Person,
+    Operator,
+}
+
+impl Realm {
+    /// Whose session counts for this address.
+    pub(crate) fn of(uri: &Uri) -> Self {
+        match operator::is_operators(uri) {
+            true => Self::Operator,
+            false => Self::Person,
+        }
+    }
+
+    fn presented(self, headers: &HeaderMap, public_url: &PublicUrl) -> Option<SecretToken> {
+        match self {
+            Self::Person => session::presented(headers, public_url),
+            Self::Operator => operator::presented(headers, public_url),
+        }
+    }
+
+    fn life(self) -> Duration {
+        match self {
+            Self::Person => limits::SESSION_LIFE,
+            Self::Operator => limits::OPERATOR_LIFE,
+        }
+    }
+}
 
 fn mac(session: &SecretToken) -> Hmac<Sha256> {
     let mut mac = session.keyed();
@@ -27,16 +61,18 @@ fn text(session: &SecretToken) -> String {
     b64::encode(mac(session).finalize().into_bytes())
 }
 
-fn cookie_name(public_url: &PublicUrl) -> &'static str {
-    match public_url.is_tls() {
-        true => "__Host-holdfast_csrf",
-        false => "holdfast_csrf",
+fn cookie_name(realm: Realm, public_url: &PublicUrl) -> &'static str {
+    match (realm, public_url.is_tls()) {
+        (Realm::Person, true) => "__Host-holdfast_csrf",
+        (Realm::Person, false) => "holdfast_csrf",
+        (Realm::Operator, true) => "__Host-holdfast_operator_csrf",
+        (Realm::Operator, false) => "holdfast_operator_csrf",
     }
 }
 
 /// Whether a write may be carried out: it presents no session, so nobody's rights are used, or it knows the session's token.
-pub(crate) fn shown(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
-    let Some(session) = session::presented(headers, public_url) else {
+pub(crate) fn shown(realm: Realm, headers: &HeaderMap, public_url: &PublicUrl) -> bool {
+    let Some(session) = realm.presented(headers, public_url) else {
         return true;
     };
     let sent = headers
@@ -47,9 +83,9 @@ pub(crate) fn shown(headers: &HeaderMap, public_url: &PublicUrl) -> bool {
 }
 
 /// The cookie that tells it to our pages, for as long as the session's.
-pub(crate) fn cookie(public_url: &PublicUrl, session: &SecretToken, life: std::time::Duration) -> String {
+pub(crate) fn cookie(realm: Realm, public_url: &PublicUrl, session: &SecretToken, life: Duration) -> String {
     let secure = if public_url.is_tls() { "; Secure" } else { "" };
-    let name = cookie_name(public_url);
+    let name = cookie_name(realm, public_url);
     format!(
         "{name}={}; Path=/; Max-Age={}; SameSite=Strict{secure}",
         text(session),
@@ -58,22 +94,24 @@ pub(crate) fn cookie(public_url: &PublicUrl, session: &SecretToken, life: std::t
 }
 
 /// What takes the cookie away.
-pub(crate) fn clear(public_url: &PublicUrl) -> HeaderValue {
-    match public_url.is_tls() {
-        true => HeaderValue::from_static("__Host-holdfast_csrf=; Path=/; Max-Age=0; SameSite=Strict; Secure"),
-        false => HeaderValue::from_static("holdfast_csrf=; Path=/; Max-Age=0; SameSite=Strict"),
-    }
+pub(crate) fn clear(realm: Realm, public_url: &PublicUrl) -> HeaderValue {
+    HeaderValue::from_static(match (realm, public_url.is_tls()) {
+        (Realm::Person, true) => "__Host-holdfast_csrf=; Path=/; Max-Age=0; SameSite=Strict; Secure",
+        (Realm::Person, false) => "holdfast_csrf=; Path=/; Max-Age=0; SameSite=Strict",
+        (Realm::Operator, true) => "__Host-holdfast_operator_csrf=; Path=/; Max-Age=0; SameSite=Strict; Secure",
+        (Realm::Operator, false) => "holdfast_operator_csrf=; Path=/; Max-Age=0; SameSite=Strict",
+    })
 }
 
 /// What a read tells a client that presents a session and does not have the token, or has a wrong one.
-pub(crate) fn missing(headers: &HeaderMap, public_url: &PublicUrl) -> Option<HeaderValue> {
-    let session = session::presented(headers, public_url)?;
-    let held = session::named(headers, cookie_name(public_url));
+pub(crate) fn missing(realm: Realm, headers: &HeaderMap, public_url: &PublicUrl) -> Option<HeaderValue> {
+    let session = realm.presented(headers, public_url)?;
+    let held = session::named(headers, cookie_name(realm, public_url));
     let right = held.is_some_and(|held| mac(&session).verify_slice(held.bytes()).is_ok());
     if right {
         return None;
     }
-    let mut value = HeaderValue::try_from(cookie(public_url, &session, limits::SESSION_LIFE)).ok()?;
+    let mut value = HeaderValue::try_from(cookie(realm, public_url, &session, realm.life())).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -104,26 +142,35 @@ mod tests {
         );
         let cookie = format!("holdfast_session={}", one.text().as_str());
         assert!(
-            shown(&headers(&[]), &url),
+            shown(Realm::Person, &headers(&[]), &url),
             "without a session there is nothing to misuse"
         );
         assert!(shown(
+            Realm::Person,
             &headers(&[("cookie", &cookie), ("x-csrf-token", &text(&one))]),
             &url
         ));
         for wrong in ["", "A", &text(&two), &"A".repeat(43), &one.text(), &text(&one)[..42]] {
             assert!(
-                !shown(&headers(&[("cookie", &cookie), ("x-csrf-token", wrong)]), &url),
+                !shown(
+                    Realm::Person,
+                    &headers(&[("cookie", &cookie), ("x-csrf-token", wrong)]),
+                    &url
+                ),
                 "{wrong}"
             );
         }
-        assert!(!shown(&headers(&[("cookie", &cookie)]), &url));
+        assert!(!shown(Realm::Person, &headers(&[("cookie", &cookie)]), &url));
         // A token beside a session is not enough: what counts is the header.
         let both = format!("{cookie}; holdfast_csrf={}", text(&one));
-        assert!(!shown(&headers(&[("cookie", &both)]), &url));
-        assert!(missing(&headers(&[("cookie", &both)]), &url).is_none());
+        assert!(!shown(Realm::Person, &headers(&[("cookie", &both)]), &url));
+        assert!(missing(Realm::Person, &headers(&[("cookie", &both)]), &url).is_none());
+        // Nor is a person's session an operator's.
+        assert!(shown(Realm::Operator, &headers(&[("cookie", &both)]), &url));
+        let operators = format!("holdfast_operator={}", one.text().as_str());
+        assert!(!shown(Realm::Operator, &headers(&[("cookie", &operators)]), &url));
         let tossed = format!("{cookie}; holdfast_csrf={}", text(&two));
-        let told = missing(&headers(&[("cookie", &tossed)]), &url).unwrap();
+        let told = missing(Realm::Person, &headers(&[("cookie", &tossed)]), &url).unwrap();
         assert!(
             told.to_str()
                 .unwrap()

@@ -20,8 +20,10 @@ pub mod gateway_key;
 mod handlers;
 mod key_file;
 pub mod limits;
+pub mod machine;
 pub mod mail;
 mod openapi;
+mod operator;
 mod outer;
 mod person;
 pub mod postgres;
@@ -84,6 +86,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     pub mailer: Arc<dyn Mailer>,
     pub cells: Arc<dyn CellControl>,
+    /// What the operator sees of the machine.
+    pub machine: Arc<dyn machine::Machine>,
     /// Signs gateway tokens.
     pub gateway_key: SigningKey,
     /// Seals what people show as second factors.
@@ -113,6 +117,7 @@ impl Management {
             entropy,
             mailer,
             cells,
+            machine,
             gateway_key,
             factor_key,
             audit_key,
@@ -140,6 +145,7 @@ impl Management {
             mailer.clone(),
             config.public_url.clone(),
         );
+        let operator_token = operator::TokenFile::new(&config.data_dir);
         let app = App::new(Shared {
             config,
             database,
@@ -153,6 +159,8 @@ impl Management {
             limits,
             sign_ins,
             tenant_api: tenant_api.map(TenantApi::new),
+            operator_token,
+            machine,
         });
         Self {
             app,

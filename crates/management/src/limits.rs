@@ -153,6 +153,20 @@ pub const INVITATIONS_PER_TENANT: u32 = 200;
 /// The period of the three limits above; they refill evenly over it.
 pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 
+/// Tries with the operator's token that one client, and that everybody together, has in [`RATE_PERIOD`].
+pub const OPERATOR_TRIES_PER_CLIENT: u32 = 30;
+pub const OPERATOR_TRIES: u32 = 300;
+/// The operator's session ends when it was not used for so long ...
+pub const OPERATOR_IDLE: Duration = Duration::from_secs(15 * 60);
+/// ... and so long after signing in, used or not.
+pub const OPERATOR_LIFE: Duration = Duration::from_secs(8 * 60 * 60);
+/// People, and organisations, that one answer to the operator lists.
+pub const OPERATOR_LISTED: i64 = 10_000;
+/// Lines of a keeper's log that the operator is shown at most.
+pub const OPERATOR_LOG_LINES: usize = 1000;
+/// How long an act on a cell is waited for before the answer is that it is under way.
+pub const OPERATOR_ACT_WAIT: Duration = Duration::from_secs(20);
+
 /// How long a Redis that counts the limits may take to answer.
 pub const SHARED_LIMITS_WAIT: Duration = Duration::from_millis(500);
 /// How long a Redis that did not answer is left alone.

@@ -66,6 +66,12 @@ pub(crate) enum ApiError {
     AlreadyTold,
     #[error("The mail server did not take the mail. Ask whoever runs this server to look at its log.")]
     MailFailed,
+    #[error("The operator's token is not right. It is in the file `admin-token` of the data directory.")]
+    OperatorTokenWrong,
+    #[error("The file with the operator's token cannot be read. Look at the server's log.")]
+    OperatorTokenUnreadable,
+    #[error("This person is suspended, so their agent stays asleep. Let them back in first.")]
+    PersonSuspended,
     #[error("This group is put away. Take it out again first.")]
     GroupArchived,
     #[error("This is the organisation's last owner. Make somebody else an owner first.")]
@@ -116,6 +122,7 @@ pub(crate) enum ApiError {
 
 fn storage_detail(error: &StorageError) -> &'static str {
     match error {
+        StorageError::Suspended => "Your organisation is suspended. Ask whoever runs this server.",
         StorageError::Unavailable(_) => "The database cannot be reached. Try again in a moment.",
         _ => "The server could not do this. It has been noted.",
     }
@@ -167,6 +174,16 @@ impl ApiError {
             Self::LimitReached(_) => (S::CONFLICT, "limit_reached", "Too many"),
             Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
             Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),
+            Self::OperatorTokenWrong => (S::FORBIDDEN, "operator_token_wrong", "Not the right token"),
+            Self::OperatorTokenUnreadable => (
+                S::SERVICE_UNAVAILABLE,
+                "operator_token_unreadable",
+                "The operator's token cannot be read",
+            ),
+            Self::PersonSuspended => (S::CONFLICT, "person_suspended", "The person is suspended"),
+            Self::Storage(StorageError::Suspended) => {
+                (S::FORBIDDEN, "organisation_suspended", "The organisation is suspended")
+            }
             Self::GroupArchived => (S::CONFLICT, "group_archived", "The group is put away"),
             Self::LastOwner => (S::CONFLICT, "last_owner", "The last owner"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
@@ -202,9 +219,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code, title) = self.kind();
         match &self {
+            Self::Storage(StorageError::Suspended) => {}
             Self::Storage(error) => tracing::error!(%error, code, "a request failed"),
             Self::Custody(error) => tracing::error!(%error, code, "a request failed"),
-            Self::Entropy(_) | Self::Cell(_) | Self::TimedOut => {
+            Self::Entropy(_) | Self::Cell(_) | Self::TimedOut | Self::OperatorTokenUnreadable => {
                 tracing::error!(error = %self, code, "a request failed")
             }
             _ => {}

@@ -72,6 +72,8 @@ pub(crate) struct RateLimits {
     sign_ins: Keyed<Email>,
     attempts: Keyed<Option<IpAddr>>,
     invitations: Keyed<TenantId>,
+    operator: Keyed<Option<IpAddr>>,
+    operators: Keyed<()>,
     shared: Option<SharedLimits>,
 }
 
@@ -82,6 +84,8 @@ impl RateLimits {
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
+            operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
+            operators: Keyed::new(limits::OPERATOR_TRIES, clock),
         }
     }
 
@@ -105,6 +109,15 @@ impl RateLimits {
         self.invitations.check(&tenant)?;
         self.share("invitation", &tenant.to_string(), limits::INVITATIONS_PER_TENANT)
             .await
+    }
+
+    /// Somebody presents what may be the operator's token.
+    pub(crate) async fn operator(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        let client = client.map(network);
+        self.operator.check(&client)?;
+        self.operators.check(&())?;
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        self.share("operator", &who, limits::OPERATOR_TRIES_PER_CLIENT).await
     }
 
     async fn share(&self, kind: &str, who: &str, times: u32) -> Result<(), Duration> {

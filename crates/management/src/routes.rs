@@ -18,7 +18,8 @@ use axum::{Extension, Router, middleware};
 use crate::app::App;
 use crate::handlers::{
     alerts, audit, cell, contract, factors, group_invitations, groups, identities, instance, invitations, keys,
-    letters, me, passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
+    letters, me, operator, passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out,
+    step_up,
 };
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
@@ -51,6 +52,10 @@ pub enum Access {
     Operator,
     /// Of the tenant API: a tenant, by its key.
     Tenant,
+    /// The operator of the installation, who is nobody in an organisation.
+    OperatorSession,
+    /// The operator, who has just shown their token.
+    FreshOperator,
 }
 
 impl Access {
@@ -71,6 +76,8 @@ impl Access {
             Self::FreshOwner => "For an owner who has shown within ten minutes who they are.",
             Self::Operator => "For whoever has the operator's token.",
             Self::Tenant => "For a tenant of the tenant API.",
+            Self::OperatorSession => "For the operator of the installation, who signed in with the token of the data directory.",
+            Self::FreshOperator => "For the operator, who has shown the token within ten minutes.",
         }
     }
 }
@@ -185,6 +192,24 @@ pub(crate) fn all() -> Vec<Route> {
         GET "/cell" SignedIn + CellRead => cell::get::get,
         POST "/cell/wake" SignedIn + CellWake => cell::wake::post,
         POST "/cell/token" SignedIn => cell::token::post,
+        POST "/operator/sign-in" Anyone => operator::sign_in::post,
+        POST "/operator/sign-out" OperatorSession => operator::sign_out::post,
+        POST "/operator/step-up" OperatorSession => operator::step_up::post,
+        GET "/operator/session" OperatorSession => operator::session::get,
+        GET "/operator/overview" OperatorSession => operator::overview::get,
+        GET "/operator/tenants" OperatorSession => operator::tenants::get,
+        GET "/operator/tenants/{id}" OperatorSession => operator::tenant::get,
+        POST "/operator/tenants/{id}/suspend" FreshOperator => operator::tenant_suspend::post,
+        POST "/operator/tenants/{id}/restore" FreshOperator => operator::tenant_restore::post,
+        GET "/operator/people" OperatorSession => operator::people::get,
+        POST "/operator/people/{id}/sign-out" OperatorSession => operator::person_sign_out::post,
+        POST "/operator/people/{id}/suspend" FreshOperator => operator::person_suspend::post,
+        POST "/operator/people/{id}/restore" FreshOperator => operator::person_restore::post,
+        GET "/operator/cells" OperatorSession => operator::cells::get,
+        GET "/operator/cells/{id}" OperatorSession => operator::cell::get,
+        POST "/operator/cells/{id}/act" OperatorSession => operator::act::post,
+        GET "/operator/health" OperatorSession => operator::health::get,
+        GET "/operator/audit" OperatorSession => operator::audit::get,
     }
 }
 

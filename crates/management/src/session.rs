@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::clock::after;
 use crate::config::PublicUrl;
-use crate::csrf_token;
+use crate::csrf_token::{self, Realm};
 use crate::handlers::me::Me;
 use crate::limits;
 use crate::problem::ApiError;
@@ -180,7 +180,7 @@ pub(crate) fn clear(public_url: &PublicUrl) -> [HeaderValue; 2] {
         true => HeaderValue::from_static("__Host-holdfast_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"),
         false => HeaderValue::from_static("holdfast_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"),
     };
-    [session, csrf_token::clear(public_url)]
+    [session, csrf_token::clear(Realm::Person, public_url)]
 }
 
 fn name(public_url: &PublicUrl) -> &'static str {
@@ -196,7 +196,7 @@ fn cookies(
     token: &SecretToken,
     life: std::time::Duration,
 ) -> Result<[HeaderValue; 2], ApiError> {
-    let csrf = csrf_token::cookie(public_url, token, life);
+    let csrf = csrf_token::cookie(Realm::Person, public_url, token, life);
     Ok([set_cookie(name(public_url), public_url, token, life)?, sensitive(csrf)?])
 }
 
@@ -216,7 +216,7 @@ pub(crate) fn set_cookie(
     sensitive(text)
 }
 
-fn sensitive(cookie: String) -> Result<HeaderValue, ApiError> {
+pub(crate) fn sensitive(cookie: String) -> Result<HeaderValue, ApiError> {
     let mut value = HeaderValue::try_from(cookie).map_err(|_| StorageError::Unreadable("a cookie"))?;
     value.set_sensitive(true);
     Ok(value)

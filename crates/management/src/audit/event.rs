@@ -33,6 +33,8 @@ macro_rules! actions {
 actions! {
     OrganisationMade = "organisation.made",
     PolicyChanged = "organisation.policy_changed",
+    OrganisationSuspended = "organisation.suspended",
+    OrganisationRestored = "organisation.restored",
     LinkSent = "sign_in.link_sent",
     SignedIn = "sign_in.done",
     FactorAsked = "sign_in.factor_asked",
@@ -53,8 +55,12 @@ actions! {
     InvitationRevoked = "invitation.revoked",
     InvitationAccepted = "invitation.accepted",
     CellWoken = "cell.woken",
+    CellPaused = "cell.paused",
+    CellSlept = "cell.put_to_sleep",
+    CellRestarted = "cell.restarted",
     GatewayToken = "cell.channel_token",
     FactorsReset = "person.factors_reset",
+    PersonSignedOut = "person.signed_out",
     PersonSuspended = "person.suspended",
     PersonRestored = "person.restored",
     PersonRemoved = "person.removed",
@@ -83,6 +89,9 @@ actions! {
     AlertMade = "alert.made",
     AlertRemoved = "alert.removed",
     AuditExported = "audit.exported",
+    OperatorSignedIn = "operator.signed_in",
+    OperatorSteppedUp = "operator.stepped_up",
+    OperatorSignedOut = "operator.signed_out",
 }
 
 /// How it ended.
@@ -121,6 +130,19 @@ impl By {
                 id: Some(id),
                 kind: "person".into(),
                 name: name.into(),
+            },
+            address: client.address_text(),
+            device: client.device.clone(),
+        }
+    }
+
+    /// Who runs the machine.
+    pub(crate) fn operator(client: &Client) -> Self {
+        Self {
+            actor: Actor {
+                id: None,
+                kind: "operator".into(),
+                name: "The operator".into(),
             },
             address: client.address_text(),
             device: client.device.clone(),
@@ -207,7 +229,9 @@ struct Body<'a> {
     outcome: Outcome,
     seq: i64,
     target: Option<&'a Target>,
-    tenant: TenantId,
+    /// Of an organisation's chain; of the operator's, where an organisation is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<TenantId>,
     v: u8,
 }
 
@@ -227,7 +251,13 @@ pub(super) fn happened<'a>(seq: i64, at: OffsetDateTime, by: &'a By, entry: &'a 
 }
 
 /// The text of an event, as it is hashed.
-pub(super) fn body(seq: i64, tenant: TenantId, at: Millis, by: &By, entry: &Entry) -> Result<String, StorageError> {
+pub(super) fn body(
+    seq: i64,
+    tenant: Option<TenantId>,
+    at: Millis,
+    by: &By,
+    entry: &Entry,
+) -> Result<String, StorageError> {
     let body = Body {
         action: entry.action.as_str(),
         actor: &by.actor,

@@ -16,12 +16,15 @@ pub use verify::{Broken, Verified, verify};
 use std::sync::Arc;
 
 use key::Place;
+use protocol::TenantId;
+use sqlx::PgConnection;
 
 use crate::alerts;
 use crate::clock::{Clock, millis};
+use crate::database::Database;
 use crate::limits;
 use crate::storage::audit::{self as stored, Checkpoint, Head};
-use crate::storage::{StorageError, TenantTransaction};
+use crate::storage::{StorageError, TenantTransaction, operator_audit};
 
 /// Writes events. They are part of the transaction that they tell of: neither is kept without the other.
 pub(crate) struct AuditLog {
@@ -42,7 +45,7 @@ impl AuditLog {
         let now = self.clock.now();
         let at = millis(now);
         let seq = head.seq + 1;
-        let body = event::body(seq, tenant, at, by, &entry)?;
+        let body = event::body(seq, Some(tenant), at, by, &entry)?;
         let hash = chain::next(&head.hash, &body);
         stored::append(transaction, Head { seq, hash }, &body).await?;
         if seq % limits::AUDIT_CHECKPOINT == 0 {
@@ -56,5 +59,42 @@ impl AuditLog {
             stored::add_checkpoint(transaction, &checkpoint).await?;
         }
         alerts::raise(transaction, &event::happened(seq, now, by, &entry)).await
+    }
+
+    /// Adds an event to the operator's own chain, in whatever transaction it tells of. `tenant` is the organisation that it concerns.
+    pub(crate) async fn record_operator(
+        &self,
+        connection: &mut PgConnection,
+        tenant: Option<TenantId>,
+        by: &By,
+        entry: &Entry,
+    ) -> Result<(), StorageError> {
+        let head = operator_audit::lock_head(connection).await?;
+        let seq = head.seq + 1;
+        let body = event::body(seq, tenant, millis(self.clock.now()), by, entry)?;
+        let hash = chain::next(&head.hash, &body);
+        operator_audit::append(connection, Head { seq, hash }, &body).await
+    }
+
+    /// Whether the operator's chain holds: the number of its events, or the first one that does not fit.
+    pub(crate) async fn verify_operator(&self, database: &Database) -> Result<Result<i64, i64>, StorageError> {
+        let mut connection = database.pool().acquire().await?;
+        let head = operator_audit::head(&mut connection).await?;
+        let mut hash = [0; 32];
+        let mut after = 0;
+        while after < head.seq {
+            let events = operator_audit::in_order(&mut connection, after, head.seq).await?;
+            if events.is_empty() {
+                return Ok(Err(after + 1));
+            }
+            for event in events {
+                hash = chain::next(&hash, &event.body);
+                if event.seq != after + 1 || event.hash != hash {
+                    return Ok(Err(after + 1));
+                }
+                after = event.seq;
+            }
+        }
+        Ok(if hash == head.hash { Ok(after) } else { Err(after) })
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod invitations;
 pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod me;
+pub(crate) mod operator;
 pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod policy;

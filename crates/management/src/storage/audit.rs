@@ -74,7 +74,7 @@ pub(crate) async fn add_checkpoint(
     Ok(())
 }
 
-fn hash(bytes: Vec<u8>) -> Result<[u8; 32], StorageError> {
+pub(super) fn hash(bytes: Vec<u8>) -> Result<[u8; 32], StorageError> {
     bytes
         .try_into()
         .map_err(|_| StorageError::Unreadable("hash of the audit chain"))
@@ -104,10 +104,10 @@ pub(crate) struct Stored {
     pub hash: [u8; 32],
 }
 
-struct Row {
-    seq: i64,
-    body: String,
-    hash: Vec<u8>,
+pub(super) struct Row {
+    pub(super) seq: i64,
+    pub(super) body: String,
+    pub(super) hash: Vec<u8>,
 }
 
 impl TryFrom<Row> for Stored {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::roles::lock_owners;
 use super::{StorageError, TenantTransaction};
 use crate::access::FreshManager;
+use crate::operator::FreshOperator;
 use crate::person::Role;
 
 /// Somebody whom the manager may suspend, let back in or remove.
@@ -52,6 +53,29 @@ pub(crate) async fn find(
         user.uuid(),
         manager.may_manage(Role::Owner),
         manager.user().uuid()
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| Leaver {
+        id: user,
+        name: row.name,
+        email: row.email,
+        cell: row.cell.into(),
+        suspended: row.deactivated_at.is_some(),
+    }))
+}
+
+/// As [`find`], for the operator, who may send anybody away.
+pub(crate) async fn find_as_operator(
+    transaction: &mut TenantTransaction,
+    _operator: &FreshOperator,
+    user: UserId,
+) -> Result<Option<Leaver>, StorageError> {
+    let row = sqlx::query!(
+        "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
+         JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
+         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' FOR UPDATE OF u",
+        transaction.tenant().uuid(),
+        user.uuid()
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     Ok(row.map(|row| Leaver {

@@ -18,6 +18,9 @@ mod interval;
 pub(crate) mod invitations;
 pub(crate) mod leaving;
 pub(crate) mod letters;
+pub(crate) mod operator;
+pub(crate) mod operator_audit;
+pub(crate) mod operator_sessions;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
 pub(crate) mod platform_secrets;
@@ -26,6 +29,7 @@ pub(crate) mod roles;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;
 pub(crate) mod sign_in_links;
+pub(crate) mod suspension;
 pub(crate) mod tenants;
 mod transaction;
 pub(crate) mod users;
@@ -44,6 +48,9 @@ pub enum StorageError {
     Conflict(String),
     #[error("the database refused a statement: {0}")]
     Failed(#[source] sqlx::Error),
+    /// The organisation is suspended: nobody comes into it.
+    #[error("the organisation is suspended")]
+    Suspended,
     #[error("a stored value cannot be read: {0}")]
     Unreadable(&'static str),
 }
@@ -61,6 +68,7 @@ impl From<sqlx::Error> for StorageError {
                 Some(code) if code.starts_with("08") || code.starts_with("57P0") || code.starts_with("53") => {
                     Self::Unavailable(error)
                 }
+                Some("HF001") => Self::Suspended,
                 Some("23505") => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
                 _ => Self::Failed(error),
             },

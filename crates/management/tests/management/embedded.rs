@@ -111,6 +111,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         entropy: Arc::new(OsEntropy),
         mailer: Arc::new(Outbox::new(folder.path().join("outbox"))),
         cells: Arc::new(Cells::default()),
+        machine: Arc::new(Cells::default()),
         gateway_key: management::gateway_key::load_or_create(folder.path()).unwrap(),
         factor_key: management::FactorKey::from_bytes(&[8; 32]),
         audit_key: management::audit::AuditKey::from_bytes(&[9; 32]),

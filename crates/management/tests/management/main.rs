@@ -16,6 +16,7 @@ mod instance;
 mod invitations;
 mod keys;
 mod matrix;
+mod operator;
 mod passkeys;
 mod people;
 mod recovery;

@@ -98,6 +98,11 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE audit_checkpoints SET seq = seq",
         "DELETE FROM audit_checkpoints",
         "DELETE FROM audit_heads",
+        "UPDATE operator_events SET body = body",
+        "DELETE FROM operator_events",
+        "TRUNCATE operator_events",
+        "DELETE FROM operator_head",
+        "UPDATE operator_sessions SET expires_at = now()",
     ] {
         let error = sqlx::raw_sql(forbidden).execute(&mut app).await.expect_err(forbidden);
         assert_eq!(
@@ -356,6 +361,44 @@ async fn promise_03_a_presented_token_or_address_shows_its_own_rows_and_nothing_
         .await
         .unwrap();
     assert_eq!(users, 0);
+}
+
+#[tokio::test]
+async fn promise_03_the_operator_sees_which_organisations_there_are_and_no_row_of_theirs() {
+    let (world, mut anna) = World::owned().await;
+    world.second_tenant().await;
+    let operator = world.operator(true).await;
+    let acme = world.cell_of(&mut anna).await.tenant.to_string();
+    let text = operator.operator.as_ref().unwrap().split_once('=').unwrap().1;
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(protocol::b64::decode(text).unwrap());
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut owner = world.database.owner().await;
+    let tables = tenant_tables(&mut owner).await;
+    let mut app = world.database.app().await;
+    for (shown, organisations) in [(hex.as_str(), 2), (&"00".repeat(32), 0), ("", 0)] {
+        let mut transaction = app.begin().await.unwrap();
+        set(&mut transaction, "holdfast.operator", shown).await;
+        let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM tenants")
+            .fetch_one(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(seen, organisations, "{shown}");
+        for table in &tables {
+            let rows: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+                .fetch_one(&mut *transaction)
+                .await
+                .unwrap();
+            assert_eq!(rows, 0, "{table}");
+        }
+        // A tenant that is set narrows it: the two never add up.
+        speak_for(&mut transaction, &acme).await;
+        let seen: Vec<String> = sqlx::query_scalar("SELECT name FROM tenants")
+            .fetch_all(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(seen, ["Acme"]);
+        transaction.rollback().await.unwrap();
+    }
 }
 
 async fn speak_for(connection: &mut PgConnection, tenant: &str) {

@@ -12,6 +12,8 @@ pub struct Browser {
     router: Router,
     /// The session's cookie.
     pub cookie: Option<String>,
+    /// The cookie of the operator's session.
+    pub operator: Option<String>,
     others: Vec<(String, String)>,
     pub headers: Vec<(&'static str, String)>,
 }
@@ -30,6 +32,7 @@ impl Browser {
         Self {
             router,
             cookie: None,
+            operator: None,
             others: Vec::new(),
             headers: vec![("sec-fetch-site", "same-origin".into())],
         }
@@ -45,7 +48,11 @@ impl Browser {
 
     /// What it sends with a write.
     pub fn csrf_token(&self) -> Option<&str> {
-        let held = self.others.iter().find(|(name, _)| name.ends_with("holdfast_csrf"));
+        self.held("holdfast_csrf")
+    }
+
+    fn held(&self, cookie: &str) -> Option<&str> {
+        let held = self.others.iter().find(|(name, _)| name.ends_with(cookie));
         held.map(|(_, token)| token.as_str())
     }
 
@@ -87,7 +94,11 @@ impl Browser {
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
-        if let Some(token) = self.csrf_token()
+        let csrf = match path.starts_with("/operator/") {
+            true => self.held("holdfast_operator_csrf"),
+            false => self.csrf_token(),
+        };
+        if let Some(token) = csrf
             && !self.headers.iter().any(|(name, _)| *name == "x-csrf-token")
         {
             request = request.header("x-csrf-token", token);
@@ -96,6 +107,7 @@ impl Browser {
         let cookies: Vec<_> = std::iter::once("theme=dark".to_owned())
             .chain(others)
             .chain(self.cookie.clone())
+            .chain(self.operator.clone())
             .collect();
         request = request.header(header::COOKIE, cookies.join("; "));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
@@ -103,7 +115,9 @@ impl Browser {
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            if name.ends_with("session") {
+            if name.ends_with("holdfast_operator") {
+                self.operator = (!value.is_empty()).then(|| pair.to_owned());
+            } else if name.ends_with("session") {
                 self.cookie = (!value.is_empty()).then(|| pair.to_owned());
             } else {
                 self.others.retain(|(other, _)| other != name);

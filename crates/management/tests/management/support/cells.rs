@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use futures::future::BoxFuture;
+use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Host, Machine, Seen};
 use management::{CellControl, CellRef, CellState, CellUnavailable};
+use protocol::CellId;
 
 #[derive(Default)]
 pub struct Cells {
@@ -80,6 +82,88 @@ impl CellControl for Cells {
         Box::pin(async move {
             self.check()?;
             Ok(self.claims.lock().unwrap().get(&cell).cloned())
+        })
+    }
+}
+
+impl Machine for Cells {
+    fn look(&self) -> BoxFuture<'_, Seen> {
+        Box::pin(async move {
+            let facts = |cell: CellRef| CellFacts {
+                cell: cell.cell,
+                tenant: cell.tenant,
+                state: CellState::Awake,
+                since: 1,
+                used_at: 2,
+                vault: Some("locked"),
+                agent: Some("waiting"),
+                busy: false,
+                channels: 0,
+                memory_bytes: Some(1 << 20),
+                cpu_percent: Some(1.5),
+                processes: Some(3),
+                version: Some("abc".into()),
+                newest: Some(true),
+                problem: None,
+            };
+            Seen {
+                at: 3,
+                host: Host {
+                    memory_bytes: 100,
+                    memory_used_bytes: 95,
+                    processors: 2,
+                    cpu_percent: None,
+                    disk_bytes: 100,
+                    disk_free_bytes: 90,
+                },
+                cells: self.awake().into_iter().map(facts).collect(),
+                problem: self.check().err().map(|error| error.0),
+            }
+        })
+    }
+
+    fn limits(&self) -> CellLimits {
+        CellLimits {
+            capacity: 2,
+            agent_memory_bytes: 1,
+            agent_processors: 1.0,
+            keeper_memory_bytes: 1,
+            home_bytes: 1,
+            sealed_bytes: 1,
+            pause_after_ms: 1,
+            sleep_after_ms: 1,
+        }
+    }
+
+    fn events(&self, _cell: CellId) -> Vec<CellEvent> {
+        Vec::new()
+    }
+
+    fn keeper_log(&self, _cell: CellId, _lines: usize) -> BoxFuture<'_, Result<Vec<String>, CellUnavailable>> {
+        Box::pin(async move {
+            self.check()?;
+            Ok(vec!["the keeper is there".into()])
+        })
+    }
+
+    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, CellUnavailable>> {
+        Box::pin(async move {
+            match act {
+                CellAct::Wake | CellAct::Restart => self.wake(cell).await?,
+                CellAct::Pause | CellAct::Sleep => self.sleep(cell).await?,
+            }
+            Ok(Acted::Done)
+        })
+    }
+
+    fn checks(&self) -> BoxFuture<'_, Vec<Check>> {
+        Box::pin(async move {
+            vec![Check {
+                name: "Swap".into(),
+                state: CheckState::Weak,
+                found: "There is some.".into(),
+                fix: Some("Encrypt it.".into()),
+            }]
         })
     }
 }

@@ -20,4 +20,4 @@ pub use developer::Developer;
 pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;
-pub use world::{MASTER_KEY, OPERATOR, World};
+pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, World};

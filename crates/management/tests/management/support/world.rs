@@ -21,6 +21,9 @@ use super::{Agents, Browser, Cells, Developer, TestClock, TestDatabase};
 pub const OPERATOR: &str = "operators-token-operators-token-0123456789";
 pub const MASTER_KEY: &str = "a long passphrase that nobody will guess";
 
+/// What lies in the data directory.
+pub const OPERATOR_TOKEN: &str = "OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO";
+
 pub struct World {
     pub management: Management,
     pub router: Router,
@@ -87,6 +90,7 @@ impl World {
         agents: Option<Agents>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("admin-token"), OPERATOR_TOKEN).unwrap();
         let clock = Arc::new(TestClock::new());
         let mails = Arc::new(Mails::new(folder.path().join("outbox")));
         let cells = Arc::new(Cells::default());
@@ -120,6 +124,7 @@ impl World {
             entropy: Arc::new(OsEntropy),
             mailer: mails.clone(),
             cells: cells.clone(),
+            machine: cells.clone(),
             gateway_key,
             factor_key: FactorKey::from_bytes(&[8; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
@@ -198,6 +203,29 @@ impl World {
             format!("holdfast_session={}", token.text().as_str()),
         )
         .await
+    }
+
+    /// The operator, signed in just now or, with `fresh` false, some time ago.
+    pub async fn operator(&self, fresh: bool) -> Browser {
+        let token = SecretToken::generate(&OsEntropy).unwrap();
+        let now = self.clock.now();
+        let proved = if fresh { now } else { now - limits::STEP_UP };
+        sqlx::query(
+            "INSERT INTO operator_sessions (id, token_hash, shown_hash, created_at, last_seen_at, expires_at, proved_at)
+             VALUES ($1, $2, sha256($3), $4, $4, $4 + interval '10 minutes', $5)",
+        )
+        .bind(Uuid::now_v7())
+        .bind(token.hash().bytes())
+        .bind(OPERATOR_TOKEN.as_bytes())
+        .bind(now)
+        .bind(proved)
+        .execute(&mut self.database.owner().await)
+        .await
+        .unwrap();
+        let mut browser = self.browser();
+        browser.operator = Some(format!("holdfast_operator={}", token.text().as_str()));
+        browser.get("/operator/session").await.expect(200);
+        browser
     }
 
     /// A program with a new key of this person.

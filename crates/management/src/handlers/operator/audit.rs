@@ -1,0 +1,66 @@
+//! `GET /api/v1/operator/audit`: what the operator did, the newest first.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::App;
+use crate::limits;
+use crate::operator::Operator;
+use crate::problem::ApiError;
+use crate::storage::{StorageError, operator_audit};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Search {
+    before: Option<i64>,
+    action: Option<String>,
+    text: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Search {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<Self>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(search)| search)
+            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Events {
+    events: Vec<Box<RawValue>>,
+    /// There are older ones: ask again with `before`.
+    more: bool,
+}
+
+pub(crate) async fn get(State(app): State<App>, _operator: Operator, search: Search) -> Result<Json<Events>, ApiError> {
+    // PostgreSQL's text has no zero bytes; what asks for one finds nothing.
+    let text = |text: Option<String>| {
+        text.filter(|text| !text.is_empty())
+            .map(|text| text.replace('\0', "\u{fffd}"))
+    };
+    let (action, words) = (text(search.action), text(search.text));
+    let mut connection = app.database.pool().acquire().await.map_err(StorageError::from)?;
+    let found = operator_audit::find(
+        &mut connection,
+        search.before,
+        action.as_deref(),
+        words.as_deref(),
+        limits::AUDIT_LISTED + 1,
+    )
+    .await?;
+    let listed = usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX);
+    let more = found.len() > listed;
+    let events = found
+        .into_iter()
+        .take(listed)
+        .map(|event| RawValue::from_string(event.body).map_err(|_| StorageError::Unreadable("an audit event")))
+        .collect::<Result<_, _>>()?;
+    Ok(Json(Events { events, more }))
+}

@@ -1,0 +1,78 @@
+//! What the operator of the installation sees and does. Who, how many, in which state and how large: nobody's content is here to be
+//! shown, and what an act changes is also in the log of the organisation that it concerns.
+
+pub(crate) mod act;
+pub(crate) mod audit;
+pub(crate) mod cell;
+pub(crate) mod cells;
+pub(crate) mod health;
+pub(crate) mod overview;
+pub(crate) mod people;
+pub(crate) mod person_restore;
+pub(crate) mod person_sign_out;
+pub(crate) mod person_suspend;
+pub(crate) mod session;
+pub(crate) mod sign_in;
+pub(crate) mod sign_out;
+pub(crate) mod step_up;
+pub(crate) mod tenant;
+pub(crate) mod tenant_restore;
+pub(crate) mod tenant_suspend;
+pub(crate) mod tenants;
+
+use protocol::{CellId, UserId};
+
+use crate::app::App;
+use crate::audit::Entry;
+use crate::cell_control::CellRef;
+use crate::operator::Operator;
+use crate::problem::ApiError;
+use crate::storage::operator::{self, Only, PersonFacts};
+use crate::storage::{StorageError, TenantTransaction};
+
+/// Writes an act down in the organisation's log and in the operator's own, and commits.
+async fn record(
+    app: &App,
+    mut transaction: TenantTransaction,
+    operator: &Operator,
+    entry: impl Fn() -> Entry,
+) -> Result<(), StorageError> {
+    let by = operator.by();
+    let tenant = transaction.tenant();
+    app.audit.record(&mut transaction, &by, entry()).await?;
+    app.audit
+        .record_operator(&mut transaction, Some(tenant), &by, &entry())
+        .await?;
+    transaction.commit().await
+}
+
+/// Somebody, in whichever organisation they are; a service account is nobody.
+async fn person(app: &App, operator: &Operator, user: UserId) -> Result<PersonFacts, ApiError> {
+    let only = Only {
+        user: Some(user),
+        ..Only::default()
+    };
+    let found = operator::people(&app.database, operator, only, app.clock.now()).await?;
+    found
+        .into_iter()
+        .find(|person| !person.service)
+        .ok_or(ApiError::NotFound)
+}
+
+/// The owner of a cell.
+async fn owner_of(app: &App, operator: &Operator, cell: CellId) -> Result<PersonFacts, ApiError> {
+    let only = Only {
+        cell: Some(cell),
+        ..Only::default()
+    };
+    let found = operator::people(&app.database, operator, only, app.clock.now()).await?;
+    found.into_iter().next().ok_or(ApiError::NotFound)
+}
+
+fn cell_of(person: &PersonFacts) -> Option<CellRef> {
+    person.cell.map(|cell| CellRef {
+        cell,
+        tenant: person.tenant,
+        user: person.user,
+    })
+}

@@ -1,0 +1,59 @@
+//! `GET /api/v1/operator/tenants/{id}`: one organisation, the people in it, and the limits that hold for it.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::people::PersonAnswer;
+use super::tenants::TenantAnswer;
+use crate::access::Id;
+use crate::app::App;
+use crate::limits;
+use crate::machine::CellLimits;
+use crate::operator::Operator;
+use crate::problem::ApiError;
+use crate::storage::operator::{self, Only};
+
+#[derive(Serialize)]
+pub(crate) struct WholeTenant {
+    tenant: TenantAnswer,
+    people: Vec<PersonAnswer>,
+    limits: TenantLimits,
+    cell_limits: CellLimits,
+}
+
+/// How many of each an organisation may have.
+#[derive(Serialize)]
+struct TenantLimits {
+    service_accounts: i64,
+    groups: i64,
+    group_members: i64,
+    alert_rules: i64,
+    /// Invitations in so many minutes.
+    invitations: u32,
+    invitations_minutes: u64,
+}
+
+pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<WholeTenant>, ApiError> {
+    let now = app.clock.now();
+    let tenants = operator::tenants(&app.database, &operator, Some(id.into()), now).await?;
+    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let only = Only {
+        tenant: Some(tenant.id),
+        ..Only::default()
+    };
+    let people = operator::people(&app.database, &operator, only, now).await?;
+    Ok(Json(WholeTenant {
+        tenant: tenant.into(),
+        people: people.into_iter().map(PersonAnswer::from).collect(),
+        limits: TenantLimits {
+            service_accounts: limits::SERVICE_ACCOUNTS,
+            groups: limits::GROUPS,
+            group_members: limits::GROUP_MEMBERS,
+            alert_rules: limits::ALERT_RULES,
+            invitations: limits::INVITATIONS_PER_TENANT,
+            invitations_minutes: limits::RATE_PERIOD.as_secs() / 60,
+        },
+        cell_limits: app.machine.limits(),
+    }))
+}

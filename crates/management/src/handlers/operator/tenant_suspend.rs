@@ -1,0 +1,48 @@
+//! `POST /api/v1/operator/tenants/{id}/suspend`: puts an organisation out of use. Everybody in it is signed out and stays out, nobody
+//! joins, and every cell goes to sleep; nothing is deleted.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::{cell_of, record};
+use crate::access::Id;
+use crate::app::App;
+use crate::audit::{Action, Entry, Target};
+use crate::operator::FreshOperator;
+use crate::problem::ApiError;
+use crate::storage::operator::{self, Only};
+use crate::storage::{TenantTransaction, suspension};
+
+#[derive(Serialize)]
+pub(crate) struct Suspended {
+    /// Cells that were sent to sleep, those that sleep already included.
+    cells: usize,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    fresh: FreshOperator,
+    Id(id): Id,
+) -> Result<Json<Suspended>, ApiError> {
+    let operator = fresh.operator();
+    let now = app.clock.now();
+    let tenants = operator::tenants(&app.database, operator, Some(id.into()), now).await?;
+    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    if suspension::suspend(&mut transaction, &fresh, now).await? {
+        let entry =
+            || Entry::done(Action::OrganisationSuspended).on(Target::new("organisation", tenant.id, &tenant.name));
+        record(&app, transaction, operator, entry).await?;
+    }
+    let only = Only {
+        tenant: Some(tenant.id),
+        ..Only::default()
+    };
+    let people = operator::people(&app.database, operator, only, now).await?;
+    let cells: Vec<_> = people.iter().filter_map(cell_of).collect();
+    for cell in &cells {
+        app.cells.sleep(*cell).await?;
+    }
+    Ok(Json(Suspended { cells: cells.len() }))
+}

@@ -1,0 +1,85 @@
+//! The operator's own chain. What is in it is added here and changed nowhere.
+
+use sqlx::PgConnection;
+
+use super::StorageError;
+use super::audit::{Head, Row, Stored, hash};
+
+/// Events that are read at a time.
+const PAGE: i64 = 1000;
+
+/// The end of the chain, locked until the transaction ends.
+pub(crate) async fn lock_head(connection: &mut PgConnection) -> Result<Head, StorageError> {
+    let row = sqlx::query!("SELECT seq, hash FROM operator_head FOR UPDATE")
+        .fetch_one(connection)
+        .await?;
+    Ok(Head {
+        seq: row.seq,
+        hash: hash(row.hash)?,
+    })
+}
+
+/// Where the chain ends now.
+pub(crate) async fn head(connection: &mut PgConnection) -> Result<Head, StorageError> {
+    let row = sqlx::query!("SELECT seq, hash FROM operator_head")
+        .fetch_one(connection)
+        .await?;
+    Ok(Head {
+        seq: row.seq,
+        hash: hash(row.hash)?,
+    })
+}
+
+/// Adds an event after the locked end.
+pub(crate) async fn append(connection: &mut PgConnection, head: Head, body: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "WITH added AS (INSERT INTO operator_events (seq, body, hash) VALUES ($1, $2, $3))
+         UPDATE operator_head SET seq = $1, hash = $3",
+        head.seq,
+        body,
+        head.hash.as_slice()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The newest events, before one, whose action begins so and that have this text anywhere.
+pub(crate) async fn find(
+    connection: &mut PgConnection,
+    before: Option<i64>,
+    action: Option<&str>,
+    text: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Stored>, StorageError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT seq, body, hash FROM operator_events
+         WHERE ($1::bigint IS NULL OR seq < $1) AND ($2::text IS NULL OR starts_with(action, $2))
+            AND ($3::text IS NULL OR position(lower($3) IN lower(body)) > 0)
+         ORDER BY seq DESC LIMIT $4",
+        before,
+        action,
+        text,
+        limit
+    );
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// Events in their order, after one and up to one, some at a time.
+pub(crate) async fn in_order(
+    connection: &mut PgConnection,
+    after: i64,
+    up_to: i64,
+) -> Result<Vec<Stored>, StorageError> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT seq, body, hash FROM operator_events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3",
+        after,
+        up_to,
+        PAGE
+    );
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter().map(Stored::try_from).collect()
+}

@@ -1,0 +1,388 @@
+//! Who runs the machine: their way in, what they see, and what they do to organisations, people and cells.
+
+use std::time::Duration;
+
+use management::limits;
+use serde_json::json;
+
+use crate::support::{Browser, OPERATOR_TOKEN, World, token};
+
+async fn signed_in(world: &World) -> Browser {
+    let mut operator = world.browser();
+    let shown = json!({"token": format!("{OPERATOR_TOKEN}\n")});
+    operator.post("/operator/sign-in", shown).await.expect(200);
+    operator
+}
+
+async fn log(operator: &mut Browser) -> Vec<(String, String)> {
+    let log = operator.get("/operator/audit").await.expect(200).json;
+    let events = log["events"].as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    events
+        .map(|event| (text(&event["action"]), text(&event["outcome"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_token_in_the_data_directory_lets_the_operator_in_and_nothing_else_does() {
+    let (world, mut anna) = World::owned().await;
+    let mut operator = world.browser();
+    operator.get("/operator/session").await.refused(401, "not_signed_in");
+    for wrong in ["", "x", &OPERATOR_TOKEN[1..]] {
+        operator
+            .post("/operator/sign-in", json!({ "token": wrong }))
+            .await
+            .refused(403, "operator_token_wrong");
+    }
+    let answer = operator
+        .post("/operator/sign-in", json!({ "token": OPERATOR_TOKEN }))
+        .await
+        .expect(200);
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    let cookie = cookies[0].to_str().unwrap();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    assert!(!answer.text.contains(OPERATOR_TOKEN));
+    operator.get("/operator/session").await.expect(200);
+    operator.get("/me").await.refused(401, "not_signed_in");
+    anna.get("/operator/session").await.refused(401, "not_signed_in");
+    // A browser may hold both, and each counts where it belongs.
+    anna.operator.clone_from(&operator.operator);
+    anna.get("/operator/session").await.expect(200);
+    anna.get("/me").await.expect(200);
+    anna.post("/operator/sign-out", json!({})).await.expect(204);
+    operator.get("/operator/session").await.refused(401, "not_signed_in");
+    anna.get("/me").await.expect(200);
+
+    let mut operator = signed_in(&world).await;
+    let done = |action: &str| (action.to_owned(), "done".to_owned());
+    let refused = ("operator.signed_in".to_owned(), "refused".to_owned());
+    let mut wanted = vec![
+        done("operator.signed_in"),
+        done("operator.signed_out"),
+        done("operator.signed_in"),
+    ];
+    wanted.extend(vec![refused; 3]);
+    assert_eq!(log(&mut operator).await, wanted);
+}
+
+#[tokio::test]
+async fn a_write_needs_the_token_of_the_operators_own_session() {
+    let (world, anna) = World::owned().await;
+    let mut operator = signed_in(&world).await;
+    let persons = anna.csrf_token().unwrap().to_owned();
+    for wrong in [persons.as_str(), "A", ""] {
+        operator.headers.push(("x-csrf-token", wrong.to_owned()));
+        operator
+            .post("/operator/sign-out", json!({}))
+            .await
+            .refused(403, "csrf_token");
+        operator.headers.pop();
+    }
+    operator.headers = vec![("sec-fetch-site", "cross-site".into())];
+    operator
+        .post("/operator/sign-out", json!({}))
+        .await
+        .refused(403, "cross_site");
+    operator.headers = vec![("sec-fetch-site", "same-origin".into())];
+    operator.post("/operator/sign-out", json!({})).await.expect(204);
+}
+
+#[tokio::test]
+async fn the_session_ends_by_idleness_by_age_and_with_the_token_that_it_was_given_for() {
+    let (world, _anna) = World::owned().await;
+    let mut operator = signed_in(&world).await;
+    world.clock.advance(limits::OPERATOR_IDLE - Duration::from_secs(1));
+    operator.get("/operator/session").await.expect(200);
+    world.clock.advance(limits::OPERATOR_IDLE);
+    operator.get("/operator/session").await.refused(401, "not_signed_in");
+
+    let mut operator = signed_in(&world).await;
+    let steps = limits::OPERATOR_LIFE.as_secs() / 600;
+    for _ in 1..steps {
+        world.clock.advance(Duration::from_secs(600));
+        operator.get("/operator/session").await.expect(200);
+    }
+    world.clock.advance(Duration::from_secs(600));
+    operator.get("/operator/session").await.refused(401, "not_signed_in");
+
+    let mut operator = signed_in(&world).await;
+    let file = world.folder.path().join("admin-token");
+    std::fs::write(&file, "N".repeat(43)).unwrap();
+    operator.get("/operator/session").await.refused(401, "not_signed_in");
+    operator
+        .post("/operator/sign-in", json!({ "token": OPERATOR_TOKEN }))
+        .await
+        .refused(403, "operator_token_wrong");
+    // Without a token nobody comes in.
+    std::fs::write(&file, "").unwrap();
+    operator
+        .post("/operator/sign-in", json!({ "token": "" }))
+        .await
+        .refused(503, "operator_token_unreadable");
+}
+
+#[tokio::test]
+async fn tries_with_the_token_are_counted() {
+    let (world, _anna) = World::owned().await;
+    let mut operator = world.browser();
+    for _ in 0..limits::OPERATOR_TRIES_PER_CLIENT {
+        operator
+            .post("/operator/sign-in", json!({"token": "x"}))
+            .await
+            .refused(403, "operator_token_wrong");
+    }
+    operator
+        .post("/operator/sign-in", json!({ "token": OPERATOR_TOKEN }))
+        .await
+        .refused(429, "too_many_requests");
+}
+
+#[tokio::test]
+async fn dangerous_acts_need_the_token_again() {
+    let (world, mut anna) = World::owned().await;
+    let tenant = world.cell_of(&mut anna).await.tenant;
+    let mut operator = world.operator(false).await;
+    let suspend = format!("/operator/tenants/{tenant}/suspend");
+    operator.post(&suspend, json!({})).await.refused(403, "step_up_needed");
+    operator
+        .post("/operator/step-up", json!({"token": "x"}))
+        .await
+        .refused(403, "operator_token_wrong");
+    operator.post(&suspend, json!({})).await.refused(403, "step_up_needed");
+    operator
+        .post("/operator/step-up", json!({ "token": OPERATOR_TOKEN }))
+        .await
+        .expect(204);
+    operator.post(&suspend, json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_operator_sees_who_and_how_many_and_no_content() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    world.second_tenant().await;
+    anna.post("/groups", json!({"name": "Choir"})).await.expect(201);
+    anna.post("/cell/wake", json!({})).await.expect(202);
+    let cell = world.cell_of(&mut anna).await;
+    let mut operator = world.operator(true).await;
+
+    let tenants = operator.get("/operator/tenants").await.expect(200).json;
+    let named = |name: &str| {
+        let all = tenants["tenants"].as_array().unwrap();
+        all.iter().find(|tenant| tenant["name"] == name).unwrap().clone()
+    };
+    assert_eq!(named("Acme")["people"], 2);
+    assert_eq!(named("Acme")["groups"], 1);
+    assert_eq!(named("Acme")["signed_in_people"], 2);
+    assert_eq!(named("Globex")["people"], 1);
+
+    let people = operator.get("/operator/people").await.expect(200).json;
+    assert_eq!(people["people"].as_array().unwrap().len(), 3);
+    assert_eq!(people["people"][0]["email"], "anna@acme.example");
+    assert_eq!(people["people"][0]["second_factor"], false);
+    assert_eq!(people["people"][2]["tenant"]["name"], "Globex");
+
+    let cells = operator.get("/operator/cells").await.expect(200).json;
+    assert_eq!(cells["cells"].as_array().unwrap().len(), 3);
+    assert_eq!(cells["cells"][0]["id"], cell.cell.to_string());
+    assert_eq!(cells["cells"][0]["state"], "awake");
+    assert_eq!(cells["cells"][0]["facts"]["memory_bytes"], 1 << 20);
+    assert_eq!(cells["cells"][1]["state"], "asleep");
+    assert!(cells["cells"][1]["facts"].is_null());
+
+    let whole = operator
+        .get(&format!("/operator/tenants/{}", cell.tenant))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(whole["people"].as_array().unwrap().len(), 2);
+    assert_eq!(whole["limits"]["groups"], limits::GROUPS);
+    let whole = operator
+        .get(&format!("/operator/cells/{}", cell.cell))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(whole["log"], json!(["the keeper is there"]));
+
+    let overview = operator.get("/operator/overview").await.expect(200).json;
+    assert_eq!(overview["tenants"], json!({"all": 2, "suspended": 0, "active": 2}));
+    assert_eq!(overview["people"]["all"], 3);
+    assert_eq!(overview["cells"]["awake"], 1);
+    assert_eq!(overview["cells"]["asleep"], 2);
+    let alerts = overview["alerts"].to_string();
+    assert!(
+        alerts.contains("memory is 95 % full") && alerts.contains("Swap: There is some."),
+        "{alerts}"
+    );
+    let health = operator.get("/operator/health").await.expect(200).json.to_string();
+    assert!(health.contains("Its chain of 0 events holds."), "{health}");
+
+    // What groups are called is not shown, and neither is anything else that somebody wrote.
+    for path in [
+        "/operator/tenants",
+        "/operator/people",
+        "/operator/cells",
+        "/operator/overview",
+        "/operator/audit",
+    ] {
+        let seen = operator.get(path).await.expect(200).text;
+        assert!(!seen.contains("Choir"), "{path}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_cannot_be_looked_at_leaves_the_lists_as_they_are() {
+    let (world, mut anna) = World::owned().await;
+    let cell = world.cell_of(&mut anna).await;
+    world.cells.break_down();
+    let mut operator = world.operator(true).await;
+    let cells = operator.get("/operator/cells").await.expect(200).json;
+    assert_eq!(cells["problem"], "Docker does not answer.");
+    assert_eq!(cells["cells"].as_array().unwrap().len(), 1);
+    let whole = operator
+        .get(&format!("/operator/cells/{}", cell.cell))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(whole["log_problem"], "Docker does not answer.");
+    operator
+        .post(&format!("/operator/cells/{}/act", cell.cell), json!({"act": "wake"}))
+        .await
+        .refused(503, "cell_unavailable");
+}
+
+#[tokio::test]
+async fn a_suspended_organisation_is_out_of_use_until_it_is_let_back_in() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut olga = world.second_tenant().await;
+    let invited = world.invite(&mut anna, "carol@acme.example", "member").await;
+    let bobs = bob.get("/me").await.expect(200).json["user"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    anna.post(&format!("/people/{bobs}/suspend"), json!({}))
+        .await
+        .expect(200);
+    let mut program = world.program("anna@acme.example", &[management::Scope::Profile]).await;
+    program.get("/me").await.expect(200);
+    anna.post("/cell/wake", json!({})).await.expect(202);
+    let tenant = world.cell_of(&mut anna).await.tenant;
+
+    let mut operator = world.operator(true).await;
+    let at = |act: &str| format!("/operator/tenants/{tenant}/{act}");
+    operator.post(&at("suspend"), json!({})).await.expect(200);
+    anna.get("/me").await.refused(401, "not_signed_in");
+    program.get("/me").await.refused(401, "not_signed_in");
+    assert!(world.cells.awake().is_empty());
+    let mut carol = world.browser();
+    carol
+        .post("/invitations/accept", json!({"token": invited, "name": "Carol"}))
+        .await
+        .refused(403, "organisation_suspended");
+    olga.get("/me").await.expect(200);
+    // Nobody in it is let back in one by one.
+    let annas = world.cells.removed();
+    assert!(annas.is_empty(), "nothing is deleted");
+    operator
+        .post(&format!("/operator/people/{bobs}/restore"), json!({}))
+        .await
+        .refused(403, "organisation_suspended");
+    operator.post(&at("suspend"), json!({})).await.expect(200);
+
+    operator.post(&at("restore"), json!({})).await.expect(204);
+    operator.post(&at("restore"), json!({})).await.expect(204);
+    program.get("/me").await.expect(200);
+    let mut anna = world.sign_in("anna@acme.example").await;
+    // Who was suspended before stays so.
+    let people = anna.get("/people").await.expect(200).json["people"].clone();
+    let people = people.as_array().unwrap();
+    assert_eq!(
+        people.iter().find(|person| person["id"] == bobs).unwrap()["suspended"],
+        true
+    );
+    let seen = anna.get("/audit?action=organisation.").await.expect(200).json;
+    assert_eq!(seen["events"][0]["action"], "organisation.restored");
+    assert_eq!(seen["events"][1]["action"], "organisation.suspended");
+    assert_eq!(seen["events"][1]["actor"]["kind"], "operator");
+    assert_eq!(seen["events"].as_array().unwrap().len(), 3);
+    let log = log(&mut operator).await;
+    assert_eq!(log.len(), 2, "{log:?}");
+}
+
+#[tokio::test]
+async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
+    let (world, mut anna) = World::owned().await;
+    let cell = world.cell_of(&mut anna).await;
+    let mut operator = world.operator(true).await;
+    let at = |act: &str| format!("/operator/people/{}/{act}", cell.user);
+    let ended = operator.post(&at("sign-out"), json!({})).await.expect(200).json;
+    assert_eq!(ended["ended"], 1);
+    anna.get("/me").await.refused(401, "not_signed_in");
+    operator.post(&at("suspend"), json!({})).await.expect(204);
+    let act = format!("/operator/cells/{}/act", cell.cell);
+    operator
+        .post(&act, json!({"act": "wake"}))
+        .await
+        .refused(409, "person_suspended");
+    operator
+        .post(&act, json!({"act": "burn"}))
+        .await
+        .refused(400, "bad_request");
+    operator.post(&at("restore"), json!({})).await.expect(204);
+    let went = operator.post(&act, json!({"act": "wake"})).await.expect(200).json;
+    assert_eq!(went["outcome"], "done");
+    assert_eq!(world.cells.awake(), [cell]);
+
+    let mut browser = world.browser();
+    browser
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let link = token(&world.mails.next().await, "sign-in");
+    browser
+        .post("/sign-in/complete", json!({ "token": link }))
+        .await
+        .expect(200);
+    // Their organisation can read what was done to them, and by whom.
+    let seen = browser.get("/audit?text=operator").await.expect(200).json;
+    let actions: Vec<_> = seen["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["action"].clone())
+        .collect();
+    assert_eq!(
+        actions,
+        ["cell.woken", "person.restored", "person.suspended", "person.signed_out"]
+    );
+    assert_eq!(log(&mut operator).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_change_in_the_operators_log_is_found() {
+    let (world, _anna) = World::owned().await;
+    let mut operator = signed_in(&world).await;
+    operator
+        .post("/operator/step-up", json!({ "token": OPERATOR_TOKEN }))
+        .await
+        .expect(204);
+    let state = async |operator: &mut Browser| {
+        let health = operator.get("/operator/health").await.expect(200).json;
+        let checks = health["checks"].as_array().unwrap().clone();
+        checks
+            .into_iter()
+            .find(|check| check["name"] == "Operator's log")
+            .unwrap()["state"]
+            .clone()
+    };
+    assert_eq!(state(&mut operator).await, "good");
+    sqlx::raw_sql("UPDATE operator_events SET body = replace(body, 'done', 'refused') WHERE seq = 1")
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(state(&mut operator).await, "bad");
+}
