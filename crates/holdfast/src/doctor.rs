@@ -7,45 +7,82 @@ use std::process::{Command, Stdio};
 use crate::data_dir::free_mib;
 use crate::refusal::{NEEDED_MIB, Refusal};
 
-/// What one look found.
-enum Finding {
-    Good(String),
+/// How one look ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    Good,
     /// Works, but weaker or slower than it could.
-    Weak(String),
+    Weak,
     /// Holdfast does not run without it.
-    Bad(String),
+    Bad,
 }
 
-use Finding::{Bad, Good, Weak};
+/// What one look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub mark: Mark,
+    pub found: String,
+    /// What to do, where something is not in order.
+    pub fix: Option<String>,
+}
 
-/// Prints the findings; an error if Holdfast would not run here.
-///
-/// # Errors
-/// Something that Holdfast needs is missing.
-pub async fn run(data_dir: &Path) -> Result<(), Refusal> {
-    let findings = [
+fn good(found: impl Into<String>) -> Finding {
+    Finding {
+        mark: Mark::Good,
+        found: found.into(),
+        fix: None,
+    }
+}
+
+fn weak(found: impl Into<String>, fix: &str) -> Finding {
+    Finding {
+        mark: Mark::Weak,
+        found: found.into(),
+        fix: Some(fix.to_owned()),
+    }
+}
+
+fn bad(found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding {
+        mark: Mark::Bad,
+        found: found.into(),
+        fix: Some(fix.into()),
+    }
+}
+
+/// Looks at everything, in the order in which it is told. Runs other programs and waits for them.
+pub fn look(data_dir: &Path) -> Vec<(&'static str, Finding)> {
+    vec![
         ("Docker", docker()),
         ("Firewall", firewall()),
         ("PostgreSQL", postgres()),
         ("Disk", disk(data_dir)),
         ("Memory", memory()),
         ("Swap", swap()),
-    ];
-    let mut bad = 0;
-    for (name, finding) in &findings {
-        let (mark, text) = match finding {
-            Good(text) => ("ok  ", text),
-            Weak(text) => ("weak", text),
-            Bad(text) => {
-                bad += 1;
-                ("bad ", text)
+    ]
+}
+
+/// Prints the findings; an error if Holdfast would not run here.
+///
+/// # Errors
+/// Something that Holdfast needs is missing.
+pub async fn run(data_dir: &Path) -> Result<(), Refusal> {
+    let mut missing = 0;
+    for (name, finding) in look(data_dir) {
+        let mark = match finding.mark {
+            Mark::Good => "ok  ",
+            Mark::Weak => "weak",
+            Mark::Bad => {
+                missing += 1;
+                "bad "
             }
         };
-        println!("{mark}  {name:<11} {text}");
+        let fix = finding.fix.map(|fix| format!(" {fix}")).unwrap_or_default();
+        println!("{mark}  {name:<11} {}{fix}", finding.found);
     }
-    if bad > 0 {
+    if missing > 0 {
         return Err(Refusal::Other(format!(
-            "{bad} of the above must be mended before Holdfast can run."
+            "{missing} of the above must be mended before Holdfast can run."
         )));
     }
     Ok(())
@@ -60,23 +97,24 @@ fn docker() -> Finding {
             "{{.ServerVersion}} {{.Driver}} cgroup {{.CgroupVersion}}",
         ],
     ) {
-        Ok(text) => Good(format!("Docker Engine {}", text.trim())),
-        Err(why) => Bad(format!(
-            "{why}: install Docker Engine, start it, and run this as a user who may use it."
-        )),
+        Ok(text) => good(format!("Docker Engine {}.", text.trim())),
+        Err(why) => bad(
+            format!("{why}."),
+            "Install Docker Engine, start it, and run this as a user who may use it.",
+        ),
     }
 }
 
 fn firewall() -> Finding {
     match output("iptables", &["-w", "-S", "INPUT"]) {
-        Ok(_) => Good("iptables keeps keepers away from this host and from private networks.".to_owned()),
-        Err(why) => Bad(format!("{why}: install iptables, and run this as root.")),
+        Ok(_) => good("iptables keeps keepers away from this host and from private networks."),
+        Err(why) => bad(format!("{why}."), "Install iptables, and run this as root."),
     }
 }
 
 fn postgres() -> Finding {
     if std::env::var_os("DATABASE_URL").is_some() {
-        return Good("DATABASE_URL names a server.".to_owned());
+        return good("DATABASE_URL names a server.");
     }
     let newest = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest: Option<PathBuf> = newest
@@ -84,10 +122,11 @@ fn postgres() -> Finding {
         .filter(|path| path.join("bin/postgres").is_file())
         .max();
     match newest {
-        Some(path) => Good(format!("the server's programs are in {}.", path.display())),
-        None => {
-            Bad("no server's programs are in /usr/lib/postgresql: install postgresql, or set DATABASE_URL.".to_owned())
-        }
+        Some(path) => good(format!("The server's programs are in {}.", path.display())),
+        None => bad(
+            "No server's programs are in /usr/lib/postgresql.",
+            "Install postgresql, or set DATABASE_URL.",
+        ),
     }
 }
 
@@ -99,11 +138,14 @@ fn disk(data_dir: &Path) -> Finding {
     let free = free_mib(existing);
     let text = format!("{free} MiB free for {}", data_dir.display());
     if free < NEEDED_MIB {
-        Bad(format!("{text}: {NEEDED_MIB} MiB are needed."))
+        bad(format!("{text}."), format!("Make room: {NEEDED_MIB} MiB are needed."))
     } else if free < 10 * 1024 {
-        Weak(format!("{text}: images take 2 GiB, and each home its own size."))
+        weak(
+            format!("{text}."),
+            "Make room: images take 2 GiB, and each home its own size.",
+        )
     } else {
-        Good(format!("{text}."))
+        good(format!("{text}."))
     }
 }
 
@@ -113,9 +155,12 @@ fn memory() -> Finding {
         .and_then(|text| text.lines().next()?.split_whitespace().nth(1)?.parse::<u64>().ok())
         .map_or(0, |kib| kib / 1024);
     if total_mib < 3 * 1024 {
-        Weak(format!("{total_mib} MiB: an awake agent takes up to 1.5 GiB."))
+        weak(
+            format!("{total_mib} MiB."),
+            "Add memory: an awake agent takes up to 1.5 GiB.",
+        )
     } else {
-        Good(format!("{total_mib} MiB."))
+        good(format!("{total_mib} MiB."))
     }
 }
 
@@ -128,16 +173,16 @@ fn swap() -> Finding {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     if devices.is_empty() {
-        return Good("none: what is in memory stays in memory.".to_owned());
+        return good("None: what is in memory stays in memory.");
     }
     let open: Vec<&str> = devices.iter().copied().filter(|device| !is_closed(device)).collect();
     if open.is_empty() {
-        Good("compressed memory or encrypted only.".to_owned())
+        good("Compressed memory or encrypted only.")
     } else {
-        Weak(format!(
-            "{} may write people's homes to a disk in the clear: use zram, or encrypt it with a key of the boot.",
-            open.join(", ")
-        ))
+        weak(
+            format!("{} may write people's homes to a disk in the clear.", open.join(", ")),
+            "Use zram, or encrypt it with a key of the boot.",
+        )
     }
 }
 

@@ -23,3 +23,11 @@ pub const PLATFORM_OPENING: Duration = Duration::from_secs(120);
 pub const PLATFORM_RETRY: Duration = Duration::from_secs(5);
 /// Events of a conversation that may wait for whoever listens.
 pub const PLATFORM_EVENTS: usize = 4096;
+
+/// The machine is looked at for the operator at most so often, and a look may take so long.
+pub const LOOK_EVERY: Duration = Duration::from_secs(3);
+pub const LOOK_TIME: Duration = Duration::from_secs(10);
+/// Cells that are measured at once.
+pub const LOOKS_AT_ONCE: usize = 8;
+/// The checks of `doctor` run other programs: at most so often.
+pub const CHECKS_EVERY: Duration = Duration::from_secs(30);

@@ -43,9 +43,17 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     if path.starts_with("assets/") || last.contains('.') {
         return StatusCode::NOT_FOUND.into_response();
     }
-    match find("index.html") {
+    match find(page(path)) {
         Some(page) => answer(page, &headers),
         None => (StatusCode::SERVICE_UNAVAILABLE, NOT_BUILT).into_response(),
+    }
+}
+
+/// The operator's pages are an entry of their own.
+fn page(path: &str) -> &'static str {
+    match path == "admin" || path.starts_with("admin/") {
+        true => "admin.html",
+        false => "index.html",
     }
 }
 
@@ -88,7 +96,7 @@ fn takes_gzip(request: &HeaderMap) -> bool {
 fn caching(path: &str) -> &'static str {
     if path.starts_with("assets/") {
         "public, max-age=31536000, immutable"
-    } else if path == "index.html" {
+    } else if path.ends_with(".html") {
         "no-store"
     } else {
         "no-cache"
@@ -128,6 +136,17 @@ mod tests {
         }
         let answer = serve(Method::POST, Uri::from_static("/chat"), HeaderMap::new()).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+
+    #[test]
+    fn the_operators_pages_are_another_page() {
+        for path in ["admin", "admin/cells", "admin/cells/0190"] {
+            assert_eq!(page(path), "admin.html", "{path}");
+        }
+        for path in ["", "administration", "c/admin", "people"] {
+            assert_eq!(page(path), "index.html", "{path}");
+        }
+        assert_eq!(caching("admin.html"), "no-store");
     }
 
     #[test]

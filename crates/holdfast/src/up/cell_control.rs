@@ -55,17 +55,21 @@ impl CellControl for CellsOfManagement {
     }
 
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
-        let state = match self.cells.state(cell.cell) {
-            cells::CellState::Asleep => CellState::Asleep,
-            cells::CellState::Starting => CellState::Starting,
-            cells::CellState::Awake => CellState::Awake,
-            cells::CellState::Paused => CellState::Paused,
-            cells::CellState::Failed => CellState::Failed,
-        };
-        Box::pin(std::future::ready(Ok(state)))
+        Box::pin(std::future::ready(Ok(state(self.cells.state(cell.cell)))))
     }
 
     fn claim(&self, cell: CellRef) -> BoxFuture<'_, Result<Option<String>, CellUnavailable>> {
         Box::pin(std::future::ready(Ok(self.cells.claim(cell.cell))))
+    }
+}
+
+/// How awake a cell is, in management's words.
+pub(super) fn state(state: cells::CellState) -> CellState {
+    match state {
+        cells::CellState::Asleep => CellState::Asleep,
+        cells::CellState::Starting => CellState::Starting,
+        cells::CellState::Awake => CellState::Awake,
+        cells::CellState::Paused => CellState::Paused,
+        cells::CellState::Failed => CellState::Failed,
     }
 }

@@ -5,6 +5,8 @@
 mod cell_control;
 mod database;
 mod demo;
+mod host;
+mod machine;
 mod mail;
 mod serve;
 mod sessions;
@@ -28,6 +30,7 @@ use crate::{log, operator_token};
 use cell_control::CellsOfManagement;
 use database::Database;
 use demo::Demo;
+use machine::MachineOfManagement;
 use sessions::SessionsOfManagement;
 use stop::{Signals, Stop};
 
@@ -145,6 +148,11 @@ impl Platform {
                 entropy: Arc::new(management::OsEntropy),
                 mailer: mail::mailer(&config.mail, path)?,
                 cells: Arc::new(CellsOfManagement::new(cells.clone())),
+                machine: Arc::new(MachineOfManagement::new(
+                    cells.clone(),
+                    cell_limits(config),
+                    path.to_owned(),
+                )),
                 gateway_key,
                 factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
                 audit_key: management::audit::AuditKey::load_or_create(path).map_err(no_key)?,
@@ -233,6 +241,22 @@ fn cells_config(config: &Config, data_dir: &DataDir, private_addresses: Vec<Stri
         public_url: config.server.public_url(),
     };
     cells
+}
+
+/// What the operator is shown as the limits of each cell.
+fn cell_limits(config: &Config) -> management::machine::CellLimits {
+    let cells = &config.cells;
+    let millis = |span: config::Span| u64::try_from(span.duration().as_millis()).unwrap_or(u64::MAX);
+    management::machine::CellLimits {
+        capacity: cells.capacity,
+        agent_memory_bytes: cells.agent_memory_mib * MIB,
+        agent_processors: cells.agent_cpus,
+        keeper_memory_bytes: cells::limits::KEEPER_MEMORY + cells.home_mib * MIB,
+        home_bytes: cells.home_mib * MIB,
+        sealed_bytes: cells.blob_quota_mib * MIB,
+        pause_after_ms: millis(cells.pause_after),
+        sleep_after_ms: millis(cells.sleep_after),
+    }
 }
 
 /// Docker's default profile without io_uring.
