@@ -1,0 +1,212 @@
+/** The operator's part of the HTTP API (docs/protocol.md, section 5). Every failure is a {@link Problem} with a sentence. */
+import { signal } from "@preact/signals-core";
+import { Problem, type Role } from "../api/http";
+
+export interface OperatorSession {
+  name: string;
+  version: string;
+  signed_in_at: number;
+  expires_at: number;
+  fresh_until: number;
+  idle_ms: number;
+}
+
+export type CellState = "asleep" | "starting" | "awake" | "paused" | "failed";
+export type CheckState = "good" | "weak" | "bad";
+export type CellAct = "wake" | "pause" | "sleep" | "restart";
+
+export interface Named {
+  id: string;
+  name: string;
+}
+
+export interface Tenant extends Named {
+  created_at: number;
+  suspended_at?: number;
+  second_factor_required: boolean;
+  people: number;
+  suspended_people: number;
+  signed_in_people: number;
+  service_accounts: number;
+  groups: number;
+  alert_rules: number;
+}
+
+export interface Person extends Named {
+  tenant: Named;
+  email: string;
+  service: boolean;
+  role: Role;
+  created_at: number;
+  suspended: boolean;
+  second_factor: boolean;
+  sessions: number;
+  last_seen_at?: number;
+  cell?: string;
+}
+
+export interface CellLimits {
+  capacity: number;
+  agent_memory_bytes: number;
+  agent_processors: number;
+  keeper_memory_bytes: number;
+  home_bytes: number;
+  sealed_bytes: number;
+  pause_after_ms: number;
+  sleep_after_ms: number;
+}
+
+export interface WholeTenant {
+  tenant: Tenant;
+  people: Person[];
+  limits: { service_accounts: number; groups: number; group_members: number; alert_rules: number; invitations: number; invitations_minutes: number };
+  cell_limits: CellLimits;
+}
+
+export interface Host {
+  memory_bytes: number;
+  memory_used_bytes: number;
+  processors: number;
+  cpu_percent: number | null;
+  disk_bytes: number;
+  disk_free_bytes: number;
+}
+
+export interface CellFacts {
+  state: CellState;
+  since: number;
+  used_at: number;
+  vault: string | null;
+  agent: string | null;
+  busy: boolean;
+  channels: number;
+  memory_bytes: number | null;
+  cpu_percent: number | null;
+  processes: number | null;
+  version: string | null;
+  newest: boolean | null;
+  problem: string | null;
+}
+
+export interface Cell {
+  id: string;
+  tenant: Named;
+  owner: { id: string; name: string; email: string; suspended: boolean };
+  state: CellState;
+  facts?: CellFacts;
+}
+
+/** What was seen of the machine, and why not since. */
+export interface Seen {
+  seen_at: number;
+  problem?: string;
+}
+
+export interface Cells extends Seen {
+  host: Host;
+  limits: CellLimits;
+  cells: Cell[];
+}
+
+export interface WholeCell extends Seen {
+  cell: Cell;
+  events: { at: number; state: CellState; problem: string | null }[];
+  limits: CellLimits;
+  log: string[];
+  log_problem?: string;
+}
+
+export interface Overview extends Seen {
+  tenants: { all: number; suspended: number; active: number };
+  people: { all: number; suspended: number; active: number };
+  cells: { all: number; awake: number; paused: number; starting: number; failed: number; asleep: number; capacity: number; memory_bytes: number; cpu_percent: number };
+  host: Host;
+  alerts: { state: CheckState; words: string; fix: string; page: string }[];
+}
+
+export interface Health {
+  checked_at: number;
+  checks: { name: string; state: CheckState; found: string; fix: string | null }[];
+}
+
+export interface OperatorEvent {
+  seq: number;
+  at: number;
+  action: string;
+  outcome: "done" | "refused";
+  actor: { name: string; kind: string };
+  target?: { kind: string; id: string; name: string };
+  tenant?: string;
+  address: string;
+  device: string;
+}
+
+/** Who is signed in: not known yet, nobody, or the operator. */
+export const session = signal<OperatorSession | "none" | undefined>(undefined);
+
+function csrfToken(): Record<string, string> {
+  const name = location.protocol === "https:" ? "__Host-holdfast_operator_csrf" : "holdfast_operator_csrf";
+  const token = document.cookie
+    .split("; ")
+    .find((pair) => pair.startsWith(`${name}=`))
+    ?.slice(name.length + 1);
+  return token ? { "X-CSRF-Token": token } : {};
+}
+
+async function ask(method: string, path: string, body?: object): Promise<Response> {
+  return fetch(`/api/v1/operator${path}`, {
+    method,
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken()) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
+}
+
+async function call<T>(method: string, path: string, body?: object): Promise<T> {
+  let response: Response;
+  try {
+    response = await ask(method, path, body);
+    if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
+      // The cookie with the token was lost, or is an older session's: any answer to a read brings the right one.
+      await ask("GET", "/session");
+      response = await ask(method, path, body);
+    }
+  } catch {
+    throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
+  }
+  const text = await response.text();
+  let json: unknown;
+  try {
+    json = text === "" ? undefined : JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  if (response.ok) return json as T;
+  const problem = (json ?? {}) as { code?: string; detail?: string; title?: string };
+  if (response.status === 401) session.value = "none";
+  throw new Problem(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? `The server answered with an error (${response.status}).`);
+}
+
+const id = encodeURIComponent;
+
+export const operator = {
+  session: () => call<OperatorSession>("GET", "/session"),
+  signIn: (token: string) => call<OperatorSession>("POST", "/sign-in", { token }),
+  stepUp: (token: string) => call<void>("POST", "/step-up", { token }),
+  signOut: () => call<void>("POST", "/sign-out"),
+  overview: () => call<Overview>("GET", "/overview"),
+  tenants: () => call<{ tenants: Tenant[] }>("GET", "/tenants"),
+  tenant: (tenant: string) => call<WholeTenant>("GET", `/tenants/${id(tenant)}`),
+  suspendTenant: (tenant: string) => call<{ cells: number }>("POST", `/tenants/${id(tenant)}/suspend`),
+  restoreTenant: (tenant: string) => call<void>("POST", `/tenants/${id(tenant)}/restore`),
+  people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
+  signPersonOut: (person: string) => call<{ ended: number }>("POST", `/people/${id(person)}/sign-out`),
+  suspendPerson: (person: string) => call<void>("POST", `/people/${id(person)}/suspend`),
+  restorePerson: (person: string) => call<void>("POST", `/people/${id(person)}/restore`),
+  cells: () => call<Cells>("GET", "/cells"),
+  cell: (cell: string) => call<WholeCell>("GET", `/cells/${id(cell)}`),
+  act: (cell: string, act: CellAct) => call<{ outcome: "done" | "under_way" }>("POST", `/cells/${id(cell)}/act`, { act }),
+  health: () => call<Health>("GET", "/health"),
+  audit: (search: Record<string, string>) => call<{ events: OperatorEvent[]; more: boolean }>("GET", `/audit?${new URLSearchParams(Object.entries(search).filter(([, value]) => value !== "")).toString()}`),
+};

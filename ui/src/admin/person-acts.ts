@@ -1,0 +1,43 @@
+/** What the operator may do to somebody, with the question before it and the sentence after it. */
+import { html, type TemplateResult } from "lit";
+import { confirmBox } from "../parts/confirm-box";
+import { operator, type Person } from "./api";
+import { withToken } from "./fresh";
+import { count } from "./format";
+
+export type Act = (what: () => Promise<string | undefined>) => Promise<void>;
+
+export function personActs(person: Person, act: Act): TemplateResult | string {
+  if (person.service) return "—";
+  return html`<span class="row-acts">
+    ${person.sessions > 0 ? html`<button class="button small" type="button" aria-label="Sign out ${person.name}" @click=${() => void act(() => signOut(person))}>Sign out</button>` : ""}
+    ${person.suspended
+      ? html`<button class="button small" type="button" aria-label="Let ${person.name} back in" @click=${() => void act(() => restore(person))}>Let back in</button>`
+      : html`<button class="button small" type="button" aria-label="Suspend ${person.name}" @click=${() => void act(() => suspend(person))}>Suspend</button>`}
+  </span>`;
+}
+
+async function signOut(person: Person): Promise<string | undefined> {
+  const sure = await confirmBox({ title: `Sign ${person.name} out everywhere?`, words: "Their open pages close at once. They may sign in again; their vault stays as it is.", yes: "Sign out" });
+  if (!sure) return undefined;
+  const { ended } = await operator.signPersonOut(person.id);
+  return `${person.name} is signed out: ${count(ended, "session", "sessions")} ended.`;
+}
+
+async function suspend(person: Person): Promise<string | undefined> {
+  const words = "They lose at once their sessions, sign-in links, API keys, open invitations and places in groups, and their cell goes to sleep. Nothing in it is deleted. The admins of their organisation may let them back in.";
+  if (!(await confirmBox({ title: `Suspend ${person.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
+  const done = await withToken(async () => {
+    await operator.suspendPerson(person.id);
+    return true;
+  });
+  return done ? `${person.name} is suspended.` : undefined;
+}
+
+async function restore(person: Person): Promise<string | undefined> {
+  const done = await withToken(async () => {
+    await operator.restorePerson(person.id);
+    return true;
+  });
+  return done ? `${person.name} may sign in again.` : undefined;
+}

@@ -1,0 +1,91 @@
+/** One organisation: the people in it, the limits that hold for it, and putting it out of use. */
+import { html, type TemplateResult } from "lit";
+import { property, state } from "lit/decorators.js";
+import { confirmBox } from "../parts/confirm-box";
+import { notice } from "../parts/form";
+import { icon } from "../parts/icon";
+import { param } from "./address";
+import { operator, type Tenant, type WholeTenant } from "./api";
+import { filter } from "./filter";
+import { bytes, count, span } from "./format";
+import { withToken } from "./fresh";
+import { LivePage } from "./live-page";
+import { PEOPLE_FIELDS, peopleColumns } from "./people-table";
+import { sealed } from "./sealed";
+import { filterField, ROWS_AT_FIRST, table } from "./table";
+
+export class TenantPage extends LivePage<WholeTenant> {
+  @property({ attribute: false }) tenant = "";
+  @state() private shown = ROWS_AT_FIRST;
+
+  protected load(): Promise<WholeTenant> {
+    return operator.tenant(this.tenant);
+  }
+
+  protected override render(): TemplateResult {
+    return this.frame(this.data?.tenant.name ?? "Tenant", (data) => this.#whole(data));
+  }
+
+  #whole(data: WholeTenant): TemplateResult {
+    const { tenant, people } = data;
+    const { matches, problem } = filter(param("q"), PEOPLE_FIELDS);
+    const rows = people.filter(matches);
+    return html`<p><a href="/admin/tenants">${icon("arrow-left", "s")} All tenants</a></p>
+      ${tenant.suspended_at ? notice("warn", `Suspended since ${new Date(tenant.suspended_at).toLocaleString()}. Nobody in it can sign in, and nobody can join.`) : ""}
+      <section aria-labelledby="people-title">
+        <h2 id="people-title">People and service accounts</h2>
+        ${filterField("Find somebody", "A name, state:suspended, factor:no", problem)}
+        ${rows.length === 0
+          ? html`<p class="list-note">Nobody fits.</p>`
+          : table({ label: "People", columns: peopleColumns(this.now, (what) => this.act(what), false), rows, id: (person) => person.id, name: (person) => person.name, sorted: "name", shown: this.shown, more: () => (this.shown += ROWS_AT_FIRST) })}
+        ${sealed("Their conversations, secrets and files")}
+      </section>
+      ${limits(data)} ${this.#danger(tenant)}`;
+  }
+
+  #danger(tenant: Tenant): TemplateResult {
+    return html`<section class="card danger-zone" aria-labelledby="danger-title">
+      <h2 id="danger-title">${tenant.suspended_at ? "Put into use again" : "Put out of use"}</h2>
+      <p>${tenant.suspended_at ? "Whoever was suspended with it may sign in again, and their API keys work again." : "Everybody in it is signed out and stays out, API keys stop working, nobody joins, and every cell goes to sleep. Nothing is deleted."}</p>
+      <div class="row">
+        ${tenant.suspended_at
+          ? html`<button class="button primary" type="button" @click=${() => void this.act(() => restore(tenant))}>Let ${tenant.name} back in</button>`
+          : html`<button class="button danger" type="button" @click=${() => void this.act(() => suspend(tenant))}>Suspend ${tenant.name}</button>`}
+      </div>
+    </section>`;
+  }
+}
+
+function limits({ tenant, limits: may, cell_limits: cell }: WholeTenant): TemplateResult {
+  const rows: [string, string][] = [
+    ["Groups", `${tenant.groups} of ${may.groups}, of ${may.group_members} members each`],
+    ["Service accounts", `${tenant.service_accounts} of ${may.service_accounts}`],
+    ["Alerts", `${tenant.alert_rules} of ${may.alert_rules}`],
+    ["Invitations", `${may.invitations} in ${may.invitations_minutes} min`],
+    ["Memory of a cell", `${bytes(cell.agent_memory_bytes)} for the agent, ${bytes(cell.keeper_memory_bytes)} for keeper and home`],
+    ["Processors of an agent", String(cell.agent_processors)],
+    ["Disk of a cell", `${bytes(cell.sealed_bytes)} sealed`],
+    ["Without use", `paused after ${span(cell.pause_after_ms)}, asleep after ${span(cell.sleep_after_ms)}`],
+  ];
+  return html`<section aria-labelledby="limits-title">
+    <h2 id="limits-title">Limits</h2>
+    <dl class="facts-list">${rows.map(([name, words]) => html`<div><dt>${name}</dt><dd>${words}</dd></div>`)}</dl>
+  </section>`;
+}
+
+async function suspend(tenant: Tenant): Promise<string | undefined> {
+  const words = `${count(tenant.people, "person", "people")} lose access at once; ${tenant.signed_in_people} of them are signed in now. Nothing is deleted, and you can undo it.`;
+  if (!(await confirmBox({ title: `Suspend ${tenant.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
+  const done = await withToken(() => operator.suspendTenant(tenant.id));
+  return done ? `${tenant.name} is suspended. ${count(done.cells, "cell was", "cells were")} sent to sleep.` : undefined;
+}
+
+async function restore(tenant: Tenant): Promise<string | undefined> {
+  const done = await withToken(async () => {
+    await operator.restoreTenant(tenant.id);
+    return true;
+  });
+  return done ? `${tenant.name} is in use again.` : undefined;
+}
+
+customElements.define("hf-admin-tenant", TenantPage);
