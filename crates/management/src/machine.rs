@@ -4,11 +4,13 @@
 use futures::future::BoxFuture;
 use protocol::{CellId, Millis, TenantId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::cell_control::{CellRef, CellState, CellUnavailable};
 
 /// A cell that the server has had to do with since it started. All others are asleep.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = OperatorCellFacts)]
 pub struct CellFacts {
     pub cell: CellId,
     pub tenant: TenantId,
@@ -35,7 +37,8 @@ pub struct CellFacts {
 }
 
 /// How the machine is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = OperatorHost)]
 pub struct Host {
     pub memory_bytes: u64,
     pub memory_used_bytes: u64,
@@ -57,7 +60,8 @@ pub struct Seen {
 }
 
 /// What holds for every cell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = OperatorCellLimits)]
 pub struct CellLimits {
     /// Cells that are not asleep at once.
     pub capacity: usize,
@@ -71,7 +75,8 @@ pub struct CellLimits {
 }
 
 /// One thing that happened to a cell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = OperatorCellEvent)]
 pub struct CellEvent {
     pub at: Millis,
     pub state: CellState,
@@ -79,7 +84,8 @@ pub struct CellEvent {
 }
 
 /// What the operator may do with a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(as = OperatorCellAct)]
 #[serde(rename_all = "snake_case")]
 pub enum CellAct {
     Wake,
@@ -90,7 +96,8 @@ pub enum CellAct {
 }
 
 /// How an act went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OperatorOutcome)]
 #[serde(rename_all = "snake_case")]
 pub enum Acted {
     Done,
@@ -99,7 +106,8 @@ pub enum Acted {
 }
 
 /// One look at something that must be in order.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = OperatorCheck)]
 pub struct Check {
     pub name: String,
     pub state: CheckState,
@@ -109,7 +117,8 @@ pub struct Check {
     pub fix: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = OperatorCheckState)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckState {
     Good,

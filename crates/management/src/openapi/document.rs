@@ -21,7 +21,7 @@ use super::header;
 use crate::problem::Problem;
 use crate::routes::{self, Access, Route};
 use crate::scope::Scope;
-use crate::{csrf_token, session};
+use crate::{csrf_token, operator, session};
 
 const ABOUT: &str = "The HTTP API of Holdfast. `docs/protocol.md` says what it promises; this says what is sent.\n\n\
     Writes from a browser are taken from pages of the same origin only (`Sec-Fetch-Site: same-origin`, or `Origin`), and, with a \
@@ -166,6 +166,13 @@ fn security(route: &Route) -> Vec<SecurityRequirement> {
         return Vec::new();
     }
     let none: [&str; 0] = [];
+    if matches!(route.access, Access::Operator | Access::FreshOperator) {
+        let operator = SecurityRequirement::new("operator", none);
+        return vec![match route.method {
+            Method::GET => operator,
+            _ => operator.add("operator-csrf", none),
+        }];
+    }
     let session = match route.method {
         Method::GET => SecurityRequirement::new("session", none),
         _ => SecurityRequirement::new("session", none).add("csrf", none),
@@ -214,6 +221,14 @@ fn whole(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> OpenApi {
         session::NAME_OVER_TLS,
         "The cookie that signing in sets; `holdfast_session` where the installation is reached without TLS.",
     );
+    let operator = ApiKeyValue::with_description(
+        operator::NAME_OVER_TLS,
+        "The cookie of the operator's session; `holdfast_operator` where the installation is reached without TLS.",
+    );
+    let operator_csrf = ApiKeyValue::with_description(
+        csrf_token::HEADER.as_str(),
+        "What the cookie `__Host-holdfast_operator_csrf` tells (`holdfast_operator_csrf` without TLS), sent back with every write.",
+    );
     let csrf = ApiKeyValue::with_description(
         csrf_token::HEADER.as_str(),
         "What the cookie `__Host-holdfast_csrf` tells (`holdfast_csrf` without TLS), sent back with every write.",
@@ -229,6 +244,8 @@ fn whole(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> OpenApi {
         .response("Failed", problem("The server could not do it.", false))
         .security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)))
         .security_scheme("csrf", SecurityScheme::ApiKey(ApiKey::Header(csrf)))
+        .security_scheme("operator", SecurityScheme::ApiKey(ApiKey::Cookie(operator)))
+        .security_scheme("operator-csrf", SecurityScheme::ApiKey(ApiKey::Header(operator_csrf)))
         .security_scheme("key", SecurityScheme::Http(key.build()));
     let info = InfoBuilder::new()
         .title("Holdfast")

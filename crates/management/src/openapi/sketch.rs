@@ -16,6 +16,7 @@ use crate::access::{
 };
 use crate::answer::{Accepted, Created, WithCookies};
 use crate::app::App;
+use crate::operator::{FreshOperator, Operator};
 use crate::problem::ApiError;
 
 /// One operation, as far as its handler's types tell.
@@ -89,6 +90,8 @@ silent!(
     Manager,
     FreshManager,
     FreshOwner,
+    Operator,
+    FreshOperator,
 );
 
 impl InContract for Id {

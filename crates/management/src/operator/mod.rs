@@ -6,5 +6,5 @@ mod session;
 mod token;
 
 pub(crate) use access::{FreshOperator, Operator};
-pub(crate) use session::{Given, clear, cookies, is_operators, presented};
+pub(crate) use session::{Given, NAME_OVER_TLS, clear, cookies, is_operators, presented};
 pub(crate) use token::{ShownToken, TokenFile};

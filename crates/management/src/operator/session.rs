@@ -17,9 +17,12 @@ pub(crate) fn is_operators(uri: &Uri) -> bool {
     uri.path().starts_with("/api/v1/operator/")
 }
 
-pub(crate) fn name(public_url: &PublicUrl) -> &'static str {
+/// The cookie's name over TLS.
+pub(crate) const NAME_OVER_TLS: &str = "__Host-holdfast_operator";
+
+fn name(public_url: &PublicUrl) -> &'static str {
     match public_url.is_tls() {
-        true => "__Host-holdfast_operator",
+        true => NAME_OVER_TLS,
         false => "holdfast_operator",
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{cell_of, owner_of, record};
 use crate::access::{Body, Id};
@@ -13,12 +14,14 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OperatorAct)]
 pub(crate) struct Wanted {
     act: CellAct,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorActed)]
 pub(crate) struct Went {
     outcome: Acted,
 }

@@ -6,14 +6,18 @@ use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::audit::told::Told;
 use crate::limits;
+use crate::openapi::{InContract, Sketch};
 use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, operator_audit};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Search {
     before: Option<i64>,
@@ -32,8 +36,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Search {
     }
 }
 
-#[derive(Serialize)]
+impl InContract for Search {
+    fn describe(sketch: &mut Sketch) {
+        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorEvents)]
 pub(crate) struct Events {
+    #[schema(value_type = Vec<Told>)]
     events: Vec<Box<RawValue>>,
     /// There are older ones: ask again with `before`.
     more: bool,

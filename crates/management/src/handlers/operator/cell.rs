@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{CellId, Millis};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cells::{CellAnswer, by_id};
 use super::owner_of;
@@ -14,7 +15,8 @@ use crate::machine::{CellEvent, CellLimits};
 use crate::operator::Operator;
 use crate::problem::ApiError;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorWholeCell)]
 pub(crate) struct WholeCell {
     seen_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]

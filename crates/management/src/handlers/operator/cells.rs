@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{CellId, Millis, TenantId, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::people::Named;
 use crate::app::App;
@@ -15,7 +16,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only, PersonFacts};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorCells)]
 pub(crate) struct Cells {
     /// When the machine was looked at, and why not since, where it could not be.
     seen_at: Millis,
@@ -26,7 +28,8 @@ pub(crate) struct Cells {
     cells: Vec<CellAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorCell)]
 pub(crate) struct CellAnswer {
     id: CellId,
     tenant: Named,
@@ -37,7 +40,8 @@ pub(crate) struct CellAnswer {
     facts: Option<CellFacts>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorCellOwner)]
 struct Owner {
     id: UserId,
     name: String,

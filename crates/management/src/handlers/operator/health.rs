@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::millis;
@@ -12,7 +13,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::StorageError;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorHealth)]
 pub(crate) struct Health {
     checked_at: Millis,
     checks: Vec<Check>,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::health;
 use crate::app::App;
@@ -13,7 +14,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only, PersonFacts};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorOverview)]
 pub(crate) struct Overview {
     seen_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +28,8 @@ pub(crate) struct Overview {
     alerts: Vec<Alert>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorCount)]
 struct Count {
     all: usize,
     suspended: usize,
@@ -34,7 +37,8 @@ struct Count {
     active: usize,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
+#[schema(as = OperatorCellCounts)]
 struct Cells {
     all: usize,
     awake: usize,
@@ -48,7 +52,8 @@ struct Cells {
 }
 
 /// Something that needs somebody's hand.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorAlert)]
 struct Alert {
     state: CheckState,
     words: String,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{CellId, Millis, TenantId, UserId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::millis;
@@ -13,14 +14,16 @@ use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only, PersonFacts};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorPeople)]
 pub(crate) struct People {
     people: Vec<PersonAnswer>,
     /// There are more than an answer lists.
     more: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorPerson)]
 pub(crate) struct PersonAnswer {
     id: UserId,
     tenant: Named,
@@ -40,7 +43,8 @@ pub(crate) struct PersonAnswer {
     cell: Option<CellId>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorNamed)]
 pub(super) struct Named {
     pub(super) id: TenantId,
     pub(super) name: String,

@@ -1,7 +1,7 @@
 //! `POST /api/v1/operator/people/{id}/restore`: lets somebody back in who was suspended; not while their organisation is.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::{person, record};
 use crate::access::Id;
@@ -11,7 +11,7 @@ use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, leaving};
 
-pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
     let person = person(&app, fresh.operator(), id.into()).await?;
     let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
     let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
@@ -22,5 +22,5 @@ pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): I
         let entry = || Entry::done(Action::PersonRestored).on(Target::new("person", leaver.id, &leaver.name));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{person, record};
 use crate::access::Id;
@@ -12,7 +13,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, sessions};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorEnded)]
 pub(crate) struct Ended {
     ended: u64,
 }

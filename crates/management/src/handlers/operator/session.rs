@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::{after, millis};
@@ -12,7 +13,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator_sessions::OperatorSession;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorSession)]
 pub(crate) struct SessionAnswer {
     /// What the installation is called, and its version.
     name: String,

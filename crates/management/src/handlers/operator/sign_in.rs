@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
-use axum::response::{AppendHeaders, IntoResponse};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::session::SessionAnswer;
 use crate::access::{Body, Client};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::clock::after;
@@ -17,7 +17,8 @@ use crate::problem::ApiError;
 use crate::secret_token::{SecretToken, TokenHash};
 use crate::storage::{StorageError, operator_sessions};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OperatorToken)]
 pub(crate) struct Shown {
     token: String,
 }
@@ -46,7 +47,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     client: Client,
     Body(shown): Body<Shown>,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<WithCookies<Json<SessionAnswer>>, ApiError> {
     let right = check(&app, &client, shown, Action::OperatorSignedIn).await?;
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
@@ -58,9 +59,8 @@ pub(crate) async fn post(
         .record_operator(&mut transaction, None, &By::operator(&client), &entry)
         .await?;
     transaction.commit().await.map_err(StorageError::from)?;
-    let cookies = operator::cookies(&app.config.public_url, &Given(token))?;
-    Ok((
-        AppendHeaders(cookies.map(|cookie| (SET_COOKIE, cookie))),
-        Json(SessionAnswer::new(&app, &session)),
-    ))
+    Ok(WithCookies {
+        answer: Json(SessionAnswer::new(&app, &session)),
+        cookies: operator::cookies(&app.config.public_url, &Given(token))?.into(),
+    })
 }

@@ -1,7 +1,7 @@
 //! `POST /api/v1/operator/step-up`: shows the token again, before a dangerous act.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::sign_in::{Shown, check};
 use crate::access::Body;
@@ -15,7 +15,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
     Body(shown): Body<Shown>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     check(&app, operator.client(), shown, Action::OperatorSteppedUp).await?;
     let mut transaction = app.database.pool().begin().await.map_err(StorageError::from)?;
     operator_sessions::proved(&mut transaction, operator.session(), app.clock.now()).await?;
@@ -24,5 +24,5 @@ pub(crate) async fn post(
         .record_operator(&mut transaction, None, &operator.by(), &entry)
         .await?;
     transaction.commit().await.map_err(StorageError::from)?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::people::PersonAnswer;
 use super::tenants::TenantAnswer;
@@ -14,7 +15,8 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorWholeTenant)]
 pub(crate) struct WholeTenant {
     tenant: TenantAnswer,
     people: Vec<PersonAnswer>,
@@ -23,7 +25,8 @@ pub(crate) struct WholeTenant {
 }
 
 /// How many of each an organisation may have.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorTenantLimits)]
 struct TenantLimits {
     service_accounts: i64,
     groups: i64,

@@ -1,7 +1,7 @@
 //! `POST /api/v1/operator/tenants/{id}/restore`: puts a suspended organisation into use again. Who was suspended with it may sign in.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::NoContent;
 
 use super::record;
 use crate::access::Id;
@@ -11,7 +11,7 @@ use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, operator, suspension};
 
-pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
     let now = app.clock.now();
     let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), now).await?;
     let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
@@ -21,5 +21,5 @@ pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): I
             || Entry::done(Action::OrganisationRestored).on(Target::new("organisation", tenant.id, &tenant.name));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

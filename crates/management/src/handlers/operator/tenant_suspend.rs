@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{cell_of, record};
 use crate::access::Id;
@@ -14,7 +15,8 @@ use crate::problem::ApiError;
 use crate::storage::operator::{self, Only};
 use crate::storage::{TenantTransaction, suspension};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorSuspended)]
 pub(crate) struct Suspended {
     /// Cells that were sent to sleep, those that sleep already included.
     cells: usize,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{Millis, TenantId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::millis;
@@ -11,12 +12,14 @@ use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, TenantFacts};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorTenants)]
 pub(crate) struct Tenants {
     tenants: Vec<TenantAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperatorTenant)]
 pub(crate) struct TenantAnswer {
     id: TenantId,
     name: String,
