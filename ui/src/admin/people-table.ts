@@ -38,7 +38,7 @@ export function peopleColumns(now: number, act: Act, withTenant: boolean): Colum
     { key: "factor", title: "Second factor", by: (person) => (person.second_factor ? 1 : 0), cell: (person) => (person.service ? "—" : person.second_factor ? "Yes" : "No") },
     { key: "sessions", title: "Sessions", number: true, by: (person) => person.sessions, cell: (person) => person.sessions },
     { key: "seen", title: "Last seen", by: (person) => -(person.last_seen_at ?? 0), cell: (person) => (person.last_seen_at ? ago(person.last_seen_at, now) : "—") },
-    { key: "cell", title: "Cell", cell: (person) => (person.cell ? html`<a href="/admin/cells/${person.cell}" aria-label="Cell of ${person.name}">Look</a>` : "—") },
+    { key: "cell", title: "Cell", cell: (person) => (person.cell ? html`<a href="/admin/cells/${person.cell}" aria-label="Look at the cell of ${person.name}">Look</a>` : "—") },
     { key: "acts", title: "Acts", cell: (person) => personActs(person, act) },
   ];
 }

@@ -12,7 +12,7 @@ export function personActs(person: Person, act: Act): TemplateResult | string {
   return html`<span class="row-acts">
     ${person.sessions > 0 ? html`<button class="button small" type="button" aria-label="Sign out ${person.name}" @click=${() => void act(() => signOut(person))}>Sign out</button>` : ""}
     ${person.suspended
-      ? html`<button class="button small" type="button" aria-label="Let ${person.name} back in" @click=${() => void act(() => restore(person))}>Let back in</button>`
+      ? html`<button class="button small" type="button" aria-label="Let back in ${person.name}" @click=${() => void act(() => restore(person))}>Let back in</button>`
       : html`<button class="button small" type="button" aria-label="Suspend ${person.name}" @click=${() => void act(() => suspend(person))}>Suspend</button>`}
   </span>`;
 }

@@ -8,7 +8,7 @@ use cells::driver::{Part, PartStats};
 use cells::{Cells, CellsError};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
-use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Host, Machine, Seen};
+use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Machine, Seen};
 use management::{CellRef, CellUnavailable};
 use protocol::channel::VaultState;
 use protocol::control::AgentState;

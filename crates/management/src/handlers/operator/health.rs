@@ -45,8 +45,8 @@ pub(super) async fn checks(app: &App) -> Vec<Check> {
         "outbox" => check(
             "Mail",
             CheckState::Weak,
-            "No mail server is set: what Holdfast writes lands in the folder `outbox` of the data directory.",
-            Some("Set `mail.host` in holdfast.toml, so that sign-in links and invitations arrive."),
+            "No mail server is set: what Holdfast writes lands in the folder outbox of the data directory.",
+            Some("Set mail.host in holdfast.toml, so that sign-in links and invitations arrive."),
         ),
         _ => check("Mail", CheckState::Good, "A mail server is set.", None),
     });
@@ -59,7 +59,7 @@ pub(super) async fn checks(app: &App) -> Vec<Check> {
                 "{} is not https: it works on this machine alone.",
                 app.config.public_url.origin()
             ),
-            Some("Put a TLS proxy before the server and set `server.public_url` to its https address."),
+            Some("Put a TLS proxy before the server and set server.public_url to its https address."),
         ),
     });
     checks

@@ -151,7 +151,7 @@ fn alerts(cells: &Cells, host: &Host) -> Vec<Alert> {
                 "All {} places for cells are taken: who comes next waits, or a paused cell sleeps early.",
                 cells.capacity
             ),
-            fix: "Raise `cells.capacity` in holdfast.toml if the machine has the memory.".to_owned(),
+            fix: "Raise cells.capacity in holdfast.toml if the machine has the memory.".to_owned(),
             page: "/admin/cells",
         });
     }
@@ -172,12 +172,12 @@ fn alerts(cells: &Cells, host: &Host) -> Vec<Alert> {
     full(
         percent(host.memory_used_bytes, host.memory_bytes),
         "The machine's memory is",
-        "Put cells that nobody needs to sleep, lower `cells.capacity`, or add memory.",
+        "Put cells that nobody needs to sleep, lower cells.capacity, or add memory.",
     );
     full(
         percent(host.disk_bytes.saturating_sub(host.disk_free_bytes), host.disk_bytes),
         "The disk of the data directory is",
-        "Remove old images (`docker image prune`), or move the data directory to a larger disk.",
+        "Remove old images (docker image prune), or move the data directory to a larger disk.",
     );
     alerts
 }
