@@ -76,7 +76,9 @@ impl Access {
             Self::FreshOwner => "For an owner who has shown within ten minutes who they are.",
             Self::Operator => "For whoever has the operator's token.",
             Self::Tenant => "For a tenant of the tenant API.",
-            Self::OperatorSession => "For the operator of the installation, who signed in with the token of the data directory.",
+            Self::OperatorSession => {
+                "For the operator of the installation, who signed in with the token of the data directory."
+            }
             Self::FreshOperator => "For the operator, who has shown the token within ten minutes.",
         }
     }

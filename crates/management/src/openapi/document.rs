@@ -166,7 +166,7 @@ fn security(route: &Route) -> Vec<SecurityRequirement> {
         return Vec::new();
     }
     let none: [&str; 0] = [];
-    if matches!(route.access, Access::Operator | Access::FreshOperator) {
+    if matches!(route.access, Access::OperatorSession | Access::FreshOperator) {
         let operator = SecurityRequirement::new("operator", none);
         return vec![match route.method {
             Method::GET => operator,
