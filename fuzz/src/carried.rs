@@ -1,8 +1,9 @@
 //! What people and platforms carry from one vault to another: backups, typed keys, identities, sealed messages.
 
 use vault::{
-    BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, DataKey, Identity, PublicIdentity, SealKey, SecretBytes,
-    SectionKind, open_sealed_to, open_secrets_export_with_root, seal_backup_end, seal_secrets_export_with,
+    BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, Capability, Constraints, DataKey, Identity, NewCapability,
+    Nonce, Presentation, PublicIdentity, Resource, Scope, SealKey, SecretBytes, SectionKind, SharedRequest,
+    open_sealed_to, open_secrets_export_with_root, seal_backup_end, seal_secrets_export_with,
     seal_to_with_one_time_key,
 };
 
@@ -137,4 +138,50 @@ pub const SECRETS_EXPORT: Target = Target {
         );
     },
     seeds: || vec![seal_secrets_export_with("a password", b"{}", &[1; 16], &[2; 24]).expect("it is small")],
+};
+
+fn a_capability() -> Capability {
+    let terms = NewCapability {
+        id: uuid::Uuid::from_u128(1),
+        holder: identity(4).public().signer(),
+        resource: Resource::parse("service/calendar/calendars").expect("it is one"),
+        scope: [Scope::Read, Scope::Share].into(),
+        from: 1_000,
+        until: 2_000,
+        constraints: Constraints {
+            max_calls: Some(5),
+            rate: None,
+        },
+    };
+    Capability::issue(&identity(3), terms).expect("its terms are good")
+}
+
+fn a_presentation() -> Presentation {
+    let request = SharedRequest {
+        service: "calendar".into(),
+        method: "GET".into(),
+        path: "/calendars/one".into(),
+        query: String::new(),
+        content_type: String::new(),
+        body: Vec::new(),
+    };
+    let nonce = Nonce::new([8; 16]);
+    Presentation::sign_with_nonce(&identity(4), vec![a_capability()], request, 1_500, nonce).expect("there is a chain")
+}
+
+pub const CAPABILITY: Target = Target {
+    name: "capability",
+    run: |bytes| {
+        if let Ok(capability) = Capability::parse(bytes) {
+            assert_eq!(capability.encode(), bytes, "a capability has one writing");
+        }
+        if let Ok(presentation) = Presentation::parse(bytes) {
+            assert_eq!(presentation.encode(), bytes, "a presentation has one writing");
+            let own = identity(3).public().signer();
+            if presentation.verify(&own, 1_500, |_| false).is_ok() {
+                assert_eq!(presentation, a_presentation(), "nothing else was ever signed");
+            }
+        }
+    },
+    seeds: || vec![a_capability().encode(), a_presentation().encode()],
 };

@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     carried::IDENTITY,
     carried::SEALED_TO,
     carried::SECRETS_EXPORT,
+    carried::CAPABILITY,
     home::MANIFEST,
     home::CHUNK,
     socket::GATEWAY_TOKEN,

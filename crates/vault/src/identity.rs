@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha512};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
+use crate::capability::SignerKey;
 use crate::random_bytes;
 use crate::secret::SecretBytes;
 
@@ -155,6 +156,11 @@ impl PublicIdentity {
     /// The Ed25519 key.
     pub fn signing_key(&self) -> [u8; 32] {
         self.signing.to_bytes()
+    }
+
+    /// The key that signs, as capabilities name it.
+    pub fn signer(&self) -> SignerKey {
+        SignerKey::new(self.signing.to_bytes())
     }
 
     /// The key to seal to.

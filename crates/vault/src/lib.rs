@@ -8,6 +8,7 @@ mod backoff;
 mod backup;
 mod backup_key;
 mod body;
+mod capability;
 mod cipher;
 mod envelope;
 mod file;
@@ -34,6 +35,10 @@ pub use backup::{
 };
 pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
+pub use capability::{
+    Capability, CapabilityError, Constraints, Granted, Hash, Link, NewCapability, Nonce, Presentation, Rate, Resource,
+    Scope, Scopes, SharedRequest, SignerKey, Wider, verify_chain,
+};
 pub use envelope::{
     ENVELOPE_OVERHEAD, EnvelopeError, OpenedEnvelope, Place, envelope_link, open_envelope, seal_envelope,
 };
@@ -43,8 +48,9 @@ pub use identity::{
     AgreementKey, AgreementSecret, BUNDLE_BYTES, FINGERPRINT_GROUPS, Identity, IdentityError, PublicIdentity,
 };
 pub use limits::{
-    CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES, ENVELOPE_CLASSES, FRAME_BYTES, PASSWORD_BYTES,
-    RECOVERY_CONTACTS, RP_ID_BYTES, SEALED_TO_BYTES, SECRETS_EXPORT_BYTES, SLOTS, VAULT_BYTES,
+    CAPABILITY_BYTES, CAPABILITY_LIFE_MS, CAPABILITY_LINKS, CREDENTIAL_ID_BYTES, ENTRY_BYTES, ENTRY_NAME_BYTES,
+    ENVELOPE_CLASSES, FRAME_BYTES, PASSWORD_BYTES, PRESENTATION_BYTES, PRESENTATION_LIFE_MS, RECOVERY_CONTACTS,
+    RP_ID_BYTES, SEALED_TO_BYTES, SECRETS_EXPORT_BYTES, SLOTS, VAULT_BYTES,
 };
 pub use phrase::{Phrase, PhraseError};
 pub use random::random_bytes;

@@ -26,3 +26,16 @@ pub const SECRETS_EXPORT_BYTES: usize = 16 * 1024 * 1024;
 pub const RECOVERY_CONTACTS: usize = 15;
 /// Sizes that the content of an envelope is padded to, in bytes.
 pub const ENVELOPE_CLASSES: [usize; 5] = [256, 1024, 4096, 16 * 1024, 64 * 1024];
+/// Largest capability, and longest name of what it is for, in bytes.
+pub const CAPABILITY_BYTES: usize = 4096;
+pub const CAPABILITY_RESOURCE_BYTES: usize = 300;
+/// Links of a chain of capabilities.
+pub const CAPABILITY_LINKS: usize = 8;
+/// Longest life of a capability, in milliseconds: a year.
+pub const CAPABILITY_LIFE_MS: i64 = 366 * 24 * 60 * 60 * 1000;
+/// How far ahead the clock of an issuer may be, in milliseconds.
+pub const CAPABILITY_CLOCK_MS: i64 = 60 * 1000;
+/// Largest presentation of a chain with its request, in bytes.
+pub const PRESENTATION_BYTES: usize = 128 * 1024;
+/// How long a presentation is good, in milliseconds.
+pub const PRESENTATION_LIFE_MS: i64 = 5 * 60 * 1000;

@@ -308,3 +308,79 @@ fn exported_secrets_of_the_first_version_are_sealed_as_ever_and_open() {
     let wrong = vault::open_secrets_export("gruene Wiese 7", &file);
     assert_eq!(wrong.unwrap_err(), vault::SecretsExportError::WrongPassword);
 }
+
+#[test]
+fn capabilities_are_signed_and_presented_to_the_known_texts() {
+    use vault::{
+        Capability, Constraints, Identity, NewCapability, Nonce, Presentation, Rate, Resource, Scope, SharedRequest,
+        verify_chain,
+    };
+
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let who = |number: u8| Identity::decode(&[&[1], [number; 64].as_slice()].concat()).unwrap();
+    let (anna, bob, carla) = (who(0x21), who(0x22), who(0x23));
+    let first = NewCapability {
+        id: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000011").unwrap(),
+        holder: bob.public().signer(),
+        resource: Resource::parse("service/calendar").unwrap(),
+        scope: [Scope::Read, Scope::List, Scope::Share].into(),
+        from: 1_763_800_000_000,
+        until: 1_763_900_000_000,
+        constraints: Constraints {
+            max_calls: Some(100),
+            rate: Some(Rate {
+                calls: 10,
+                per_ms: 60_000,
+            }),
+        },
+    };
+    let root = Capability::issue(&anna, first).unwrap();
+    let second = NewCapability {
+        id: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000012").unwrap(),
+        holder: carla.public().signer(),
+        resource: Resource::parse("service/calendar/calendars/work").unwrap(),
+        scope: [Scope::Read].into(),
+        from: 1_763_800_000_000,
+        until: 1_763_850_000_000,
+        constraints: Constraints {
+            max_calls: Some(5),
+            rate: Some(Rate {
+                calls: 5,
+                per_ms: 60_000,
+            }),
+        },
+    };
+    let link = Capability::delegate(&bob, &root, second).unwrap();
+    let request = SharedRequest {
+        service: "calendar".into(),
+        method: "GET".into(),
+        path: "/calendars/work/events".into(),
+        query: "max=10&q=%C3%BC".into(),
+        content_type: String::new(),
+        body: Vec::new(),
+    };
+    let chain = vec![root.clone(), link.clone()];
+    let nonce = Nonce::new([0x5a; 16]);
+    let presented = Presentation::sign_with_nonce(&carla, chain.clone(), request, 1_763_840_000_000, nonce).unwrap();
+    check(
+        "capability.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.9. Identities are hexadecimal as in section 1.5; the rest is the text, byte for byte.",
+            "anna": {"secret": hex(&anna.encode()), "signer": root.iss},
+            "bob": {"secret": hex(&bob.encode()), "signer": root.sub},
+            "carla": {"secret": hex(&carla.encode()), "signer": link.sub},
+            "first": text(&root.encode()),
+            "first_sha256": root.hash(),
+            "second": text(&link.encode()),
+            "presentation": text(&presented.encode()),
+            "presented_at": 1_763_840_000_000_u64,
+        }),
+    );
+    let own = anna.public().signer();
+    let granted = presented.verify(&own, 1_763_840_000_000, |_| false).unwrap();
+    assert_eq!(
+        granted,
+        verify_chain(&chain, &own, 1_763_840_000_000, |_| false).unwrap()
+    );
+    assert_eq!(granted.holder, carla.public().signer());
+}

@@ -1,0 +1,111 @@
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::key::{Bytes, Nonce, Sig, SignerKey};
+use super::{
+    Capability, CapabilityError, Granted, SharedRequest, VERSION, canonical, parse, signed_bytes, verify_chain,
+};
+use crate::limits::{PRESENTATION_BYTES, PRESENTATION_LIFE_MS};
+use crate::{Identity, random_bytes};
+
+const DOMAIN: &[u8] = b"holdfast/presentation/v1";
+
+/// A request with the chain that allows it, signed by whoever holds the last of the chain: for one keeper, one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presentation {
+    pub ver: u8,
+    pub aud: SignerKey,
+    pub chain: Vec<Capability>,
+    pub request: SharedRequest,
+    /// When it was signed.
+    pub at: i64,
+    pub nonce: Nonce,
+    sig: Sig,
+}
+
+impl Presentation {
+    /// Presents a chain whose last link the signer holds.
+    ///
+    /// # Errors
+    /// [`CapabilityError::EmptyChain`].
+    pub fn sign(
+        identity: &Identity,
+        chain: Vec<Capability>,
+        request: SharedRequest,
+        now: i64,
+    ) -> Result<Self, CapabilityError> {
+        Self::sign_with_nonce(identity, chain, request, now, Nonce::new(random_bytes()))
+    }
+
+    /// As [`Self::sign`], with a nonce that must never be used twice: for known answers.
+    ///
+    /// # Errors
+    /// [`CapabilityError::EmptyChain`].
+    pub fn sign_with_nonce(
+        identity: &Identity,
+        chain: Vec<Capability>,
+        request: SharedRequest,
+        now: i64,
+        nonce: Nonce,
+    ) -> Result<Self, CapabilityError> {
+        let first = chain.first().ok_or(CapabilityError::EmptyChain)?;
+        let mut presentation = Self {
+            ver: VERSION,
+            aud: first.aud,
+            chain,
+            request,
+            at: now,
+            nonce,
+            sig: Bytes([0; 64]),
+        };
+        presentation.sig = Bytes(identity.sign(&signed_bytes(DOMAIN, &presentation)));
+        Ok(presentation)
+    }
+
+    /// Reads one; whether it is good is for [`Self::verify`] to say.
+    ///
+    /// # Errors
+    /// [`CapabilityError::TooLarge`], [`CapabilityError::Malformed`], [`CapabilityError::NotCanonical`].
+    pub fn parse(text: &[u8]) -> Result<Self, CapabilityError> {
+        parse(text, PRESENTATION_BYTES)
+    }
+
+    /// The canonical writing, signature included.
+    pub fn encode(&self) -> Vec<u8> {
+        canonical(self)
+    }
+
+    /// Verifies everything that can be known without a memory. What remains: that `nonce` was not seen in the last
+    /// [`Self::remembered_for`], and that each link's constraints leave room.
+    ///
+    /// # Errors
+    /// [`CapabilityError`] names what is wrong first.
+    pub fn verify(
+        &self,
+        own: &SignerKey,
+        now: i64,
+        is_revoked: impl Fn(Uuid) -> bool,
+    ) -> Result<Granted, CapabilityError> {
+        if self.ver != VERSION {
+            return Err(CapabilityError::UnknownVersion(self.ver));
+        }
+        if self.aud != *own {
+            return Err(CapabilityError::WrongAudience);
+        }
+        let granted = verify_chain(&self.chain, own, now, is_revoked)?;
+        if !granted.holder.verifies(&signed_bytes(DOMAIN, self), &self.sig) {
+            return Err(CapabilityError::NotHeld);
+        }
+        if now.saturating_sub(self.at).saturating_abs() > PRESENTATION_LIFE_MS {
+            return Err(CapabilityError::Stale);
+        }
+        self.request.check(&granted)?;
+        Ok(granted)
+    }
+
+    /// How long a nonce has to be remembered, in milliseconds: a clock may be as far ahead as a presentation may be old.
+    pub const fn remembered_for() -> i64 {
+        2 * PRESENTATION_LIFE_MS
+    }
+}
