@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod agent;
+pub mod approvals;
 pub mod backup;
 pub mod bridge;
 pub mod broker;
@@ -15,6 +16,7 @@ pub mod gateway;
 pub mod guide;
 pub mod home;
 pub mod limits;
+pub mod mcp;
 pub mod platform;
 pub mod post;
 pub mod recovery;
@@ -22,6 +24,7 @@ pub mod relay;
 pub mod secrets;
 pub mod serve;
 pub mod services;
+pub mod shares;
 pub mod spending;
 pub mod vault_service;
 pub mod write_behind;

@@ -107,8 +107,38 @@ pub const ROUTE_CALLS: usize = 32;
 /// Largest request to a service, and longest secret that is put into one, in bytes.
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;
+/// Most of a service's answer that a tool or another person is given, in bytes.
+pub const FETCHED_BYTES: usize = 256 * 1024;
 /// Longest words on what a service is for, in characters: the agent reads them.
 pub const ROUTE_ABOUT_CHARS: usize = 200;
+
+// What the agent asks its owner for
+/// Requests that wait for an answer, and those that are kept after it.
+pub const APPROVALS_WAITING: usize = 50;
+pub const APPROVALS_KEPT: usize = 200;
+/// Largest request that a person is asked to look through, in bytes.
+pub const APPROVAL_BYTES: usize = 32 * 1024;
+/// How long a request is open; and how long a call of the agent waits for the answer. The call ends before OpenClaw gives it up.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(30 * 60);
+pub const APPROVAL_HELD: Duration = Duration::from_secs(5 * 60);
+pub const AGENT_WAITS_FOR_TOOL: Duration = Duration::from_secs(6 * 60);
+/// Calls of the agent that wait for an answer at once; the next one is told to come again.
+pub const APPROVALS_HELD: usize = 16;
+/// Rules of one vault, most uses of one in a day, and how long one lasts at most.
+pub const APPROVAL_RULES: usize = 100;
+pub const RULE_USES: u32 = 1000;
+pub const RULE_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Longest reason for saying no, in characters: the agent reads it.
+pub const DENY_REASON_CHARS: usize = 500;
+
+// What the owner shares
+/// Things that a vault shares at once, and how long one that has ended is remembered.
+pub const SHARES: usize = 200;
+pub const SHARES_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Presentations that are remembered at once, so that none is answered twice.
+pub const SHARE_NONCES: usize = 2000;
+/// Most calls of one rate that are told apart; a rate that allows more is held to this.
+pub const SHARE_RATE_CALLS: usize = 1000;
 
 // Models and what they cost
 /// Model providers of one vault.

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use crate::activity::{Activity, Deed, What};
+use crate::approvals::Approvals;
 use crate::broker::{Broker, BrokerParts, Routes};
 use crate::channel::Router;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use crate::guide::Guide;
+use crate::mcp::{PublicUrl, Tools};
 use crate::post::Post;
 use crate::recovery::Recovery;
 use crate::secrets::Secrets;
+use crate::shares::Shares;
 use crate::spending::{ProviderMethods, Spending};
 use crate::vault_service::VaultService;
 use crate::write_behind::WriteBehind;
@@ -22,6 +25,12 @@ pub struct Services {
     pub broker: Broker,
     pub egress: EgressProxy,
     pub router: Router,
+    /// What the agent asks its owner for.
+    pub approvals: Approvals,
+    /// What the owner shares with others.
+    pub shares: Shares,
+    /// What people see as this installation's address, for links.
+    pub public_url: PublicUrl,
     /// What the agent is told of all this.
     pub guide: Guide,
 }
@@ -38,12 +47,41 @@ impl Services {
         let write_behind = WriteBehind::new(vault.clone());
         let activity = Activity::new(vault.clone(), write_behind.clone());
         let secrets = Secrets::new(vault.clone(), activity.clone());
-        let routes = Routes::new(vault.clone(), secrets.clone(), activity.clone(), named.clone());
+        let approvals = Approvals::new(vault.clone(), activity.clone(), clock.clone());
+        let routes = Routes::new(
+            vault.clone(),
+            secrets.clone(),
+            activity.clone(),
+            approvals.clone(),
+            named.clone(),
+        );
+        let public_url = PublicUrl::default();
+        let contacts = Contacts::new(vault.clone(), clock.clone());
+        let shares = Shares::new(
+            vault.clone(),
+            contacts.clone(),
+            routes.clone(),
+            activity.clone(),
+            clock.clone(),
+        );
+        let tools = Tools {
+            vault: vault.clone(),
+            routes: routes.clone(),
+            secrets: secrets.clone(),
+            approvals: approvals.clone(),
+            contacts: contacts.clone(),
+            shares: shares.clone(),
+            clock: clock.clone(),
+            public_url: public_url.clone(),
+            // The relay that carries capabilities and calls between vaults is not joined yet.
+            offers_sharing: false,
+        };
         let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
         let broker = Broker::new(BrokerParts {
             source: Arc::new(vault.clone()),
             named: named.clone(),
             routes: Some(routes.clone()),
+            tools: Some(tools.server()),
             spending: Some(spending.clone()),
         });
         let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
@@ -53,13 +91,14 @@ impl Services {
             let _locked = noting.note(Deed::new(What::EgressRefused, to).because(why));
         };
         let egress = EgressProxy::new(vault.watch(), named_for_agent, egress_settings.watch(), refused);
-        let contacts = Contacts::new(vault.clone(), clock.clone());
         let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
         let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
         let guide = Guide::new(routes.clone(), secrets.clone());
         let contacts = Arc::new(contacts);
         let router = Router::new()
             .namespace("activity", Arc::new(activity))
+            .namespace("approval", Arc::new(approvals.clone()))
+            .namespace("share", Arc::new(shares.clone()))
             .namespace("route", Arc::new(routes))
             .namespace("egress", Arc::new(egress_settings))
             .namespace("spending", Arc::new(spending.clone()))
@@ -74,6 +113,9 @@ impl Services {
             broker,
             egress,
             router,
+            approvals,
+            shares,
+            public_url,
             guide,
         }
     }

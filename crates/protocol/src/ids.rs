@@ -64,6 +64,8 @@ typed_id! {
     SecretId,
     /// One model provider of a vault.
     ProviderId,
+    /// One request of an agent for its owner's word.
+    ApprovalId,
     /// One key with which a program calls the API.
     ApiKeyId,
     /// Some people of a tenant who share something.

@@ -14,8 +14,8 @@ mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};
 pub use ids::{
-    ApiKeyId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, InstallationId, ProviderId, SecretId, SessionId,
-    SlotId, TenantId, UserId,
+    ApiKeyId, ApprovalId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, InstallationId, ProviderId, SecretId,
+    SessionId, SlotId, TenantId, UserId,
 };
 pub use wiped_json::wiped_json;
 

@@ -45,12 +45,28 @@ pub enum What {
     EgressChanged,
     SpendingChanged,
     ModelsChanged,
+    /// They said yes to what their agent asked for.
+    ApprovalGiven,
+    ApprovalDenied,
+    RuleRemoved,
+    /// Whether the agent asks before it runs commands.
+    CommandsChanged,
+    /// Something was shared with somebody, or is not any more.
+    Shared,
+    ShareStopped,
     /// It was put into a request of the agent, on its way out.
     SecretUsed,
     /// The agent was told its value.
     SecretSeen,
     /// The model was called with its key.
     ModelCalled,
+    /// It asked for what it may not do by itself.
+    ApprovalAsked,
+    /// It did what its owner had allowed.
+    ApprovalUsed,
+    /// Somebody used what was shared with them.
+    ShareUsed,
+    ShareRefused,
     SecretRefused,
     EgressRefused,
     ModelRefused,
@@ -59,8 +75,13 @@ pub enum What {
 impl What {
     pub fn class(self) -> Class {
         match self {
-            Self::SecretUsed | Self::SecretSeen | Self::ModelCalled => Class::Agent,
-            Self::SecretRefused | Self::EgressRefused | Self::ModelRefused => Class::Refused,
+            Self::SecretUsed
+            | Self::SecretSeen
+            | Self::ModelCalled
+            | Self::ApprovalAsked
+            | Self::ApprovalUsed
+            | Self::ShareUsed => Class::Agent,
+            Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused => Class::Refused,
             _ => Class::Person,
         }
     }

@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 
 use super::files::{self, HomeFileError};
 use crate::broker::ModelPublic;
+use crate::limits;
+use crate::mcp;
 use crate::vault_service::ModelKind;
 
 /// What is the same for everyone; also what the image's compile cache is made with.
@@ -19,6 +21,8 @@ const FILE: &str = "openclaw.json";
 const PARTIAL: &str = ".openclaw.json.holdfast";
 /// The provider of secrets, in references that name it: `{"source":"exec","provider":"holdfast","id":"…"}`.
 const SECRETS: &str = "holdfast";
+/// The keeper's tools, as OpenClaw names their server.
+const TOOLS: &str = "holdfast";
 const SKILL: &str = "holdfast";
 const SKILL_FILE: &str = "SKILL.md";
 const SKILL_PARTIAL: &str = ".SKILL.md.holdfast";
@@ -26,7 +30,7 @@ const SKILL_PARTIAL: &str = ".SKILL.md.holdfast";
 pub(super) const WARM_UP_MODEL: &str = "warmup/warmup";
 
 /// The whole configuration.
-pub(super) fn render(model: &ModelPublic, token: &SecretString) -> Zeroizing<String> {
+pub(super) fn render(model: &ModelPublic, token: &SecretString, asks: bool) -> Zeroizing<String> {
     let mut config: Value = serde_json::from_str(TEMPLATE).expect("the template is checked by a test");
     config["gateway"]["auth"]["token"] = json!(token.expose_secret());
     let (api, base) = match model.kind {
@@ -43,6 +47,14 @@ pub(super) fn render(model: &ModelPublic, token: &SecretString) -> Zeroizing<Str
         "providers": {SECRETS: {"source": "exec", "command": AGENT_BINARY, "args": ["secrets"], "jsonOnly": true}},
         "defaults": {"exec": SECRETS},
     });
+    // The keeper's tools. A call waits there while its owner is asked, so OpenClaw must not give it up before.
+    config["mcp"]["servers"] = json!({TOOLS: {
+        "url": format!("http://127.0.0.1:{BROKER_PORT}{}", mcp::PATH),
+        "transport": "streamable-http",
+        "requestTimeoutMs": u64::try_from(limits::AGENT_WAITS_FOR_TOOL.as_millis()).unwrap_or(u64::MAX),
+        "supportsParallelToolCalls": true,
+    }});
+    config["tools"]["exec"]["mode"] = json!(if asks { "ask" } else { "full" });
     config["agents"]["defaults"]["model"] = json!({"primary": format!("main/{}", model.model)});
     config["agents"]["defaults"]["workspace"] = json!(format!("{HOME_DIR}/{STATE}/workspace"));
     Zeroizing::new(config.to_string())
@@ -92,7 +104,7 @@ mod tests {
     #[test]
     fn the_configuration_names_the_model_and_not_its_provider() {
         let token = SecretString::from("t".repeat(43));
-        let text = render(&model(ModelKind::Anthropic), &token);
+        let text = render(&model(ModelKind::Anthropic), &token, false);
         let config: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(config["agents"]["defaults"]["model"]["primary"], "main/org/some-model");
         assert_eq!(config["models"]["providers"]["main"]["api"], "anthropic-messages");
@@ -103,6 +115,13 @@ mod tests {
         assert_eq!(config["gateway"]["auth"]["token"], "t".repeat(43));
         assert_eq!(config["gateway"]["bind"], "loopback");
         assert!(!text.contains("provider.example"));
+        assert_eq!(config["tools"]["exec"]["mode"], "full");
+        assert_eq!(
+            config["mcp"]["servers"]["holdfast"]["url"],
+            "http://127.0.0.1:18790/mcp"
+        );
+        let asking: Value = serde_json::from_str(&render(&model(ModelKind::OpenAi), &token, true)).unwrap();
+        assert_eq!(asking["tools"]["exec"]["mode"], "ask");
     }
 
     #[test]

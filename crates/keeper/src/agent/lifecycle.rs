@@ -69,7 +69,8 @@ impl Agent {
         // Watches before it starts, so that no end is missed.
         let ends = inner.link.ends();
         let token = new_token();
-        let text = config::render(model, &token);
+        let asks = inner.asks.get().is_some_and(|asks| asks());
+        let text = config::render(model, &token, asks);
         let home = inner.paths.home.clone();
         tokio::task::spawn_blocking(move || config::install(&home, &text))
             .await

@@ -10,7 +10,7 @@ mod suspend;
 mod warm_up;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use protocol::Millis;
 use protocol::control::AgentState;
@@ -45,12 +45,16 @@ pub struct Agent {
     inner: Arc<Inner>,
 }
 
+type Asks = Box<dyn Fn() -> bool + Send + Sync>;
+
 struct Inner {
     paths: AgentPaths,
     link: Link,
     state: watch::Sender<AgentState>,
     gateway: watch::Sender<Option<Gateway>>,
     failure: Mutex<Option<Failure>>,
+    /// Whether its owner is asked before it runs a command.
+    asks: OnceLock<Asks>,
     /// The suspension that is, or may be, in force.
     suspension: tokio::sync::Mutex<Option<suspend::Held>>,
     /// One start or stop at a time.
@@ -74,6 +78,7 @@ impl Agent {
                 state,
                 gateway,
                 failure: Mutex::new(None),
+                asks: OnceLock::new(),
                 suspension: tokio::sync::Mutex::new(None),
                 changing: tokio::sync::Mutex::new(()),
                 watcher: Mutex::new(None),
@@ -81,6 +86,11 @@ impl Agent {
         };
         agent.watch_link();
         Ok(agent)
+    }
+
+    /// Says, at each start, whether OpenClaw is to ask before it runs a command; set once.
+    pub fn ask_before_commands(&self, asks: impl Fn() -> bool + Send + Sync + 'static) {
+        let _first_one_stays = self.inner.asks.set(Box::new(asks));
     }
 
     /// How far the agent is.

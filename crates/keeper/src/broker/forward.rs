@@ -28,6 +28,7 @@ use super::{Broker, answer, paths, routes, told};
 use crate::activity::{Deed, What};
 use crate::egress::accept;
 use crate::limits;
+use crate::mcp;
 use crate::spending::{CallOf, Reservation, SpendingError};
 use crate::vault_service::ModelSettings;
 
@@ -84,6 +85,11 @@ impl Broker {
     async fn dispatch(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {
         if request.uri().path().starts_with(routes::PREFIX) {
             self.through(request).await
+        } else if request.uri().path() == mcp::PATH
+            && let Some(tools) = &self.shared.tools
+        {
+            let answer = tools.handle(request).await;
+            Ok(answer.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
         } else if request.uri().path() == told::PATH {
             self.tell(request).await
         } else {

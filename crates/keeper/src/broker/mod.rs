@@ -25,10 +25,11 @@ use tokio::sync::Semaphore;
 
 use crate::egress::NamedAddresses;
 use crate::limits;
+use crate::mcp::ToolServer;
 use crate::spending::Spending;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
-pub use routes::{Inject, Route, RouteError, Routes};
+pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes};
 
 /// What may be known of the model outside the keeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,7 @@ struct Shared {
     source: Arc<dyn ModelSource>,
     named: NamedAddresses,
     routes: Option<Routes>,
+    tools: Option<ToolServer>,
     calls: Arc<Semaphore>,
     spending: Option<Spending>,
     /// Room for requests that are held until they are answered, in bytes.
@@ -77,6 +79,8 @@ pub struct BrokerParts {
     /// The addresses that the operator allows although they are not public.
     pub named: NamedAddresses,
     pub routes: Option<Routes>,
+    /// The tools that the agent finds on the same address.
+    pub tools: Option<ToolServer>,
     pub spending: Option<Spending>,
 }
 
@@ -88,6 +92,7 @@ impl Broker {
                 source: parts.source,
                 named: parts.named,
                 routes: parts.routes,
+                tools: parts.tools,
                 calls: Arc::new(Semaphore::new(limits::BROKER_CALLS)),
                 spending: parts.spending,
                 held: Arc::new(Semaphore::new(limits::MODEL_HELD_BYTES)),

@@ -35,6 +35,7 @@ use protocol::channel::ChannelError;
 pub use conversation::Listener;
 pub use seat::{Seat, TurnUnderWay};
 
+use crate::approvals::RunningTurns;
 use crate::clock::Clock;
 use crate::vault_service::{VaultNotice, VaultService};
 use conversation::Conversation;
@@ -151,6 +152,17 @@ impl Chat {
     fn list_changed(&self) {
         let mut watchers = self.inner.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|_, listener| listener.chats());
+    }
+}
+
+impl RunningTurns for Chat {
+    fn running(&self) -> Vec<String> {
+        let conversations = self.all().unwrap_or_default();
+        conversations
+            .iter()
+            .filter(|conversation| conversation.state().running.is_some())
+            .map(|conversation| conversation.id.clone())
+            .collect()
     }
 }
 

@@ -8,6 +8,7 @@ use protocol::control::{Outcome, PlatformOp};
 use crate::cell::Cell;
 use crate::channel::ChannelHost;
 use crate::egress::NamedAddresses;
+use crate::mcp::PublicUrl;
 use crate::platform::{ChannelSocket, PlatformRequests, Welcome};
 use crate::vault_service::VaultService;
 
@@ -16,6 +17,7 @@ pub(super) struct Requests {
     pub cell: Cell,
     pub host: ChannelHost,
     pub named: NamedAddresses,
+    pub public_url: PublicUrl,
 }
 
 impl PlatformRequests for Requests {
@@ -27,6 +29,7 @@ impl PlatformRequests for Requests {
                 .map_err(|error| error.to_string())?;
             self.vault
                 .set_lock_after(Duration::from_millis(welcome.config.lock_after_ms));
+            self.public_url.set(&welcome.config.public_url);
             self.named.set(welcome.config.private_model_addresses.iter().cloned());
             Ok(())
         })

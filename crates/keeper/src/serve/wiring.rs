@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use protocol::bridge::{BROKER_SOCKET, EGRESS_SOCKET};
 use protocol::control::{AgentState, KeeperStatus, PlatformOp};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
 use crate::agent::{Agent, AgentPaths};
+use crate::approvals::{Approvals, bridge_commands};
 use crate::backup::Backups;
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::ChannelHost;
@@ -41,12 +43,16 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default());
     let (broker, egress) = (services.broker, services.egress);
+    let (approvals, public_url) = (services.approvals, services.public_url);
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
     let agent = Agent::listen(AgentPaths {
         sockets: args.sockets.clone(),
         home: args.home.clone(),
     })?;
+    let asks = approvals.clone();
+    agent.ask_before_commands(move || asks.asks_before_commands().unwrap_or(true));
+    let commands = bridge_commands(approvals.clone(), agent.gateways());
     let (cell, life) = Cell::new(Parts {
         vault: vault.clone(),
         home: Home::new(&args.home, owner, platform.blobs()),
@@ -60,6 +66,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     // After the cell's: by then the agent is still.
     services.write_behind.write_before_lock();
     let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
+    approvals.set_turns(Arc::new(chat.clone()));
     let router = services
         .router
         .namespace("chat", Arc::new(chat))
@@ -73,6 +80,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         cell: cell.clone(),
         host: host.clone(),
         named,
+        public_url,
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -84,6 +92,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             },
             () = life => Err(anyhow!("the vault is gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
+            () = tell_approvals(&approvals, &host) => Err(anyhow!("the approvals are gone")),
+            () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},
             never = egress.serve(to_egress) => match never {},
         }
@@ -110,6 +120,14 @@ async fn tell_phases(cell: &Cell, host: &ChannelHost) {
             Err(RecvError::Lagged(_)) => host.broadcast("cell", &cell.current()),
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+/// Tells every client how many requests wait for an answer.
+async fn tell_approvals(approvals: &Approvals, host: &ChannelHost) {
+    let mut changes = approvals.changes();
+    while changes.changed().await.is_ok() {
+        host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
     }
 }
 

@@ -8,11 +8,13 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use keeper::approvals::Approvals;
 use keeper::channel::{ChannelHost, Methods, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::egress::NamedAddresses;
 use keeper::guide::Guide;
 use keeper::services::Services;
+use keeper::shares::Shares;
 use keeper::vault_service::VaultService;
 use protocol::channel::{ChannelError, SlotKind};
 use protocol::{CellId, Millis, SlotId, b64};
@@ -131,6 +133,8 @@ pub struct TestKeeper {
     pub agent: AgentSide,
     /// What its agent is told.
     pub guide: Guide,
+    pub approvals: Approvals,
+    pub shares: Shares,
     connections: Mutex<Vec<AbortHandle>>,
 }
 
@@ -149,7 +153,8 @@ impl TestKeeper {
         let services = Services::new(&vault, Arc::clone(&clock) as Arc<dyn Clock>, &named, named.clone());
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
-        let guide = services.guide;
+        let (guide, approvals, shares) = (services.guide, services.approvals, services.shares);
+        services.public_url.set("https://holdfast.example");
         let router = services
             .router
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>);
@@ -163,6 +168,8 @@ impl TestKeeper {
             named,
             agent,
             guide,
+            approvals,
+            shares,
             connections: Mutex::default(),
         }
     }
@@ -184,12 +191,14 @@ impl TestKeeper {
             named,
             agent,
             guide,
+            approvals,
+            shares,
             connections,
         } = self;
         for connection in connections.into_inner().unwrap() {
             connection.abort();
         }
-        drop((vault, host, methods, named, agent, guide));
+        drop((vault, host, methods, named, agent, guide, approvals, shares));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");
         let lock = std::fs::File::open(folder.join("lock")).unwrap();

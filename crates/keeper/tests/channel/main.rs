@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod agent_side;
+mod approvals;
 mod backoff;
 mod bench;
 mod contacts;
@@ -22,8 +23,10 @@ mod rollback;
 mod rotation;
 mod routes;
 mod secrets;
+mod shares;
 mod slots;
 mod tickets;
 mod told;
+mod tools;
 mod vault_life;
 mod ways_in;

@@ -19,8 +19,7 @@ async fn with_route(service: &Service, inject: Value) -> (TestKeeper, Channel, V
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
     keeper.named.set([service.at.to_string()]);
     let id = secret(&channel, "use", SECRET).await;
-    let route =
-        json!({"name": "svc", "base_url": format!("{}/v1", service.base_url()), "secret": id, "inject": inject});
+    let route = json!({"name": "svc", "base_url": format!("{}/v1", service.base_url()), "secret": id, "inject": inject, "ask": false});
     channel.call("route.set", route).await.unwrap();
     (keeper, channel, id)
 }

@@ -2,6 +2,7 @@ use hyper::StatusCode;
 use protocol::channel::ChannelError;
 
 use super::super::upstream::UpstreamError;
+use crate::approvals::ApprovalError;
 use crate::limits;
 use crate::secrets::SecretError;
 use crate::vault_service::VaultError;
@@ -46,12 +47,25 @@ pub enum RouteError {
     NotAllowed,
     #[error("This route is for reading only (GET, HEAD).")]
     ReadOnly,
+    #[error(
+        "Your owner has to allow this first and has been asked; nothing was done. Tell them, and send the very same request again when they \
+         have answered: the answer is for exactly this request."
+    )]
+    AskedOwner,
+    #[error("Your owner said no to this.{}", said(.0))]
+    Denied(String),
+    #[error("{0}")]
+    Approval(ApprovalError),
     #[error("This method cannot go through a route.")]
     Method,
     #[error("The request must name a path of the route, not a whole URL.")]
     AbsoluteUrl,
     #[error("The path leads out of the route.")]
     Path,
+    #[error("This is no type of content.")]
+    ContentType,
+    #[error("The service broke off its answer.")]
+    AnswerBroke,
     #[error(
         "The body of the request is larger than {} bytes (ROUTE_REQUEST_BYTES).",
         limits::ROUTE_REQUEST_BYTES
@@ -80,6 +94,23 @@ impl From<UpstreamError> for RouteError {
     }
 }
 
+fn said(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" They wrote: {reason}")
+    }
+}
+
+impl From<ApprovalError> for RouteError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Vault(error) => error.into(),
+            error => Self::Approval(error),
+        }
+    }
+}
+
 impl From<VaultError> for RouteError {
     fn from(error: VaultError) -> Self {
         Self::Secret(error.into())
@@ -90,15 +121,21 @@ impl RouteError {
     pub(in crate::broker) fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
-            Self::NotAllowed | Self::ReadOnly | Self::Upstream(_) => StatusCode::FORBIDDEN,
+            Self::NotAllowed | Self::ReadOnly | Self::AskedOwner | Self::Denied(_) | Self::Upstream(_) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Approval(ApprovalError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Approval(_) => StatusCode::FORBIDDEN,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Path | Self::AbsoluteUrl | Self::Name => StatusCode::BAD_REQUEST,
+            Self::Path | Self::AbsoluteUrl | Self::Name | Self::ContentType => StatusCode::BAD_REQUEST,
+            Self::AnswerBroke => StatusCode::BAD_GATEWAY,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    pub(in crate::broker) fn code(&self) -> &'static str {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "unknown_route",
             Self::Newer => "newer",
@@ -110,6 +147,10 @@ impl RouteError {
             Self::ReadOnly | Self::Method => "method_refused",
             Self::AbsoluteUrl | Self::Path => "path_refused",
             Self::TooLarge => "too_large",
+            Self::AnswerBroke => "unreachable",
+            Self::AskedOwner => "approval_needed",
+            Self::Denied(_) => "approval_denied",
+            Self::Approval(error) => error.code(),
             _ => "route_invalid",
         }
     }

@@ -32,7 +32,7 @@ impl Routes {
                 let url = route.agent_url();
                 json!({
                     "name": route.name, "base_url": route.base_url, "secret": route.secret, "inject": route.inject,
-                    "read_only": route.read_only, "about": route.about, "agent_url": url,
+                    "read_only": route.read_only, "ask": route.ask, "about": route.about, "agent_url": url,
                 })
             })
             .collect();

@@ -2,6 +2,7 @@
 //! and never sees the secret: it goes to the route's base URL alone, and is taken out of what the service answers.
 
 mod error;
+mod fetch;
 mod inject;
 mod location;
 mod methods;
@@ -11,6 +12,7 @@ mod store;
 mod through;
 
 pub use error::RouteError;
+pub use fetch::{Fetch, Fetched, NotFetched};
 pub use inject::Inject;
 pub use route::Route;
 pub use store::Routes;

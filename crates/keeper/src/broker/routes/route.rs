@@ -21,9 +21,21 @@ pub struct Route {
     /// Only GET and HEAD.
     #[serde(default)]
     pub read_only: bool,
+    /// What changes something there is asked of its owner, each time or by their rules.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub ask: bool,
     /// What it is for, in its owner's words: the agent reads them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_yes(ask: &bool) -> bool {
+    *ask
 }
 
 impl Route {

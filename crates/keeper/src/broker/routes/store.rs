@@ -7,6 +7,7 @@ use super::super::upstream::Upstream;
 use super::error::RouteError;
 use super::route::Route;
 use crate::activity::Activity;
+use crate::approvals::Approvals;
 use crate::egress::NamedAddresses;
 use crate::limits;
 use crate::secrets::Secrets;
@@ -21,6 +22,7 @@ pub struct Routes {
     pub(in crate::broker) secrets: Secrets,
     pub(in crate::broker) activity: Activity,
     pub(super) named: NamedAddresses,
+    pub(super) approvals: Approvals,
     pub(super) calls: Arc<Semaphore>,
     /// Clients by base URL.
     upstreams: Arc<Mutex<HashMap<String, Arc<Upstream>>>>,
@@ -28,11 +30,18 @@ pub struct Routes {
 
 impl Routes {
     /// The routes of this vault; `named` are the addresses that the operator allows although they are not public.
-    pub fn new(vault: VaultService, secrets: Secrets, activity: Activity, named: NamedAddresses) -> Self {
+    pub fn new(
+        vault: VaultService,
+        secrets: Secrets,
+        activity: Activity,
+        approvals: Approvals,
+        named: NamedAddresses,
+    ) -> Self {
         Self {
             vault,
             secrets,
             activity,
+            approvals,
             named,
             calls: Arc::new(Semaphore::new(limits::ROUTE_CALLS)),
             upstreams: Arc::default(),
@@ -59,7 +68,11 @@ impl Routes {
         Ok(upstream)
     }
 
-    pub(super) fn get(&self, name: &str) -> Result<Route, RouteError> {
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`RouteError::Unknown`]; [`RouteError::Secret`] when the vault is locked.
+    pub fn get(&self, name: &str) -> Result<Route, RouteError> {
         let record = Route::record(name).map_err(|_| RouteError::Unknown)?;
         let bytes = self.vault.get_record(&record)?.ok_or(RouteError::Unknown)?;
         Route::decode(name, &bytes)

@@ -15,6 +15,7 @@ use super::route::Route;
 use super::store::Routes;
 use super::{location, path};
 use crate::activity::{Deed, What};
+use crate::approvals::{Action, ApprovalError, Verdict};
 use crate::egress::strip_hop_by_hop;
 use crate::limits;
 use crate::secrets::{AgentMay, Secret};
@@ -50,6 +51,101 @@ const NOT_TOLD: [&str; 5] = [
     "location",
 ];
 
+/// One call through a route.
+pub(super) struct Call {
+    pub route: String,
+    /// The path below the route's base URL, empty or with its first `/`.
+    pub below: String,
+    pub query: String,
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub body: CallBody,
+    /// What changes something is asked of the owner, where the route says so.
+    pub asks: bool,
+}
+
+pub(super) enum CallBody {
+    Streamed(Incoming),
+    Whole(Bytes),
+}
+
+impl CallBody {
+    fn least(&self) -> u64 {
+        match self {
+            Self::Streamed(body) => body.size_hint().lower(),
+            Self::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// All of it, if it is no larger than a person can look through.
+    async fn whole(self, most: usize) -> Result<Bytes, RouteError> {
+        match self {
+            Self::Streamed(body) => Limited::new(body, most)
+                .collect()
+                .await
+                .map(|whole| whole.to_bytes())
+                .map_err(|_| ApprovalError::TooLarge.into()),
+            Self::Whole(bytes) => Ok(bytes),
+        }
+    }
+
+    fn sent(self, most: u64) -> reqwest::Body {
+        let body = match self {
+            Self::Whole(bytes) => return reqwest::Body::from(bytes),
+            Self::Streamed(body) => body,
+        };
+        let known = body.size_hint().exact().is_some();
+        let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
+        if known {
+            return reqwest::Body::wrap(body);
+        }
+        // What comes in chunks may end with trailers: they would be headers that were not looked at.
+        let no_trailers = |frame: Frame<Bytes>| Frame::data(frame.into_data().unwrap_or_default());
+        reqwest::Body::wrap(body.map_frame(no_trailers))
+    }
+}
+
+/// What of the agent's headers goes on.
+fn sent(mut headers: HeaderMap, route: &Route) -> HeaderMap {
+    strip_hop_by_hop(&mut headers);
+    headers
+        .into_iter()
+        .scan(None, |last, (name, value)| {
+            *last = name.or_else(|| last.take());
+            Some((last.clone()?, value))
+        })
+        .filter(|(name, _)| {
+            let dashed = name.as_str().replace('_', "-");
+            !NOT_SENT.contains(&dashed.as_str()) && !dashed.starts_with("x-forwarded-") && !route.inject.is_header(name)
+        })
+        .collect()
+}
+
+/// The call as its owner is asked about it.
+fn asked(route: &Route, method: &Method, below: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Action {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let mut headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| {
+            let value = text(value.as_bytes()).unwrap_or_else(|| protocol::b64::encode(value.as_bytes()));
+            (name.as_str().to_owned(), value)
+        })
+        .collect();
+    headers.sort();
+    let words = text(body);
+    Action::CallService {
+        service: route.name.clone(),
+        base_url: route.base_url.clone(),
+        secret: route.secret,
+        method: method.as_str().to_owned(),
+        path: below.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body_is_text: words.is_some(),
+        body: words.unwrap_or_else(|| protocol::b64::encode(body)),
+    }
+}
+
 impl Broker {
     pub(in crate::broker) async fn through(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {
         let routes = self.shared.routes.as_ref().ok_or(RouteError::Unknown)?;
@@ -82,40 +178,59 @@ impl Routes {
             return Err(RouteError::AbsoluteUrl.into());
         }
         let (name, below) = path::split(parts.uri.path()).ok_or(RouteError::Unknown)?;
-        let (route, secret) = self.open(name)?;
-        path::check(below)?;
-        match parts.method {
+        self.perform(Call {
+            route: name.to_owned(),
+            below: below.to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            method: parts.method,
+            headers: parts.headers,
+            body: CallBody::Streamed(body),
+            asks: true,
+        })
+        .await
+    }
+
+    /// Makes one call, if it may be made.
+    pub(super) async fn perform(&self, call: Call) -> Result<Answer, BrokerError> {
+        let (route, secret) = self.open(&call.route)?;
+        path::check(&call.below)?;
+        let changes = !matches!(call.method, Method::GET | Method::HEAD);
+        match call.method {
             Method::CONNECT | Method::TRACE => return Err(RouteError::Method.into()),
-            Method::GET | Method::HEAD => {}
-            _ if route.read_only => return Err(RouteError::ReadOnly.into()),
+            _ if changes && route.read_only => return Err(RouteError::ReadOnly.into()),
             _ => {}
         }
         let most = limits::ROUTE_REQUEST_BYTES;
-        if body.size_hint().lower() > most {
+        if call.body.least() > most {
             return Err(RouteError::TooLarge.into());
         }
-        let permit = self.calls.clone().try_acquire_owned().map_err(|_| BrokerError::Busy)?;
         let upstream = self.upstream(&route.base_url)?;
-
+        let query = path::query_without(&call.query, route.inject.parameter());
+        let mut headers = sent(call.headers, &route);
+        let mut body = call.body;
+        if changes && route.ask && call.asks {
+            let whole = body.whole(limits::APPROVAL_BYTES).await?;
+            let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
+            match self
+                .approvals
+                .ask(&action, limits::APPROVAL_HELD)
+                .await
+                .map_err(RouteError::from)?
+            {
+                Verdict::Allowed => {}
+                Verdict::Denied { reason } => return Err(RouteError::Denied(reason).into()),
+                Verdict::Waiting { .. } => return Err(RouteError::AskedOwner.into()),
+            }
+            // Time has passed: what was allowed was for this route and secret as they were.
+            if self.open(&call.route)?.0 != route {
+                return Err(RouteError::AskedOwner.into());
+            }
+            body = CallBody::Whole(whole);
+        }
+        let permit = self.calls.clone().try_acquire_owned().map_err(|_| BrokerError::Busy)?;
         let mut url = upstream.base().clone();
-        url.set_path(&format!("{}{below}", url.path().trim_end_matches('/')));
-        let query = path::query_without(parts.uri.query().unwrap_or_default(), route.inject.parameter());
+        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), call.below));
         url.set_query((!query.is_empty()).then_some(&query));
-        let mut headers = parts.headers;
-        strip_hop_by_hop(&mut headers);
-        let mut headers: HeaderMap = headers
-            .into_iter()
-            .scan(None, |last, (name, value)| {
-                *last = name.or_else(|| last.take());
-                Some((last.clone()?, value))
-            })
-            .filter(|(name, _)| {
-                let dashed = name.as_str().replace('_', "-");
-                !NOT_SENT.contains(&dashed.as_str())
-                    && !dashed.starts_with("x-forwarded-")
-                    && !route.inject.is_header(name)
-            })
-            .collect();
         // Compressed, the secret could not be found in the answer.
         headers.insert("accept-encoding", HeaderValue::from_static("identity"));
         headers.insert("user-agent", HeaderValue::from_static("holdfast"));
@@ -124,18 +239,10 @@ impl Routes {
         // What cannot be noted is not done.
         self.activity
             .note(Deed::new(What::SecretUsed, upstream.host()).with(secret.id, secret.name.as_str()))?;
-        let known = body.size_hint().exact().is_some();
-        let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
-        let body = if known {
-            reqwest::Body::wrap(body)
-        } else {
-            // What comes in chunks may end with trailers: they would be headers that were not looked at.
-            let no_trailers = |frame: Frame<Bytes>| Frame::data(frame.into_data().unwrap_or_default());
-            reqwest::Body::wrap(body.map_frame(no_trailers))
-        };
+        let body = body.sent(most);
         let response = upstream
             .client()
-            .request(parts.method, url.clone())
+            .request(call.method, url.clone())
             .headers(headers)
             .body(body)
             .send()

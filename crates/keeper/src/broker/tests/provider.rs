@@ -136,6 +136,7 @@ impl Counter {
             source: source.clone(),
             named: NamedAddresses::new(named.iter().cloned()),
             routes: None,
+            tools: None,
             spending: None,
         });
         let listener = UnixListener::bind(&socket).unwrap();

@@ -15,6 +15,7 @@ use vault::opaque::{ClientRegistration, Names};
 use super::agent::PlayedAgent;
 use super::platform::PlayedPlatform;
 use crate::activity::Activity;
+use crate::approvals::Approvals;
 use crate::broker::{Broker, BrokerParts, Routes};
 use crate::cell::{Cell, Parts};
 use crate::clock::SystemClock;
@@ -140,7 +141,9 @@ impl Bench {
             let write_behind = WriteBehind::new(vault.clone());
             let activity = Activity::new(vault.clone(), write_behind);
             let secrets = Secrets::new(vault.clone(), activity.clone());
-            let routes = Routes::new(vault.clone(), secrets.clone(), activity, NamedAddresses::default());
+            let approvals = Approvals::new(vault.clone(), activity.clone(), Arc::new(SystemClock));
+            let named = NamedAddresses::default();
+            let routes = Routes::new(vault.clone(), secrets.clone(), activity, approvals, named);
             let (cell, life) = Cell::new(Parts {
                 vault: vault.clone(),
                 home: Home::new(&path.join("home"), owner, platform.blobs()),
@@ -150,6 +153,7 @@ impl Bench {
                     source: Arc::new(vault.clone()),
                     named: NamedAddresses::default(),
                     routes: None,
+                    tools: None,
                     spending: None,
                 }),
                 clock: Arc::new(SystemClock),

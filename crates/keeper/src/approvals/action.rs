@@ -1,0 +1,95 @@
+//! What is asked for, with every parameter as it would be carried out.
+
+use protocol::{Millis, SecretId, UserId};
+use serde::{Deserialize, Serialize};
+use vault::{Constraints, Hash, Resource, Scopes, SignerKey};
+
+/// Something that would be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Action {
+    /// A call to a service that changes something there.
+    CallService {
+        service: String,
+        /// Where the service is, and with which secret: an answer is not good for another place.
+        base_url: String,
+        secret: SecretId,
+        method: String,
+        path: String,
+        query: String,
+        /// Names in lower case, in the order of names.
+        headers: Vec<(String, String)>,
+        /// Text; base64url where it is none.
+        body: String,
+        body_is_text: bool,
+    },
+    /// OpenClaw's own question, before it runs a command in the agent's container.
+    RunCommand { command: String, folder: String },
+    /// To let somebody use a service of the owner's.
+    Share(ShareTerms),
+}
+
+/// What is to be shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareTerms {
+    pub with: UserId,
+    /// As the owner knows them.
+    pub name: String,
+    /// Their key, as it is pinned.
+    pub holder: SignerKey,
+    pub resource: Resource,
+    pub scope: Scopes,
+    pub until: Millis,
+    pub constraints: Constraints,
+}
+
+impl Action {
+    /// What an answer is bound to: SHA-256 of the canonical writing.
+    pub fn hash(&self) -> Hash {
+        let text = serde_json_canonicalizer::to_vec(self).expect("a struct of text and numbers serialises");
+        Hash::of(&text)
+    }
+
+    /// How many bytes a person would have to read.
+    pub(super) fn size(&self) -> usize {
+        serde_json_canonicalizer::to_vec(self).map_or(usize::MAX, |text| text.len())
+    }
+
+    /// What it is done to, in a word, for the activity.
+    pub(super) fn to(&self) -> String {
+        match self {
+            Self::CallService { service, .. } => service.clone(),
+            Self::RunCommand { .. } => "command".to_owned(),
+            Self::Share(terms) => terms.name.clone(),
+        }
+    }
+
+    /// As it is kept when it is over: without what was sent.
+    pub(super) fn shortened(&self) -> Self {
+        match self {
+            Self::CallService {
+                service,
+                base_url,
+                secret,
+                method,
+                path,
+                ..
+            } => Self::CallService {
+                service: service.clone(),
+                base_url: base_url.clone(),
+                secret: *secret,
+                method: method.clone(),
+                path: path.clone(),
+                query: String::new(),
+                headers: Vec::new(),
+                body: String::new(),
+                body_is_text: true,
+            },
+            Self::RunCommand { command, folder } => Self::RunCommand {
+                command: command.chars().take(500).collect(),
+                folder: folder.clone(),
+            },
+            Self::Share(terms) => Self::Share(terms.clone()),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Asking: what the agent's side of the keeper calls before it does something.
+
+use std::sync::atomic::Ordering;
+
+use protocol::channel::VaultState;
+use protocol::{ApprovalId, Millis};
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::action::Action;
+use super::record::{Approval, State};
+use super::{ApprovalError, Approvals};
+use crate::activity::{Deed, What};
+use crate::limits;
+use crate::vault_service::VaultError;
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Now, and once: it is used up already.
+    Allowed,
+    Denied {
+        reason: String,
+    },
+    /// Its owner has not answered yet. Asking for the very same again finds the answer.
+    Waiting {
+        until: Millis,
+    },
+}
+
+/// Counts a call that waits.
+struct Held<'a>(&'a Approvals);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Approvals {
+    /// Asks whether this may be done, and waits so long for an answer. An answer that was given to the very same request, and was not
+    /// used yet, is used up here.
+    ///
+    /// # Errors
+    /// [`ApprovalError::TooLarge`], [`ApprovalError::TooMany`], the vault's errors; nothing may be done then.
+    pub async fn ask(&self, action: &Action, patience: Duration) -> Result<Verdict, ApprovalError> {
+        if action.size() > limits::APPROVAL_BYTES {
+            return Err(ApprovalError::TooLarge);
+        }
+        let crowded = self.held.fetch_add(1, Ordering::Relaxed) >= limits::APPROVALS_HELD;
+        let _held = Held(self);
+        let until = Instant::now() + patience;
+        let mut changes = self.changes();
+        let mut vault = self.vault.watch();
+        let mut first = None;
+        loop {
+            changes.borrow_and_update();
+            // A request that ran out is not made anew by a call that still waits: it stays refused.
+            if let Some(until) = first
+                && self.clock.now() >= until
+            {
+                return Ok(Verdict::Waiting { until });
+            }
+            let expires_at = match self.look(action).await? {
+                Verdict::Waiting { until } => until,
+                verdict => return Ok(verdict),
+            };
+            first.get_or_insert(expires_at);
+            let left = u64::try_from(expires_at - self.clock.now()).unwrap_or(0);
+            let ends = until.min(Instant::now() + Duration::from_millis(left));
+            let over = Verdict::Waiting { until: expires_at };
+            if crowded {
+                return Ok(over);
+            }
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return Ok(over) },
+                _ = vault.wait_for(|state| *state != VaultState::Unlocked) => return Err(VaultError::Locked.into()),
+                () = sleep_until(ends) => return Ok(over),
+            }
+        }
+    }
+
+    /// Looks for a rule or an answer, and makes the request if there is none.
+    async fn look(&self, action: &Action) -> Result<Verdict, ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let (now, hash, running) = (self.clock.now(), action.hash(), self.running());
+        for mut rule in self.rules()? {
+            if rule.take(action, &running, now) {
+                self.vault.put_records(vec![Self::put_rule(&rule)]).await?;
+                self.activity
+                    .note(Deed::new(What::ApprovalUsed, action.to()).because("a rule of yours"))?;
+                return Ok(Verdict::Allowed);
+            }
+        }
+        let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
+        if let Some(mut approval) = self.all()?.into_iter().find(same) {
+            return Ok(match approval.state {
+                State::Denied { reason, .. } => Verdict::Denied { reason },
+                State::Allowed { .. } => {
+                    // The answer is bound to what was asked, also if a record had been mixed up.
+                    if approval.action.hash() != hash {
+                        return Err(ApprovalError::Changed);
+                    }
+                    approval.state = State::Used { at: now };
+                    self.vault.put_records(vec![Self::put(&approval)]).await?;
+                    self.activity.note(Deed::new(What::ApprovalUsed, action.to()))?;
+                    self.changed();
+                    Verdict::Allowed
+                }
+                State::Waiting | State::Used { .. } => Verdict::Waiting {
+                    until: approval.expires_at,
+                },
+            });
+        }
+        self.make(action, now, running).await
+    }
+
+    async fn make(&self, action: &Action, now: Millis, mut running: Vec<String>) -> Result<Verdict, ApprovalError> {
+        if self.count_waiting(now)? >= limits::APPROVALS_WAITING {
+            return Err(ApprovalError::TooMany);
+        }
+        let life = Millis::try_from(limits::APPROVAL_LIFE.as_millis()).unwrap_or(Millis::MAX);
+        let approval = Approval {
+            id: ApprovalId::new(),
+            asked_at: now,
+            expires_at: now + life,
+            conversation: running.pop().filter(|_| running.is_empty()),
+            action: action.clone(),
+            hash: action.hash(),
+            state: State::Waiting,
+        };
+        let mut changes = self.tidy(now)?;
+        changes.push(Self::put(&approval));
+        self.vault.put_records(changes).await?;
+        self.activity.note(Deed::new(What::ApprovalAsked, action.to()))?;
+        self.changed();
+        Ok(Verdict::Waiting {
+            until: approval.expires_at,
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Answering: through the channel alone.
+
+use protocol::{ApprovalId, Millis};
+use serde::Deserialize;
+use vault::Hash;
+
+use super::record::{Approval, State};
+use super::rule::{Pattern, Rule};
+use super::{ApprovalError, Approvals};
+use crate::activity::{Deed, What};
+use crate::limits;
+
+const DAY: Millis = 24 * 60 * 60 * 1000;
+
+/// What its owner says to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    Once,
+    /// Also the next ones like it, while the agent works on this conversation; for a day.
+    Conversation,
+    /// Also the next ones like it.
+    Always {
+        per_day: u32,
+        until: Millis,
+    },
+    Deny {
+        #[serde(default)]
+        reason: String,
+    },
+}
+
+impl Approvals {
+    /// Takes the owner's answer to the request that they were shown.
+    pub(super) async fn decide(&self, id: ApprovalId, shown: Hash, answer: Answer) -> Result<Approval, ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let now = self.clock.now();
+        let mut approval = self.get(id)?;
+        if approval.hash != shown || approval.action.hash() != shown {
+            return Err(ApprovalError::Changed);
+        }
+        if approval.state != State::Waiting {
+            return Err(ApprovalError::Decided);
+        }
+        if !approval.is_waiting(now) {
+            return Err(ApprovalError::Expired);
+        }
+        let (deed, why) = match &answer {
+            Answer::Once => (What::ApprovalGiven, "once"),
+            Answer::Conversation => (What::ApprovalGiven, "for this conversation"),
+            Answer::Always { .. } => (What::ApprovalGiven, "always, within limits"),
+            Answer::Deny { .. } => (What::ApprovalDenied, ""),
+        };
+        let rule = self.rule(&approval, &answer, now)?;
+        approval.state = match answer {
+            Answer::Deny { reason } if reason.chars().count() > limits::DENY_REASON_CHARS => {
+                return Err(ApprovalError::Reason);
+            }
+            Answer::Deny { reason } => State::Denied { at: now, reason },
+            _ => State::Allowed { at: now },
+        };
+        let to = approval.action.to();
+        // Noted before it counts: an answer that is not in the activity is none.
+        self.activity.note_first(Deed::new(deed, to).because(why)).await?;
+        let mut changes = vec![Self::put(&approval)];
+        changes.extend(rule.as_ref().map(Self::put_rule));
+        self.vault.put_records(changes).await?;
+        self.changed();
+        Ok(approval)
+    }
+
+    /// The rule that an answer makes.
+    fn rule(&self, approval: &Approval, answer: &Answer, now: Millis) -> Result<Option<Rule>, ApprovalError> {
+        let (conversation, per_day, until) = match answer {
+            Answer::Once | Answer::Deny { .. } => return Ok(None),
+            Answer::Conversation => {
+                let conversation = approval.conversation.clone().ok_or(ApprovalError::NoConversation)?;
+                (Some(conversation), limits::RULE_USES, now + DAY)
+            }
+            Answer::Always { per_day, until } => (None, *per_day, *until),
+        };
+        let pattern = Pattern::of(&approval.action).ok_or(ApprovalError::OnceOnly)?;
+        let latest = now.saturating_add(Millis::try_from(limits::RULE_LIFE.as_millis()).unwrap_or(Millis::MAX));
+        if !(1..=limits::RULE_USES).contains(&per_day) || until <= now || until > latest {
+            return Err(ApprovalError::RuleLimits);
+        }
+        if self.rules()?.len() >= limits::APPROVAL_RULES {
+            return Err(ApprovalError::TooManyRules);
+        }
+        Ok(Some(Rule::new(approval.id, pattern, conversation, per_day, now, until)))
+    }
+
+    /// Takes a rule back: from now on it is asked again.
+    pub(super) async fn remove_rule(&self, id: ApprovalId) -> Result<(), ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let rule = self.rules()?.into_iter().find(|rule| rule.id == id);
+        let rule = rule.ok_or(ApprovalError::Unknown)?;
+        self.vault.delete_record(&rule.record()).await?;
+        self.activity.note_first(Deed::new(What::RuleRemoved, "")).await?;
+        self.changed();
+        Ok(())
+    }
+
+    pub(super) async fn set_asks_before_commands(&self, ask: bool) -> Result<(), ApprovalError> {
+        let why = if ask { "asks first" } else { "runs them" };
+        self.activity
+            .note_first(Deed::new(What::CommandsChanged, "").because(why))
+            .await?;
+        self.store_asks_before_commands(ask).await?;
+        self.changed();
+        Ok(())
+    }
+
+    /// What asked is gone: nobody waits for an answer any more.
+    pub(super) async fn withdraw(&self, hash: Hash) -> Result<(), ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let now = self.clock.now();
+        let waits = |approval: &Approval| approval.hash == hash && approval.is_waiting(now);
+        if let Some(approval) = self.all()?.into_iter().find(waits) {
+            let over = Approval {
+                expires_at: now,
+                ..approval
+            };
+            self.vault.put_records(vec![Self::put(&over)]).await?;
+            self.changed();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+use protocol::channel::ChannelError;
+
+use crate::limits;
+use crate::vault_service::VaultError;
+
+/// Why something is not asked, or an answer not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ApprovalError {
+    #[error("This request does not exist any more.")]
+    Unknown,
+    #[error("This request was answered already.")]
+    Decided,
+    #[error("This request has expired: it stays refused. If your agent still needs it, it asks again.")]
+    Expired,
+    #[error("This is not the request that you were shown: look at it again.")]
+    Changed,
+    #[error("This can only be allowed once: it is asked every time.")]
+    OnceOnly,
+    #[error("It is not known which conversation this is for.")]
+    NoConversation,
+    #[error(
+        "A rule is for 1 to {} uses a day and ends within {} days (RULE_USES, RULE_LIFE).",
+        limits::RULE_USES,
+        limits::RULE_LIFE.as_secs() / 86_400
+    )]
+    RuleLimits,
+    #[error(
+        "A vault has at most {} rules (APPROVAL_RULES): remove some.",
+        limits::APPROVAL_RULES
+    )]
+    TooManyRules,
+    #[error("A reason has at most {} characters (DENY_REASON_CHARS).", limits::DENY_REASON_CHARS)]
+    Reason,
+    #[error(
+        "This is too large for a person to look through before they allow it: at most {} bytes (APPROVAL_BYTES).",
+        limits::APPROVAL_BYTES
+    )]
+    TooLarge,
+    #[error(
+        "{} requests wait for an answer already (APPROVALS_WAITING).",
+        limits::APPROVALS_WAITING
+    )]
+    TooMany,
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl ApprovalError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_approval",
+            Self::Decided => "already_decided",
+            Self::Expired => "approval_expired",
+            Self::Changed => "approval_changed",
+            Self::OnceOnly | Self::NoConversation | Self::RuleLimits => "rule_refused",
+            Self::TooManyRules => "too_many_rules",
+            Self::Reason => "reason_too_long",
+            Self::TooLarge => "too_large_to_ask",
+            Self::TooMany => "too_many_approvals",
+            Self::Vault(error) => error.code(),
+        }
+    }
+}
+
+impl From<ApprovalError> for ChannelError {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::Vault(error) => error.into(),
+            error => Self::new(error.code(), error.to_string()),
+        }
+    }
+}

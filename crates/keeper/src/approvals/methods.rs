@@ -1,0 +1,118 @@
+//! `approval.*` of the channel (`docs/protocol.md`, section 2).
+
+use std::sync::atomic::Ordering;
+
+use futures::future::BoxFuture;
+use protocol::ApprovalId;
+use protocol::channel::ChannelError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use vault::Hash;
+
+use super::decide::Answer;
+use super::record::{Approval, State};
+use super::rule::{Pattern, Rule};
+use super::{ApprovalError, Approvals};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
+
+#[derive(Deserialize)]
+struct Decide {
+    id: ApprovalId,
+    /// Of what the person was shown.
+    hash: Hash,
+    answer: Answer,
+}
+
+#[derive(Deserialize)]
+struct One {
+    id: ApprovalId,
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    ask_before_commands: bool,
+}
+
+impl Approvals {
+    fn shown(&self, approval: &Approval) -> Value {
+        let now = self.clock.now();
+        let expired = matches!(approval.state, State::Waiting | State::Allowed { .. }) && now >= approval.expires_at;
+        let (state, at, reason) = match &approval.state {
+            _ if expired => ("expired", Some(approval.expires_at), ""),
+            State::Waiting => ("waiting", None, ""),
+            State::Allowed { at } => ("allowed", Some(*at), ""),
+            State::Used { at } => ("used", Some(*at), ""),
+            State::Denied { at, reason } => ("denied", Some(*at), reason.as_str()),
+        };
+        let rules = Pattern::of(&approval.action).is_some();
+        json!({
+            "id": approval.id, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
+            "conversation": approval.conversation, "action": approval.action, "hash": approval.hash,
+            "state": state, "at": at, "reason": reason,
+            "may": {"always": rules, "conversation": rules && approval.conversation.is_some()},
+        })
+    }
+
+    fn shown_rule(&self, rule: &Rule) -> Value {
+        json!({
+            "id": rule.id, "made_at": rule.made_at, "until": rule.until, "conversation": rule.conversation,
+            "per_day": rule.per_day, "used_today": rule.used_on(self.clock.now()), "pattern": rule.pattern,
+        })
+    }
+
+    /// How many requests wait for an answer; none while the vault is locked.
+    pub fn waiting(&self) -> usize {
+        let now = self.clock.now();
+        let all = self.all().unwrap_or_default();
+        all.iter().filter(|approval| approval.is_waiting(now)).count()
+    }
+
+    fn list(&self) -> Result<Value, ChannelError> {
+        let now = self.clock.now();
+        let (waiting, decided): (Vec<_>, Vec<_>) = self
+            .all()
+            .map_err(ApprovalError::from)?
+            .into_iter()
+            .partition(|approval| approval.is_waiting(now));
+        let rules = self.rules().map_err(ApprovalError::from)?;
+        Ok(json!({
+            "waiting": waiting.iter().rev().map(|approval| self.shown(approval)).collect::<Vec<_>>(),
+            "decided": decided.iter().map(|approval| self.shown(approval)).collect::<Vec<_>>(),
+            "rules": rules.iter().filter(|rule| now < rule.until).map(|rule| self.shown_rule(rule)).collect::<Vec<_>>(),
+            "ask_before_commands": self.asks_before_commands().map_err(ApprovalError::from)?,
+            "agent_waits": self.held.load(Ordering::Relaxed) > 0,
+        }))
+    }
+
+    async fn answer(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
+        match method {
+            "approval.list" => self.list(),
+            "approval.decide" => {
+                let Decide { id, hash, answer } = read_value(params)?;
+                let approval = self.decide(id, hash, answer).await?;
+                Ok(self.shown(&approval))
+            }
+            "approval.remove_rule" => {
+                self.remove_rule(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "approval.settings" => {
+                let Settings { ask_before_commands } = read_value(params)?;
+                self.set_asks_before_commands(ask_before_commands).await?;
+                Ok(json!({}))
+            }
+            _ => Err(unknown_method(method)),
+        }
+    }
+}
+
+impl Methods for Approvals {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        Box::pin(self.answer(method, params))
+    }
+}

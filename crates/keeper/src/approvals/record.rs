@@ -1,0 +1,77 @@
+//! A request as it lies in the vault: `approval/<id>`, a version byte and JSON.
+
+use protocol::{ApprovalId, Millis};
+use serde::{Deserialize, Serialize};
+use vault::Hash;
+
+use super::action::Action;
+
+/// First byte of a stored request.
+const VERSION: u8 = 1;
+pub(super) const PREFIX: &str = "approval/";
+
+/// How far a request is. One that is still waiting when it ends has expired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    Waiting,
+    /// Its owner said yes; not done yet.
+    Allowed {
+        at: Millis,
+    },
+    /// It was done, once.
+    Used {
+        at: Millis,
+    },
+    Denied {
+        at: Millis,
+        reason: String,
+    },
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub id: ApprovalId,
+    pub asked_at: Millis,
+    pub expires_at: Millis,
+    /// The conversation that the agent worked on when it asked, where there was one and no more.
+    pub conversation: Option<String>,
+    pub action: Action,
+    /// Of the action as it was asked for.
+    pub hash: Hash,
+    #[serde(flatten)]
+    pub state: State,
+}
+
+impl Approval {
+    pub(super) fn record(&self) -> String {
+        format!("{PREFIX}{}", self.id)
+    }
+
+    /// Whether its owner can still answer.
+    pub fn is_waiting(&self, now: Millis) -> bool {
+        self.state == State::Waiting && now < self.expires_at
+    }
+
+    /// Whether nothing can come of it any more.
+    pub(super) fn is_over(&self, now: Millis) -> bool {
+        matches!(self.state, State::Used { .. }) || now >= self.expires_at
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, self).expect("a struct of text and numbers serialises");
+        bytes
+    }
+
+    /// None for one that a newer version wrote: it allows nothing here.
+    pub(super) fn decode(name: &str, bytes: &[u8]) -> Option<Self> {
+        let id: ApprovalId = name.strip_prefix(PREFIX)?.parse().ok()?;
+        let (&VERSION, json) = bytes.split_first()? else {
+            return None;
+        };
+        let approval: Self = serde_json::from_slice(json).ok()?;
+        (approval.id == id).then_some(approval)
+    }
+}

@@ -1,0 +1,125 @@
+//! What its owner allows beforehand: `approval-rule/<id>`, a version byte and JSON. Rules are made by an answer, never by a request.
+
+use protocol::{ApprovalId, Millis};
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+
+const VERSION: u8 = 1;
+pub(super) const PREFIX: &str = "approval-rule/";
+const DAY: Millis = 24 * 60 * 60 * 1000;
+
+/// What a rule is about: the same kind of call to the same address, whatever is sent along; or the very same command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Pattern {
+    CallService {
+        service: String,
+        base_url: String,
+        method: String,
+        path: String,
+    },
+    RunCommand {
+        command: String,
+        folder: String,
+    },
+}
+
+impl Pattern {
+    /// The pattern that this action is of; none for what is asked every time.
+    pub(super) fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::CallService {
+                service,
+                base_url,
+                method,
+                path,
+                ..
+            } => Some(Self::CallService {
+                service: service.clone(),
+                base_url: base_url.clone(),
+                method: method.clone(),
+                path: path.clone(),
+            }),
+            Action::RunCommand { command, folder } => Some(Self::RunCommand {
+                command: command.clone(),
+                folder: folder.clone(),
+            }),
+            Action::Share(_) => None,
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The request that it was made by answering.
+    pub id: ApprovalId,
+    pub made_at: Millis,
+    pub until: Millis,
+    /// Only while the agent works on this conversation.
+    pub conversation: Option<String>,
+    pub per_day: u32,
+    pub pattern: Pattern,
+    /// The day (of UTC, since the epoch) that is counted, and how often it was used on it.
+    day: i64,
+    used: u32,
+}
+
+impl Rule {
+    pub(super) fn new(
+        id: ApprovalId,
+        pattern: Pattern,
+        conversation: Option<String>,
+        per_day: u32,
+        now: Millis,
+        until: Millis,
+    ) -> Self {
+        Self {
+            id,
+            made_at: now,
+            until,
+            conversation,
+            per_day,
+            pattern,
+            day: now.div_euclid(DAY),
+            used: 0,
+        }
+    }
+
+    pub(super) fn record(&self) -> String {
+        format!("{PREFIX}{}", self.id)
+    }
+
+    /// How often it was used today.
+    pub fn used_on(&self, now: Millis) -> u32 {
+        if self.day == now.div_euclid(DAY) { self.used } else { 0 }
+    }
+
+    /// Uses it for this action, if it is for it and has room; the caller stores it.
+    pub(super) fn take(&mut self, action: &Action, running: &[String], now: Millis) -> bool {
+        let here = self.conversation.as_ref().is_none_or(|id| running.contains(id));
+        let used = self.used_on(now);
+        if !here || now >= self.until || used >= self.per_day || Pattern::of(action).as_ref() != Some(&self.pattern) {
+            return false;
+        }
+        self.day = now.div_euclid(DAY);
+        self.used = used + 1;
+        true
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        serde_json::to_writer(&mut bytes, self).expect("a struct of text and numbers serialises");
+        bytes
+    }
+
+    pub(super) fn decode(name: &str, bytes: &[u8]) -> Option<Self> {
+        let id: ApprovalId = name.strip_prefix(PREFIX)?.parse().ok()?;
+        let (&VERSION, json) = bytes.split_first()? else {
+            return None;
+        };
+        let rule: Self = serde_json::from_slice(json).ok()?;
+        (rule.id == id).then_some(rule)
+    }
+}

@@ -1,0 +1,98 @@
+//! The tools as a model is told of them.
+
+use std::sync::Arc;
+
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde_json::{Value, json};
+
+/// A tool that takes these properties, of which `required` must be there.
+fn tool(name: &'static str, description: &'static str, properties: Value, required: &[&str], reads: bool) -> Tool {
+    let schema = json!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+    });
+    let schema: JsonObject = match schema {
+        Value::Object(members) => members,
+        _ => JsonObject::new(),
+    };
+    let annotations = ToolAnnotations::new().read_only(reads).open_world(!reads);
+    Tool::new(name, description, Arc::new(schema)).with_annotations(annotations)
+}
+
+/// Those that have to do with other people.
+pub(super) const SHARING: [&str; 3] = ["issue_capability", "list_capabilities", "revoke_capability"];
+
+/// All of them.
+pub(super) fn tools() -> Vec<Tool> {
+    vec![
+        tool(
+            "vault_status",
+            "Says whether your owner's vault is open. While it is locked you can call no service: use unlock_link.",
+            json!({}),
+            &[],
+            true,
+        ),
+        tool(
+            "unlock_link",
+            "Gives the address where your owner opens their vault. Send it to them when something answers vault_locked. The link holds no \
+             secret, and only they can use it.",
+            json!({}),
+            &[],
+            true,
+        ),
+        tool(
+            "list_integrations",
+            "Lists the web services that you may call for your owner, with what each is for and what you may do there. Call this before \
+             call_integration. You never need or see a key: it is added on the way.",
+            json!({}),
+            &[],
+            true,
+        ),
+        tool(
+            "call_integration",
+            "Calls one of the services of list_integrations, as that service's own documentation describes, and returns its answer. GET and \
+             HEAD go through at once. Anything else changes something there, so your owner is asked first and this call waits for them, up \
+             to five minutes. If the answer is approval_needed, nothing was done: tell your owner what you want to do, and send exactly the \
+             same call again after they have answered. If it is approval_denied, do not try again or look for another way.",
+            json!({
+                "service": {"type": "string", "description": "The service's name, from list_integrations."},
+                "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
+                "path": {"type": "string", "description": "Path below the service's address, beginning with a slash, without the query. Example: /users/me/events"},
+                "query": {"type": "string", "description": "Query without the question mark, encoded for a URL. Example: maxResults=10&q=lunch"},
+                "content_type": {"type": "string", "description": "What the body is. Default where there is a body: application/json"},
+                "body": {"type": "string", "description": "The body, as text."},
+            }),
+            &["service", "path"],
+            false,
+        ),
+        tool(
+            "issue_capability",
+            "Lets another person use one of your owner's services for a while, through your owner's vault: they never get the key. Your owner \
+             is asked first, each time, and this call waits for them. Use it when your owner says something like \"share my calendar with Bob \
+             until Friday\". Ask for as little as is enough: reading only, one path, a short time.",
+            json!({
+                "with": {"type": "string", "description": "The person's name, as your owner knows them."},
+                "service": {"type": "string", "description": "The service's name, from list_integrations."},
+                "path": {"type": "string", "description": "Only what lies below this path of the service. Example: calendars/work"},
+                "may": {"type": "array", "items": {"type": "string", "enum": ["read", "list", "write", "delete", "share"]}, "default": ["read", "list"]},
+                "hours": {"type": "integer", "minimum": 1, "maximum": 744, "description": "For how many hours from now."},
+                "max_calls": {"type": "integer", "minimum": 1, "description": "How often in all, if that is to be limited."},
+            }),
+            &["with", "service", "hours"],
+            false,
+        ),
+        tool(
+            "list_capabilities",
+            "Lists what your owner shares with others: with whom, what, until when, and how often it was used.",
+            json!({}),
+            &[],
+            true,
+        ),
+        tool(
+            "revoke_capability",
+            "Stops sharing something at once. What the other person has read already cannot be taken back.",
+            json!({"id": {"type": "string", "description": "The id from list_capabilities."}}),
+            &["id"],
+            false,
+        ),
+    ]
+}

@@ -1,0 +1,171 @@
+//! `issue_capability`, `list_capabilities` and `revoke_capability`.
+
+use protocol::Millis;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+use vault::{Constraints, Resource, Scope};
+
+use super::Tools;
+use super::answer::{Answered, Refused};
+use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
+use crate::contacts::{Contact, ContactError};
+use crate::limits;
+use crate::shares::{ShareError, Terms};
+
+const HOUR: Millis = 60 * 60 * 1000;
+/// Longest time of a share that an agent may ask for, in hours: a month.
+const LONGEST_HOURS: i64 = 31 * 24;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssueCapability {
+    with: String,
+    service: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default = "read")]
+    may: Vec<Scope>,
+    hours: i64,
+    max_calls: Option<u64>,
+}
+
+fn read() -> Vec<Scope> {
+    vec![Scope::Read, Scope::List]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeCapability {
+    id: Uuid,
+}
+
+impl From<ShareError> for Refused {
+    fn from(error: ShareError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<ApprovalError> for Refused {
+    fn from(error: ApprovalError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<ContactError> for Refused {
+    fn from(error: ContactError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl Tools {
+    /// Somebody by the name that the owner knows them under.
+    fn contact(&self, name: &str) -> Result<Contact, Refused> {
+        let all = self.contacts.list()?;
+        let mut found = all
+            .iter()
+            .filter(|contact| contact.name.to_lowercase() == name.trim().to_lowercase());
+        match (found.next(), found.next()) {
+            (Some(contact), None) => Ok(contact.clone()),
+            (Some(_), Some(_)) => Err(Refused::new(
+                "unclear",
+                "Your owner knows several people of this name: ask whom they mean.",
+            )),
+            (None, _) => {
+                let names: Vec<_> = all.iter().take(20).map(|contact| contact.name.as_str()).collect();
+                let known = if names.is_empty() {
+                    "nobody yet".to_owned()
+                } else {
+                    names.join(", ")
+                };
+                Err(Refused::new(
+                    "unknown_contact",
+                    format!("Your owner knows nobody of this name. They know: {known}."),
+                ))
+            }
+        }
+    }
+
+    pub(super) async fn issue_capability(&self, call: IssueCapability) -> Answered {
+        let contact = self.contact(&call.with)?;
+        let path = call.path.trim_matches('/');
+        let resource = if path.is_empty() {
+            format!("service/{}", call.service)
+        } else {
+            format!("service/{}/{path}", call.service)
+        };
+        let resource = Resource::parse(&resource).map_err(|_| {
+            Refused::new(
+                "path_refused",
+                "A service's name and a plain path below it, without dots or percent signs.",
+            )
+        })?;
+        self.routes
+            .get(resource.service())
+            .map_err(|error| Refused::new(error.code(), error.to_string()))?;
+        if !(1..=LONGEST_HOURS).contains(&call.hours) {
+            return Err(Refused::new("malformed", format!("hours is 1 to {LONGEST_HOURS}.")));
+        }
+        // By the hour, so that the same call a moment later is the same request.
+        let until = (self.clock.now() / HOUR + 1 + call.hours) * HOUR;
+        let constraints = Constraints {
+            max_calls: call.max_calls,
+            rate: None,
+        };
+        let terms = ShareTerms {
+            with: contact.user,
+            name: contact.name,
+            holder: contact.identity.signer(),
+            resource,
+            scope: call.may.into_iter().collect(),
+            until,
+            constraints,
+        };
+        match self
+            .approvals
+            .ask(&Action::Share(terms.clone()), limits::APPROVAL_HELD)
+            .await?
+        {
+            Verdict::Allowed => {}
+            Verdict::Denied { reason } => {
+                return Err(Refused::new("approval_denied", format!("Your owner said no. {reason}")));
+            }
+            Verdict::Waiting { .. } => {
+                let words = "Your owner has been asked and has not answered yet; nothing was shared. Make the very same call again when they have.";
+                return Err(Refused::new("approval_needed", words));
+            }
+        }
+        // Their key may have been forgotten and another pinned meanwhile: what was allowed was for the one that was shown.
+        if self.contacts.known(terms.with)?.identity.signer() != terms.holder {
+            return Err(Refused::new(
+                "identity_changed",
+                "The keys of this person have changed since your owner was asked.",
+            ));
+        }
+        let given = self
+            .shares
+            .issue(Terms {
+                with: terms.with,
+                resource: terms.resource,
+                scope: terms.scope,
+                until: terms.until,
+                constraints: terms.constraints,
+            })
+            .await?;
+        Ok(json!({"shared": self.shares.shown(&given)?}))
+    }
+
+    pub(super) fn list_capabilities(&self) -> Answered {
+        let given = self.shares.given()?;
+        let shown = given
+            .iter()
+            .map(|each| self.shares.shown(each))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({"given": shown}))
+    }
+
+    pub(super) async fn revoke_capability(&self, call: RevokeCapability) -> Answered {
+        self.shares.revoke(call.id).await?;
+        Ok(json!({"stopped": call.id}))
+    }
+}

@@ -1,0 +1,138 @@
+//! What was given: `share/given/<id>`; and what was taken back: `share/revoked/<id>`. A version byte and JSON.
+
+use protocol::{Millis, UserId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
+
+use super::{ShareError, Shares};
+use crate::activity::{Deed, What};
+use crate::limits;
+use crate::vault_service::VaultError;
+
+const VERSION: u8 = 1;
+const GIVEN: &str = "share/given/";
+const REVOKED: &str = "share/revoked/";
+
+/// What is to be shared, and with whom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    pub with: UserId,
+    pub resource: Resource,
+    pub scope: Scopes,
+    pub until: Millis,
+    #[serde(default)]
+    pub constraints: Constraints,
+}
+
+/// A capability that was issued here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    pub with: UserId,
+    /// As the owner knew them then.
+    pub name: String,
+    pub capability: Capability,
+}
+
+pub(super) fn encode(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    serde_json::to_writer(&mut bytes, value).expect("a struct of text and numbers serialises");
+    bytes
+}
+
+pub(super) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
+    match bytes.split_first() {
+        Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
+        _ => None,
+    }
+}
+
+impl Shares {
+    /// Issues a capability: the owner has said so, here or by allowing what their agent asked for.
+    ///
+    /// # Errors
+    /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], the vault's errors.
+    pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let contact = self.contacts.known(terms.with)?;
+        self.routes.get(terms.resource.service())?;
+        let now = self.clock.now();
+        let given = self.given()?;
+        if given.iter().filter(|each| each.capability.exp > now).count() >= limits::SHARES {
+            return Err(ShareError::TooMany);
+        }
+        let new = NewCapability {
+            id: Uuid::now_v7(),
+            holder: contact.identity.signer(),
+            resource: terms.resource,
+            scope: terms.scope,
+            from: now,
+            until: terms.until,
+            constraints: terms.constraints,
+        };
+        let capability = Capability::issue(&self.vault.identity().await?, new)?;
+        let share = Given {
+            with: contact.user,
+            name: contact.name,
+            capability,
+        };
+        let mut records = vec![(format!("{GIVEN}{}", share.capability.jti), Some(encode(&share)))];
+        records.extend(self.ended(&given, now)?);
+        self.activity
+            .note_first(Deed::new(What::Shared, share.name.as_str()))
+            .await?;
+        self.vault.put_records(records).await?;
+        Ok(share)
+    }
+
+    /// Everything that was given and has not been tidied away, the newest first.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn given(&self) -> Result<Vec<Given>, VaultError> {
+        let mut names = self.vault.list_records(GIVEN)?;
+        names.reverse();
+        let read = |name: String| decode(&self.vault.get_record(&name).ok()??);
+        Ok(names.into_iter().filter_map(read).collect())
+    }
+
+    pub(super) fn was_given(&self, id: Uuid) -> Result<Option<Given>, VaultError> {
+        let record = self.vault.get_record(&format!("{GIVEN}{id}"))?;
+        Ok(record.and_then(|bytes| decode(&bytes)))
+    }
+
+    /// Whether a link was taken back. What is there and not understood counts.
+    pub(super) fn is_revoked(&self, id: Uuid) -> Result<bool, VaultError> {
+        Ok(self.vault.get_record(&format!("{REVOKED}{id}"))?.is_some())
+    }
+
+    /// Takes back what was given, or a link that its holder made of it: from this moment on it is refused.
+    ///
+    /// # Errors
+    /// [`ShareError::Unknown`]; the vault's errors: then it is not taken back.
+    pub async fn revoke(&self, id: Uuid) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let given = self.was_given(id)?.ok_or(ShareError::Unknown)?;
+        let at = self.clock.now();
+        self.vault.put_record(&format!("{REVOKED}{id}"), &encode(&at)).await?;
+        self.activity.note(Deed::new(What::ShareStopped, given.name))?;
+        Ok(())
+    }
+
+    /// What ended a month ago is not kept any longer.
+    fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<(String, Option<Vec<u8>>)>, VaultError> {
+        let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
+        let mut records = Vec::new();
+        for each in given
+            .iter()
+            .filter(|each| each.capability.exp.saturating_add(kept) < now)
+        {
+            let id = each.capability.jti;
+            records.push((format!("{GIVEN}{id}"), None));
+            records.push((format!("{REVOKED}{id}"), None));
+        }
+        records.extend(self.counts_over(now)?);
+        Ok(records)
+    }
+}

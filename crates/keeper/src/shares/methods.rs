@@ -1,0 +1,73 @@
+//! `share.*` of the channel (`docs/protocol.md`, section 2).
+
+use futures::future::BoxFuture;
+use protocol::channel::ChannelError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::given::{Given, Terms};
+use super::{ShareError, Shares};
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
+
+#[derive(Deserialize)]
+struct One {
+    id: Uuid,
+}
+
+impl Shares {
+    /// One of them, as its owner and their agent see it.
+    ///
+    /// # Errors
+    /// The vault's errors.
+    pub fn shown(&self, given: &Given) -> Result<Value, ShareError> {
+        let capability = &given.capability;
+        let uses = self.uses(capability.jti)?;
+        let state = if self.is_revoked(capability.jti)? {
+            "stopped"
+        } else if capability.exp <= self.clock.now() {
+            "over"
+        } else {
+            "given"
+        };
+        Ok(json!({
+            "id": capability.jti, "with": given.with, "name": given.name, "resource": capability.resource,
+            "scope": capability.scope, "from": capability.iat, "until": capability.exp,
+            "constraints": capability.constraints, "state": state, "calls": uses.calls, "last_used": uses.last,
+        }))
+    }
+
+    async fn call_method(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
+        match method {
+            "share.given" => {
+                let given = self.given().map_err(ShareError::from)?;
+                let shown = given
+                    .iter()
+                    .map(|each| self.shown(each))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(json!({"given": shown}))
+            }
+            "share.issue" => {
+                let terms: Terms = read_value(params)?;
+                let given = self.issue(terms).await?;
+                Ok(json!({"share": self.shown(&given)?, "capability": given.capability}))
+            }
+            "share.revoke" => {
+                self.revoke(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            _ => Err(unknown_method(method)),
+        }
+    }
+}
+
+impl Methods for Shares {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        Box::pin(self.call_method(method, params))
+    }
+}

@@ -1,0 +1,242 @@
+//! What an owner shares: used by its holder through the owner's keeper, within its limits, until it is taken back.
+
+use client::Channel;
+use protocol::{UserId, b64};
+use serde_json::{Value, json};
+use vault::{Capability, Constraints, Identity, NewCapability, Presentation, Resource, Scope, SharedRequest};
+
+use super::agent_side::Service;
+use super::bench::{TestKeeper, password, refused};
+
+const HOUR: i64 = 3_600_000;
+
+struct Sharing {
+    keeper: TestKeeper,
+    channel: Channel,
+    service: Service,
+    bob: Identity,
+    user: UserId,
+}
+
+impl Sharing {
+    async fn new() -> Self {
+        let service = Service::echo().await;
+        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        keeper.clock.forward(1_700_000_000_000);
+        keeper.named.set([service.at.to_string()]);
+        let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+        let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+        let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+        channel.call("route.set", route).await.unwrap();
+        let (bob, user) = (Identity::random(), UserId::new());
+        let pin = json!({"user": user, "name": "Bob", "bundle": b64::encode(bob.public().encode())});
+        channel.call("contact.pin", pin).await.unwrap();
+        Self {
+            keeper,
+            channel,
+            service,
+            bob,
+            user,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        use keeper::clock::Clock as _;
+        self.keeper.clock.now()
+    }
+
+    async fn issue(&self, scope: &[&str], constraints: Value) -> Capability {
+        let terms = json!({"with": self.user, "resource": "service/calendar/work", "scope": scope, "until": self.now() + HOUR,
+            "constraints": constraints});
+        let given = self.channel.call("share.issue", terms).await.unwrap();
+        Capability::parse(&serde_json_canonicalizer::to_vec(&given["capability"]).unwrap()).unwrap()
+    }
+
+    fn presented(&self, by: &Identity, chain: &[Capability], method: &str, path: &str) -> Vec<u8> {
+        let request = SharedRequest {
+            service: "calendar".into(),
+            method: method.into(),
+            path: path.into(),
+            query: String::new(),
+            content_type: String::new(),
+            body: Vec::new(),
+        };
+        Presentation::sign(by, chain.to_vec(), request, self.now())
+            .unwrap()
+            .encode()
+    }
+
+    /// What Bob is answered: the status, or the code of the refusal.
+    async fn uses(&self, chain: &[Capability], method: &str, path: &str) -> Result<u16, String> {
+        self.brings(&self.presented(&self.bob, chain, method, path)).await
+    }
+
+    async fn brings(&self, presented: &[u8]) -> Result<u16, String> {
+        let answered = self.keeper.shares.answer(presented).await;
+        answered
+            .map(|answered| answered.status)
+            .map_err(|error| error.code().to_owned())
+    }
+}
+
+fn no(code: &str) -> Result<u16, String> {
+    Err(code.to_owned())
+}
+
+#[tokio::test]
+async fn what_is_shared_is_used_through_its_owners_keeper_which_gives_data_and_no_key() {
+    let sharing = Sharing::new().await;
+    let share = sharing.issue(&["read"], json!({})).await;
+    let presented = sharing.presented(&sharing.bob, std::slice::from_ref(&share), "GET", "/work/today");
+    let answered = sharing.keeper.shares.answer(&presented).await.unwrap();
+    let said = String::from_utf8(answered.body).unwrap();
+    assert!(answered.status == 200 && said.starts_with("GET /work/today"), "{said}");
+    assert!(
+        !said.contains("canary") && sharing.service.heard()[0].contains("canary"),
+        "{said}"
+    );
+    let given = sharing.channel.call("share.given", json!({})).await.unwrap();
+    assert_eq!(
+        (&given["given"][0]["name"], &given["given"][0]["calls"]),
+        (&json!("Bob"), &json!(1))
+    );
+    for (method, path, code) in [
+        ("POST", "/work/today", "scope"),
+        ("DELETE", "/work", "scope"),
+        ("GET", "/private", "other_resource"),
+        ("GET", "/work/../private", "path_refused"),
+    ] {
+        assert_eq!(sharing.uses(std::slice::from_ref(&share), method, path).await, no(code));
+    }
+    assert_eq!(sharing.service.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn promise_07_a_presentation_works_once_and_for_its_holder_alone() {
+    let sharing = Sharing::new().await;
+    let share = sharing.issue(&["read"], json!({})).await;
+    let presented = sharing.presented(&sharing.bob, std::slice::from_ref(&share), "GET", "/work");
+    assert_eq!(sharing.brings(&presented).await, Ok(200));
+    assert_eq!(sharing.brings(&presented).await, no("replayed"));
+    let thief = sharing.presented(&Identity::random(), std::slice::from_ref(&share), "GET", "/work");
+    assert_eq!(sharing.brings(&thief).await, no("not_held"));
+    // Of another keeper, or never issued: made with the right form by somebody else.
+    let other = Identity::random();
+    let made = NewCapability {
+        id: uuid::Uuid::now_v7(),
+        holder: sharing.bob.public().signer(),
+        resource: Resource::parse("service/calendar").unwrap(),
+        scope: [Scope::Read].into(),
+        from: sharing.now(),
+        until: sharing.now() + HOUR,
+        constraints: Constraints::default(),
+    };
+    let foreign = Capability::issue(&other, made).unwrap();
+    assert_eq!(sharing.uses(&[foreign], "GET", "/work").await, no("wrong_audience"));
+    assert_eq!(sharing.service.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn uses_are_counted_through_a_restart_and_every_link_counts() {
+    let mut sharing = Sharing::new().await;
+    let rate = json!({"max_calls": 3, "rate": {"calls": 2, "per_ms": HOUR / 4}});
+    let share = sharing.issue(&["read", "share"], rate).await;
+    let carla = Identity::random();
+    let link = NewCapability {
+        id: uuid::Uuid::now_v7(),
+        holder: carla.public().signer(),
+        resource: share.resource.clone(),
+        scope: [Scope::Read].into(),
+        from: share.iat,
+        until: share.exp,
+        constraints: Constraints {
+            max_calls: Some(1),
+            rate: share.constraints.rate,
+        },
+    };
+    let chain = [share.clone(), Capability::delegate(&sharing.bob, &share, link).unwrap()];
+    let by_carla = sharing.presented(&carla, &chain, "GET", "/work");
+    assert_eq!(sharing.brings(&by_carla).await, Ok(200));
+    let again = sharing.presented(&carla, &chain, "GET", "/work");
+    assert_eq!(sharing.brings(&again).await, no("used_up"));
+    let own = std::slice::from_ref(&share);
+    assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
+    assert_eq!(sharing.uses(own, "GET", "/work").await, no("too_often"));
+    sharing.keeper.clock.forward(HOUR / 4);
+    let Sharing { keeper, channel, .. } = sharing;
+    drop(channel);
+    let keeper = keeper.restarted().await;
+    let slot = keeper.vault.slots()[0].id;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    keeper.named.set([sharing.service.at.to_string()]);
+    (sharing.keeper, sharing.channel) = (keeper, channel);
+    let own = std::slice::from_ref(&share);
+    assert_eq!(sharing.brings(&by_carla).await, no("stale"));
+    assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
+    assert_eq!(sharing.uses(own, "GET", "/work").await, no("used_up"));
+}
+
+#[tokio::test]
+async fn promise_09_what_was_taken_back_is_refused_at_once_also_after_a_restart() {
+    let sharing = Sharing::new().await;
+    let share = sharing.issue(&["read"], json!({})).await;
+    let chain = std::slice::from_ref(&share);
+    assert_eq!(sharing.uses(chain, "GET", "/work").await, Ok(200));
+    let waiting = sharing.presented(&sharing.bob, chain, "GET", "/work");
+    sharing
+        .channel
+        .call("share.revoke", json!({"id": share.jti}))
+        .await
+        .unwrap();
+    assert_eq!(sharing.brings(&waiting).await, no("revoked"));
+    let given = sharing.channel.call("share.given", json!({})).await.unwrap();
+    assert_eq!(given["given"][0]["state"], "stopped");
+    let error = refused(
+        sharing
+            .channel
+            .call("share.revoke", json!({"id": uuid::Uuid::now_v7()}))
+            .await,
+    );
+    assert_eq!(error.code(), Some("unknown_capability"));
+
+    let presented = sharing.presented(&sharing.bob, chain, "GET", "/work");
+    let Sharing {
+        keeper,
+        channel,
+        service,
+        ..
+    } = sharing;
+    drop(channel);
+    let keeper = keeper.restarted().await;
+    let locked = keeper.shares.answer(&presented).await.unwrap_err();
+    assert_eq!(locked.code(), "vault_locked");
+    let slot = keeper.vault.slots()[0].id;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    assert_eq!(keeper.shares.answer(&presented).await.unwrap_err().code(), "revoked");
+    assert_eq!(service.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn only_what_is_there_is_shared_and_only_with_somebody_who_is_known() {
+    let sharing = Sharing::new().await;
+    let terms = |with: UserId, resource: &str, until: i64| json!({"with": with, "resource": resource, "scope": ["read"], "until": until});
+    let until = sharing.now() + HOUR;
+    for (terms, code) in [
+        (terms(UserId::new(), "service/calendar", until), "unknown_contact"),
+        (terms(sharing.user, "service/mail", until), "unknown_route"),
+        (terms(sharing.user, "service/calendar/../x", until), "malformed"),
+        (terms(sharing.user, "service/calendar", sharing.now()), "bad_terms"),
+        (
+            terms(sharing.user, "service/calendar", sharing.now() + 400 * 24 * HOUR),
+            "bad_terms",
+        ),
+    ] {
+        let error = refused(sharing.channel.call("share.issue", terms).await);
+        assert_eq!(error.code(), Some(code));
+    }
+    let given = sharing.channel.call("share.given", json!({})).await.unwrap();
+    assert_eq!(given["given"], json!([]));
+}

@@ -1,0 +1,205 @@
+//! The keeper's tools, as an agent's MCP client calls them.
+
+use serde_json::{Value, json};
+
+use super::agent_side::{AgentSide, Service, ok};
+use super::bench::TestKeeper;
+
+async fn ask(agent: &AgentSide, method: &str, params: Value) -> Value {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    let headers = [
+        "Content-Type: application/json",
+        "Accept: application/json, text/event-stream",
+        "MCP-Protocol-Version: 2025-06-18",
+    ];
+    let said = agent.ask("POST /mcp", &headers, &body).await;
+    let text = said.split_once("\r\n\r\n").unwrap().1;
+    // Whole, or as a stream of one event; in chunks or not.
+    let from = text.find('{').unwrap_or_else(|| panic!("{said}"));
+    let to = text.rfind('}').unwrap();
+    serde_json::from_str(&text[from..=to]).unwrap_or_else(|_| panic!("{said}"))
+}
+
+/// Calls a tool: what the server answers.
+pub async fn call(agent: &AgentSide, tool: &str, arguments: &Value) -> Value {
+    ask(agent, "tools/call", json!({"name": tool, "arguments": arguments})).await
+}
+
+/// The text of a tool's result, and whether it is an error.
+async fn result(agent: &AgentSide, tool: &str, arguments: Value) -> (String, bool) {
+    let said = call(agent, tool, &arguments).await;
+    let result = &said["result"];
+    let text = result["content"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{said}"));
+    (text.to_owned(), result["isError"].as_bool().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn an_agent_finds_the_tools_and_each_says_what_it_is_for() {
+    let (keeper, _slot, _channel, _events) = TestKeeper::with_vault().await;
+    let hello =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let said = ask(&keeper.agent, "initialize", hello).await;
+    assert_eq!(said["result"]["serverInfo"]["name"], "holdfast", "{said}");
+    let listed = ask(&keeper.agent, "tools/list", json!({})).await;
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    for name in ["vault_status", "unlock_link", "list_integrations", "call_integration"] {
+        let tool = tools
+            .iter()
+            .find(|tool| tool["name"] == name)
+            .unwrap_or_else(|| panic!("{listed}"));
+        assert!(tool["description"].as_str().unwrap().len() > 40);
+        assert_eq!(tool["inputSchema"]["type"], "object");
+    }
+    // Nothing carries what is shared to the one it is for yet.
+    assert!(!listed.to_string().contains("issue_capability"), "{listed}");
+}
+
+#[tokio::test]
+async fn a_service_is_listed_and_called_by_its_tool_without_a_key() {
+    let service = Service::new(|request| {
+        ok(
+            &["Content-Type: application/json"],
+            &format!("{{\"said\":{request:?}}}"),
+        )
+    })
+    .await;
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([service.at.to_string()]);
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+    let route =
+        json!({"name": "svc", "base_url": service.base_url(), "secret": id, "inject": inject, "about": "Lunch"});
+    channel.call("route.set", route).await.unwrap();
+
+    let (listed, failed) = result(&keeper.agent, "list_integrations", json!({})).await;
+    assert!(
+        !failed && listed.contains("\"service\":\"svc\"") && listed.contains("Lunch"),
+        "{listed}"
+    );
+    assert!(!listed.contains("canary"));
+    let arguments = json!({"service": "svc", "path": "/items", "query": "a=1"});
+    let (told, failed) = result(&keeper.agent, "call_integration", arguments).await;
+    assert!(
+        !failed && told.contains("\"status\":200") && told.contains("GET /items?a=1"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("canary") && service.heard()[0].contains("canary"),
+        "{told}"
+    );
+
+    for (arguments, code) in [
+        (json!({"service": "none", "path": "/"}), "unknown_route"),
+        (json!({"service": "svc", "path": "/../x"}), "path_refused"),
+        (json!({"service": "svc", "path": "x"}), "path_refused"),
+        (json!({"service": "svc", "path": "/x", "query": "a b"}), "path_refused"),
+        (
+            json!({"service": "svc", "path": "/x", "method": "CONNECT"}),
+            "method_refused",
+        ),
+        (json!({"service": "svc"}), "malformed"),
+        (json!({"service": "svc", "path": "/x", "approved": true}), "malformed"),
+    ] {
+        let (told, failed) = result(&keeper.agent, "call_integration", arguments).await;
+        assert!(failed && told.starts_with(code), "{told}");
+    }
+    assert_eq!(service.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn a_locked_vault_is_told_with_a_link_that_opens_nothing_by_itself() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let (open, _) = result(&keeper.agent, "vault_status", json!({})).await;
+    assert!(open.contains("unlocked"), "{open}");
+    channel.call("vault.lock", json!({})).await.unwrap();
+    let (status, _) = result(&keeper.agent, "vault_status", json!({})).await;
+    assert!(
+        status.contains("locked") && status.contains("https://holdfast.example/"),
+        "{status}"
+    );
+    let call = json!({"service": "svc", "path": "/"});
+    for (tool, arguments) in [("list_integrations", json!({})), ("call_integration", call)] {
+        let (told, failed) = result(&keeper.agent, tool, arguments).await;
+        assert!(failed && told.starts_with("vault_locked"), "{told}");
+        assert!(told.contains("https://holdfast.example/"), "{told}");
+    }
+    let (link, _) = result(&keeper.agent, "unlock_link", json!({})).await;
+    assert!(link.contains("\"https://holdfast.example/\""), "{link}");
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_of_the_agents_is_not_served() {
+    let (keeper, _slot, _channel, _events) = TestKeeper::with_vault().await;
+    let headers = [
+        "Content-Type: application/json",
+        "Accept: application/json, text/event-stream",
+        "Origin: https://evil.example",
+    ];
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+    let said = keeper.agent.ask("POST /mcp", &headers, &body).await;
+    assert!(said.starts_with("HTTP/1.1 403"), "{said}");
+}
+
+#[tokio::test]
+async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_what_was_shown() {
+    let service = Service::echo().await;
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([service.at.to_string()]);
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+    let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+    channel.call("route.set", route).await.unwrap();
+    let bob = vault::Identity::random();
+    let pin =
+        json!({"user": protocol::UserId::new(), "name": "Bob", "bundle": protocol::b64::encode(bob.public().encode())});
+    channel.call("contact.pin", pin).await.unwrap();
+    let asked = json!({"with": "bob", "service": "calendar", "path": "/work/", "hours": 24});
+    let mut changes = keeper.approvals.changes();
+    let decide = async {
+        changes.changed().await.unwrap();
+        let list = channel.call("approval.list", json!({})).await.unwrap();
+        let shown = list["waiting"][0].clone();
+        let given = channel.call("share.given", json!({})).await.unwrap();
+        assert_eq!(given["given"], json!([]), "nothing is shared before the answer");
+        let always = json!({"id": shown["id"], "hash": shown["hash"], "answer": {"answer": "always", "per_day": 5, "until": 86_400_000}});
+        assert!(
+            channel.call("approval.decide", always).await.is_err(),
+            "sharing has no rule"
+        );
+        let once = json!({"id": shown["id"], "hash": shown["hash"], "answer": {"answer": "once"}});
+        channel.call("approval.decide", once).await.unwrap();
+        shown
+    };
+    let ((told, failed), shown) = tokio::join!(result(&keeper.agent, "issue_capability", asked), decide);
+    assert!(!failed, "{told}");
+    let action = &shown["action"];
+    assert_eq!(
+        (&action["name"], &action["resource"], &action["scope"]),
+        (&json!("Bob"), &json!("service/calendar/work"), &json!(["read", "list"]))
+    );
+    let given = channel.call("share.given", json!({})).await.unwrap()["given"][0].clone();
+    assert_eq!(
+        (&given["name"], &given["resource"], &given["until"]),
+        (&action["name"], &action["resource"], &action["until"])
+    );
+    let (listed, _) = result(&keeper.agent, "list_capabilities", json!({})).await;
+    assert!(listed.contains("service/calendar/work"), "{listed}");
+    let (told, failed) = result(
+        &keeper.agent,
+        "issue_capability",
+        json!({"with": "Mallory", "service": "calendar", "hours": 1}),
+    )
+    .await;
+    assert!(
+        failed && told.starts_with("unknown_contact") && told.contains("Bob"),
+        "{told}"
+    );
+    let (told, failed) = result(&keeper.agent, "revoke_capability", json!({"id": given["id"]})).await;
+    assert!(!failed, "{told}");
+    let given = channel.call("share.given", json!({})).await.unwrap();
+    assert_eq!(given["given"][0]["state"], "stopped");
+}
