@@ -7,6 +7,7 @@ import { cell, extend, grantedUntil, link, locksIn, online, phraseConfirmed, con
 import { path } from "./router";
 import { lockAndSay } from "./leave";
 import { View } from "./view";
+import { waiting } from "../approvals/approvals";
 import type { Conversation } from "../channel/messages";
 import { conversations, currentId, draftConversation, listProblem, loadList, newConversationId, remove, rename, show } from "../chat/conversations";
 import { dropDraft } from "../chat/drafts";
@@ -83,6 +84,9 @@ export class Shell extends View {
       case "/secrets/export":
         void import("../secrets/export-page");
         return html`<hf-export></hf-export>`;
+      case "/inbox":
+        void import("../approvals/inbox-page");
+        return html`<hf-inbox></hf-inbox>`;
       case "/models":
         void import("../spending/models-page");
         return html`<hf-models></hf-models>`;
@@ -171,9 +175,16 @@ export class Shell extends View {
 
   #pageLinks(): TemplateResult {
     return html`<div class="page-links">
-      ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
+      ${this.#inboxLink()} ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
       <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void lockAndSay()}>${icon("lock")}<span>Lock now</span></button>
     </div>`;
+  }
+
+  #inboxLink(): TemplateResult {
+    const count = waiting.value.length;
+    return html`<a class="page-link" href="/inbox" aria-current=${path.value === "/inbox" ? "page" : nothing} @click=${() => (this.menuOpen = false)}>
+      ${icon("inbox")}<span>Inbox</span>${count > 0 ? html`<span class="count">${count}<span class="sr-only"> waiting for you</span></span>` : nothing}
+    </a>`;
   }
 
   #pageLink(href: string, words: string, sign: IconName, dot = false): TemplateResult {
@@ -217,7 +228,7 @@ export class Shell extends View {
 
   #title(): string {
     if (path.value.startsWith(GROUP)) return "Group";
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -233,10 +244,11 @@ export class Shell extends View {
   }
 
   #bottomBar(): TemplateResult {
-    const item = (href: string, words: string, sign: IconName, current: boolean, dot = false) =>
-      html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label="Recovery phrase not confirmed"></span>` : nothing}</a>`;
+    const item = (href: string, words: string, sign: IconName, current: boolean, dot = false, dotWords = "Recovery phrase not confirmed") =>
+      html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label=${dotWords}></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
-      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/people", "People", "users-round", path.value === "/people" || path.value === "/groups" || path.value.startsWith(GROUP))}
+      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/inbox", "Inbox", "inbox", path.value === "/inbox", waiting.value.length > 0, "Something waits for you")}
+      ${item("/people", "People", "users-round", path.value === "/people" || path.value === "/groups" || path.value.startsWith(GROUP))}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}
       ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit", "/alerts", "/keys"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;

@@ -205,10 +205,54 @@ export interface Route {
   secret: string;
   inject: Inject;
   read_only: boolean;
+  /** The owner is asked before something is changed there. */
+  ask?: boolean;
   /** What it is for: the agent reads it. */
   about: string;
   agent_url?: string;
 }
+
+/** What the agent would do, with every parameter. */
+export type ApprovalAction =
+  | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean }
+  | { kind: "run_command"; command: string; folder: string }
+  | { kind: "share"; with: string; name: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } };
+
+export interface Approval {
+  id: string;
+  asked_at: number;
+  expires_at: number;
+  conversation: string | null;
+  action: ApprovalAction;
+  /** What an answer is bound to. */
+  hash: string;
+  state: "waiting" | "allowed" | "used" | "denied" | "expired";
+  at: number | null;
+  reason: string;
+  may: { always: boolean; conversation: boolean };
+}
+
+export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; method: string; path: string } | { kind: "run_command"; command: string; folder: string };
+
+export interface ApprovalRule {
+  id: string;
+  made_at: number;
+  until: number;
+  conversation: string | null;
+  per_day: number;
+  used_today: number;
+  pattern: ApprovalPattern;
+}
+
+export interface ApprovalList {
+  waiting: Approval[];
+  decided: Approval[];
+  rules: ApprovalRule[];
+  ask_before_commands: boolean;
+  agent_waits: boolean;
+}
+
+export type ApprovalAnswer = { answer: "once" } | { answer: "conversation" } | { answer: "always"; per_day: number; until: number } | { answer: "deny"; reason: string };
 
 export type EgressMode = "open" | "allow_list" | "none";
 

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { me } from "../app/account";
+import { waiting } from "../approvals/approvals";
 import { announce, alertNow } from "../app/announcer";
 import { cell, online } from "../app/link";
 import { model } from "../app/model";
@@ -89,7 +90,7 @@ export class ChatPage extends View {
         <div class="thread-inner" role="log" aria-live="off" aria-label="Conversation">
           ${thread.state.value.more ? html`<button class="button small older" type="button" ?disabled=${!online.value} @click=${() => void this.#older(id)}>Show earlier messages</button>` : nothing}
           ${this.#body(thread, messages, empty)} ${outgoing.map((entry) => this.#outgoing(entry))} ${this.#working(thread)}
-          ${starting() ? html`<hf-start-card></hf-start-card>` : nothing}
+          ${this.#asked(id)} ${starting() ? html`<hf-start-card></hf-start-card>` : nothing}
         </div>
       </div>
       <div class="composer-area">
@@ -141,6 +142,13 @@ export class ChatPage extends View {
     } catch (error) {
       alertNow(sentence(error));
     }
+  }
+
+  /** What the agent asks for in this conversation, where the call that waits for it stands. */
+  #asked(id: string): unknown {
+    const here = waiting.value.filter((each) => each.conversation === id);
+    if (here.length > 0) void import("../approvals/approval-card");
+    return repeat(here, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`);
   }
 
   #reload(thread: Thread): void {

@@ -18,6 +18,10 @@ const KNOWN: Record<string, { icon: IconName; doing: string; did: string; about:
   web_search: { icon: "search", doing: "Searching the web", did: "Searched the web", about: ["query"] },
   web_fetch: { icon: "globe", doing: "Opening a web page", did: "Opened a web page", about: ["url"] },
   browser: { icon: "globe", doing: "Using the browser", did: "Used the browser", about: ["url", "action"] },
+  holdfast__call_integration: { icon: "plug-zap", doing: "Calling a service", did: "Called a service", about: ["service"] },
+  holdfast__list_integrations: { icon: "plug-zap", doing: "Looking at your services", did: "Looked at your services", about: [] },
+  holdfast__vault_status: { icon: "lock", doing: "Looking whether your vault is open", did: "Looked whether your vault is open", about: [] },
+  holdfast__unlock_link: { icon: "lock-open", doing: "Getting the link to unlock", did: "Got the link to unlock", about: [] },
   memory_search: { icon: "search", doing: "Looking in its memory", did: "Looked in its memory", about: ["query"] },
 };
 

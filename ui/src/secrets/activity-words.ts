@@ -26,6 +26,26 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `You changed the spending limits${reason}`;
     case "models_changed":
       return `You changed your models${to ? `: ${to}` : ""}`;
+    case "approval_given":
+      return `You allowed ${to === "command" ? "a command" : `a change at ${to ?? ""}`}${why ? `, ${why}` : ""}`;
+    case "approval_denied":
+      return `You refused ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
+    case "rule_removed":
+      return "You took back what you had allowed beforehand";
+    case "commands_changed":
+      return why === "asks first" ? "You want to be asked before commands are run" : "You do not want to be asked before commands are run";
+    case "approval_asked":
+      return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
+    case "approval_used":
+      return `Your agent did what you had allowed${to && to !== "command" ? ` at ${to}` : ""}${why ? `, by ${why}` : ""}`;
+    case "shared":
+      return `You shared something with ${to ?? "somebody"}`;
+    case "share_stopped":
+      return `You stopped sharing something with ${to ?? "somebody"}`;
+    case "share_used":
+      return `${to ?? "Somebody"} used what you share`;
+    case "share_refused":
+      return `Refused: somebody tried to use what you share${reason}`;
     case "secret_used":
       return `Your agent used ${secret}${where}`;
     case "secret_seen":

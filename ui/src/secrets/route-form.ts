@@ -25,6 +25,7 @@ export class RouteForm extends FormPage {
   @state() private how: How = "bearer";
   @state() private place = "";
   @state() private readOnly = false;
+  @state() private ask = true;
   @state() private about = "";
 
   override connectedCallback(): void {
@@ -35,6 +36,7 @@ export class RouteForm extends FormPage {
     this.base = known.base_url;
     this.secret = known.secret;
     this.readOnly = known.read_only;
+    this.ask = known.ask !== false;
     this.about = known.about;
     const { inject } = known;
     if (inject.as === "basic") this.how = "basic";
@@ -86,6 +88,7 @@ export class RouteForm extends FormPage {
       </div>
       ${needsPlace ? field({ id: "route-place", label: this.how === "header" ? "Name of the header" : "Name of the parameter", value: this.place, maxlength: 100, placeholder: this.how === "header" ? "X-Api-Key" : "key", onInput: (value) => (this.place = value) }) : nothing}
       <label class="check"><input type="checkbox" .checked=${this.readOnly} @change=${(event: Event) => (this.readOnly = (event.target as HTMLInputElement).checked)}> <span>Only reading<span class="hint">Your agent can look things up there and change nothing.</span></span></label>
+      ${this.readOnly ? nothing : html`<label class="check"><input type="checkbox" .checked=${this.ask} @change=${(event: Event) => (this.ask = (event.target as HTMLInputElement).checked)}> <span>Ask me before it changes anything there<span class="hint">Looking things up goes through at once. Without this, your agent changes things without your word.</span></span></label>`}
       ${field({ id: "route-about", label: "What is it for? (optional)", value: this.about, required: false, maxlength: 200, placeholder: "Issues and code of our team", hint: "Your agent reads this, and the name, to know when to call the service.", onInput: (value) => (this.about = value) })}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
@@ -102,7 +105,7 @@ export class RouteForm extends FormPage {
   #save = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, about: this.about.trim() });
+      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim() });
       announce("Saved");
       this.#done();
     });

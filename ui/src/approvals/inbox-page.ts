@@ -1,0 +1,100 @@
+/** Everything that the agent asked for: what waits, what was decided, and what is allowed beforehand. */
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { state } from "lit/decorators.js";
+import { announce } from "../app/announcer";
+import { online } from "../app/link";
+import type { Approval, ApprovalList, ApprovalRule } from "../channel/messages";
+import { FormPage } from "../pages/page";
+import { notice } from "../parts/form";
+import { icon } from "../parts/icon";
+import "./approval-card";
+import { approvals, approvalsProblem, askBeforeCommands, loadApprovals, removeRule, waiting } from "./approvals";
+import { approvalWords, dayWords, ruleWords } from "./words";
+
+const ENDS: Record<Approval["state"], string> = {
+  waiting: "Expired",
+  allowed: "Allowed; not done yet",
+  used: "Allowed and done",
+  denied: "Refused",
+  expired: "Expired: not answered or not used in time",
+};
+
+export class InboxPage extends FormPage {
+  @state() private tab: "waiting" | "decided" | "rules" = "waiting";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void loadApprovals();
+  }
+
+  protected override render(): TemplateResult {
+    const list = approvals.value;
+    return html`<div class="page">
+      <h1>Inbox</h1>
+      <p class="lead">What your agent may not do without your word. Nothing that it can write, say or call answers for you.</p>
+      <div class="segments" role="radiogroup" aria-label="What to show">
+        ${this.#tab("waiting", `Waiting for you${waiting.value.length > 0 ? ` (${waiting.value.length})` : ""}`)} ${this.#tab("decided", "Decided")} ${this.#tab("rules", "What you allow beforehand")}
+      </div>
+      ${approvalsProblem.value ? html`${notice("error", approvalsProblem.value)}<button class="button" type="button" @click=${() => void loadApprovals()}>Try again</button>` : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing}
+      ${list ? this.#shown(list) : approvalsProblem.value ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading your inbox"><i></i><i></i><i></i></div>`}
+    </div>`;
+  }
+
+  #tab(tab: InboxPage["tab"], words: string): TemplateResult {
+    return html`<label class="segment"><input type="radio" name="inbox" .checked=${tab === this.tab} @change=${() => (this.tab = tab)}><span>${words}</span></label>`;
+  }
+
+  #shown(list: ApprovalList): TemplateResult {
+    switch (this.tab) {
+      case "waiting":
+        return waiting.value.length === 0
+          ? html`<p class="empty">Nothing waits for you.</p>`
+          : html`<p class="muted">With a request in focus: y allows it once, n refuses.</p>${repeat(waiting.value, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)}`;
+      case "decided":
+        return list.decided.length === 0 ? html`<p class="empty">Nothing was decided yet.</p>` : html`<ul class="rows">${repeat(list.decided, (each) => each.id, (each) => this.#decided(each))}</ul>`;
+      case "rules":
+        return html`${this.#commands(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
+    }
+  }
+
+  #decided(each: Approval): TemplateResult {
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${ENDS[each.state]}</span></div>
+      ${each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
+      ${each.state === "allowed" ? html`<p class="muted">Your agent had stopped waiting. Tell it to go on, and it is done.</p>` : nothing}
+    </li>`;
+  }
+
+  #rule(each: ApprovalRule): TemplateResult {
+    const words = ruleWords(each.pattern);
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${words}</strong><span class="muted">${each.conversation ? "In one conversation" : `At most ${each.per_day} times a day`}, until ${dayWords(each.until)}</span></div><span class="tag">${each.used_today} today</span></div>
+      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Ask me again: ${words}" @click=${() => this.#remove(each)}>${icon("trash-2", "s")} Ask me again</button></div>
+    </li>`;
+  }
+
+  #commands(list: ApprovalList): TemplateResult {
+    return html`<section class="card" aria-labelledby="commands-title">
+      <h2 id="commands-title">Commands on its own computer</h2>
+      <label class="check"><input type="checkbox" .checked=${list.ask_before_commands} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setCommands((event.target as HTMLInputElement).checked)}> <span>Ask me before it runs commands<span class="hint">From the next start of your agent on. Its computer is closed off and holds none of your keys, so this is for watching it, not for keeping it in: a program that runs there already is not stopped by it.</span></span></label>
+    </section>`;
+  }
+
+  #setCommands(ask: boolean): void {
+    void this.work(async () => {
+      await askBeforeCommands(ask);
+      announce(ask ? "Your agent will ask" : "Your agent will not ask");
+    });
+  }
+
+  #remove(each: ApprovalRule): void {
+    void this.work(async () => {
+      await removeRule(each.id);
+      announce("Removed. Your agent asks again");
+    });
+  }
+}
+
+customElements.define("hf-inbox", InboxPage);

@@ -1,0 +1,74 @@
+/** What is asked for, as a sentence: first what it comes to, then where. */
+import type { ApprovalAction, ApprovalPattern } from "../channel/messages";
+
+const DOING: Record<string, string> = { POST: "send something to", PUT: "replace something at", PATCH: "change something at", DELETE: "delete something at" };
+
+const SCOPES: Record<string, string> = { read: "read it", list: "see what is there", write: "change it", delete: "delete in it", admin: "administer it", share: "pass it on" };
+
+/** "read it and change it" */
+export function scopeWords(scope: readonly string[]): string {
+  const words = scope.map((each) => SCOPES[each] ?? each);
+  return words.length < 2 ? (words[0] ?? "nothing") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+/** The service's name and path out of `service/<name>/<path>`. */
+export function resourceWords(resource: string): string {
+  const [, name = "", ...path] = resource.split("/");
+  return path.length > 0 ? `${name} (only /${path.join("/")})` : name;
+}
+
+export function dayWords(at: number): string {
+  return new Date(at).toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+}
+
+export function approvalWords(action: ApprovalAction): string {
+  switch (action.kind) {
+    case "call_service":
+      return `Your agent wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}.`;
+    case "run_command":
+      return "Your agent wants to run a command on its computer.";
+    case "share":
+      return `Your agent wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
+  }
+}
+
+export function ruleWords(pattern: ApprovalPattern): string {
+  if (pattern.kind === "run_command") return `Run exactly this command: ${pattern.command}`;
+  return `${(DOING[pattern.method] ?? pattern.method).replace(/^./, (letter) => letter.toUpperCase())} ${pattern.service}, at ${pattern.path || "/"}`;
+}
+
+/** What a person should see before they answer, all of it. */
+export function details(action: ApprovalAction): readonly (readonly [string, string])[] {
+  switch (action.kind) {
+    case "call_service": {
+      const rows: [string, string][] = [
+        ["Request", `${action.method} ${action.base_url}${action.path}${action.query ? `?${action.query}` : ""}`],
+        ["Headers", action.headers.map(([name, value]) => `${name}: ${value}`).join("\n")],
+        [action.body_is_text ? "Content" : "Content (not text)", pretty(action.body)],
+      ];
+      return rows.filter(([, value]) => value !== "");
+    }
+    case "run_command": {
+      const rows: [string, string][] = [["Command", action.command], ["In the folder", action.folder]];
+      return rows.filter(([, value]) => value !== "");
+    }
+    case "share":
+      return [["What", action.resource], ["With whom", action.name], ["They may", scopeWords(action.scope)], ["Until", dayWords(action.until)], ["How often", action.constraints.max_calls ? `${action.constraints.max_calls} times in all` : "without a limit"]];
+  }
+}
+
+/** JSON is laid out; that it is the same is up to whoever reads it, so nothing is left out. */
+function pretty(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
+
+/** "4 min" or "40 s" */
+export function leftWords(until: number, now: number): string {
+  const seconds = Math.max(0, Math.ceil((until - now) / 1000));
+  return seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
+}
