@@ -1,5 +1,6 @@
 //! Whole-system tests: the real binary, Docker, PostgreSQL and OpenClaw. `cargo xtask test` builds what they run.
 
+mod approvals;
 mod command_line;
 mod conversations;
 mod first_conversation;

@@ -8,6 +8,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::action::Action;
 use super::record::{Approval, State};
+use super::store::Change;
 use super::{ApprovalError, Approvals};
 use crate::activity::{Deed, What};
 use crate::limits;
@@ -83,35 +84,50 @@ impl Approvals {
     async fn look(&self, action: &Action) -> Result<Verdict, ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
         let (now, hash, running) = (self.clock.now(), action.hash(), self.running());
+        let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
+        let known = self.all()?.into_iter().find(same);
+        match &known {
+            Some(approval) if matches!(approval.state, State::Allowed { .. }) => {
+                // The answer is bound to what was asked, also if a record had been mixed up.
+                if approval.action.hash() != hash {
+                    return Err(ApprovalError::Changed);
+                }
+                self.vault.put_records(vec![Self::used(approval, now)]).await?;
+                self.activity.note(Deed::new(What::ApprovalUsed, action.to()))?;
+                self.changed();
+                return Ok(Verdict::Allowed);
+            }
+            Some(Approval {
+                state: State::Denied { reason, .. },
+                ..
+            }) => return Ok(Verdict::Denied { reason: reason.clone() }),
+            _ => {}
+        }
         for mut rule in self.rules()? {
             if rule.take(action, &running, now) {
-                self.vault.put_records(vec![Self::put_rule(&rule)]).await?;
+                let mut changes = vec![Self::put_rule(&rule)];
+                changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
+                self.vault.put_records(changes).await?;
                 self.activity
                     .note(Deed::new(What::ApprovalUsed, action.to()).because("a rule of yours"))?;
+                self.changed();
                 return Ok(Verdict::Allowed);
             }
         }
-        let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
-        if let Some(mut approval) = self.all()?.into_iter().find(same) {
-            return Ok(match approval.state {
-                State::Denied { reason, .. } => Verdict::Denied { reason },
-                State::Allowed { .. } => {
-                    // The answer is bound to what was asked, also if a record had been mixed up.
-                    if approval.action.hash() != hash {
-                        return Err(ApprovalError::Changed);
-                    }
-                    approval.state = State::Used { at: now };
-                    self.vault.put_records(vec![Self::put(&approval)]).await?;
-                    self.activity.note(Deed::new(What::ApprovalUsed, action.to()))?;
-                    self.changed();
-                    Verdict::Allowed
-                }
-                State::Waiting | State::Used { .. } => Verdict::Waiting {
-                    until: approval.expires_at,
-                },
+        if let Some(waits) = known {
+            return Ok(Verdict::Waiting {
+                until: waits.expires_at,
             });
         }
         self.make(action, now, running).await
+    }
+
+    /// The record of a request whose answer is used up.
+    fn used(approval: &Approval, now: Millis) -> Change {
+        Self::put(&Approval {
+            state: State::Used { at: now },
+            ..approval.clone()
+        })
     }
 
     async fn make(&self, action: &Action, now: Millis, mut running: Vec<String>) -> Result<Verdict, ApprovalError> {

@@ -1,0 +1,137 @@
+//! The real OpenClaw finds its keeper's tools, and what it asks for waits for its owner; a hostile program beside it changes nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use system_tests::docker::{Part, container, exec};
+use system_tests::{Installation, Session, wait_until};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Waits until one request waits, and gives it.
+async fn asked(session: &Session) -> Value {
+    wait_until("the agent asks", Duration::from_secs(120), async || {
+        let list = session.call("approval.list", json!({})).await;
+        list["waiting"].as_array().and_then(|waiting| waiting.first()).cloned()
+    })
+    .await
+}
+
+async fn answer(session: &Session, shown: &Value, answer: Value) {
+    let params = json!({"id": shown["id"], "hash": shown["hash"], "answer": answer});
+    session.call("approval.decide", params).await;
+}
+
+#[tokio::test]
+async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_waits_for_its_owner() {
+    let installation = Installation::start().await;
+    let owner = installation.owner().await;
+    let session = owner.make_vault(PASSWORD).await.session;
+    session
+        .connect_model(&installation.model().base_url(), "sk-unused")
+        .await;
+    session.ready().await;
+    // The scripted model stands for a service: it is the one address that is allowed here.
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = session.call("secret.set", secret).await["id"].clone();
+    let route = json!({"name": "svc", "base_url": installation.model().base_url(), "secret": id,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": "A service"});
+    session.call("route.set", route).await;
+    let conversation = session.conversation().await;
+
+    let tool = |name: &str, arguments: Value| format!("[[tool: holdfast__{name} {arguments}]]");
+    let words = [tool("vault_status", json!({})), tool("list_integrations", json!({}))].join(" ");
+    let turn = session.ask(&conversation, &format!("{words} [[say: listed]]")).await;
+    let told = json!(turn.events).to_string();
+    assert!(told.contains("unlocked") && told.contains("svc"), "{told}");
+
+    // What reads goes through; what changes something waits, and the turn with it.
+    let reading = json!({"service": "svc", "path": "/models"});
+    let turn = session
+        .ask(
+            &conversation,
+            &format!("{} [[say: read]]", tool("call_integration", reading)),
+        )
+        .await;
+    assert!(
+        json!(turn.events).to_string().contains("\\\"status\\\":200"),
+        "{:#?}",
+        turn.events
+    );
+    let changing = json!({"service": "svc", "method": "POST", "path": "/things", "body": "{\"lunch\":true}"});
+    let words = format!("{} [[say: asked]]", tool("call_integration", changing));
+    let turn = session.send(&conversation, &words).await;
+    let shown = asked(&session).await;
+    assert_eq!(shown["conversation"], json!(conversation), "{shown:#}");
+    assert_eq!(shown["action"]["body"], "{\"lunch\":true}");
+
+    // A hostile program beside OpenClaw, with all that the agent has.
+    let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
+    let decide = json!({"id": shown["id"], "hash": shown["hash"], "answer": {"answer": "once"}}).to_string();
+    for path in ["/approval.decide", "/approvals", "/x/approval/decide", "/v1/approvals"] {
+        let probe = format!(
+            "curl --noproxy '*' --silent --fail --data '{decide}' --header 'content-type: application/json' http://127.0.0.1:18790{path}"
+        );
+        let (through, said) = exec(&agent, &["sh", "-c", &probe]);
+        assert!(!through, "{path}: {said}");
+    }
+    let list = session.call("approval.list", json!({})).await;
+    assert_eq!(list["waiting"][0]["state"], "waiting", "{list:#}");
+
+    answer(
+        &session,
+        &shown,
+        json!({"answer": "deny", "reason": "Not before noon."}),
+    )
+    .await;
+    session.turn_event(&turn, "saved").await;
+    let told = json!(session.turn(&turn).events).to_string();
+    assert!(
+        told.contains("approval_denied") && told.contains("Not before noon."),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn openclaws_own_question_before_a_command_comes_to_its_owner_and_takes_the_answer() {
+    let installation = Installation::start().await;
+    let owner = installation.owner().await;
+    let session = owner.make_vault(PASSWORD).await.session;
+    // Before its first start: the setting counts from then on.
+    session
+        .call("approval.settings", json!({"ask_before_commands": true}))
+        .await;
+    session
+        .connect_model(&installation.model().base_url(), "sk-unused")
+        .await;
+    session.ready().await;
+    let conversation = session.conversation().await;
+    let run = |words: &str| {
+        format!(
+            "[[tool: exec {}]] [[say: done]]",
+            json!({"command": format!("echo {words}")})
+        )
+    };
+    for (word, given, ran) in [
+        ("permitted-words", json!({"answer": "once"}), true),
+        ("refused-words", json!({"answer": "deny"}), false),
+    ] {
+        let turn = session.send(&conversation, &run(word)).await;
+        let shown = asked(&session).await;
+        assert_eq!(shown["action"]["kind"], "run_command", "{shown:#}");
+        assert!(shown["action"]["command"].to_string().contains(word), "{shown:#}");
+        answer(&session, &shown, given).await;
+        session.turn_event(&turn, "saved").await;
+        let results: Vec<Value> = session
+            .turn(&turn)
+            .events
+            .into_iter()
+            .filter(|event| event["kind"] == "tool" && event["phase"] == "result")
+            .collect();
+        let printed = results.iter().any(|event| {
+            let output = event["output"].as_str().unwrap_or_default();
+            output.lines().any(|line| line.trim() == word)
+        });
+        assert_eq!(printed, ran, "{results:#?}");
+    }
+}
