@@ -58,8 +58,7 @@ pub(crate) async fn request(
     let mut request = http().request(method, format!("{base}{path}")).header(ORIGIN, base);
     if let Some(cookies) = cookies {
         request = request.header(COOKIE, cookies);
-        let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
-        if let Some((_, token)) = pairs.find(|(name, _)| name.ends_with("holdfast_csrf")) {
+        if let Some(token) = csrf_token(cookies) {
             request = request.header("x-csrf-token", token);
         }
     }
@@ -81,6 +80,13 @@ pub(crate) async fn request(
         body: serde_json::from_str(&text).unwrap_or(Value::Null),
         cookies,
     }
+}
+
+fn csrf_token(cookies: &str) -> Option<&str> {
+    let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+    pairs
+        .find(|(name, _)| name.ends_with("holdfast_csrf"))
+        .map(|(_, token)| token)
 }
 
 impl Person {
@@ -120,6 +126,16 @@ impl Person {
     /// Where the platform is.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// All cookies, as they are sent.
+    pub fn cookies(&self) -> &str {
+        &self.cookies
+    }
+
+    /// What a write sends along.
+    pub fn csrf_token(&self) -> &str {
+        csrf_token(&self.cookies).unwrap_or_default()
     }
 
     /// The session cookie, to search for it where it must not be.

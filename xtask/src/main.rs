@@ -15,6 +15,7 @@ mod packages;
 mod paths;
 mod process;
 mod running;
+mod schemathesis;
 mod sqlx;
 mod steps;
 mod suites;

@@ -86,6 +86,13 @@ const BUSYBOX: Need = Need {
     present: || machine::program("busybox").is_some(),
 };
 
+const PYTHON: Need = Need {
+    name: "Python 3",
+    why: "runs schemathesis, which tests the API against its document",
+    packages: &["python3", "python3-venv"],
+    present: || process::output(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_some(),
+};
+
 /// For building the interface.
 pub const UI: &[Need] = &[CERTIFICATES, NODE];
 /// For running Holdfast.
@@ -103,6 +110,7 @@ pub const TEST: &[Need] = &[
     STRACE,
     REDIS,
     BUSYBOX,
+    PYTHON,
 ];
 
 /// Installs what is missing, after asking.

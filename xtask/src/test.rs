@@ -8,7 +8,7 @@ use clap::Args;
 use crate::build::{self, Profile, cargo};
 use crate::image::{self, Images};
 use crate::suites::{Counts, Tally};
-use crate::{browser, docker, machine, packages, process, ui};
+use crate::{browser, docker, machine, packages, process, schemathesis, ui};
 
 #[derive(Args)]
 pub struct Options {
@@ -96,6 +96,11 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
         tally.skip("Figures of sealing", "they need --release and a quiet machine; `cargo nextest run --release -p keeper --lib --run-ignored only speed`");
     }
     images.tell(&mut command);
+    // Where it cannot be installed, that is one failure, and the tests that need it are others.
+    tally.check("Schemathesis", || {
+        command.env(schemathesis::VARIABLE, schemathesis::ensure()?);
+        Ok(())
+    });
     tally.run("Rust tests", counts, &mut command)
 }
 

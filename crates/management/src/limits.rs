@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Largest body of a request, in bytes.
 pub const BODY_BYTES: usize = 16 * 1024;
+/// Requests of the API that are worked on at once; more are refused with 503.
+pub const REQUESTS_AT_ONCE: usize = 512;
 /// How long a request may take before it is given up.
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Longest name of a person or an organisation, in characters.

@@ -1,11 +1,13 @@
-//! What every answer of the API has in common: a request id, a time limit, no caching.
+//! What every answer of the API has in common: a request id, a time limit, no caching; and how many are made at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
 use tower_http::request_id::RequestId;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -14,6 +16,15 @@ use crate::limits;
 use crate::problem::ApiError;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Lets a request in while there is room. Where there is none, that is said at once: who waits in a queue that only grows is served
+/// by nobody, and the queue is memory.
+pub(crate) async fn admit(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match room.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => ApiError::Busy.into_response(),
+    }
+}
 
 /// Wraps a request. Where the server around us gave it an id and a span already, those are used; an id that only the client
 /// sent is not taken over, so nobody writes into our log.

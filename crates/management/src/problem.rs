@@ -110,6 +110,11 @@ pub(crate) enum ApiError {
     TooMany(Duration),
     #[error("The request took longer than {} seconds.", limits::REQUEST_TIME.as_secs())]
     TimedOut,
+    #[error(
+        "The server is busy with {} requests. Try again in a moment.",
+        limits::REQUESTS_AT_ONCE
+    )]
+    Busy,
     #[error("More mail waits to be sent than this server keeps. Try again in a minute.")]
     MailQueueFull,
     #[error("The cell cannot be reached: {0}")]
@@ -203,6 +208,7 @@ impl ApiError {
             Self::AlreadyInvited => (S::CONFLICT, "already_invited", "Already invited"),
             Self::TooMany(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries"),
             Self::TimedOut => (S::SERVICE_UNAVAILABLE, "timed_out", "Took too long"),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too busy"),
             Self::MailQueueFull => (S::SERVICE_UNAVAILABLE, "mail_queue_full", "Too much mail"),
             Self::Cell(_) => (S::SERVICE_UNAVAILABLE, "cell_unavailable", "The cell cannot be reached"),
             Self::Storage(StorageError::Unavailable(_)) => (

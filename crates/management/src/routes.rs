@@ -10,10 +10,13 @@
 //! 3. A line in the list below, one in the matrix (`tests/management/matrix.rs`), one in `docs/protocol.md`, section 5.
 //! 4. `cargo xtask openapi` writes `docs/openapi.json` anew. After a rebase, too: never merge that file by hand.
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Extension, Router, middleware};
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::handlers::{
@@ -217,6 +220,7 @@ pub(crate) fn all() -> Vec<Route> {
 
 /// The router, for `/api/v1/*`. What else is there, such as the channel, is merged beside it and goes before its 404.
 pub(crate) fn router(app: App) -> Router {
+    let room = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE));
     let routes = all().into_iter().fold(Router::new(), |router, route| {
         router.route(route.path, route.handler.layer(Extension(ForKeys(route.scope))))
     });
@@ -225,6 +229,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/api/v1/{*rest}", any(async || ApiError::NotFound))
         .layer(middleware::from_fn_with_state(app.clone(), cross_site::refuse))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
+        .layer(middleware::from_fn_with_state(room, outer::admit))
         .layer(middleware::from_fn(outer::wrap))
         .with_state(app.clone());
     match app.tenant_api {

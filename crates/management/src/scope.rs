@@ -1,15 +1,16 @@
 //! What an API key may do. A scope opens routes and gives no right: what the person may not do, their key does not either.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// One thing that a key may be for. The words never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Scope {
             $($(#[$doc])* #[serde(rename = $text)] $name),+
         }
+
+        crate::openapi::words!(Scope: $($text),+);
 
         impl Scope {
             /// Every one.

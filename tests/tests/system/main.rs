@@ -2,6 +2,7 @@
 
 mod approvals;
 mod command_line;
+mod contract;
 mod conversations;
 mod first_conversation;
 mod http_edges;

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use utoipa::ToSchema;
 
 use crate::limits;
 use crate::storage::{StorageError, TenantTransaction, alerts};
@@ -10,10 +9,12 @@ use crate::storage::{StorageError, TenantTransaction, alerts};
 macro_rules! triggers {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $words:literal);+ $(;)?) => {
         /// What somebody may be told of. The words never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub(crate) enum Trigger {
             $($(#[$doc])* #[serde(rename = $text)] $name),+
         }
+
+        crate::openapi::words!(Trigger: $($text),+);
 
         impl Trigger {
             pub(crate) fn as_str(self) -> &'static str {

@@ -8,7 +8,7 @@ mod sketch;
 
 pub use document::{NotDescribed, document};
 pub(crate) use page::page;
-pub(crate) use sketch::{InContract, Sketch, sketch};
+pub(crate) use sketch::{InContract, Sketch, sketch, words};
 
 /// The document as it is committed, which a test holds equal to what [`document`] makes.
 pub(crate) const COMMITTED: &str = include_str!("../../../../docs/openapi.json");

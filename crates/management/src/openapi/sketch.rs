@@ -146,6 +146,27 @@ impl<T: InContract> InContract for Result<T, ApiError> {
     }
 }
 
+/// The schema of a type that is one of some words, for those whose words come out of a macro, where a derive does not see them.
+macro_rules! words {
+    ($name:ident: $($word:literal),+) => {
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($word),+]))
+                    .into()
+            }
+        }
+    };
+}
+pub(crate) use words;
+
 /// A function whose every argument and answer is in the contract.
 pub(crate) trait Described<Arguments> {
     fn describe(sketch: &mut Sketch);

@@ -17,6 +17,7 @@ mod invitations;
 mod keys;
 mod matrix;
 mod operator;
+mod overload;
 mod passkeys;
 mod people;
 mod recovery;
