@@ -147,8 +147,6 @@ pub enum FromRelay {
         id: EnvelopeId,
         code: Refusal,
         message: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_after_ms: Option<u64>,
     },
     /// The epoch is kept, durably, and goes to those who follow.
     Published { number: u64 },
@@ -172,6 +170,8 @@ pub enum FromRelay {
         /// When the issuer signed that, milliseconds since the Unix epoch; 0 for none.
         at: Millis,
     },
+    /// It cannot be looked up now: the answer is no.
+    NotChecked { request: u64, code: Refusal },
     /// The connection ends: what was wrong.
     Error { code: Refusal, message: String },
 }
@@ -186,12 +186,8 @@ pub enum Refusal {
     MailboxFull,
     /// So much of this sender waits for this receiver that no more of it is taken.
     TooManyOfYours,
-    /// Something has waited for this receiver for as long as anything may.
-    ReceiverAway,
     /// Not of one of the sizes that envelopes have.
     Size,
-    /// More than a sender may send in this time.
-    TooFast,
     /// The database does not answer: nothing was taken, try again.
     Unavailable,
     /// Not the next epoch, or not signed by its issuer, or malformed.

@@ -1,0 +1,325 @@
+//! Mailboxes in memory: what waits in each, by number and size, and who is connected. What waits itself is in the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use protocol::relay::frame::RelayFrame;
+use protocol::relay::{MailboxKey, Refusal};
+use protocol::{EnvelopeId, Millis};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::RelayConfig;
+use crate::connection::Outgoing;
+use crate::limits;
+
+/// All mailboxes.
+pub(crate) struct Mailboxes {
+    by_key: RwLock<HashMap<MailboxKey, Arc<Mailbox>>>,
+    by_id: RwLock<HashMap<i64, Arc<Mailbox>>>,
+    quota: Quota,
+}
+
+/// One identity's mailbox.
+pub(crate) struct Mailbox {
+    pub key: MailboxKey,
+    /// Its row.
+    pub id: i64,
+    pub sending: DefaultDirectRateLimiter,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// What waits, or is about to.
+    waiting: u32,
+    bytes: u64,
+    of_sender: HashMap<i64, u32>,
+    /// The number of the newest envelope that was committed.
+    newest: i64,
+    woken: Option<Instant>,
+    seat: Option<Seat>,
+}
+
+/// The receiver that is connected.
+struct Seat {
+    connection: u64,
+    outgoing: Outgoing,
+    feed: Arc<Notify>,
+    /// Everything up to this number was handed to the connection.
+    delivered: i64,
+    in_flight: HashMap<i64, Waiting>,
+    bytes: usize,
+    /// There is more in the database than was handed over: only the feeder hands over then.
+    behind: bool,
+}
+
+/// What counts against a mailbox's limits.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiting {
+    pub number: i64,
+    pub sender: i64,
+    pub bytes: usize,
+}
+
+/// An envelope, or one that comes back.
+pub(crate) struct Stored {
+    pub waiting: Waiting,
+    pub at: Millis,
+    pub id: EnvelopeId,
+    pub content: Content,
+}
+
+pub(crate) enum Content {
+    Sealed(Bytes),
+    Returned(MailboxKey),
+}
+
+impl Stored {
+    fn frame(&self) -> Bytes {
+        let (number, id) = (self.waiting.number.cast_unsigned(), self.id);
+        match &self.content {
+            Content::Sealed(sealed) => RelayFrame::Deliver { number, at: self.at, id, sealed }.encode().into(),
+            Content::Returned(to) => RelayFrame::Returned { number, id, to: *to }.encode().into(),
+        }
+    }
+}
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Mailboxes {
+    pub fn new(config: &RelayConfig) -> Self {
+        Self {
+            by_key: RwLock::default(),
+            by_id: RwLock::default(),
+            quota: Quota::per_second(config.sent_per_second).allow_burst(config.sent_burst),
+        }
+    }
+
+    pub fn get(&self, key: &MailboxKey) -> Option<Arc<Mailbox>> {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    pub fn by_id(&self, id: i64) -> Option<Arc<Mailbox>> {
+        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub fn count(&self) -> usize {
+        self.by_key.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Adds a mailbox, if it is not there.
+    pub fn add(&self, key: MailboxKey, id: i64) -> Arc<Mailbox> {
+        let mailbox = Arc::clone(
+            self.by_key
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key)
+                .or_insert_with(|| {
+                    Arc::new(Mailbox {
+                        key,
+                        id,
+                        sending: RateLimiter::direct(self.quota),
+                        inner: Mutex::default(),
+                    })
+                }),
+        );
+        self.by_id
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, Arc::clone(&mailbox));
+        mailbox
+    }
+
+    /// Those in which something waits and that nobody is connected to.
+    pub fn waiting(&self) -> Vec<MailboxKey> {
+        let all = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
+        all.values()
+            .filter(|mailbox| {
+                let inner = unpoisoned(&mailbox.inner);
+                inner.waiting > 0 && inner.seat.is_none()
+            })
+            .map(|mailbox| mailbox.key)
+            .collect()
+    }
+}
+
+impl Mailbox {
+    /// What the database has, at the start.
+    pub fn found(&self, sender: i64, count: u32, bytes: u64, newest: i64) {
+        let mut inner = unpoisoned(&self.inner);
+        inner.waiting += count;
+        inner.bytes += bytes;
+        *inner.of_sender.entry(sender).or_default() += count;
+        inner.newest = inner.newest.max(newest);
+    }
+
+    /// Makes room for an envelope, or says why there is none.
+    pub fn reserve(&self, sender: i64, bytes: usize) -> Result<(), Refusal> {
+        let mut inner = unpoisoned(&self.inner);
+        if inner.waiting >= limits::WAITING || inner.bytes + bytes as u64 > limits::WAITING_BYTES {
+            return Err(Refusal::MailboxFull);
+        }
+        let of_sender = inner.of_sender.entry(sender).or_default();
+        if *of_sender >= limits::WAITING_OF_ONE_SENDER {
+            return Err(Refusal::TooManyOfYours);
+        }
+        *of_sender += 1;
+        inner.waiting += 1;
+        inner.bytes += bytes as u64;
+        Ok(())
+    }
+
+    /// They do not wait any longer.
+    pub fn gone(&self, gone: &[Waiting]) {
+        let mut inner = unpoisoned(&self.inner);
+        for one in gone {
+            inner.waiting = inner.waiting.saturating_sub(1);
+            inner.bytes = inner.bytes.saturating_sub(one.bytes as u64);
+            if let Some(of_sender) = inner.of_sender.get_mut(&one.sender) {
+                *of_sender = of_sender.saturating_sub(1);
+                if *of_sender == 0 {
+                    inner.of_sender.remove(&one.sender);
+                }
+            }
+        }
+    }
+
+    /// Something of this mailbox's own comes back to it: it counts, whatever waits.
+    pub fn reserve_always(&self) {
+        let mut inner = unpoisoned(&self.inner);
+        inner.waiting += 1;
+        *inner.of_sender.entry(self.id).or_default() += 1;
+    }
+
+    /// An envelope is durable: it goes to the receiver, if one is connected and reads. Says whether to wake one.
+    pub fn committed(&self, stored: &Stored) -> bool {
+        let mut inner = unpoisoned(&self.inner);
+        inner.newest = stored.waiting.number;
+        match &mut inner.seat {
+            // The feeder was faster.
+            Some(seat) if stored.waiting.number <= seat.delivered => false,
+            Some(seat) if !seat.behind && seat.has_room() => {
+                seat.hand_over(stored);
+                false
+            }
+            Some(seat) => {
+                seat.behind = true;
+                seat.feed.notify_one();
+                false
+            }
+            None => {
+                let due = inner.woken.is_none_or(|woken| woken.elapsed() >= limits::WAKE_EVERY);
+                if due {
+                    inner.woken = Some(Instant::now());
+                }
+                due
+            }
+        }
+    }
+
+    /// How much waits.
+    pub fn waiting(&self) -> u32 {
+        unpoisoned(&self.inner).waiting
+    }
+
+    /// A receiver is connected, in the place of the one before.
+    pub fn sit(&self, connection: u64, outgoing: Outgoing, feed: Arc<Notify>) {
+        let mut inner = unpoisoned(&self.inner);
+        if let Some(before) = inner.seat.take() {
+            before.outgoing.replaced();
+        }
+        feed.notify_one();
+        inner.seat = Some(Seat {
+            connection,
+            outgoing,
+            feed,
+            delivered: 0,
+            in_flight: HashMap::new(),
+            bytes: 0,
+            behind: true,
+        });
+    }
+
+    /// The connection ended.
+    pub fn leave(&self, connection: u64) {
+        let mut inner = unpoisoned(&self.inner);
+        if inner.seat.as_ref().is_some_and(|seat| seat.connection == connection) {
+            inner.seat = None;
+        }
+    }
+
+    /// Takes those out of what is in flight that are: others were never delivered here.
+    pub fn acked(&self, connection: u64, numbers: &[u64]) -> Vec<Waiting> {
+        let mut inner = unpoisoned(&self.inner);
+        let Some(seat) = inner.seat.as_mut().filter(|seat| seat.connection == connection) else {
+            return Vec::new();
+        };
+        let gone: Vec<Waiting> = numbers
+            .iter()
+            .filter_map(|number| seat.in_flight.remove(&number.cast_signed()))
+            .collect();
+        seat.bytes -= gone.iter().map(|one| one.bytes).sum::<usize>();
+        if seat.behind && !gone.is_empty() && seat.in_flight.len() <= protocol::limits::RELAY_WINDOW / 2 {
+            seat.feed.notify_one();
+        }
+        gone
+    }
+
+    /// What the feeder is to read next; none: nothing now.
+    pub fn to_feed(&self, connection: u64) -> Option<ToFeed> {
+        let inner = unpoisoned(&self.inner);
+        let seat = inner.seat.as_ref().filter(|seat| seat.connection == connection)?;
+        let room = protocol::limits::RELAY_WINDOW.saturating_sub(seat.in_flight.len());
+        (seat.behind && seat.has_room()).then_some(ToFeed {
+            after: seat.delivered,
+            at_most: room.min(limits::FETCH),
+            newest: inner.newest,
+        })
+    }
+
+    /// What the feeder has read.
+    pub fn feed(&self, connection: u64, asked: ToFeed, read: &[Stored]) {
+        let mut inner = unpoisoned(&self.inner);
+        let newest = inner.newest;
+        let Some(seat) = inner.seat.as_mut().filter(|seat| seat.connection == connection) else {
+            return;
+        };
+        for stored in read {
+            if !seat.has_room() {
+                return;
+            }
+            seat.hand_over(stored);
+        }
+        // Nothing was there, and nothing was committed since that was asked.
+        if read.is_empty() && newest == asked.newest {
+            seat.behind = false;
+            seat.delivered = seat.delivered.max(newest);
+        }
+    }
+}
+
+/// What to read from the database for a receiver.
+#[derive(Clone, Copy)]
+pub(crate) struct ToFeed {
+    pub after: i64,
+    pub at_most: usize,
+    newest: i64,
+}
+
+impl Seat {
+    fn has_room(&self) -> bool {
+        self.in_flight.len() < protocol::limits::RELAY_WINDOW && self.bytes < limits::IN_FLIGHT_BYTES
+    }
+
+    fn hand_over(&mut self, stored: &Stored) {
+        self.delivered = stored.waiting.number;
+        self.bytes += stored.waiting.bytes;
+        self.in_flight.insert(stored.waiting.number, stored.waiting);
+        self.outgoing.binary(stored.frame());
+    }
+}

@@ -1,0 +1,115 @@
+//! What the relay reads from its database, and the mailboxes that it makes there. Envelopes are written by the writer alone.
+
+use protocol::EnvelopeId;
+use protocol::relay::MailboxKey;
+use sqlx::{PgPool, Row as _};
+
+use crate::mailbox::{Content, Mailboxes, Stored, ToFeed, Waiting};
+use crate::limits;
+
+/// Reads all mailboxes and what waits in them.
+pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query("SELECT id, key FROM mailboxes").fetch_all(pool).await?;
+    for row in rows {
+        if let Ok(key) = row.get::<Vec<u8>, _>("key").try_into() {
+            mailboxes.add(MailboxKey(key), row.get("id"));
+        }
+    }
+    let rows = sqlx::query(
+        "SELECT mailbox, sender, count(*) AS count, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes, max(number) AS newest
+         FROM envelopes GROUP BY mailbox, sender",
+    )
+    .fetch_all(pool)
+    .await?;
+    for row in rows {
+        if let Some(mailbox) = mailboxes.by_id(row.get("mailbox")) {
+            let count = u32::try_from(row.get::<i64, _>("count")).unwrap_or(u32::MAX);
+            let bytes = u64::try_from(row.get::<i64, _>("bytes")).unwrap_or(0);
+            mailbox.found(row.get("sender"), count, bytes, row.get("newest"));
+        }
+    }
+    Ok(())
+}
+
+/// The row of a mailbox, made if it is missing.
+pub(crate) async fn mailbox(pool: &PgPool, key: &MailboxKey) -> Result<i64, sqlx::Error> {
+    sqlx::query("INSERT INTO mailboxes (key) VALUES ($1) ON CONFLICT DO NOTHING")
+        .bind(&key.0[..])
+        .execute(pool)
+        .await?;
+    sqlx::query_scalar("SELECT id FROM mailboxes WHERE key = $1")
+        .bind(&key.0[..])
+        .fetch_one(pool)
+        .await
+}
+
+/// The next of what waits in a mailbox, in order.
+pub(crate) async fn waiting(pool: &PgPool, mailbox: i64, asked: ToFeed) -> Result<Vec<Stored>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT number, sender, id, at, sealed, returned FROM envelopes
+         WHERE mailbox = $1 AND number > $2 ORDER BY number LIMIT $3",
+    )
+    .bind(mailbox)
+    .bind(asked.after)
+    .bind(i64::try_from(asked.at_most).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let sealed: Option<Vec<u8>> = row.get("sealed");
+            let returned: Option<Vec<u8>> = row.get("returned");
+            let content = match (sealed, returned.and_then(|key| key.try_into().ok())) {
+                (Some(sealed), _) => Content::Sealed(sealed.into()),
+                (None, Some(key)) => Content::Returned(MailboxKey(key)),
+                (None, None) => return Err(sqlx::Error::RowNotFound),
+            };
+            Ok(Stored {
+                waiting: Waiting {
+                    number: row.get("number"),
+                    sender: row.get("sender"),
+                    bytes: match &content {
+                        Content::Sealed(sealed) => sealed.len(),
+                        Content::Returned(_) => 0,
+                    },
+                },
+                at: row.get("at"),
+                id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
+                content,
+            })
+        })
+        .collect()
+}
+
+/// An envelope that has waited too long.
+pub(crate) struct Expired {
+    pub mailbox: i64,
+    pub waiting: Waiting,
+    pub id: EnvelopeId,
+    /// It came back once already: nobody is told again.
+    pub was_returned: bool,
+}
+
+/// Those that were taken before `before`.
+pub(crate) async fn expired(pool: &PgPool, before: i64) -> Result<Vec<Expired>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT mailbox, number, sender, id, coalesce(octet_length(sealed), 0) AS bytes, returned IS NOT NULL AS was_returned
+         FROM envelopes WHERE at < $1 LIMIT $2",
+    )
+    .bind(before)
+    .bind(limits::SWEEP_ROWS)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Expired {
+            mailbox: row.get("mailbox"),
+            waiting: Waiting {
+                number: row.get("number"),
+                sender: row.get("sender"),
+                bytes: usize::try_from(row.get::<i32, _>("bytes")).unwrap_or(0),
+            },
+            id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
+            was_returned: row.get("was_returned"),
+        })
+        .collect())
+}
