@@ -8,6 +8,7 @@ mod carried;
 mod channel;
 mod home;
 mod outside;
+mod relayed;
 mod socket;
 
 /// One parser.
@@ -37,6 +38,9 @@ pub const TARGETS: &[Target] = &[
     carried::CAPABILITY,
     home::MANIFEST,
     home::CHUNK,
+    relayed::FRAMES,
+    relayed::EPOCH,
+    relayed::ENVELOPE,
     socket::GATEWAY_TOKEN,
     socket::CONTROL,
     socket::BRIDGE_LINE,

@@ -6,7 +6,11 @@ use crate::build::cargo;
 use crate::process;
 
 /// Crate, and where its figures are.
-const SOURCES: [(&str, &[&str]); 2] = [("vault", &["--test", "speed"]), ("keeper", &["--lib"])];
+const SOURCES: [(&str, &[&str]); 3] = [
+    ("vault", &["--test", "speed"]),
+    ("keeper", &["--lib"]),
+    ("relay", &["--test", "relay"]),
+];
 
 /// Rows for the bench's table.
 pub fn measure() -> Result<String> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use protocol::InstallationId;
 use protocol::control::CellConfig;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
 
 use crate::limits;
 
@@ -24,6 +26,17 @@ pub struct CellsConfig {
     pub blob_quota_bytes: u64,
     /// What each keeper is told when it attaches.
     pub keeper: CellConfig,
+    /// Where keepers' connections to the relay go; without it there is none.
+    pub relay: Option<RelayAddress>,
+}
+
+/// Where the relay is.
+#[derive(Debug, Clone)]
+pub enum RelayAddress {
+    /// In this process: it takes the other end of each connection.
+    Here(mpsc::Sender<DuplexStream>),
+    /// `host:port`.
+    Tcp(String),
 }
 
 impl CellsConfig {
@@ -41,6 +54,7 @@ impl CellsConfig {
                 lock_after_ms: u64::try_from(limits::PAUSE_AFTER.as_millis()).unwrap_or(u64::MAX),
                 public_url: String::new(),
             },
+            relay: None,
         }
     }
 }

@@ -40,6 +40,11 @@ pub const CONTROL_BYTES: usize = 64 * 1024;
 /// Control messages that may wait for a keeper that does not read.
 pub const CONTROL_QUEUE: usize = 256;
 
+/// Connections of one cell to the relay: one, and one that takes its place.
+pub const RELAY_CONNECTIONS: usize = 2;
+/// Bytes on their way between a cell and a relay in the same process.
+pub const RELAY_BUFFER: usize = 64 * 1024;
+
 /// Between two pings to a client on a quiet channel.
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 /// Without any message from the client, pongs included, after which its channel is given up.

@@ -14,4 +14,5 @@ pub mod log;
 pub mod operator_token;
 mod platform;
 pub mod refusal;
+pub mod relay_alone;
 pub mod up;

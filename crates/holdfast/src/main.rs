@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
+<<<<<<< HEAD
 use holdfast::{audit, client, dev_model, doctor, keys, up};
+=======
+use holdfast::{audit, client, dev_model, doctor, relay_alone, up};
+>>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
 
 #[derive(Parser)]
 #[command(
@@ -22,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run the platform until it is stopped.
     Up(up::Args),
+    /// Run the relay by itself, with a database of its own, until it is stopped.
+    Relay(relay_alone::Args),
     /// Look at this machine and say what Holdfast would miss.
     Doctor {
         /// Where Holdfast keeps, or would keep, its data.
@@ -51,6 +57,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         let done = match command {
             Command::Up(args) => up::run(args).await,
+            Command::Relay(args) => relay_alone::run(args).await,
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
             Command::Audit(command) => audit::run(command),
             Command::Keys(command) => keys::run(command).await,

@@ -277,3 +277,11 @@ pub const RESUME_PAUSE: Duration = Duration::from_millis(100);
 // The relay
 /// Bytes that wait in the vault to be sent: they are written again with each change of the vault.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// How long what is missing is waited for, once what comes after it is there.
+pub const GAP_WAIT: Duration = Duration::from_secs(10);
+/// Longest wait between two attempts to reach the relay.
+pub const RELAY_BACKOFF_LONGEST: Duration = Duration::from_secs(30);
+/// Longest wait for the relay's answer, and for the epochs that it says it has.
+pub const RELAY_ANSWER: Duration = Duration::from_secs(10);
+/// Envelopes of one sender that may wait for what is missing before them.
+pub const EARLY: usize = 1024;

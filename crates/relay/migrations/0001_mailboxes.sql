@@ -2,7 +2,7 @@
 -- connection's search path names.
 
 CREATE TABLE relay (
-    only     boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one      boolean PRIMARY KEY DEFAULT true CHECK (one),
     -- What keepers sign, so that a proof for one relay is worth nothing at another.
     id       bytea  NOT NULL CHECK (octet_length(id) = 32),
     -- Numbers of deliveries up to here may have been given out: none is given twice, whatever stops.

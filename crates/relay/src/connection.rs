@@ -195,7 +195,10 @@ async fn prove(shared: &Shared, socket: &mut WebSocket) -> Result<Option<Arc<Mai
         Ok(id) => Ok(Some(shared.mailboxes.add(key, id))),
         Err(error) => {
             warn!(%error, "a mailbox could not be made");
-            Err(Refused::new(Refusal::Unavailable, "the relay's database does not answer"))
+            Err(Refused::new(
+                Refusal::Unavailable,
+                "the relay's database does not answer",
+            ))
         }
     }
 }

@@ -40,7 +40,9 @@ pub enum DatabaseError {
         "the relay's database is of a newer Holdfast (it has migration {0}, which this version does not know). Start the newer version"
     )]
     Newer(i64),
-    #[error("the relay's database was made by another build of Holdfast (migration {0} differs). Start the version that made it")]
+    #[error(
+        "the relay's database was made by another build of Holdfast (migration {0} differs). Start the version that made it"
+    )]
     Differs(i64),
     #[error("bringing the relay's database up to date failed: {0}")]
     Migration(#[source] MigrateError),
@@ -138,7 +140,9 @@ async fn ensure_role(owner: &mut PgConnection, embedded: bool) -> Result<(), sql
     if !embedded {
         let member = sqlx::query_scalar::<_, bool>("SELECT pg_has_role(current_user, 'holdfast_relay', 'MEMBER')");
         if !member.fetch_one(&mut *owner).await? {
-            sqlx::raw_sql("GRANT holdfast_relay TO CURRENT_USER").execute(&mut *owner).await?;
+            sqlx::raw_sql("GRANT holdfast_relay TO CURRENT_USER")
+                .execute(&mut *owner)
+                .await?;
         }
     }
     sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS relay; GRANT USAGE ON SCHEMA relay TO holdfast_relay")

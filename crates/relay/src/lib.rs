@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -95,8 +95,12 @@ impl Relay {
         let opened = Writer::open(database.clone(), to_write, waker).await?;
         let mailboxes = Mailboxes::new(&config);
         let pool = database.pool();
-        store::load(pool, &mailboxes).await.map_err(DatabaseError::Unreachable)?;
-        let revocations = Revocations::load(pool.clone()).await.map_err(DatabaseError::Unreachable)?;
+        store::load(pool, &mailboxes)
+            .await
+            .map_err(DatabaseError::Unreachable)?;
+        let revocations = Revocations::load(pool.clone())
+            .await
+            .map_err(DatabaseError::Unreachable)?;
         let shared = Arc::new(Shared {
             relay: opened.relay,
             config,

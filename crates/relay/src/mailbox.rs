@@ -81,7 +81,14 @@ impl Stored {
     fn frame(&self) -> Bytes {
         let (number, id) = (self.waiting.number.cast_unsigned(), self.id);
         match &self.content {
-            Content::Sealed(sealed) => RelayFrame::Deliver { number, at: self.at, id, sealed }.encode().into(),
+            Content::Sealed(sealed) => RelayFrame::Deliver {
+                number,
+                at: self.at,
+                id,
+                sealed,
+            }
+            .encode()
+            .into(),
             Content::Returned(to) => RelayFrame::Returned { number, id, to: *to }.encode().into(),
         }
     }
@@ -101,11 +108,19 @@ impl Mailboxes {
     }
 
     pub fn get(&self, key: &MailboxKey) -> Option<Arc<Mailbox>> {
-        self.by_key.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.by_key
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     pub fn by_id(&self, id: i64) -> Option<Arc<Mailbox>> {
-        self.by_id.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.by_id
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
     }
 
     pub fn count(&self) -> usize {

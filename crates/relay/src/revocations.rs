@@ -50,16 +50,18 @@ impl Revocations {
     /// Reads what is revoked.
     pub async fn load(pool: PgPool) -> Result<Self, sqlx::Error> {
         let filter = Filter::load(&pool, limits::FILTER_AT_FIRST).await?;
-        let rows = sqlx::query(
-            "SELECT DISTINCT ON (issuer) issuer, number, at FROM epochs ORDER BY issuer, number DESC",
-        )
-        .fetch_all(&pool)
-        .await?;
+        let rows =
+            sqlx::query("SELECT DISTINCT ON (issuer) issuer, number, at FROM epochs ORDER BY issuer, number DESC")
+                .fetch_all(&pool)
+                .await?;
         let newest = rows
             .into_iter()
             .map(|row| {
                 let number: i64 = row.get("number");
-                (row.get("issuer"), watch::Sender::new((number.cast_unsigned(), row.get("at"))))
+                (
+                    row.get("issuer"),
+                    watch::Sender::new((number.cast_unsigned(), row.get("at"))),
+                )
             })
             .collect();
         Ok(Self {

@@ -4,8 +4,8 @@ use protocol::EnvelopeId;
 use protocol::relay::MailboxKey;
 use sqlx::{PgPool, Row as _};
 
-use crate::mailbox::{Content, Mailboxes, Stored, ToFeed, Waiting};
 use crate::limits;
+use crate::mailbox::{Content, Mailboxes, Stored, ToFeed, Waiting};
 
 /// Reads all mailboxes and what waits in them.
 pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sqlx::Error> {

@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use crate::connection::Outgoing;
 use crate::database::{Database, DatabaseError};
+use crate::limits;
 use crate::mailbox::{Content, Mailbox, Stored, Waiting};
 use crate::wake::Waker;
-use crate::limits;
 
 /// What is to be written.
 pub(crate) enum Job {
@@ -228,7 +228,11 @@ const WRITE: &str = "WITH gone AS (
 
 impl Batch {
     async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let gone = || self.gone.iter().flat_map(|gone| gone.waiting.iter().map(|one| (gone.mailbox.id, one.number)));
+        let gone = || {
+            self.gone
+                .iter()
+                .flat_map(|gone| gone.waiting.iter().map(|one| (gone.mailbox.id, one.number)))
+        };
         let (gone_from, gone_numbers): (Vec<i64>, Vec<i64>) = gone().unzip();
         let column = |read: fn(&Taken) -> i64| self.taken.iter().map(read).collect::<Vec<i64>>();
         let ids: Vec<Uuid> = self.taken.iter().map(|taken| taken.stored.id.uuid()).collect();

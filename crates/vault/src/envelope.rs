@@ -8,11 +8,14 @@ use sha2::{Digest as _, Sha512};
 use zeroize::Zeroizing;
 
 use crate::identity::{AgreementKey, AgreementSecret, Identity, PublicIdentity};
+use crate::keys::derive;
 use crate::limits::ENVELOPE_CLASSES;
-use crate::sealed_to::{SEALED_TO_OVERHEAD, SealedToError, open_sealed_to, seal_to};
+use crate::sealed_to::{SEALED_TO_OVERHEAD, SealedToError, open_sealed_to, seal_to_with_one_time_key};
+use crate::secret::SecretBytes;
 
 const VERSION: u8 = 1;
 const PURPOSE: &str = "relay/envelope/v1";
+const ONE_TIME: &[u8] = b"holdfast/relay/one-time/v1";
 const LINK: &[u8] = b"holdfast/relay/link/v1";
 const LARGEST: usize = ENVELOPE_CLASSES[ENVELOPE_CLASSES.len() - 1];
 const HEADER: usize = 1 + 1 + 8 + 8 + 8 + 32 + 2 + 2 + 4;
@@ -58,7 +61,8 @@ pub struct OpenedEnvelope {
     pub content: Zeroizing<Vec<u8>>,
 }
 
-/// Seals one envelope. `id` is bound to it.
+/// Seals one envelope. `id` is bound to it. `seed` is 32 random bytes of this envelope alone: sealed again with everything the same it
+/// is the same bytes, so that it can be sent again; with anything changed it is sealed under another key.
 ///
 /// # Errors
 /// [`EnvelopeError::TooLarge`]; a key that nothing can be sealed to.
@@ -69,6 +73,7 @@ pub fn seal_envelope(
     topic: u8,
     place: &Place,
     content: &[u8],
+    seed: &[u8; 32],
 ) -> Result<Vec<u8>, EnvelopeError> {
     let too_large = EnvelopeError::TooLarge(content.len());
     let class = ENVELOPE_CLASSES.into_iter().find(|class| content.len() <= *class);
@@ -84,7 +89,20 @@ pub fn seal_envelope(
     message.extend_from_slice(&u32::try_from(content.len()).map_err(|_| too_large)?.to_be_bytes());
     message.extend_from_slice(content);
     message.resize(HEADER + class, 0);
-    Ok(seal_to(sender, receiver, PURPOSE, id, &message)?)
+    let digest = Sha512::new()
+        .chain_update(receiver.0)
+        .chain_update(id)
+        .chain_update(message.as_slice())
+        .finalize();
+    let one_time: SecretBytes<32> = derive(seed, &digest, &[ONE_TIME]);
+    Ok(seal_to_with_one_time_key(
+        one_time.expose(),
+        sender,
+        receiver,
+        PURPOSE,
+        id,
+        &message,
+    )?)
 }
 
 /// Opens an envelope that was sealed to `receiver` under this id.
@@ -152,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sealed_to::seal_to;
 
     fn place(sequence: u64) -> Place {
         Place {
@@ -169,7 +188,16 @@ mod tests {
         let (ada, bob) = (Identity::random(), Identity::random());
         for (length, class) in [(0, 256), (256, 256), (257, 1024), (1024, 1024), (65536, 65536)] {
             let content = vec![9; length];
-            let sealed = seal_envelope(&ada, bob.public().agreement(), &[5; 16], 2, &place(4), &content).unwrap();
+            let sealed = seal_envelope(
+                &ada,
+                bob.public().agreement(),
+                &[5; 16],
+                2,
+                &place(4),
+                &content,
+                &[1; 32],
+            )
+            .unwrap();
             assert_eq!(sealed.len(), class + ENVELOPE_OVERHEAD);
             let opened = open_envelope(bob.agreement(), &[5; 16], &sealed).unwrap();
             assert_eq!((opened.topic, opened.place), (2, place(4)));
@@ -177,7 +205,15 @@ mod tests {
             assert_eq!(opened.sender, ada.public());
         }
         assert_eq!(
-            seal_envelope(&ada, bob.public().agreement(), &[5; 16], 2, &place(4), &vec![0; 65537]),
+            seal_envelope(
+                &ada,
+                bob.public().agreement(),
+                &[5; 16],
+                2,
+                &place(4),
+                &vec![0; 65537],
+                &[1; 32]
+            ),
             Err(EnvelopeError::TooLarge(65537))
         );
     }
@@ -185,8 +221,20 @@ mod tests {
     #[test]
     fn promise_02_an_envelope_under_another_id_does_not_open() {
         let (ada, bob) = (Identity::random(), Identity::random());
-        let sealed = seal_envelope(&ada, bob.public().agreement(), &[5; 16], 2, &place(4), b"hi").unwrap();
+        let sealed = seal_envelope(&ada, bob.public().agreement(), &[5; 16], 2, &place(4), b"hi", &[1; 32]).unwrap();
         assert!(open_envelope(bob.agreement(), &[6; 16], &sealed).is_err());
+    }
+
+    #[test]
+    fn sealed_again_it_is_the_same_and_with_anything_changed_its_one_time_key_is_another() {
+        let (ada, bob) = (Identity::random(), Identity::random());
+        let seal = |place: &Place, content: &[u8]| {
+            seal_envelope(&ada, bob.public().agreement(), &[5; 16], 2, place, content, &[1; 32]).unwrap()
+        };
+        let first = seal(&place(4), b"hi");
+        assert_eq!(seal(&place(4), b"hi"), first);
+        assert_ne!(seal(&place(5), b"hi")[1..33], first[1..33]);
+        assert_ne!(seal(&place(4), b"ho")[1..33], first[1..33]);
     }
 
     #[test]

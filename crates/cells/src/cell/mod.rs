@@ -89,6 +89,8 @@ pub(crate) struct Shared {
     pub history: History,
     /// One permit a channel.
     pub channels: Arc<Semaphore>,
+    /// One permit a connection to the relay.
+    pub relay_connections: Arc<Semaphore>,
     generations: AtomicU64,
     to_keeper: Mutex<Option<mpsc::Sender<FromPlatform>>>,
     waiting: Mutex<HashMap<ChannelId, oneshot::Sender<WebSocket>>>,
@@ -107,6 +109,7 @@ impl Shared {
             activity: Activity::new(),
             history: History::new(),
             channels: Arc::new(Semaphore::new(protocol::limits::CHANNELS_PER_CELL)),
+            relay_connections: Arc::new(Semaphore::new(crate::limits::RELAY_CONNECTIONS)),
             generations: AtomicU64::new(0),
             to_keeper: Mutex::new(None),
             waiting: Mutex::new(HashMap::new()),

@@ -4,6 +4,7 @@
 mod attach;
 mod blobs;
 mod channels;
+mod relay;
 
 #[doc(hidden)]
 pub use blobs::fuzz_blob_name;
@@ -115,6 +116,7 @@ fn router(state: SocketState) -> Router {
     Router::new()
         .route("/attach", get(attach::attach))
         .route("/channels/{channel}", get(channels::dialled))
+        .route(protocol::relay::PATH, get(relay::joined))
         .route("/blobs", get(blobs::list))
         .route(
             "/blobs/{*name}",

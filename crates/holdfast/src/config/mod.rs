@@ -22,7 +22,11 @@ pub struct Config {
     pub redis: Redis,
     pub mail: Mail,
     pub cells: Cells,
+<<<<<<< HEAD
     pub tenant_api: TenantApi,
+=======
+    pub relay: Relay,
+>>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
     pub log: Log,
 }
 
@@ -180,6 +184,7 @@ impl Default for Cells {
     }
 }
 
+<<<<<<< HEAD
 /// `[tenant_api]`: agents for other programs' users, over HTTP. Also turned on by `OPENCLAW_MULTITENANT=1` in the environment.
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -189,6 +194,33 @@ pub struct TenantApi {
     /// A file that holds the master key, at least 32 bytes: random, or a passphrase. `OPENCLAW_TENANT_MASTER_KEY` in the environment
     /// goes before it. Default: `<data-dir>/keys/tenant-master.key`, which is made where it is missing
     pub master_key_file: Option<PathBuf>,
+=======
+/// `[relay]`: what carries messages between people's vaults, and what they have revoked. It cannot read them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Relay {
+    /// For `holdfast up`: `host:port` of a relay that runs by itself (`holdfast relay`), in a network that others do not reach. Default:
+    /// none, and one runs in this process
+    pub address: Option<String>,
+    /// For `holdfast relay`: the address to listen on. Default: 127.0.0.1
+    pub listen: IpAddr,
+    /// For `holdfast relay`: the port to listen on. Default: 8090
+    pub port: u16,
+    /// A file that holds the connection URL of the relay's PostgreSQL (its owner's role: the relay makes a weaker one for itself).
+    /// Default: with `holdfast up`, a schema or a database of its own beside the platform's; with `holdfast relay`, a server of its own
+    pub database_url_file: Option<PathBuf>,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            address: None,
+            listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8090,
+            database_url_file: None,
+        }
+    }
+>>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
 }
 
 /// `[log]`: what Holdfast writes to standard error.

@@ -38,6 +38,21 @@ impl Database {
         self.database.clone()
     }
 
+    /// Where the relay keeps its own: by file, or beside the platform's, in a database or a schema of its own.
+    ///
+    /// # Errors
+    /// The file cannot be read, or our cluster does not answer.
+    pub async fn for_relay(&self, config: &Config) -> Result<relay::Source, Refusal> {
+        let named_for_it = config.relay.database_url_file.as_deref().map(read_url).transpose()?;
+        match (named_for_it, &self.cluster) {
+            (Some(url), _) => Ok(relay::Source::Url(url)),
+            (None, Some(cluster)) => relay_in(cluster).await,
+            (None, None) => named(config)?
+                .map(relay::Source::Url)
+                .ok_or_else(|| Refusal::Config("no database is named for the relay.".to_owned())),
+        }
+    }
+
     /// Ends connections, and the cluster if it is ours.
     pub async fn close(self) {
         drop(self.database);
@@ -49,10 +64,46 @@ impl Database {
 
 fn named(config: &Config) -> Result<Option<String>, Refusal> {
     if let Some(file) = &config.database.url_file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Refusal::Config(format!("database.url_file {} cannot be read: {error}.", file.display()))
-        })?;
-        return Ok(Some(text.trim().to_owned()));
+        return read_url(file).map(Some);
     }
     Ok(std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()))
+}
+
+/// The URL in a file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_url(file: &Path) -> Result<String, Refusal> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Refusal::Config(format!(
+            "a database's url_file {} cannot be read: {error}.",
+            file.display()
+        ))
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+/// The relay's database in a cluster of ours, made if it is missing.
+///
+/// # Errors
+/// The cluster does not answer.
+pub async fn relay_in(cluster: &Cluster) -> Result<relay::Source, Refusal> {
+    const DATABASE: &str = "holdfast_relay";
+    let unanswered = |error: String| Refusal::Database(format!("The relay's database cannot be made: {error}."));
+    cluster
+        .create_database(DATABASE)
+        .await
+        .map_err(|error| unanswered(error.to_string()))?;
+    match cluster.source_of(DATABASE) {
+        Source::Embedded {
+            socket,
+            database,
+            owner,
+        } => Ok(relay::Source::Embedded {
+            socket,
+            database,
+            owner,
+        }),
+        Source::Url(url) => Ok(relay::Source::Url(url)),
+    }
 }

@@ -3,11 +3,12 @@
 //! Whatever keeps it from starting is said in one sentence before anything was half done.
 
 mod cell_control;
-mod database;
+pub(crate) mod database;
 mod demo;
 mod host;
 mod machine;
 mod mail;
+pub(crate) mod relay;
 mod serve;
 mod sessions;
 mod stop;
@@ -31,8 +32,10 @@ use cell_control::CellsOfManagement;
 use database::Database;
 use demo::Demo;
 use machine::MachineOfManagement;
+use self::relay::Relay;
 use sessions::SessionsOfManagement;
-use stop::{Signals, Stop};
+pub(crate) use stop::Signals;
+use stop::Stop;
 
 /// The command line of `holdfast up`.
 #[derive(Debug, clap::Args)]
@@ -88,6 +91,7 @@ struct Platform {
     cells: Cells,
     management: Arc<Management>,
     verifying_key: ed25519_dalek::VerifyingKey,
+    relay: Relay,
     /// Held for as long as the platform runs; its model ends with it.
     _demo: Option<Demo>,
 }
@@ -117,13 +121,12 @@ impl Platform {
 
         let database = Database::open(config, path).await?;
         let blobs = cells::local_blobs(&path.join("blobs")).map_err(|error| Refusal::Cells(error.to_string()))?;
-        let cells = Cells::start(
-            cells_config(config, data_dir, private_addresses),
-            Arc::new(driver),
-            blobs,
-        )
-        .await
-        .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
+        let relay = Relay::start(config, &database).await?;
+        let mut cells_config = cells_config(config, data_dir, private_addresses);
+        cells_config.relay = Some(relay.address.clone());
+        let cells = Cells::start(cells_config, Arc::new(driver), blobs)
+            .await
+            .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
 
         let no_key = |error: management::KeyFileError| Refusal::Other(error.to_string());
         let gateway_key = management::gateway_key::load_or_create(path).map_err(no_key)?;
@@ -169,6 +172,7 @@ impl Platform {
             cells,
             management: Arc::new(management),
             verifying_key,
+            relay,
             _demo: demo,
         })
     }
@@ -204,6 +208,7 @@ impl Platform {
                 }
             }
         }
+        self.relay.stop().await;
         self.management.shutdown().await;
         self.database.close().await;
     }

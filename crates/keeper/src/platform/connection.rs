@@ -17,7 +17,7 @@ use crate::limits;
 
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+pub(super) enum Ended {
     #[error("the platform's socket cannot be reached: {0}")]
     Unreachable(#[from] std::io::Error),
     #[error("the platform's WebSocket failed: {0}")]
@@ -71,7 +71,7 @@ pub(super) async fn run(platform: &Platform, requests: Arc<dyn PlatformRequests>
     }
 }
 
-async fn dial(platform: &Platform, path: &str) -> Result<ChannelSocket, Ended> {
+pub(super) async fn dial(platform: &Platform, path: &str) -> Result<ChannelSocket, Ended> {
     let attempt = async {
         let stream = UnixStream::connect(&platform.shared.socket).await?;
         let config = WebSocketConfig::default()

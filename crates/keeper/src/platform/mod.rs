@@ -96,6 +96,16 @@ impl Platform {
         connection::run(self, requests).await
     }
 
+    /// A connection to the relay, which the platform joins and does not read.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub async fn dial_relay(&self) -> Result<ChannelSocket, String> {
+        connection::dial(self, protocol::relay::PATH)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
     /// This cell's sealed objects.
     pub fn blobs(&self) -> Blobs {
         self.shared.blobs.clone()

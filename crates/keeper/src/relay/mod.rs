@@ -5,6 +5,11 @@
 //! invents is found and named.
 
 mod error;
+mod incoming;
+mod records;
+mod revocations;
+mod service;
+mod session;
 
 use futures::future::BoxFuture;
 use protocol::relay::MailboxKey;
@@ -14,6 +19,7 @@ use vault::PublicIdentity;
 use zeroize::Zeroizing;
 
 pub use error::RelayError;
+pub use service::Relay;
 
 /// A record of the vault: its name, and its value or none where it is deleted.
 pub type Record = (String, Option<Vec<u8>>);
@@ -135,3 +141,6 @@ pub trait Revocations: Send + Sync + 'static {
     /// No longer.
     fn unfollow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::egress::NamedAddresses;
 use crate::home::{Home, Owner};
 use crate::platform::Platform;
+use crate::relay::Relay;
 use crate::services::Services;
 use crate::vault_service::VaultService;
 
@@ -65,7 +66,11 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     // After the cell's: by then the agent is still.
     services.write_behind.write_before_lock();
-    let chat = Chat::new(vault.clone(), Arc::new(CellSeat::new(cell.clone(), agent)), clock);
+    let chat = Chat::new(
+        vault.clone(),
+        Arc::new(CellSeat::new(cell.clone(), agent)),
+        clock.clone(),
+    );
     approvals.set_turns(Arc::new(chat.clone()));
     let router = services
         .router
@@ -75,6 +80,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         .secret_namespace("restore", backups)
         .method("model.test", Arc::new(cell.clone()));
     let host = ChannelHost::new(vault.clone(), router);
+    let relay = Relay::new(vault.clone(), platform.clone(), clock.clone());
     let requests = Arc::new(Requests {
         vault,
         cell: cell.clone(),
@@ -96,6 +102,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},
             never = egress.serve(to_egress) => match never {},
+            never = relay.run() => match never {},
         }
     };
     let mut serve = std::pin::pin!(serve);

@@ -92,7 +92,9 @@ async fn one(shared: Arc<Shared>, issuer: i64, mut after: u64, to: mpsc::Sender<
                 Ok(read) if read.is_empty() => break,
                 Ok(read) => {
                     for (number, epoch) in read {
-                        let Some(message) = text(&FromRelay::Epoch { epoch }) else { continue };
+                        let Some(message) = text(&FromRelay::Epoch { epoch }) else {
+                            continue;
+                        };
                         if to.send(message).await.is_err() {
                             return;
                         }

@@ -31,7 +31,8 @@ fn ending() -> Refused {
 
 impl Receiving {
     pub async fn frame(&mut self, message: Bytes) -> Result<(), Refused> {
-        let frame = MailboxFrame::decode(&message).map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))?;
+        let frame =
+            MailboxFrame::decode(&message).map_err(|error| Refused::new(Refusal::Malformed, error.to_string()))?;
         match frame {
             MailboxFrame::Send { to, id, .. } => self.send(to, id, message.slice(SEND_HEADER..)).await,
             MailboxFrame::Ack(numbers) => {
@@ -49,7 +50,11 @@ impl Receiving {
     async fn send(&mut self, to: MailboxKey, id: EnvelopeId, sealed: Bytes) -> Result<(), Refused> {
         let class = sealed.len().checked_sub(ENVELOPE_OVERHEAD);
         if !class.is_some_and(|class| ENVELOPE_CLASSES.contains(&class)) {
-            self.refuse(id, Refusal::Size, "an envelope is as long as one of ENVELOPE_CLASSES and what seals it");
+            self.refuse(
+                id,
+                Refusal::Size,
+                "an envelope is as long as one of ENVELOPE_CLASSES and what seals it",
+            );
             return Ok(());
         }
         // More slowly, in place of a refusal: what one sender sends stays in order.
@@ -61,7 +66,11 @@ impl Receiving {
             .await
             .map_err(|_| ending())?;
         let Some(receiver) = self.shared.mailboxes.get(&to) else {
-            self.refuse(id, Refusal::NoSuchMailbox, "nobody has shown this relay that they have this key");
+            self.refuse(
+                id,
+                Refusal::NoSuchMailbox,
+                "nobody has shown this relay that they have this key",
+            );
             return Ok(());
         };
         if let Err(code) = receiver.reserve(self.mailbox.id, sealed.len()) {

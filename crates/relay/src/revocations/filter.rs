@@ -71,7 +71,9 @@ impl Filter {
 
     /// Reads what is revoked.
     pub(crate) async fn load(pool: &PgPool, at_least: usize) -> Result<Self, sqlx::Error> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM revoked").fetch_one(pool).await?;
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM revoked")
+            .fetch_one(pool)
+            .await?;
         let filter = Self::for_items(at_least.max(usize::try_from(count).unwrap_or(0) * 2));
         fill(&filter.current(), pool).await?;
         Ok(filter)

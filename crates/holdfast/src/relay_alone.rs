@@ -1,0 +1,60 @@
+//! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform's.
+
+use std::path::PathBuf;
+
+use management::postgres::{Cluster, Settings};
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::config::{self, Overrides};
+use crate::data_dir::DataDir;
+use crate::log;
+use crate::refusal::Refusal;
+use crate::up::{Signals, database, relay};
+
+/// The command line of `holdfast relay`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the relay keeps its data: not the platform's folder.
+    #[arg(long, env = "HOLDFAST_DATA_DIR", default_value = "/var/lib/holdfast-relay")]
+    data_dir: PathBuf,
+    /// The configuration, instead of `<data-dir>/holdfast.toml`.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Runs until a signal says to stop.
+///
+/// # Errors
+/// [`Refusal`]: why it does not start, and what to do.
+pub async fn run(args: Args) -> Result<(), Refusal> {
+    let mut signals = Signals::listen()?;
+    let config = config::load(&args.data_dir, args.config.as_deref(), &Overrides::default())
+        .map_err(|error| Refusal::Config(format!("{error}.")))?;
+    log::start(&config.log)?;
+    let data_dir = DataDir::hold(&args.data_dir)?;
+    let (address, port) = (config.relay.listen, config.relay.port);
+    let listener = TcpListener::bind((address, port))
+        .await
+        .map_err(|error| Refusal::listen(address, port, error))?;
+    let (source, cluster) = match &config.relay.database_url_file {
+        Some(file) => (::relay::Source::Url(database::read_url(file)?), None),
+        None => {
+            let cluster = Cluster::start(Settings::new(data_dir.path()))
+                .await
+                .map_err(|error| Refusal::Database(error.to_string()))?;
+            (database::relay_in(&cluster).await?, Some(cluster))
+        }
+    };
+    let relay = relay::open(&source).await?;
+    info!(%address, port, "the relay is ready");
+    let serving = tokio::spawn(axum::serve(listener, relay.router()).into_future());
+    let _how = signals.next().await;
+    serving.abort();
+    relay.stop().await;
+    if let Some(cluster) = cluster {
+        cluster.stop().await;
+    }
+    info!("the relay has stopped");
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! What of all this lies in the vault, by name; JSON with a version.
+//!
+//! `relay/to/<receiver>`: where the envelopes to somebody stand. `relay/out/<receiver>/<id>`: one that is to be sent.
+//! `relay/from/<sender>`: what was seen of somebody. `relay/epochs/head`, `relay/epochs/<number>`: what this vault has revoked.
+//! `relay/issuer/<issuer>`: what somebody who is followed has revoked.
+
+use std::collections::BTreeSet;
+
+use protocol::relay::MailboxKey;
+use protocol::relay::epoch::{EpochHead, SignedEpoch};
+use protocol::{CapabilityId, EnvelopeId, Millis, b64};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use vault::PublicIdentity;
+use zeroize::Zeroize as _;
+
+use super::{Record, RelayError};
+use crate::vault_service::VaultService;
+
+pub(super) const OUT: &str = "relay/out/";
+const HEAD: &str = "relay/epochs/head";
+const ISSUERS: &str = "relay/issuer/";
+/// What does not come back with a backup: the numbers of a stream are given out once.
+const STREAMS: &str = "relay/to/";
+const VERSION: u8 = 1;
+
+/// Where the envelopes to somebody stand.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct To {
+    v: u8,
+    #[serde(with = "b64")]
+    bundle: Vec<u8>,
+    pub stream: u64,
+    /// The number of the next one.
+    pub next: u64,
+    pub base: u64,
+    #[serde(with = "b64")]
+    link: Vec<u8>,
+}
+
+impl To {
+    pub fn new(to: &PublicIdentity, now: Millis) -> Self {
+        Self {
+            v: VERSION,
+            bundle: to.encode(),
+            stream: u64::try_from(now).unwrap_or(0),
+            next: 1,
+            base: 1,
+            link: vec![0; 32],
+        }
+    }
+
+    pub fn link(&self) -> [u8; 32] {
+        link(&self.link)
+    }
+
+    /// One more was numbered.
+    pub fn advance(&mut self, link: [u8; 32]) {
+        self.next += 1;
+        self.link = link.to_vec();
+    }
+
+    pub fn identity(&self) -> Result<PublicIdentity, RelayError> {
+        PublicIdentity::decode(&self.bundle).map_err(|_| RelayError::Unreadable)
+    }
+}
+
+/// One envelope that is to be sent.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Out {
+    v: u8,
+    /// The id of the last part: what the whole message goes by.
+    pub message: EnvelopeId,
+    pub topic: u8,
+    pub part: u16,
+    pub parts: u16,
+    /// What its one-time key is made from: sealed again, it is the same bytes.
+    #[serde(with = "b64")]
+    pub seed: Vec<u8>,
+    #[serde(with = "b64")]
+    pub content: Vec<u8>,
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.content.zeroize();
+        self.seed.zeroize();
+    }
+}
+
+impl Out {
+    pub fn new(message: EnvelopeId, topic: u8, part: u16, parts: u16, content: &[u8]) -> Self {
+        Self {
+            v: VERSION,
+            message,
+            topic,
+            part,
+            parts,
+            seed: vault::random_bytes::<32>().to_vec(),
+            content: content.to_vec(),
+        }
+    }
+}
+
+/// What was seen of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct From {
+    pub stream: u64,
+    pub last: u64,
+    pub link: [u8; 32],
+}
+
+impl From {
+    pub const NOTHING: Self = Self {
+        stream: 0,
+        last: 0,
+        link: [0; 32],
+    };
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFrom {
+    v: u8,
+    stream: u64,
+    last: u64,
+    #[serde(with = "b64")]
+    link: Vec<u8>,
+}
+
+/// What somebody who is followed has revoked.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Issuer {
+    v: u8,
+    number: u64,
+    #[serde(with = "b64")]
+    hash: Vec<u8>,
+    /// When the last of these was signed.
+    pub at: Millis,
+    pub revoked: BTreeSet<CapabilityId>,
+}
+
+impl Issuer {
+    pub fn unknown() -> Self {
+        Self {
+            v: VERSION,
+            number: 0,
+            hash: vec![0; 32],
+            at: 0,
+            revoked: BTreeSet::new(),
+        }
+    }
+
+    pub fn head(&self) -> EpochHead {
+        EpochHead {
+            number: self.number,
+            hash: link(&self.hash),
+        }
+    }
+
+    pub fn take(&mut self, head: EpochHead, signed: &SignedEpoch) {
+        self.number = head.number;
+        self.hash = head.hash.to_vec();
+        self.at = signed.epoch().at;
+        self.revoked.extend(&signed.epoch().revoked);
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    v: u8,
+    number: u64,
+    #[serde(with = "b64")]
+    hash: Vec<u8>,
+}
+
+fn link(bytes: &[u8]) -> [u8; 32] {
+    bytes.try_into().unwrap_or([0; 32])
+}
+
+fn hex(key: &MailboxKey) -> String {
+    key.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<MailboxKey> {
+    let byte = |at: usize| u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+    bytes?.try_into().ok().map(MailboxKey)
+}
+
+fn json<T: Serialize>(name: String, value: &T) -> Record {
+    let json = serde_json::to_vec(value).expect("numbers, text and bytes serialise");
+    (name, Some(json))
+}
+
+fn read<T: DeserializeOwned>(vault: &VaultService, name: &str) -> Result<Option<T>, RelayError> {
+    let Some(json) = vault.get_record(name)? else {
+        return Ok(None);
+    };
+    let version: Version = serde_json::from_slice(&json).map_err(|_| RelayError::Unreadable)?;
+    if version.v != VERSION {
+        return Err(RelayError::Unreadable);
+    }
+    serde_json::from_slice(&json)
+        .map(Some)
+        .map_err(|_| RelayError::Unreadable)
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u8,
+}
+
+fn to_name(to: &MailboxKey) -> String {
+    format!("{STREAMS}{}", hex(to))
+}
+
+pub(super) fn to(vault: &VaultService, to: &MailboxKey) -> Result<Option<To>, RelayError> {
+    read(vault, &to_name(to))
+}
+
+pub(super) fn put_to(to: &MailboxKey, state: &To) -> Record {
+    json(to_name(to), state)
+}
+
+/// The name of an envelope that is to be sent. Ids rise, so names are in the order of sending.
+pub(super) fn out_name(to: &MailboxKey, id: EnvelopeId) -> String {
+    format!("{OUT}{}/{id}", hex(to))
+}
+
+/// What [`out_name`] was made from.
+pub(super) fn read_out_name(name: &str) -> Option<(MailboxKey, EnvelopeId)> {
+    let (to, id) = name.strip_prefix(OUT)?.split_once('/')?;
+    Some((unhex(to)?, id.parse().ok()?))
+}
+
+pub(super) fn put_out(name: String, out: &Out) -> Record {
+    json(name, out)
+}
+
+pub(super) fn out(vault: &VaultService, name: &str) -> Result<Option<Out>, RelayError> {
+    read(vault, name)
+}
+
+fn from_name(from: &MailboxKey) -> String {
+    format!("relay/from/{}", hex(from))
+}
+
+pub(super) fn from(vault: &VaultService, from: &MailboxKey) -> Result<From, RelayError> {
+    let stored: Option<StoredFrom> = read(vault, &from_name(from))?;
+    Ok(stored.map_or(From::NOTHING, |stored| From {
+        stream: stored.stream,
+        last: stored.last,
+        link: link(&stored.link),
+    }))
+}
+
+pub(super) fn put_from(from: &MailboxKey, state: &From) -> Record {
+    let stored = StoredFrom {
+        v: VERSION,
+        stream: state.stream,
+        last: state.last,
+        link: state.link.to_vec(),
+    };
+    json(from_name(from), &stored)
+}
+
+pub(super) fn own_head(vault: &VaultService) -> Result<EpochHead, RelayError> {
+    let stored: Option<Head> = read(vault, HEAD)?;
+    Ok(stored.map_or_else(EpochHead::default, |head| EpochHead {
+        number: head.number,
+        hash: link(&head.hash),
+    }))
+}
+
+/// The next of this vault's own epochs.
+pub(super) fn put_own(head: &EpochHead, signed: &SignedEpoch) -> [Record; 2] {
+    let stored = Head {
+        v: VERSION,
+        number: head.number,
+        hash: head.hash.to_vec(),
+    };
+    [
+        json(HEAD.to_owned(), &stored),
+        (own_name(head.number), Some(signed.encode())),
+    ]
+}
+
+fn own_name(number: u64) -> String {
+    format!("relay/epochs/{number:020}")
+}
+
+pub(super) fn own(vault: &VaultService, number: u64) -> Result<Option<Vec<u8>>, RelayError> {
+    Ok(vault.get_record(&own_name(number))?.map(|bytes| bytes.to_vec()))
+}
+
+fn issuer_name(issuer: &MailboxKey) -> String {
+    format!("{ISSUERS}{}", hex(issuer))
+}
+
+pub(super) fn issuer(vault: &VaultService, issuer: &MailboxKey) -> Result<Option<Issuer>, RelayError> {
+    read(vault, &issuer_name(issuer))
+}
+
+pub(super) fn put_issuer(issuer: &MailboxKey, state: Option<&Issuer>) -> Record {
+    let name = issuer_name(issuer);
+    match state {
+        Some(state) => json(name, state),
+        None => (name, None),
+    }
+}
+
+/// Everybody who is followed.
+pub(super) fn issuers(vault: &VaultService) -> Result<Vec<MailboxKey>, RelayError> {
+    let names = vault.list_records(ISSUERS)?;
+    Ok(names
+        .iter()
+        .filter_map(|name| unhex(name.strip_prefix(ISSUERS)?))
+        .collect())
+}

@@ -1,0 +1,179 @@
+//! What this vault revokes, and what others have revoked, as far as signed epochs prove it.
+
+use futures::future::BoxFuture;
+use protocol::CapabilityId;
+use protocol::limits::{EPOCH_REVOCATIONS, FOLLOWED_ISSUERS};
+use protocol::relay::MailboxKey;
+use protocol::relay::epoch::{Epoch, EpochError, PURPOSE, SignedEpoch};
+use tokio::sync::oneshot;
+
+use super::records::{self, Issuer};
+use super::service::{Answered, Asked, Relay, Shared, unpoisoned};
+use super::{Record, RelayError, RelayNotice, Revocations, Standing};
+use crate::limits::RELAY_ANSWER;
+
+impl Relay {
+    async fn publish_now(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> Result<u64, RelayError> {
+        if revoked.len() > EPOCH_REVOCATIONS {
+            return Err(EpochError::TooMany.into());
+        }
+        let shared = &self.shared;
+        let _one_at_a_time = shared.writing.lock().await;
+        let identity = shared.vault.identity().await?;
+        let mut head = records::own_head(&shared.vault)?;
+        let epoch = Epoch {
+            issuer: MailboxKey(identity.public().signing_key()),
+            number: head.number + 1,
+            previous: head.hash,
+            at: shared.clock.now(),
+            revoked,
+        };
+        let signature = identity.sign_for(PURPOSE, &epoch.to_sign());
+        let signed = SignedEpoch::new(epoch, signature)?;
+        signed.follow(&mut head)?;
+        let mut changes = with;
+        changes.extend(records::put_own(&head, &signed));
+        shared.vault.put_records(changes).await?;
+        shared.changed.notify_one();
+        Ok(head.number)
+    }
+
+    async fn check_now(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<Standing, RelayError> {
+        let shared = &self.shared;
+        if records::issuer(&shared.vault, &issuer)?.is_some_and(|known| known.revoked.contains(&capability)) {
+            return Ok(Standing::Revoked);
+        }
+        self.follow_now(issuer).await?;
+        let mut epochs = shared.epochs.subscribe();
+        let (answer, answered) = oneshot::channel();
+        shared.ask(Asked::Check {
+            issuer,
+            capability,
+            answer,
+        })?;
+        let waiting = async {
+            let Answered { revoked, epoch } = answered.await.map_err(|_| RelayError::Unreachable)??;
+            // Not what the relay says, but what its issuer has signed: what the relay says it has, it must show.
+            loop {
+                if let Some(error) = unpoisoned(&shared.distrusted).get(&issuer) {
+                    return Err(RelayError::Epoch(*error));
+                }
+                let known = records::issuer(&shared.vault, &issuer)?.unwrap_or_else(Issuer::unknown);
+                let number = known.head().number;
+                if epoch < number {
+                    return Err(RelayError::RolledBack);
+                }
+                if epoch == number {
+                    let is_revoked = known.revoked.contains(&capability);
+                    if revoked && !is_revoked {
+                        let what = "it says that something is revoked which its issuer has not revoked".to_owned();
+                        shared.notice(RelayNotice::Wrong { about: issuer, what });
+                    }
+                    return Ok(match is_revoked {
+                        true => Standing::Revoked,
+                        false => Standing::NotRevoked { as_of: known.at },
+                    });
+                }
+                epochs.changed().await.map_err(|_| RelayError::Ended)?;
+            }
+        };
+        tokio::time::timeout(RELAY_ANSWER, waiting)
+            .await
+            .map_err(|_| RelayError::Unreachable)?
+    }
+
+    async fn follow_now(&self, issuer: MailboxKey) -> Result<(), RelayError> {
+        let shared = &self.shared;
+        if records::issuer(&shared.vault, &issuer)?.is_some() {
+            return Ok(());
+        }
+        if records::issuers(&shared.vault)?.len() >= FOLLOWED_ISSUERS {
+            return Err(RelayError::TooManyIssuers);
+        }
+        let unknown = records::put_issuer(&issuer, Some(&Issuer::unknown()));
+        shared.vault.put_records(vec![unknown]).await?;
+        // Without a connection, the next one follows.
+        let _later = shared.ask(Asked::Follow(issuer));
+        Ok(())
+    }
+}
+
+/// An epoch of somebody, from the relay.
+pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) -> Result<(), RelayError> {
+    let signed = match SignedEpoch::decode(bytes) {
+        Ok(signed) => signed,
+        Err(error) => {
+            let what = format!("it brought an epoch of revocations that nobody has signed: {error}");
+            shared.notice(RelayNotice::Wrong { about: *own, what });
+            return Ok(());
+        }
+    };
+    let issuer = signed.epoch().issuer;
+    if issuer == *own {
+        return take_own(shared, &signed).await;
+    }
+    let Some(mut known) = records::issuer(&shared.vault, &issuer)? else {
+        return Ok(());
+    };
+    let mut head = known.head();
+    match signed.follow(&mut head) {
+        Ok(()) => {
+            known.take(head, &signed);
+            shared
+                .vault
+                .put_records(vec![records::put_issuer(&issuer, Some(&known))])
+                .await?;
+            unpoisoned(&shared.distrusted).remove(&issuer);
+            if !signed.epoch().revoked.is_empty() {
+                let capabilities = signed.epoch().revoked.clone();
+                shared.notice(RelayNotice::Revoked { issuer, capabilities });
+            }
+        }
+        Err(EpochError::Old { .. }) => {}
+        Err(error) => {
+            unpoisoned(&shared.distrusted).insert(issuer, error);
+            shared.notice(RelayNotice::Wrong {
+                about: issuer,
+                what: error.to_string(),
+            });
+            shared.notice(RelayNotice::IssuerUnknown { issuer });
+        }
+    }
+    shared.epochs.send_modify(|count| *count += 1);
+    Ok(())
+}
+
+/// One of this vault's own, which it has forgotten: it was restored from a backup.
+async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError> {
+    let _one_at_a_time = shared.writing.lock().await;
+    let mut head = records::own_head(&shared.vault)?;
+    if signed.follow(&mut head).is_ok() {
+        let records = records::put_own(&head, signed);
+        shared.vault.put_records(records.into()).await?;
+    }
+    Ok(())
+}
+
+impl Revocations for Relay {
+    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<u64, RelayError>> {
+        Box::pin(self.publish_now(revoked, with))
+    }
+
+    fn check(&self, issuer: MailboxKey, capability: CapabilityId) -> BoxFuture<'_, Result<Standing, RelayError>> {
+        Box::pin(self.check_now(issuer, capability))
+    }
+
+    fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {
+        Box::pin(self.follow_now(issuer))
+    }
+
+    fn unfollow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {
+        Box::pin(async move {
+            let gone = records::put_issuer(&issuer, None);
+            self.shared.vault.put_records(vec![gone]).await?;
+            unpoisoned(&self.shared.distrusted).remove(&issuer);
+            let _later = self.shared.ask(Asked::Unfollow(issuer));
+            Ok(())
+        })
+    }
+}

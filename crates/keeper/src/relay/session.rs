@@ -1,0 +1,364 @@
+//! One connection to the relay: proves whose mailbox it is, then sends what waits in the vault and takes what arrives.
+
+mod fetching;
+mod sending;
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt as _, StreamExt as _};
+use protocol::channel::VaultState;
+use protocol::limits::RELAY_WINDOW;
+use protocol::relay::frame::{MailboxFrame, RelayFrame};
+use protocol::relay::{Following, FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, VERSION, proof_message};
+use protocol::{EnvelopeId, b64};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_tungstenite::tungstenite::Message;
+use vault::Identity;
+
+use super::incoming::Incoming;
+use super::records;
+use super::revocations::take_epoch;
+use super::service::{Answered, Asked, Shared};
+use super::{RelayError, RelayNotice, Taken};
+use crate::limits::RELAY_ANSWER;
+use crate::platform::ChannelSocket;
+
+/// Between two looks for what is missing for too long.
+const LOOK: Duration = Duration::from_secs(1);
+/// Which relay this vault knows.
+const KNOWN: &str = "relay/known";
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the connection broke")]
+    Broken,
+    #[error("it did not answer in time")]
+    Silent,
+    #[error("it sent what this keeper does not understand")]
+    Malformed,
+    #[error("it ended the connection: {0}")]
+    Refused(String),
+    #[error("the vault was locked")]
+    Locked,
+    #[error("the vault: {0}")]
+    Vault(#[from] RelayError),
+}
+
+/// What an envelope waits for that was sent.
+struct Flight {
+    to: MailboxKey,
+    /// Its record.
+    name: String,
+    message: EnvelopeId,
+    last_part: bool,
+    link: [u8; 32],
+}
+
+/// A message that is with the application.
+struct Serving {
+    from: MailboxKey,
+    numbers: Vec<u64>,
+    after: records::From,
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    identity: Identity,
+    own: MailboxKey,
+    sink: SplitSink<ChannelSocket, Message>,
+    /// Receivers to whom something is under way: one at a time each, so that what is refused leaves no gap.
+    busy: HashSet<MailboxKey>,
+    flights: HashMap<EnvelopeId, Flight>,
+    incoming: HashMap<MailboxKey, (vault::PublicIdentity, Incoming)>,
+    serving: HashMap<EnvelopeId, Serving>,
+    taken: mpsc::Sender<Taken>,
+    /// The relay's numbers that came on this connection.
+    came: HashSet<u64>,
+    checks: HashMap<u64, oneshot::Sender<Result<Answered, RelayError>>>,
+    next_check: u64,
+    /// Our last epoch that the relay has; none when it refused one.
+    published: Option<u64>,
+    publishing: bool,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn run(shared: &Shared, welcomed: &mut bool) -> Ended {
+    match serve(shared, welcomed).await {
+        Ok(never) => match never {},
+        Err(ended) => ended,
+    }
+}
+
+async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Infallible, Ended> {
+    let identity = shared.vault.identity().await.map_err(RelayError::from)?;
+    let own = MailboxKey(identity.public().signing_key());
+    let mut state = shared.vault.watch();
+    let mut socket = shared.platform.dial_relay().await.map_err(Ended::Unreachable)?;
+    let proving = prove(shared, &identity, own, &mut socket);
+    let epoch = tokio::time::timeout(RELAY_ANSWER, proving)
+        .await
+        .map_err(|_| Ended::Silent)??;
+    *welcomed = true;
+
+    let (sink, mut stream) = socket.split();
+    let (taken, mut to_write_down) = mpsc::channel(RELAY_WINDOW);
+    let (asked, mut questions) = mpsc::unbounded_channel();
+    let mut session = Session {
+        shared,
+        identity,
+        own,
+        sink,
+        busy: HashSet::new(),
+        flights: HashMap::new(),
+        incoming: HashMap::new(),
+        serving: HashMap::new(),
+        taken,
+        came: HashSet::new(),
+        checks: HashMap::new(),
+        next_check: 1,
+        published: Some(epoch),
+        publishing: false,
+    };
+    session.follow_all(epoch).await?;
+    shared.answer_with(Some(asked));
+    session.send_waiting().await?;
+    session.publish().await?;
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            () = locked(&mut state) => return Err(Ended::Locked),
+            () = shared.changed.notified() => {
+                session.send_waiting().await?;
+                session.publish().await?;
+            }
+            message = next(&mut stream) => match message? {
+                Message::Binary(frame) => session.frame(&frame).await?,
+                Message::Text(text) => session.text(&text).await?,
+                _ => {}
+            },
+            Some(taken) = to_write_down.recv() => session.write_down(taken).await?,
+            Some(asked) = questions.recv() => session.ask(asked).await?,
+            _ = look.tick() => session.look().await?,
+        }
+    }
+}
+
+async fn locked(state: &mut watch::Receiver<VaultState>) {
+    // A vault that is gone is locked, too.
+    let _locked = state.wait_for(|state| *state != VaultState::Unlocked).await;
+}
+
+async fn next(stream: &mut SplitStream<ChannelSocket>) -> Result<Message, Ended> {
+    match stream.next().await {
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Ended::Broken),
+        Some(Ok(message)) => Ok(message),
+    }
+}
+
+/// The handshake; gives the number of our last epoch that the relay has.
+async fn prove(
+    shared: &Shared,
+    identity: &Identity,
+    own: MailboxKey,
+    socket: &mut ChannelSocket,
+) -> Result<u64, Ended> {
+    let FromRelay::Challenge {
+        version: VERSION,
+        relay,
+        challenge,
+    } = hear(socket).await?
+    else {
+        return Err(Ended::Malformed);
+    };
+    let relay: [u8; 32] = relay.try_into().map_err(|_| Ended::Malformed)?;
+    let challenge = challenge.try_into().map_err(|_| Ended::Malformed)?;
+    let prove = FromMailbox::Prove {
+        version: VERSION,
+        key: own,
+        signature: identity
+            .sign_for(PROOF_PURPOSE, &proof_message(&relay, &challenge))
+            .to_vec(),
+    };
+    let text = serde_json::to_string(&prove).map_err(|_| Ended::Malformed)?;
+    socket.send(Message::text(text)).await.map_err(|_| Ended::Broken)?;
+    let epoch = match hear(socket).await? {
+        FromRelay::Welcome { epoch, .. } => epoch,
+        FromRelay::Error { message, .. } => return Err(Ended::Refused(message)),
+        _ => return Err(Ended::Malformed),
+    };
+    know(shared, own, &relay).await?;
+    Ok(epoch)
+}
+
+/// Remembers which relay this is; another one than before is named.
+async fn know(shared: &Shared, own: MailboxKey, relay: &[u8; 32]) -> Result<(), Ended> {
+    let known = shared.vault.get_record(KNOWN).map_err(RelayError::from)?;
+    match known.as_deref().map(Vec::as_slice) {
+        Some(known) if known == relay => return Ok(()),
+        Some(_) => {
+            let what = "this is another relay than before: what waited at the other one may not come".to_owned();
+            shared.notice(RelayNotice::Wrong { about: own, what });
+        }
+        None => {}
+    }
+    let remembered = shared.vault.put_record(KNOWN, relay).await;
+    Ok(remembered.map_err(RelayError::from)?)
+}
+
+async fn hear(socket: &mut ChannelSocket) -> Result<FromRelay, Ended> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).map_err(|_| Ended::Malformed),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            _ => return Err(Ended::Broken),
+        }
+    }
+}
+
+impl Session<'_> {
+    async fn say(&mut self, message: &FromMailbox) -> Result<(), Ended> {
+        let text = serde_json::to_string(message).map_err(|_| Ended::Malformed)?;
+        self.sink.send(Message::text(text)).await.map_err(|_| Ended::Broken)
+    }
+
+    async fn acknowledge(&mut self, numbers: Vec<u64>) -> Result<(), Ended> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let frame = MailboxFrame::Ack(numbers).encode();
+        self.sink.send(Message::binary(frame)).await.map_err(|_| Ended::Broken)
+    }
+
+    fn wrong(&self, about: MailboxKey, what: impl Into<String>) {
+        let what = what.into();
+        self.shared.notice(RelayNotice::Wrong { about, what });
+    }
+
+    async fn frame(&mut self, frame: &[u8]) -> Result<(), Ended> {
+        match RelayFrame::decode(frame).map_err(|_| Ended::Malformed)? {
+            RelayFrame::Accepted(ids) => self.accepted(&ids).await,
+            RelayFrame::Deliver { number, at, id, sealed } => self.delivered(number, at, id, sealed).await,
+            RelayFrame::Returned { number, id, to } => self.returned(number, id, to).await,
+        }
+    }
+
+    async fn text(&mut self, text: &str) -> Result<(), Ended> {
+        match serde_json::from_str(text).map_err(|_| Ended::Malformed)? {
+            FromRelay::Refused { id, code, message } => self.refused(id, code, message).await,
+            FromRelay::Published { number } => {
+                self.published = Some(number);
+                self.publishing = false;
+                self.publish().await
+            }
+            FromRelay::NotPublished { number, message, .. } => {
+                self.wrong(
+                    self.own,
+                    format!("it does not take this vault's revocations, of which it has {number}: {message}"),
+                );
+                self.published = None;
+                Ok(())
+            }
+            FromRelay::Epoch { epoch } => Ok(take_epoch(self.shared, &self.own, &epoch).await?),
+            FromRelay::Checked {
+                request,
+                revoked,
+                epoch,
+                ..
+            } => {
+                self.answer(request, Ok(Answered { revoked, epoch }));
+                Ok(())
+            }
+            FromRelay::NotChecked { request, code } => {
+                let message = "it cannot look now".to_owned();
+                self.answer(request, Err(RelayError::Refused { code, message }));
+                Ok(())
+            }
+            FromRelay::Error { message, .. } => Err(Ended::Refused(message)),
+            FromRelay::Challenge { .. } | FromRelay::Welcome { .. } => Err(Ended::Malformed),
+        }
+    }
+
+    fn answer(&mut self, request: u64, answer: Result<Answered, RelayError>) {
+        if let Some(waiting) = self.checks.remove(&request) {
+            let _gave_up = waiting.send(answer);
+        }
+    }
+
+    async fn ask(&mut self, asked: Asked) -> Result<(), Ended> {
+        match asked {
+            Asked::Check {
+                issuer,
+                capability,
+                answer,
+            } => {
+                let request = self.next_check;
+                self.next_check += 1;
+                self.checks.retain(|_, waiting| !waiting.is_closed());
+                self.checks.insert(request, answer);
+                self.say(&FromMailbox::Check {
+                    request,
+                    issuer,
+                    capability,
+                })
+                .await
+            }
+            Asked::Follow(issuer) => {
+                let issuers = vec![self.following(issuer)?];
+                self.say(&FromMailbox::Follow { issuers }).await
+            }
+            Asked::Unfollow(issuer) => self.say(&FromMailbox::Unfollow { issuer }).await,
+        }
+    }
+
+    fn following(&self, issuer: MailboxKey) -> Result<Following, Ended> {
+        let known = records::issuer(&self.shared.vault, &issuer)?;
+        let after = known.map_or(0, |known| known.head().number);
+        Ok(Following { issuer, after })
+    }
+
+    /// Follows whom this vault follows; and itself, where the relay has more of its revocations than it remembers.
+    async fn follow_all(&mut self, epoch: u64) -> Result<(), Ended> {
+        let mut issuers = Vec::new();
+        for issuer in records::issuers(&self.shared.vault)? {
+            issuers.push(self.following(issuer)?);
+        }
+        let after = records::own_head(&self.shared.vault)?.number;
+        if epoch > after {
+            issuers.push(Following {
+                issuer: self.own,
+                after,
+            });
+        }
+        // Some at a time: a message has a limit.
+        for some in issuers.chunks(100) {
+            let issuers = some.to_vec();
+            self.say(&FromMailbox::Follow { issuers }).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the next of our epochs that the relay does not have.
+    async fn publish(&mut self) -> Result<(), Ended> {
+        let Some(published) = self.published.filter(|_| !self.publishing) else {
+            return Ok(());
+        };
+        if published >= records::own_head(&self.shared.vault)?.number {
+            return Ok(());
+        }
+        let Some(epoch) = records::own(&self.shared.vault, published + 1)? else {
+            return Ok(());
+        };
+        self.publishing = true;
+        self.say(&FromMailbox::Publish { epoch }).await
+    }
+}
+
+/// An id as it stands in a line of the log.
+fn short(key: &MailboxKey) -> String {
+    b64::encode(&key.0[..6])
+}

@@ -1,0 +1,105 @@
+use std::sync::Arc;
+
+use super::liar::{Liar, Lie};
+use super::person::Person;
+use crate::relay::RelayNotice;
+
+#[tokio::test]
+async fn messages_arrive_in_order_and_once_and_are_gone_from_the_relay() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    for number in 0..5_u8 {
+        ada.send(&bob, &[number]).await;
+    }
+    for number in 0..5 {
+        let received = bob.arriving.recv().await.unwrap();
+        assert_eq!(
+            (received.content.as_slice(), &received.from),
+            (&[number][..], &ada.identity)
+        );
+        received.ack(Vec::new()).await.unwrap();
+    }
+    assert!(ada.vault.list_records("relay/out/").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_message_goes_in_parts_and_an_empty_one_goes_too() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    let large: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
+    ada.send(&bob, &large).await;
+    ada.send(&bob, b"").await;
+    assert_eq!(bob.take().await, large);
+    assert_eq!(bob.take().await, b"");
+}
+
+#[tokio::test]
+async fn promise_05_what_was_sent_before_the_relay_is_there_goes_when_it_is() {
+    let relay = Liar::start(Lie::Honest);
+    let mut bob = Person::at(&relay.socket).await;
+    let nowhere = relay.socket.with_file_name("nowhere.sock");
+    let mut ada = Person::at(&nowhere).await;
+    let sent = ada.send(&bob, b"early").await;
+    ada.restart(&relay.socket).await;
+    assert_eq!(bob.take().await, b"early");
+    ada.until(|notice| (*notice == RelayNotice::Accepted { id: sent }).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn promise_05_a_message_comes_again_until_it_was_taken_and_then_never() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    let lost = bob.arriving.recv().await.unwrap();
+    bob.restart(&relay.socket).await;
+    // What it was handed to is gone: it was not taken.
+    assert!(lost.ack(Vec::new()).await.is_err());
+    let record = vec![("sharing/test".to_owned(), Some(b"done".to_vec()))];
+    assert_eq!(bob.take_with(record).await, b"one");
+    assert_eq!(
+        bob.vault.get_record("sharing/test").unwrap().unwrap().as_slice(),
+        b"done"
+    );
+
+    // The relay forgets that it was acknowledged: it is seen that it is old.
+    let again = Arc::new(relay.clone());
+    ada.send(&bob, b"two").await;
+    assert_eq!(bob.take().await, b"two");
+    bob.restart(&again.socket).await;
+    ada.send(&bob, b"three").await;
+    assert_eq!(bob.take().await, b"three");
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_is_lost_and_said_to_be_and_the_next_one_arrives() {
+    let relay = Liar::start(Lie::Refuse(2));
+    let (mut ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    let refused = ada.send(&bob, b"two").await;
+    ada.send(&bob, b"three").await;
+    let lost = ada
+        .until(|notice| match notice {
+            RelayNotice::Lost { id, .. } => Some(*id),
+            _ => None,
+        })
+        .await;
+    assert_eq!(lost, refused);
+    assert_eq!(bob.take().await, b"one");
+    assert_eq!(bob.take().await, b"three");
+    // Nothing is missing: the sender says that it has given it up.
+    assert!(bob.notices.is_empty());
+}
+
+#[tokio::test]
+async fn a_locked_vault_receives_nothing() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    bob.vault.lock(crate::vault_service::LockReason::Asked).await.unwrap();
+    let mut ada = ada;
+    let id = ada.send(&bob, b"one").await;
+    ada.until(|notice| (*notice == RelayNotice::Accepted { id }).then_some(()))
+        .await;
+    assert_eq!(relay.waiting(bob.key()), 1);
+    assert!(bob.arriving.is_empty());
+}

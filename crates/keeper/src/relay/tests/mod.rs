@@ -1,0 +1,5 @@
+mod liar;
+mod lies;
+mod life;
+mod person;
+mod revoking;

@@ -1,0 +1,98 @@
+use protocol::CapabilityId;
+
+use super::liar::{Liar, Lie};
+use super::person::Person;
+use crate::relay::{RelayError, RelayNotice, Revocations as _, Standing};
+
+async fn two(lie: Lie) -> (Liar, Person, Person) {
+    let relay = Liar::start(lie);
+    let (ada, bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    // Both are connected once something has gone from the one to the other.
+    let mut bob = bob;
+    ada.send(&bob, b"hello").await;
+    bob.take().await;
+    (relay, ada, bob)
+}
+
+async fn revoked(bob: &mut Person) -> Vec<CapabilityId> {
+    bob.until(|notice| match notice {
+        RelayNotice::Revoked { capabilities, .. } => Some(capabilities.clone()),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn promise_09_what_is_revoked_is_pushed_and_refused_and_stays_so_without_the_relay() {
+    let (relay, ada, mut bob) = two(Lie::Honest).await;
+    let (one, other) = (CapabilityId::new(), CapabilityId::new());
+    assert_eq!(
+        bob.relay.check(ada.key(), one).await.unwrap(),
+        Standing::NotRevoked { as_of: 0 }
+    );
+    let with = vec![("sharing/test".to_owned(), Some(b"x".to_vec()))];
+    assert_eq!(ada.relay.publish(vec![one], with).await.unwrap(), 1);
+    assert!(ada.vault.get_record("sharing/test").unwrap().is_some());
+    assert_eq!(revoked(&mut bob).await, [one]);
+    assert_eq!(bob.relay.check(ada.key(), one).await.unwrap(), Standing::Revoked);
+    let standing = bob.relay.check(ada.key(), other).await.unwrap();
+    assert!(matches!(standing, Standing::NotRevoked { as_of } if as_of > 0));
+    bob.restart(&relay.socket.with_file_name("nowhere.sock")).await;
+    assert_eq!(bob.relay.check(ada.key(), one).await.unwrap(), Standing::Revoked);
+    // Unreachable means no.
+    assert!(matches!(
+        bob.relay.check(ada.key(), other).await,
+        Err(RelayError::Unreachable)
+    ));
+}
+
+#[tokio::test]
+async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_no() {
+    let (_relay, ada, mut bob) = two(Lie::Skip(2)).await;
+    bob.relay.follow(ada.key()).await.unwrap();
+    for _ in 0..3 {
+        ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    }
+    bob.until(|notice| matches!(notice, RelayNotice::IssuerUnknown { .. }).then_some(()))
+        .await;
+    assert!(matches!(
+        bob.relay.check(ada.key(), CapabilityId::new()).await,
+        Err(RelayError::Epoch(_))
+    ));
+}
+
+#[tokio::test]
+async fn promise_09_a_relay_that_forgets_revocations_is_not_believed() {
+    let (relay, ada, mut bob) = two(Lie::Honest).await;
+    bob.relay.follow(ada.key()).await.unwrap();
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    revoked(&mut bob).await;
+    relay.now(Lie::NoneRevoked);
+    assert!(matches!(
+        bob.relay.check(ada.key(), CapabilityId::new()).await,
+        Err(RelayError::RolledBack)
+    ));
+}
+
+#[tokio::test]
+async fn promise_09_a_revocation_that_a_relay_invents_is_named_and_not_believed() {
+    let (_relay, ada, mut bob) = two(Lie::AllRevoked).await;
+    let standing = bob.relay.check(ada.key(), CapabilityId::new()).await.unwrap();
+    assert_eq!(standing, Standing::NotRevoked { as_of: 0 });
+    assert!(bob.wrong().await.contains("has not revoked"));
+}
+
+#[tokio::test]
+async fn promise_09_what_was_revoked_reaches_another_relay_that_knows_nothing() {
+    let (relay, ada, mut bob) = two(Lie::Honest).await;
+    let capability = CapabilityId::new();
+    ada.relay.publish(vec![capability], Vec::new()).await.unwrap();
+    bob.relay.follow(ada.key()).await.unwrap();
+    assert_eq!(revoked(&mut bob).await, [capability]);
+    relay.be_another();
+    let carol = Person::at(&relay.socket).await;
+    let mut carol = carol;
+    carol.relay.follow(ada.key()).await.unwrap();
+    // The issuer's keeper connects again, and brings all that it has revoked.
+    assert_eq!(revoked(&mut carol).await, [capability]);
+}

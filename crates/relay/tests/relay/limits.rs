@@ -1,0 +1,102 @@
+use protocol::EnvelopeId;
+use protocol::relay::{FromRelay, MailboxKey, Refusal};
+use relay::limits::{WAITING, WAITING_OF_ONE_SENDER};
+use vault::Identity;
+
+use crate::support::{Peer, Said, Server, Stream, key};
+
+async fn refusal(peer: &mut Peer) -> (EnvelopeId, Refusal) {
+    loop {
+        match peer.next().await {
+            Said::Text(FromRelay::Refused { id, code, .. }) => return (id, code),
+            Said::Accepted(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_11_what_no_mailbox_or_no_size_is_is_refused_and_the_connection_stays() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    let mut stream = Stream::new(&ada, &bob);
+    let (id, sealed) = stream.next(b"x");
+    sender.send(MailboxKey([3; 32]), id, &sealed).await;
+    assert_eq!(refusal(&mut sender).await, (id, Refusal::NoSuchMailbox));
+    sender.send(key(&ada), id, &sealed[1..]).await;
+    assert_eq!(refusal(&mut sender).await, (id, Refusal::Size));
+    sender.send(key(&ada), id, &sealed).await;
+    sender.until_accepted(1).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_a_full_mailbox_refuses_takes_no_more_and_takes_again_when_it_was_emptied() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let bob = Identity::random();
+    drop(Peer::connect(&relay.socket, &bob).await);
+    let mut last = None;
+    for sender in 0..WAITING / WAITING_OF_ONE_SENDER {
+        let ada = Identity::random();
+        let mut peer = Peer::connect(&relay.socket, &ada).await;
+        let mut stream = Stream::new(&ada, &bob);
+        for _ in 0..WAITING_OF_ONE_SENDER {
+            let (id, sealed) = stream.next(b"x");
+            peer.send(stream.to(), id, &sealed).await;
+        }
+        peer.until_accepted(WAITING_OF_ONE_SENDER as usize).await;
+        if sender == 0 {
+            let (id, sealed) = stream.next(b"x");
+            peer.send(stream.to(), id, &sealed).await;
+            assert_eq!(refusal(&mut peer).await, (id, Refusal::TooManyOfYours));
+        }
+        last = Some((peer, stream));
+    }
+    let carol = Identity::random();
+    let mut peer = Peer::connect(&relay.socket, &carol).await;
+    let (id, sealed) = Stream::new(&carol, &bob).next(b"x");
+    peer.send(key(&bob), id, &sealed).await;
+    assert_eq!(refusal(&mut peer).await, (id, Refusal::MailboxFull));
+
+    // The limits hold after a restart, too.
+    drop(last);
+    relay.stop().await;
+    let relay = server.relay().await;
+    let mut peer = Peer::connect(&relay.socket, &carol).await;
+    peer.send(key(&bob), id, &sealed).await;
+    assert_eq!(refusal(&mut peer).await, (id, Refusal::MailboxFull));
+    let mut receiver = Peer::connect(&relay.socket, &bob).await;
+    for _ in 0..WAITING {
+        let Said::Deliver { number, .. } = receiver.next().await else {
+            panic!()
+        };
+        receiver.ack(vec![number]).await;
+    }
+    // Taken again as soon as the acknowledgements are written.
+    loop {
+        peer.send(key(&bob), id, &sealed).await;
+        match peer.next().await {
+            Said::Accepted(ids) => break assert_eq!(ids, [id]),
+            Said::Text(FromRelay::Refused { code, .. }) => assert_eq!(code, Refusal::MailboxFull),
+            other => panic!("{other:?}"),
+        }
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_11_what_is_not_understood_ends_the_connection_with_a_reason() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let mut peer = Peer::connect(&relay.socket, &Identity::random()).await;
+    peer.socket_send(vec![0x7f]).await;
+    let Said::Text(FromRelay::Error { code, .. }) = peer.next().await else {
+        panic!()
+    };
+    assert_eq!(code, Refusal::Malformed);
+    assert_eq!(peer.next().await, Said::Gone);
+    relay.stop().await;
+}

@@ -1,0 +1,147 @@
+use protocol::CapabilityId;
+use protocol::relay::epoch::{Epoch, EpochHead, PURPOSE, SignedEpoch};
+use protocol::relay::{Following, FromMailbox, FromRelay, Refusal};
+use vault::Identity;
+
+use crate::support::{Peer, Said, Server, key};
+
+fn epoch(issuer: &Identity, head: &mut EpochHead, revoked: Vec<CapabilityId>) -> Vec<u8> {
+    let epoch = Epoch {
+        issuer: key(issuer),
+        number: head.number + 1,
+        previous: head.hash,
+        at: 7,
+        revoked,
+    };
+    let signature = issuer.sign_for(PURPOSE, &epoch.to_sign());
+    let signed = SignedEpoch::new(epoch, signature).unwrap();
+    signed.follow(head).unwrap();
+    signed.encode()
+}
+
+async fn publish(peer: &mut Peer, epoch: Vec<u8>) -> FromRelay {
+    peer.say(&FromMailbox::Publish { epoch }).await;
+    let Said::Text(answer) = peer.next().await else {
+        panic!()
+    };
+    answer
+}
+
+async fn revoked(peer: &mut Peer, issuer: &Identity, capability: CapabilityId) -> bool {
+    let issuer = key(issuer);
+    peer.say(&FromMailbox::Check {
+        request: 1,
+        issuer,
+        capability,
+    })
+    .await;
+    match peer.next().await {
+        Said::Text(FromRelay::Checked { revoked, .. }) => revoked,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_what_is_revoked_is_pushed_checked_and_survives_a_restart() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let mut holder = Peer::connect(&relay.socket, &bob).await;
+    let mut head = EpochHead::default();
+    let (one, two, never) = (CapabilityId::new(), CapabilityId::new(), CapabilityId::new());
+    let first = epoch(&ada, &mut head, vec![one]);
+    assert_eq!(
+        publish(&mut issuer, first.clone()).await,
+        FromRelay::Published { number: 1 }
+    );
+    // Once more is the same.
+    assert_eq!(
+        publish(&mut issuer, first.clone()).await,
+        FromRelay::Published { number: 1 }
+    );
+    let issuers = vec![Following {
+        issuer: key(&ada),
+        after: 0,
+    }];
+    holder.say(&FromMailbox::Follow { issuers }).await;
+    assert_eq!(holder.next().await, Said::Text(FromRelay::Epoch { epoch: first }));
+    let second = epoch(&ada, &mut head, vec![two]);
+    publish(&mut issuer, second.clone()).await;
+    assert_eq!(holder.next().await, Said::Text(FromRelay::Epoch { epoch: second }));
+    relay.stop().await;
+
+    let relay = server.relay().await;
+    let mut holder = Peer::connect(&relay.socket, &bob).await;
+    assert!(revoked(&mut holder, &ada, one).await);
+    assert!(revoked(&mut holder, &ada, two).await);
+    assert!(!revoked(&mut holder, &ada, never).await);
+    // Another issuer's capability of the same name is another capability.
+    assert!(!revoked(&mut holder, &bob, one).await);
+    let issuer = Peer::connect(&relay.socket, &ada).await;
+    assert_eq!(issuer.welcome, FromRelay::Welcome { waiting: 0, epoch: 2 });
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_an_epoch_that_is_forged_skips_one_or_forks_is_not_kept() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, mallory) = (Identity::random(), Identity::random());
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let mut head = EpochHead::default();
+    let taken = CapabilityId::new();
+    let of_mallory = epoch(&mallory, &mut EpochHead::default(), vec![taken]);
+    let skipping = epoch(
+        &ada,
+        &mut EpochHead {
+            number: 1,
+            hash: [1; 32],
+        },
+        vec![taken],
+    );
+    let mut forged = epoch(&ada, &mut head.clone(), vec![taken]);
+    forged[40] ^= 1;
+    for wrong in [of_mallory, skipping, forged] {
+        let FromRelay::NotPublished { code, number: 0, .. } = publish(&mut issuer, wrong).await else {
+            panic!()
+        };
+        assert_eq!(code, Refusal::BadEpoch);
+    }
+    publish(&mut issuer, epoch(&ada, &mut head, vec![])).await;
+    let fork = epoch(&ada, &mut EpochHead::default(), vec![taken]);
+    assert!(matches!(
+        publish(&mut issuer, fork).await,
+        FromRelay::NotPublished { number: 1, .. }
+    ));
+    assert!(!revoked(&mut issuer, &ada, taken).await);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_a_check_fails_when_the_database_is_away() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let ada = Identity::random();
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let capability = CapabilityId::new();
+    publish(&mut issuer, epoch(&ada, &mut EpochHead::default(), vec![capability])).await;
+    server.cluster.stop().await;
+    issuer
+        .say(&FromMailbox::Check {
+            request: 5,
+            issuer: key(&ada),
+            capability,
+        })
+        .await;
+    let Said::Text(answer) = issuer.next().await else {
+        panic!()
+    };
+    assert_eq!(
+        answer,
+        FromRelay::NotChecked {
+            request: 5,
+            code: Refusal::Unavailable
+        }
+    );
+}
