@@ -5,11 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-<<<<<<< HEAD
-use holdfast::{audit, client, dev_model, doctor, keys, up};
-=======
-use holdfast::{audit, client, dev_model, doctor, relay_alone, up};
->>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
+use holdfast::{audit, client, dev_model, doctor, keys, relay_alone, up};
 
 #[derive(Parser)]
 #[command(

@@ -22,11 +22,8 @@ pub struct Config {
     pub redis: Redis,
     pub mail: Mail,
     pub cells: Cells,
-<<<<<<< HEAD
     pub tenant_api: TenantApi,
-=======
     pub relay: Relay,
->>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
     pub log: Log,
 }
 
@@ -184,7 +181,6 @@ impl Default for Cells {
     }
 }
 
-<<<<<<< HEAD
 /// `[tenant_api]`: agents for other programs' users, over HTTP. Also turned on by `OPENCLAW_MULTITENANT=1` in the environment.
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -194,7 +190,8 @@ pub struct TenantApi {
     /// A file that holds the master key, at least 32 bytes: random, or a passphrase. `OPENCLAW_TENANT_MASTER_KEY` in the environment
     /// goes before it. Default: `<data-dir>/keys/tenant-master.key`, which is made where it is missing
     pub master_key_file: Option<PathBuf>,
-=======
+}
+
 /// `[relay]`: what carries messages between people's vaults, and what they have revoked. It cannot read them.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -220,7 +217,6 @@ impl Default for Relay {
             database_url_file: None,
         }
     }
->>>>>>> 575aa9c (Send and receive through the relay from keepers, joined by cells; run it in the server or alone)
 }
 
 /// `[log]`: what Holdfast writes to standard error.

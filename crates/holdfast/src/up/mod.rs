@@ -24,6 +24,7 @@ use management::{Management, Parts};
 use tokio::net::TcpListener;
 use tracing::info;
 
+use self::relay::Relay;
 use crate::config::{self, Config, Overrides};
 use crate::data_dir::DataDir;
 use crate::refusal::Refusal;
@@ -32,7 +33,6 @@ use cell_control::CellsOfManagement;
 use database::Database;
 use demo::Demo;
 use machine::MachineOfManagement;
-use self::relay::Relay;
 use sessions::SessionsOfManagement;
 pub(crate) use stop::Signals;
 use stop::Stop;
