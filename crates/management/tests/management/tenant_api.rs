@@ -42,7 +42,7 @@ async fn a_tenant_is_made_with_a_key_that_is_told_once_and_a_model_whose_key_goe
 
 #[tokio::test]
 async fn what_is_wrong_is_named_and_nothing_is_made() {
-    let (_, agents, operator) = World::with_tenants().await;
+    let (_world, agents, operator) = World::with_tenants().await;
     let mut wrong_kind = model();
     wrong_kind["kind"] = json!("gemini");
     let mut without_key = model();
@@ -269,7 +269,7 @@ async fn a_write_with_a_key_is_done_once_and_answered_twice() {
 
 #[tokio::test]
 async fn tenants_are_listed_page_by_page() {
-    let (_, _, operator) = World::with_tenants().await;
+    let (_world, _, operator) = World::with_tenants().await;
     let mut made = Vec::new();
     for name in ["a", "b", "c"] {
         let answer = operator
