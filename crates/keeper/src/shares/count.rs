@@ -8,6 +8,7 @@ use vault::{Constraints, Nonce, Presentation};
 use super::given::{decode, encode};
 use super::{ShareError, Shares};
 use crate::limits;
+use crate::relay::Record;
 use crate::vault_service::VaultError;
 
 const USE: &str = "share/use/";
@@ -58,19 +59,14 @@ impl Shares {
     }
 
     /// One more use of this link, to be stored.
-    pub(super) fn counted(
-        &self,
-        link: &vault::Link,
-        now: Millis,
-        until: Millis,
-    ) -> Result<(String, Option<Vec<u8>>), ShareError> {
+    pub(super) fn counted(&self, link: &vault::Link, now: Millis, until: Millis) -> Result<Record, ShareError> {
         let mut uses = self.uses(link.id)?;
         uses.take(&link.constraints, now, until)?;
         Ok((format!("{USE}{}", link.id), Some(encode(&uses))))
     }
 
     /// Remembers a nonce, to be stored; one that is known was presented before.
-    pub(super) fn seen(&self, nonce: Nonce, now: Millis) -> Result<(String, Option<Vec<u8>>), ShareError> {
+    pub(super) fn seen(&self, nonce: Nonce, now: Millis) -> Result<Record, ShareError> {
         let mut nonces: Vec<(Nonce, Millis)> = match self.vault.get_record(NONCES)? {
             None => Vec::new(),
             Some(bytes) => decode(&bytes).ok_or(ShareError::Unknown)?,
@@ -87,7 +83,7 @@ impl Shares {
     }
 
     /// Counts of links that have ended.
-    pub(super) fn counts_over(&self, now: Millis) -> Result<Vec<(String, Option<Vec<u8>>)>, VaultError> {
+    pub(super) fn counts_over(&self, now: Millis) -> Result<Vec<Record>, VaultError> {
         let over = |name: &String| {
             let uses: Option<Uses> = self
                 .vault

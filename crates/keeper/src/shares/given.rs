@@ -8,6 +8,7 @@ use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
+use crate::relay::Record;
 use crate::vault_service::VaultError;
 
 const VERSION: u8 = 1;
@@ -121,7 +122,7 @@ impl Shares {
     }
 
     /// What ended a month ago is not kept any longer.
-    fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<(String, Option<Vec<u8>>)>, VaultError> {
+    fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<Record>, VaultError> {
         let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
         let mut records = Vec::new();
         for each in given
