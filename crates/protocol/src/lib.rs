@@ -1,7 +1,9 @@
 //! Typed ids and the messages that cross a process boundary.
 //!
-//! What is written down in `docs/protocol.md` has its types here, and nothing else does.
+//! What is written down in `docs/protocol.md` has its types here, and nothing else does, but for the one rule about addresses
+//! ([`address`]) that every process keeps to that calls servers which a person named.
 
+pub mod address;
 pub mod bridge;
 pub mod channel;
 pub mod chat;

@@ -2,7 +2,6 @@
 //! policy allows, checked after name resolution. What is connected to is the address that was checked.
 
 mod accept;
-mod address;
 mod policy;
 mod proxy;
 mod resolve;
@@ -11,8 +10,8 @@ mod resolve;
 mod tests;
 
 pub(crate) use accept::accept;
-pub use address::{Refusal, refusal};
 pub use policy::{EgressMode, EgressPolicy, EgressSettings};
+pub use protocol::address::{Refusal, refusal};
 pub use proxy::EgressProxy;
 pub(crate) use proxy::strip_hop_by_hop;
 pub use resolve::{Lookup, NamedAddresses, ResolveError, resolve};

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::future::BoxFuture;
 
-use super::address::{Refusal, refusal};
+use super::{Refusal, refusal};
 
 /// Why a name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
