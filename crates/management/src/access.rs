@@ -43,6 +43,10 @@ impl SignedIn {
         By::person(&self.0, &self.1)
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.1
+    }
+
     /// Whether they have just shown who they are.
     fn is_fresh(&self, app: &App) -> bool {
         after(self.0.proved_at, limits::STEP_UP) > app.clock.now()
@@ -286,6 +290,10 @@ impl FromRequestParts<App> for Manager {
 pub(crate) struct FreshManager(Manager);
 
 impl FreshManager {
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.0
+    }
+
     pub(crate) fn user(&self) -> UserId {
         self.0.user()
     }

@@ -14,6 +14,7 @@ use crate::factors::FactorKey;
 use crate::machine::Machine;
 use crate::mail::Mailer;
 use crate::operator::TokenFile;
+use crate::providers::{ProviderKey, Providers};
 use crate::rate_limit::RateLimits;
 use crate::sign_in::SignInQueue;
 use crate::tenant_api::TenantApi;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub cells: Arc<dyn CellControl>,
     pub gateway_key: SigningKey,
     pub factor_key: FactorKey,
+    pub provider_key: ProviderKey,
+    pub providers: Providers,
     pub audit: Arc<AuditLog>,
     pub limits: RateLimits,
     pub sign_ins: SignInQueue,

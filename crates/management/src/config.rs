@@ -13,6 +13,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// Proxies that are believed when they say for whom they ask, in `X-Forwarded-For`.
     pub trusted_proxies: Vec<Network>,
+    /// Sign-in providers on addresses that are not public which organisations may name, as `host:port`.
+    pub private_provider_addresses: Vec<String>,
     /// Where `setup-url` is written.
     pub data_dir: PathBuf,
     /// What this installation is called, shown before signing in.
@@ -80,6 +82,16 @@ impl PublicUrl {
 
     pub(crate) fn is_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Where a sign-in provider sends people back to: an address of its own for each.
+    pub(crate) fn way_back(&self, provider: uuid::Uuid) -> String {
+        format!("{}/api/v1/sign-in/return/{provider}", self.origin)
+    }
+
+    /// The address of a page.
+    pub(crate) fn page(&self, page: &str) -> String {
+        format!("{}/{page}", self.origin)
     }
 
     /// A link that carries a token in its fragment, which no server and no log sees.

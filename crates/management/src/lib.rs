@@ -18,6 +18,7 @@ mod device;
 mod factors;
 pub mod gateway_key;
 mod handlers;
+mod joining;
 mod key_file;
 pub mod limits;
 pub mod machine;
@@ -29,10 +30,12 @@ mod person;
 pub mod postgres;
 mod private_file;
 mod problem;
+mod providers;
 mod proxies;
 mod rate_limit;
 mod routes;
 mod scope;
+mod sealing;
 mod secret_token;
 mod session;
 mod session_watch;
@@ -59,6 +62,7 @@ pub use factors::FactorKey;
 pub use key_file::KeyFileError;
 pub use openapi::{NotDescribed, document};
 pub use person::Role;
+pub use providers::ProviderKey;
 pub use proxies::{Network, NetworkError};
 pub use routes::Access;
 pub use scope::Scope;
@@ -75,6 +79,7 @@ use alerts::AlertSending;
 use app::{App, Shared};
 use audit::{AuditKey, AuditLog};
 use mail::Mailer;
+use providers::Providers;
 use rate_limit::RateLimits;
 use session_watch::SessionWatch;
 use tenant_api::TenantApi;
@@ -92,6 +97,8 @@ pub struct Parts {
     pub gateway_key: SigningKey,
     /// Seals what people show as second factors.
     pub factor_key: FactorKey,
+    /// Seals what sign-in providers gave the organisations.
+    pub provider_key: ProviderKey,
     /// Signs where the audit chains stand.
     pub audit_key: AuditKey,
     /// Counts the limits for several servers.
@@ -120,6 +127,7 @@ impl Management {
             machine,
             gateway_key,
             factor_key,
+            provider_key,
             audit_key,
             shared_limits,
             tenant_api,
@@ -146,6 +154,7 @@ impl Management {
             config.public_url.clone(),
         );
         let operator_token = operator::TokenFile::new(&config.data_dir);
+        let providers = Providers::new(&config.private_provider_addresses);
         let app = App::new(Shared {
             config,
             database,
@@ -155,6 +164,8 @@ impl Management {
             cells,
             gateway_key,
             factor_key,
+            provider_key,
+            providers,
             audit,
             limits,
             sign_ins,

@@ -37,6 +37,37 @@ pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60
 pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 /// How long a browser keeps what it was given when it first asked for a link.
 pub const BROWSER_COOKIE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Sign-in providers of one organisation, and accounts at them that one person links.
+pub const PROVIDERS: i64 = 10;
+pub const ACCOUNTS_PER_USER: i64 = 10;
+/// Longest issuer, client id and client secret of a provider, in bytes; longest name by which one calls an account, in characters.
+pub const ISSUER_CHARS: usize = 512;
+pub const CLIENT_ID_BYTES: usize = 512;
+pub const CLIENT_SECRET_BYTES: usize = 1024;
+pub const SUBJECT_CHARS: usize = 255;
+/// How long somebody may take to come back from a provider.
+pub const SIGN_IN_ATTEMPT_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How far a provider's clock may be from ours.
+pub const ID_TOKEN_LEEWAY: Duration = Duration::from_secs(60);
+/// How long a provider may take to answer, and how much, in bytes.
+pub const PROVIDER_TIME: Duration = Duration::from_secs(8);
+pub const PROVIDER_ANSWER_BYTES: usize = 256 * 1024;
+/// How long what a provider publishes about itself is believed, and of how many it is kept. Its keys are read each time.
+pub const DISCOVERY_KEPT: Duration = Duration::from_secs(5 * 60);
+pub const DISCOVERIES_KEPT: usize = 1000;
+
+/// Domains whose addresses may join one organisation, and the longest, in bytes.
+pub const JOIN_DOMAINS: i64 = 50;
+pub const DOMAIN_BYTES: usize = 253;
+/// How long a link to join works.
+pub const JOIN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+/// People who wait until somebody lets them into one organisation.
+pub const JOIN_REQUESTS: i64 = 200;
+/// How long it is remembered that somebody was refused: until then asking again troubles nobody.
+pub const JOIN_REFUSAL_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Those who manage an organisation who are told that somebody waits.
+pub const MANAGERS_TOLD: i64 = 20;
+
 /// How long an invitation works.
 pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Open and past invitations that one answer lists.
@@ -152,7 +183,9 @@ pub const SIGN_INS_PER_ADDRESS: u32 = 5;
 pub const ATTEMPTS_PER_CLIENT: u32 = 300;
 /// Invitations that one tenant may send in [`RATE_PERIOD`].
 pub const INVITATIONS_PER_TENANT: u32 = 200;
-/// The period of the three limits above; they refill evenly over it.
+/// Tests of sign-in providers that one tenant may ask for in [`RATE_PERIOD`].
+pub const PROVIDER_TESTS_PER_TENANT: u32 = 60;
+/// The period of the four limits above; they refill evenly over it.
 pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Tries with the operator's token that one client, and that everybody together, has in [`RATE_PERIOD`].

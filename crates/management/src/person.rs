@@ -68,6 +68,33 @@ impl Email {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What stands behind the `@`.
+    pub(crate) fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+}
+
+/// The domain of e-mail addresses, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Domain(String);
+
+impl Domain {
+    /// Reads a domain; the error is a sentence for whoever typed it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim().trim_start_matches('@');
+        // What could be the domain of an address is one.
+        match Email::parse(&format!("x@{text}")) {
+            Ok(email) if !text.contains(['@', '[']) && text.len() <= limits::DOMAIN_BYTES => {
+                Ok(Self(email.domain().to_owned()))
+            }
+            _ => Err("This is not the domain of e-mail addresses. One looks like example.org.".into()),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What somebody may do in their organisation.
@@ -115,6 +142,23 @@ mod tests {
         assert!(Name::parse(&"ä".repeat(100)).is_ok());
         for bad in ["", "   ", "a\nb", "a\u{202e}b", &"ä".repeat(101)] {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn domains_are_what_addresses_end_in() {
+        assert_eq!(Domain::parse(" @Example.ORG").unwrap().as_str(), "example.org");
+        assert_eq!(Email::parse("a@example.org").unwrap().domain(), "example.org");
+        for bad in [
+            "",
+            "org",
+            "a@b.example",
+            "example.org/x",
+            "*.example.org",
+            "exa mple.org",
+            "[127.0.0.1]",
+        ] {
+            assert!(Domain::parse(bad).is_err(), "{bad}");
         }
     }
 

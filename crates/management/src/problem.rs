@@ -13,6 +13,7 @@ use crate::cell_control::CellUnavailable;
 use crate::clock::NoEntropy;
 use crate::custody::CustodyError;
 use crate::limits;
+use crate::providers::ProviderError;
 use crate::storage::StorageError;
 use crate::tenant_api::Failure;
 
@@ -54,6 +55,31 @@ pub(crate) enum ApiError {
     NoFactor,
     #[error("Open this link in the browser in which you asked for it, or ask for a new one here.")]
     OtherBrowser,
+    #[error("This sign-in was used already, took too long, or was never begun here. Begin again.")]
+    AttemptInvalid,
+    #[error(
+        "The other site did not say who you are: it was called off there, or it does not let you. Begin again, or use another way."
+    )]
+    ProviderRefused,
+    #[error("The other site cannot be used at the moment. Try again, or use another way.")]
+    Provider(#[from] ProviderError),
+    #[error(
+        "This account is not linked to anybody here. If you are here already, sign in by mail and link it under \"Signing in\"; if not, ask for an invitation."
+    )]
+    AccountUnknown,
+    #[error("This account is linked to somebody else here.")]
+    AccountTaken,
+    #[error("You have asked to join. You get a mail as soon as somebody has decided.")]
+    Waiting,
+    #[error(
+        "{} people wait already to be let in. Ask somebody there for an invitation.",
+        limits::JOIN_REQUESTS
+    )]
+    TooManyWaiting,
+    #[error("There is this provider already.")]
+    ProviderKnown,
+    #[error("Enter what the provider gave you first: the client ID and the client secret.")]
+    ProviderUnfinished,
     #[error("Your role does not allow this.")]
     NotAllowed,
     #[error("No API key may call this. Sign in with a browser.")]
@@ -173,6 +199,15 @@ impl ApiError {
             Self::FactorFirst => (S::CONFLICT, "factor_first", "A second factor is needed first"),
             Self::NoFactor => (S::CONFLICT, "no_factor", "No second factor"),
             Self::OtherBrowser => (S::CONFLICT, "other_browser", "Another browser asked"),
+            Self::AttemptInvalid => (S::GONE, "attempt_invalid", "This sign-in is over"),
+            Self::ProviderRefused => (S::FORBIDDEN, "provider_refused", "The other site said no"),
+            Self::Provider(_) => (S::BAD_GATEWAY, "provider_failed", "The other site cannot be used"),
+            Self::AccountUnknown => (S::FORBIDDEN, "account_unknown", "Nobody here has this account"),
+            Self::AccountTaken => (S::CONFLICT, "account_taken", "The account is somebody else's"),
+            Self::Waiting => (S::FORBIDDEN, "waiting", "Somebody has to agree first"),
+            Self::TooManyWaiting => (S::CONFLICT, "too_many_waiting", "Too many wait"),
+            Self::ProviderKnown => (S::CONFLICT, "provider_known", "Already set up"),
+            Self::ProviderUnfinished => (S::CONFLICT, "provider_unfinished", "Something is missing"),
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::NotForKeys => (S::FORBIDDEN, "not_for_keys", "Not for API keys"),
             Self::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing", "The key's scopes do not cover this"),
@@ -221,18 +256,32 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let (status, code, title) = self.kind();
-        match &self {
+impl ApiError {
+    /// For where an answer is a page: the code, and a line in the log as for any other answer.
+    pub(crate) fn code(&self) -> &'static str {
+        self.log();
+        self.kind().1
+    }
+
+    fn log(&self) {
+        let code = self.kind().1;
+        match self {
             Self::Storage(StorageError::Suspended) => {}
             Self::Storage(error) => tracing::error!(%error, code, "a request failed"),
             Self::Custody(error) => tracing::error!(%error, code, "a request failed"),
+            Self::Provider(error) => tracing::warn!(%error, code, "a sign-in provider cannot be used"),
             Self::Entropy(_) | Self::Cell(_) | Self::TimedOut | Self::OperatorTokenUnreadable => {
                 tracing::error!(error = %self, code, "a request failed")
             }
             _ => {}
         }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.kind();
+        self.log();
         let field = match &self {
             Self::InvalidField { field, .. } => Some(*field),
             _ => None,

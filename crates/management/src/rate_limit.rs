@@ -74,6 +74,7 @@ pub(crate) struct RateLimits {
     invitations: Keyed<TenantId>,
     operator: Keyed<Option<IpAddr>>,
     operators: Keyed<()>,
+    provider_tests: Keyed<TenantId>,
     shared: Option<SharedLimits>,
 }
 
@@ -86,6 +87,7 @@ impl RateLimits {
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
             operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
             operators: Keyed::new(limits::OPERATOR_TRIES, clock),
+            provider_tests: Keyed::new(limits::PROVIDER_TESTS_PER_TENANT, clock),
         }
     }
 
@@ -118,6 +120,13 @@ impl RateLimits {
         self.operators.check(&())?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
         self.share("operator", &who, limits::OPERATOR_TRIES_PER_CLIENT).await
+    }
+
+    /// A tenant has a sign-in provider tested.
+    pub(crate) async fn provider_test(&self, tenant: TenantId) -> Result<(), Duration> {
+        self.provider_tests.check(&tenant)?;
+        self.share("provider-test", &tenant.to_string(), limits::PROVIDER_TESTS_PER_TENANT)
+            .await
     }
 
     async fn share(&self, kind: &str, who: &str, times: u32) -> Result<(), Duration> {

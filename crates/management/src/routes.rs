@@ -20,9 +20,9 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::handlers::{
-    alerts, audit, cell, contract, factors, group_invitations, groups, identities, instance, invitations, keys,
-    letters, me, operator, passkeys, people, policy, recovery, service_accounts, sessions, setup, sign_in, sign_out,
-    step_up,
+    accounts, alerts, audit, cell, contract, factors, group_invitations, groups, identities, instance, invitations,
+    join_domains, join_requests, joining, keys, letters, me, operator, passkeys, people, policy, providers, recovery,
+    service_accounts, sessions, setup, sign_in, sign_out, step_up,
 };
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
@@ -122,6 +122,9 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/setup" Anyone => setup::post,
         POST "/sign-in" Anyone => sign_in::request::post,
         POST "/sign-in/complete" Anyone => sign_in::complete::post,
+        GET "/sign-in/providers" Anyone => sign_in::providers::get,
+        POST "/sign-in/provider" Anyone => sign_in::provider::post,
+        GET "/sign-in/return/{provider}" Anyone => sign_in::back::get,
         GET "/sign-in/pending" Half => sign_in::pending::get,
         POST "/sign-in/factor" Half => sign_in::factor::post,
         POST "/passkeys/challenge" Anyone => passkeys::challenge::post,
@@ -141,6 +144,14 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/factors/passkeys" Enroller => passkeys::create::post,
         PUT "/factors/passkeys/{id}" SignedIn => passkeys::rename::put,
         DELETE "/factors/passkeys/{id}" Fresh => passkeys::remove::delete,
+        GET "/accounts" SignedIn => accounts::list::get,
+        POST "/accounts" Fresh => accounts::link::post,
+        DELETE "/accounts/{id}" Fresh => accounts::unlink::delete,
+        GET "/providers" Manager => providers::list::get,
+        POST "/providers" FreshManager => providers::create::post,
+        PUT "/providers/{id}" FreshManager => providers::change::put,
+        POST "/providers/{id}/test" Manager => providers::test::post,
+        DELETE "/providers/{id}" FreshManager => providers::remove::delete,
         GET "/audit" SignedIn + AuditRead => audit::list::get,
         GET "/audit/export" Manager + AuditRead => audit::export::get,
         GET "/audit/export.csv" Manager + AuditRead => audit::csv::get,
@@ -186,6 +197,14 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/invitations/{id}/resend" Manager + PeopleManage => invitations::resend::post,
         POST "/invitations/preview" Anyone => invitations::preview::post,
         POST "/invitations/accept" Anyone => invitations::accept::post,
+        GET "/join-domains" Manager => join_domains::list::get,
+        PUT "/join-domains" FreshManager => join_domains::put::put,
+        DELETE "/join-domains/{id}" FreshManager => join_domains::remove::delete,
+        GET "/join-requests" Manager + PeopleManage => join_requests::list::get,
+        POST "/join-requests/{id}/approve" Manager + PeopleManage => join_requests::approve::post,
+        POST "/join-requests/{id}/refuse" Manager + PeopleManage => join_requests::refuse::post,
+        POST "/joining/preview" Anyone => joining::preview::post,
+        POST "/joining/accept" Anyone => joining::accept::post,
         GET "/letters" SignedIn => letters::list::get,
         POST "/letters" SignedIn => letters::send::post,
         POST "/letters/received" SignedIn => letters::received::post,

@@ -32,6 +32,10 @@ pub(crate) enum Way {
     Link,
     Invitation,
     Passkey,
+    /// An account at another site.
+    Provider,
+    /// A link to an organisation whose domain the address is of.
+    Joined,
 }
 
 impl Way {
@@ -41,7 +45,21 @@ impl Way {
             Self::Link => "link",
             Self::Invitation => "invitation",
             Self::Passkey => "passkey",
+            Self::Provider => "oidc",
+            Self::Joined => "joined",
         }
+    }
+
+    pub(crate) fn stored(text: &str) -> Result<Self, StorageError> {
+        Ok(match text {
+            "setup" => Self::Setup,
+            "link" => Self::Link,
+            "invitation" => Self::Invitation,
+            "passkey" => Self::Passkey,
+            "oidc" => Self::Provider,
+            "joined" => Self::Joined,
+            _ => return Err(StorageError::Unreadable("how a session was begun")),
+        })
     }
 }
 
@@ -50,6 +68,8 @@ impl Way {
 pub(crate) enum Shown {
     /// That a mail reaches them.
     Mailbox,
+    /// That an account at another site is theirs. What that site asked them for is not known here, so it is one factor, too.
+    Account,
     /// A second factor beside it, or a passkey, which is two by itself: something held, and a finger, face or PIN.
     SecondFactor,
 }
@@ -58,9 +78,9 @@ pub(crate) enum Shown {
 fn state(shown: Shown, standing: Standing) -> State {
     match (shown, standing) {
         (Shown::SecondFactor, _) => State::Full,
-        (Shown::Mailbox, standing) if standing.has_factor() => State::Factor,
-        (Shown::Mailbox, Standing { required: true, .. }) => State::Enrol,
-        (Shown::Mailbox, _) => State::Full,
+        (Shown::Mailbox | Shown::Account, standing) if standing.has_factor() => State::Factor,
+        (Shown::Mailbox | Shown::Account, Standing { required: true, .. }) => State::Enrol,
+        (Shown::Mailbox | Shown::Account, _) => State::Full,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::person::Email;
 use crate::problem::ApiError;
 use crate::secret_token::{SecretToken, TokenHash};
 use crate::session;
-use crate::storage::{StorageError, TenantTransaction, sign_in_links, tenants, users};
+use crate::storage::{StorageError, TenantTransaction, join_domains, join_links, sign_in_links, tenants, users};
 
 /// Mails that are handed over at the same time.
 const AT_ONCE: usize = 8;
@@ -148,9 +148,40 @@ impl Sender {
             transaction.commit().await?;
             links.push((organisation, self.public_url.link("sign-in", &token.text())));
         }
-        match mail::sign_in(email, &links) {
+        let joins = self.joins(asked).await?;
+        match mail::sign_in(email, &links, &joins) {
             Some(letter) => Ok(self.mailer.send(letter).await?),
             None => Ok(()),
         }
+    }
+
+    /// Links to organisations that the address may join and in which nobody has it.
+    async fn joins(&self, asked: &Asked) -> Result<Vec<(String, String)>, SendError> {
+        let mut links = Vec::new();
+        for tenant in join_domains::find_by_email(&self.database, &asked.email).await? {
+            let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+            if users::has_email(&mut transaction, &asked.email).await? {
+                continue;
+            }
+            let token = SecretToken::generate(&*self.entropy)?;
+            let now = self.clock.now();
+            let expires_at = after(now, limits::JOIN_LINK_LIFE);
+            join_links::create(
+                &mut transaction,
+                &asked.email,
+                token.hash(),
+                asked.browser,
+                now,
+                expires_at,
+            )
+            .await?;
+            let organisation = tenants::name(&mut transaction).await?;
+            transaction.commit().await?;
+            links.push((
+                organisation,
+                self.public_url.link("join", &format!("new:{}", *token.text())),
+            ));
+        }
+        Ok(links)
     }
 }

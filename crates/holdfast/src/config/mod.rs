@@ -21,6 +21,7 @@ pub struct Config {
     pub database: Database,
     pub redis: Redis,
     pub mail: Mail,
+    pub sign_in: SignIn,
     pub cells: Cells,
     pub tenant_api: TenantApi,
     pub relay: Relay,
@@ -129,6 +130,15 @@ pub enum MailEncryption {
     Tls,
     Starttls,
     None,
+}
+
+/// `[sign_in]`: how people show who they are. What an organisation sets up for itself is not here.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignIn {
+    /// Sign-in providers on private or loopback addresses that organisations may set up, as `host:port`: a Keycloak or GitLab in
+    /// your network. They may also be reached by http. All other private addresses are refused. Default: none
+    pub private_provider_addresses: Vec<String>,
 }
 
 /// `[cells]`: people's agents.

@@ -140,6 +140,7 @@ impl Platform {
                     .parse()
                     .map_err(|error: management::PublicUrlError| Refusal::Config(format!("{error}.")))?,
                 trusted_proxies: trusted_proxies(&config.server)?,
+                private_provider_addresses: config.sign_in.private_provider_addresses.clone(),
                 data_dir: path.to_owned(),
                 name: config.server.name.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -158,6 +159,7 @@ impl Platform {
                 )),
                 gateway_key,
                 factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
+                provider_key: management::ProviderKey::load_or_create(path).map_err(no_key)?,
                 audit_key: management::audit::AuditKey::load_or_create(path).map_err(no_key)?,
                 shared_limits: shared_limits(&config.redis)?,
                 tenant_api,

@@ -3,9 +3,6 @@
 
 use std::path::Path;
 
-use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hkdf::Hkdf;
 use hmac::{Hmac, Mac as _};
 use protocol::{TenantId, UserId};
 use sha2::Sha256;
@@ -13,9 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, NoEntropy};
 use crate::key_file::{self, KeyFileError};
-
-const VERSION: u8 = 1;
-const NONCE: usize = 24;
+use crate::sealing;
 
 /// The installation's key for second factors. No `Debug`; wiped when dropped.
 pub struct FactorKey {
@@ -35,20 +30,13 @@ impl FactorKey {
 
     /// From 32 random bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        let derive = |info: &[u8]| {
-            let mut key = Zeroizing::new([0; 32]);
-            Hkdf::<Sha256>::new(None, bytes)
-                .expand(info, &mut *key)
-                .expect("32 bytes are a length that HKDF-SHA256 gives");
-            key
-        };
         Self {
-            sealing: derive(b"holdfast/authenticator/v1"),
-            hashing: derive(b"holdfast/backup-code/v1"),
+            sealing: sealing::derive(bytes, b"holdfast/authenticator/v1"),
+            hashing: sealing::derive(bytes, b"holdfast/backup-code/v1"),
         }
     }
 
-    /// `0x01 || nonce (24) || XChaCha20-Poly1305`, bound to whose it is.
+    /// Bound to whose it is.
     pub(crate) fn seal(
         &self,
         entropy: &dyn Entropy,
@@ -56,29 +44,12 @@ impl FactorKey {
         user: UserId,
         secret: &[u8],
     ) -> Result<Vec<u8>, NoEntropy> {
-        let mut nonce = [0; NONCE];
-        entropy.fill(&mut nonce)?;
-        let aad = aad(tenant, user);
-        let payload = Payload { msg: secret, aad: &aad };
-        let sealed = XChaCha20Poly1305::new((&*self.sealing).into())
-            .encrypt(XNonce::from_slice(&nonce), payload)
-            .expect("a few bytes are not too long for the cipher");
-        Ok([&[VERSION][..], &nonce, &sealed].concat())
+        sealing::seal(&self.sealing, entropy, &aad(tenant, user), secret)
     }
 
     /// `None` when it was sealed for somebody else, under another key, or was changed.
     pub(crate) fn open(&self, tenant: TenantId, user: UserId, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let rest = sealed.strip_prefix(&[VERSION])?;
-        let (nonce, ciphertext) = rest.split_at_checked(NONCE)?;
-        let aad = aad(tenant, user);
-        let payload = Payload {
-            msg: ciphertext,
-            aad: &aad,
-        };
-        XChaCha20Poly1305::new((&*self.sealing).into())
-            .decrypt(XNonce::from_slice(nonce), payload)
-            .ok()
-            .map(Zeroizing::new)
+        sealing::open(&self.sealing, &aad(tenant, user), sealed)
     }
 
     /// What is stored of a backup code.

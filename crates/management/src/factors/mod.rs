@@ -17,7 +17,7 @@ use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::problem::ApiError;
-use crate::session::{self, Shown, Way};
+use crate::session::{self, Shown};
 use crate::storage::sessions::{Session, State as Stage};
 use crate::storage::{StorageError, TenantTransaction, factors, sessions};
 
@@ -128,7 +128,8 @@ pub(crate) async fn enrolled<T>(
     let answer = Json(answer);
     if session.state == Stage::Enrol {
         let client = enroller.client();
-        let issued = session::issue(app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await?;
+        let way = sessions::way(&mut transaction, session.id).await?;
+        let issued = session::issue(app, transaction, client, session.user, way, Shown::SecondFactor).await?;
         // The cookies of the session that was just issued, beside the answer.
         let cookies = issued.cookies;
         return Ok(WithCookies { answer, cookies });

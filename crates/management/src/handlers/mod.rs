@@ -1,5 +1,6 @@
 //! One HTTP operation a file: what it takes, what it answers, what it does. `docs/protocol.md`, section 5, lists them.
 
+pub(crate) mod accounts;
 pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod cell;
@@ -10,6 +11,9 @@ pub(crate) mod groups;
 pub(crate) mod identities;
 pub(crate) mod instance;
 pub(crate) mod invitations;
+pub(crate) mod join_domains;
+pub(crate) mod join_requests;
+pub(crate) mod joining;
 pub(crate) mod keys;
 pub(crate) mod letters;
 pub(crate) mod me;
@@ -17,6 +21,7 @@ pub(crate) mod operator;
 pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod providers;
 pub(crate) mod recovery;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;

@@ -32,25 +32,72 @@ impl Letter {
     }
 }
 
-/// The mail with a sign-in link for each organisation that the address is in.
-pub(crate) fn sign_in(to: &Email, links: &[(String, String)]) -> Option<Letter> {
-    let minutes = limits::SIGN_IN_LINK_LIFE.as_secs() / 60;
-    let (subject, links) = match links {
-        [] => return None,
-        [(organisation, link)] => (format!("Sign in to {organisation}"), format!("{link}\n")),
+/// The mail with a link for each organisation that the address is in, and for each that it may join.
+pub(crate) fn sign_in(to: &Email, links: &[(String, String)], joins: &[(String, String)]) -> Option<Letter> {
+    let listed = |links: &[(String, String)]| match links {
+        [(_, link)] => format!("{link}\n"),
         several => {
             let lines: Vec<_> = several
                 .iter()
                 .map(|(organisation, link)| format!("{organisation}:\n{link}\n"))
                 .collect();
-            ("Sign in to Holdfast".into(), lines.join("\n"))
+            lines.join("\n")
         }
     };
+    let subject = match (links, joins) {
+        ([], []) => return None,
+        ([(organisation, _)], _) => format!("Sign in to {organisation}"),
+        ([], [(organisation, _)]) => format!("Join {organisation}"),
+        _ => "Sign in to Holdfast".to_owned(),
+    };
+    let mut parts = Vec::new();
+    if !links.is_empty() {
+        let minutes = limits::SIGN_IN_LINK_LIFE.as_secs() / 60;
+        let links = listed(links);
+        parts.push(format!(
+            "open this link to sign in. It works once, for {minutes} minutes:\n\n{links}"
+        ));
+    }
+    if !joins.is_empty() {
+        let minutes = limits::JOIN_LINK_LIFE.as_secs() / 60;
+        let names: Vec<_> = joins.iter().map(|(organisation, _)| organisation.as_str()).collect();
+        let (names, links) = (names.join(", "), listed(joins));
+        parts.push(format!(
+            "your address may join {names}. Open this link to do so. It works once, for {minutes} minutes:\n\n{links}"
+        ));
+    }
     let text = format!(
-        "Hello,\n\nopen this link to sign in. It works once, for {minutes} minutes:\n\n{links}\n\
-         If you did not ask for it, ignore this mail: nobody can sign in without the link.\n"
+        "Hello,\n\n{}\n\
+         If you did not ask for it, ignore this mail: nobody can sign in without the link.\n",
+        parts.join("\n")
     );
     Letter::to(to, subject, text)
+}
+
+/// Tells somebody who manages an organisation that somebody wants to join it.
+pub(crate) fn join_asked(to: &Email, organisation: &str, name: &str, email: &str, page: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\n{name} ({email}) wants to join {organisation}. The address is theirs; whether they belong there is yours to \
+         say. Until\nthen they can do nothing:\n\n{page}\n"
+    );
+    Letter::to(to, format!("{name} wants to join {organisation}"), text)
+}
+
+/// Tells somebody that they are in.
+pub(crate) fn join_approved(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\nyou are in {organisation} now and get an agent of your own. Sign in here with this address:\n\n{page}\n"
+    );
+    Letter::to(to, format!("Welcome to {organisation}"), text)
+}
+
+/// Tells somebody that they are not.
+pub(crate) fn join_refused(to: &Email, organisation: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\nyou asked to join {organisation}. Somebody who manages it has said no.\n\n\
+         If you think that this is a mistake, speak with them: they can invite you.\n"
+    );
+    Letter::to(to, format!("About {organisation}"), text)
 }
 
 /// The mail that invites somebody.

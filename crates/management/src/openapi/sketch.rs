@@ -54,7 +54,7 @@ impl Sketch {
     }
 
     /// An answer without a body.
-    fn answers_empty(&mut self, status: u16, description: &str) {
+    pub(crate) fn answers_empty(&mut self, status: u16, description: &str) {
         self.answers.insert(status, Response::new(description));
     }
 }

@@ -9,6 +9,7 @@ use crate::database::Database;
 use crate::limits;
 use crate::person::Role;
 use crate::secret_token::TokenHash;
+use crate::session::Way;
 
 /// How far signing in has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +149,16 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// How a session was begun.
+pub(crate) async fn way(transaction: &mut TenantTransaction, session: SessionId) -> Result<Way, StorageError> {
+    let method = sqlx::query_scalar!(
+        "SELECT method FROM sessions WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        session.uuid()
+    );
+    Way::stored(&method.fetch_one(&mut **transaction).await?)
 }
 
 /// A session as its person sees it.

@@ -75,6 +75,18 @@ pub(crate) async fn name(transaction: &mut TenantTransaction, user: UserId) -> R
     Ok(name.fetch_one(&mut **transaction).await?)
 }
 
+/// The addresses of those who manage the organisation.
+pub(crate) async fn managers(transaction: &mut TenantTransaction) -> Result<Vec<String>, StorageError> {
+    let emails = sqlx::query_scalar!(
+        "SELECT email FROM users
+         WHERE tenant_id = $1 AND role IN ('owner', 'admin') AND deactivated_at IS NULL AND kind = 'person'
+         ORDER BY created_at, id LIMIT $2",
+        transaction.tenant().uuid(),
+        limits::MANAGERS_TOLD
+    );
+    Ok(emails.fetch_all(&mut **transaction).await?)
+}
+
 /// Whether somebody in the tenant has this address, active or not.
 pub(crate) async fn has_email(transaction: &mut TenantTransaction, email: &Email) -> Result<bool, StorageError> {
     let found = sqlx::query_scalar!(

@@ -35,6 +35,10 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/setup", setup, 409),
         (Method::POST, "/sign-in", json!({"email": "EMAIL"}), 202),
         (Method::POST, "/sign-in/complete", link.clone(), 410),
+        (Method::GET, "/sign-in/providers", json!({}), 200),
+        // There is no such provider; the last one's name in the path is none.
+        (Method::POST, "/sign-in/provider", json!({"provider": nobody}), 404),
+        (Method::GET, "/sign-in/return/{provider}", json!({}), 404),
         (Method::GET, "/sign-in/pending", json!({}), 200),
         (Method::POST, "/sign-in/factor", code.clone(), 403),
         (Method::POST, "/passkeys/challenge", json!({}), 200),
@@ -54,6 +58,24 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/factors/passkeys", new_passkey, 403),
         (Method::PUT, "/factors/passkeys/{id}", json!({"name": "Key"}), 204),
         (Method::DELETE, "/factors/passkeys/{id}", json!({}), 204),
+        (Method::GET, "/accounts", json!({}), 200),
+        (Method::POST, "/accounts", json!({"provider": nobody}), 404),
+        (Method::DELETE, "/accounts/{id}", json!({}), 204),
+        (Method::GET, "/providers", json!({}), 200),
+        (
+            Method::POST,
+            "/providers",
+            json!({"kind": "oidc", "name": "x", "issuer": "https://idp.example/EMAIL"}),
+            201,
+        ),
+        (
+            Method::PUT,
+            "/providers/{id}",
+            json!({"name": "y", "client_id": "", "on": false}),
+            200,
+        ),
+        (Method::POST, "/providers/{id}/test", json!({}), 409),
+        (Method::DELETE, "/providers/{id}", json!({}), 204),
         (Method::GET, "/audit", json!({}), 200),
         (Method::GET, "/audit/export", json!({}), 200),
         (Method::GET, "/audit/export.csv", json!({}), 200),
@@ -128,8 +150,21 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/invitations", invite, 201),
         (Method::DELETE, "/invitations/{id}", json!({}), 204),
         (Method::POST, "/invitations/{id}/resend", json!({}), 200),
-        (Method::POST, "/invitations/preview", link, 410),
-        (Method::POST, "/invitations/accept", accept, 410),
+        (Method::POST, "/invitations/preview", link.clone(), 410),
+        (Method::POST, "/invitations/accept", accept.clone(), 410),
+        (Method::GET, "/join-domains", json!({}), 200),
+        (
+            Method::PUT,
+            "/join-domains",
+            json!({"domain": "x.example", "approval": true}),
+            200,
+        ),
+        (Method::DELETE, "/join-domains/{id}", json!({}), 204),
+        (Method::GET, "/join-requests", json!({}), 200),
+        (Method::POST, "/join-requests/{id}/approve", json!({}), 204),
+        (Method::POST, "/join-requests/{id}/refuse", json!({}), 204),
+        (Method::POST, "/joining/preview", link.clone(), 410),
+        (Method::POST, "/joining/accept", accept.clone(), 410),
         (Method::GET, "/letters", json!({}), 200),
         (Method::POST, "/letters", letter, 404),
         (Method::POST, "/letters/received", json!({"ids": [nobody]}), 204),
@@ -378,7 +413,8 @@ async fn caller(world: &World, who: Who) -> Browser {
     // Wrong codes of the calls before cost this one no waiting, and nobody runs into a limit of tries.
     run(
         world,
-        "DELETE FROM factor_attempts; DELETE FROM alert_rules; DELETE FROM api_keys WHERE name = 'x'",
+        "DELETE FROM factor_attempts; DELETE FROM alert_rules; DELETE FROM api_keys WHERE name = 'x';
+         DELETE FROM sign_in_providers",
     )
     .await;
     let email = email_of(who);
@@ -449,6 +485,22 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
             "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
              SELECT '{id}', tenant_id, 'key_made', '{id}@example.org', now() FROM users WHERE email = '{email}'"
         ),
+        Some("accounts") => format!(
+            "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
+             SELECT '{id}', tenant_id, id, 'https://idp.example', '{id}', 'x', now() FROM users WHERE email = '{email}'"
+        ),
+        Some("providers") => format!(
+            "INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
+             SELECT '{id}', tenant_id, 'oidc', 'x', 'https://idp.example/{id}', now() FROM users WHERE email = '{email}'"
+        ),
+        Some("join-domains") => format!(
+            "INSERT INTO join_domains (id, tenant_id, domain, approval, created_at)
+             SELECT '{id}', tenant_id, '{id}.example', true, now() FROM users WHERE email = '{email}'"
+        ),
+        Some("join-requests") => format!(
+            "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
+             SELECT '{id}', tenant_id, '{id}@example.org', 'x', now() FROM users WHERE email = '{email}'"
+        ),
         // One in which they are an admin.
         Some("groups") => format!(
             "WITH made AS (INSERT INTO groups (id, tenant_id, name, created_at)
@@ -501,6 +553,14 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
             format!("SELECT EXISTS (SELECT FROM passkeys WHERE id = '{id}' AND name = 'x')")
         }
         Some("alerts") => format!("SELECT EXISTS (SELECT FROM alert_rules WHERE id = '{id}')"),
+        Some("accounts") => format!("SELECT EXISTS (SELECT FROM linked_accounts WHERE id = '{id}')"),
+        Some("providers") => {
+            format!("SELECT EXISTS (SELECT FROM sign_in_providers WHERE id = '{id}' AND name = 'x')")
+        }
+        Some("join-domains") => format!("SELECT EXISTS (SELECT FROM join_domains WHERE id = '{id}')"),
+        Some("join-requests") => {
+            format!("SELECT EXISTS (SELECT FROM join_requests WHERE id = '{id}' AND refused_at IS NULL)")
+        }
         Some("groups") => format!(
             "SELECT EXISTS (SELECT FROM groups WHERE id = '{id}' AND name = 'x' AND archived_at IS NULL)
                 AND NOT EXISTS (SELECT FROM group_invitations WHERE group_id = '{id}')"

@@ -90,6 +90,9 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE users SET kind = 'person'",
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE api_keys SET user_id = user_id",
+        "UPDATE sign_in_providers SET issuer = issuer",
+        "UPDATE linked_accounts SET user_id = user_id",
+        "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
         "SELECT * FROM _sqlx_migrations",
         "UPDATE audit_events SET body = body",
@@ -165,6 +168,18 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
                 VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now()) RETURNING id)
              INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
              SELECT gen_random_uuid(), '{tenant}', id, 'x', 'x', 1, now(), 'infinity' FROM made",
+            "WITH made AS (INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
+                VALUES (gen_random_uuid(), '{tenant}', 'oidc', 'x', 'https://x.example', now()) RETURNING id)
+             INSERT INTO sign_in_attempts (state_hash, tenant_id, provider_id, browser_hash, expires_at)
+             SELECT sha256('{tenant}'), '{tenant}', id, sha256('x'), now() FROM made",
+            "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', '{user}', 'https://x.example', 'x', 'x', now())",
+            "INSERT INTO join_domains (id, tenant_id, domain, approval, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', 'x.example', true, now())",
+            "INSERT INTO join_links (token_hash, tenant_id, email, browser_hash, created_at, expires_at)
+             VALUES (sha256('{tenant}'), '{tenant}', 'x@x.example', sha256('x'), now(), now())",
+            "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', 'x@x.example', 'x', now())",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",
             "INSERT INTO api_tenants (tenant_id, cell_id, name, created_at, updated_at)
@@ -240,6 +255,18 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES ('{tenant}', gen_random_uuid(), '{user}', 'member', now())",
         "INSERT INTO group_invitations (id, tenant_id, group_id, email, role, invited_by, created_at, expires_at)
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), 'x@x.example', 'member', '{user}', now(), now())",
+        "INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'oidc', 'x', 'https://y.example', now())",
+        "INSERT INTO sign_in_attempts (state_hash, tenant_id, provider_id, browser_hash, expires_at)
+         VALUES (sha256('y'), '{tenant}', gen_random_uuid(), sha256('x'), now())",
+        "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', '{user}', 'https://y.example', 'x', 'x', now())",
+        "INSERT INTO join_domains (id, tenant_id, domain, approval, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'y.example', true, now())",
+        "INSERT INTO join_links (token_hash, tenant_id, email, browser_hash, created_at, expires_at)
+         VALUES (sha256('y'), '{tenant}', 'x@x.example', sha256('x'), now(), now())",
+        "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'y@x.example', 'x', now())",
         "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
          VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now())",
         "INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
@@ -282,6 +309,16 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE users SET role = 'owner'",
         "UPDATE api_keys SET expires_at = now()",
         "DELETE FROM api_keys",
+        "UPDATE sign_in_providers SET enabled = false",
+        "DELETE FROM sign_in_providers",
+        "DELETE FROM sign_in_attempts",
+        "UPDATE linked_accounts SET label = 'y'",
+        "DELETE FROM linked_accounts",
+        "UPDATE join_domains SET approval = false",
+        "DELETE FROM join_domains",
+        "DELETE FROM join_links",
+        "UPDATE join_requests SET refused_at = now()",
+        "DELETE FROM join_requests",
         "UPDATE groups SET name = 'x'",
         "UPDATE alert_rules SET last_problem = 'x'",
         "DELETE FROM alert_rules",

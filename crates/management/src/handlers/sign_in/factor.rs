@@ -11,7 +11,8 @@ use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::factors;
 use crate::problem::ApiError;
-use crate::session::{self, Arrived, Shown, Way};
+use crate::session::{self, Arrived, Shown};
+use crate::storage::sessions;
 use crate::storage::sessions::State as Stage;
 
 #[derive(Deserialize, ToSchema)]
@@ -33,5 +34,6 @@ pub(crate) async fn post(
     let (mut transaction, code) = factors::show(&app, session, &by, &body.code).await?;
     let entry = Entry::done(Action::FactorShown).with("factor", code.as_str());
     app.audit.record(&mut transaction, &by, entry).await?;
-    session::issue(&app, transaction, client, session.user, Way::Link, Shown::SecondFactor).await
+    let way = sessions::way(&mut transaction, session.id).await?;
+    session::issue(&app, transaction, client, session.user, way, Shown::SecondFactor).await
 }

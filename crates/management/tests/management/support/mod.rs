@@ -8,6 +8,7 @@ mod clock;
 mod developer;
 mod mails;
 mod postgres;
+pub mod provider;
 pub mod template;
 mod world;
 

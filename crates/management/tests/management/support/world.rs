@@ -6,7 +6,7 @@ use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
-    AdminToken, CellRef, Config, Custody, FactorKey, Management, MasterKey, OsEntropy, Parts, SharedLimits,
+    AdminToken, CellRef, Config, Custody, FactorKey, Management, MasterKey, OsEntropy, Parts, ProviderKey, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -44,14 +44,14 @@ impl World {
     pub async fn at(public_url: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over(public_url, database, source, None, None).await
+        Self::over(public_url, database, source, None, None, Vec::new()).await
     }
 
     /// Shares its limits with other servers.
     pub async fn sharing(redis: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over("http://localhost:8080", database, source, Some(redis), None).await
+        Self::over("http://localhost:8080", database, source, Some(redis), None, Vec::new()).await
     }
 
     /// With the tenant API turned on, and a program that has the operator's token.
@@ -59,7 +59,15 @@ impl World {
         let database = TestDatabase::new().await;
         let source = database.source();
         let agents = Agents::default();
-        let world = Self::over("http://localhost:8080", database, source, None, Some(agents.clone())).await;
+        let world = Self::over(
+            "http://localhost:8080",
+            database,
+            source,
+            None,
+            Some(agents.clone()),
+            Vec::new(),
+        )
+        .await;
         let operator = Developer::new(world.router.clone(), OPERATOR);
         (world, agents, operator)
     }
@@ -75,6 +83,23 @@ impl World {
         (id, Developer::new(self.router.clone(), key))
     }
 
+    /// With an owner called Anna, and sign-in providers on these addresses of this machine, which the operator named.
+    pub async fn owned_beside(providers: &[String]) -> (Self, Browser) {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        let world = Self::over(
+            "http://localhost:8080",
+            database,
+            source,
+            None,
+            None,
+            providers.to_vec(),
+        )
+        .await;
+        let anna = world.set_up().await;
+        (world, anna)
+    }
+
     /// With an owner called Anna, who is signed in.
     pub async fn owned() -> (Self, Browser) {
         let world = Self::new().await;
@@ -88,6 +113,7 @@ impl World {
         source: database::Source,
         redis: Option<&str>,
         agents: Option<Agents>,
+        providers: Vec<String>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("admin-token"), OPERATOR_TOKEN).unwrap();
@@ -98,6 +124,7 @@ impl World {
         let config = Config {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+            private_provider_addresses: providers,
             data_dir: folder.path().into(),
             name: "Holdfast".into(),
             version: "0.1.0".into(),
@@ -127,6 +154,7 @@ impl World {
             machine: cells.clone(),
             gateway_key,
             factor_key: FactorKey::from_bytes(&[8; 32]),
+            provider_key: ProviderKey::from_bytes(&[10; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
             shared_limits: redis.map(|url| SharedLimits::at(url).unwrap()),
         };

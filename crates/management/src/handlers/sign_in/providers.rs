@@ -1,0 +1,84 @@
+//! `GET /api/v1/sign-in/providers`: the buttons of the sign-in page: those of the organisation that is named, else of the one that the
+//! installation was set up for. Nothing is told of an organisation but what its own people press.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::path::ParameterIn;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::access::Client;
+use crate::app::App;
+use crate::openapi::{InContract, Sketch};
+use crate::problem::ApiError;
+use crate::providers::Kind;
+use crate::storage::providers::Provider;
+use crate::storage::{TenantTransaction, installation, providers};
+
+/// Whose buttons, in the address.
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct Which {
+    organisation: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Which {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<Self>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(which)| which)
+            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
+    }
+}
+
+impl InContract for Which {
+    fn describe(sketch: &mut Sketch) {
+        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Buttons {
+    providers: Vec<Button>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProviderButton)]
+pub(crate) struct Button {
+    id: Uuid,
+    kind: Kind,
+    name: String,
+}
+
+impl From<Provider> for Button {
+    fn from(provider: Provider) -> Self {
+        Self {
+            id: provider.id,
+            kind: provider.kind,
+            name: provider.name,
+        }
+    }
+}
+
+pub(crate) async fn get(State(app): State<App>, client: Client, which: Which) -> Result<Json<Buttons>, ApiError> {
+    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+    let tenant = match which.organisation.map(|id| id.parse()) {
+        Some(named) => named.ok(),
+        None => installation::organisation(&app.database).await?,
+    };
+    let Some(tenant) = tenant else {
+        return Ok(Json(Buttons { providers: Vec::new() }));
+    };
+    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    let found = providers::list(&mut transaction).await?;
+    let providers = found
+        .into_iter()
+        .filter(|provider| provider.on)
+        .map(Button::from)
+        .collect();
+    Ok(Json(Buttons { providers }))
+}

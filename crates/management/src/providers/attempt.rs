@@ -1,0 +1,147 @@
+//! Sending somebody to a provider and taking them back: once, within minutes, in the browser that was sent.
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::HeaderValue;
+use axum::http::request::Parts;
+use protocol::SessionId;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::ParameterIn;
+use uuid::Uuid;
+
+use super::{Account, Site};
+use crate::access::Client;
+use crate::app::App;
+use crate::clock::after;
+use crate::limits;
+use crate::openapi::{InContract, Sketch};
+use crate::problem::ApiError;
+use crate::secret_token::SecretToken;
+use crate::sign_in::mark;
+use crate::storage::providers::Provider;
+use crate::storage::sign_in_attempts::{self, Attempt, Taken};
+use crate::storage::{TenantTransaction, providers};
+
+/// Where a browser is to go, and the cookie to give it if it has none yet.
+pub(crate) struct Sent {
+    pub url: String,
+    pub cookie: Option<HeaderValue>,
+}
+
+/// Begins: to sign in, or, for a session, to link an account to its person.
+pub(crate) async fn begin(
+    app: &App,
+    client: &Client,
+    provider: &Provider,
+    session: Option<SessionId>,
+) -> Result<Sent, ApiError> {
+    let site = Site::open(app, provider, false).await?;
+    let state = SecretToken::generate(&*app.entropy)?;
+    let (browser, cookie) = mark(app, client)?;
+    let now = app.clock.now();
+    let mut transaction = TenantTransaction::begin(&app.database, provider.tenant).await?;
+    let expires_at = after(now, limits::SIGN_IN_ATTEMPT_LIFE);
+    sign_in_attempts::keep(
+        &mut transaction,
+        state.hash(),
+        provider.id,
+        browser,
+        session,
+        now,
+        expires_at,
+    )
+    .await?;
+    transaction.commit().await?;
+    let url = site.way_there(&state);
+    Ok(Sent { url, cookie })
+}
+
+/// What a provider sends somebody back with (RFC 6749, section 4.1.2; RFC 9207).
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct Return {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Return {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let query = Query::<Self>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(back)| back)
+            .map_err(|_| ApiError::BadRequest("this is no way back from a sign-in".to_owned()))
+    }
+}
+
+impl InContract for Return {
+    fn describe(sketch: &mut Sketch) {
+        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
+    }
+}
+
+/// Who came back, from where, and for what.
+pub(crate) struct Arrived {
+    pub provider: Provider,
+    pub account: Account,
+    /// The session that asked to link the account; none: to sign in.
+    pub session: Option<SessionId>,
+}
+
+/// Somebody came back to the address of a provider. What they bring is used up before it is looked into. An error says, too, whether
+/// they came to link an account, as far as that is known.
+pub(crate) async fn take(
+    app: &App,
+    client: &Client,
+    provider: Uuid,
+    back: Return,
+) -> Result<Arrived, (bool, ApiError)> {
+    let state = back.state.as_deref().and_then(SecretToken::parse);
+    let state = state.ok_or((false, ApiError::AttemptInvalid))?;
+    let taken = sign_in_attempts::take(&app.database, state.hash(), client.begun, app.clock.now()).await;
+    let attempt = match taken {
+        Ok(Taken::Attempt(attempt)) => attempt,
+        Ok(Taken::OtherBrowser) => return Err((false, ApiError::OtherBrowser)),
+        Ok(Taken::Nothing) => return Err((false, ApiError::AttemptInvalid)),
+        Err(error) => return Err((false, error.into())),
+    };
+    let linking = attempt.session.is_some();
+    finish(app, attempt, provider, &state, back)
+        .await
+        .map_err(|error| (linking, error))
+}
+
+async fn finish(
+    app: &App,
+    attempt: Attempt,
+    provider: Uuid,
+    state: &SecretToken,
+    back: Return,
+) -> Result<Arrived, ApiError> {
+    // Each provider has an address of its own to send people back to: one that passes its visitors on to another gets no code of
+    // the other's.
+    if attempt.provider != provider {
+        return Err(ApiError::AttemptInvalid);
+    }
+    let mut transaction = TenantTransaction::begin(&app.database, attempt.tenant).await?;
+    let provider = providers::find_on(&mut transaction, provider).await?;
+    drop(transaction);
+    let provider = provider.ok_or(ApiError::AttemptInvalid)?;
+    if back.iss.is_some_and(|issuer| issuer != provider.issuer) {
+        return Err(ApiError::AttemptInvalid);
+    }
+    let code = match (back.error, back.code) {
+        (None, Some(code)) if !code.is_empty() => code,
+        _ => return Err(ApiError::ProviderRefused),
+    };
+    let site = Site::open(app, &provider, false).await?;
+    let account = site.account(state, code).await?;
+    drop(site);
+    Ok(Arrived {
+        provider,
+        account,
+        session: attempt.session,
+    })
+}

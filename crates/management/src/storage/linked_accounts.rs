@@ -1,0 +1,130 @@
+//! Accounts at other sites and whose they are. One is found by what its site calls it, never by an e-mail address.
+
+use protocol::UserId;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{StorageError, TenantTransaction};
+use crate::access::Fresh;
+use crate::limits;
+use crate::providers::Account;
+
+/// An account, as its owner sees it.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub id: Uuid,
+    pub issuer: String,
+    pub label: String,
+    pub created_at: OffsetDateTime,
+    pub last_used_at: Option<OffsetDateTime>,
+}
+
+/// Somebody's accounts, the oldest first.
+pub(crate) async fn list(transaction: &mut TenantTransaction, user: UserId) -> Result<Vec<Linked>, StorageError> {
+    let rows = sqlx::query_as!(
+        Linked,
+        "SELECT id, issuer, label, created_at, last_used_at FROM linked_accounts
+         WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id",
+        transaction.tenant().uuid(),
+        user.uuid()
+    );
+    Ok(rows.fetch_all(&mut **transaction).await?)
+}
+
+/// Whose account this is, and whether they are active; notes that it was used.
+pub(crate) async fn use_by(
+    transaction: &mut TenantTransaction,
+    account: &Account,
+    now: OffsetDateTime,
+) -> Result<Option<(UserId, bool)>, StorageError> {
+    let row = sqlx::query!(
+        r#"UPDATE linked_accounts a SET last_used_at = $4, label = $5 FROM users u
+         WHERE a.tenant_id = $1 AND a.issuer = $2 AND a.subject = $3 AND u.tenant_id = a.tenant_id AND u.id = a.user_id
+         RETURNING a.user_id, u.deactivated_at IS NULL AS "active!""#,
+        transaction.tenant().uuid(),
+        account.issuer,
+        account.subject,
+        now,
+        account.label
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| (row.user_id.into(), row.active)))
+}
+
+/// What came of linking an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    Made(Uuid),
+    /// It is theirs already.
+    Own,
+    /// It is somebody else's.
+    Taken,
+    TooMany,
+}
+
+/// Makes an account somebody's.
+pub(crate) async fn link(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    account: &Account,
+    now: OffsetDateTime,
+) -> Result<Link, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let id = Uuid::now_v7();
+    let made = sqlx::query!(
+        "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
+         SELECT $1, $2, $3, $4, $5, $6, $7
+         WHERE (SELECT count(*) FROM linked_accounts WHERE tenant_id = $2 AND user_id = $3) < $8
+         ON CONFLICT (tenant_id, issuer, subject) DO NOTHING",
+        id,
+        tenant,
+        user.uuid(),
+        account.issuer,
+        account.subject,
+        account.label,
+        now,
+        limits::ACCOUNTS_PER_USER
+    );
+    if made.execute(&mut **transaction).await?.rows_affected() == 1 {
+        return Ok(Link::Made(id));
+    }
+    let owner = sqlx::query_scalar!(
+        "SELECT user_id FROM linked_accounts WHERE tenant_id = $1 AND issuer = $2 AND subject = $3",
+        tenant,
+        account.issuer,
+        account.subject
+    );
+    Ok(match owner.fetch_optional(&mut **transaction).await? {
+        Some(owner) if owner == user.uuid() => Link::Own,
+        Some(_) => Link::Taken,
+        None => Link::TooMany,
+    })
+}
+
+/// Takes one of somebody's own accounts away; its issuer and what they recognise it by.
+pub(crate) async fn unlink(
+    transaction: &mut TenantTransaction,
+    person: &Fresh,
+    id: Uuid,
+) -> Result<Option<(String, String)>, StorageError> {
+    let row = sqlx::query!(
+        "DELETE FROM linked_accounts WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING issuer, label",
+        transaction.tenant().uuid(),
+        person.signed_in().session().user.uuid(),
+        id
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| (row.issuer, row.label)))
+}
+
+/// Takes all of somebody's accounts away.
+pub(crate) async fn remove_all(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM linked_accounts WHERE tenant_id = $1 AND user_id = $2",
+        transaction.tenant().uuid(),
+        user.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
