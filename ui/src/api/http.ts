@@ -222,6 +222,53 @@ export interface Cell {
   claim?: string;
 }
 
+export type ProviderKind = "google" | "microsoft" | "github" | "oidc";
+
+/** Another site that the organisation's people sign in with. */
+export interface ProviderButton {
+  id: string;
+  kind: ProviderKind;
+  name: string;
+}
+
+/** The same, for those who manage the organisation. */
+export interface Provider extends ProviderButton {
+  issuer: string;
+  client_id: string;
+  has_secret: boolean;
+  on: boolean;
+  /** What the provider wants to know as the address to send people back to. */
+  way_back: string;
+}
+
+/** One's own account at another site. */
+export interface LinkedAccount {
+  id: string;
+  /** What the organisation calls the site, while people sign in with it. */
+  provider?: string;
+  issuer: string;
+  label: string;
+  linked_at: number;
+  last_used_at?: number;
+}
+
+/** A domain whose addresses may join. */
+export interface JoinDomain {
+  id: string;
+  domain: string;
+  /** Whether somebody who manages the organisation has to agree. */
+  approval: boolean;
+}
+
+/** Somebody who waits to be let in. */
+export interface WaitingPerson {
+  id: string;
+  name: string;
+  email: string;
+  issuer?: string;
+  asked_at: number;
+}
+
 /** A request to open this person's vault, as the platform shows it. */
 export interface OwnRequest {
   id: string;
@@ -288,6 +335,23 @@ export const api = {
   setup: (body: { token: string; organisation: string; name: string; email: string }) => call<Me | Pending>("POST", "/setup", body),
   signIn: (email: string) => call<void>("POST", "/sign-in", { email }),
   completeSignIn: (token: string) => call<Me | Pending>("POST", "/sign-in/complete", { token }),
+  signInProviders: (organisation: string) => call<{ providers: ProviderButton[] }>("GET", `/sign-in/providers${organisation === "" ? "" : `?organisation=${encodeURIComponent(organisation)}`}`),
+  beginWithProvider: (provider: string) => call<{ url: string }>("POST", "/sign-in/provider", { provider }),
+  accounts: () => call<{ accounts: LinkedAccount[]; providers: ProviderButton[] }>("GET", "/accounts"),
+  linkAccount: (provider: string) => call<{ url: string }>("POST", "/accounts", { provider }),
+  unlinkAccount: (id: string) => call<void>("DELETE", `/accounts/${encodeURIComponent(id)}`),
+  providers: () => call<{ providers: Provider[]; sign_in_page: string }>("GET", "/providers"),
+  addProvider: (body: { kind: ProviderKind; name: string; issuer: string }) => call<Provider>("POST", "/providers", body),
+  changeProvider: (id: string, body: { name: string; client_id: string; client_secret?: string; on: boolean }) => call<Provider>("PUT", `/providers/${encodeURIComponent(id)}`, body),
+  testProvider: (id: string) => call<{ result: "works" | "client_refused" | "reached" | "failed"; problem?: string }>("POST", `/providers/${encodeURIComponent(id)}/test`),
+  removeProvider: (id: string) => call<void>("DELETE", `/providers/${encodeURIComponent(id)}`),
+  joinDomains: () => call<{ domains: JoinDomain[] }>("GET", "/join-domains"),
+  putJoinDomain: (body: { domain: string; approval: boolean }) => call<JoinDomain>("PUT", "/join-domains", body),
+  removeJoinDomain: (id: string) => call<void>("DELETE", `/join-domains/${encodeURIComponent(id)}`),
+  waitingPeople: () => call<{ waiting: WaitingPerson[] }>("GET", "/join-requests"),
+  answerWaiting: (id: string, answer: "approve" | "refuse") => call<void>("POST", `/join-requests/${encodeURIComponent(id)}/${answer}`),
+  previewJoining: (token: string) => call<{ organisation: string; email: string; approval: boolean }>("POST", "/joining/preview", { token }),
+  acceptJoining: (body: { token: string; name: string }) => call<Me | Pending | { waiting: true }>("POST", "/joining/accept", body),
   pending: () => call<Pending>("GET", "/sign-in/pending"),
   showFactor: (code: string) => call<Me>("POST", "/sign-in/factor", { code }),
   passkeyChallenge: () => call<PasskeyChallenge>("POST", "/passkeys/challenge"),

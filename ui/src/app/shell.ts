@@ -73,6 +73,12 @@ export class Shell extends View {
     switch (path.value) {
       case "/people":
         return html`<hf-people></hf-people>`;
+      case "/people/waiting":
+        void import("../pages/waiting");
+        return html`<hf-waiting></hf-waiting>`;
+      case "/providers":
+        void import("../pages/providers");
+        return html`<hf-providers></hf-providers>`;
       case "/me":
         return html`<hf-me></hf-me>`;
       case "/secrets":
@@ -228,7 +234,7 @@ export class Shell extends View {
 
   #title(): string {
     if (path.value.startsWith(GROUP)) return "Group";
-    if (!this.#isChat()) return { "/people": "People", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/people/waiting": "Who waits", "/providers": "Sign-in", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -248,9 +254,9 @@ export class Shell extends View {
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label=${dotWords}></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/inbox", "Inbox", "inbox", path.value === "/inbox", waiting.value.length > 0, "Something waits for you")}
-      ${item("/people", "People", "users-round", path.value === "/people" || path.value === "/groups" || path.value.startsWith(GROUP))}
+      ${item("/people", "People", "users-round", path.value.startsWith("/people") || path.value === "/groups" || path.value.startsWith(GROUP))}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}
-      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit", "/alerts", "/keys"].includes(path.value), phraseConfirmed.value === false)}
+      ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit", "/alerts", "/keys", "/providers"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;
   }
 

@@ -66,6 +66,12 @@ export class MePage extends FormPage {
           <p><strong>Second factor and devices</strong><br><span class="muted">An authenticator app, backup codes, and where you are signed in.</span></p>
           <a class="button" href="/security">Open</a>
         </div>
+        ${manages()
+          ? html`<div class="setting">
+              <p><strong>Sign-in of everybody</strong><br><span class="muted">Other sites to sign in with, and who may join without an invitation.</span></p>
+              <a class="button" href="/providers">Open</a>
+            </div>`
+          : nothing}
         <div class="setting">
           <p><strong>API keys</strong><br><span class="muted">For programs that act as you. No key opens your vault.</span></p>
           <a class="button" href="/keys">Open</a>
@@ -96,6 +102,11 @@ export class MePage extends FormPage {
       </section>
     </div>`;
   }
+}
+
+function manages(): boolean {
+  const role = me()?.user.role;
+  return role === "owner" || role === "admin";
 }
 
 customElements.define("hf-me", MePage);

@@ -1,5 +1,6 @@
 /** The pages about people and what they have in common. */
 import { html, nothing, type TemplateResult } from "lit";
+import { me } from "../app/account";
 import { path } from "../app/router";
 
 const PAGES = [
@@ -7,6 +8,11 @@ const PAGES = [
   ["/groups", "Groups"],
 ] as const;
 
+/** For those who manage the organisation. */
+const WAITING = ["/people/waiting", "Waiting"] as const;
+
 export function tabs(): TemplateResult {
-  return html`<nav class="tabs" aria-label="People">${PAGES.map(([href, words]) => html`<a href=${href} aria-current=${path.value === href ? "page" : nothing}>${words}</a>`)}</nav>`;
+  const role = me()?.user.role;
+  const pages = role === "owner" || role === "admin" ? [...PAGES, WAITING] : PAGES;
+  return html`<nav class="tabs" aria-label="People">${pages.map(([href, words]) => html`<a href=${href} aria-current=${path.value === href ? "page" : nothing}>${words}</a>`)}</nav>`;
 }

@@ -4,12 +4,15 @@ import { state } from "lit/decorators.js";
 import { api, type Factors, type Policy, type Session } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import { takeFragment } from "../app/router";
 import "../parts/authenticator-setup";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import "../parts/linked-accounts";
 import "../parts/passkey-list";
 import type { PasskeysChanged } from "../parts/passkey-list";
+import { returnNotice } from "../parts/provider-words";
 import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
 
@@ -19,7 +22,9 @@ export class SecurityPage extends FormPage {
   @state() private policy: Policy | undefined;
   @state() private settingUp = false;
   @state() private codes: string[] = [];
-  @state() private done = "";
+  /** How linking an account ended, after the way to another site. */
+  private readonly fragment = takeFragment();
+  @state() private done = this.fragment === "linked" ? "The account is linked: it signs you in from now on." : "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -44,8 +49,8 @@ export class SecurityPage extends FormPage {
       <h1>Signing in</h1>
       <p class="lead">How you show who you are, and where you did. Your vault has a password of its own.</p>
       ${this.problem ? html`${notice("error", this.problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
-      ${this.done ? notice("ok", this.done) : nothing}
-      ${factors ? html`${this.#factor(factors)} ${this.#devices()} ${this.#everybody()}` : this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
+      ${returnNotice(this.fragment)} ${this.done ? notice("ok", this.done) : nothing}
+      ${factors ? html`${this.#factor(factors)}<hf-linked-accounts @changed=${(event: CustomEvent<string>) => this.#say(event.detail)}></hf-linked-accounts>${this.#devices()} ${this.#everybody()}` : this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
     </div>`;
   }
 

@@ -1,13 +1,14 @@
-/** Signing in by a link in a mail: ask for it, or arrive with it. */
+/** Signing in: by a link in a mail (ask for it, or arrive with it), with a passkey, or with another site. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, Problem, type ShownPasskey } from "../api/http";
+import { api, Problem, type ProviderButton, type ShownPasskey } from "../api/http";
 import { offeredInFields, passkeysHere, showPasskey } from "../api/passkey";
 import { instance, loadInstance, arrived } from "../app/account";
 import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
 import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { isReturn, leaveFor, returnNotice } from "../parts/provider-words";
 import { FormPage } from "./page";
 
 /** Sooner than the server forgets what it asked for. */
@@ -16,7 +17,11 @@ const RENEW_MS = 8 * 60_000;
 export class SignInPage extends FormPage {
   @state() private email = "";
   @state() private sentTo = "";
-  @state() private token = takeFragment();
+  /** Whose buttons are shown; empty for those of the organisation that this installation was set up for. */
+  private readonly organisation = new URLSearchParams(location.search).get("organisation") ?? "";
+  private readonly fragment = takeFragment();
+  @state() private token = isReturn(this.fragment) ? "" : this.fragment;
+  @state() private providers: readonly ProviderButton[] = [];
   @state() private linkDead = false;
   @state() private otherBrowser = false;
   /** Ends the offer of passkeys in the field. */
@@ -26,6 +31,11 @@ export class SignInPage extends FormPage {
     super.connectedCallback();
     if (this.token !== "") void this.#complete();
     void loadInstance().then(() => this.#offerPasskeys());
+    // Without the buttons there is still the mail.
+    void api.signInProviders(this.organisation).then(
+      ({ providers }) => (this.providers = providers),
+      () => undefined,
+    );
   }
 
   override disconnectedCallback(): void {
@@ -65,6 +75,11 @@ export class SignInPage extends FormPage {
     void this.work(async () => this.#arrive(await showPasskey()));
   };
 
+  #with(provider: ProviderButton): void {
+    this.#offer?.abort();
+    void this.work(async () => leaveFor((await api.beginWithProvider(provider.id)).url));
+  }
+
   async #complete(): Promise<void> {
     await this.work(async () => {
       try {
@@ -94,6 +109,7 @@ export class SignInPage extends FormPage {
   #ask(): TemplateResult {
     const outbox = instance.value?.mail === "outbox";
     return html`<h1>Sign in</h1>
+      ${returnNotice(this.fragment)}
       ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
       <form @submit=${this.#submit}>
         ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "username webauthn", onInput: (value) => (this.email = value) })}
@@ -101,6 +117,7 @@ export class SignInPage extends FormPage {
         ${submitButton("Send me a link", this.busy)}
       </form>
       ${passkeysHere(instance.value?.passkey_site) ? html`<button class="button wide" type="button" ?disabled=${this.busy} @click=${this.#passkey}>${icon("key-round", "s")} Sign in with a passkey</button>` : nothing}
+      ${this.providers.map((each) => html`<button class="button wide" type="button" ?disabled=${this.busy} @click=${() => this.#with(each)}>${icon("globe", "s")} Sign in with ${each.name}</button>`)}
       ${instance.value?.needs_setup ? html`<p class="hint">Nobody owns this installation yet: open the setup link that was printed when it was started.</p>` : nothing}
       ${outbox ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}`;
   }
