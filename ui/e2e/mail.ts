@@ -21,7 +21,7 @@ function links(to: string, page: string): { file: string; path: string; at: numb
     .map((name) => ({ file: name, at: statSync(join(outbox(), name)).mtimeMs, content: text(join(outbox(), name)) }))
     .filter(({ content }) => new RegExp(`^To:.*${to.replace(/[.+]/g, "\\$&")}`, "im").test(content))
     .flatMap(({ file, at, content }) => {
-      const found = content.match(new RegExp(`https?://[^\\s]+(/${page}#[A-Za-z0-9_.-]+)`));
+      const found = content.match(new RegExp(`https?://[^\\s]+(/${page}#[A-Za-z0-9_.:-]+)`));
       return found?.[1] ? [{ file, at, path: found[1] }] : [];
     })
     .sort((a, b) => a.at - b.at || a.file.localeCompare(b.file));

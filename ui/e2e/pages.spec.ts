@@ -11,6 +11,8 @@ const pages = {
   "/backup": "Backup",
   "/security": "Signing in",
   "/alerts": "Alerts",
+  "/providers": "Sign-in",
+  "/people/waiting": "People",
   "/groups": "Groups",
   "/keys": "API keys",
   "/audit": "Audit",

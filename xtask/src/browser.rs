@@ -37,6 +37,7 @@ pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) 
             .env("HOLDFAST_OUTBOX", data_dir.join("outbox"))
             .env("HOLDFAST_SETUP_URL", read(&data_dir.join("setup-url"))?)
             .env("HOLDFAST_DATA_DIR", &data_dir)
+            .env("HOLDFAST_PROVIDER_PORT", server.provider_port.to_string())
             .env("CI", "true");
         if let Ok(model) = read(&data_dir.join("demo-model-url")) {
             playwright.env("HOLDFAST_MODEL_URL", model);
@@ -67,16 +68,24 @@ struct Server {
     process: Child,
     data_dir: PathBuf,
     url: String,
+    /// Where the tests may start a site to sign in with.
+    provider_port: u16,
 }
 
 impl Server {
     fn start(data_dir: &Path, images: &Images) -> Result<Self> {
         fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
         // Free at this moment; a race with another program would show as a taken port.
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let listeners = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)));
+        let [port, provider_port] = listeners.map(|listener| listener.and_then(|found| found.local_addr()));
+        let (port, provider_port) = (port?.port(), provider_port?.port());
         let log = File::create(data_dir.join("holdfast.log"))?;
         let mut command = Command::new(Profile::Debug.binary("holdfast"));
         images.tell(&mut command);
+        command.env(
+            "HOLDFAST_SIGN_IN__PRIVATE_PROVIDER_ADDRESSES",
+            format!("[\"127.0.0.1:{provider_port}\"]"),
+        );
         let process = command
             .args(["up", "--demo", "--data-dir"])
             .arg(data_dir)
@@ -90,6 +99,7 @@ impl Server {
             process,
             data_dir: data_dir.to_owned(),
             url: format!("http://localhost:{port}"),
+            provider_port,
         };
         let started = Instant::now();
         while !running::is_ready(port) {

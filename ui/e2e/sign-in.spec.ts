@@ -1,0 +1,83 @@
+import { expect, makeVault, type Person, signInByMail, test, unlock } from "./person";
+import { CLIENT, startSite } from "./provider";
+import { expectClean, inspect, watched } from "./watched";
+
+test("an owner sets up a site to sign in with, signs in with it, and lets somebody in who asks to join with it", async ({ anna, browser }) => {
+  const site = await startSite({ sub: "1", email: "anna@work.example", name: "Anna Keller" });
+  const context = await browser.newContext();
+  const own = await watched(context);
+  const { page } = own;
+  try {
+    // Signed in a moment ago, as dangerous acts ask for.
+    await signInByMail(page, anna.email);
+    await unlock(page, anna.password);
+
+    await page.goto("/providers");
+    await expect(page.getByText("No other site is set up yet.")).toBeVisible();
+    await page.getByLabel("Site", { exact: true }).selectOption("oidc");
+    await page.getByLabel("Name on the button").fill("Work");
+    await page.getByLabel("Issuer").fill("http://127.0.0.1:1");
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "private_provider_addresses" })).toBeVisible();
+    await page.getByLabel("Issuer").fill(site.issuer);
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByLabel("Client ID").fill(CLIENT.id);
+    await page.getByLabel("Client secret").fill("not-the-secret");
+    await inspect(page, "sign-in-site");
+    await page.getByRole("button", { name: "Save and turn on" }).click();
+    await page.getByRole("button", { name: "Test Work" }).click();
+    await expect(page.getByText("does not take the client ID and secret")).toBeVisible();
+    await page.getByRole("button", { name: "Settings of Work" }).click();
+    await expect(page.getByLabel("Client secret")).toHaveValue("");
+    await page.getByLabel("Client secret").fill(CLIENT.secret);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("button", { name: "Test Work" }).click();
+    await expect(page.getByText("It works: the site is there and knows us.")).toBeVisible();
+    await page.getByLabel("Domain", { exact: true }).fill("work.example");
+    await page.getByRole("button", { name: "Let them join" }).click();
+    await expect(page.getByText("after somebody agrees")).toBeVisible();
+    await inspect(page, "sign-in-sites");
+
+    await page.goto("/security");
+    await page.getByRole("button", { name: "Link an account at Work" }).click();
+    await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
+    await expect(page.getByText("The account is linked")).toBeVisible({ timeout: 60_000 });
+    await expect(page.getByText("Work: anna@work.example")).toBeVisible();
+    expect(new URL(page.url()).hash).toBe("");
+    await inspect(page, "linked-accounts");
+    await page.goto("/me");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign in with Work" }).click();
+    await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
+    await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+    expectClean(own);
+
+    site.somebody = { sub: "2", email: "carla@work.example", name: "Carla Stein" };
+    const other = await browser.newContext();
+    const carla: Person = { ...(await watched(other)), name: "Carla Stein", email: "carla@work.example", password: "nine quiet harbours wait", phrase: "" };
+    await carla.page.goto("/sign-in");
+    await expect(carla.page.getByRole("button", { name: "Sign in with Work" })).toBeVisible();
+    await inspect(carla.page, "sign-in-buttons");
+    await carla.page.getByRole("button", { name: "Sign in with Work" }).click();
+    await carla.page.getByRole("link", { name: "Continue as Carla Stein" }).click();
+    await expect(carla.page.getByText("You have asked to join.")).toBeVisible();
+    await inspect(carla.page, "sign-in-waiting");
+
+    await unlock(page, anna.password);
+    await page.goto("/people/waiting");
+    await inspect(page, "waiting");
+    await page.getByRole("button", { name: "Let Carla Stein in" }).click();
+    await expect(page.getByText("Carla Stein is in now")).toBeVisible();
+    await expect(page.getByText("Nobody waits.")).toBeVisible();
+
+    await carla.page.getByRole("button", { name: "Sign in with Work" }).click();
+    await carla.page.getByRole("link", { name: "Continue as Carla Stein" }).click();
+    await makeVault(carla, false);
+    expectClean(carla);
+    expectClean(own);
+    await other.close();
+  } finally {
+    await context.close();
+    await site.stop();
+  }
+});
