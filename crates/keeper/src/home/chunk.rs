@@ -110,7 +110,9 @@ impl<'v> Cutter<'v> {
     /// there, and what a small change costs does not.
     pub fn cut(&mut self, mut source: impl Read, size: u64, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
         let times = if size < LARGE_FILE_BYTES { 1 } else { LARGE_FILE_CHUNKS };
-        let (least, average, most) = (CHUNK_MIN * times, CHUNK_AVERAGE * times, CHUNK_MAX * times);
+        let (average, most) = (CHUNK_AVERAGE * times, CHUNK_MAX * times);
+        // What comes before the least is not looked at: half of a large file.
+        let least = if times == 1 { CHUNK_MIN } else { average / 2 };
         // One byte more than there should be, so that the end is seen without growing.
         let wanted = usize::try_from(size)
             .unwrap_or(usize::MAX)
@@ -164,7 +166,7 @@ pub(super) fn seal(vault: &dyn HomeVault, mut chunk: PlainChunk) -> Result<Bytes
 pub(super) fn open(vault: &dyn HomeVault, at: &ChunkRef, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, HomeError> {
     let name = object(&at.name);
     let packed = vault.open(Purpose::Chunk, &name, VERSION, sealed)?;
-    let plain = unpack(&packed, at.length as usize).map_err(|why| HomeError::Damaged {
+    let plain = unpack(packed, at.length as usize).map_err(|why| HomeError::Damaged {
         what: name.clone(),
         why,
     })?;
@@ -220,9 +222,13 @@ fn shrinks(sample: &[u8]) -> bool {
     zstd::bulk::compress_to_buffer(sample, &mut room, LEVEL).is_ok()
 }
 
-pub(super) fn unpack(packed: &[u8], most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+pub(super) fn unpack(mut packed: Zeroizing<Vec<u8>>, most: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     match packed.split_first() {
-        Some((&RAW, bytes)) if bytes.len() <= most => Ok(Zeroizing::new(bytes.to_vec())),
+        Some((&RAW, bytes)) if bytes.len() <= most => {
+            // Moved in its own memory: that costs less than new memory.
+            packed.remove(0);
+            Ok(packed)
+        }
         Some((&RAW, _)) => Err("it is longer than it says".to_owned()),
         Some((&ZSTD, frame)) => zstd::bulk::decompress(frame, most)
             .map(Zeroizing::new)

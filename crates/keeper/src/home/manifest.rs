@@ -136,7 +136,7 @@ impl Manifest {
         let Some((&FORMAT, packed)) = plain.split_first() else {
             return Err(damaged("its format is not known to this keeper".to_owned()));
         };
-        let encoded = chunk::unpack(packed, PLAIN_BYTES).map_err(damaged)?;
+        let encoded = chunk::unpack(Zeroizing::new(packed.to_vec()), PLAIN_BYTES).map_err(damaged)?;
         let manifest: Self = postcard::from_bytes(&encoded).map_err(|error| damaged(error.to_string()))?;
         if manifest.number != number {
             return Err(damaged("it says another number".to_owned()));

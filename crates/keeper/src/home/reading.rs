@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
@@ -53,7 +53,7 @@ pub(super) fn read(
                         cached.content.clone()
                     }
                     _ if pass_over.is_some_and(|bytes| file.stamp.size <= bytes) => return Ok(()),
-                    _ => match read_file(&mut cutter, &file, sink)? {
+                    _ => match read_file(&mut cutter, &file, pass_over.is_some(), sink)? {
                         None => return Ok(()),
                         Some((content, None)) => content,
                         Some((content, Some(stamp))) => {
@@ -87,11 +87,18 @@ fn written_unseen(path: &[u8]) -> bool {
 type ReadFile = (Arc<Content>, Option<Stamp>);
 
 /// Reads a file; `None` if it is no longer there.
-fn read_file(cutter: &mut Cutter<'_>, at: &FileAt<'_>, sink: Sink<'_>) -> Result<Option<ReadFile>, HomeError> {
-    let started = now_nanos();
+///
+/// `may_wait`: nobody is held still meanwhile.
+fn read_file(
+    cutter: &mut Cutter<'_>,
+    at: &FileAt<'_>,
+    may_wait: bool,
+    sink: Sink<'_>,
+) -> Result<Option<ReadFile>, HomeError> {
     let Some((file, before)) = at.open()? else {
         return Ok(None);
     };
+    let started = before_reading(&before, may_wait);
     let failed = |error: std::io::Error| HomeError::Files {
         doing: "read",
         why: error.to_string(),
@@ -114,6 +121,18 @@ fn read_file(cutter: &mut Cutter<'_>, at: &FileAt<'_>, sink: Sink<'_>) -> Result
     let after = folder::stamp(&stat);
     let settled = after == before && after.changed < started - CLOCK_TICKS_NANOS;
     Ok(Some((Arc::new(content), settled.then_some(after))))
+}
+
+/// When the reading begins. A large file that was written this moment is left for that long, so that its stamp holds: otherwise all
+/// of it is read a second time, while the agent is frozen.
+fn before_reading(stamp: &Stamp, may_wait: bool) -> i64 {
+    let now = now_nanos();
+    let left = stamp.changed + CLOCK_TICKS_NANOS - now;
+    if !may_wait || stamp.size < limits::LARGE_FILE_BYTES || !(0..=CLOCK_TICKS_NANOS).contains(&left) {
+        return now;
+    }
+    std::thread::sleep(Duration::from_nanos(left.unsigned_abs() + 1));
+    now_nanos()
 }
 
 fn now_nanos() -> i64 {
