@@ -1,9 +1,10 @@
 // Makes OpenClaw's compile cache: runs real turns against a model that answers from this process, then ends OpenClaw in
 // an orderly way, which is when Node writes the cache. Runs in the image, as the agent's user, from standard input.
-// CONFIG (images/agent/openclaw.json) is put in front of this, so that the modules that get compiled are those of a real start.
+// CONFIG (images/agent/openclaw.json) is put in front of this, so that the modules that get compiled are those of a real start, and
+// the text of PREPARE and RECORD (prepare.mjs, record.mjs): the last start records what prepare.mjs is to load ahead.
 
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 const GATEWAY = 18789;
@@ -11,6 +12,8 @@ const MODEL = 18790;
 const HOME = "/home/node";
 const STATE = `${HOME}/.openclaw`;
 const CACHE = "/opt/openclaw/compile-cache";
+const PREPARED = "/opt/openclaw/prepared";
+const ENTRY = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
 const TOKEN = "for-the-baking-alone-0123456789-abcdefghij";
 const STARTS = 2;
 
@@ -18,7 +21,7 @@ const fail = (why) => {
   console.error(why);
   process.exit(1);
 };
-setTimeout(() => fail("the baking took longer than 8 minutes"), 8 * 60_000).unref();
+setTimeout(() => fail("the baking took longer than 15 minutes"), 15 * 60_000).unref();
 
 // A model that answers with a word, and calls a tool where it is asked to: OpenAI's and Anthropic's streaming forms.
 const last = (messages) => JSON.stringify(messages.filter((message) => message.role === "user").slice(-2));
@@ -124,10 +127,13 @@ async function turn(gateway, session, message, run) {
   if (payload.state !== "final") fail(`a turn ended with ${JSON.stringify(payload).slice(0, 800)}`);
 }
 
+writeFileSync(`${PREPARED}/prepare.mjs`, PREPARE);
+writeFileSync(`${PREPARED}/record.mjs`, RECORD);
 for (let start = 0; start < STARTS; start++) {
   config.agents.defaults.model = { primary: start % 2 ? "other/m" : "main/m" };
   writeFileSync(`${STATE}/openclaw.json`, JSON.stringify(config), { mode: 0o600 });
-  const child = spawn("node", ["/opt/openclaw/node_modules/openclaw/openclaw.mjs", "gateway", "run"], { env: environment, stdio: ["ignore", "inherit", "inherit"] });
+  const recording = start === STARTS - 1 ? ["--import", `${PREPARED}/record.mjs`] : [];
+  const child = spawn("node", [...recording, ENTRY, "gateway", "run"], { env: environment, stdio: ["ignore", "inherit", "inherit"] });
   const ended = new Promise((done) => child.on("exit", (code, signal) => done(code ?? signal)));
   ended.then((how) => console.error(`OpenClaw ended: ${how}`));
   let gateway = null;
@@ -151,6 +157,16 @@ for (let start = 0; start < STARTS; start++) {
   child.kill("SIGTERM");
   if ((await ended) !== 0) console.error("OpenClaw did not end by itself");
 }
+// What is loaded ahead must load, and must not care for a home: in a cell there is none yet.
+rmSync(`${PREPARED}/record.mjs`);
+const modules = JSON.parse(readFileSync(`${PREPARED}/modules.json`, "utf8")).length;
+console.error(`${modules} modules are loaded ahead`);
+if (modules < 1000) fail("too few: they were not recorded");
+rmSync(STATE, { recursive: true });
+const left = readdirSync(HOME).join();
+const prepared = spawn("node", [`${PREPARED}/prepare.mjs`, "gateway", "run"], { env: environment, stdio: ["ignore", "inherit", "inherit"] });
+if ((await new Promise((done) => prepared.on("exit", (code, signal) => done(code ?? signal)))) !== 0) fail("what is loaded ahead does not load");
+if (readdirSync(HOME).join() !== left) fail(`loading ahead wrote into the home: ${readdirSync(HOME)}`);
 const entries = readdirSync(CACHE, { recursive: true }).length;
 console.error(`${entries} entries in the compile cache`);
 process.exit(entries > 500 ? 0 : 1);

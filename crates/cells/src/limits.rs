@@ -59,6 +59,11 @@ pub const CELL_BLOB_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Blobs of all cells that are being written at once; each is held in memory whole.
 pub const BLOB_WRITES: usize = 8;
 
+/// Agents whose code is loaded at once while their people type their passwords; each takes about half a gigabyte.
+pub const PREPARED_AGENTS: usize = 4;
+/// Memory of this machine, in bytes, that must be free for one more of them: it is about to be a whole agent.
+pub const PREPARE_FREE_MEMORY: u64 = 3 * 1024 * 1024 * 1024;
+
 /// Memory of a keeper's container besides the home (whose pages are counted where they are first written), in bytes.
 pub const KEEPER_MEMORY: u64 = 128 * 1024 * 1024;
 /// Processes and threads of a keeper's container.

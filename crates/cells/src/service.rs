@@ -76,6 +76,7 @@ struct Inner {
     blobs: Arc<dyn ObjectStore>,
     sockets: Option<SocketService>,
     capacity: Arc<Semaphore>,
+    preparing: Arc<Semaphore>,
     handles: Mutex<HashMap<CellId, Handle>>,
     end: CancellationToken,
 }
@@ -115,6 +116,7 @@ impl Cells {
         driver.prepare().await?;
         let cells = Self(Arc::new(Inner {
             capacity: Arc::new(Semaphore::new(config.capacity)),
+            preparing: Arc::new(Semaphore::new(limits::PREPARED_AGENTS)),
             config,
             driver,
             blobs,
@@ -161,6 +163,7 @@ impl Cells {
             Arc::clone(&self.0.driver),
             self.0.sockets.clone(),
             Arc::clone(&self.0.capacity),
+            Arc::clone(&self.0.preparing),
             inbox,
         );
         (shared, actor)

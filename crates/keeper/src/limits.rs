@@ -165,6 +165,8 @@ pub const AGENT_CRASHES: usize = 3;
 pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);
 /// How long a snapshot that cannot be stored is tried again before the turn is said not to be saved.
 pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
+/// How long an agent whose code is loaded waits for its home before it is freed, from the last greeting of a client.
+pub const PREPARED: Duration = Duration::from_secs(600);
 /// How many past durations of a phase make `usual_ms`.
 pub const DURATIONS_KEPT: usize = 5;
 

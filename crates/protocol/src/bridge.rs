@@ -46,6 +46,10 @@ pub enum Opening {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToBridge {
+    /// Load OpenClaw's code, and nothing else: the home is not there yet. A later `Start` goes on from there.
+    Prepare,
+    /// Forget what was prepared.
+    Unprepare,
     /// The home is there: start OpenClaw.
     Start,
     /// End OpenClaw: SIGTERM, then SIGKILL after `grace_ms`.

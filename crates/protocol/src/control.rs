@@ -71,6 +71,10 @@ pub enum KeeperOp {
     Thaw,
     /// Remove the agent container and start a new one (its home, a tmpfs, stays).
     RestartAgent,
+    /// May the agent's code be loaded while its home is still sealed? Refused where memory is short.
+    Prepare,
+    /// What was prepared is gone again, unused.
+    Unprepare,
     /// The home is sealed and the keys are wiped: remove both containers.
     Sleep,
 }

@@ -50,6 +50,11 @@ pub fn local(data_key: &DataKey) -> LocalKey {
     derive(data_key.expose(), b"", &[b"holdfast/local/v1"]).into()
 }
 
+/// The token between a keeper and its own agent's Gateway: the same at every start of a cell.
+pub fn gateway_token(local_key: &LocalKey) -> SecretBytes<32> {
+    derive(local_key.expose(), b"", &[b"holdfast/gateway-token/v1"])
+}
+
 /// Says whether a data key is the one that a vault was made with, without helping to find it; also makes the sealing
 /// commit to the key, which XChaCha20-Poly1305 alone does not.
 pub fn check(data_key: &DataKey, cell: Uuid) -> [u8; 32] {

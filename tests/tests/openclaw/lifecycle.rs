@@ -74,6 +74,57 @@ async fn the_agent_starts_warms_up_suspends_and_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_code_was_loaded_ahead_is_like_any_other() {
+    let cell = Cell::new().await;
+    let mut state = cell.agent.state();
+    state.wait_for(|state| *state == AgentState::Waiting).await.unwrap();
+    // Freed, it is gone; the next one is used.
+    cell.agent.prepare().await.unwrap();
+    let first = prepared(&cell, true).await;
+    cell.agent.unprepare().await.unwrap();
+    prepared(&cell, false).await;
+    cell.agent.prepare().await.unwrap();
+    let second = prepared(&cell, true).await;
+    assert_ne!(first, second);
+
+    let began = Instant::now();
+    let gateway = cell.start(ModelKind::OpenAi).await;
+    eprintln!("started in {:.1} s, its code loaded", began.elapsed().as_secs_f64());
+    let running = cell.exec(&format!("cat /proc/{}/comm", second.trim()));
+    assert!(running.starts_with("openclaw"), "{running}");
+    let events = turn(&gateway, SESSION, "first", "[[say: Hello.]]").await;
+    assert_eq!(said(&events), "Hello.");
+    let arguments = cell.exec("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '");
+    assert_eq!(arguments.matches("prepare.mjs").count(), 0, "{arguments}");
+
+    cell.agent.stop(Duration::from_secs(5)).await.unwrap();
+    let again = Instant::now();
+    let gateway = cell.start(ModelKind::OpenAi).await;
+    eprintln!(
+        "started again in {:.1} s, with nothing loaded",
+        again.elapsed().as_secs_f64()
+    );
+    let history = gateway.history(SESSION).await.unwrap();
+    assert!(!history.entries.is_empty());
+}
+
+/// Waits until a process has loaded the code, or none has; its number.
+async fn prepared(cell: &Cell, wanted: bool) -> String {
+    let looking = async {
+        loop {
+            let found = cell.exec("pgrep -f [p]repared/prepare.mjs || true");
+            if found.trim().is_empty() != wanted {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looking)
+        .await
+        .expect("in a minute")
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_a_crash_interrupted_is_not_run_again() {
     let cell = Cell::new().await;
     let gateway = cell.start(ModelKind::OpenAi).await;

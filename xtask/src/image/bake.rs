@@ -11,25 +11,33 @@ use super::container::{self, Draft, docker};
 use super::hash::Inputs;
 use crate::{paths, steps::step};
 
-const RECIPE: &str = "bake 1";
+const RECIPE: &str = "bake 2";
 /// As root, offline: OpenClaw completes what `npm ci --ignore-scripts` left undone (its first start would, and could not
 /// write there). Then, as the agent's user, the turns; the cache belongs to that user while it is made.
 const COMMAND: &str = "HOME=/tmp node /opt/openclaw/node_modules/openclaw/openclaw.mjs --version && \
-    install -d -o 1000 -g 1000 /opt/openclaw/compile-cache && \
+    install -d -o 1000 -g 1000 /opt/openclaw/compile-cache /opt/openclaw/prepared && \
     exec setpriv --reuid=1000 --regid=1000 --clear-groups node --input-type=module -";
 
 /// The image with the compile cache in it.
 pub fn ensure(openclaw: &str) -> Result<String> {
-    let script = paths::root().join("images/agent/bake.mjs");
-    let config = paths::root().join("images/agent/openclaw.json");
-    let tag = Inputs::new(RECIPE).text(openclaw).file(&script)?.file(&config)?.tag();
+    let folder = paths::root().join("images/agent");
+    let read = |name: &str| {
+        std::fs::read_to_string(folder.join(name)).with_context(|| format!("cannot read images/agent/{name}"))
+    };
+    let (settings, turns) = (read("openclaw.json")?, read("bake.mjs")?);
+    let (prepare, record) = (read("prepare.mjs")?, read("record.mjs")?);
+    let tag = Inputs::new(RECIPE)
+        .text(openclaw)
+        .text(&settings)
+        .text(&turns)
+        .text(&prepare)
+        .text(&record)
+        .tag();
     let image = format!("holdfast/baked:{tag}");
     if container::exists(&image) {
         return Ok(image);
     }
     step("Baking OpenClaw's compile cache", |_| {
-        let settings = std::fs::read_to_string(&config).context("cannot read images/agent/openclaw.json")?;
-        let turns = std::fs::read_to_string(&script).context("cannot read images/agent/bake.mjs")?;
         let options = [
             "--interactive",
             "--user=0:0",
@@ -39,7 +47,7 @@ pub fn ensure(openclaw: &str) -> Result<String> {
         let draft = Draft::create(openclaw, &options, &["sh", "-c", COMMAND])?;
         draft.run(
             "baking the compile cache",
-            &format!("const CONFIG = {settings};\n{turns}"),
+            &format!("const CONFIG = {settings};\nconst PREPARE = {prepare:?};\nconst RECORD = {record:?};\n{turns}"),
         )?;
         draft.commit(&image, &[format!("ENV PATH={PATH}")])
     })?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::control::{FromKeeper, FromPlatform, KeeperStatus, PlatformOp};
+use protocol::control::{AgentState, FromKeeper, FromPlatform, KeeperStatus, PlatformOp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +94,9 @@ pub(crate) struct Actor {
     pub(super) pause_asked: Instant,
     pub(super) wake_at: Option<Instant>,
     pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Counts the agents that are prepared, of all cells; and this cell's own permit.
+    pub(super) preparing: Arc<Semaphore>,
+    pub(super) prepared: Option<OwnedSemaphorePermit>,
     pub(super) socket: Option<CellSocket>,
     pub(super) next_id: u64,
 }
@@ -105,6 +108,7 @@ impl Actor {
         driver: Arc<dyn Driver>,
         sockets: Option<SocketService>,
         capacity: Arc<Semaphore>,
+        preparing: Arc<Semaphore>,
         inbox: mpsc::Receiver<Event>,
     ) -> Self {
         Self {
@@ -126,6 +130,8 @@ impl Actor {
             pause_asked: Instant::now(),
             wake_at: None,
             permit: None,
+            preparing,
+            prepared: None,
             socket: None,
             next_id: 0,
         }
@@ -234,6 +240,10 @@ impl Actor {
     pub(super) async fn on_status(&mut self, status: KeeperStatus) {
         let was_busy = self.status().is_some_and(|s| s.busy);
         let busy = status.busy;
+        if !matches!(status.agent, AgentState::Absent | AgentState::Waiting) {
+            // What was prepared is used: from here on the cell's own permit counts it.
+            self.prepared = None;
+        }
         self.note_wake_at(&status);
         if let Some(keeper) = &mut self.keeper {
             keeper.status = status;

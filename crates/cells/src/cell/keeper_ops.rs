@@ -1,5 +1,6 @@
 //! What a keeper may ask of the platform: to freeze its agent for a snapshot, to replace it, to be put to sleep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, KeeperOp, Outcome};
@@ -8,6 +9,7 @@ use tracing::warn;
 
 use super::actor::{Actor, Hold, Stage, timed};
 use crate::driver::{DriverError, Part};
+use crate::limits;
 
 /// Before a thaw that failed is tried again.
 const THAW_RETRY: Duration = Duration::from_secs(1);
@@ -18,6 +20,11 @@ impl Actor {
             KeeperOp::Freeze => self.freeze().await,
             KeeperOp::Thaw => self.thaw().await,
             KeeperOp::RestartAgent => self.restart_agent().await,
+            KeeperOp::Prepare => self.may_prepare().await,
+            KeeperOp::Unprepare => {
+                self.prepared = None;
+                Outcome::Ok
+            }
             KeeperOp::Sleep => {
                 self.reply(id, Outcome::Ok);
                 self.fall_asleep().await;
@@ -71,6 +78,36 @@ impl Actor {
         }
     }
 
+    /// Whether an agent may load its code before anybody has unlocked.
+    async fn may_prepare(&mut self) -> Outcome {
+        if self.prepared.is_some() {
+            return Outcome::Ok;
+        }
+        let Ok(permit) = Arc::clone(&self.preparing).try_acquire_owned() else {
+            let most = limits::PREPARED_AGENTS;
+            return Outcome::Error {
+                code: "too_many".into(),
+                message: format!("{most} agents are prepared already (PREPARED_AGENTS)"),
+            };
+        };
+        let free = timed("asking for free memory", self.driver.free_memory(self.shared.cell)).await;
+        match free {
+            Ok(Some(free)) if free < limits::PREPARE_FREE_MEMORY => Outcome::Error {
+                code: "no_memory".into(),
+                message: format!(
+                    "{} MiB of memory are free, and {} are needed (PREPARE_FREE_MEMORY)",
+                    free >> 20,
+                    limits::PREPARE_FREE_MEMORY >> 20
+                ),
+            },
+            Ok(_) => {
+                self.prepared = Some(permit);
+                Outcome::Ok
+            }
+            Err(error) => refused(&error),
+        }
+    }
+
     async fn restart_agent(&mut self) -> Outcome {
         if self.stage != Stage::Awake {
             return Outcome::Error {
@@ -86,6 +123,7 @@ impl Actor {
         }
         .await;
         self.hold = Hold::None;
+        self.prepared = None;
         match restarted {
             Ok(()) => Outcome::Ok,
             Err(error) => {

@@ -116,6 +116,7 @@ impl Actor {
     /// The control connection broke: the keeper died, or comes back.
     pub(super) async fn on_detached(&mut self) {
         self.keeper = None;
+        self.prepared = None;
         self.shared.set_to_keeper(None);
         if matches!(self.hold, Hold::Freeze { .. }) {
             self.thaw().await;
@@ -201,6 +202,7 @@ impl Actor {
 
     pub(super) fn forget_keeper(&mut self) {
         self.keeper = None;
+        self.prepared = None;
         self.shared.set_to_keeper(None);
         self.shared.forget_channels();
         self.reattach_by = None;

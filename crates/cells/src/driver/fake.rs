@@ -70,6 +70,7 @@ struct State {
     fail: HashMap<(CallKind, Option<Part>), u32>,
     delay: HashMap<CallKind, Duration>,
     prepared: bool,
+    free_memory: Option<u64>,
 }
 
 /// The driver in memory. Clones share the same engine, as two processes would share Docker.
@@ -95,6 +96,11 @@ impl FakeDriver {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The machine has this much memory left.
+    pub fn set_free_memory(&self, bytes: u64) {
+        self.state().free_memory = Some(bytes);
     }
 
     /// Every call from now on, once it has been carried out.
@@ -308,6 +314,10 @@ impl Driver for FakeDriver {
             Ok(cells.into_iter().filter_map(|cell| view(state, cell)).collect())
         })
         .await
+    }
+
+    async fn free_memory(&self, _cell: CellId) -> Result<Option<u64>, DriverError> {
+        Ok(self.state().free_memory)
     }
 
     async fn stats(&self, _cell: CellId, _part: Part) -> Result<PartStats, DriverError> {

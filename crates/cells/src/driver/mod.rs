@@ -147,6 +147,11 @@ pub trait Driver: Send + Sync + 'static {
     /// Every cell of this installation that has a container.
     async fn list(&self) -> Result<Vec<CellView>, DriverError>;
 
+    /// Memory that the machine of this cell has to give, in bytes; `None` where it is not for the platform to say.
+    async fn free_memory(&self, _cell: CellId) -> Result<Option<u64>, DriverError> {
+        Ok(None)
+    }
+
     async fn stats(&self, cell: CellId, part: Part) -> Result<PartStats, DriverError>;
 
     /// From which image a part was made; [`DriverError::NotRunning`] if it has no container.

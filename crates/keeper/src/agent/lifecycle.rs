@@ -17,16 +17,33 @@ use crate::gateway::{Gateway, GatewayError};
 use crate::limits;
 
 impl Agent {
-    /// Starts OpenClaw in the home, which must be complete, and returns once it answers. Does nothing when it runs.
+    /// Has OpenClaw's code loaded while the home is still sealed: the start that follows takes less.
+    ///
+    /// # Errors
+    /// [`AgentError::Absent`] without a bridge.
+    pub async fn prepare(&self) -> Result<(), AgentError> {
+        self.inner.link.send(ToBridge::Prepare).await
+    }
+
+    /// Frees what was prepared, if it was not used.
+    ///
+    /// # Errors
+    /// [`AgentError::Absent`] without a bridge: then nothing is prepared either.
+    pub async fn unprepare(&self) -> Result<(), AgentError> {
+        self.inner.link.send(ToBridge::Unprepare).await
+    }
+
+    /// Starts OpenClaw in the home, which must be complete, and returns once it answers. Does nothing when it runs. The token
+    /// is what the keeper shows to its Gateway.
     ///
     /// # Errors
     /// [`AgentError`]; the state is then [`AgentState::Failed`], or [`AgentState::Absent`] without a bridge.
-    pub async fn start(&self, model: &ModelPublic) -> Result<(), AgentError> {
+    pub async fn start(&self, model: &ModelPublic, token: SecretString) -> Result<(), AgentError> {
         let _changing = self.inner.changing.lock().await;
         if self.gateway().is_some_and(|gateway| gateway.is_open()) || self.comes_back().await {
             return Ok(());
         }
-        let result = self.bring_up(model).await;
+        let result = self.bring_up(model, token).await;
         match &result {
             Ok(()) => *self.inner.failure() = None,
             Err(error) => {
@@ -37,8 +54,7 @@ impl Agent {
         result
     }
 
-    /// The process runs and only its connection broke: the watcher is about to make a new one. A second start would
-    /// put another token into the configuration and lock the keeper out.
+    /// The process runs and only its connection broke: the watcher is about to make a new one.
     async fn comes_back(&self) -> bool {
         let is_watched = self
             .inner
@@ -58,7 +74,7 @@ impl Agent {
         }
     }
 
-    async fn bring_up(&self, model: &ModelPublic) -> Result<(), AgentError> {
+    async fn bring_up(&self, model: &ModelPublic, token: SecretString) -> Result<(), AgentError> {
         let inner = &self.inner;
         let mut connected = inner.link.connected();
         timeout(limits::BRIDGE_APPEARS, connected.wait_for(|connected| *connected))
@@ -68,7 +84,6 @@ impl Agent {
         inner.set_state(AgentState::Starting);
         // Watches before it starts, so that no end is missed.
         let ends = inner.link.ends();
-        let token = new_token();
         let asks = inner.asks.get().is_some_and(|asks| asks());
         let text = config::render(model, &token, asks);
         let home = inner.paths.home.clone();
@@ -115,12 +130,6 @@ impl Agent {
         }
         ended
     }
-}
-
-fn new_token() -> SecretString {
-    let mut random = zeroize::Zeroizing::new([0; 32]);
-    getrandom::fill(random.as_mut_slice()).expect("the operating system has random bytes");
-    SecretString::from(protocol::b64::encode(random.as_slice()))
 }
 
 /// Dials until OpenClaw lets the keeper in, or ends, or time is up.

@@ -39,6 +39,8 @@ pub async fn attend(stream: UnixStream, socket: &Path, openclaw: &mut OpenClaw) 
             line = lines.next() => {
                 let Some(line) = line else { return Err(ControlError::Closed) };
                 match serde_json::from_str(&line.map_err(line_error)?)? {
+                    ToBridge::Prepare => openclaw.prepare(),
+                    ToBridge::Unprepare => openclaw.unprepare(),
                     ToBridge::Start => match openclaw.start().await {
                         Ok(pid) => send(&mut write, &FromBridge::Started { pid }).await?,
                         Err(error) => {

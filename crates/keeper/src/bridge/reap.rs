@@ -15,12 +15,12 @@ impl Reaper {
         })
     }
 
-    /// Reaps until `wanted` has ended; for ever without one. Safe to cancel: what ends meanwhile is found next time.
-    pub async fn wait_for(&mut self, wanted: Option<Pid>) -> WaitStatus {
+    /// Reaps until one that is `wanted` has ended. Safe to cancel: what ends meanwhile is found next time.
+    pub async fn wait_for(&mut self, wanted: impl Fn(Pid) -> bool) -> (Pid, WaitStatus) {
         loop {
             while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-                if Some(pid) == wanted {
-                    return status;
+                if wanted(pid) {
+                    return (pid, status);
                 }
             }
             if self.child_ended.recv().await.is_none() {

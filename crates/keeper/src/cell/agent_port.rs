@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use protocol::Millis;
 use protocol::control::AgentState;
+use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::broker::ModelPublic;
@@ -15,8 +16,12 @@ pub trait AgentPort: Send + Sync + 'static {
     fn state(&self) -> watch::Receiver<AgentState>;
     /// What it said at its end, for its owner only.
     fn failure(&self) -> Option<String>;
-    /// Starts it in the restored home; returns when it answers.
-    fn start<'a>(&'a self, model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>>;
+    /// Has its code loaded before there is a home.
+    fn prepare(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Frees what was prepared and not used.
+    fn unprepare(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// Starts it in the restored home, with the token that the keeper shows it; returns when it answers.
+    fn start<'a>(&'a self, model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>>;
     /// Tells it about its keeper, in its home, which is there; without words, takes away what it was told.
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>>;
     /// Makes the first turn as fast as those after it.

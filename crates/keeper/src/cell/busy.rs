@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::watch;
+
 use crate::platform::Platform;
 
 /// Counts holds.
@@ -54,12 +56,12 @@ fn tell(count: &AtomicUsize, platform: &Platform) {
 /// A turn is under way while this lives.
 pub struct TurnGuard {
     busy: Option<Busy>,
-    turns: Arc<AtomicUsize>,
+    turns: Arc<watch::Sender<usize>>,
 }
 
 impl TurnGuard {
-    pub(super) fn new(busy: Busy, turns: Arc<AtomicUsize>) -> Self {
-        turns.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn new(busy: Busy, turns: Arc<watch::Sender<usize>>) -> Self {
+        turns.send_modify(|turns| *turns += 1);
         Self {
             busy: Some(busy),
             turns,
@@ -74,6 +76,6 @@ impl TurnGuard {
 
 impl Drop for TurnGuard {
     fn drop(&mut self) {
-        self.turns.fetch_sub(1, Ordering::SeqCst);
+        self.turns.send_modify(|turns| *turns -= 1);
     }
 }

@@ -1,7 +1,6 @@
 //! Down and up the ladder: paused, asleep, locked, and back. Nothing is given up before it is sealed.
 
 use std::sync::Weak;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -36,6 +35,7 @@ impl Cell {
         if self.is_busy() {
             return busy();
         }
+        self.unprepare().await;
         let was_ready = self.inner.phases.is(CellPhase::Ready);
         if was_ready {
             // From here on, a turn that comes waits until the agent is resumed.
@@ -86,7 +86,7 @@ impl Cell {
     }
 
     async fn prepare_sleep(&self) -> Outcome {
-        if self.inner.turns.load(Ordering::SeqCst) > 0 {
+        if *self.inner.turns.borrow() > 0 {
             return busy();
         }
         let _busy = self.busy();

@@ -9,6 +9,7 @@ mod ladder;
 mod lookout;
 mod openclaw;
 mod phases;
+mod prepare;
 mod replace;
 mod reseal;
 mod save;
@@ -20,14 +21,14 @@ mod told;
 pub(crate) mod tests;
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use protocol::channel::{ChannelError, VaultState};
 use protocol::chat::{CellEvent, CellPhase};
 use protocol::control::KeeperStatus;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::broker::{Broker, ModelPublic};
@@ -67,8 +68,10 @@ struct Inner {
     parts: Parts,
     phases: Phases,
     holds: Holds,
-    /// Turns that the agent works on.
-    turns: Arc<AtomicUsize>,
+    /// Turns that the agent works on, or will as soon as it answers.
+    turns: Arc<watch::Sender<usize>>,
+    /// The agent's code is loaded, and it waits for its home.
+    prepared: AtomicBool,
     /// Who waits for a snapshot.
     savers: mpsc::UnboundedSender<oneshot::Sender<Result<(), ChannelError>>>,
     /// Held by the step that is under way.
@@ -98,7 +101,8 @@ impl Cell {
             inner: Arc::new(Inner {
                 phases: Phases::new(parts.clock.clone()),
                 holds: Holds::new(parts.platform.clone()),
-                turns: Arc::default(),
+                turns: Arc::new(watch::Sender::new(0)),
+                prepared: AtomicBool::new(false),
                 savers,
                 step: tokio::sync::Mutex::default(),
                 starting: Mutex::default(),

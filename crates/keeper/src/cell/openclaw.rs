@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use protocol::Millis;
 use protocol::control::AgentState;
+use secrecy::SecretString;
 use tokio::sync::watch;
 
 use super::AgentPort;
@@ -25,8 +26,16 @@ impl AgentPort for Agent {
         Some(format!("{} {}", failure.message, failure.last_output).trim().to_owned())
     }
 
-    fn start<'a>(&'a self, model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move { Agent::start(self, model).await.map_err(words) })
+    fn prepare(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::prepare(self).await.map_err(words) })
+    }
+
+    fn unprepare(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::unprepare(self).await.map_err(words) })
+    }
+
+    fn start<'a>(&'a self, model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move { Agent::start(self, model, token).await.map_err(words) })
     }
 
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {

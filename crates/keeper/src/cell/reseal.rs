@@ -1,8 +1,6 @@
 //! After a change of the vault's key: the home is sealed whole, under the new one. Until that has worked everything opens with either,
 //! so it is simply done again: after the next start, or with the next lock or sleep, which read everything anyway.
 
-use std::sync::atomic::Ordering;
-
 use super::Cell;
 use crate::home::{Depth, HomeError, HomeVault as _, UnlockedVault};
 use crate::limits;
@@ -16,7 +14,7 @@ impl Cell {
         let _busy = self.busy();
         let step = self.inner.step.lock().await;
         let done = if step.home_is_live {
-            let suspended = self.inner.turns.load(Ordering::SeqCst) == 0 && self.suspend_for_snapshot().await;
+            let suspended = *self.inner.turns.borrow() == 0 && self.suspend_for_snapshot().await;
             let sealed = self.seal(Depth::Everything, limits::SNAPSHOT_RETRY).await;
             if suspended {
                 self.resume_agent().await;

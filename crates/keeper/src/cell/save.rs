@@ -6,7 +6,6 @@ use futures::FutureExt as _;
 use protocol::channel::ChannelError;
 use protocol::control::AgentState;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -95,7 +94,7 @@ impl Cell {
 
     /// Suspends the agent if no turn runs, while what is large in its home is read already.
     fn begin_to_suspend(&self) -> Suspending {
-        if self.inner.turns.load(Ordering::SeqCst) > 0 {
+        if *self.inner.turns.borrow() > 0 {
             return suspended_already();
         }
         let cell = self.clone();

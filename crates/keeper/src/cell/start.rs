@@ -6,6 +6,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Cell, Step, TRY_AGAIN, phases};
 use crate::broker::ModelPublic;
@@ -163,7 +164,8 @@ impl Cell {
             self.replace_agent().await?;
         }
         self.container_waits().await?;
-        if let Err(error) = self.agent().start(model).await {
+        let token = || self.vault().gateway_token().map_err(|_| StartError::Locked);
+        if let Err(error) = self.agent().start(model, token()?).await {
             // On an overloaded machine OpenClaw's first start can run out of one of its own limits of time.
             tracing::warn!(
                 "the agent did not start, and is started once more: {}",
@@ -171,15 +173,37 @@ impl Cell {
             );
             self.replace_agent().await?;
             self.container_waits().await?;
-            let again = self.agent().start(model).await;
+            let again = self.agent().start(model, token()?).await;
             again.map_err(|error| self.agent_error(error))?;
         }
-        phases.enter(CellPhase::WarmingUp, None);
-        if let Err(error) = self.agent().warm_up().await {
-            // The first turn is slower, that is all.
-            tracing::info!("not warmed up: {error}");
-        }
+        self.warm_up().await;
         Ok(())
+    }
+
+    /// Spends the slow first turn on one of our own. A person's turn that waits already is served at once instead: what it needs
+    /// is loaded by itself, and whatever has begun is used by both.
+    async fn warm_up(&self) {
+        let mut turns = self.inner.turns.subscribe();
+        if *turns.borrow() > 0 {
+            return;
+        }
+        self.inner.phases.enter(CellPhase::WarmingUp, None);
+        let cell = self.clone();
+        let mut warming = AbortOnDropHandle::new(tokio::spawn(async move {
+            let _busy = cell.busy();
+            if let Err(error) = cell.agent().warm_up().await {
+                // The first turn is slower, that is all.
+                tracing::info!("not warmed up: {error}");
+            }
+        }));
+        let turn_waits = tokio::select! {
+            _ = &mut warming => false,
+            _ = turns.wait_for(|turns| *turns > 0) => true,
+        };
+        if turn_waits {
+            // It ends by itself, beside the turn.
+            drop(warming.detach());
+        }
     }
 
     /// Until the agent's container is ready to start OpenClaw.

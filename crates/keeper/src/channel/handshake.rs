@@ -161,6 +161,7 @@ impl Handshake {
         match vault.cell() {
             Ok(cell) => {
                 self.greeted = true;
+                self.host.greetings.send_modify(|greetings| *greetings += 1);
                 Step::Answer(KeeperHandshake::Hello {
                     version: VERSION,
                     cell,

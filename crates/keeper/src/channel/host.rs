@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use vault::Kek;
@@ -35,6 +36,8 @@ pub(super) struct Inner {
     open: Mutex<HashMap<u64, (Subscriber, SlotId)>>,
     connections: AtomicUsize,
     next_id: AtomicU64,
+    /// How many clients have said hello.
+    pub greetings: watch::Sender<u64>,
 }
 
 /// How the WebSocket under a channel is set up: nothing larger than a frame is read.
@@ -71,6 +74,7 @@ impl ChannelHost {
                 open: Mutex::new(HashMap::new()),
                 connections: AtomicUsize::new(0),
                 next_id: AtomicU64::new(1),
+                greetings: watch::Sender::new(0),
             }),
         };
         tokio::spawn(tell_of_the_vault(
@@ -102,6 +106,11 @@ impl ChannelHost {
     /// Sends an event to every channel that is up.
     pub fn broadcast(&self, event: &str, data: &impl Serialize) {
         self.inner.broadcast(event, data);
+    }
+
+    /// Changes when a client says hello: somebody is about to use this cell.
+    pub fn greetings(&self) -> watch::Receiver<u64> {
+        self.inner.greetings.subscribe()
     }
 
     /// How many channels are up: logged in, and not about to be closed.

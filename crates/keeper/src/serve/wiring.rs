@@ -97,6 +97,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
                 Err(why) => Err(anyhow!("{why}")),
             },
             () = life => Err(anyhow!("the vault is gone")),
+            () = cell.clone().prepare_at(host.greetings()) => Err(anyhow!("the channels are gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
             () = tell_approvals(&approvals, &host) => Err(anyhow!("the approvals are gone")),
             () = commands => Err(anyhow!("the agent is gone")),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::channel::{PasskeyRequest, SlotInfo, VaultState};
 use protocol::{CellId, Millis, SlotId, b64};
+use secrecy::SecretString;
 use tokio::sync::{broadcast, watch};
 use vault::opaque::ServerSetup;
 use vault::{Kek, LocalKey, SlotKind, VaultFile};
@@ -283,6 +284,18 @@ impl VaultService {
         self.shared()
             .keyring
             .with(|open| open.body.get(name).map(|value| Zeroizing::new(value.to_vec())))
+    }
+
+    /// The token for the agent's Gateway. It stays the same as long as the vault does: OpenClaw takes a configuration that
+    /// differs in anything for a new one, and checks and migrates its whole state again.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn gateway_token(&self) -> Result<SecretString, VaultError> {
+        self.shared().keyring.with(|open| {
+            let token = vault::keys::gateway_token(&rotation::local_key(&open.data_key, &open.body));
+            SecretString::from(b64::encode(token.expose()))
+        })
     }
 
     /// Opens the vault with one slot's key.

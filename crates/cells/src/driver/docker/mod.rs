@@ -189,6 +189,14 @@ impl Driver for DockerDriver {
         self.views(vec![self.own_label()]).await
     }
 
+    async fn free_memory(&self, _cell: CellId) -> Result<Option<u64>, DriverError> {
+        // Cells of this driver are on this machine.
+        let text = std::fs::read_to_string("/proc/meminfo").map_err(|error| DriverError::Machine(error.to_string()))?;
+        let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+        let kib = available.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kib.map(|kib| kib * 1024))
+    }
+
     async fn stats(&self, cell: CellId, part: Part) -> Result<PartStats, DriverError> {
         self.stats_of_part(cell, part).await
     }

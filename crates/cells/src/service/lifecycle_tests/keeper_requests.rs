@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use protocol::control::{FREEZE_LIMIT_MS, KeeperOp, Outcome, PlatformOp};
+use protocol::CellId;
+use protocol::control::{AgentState, FREEZE_LIMIT_MS, KeeperOp, KeeperStatus, Outcome, PlatformOp};
 use tokio::time::{Instant, sleep};
 
 use super::bench::*;
@@ -130,4 +131,48 @@ async fn a_client_that_comes_while_the_cell_falls_asleep_reaches_the_next_keeper
         "it did not wait for the keeper that is gone"
     );
     assert!(matches!(reaching.await.unwrap(), Err(CellsError::ChannelNotDialled)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_is_prepared_only_where_memory_is_free() {
+    let (bench, mut keeper) = Bench::awake().await;
+    bench.driver.set_free_memory(limits::PREPARE_FREE_MEMORY - 1);
+    assert_eq!(code(&keeper.ask(KeeperOp::Prepare).await), "no_memory");
+    bench.driver.set_free_memory(limits::PREPARE_FREE_MEMORY);
+    assert_eq!(keeper.ask(KeeperOp::Prepare).await, Outcome::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_agents_are_prepared_at_once_and_each_that_is_used_or_freed_or_gone_makes_room() {
+    let (mut bench, first) = Bench::awake().await;
+    let mut keepers = vec![first];
+    while keepers.len() < limits::PREPARED_AGENTS + 1 {
+        bench.cell = CellId::new();
+        keepers.push(bench.wake().await);
+    }
+    let mut last = keepers.pop().unwrap();
+    for keeper in &mut keepers {
+        assert_eq!(keeper.ask(KeeperOp::Prepare).await, Outcome::Ok);
+        assert_eq!(keeper.ask(KeeperOp::Prepare).await, Outcome::Ok);
+    }
+    assert_eq!(code(&last.ask(KeeperOp::Prepare).await), "too_many");
+    keepers[0].ask(KeeperOp::Unprepare).await;
+    assert_eq!(last.ask(KeeperOp::Prepare).await, Outcome::Ok);
+    assert_eq!(code(&keepers[0].ask(KeeperOp::Prepare).await), "too_many");
+    last.status(KeeperStatus {
+        agent: AgentState::Starting,
+        ..idle()
+    })
+    .await;
+    assert_eq!(keepers[0].ask(KeeperOp::Prepare).await, Outcome::Ok);
+    keepers.remove(1).detach().await;
+    bench.settle().await;
+    assert_eq!(last.ask(KeeperOp::Prepare).await, Outcome::Ok);
+}
+
+fn code(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Error { code, .. } => code,
+    }
 }

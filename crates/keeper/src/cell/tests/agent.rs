@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use protocol::Millis;
 use protocol::control::AgentState;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
 use crate::broker::ModelPublic;
@@ -18,8 +19,12 @@ pub struct PlayedAgent {
     state: watch::Sender<AgentState>,
     /// What was asked of it, in order.
     pub asked: Mutex<Vec<&'static str>>,
+    /// What it was given to be recognised by, at each start.
+    pub tokens: Mutex<Vec<String>>,
     /// A tool runs: it does not suspend.
     pub working: AtomicBool,
+    /// A warm-up does not end.
+    pub warms_for_ever: AtomicBool,
     /// How many more starts fail.
     pub starts_to_fail: AtomicUsize,
 }
@@ -30,7 +35,9 @@ impl PlayedAgent {
             home: home.to_owned(),
             state: watch::Sender::new(AgentState::Waiting),
             asked: Mutex::default(),
+            tokens: Mutex::default(),
             working: AtomicBool::new(false),
+            warms_for_ever: AtomicBool::new(false),
             starts_to_fail: AtomicUsize::new(0),
         }
     }
@@ -65,7 +72,22 @@ impl AgentPort for PlayedAgent {
         Some("out of memory".to_owned())
     }
 
-    fn start<'a>(&'a self, _model: &'a ModelPublic) -> BoxFuture<'a, Result<(), String>> {
+    fn prepare(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.note("prepare");
+            Ok(())
+        })
+    }
+
+    fn unprepare(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.note("unprepare");
+            Ok(())
+        })
+    }
+
+    fn start<'a>(&'a self, _model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+        self.tokens.lock().unwrap().push(token.expose_secret().to_owned());
         Box::pin(async {
             self.note("start");
             let left = self.starts_to_fail.load(Ordering::SeqCst);
@@ -90,6 +112,9 @@ impl AgentPort for PlayedAgent {
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
             self.note("warm up");
+            if self.warms_for_ever.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             Ok(())
         })
     }

@@ -6,4 +6,5 @@ pub mod bench;
 mod crash;
 mod ladder;
 mod platform;
+mod prepare;
 mod start;

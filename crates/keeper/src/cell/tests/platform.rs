@@ -121,7 +121,7 @@ impl PlayedPlatform {
                             match op {
                                 KeeperOp::RestartAgent => (self.on_restart)(),
                                 KeeperOp::Sleep => drop(self.asleep.send_replace(true)),
-                                KeeperOp::Freeze | KeeperOp::Thaw => {}
+                                KeeperOp::Freeze | KeeperOp::Thaw | KeeperOp::Prepare | KeeperOp::Unprepare => {}
                             }
                             say(&mut socket, &FromPlatform::Reply { id, outcome: Outcome::Ok }).await;
                         }
