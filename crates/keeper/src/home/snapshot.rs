@@ -119,6 +119,28 @@ impl Home {
         anew: bool,
     ) -> Result<Snapshot, HomeError> {
         let copied = self.copy(&state.stored, vault, still, cache, sent).await?;
+        // The agent goes on while what was read is sealed.
+        let thaw = async {
+            let began = Instant::now();
+            still.thaw().await;
+            began.elapsed()
+        };
+        let (thawing, kept) = tokio::join!(thaw, self.keep(state, vault, copied, sent, anew));
+        kept.map(|mut snapshot| {
+            snapshot.took.hold += thawing;
+            snapshot
+        })
+    }
+
+    /// Seals and stores a complete set of files, and has the vault acknowledge it.
+    async fn keep(
+        &self,
+        state: &mut State,
+        vault: &Arc<dyn HomeVault>,
+        copied: Copied,
+        sent: &Sent,
+        anew: bool,
+    ) -> Result<Snapshot, HomeError> {
         let entries = copied.reading.entries;
         let parent = state.pin;
         let manifest = Manifest {
@@ -199,7 +221,7 @@ impl Home {
         })
     }
 
-    /// Reads until everything that is not stored fits in memory while the agent is still.
+    /// Reads until everything that is not stored fits in memory while the agent is still. It still is when this returns something.
     async fn copy(
         &self,
         stored: &Arc<HashSet<ChunkName>>,
@@ -220,10 +242,9 @@ impl Home {
             let started = Instant::now();
             let copied = self.read_still(stored, vault, before.clone(), sent).await;
             let held = started.elapsed();
-            still.thaw().await;
-            took.hold += read.elapsed() - held;
-            match copied? {
-                Some((reading, kept)) if held < Duration::from_millis(FREEZE_LIMIT_MS / 10 * 9) => {
+            took.hold += started - read;
+            match copied {
+                Ok(Some((reading, kept))) if held < Duration::from_millis(FREEZE_LIMIT_MS / 10 * 9) => {
                     return Ok(Copied {
                         reading,
                         kept,
@@ -231,7 +252,13 @@ impl Home {
                         took,
                     });
                 }
-                _ => cache = Arc::unwrap_or_clone(before),
+                again => {
+                    let thawing = Instant::now();
+                    still.thaw().await;
+                    took.hold += thawing.elapsed();
+                    again?;
+                    cache = Arc::unwrap_or_clone(before);
+                }
             }
         }
         Err(HomeError::Restless(limits::LIVE_PASSES))
