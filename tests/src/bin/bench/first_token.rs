@@ -1,16 +1,20 @@
-//! The first token through the encrypted channel, beside the same turn sent straight to the Gateway from inside its container.
+//! The first token through the encrypted channel, beside the same turn sent straight to the Gateway from inside its container. The two
+//! take turns, so that what a pair differs by is what the channel adds and not what the machine did meanwhile.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use system_tests::docker::{Part, container, exec};
+use system_tests::docker::{Part, container};
 use system_tests::{Person, Session};
 
-use crate::report::{Report, Samples, ms};
+use crate::report::{Differences, Report, Samples};
 
-const ROUNDS: usize = 20;
-/// Before each turn: what the one before left to do, and the client's own start, are over. The client below waits as long.
-const QUIET: Duration = Duration::from_millis(500);
+/// Two turns each, in either order.
+const PAIRS: usize = 60;
+/// Before each turn: what the one before left to do is over. OpenClaw is suspended once a pair, which it allows 30 times a minute.
+const QUIET: Duration = Duration::from_millis(750);
 const MESSAGE: &str = "[[say: one two three four five]]";
 
 /// Takes turns, so that both meet the same machine.
@@ -20,24 +24,31 @@ pub async fn compare(owner: &Person, session: &Session, report: &mut Report) {
     let conversation = session.conversation().await;
     session.ask(&conversation, "[[say: warm]]").await;
     let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
-    let (mut begun, mut through) = (Vec::new(), Vec::new());
-    let (mut sealing, mut straight) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        tokio::time::sleep(QUIET).await;
-        let started = Instant::now();
-        let turn = session.send(&conversation, MESSAGE).await;
-        first_sign(session, &turn).await;
-        begun.push(started.elapsed());
-        let first = session.event(Duration::from_secs(60), |event| {
-            event["data"]["turn"] == turn.as_str() && event["data"]["kind"] == "text"
-        });
-        first.await.expect("a first token");
-        through.push(started.elapsed());
-        session.turn_event(&turn, "answered").await;
-        let answered = Instant::now();
-        session.turn_event(&turn, "saved").await;
-        sealing.push(answered.elapsed());
-        straight.extend(straight_to_gateway(&agent));
+    let mut inside = Straight::connect(&agent).expect("a client in the agent's container");
+    inside.turn().expect("a turn straight to the Gateway");
+    let (mut begun, mut sealing) = (Vec::new(), Vec::new());
+    let (mut through, mut straight) = (Vec::new(), Vec::new());
+    for pair in 0..PAIRS {
+        for half in 0..2 {
+            tokio::time::sleep(QUIET).await;
+            if pair % 2 == half {
+                straight.push(inside.turn().expect("a turn straight to the Gateway"));
+                continue;
+            }
+            let started = Instant::now();
+            let turn = session.send(&conversation, MESSAGE).await;
+            first_sign(session, &turn).await;
+            begun.push(started.elapsed());
+            let first = session.event(Duration::from_secs(60), |event| {
+                event["data"]["turn"] == turn.as_str() && event["data"]["kind"] == "text"
+            });
+            first.await.expect("a first token");
+            through.push(started.elapsed());
+            session.turn_event(&turn, "answered").await;
+            let answered = Instant::now();
+            session.turn_event(&turn, "saved").await;
+            sealing.push(answered.elapsed());
+        }
     }
     session.call("vault.grant", json!({"minutes": 0})).await;
     report.row(
@@ -46,17 +57,14 @@ pub async fn compare(owner: &Person, session: &Session, report: &mut Report) {
         "≤ 100 ms",
     );
     report.row("awake: first sign of the agent", &Samples::new(begun).spread(), "");
-    let through = Samples::new(through);
-    report.row("first token, through the channel", &through.spread(), "");
-    if straight.is_empty() {
-        report.row("first token, straight to the Gateway", "could not be measured", "");
-        return;
-    }
-    let straight = Samples::new(straight);
-    report.row("first token, straight to the Gateway", &straight.spread(), "");
-    let (a, b) = (through.at(0.5), straight.at(0.5));
-    let added = if a >= b { ms(a - b) } else { format!("−{}", ms(b - a)) };
-    report.row("first token, added at the median", &added, "≤ 3 ms");
+    let added = Differences::new(&through, &straight);
+    report.row("first token, through the channel", &Samples::new(through).spread(), "");
+    report.row(
+        "first token, straight to the Gateway",
+        &Samples::new(straight).spread(),
+        "",
+    );
+    report.row("first token, added (median of the pairs)", &added.middle(), "≤ 3 ms");
 }
 
 /// Waits for the first sign that OpenClaw works on a turn.
@@ -68,39 +76,77 @@ pub async fn first_sign(session: &Session, turn: &str) {
     sign.await.expect("the agent works on it");
 }
 
-/// A client of the Gateway's own protocol, inside the container: connect, send, time to the first text.
+/// A client of the Gateway's own protocol, inside the container: connects once; for each line that it reads, a turn and the time to its
+/// first text.
 const CLIENT: &str = r#"
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 const { token } = JSON.parse(readFileSync('/home/node/.openclaw/openclaw.json', 'utf8')).gateway.auth;
 const socket = new WebSocket('ws://127.0.0.1:18789');
-const run = crypto.randomUUID();
-let started;
+let run, started, first;
 const send = (id, method, params) => socket.send(JSON.stringify({ type: 'req', id, method, params }));
+socket.onclose = () => process.exit(1);
 socket.onmessage = ({ data }) => {
   const frame = JSON.parse(data);
   if (frame.event === 'connect.challenge') {
-    send('1', 'connect', { minProtocol: 4, maxProtocol: 4, role: 'operator', auth: { token },
+    send('connect', 'connect', { minProtocol: 4, maxProtocol: 4, role: 'operator', auth: { token },
       client: { id: 'gateway-client', version: '0.1.0', platform: 'linux', mode: 'backend' },
       scopes: ['operator.read', 'operator.write', 'operator.admin'], caps: ['tool-events'] });
-  } else if (frame.id === '1') {
-    setTimeout(() => {
+  } else if (frame.id === 'connect') {
+    createInterface({ input: process.stdin }).on('line', (message) => {
+      run = crypto.randomUUID();
+      first = undefined;
       started = performance.now();
-      send('2', 'chat.send', { sessionKey: 'agent:main:bench', message: process.argv[1], idempotencyKey: run });
-    }, 500);
+      send(run, 'chat.send', { sessionKey: 'agent:main:bench', message, idempotencyKey: run });
+    });
   } else if (frame.event === 'chat' && frame.payload.runId === run) {
-    if (frame.payload.state === 'delta' && started) { console.log(performance.now() - started); started = 0; }
-    if (frame.payload.state === 'final') process.exit(0);
+    if (frame.payload.state === 'delta') first ??= performance.now() - started;
+    if (['final', 'error', 'aborted'].includes(frame.payload.state)) console.log(first);
   }
 };
-setTimeout(() => process.exit(1), 60000);
 "#;
 
-fn straight_to_gateway(agent: &str) -> Option<Duration> {
-    let (done, said) = exec(agent, &["node", "--input-type=module", "-e", CLIENT, MESSAGE]);
-    if !done {
-        eprintln!("straight to the Gateway: {said}");
-        return None;
+/// That client.
+struct Straight {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Straight {
+    fn connect(agent: &str) -> Option<Self> {
+        let mut process = Command::new("docker")
+            .args([
+                "exec",
+                "--interactive",
+                agent,
+                "node",
+                "--input-type=module",
+                "-e",
+                CLIENT,
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let (to, from) = (process.stdin.take()?, BufReader::new(process.stdout.take()?));
+        Some(Self { process, to, from })
     }
-    let ms: f64 = said.lines().next()?.trim().parse().ok()?;
-    Some(Duration::from_secs_f64(ms / 1000.0))
+
+    /// One turn; the time to its first text.
+    fn turn(&mut self) -> Option<Duration> {
+        writeln!(self.to, "{MESSAGE}").ok()?;
+        let mut line = String::new();
+        self.from.read_line(&mut line).ok()?;
+        let ms: f64 = line.trim().parse().ok()?;
+        Some(Duration::from_secs_f64(ms / 1000.0))
+    }
+}
+
+impl Drop for Straight {
+    fn drop(&mut self) {
+        // The client in the container ends with its connection.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

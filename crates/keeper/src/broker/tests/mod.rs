@@ -3,3 +3,4 @@
 mod calls;
 mod model_test;
 mod provider;
+mod speed;
