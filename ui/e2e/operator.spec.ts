@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, signInByMail, test, unlock } from "./person";
+import { expect, test } from "./person";
 import { expectClean, inspect, type Watched, watched } from "./watched";
 
 const token = readFileSync(`${process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast"}/admin-token`, "utf8").trim();
@@ -62,59 +62,4 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
   await expect(page.getByLabel("Operator’s token")).toBeVisible();
   expectClean(operator);
   await context.close();
-});
-
-test("the operator puts a cell to sleep and wakes it, and its owner goes on where they were", async ({ anna, browser }) => {
-  const context = await browser.newContext();
-  const operator = await watched(context);
-  const { page } = operator;
-  // Her page would wake the cell again.
-  await anna.page.goto("about:blank");
-  await signIn(operator);
-  refusedOnPurpose(operator);
-  await page.getByRole("link", { name: "Cells", exact: true }).click();
-  const row = page.getByRole("row").filter({ hasText: anna.email });
-  await expect(row.getByText("Awake")).toBeVisible();
-  await expect(row.getByRole("meter")).toBeVisible();
-  await inspect(page, "operator-cells");
-  await row.getByRole("checkbox").check();
-  await page.getByRole("group", { name: "With the chosen cells" }).getByRole("button", { name: "Sleep" }).click();
-  await inspect(page, "operator-sleep-sure");
-  await page.getByRole("button", { name: "Put to sleep" }).click();
-  await expect(page.getByRole("region", { name: "What came of it" }).getByText(/done|under way/)).toBeVisible({ timeout: 60_000 });
-  await expect(row.getByText("Asleep")).toBeVisible({ timeout: 60_000 });
-
-  await row.getByRole("link", { name: anna.name }).click();
-  await expect(page.getByRole("heading", { name: "What happened" })).toBeVisible();
-  await page.getByRole("button", { name: "Wake" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Wake" }).click();
-  await expect(page.locator(".facts-list").getByText("Awake")).toBeVisible({ timeout: 120_000 });
-  await expect(page.getByRole("log", { name: "The keeper’s log" })).toBeVisible();
-  await inspect(page, "operator-cell");
-  await anna.page.goto("/");
-  await unlock(anna.page, anna.password);
-  expectClean(operator);
-  await context.close();
-});
-
-test("an organisation that the operator suspends is out of use until it is let back in", async ({ anna, browser }) => {
-  const context = await browser.newContext();
-  const operator = await watched(context);
-  const { page } = operator;
-  await signIn(operator);
-  refusedOnPurpose(operator);
-  await anna.page.goto("about:blank");
-  await page.goto("/admin/tenants");
-  await page.getByRole("link", { name: "Keller & Sons" }).click();
-  await page.getByRole("button", { name: "Suspend Keller & Sons" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Suspend" }).click();
-  await expect(page.getByText("is suspended.", { exact: false }).first()).toBeVisible();
-  await inspect(page, "operator-suspended");
-  expect((await anna.page.request.get("/api/v1/me")).status()).toBe(401);
-  await page.getByRole("button", { name: "Let Keller & Sons back in" }).click();
-  await expect(page.getByText("is in use again")).toBeVisible();
-  expectClean(operator);
-  await context.close();
-  await signInByMail(anna.page, anna.email);
-  await unlock(anna.page, anna.password);
 });
