@@ -362,7 +362,7 @@ fn free_port() -> u16 {
 }
 
 /// The server as `cargo xtask test` has built it, or the one that `cargo xtask bench` names.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(named) = env::var_os("HOLDFAST_BINARY") {
         return PathBuf::from(named);
     }

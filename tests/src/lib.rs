@@ -18,7 +18,7 @@ pub mod trace;
 
 pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
 pub use command_line::{CommandLine, Ended};
-pub use installation::{Installation, Settings};
+pub use installation::{Installation, Settings, binary};
 pub use person::{Answer, Person, http};
 pub use process::{kill_now, wait_until};
 pub use refusal::{Refusal, refused};

@@ -26,7 +26,14 @@ async fn the_page_is_served_with_a_strict_policy_and_unknown_paths_are_not_found
         assert!(answer.headers().contains_key("x-request-id"), "{path}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
     }
-    for path in ["/assets/gone.js", "/api/v1/gone", "/api/gone", "/.env"] {
+    for path in [
+        "/assets/gone.js",
+        "/api/v1/gone",
+        "/api/gone",
+        "/.env",
+        "/v1/models",
+        "/api/v1/tenants",
+    ] {
         let answer = get(path).await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         assert!(answer.headers().contains_key("content-security-policy"), "{path}");

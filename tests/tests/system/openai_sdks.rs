@@ -1,0 +1,121 @@
+//! OpenAI's official library for Python, unchanged and pinned (`tests/openai`), against the real thing: a conversation, streaming,
+//! cancellation, a tool call, errors, and trying again.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use system_tests::{Installation, Settings, http, wait_until};
+
+/// What the library is made of, in this repository.
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("openai")
+}
+
+/// Where it is installed, once for each set of versions.
+fn place(name: &str, versions: &str) -> PathBuf {
+    let versions = fs::read(source().join(versions)).expect("the versions are in this repository");
+    let sum = versions.iter().fold(0_u64, |sum, byte| {
+        sum.wrapping_mul(1_099_511_628_211).wrapping_add(u64::from(*byte))
+    });
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("openai-{name}-{sum:016x}"))
+}
+
+fn run(command: &mut Command) {
+    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = [done.stdout, done.stderr].concat();
+    assert!(
+        done.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&said)
+    );
+}
+
+/// A virtual environment with the library; what broke off before it was whole is made anew.
+fn python() -> PathBuf {
+    let place = place("python", "requirements.txt");
+    let program = place.join("bin/python");
+    if !place.join("whole").exists() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place));
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(Command::new(&program)
+            .args(install)
+            .arg(source().join("requirements.txt")));
+        fs::write(place.join("whole"), "").expect("the folder can be written");
+    }
+    program
+}
+
+/// Runs a program of ours with its settings on standard input; the keys are in no argument.
+fn go_through(command: &mut Command, settings: &Value) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be run");
+    let mut input = child.stdin.take().expect("its input is ours");
+    input
+        .write_all(settings.to_string().as_bytes())
+        .expect("it reads its settings");
+    drop(input);
+    let done = child.wait_with_output().expect("a child can be waited for");
+    let said = [done.stdout, done.stderr].concat();
+    assert!(
+        done.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&said)
+    );
+}
+
+async fn tenant(installation: &Installation, name: &str, limits: Value) -> String {
+    let token = fs::read_to_string(installation.data_dir().join("admin-token"));
+    let token = token.expect("the server made its token");
+    let base_url = installation.model().base_url();
+    let model = json!({"kind": "openai", "base_url": base_url, "key": "sk-test", "model": "scripted"});
+    let made = http()
+        .post(format!("{}/api/v1/tenants", installation.url()))
+        .bearer_auth(token.trim())
+        .json(&json!({"name": name, "model": model, "limits": limits}))
+        .send()
+        .await
+        .expect("the platform answers");
+    let made: Value = made.json().await.expect("it answers with JSON");
+    made["key"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+}
+
+#[tokio::test]
+async fn the_official_library_of_openai_works_unchanged() {
+    let python = tokio::task::spawn_blocking(python).await.unwrap();
+    let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
+    let key = tenant(&installation, "libraries", json!({"requests_per_minute": 10_000})).await;
+    let limited_key = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
+    let model = fs::read_to_string(installation.data_dir().join("demo-model-url")).unwrap();
+    let control = model.trim().trim_end_matches("/v1").to_owned();
+    let settings = json!({
+        "base_url": format!("{}/v1", installation.url()), "key": key, "limited_key": limited_key,
+        "held": format!("{control}/_control/held/python"),
+    });
+    tokio::task::spawn_blocking(move || {
+        go_through(Command::new(python).arg(source().join("python.py")), &settings);
+    })
+    .await
+    .unwrap();
+
+    // What was cancelled is stopped.
+    wait_until("no turn runs", Duration::from_secs(60), async || {
+        let listed = http()
+            .get(format!("{}/api/v1/sessions", installation.url()))
+            .bearer_auth(&key)
+            .send()
+            .await
+            .ok()?;
+        let listed: Value = listed.json().await.ok()?;
+        let all = listed["sessions"].as_array()?.clone();
+        all.iter().all(|session| session["running"] == false).then_some(())
+    })
+    .await;
+}

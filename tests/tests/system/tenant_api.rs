@@ -1,0 +1,203 @@
+//! A developer's view, with everything real: tenants by API, each with an agent in a cell of its own, and the key of its model where
+//! nobody looks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use system_tests::canary::{Canary, Search};
+use system_tests::docker::{containers, docker, inspect, logs, volumes};
+use system_tests::{Installation, Settings, http, wait_until};
+
+/// A program with a key.
+struct Program {
+    base: String,
+    key: String,
+}
+
+impl Program {
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let mut request = http()
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.expect("the platform answers");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.unwrap_or(Value::Null))
+    }
+
+    async fn ok(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let (status, answer) = self.send(method, path, body).await;
+        assert!((200..300).contains(&status), "{path}: {status} {answer}");
+        answer
+    }
+}
+
+fn operator(installation: &Installation) -> Program {
+    let token = std::fs::read_to_string(installation.data_dir().join("admin-token"));
+    let token = token.expect("the server made its token");
+    Program {
+        base: installation.url(),
+        key: token.trim().to_owned(),
+    }
+}
+
+async fn tenant(operator: &Program, name: &str, base_url: &str, key: &str) -> (String, Program) {
+    let model = json!({"kind": "openai", "base_url": base_url, "key": key, "model": "scripted"});
+    let wanted = json!({"name": name, "model": model});
+    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
+    let tenant = Program {
+        base: operator.base.clone(),
+        key: made["key"].as_str().expect("a key is text").to_owned(),
+    };
+    (made["id"].as_str().expect("an id is text").to_owned(), tenant)
+}
+
+#[tokio::test]
+async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_its_words_are_nowhere() {
+    let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
+    let mut installation = settings.start().await;
+    let model = installation.separate_model().await;
+    let operator = operator(&installation);
+    let (key, said, title) = (Canary::new("sk-"), Canary::new("said"), Canary::new("title"));
+    let (id, anna) = tenant(&operator, "Anna", &model.base_url(), &key.text).await;
+    let (_, bob) = tenant(&operator, "Bob", &model.base_url(), "sk-of-bob").await;
+
+    // One answer.
+    let asked = json!({"session_id": "first", "message": format!("[[say: you {}]]", said.text)});
+    let answer = anna.ok(Method::POST, "/api/v1/chat", Some(&asked)).await;
+    assert!(
+        answer["message"]["text"].as_str().unwrap().contains(&said.text),
+        "{answer}"
+    );
+    assert!(answer["usage"]["calls"].as_u64().unwrap() >= 1, "{answer}");
+
+    // As events, with what a tool of the agent's does.
+    let tool = format!(
+        "[[tool: exec {}]] [[say: written]]",
+        json!({"command": "echo from-the-tool"})
+    );
+    let asked = json!({"session_id": "first", "message": tool, "stream": true});
+    let stream = http()
+        .post(format!("{}/api/v1/chat", anna.base))
+        .bearer_auth(&anna.key)
+        .json(&asked)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let text = stream.text().await.unwrap();
+    for event in [
+        "event: status",
+        "event: tool",
+        "from-the-tool",
+        "event: delta",
+        "event: usage",
+        "event: final",
+    ] {
+        assert!(text.contains(event), "no {event} in {text}");
+    }
+
+    // What is Anna's is not there for Bob, and the other way round.
+    let (status, _) = bob.send(Method::GET, "/api/v1/sessions/first", None).await;
+    assert_eq!(status, 404);
+    anna.ok(
+        Method::PATCH,
+        "/api/v1/sessions/first",
+        Some(&json!({"title": title.text})),
+    )
+    .await;
+    let read = anna.ok(Method::GET, "/api/v1/sessions/first", None).await;
+    assert_eq!(read["title"], json!(title.text));
+    assert_eq!(read["messages"].as_array().unwrap().len(), 4, "{read}");
+
+    // Closing a stream stops the turn.
+    let asked = json!({"session_id": "second", "message": "[[hold: stop]]", "stream": true});
+    let mut stream = http()
+        .post(format!("{}/api/v1/chat", anna.base))
+        .bearer_auth(&anna.key)
+        .json(&asked)
+        .send()
+        .await
+        .unwrap();
+    model.held("stop").await;
+    stream.chunk().await.unwrap();
+    drop(stream);
+    wait_until("the turn is stopped", Duration::from_secs(60), async || {
+        let listed = anna.ok(Method::GET, "/api/v1/sessions", None).await;
+        let all = listed["sessions"].as_array().unwrap().clone();
+        all.iter().all(|session| session["running"] == false).then_some(())
+    })
+    .await;
+    model.release("stop").await;
+
+    // The wrapping key is changed while it serves.
+    let rotated = std::process::Command::new(system_tests::binary())
+        .args(["keys", "rotate", "--server", &installation.url(), "--data-dir"])
+        .arg(installation.data_dir())
+        .output()
+        .unwrap();
+    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+    assert!(String::from_utf8_lossy(&rotated.stdout).contains("Wrapping key 2"));
+
+    // While it is awake: what Docker knows, what was logged, what the process was started with.
+    let canaries = [key, said, title];
+    let mut search = Search::new(&canaries);
+    for container in containers(&installation.id()) {
+        search.bytes("docker inspect", docker(&["inspect", &container]).as_bytes());
+        if inspect(&container, "{{.HostConfig.LogConfig.Type}}") != "none" {
+            search.bytes("docker logs", logs(&container).as_bytes());
+        }
+    }
+    for file in ["environ", "cmdline"] {
+        let path = format!("/proc/{}/{file}", installation.server_pid());
+        search.bytes(&path, &std::fs::read(&path).unwrap());
+    }
+    // Asleep: every byte at rest. Then awake again with what the platform keeps, and nothing is lost.
+    installation.down().await;
+    for volume in volumes(&installation.id()) {
+        let folder = docker(&["volume", "inspect", "--format", "{{.Mountpoint}}", &volume]);
+        search.folder(Path::new(&folder));
+    }
+    search.folder(installation.data_dir());
+    assert!(search.found().is_empty(), "{:#?}", search.found());
+    let mut control = Search::new(&[Canary::of("the operator's word for it", "Anna")]);
+    control.folder(&installation.data_dir().join("postgres"));
+    assert!(!control.found().is_empty(), "the database was searched in vain");
+
+    installation.run().await;
+    let read = anna.ok(Method::GET, "/api/v1/sessions/first", None).await;
+    assert_eq!(read["messages"].as_array().unwrap().len(), 4, "{read}");
+    assert_eq!(anna.send(Method::DELETE, "/api/v1/sessions/first", None).await.0, 204);
+    assert_eq!(anna.send(Method::GET, "/api/v1/sessions/first", None).await.0, 404);
+
+    // Gone is gone, and the other stays.
+    let before = volumes(&installation.id()).len();
+    let gone = operator
+        .ok(Method::DELETE, &format!("/api/v1/tenants/{id}"), None)
+        .await;
+    assert!(gone["removed"]["blobs"].as_u64().unwrap() > 0, "{gone}");
+    assert_eq!(gone["removed"]["sessions"], 1);
+    assert!(volumes(&installation.id()).len() < before);
+    let cell = gone["removed"]["cell"].as_str().unwrap();
+    let blobs = walk(&installation.data_dir().join("blobs"));
+    assert!(!blobs.iter().any(|path| path.contains(cell)), "{blobs:?}");
+    assert_eq!(anna.send(Method::GET, "/v1/models", None).await.0, 401);
+    bob.ok(Method::GET, "/v1/models", None).await;
+}
+
+/// The paths of all files in a folder.
+fn walk(folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match path.is_dir() {
+            true => all.extend(walk(&path)),
+            false => all.push(path.display().to_string()),
+        }
+    }
+    all
+}
