@@ -83,9 +83,10 @@ impl Domain {
     /// Reads a domain; the error is a sentence for whoever typed it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().trim_start_matches('@');
-        // What could be the domain of an address is one.
+        // What could be the domain of an address is one, as long as it is a name.
+        let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.'));
         match Email::parse(&format!("x@{text}")) {
-            Ok(email) if !text.contains(['@', '[']) && text.len() <= limits::DOMAIN_BYTES => {
+            Ok(email) if is_name && text.len() <= limits::DOMAIN_BYTES => {
                 Ok(Self(email.domain().to_owned()))
             }
             _ => Err("This is not the domain of e-mail addresses. One looks like example.org.".into()),

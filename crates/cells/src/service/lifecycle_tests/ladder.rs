@@ -283,6 +283,8 @@ async fn a_keeper_that_calls_sealing_busy_can_still_be_paused() {
 #[tokio::test(start_paused = true)]
 async fn an_operator_pauses_a_cell_at_once_and_is_told_when_it_is_in_use() {
     let (bench, mut keeper) = Bench::awake().await;
+    // Whoever woke it has been still for a moment.
+    tokio::time::advance(MINUTE).await;
     let pausing = |bench: &Bench| {
         let (cells, cell) = (bench.cells.clone(), bench.cell);
         tokio::spawn(async move { cells.pause(cell).await })
