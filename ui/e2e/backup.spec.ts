@@ -1,5 +1,5 @@
 import { answered, composer, newConversation, quiet, send } from "./conversation";
-import { expect, test } from "./person";
+import { asleep, expect, test } from "./person";
 import { inspect } from "./watched";
 
 test("a backup is downloaded while the agent goes on, and restored in the place of what came after it", async ({ anna }) => {
@@ -45,6 +45,7 @@ test("a backup is downloaded while the agent goes on, and restored in the place 
     await proof.getByRole("button", { name: "Continue" }).click();
   }
   await expect(locked).toBeVisible({ timeout: 240_000 });
+  await asleep(page);
   await page.getByLabel("Vault password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await expect(page.getByRole("heading", { name: "Backup", exact: true })).toBeVisible({ timeout: 60_000 });

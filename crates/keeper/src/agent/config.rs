@@ -54,6 +54,8 @@ pub(super) fn render(model: &ModelPublic, token: &SecretString, asks: bool) -> Z
         "requestTimeoutMs": u64::try_from(limits::AGENT_WAITS_FOR_TOOL.as_millis()).unwrap_or(u64::MAX),
         "supportsParallelToolCalls": true,
     }});
+    // Left alone, OpenClaw hides the tools of MCP servers from the model behind a search of its own.
+    config["tools"]["toolSearch"] = json!(false);
     config["tools"]["exec"]["mode"] = json!(if asks { "ask" } else { "full" });
     config["agents"]["defaults"]["model"] = json!({"primary": format!("main/{}", model.model)});
     config["agents"]["defaults"]["workspace"] = json!(format!("{HOME_DIR}/{STATE}/workspace"));
@@ -116,6 +118,7 @@ mod tests {
         assert_eq!(config["gateway"]["bind"], "loopback");
         assert!(!text.contains("provider.example"));
         assert_eq!(config["tools"]["exec"]["mode"], "full");
+        assert_eq!(config["tools"]["toolSearch"], false);
         assert_eq!(
             config["mcp"]["servers"]["holdfast"]["url"],
             "http://127.0.0.1:18790/mcp"
