@@ -13,7 +13,7 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await unlock(page, anna.password);
 
     await page.goto("/providers");
-    await expect(page.getByText("No other site is set up yet.")).toBeVisible();
+    await expect(page.getByText("No other site is set up yet.").first()).toBeVisible();
     await page.getByLabel("Site", { exact: true }).selectOption("oidc");
     await page.getByLabel("Name on the button").fill("Work");
     await page.getByLabel("Issuer").fill("http://127.0.0.1:1");
@@ -26,23 +26,23 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await inspect(page, "sign-in-site");
     await page.getByRole("button", { name: "Save and turn on" }).click();
     await page.getByRole("button", { name: "Test Work" }).click();
-    await expect(page.getByText("does not take the client ID and secret")).toBeVisible();
+    await expect(page.getByText("does not take the client ID and secret").first()).toBeVisible();
     await page.getByRole("button", { name: "Settings of Work" }).click();
     await expect(page.getByLabel("Client secret")).toHaveValue("");
     await page.getByLabel("Client secret").fill(CLIENT.secret);
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByRole("button", { name: "Test Work" }).click();
-    await expect(page.getByText("It works: the site is there and knows us.")).toBeVisible();
+    await expect(page.getByText("It works: the site is there and knows us.").first()).toBeVisible();
     await page.getByLabel("Domain", { exact: true }).fill("work.example");
     await page.getByRole("button", { name: "Let them join" }).click();
-    await expect(page.getByText("after somebody agrees")).toBeVisible();
+    await expect(page.getByText("after somebody agrees").first()).toBeVisible();
     await inspect(page, "sign-in-sites");
 
     await page.goto("/security");
     await page.getByRole("button", { name: "Link an account at Work" }).click();
     await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
-    await expect(page.getByText("The account is linked")).toBeVisible({ timeout: 60_000 });
-    await expect(page.getByText("Work: anna@work.example")).toBeVisible();
+    await expect(page.getByText("The account is linked").first()).toBeVisible({ timeout: 60_000 });
+    await expect(page.getByText("Work: anna@work.example").first()).toBeVisible();
     expect(new URL(page.url()).hash).toBe("");
     await inspect(page, "linked-accounts");
     await page.goto("/me");
@@ -60,15 +60,15 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await inspect(carla.page, "sign-in-buttons");
     await carla.page.getByRole("button", { name: "Sign in with Work" }).click();
     await carla.page.getByRole("link", { name: "Continue as Carla Stein" }).click();
-    await expect(carla.page.getByText("You have asked to join.")).toBeVisible();
+    await expect(carla.page.getByText("You have asked to join.").first()).toBeVisible();
     await inspect(carla.page, "sign-in-waiting");
 
     await unlock(page, anna.password);
     await page.goto("/people/waiting");
     await inspect(page, "waiting");
-    await page.getByRole("button", { name: "Let Carla Stein in" }).click();
-    await expect(page.getByText("Carla Stein is in now")).toBeVisible();
-    await expect(page.getByText("Nobody waits.")).toBeVisible();
+    await page.getByRole("button", { name: "Let in Carla Stein" }).click();
+    await expect(page.getByText("Carla Stein is in now").first()).toBeVisible();
+    await expect(page.getByText("Nobody waits.").first()).toBeVisible();
 
     await carla.page.getByRole("button", { name: "Sign in with Work" }).click();
     await carla.page.getByRole("link", { name: "Continue as Carla Stein" }).click();

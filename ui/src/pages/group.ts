@@ -69,7 +69,7 @@ export class GroupPage extends FormPage {
                 <option value="admin" ?selected=${member.role === "admin"}>Admin</option>
               </select>`
             : html`<span class="tag">${member.role === "admin" ? "Admin" : "Member"}</span>`}
-          ${group.manages && member.id !== own ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Take ${member.name} out" @click=${() => this.#remove(member)}>Take out</button>` : nothing}
+          ${group.manages && member.id !== own ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Take out ${member.name}" @click=${() => this.#remove(member)}>Take out</button>` : nothing}
         </li>`,
       )}
       ${(whole.invitations ?? []).map(

@@ -83,7 +83,7 @@ export class ProvidersPage extends FormPage {
             <span class="people-name"><strong>${each.name}</strong><span class="muted">${each.issuer}</span></span>
             <span class="tag">${each.on ? "On" : finished(each) ? "Off" : "Not finished"}</span>
             <button class="button small" type="button" aria-expanded=${this.open === each.id ? "true" : "false"} aria-label="Settings of ${each.name}" @click=${() => this.#toggle(each)}>Settings</button>
-            ${finished(each) ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Test ${each.name}" @click=${() => this.#test(each)}>Test</button><button class="button small" type="button" ?disabled=${this.busy} aria-label="Turn ${each.name} ${each.on ? "off" : "on"}" @click=${() => this.#turn(each)}>Turn ${each.on ? "off" : "on"}</button>` : nothing}
+            ${finished(each) ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Test ${each.name}" @click=${() => this.#test(each)}>Test</button><button class="button small" type="button" ?disabled=${this.busy} aria-label="Turn ${each.on ? "off" : "on"} ${each.name}" @click=${() => this.#turn(each)}>Turn ${each.on ? "off" : "on"}</button>` : nothing}
             <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove ${each.name}" @click=${() => this.#remove(each)}>Remove</button>
             ${this.open === each.id ? html`<div class="row-below">${this.#settings(each)}</div>` : nothing}
           </li>`,

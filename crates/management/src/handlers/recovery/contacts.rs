@@ -17,7 +17,7 @@ use crate::storage::recovery;
 pub(crate) struct Contacts {
     contacts: Vec<UserId>,
     threshold: u8,
-    #[schema(value_type = i64, minimum = 0, maximum = 4294967295)]
+    #[schema(value_type = i64, minimum = 0, maximum = 4294967295u32)]
     wait_ms: u32,
 }
 
