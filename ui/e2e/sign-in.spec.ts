@@ -65,6 +65,7 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
 
     await unlock(page, anna.password);
     await page.goto("/people/waiting");
+    await expect(page.getByRole("button", { name: "Let in Carla Stein" })).toBeVisible({ timeout: 60_000 });
     await inspect(page, "waiting");
     await page.getByRole("button", { name: "Let in Carla Stein" }).click();
     await expect(page.getByText("Carla Stein is in now").first()).toBeVisible();

@@ -86,9 +86,7 @@ impl Domain {
         // What could be the domain of an address is one, as long as it is a name.
         let is_name = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.'));
         match Email::parse(&format!("x@{text}")) {
-            Ok(email) if is_name && text.len() <= limits::DOMAIN_BYTES => {
-                Ok(Self(email.domain().to_owned()))
-            }
+            Ok(email) if is_name && text.len() <= limits::DOMAIN_BYTES => Ok(Self(email.domain().to_owned())),
             _ => Err("This is not the domain of e-mail addresses. One looks like example.org.".into()),
         }
     }

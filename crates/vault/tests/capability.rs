@@ -166,7 +166,10 @@ fn each_reason_to_refuse_a_chain_has_its_name() {
     assert!(verify(&[root.clone(), child.clone()]).is_ok());
 
     assert_eq!(verify(&[]), Err(CapabilityError::EmptyChain));
-    assert_eq!(verify(std::slice::from_ref(&child)), Err(CapabilityError::NotIssuedHere));
+    assert_eq!(
+        verify(std::slice::from_ref(&child)),
+        Err(CapabilityError::NotIssuedHere)
+    );
     assert_eq!(
         verify(&[root.clone(), root.clone()]),
         Err(CapabilityError::NotTheHolder(root.jti))

@@ -16,8 +16,9 @@ const SECONDS: &str = "28";
 /// So that a failure comes again.
 const SEED: &str = "20261127";
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Signing out ends the session that all others need; waking starts a real cell, which other tests do.
-const LEFT_OUT: [&str; 2] = ["/api/v1/sign-out", "/api/v1/cell/wake"];
+/// Signing out and ending a session, whose id schemathesis has read in an answer, end what all others need; waking starts a real cell, which
+/// other tests do.
+const LEFT_OUT: [&str; 3] = ["/api/v1/sign-out", "/api/v1/sessions/{id}", "/api/v1/cell/wake"];
 /// A key for these may call whatever any key may.
 const SCOPES: [&str; 8] = [
     "profile",
