@@ -179,6 +179,7 @@ impl Provider {
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/keys", get(keys))
+            .route("/elsewhere", get(elsewhere))
             .route("/authorize", get(authorize))
             .route("/token", post(token))
             .route("/login/oauth/authorize", get(authorize))
@@ -228,9 +229,10 @@ impl Provider {
 
 fn reply(inside: &Inside, answer: Value) -> Response {
     match inside.bend {
-        Some(Bend::Endless) => "x"
-            .repeat(management::limits::PROVIDER_ANSWER_BYTES + 1)
-            .into_response(),
+        // Right but for its length, and right where it leads to: only what is to be refused is wrong.
+        Some(Bend::Endless) => {
+            (answer.to_string() + &" ".repeat(management::limits::PROVIDER_ANSWER_BYTES)).into_response()
+        }
         Some(Bend::Elsewhere) => Redirect::to("/elsewhere").into_response(),
         _ => Json(answer).into_response(),
     }
@@ -254,6 +256,10 @@ async fn discovery(State(provider): State<Provider>) -> Response {
 async fn keys(State(provider): State<Provider>) -> Response {
     let inside = provider.inside.lock().unwrap();
     reply(&inside, json!({"keys": [provider.keys.jwk()]}))
+}
+
+async fn elsewhere(State(provider): State<Provider>) -> Response {
+    Json(json!({"keys": [provider.keys.jwk()]})).into_response()
 }
 
 async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap<String, String>>) -> Response {
