@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::{Fate, Losses, cell_of};
+use super::{Losses, cell_of};
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::problem::ApiError;
@@ -18,6 +18,6 @@ pub(crate) async fn get(State(app): State<App>, manager: FreshManager, Id(id): I
     let state = app.cells.state(cell_of(&manager, &leaver)).await?;
     Ok(Json(Losses {
         cascade,
-        cell: Fate::Is(state),
+        cell: state.into(),
     }))
 }

@@ -29,10 +29,26 @@ pub(crate) struct Losses {
 }
 
 #[derive(Serialize, ToSchema)]
-#[serde(untagged)]
+#[serde(rename_all = "snake_case")]
 enum Fate {
-    Is(CellState),
-    Becomes(&'static str),
+    Asleep,
+    Starting,
+    Awake,
+    Paused,
+    Failed,
+    Removed,
+}
+
+impl From<CellState> for Fate {
+    fn from(state: CellState) -> Self {
+        match state {
+            CellState::Asleep => Self::Asleep,
+            CellState::Starting => Self::Starting,
+            CellState::Awake => Self::Awake,
+            CellState::Paused => Self::Paused,
+            CellState::Failed => Self::Failed,
+        }
+    }
 }
 
 /// The cell of somebody whom the manager may send away.

@@ -33,6 +33,6 @@ pub(crate) async fn delete(
     app.cells.remove(cell_of(&manager, &leaver)).await?;
     Ok(Json(Losses {
         cascade,
-        cell: Fate::Becomes("removed"),
+        cell: Fate::Removed,
     }))
 }

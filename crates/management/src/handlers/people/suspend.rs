@@ -29,6 +29,6 @@ pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): 
     app.cells.sleep(cell_of(&manager, &leaver)).await?;
     Ok(Json(Losses {
         cascade,
-        cell: Fate::Becomes("asleep"),
+        cell: Fate::Asleep,
     }))
 }
