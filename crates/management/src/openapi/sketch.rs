@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use axum::response::NoContent;
-use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{Content, ContentBuilder, RefOr, Response, ResponseBuilder, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::access::{
-    AnySession, Body, Client, Contributor, Enroller, Fresh, FreshManager, FreshOwner, HalfSignedIn, Id, Manager,
-    SignedIn,
+    AnySession, Body, Client, Contributor, Enroller, Fresh, FreshManager, FreshOwner, HalfSignedIn, Id, InQuery,
+    Manager, SignedIn,
 };
 use crate::answer::{Accepted, Created, WithCookies};
 use crate::app::App;
@@ -100,6 +100,12 @@ impl InContract for Id {
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
         sketch.placeholder = Some(uuid.into());
+    }
+}
+
+impl<T: IntoParams> InContract for InQuery<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.query = T::into_params(|| Some(ParameterIn::Query));
     }
 }
 

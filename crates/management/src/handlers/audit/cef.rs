@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::{Search, taken_away};
-use crate::access::Manager;
+use crate::access::{InQuery, Manager};
 use crate::app::App;
 use crate::audit::cef;
 use crate::openapi::{InContract, Sketch};
@@ -31,7 +31,11 @@ impl InContract for Cef {
     }
 }
 
-pub(crate) async fn get(State(app): State<App>, manager: Manager, search: Search) -> Result<Cef, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    manager: Manager,
+    InQuery(search): InQuery<Search>,
+) -> Result<Cef, ApiError> {
     let mut lines = String::new();
     for event in taken_away(&app, &manager, search, "cef").await? {
         lines.push_str(&cef::line(&event, &app.config.version));

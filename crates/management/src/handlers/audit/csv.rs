@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Search, taken_away};
-use crate::access::Manager;
+use crate::access::{InQuery, Manager};
 use crate::app::App;
 use crate::audit::told::{Named, Told};
 use crate::openapi::{InContract, Sketch};
@@ -35,7 +35,11 @@ impl InContract for Csv {
     }
 }
 
-pub(crate) async fn get(State(app): State<App>, manager: Manager, search: Search) -> Result<Csv, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    manager: Manager,
+    InQuery(search): InQuery<Search>,
+) -> Result<Csv, ApiError> {
     let mut table = COLUMNS.to_owned();
     for event in taken_away(&app, &manager, search, "csv").await? {
         table.push_str(&row(&event));

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Search;
-use crate::access::SignedIn;
+use crate::access::{InQuery, SignedIn};
 use crate::app::App;
 use crate::audit::told::Told;
 use crate::limits;
@@ -22,7 +22,11 @@ pub(crate) struct Events {
     more: bool,
 }
 
-pub(crate) async fn get(State(app): State<App>, person: SignedIn, search: Search) -> Result<Json<Events>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    person: SignedIn,
+    InQuery(search): InQuery<Search>,
+) -> Result<Json<Events>, ApiError> {
     let filter = search.filter(&person);
     let mut transaction = person.transaction(&app).await?;
     let found = audit::find(&mut transaction, &filter, limits::AUDIT_LISTED + 1).await?;

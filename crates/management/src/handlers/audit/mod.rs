@@ -5,20 +5,15 @@ pub(crate) mod csv;
 pub(crate) mod export;
 pub(crate) mod list;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query};
-use axum::http::request::Parts;
 use protocol::{Millis, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa::openapi::path::ParameterIn;
 
 use crate::access::{Manager, SignedIn};
 use crate::app::App;
 use crate::audit::told::Told;
 use crate::audit::{Action, Entry};
 use crate::limits;
-use crate::openapi::{InContract, Sketch};
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::audit::{self, Filter};
@@ -34,23 +29,6 @@ pub(crate) struct Search {
     since: Option<Millis>,
     until: Option<Millis>,
     text: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Search {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<Self>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(search)| search)
-            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
-    }
-}
-
-impl InContract for Search {
-    fn describe(sketch: &mut Sketch) {
-        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
-    }
 }
 
 /// What matches a search, read back, for an export in `format`; that it was taken away is recorded.

@@ -1,18 +1,15 @@
 //! `GET /api/v1/operator/audit`: what the operator did, the newest first.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::openapi::path::ParameterIn;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::InQuery;
 use crate::app::App;
 use crate::audit::told::Told;
 use crate::limits;
-use crate::openapi::{InContract, Sketch};
 use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, operator_audit};
@@ -25,23 +22,6 @@ pub(crate) struct Search {
     text: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Search {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<Self>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(search)| search)
-            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
-    }
-}
-
-impl InContract for Search {
-    fn describe(sketch: &mut Sketch) {
-        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
-    }
-}
-
 #[derive(Serialize, ToSchema)]
 #[schema(as = OperatorEvents)]
 pub(crate) struct Events {
@@ -51,7 +31,11 @@ pub(crate) struct Events {
     more: bool,
 }
 
-pub(crate) async fn get(State(app): State<App>, _operator: Operator, search: Search) -> Result<Json<Events>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    _operator: Operator,
+    InQuery(search): InQuery<Search>,
+) -> Result<Json<Events>, ApiError> {
     // PostgreSQL's text has no zero bytes; what asks for one finds nothing.
     let text = |text: Option<String>| {
         text.filter(|text| !text.is_empty())

@@ -2,17 +2,13 @@
 //! installation was set up for. Nothing is told of an organisation but what its own people press.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Query, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::path::ParameterIn;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::access::Client;
+use crate::access::{Client, InQuery};
 use crate::app::App;
-use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 use crate::providers::Kind;
 use crate::storage::providers::Provider;
@@ -22,23 +18,6 @@ use crate::storage::{TenantTransaction, installation, providers};
 #[derive(Deserialize, IntoParams)]
 pub(crate) struct Which {
     organisation: Option<String>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Which {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<Self>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(which)| which)
-            .map_err(|error: QueryRejection| ApiError::BadRequest(error.body_text()))
-    }
-}
-
-impl InContract for Which {
-    fn describe(sketch: &mut Sketch) {
-        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
-    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,7 +43,11 @@ impl From<Provider> for Button {
     }
 }
 
-pub(crate) async fn get(State(app): State<App>, client: Client, which: Which) -> Result<Json<Buttons>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    client: Client,
+    InQuery(which): InQuery<Which>,
+) -> Result<Json<Buttons>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let tenant = match which.organisation.map(|id| id.parse()) {
         Some(named) => named.ok(),

@@ -1,12 +1,13 @@
 //! `GET /api/v1/tenants`: in the order in which they were made, page by page.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use protocol::TenantId;
 use serde::{Deserialize, Serialize};
 
 use super::super::access::Operator;
 use super::TenantAnswer;
+use crate::access::InQuery;
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -28,9 +29,8 @@ pub(crate) struct Tenants {
 pub(crate) async fn get(
     State(app): State<App>,
     _operator: Operator,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    InQuery(page): InQuery<Page>,
 ) -> Result<Json<Tenants>, ApiError> {
-    let Query(page) = page.map_err(|error| ApiError::BadRequest(error.body_text()))?;
     let most = page.limit.unwrap_or(limits::TENANTS_LISTED);
     if !(1..=limits::TENANTS_LISTED).contains(&most) {
         return Err(ApiError::InvalidField {
