@@ -6,7 +6,7 @@ import { View } from "../app/view";
 import { brand, notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import type { IconName } from "../parts/icon-names";
-import { Problem } from "../api/http";
+import { Problem } from "../api/request";
 import { place } from "./address";
 import { operator, session } from "./api";
 

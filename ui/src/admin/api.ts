@@ -1,6 +1,7 @@
 /** The operator's part of the HTTP API (docs/protocol.md, section 5). Every failure is a {@link Problem} with a sentence. */
 import { signal } from "@preact/signals-core";
-import { Problem, type Role } from "../api/http";
+import type { Role } from "../api/http";
+import { caller, Problem } from "../api/request";
 
 export interface OperatorSession {
   name: string;
@@ -144,48 +145,15 @@ export interface OperatorEvent {
 /** Who is signed in: not known yet, nobody, or the operator. */
 export const session = signal<OperatorSession | "none" | undefined>(undefined);
 
-function csrfToken(): Record<string, string> {
-  const name = location.protocol === "https:" ? "__Host-holdfast_operator_csrf" : "holdfast_operator_csrf";
-  const token = document.cookie
-    .split("; ")
-    .find((pair) => pair.startsWith(`${name}=`))
-    ?.slice(name.length + 1);
-  return token ? { "X-CSRF-Token": token } : {};
-}
-
-async function ask(method: string, path: string, body?: object): Promise<Response> {
-  return fetch(`/api/v1/operator${path}`, {
-    method,
-    credentials: "same-origin",
-    cache: "no-store",
-    headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken()) },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-}
+const ask = caller({ base: "/api/v1/operator", csrfCookie: "holdfast_operator_csrf", read: "/session" });
 
 async function call<T>(method: string, path: string, body?: object): Promise<T> {
-  let response: Response;
   try {
-    response = await ask(method, path, body);
-    if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
-      // The cookie with the token was lost, or is an older session's: any answer to a read brings the right one.
-      await ask("GET", "/session");
-      response = await ask(method, path, body);
-    }
-  } catch {
-    throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
+    return await ask<T>(method, path, body);
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) session.value = "none";
+    throw error;
   }
-  const text = await response.text();
-  let json: unknown;
-  try {
-    json = text === "" ? undefined : JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  if (response.ok) return json as T;
-  const problem = (json ?? {}) as { code?: string; detail?: string; title?: string };
-  if (response.status === 401) session.value = "none";
-  throw new Problem(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? `The server answered with an error (${response.status}).`);
 }
 
 const id = encodeURIComponent;

@@ -1,16 +1,8 @@
 /** The platform's HTTP API (docs/protocol.md, section 5). Every failure is a {@link Problem} with a sentence for the person. */
 
-export class Problem extends Error {
-  override name = "Problem";
-  readonly status: number;
-  readonly code: string;
+import { caller, Problem } from "./request";
 
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
+export { Problem };
 
 export type Role = "owner" | "admin" | "member" | "observer";
 
@@ -286,49 +278,7 @@ export interface RecoveryHints {
   asked: { id: string; user: { id: string; name: string }; request: string; at: number; released: boolean }[];
 }
 
-/** What shows the server that a write comes from this page: another site's page cannot read this host's cookies. */
-function csrfToken(): Record<string, string> {
-  const name = location.protocol === "https:" ? "__Host-holdfast_csrf" : "holdfast_csrf";
-  const token = document.cookie
-    .split("; ")
-    .find((pair) => pair.startsWith(`${name}=`))
-    ?.slice(name.length + 1);
-  return token ? { "X-CSRF-Token": token } : {};
-}
-
-async function ask(method: string, path: string, body?: object): Promise<Response> {
-  return fetch(`/api/v1${path}`, {
-    method,
-    credentials: "same-origin",
-    cache: "no-store",
-    headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken()) },
-    ...(body ? { body: JSON.stringify(body) } : {}),
-  });
-}
-
-async function call<T>(method: string, path: string, body?: object): Promise<T> {
-  let response: Response;
-  try {
-    response = await ask(method, path, body);
-    if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
-      // The cookie with the token was lost, or is an older session's: any answer to a read brings the right one.
-      await ask("GET", "/instance");
-      response = await ask(method, path, body);
-    }
-  } catch {
-    throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
-  }
-  const text = await response.text();
-  let json: unknown;
-  try {
-    json = text === "" ? undefined : JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  if (response.ok) return json as T;
-  const problem = (json ?? {}) as { code?: string; detail?: string; title?: string };
-  throw new Problem(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? `The server answered with an error (${response.status}).`);
-}
+const call = caller({ base: "/api/v1", csrfCookie: "holdfast_csrf", read: "/instance" });
 
 export const api = {
   instance: () => call<Instance>("GET", "/instance"),
