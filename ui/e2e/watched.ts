@@ -52,7 +52,7 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
       globalThis.checkingWithAxe = false;
     }
   })()`)) as AxeResult;
-  const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n    ${nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join("\n    ")}`);
+  const found = violations.map(({ id, help, nodes }) => `${id}: ${help}\n    ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)}\n    ${node.failureSummary ?? ""}`).join("\n    ")}`);
   expect(found, `axe on ${what}`).toEqual([]);
 }
 

@@ -8,10 +8,15 @@ for (const agent of existsSync(agents) ? readdirSync(agents) : []) {
   const file = `${agents}/${agent}/agent/openclaw-agent.sqlite`;
   if (!existsSync(file)) continue;
   const database = new DatabaseSync(file);
-  database.exec(`
+  database.exec("BEGIN IMMEDIATE");
+  const settled = database.prepare(`
     UPDATE session_nodes SET status = 'killed', entry_json = json_set(
       json_remove(entry_json, '$.abortedLastRun', '$.restartRecoveryRuns', '$.mainRestartRecovery', '$.activeWriterRunId', '$.lifecycleRunId'),
       '$.status', 'killed')
-    WHERE status = 'running'`);
+    WHERE status = 'running' AND entry_valid = 1 RETURNING session_key`).all();
+  // A trigger of OpenClaw's takes the mark from every entry that changes, and OpenClaw starts with none that lacks it.
+  const mark = database.prepare("UPDATE session_nodes SET entry_valid = 1 WHERE session_key = ?");
+  for (const { session_key } of settled) mark.run(session_key);
+  database.exec("COMMIT");
   database.close();
 }
