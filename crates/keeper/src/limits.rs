@@ -46,6 +46,8 @@ pub const BLOB_LIST_BYTES: usize = 64 * 1024 * 1024;
 // The vault
 /// How long a fresh proof of a way in is good for, on its own channel.
 pub const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
+/// How long nobody unlocks once the keeper has agreed to be ended; after that, it was not.
+pub const LEAVING: Duration = Duration::from_secs(10);
 /// Longest name of a way in, in characters.
 pub const SLOT_NAME_CHARS: usize = 100;
 

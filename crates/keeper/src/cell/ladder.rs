@@ -109,6 +109,9 @@ impl Cell {
                 );
             }
         }
+        if !self.vault().leave() {
+            return busy();
+        }
         self.inner.phases.enter(CellPhase::Asleep, None);
         Outcome::Ok
     }
@@ -134,12 +137,13 @@ impl Cell {
             return;
         }
         tokio::time::sleep(FAREWELL).await;
-        if self.vault().state() == VaultState::Unlocked {
+        if !self.vault().leave() {
             return;
         }
         self.inner.phases.enter(CellPhase::Asleep, None);
         if let Err(error) = self.ask_platform(KeeperOp::Sleep).await {
             tracing::info!("the cell is not put to sleep: {error}");
+            self.vault().stay();
         }
     }
 }

@@ -73,6 +73,8 @@ pub enum VaultError {
     Attempts,
     #[error("The keeper is ending.")]
     Ending,
+    #[error("Your cell is just going to sleep: try again in a moment.")]
+    Leaving,
 }
 
 impl VaultError {
@@ -107,6 +109,7 @@ impl VaultError {
             Self::DiskFull(_) => "disk_full",
             Self::Disk(_) | Self::InUse => "disk",
             Self::Ending => "ending",
+            Self::Leaving => "leaving",
         }
     }
 }

@@ -20,6 +20,7 @@ use super::registration::Pending;
 use super::rotation;
 use super::writer::{Change, Writer};
 use crate::clock::Clock;
+use crate::limits::LEAVING;
 
 /// Notices that a slow listener may lag behind.
 const NOTICES: usize = 64;
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     claim: Mutex<Option<Zeroizing<[u8; 32]>>>,
     state: watch::Sender<VaultState>,
     notices: broadcast::Sender<VaultNotice>,
+    /// Until when nobody unlocks, because the keeper is about to be ended.
+    leaving_until: Mutex<Millis>,
 }
 
 impl Shared {
@@ -149,6 +152,7 @@ impl VaultService {
             notices: broadcast::Sender::new(NOTICES),
             clock,
             disk: Arc::clone(&disk),
+            leaving_until: Mutex::new(0),
         });
         let service = Self {
             inner: Arc::new(Inner {
@@ -301,7 +305,8 @@ impl VaultService {
     /// Opens the vault with one slot's key.
     ///
     /// # Errors
-    /// [`VaultError::WrongKey`]; [`VaultError::Refused`] names what was changed in the file; [`VaultError::New`].
+    /// [`VaultError::WrongKey`]; [`VaultError::Refused`] names what was changed in the file; [`VaultError::New`];
+    /// [`VaultError::Leaving`].
     pub fn unlock(&self, slot: SlotId, kek: &Kek) -> Result<Unlocked, VaultError> {
         let shared = self.shared();
         let file = shared.file();
@@ -314,7 +319,11 @@ impl VaultService {
             epoch: body.epoch,
         };
         self.touch();
+        let leaving_until = lock(&shared.leaving_until);
         if !shared.keyring.is_open() {
+            if shared.clock.now() < *leaving_until {
+                return Err(VaultError::Leaving);
+            }
             shared.keyring.unlock(data_key, body);
             self.follow_policy();
             shared.set_state(VaultState::Unlocked);
@@ -323,6 +332,24 @@ impl VaultService {
             self.make_identity_later();
         }
         Ok(unlocked)
+    }
+
+    /// The keeper is about to be ended: for [`LEAVING`] nobody unlocks any more, so that nobody who has is thrown out.
+    /// `false`, and nothing changes, when somebody has.
+    pub fn leave(&self) -> bool {
+        let shared = self.shared();
+        let mut leaving_until = lock(&shared.leaving_until);
+        if shared.keyring.is_open() {
+            return false;
+        }
+        let most = Millis::try_from(LEAVING.as_millis()).unwrap_or(Millis::MAX);
+        *leaving_until = shared.clock.now().saturating_add(most);
+        true
+    }
+
+    /// It is not ended after all.
+    pub fn stay(&self) {
+        *lock(&self.shared().leaving_until) = 0;
     }
 
     /// Locks the vault: runs what has to happen before, then wipes the keys. Does not stop half-way when the caller goes away.

@@ -25,7 +25,7 @@ use crate::home::tests::store::Store;
 use crate::home::{Home, Owner};
 use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
 use crate::secrets::Secrets;
-use crate::vault_service::{ModelKind, ModelSettings, VaultService};
+use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use crate::write_behind::WriteBehind;
 
 /// The folder, the platform and the key; they outlive the keeper.
@@ -178,11 +178,16 @@ impl Bench {
         }
     }
 
+    /// Opens a vault that exists, if it lets one.
+    pub fn try_unlock(&self, keeper: &Keeper) -> Result<(), VaultError> {
+        keeper.vault.unlock(self.slot.expect("a vault"), &self.kek).map(drop)
+    }
+
     /// Opens the vault; makes it the first time.
     pub async fn unlock(&mut self, keeper: &Keeper) {
         let vault = &keeper.vault;
-        if let Some(slot) = self.slot {
-            vault.unlock(slot, &self.kek).unwrap_or_else(|error| panic!("{error}"));
+        if self.slot.is_some() {
+            self.try_unlock(keeper).unwrap_or_else(|error| panic!("{error}"));
             return;
         }
         let claim = protocol::b64::decode(&vault.claim().unwrap()).unwrap();

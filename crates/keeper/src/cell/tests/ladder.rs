@@ -6,7 +6,7 @@ use protocol::control::{AgentState, KeeperOp, Outcome, PlatformOp};
 
 use super::bench::Bench;
 use crate::home::tests::store::Death;
-use crate::vault_service::LockReason;
+use crate::vault_service::{LockReason, VaultError};
 
 fn code(outcome: Outcome) -> String {
     match outcome {
@@ -97,6 +97,20 @@ async fn lock_now_seals_the_home_and_puts_the_cell_to_sleep() {
     assert_eq!(keeper.cell.current().phase, CellPhase::Asleep);
     keeper.kill().await;
     assert_eq!(bench.sealed("note").await.as_deref(), Some("before the lock"));
+}
+
+#[tokio::test]
+async fn nobody_unlocks_a_cell_whose_containers_are_about_to_go_and_who_has_unlocked_it_keeps_it() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
+    let refused = bench.try_unlock(&keeper).unwrap_err();
+    assert!(matches!(refused, VaultError::Leaving), "{refused}");
+    // The platform could not put it to sleep.
+    keeper.vault.stay();
+    bench.unlock(&keeper).await;
+    assert!(!keeper.vault.leave());
+    keeper.cell.ready().await.unwrap();
 }
 
 #[tokio::test]
