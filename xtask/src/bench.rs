@@ -31,6 +31,8 @@ pub fn run(options: &Options) -> Result<()> {
         "run",
         "--quiet",
         "--locked",
+        // The client, too, is a part of what is measured.
+        "--release",
         "--package",
         "system-tests",
         "--bin",
