@@ -2,7 +2,6 @@
 //! as GitHub has it. Who somebody is is what the site calls them (issuer and subject), never an e-mail address.
 
 pub(crate) mod attempt;
-mod client;
 mod discovery;
 mod github;
 mod id_token;
@@ -18,11 +17,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use crate::outside::{OutsideClient, Unreachable};
 use crate::person::Email;
 use crate::storage::StorageError;
 
-use client::ProviderClient;
-pub(crate) use client::Unreachable;
 use discovery::Discovery;
 pub(crate) use id_token::TokenProblem;
 pub(crate) use issuer::issuer;
@@ -89,7 +87,7 @@ pub(crate) enum ProviderError {
 
 /// What reaches providers, and what was read of them a moment ago.
 pub(crate) struct Providers {
-    client: ProviderClient,
+    client: OutsideClient,
     read: Mutex<HashMap<String, (OffsetDateTime, Discovery)>>,
 }
 
@@ -98,7 +96,7 @@ impl Providers {
     pub(crate) fn new(private: &[String]) -> Self {
         signatures::install();
         Self {
-            client: ProviderClient::new(private),
+            client: OutsideClient::new(private, "`private_provider_addresses` of `[sign_in]`"),
             read: Mutex::default(),
         }
     }

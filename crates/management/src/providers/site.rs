@@ -17,6 +17,7 @@ use super::id_token::{self, Expected};
 use super::{Account, Kind, ProviderError, TokenProblem, github};
 use crate::app::App;
 use crate::limits;
+use crate::outside::Unreachable;
 use crate::person::Email;
 use crate::secret_token::SecretToken;
 use crate::storage::providers::Provider;
@@ -220,7 +221,7 @@ fn account(issuer: &str, claims: id_token::Claims) -> Account {
 }
 
 /// What the provider said instead of a token. Its own description stays out: it is theirs, and may repeat what it was given.
-fn said(error: RequestTokenError<super::Unreachable, BasicErrorResponse>) -> ProviderError {
+fn said(error: RequestTokenError<Unreachable, BasicErrorResponse>) -> ProviderError {
     match error {
         RequestTokenError::Request(error) => error.into(),
         RequestTokenError::ServerResponse(refused) => {
