@@ -10,6 +10,7 @@ use crate::cell_control::CellControl;
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::database::Database;
+use crate::delivery::Delivery;
 use crate::factors::FactorKey;
 use crate::machine::Machine;
 use crate::mail::Mailer;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub factor_key: FactorKey,
     pub provider_key: ProviderKey,
     pub providers: Providers,
+    pub delivery: Arc<Delivery>,
     pub audit: Arc<AuditLog>,
     pub limits: RateLimits,
     pub sign_ins: SignInQueue,

@@ -15,6 +15,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Sign-in providers on addresses that are not public which organisations may name, as `host:port`.
     pub private_provider_addresses: Vec<String>,
+    /// Destinations of alerts and audit events on addresses that are not public which organisations may name, as `host:port`.
+    pub private_alert_addresses: Vec<String>,
     /// Where `setup-url` is written.
     pub data_dir: PathBuf,
     /// What this installation is called, shown before signing in.
@@ -69,6 +71,16 @@ impl PublicUrl {
     /// As browsers write it in `Origin`.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The host, without its port.
+    pub(crate) fn host(&self) -> &str {
+        let (_, authority) = self.origin.split_once("://").unwrap_or(("", &self.origin));
+        match authority.rsplit_once(':') {
+            // Not a colon inside an IPv6 address.
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        }
     }
 
     /// The site that passkeys belong to: the host, where it has a name. An address has none, so it has no passkeys.

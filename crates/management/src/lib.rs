@@ -14,6 +14,7 @@ mod cross_site;
 mod csrf_token;
 mod custody;
 pub mod database;
+mod delivery;
 mod device;
 mod factors;
 pub mod gateway_key;
@@ -26,6 +27,7 @@ pub mod mail;
 mod openapi;
 mod operator;
 mod outer;
+mod outside;
 mod person;
 pub mod postgres;
 mod private_file;
@@ -33,6 +35,7 @@ mod problem;
 mod providers;
 mod proxies;
 mod rate_limit;
+mod repeating;
 mod routes;
 mod scope;
 mod sealing;
@@ -58,6 +61,7 @@ pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
 pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyTooShort, Rotated};
 pub use database::Database;
+pub use delivery::DestinationKey;
 pub use factors::FactorKey;
 pub use key_file::KeyFileError;
 pub use openapi::{NotDescribed, document};
@@ -75,12 +79,13 @@ pub use tenant_api::{
     AdminToken, AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell, TenantApiParts,
 };
 
-use alerts::AlertSending;
 use app::{App, Shared};
-use audit::{AuditKey, AuditLog};
+use audit::{AuditKey, AuditLog, ChainWatch};
+use delivery::Delivery;
 use mail::Mailer;
 use providers::Providers;
 use rate_limit::RateLimits;
+use repeating::Repeating;
 use session_watch::SessionWatch;
 use tenant_api::TenantApi;
 
@@ -99,6 +104,8 @@ pub struct Parts {
     pub factor_key: FactorKey,
     /// Seals what sign-in providers gave the organisations.
     pub provider_key: ProviderKey,
+    /// Seals how destinations of alerts and audit events are reached.
+    pub destination_key: DestinationKey,
     /// Signs where the audit chains stand.
     pub audit_key: AuditKey,
     /// Counts the limits for several servers.
@@ -112,7 +119,8 @@ pub struct Management {
     app: App,
     sending: sign_in::Sending,
     sessions: SessionWatch,
-    alerts: AlertSending,
+    deliveries: Repeating,
+    chains: Repeating,
 }
 
 impl Management {
@@ -128,6 +136,7 @@ impl Management {
             gateway_key,
             factor_key,
             provider_key,
+            destination_key,
             audit_key,
             shared_limits,
             tenant_api,
@@ -147,12 +156,15 @@ impl Management {
         let (sign_ins, sending) = sender.start();
         let limits = RateLimits::new(&clock, shared_limits);
         let sessions = SessionWatch::start(database.clone(), clock.clone());
-        let alerts = AlertSending::start(
+        let delivery = Arc::new(Delivery::new(
+            &config,
             database.clone(),
             clock.clone(),
             mailer.clone(),
-            config.public_url.clone(),
-        );
+            destination_key,
+        ));
+        let deliveries = Delivery::start(&delivery);
+        let chains = ChainWatch::start(database.clone(), audit.clone());
         let operator_token = operator::TokenFile::new(&config.data_dir);
         let providers = Providers::new(&config.private_provider_addresses);
         let app = App::new(Shared {
@@ -166,6 +178,7 @@ impl Management {
             factor_key,
             provider_key,
             providers,
+            delivery,
             audit,
             limits,
             sign_ins,
@@ -177,7 +190,8 @@ impl Management {
             app,
             sending,
             sessions,
-            alerts,
+            deliveries,
+            chains,
         }
     }
 
@@ -207,7 +221,8 @@ impl Management {
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
         self.sessions.stop().await;
-        self.alerts.stop().await;
+        self.deliveries.stop().await;
+        self.chains.stop().await;
         self.app.database.close().await;
     }
 }

@@ -49,7 +49,7 @@ pub const SUBJECT_CHARS: usize = 255;
 pub const SIGN_IN_ATTEMPT_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How far a provider's clock may be from ours.
 pub const ID_TOKEN_LEEWAY: Duration = Duration::from_secs(60);
-/// How long a provider may take to answer, and how much, in bytes.
+/// How long a provider, or where alerts go, may take to answer; and how much a provider may answer, in bytes.
 pub const PROVIDER_TIME: Duration = Duration::from_secs(8);
 pub const PROVIDER_ANSWER_BYTES: usize = 256 * 1024;
 /// How long what a provider publishes about itself is believed, and of how many it is kept. Its keys are read each time.
@@ -164,14 +164,36 @@ pub const ALERT_FAILURES: i64 = 5;
 pub const ALERT_FAILURES_WITHIN: Duration = Duration::from_secs(10 * 60);
 /// Time between two alerts of the same rule about the same person; what happens meanwhile is told in one.
 pub const ALERT_BETWEEN: Duration = Duration::from_secs(60 * 60);
-/// How often due alerts are looked for.
-pub const ALERT_CHECK: Duration = Duration::from_secs(3);
-/// Due alerts that are looked for at a time.
+/// How often what is due to be told is looked for.
+pub const DELIVERY_CHECK: Duration = Duration::from_secs(3);
+/// Due alerts, and due deliveries (one a destination), that are looked for at a time.
 pub const ALERTS_AT_ONCE: i64 = 50;
-/// How long after a try that failed the next one comes; doubled with each.
-pub const ALERT_RETRY: Duration = Duration::from_secs(60);
-/// Tries until an alert is given up.
-pub const ALERT_TRIES: i16 = 8;
+pub const DELIVERIES_AT_ONCE: i64 = 50;
+/// Deliveries that are under way at once.
+pub const DELIVERIES_TOGETHER: usize = 8;
+/// How long after a try that failed the next one comes; doubled with each. A destination may ask for more, up to the second.
+pub const DELIVERY_RETRY: Duration = Duration::from_secs(60);
+pub const DELIVERY_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
+/// Tries until a delivery is given up.
+pub const DELIVERY_TRIES: i16 = 8;
+/// How long an alert that was given up is kept.
+pub const DELIVERY_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Destinations of one organisation; their longest address, its host with the port, and key, in bytes.
+pub const DESTINATIONS: i64 = 20;
+pub const DESTINATION_URL_BYTES: usize = 2048;
+pub const DESTINATION_HOST_BYTES: usize = 260;
+pub const DESTINATION_KEY_BYTES: usize = 256;
+/// Audit events in one delivery, and how many bytes of them from which on it is full.
+pub const STREAM_EVENTS: i64 = 100;
+pub const STREAM_BYTES: usize = 256 * 1024;
+/// How long a collector of syslog may take to close after it has been told everything.
+pub const SYSLOG_CLOSE: Duration = Duration::from_secs(2);
+/// How often chains that somebody wants watched are looked for, how often each is gone through, and events that are read at a time.
+pub const CHAIN_LOOK: Duration = Duration::from_secs(3);
+pub const CHAIN_CHECK: Duration = Duration::from_secs(6 * 60 * 60);
+pub const CHAIN_EVENTS: i64 = 1000;
+/// Chains that are looked for at a time.
+pub const CHAINS_AT_ONCE: i64 = 20;
 /// How long sent alerts are kept.
 pub const ALERT_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Longest line about an event in an alert, in characters.
@@ -185,7 +207,9 @@ pub const ATTEMPTS_PER_CLIENT: u32 = 300;
 pub const INVITATIONS_PER_TENANT: u32 = 200;
 /// Tests of sign-in providers that one tenant may ask for in [`RATE_PERIOD`].
 pub const PROVIDER_TESTS_PER_TENANT: u32 = 60;
-/// The period of the four limits above; they refill evenly over it.
+/// Tests of destinations that one tenant may ask for in [`RATE_PERIOD`].
+pub const DESTINATION_TESTS_PER_TENANT: u32 = 60;
+/// The period of the five limits above; they refill evenly over it.
 pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Tries with the operator's token that one client, and that everybody together, has in [`RATE_PERIOD`].

@@ -88,10 +88,12 @@ pub(crate) enum ApiError {
     ScopeMissing(&'static str),
     #[error("There are {0} of these already. Remove one first.")]
     LimitReached(i64),
-    #[error("This address is told of that already.")]
+    #[error("This address or destination is told of that already.")]
     AlreadyTold,
     #[error("The mail server did not take the mail. Ask whoever runs this server to look at its log.")]
     MailFailed,
+    #[error("The destination did not take it: {0}.")]
+    NotDelivered(String),
     #[error("The operator's token is not right. It is in the file `admin-token` of the data directory.")]
     OperatorTokenWrong,
     #[error("The file with the operator's token cannot be read. Look at the server's log.")]
@@ -214,6 +216,7 @@ impl ApiError {
             Self::LimitReached(_) => (S::CONFLICT, "limit_reached", "Too many"),
             Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
             Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),
+            Self::NotDelivered(_) => (S::FAILED_DEPENDENCY, "not_delivered", "Not delivered"),
             Self::OperatorTokenWrong => (S::FORBIDDEN, "operator_token_wrong", "Not the right token"),
             Self::OperatorTokenUnreadable => (
                 S::SERVICE_UNAVAILABLE,

@@ -75,6 +75,7 @@ pub(crate) struct RateLimits {
     operator: Keyed<Option<IpAddr>>,
     operators: Keyed<()>,
     provider_tests: Keyed<TenantId>,
+    destination_tests: Keyed<TenantId>,
     shared: Option<SharedLimits>,
 }
 
@@ -88,6 +89,7 @@ impl RateLimits {
             operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
             operators: Keyed::new(limits::OPERATOR_TRIES, clock),
             provider_tests: Keyed::new(limits::PROVIDER_TESTS_PER_TENANT, clock),
+            destination_tests: Keyed::new(limits::DESTINATION_TESTS_PER_TENANT, clock),
         }
     }
 
@@ -127,6 +129,13 @@ impl RateLimits {
         self.provider_tests.check(&tenant)?;
         self.share("provider-test", &tenant.to_string(), limits::PROVIDER_TESTS_PER_TENANT)
             .await
+    }
+
+    /// A tenant asks whether one of its destinations takes what is sent.
+    pub(crate) async fn destination_test(&self, tenant: TenantId) -> Result<(), Duration> {
+        self.destination_tests.check(&tenant)?;
+        let times = limits::DESTINATION_TESTS_PER_TENANT;
+        self.share("destination-test", &tenant.to_string(), times).await
     }
 
     async fn share(&self, kind: &str, who: &str, times: u32) -> Result<(), Duration> {

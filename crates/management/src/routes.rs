@@ -20,9 +20,9 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::handlers::{
-    accounts, alerts, audit, cell, contract, factors, group_invitations, groups, identities, instance, invitations,
-    join_domains, join_requests, joining, keys, letters, me, operator, passkeys, people, policy, providers, recovery,
-    service_accounts, sessions, setup, sign_in, sign_out, step_up,
+    accounts, alerts, audit, cell, contract, destinations, factors, group_invitations, groups, identities, instance,
+    invitations, join_domains, join_requests, joining, keys, letters, me, operator, passkeys, people, policy,
+    providers, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
 };
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
@@ -156,6 +156,11 @@ pub(crate) fn all() -> Vec<Route> {
         GET "/audit/export" Manager + AuditRead => audit::export::get,
         GET "/audit/export.csv" Manager + AuditRead => audit::csv::get,
         GET "/audit/export.cef" Manager + AuditRead => audit::cef::get,
+        GET "/destinations" Manager => destinations::list::get,
+        POST "/destinations" FreshManager => destinations::create::post,
+        POST "/destinations/{id}/test" Manager => destinations::test::post,
+        PUT "/destinations/{id}/stream" FreshManager => destinations::stream::put,
+        DELETE "/destinations/{id}" FreshManager => destinations::remove::delete,
         GET "/alerts" Manager => alerts::list::get,
         POST "/alerts" FreshManager => alerts::create::post,
         POST "/alerts/{id}/test" Manager => alerts::test::post,

@@ -22,6 +22,7 @@ pub struct Config {
     pub redis: Redis,
     pub mail: Mail,
     pub sign_in: SignIn,
+    pub alerts: Alerts,
     pub cells: Cells,
     pub tenant_api: TenantApi,
     pub relay: Relay,
@@ -139,6 +140,15 @@ pub struct SignIn {
     /// Sign-in providers on private or loopback addresses that organisations may set up, as `host:port`: a Keycloak or GitLab in
     /// your network. They may also be reached by http. All other private addresses are refused. Default: none
     pub private_provider_addresses: Vec<String>,
+}
+
+/// `[alerts]`: what leaves for addresses that organisations name. Which, and of what they are told, each sets up for itself.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// Webhooks, chats and collectors of logs on private or loopback addresses that organisations may send alerts and audit events to,
+    /// as `host:port`. They may also be reached without TLS. All other private addresses are refused. Default: none
+    pub private_addresses: Vec<String>,
 }
 
 /// `[cells]`: people's agents.

@@ -23,7 +23,7 @@ macro_rules! triggers {
                 }
             }
 
-            /// For a mail's subject.
+            /// For a mail's subject, and the title elsewhere.
             pub(crate) fn words(self) -> &'static str {
                 match self {
                     $(Self::$name => $words),+
@@ -55,6 +55,8 @@ triggers! {
     KeyMade = "key_made", "An API key was made";
     /// Somebody asks their contacts to open their vault.
     RecoveryAsked = "recovery_asked", "Somebody asks for help with opening their vault";
+    /// The audit log was changed by something else than this server.
+    ChainBroken = "chain_broken", "The audit log was tampered with";
 }
 
 /// What was done, as far as alerts look at it.
@@ -132,6 +134,7 @@ async fn trigger(
         "person.role_changed" | "person.suspended" | "person.removed" => Some(Trigger::PeopleChanged),
         "key.made" | "key.rotated" => Some(Trigger::KeyMade),
         "recovery.asked" => Some(Trigger::RecoveryAsked),
+        "audit.chain_broken" => Some(Trigger::ChainBroken),
         _ => None,
     })
 }

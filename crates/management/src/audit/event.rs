@@ -101,7 +101,13 @@ actions! {
     RecoveryStopped = "recovery.stopped",
     AlertMade = "alert.made",
     AlertRemoved = "alert.removed",
+    DestinationAdded = "destination.added",
+    DestinationTested = "destination.tested",
+    DestinationRemoved = "destination.removed",
+    StreamBegun = "destination.stream_begun",
+    StreamEnded = "destination.stream_ended",
     AuditExported = "audit.exported",
+    ChainBroken = "audit.chain_broken",
     OperatorSignedIn = "operator.signed_in",
     OperatorSteppedUp = "operator.stepped_up",
     OperatorSignedOut = "operator.signed_out",
@@ -159,6 +165,19 @@ impl By {
             },
             address: client.address_text(),
             device: client.device.clone(),
+        }
+    }
+
+    /// This installation itself.
+    pub(crate) fn server() -> Self {
+        Self {
+            actor: Actor {
+                id: None,
+                kind: "server".into(),
+                name: "Holdfast".into(),
+            },
+            address: String::new(),
+            device: String::new(),
         }
     }
 

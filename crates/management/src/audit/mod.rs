@@ -3,12 +3,14 @@
 
 pub(crate) mod cef;
 mod chain;
+mod check;
 mod event;
 mod export;
 mod key;
 pub(crate) mod told;
 mod verify;
 
+pub(crate) use check::ChainWatch;
 pub(crate) use event::{Action, By, Entry, Target};
 pub use key::AuditKey;
 pub use verify::{Broken, Verified, verify};
@@ -47,7 +49,7 @@ impl AuditLog {
         let seq = head.seq + 1;
         let body = event::body(seq, Some(tenant), at, by, &entry)?;
         let hash = chain::next(&head.hash, &body);
-        stored::append(transaction, Head { seq, hash }, &body).await?;
+        stored::append(transaction, Head { seq, hash }, &body, now).await?;
         if seq % limits::AUDIT_CHECKPOINT == 0 {
             let signature = self.key.sign(Place::Checkpoint, tenant, seq, &hash, at);
             let checkpoint = Checkpoint {

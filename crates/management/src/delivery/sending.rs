@@ -1,83 +1,54 @@
-//! Sends the alerts that are due, of every organisation, and tries again what the mail server did not take. They wait in the
-//! database, so a restart loses none; what was handed over just before one may be sent twice.
+//! Makes deliveries of the alerts that are due, sends the deliveries that are due, of every organisation, and tries again what was
+//! not taken. Everything waits in the database, so a restart loses none; what was handed over just before one may come twice.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use futures::StreamExt as _;
 use protocol::TenantId;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::clock::{Clock, after};
-use crate::config::PublicUrl;
-use crate::database::Database;
+use super::destination::Kind;
+use super::form::Said;
+use super::{Delivery, NotTaken, Notice, What};
+use crate::clock::{after, millis};
 use crate::limits;
-use crate::mail::{self, Mailer};
-use crate::storage::{StorageError, TenantTransaction, alerts, tenants};
+use crate::mail;
+use crate::person::Email;
+use crate::repeating::Repeating;
+use crate::storage::deliveries::{self, Load, Receiver};
+use crate::storage::{StorageError, TenantTransaction, alerts, audit, tenants};
 
-/// The task. Dropping it ends it; what waits is sent by the next one.
-pub(crate) struct AlertSending(Mutex<Option<JoinHandle<()>>>);
-
-impl AlertSending {
-    pub(crate) fn start(
-        database: Database,
-        clock: Arc<dyn Clock>,
-        mailer: Arc<dyn Mailer>,
-        public_url: PublicUrl,
-    ) -> Self {
-        let sender = Sender {
-            database,
-            clock,
-            mailer,
-            page: format!("{}/audit", public_url.origin()),
-        };
-        let task = tokio::spawn(async move {
-            let mut next = tokio::time::interval(limits::ALERT_CHECK);
-            next.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                next.tick().await;
-                if let Err(error) = sender.send_due().await {
-                    tracing::warn!(%error, "alerts could not be looked for; they wait");
+impl Delivery {
+    /// Sends, until what is returned is stopped. What waits then is sent by the next one.
+    pub(crate) fn start(this: &Arc<Self>) -> Repeating {
+        let this = this.clone();
+        Repeating::start(limits::DELIVERY_CHECK, move || {
+            let this = this.clone();
+            async move {
+                if let Err(error) = this.round().await {
+                    tracing::warn!(%error, "alerts and audit events could not be looked for; they wait");
                 }
             }
-        });
-        Self(Mutex::new(Some(task)))
+        })
     }
 
-    /// Gives the database's connections back, so that the pool can be closed.
-    pub(crate) async fn stop(&self) {
-        let task = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.abort();
-            let _aborted = task.await;
-        }
-    }
-}
-
-impl Drop for AlertSending {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            task.abort();
-        }
-    }
-}
-
-struct Sender {
-    database: Database,
-    clock: Arc<dyn Clock>,
-    mailer: Arc<dyn Mailer>,
-    /// Where the events are.
-    page: String,
-}
-
-impl Sender {
-    async fn send_due(&self) -> Result<(), StorageError> {
+    async fn round(&self) -> Result<(), StorageError> {
         for (tenant, alert) in alerts::due(&self.database, self.clock.now()).await? {
-            self.send(tenant, alert).await?;
+            self.enqueue(tenant, alert).await?;
         }
+        let due = deliveries::due(&self.database, self.clock.now()).await?;
+        let sending =
+            futures::stream::iter(due).for_each_concurrent(limits::DELIVERIES_TOGETHER, |(tenant, id)| async move {
+                if let Err(error) = self.deliver(tenant, id).await {
+                    tracing::warn!(%error, delivery = %id, "a delivery could not be looked at; it waits");
+                }
+            });
+        sending.await;
         Ok(())
     }
 
-    async fn send(&self, tenant: TenantId, alert: Uuid) -> Result<(), StorageError> {
+    /// From now on the alert is told: whatever comes up about the same is another one.
+    async fn enqueue(&self, tenant: TenantId, alert: Uuid) -> Result<(), StorageError> {
         let now = self.clock.now();
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         // Another server may have it in hand.
@@ -88,34 +59,154 @@ impl Sender {
             alerts::put_off(&mut transaction, alert, ends).await?;
             return transaction.commit().await;
         }
-        let organisation = tenants::name(&mut transaction).await?;
+        let notice = Notice {
+            what: What::Alert(due.trigger),
+            organisation: tenants::name(&mut transaction).await?,
+            events: due.events,
+            summary: due.summary,
+            about: Notice::about(due.rule, &due.subject),
+            at: millis(now),
+        };
+        deliveries::enqueue(&mut transaction, due.rule, due.destination, &notice, now).await?;
+        alerts::told(&mut transaction, alert, now).await?;
+        transaction.commit().await
+    }
+
+    async fn deliver(&self, tenant: TenantId, id: Uuid) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        // Another server may have it in hand.
+        let Some(mut due) = deliveries::take(&mut transaction, id, now).await? else {
+            return Ok(());
+        };
+        if let Some(ends) = due.quiet.and_then(|quiet| quiet.ends(now)) {
+            deliveries::put_off(&mut transaction, id, ends).await?;
+            return transaction.commit().await;
+        }
+        let events = match &mut due.load {
+            Load::Notice(_) => Vec::new(),
+            Load::Events { after, up_to } => {
+                let mut events = audit::in_order(
+                    &mut transaction,
+                    *after,
+                    up_to.unwrap_or(i64::MAX),
+                    limits::STREAM_EVENTS,
+                )
+                .await?;
+                if up_to.is_none() {
+                    cut(&mut events);
+                    *up_to = events.last().map(|event| event.seq);
+                }
+                events
+            }
+        };
         // Before it is sent: if this server stops now, another one tries again then.
-        let wait = limits::ALERT_RETRY.saturating_mul(1_u32 << due.tries.clamp(0, 8));
-        alerts::tried(&mut transaction, alert, after(now, wait)).await?;
+        let wait = limits::DELIVERY_RETRY.saturating_mul(1_u32 << due.tries.clamp(0, 8));
+        deliveries::tried(&mut transaction, id, &due.load, after(now, wait)).await?;
         transaction.commit().await?;
 
-        let letter = mail::alert(
-            &due.email,
-            &organisation,
-            due.trigger.words(),
-            due.events,
-            &due.summary,
-            &self.page,
-        );
-        let sent = match letter {
-            Some(letter) => self.mailer.send(letter).await.map_err(|error| error.to_string()),
-            None => Err("the address cannot be written to".to_owned()),
+        let taken = match &due.load {
+            Load::Notice(notice) => self.tell(tenant, &due.receiver, id, &Said::Notice(notice)).await,
+            Load::Events { .. } if events.is_empty() => Ok(()),
+            Load::Events { .. } => {
+                self.tell(tenant, &due.receiver, id, &Said::Events(tenant, &events))
+                    .await
+            }
         };
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
-        let now = self.clock.now();
-        match sent {
-            Ok(()) => alerts::sent(&mut transaction, alert, due.events, now).await?,
+        match taken {
+            Ok(()) => deliveries::taken(&mut transaction, id, &due, self.clock.now()).await?,
             Err(problem) => {
-                tracing::warn!(problem, "an alert could not be mailed");
-                let over = due.tries + 1 >= limits::ALERT_TRIES;
-                alerts::failed(&mut transaction, alert, &problem, over.then_some(now)).await?;
+                let words = problem.to_string();
+                tracing::warn!(problem = words, "an alert or audit events were not taken");
+                let now = self.clock.now();
+                let over = problem.is_final() || due.tries + 1 >= limits::DELIVERY_TRIES;
+                let again = problem
+                    .come_back()
+                    .map(|asked| after(now, asked.clamp(wait, limits::DELIVERY_WAIT)));
+                deliveries::failed(&mut transaction, id, &due, &words, over, again, now).await?;
             }
         }
         transaction.commit().await
     }
+
+    async fn tell(&self, tenant: TenantId, to: &Receiver, id: Uuid, said: &Said<'_>) -> Result<(), NotTaken> {
+        match (to, said) {
+            (Receiver::Mailbox(email), Said::Notice(notice)) => self.mail(email, notice).await,
+            (Receiver::Mailbox(_), Said::Events(..)) => Err(NotTaken::NoStream("a mailbox")),
+            (
+                Receiver::Destination {
+                    id: destination,
+                    kind,
+                    sealed,
+                },
+                _,
+            ) => {
+                self.tell_destination(tenant, *destination, *kind, sealed, id, said)
+                    .await
+            }
+        }
+    }
+
+    /// Sends a mail now, whatever waits.
+    pub(crate) async fn mail(&self, email: &Email, notice: &Notice) -> Result<(), NotTaken> {
+        let letter = mail::alert(
+            email,
+            &notice.organisation,
+            notice.what.words(),
+            notice.events,
+            &notice.summary,
+            &self.page,
+        );
+        let sent = self.mailer.send(letter.ok_or(NotTaken::Mailbox)?).await;
+        sent.map_err(|error| NotTaken::Mail(error.to_string()))
+    }
+
+    /// Tells a destination now, whatever waits.
+    pub(crate) async fn test(
+        &self,
+        tenant: TenantId,
+        destination: Uuid,
+        kind: Kind,
+        sealed: &[u8],
+        notice: &Notice,
+    ) -> Result<(), NotTaken> {
+        let said = Said::Notice(notice);
+        self.tell_destination(tenant, destination, kind, sealed, Uuid::now_v7(), &said)
+            .await
+    }
+
+    async fn tell_destination(
+        &self,
+        tenant: TenantId,
+        destination: Uuid,
+        kind: Kind,
+        sealed: &[u8],
+        id: Uuid,
+        said: &Said<'_>,
+    ) -> Result<(), NotTaken> {
+        let reach = self.key.open(tenant, destination, sealed).ok_or(NotTaken::Sealed)?;
+        if kind == Kind::Syslog {
+            return self.syslog(&reach, said).await;
+        }
+        let answered = self.outside.tell(self.request(kind, &reach, id, said)?).await?;
+        match answered.status.is_success() {
+            true => Ok(()),
+            false => Err(NotTaken::Refused {
+                status: answered.status.as_u16(),
+                come_back: answered.retry_after,
+            }),
+        }
+    }
+}
+
+/// So many events as one delivery holds, and one at least.
+fn cut(events: &mut Vec<audit::Stored>) {
+    let mut bytes = 0;
+    let fits = events.iter().take_while(|event| {
+        bytes += event.body.len();
+        bytes <= limits::STREAM_BYTES
+    });
+    let fits = fits.count().max(1);
+    events.truncate(fits);
 }

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod cell;
 pub(crate) mod contract;
+pub(crate) mod destinations;
 pub(crate) mod factors;
 pub(crate) mod group_invitations;
 pub(crate) mod groups;

@@ -1,34 +1,70 @@
-//! Rules of alerts, and alerts that wait to be sent.
+//! Rules of alerts, and alerts that wait until they are told.
 
 use protocol::TenantId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::interval::interval;
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, chain_checks};
 use crate::access::{FreshManager, Manager};
 use crate::alerts::{Quiet, Trigger};
 use crate::clock::millis;
 use crate::database::Database;
+use crate::delivery::Kind;
 use crate::limits;
-use crate::person::Email;
 
 /// A rule: who is told of what.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub id: Uuid,
     pub trigger: Trigger,
-    pub email: String,
+    pub receiver: Receiver,
     pub quiet: Option<Quiet>,
     pub last_sent_at: Option<OffsetDateTime>,
     pub last_problem: String,
 }
 
+/// Who is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Receiver {
+    Mailbox(String),
+    Destination { id: Uuid, kind: Kind, name: String },
+}
+
+impl Receiver {
+    /// For people.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Mailbox(email) => email,
+            Self::Destination { name, .. } => name,
+        }
+    }
+
+    fn stored(
+        email: Option<String>,
+        id: Option<Uuid>,
+        kind: Option<String>,
+        name: Option<String>,
+    ) -> Result<Self, StorageError> {
+        match (email, id, kind, name) {
+            (Some(email), None, ..) => Ok(Self::Mailbox(email)),
+            (None, Some(id), Some(kind), Some(name)) => Ok(Self::Destination {
+                id,
+                kind: Kind::stored(&kind)?,
+                name,
+            }),
+            _ => Err(StorageError::Unreadable("who is told of an alert")),
+        }
+    }
+}
+
 /// Every rule, oldest first.
 pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager) -> Result<Vec<Rule>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT id, trigger, email, quiet_from, quiet_to, last_sent_at, last_problem FROM alert_rules
-         WHERE tenant_id = $1 ORDER BY created_at, id LIMIT $2",
+        r#"SELECT r.id, r.trigger, r.email, r.destination_id, t.kind AS "kind?", t.name AS "name?", r.quiet_from, r.quiet_to,
+            r.last_sent_at, r.last_problem
+         FROM alert_rules r LEFT JOIN destinations t ON t.tenant_id = r.tenant_id AND t.id = r.destination_id
+         WHERE r.tenant_id = $1 ORDER BY r.created_at, r.id LIMIT $2"#,
         transaction.tenant().uuid(),
         limits::ALERT_RULES
     );
@@ -38,7 +74,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager
             Ok(Rule {
                 id: row.id,
                 trigger: Trigger::stored(&row.trigger)?,
-                email: row.email,
+                receiver: Receiver::stored(row.email, row.destination_id, row.kind, row.name)?,
                 quiet: quiet(row.quiet_from, row.quiet_to),
                 last_sent_at: row.last_sent_at,
                 last_problem: row.last_problem,
@@ -56,7 +92,7 @@ pub(crate) async fn create(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
     trigger: Trigger,
-    email: &Email,
+    receiver: Receiver,
     quiet: Option<Quiet>,
     now: OffsetDateTime,
 ) -> Result<Option<Rule>, StorageError> {
@@ -69,23 +105,31 @@ pub(crate) async fn create(
         return Ok(None);
     }
     let id = Uuid::now_v7();
+    let (email, destination) = match &receiver {
+        Receiver::Mailbox(email) => (Some(email.as_str()), None),
+        Receiver::Destination { id, .. } => (None, Some(*id)),
+    };
     sqlx::query!(
-        "INSERT INTO alert_rules (id, tenant_id, trigger, email, quiet_from, quiet_to, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO alert_rules (id, tenant_id, trigger, email, destination_id, quiet_from, quiet_to, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         id,
         tenant,
         trigger.as_str(),
-        email.as_str(),
+        email,
+        destination,
         quiet.map(Quiet::from),
         quiet.map(Quiet::to),
         now
     )
     .execute(&mut **transaction)
     .await?;
+    if trigger == Trigger::ChainBroken {
+        chain_checks::begin(transaction, now).await?;
+    }
     Ok(Some(Rule {
         id,
         trigger,
-        email: email.as_str().to_owned(),
+        receiver,
         quiet,
         last_sent_at: None,
         last_problem: String::new(),
@@ -102,20 +146,18 @@ pub(crate) async fn find(
     Ok(rules.into_iter().find(|rule| rule.id == id))
 }
 
-/// Ends a rule, with what waits for it: what it was, or `None` if there is no such one.
+/// Ends a rule, with what waits for it; false if there is no such one.
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
     id: Uuid,
-) -> Result<Option<(Trigger, String)>, StorageError> {
-    let row = sqlx::query!(
-        "DELETE FROM alert_rules WHERE tenant_id = $1 AND id = $2 RETURNING trigger, email",
+) -> Result<bool, StorageError> {
+    let removed = sqlx::query!(
+        "DELETE FROM alert_rules WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
         id
     );
-    let row = row.fetch_optional(&mut **transaction).await?;
-    row.map(|row| Ok((Trigger::stored(&row.trigger)?, row.email)))
-        .transpose()
+    Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// How many acts of this actor were refused since then.
@@ -155,7 +197,7 @@ pub(crate) async fn knows_device(
 }
 
 /// Keeps an alert for each rule with this trigger. What waits already, of the same subject, becomes more of the same; what comes
-/// soon after one that was sent waits for the rest of the time between two.
+/// soon after one that was told waits for the rest of the time between two.
 pub(crate) async fn raise(
     transaction: &mut TenantTransaction,
     trigger: Trigger,
@@ -169,7 +211,7 @@ pub(crate) async fn raise(
                 SELECT max(a.sent_at) + $6::interval FROM alerts a
                 WHERE a.tenant_id = r.tenant_id AND a.rule_id = r.id AND a.subject = $3))
          FROM alert_rules r WHERE r.tenant_id = $1 AND r.trigger = $2
-         ON CONFLICT (tenant_id, rule_id, subject) WHERE sent_at IS NULL AND given_up_at IS NULL
+         ON CONFLICT (tenant_id, rule_id, subject) WHERE sent_at IS NULL
          DO UPDATE SET events = alerts.events + 1, summary = EXCLUDED.summary",
         transaction.tenant().uuid(),
         trigger.as_str(),
@@ -190,7 +232,7 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
         .fetch_one(&mut *transaction)
         .await?;
     let rows = sqlx::query!(
-        "SELECT tenant_id, id FROM alerts WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= $1
+        "SELECT tenant_id, id FROM alerts WHERE sent_at IS NULL AND due_at <= $1
          ORDER BY due_at LIMIT $2",
         now,
         limits::ALERTS_AT_ONCE
@@ -200,14 +242,16 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
     Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.id)).collect())
 }
 
-/// An alert that is to be sent now.
+/// An alert that is to be told now.
 pub(crate) struct Due {
-    pub email: Email,
+    pub rule: Uuid,
+    /// None: the rule's mailbox.
+    pub destination: Option<Uuid>,
     pub trigger: Trigger,
     pub quiet: Option<Quiet>,
+    pub subject: String,
     pub summary: String,
     pub events: i32,
-    pub tries: i16,
 }
 
 /// Takes a due alert in hand, locked; `None` if somebody else has it, or it is no longer due.
@@ -217,9 +261,9 @@ pub(crate) async fn take(
     now: OffsetDateTime,
 ) -> Result<Option<Due>, StorageError> {
     let row = sqlx::query!(
-        "SELECT r.email, r.trigger, r.quiet_from, r.quiet_to, a.summary, a.events, a.tries FROM alerts a
+        "SELECT r.id, r.destination_id, r.trigger, r.quiet_from, r.quiet_to, a.subject, a.summary, a.events FROM alerts a
          JOIN alert_rules r ON r.tenant_id = a.tenant_id AND r.id = a.rule_id
-         WHERE a.tenant_id = $1 AND a.id = $2 AND a.sent_at IS NULL AND a.given_up_at IS NULL AND a.due_at <= $3
+         WHERE a.tenant_id = $1 AND a.id = $2 AND a.sent_at IS NULL AND a.due_at <= $3
          FOR UPDATE OF a SKIP LOCKED",
         transaction.tenant().uuid(),
         id,
@@ -228,12 +272,13 @@ pub(crate) async fn take(
     let row = row.fetch_optional(&mut **transaction).await?;
     row.map(|row| {
         Ok(Due {
-            email: Email::parse(&row.email).map_err(|_| StorageError::Unreadable("address of an alert"))?,
+            rule: row.id,
+            destination: row.destination_id,
             trigger: Trigger::stored(&row.trigger)?,
             quiet: quiet(row.quiet_from, row.quiet_to),
+            subject: row.subject,
             summary: row.summary,
             events: row.events,
-            tries: row.tries,
         })
     })
     .transpose()
@@ -256,71 +301,27 @@ pub(crate) async fn put_off(
     Ok(())
 }
 
-/// One more try; another then, unless it is marked as sent before.
-pub(crate) async fn tried(
+/// It is in the queue of deliveries. What comes up from now on is another one.
+pub(crate) async fn told(
     transaction: &mut TenantTransaction,
     id: Uuid,
-    again: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE alerts SET tries = tries + 1, due_at = $3 WHERE tenant_id = $1 AND id = $2",
-        transaction.tenant().uuid(),
-        id,
-        again
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-/// It was handed over, telling of so many events. What came up while it was on its way waits for the next one.
-pub(crate) async fn sent(
-    transaction: &mut TenantTransaction,
-    id: Uuid,
-    told: i32,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
     sqlx::query!(
-        "WITH done AS (UPDATE alerts SET sent_at = CASE WHEN events = $4 THEN $3::timestamptz END, tries = 0,
-                events = CASE WHEN events = $4 THEN events ELSE events - $4 END, due_at = $3::timestamptz + $5::interval
-            WHERE tenant_id = $1 AND id = $2 RETURNING rule_id)
-         UPDATE alert_rules r SET last_sent_at = $3, last_problem = '' FROM done WHERE r.tenant_id = $1 AND r.id = done.rule_id",
+        "UPDATE alerts SET sent_at = $3 WHERE tenant_id = $1 AND id = $2",
         tenant,
         id,
-        now,
-        told,
-        interval(limits::ALERT_BETWEEN)
+        now
     )
     .execute(&mut **transaction)
     .await?;
     // Those of long ago say nothing any more that the audit log does not.
     sqlx::query!(
-        "DELETE FROM alerts WHERE tenant_id = $1 AND coalesce(sent_at, given_up_at) < $2::timestamptz - $3::interval",
+        "DELETE FROM alerts WHERE tenant_id = $1 AND sent_at < $2::timestamptz - $3::interval",
         tenant,
         now,
         interval(limits::ALERT_KEPT)
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-/// It was not taken; with `over`, it is not tried again.
-pub(crate) async fn failed(
-    transaction: &mut TenantTransaction,
-    id: Uuid,
-    problem: &str,
-    over: Option<OffsetDateTime>,
-) -> Result<(), StorageError> {
-    let problem: String = problem.chars().take(300).collect();
-    sqlx::query!(
-        "WITH done AS (UPDATE alerts SET given_up_at = $3 WHERE tenant_id = $1 AND id = $2 RETURNING rule_id)
-         UPDATE alert_rules r SET last_problem = $4 FROM done WHERE r.tenant_id = $1 AND r.id = done.rule_id",
-        transaction.tenant().uuid(),
-        id,
-        over,
-        problem
     )
     .execute(&mut **transaction)
     .await?;

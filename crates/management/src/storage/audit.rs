@@ -1,5 +1,7 @@
 //! The audit chain of each tenant. What is in it is added here and changed nowhere.
 
+use time::OffsetDateTime;
+
 use super::{StorageError, TenantTransaction};
 
 /// Where a chain ends.
@@ -7,6 +9,11 @@ use super::{StorageError, TenantTransaction};
 pub(crate) struct Head {
     pub seq: i64,
     pub hash: [u8; 32],
+}
+
+impl Head {
+    /// Before the first event.
+    pub(crate) const BEGINNING: Self = Self { seq: 0, hash: [0; 32] };
 }
 
 /// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number.
@@ -30,16 +37,41 @@ pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Hea
     })
 }
 
-/// Adds an event after the locked end.
-pub(crate) async fn append(transaction: &mut TenantTransaction, head: Head, body: &str) -> Result<(), StorageError> {
+/// The end of the tenant's chain as it is now; of an empty one, the beginning.
+pub(crate) async fn head(transaction: &mut TenantTransaction) -> Result<Head, StorageError> {
+    let row = sqlx::query!(
+        "SELECT seq, hash FROM audit_heads WHERE tenant_id = $1",
+        transaction.tenant().uuid()
+    );
+    match row.fetch_optional(&mut **transaction).await? {
+        Some(row) => Ok(Head {
+            seq: row.seq,
+            hash: hash(row.hash)?,
+        }),
+        None => Ok(Head::BEGINNING),
+    }
+}
+
+/// Adds an event after the locked end, and has it sent wherever the log goes as it happens.
+pub(crate) async fn append(
+    transaction: &mut TenantTransaction,
+    head: Head,
+    body: &str,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
     sqlx::query!(
-        "WITH added AS (INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ($1, $2, $3, $4))
+        "WITH added AS (INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ($1, $2, $3, $4)),
+            sent AS (INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
+                SELECT gen_random_uuid(), tenant_id, id, $5, $5 FROM destinations
+                WHERE tenant_id = $1 AND streamed_to IS NOT NULL
+                ON CONFLICT (tenant_id, destination_id) WHERE rule_id IS NULL DO NOTHING)
          UPDATE audit_heads SET seq = $2, hash = $4 WHERE tenant_id = $1",
         tenant,
         head.seq,
         body,
-        head.hash.as_slice()
+        head.hash.as_slice(),
+        now
     )
     .execute(&mut **transaction)
     .await?;

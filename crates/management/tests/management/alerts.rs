@@ -81,7 +81,7 @@ async fn a_mail_that_was_not_taken_is_tried_again() {
     anna.download("/audit/export.csv").await;
     shown(&mut anna, "last_problem").await;
     std::fs::remove_file(&outbox).unwrap();
-    world.clock.advance(limits::ALERT_RETRY);
+    world.clock.advance(limits::DELIVERY_RETRY);
     let mail = world.mails.next().await;
     assert!(mail.contains("The audit log was exported"), "{mail}");
 }

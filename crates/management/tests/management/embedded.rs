@@ -115,6 +115,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         gateway_key: management::gateway_key::load_or_create(folder.path()).unwrap(),
         factor_key: management::FactorKey::from_bytes(&[8; 32]),
         provider_key: management::ProviderKey::from_bytes(&[10; 32]),
+        destination_key: management::DestinationKey::from_bytes(&[11; 32]),
         audit_key: management::audit::AuditKey::from_bytes(&[9; 32]),
         shared_limits: None,
         tenant_api: None,
@@ -126,6 +127,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         version: "0".into(),
         trusted_proxies: Vec::new(),
         private_provider_addresses: Vec::new(),
+        private_alert_addresses: Vec::new(),
         demo_model: None,
     };
     let management = Management::new(config, parts);

@@ -5,10 +5,13 @@
 
 mod alerts;
 mod audit;
+mod audit_streams;
 mod cell;
+mod chain_watch;
 mod contract;
 mod custody;
 mod database;
+mod destinations;
 mod embedded;
 mod errors;
 mod groups;

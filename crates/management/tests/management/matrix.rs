@@ -80,6 +80,16 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/audit/export", json!({}), 200),
         (Method::GET, "/audit/export.csv", json!({}), 200),
         (Method::GET, "/audit/export.cef", json!({}), 200),
+        (Method::GET, "/destinations", json!({}), 200),
+        (
+            Method::POST,
+            "/destinations",
+            json!({"kind": "webhook", "name": "x", "url": "https://hooks.example/EMAIL"}),
+            201,
+        ),
+        (Method::POST, "/destinations/{id}/test", json!({}), 200),
+        (Method::PUT, "/destinations/{id}/stream", json!({"on": true}), 204),
+        (Method::DELETE, "/destinations/{id}", json!({}), 204),
         (Method::GET, "/alerts", json!({}), 200),
         (
             Method::POST,
@@ -413,7 +423,7 @@ async fn caller(world: &World, who: Who) -> Browser {
     // Wrong codes of the calls before cost this one no waiting, and nobody runs into a limit of tries.
     run(
         world,
-        "DELETE FROM factor_attempts; DELETE FROM alert_rules; DELETE FROM api_keys WHERE name = 'x';
+        "DELETE FROM factor_attempts; DELETE FROM alert_rules; DELETE FROM destinations; DELETE FROM api_keys WHERE name = 'x';
          DELETE FROM sign_in_providers",
     )
     .await;
@@ -485,6 +495,10 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
             "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
              SELECT '{id}', tenant_id, 'key_made', '{id}@example.org', now() FROM users WHERE email = '{email}'"
         ),
+        Some("destinations") => format!(
+            "INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at)
+             SELECT '{id}', tenant_id, 'webhook', 'x', 'hooks.example', 'x', now() FROM users WHERE email = '{email}'"
+        ),
         Some("accounts") => format!(
             "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
              SELECT '{id}', tenant_id, id, 'https://idp.example', '{id}', 'x', now() FROM users WHERE email = '{email}'"
@@ -553,6 +567,9 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
             format!("SELECT EXISTS (SELECT FROM passkeys WHERE id = '{id}' AND name = 'x')")
         }
         Some("alerts") => format!("SELECT EXISTS (SELECT FROM alert_rules WHERE id = '{id}')"),
+        Some("destinations") => {
+            format!("SELECT EXISTS (SELECT FROM destinations WHERE id = '{id}' AND streamed_to IS NULL)")
+        }
         Some("accounts") => format!("SELECT EXISTS (SELECT FROM linked_accounts WHERE id = '{id}')"),
         Some("providers") => {
             format!("SELECT EXISTS (SELECT FROM sign_in_providers WHERE id = '{id}' AND name = 'x')")

@@ -91,6 +91,8 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE api_keys SET scopes = scopes",
         "UPDATE api_keys SET user_id = user_id",
         "UPDATE sign_in_providers SET issuer = issuer",
+        "UPDATE destinations SET sealed = sealed",
+        "UPDATE deliveries SET destination_id = destination_id",
         "UPDATE linked_accounts SET user_id = user_id",
         "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
@@ -168,6 +170,11 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
                 VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now()) RETURNING id)
              INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
              SELECT gen_random_uuid(), '{tenant}', id, 'x', 'x', 1, now(), 'infinity' FROM made",
+            "WITH made AS (INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at)
+                VALUES (gen_random_uuid(), '{tenant}', 'webhook', 'x', 'x', 'x', now()) RETURNING id)
+             INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
+             SELECT gen_random_uuid(), '{tenant}', id, now(), 'infinity' FROM made",
+            "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', 'infinity')",
             "WITH made AS (INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
                 VALUES (gen_random_uuid(), '{tenant}', 'oidc', 'x', 'https://x.example', now()) RETURNING id)
              INSERT INTO sign_in_attempts (state_hash, tenant_id, provider_id, browser_hash, expires_at)
@@ -271,6 +278,11 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (gen_random_uuid(), '{tenant}', 'exported', 'x@x.example', now())",
         "INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at)
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), 'x', 'x', 1, now(), now())",
+        "INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'webhook', 'x', 'x', 'x', now())",
+        "INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
+         VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), now(), now())",
+        "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', now())",
         "INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ('{tenant}', 99, '{\"at\":1,\"action\":\"x\",\"outcome\":\"x\"}', sha256('x'))",
         "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ('{tenant}', 99, sha256('x'))",
         "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
@@ -324,6 +336,12 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "DELETE FROM alert_rules",
         "UPDATE alerts SET sent_at = now()",
         "DELETE FROM alerts",
+        "UPDATE destinations SET last_problem = 'x'",
+        "DELETE FROM destinations",
+        "UPDATE deliveries SET due_at = now()",
+        "DELETE FROM deliveries",
+        "UPDATE chain_checks SET due_at = now()",
+        "DELETE FROM chain_checks",
         "UPDATE group_members SET role = 'admin'",
         "DELETE FROM group_members",
         "UPDATE group_invitations SET accepted_at = now()",

@@ -1,4 +1,4 @@
-//! Alerts: who is told of what by mail.
+//! Alerts: who is told of what.
 
 pub(crate) mod create;
 pub(crate) mod list;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use crate::alerts::{Quiet, Trigger};
 use crate::clock::millis;
-use crate::storage::alerts::Rule;
+use crate::delivery::Kind;
+use crate::storage::alerts::{Receiver, Rule};
 
 /// Minutes of the day, UTC, between which nothing is sent.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -21,18 +22,31 @@ pub(crate) struct QuietTime {
     pub(crate) to: i16,
 }
 
+/// Where an alert goes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DestinationName {
+    id: Uuid,
+    kind: Kind,
+    name: String,
+}
+
 /// A rule, as managers get it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alert)]
 pub(crate) struct RuleAnswer {
     id: Uuid,
     trigger: Trigger,
-    email: String,
+    /// Who is told by mail ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// ... or where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<DestinationName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quiet: Option<QuietTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sent_at: Option<Millis>,
-    /// Why the last mail could not be handed over.
+    /// Why the last one was not taken.
     #[serde(skip_serializing_if = "String::is_empty")]
     last_problem: String,
 }
@@ -43,10 +57,15 @@ impl From<Rule> for RuleAnswer {
             from: quiet.from(),
             to: quiet.to(),
         };
+        let (email, destination) = match rule.receiver {
+            Receiver::Mailbox(email) => (Some(email), None),
+            Receiver::Destination { id, kind, name } => (None, Some(DestinationName { id, kind, name })),
+        };
         Self {
             id: rule.id,
             trigger: rule.trigger,
-            email: rule.email,
+            email,
+            destination,
             quiet: rule.quiet.map(quiet),
             last_sent_at: rule.last_sent_at.map(millis),
             last_problem: rule.last_problem,

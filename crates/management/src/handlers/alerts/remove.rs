@@ -12,12 +12,15 @@ use crate::storage::alerts;
 pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
-    let (trigger, email) = alerts::remove(&mut transaction, &manager, id)
+    let rule = alerts::find(&mut transaction, manager.manager(), id)
         .await?
         .ok_or(ApiError::NotFound)?;
+    if !alerts::remove(&mut transaction, &manager, id).await? {
+        return Err(ApiError::NotFound);
+    }
     let entry = Entry::done(Action::AlertRemoved)
-        .on(Target::new("alert", id, &email))
-        .with("trigger", trigger.as_str());
+        .on(Target::new("alert", id, rule.receiver.name()))
+        .with("trigger", rule.trigger.as_str());
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
     Ok(NoContent)

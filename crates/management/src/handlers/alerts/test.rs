@@ -1,4 +1,4 @@
-//! `POST /api/v1/alerts/{id}/test`: sends a mail as an alert would come, at once, and says whether it was taken.
+//! `POST /api/v1/alerts/{id}/test`: tells whoever an alert tells, as it would come, at once, and says whether it was taken.
 
 use axum::extract::State;
 use axum::response::NoContent;
@@ -6,9 +6,11 @@ use axum::response::NoContent;
 use super::super::email;
 use crate::access::{Id, Manager};
 use crate::app::App;
-use crate::mail;
+use crate::clock::millis;
+use crate::delivery::Notice;
 use crate::problem::ApiError;
-use crate::storage::alerts;
+use crate::storage::alerts::{self, Receiver};
+use crate::storage::destinations;
 
 pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
     let session = manager.signed_in().session();
@@ -16,26 +18,28 @@ pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -
     let rule = alerts::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    drop(transaction);
-    app.limits.invitation(session.tenant).await.map_err(ApiError::TooMany)?;
-    let page = format!("{}/audit", app.config.public_url.origin());
-    let words = format!("A test by {}: nothing has happened", session.user_name);
-    let letter = mail::alert(
-        &email(&rule.email)?,
-        &session.tenant_name,
-        "This is a test",
-        1,
-        &words,
-        &page,
-    );
-    let Some(letter) = letter else {
-        return Err(ApiError::MailFailed);
-    };
-    match app.mailer.send(letter).await {
-        Ok(()) => Ok(NoContent),
-        Err(error) => {
-            tracing::warn!(%error, "the test of an alert could not be mailed");
-            Err(ApiError::MailFailed)
+    let notice = Notice::test(&session.tenant_name, &session.user_name, millis(app.clock.now()));
+    match &rule.receiver {
+        Receiver::Mailbox(address) => {
+            drop(transaction);
+            app.limits.invitation(session.tenant).await.map_err(ApiError::TooMany)?;
+            let sent = app.delivery.mail(&email(address)?, &notice).await;
+            sent.map_err(|error| {
+                tracing::warn!(%error, "the test of an alert could not be mailed");
+                ApiError::MailFailed
+            })?;
+        }
+        Receiver::Destination { id, kind, .. } => {
+            let found = destinations::find(&mut transaction, &manager, *id).await?;
+            drop(transaction);
+            let sealed = found.ok_or(ApiError::NotFound)?.sealed;
+            app.limits
+                .destination_test(session.tenant)
+                .await
+                .map_err(ApiError::TooMany)?;
+            let told = app.delivery.test(session.tenant, *id, *kind, &sealed, &notice).await;
+            told.map_err(|error| ApiError::NotDelivered(error.to_string()))?;
         }
     }
+    Ok(NoContent)
 }

@@ -9,6 +9,7 @@ mod developer;
 mod mails;
 mod postgres;
 pub mod provider;
+mod receiver;
 pub mod template;
 mod world;
 
@@ -21,4 +22,5 @@ pub use developer::Developer;
 pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;
+pub use receiver::{Got, Receiver};
 pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, World};

@@ -6,7 +6,8 @@ use axum::Router;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
-    AdminToken, CellRef, Config, Custody, FactorKey, Management, MasterKey, OsEntropy, Parts, ProviderKey, SharedLimits,
+    AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, OsEntropy, Parts,
+    ProviderKey, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -20,6 +21,9 @@ use super::{Agents, Browser, Cells, Developer, TestClock, TestDatabase};
 /// The operator's token, and the master key, of a world with the tenant API.
 pub const OPERATOR: &str = "operators-token-operators-token-0123456789";
 pub const MASTER_KEY: &str = "a long passphrase that nobody will guess";
+
+/// Where people reach the installation.
+const LOCAL: &str = "http://localhost:8080";
 
 /// What lies in the data directory.
 pub const OPERATOR_TOKEN: &str = "OOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOOO";
@@ -44,14 +48,15 @@ impl World {
     pub async fn at(public_url: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over(public_url, database, source, None, None, Vec::new()).await
+        Self::over(public_url, database, source, None, None, Vec::new(), Vec::new()).await
     }
 
     /// Shares its limits with other servers.
     pub async fn sharing(redis: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over("http://localhost:8080", database, source, Some(redis), None, Vec::new()).await
+        let (providers, alerts) = (Vec::new(), Vec::new());
+        Self::over(LOCAL, database, source, Some(redis), None, providers, alerts).await
     }
 
     /// With the tenant API turned on, and a program that has the operator's token.
@@ -65,6 +70,7 @@ impl World {
             source,
             None,
             Some(agents.clone()),
+            Vec::new(),
             Vec::new(),
         )
         .await;
@@ -94,10 +100,29 @@ impl World {
             None,
             None,
             providers.to_vec(),
+            Vec::new(),
         )
         .await;
         let anna = world.set_up().await;
         (world, anna)
+    }
+
+    /// With an owner called Anna, and receivers of alerts on these addresses of this machine, which the operator named.
+    pub async fn owned_telling(receivers: &[String]) -> (Self, Browser) {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        let receivers = receivers.to_vec();
+        let world = Self::over(LOCAL, database, source, None, None, Vec::new(), receivers).await;
+        let anna = world.set_up().await;
+        (world, anna)
+    }
+
+    /// The same installation after its server was stopped, as another one that finds what it left.
+    pub async fn restarted(self, receivers: &[String]) -> Self {
+        self.management.shutdown().await;
+        let source = self.database.source();
+        let receivers = receivers.to_vec();
+        Self::over(LOCAL, self.database, source, None, None, Vec::new(), receivers).await
     }
 
     /// With an owner called Anna, who is signed in.
@@ -114,6 +139,7 @@ impl World {
         redis: Option<&str>,
         agents: Option<Agents>,
         providers: Vec<String>,
+        alerts: Vec<String>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("admin-token"), OPERATOR_TOKEN).unwrap();
@@ -125,6 +151,7 @@ impl World {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
             private_provider_addresses: providers,
+            private_alert_addresses: alerts,
             data_dir: folder.path().into(),
             name: "Holdfast".into(),
             version: "0.1.0".into(),
@@ -155,6 +182,7 @@ impl World {
             gateway_key,
             factor_key: FactorKey::from_bytes(&[8; 32]),
             provider_key: ProviderKey::from_bytes(&[10; 32]),
+            destination_key: DestinationKey::from_bytes(&[11; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
             shared_limits: redis.map(|url| SharedLimits::at(url).unwrap()),
         };

@@ -1,0 +1,136 @@
+//! Goes through the chains of those who want to be told, now and then, from the first event to the last. One that does not hold is an
+//! event itself, which sets their alert off.
+
+use std::sync::Arc;
+
+use protocol::TenantId;
+
+use super::key::{Place, is_signed};
+use super::{Action, AuditLog, By, Entry, Target, chain};
+use crate::clock::after;
+use crate::database::Database;
+use crate::limits;
+use crate::repeating::Repeating;
+use crate::storage::audit::{self as stored, Head};
+use crate::storage::{StorageError, TenantTransaction, chain_checks};
+
+/// Where a chain does not hold, and how that shows.
+#[derive(Debug, PartialEq, Eq)]
+struct Tampered {
+    seq: i64,
+    how: &'static str,
+}
+
+/// Watches the chains.
+pub(crate) struct ChainWatch {
+    database: Database,
+    audit: Arc<AuditLog>,
+}
+
+impl ChainWatch {
+    /// Watches, until what is returned is stopped.
+    pub(crate) fn start(database: Database, audit: Arc<AuditLog>) -> Repeating {
+        let this = Arc::new(Self { database, audit });
+        Repeating::start(limits::CHAIN_LOOK, move || {
+            let this = this.clone();
+            async move {
+                if let Err(error) = this.round().await {
+                    tracing::error!(%error, "audit chains could not be gone through");
+                }
+            }
+        })
+    }
+
+    async fn round(&self) -> Result<(), StorageError> {
+        for tenant in chain_checks::due(&self.database, self.audit.clock.now()).await? {
+            // One chain that cannot be read keeps nobody else's from being looked at.
+            if let Err(error) = self.check(tenant).await {
+                tracing::error!(%error, %tenant, "an audit chain could not be gone through");
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, tenant: TenantId) -> Result<(), StorageError> {
+        let now = self.audit.clock.now();
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        let taken = chain_checks::take(&mut transaction, now, after(now, limits::CHAIN_CHECK)).await?;
+        transaction.commit().await?;
+        let Some(known) = taken else {
+            return Ok(());
+        };
+        let found = self.audit.go_through(&self.database, tenant, known).await?;
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        match found {
+            Ok(head) => chain_checks::held(&mut transaction, head).await?,
+            Err(Tampered { seq, how }) => {
+                tracing::error!(%tenant, seq, how, "an audit chain does not hold");
+                let entry = Entry::done(Action::ChainBroken)
+                    .on(Target::new("audit_event", seq, &format!("event {seq}")))
+                    .with("how", how);
+                self.audit.record(&mut transaction, &By::server(), entry).await?;
+            }
+        }
+        transaction.commit().await
+    }
+}
+
+impl AuditLog {
+    /// Where the chain ends, if it holds up to there and goes through where it held before.
+    async fn go_through(
+        &self,
+        database: &Database,
+        tenant: TenantId,
+        known: Head,
+    ) -> Result<Result<Head, Tampered>, StorageError> {
+        let mut transaction = TenantTransaction::begin(database, tenant).await?;
+        let head = stored::head(&mut transaction).await?;
+        transaction.commit().await?;
+        let tampered = |seq, how| Ok(Err(Tampered { seq, how }));
+        if head.seq < known.seq {
+            return tampered(head.seq + 1, "the end was cut off");
+        }
+        let mut at = Head::BEGINNING;
+        while at.seq < head.seq {
+            // Events are only ever added, so what is read needs no lock, and nobody waits for a long chain.
+            let mut transaction = TenantTransaction::begin(database, tenant).await?;
+            let events = stored::in_order(&mut transaction, at.seq, head.seq, limits::CHAIN_EVENTS).await?;
+            let last = events.last().map_or(at.seq, |event| event.seq);
+            let mut signed = stored::checkpoints(&mut transaction, at.seq, last)
+                .await?
+                .into_iter()
+                .peekable();
+            transaction.commit().await?;
+            if events.is_empty() {
+                return tampered(at.seq + 1, "it is missing");
+            }
+            for event in events {
+                let seq = at.seq + 1;
+                let hash = chain::next(&at.hash, &event.body);
+                if event.seq != seq {
+                    return tampered(seq, "it is missing");
+                }
+                if event.hash != hash {
+                    return tampered(seq, "it was changed");
+                }
+                at = Head { seq, hash };
+                if at.seq == known.seq && at.hash != known.hash {
+                    return tampered(seq, "the log up to it is not the one that was there before");
+                }
+                while let Some(checkpoint) = signed.next_if(|checkpoint| checkpoint.seq == seq) {
+                    let key = self.key.public();
+                    let (time, signature) = (checkpoint.at, &checkpoint.signature);
+                    if checkpoint.hash != hash
+                        || !is_signed(&key, Place::Checkpoint, tenant, seq, &hash, time, signature)
+                    {
+                        return tampered(seq, "the signature over it is not of this server's key");
+                    }
+                }
+            }
+        }
+        match at == head {
+            true => Ok(Ok(head)),
+            false => tampered(head.seq, "it is not the one that was added last"),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What leaves for somebody else's address: alerts by mail and to destinations, and audit events as they happen. Everything waits in
+//! one queue in the database, is tried again until it is taken or given up, and survives a restart; so it may arrive twice, with
+//! the same id.
+
+mod destination;
+mod form;
+mod key;
+mod notice;
+mod sending;
+mod syslog;
+mod webhook;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use destination::{Kind, NewDestination, Wrong};
+pub use key::DestinationKey;
+pub(crate) use notice::{Notice, What};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::database::Database;
+use crate::mail::Mailer;
+use crate::outside::{OutsideClient, Unreachable};
+
+/// Sends what waits, and tests.
+pub(crate) struct Delivery {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    mailer: Arc<dyn Mailer>,
+    pub(crate) outside: OutsideClient,
+    pub(crate) key: DestinationKey,
+    /// Where the events are.
+    page: String,
+    /// This installation, as syslog calls whoever speaks.
+    host: String,
+}
+
+/// Why something was not taken, in a sentence for those who manage the organisation: no secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotTaken {
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    #[error("it answered {status}{}", hint(*.status))]
+    Refused { status: u16, come_back: Option<Duration> },
+    #[error("its address and key cannot be read: was keys/destinations.key replaced? Remove it and add it again")]
+    Sealed,
+    #[error("the address cannot be written to")]
+    Mailbox,
+    #[error("{0}")]
+    Mail(String),
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("{0} takes no audit events")]
+    NoStream(&'static str),
+}
+
+fn hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => ": it sends elsewhere, which is not followed. Enter the address that it sends to",
+        401 | 403 => ": it does not let us in. Look whether the address and the key were copied whole",
+        404 | 410 => ": there is nothing at this address any more",
+        429 => ": it has had too much for the moment",
+        500.. => ": it has trouble of its own",
+        _ => "",
+    }
+}
+
+impl NotTaken {
+    /// When the other side wants to be asked again.
+    fn come_back(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { come_back, .. } => *come_back,
+            _ => None,
+        }
+    }
+
+    /// There is no use in trying again.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { status: 410, .. } | Self::NoStream(_))
+    }
+}
+
+impl Delivery {
+    pub(crate) fn new(
+        config: &Config,
+        database: Database,
+        clock: Arc<dyn Clock>,
+        mailer: Arc<dyn Mailer>,
+        key: DestinationKey,
+    ) -> Self {
+        Self {
+            database,
+            clock,
+            mailer,
+            outside: OutsideClient::new(&config.private_alert_addresses, "`private_addresses` of `[alerts]`"),
+            key,
+            page: config.public_url.page("audit"),
+            host: config.public_url.host().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What is on its way out to mailboxes and destinations.
+
+use protocol::TenantId;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::interval::interval;
+use super::{StorageError, TenantTransaction, audit};
+use crate::alerts::Quiet;
+use crate::database::Database;
+use crate::delivery::{Kind, Notice};
+use crate::limits;
+use crate::person::Email;
+
+/// Puts what is told for a rule into the queue.
+pub(crate) async fn enqueue(
+    transaction: &mut TenantTransaction,
+    rule: Uuid,
+    destination: Option<Uuid>,
+    notice: &Notice,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let notice = serde_json::to_string(notice).map_err(|_| StorageError::Unreadable("an alert"))?;
+    sqlx::query!(
+        "INSERT INTO deliveries (id, tenant_id, rule_id, destination_id, notice, created_at, due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        Uuid::now_v7(),
+        transaction.tenant().uuid(),
+        rule,
+        destination,
+        notice,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, so that none keeps the others
+/// waiting. Only which: what is in them is read for each in its tenant.
+pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config('holdfast.deliveries', 'due', true) AS deliveries")
+        .fetch_one(&mut *transaction)
+        .await?;
+    let rows = sqlx::query!(
+        r#"SELECT tenant_id AS "tenant_id!", id AS "id!" FROM (
+            SELECT DISTINCT ON (coalesce(destination_id, rule_id)) tenant_id, id, due_at FROM deliveries
+            WHERE failed_at IS NULL AND due_at <= $1 ORDER BY coalesce(destination_id, rule_id), due_at, id) d
+         ORDER BY due_at LIMIT $2"#,
+        now,
+        limits::DELIVERIES_AT_ONCE
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.id)).collect())
+}
+
+/// Where a delivery goes.
+pub(crate) enum Receiver {
+    Mailbox(Email),
+    Destination { id: Uuid, kind: Kind, sealed: Vec<u8> },
+}
+
+/// What it carries.
+pub(crate) enum Load {
+    Notice(Notice),
+    /// Audit events after one, up to one where that is fixed already.
+    Events {
+        after: i64,
+        up_to: Option<i64>,
+    },
+}
+
+/// A delivery that is to be sent now.
+pub(crate) struct Due {
+    pub rule: Option<Uuid>,
+    pub receiver: Receiver,
+    pub quiet: Option<Quiet>,
+    pub load: Load,
+    /// So many before this one.
+    pub tries: i16,
+}
+
+impl Due {
+    fn destination(&self) -> Option<Uuid> {
+        match self.receiver {
+            Receiver::Destination { id, .. } => Some(id),
+            Receiver::Mailbox(_) => None,
+        }
+    }
+}
+
+/// Takes a due delivery in hand, locked; `None` if somebody else has it, or it is no longer due.
+pub(crate) async fn take(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Option<Due>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT d.rule_id, d.notice, d.up_to, d.tries, r.email AS "email?", r.quiet_from AS "quiet_from?",
+            r.quiet_to AS "quiet_to?", t.id AS "destination?", t.kind AS "kind?", t.sealed AS "sealed?",
+            t.streamed_to AS "streamed_to?"
+         FROM deliveries d
+         LEFT JOIN alert_rules r ON r.tenant_id = d.tenant_id AND r.id = d.rule_id
+         LEFT JOIN destinations t ON t.tenant_id = d.tenant_id AND t.id = d.destination_id
+         WHERE d.tenant_id = $1 AND d.id = $2 AND d.failed_at IS NULL AND d.due_at <= $3
+         FOR UPDATE OF d SKIP LOCKED"#,
+        transaction.tenant().uuid(),
+        id,
+        now
+    );
+    let Some(row) = row.fetch_optional(&mut **transaction).await? else {
+        return Ok(None);
+    };
+    let receiver = match (row.destination, row.kind, row.sealed, row.email) {
+        (Some(id), Some(kind), Some(sealed), _) => Receiver::Destination {
+            id,
+            kind: Kind::stored(&kind)?,
+            sealed,
+        },
+        (_, _, _, Some(email)) => {
+            Receiver::Mailbox(Email::parse(&email).map_err(|_| StorageError::Unreadable("address of an alert"))?)
+        }
+        _ => return Err(StorageError::Unreadable("receiver of a delivery")),
+    };
+    let load = match (row.notice, row.streamed_to) {
+        (Some(notice), _) => {
+            Load::Notice(serde_json::from_str(&notice).map_err(|_| StorageError::Unreadable("an alert"))?)
+        }
+        (None, Some(after)) => Load::Events {
+            after,
+            up_to: row.up_to,
+        },
+        _ => return Err(StorageError::Unreadable("what a delivery carries")),
+    };
+    let quiet = match (row.quiet_from, row.quiet_to) {
+        (Some(from), Some(to)) => Quiet::new(from, to),
+        _ => None,
+    };
+    Ok(Some(Due {
+        rule: row.rule_id,
+        receiver,
+        quiet,
+        load,
+        tries: row.tries,
+    }))
+}
+
+/// Not before then.
+pub(crate) async fn put_off(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    until: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE deliveries SET due_at = $3 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        id,
+        until
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// One more try, with this load; another then, unless it is taken before.
+pub(crate) async fn tried(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    load: &Load,
+    again: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let up_to = match load {
+        Load::Events { up_to, .. } => *up_to,
+        Load::Notice(_) => None,
+    };
+    sqlx::query!(
+        "UPDATE deliveries SET tries = tries + 1, due_at = $3, up_to = $4 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        id,
+        again,
+        up_to
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// It was taken: it is gone, and what came up in a stream meanwhile is next.
+pub(crate) async fn taken(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    due: &Due,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant().uuid();
+    // Whoever adds an event has this lock, too, so none is overlooked.
+    let head = match due.load {
+        Load::Events { .. } => Some(audit::lock_head(transaction).await?),
+        Load::Notice(_) => None,
+    };
+    let removed = sqlx::query!("DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2", tenant, id);
+    let still_wanted = removed.execute(&mut **transaction).await?.rows_affected() == 1;
+    let up_to = match due.load {
+        Load::Events { up_to, .. } if still_wanted => up_to,
+        _ => None,
+    };
+    if let Some(destination) = due.destination() {
+        sqlx::query!(
+            "UPDATE destinations SET last_sent_at = $3, last_problem = '', streamed_to = coalesce($4, streamed_to)
+             WHERE tenant_id = $1 AND id = $2",
+            tenant,
+            destination,
+            now,
+            up_to
+        )
+        .execute(&mut **transaction)
+        .await?;
+        if let (Some(head), Some(up_to)) = (head, up_to)
+            && head.seq > up_to
+        {
+            next_of_stream(transaction, destination, now).await?;
+        }
+    }
+    if let Some(rule) = due.rule {
+        sqlx::query!(
+            "UPDATE alert_rules SET last_sent_at = $3, last_problem = '' WHERE tenant_id = $1 AND id = $2",
+            tenant,
+            rule,
+            now
+        )
+        .execute(&mut **transaction)
+        .await?;
+    }
+    // Those that were given up long ago say nothing any more that the audit log does not. A piece of a stream stays: it is next.
+    sqlx::query!(
+        "DELETE FROM deliveries WHERE tenant_id = $1 AND rule_id IS NOT NULL AND failed_at < $2::timestamptz - $3::interval",
+        tenant,
+        now,
+        interval(limits::DELIVERY_KEPT)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Has the next piece of a stream sent.
+pub(crate) async fn next_of_stream(
+    transaction: &mut TenantTransaction,
+    destination: Uuid,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT (tenant_id, destination_id) WHERE rule_id IS NULL DO NOTHING",
+        Uuid::now_v7(),
+        transaction.tenant().uuid(),
+        destination,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// It was not taken; with `over`, it is not tried again. `again` is when the other side wants it again.
+pub(crate) async fn failed(
+    transaction: &mut TenantTransaction,
+    id: Uuid,
+    due: &Due,
+    problem: &str,
+    over: bool,
+    again: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant().uuid();
+    let problem: String = problem.chars().take(300).collect();
+    sqlx::query!(
+        "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        id,
+        over.then_some(now),
+        again
+    )
+    .execute(&mut **transaction)
+    .await?;
+    if let Some(destination) = due.destination() {
+        sqlx::query!(
+            "UPDATE destinations SET last_failed_at = $3, last_problem = $4 WHERE tenant_id = $1 AND id = $2",
+            tenant,
+            destination,
+            now,
+            problem
+        )
+        .execute(&mut **transaction)
+        .await?;
+    }
+    if let Some(rule) = due.rule {
+        sqlx::query!(
+            "UPDATE alert_rules SET last_problem = $3 WHERE tenant_id = $1 AND id = $2",
+            tenant,
+            rule,
+            problem
+        )
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+use management::limits;
+use serde_json::json;
+use sha2::Digest as _;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::support::{Browser, World};
+
+async fn watched() -> (World, Browser) {
+    let (world, mut anna) = World::owned().await;
+    for _ in 0..5 {
+        anna.post("/step-up", json!({"code": "000000"})).await;
+    }
+    let wanted = json!({"trigger": "chain_broken", "email": "watch@acme.example"});
+    anna.post("/alerts", wanted).await.expect(201);
+    (world, anna)
+}
+
+async fn run(connection: &mut PgConnection, statement: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+/// Until the chain was gone through once more: how far it held.
+async fn checked(world: &World) -> i64 {
+    let mut owner = world.database.owner().await;
+    let due = "SELECT seq FROM chain_checks WHERE due_at > to_timestamp($1)";
+    let looked = tokio::time::timeout(limits::CHAIN_LOOK * 3, async {
+        loop {
+            let found: Option<i64> = sqlx::query_scalar(due)
+                .bind(world.clock.seconds())
+                .fetch_optional(&mut owner)
+                .await
+                .unwrap();
+            match found {
+                Some(seq) if seq > 0 => return seq,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    });
+    looked.await.expect("it is gone through")
+}
+
+/// What the superuser of the database can do to it: every event from here on hashed anew, and the end, too.
+async fn rehash(connection: &mut PgConnection, from: i64) {
+    let mut before: Vec<u8> = sqlx::query_scalar("SELECT hash FROM audit_events WHERE seq = $1")
+        .bind(from - 1)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    let bodies: Vec<(i64, String)> = sqlx::query_as("SELECT seq, body FROM audit_events WHERE seq >= $1 ORDER BY seq")
+        .bind(from)
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    for (seq, body) in bodies {
+        let mut hash = sha2::Sha256::new();
+        hash.update(b"holdfast/audit/v1\0");
+        hash.update(&before);
+        hash.update(body.as_bytes());
+        before = hash.finalize().to_vec();
+        sqlx::query("UPDATE audit_events SET hash = $1 WHERE seq = $2")
+            .bind(&before)
+            .bind(seq)
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    sqlx::query("UPDATE audit_heads SET hash = $1")
+        .bind(&before)
+        .execute(connection)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn promise_10_a_chain_that_holds_is_no_alert_and_each_way_to_break_it_is_one() {
+    let changed = "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 3";
+    let cut = "DELETE FROM audit_events WHERE seq > 4; UPDATE audit_heads h SET seq = 4, hash = e.hash FROM audit_events e WHERE e.seq = 4";
+    for (statement, anew, how) in [
+        (changed, false, "it was changed"),
+        ("DELETE FROM audit_events WHERE seq = 3", false, "it is missing"),
+        (cut, false, "the end was cut off"),
+        (changed, true, "the log up to it is not the one that was there before"),
+    ] {
+        let (world, _) = watched().await;
+        let held = checked(&world).await;
+        assert!(held > 5, "{held}");
+        assert!(world.mails.files().is_empty());
+        let mut owner = world.database.owner().await;
+        run(&mut owner, statement).await;
+        if anew {
+            rehash(&mut owner, 3).await;
+        }
+        world.clock.advance(limits::CHAIN_CHECK);
+        let mail = world.mails.next().await;
+        assert!(mail.contains("The audit log was tampered with at Acme"), "{mail}");
+        let mut anna = world.enter("anna@acme.example", "full", true).await;
+        let log = anna.get("/audit?action=audit.chain_broken").await.expect(200).json;
+        assert_eq!(log["events"][0]["details"]["how"], how);
+        assert_eq!(log["events"][0]["actor"]["kind"], "server");
+    }
+}
+
+#[tokio::test]
+async fn promise_10_a_signature_that_is_not_of_this_server_is_noticed() {
+    let (world, _anna) = watched().await;
+    let held = checked(&world).await;
+    let mut owner = world.database.owner().await;
+    run(
+        &mut owner,
+        "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
+         SELECT tenant_id, seq, hash, 1, sha512('x') FROM audit_events WHERE seq = 5",
+    )
+    .await;
+    assert!(held >= 5);
+    world.clock.advance(limits::CHAIN_CHECK);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("event 5"), "{mail}");
+}
