@@ -1,5 +1,6 @@
-import { expect, test } from "./person";
-import { inspect } from "./watched";
+import { expect, signInByMail, test, unlock } from "./person";
+import { isSigned, startReceiver } from "./receiver";
+import { expectClean, inspect, watched } from "./watched";
 
 const pages = {
   "/secrets": "Secrets",
@@ -26,4 +27,61 @@ test("every page of settings can be read, wide and narrow, light and dark", asyn
     await inspect(page, title.toLowerCase().replaceAll(" ", "-"));
   }
   await page.goto("/");
+});
+
+test("an owner has alerts and the audit log sent to a program of theirs, which checks who sends", async ({ anna, browser }) => {
+  const receiver = await startReceiver();
+  const own = await watched(await browser.newContext());
+  const { page } = own;
+  try {
+    // Signed in a moment ago, as dangerous acts ask for.
+    await signInByMail(page, anna.email);
+    await unlock(page, anna.password);
+    await page.goto("/alerts");
+    await expect(page.getByText("Only to mailboxes yet.")).toBeVisible();
+    await page.getByLabel("Name", { exact: true }).fill("On call");
+    await page.getByLabel("Address", { exact: true }).fill("http://127.0.0.1:1/hook");
+    await page.getByRole("button", { name: "Add destination" }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "private_addresses" })).toBeVisible();
+    await page.getByLabel("Address", { exact: true }).fill(receiver.url);
+    await page.getByRole("button", { name: "Add destination" }).click();
+    await expect(page.getByRole("heading", { name: "The secret of On call" })).toBeFocused();
+    const secret = await page.locator("code", { hasText: "whsec_" }).innerText();
+    await inspect(page, "destination-secret");
+    await page.getByRole("button", { name: "I have copied it" }).click();
+    await expect(page.getByText(secret)).toHaveCount(0);
+
+    receiver.status = 500;
+    await page.getByRole("button", { name: "Send a test to On call" }).click();
+    await expect(page.getByText("On call did not take it: it answered 500").first()).toBeVisible();
+    receiver.status = 200;
+    await page.getByRole("button", { name: "Send a test to On call" }).click();
+    await expect(page.getByText("On call has taken a test.").first()).toBeVisible();
+    await page.getByLabel("When", { exact: true }).selectOption("exported");
+    await page.getByLabel("Tell", { exact: true }).selectOption("On call");
+    await page.getByRole("button", { name: "Add alert" }).click();
+    await expect(page.getByText("On call is told from now on.").first()).toBeVisible();
+    await inspect(page, "alerts-destinations");
+
+    await page.goto("/audit");
+    await page.getByRole("button", { name: "Send the log to On call" }).click();
+    await expect(page.getByText("From now on the log goes to On call, too.").first()).toBeVisible();
+    await inspect(page, "audit-stream");
+    const download = page.waitForEvent("download");
+    await page.getByRole("link", { name: "What is found, as a table" }).click();
+    await download;
+    const types = () => receiver.came.map((each) => String((JSON.parse(each.body) as { type: string }).type));
+    await expect.poll(types, { timeout: 30_000 }).toEqual(expect.arrayContaining(["test", "alert", "audit"]));
+    for (const each of receiver.came) expect(isSigned(each, secret)).toBe(true);
+
+    await page.goto("/alerts");
+    await page.getByRole("button", { name: "Remove On call", exact: true }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+    await expect(page.getByText("On call is removed.").first()).toBeVisible();
+    await expect(page.getByText("Nobody is told of anything yet.")).toBeVisible();
+    expectClean(own);
+  } finally {
+    await receiver.stop();
+    await own.context.close();
+  }
 });

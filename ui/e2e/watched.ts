@@ -12,7 +12,7 @@ export interface Watched {
 }
 
 /** Said by Chromium itself when the server answers so on purpose. */
-const EXPECTED = [/status of 401 .*\/api\/v1\/me/, /status of 410 .*\/api\/v1\//, /status of 422 .*\/api\/v1\/providers/];
+const EXPECTED = [/status of 401 .*\/api\/v1\/me/, /status of 410 .*\/api\/v1\//, /status of 422 .*\/api\/v1\/(providers|destinations)/];
 
 export async function watched(context: BrowserContext): Promise<Watched> {
   const problems: string[] = [];

@@ -68,7 +68,7 @@ struct Server {
     process: Child,
     data_dir: PathBuf,
     url: String,
-    /// Where the tests may start a site to sign in with.
+    /// Where the tests may start a site to sign in with, or a receiver of alerts.
     provider_port: u16,
 }
 
@@ -84,6 +84,10 @@ impl Server {
         images.tell(&mut command);
         command.env(
             "HOLDFAST_SIGN_IN__PRIVATE_PROVIDER_ADDRESSES",
+            format!("[\"127.0.0.1:{provider_port}\"]"),
+        );
+        command.env(
+            "HOLDFAST_ALERTS__PRIVATE_ADDRESSES",
             format!("[\"127.0.0.1:{provider_port}\"]"),
         );
         let process = command

@@ -139,17 +139,45 @@ export interface GroupInvitation {
   expires_at: number;
 }
 
-export type AlertTrigger = "failures" | "new_device" | "factor_off" | "exported" | "people_changed" | "key_made" | "recovery_asked";
+export type AlertTrigger = "failures" | "new_device" | "factor_off" | "exported" | "people_changed" | "key_made" | "recovery_asked" | "chain_broken";
 
-/** Who is told of what by mail. */
+/** Who is told of what: an address by mail, or a destination. */
 export interface AlertRule {
   id: string;
   trigger: AlertTrigger;
-  email: string;
+  email?: string;
+  destination?: { id: string; kind: DestinationKind; name: string };
   /** Minutes of the day, UTC, between which nothing is sent. */
   quiet?: { from: number; to: number };
   last_sent_at?: number;
-  /** Why the last mail could not be handed over. */
+  /** Why the last one was not taken. */
+  last_problem?: string;
+}
+
+export interface WantedAlert {
+  trigger: AlertTrigger;
+  email?: string;
+  destination?: string;
+  quiet?: { from: number; to: number };
+}
+
+export type DestinationKind = "webhook" | "slack" | "discord" | "pagerduty" | "syslog";
+
+/** Where alerts and the audit log may go besides mailboxes. */
+export interface Destination {
+  id: string;
+  kind: DestinationKind;
+  name: string;
+  /** Of its address; the rest is not told. */
+  host: string;
+  /** It gets the audit log as it happens. */
+  stream: boolean;
+  /** The log was not taken for so long that it is no longer sent. */
+  stream_stands?: boolean;
+  waiting: number;
+  given_up: number;
+  last_sent_at?: number;
+  last_failed_at?: number;
   last_problem?: string;
 }
 
@@ -342,7 +370,12 @@ export const api = {
   restore: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/restore`),
   removePerson: (id: string) => call<Losses>("DELETE", `/people/${encodeURIComponent(id)}`),
   alerts: () => call<{ alerts: AlertRule[] }>("GET", "/alerts"),
-  makeAlert: (body: { trigger: AlertTrigger; email: string; quiet?: { from: number; to: number } }) => call<AlertRule>("POST", "/alerts", body),
+  destinations: () => call<{ destinations: Destination[] }>("GET", "/destinations"),
+  addDestination: (body: { kind: DestinationKind; name: string; url: string; key?: string }) => call<{ id: string; name: string; secret?: string }>("POST", "/destinations", body),
+  testDestination: (id: string) => call<{ delivered: boolean; problem?: string }>("POST", `/destinations/${encodeURIComponent(id)}/test`),
+  streamTo: (id: string, on: boolean) => call<void>("PUT", `/destinations/${encodeURIComponent(id)}/stream`, { on }),
+  removeDestination: (id: string) => call<void>("DELETE", `/destinations/${encodeURIComponent(id)}`),
+  makeAlert: (body: WantedAlert) => call<AlertRule>("POST", "/alerts", body),
   testAlert: (id: string) => call<void>("POST", `/alerts/${encodeURIComponent(id)}/test`),
   removeAlert: (id: string) => call<void>("DELETE", `/alerts/${encodeURIComponent(id)}`),
   groups: () => call<{ groups: Group[] }>("GET", "/groups"),

@@ -1,10 +1,12 @@
-/** Who is told by mail when something is done that is worth a look. For owners and admins. */
+/** Who is told when something is done that is worth a look, and where. For owners and admins. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { type AlertRule, type AlertTrigger, api } from "../api/http";
+import { type AlertRule, type AlertTrigger, api, type Destination } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
 import { confirmBox } from "../parts/confirm-box";
+import "../parts/destinations";
+import { DestinationsChanged } from "../parts/destinations";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { withStepUp } from "../parts/step-up";
@@ -18,6 +20,7 @@ const TRIGGERS: readonly { trigger: AlertTrigger; words: string }[] = [
   { trigger: "key_made", words: "An API key was made" },
   { trigger: "recovery_asked", words: "Somebody asks for help with opening their vault" },
   { trigger: "exported", words: "The audit log was exported" },
+  { trigger: "chain_broken", words: "The audit log was tampered with" },
 ];
 
 export class AlertsPage extends FormPage {
@@ -26,12 +29,16 @@ export class AlertsPage extends FormPage {
   @state() private done = "";
   @state() private trigger: AlertTrigger = "failures";
   @state() private email = me()?.user.email ?? "";
+  @state() private destinations: readonly Destination[] = [];
+  /** A destination's id, or nothing for an address. */
+  @state() private destination = "";
   @state() private quiet = false;
   @state() private from = "22:00";
   @state() private to = "06:00";
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.addEventListener(DestinationsChanged.type, this.#destinationsChanged);
     void this.#load();
   }
 
@@ -47,10 +54,10 @@ export class AlertsPage extends FormPage {
   protected override render(): TemplateResult {
     return html`<div class="page">
       <h1>Alerts</h1>
-      <p class="lead">Who is told by mail when something is done that is worth a look. More of the same within an hour comes in one mail. <a href="/audit">Audit log</a></p>
+      <p class="lead">Who is told when something is done that is worth a look. More of the same within an hour comes in one message. <a href="/audit">Audit log</a></p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing} ${this.done ? notice("ok", this.done) : nothing}
-      ${this.rules ? html`${this.#list(this.rules)} ${this.#newRule()}` : this.loadProblem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
+      ${this.rules ? html`${this.#list(this.rules)} ${this.#newRule()} <hf-destinations></hf-destinations>` : this.loadProblem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
     </div>`;
   }
 
@@ -59,15 +66,15 @@ export class AlertsPage extends FormPage {
     return html`<ul class="people">
       ${rules.map(
         (rule) => html`<li>
-          <span class="avatar" aria-hidden="true">${icon("mail", "s")}</span>
+          <span class="avatar" aria-hidden="true">${icon(rule.destination ? "send" : "mail", "s")}</span>
           <span class="people-name">
             <strong>${words(rule.trigger)}</strong>
-            <span class="muted">${rule.email}${rule.quiet ? `, not between ${local(rule.quiet.from)} and ${local(rule.quiet.to)}` : ""}</span>
+            <span class="muted">${receiver(rule)}${rule.quiet ? `, not between ${local(rule.quiet.from)} and ${local(rule.quiet.to)}` : ""}</span>
             <span class="muted">${rule.last_sent_at === undefined ? "never sent yet" : `last sent ${new Date(rule.last_sent_at).toLocaleString()}`}</span>
-            ${rule.last_problem ? html`<span class="field-error">${icon("circle-alert", "s")}The last mail was not taken: ${rule.last_problem}</span>` : nothing}
+            ${rule.last_problem ? html`<span class="field-error">${icon("circle-alert", "s")}<span>The last one was not taken: ${rule.last_problem}</span></span>` : nothing}
           </span>
-          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Send a test of “${words(rule.trigger)}” to ${rule.email}" @click=${() => this.#test(rule)}>Send a test</button>
-          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove “${words(rule.trigger)}” to ${rule.email}" @click=${() => this.#remove(rule)}>Remove</button>
+          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Send a test of “${words(rule.trigger)}” to ${receiver(rule)}" @click=${() => this.#test(rule)}>Send a test</button>
+          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove “${words(rule.trigger)}” to ${receiver(rule)}" @click=${() => this.#remove(rule)}>Remove</button>
         </li>`,
       )}
     </ul>`;
@@ -85,13 +92,30 @@ export class AlertsPage extends FormPage {
             ${TRIGGERS.map((each) => html`<option value=${each.trigger} ?selected=${each.trigger === this.trigger}>${each.words}</option>`)}
           </select>
         </div>
-        ${field({ id: "alert-email", label: "Tell", type: "email", value: this.email, onInput: (value) => (this.email = value) })}
+        ${this.destinations.length > 0
+          ? html`<div class="field">
+              <label for="alert-receiver">Tell</label>
+              <select id="alert-receiver" @change=${(event: Event) => (this.destination = (event.target as HTMLSelectElement).value)}>
+                <option value="" .selected=${this.destination === ""}>An address by mail</option>
+                ${this.destinations.map((each) => html`<option value=${each.id} .selected=${each.id === this.destination}>${each.name}</option>`)}
+              </select>
+            </div>`
+          : nothing}
+        ${this.destination !== "" ? nothing : field({ id: "alert-email", label: this.destinations.length > 0 ? "Address" : "Tell", type: "email", value: this.email, onInput: (value) => (this.email = value) })}
         <label class="check"><input type="checkbox" .checked=${this.quiet} @change=${(event: Event) => (this.quiet = (event.target as HTMLInputElement).checked)}> Not at certain hours: what comes up in them is told at their end</label>
         ${this.quiet ? html`<div class="row">${time("alert-from", "From", this.from, (value) => (this.from = value))} ${time("alert-to", "To", this.to, (value) => (this.to = value))}</div>` : nothing}
         ${submitButton("Add alert", this.busy)}
       </form>
     </section>`;
   }
+
+  /** With a destination go the alerts to it. */
+  #destinationsChanged = (event: Event): void => {
+    if (!(event instanceof DestinationsChanged)) return;
+    this.destinations = event.destinations;
+    if (!this.destinations.some((each) => each.id === this.destination)) this.destination = "";
+    if (this.rules?.some((rule) => rule.destination && !this.destinations.some((each) => each.id === rule.destination?.id))) void this.#load();
+  };
 
   #act(action: () => Promise<string | undefined>): void {
     this.done = "";
@@ -107,22 +131,23 @@ export class AlertsPage extends FormPage {
   #make = (event: SubmitEvent): void => {
     event.preventDefault();
     this.#act(async () => {
-      const wanted = { trigger: this.trigger, email: this.email.trim(), ...(this.quiet ? { quiet: { from: utc(this.from), to: utc(this.to) } } : {}) };
+      const whom = this.destination === "" ? { email: this.email.trim() } : { destination: this.destination };
+      const wanted = { trigger: this.trigger, ...whom, ...(this.quiet ? { quiet: { from: utc(this.from), to: utc(this.to) } } : {}) };
       const rule = await withStepUp(() => api.makeAlert(wanted));
-      return rule ? `${rule.email} is told from now on. Send a test to see that it arrives.` : undefined;
+      return rule ? `${receiver(rule)} is told from now on. Send a test to see that it arrives.` : undefined;
     });
   };
 
   #test(rule: AlertRule): void {
     this.#act(async () => {
       await api.testAlert(rule.id);
-      return `A test is on its way to ${rule.email}.`;
+      return `A test is on its way to ${receiver(rule)}.`;
     });
   }
 
   #remove(rule: AlertRule): void {
     this.#act(async () => {
-      const sure = await confirmBox({ title: "Remove this alert?", words: `${rule.email} is no longer told: ${words(rule.trigger)}.`, yes: "Remove", danger: true });
+      const sure = await confirmBox({ title: "Remove this alert?", words: `${receiver(rule)} is no longer told: ${words(rule.trigger)}.`, yes: "Remove", danger: true });
       const gone =
         sure &&
         (await withStepUp(async () => {
@@ -132,6 +157,10 @@ export class AlertsPage extends FormPage {
       return gone ? "The alert is removed." : undefined;
     });
   }
+}
+
+function receiver(rule: AlertRule): string {
+  return rule.email ?? rule.destination?.name ?? "";
 }
 
 function words(trigger: AlertTrigger): string {

@@ -4,6 +4,7 @@ import { state } from "lit/decorators.js";
 import { api, type AuditEvent } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import "../parts/destinations";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { FormPage } from "./page";
@@ -53,8 +54,14 @@ const WORDS: Record<string, string> = {
   "recovery.asked": "asked for help with opening their vault",
   "recovery.released": "helped somebody open their vault",
   "recovery.stopped": "stopped a recovery",
-  "alert.made": "had told of something by mail",
+  "alert.made": "had told of something",
   "alert.removed": "removed an alert to",
+  "destination.added": "added the destination of alerts",
+  "destination.tested": "sent a test to",
+  "destination.removed": "removed the destination of alerts",
+  "destination.stream_begun": "has this log sent to",
+  "destination.stream_ended": "no longer has this log sent to",
+  "audit.chain_broken": "found this log tampered with at",
   "group.made": "made the group",
   "group.renamed": "renamed a group to",
   "group.archived": "put away the group",
@@ -84,6 +91,7 @@ const KINDS = [
   { value: "account.", name: "Linked accounts" },
   { value: "person.", name: "People" },
   { value: "alert.", name: "Alerts" },
+  { value: "destination.", name: "Destinations of alerts" },
   { value: "group.", name: "Groups" },
   { value: "key.", name: "API keys" },
   { value: "service_account.", name: "Service accounts" },
@@ -138,10 +146,10 @@ export class AuditPage extends FormPage {
     return html`<div class="page">
       <h1>Audit</h1>
       <p class="lead">${this.#manages() ? `What was done at ${me()?.tenant.name ?? ""}, by whom and from where. Nobody’s conversations are in it.` : "What you did, and what was done with your account."}</p>
-      ${this.#manages() ? html`<p><a class="button" href="/alerts">${icon("mail", "s")} Alerts by mail</a></p>` : nothing}
+      ${this.#manages() ? html`<p><a class="button" href="/alerts">${icon("mail", "s")} Alerts</a></p>` : nothing}
       ${this.#controls()} ${this.problem ? html`${notice("error", this.problem)}<button class="button" type="button" @click=${() => void this.#search()}>Try again</button>` : nothing}
       ${this.events ? this.#list(this.events) : this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
-      ${this.#manages() ? this.#takeAway() : nothing}
+      ${this.#manages() ? html`${this.#takeAway()} <hf-destinations log></hf-destinations>` : nothing}
     </div>`;
   }
 
