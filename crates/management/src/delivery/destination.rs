@@ -152,7 +152,6 @@ fn address(outside: &OutsideClient, kind: Kind, url: &str) -> Result<(String, St
         let reason = format!("An address has at most {} characters.", limits::DESTINATION_URL_BYTES);
         return Err(Wrong::Field { field: "url", reason });
     }
-    url.as_str().parse::<Uri>().map_err(|_| Unreachable::BadUrl)?;
     let (schemes, example) = match kind {
         Kind::Syslog => (["tls", "tcp"], "tls://logs.example.org:6514"),
         _ => (["https", "http"], "https://example.org/hook"),
@@ -160,6 +159,7 @@ fn address(outside: &OutsideClient, kind: Kind, url: &str) -> Result<(String, St
     if !schemes.contains(&url.scheme()) || (kind == Kind::Syslog && !matches!(url.path(), "" | "/")) {
         return Err(wrong("url", &format!("Enter an address such as {example}.")));
     }
+    url.as_str().parse::<Uri>().map_err(|_| Unreachable::BadUrl)?;
     let host = outside.allowed(url.as_str())?.shown();
     if host.len() > limits::DESTINATION_HOST_BYTES {
         return Err(Unreachable::BadUrl.into());
