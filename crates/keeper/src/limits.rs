@@ -141,6 +141,21 @@ pub const SHARES_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const SHARE_NONCES: usize = 2000;
 /// Most calls of one rate that are told apart; a rate that allows more is held to this.
 pub const SHARE_RATE_CALLS: usize = 1000;
+/// Things that a vault keeps which others share with it; and those of people whom it does not know yet.
+pub const SHARES_RECEIVED: usize = 500;
+pub const SHARES_RECEIVED_UNKNOWN: usize = 50;
+/// Requests of others for something that wait; those of one person; and the longest words of one, in characters.
+pub const SHARES_ASKED: usize = 100;
+pub const SHARES_ASKED_BY_ONE: usize = 10;
+pub const SHARE_WORDS_CHARS: usize = 300;
+/// How long somebody else's vault is waited for. What it begins later than that it does not begin at all.
+pub const SHARE_ANSWER: Duration = Duration::from_secs(30);
+/// Calls for others that are carried out at once, in all and for one of them; and own calls that wait for others.
+pub const SHARE_CALLS: usize = 16;
+pub const SHARE_CALLS_OF_ONE: usize = 4;
+pub const SHARE_CALLS_WAITING: usize = 32;
+/// Longest words of another vault on why it refuses, in characters: people and their agents read them.
+pub const SHARE_REFUSAL_CHARS: usize = 500;
 
 // Models and what they cost
 /// Model providers of one vault.

@@ -13,6 +13,7 @@ use crate::guide::Guide;
 use crate::mcp::{PublicUrl, Tools};
 use crate::post::Post;
 use crate::recovery::Recovery;
+use crate::relay::Relay;
 use crate::secrets::Secrets;
 use crate::shares::Shares;
 use crate::spending::{ProviderMethods, Spending};
@@ -27,7 +28,7 @@ pub struct Services {
     pub router: Router,
     /// What the agent asks its owner for.
     pub approvals: Approvals,
-    /// What the owner shares with others.
+    /// What the owner shares with others, and others with them.
     pub shares: Shares,
     /// What people see as this installation's address, for links.
     pub public_url: PublicUrl,
@@ -37,12 +38,13 @@ pub struct Services {
 
 impl Services {
     /// The parts on `vault`. The broker reaches the private addresses in `named`, the agent's own connections those in
-    /// `named_for_agent`.
+    /// `named_for_agent`. What is shared goes through `relay`.
     pub fn new(
         vault: &VaultService,
         clock: Arc<dyn Clock>,
         named: &NamedAddresses,
         named_for_agent: NamedAddresses,
+        relay: Relay,
     ) -> Self {
         let write_behind = WriteBehind::new(vault.clone());
         let activity = Activity::new(vault.clone(), write_behind.clone());
@@ -62,6 +64,7 @@ impl Services {
             contacts.clone(),
             routes.clone(),
             activity.clone(),
+            relay,
             clock.clone(),
         );
         let tools = Tools {
@@ -69,12 +72,11 @@ impl Services {
             routes: routes.clone(),
             secrets: secrets.clone(),
             approvals: approvals.clone(),
+            activity: activity.clone(),
             contacts: contacts.clone(),
             shares: shares.clone(),
             clock: clock.clone(),
             public_url: public_url.clone(),
-            // The relay that carries capabilities and calls between vaults is not joined yet.
-            offers_sharing: false,
         };
         let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
         let broker = Broker::new(BrokerParts {

@@ -66,6 +66,8 @@ pub enum What {
     ApprovalUsed,
     /// Somebody used what was shared with them.
     ShareUsed,
+    /// The agent used what somebody shares with its owner.
+    ReceivedUsed,
     ShareRefused,
     SecretRefused,
     EgressRefused,
@@ -80,6 +82,7 @@ impl What {
             | Self::ModelCalled
             | Self::ApprovalAsked
             | Self::ApprovalUsed
+            | Self::ReceivedUsed
             | Self::ShareUsed => Class::Agent,
             Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused => Class::Refused,
             _ => Class::Person,

@@ -2,6 +2,7 @@
 
 use protocol::{Millis, SecretId, UserId};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use vault::{Constraints, Hash, Resource, Scopes, SignerKey};
 
 /// Something that would be done.
@@ -27,6 +28,22 @@ pub enum Action {
     RunCommand { command: String, folder: String },
     /// To let somebody use a service of the owner's.
     Share(ShareTerms),
+    /// A call to what somebody else shares that changes something there.
+    CallShared {
+        /// What is shared, and by whom.
+        share: Uuid,
+        owner: UserId,
+        name: String,
+        service: String,
+        method: String,
+        path: String,
+        query: String,
+        content_type: String,
+        /// Text.
+        body: String,
+    },
+    /// To ask somebody to share something.
+    AskForShare { of: UserId, name: String, words: String },
 }
 
 /// What is to be shared.
@@ -61,6 +78,7 @@ impl Action {
             Self::CallService { service, .. } => service.clone(),
             Self::RunCommand { .. } => "command".to_owned(),
             Self::Share(terms) => terms.name.clone(),
+            Self::CallShared { name, .. } | Self::AskForShare { name, .. } => name.clone(),
         }
     }
 
@@ -89,7 +107,26 @@ impl Action {
                 command: command.chars().take(500).collect(),
                 folder: folder.clone(),
             },
-            Self::Share(terms) => Self::Share(terms.clone()),
+            Self::Share(_) | Self::AskForShare { .. } => self.clone(),
+            Self::CallShared {
+                share,
+                owner,
+                name,
+                service,
+                method,
+                path,
+                ..
+            } => Self::CallShared {
+                share: *share,
+                owner: *owner,
+                name: name.clone(),
+                service: service.clone(),
+                method: method.clone(),
+                path: path.clone(),
+                query: String::new(),
+                content_type: String::new(),
+                body: String::new(),
+            },
         }
     }
 }

@@ -45,7 +45,7 @@ impl Pattern {
                 command: command.clone(),
                 folder: folder.clone(),
             }),
-            Action::Share(_) => None,
+            Action::Share(_) | Action::CallShared { .. } | Action::AskForShare { .. } => None,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, RwLock};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
+use crate::activity::Activity;
 use crate::approvals::Approvals;
 use crate::broker::Routes;
 use crate::clock::Clock;
@@ -49,12 +50,11 @@ pub struct Tools {
     pub routes: Routes,
     pub secrets: Secrets,
     pub approvals: Approvals,
+    pub activity: Activity,
     pub contacts: Contacts,
     pub shares: Shares,
     pub clock: Arc<dyn Clock>,
     pub public_url: PublicUrl,
-    /// Whether what is shared reaches the one it is for: a tool that leads nowhere is not offered.
-    pub offers_sharing: bool,
 }
 
 /// The tools as the broker serves them.

@@ -28,6 +28,14 @@ impl Tools {
                 Ok(call) => self.revoke_capability(call).await,
                 Err(refused) => Err(refused),
             },
+            "call_shared" => match read(arguments) {
+                Ok(call) => self.call_shared(call).await,
+                Err(refused) => Err(refused),
+            },
+            "request_share" => match read(arguments) {
+                Ok(call) => self.request_share(call).await,
+                Err(refused) => Err(refused),
+            },
             _ => return None,
         })
     }
@@ -47,9 +55,7 @@ impl ServerHandler for Tools {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut tools = schema::tools();
-        tools.retain(|tool| self.offers_sharing || !schema::SHARING.contains(&tool.name.as_ref()));
-        Ok(ListToolsResult::with_all_items(tools))
+        Ok(ListToolsResult::with_all_items(schema::tools()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {

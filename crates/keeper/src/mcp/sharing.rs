@@ -1,4 +1,4 @@
-//! `issue_capability`, `list_capabilities` and `revoke_capability`.
+//! `issue_capability`, `list_capabilities`, `revoke_capability`, `call_shared` and `request_share`.
 
 use protocol::Millis;
 use serde::Deserialize;
@@ -8,10 +8,12 @@ use vault::{Constraints, Resource, Scope};
 
 use super::Tools;
 use super::answer::{Answered, Refused};
+use super::integrations::told;
+use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
-use crate::shares::{ShareError, Terms};
+use crate::shares::{ShareError, Terms, UseReceived};
 
 const HOUR: Millis = 60 * 60 * 1000;
 /// Longest time of a share that an agent may ask for, in hours: a month.
@@ -38,6 +40,13 @@ fn read() -> Vec<Scope> {
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeCapability {
     id: Uuid,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestShare {
+    of: String,
+    words: String,
 }
 
 impl From<ShareError> for Refused {
@@ -86,6 +95,18 @@ impl Tools {
         }
     }
 
+    /// Ends well when the owner allows exactly this, now and once.
+    async fn ask_owner(&self, action: &Action) -> Result<(), Refused> {
+        match self.approvals.ask(action, limits::APPROVAL_HELD).await? {
+            Verdict::Allowed => Ok(()),
+            Verdict::Denied { reason } => Err(Refused::new("approval_denied", format!("Your owner said no. {reason}"))),
+            Verdict::Waiting { .. } => {
+                let words = "Your owner has been asked and has not answered yet; nothing was done. Make the very same call again when they have.";
+                Err(Refused::new("approval_needed", words))
+            }
+        }
+    }
+
     pub(super) async fn issue_capability(&self, call: IssueCapability) -> Answered {
         let contact = self.contact(&call.with)?;
         let path = call.path.trim_matches('/');
@@ -121,20 +142,7 @@ impl Tools {
             until,
             constraints,
         };
-        match self
-            .approvals
-            .ask(&Action::Share(terms.clone()), limits::APPROVAL_HELD)
-            .await?
-        {
-            Verdict::Allowed => {}
-            Verdict::Denied { reason } => {
-                return Err(Refused::new("approval_denied", format!("Your owner said no. {reason}")));
-            }
-            Verdict::Waiting { .. } => {
-                let words = "Your owner has been asked and has not answered yet; nothing was shared. Make the very same call again when they have.";
-                return Err(Refused::new("approval_needed", words));
-            }
-        }
+        self.ask_owner(&Action::Share(terms.clone())).await?;
         // Their key may have been forgotten and another pinned meanwhile: what was allowed was for the one that was shown.
         if self.contacts.known(terms.with)?.identity.signer() != terms.holder {
             return Err(Refused::new(
@@ -161,11 +169,55 @@ impl Tools {
             .iter()
             .map(|each| self.shares.shown(each))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({"given": shown}))
+        let received = self.shares.received()?;
+        let others = received
+            .iter()
+            .map(|each| self.shares.shown_received(each))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({"given": shown, "received": others}))
     }
 
     pub(super) async fn revoke_capability(&self, call: RevokeCapability) -> Answered {
         self.shares.revoke(call.id).await?;
         Ok(json!({"stopped": call.id}))
+    }
+
+    pub(super) async fn request_share(&self, call: RequestShare) -> Answered {
+        let contact = self.contact(&call.of)?;
+        self.ask_owner(&Action::AskForShare {
+            of: contact.user,
+            name: contact.name.clone(),
+            words: call.words.clone(),
+        })
+        .await?;
+        self.shares.ask(contact.user, &call.words).await?;
+        Ok(json!({"asked": contact.name}))
+    }
+
+    pub(super) async fn call_shared(&self, mut call: UseReceived) -> Answered {
+        let received = self.shares.one_received(call.id)?;
+        let owner = self.shares.owner_of(&received)?.ok_or(ContactError::Unknown)?;
+        let resource = &received.capability.resource;
+        if call.content_type.is_empty() && !call.body.is_empty() {
+            "application/json".clone_into(&mut call.content_type);
+        }
+        // The ceiling of an agent: reading. Whoever shares may have allowed more; that is for the owner to use.
+        if !matches!(call.method.as_str(), "GET" | "HEAD") {
+            self.ask_owner(&Action::CallShared {
+                share: call.id,
+                owner: owner.user,
+                name: owner.name.clone(),
+                service: resource.service().to_owned(),
+                method: call.method.clone(),
+                path: call.path.clone().unwrap_or_else(|| resource.path().to_owned()),
+                query: call.query.clone(),
+                content_type: call.content_type.clone(),
+                body: call.body.clone(),
+            })
+            .await?;
+        }
+        self.activity.note(Deed::new(What::ReceivedUsed, owner.name.as_str()))?;
+        let answered = self.shares.use_received(call).await?;
+        Ok(told(&answered.into()))
     }
 }

@@ -136,6 +136,11 @@ pub trait Revocations: Send + Sync + 'static {
     /// # Errors
     /// The relay cannot be reached, lies, or has less than what was seen before: it cannot be checked, so the answer is no.
     fn check(&self, issuer: MailboxKey, capability: CapabilityId) -> BoxFuture<'_, Result<Standing, RelayError>>;
+    /// Whether this vault has seen that it was revoked, by what its issuer has signed. Asks nobody.
+    ///
+    /// # Errors
+    /// [`RelayError::Vault`], [`RelayError::Unreadable`]: it is not known, so it counts as revoked.
+    fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError>;
     /// Has this issuer's revocations pushed, from now on and after a restart: [`RelayNotice::Revoked`].
     fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
     /// No longer.
@@ -143,4 +148,4 @@ pub trait Revocations: Send + Sync + 'static {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

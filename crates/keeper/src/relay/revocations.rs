@@ -40,7 +40,7 @@ impl Relay {
 
     async fn check_now(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<Standing, RelayError> {
         let shared = &self.shared;
-        if records::issuer(&shared.vault, &issuer)?.is_some_and(|known| known.revoked.contains(&capability)) {
+        if self.has_seen_revoked(issuer, capability)? {
             return Ok(Standing::Revoked);
         }
         self.follow_now(issuer).await?;
@@ -161,6 +161,11 @@ impl Revocations for Relay {
 
     fn check(&self, issuer: MailboxKey, capability: CapabilityId) -> BoxFuture<'_, Result<Standing, RelayError>> {
         Box::pin(self.check_now(issuer, capability))
+    }
+
+    fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
+        let known = records::issuer(&self.shared.vault, &issuer)?;
+        Ok(known.is_some_and(|known| known.revoked.contains(&capability)))
     }
 
     fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {

@@ -24,6 +24,7 @@ use crate::home::{Home, Owner};
 use crate::platform::Platform;
 use crate::relay::Relay;
 use crate::services::Services;
+use crate::shares::Shares;
 use crate::vault_service::VaultService;
 
 /// How long a keeper that is told to end tries to seal the home.
@@ -42,9 +43,12 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let platform = Platform::new(&args.platform, status);
     let named = NamedAddresses::default();
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
-    let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default());
+    let relay = Relay::new(vault.clone(), platform.clone(), clock.clone());
+    let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default(), relay.clone());
     let (broker, egress) = (services.broker, services.egress);
-    let (approvals, public_url) = (services.approvals, services.public_url);
+    let (approvals, shares, public_url) = (services.approvals, services.shares, services.public_url);
+    // Before the relay is reached: what arrives for nobody would wait for the next connection.
+    let sharing = shares.carry();
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
     let agent = Agent::listen(AgentPaths {
@@ -80,7 +84,6 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         .secret_namespace("restore", backups)
         .method("model.test", Arc::new(cell.clone()));
     let host = ChannelHost::new(vault.clone(), router);
-    let relay = Relay::new(vault.clone(), platform.clone(), clock.clone());
     let requests = Arc::new(Requests {
         vault,
         cell: cell.clone(),
@@ -100,6 +103,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = cell.clone().prepare_at(host.greetings()) => Err(anyhow!("the channels are gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
             () = tell_approvals(&approvals, &host) => Err(anyhow!("the approvals are gone")),
+            () = tell_shares(&shares, &host) => Err(anyhow!("the shares are gone")),
+            () = sharing => Err(anyhow!("the shares are gone")),
             () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},
             never = egress.serve(to_egress) => match never {},
@@ -136,6 +141,14 @@ async fn tell_approvals(approvals: &Approvals, host: &ChannelHost) {
     let mut changes = approvals.changes();
     while changes.changed().await.is_ok() {
         host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
+    }
+}
+
+/// Tells every client that what is shared has changed.
+async fn tell_shares(shares: &Shares, host: &ChannelHost) {
+    let mut changes = shares.changes();
+    while changes.changed().await.is_ok() {
+        host.broadcast("shares", &json!({}));
     }
 }
 

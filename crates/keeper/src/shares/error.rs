@@ -4,6 +4,7 @@ use vault::CapabilityError;
 use crate::broker::{NotFetched, RouteError};
 use crate::contacts::ContactError;
 use crate::limits;
+use crate::relay::RelayError;
 use crate::vault_service::VaultError;
 
 /// Why nothing is shared, or a presentation is not answered.
@@ -26,6 +27,42 @@ pub enum ShareError {
     Busy,
     #[error("A vault shares at most {} things (SHARES): stop sharing some.", limits::SHARES)]
     TooMany,
+    #[error("Nobody shares this with you.")]
+    NotReceived,
+    #[error(
+        "A vault keeps at most {} things that others share (SHARES_RECEIVED), {} of people it does not know.",
+        limits::SHARES_RECEIVED,
+        limits::SHARES_RECEIVED_UNKNOWN
+    )]
+    TooManyReceived,
+    #[error(
+        "The vault carries out too many calls for others just now (SHARE_CALLS, {}; SHARE_CALLS_OF_ONE, {}): wait a while.",
+        limits::SHARE_CALLS,
+        limits::SHARE_CALLS_OF_ONE
+    )]
+    TooManyCalls,
+    #[error(
+        "Too many calls wait for others' vaults (SHARE_CALLS_WAITING, {}): wait for one of them.",
+        limits::SHARE_CALLS_WAITING
+    )]
+    WaitsForTooMuch,
+    #[error(
+        "Say in 1 to {} characters (SHARE_WORDS_CHARS) what you would like.",
+        limits::SHARE_WORDS_CHARS
+    )]
+    Words,
+    #[error("The service did not answer in time; whether it did what it was asked to is not known.")]
+    TooSlow,
+    #[error(
+        "{name}'s vault did not answer within {} s: it is locked or asleep. Ask {name} to open it, and try again. What was asked for is not done          later; if it was to change something, look first whether it was done.",
+        limits::SHARE_ANSWER.as_secs()
+    )]
+    NoAnswer { name: String },
+    /// By the keeper of whoever shares it.
+    #[error("{message}")]
+    Refused { code: String, message: String },
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error(transparent)]
     Contact(#[from] ContactError),
     #[error(transparent)]
@@ -47,6 +84,14 @@ impl ShareError {
             Self::TooOften => "too_often",
             Self::Busy => "busy",
             Self::TooMany => "too_many_shares",
+            Self::NotReceived => "not_received",
+            Self::TooManyReceived => "too_many_received",
+            Self::TooManyCalls | Self::WaitsForTooMuch => "too_many_calls",
+            Self::Words => "malformed",
+            Self::TooSlow => "too_slow",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Refused { code, .. } => code,
+            Self::Relay(error) => error.code(),
             Self::Contact(error) => error.code(),
             Self::Route(error) => error.code(),
             Self::Fetch(error) => &error.code,
@@ -59,6 +104,7 @@ impl From<ShareError> for ChannelError {
     fn from(error: ShareError) -> Self {
         match error {
             ShareError::Vault(error) => error.into(),
+            ShareError::Relay(error) => error.into(),
             error => Self::new(error.code(), error.to_string()),
         }
     }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
 
+use super::message::Message;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
-use crate::relay::Record;
+use crate::relay::{Courier as _, Record, Revocations as _};
 use crate::vault_service::VaultError;
 
 const VERSION: u8 = 1;
@@ -34,6 +35,18 @@ pub struct Given {
     /// As the owner knew them then.
     pub name: String,
     pub capability: Capability,
+    /// When their keeper said that it has it.
+    #[serde(default)]
+    pub arrived: Option<Millis>,
+    /// It did not reach them: it is offered again.
+    #[serde(default)]
+    pub lost: bool,
+}
+
+impl Given {
+    pub(super) fn record(&self) -> Record {
+        (format!("{GIVEN}{}", self.capability.jti), Some(encode(self)))
+    }
 }
 
 pub(super) fn encode(value: &impl Serialize) -> Vec<u8> {
@@ -50,10 +63,11 @@ pub(super) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
 }
 
 impl Shares {
-    /// Issues a capability: the owner has said so, here or by allowing what their agent asked for.
+    /// Issues a capability, and offers it to whom it is for: the owner has said so, here or by allowing what their agent asked for.
     ///
     /// # Errors
-    /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], the vault's errors.
+    /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], [`ShareError::Relay`], the
+    /// vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let contact = self.contacts.known(terms.with)?;
@@ -77,13 +91,18 @@ impl Shares {
             with: contact.user,
             name: contact.name,
             capability,
+            arrived: None,
+            lost: false,
         };
-        let mut records = vec![(format!("{GIVEN}{}", share.capability.jti), Some(encode(&share)))];
+        let mut records = vec![share.record()];
         records.extend(self.ended(&given, now)?);
         self.activity
             .note_first(Deed::new(What::Shared, share.name.as_str()))
             .await?;
-        self.vault.put_records(records).await?;
+        let capability = Box::new(share.capability.clone());
+        let offer = Message::Offer { capability };
+        self.relay.send(offer.to(&contact.identity, records)).await?;
+        self.changed();
         Ok(share)
     }
 
@@ -108,16 +127,21 @@ impl Shares {
         Ok(self.vault.get_record(&format!("{REVOKED}{id}"))?.is_some())
     }
 
-    /// Takes back what was given, or a link that its holder made of it: from this moment on it is refused.
+    /// Takes back what was given: from this moment on it is refused here, and whoever follows this vault is told.
     ///
     /// # Errors
-    /// [`ShareError::Unknown`]; the vault's errors: then it is not taken back.
+    /// [`ShareError::Unknown`], [`ShareError::Relay`], the vault's errors: then it is not taken back.
     pub async fn revoke(&self, id: Uuid) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let given = self.was_given(id)?.ok_or(ShareError::Unknown)?;
-        let at = self.clock.now();
-        self.vault.put_record(&format!("{REVOKED}{id}"), &encode(&at)).await?;
+        if self.is_revoked(id)? {
+            return Ok(());
+        }
+        // In one write with the epoch that tells everybody else.
+        let revoked = (format!("{REVOKED}{id}"), Some(encode(&self.clock.now())));
+        self.relay.publish(vec![id.into()], vec![revoked]).await?;
         self.activity.note(Deed::new(What::ShareStopped, given.name))?;
+        self.changed();
         Ok(())
     }
 

@@ -1,18 +1,25 @@
 //! `share.*` of the channel (`docs/protocol.md`, section 2).
 
 use futures::future::BoxFuture;
+use protocol::UserId;
 use protocol::channel::ChannelError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::given::{Given, Terms};
-use super::{ShareError, Shares};
+use super::{ShareError, Shares, UseReceived};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize)]
 struct One {
     id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct Ask {
+    of: UserId,
+    words: String,
 }
 
 impl Shares {
@@ -34,6 +41,7 @@ impl Shares {
             "id": capability.jti, "with": given.with, "name": given.name, "resource": capability.resource,
             "scope": capability.scope, "from": capability.iat, "until": capability.exp,
             "constraints": capability.constraints, "state": state, "calls": uses.calls, "last_used": uses.last,
+            "arrived": given.arrived,
         }))
     }
 
@@ -54,6 +62,32 @@ impl Shares {
             }
             "share.revoke" => {
                 self.revoke(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.received" => {
+                let received = self.received().map_err(ShareError::from)?;
+                let shown = received
+                    .iter()
+                    .map(|each| self.shown_received(each))
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(json!({"received": shown}))
+            }
+            "share.use" => {
+                let answered = self.use_received(read_value::<UseReceived>(params)?).await?;
+                Ok(json!(answered))
+            }
+            "share.ask" => {
+                let Ask { of, words } = read_value(params)?;
+                self.ask(of, &words).await?;
+                Ok(json!({}))
+            }
+            "share.asked" => Ok(json!({"asked": self.asked().map_err(ShareError::from)?})),
+            "share.dismiss" => {
+                self.dismiss(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.forget" => {
+                self.forget_received(read_value::<One>(params)?.id).await?;
                 Ok(json!({}))
             }
             _ => Err(unknown_method(method)),

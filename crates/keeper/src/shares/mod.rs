@@ -2,23 +2,38 @@
 //!
 //! What is promised here: a presentation is answered only when its chain begins with a capability that this vault remembers having
 //! issued, no link of it was revoked, each link's limits leave room and its nonce is new; all of that is in the vault before the
-//! call leaves. When any of it cannot be known, the answer is no. What is answered is data, never a key.
+//! call leaves. When any of it cannot be known, the answer is no. What is answered is data, never a key. What is taken back is refused
+//! from the moment of that write on, and told to everybody who follows.
 
+mod asked;
+mod carry;
 mod count;
 mod error;
 mod given;
+mod message;
 mod methods;
 mod present;
+mod received;
+#[cfg(test)]
+mod tests;
+mod using;
 
 use std::sync::Arc;
 
+pub use asked::Asked;
 pub use error::ShareError;
 pub use given::{Given, Terms};
+pub use present::Answered;
+pub use received::{Received, Standing};
+use tokio::sync::watch;
+pub use using::UseReceived;
+use using::Waiting;
 
 use crate::activity::Activity;
 use crate::broker::Routes;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
+use crate::relay::Relay;
 use crate::vault_service::VaultService;
 
 /// The shares of one vault. Cheap to clone.
@@ -28,7 +43,10 @@ pub struct Shares {
     contacts: Contacts,
     routes: Routes,
     activity: Activity,
+    relay: Relay,
     clock: Arc<dyn Clock>,
+    waiting: Waiting,
+    changes: Arc<watch::Sender<u64>>,
     /// Held while one presentation is counted, or a capability is issued or revoked.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
 }
@@ -40,6 +58,7 @@ impl Shares {
         contacts: Contacts,
         routes: Routes,
         activity: Activity,
+        relay: Relay,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -47,8 +66,20 @@ impl Shares {
             contacts,
             routes,
             activity,
+            relay,
             clock,
+            waiting: Waiting::default(),
+            changes: Arc::new(watch::Sender::new(0)),
             one_at_a_time: Arc::default(),
         }
+    }
+
+    /// Changes whenever something is shared, arrives, or is stopped, here or elsewhere.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -1,15 +1,15 @@
 //! A presentation, from whoever brings it: verified, counted, carried out.
 
 use bytes::Bytes;
-use serde::Serialize;
-use vault::Presentation;
+use serde::{Deserialize, Serialize};
+use vault::{CapabilityError, Presentation, SignerKey};
 
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::broker::{Fetch, Fetched};
 
 /// What a holder is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     pub status: u16,
     pub content_type: String,
@@ -30,24 +30,35 @@ impl From<Fetched> for Answered {
     }
 }
 
+impl From<Answered> for Fetched {
+    fn from(answered: Answered) -> Self {
+        Self {
+            status: answered.status,
+            content_type: answered.content_type,
+            body: answered.body.into(),
+            cut: answered.cut,
+        }
+    }
+}
+
 impl Shares {
-    /// Answers a presentation.
+    /// Answers a presentation that `from` has brought: the one who holds it, and nobody in their place.
     ///
     /// # Errors
     /// [`ShareError`] names why not; nothing was done then, but what was counted stays counted.
-    pub async fn answer(&self, text: &[u8]) -> Result<Answered, ShareError> {
-        let outcome = self.answered(text).await;
+    pub async fn answer(&self, from: &SignerKey, text: &[u8]) -> Result<Answered, ShareError> {
+        let outcome = self.answered(from, text).await;
         if let Err(error) = &outcome {
-            // Refused all the same if it cannot be noted.
-            let _locked = self
-                .activity
-                .note(Deed::new(What::ShareRefused, "").because(error.code()));
+            self.note_refused(error);
         }
         outcome
     }
 
-    async fn answered(&self, text: &[u8]) -> Result<Answered, ShareError> {
+    async fn answered(&self, from: &SignerKey, text: &[u8]) -> Result<Answered, ShareError> {
         let presentation = Presentation::parse(text)?;
+        if presentation.chain.last().is_none_or(|link| link.sub != *from) {
+            return Err(CapabilityError::NotHeld.into());
+        }
         let own = self.vault.identity().await?.public().signer();
         {
             let _one = self.one_at_a_time.lock().await;
@@ -72,6 +83,7 @@ impl Shares {
             self.activity.note(Deed::new(What::ShareUsed, given.name))?;
             self.vault.put_records(records).await?;
         }
+        self.changed();
         let request = presentation.request;
         let fetched = self
             .routes
@@ -84,6 +96,12 @@ impl Shares {
                 body: Bytes::from(request.body),
             })
             .await?;
+        // What was taken back while the service answered is not told any more.
+        for link in &presentation.chain {
+            if self.is_revoked(link.jti)? {
+                return Err(CapabilityError::Revoked(link.jti).into());
+            }
+        }
         Ok(fetched.into())
     }
 }

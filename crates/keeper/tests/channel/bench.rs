@@ -13,10 +13,13 @@ use keeper::channel::{ChannelHost, Methods, Subscriber, websocket_config};
 use keeper::clock::Clock;
 use keeper::egress::NamedAddresses;
 use keeper::guide::Guide;
+use keeper::platform::Platform;
+use keeper::relay::Relay;
 use keeper::services::Services;
 use keeper::shares::Shares;
 use keeper::vault_service::VaultService;
 use protocol::channel::{ChannelError, SlotKind};
+use protocol::control::{AgentState, KeeperStatus};
 use protocol::{CellId, Millis, SlotId, b64};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -150,7 +153,24 @@ impl TestKeeper {
         vault.bind_cell(cell).await.unwrap();
         let methods = Arc::new(TestMethods::default());
         let named = NamedAddresses::with_lookup(Arc::new(Hosts));
-        let services = Services::new(&vault, Arc::clone(&clock) as Arc<dyn Clock>, &named, named.clone());
+        let status = KeeperStatus {
+            vault: vault.state(),
+            agent: AgentState::Absent,
+            busy: false,
+            claim: None,
+            wake_at: None,
+        };
+        // Nobody listens there: what is sent to others waits in the vault.
+        let platform = Platform::new(&dir.path().join("nowhere.sock"), status);
+        let relay = Relay::new(vault.clone(), platform, Arc::clone(&clock) as Arc<dyn Clock>);
+        let named_for_agent = named.clone();
+        let services = Services::new(
+            &vault,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            &named,
+            named_for_agent,
+            relay,
+        );
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
         let (guide, approvals, shares) = (services.guide, services.approvals, services.shares);

@@ -69,11 +69,12 @@ impl Sharing {
 
     /// What Bob is answered: the status, or the code of the refusal.
     async fn uses(&self, chain: &[Capability], method: &str, path: &str) -> Result<u16, String> {
-        self.brings(&self.presented(&self.bob, chain, method, path)).await
+        self.brings(&self.bob, &self.presented(&self.bob, chain, method, path))
+            .await
     }
 
-    async fn brings(&self, presented: &[u8]) -> Result<u16, String> {
-        let answered = self.keeper.shares.answer(presented).await;
+    async fn brings(&self, from: &Identity, presented: &[u8]) -> Result<u16, String> {
+        let answered = self.keeper.shares.answer(&from.public().signer(), presented).await;
         answered
             .map(|answered| answered.status)
             .map_err(|error| error.code().to_owned())
@@ -89,7 +90,12 @@ async fn what_is_shared_is_used_through_its_owners_keeper_which_gives_data_and_n
     let sharing = Sharing::new().await;
     let share = sharing.issue(&["read"], json!({})).await;
     let presented = sharing.presented(&sharing.bob, std::slice::from_ref(&share), "GET", "/work/today");
-    let answered = sharing.keeper.shares.answer(&presented).await.unwrap();
+    let answered = sharing
+        .keeper
+        .shares
+        .answer(&sharing.bob.public().signer(), &presented)
+        .await
+        .unwrap();
     let said = String::from_utf8(answered.body).unwrap();
     assert!(answered.status == 200 && said.starts_with("GET /work/today"), "{said}");
     assert!(
@@ -117,10 +123,14 @@ async fn promise_07_a_presentation_works_once_and_for_its_holder_alone() {
     let sharing = Sharing::new().await;
     let share = sharing.issue(&["read"], json!({})).await;
     let presented = sharing.presented(&sharing.bob, std::slice::from_ref(&share), "GET", "/work");
-    assert_eq!(sharing.brings(&presented).await, Ok(200));
-    assert_eq!(sharing.brings(&presented).await, no("replayed"));
-    let thief = sharing.presented(&Identity::random(), std::slice::from_ref(&share), "GET", "/work");
-    assert_eq!(sharing.brings(&thief).await, no("not_held"));
+    let thief = Identity::random();
+    assert_eq!(sharing.brings(&thief, &presented).await, no("not_held"));
+    assert_eq!(sharing.brings(&sharing.bob, &presented).await, Ok(200));
+    assert_eq!(sharing.brings(&sharing.bob, &presented).await, no("replayed"));
+    let forged = sharing.presented(&thief, std::slice::from_ref(&share), "GET", "/work");
+    for from in [&thief, &sharing.bob] {
+        assert_eq!(sharing.brings(from, &forged).await, no("not_held"));
+    }
     // Of another keeper, or never issued: made with the right form by somebody else.
     let other = Identity::random();
     let made = NewCapability {
@@ -157,9 +167,9 @@ async fn uses_are_counted_through_a_restart_and_every_link_counts() {
     };
     let chain = [share.clone(), Capability::delegate(&sharing.bob, &share, link).unwrap()];
     let by_carla = sharing.presented(&carla, &chain, "GET", "/work");
-    assert_eq!(sharing.brings(&by_carla).await, Ok(200));
+    assert_eq!(sharing.brings(&carla, &by_carla).await, Ok(200));
     let again = sharing.presented(&carla, &chain, "GET", "/work");
-    assert_eq!(sharing.brings(&again).await, no("used_up"));
+    assert_eq!(sharing.brings(&carla, &again).await, no("used_up"));
     let own = std::slice::from_ref(&share);
     assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
     assert_eq!(sharing.uses(own, "GET", "/work").await, no("too_often"));
@@ -173,7 +183,7 @@ async fn uses_are_counted_through_a_restart_and_every_link_counts() {
     keeper.named.set([sharing.service.at.to_string()]);
     (sharing.keeper, sharing.channel) = (keeper, channel);
     let own = std::slice::from_ref(&share);
-    assert_eq!(sharing.brings(&by_carla).await, no("stale"));
+    assert_eq!(sharing.brings(&carla, &by_carla).await, no("stale"));
     assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
     assert_eq!(sharing.uses(own, "GET", "/work").await, no("used_up"));
 }
@@ -190,7 +200,7 @@ async fn promise_09_what_was_taken_back_is_refused_at_once_also_after_a_restart(
         .call("share.revoke", json!({"id": share.jti}))
         .await
         .unwrap();
-    assert_eq!(sharing.brings(&waiting).await, no("revoked"));
+    assert_eq!(sharing.brings(&sharing.bob, &waiting).await, no("revoked"));
     let given = sharing.channel.call("share.given", json!({})).await.unwrap();
     assert_eq!(given["given"][0]["state"], "stopped");
     let error = refused(
@@ -206,16 +216,21 @@ async fn promise_09_what_was_taken_back_is_refused_at_once_also_after_a_restart(
         keeper,
         channel,
         service,
+        bob,
         ..
     } = sharing;
+    let bob = bob.public().signer();
     drop(channel);
     let keeper = keeper.restarted().await;
-    let locked = keeper.shares.answer(&presented).await.unwrap_err();
+    let locked = keeper.shares.answer(&bob, &presented).await.unwrap_err();
     assert_eq!(locked.code(), "vault_locked");
     let slot = keeper.vault.slots()[0].id;
     let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
     channel.unlock().await.unwrap();
-    assert_eq!(keeper.shares.answer(&presented).await.unwrap_err().code(), "revoked");
+    assert_eq!(
+        keeper.shares.answer(&bob, &presented).await.unwrap_err().code(),
+        "revoked"
+    );
     assert_eq!(service.heard().len(), 1);
 }
 

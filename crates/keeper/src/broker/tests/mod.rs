@@ -2,5 +2,5 @@
 
 mod calls;
 mod model_test;
-mod provider;
+pub(crate) mod provider;
 mod speed;

@@ -1,5 +1,5 @@
-mod liar;
+pub(crate) mod liar;
 mod lies;
 mod life;
-mod person;
+pub(crate) mod person;
 mod revoking;

@@ -1,0 +1,278 @@
+//! What other keepers say about what is shared, taken from the relay: each message once, and what it asks for is done once.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use protocol::Millis;
+use protocol::channel::VaultState;
+use protocol::relay::MailboxKey;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+use uuid::Uuid;
+use vault::{Presentation, PublicIdentity, SignerKey};
+
+use super::given::decode;
+use super::message::Message;
+use super::{ShareError, Shares};
+use crate::activity::{Deed, What};
+use crate::limits;
+use crate::relay::{self, Courier as _, RelayNotice, Revocations as _, Topic};
+
+/// Calls of others that are carried out now.
+#[derive(Default)]
+struct Calls {
+    all: JoinSet<SignerKey>,
+    of: HashMap<SignerKey, usize>,
+}
+
+impl Calls {
+    fn has_room(&self, who: &SignerKey) -> bool {
+        self.all.len() < limits::SHARE_CALLS
+            && self.of.get(who).copied().unwrap_or_default() < limits::SHARE_CALLS_OF_ONE
+    }
+
+    fn begin(&mut self, who: SignerKey, call: impl Future<Output = ()> + Send + 'static) {
+        *self.of.entry(who).or_default() += 1;
+        self.all.spawn(async move {
+            call.await;
+            who
+        });
+    }
+
+    fn ended(&mut self, who: Option<SignerKey>) {
+        if let Some(who) = who
+            && let Some(count) = self.of.get_mut(&who)
+        {
+            *count -= 1;
+        }
+        if self.all.is_empty() {
+            self.of.clear();
+        }
+    }
+}
+
+impl Shares {
+    /// Carries what is shared between this keeper and others, for ever. What arrives from now on is for the future that is returned.
+    pub fn carry(&self) -> impl Future<Output = ()> + use<> {
+        let mut arriving = self.relay.receive(Topic::Sharing);
+        let mut notices = self.relay.notices();
+        let mut vault = self.vault.watch();
+        let shares = self.clone();
+        async move {
+            let (mut calls, mut listens) = (Calls::default(), true);
+            shares.offer_again().await;
+            loop {
+                tokio::select! {
+                    message = arriving.recv() => match message {
+                        Some(message) => shares.hear(message, &mut calls).await,
+                        None => return,
+                    },
+                    notice = notices.recv(), if listens => match notice {
+                        Ok(RelayNotice::Lost { to, .. }) => shares.was_lost(to).await,
+                        Ok(RelayNotice::Revoked { .. }) => shares.changed(),
+                        Err(RecvError::Closed) => listens = false,
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    },
+                    Some(ended) = calls.all.join_next() => calls.ended(ended.ok()),
+                    turned = vault.changed() => {
+                        if turned.is_err() {
+                            return;
+                        }
+                        let state = *vault.borrow_and_update();
+                        match state {
+                            VaultState::Unlocked => shares.offer_again().await,
+                            // What is under way could neither be carried out nor be answered.
+                            _ => calls.all.abort_all(),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hear(&self, received: relay::Received, calls: &mut Calls) {
+        let from = received.from.clone();
+        let outcome = match decode::<Message>(&received.content) {
+            Some(Message::Offer { capability }) => self.hear_offer(received, &capability).await,
+            Some(Message::Kept { id }) => self.hear_kept(received, id).await,
+            Some(Message::Use {
+                id,
+                until,
+                presentation,
+            }) => {
+                // Taken first: what would come again after a crash is better lost than done twice.
+                let taken = received.ack(Vec::new()).await;
+                if taken.is_ok() {
+                    self.hear_use(&from, id, until, presentation, calls).await;
+                }
+                taken.map_err(ShareError::from)
+            }
+            Some(Message::Answered { id, answer }) => {
+                let said = match answer.body.len() <= limits::FETCHED_BYTES {
+                    true => Ok(answer),
+                    false => Err((
+                        "too_large".to_owned(),
+                        "The answer is larger than any may be.".to_owned(),
+                    )),
+                };
+                self.waiting.answered(&from.signer(), id, said);
+                received.ack(Vec::new()).await.map_err(ShareError::from)
+            }
+            Some(Message::Refused { id, code, message }) => {
+                let short = |text: String| text.chars().take(limits::SHARE_REFUSAL_CHARS).collect::<String>();
+                self.waiting
+                    .answered(&from.signer(), id, Err((short(code), short(message))));
+                received.ack(Vec::new()).await.map_err(ShareError::from)
+            }
+            Some(Message::Ask { id, words }) => self.hear_ask(received, id, &words).await,
+            None => {
+                tracing::info!("a message about what is shared is of a form that is not known here");
+                received.ack(Vec::new()).await.map_err(ShareError::from)
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::info!(code = error.code(), "a message about what is shared was not taken");
+        }
+    }
+
+    async fn hear_offer(&self, received: relay::Received, capability: &vault::Capability) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let from = received.from.clone();
+        let records = match self.take_offer(&from, capability).await {
+            Ok(records) => records,
+            Err(error) => {
+                // Not another time either; its issuer sees that it was not kept.
+                tracing::info!(code = error.code(), "what somebody offers is not kept");
+                received.ack(Vec::new()).await?;
+                return Ok(());
+            }
+        };
+        received.ack(records).await?;
+        self.changed();
+        self.relay.follow(MailboxKey(from.signing_key())).await?;
+        let kept = Message::Kept { id: capability.jti };
+        self.relay.send(kept.to(&from, Vec::new())).await?;
+        Ok(())
+    }
+
+    async fn hear_kept(&self, received: relay::Received, id: Uuid) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let from = received.from.signer();
+        let given = self.was_given(id)?.filter(|given| given.capability.sub == from);
+        let arrived = given.filter(|given| given.arrived.is_none()).map(|mut given| {
+            given.arrived = Some(self.clock.now());
+            given.lost = false;
+            given.record()
+        });
+        received.ack(Vec::from_iter(arrived)).await?;
+        self.changed();
+        Ok(())
+    }
+
+    async fn hear_ask(&self, received: relay::Received, id: Uuid, words: &str) -> Result<(), ShareError> {
+        let records = self.take_ask(&received.from, id, words)?;
+        received.ack(records).await?;
+        self.changed();
+        Ok(())
+    }
+
+    async fn hear_use(&self, from: &PublicIdentity, id: Uuid, until: Millis, presentation: Vec<u8>, calls: &mut Calls) {
+        let who = from.signer();
+        if !calls.has_room(&who) {
+            return self.refuse(from, id, &presentation, ShareError::TooManyCalls).await;
+        }
+        let (shares, from) = (self.clone(), from.clone());
+        calls.begin(who, async move {
+            let left = (until - shares.clock.now()).clamp(0, most());
+            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+                // Nobody waits for it any more.
+                return;
+            };
+            let doing = shares.answer(&who, &presentation);
+            match timeout(Duration::from_millis(left), doing).await {
+                Ok(Ok(answer)) => shares.say(&Message::Answered { id, answer }, &from).await,
+                Ok(Err(error)) => shares.refuse(&from, id, &presentation, error).await,
+                Err(_) => shares.refuse(&from, id, &presentation, ShareError::TooSlow).await,
+            }
+        });
+    }
+
+    async fn say(&self, message: &Message, to: &PublicIdentity) {
+        if let Err(error) = self.relay.send(message.to(to, Vec::new())).await {
+            tracing::info!(code = error.code(), "somebody was not answered");
+        }
+    }
+
+    /// Says why not, to somebody who has to do with this vault. To anybody else it is as if nobody were there.
+    async fn refuse(&self, to: &PublicIdentity, id: Uuid, presentation: &[u8], error: ShareError) {
+        if !self.deals_with(to, presentation).unwrap_or(false) {
+            return;
+        }
+        let (code, message) = (error.code().to_owned(), error.to_string());
+        self.say(&Message::Refused { id, code, message }, to).await;
+    }
+
+    /// A contact, or whoever shows what was given here.
+    fn deals_with(&self, who: &PublicIdentity, presentation: &[u8]) -> Result<bool, ShareError> {
+        if self.contacts.list()?.iter().any(|contact| contact.identity == *who) {
+            return Ok(true);
+        }
+        let chain = Presentation::parse(presentation)?.chain;
+        let Some(first) = chain.first() else { return Ok(false) };
+        Ok(self
+            .was_given(first.jti)?
+            .is_some_and(|given| given.capability == *first))
+    }
+
+    /// Something did not reach somebody: what they do not have yet is offered again at the next unlock.
+    async fn was_lost(&self, to: MailboxKey) {
+        let _one = self.one_at_a_time.lock().await;
+        let Ok(given) = self.given() else { return };
+        let mut records = Vec::new();
+        for mut given in given {
+            if given.capability.sub.0 == to.0 && given.arrived.is_none() && !given.lost {
+                given.lost = true;
+                records.push(given.record());
+            }
+        }
+        if !records.is_empty() && self.vault.put_records(records).await.is_ok() {
+            self.changed();
+        }
+    }
+
+    async fn offer_again(&self) {
+        let _one = self.one_at_a_time.lock().await;
+        let (Ok(given), now) = (self.given(), self.clock.now()) else {
+            return;
+        };
+        for mut given in given.into_iter().filter(|given| given.lost) {
+            let over = given.capability.exp <= now || self.is_revoked(given.capability.jti).unwrap_or(true);
+            let contact = self.contacts.known(given.with).ok();
+            let contact = contact.filter(|contact| contact.identity.signer() == given.capability.sub);
+            let Some(contact) = contact.filter(|_| !over) else {
+                continue;
+            };
+            given.lost = false;
+            let capability = Box::new(given.capability.clone());
+            let offer = Message::Offer { capability };
+            let sent = self.relay.send(offer.to(&contact.identity, vec![given.record()])).await;
+            if let Err(error) = sent {
+                tracing::info!(code = error.code(), "what is shared is not offered again now");
+                return;
+            }
+        }
+    }
+
+    /// What became of calls that were refused before they came to the broker.
+    pub(super) fn note_refused(&self, error: &ShareError) {
+        // Refused all the same if it cannot be noted.
+        let _locked = self
+            .activity
+            .note(Deed::new(What::ShareRefused, "").because(error.code()));
+    }
+}
+
+fn most() -> Millis {
+    Millis::try_from(limits::SHARE_ANSWER.as_millis()).unwrap_or(Millis::MAX)
+}

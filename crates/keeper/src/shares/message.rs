@@ -1,0 +1,47 @@
+//! What two keepers say to each other about what is shared: `0x01 || JSON`, sealed for the other one, of the relay's topic 1
+//! (`docs/protocol.md`, section 7.5).
+
+use protocol::{Millis, b64};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vault::{Capability, PublicIdentity};
+use zeroize::Zeroizing;
+
+use super::given::encode;
+use super::present::Answered;
+use crate::relay::{Outgoing, Record, Topic};
+
+/// One of them.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum Message {
+    /// From its issuer: this is yours to use.
+    Offer { capability: Box<Capability> },
+    /// From its holder: it is kept.
+    Kept { id: Uuid },
+    /// From a holder: carry this out, or do not begin it after `until`.
+    Use {
+        id: Uuid,
+        until: Millis,
+        #[serde(with = "b64")]
+        presentation: Vec<u8>,
+    },
+    /// What came of it.
+    Answered { id: Uuid, answer: Answered },
+    /// Why nothing came of it.
+    Refused { id: Uuid, code: String, message: String },
+    /// From anybody: please share something with me.
+    Ask { id: Uuid, words: String },
+}
+
+impl Message {
+    /// On its way to somebody, together with what is to be remembered of it.
+    pub fn to(&self, receiver: &PublicIdentity, with: Vec<Record>) -> Outgoing {
+        Outgoing {
+            to: receiver.clone(),
+            topic: Topic::Sharing,
+            content: Zeroizing::new(encode(self)),
+            with,
+        }
+    }
+}

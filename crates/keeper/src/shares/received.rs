@@ -1,0 +1,173 @@
+//! What others share with the owner: `share/received/<id>`, as its issuer has signed it.
+
+use protocol::relay::MailboxKey;
+use protocol::{Millis, b64};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain};
+
+use super::given::{decode, encode};
+use super::{ShareError, Shares};
+use crate::contacts::Contact;
+use crate::limits;
+use crate::relay::{Record, Revocations as _};
+use crate::vault_service::VaultError;
+
+const RECEIVED: &str = "share/received/";
+
+/// A capability that somebody else has issued for this vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Their public keys.
+    #[serde(with = "b64")]
+    from: Vec<u8>,
+    pub capability: Capability,
+    pub at: Millis,
+}
+
+/// How it stands, as far as this vault knows. Its issuer's keeper has the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Given,
+    Stopped,
+    Over,
+    /// Nobody whom the owner knows has these keys.
+    UnknownOwner,
+}
+
+fn name(id: Uuid) -> String {
+    format!("{RECEIVED}{id}")
+}
+
+impl Received {
+    fn issuer(&self) -> SignerKey {
+        self.capability.iss
+    }
+
+    pub(super) fn mailbox(&self) -> MailboxKey {
+        MailboxKey(self.issuer().0)
+    }
+}
+
+impl Shares {
+    /// Everything that others share with this vault, the newest first.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn received(&self) -> Result<Vec<Received>, VaultError> {
+        let mut names = self.vault.list_records(RECEIVED)?;
+        names.reverse();
+        let read = |name: String| decode(&self.vault.get_record(&name).ok()??);
+        Ok(names.into_iter().filter_map(read).collect())
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`ShareError::NotReceived`]; the vault's errors.
+    pub fn one_received(&self, id: Uuid) -> Result<Received, ShareError> {
+        let record = self.vault.get_record(&name(id))?;
+        record.and_then(|bytes| decode(&bytes)).ok_or(ShareError::NotReceived)
+    }
+
+    /// Who shares it, if the owner knows them: by their keys, not by what anybody says.
+    ///
+    /// # Errors
+    /// The vault's errors.
+    pub fn owner_of(&self, received: &Received) -> Result<Option<Contact>, ShareError> {
+        let contacts = self.contacts.list()?;
+        let from = PublicIdentity::decode(&received.from).ok();
+        let theirs = |contact: &Contact| from.as_ref() == Some(&contact.identity);
+        Ok(contacts.into_iter().find(theirs))
+    }
+
+    /// How it stands.
+    ///
+    /// # Errors
+    /// The vault's errors.
+    pub fn standing(&self, received: &Received) -> Result<Standing, ShareError> {
+        let id = received.capability.jti;
+        if self.relay.has_seen_revoked(received.mailbox(), id.into())? {
+            Ok(Standing::Stopped)
+        } else if received.capability.exp <= self.clock.now() {
+            Ok(Standing::Over)
+        } else if self.owner_of(received)?.is_none() {
+            Ok(Standing::UnknownOwner)
+        } else {
+            Ok(Standing::Given)
+        }
+    }
+
+    /// One of them, as the owner and their agent see it.
+    ///
+    /// # Errors
+    /// The vault's errors.
+    pub fn shown_received(&self, received: &Received) -> Result<Value, ShareError> {
+        let capability = &received.capability;
+        let owner = self.owner_of(received)?;
+        let fingerprint = PublicIdentity::decode(&received.from).map(|from| from.fingerprint());
+        Ok(json!({
+            "id": capability.jti, "owner": owner.as_ref().map(|owner| owner.user), "name": owner.map(|owner| owner.name),
+            "fingerprint": fingerprint.unwrap_or_default(), "resource": capability.resource, "scope": capability.scope,
+            "from": capability.iat, "until": capability.exp, "constraints": capability.constraints,
+            "state": self.standing(received)?,
+        }))
+    }
+
+    /// Does not show it any longer. Its issuer is not told, and may offer it again.
+    ///
+    /// # Errors
+    /// [`ShareError::NotReceived`]; the vault's errors.
+    pub async fn forget_received(&self, id: Uuid) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let gone = self.one_received(id)?;
+        self.vault.delete_record(&name(id)).await?;
+        let issuer = gone.mailbox();
+        if !self.received()?.iter().any(|left| left.mailbox() == issuer) {
+            self.relay.unfollow(issuer).await?;
+        }
+        self.changed();
+        Ok(())
+    }
+
+    /// What is to be remembered of an offer: it must be its sender's own, and for this vault.
+    pub(super) async fn take_offer(
+        &self,
+        from: &PublicIdentity,
+        capability: &Capability,
+    ) -> Result<Vec<Record>, ShareError> {
+        let now = self.clock.now();
+        let granted = verify_chain(std::slice::from_ref(capability), &from.signer(), now, |_| false)?;
+        if granted.holder != self.vault.identity().await?.public().signer() {
+            return Err(CapabilityError::NotHeld.into());
+        }
+        let known = self.received()?;
+        if let Some(there) = known.iter().find(|each| each.capability.jti == capability.jti) {
+            return match there.capability == *capability {
+                true => Ok(Vec::new()),
+                false => Err(ShareError::Unknown),
+            };
+        }
+        let received = Received {
+            from: from.encode(),
+            capability: capability.clone(),
+            at: now,
+        };
+        let mut unknown = 0;
+        if self.owner_of(&received)?.is_none() {
+            for each in &known {
+                unknown += usize::from(self.owner_of(each)?.is_none());
+            }
+        }
+        if known.len() >= limits::SHARES_RECEIVED || unknown >= limits::SHARES_RECEIVED_UNKNOWN {
+            return Err(ShareError::TooManyReceived);
+        }
+        let mut records = vec![(name(capability.jti), Some(encode(&received)))];
+        let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
+        let old = |each: &&Received| each.capability.exp.saturating_add(kept) < now;
+        records.extend(known.iter().filter(old).map(|each| (name(each.capability.jti), None)));
+        Ok(records)
+    }
+}

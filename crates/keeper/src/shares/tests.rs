@@ -1,0 +1,275 @@
+//! Two keepers and a relay between them: what the one shares, the other uses, until it is taken back.
+
+use std::sync::Arc;
+
+use protocol::{SecretId, UserId};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+use vault::{Capability, Constraints, Resource, Scope};
+
+use super::message::Message;
+use super::{ShareError, Shares, Standing, Terms, UseReceived};
+use crate::broker::tests::provider::{Provider, whole};
+use crate::clock::{Clock as _, SystemClock};
+use crate::contacts::Contacts;
+use crate::egress::NamedAddresses;
+use crate::relay::Courier as _;
+use crate::relay::tests::liar::{Liar, Lie};
+use crate::relay::tests::person::Person;
+use crate::secrets::{AgentMay, Secret, SecretKind};
+use crate::services::Services;
+
+const HOUR: i64 = 3_600_000;
+const KEY: &str = "canary-0123456789";
+
+struct Sharer {
+    person: Person,
+    user: UserId,
+    shares: Shares,
+    contacts: Contacts,
+    named: NamedAddresses,
+    carrying: JoinHandle<()>,
+}
+
+impl Drop for Sharer {
+    fn drop(&mut self) {
+        self.carrying.abort();
+    }
+}
+
+impl Sharer {
+    async fn at(relay: &Liar) -> Self {
+        let person = Person::at(&relay.socket).await;
+        let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
+        let services = Services::new(
+            &person.vault,
+            clock.clone(),
+            &named,
+            named.clone(),
+            person.relay.clone(),
+        );
+        let shares = services.shares;
+        Self {
+            carrying: tokio::spawn(shares.carry()),
+            user: UserId::new(),
+            contacts: Contacts::new(person.vault.clone(), clock),
+            shares,
+            named,
+            person,
+        }
+    }
+
+    async fn knows(&self, other: &Self, name: &str) {
+        let bundle = other.person.identity.encode();
+        self.contacts.pin(other.user, name, &bundle).await.unwrap();
+    }
+
+    /// Connects a service under the name `calendar`.
+    async fn connects(&self, service: &Provider) {
+        self.named.set([service.at.to_string()]);
+        let secret = Secret {
+            id: SecretId::new(),
+            name: "Key".to_owned(),
+            kind: SecretKind::ApiKey,
+            agent: AgentMay::Use,
+            username: String::new(),
+            url: String::new(),
+            value: SecretString::from(KEY),
+            changed: 0,
+        };
+        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+        let route = json!({"base_url": format!("http://{}", service.at), "secret": secret.id, "inject": inject});
+        let route = [&[1], route.to_string().as_bytes()].concat();
+        let records = vec![
+            (Secret::record(secret.id), Some(secret.encode())),
+            ("route/calendar".to_owned(), Some(route)),
+        ];
+        self.person.vault.put_records(records).await.unwrap();
+    }
+
+    async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
+        let terms = Terms {
+            with: other.user,
+            resource: Resource::parse("service/calendar/work").unwrap(),
+            scope: scope.iter().copied().collect(),
+            until: SystemClock.now() + HOUR,
+            constraints: Constraints::default(),
+        };
+        self.shares.issue(terms).await.unwrap().capability
+    }
+
+    /// Waits until something about what is shared makes this true.
+    async fn until(&self, what: impl Fn(&Shares) -> bool) {
+        let mut changes = self.shares.changes();
+        while !what(&self.shares) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    async fn gets(&self, id: Uuid) {
+        self.until(|shares| shares.one_received(id).is_ok()).await;
+    }
+
+    async fn uses(&self, id: Uuid, method: &str, path: &str) -> Result<String, ShareError> {
+        let call = UseReceived {
+            id,
+            method: method.to_owned(),
+            path: Some(path.to_owned()),
+            query: String::new(),
+            content_type: String::new(),
+            body: String::new(),
+        };
+        let answered = self.shares.use_received(call).await?;
+        Ok(String::from_utf8(answered.body).unwrap())
+    }
+
+    /// The code of the refusal.
+    async fn refused(&self, id: Uuid, method: &str, path: &str) -> String {
+        match self.uses(id, method, path).await {
+            Ok(said) => panic!("answered: {said}"),
+            Err(error) => error.code().to_owned(),
+        }
+    }
+
+    fn shown(&self) -> Value {
+        let given = self.shares.given().unwrap();
+        self.shares.shown(&given[0]).unwrap()
+    }
+}
+
+async fn calendar() -> Provider {
+    Provider::start(|asked| {
+        let key = asked.headers.get("x-api-key").and_then(|key| key.to_str().ok());
+        let said = format!("{} with {}", asked.line, key.unwrap_or("no key"));
+        Box::pin(async move { whole(200, said) })
+    })
+    .await
+}
+
+/// Anna, who has a calendar, and Bob, who know each other.
+async fn two(relay: &Liar, service: &Provider) -> (Sharer, Sharer) {
+    let (anna, bob) = (Sharer::at(relay).await, Sharer::at(relay).await);
+    anna.connects(service).await;
+    anna.knows(&bob, "Bob").await;
+    bob.knows(&anna, "Anna").await;
+    (anna, bob)
+}
+
+#[tokio::test]
+async fn promise_09_what_is_shared_is_read_through_its_owners_keeper_until_it_is_taken_back() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(id).await;
+    anna.until(|shares| shares.given().unwrap()[0].arrived.is_some()).await;
+    let said = bob.uses(id, "GET", "/work/today").await.unwrap();
+    assert!(
+        said.starts_with("GET /work/today with ") && !said.contains(KEY),
+        "{said}"
+    );
+    assert_eq!(service.asked()[0].headers["x-api-key"], KEY);
+    assert_eq!(
+        (&anna.shown()["calls"], &anna.shown()["state"]),
+        (&json!(1), &json!("given"))
+    );
+
+    assert_eq!(bob.refused(id, "POST", "/work/today").await, "scope");
+    assert_eq!(bob.refused(id, "GET", "/private").await, "other_resource");
+    assert_eq!(bob.refused(Uuid::now_v7(), "GET", "/work").await, "not_received");
+
+    anna.shares.revoke(id).await.unwrap();
+    assert_eq!(bob.refused(id, "GET", "/work/today").await, "revoked");
+    // And Bob's own vault is told, so that he need not try.
+    let stopped = |shares: &Shares| {
+        let received = shares.one_received(id).unwrap();
+        shares.standing(&received).unwrap() == Standing::Stopped
+    };
+    bob.until(stopped).await;
+    assert_eq!(anna.shown()["state"], "stopped");
+    assert_eq!(service.asked().len(), 1);
+    bob.shares.forget_received(id).await.unwrap();
+    assert!(bob.shares.received().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_known_may_ask_for_something_in_words() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let stranger = Sharer::at(&relay).await;
+    stranger.knows(&anna, "Anna").await;
+    stranger.shares.ask(anna.user, "Everything, please.").await.unwrap();
+    bob.shares.ask(anna.user, "Your calendar until Friday?").await.unwrap();
+    assert!(matches!(bob.shares.ask(anna.user, " ").await, Err(ShareError::Words)));
+    anna.until(|shares| !shares.asked().unwrap().is_empty()).await;
+    let asked = anna.shares.asked().unwrap();
+    assert_eq!(
+        asked
+            .iter()
+            .map(|each| (each.name.as_str(), each.words.as_str()))
+            .collect::<Vec<_>>(),
+        [("Bob", "Your calendar until Friday?")]
+    );
+    anna.shares.dismiss(asked[0].id).await.unwrap();
+    assert!(anna.shares.asked().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn promise_07_somebody_else_with_the_same_capability_is_refused() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let carol = Sharer::at(&relay).await;
+    anna.knows(&carol, "Carol").await;
+    carol.knows(&anna, "Anna").await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(id).await;
+    // Bob gives his record away, byte for byte.
+    let record = format!("share/received/{id}");
+    let stolen = bob.person.vault.get_record(&record).unwrap().unwrap();
+    carol.person.vault.put_record(&record, &stolen).await.unwrap();
+    assert_eq!(carol.refused(id, "GET", "/work").await, "not_held");
+    assert!(service.asked().is_empty());
+    assert!(bob.uses(id, "GET", "/work").await.is_ok());
+}
+
+#[tokio::test]
+async fn promise_07_an_offer_of_what_is_not_the_senders_or_not_for_this_vault_is_not_kept() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let mallory = Sharer::at(&relay).await;
+    let real = anna.shares_with(&bob, &[Scope::Read]).await;
+    bob.gets(real.jti).await;
+    bob.shares.forget_received(real.jti).await.unwrap();
+    // Anna's, brought by Mallory; and Bob's, brought to Mallory. Then something that shows that both were heard.
+    for (from, to) in [(&mallory, &bob), (&anna, &mallory)] {
+        let capability = Box::new(real.clone());
+        let offer = Message::Offer { capability };
+        let offer = offer.to(&to.person.identity, Vec::new());
+        from.person.relay.send(offer).await.unwrap();
+        mallory.connects(&service).await;
+        from.knows(to, "Somebody").await;
+        let heard = from.shares_with(to, &[Scope::Read]).await.jti;
+        to.gets(heard).await;
+        assert!(to.shares.one_received(real.jti).is_err());
+    }
+    // What a stranger offers is there and cannot be used before Bob knows them.
+    let theirs = bob.shares.received().unwrap().remove(0);
+    assert_eq!(bob.shares.standing(&theirs).unwrap(), Standing::UnknownOwner);
+    assert_eq!(
+        bob.refused(theirs.capability.jti, "GET", "/work").await,
+        "unknown_contact"
+    );
+}
+
+#[tokio::test]
+async fn promise_05_an_offer_that_was_lost_is_made_again() {
+    let (relay, service) = (Liar::start(Lie::Refuse(1)), calendar().await);
+    let (mut anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    anna.until(|shares| shares.given().unwrap()[0].lost).await;
+    anna.carrying.abort();
+    anna.carrying = tokio::spawn(anna.shares.carry());
+    bob.gets(id).await;
+    assert!(bob.uses(id, "GET", "/work").await.is_ok());
+}

@@ -1,0 +1,168 @@
+//! Using what somebody else shares: presented to their keeper through the relay, which answers with data or says why not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::channel::VaultState;
+use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use vault::{CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, SharedRequest, SignerKey};
+
+use super::message::Message;
+use super::present::Answered;
+use super::received::Standing;
+use super::{ShareError, Shares};
+use crate::contacts::ContactError;
+use crate::limits;
+use crate::relay::{Courier as _, RelayError, RelayNotice};
+use crate::vault_service::{VaultError, unpoisoned};
+
+/// One call of what is shared.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseReceived {
+    pub id: Uuid,
+    #[serde(default = "get")]
+    pub method: String,
+    /// Below the service's address; what is missing is the path that is shared.
+    pub path: Option<String>,
+    #[serde(default)]
+    pub query: String,
+    #[serde(default)]
+    pub content_type: String,
+    /// Text.
+    #[serde(default)]
+    pub body: String,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+/// What a keeper said: an answer, or a refusal's code and words.
+pub(super) type Said = Result<Answered, (String, String)>;
+
+/// Who is waited for, and where the answer goes.
+struct Waits {
+    of: SignerKey,
+    answer: oneshot::Sender<Said>,
+}
+
+/// Calls that wait for others' keepers, by their ids.
+#[derive(Clone, Default)]
+pub(super) struct Waiting(Arc<std::sync::Mutex<HashMap<Uuid, Waits>>>);
+
+/// One that waits; gone when it is dropped.
+struct Place<'a> {
+    waiting: &'a Waiting,
+    id: Uuid,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        unpoisoned(&self.waiting.0).remove(&self.id);
+    }
+}
+
+impl Waiting {
+    fn wait(&self, id: Uuid, of: SignerKey) -> Result<(Place<'_>, oneshot::Receiver<Said>), ShareError> {
+        let mut waiting = unpoisoned(&self.0);
+        if waiting.len() >= limits::SHARE_CALLS_WAITING {
+            return Err(ShareError::WaitsForTooMuch);
+        }
+        let (answer, answered) = oneshot::channel();
+        waiting.insert(id, Waits { of, answer });
+        Ok((Place { waiting: self, id }, answered))
+    }
+
+    /// An answer came. One that nobody waits for, or that somebody else has sent, is let go.
+    pub fn answered(&self, by: &SignerKey, id: Uuid, said: Said) {
+        let mut waiting = unpoisoned(&self.0);
+        if waiting.get(&id).is_some_and(|waits| waits.of == *by)
+            && let Some(waits) = waiting.remove(&id)
+        {
+            let _gave_up = waits.answer.send(said);
+        }
+    }
+}
+
+impl Shares {
+    /// Uses what somebody shares with this vault, and waits for their keeper: [`limits::SHARE_ANSWER`] at most.
+    ///
+    /// # Errors
+    /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`]; what this vault knows by itself.
+    pub async fn use_received(&self, call: UseReceived) -> Result<Answered, ShareError> {
+        let id = call.id;
+        let received = self.one_received(id)?;
+        let owner = self.owner_of(&received)?;
+        match self.standing(&received)? {
+            Standing::Given => {}
+            Standing::Stopped => return Err(CapabilityError::Revoked(id).into()),
+            Standing::Over => return Err(CapabilityError::Expired(id).into()),
+            Standing::UnknownOwner => return Err(ContactError::Unknown.into()),
+        }
+        let owner = owner.ok_or(ContactError::Unknown)?;
+        let resource = &received.capability.resource;
+        let request = SharedRequest {
+            service: resource.service().to_owned(),
+            method: call.method,
+            path: call.path.unwrap_or_else(|| resource.path().to_owned()),
+            query: call.query,
+            content_type: call.content_type,
+            body: call.body.into_bytes(),
+        };
+        let identity = self.vault.identity().await?;
+        let chain = vec![received.capability.clone()];
+        let presentation = Presentation::sign(&identity, chain, request, self.clock.now())?.encode();
+        if presentation.len() > PRESENTATION_BYTES {
+            return Err(CapabilityError::TooLarge(PRESENTATION_BYTES).into());
+        }
+        self.ask_keeper(&owner.identity, owner.name, presentation).await
+    }
+
+    async fn ask_keeper(
+        &self,
+        keeper: &PublicIdentity,
+        name: String,
+        presentation: Vec<u8>,
+    ) -> Result<Answered, ShareError> {
+        let id = Uuid::now_v7();
+        let patience = protocol::Millis::try_from(limits::SHARE_ANSWER.as_millis()).unwrap_or(0);
+        let message = Message::Use {
+            id,
+            until: self.clock.now() + patience,
+            presentation,
+        };
+        let mut vault = self.vault.watch();
+        let mut notices = self.relay.notices();
+        let (_place, mut answer) = self.waiting.wait(id, keeper.signer())?;
+        let sent = self.relay.send(message.to(keeper, Vec::new())).await?;
+        let deadline = tokio::time::sleep(limits::SHARE_ANSWER);
+        let mut deadline = std::pin::pin!(deadline);
+        let (mut listens, mut taken) = (true, false);
+        loop {
+            tokio::select! {
+                said = &mut answer => return match said {
+                    Ok(Ok(answered)) => Ok(answered),
+                    Ok(Err((code, message))) => Err(ShareError::Refused { code, message }),
+                    Err(_) => Err(RelayError::Ended.into()),
+                },
+                notice = notices.recv(), if listens => match notice {
+                    Ok(RelayNotice::Accepted { id }) if id == sent => taken = true,
+                    Ok(RelayNotice::Lost { id, code, message, .. }) if id == sent => {
+                        return Err(RelayError::Refused { code, message }.into());
+                    }
+                    Err(RecvError::Closed) => listens = false,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                },
+                _ = vault.wait_for(|state| *state != VaultState::Unlocked) => return Err(VaultError::Locked.into()),
+                () = &mut deadline => return Err(match taken {
+                    true => ShareError::NoAnswer { name },
+                    false => RelayError::Unreachable.into(),
+                }),
+            }
+        }
+    }
+}
