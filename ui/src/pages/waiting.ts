@@ -47,8 +47,10 @@ export class WaitingPage extends FormPage {
         (each) => html`<li>
           <span class="avatar pending" aria-hidden="true">${icon("clock", "s")}</span>
           <span class="people-name"><strong>${each.name}</strong><span class="muted">${each.email}, since ${new Date(each.asked_at).toLocaleString()}${each.issuer ? `, with ${each.issuer}` : ""}</span></span>
-          <button class="button small primary" type="button" ?disabled=${this.busy} aria-label="Let in ${each.name}" @click=${() => this.#answer(each, "approve")}>Let in</button>
-          <button class="button small" type="button" ?disabled=${this.busy} aria-label="Refuse ${each.name}" @click=${() => this.#answer(each, "refuse")}>Refuse</button>
+          <span class="row">
+            <button class="button small primary" type="button" ?disabled=${this.busy} aria-label="Let in ${each.name}" @click=${() => this.#answer(each, "approve")}>Let in</button>
+            <button class="button small" type="button" ?disabled=${this.busy} aria-label="Refuse ${each.name}" @click=${() => this.#answer(each, "refuse")}>Refuse</button>
+          </span>
         </li>`,
       )}
     </ul>`;
