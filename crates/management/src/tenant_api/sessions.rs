@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use protocol::Millis;
 use protocol::chat::{Conversation, Message, Status};
@@ -17,6 +17,7 @@ use super::agents::AgentError;
 use super::turn;
 use super::turns::Answer;
 use crate::access::Body;
+use crate::access::InQuery;
 use crate::app::App;
 use crate::clock::millis;
 use crate::limits;
@@ -97,7 +98,7 @@ fn read<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, Api
 pub(crate) async fn list(
     State(app): State<App>,
     Tenant(tenant): Tenant,
-    Query(page): Query<Page>,
+    InQuery(page): InQuery<Page>,
 ) -> Result<Json<Sessions>, ApiError> {
     let after = page.cursor.as_deref().map(check).transpose()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
@@ -163,7 +164,7 @@ pub(crate) async fn get(
     State(app): State<App>,
     Tenant(tenant): Tenant,
     Path(id): Path<String>,
-    Query(older): Query<Older>,
+    InQuery(older): InQuery<Older>,
 ) -> Result<Json<Transcript>, ApiError> {
     let session = find(&app, &tenant, &id).await?;
     let params = json!({"conversation": session.conversation, "before": older.before});

@@ -1,11 +1,12 @@
 //! `GET /api/v1/usage`: what the tenant's agent used of its model, by day and model, and its limits, as its keeper counts them.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access::Tenant;
+use crate::access::InQuery;
 use crate::app::App;
 use crate::problem::ApiError;
 
@@ -18,7 +19,7 @@ pub(crate) struct Month {
 pub(crate) async fn get(
     State(app): State<App>,
     Tenant(tenant): Tenant,
-    Query(Month { month }): Query<Month>,
+    InQuery(Month { month }): InQuery<Month>,
 ) -> Result<Json<Value>, ApiError> {
     let params = match month {
         Some(month) => json!({"month": month}),

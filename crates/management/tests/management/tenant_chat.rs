@@ -86,6 +86,11 @@ async fn a_wrong_request_says_what_is_wrong() {
                 .contains("1 to 128 characters of A-Z, a-z, 0-9, _ and -")
         );
     }
+    for twice in ["sessions?cursor=a&cursor=b", "usage?month=2026-01&month=2026-02"] {
+        let answer = tenant.get(&format!("/api/v1/{twice}")).await;
+        assert_eq!(answer.status, 400, "{twice}");
+        assert!(answer.json["detail"].as_str().unwrap().contains("duplicate field"));
+    }
     for good in ["a", "A_-9", &"x".repeat(128)] {
         tenant
             .post("/api/v1/chat", json!({"session_id": good, "message": "Hi"}))
