@@ -54,7 +54,7 @@ pub enum ShareError {
     #[error("The service did not answer in time; whether it did what it was asked to is not known.")]
     TooSlow,
     #[error(
-        "{name}'s vault did not answer within {} s: it is locked or asleep. Ask {name} to open it, and try again. What was asked for is not done          later; if it was to change something, look first whether it was done.",
+        "{name}'s vault did not answer within {} s: it is locked or asleep. Ask {name} to open it, and try again. What was asked for is not done later; if it was to change something, look first whether it was done.",
         limits::SHARE_ANSWER.as_secs()
     )]
     NoAnswer { name: String },
