@@ -275,6 +275,10 @@ fn tls() -> Result<rustls::ClientConfig, String> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
 
     fn refused(url: &str) -> Option<Unreachable> {
@@ -333,5 +337,54 @@ mod tests {
         let request = Request::get("https://localhost:9000/x").body(Vec::new()).unwrap();
         let error = client.ask(request).await.unwrap_err();
         assert!(matches!(error, Unreachable::Refused { .. }), "{error}");
+    }
+
+    /// A collector on this machine, whose certificate `client` may trust or not: what it was told.
+    async fn told_over_tls(client: impl FnOnce(String) -> OutsideClient) -> Result<String, Unreachable> {
+        let certificate = CertificateDer::from(&include_bytes!("../tests/fixtures/collector.der")[..]);
+        let key = PrivatePkcs8KeyDer::from(&include_bytes!("../tests/fixtures/collector.pk8")[..]);
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(ring)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key.into())
+            .unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let collector = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut text = String::new();
+            let mut stream = TlsAcceptor::from(Arc::new(config)).accept(stream).await?;
+            stream.read_to_string(&mut text).await?;
+            Ok::<_, std::io::Error>(text)
+        });
+        let mut connection = client(address.clone()).connect(&format!("tls://{address}")).await?;
+        connection.write_all(b"5 hello").await.unwrap();
+        connection.shutdown().await.unwrap();
+        Ok(collector.await.unwrap().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_collector_is_told_over_tls_if_its_certificate_is_trusted() {
+        let told = told_over_tls(|address| {
+            let mut roots = rustls::RootCertStore::empty();
+            let certificate = &include_bytes!("../tests/fixtures/collector.der")[..];
+            roots.add(CertificateDer::from(certificate)).unwrap();
+            let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            OutsideClient {
+                tls: Ok(tls),
+                ..OutsideClient::new(&[address], "`x`")
+            }
+        });
+        assert_eq!(told.await.unwrap(), "5 hello");
+        let error = told_over_tls(|address| OutsideClient::new(&[address], "`x`"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("invalid peer certificate"), "{error}");
     }
 }
