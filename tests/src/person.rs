@@ -108,6 +108,10 @@ impl Person {
         request(&self.base, Method::POST, path, Some(&self.cookies), Some(body)).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        request(&self.base, Method::PUT, path, Some(&self.cookies), Some(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         request(&self.base, Method::DELETE, path, Some(&self.cookies), None).await
     }

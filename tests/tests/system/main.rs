@@ -13,6 +13,7 @@ mod promise_05;
 mod promise_06;
 mod refusals;
 mod setup;
+mod sharing;
 mod tenant_api;
 mod told_to_the_agent;
 mod two_installations;

@@ -1,0 +1,174 @@
+//! Two people share a service through two real cells and the real relay: read, not written, stopped, and by nobody else.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use protocol::b64;
+use serde_json::{Value, json};
+use system_tests::canary::{Canary, Search};
+use system_tests::{Installation, Person, Session, wait_until};
+
+const PASSWORD: &str = "correct horse battery staple";
+const SOON: Duration = Duration::from_secs(60);
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Somebody whose vault is open and whose keys others can look up.
+async fn opened(person: &Person) -> Session {
+    let session = person.make_vault(PASSWORD).await.session;
+    let bundle = session.call("identity.get", json!({})).await["bundle"].clone();
+    person.put("/api/v1/identity", &json!({ "bundle": bundle })).await.ok();
+    session
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is right");
+    i64::try_from(since.as_millis()).expect("the clock is right")
+}
+
+/// Looks up everybody's keys, as the pages do.
+async fn meets(person: &Person, session: &Session) {
+    let people = person.get("/api/v1/people").await.ok();
+    let listed = person.get("/api/v1/identities").await.ok();
+    for each in listed["identities"].as_array().expect("a list") {
+        let others = people["people"].as_array().expect("a list");
+        let name = others.iter().find(|other| other["id"] == each["user"]);
+        let own = each["user"] == person.me["user"]["id"];
+        if let Some(name) = name.filter(|_| !own) {
+            let pin = json!({"user": each["user"], "name": name["name"], "bundle": each["bundle"]});
+            session.call("contact.pin", pin).await;
+        }
+    }
+}
+
+/// What came of using something: the status and the words, or the code of the refusal.
+async fn uses(session: &Session, id: &Value, method: &str) -> Result<(Value, String), String> {
+    let call = json!({"id": id, "method": method, "path": "/models"});
+    match session.channel.call("share.use", call).await {
+        Ok(answer) => {
+            let body = b64::decode(answer["body"].as_str().expect("text")).expect("base64url");
+            Ok((answer["status"].clone(), String::from_utf8(body).expect("text")))
+        }
+        Err(error) => Err(error.code().unwrap_or_default().to_owned()),
+    }
+}
+
+async fn received(session: &Session, state: &str) -> Value {
+    wait_until("what is shared arrives, or is stopped", SOON, async || {
+        let list = session.call("share.received", json!({})).await;
+        let first = list["received"].as_array()?.first()?.clone();
+        (first["state"] == state).then_some(first)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with_nobody_else() {
+    let installation = Installation::start().await;
+    let anna = installation.owner().await;
+    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
+    let carol = installation.member(&anna, "Carol", "carol@example.org").await;
+    let (with_anna, with_bob, with_carol) = (opened(&anna).await, opened(&bob).await, opened(&carol).await);
+    for (person, session) in [(&anna, &with_anna), (&bob, &with_bob), (&carol, &with_carol)] {
+        meets(person, session).await;
+    }
+
+    // The scripted model stands for a calendar: it is the one address that is allowed here.
+    let (key, purpose) = (Canary::new("calendar-key"), Canary::new("calendar-purpose"));
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": key.text});
+    let secret = with_anna.call("secret.set", secret).await["id"].clone();
+    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": purpose.text});
+    with_anna.call("route.set", route).await;
+    let until = now() + 3 * DAY;
+    let terms = json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read", "list"], "until": until});
+    let given = with_anna.call("share.issue", terms).await;
+    let id = given["share"]["id"].clone();
+
+    // Bob has it, from Anna and by her key, and reads; what he gets is data.
+    let shown = received(&with_bob, "given").await;
+    assert_eq!((&shown["id"], &shown["name"]), (&id, &anna.me["user"]["name"]));
+    let (status, words) = uses(&with_bob, &id, "GET").await.expect("Bob may read");
+    assert!(status == 200 && words.contains("scripted"), "{status}: {words}");
+    assert!(!words.contains(&key.text), "{words}");
+    for method in ["POST", "DELETE"] {
+        assert_eq!(uses(&with_bob, &id, method).await, Err("scope".to_owned()), "{method}");
+    }
+
+    // Carol, whom Anna knows as well, has nothing of it.
+    let offered = with_carol.call("share.received", json!({})).await;
+    assert_eq!(offered["received"], json!([]), "it was offered to Bob alone");
+    assert_eq!(uses(&with_carol, &id, "GET").await, Err("not_received".to_owned()));
+
+    // Bob's agent finds it and reads by itself; to change something it asks Bob, and Anna's keeper still refuses.
+    with_bob
+        .connect_model(&installation.model().base_url(), "sk-unused")
+        .await;
+    with_bob.ready().await;
+    let conversation = with_bob.conversation().await;
+    let tool = |name: &str, arguments: Value| format!("[[tool: holdfast__{name} {arguments}]]");
+    let listing = tool("list_capabilities", json!({}));
+    let reading = tool("call_shared", json!({"id": id, "path": "/models"}));
+    let turn = with_bob
+        .ask(&conversation, &format!("{listing} {reading} [[say: read]]"))
+        .await;
+    let told = json!(turn.events).to_string();
+    assert!(
+        told.contains("service/calendar") && told.contains("\\\"status\\\":200"),
+        "{told}"
+    );
+    let changing = tool(
+        "call_shared",
+        json!({"id": id, "method": "POST", "path": "/models", "body": "{}"}),
+    );
+    let turn = with_bob
+        .send(&conversation, &format!("{changing} [[say: tried]]"))
+        .await;
+    let asked = wait_until("Bob's agent asks him", Duration::from_secs(120), async || {
+        let list = with_bob.call("approval.list", json!({})).await;
+        list["waiting"].as_array()?.first().cloned()
+    })
+    .await;
+    assert_eq!(asked["action"]["kind"], "call_shared", "{asked:#}");
+    let once = json!({"id": asked["id"], "hash": asked["hash"], "answer": {"answer": "once"}});
+    with_bob.call("approval.decide", once).await;
+    with_bob.turn_event(&turn, "saved").await;
+    let told = json!(with_bob.turn(&turn).events).to_string();
+    assert!(told.contains("scope: "), "{told}");
+
+    // Anna stops it: the next use is refused by her keeper, and Bob's is told.
+    let used = with_anna.call("share.given", json!({})).await["given"][0]["calls"].clone();
+    assert_eq!(used, 2, "what was refused was not counted");
+    with_anna.call("share.revoke", json!({"id": id})).await;
+    assert_eq!(uses(&with_bob, &id, "GET").await, Err("revoked".to_owned()));
+    received(&with_bob, "stopped").await;
+
+    // Nothing of it is where the platform writes.
+    let named = Canary::of("what is shared", "service/calendar");
+    let mut search = Search::new(&[key, purpose, named]);
+    search.folder(installation.data_dir());
+    assert!(search.searched() > 1_000_000);
+    assert!(search.found().is_empty(), "{:?}", search.found());
+}
+
+#[tokio::test]
+async fn what_is_shared_by_a_vault_that_is_locked_is_not_answered_and_whoever_asks_is_told_so() {
+    let installation = Installation::start().await;
+    let anna = installation.owner().await;
+    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
+    let (with_anna, with_bob) = (opened(&anna).await, opened(&bob).await);
+    meets(&anna, &with_anna).await;
+    meets(&bob, &with_bob).await;
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let secret = with_anna.call("secret.set", secret).await["id"].clone();
+    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}});
+    with_anna.call("route.set", route).await;
+    let until = now() + DAY;
+    let terms =
+        json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read"], "until": until});
+    let id = with_anna.call("share.issue", terms).await["share"]["id"].clone();
+    received(&with_bob, "given").await;
+    with_anna.call("vault.lock", json!({})).await;
+    assert_eq!(uses(&with_bob, &id, "GET").await, Err("no_answer".to_owned()));
+}
