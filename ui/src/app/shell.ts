@@ -93,6 +93,9 @@ export class Shell extends View {
       case "/inbox":
         void import("../approvals/inbox-page");
         return html`<hf-inbox></hf-inbox>`;
+      case "/shared":
+        void import("../shared/shared-page");
+        return html`<hf-shared></hf-shared>`;
       case "/models":
         void import("../spending/models-page");
         return html`<hf-models></hf-models>`;
@@ -181,7 +184,7 @@ export class Shell extends View {
 
   #pageLinks(): TemplateResult {
     return html`<div class="page-links">
-      ${this.#inboxLink()} ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
+      ${this.#inboxLink()} ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/shared", "Shared", "share-2")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
       <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void lockAndSay()}>${icon("lock")}<span>Lock now</span></button>
     </div>`;
   }
@@ -234,7 +237,7 @@ export class Shell extends View {
 
   #title(): string {
     if (path.value.startsWith(GROUP)) return "Group";
-    if (!this.#isChat()) return { "/people": "People", "/people/waiting": "Who waits", "/providers": "Sign-in", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return { "/people": "People", "/people/waiting": "Who waits", "/providers": "Sign-in", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/shared": "Shared", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 
@@ -255,6 +258,7 @@ export class Shell extends View {
     return html`<nav class="bottom-bar" aria-label="Pages">
       ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/inbox", "Inbox", "inbox", path.value === "/inbox", waiting.value.length > 0, "Something waits for you")}
       ${item("/people", "People", "users-round", path.value.startsWith("/people") || path.value === "/groups" || path.value.startsWith(GROUP))}
+      ${item("/shared", "Shared", "share-2", path.value === "/shared")}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}
       ${item("/me", "Me", "user-round", ["/me", "/model", "/models", "/ways-in", "/trusted", "/backup", "/locking", "/security", "/audit", "/alerts", "/keys", "/providers"].includes(path.value), phraseConfirmed.value === false)}
     </nav>`;

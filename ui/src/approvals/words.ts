@@ -29,6 +29,10 @@ export function approvalWords(action: ApprovalAction): string {
       return "Your agent wants to run a command on its computer.";
     case "share":
       return `Your agent wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
+    case "call_shared":
+      return `Your agent wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}, which ${action.name} shares with you.`;
+    case "ask_for_share":
+      return `Your agent wants to ask ${action.name} to share something with you.`;
   }
 }
 
@@ -54,6 +58,17 @@ export function details(action: ApprovalAction): readonly (readonly [string, str
     }
     case "share":
       return [["What", action.resource], ["With whom", action.name], ["They may", scopeWords(action.scope)], ["Until", dayWords(action.until)], ["How often", action.constraints.max_calls ? `${action.constraints.max_calls} times in all` : "without a limit"]];
+    case "call_shared": {
+      const rows: [string, string][] = [
+        ["Whose", action.name],
+        ["Request", `${action.method} ${action.service}${action.path}${action.query ? `?${action.query}` : ""}`],
+        ["Kind of content", action.content_type],
+        ["Content", pretty(action.body)],
+      ];
+      return rows.filter(([, value]) => value !== "");
+    }
+    case "ask_for_share":
+      return [["Whom", action.name], ["Words", action.words]];
   }
 }
 

@@ -216,7 +216,9 @@ export interface Route {
 export type ApprovalAction =
   | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean }
   | { kind: "run_command"; command: string; folder: string }
-  | { kind: "share"; with: string; name: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } };
+  | { kind: "share"; with: string; name: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } }
+  | { kind: "call_shared"; share: string; owner: string; name: string; service: string; method: string; path: string; query: string; content_type: string; body: string }
+  | { kind: "ask_for_share"; of: string; name: string; words: string };
 
 export interface Approval {
   id: string;

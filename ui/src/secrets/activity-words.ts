@@ -44,6 +44,8 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `You stopped sharing something with ${to ?? "somebody"}`;
     case "share_used":
       return `${to ?? "Somebody"} used what you share`;
+    case "received_used":
+      return `Your agent used what ${to ?? "somebody"} shares with you`;
     case "share_refused":
       return `Refused: somebody tried to use what you share${reason}`;
     case "secret_used":

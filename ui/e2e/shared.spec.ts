@@ -1,0 +1,95 @@
+import { type Browser } from "@playwright/test";
+import { mailedLink } from "./mail";
+import { expect, makeVault, type Person, test } from "./person";
+import { expectClean, inspect, watched } from "./watched";
+
+async function join(anna: Person, browser: Browser): Promise<Person> {
+  const [name, email] = ["Bob Brandt", "bob.brandt@example.org"];
+  await anna.page.goto("/people");
+  const path = await mailedLink(email, "join", async () => {
+    await anna.page.getByLabel("E-mail address").fill(email);
+    await anna.page.getByRole("button", { name: "Send invitation" }).click();
+    await expect(anna.page.getByText("has an invitation in the mail")).toBeVisible();
+  });
+  const bob: Person = { ...(await watched(await browser.newContext())), name, email, password: "three quiet lamps burning", phrase: "" };
+  await bob.page.goto(path);
+  await bob.page.getByLabel("Your name").fill(name);
+  await bob.page.getByRole("button", { name: "Join" }).click();
+  await makeVault(bob, false);
+  await expect(bob.page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
+  return bob;
+}
+
+test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
+  const { page } = anna;
+  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
+  const bob = await join(anna, browser);
+  await page.goto("/secrets");
+  await page.getByRole("button", { name: "Add a secret" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Key of the calendar");
+  await page.locator("#secret-value").fill("calendar-canary-0123456789");
+  await page.getByRole("button", { name: "Add secret", exact: true }).click();
+  await page.goto("/services");
+  await page.getByRole("button", { name: "Connect a service" }).click();
+  await page.getByLabel("Short name").fill("calendar");
+  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
+  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the calendar" });
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await expect(page.getByText("Asks before it changes")).toBeVisible();
+
+  // Bob asks for it, in words.
+  await bob.page.goto("/shared");
+  await expect(bob.page.getByText("Nobody shares anything with you.")).toBeVisible({ timeout: 60_000 });
+  await inspect(bob.page, "shared-empty");
+  await page.goto("/shared");
+  await expect(page.getByText("You share nothing.")).toBeVisible({ timeout: 60_000 });
+  await bob.page.getByRole("button", { name: "Ask somebody" }).click();
+  await bob.page.getByLabel("Whom?").selectOption({ label: anna.name });
+  await bob.page.getByLabel("What would you like?").fill("Your calendar until Friday");
+  await inspect(bob.page, "shared-ask");
+  await bob.page.getByRole("button", { name: "Ask", exact: true }).click();
+  await expect(bob.page.locator(".notice-ok", { hasText: "When Anna Keller shares something" })).toBeVisible();
+  await bob.page.getByRole("button", { name: "Close", exact: true }).click();
+
+  // Anna sees it come, and shares, by the keyboard.
+  const asks = page.locator(".row-name", { hasText: "Bob Brandt asks" });
+  await expect(asks).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Your calendar until Friday")).toBeVisible();
+  await inspect(page, "shared-asked");
+  await page.getByRole("button", { name: "Share something with Bob Brandt" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByLabel("With whom?")).toBeFocused();
+  await expect(page.getByText("You have not compared digits with Bob Brandt")).toBeVisible();
+  await page.getByLabel("What?").selectOption("calendar");
+  await expect(page.getByText("Bob Brandt and their agent may look at calendar until")).toBeVisible();
+  await inspect(page, "shared-form");
+  await page.getByRole("button", { name: "Share", exact: true }).click();
+  await expect(page.getByText("calendar with Bob Brandt")).toBeVisible();
+  await expect(asks).toHaveCount(0);
+
+  // Bob sees it come, and looks at it.
+  await expect(bob.page.getByText("calendar of Anna Keller")).toBeVisible({ timeout: 60_000 });
+  await bob.page.getByRole("button", { name: "Look at it: calendar of Anna Keller" }).click();
+  await bob.page.getByLabel("Path of calendar").fill("/models");
+  await bob.page.getByRole("button", { name: "Read", exact: true }).click();
+  const answer = bob.page.getByRole("region", { name: "Answer of calendar of Anna Keller" });
+  await expect(answer).toContainText("scripted", { timeout: 60_000 });
+  await expect(answer).not.toContainText("calendar-canary");
+  await inspect(bob.page, "shared-received");
+  await expect(page.getByText("Used once")).toBeVisible({ timeout: 60_000 });
+  await inspect(page, "shared-given");
+
+  // Stopped: Bob's next look is refused, and his page says so.
+  await page.getByRole("button", { name: "Stop sharing calendar with Bob Brandt" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).click();
+  await expect(page.locator(".row-head", { hasText: "calendar with Bob Brandt" }).getByText("Stopped")).toBeVisible();
+  await expect(bob.page.locator(".row-head", { hasText: "calendar of Anna Keller" }).getByText("Stopped")).toBeVisible({ timeout: 60_000 });
+  await bob.page.getByRole("button", { name: "Remove from the list: calendar of Anna Keller" }).click();
+  await expect(bob.page.getByText("Nobody shares anything with you.")).toBeVisible();
+  expectClean(bob);
+  await bob.context.close();
+
+  await page.goto("/services");
+  await page.getByRole("button", { name: "Remove “calendar”" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+});

@@ -1,0 +1,79 @@
+/** One thing that somebody shares with this person: what it is, and looking at it through their vault. */
+import { html, nothing, type TemplateResult } from "lit";
+import { property, state } from "lit/decorators.js";
+import { announce } from "../app/announcer";
+import { online } from "../app/link";
+import { FormPage } from "../pages/page";
+import { confirmBox } from "../parts/confirm-box";
+import { field, notice } from "../parts/form";
+import { icon } from "../parts/icon";
+import { digits } from "../trust/digits";
+import { type Answer, forgetReceived, readReceived, type Received } from "./shared";
+import { answerWords, dayWords, mayWords, pathOf, resourceWords, serviceOf } from "./words";
+
+const STATES: Record<Received["state"], string> = { given: "Yours to use", stopped: "Stopped", over: "Over", unknown_owner: "Of somebody you do not know" };
+
+export class ReceivedRow extends FormPage {
+  @property({ attribute: false }) received!: Received;
+  @state() private open = false;
+  @state() private path = "";
+  @state() private query = "";
+  @state() private answer: Answer | undefined;
+
+  protected override render(): TemplateResult {
+    const each = this.received;
+    const title = `${resourceWords(each.resource)}${each.name ? ` of ${each.name}` : ""}`;
+    return html`<div class="row-head">
+        <div class="row-name"><strong>${title}</strong><span class="muted">You may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
+        <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
+      </div>
+      ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing}
+      ${this.open ? this.#look(title) : nothing}
+      <div class="row">
+        ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Remove from the list: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} Remove from the list</button>
+      </div>`;
+  }
+
+  #look(title: string): TemplateResult {
+    const { answer } = this;
+    const id = this.received.id;
+    return html`<form class="inset" @submit=${this.#submit}>
+        ${field({ id: `path-${id}`, label: `Path of ${serviceOf(this.received.resource)}`, value: this.path, required: false, maxlength: 500, placeholder: "/", onInput: (value) => (this.path = value) })}
+        ${field({ id: `query-${id}`, label: "Query (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", onInput: (value) => (this.query = value) })}
+        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.received.name}’s vault…` : "Read"}</button></div>
+      </form>
+      ${answer
+        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.received.name ?? "their"}’s vault and is not kept here.</p>
+            <pre class="shared-answer" tabindex="0" role="region" aria-label="Answer of ${title}">${answerWords(answer)}</pre>`
+        : nothing}`;
+  }
+
+  #toggle(): void {
+    this.open = !this.open;
+    this.answer = undefined;
+    this.path = pathOf(this.received.resource);
+    if (this.open) void this.updateComplete.then(() => this.querySelector<HTMLElement>("form input")?.focus());
+  }
+
+  #submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.work(async () => {
+      this.answer = undefined;
+      this.answer = await readReceived(this.received.id, this.path.trim(), this.query.trim().replace(/^\?/, ""));
+      announce("Answered");
+    });
+  };
+
+  async #forget(): Promise<void> {
+    const live = this.received.state === "given";
+    if (live && !(await confirmBox({ title: "Remove it from the list?", words: "You and your agent cannot use it any more, unless it is shared with you again.", yes: "Remove", danger: true }))) return;
+    await this.work(async () => {
+      await forgetReceived(this.received.id);
+      announce("Removed");
+    });
+  }
+}
+
+customElements.define("hf-received", ReceivedRow);

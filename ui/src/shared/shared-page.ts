@@ -1,0 +1,136 @@
+/** What this person shares, what is shared with them, and what they are asked for. */
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import { state } from "lit/decorators.js";
+import { announce } from "../app/announcer";
+import { online } from "../app/link";
+import { FormPage } from "../pages/page";
+import { confirmBox } from "../parts/confirm-box";
+import { notice, sentence } from "../parts/form";
+import { icon } from "../parts/icon";
+import { loadServices } from "../secrets/services";
+import { type Known, loadKnown } from "../trust/identities";
+import "./ask-form";
+import "./received-row";
+import "./share-form";
+import { type Asked, dismissAsked, type Given, loadShared, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { dayWords, mayWords, resourceWords } from "./words";
+
+const STATES: Record<Given["state"], string> = { given: "Shared", stopped: "Stopped", over: "Over" };
+
+export class SharedPage extends FormPage {
+  @state() private known: readonly Known[] | undefined;
+  @state() private loadProblem = "";
+  @state() private open: "" | "share" | "ask" = "";
+  /** The request that a share answers. */
+  @state() private answers: Asked | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      // First whose keys are whose: what is shared is known by keys alone.
+      this.known = await loadKnown();
+      await Promise.all([loadServices(), loadShared()]);
+      this.loadProblem = "";
+    } catch (error) {
+      this.loadProblem = sentence(error);
+    }
+  }
+
+  protected override render(): TemplateResult {
+    const [all, problem] = [shared.value, this.loadProblem || sharedProblem.value];
+    return html`<div class="page">
+      <h1>Shared</h1>
+      <p class="lead">Let somebody use one of your services for a while. They never get your key: your vault does what they ask and gives them the answer, while it is open. You can stop it at any time.</p>
+      ${problem ? html`${notice("error", problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing}
+      ${all && this.known ? html`${this.#forms(this.known)} ${this.#shown(all)}` : problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading what is shared"><i></i><i></i><i></i></div>`}
+    </div>`;
+  }
+
+  #forms(known: readonly Known[]): TemplateResult {
+    if (this.open === "share")
+      return html`<section class="card" aria-labelledby="share-title">
+        <h2 id="share-title">Share something</h2>
+        <hf-share-form .known=${known} .for=${this.answers?.user ?? ""} @done=${this.#shareDone}></hf-share-form>
+      </section>`;
+    if (this.open === "ask")
+      return html`<section class="card" aria-labelledby="ask-title">
+        <h2 id="ask-title">Ask somebody</h2>
+        <hf-ask-form .known=${known} @done=${() => (this.open = "")}></hf-ask-form>
+      </section>`;
+    return html`<div class="row">
+      <button class="button primary" type="button" ?disabled=${!online.value} @click=${() => (this.open = "share")}>${icon("share-2", "s")} Share something</button>
+      <button class="button" type="button" ?disabled=${!online.value} @click=${() => (this.open = "ask")}>Ask somebody</button>
+    </div>`;
+  }
+
+  #shown({ given, received, asked }: Shared): TemplateResult {
+    return html`${asked.length > 0
+        ? html`<section aria-labelledby="asked-title"><h2 id="asked-title">Asked of you</h2><ul class="rows">${repeat(asked, (each) => each.id, (each) => this.#askedRow(each))}</ul></section>`
+        : nothing}
+      <section aria-labelledby="given-title">
+        <h2 id="given-title">You share</h2>
+        ${given.length === 0 ? html`<p class="empty">You share nothing.</p>` : html`<ul class="rows">${repeat(given, (each) => each.id, (each) => this.#givenRow(each))}</ul>`}
+      </section>
+      <section aria-labelledby="received-title">
+        <h2 id="received-title">Shared with you</h2>
+        ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>`}
+      </section>`;
+  }
+
+  #askedRow(each: Asked): TemplateResult {
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${each.name} asks</strong><span class="muted">${dayWords(each.at)}</span></div></div>
+      <p class="words">${each.words}</p>
+      <div class="row">
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Share something with ${each.name}" @click=${() => this.#answer(each)}>${icon("share-2", "s")} Share something</button>
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Dismiss what ${each.name} asks" @click=${() => this.#dismiss(each)}>${icon("x", "s")} Dismiss</button>
+      </div>
+    </li>`;
+  }
+
+  #givenRow(each: Given): TemplateResult {
+    const what = resourceWords(each.resource);
+    const uses = each.calls === 0 ? "Not used yet" : `Used ${each.calls === 1 ? "once" : `${each.calls} times`}${each.last_used ? `, last on ${dayWords(each.last_used)}` : ""}`;
+    return html`<li>
+      <div class="row-head">
+        <div class="row-name"><strong>${what} with ${each.name}</strong><span class="muted">They may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
+        <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
+      </div>
+      <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
+      ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+    </li>`;
+  }
+
+  #answer(each: Asked): void {
+    this.answers = each;
+    this.open = "share";
+  }
+
+  #shareDone = (event: CustomEvent<{ given: boolean }>): void => {
+    const { answers } = this;
+    this.open = "";
+    this.answers = undefined;
+    if (event.detail.given && answers) this.#dismiss(answers);
+  };
+
+  #dismiss(each: Asked): void {
+    void this.work(() => dismissAsked(each.id));
+  }
+
+  async #stop(each: Given): Promise<void> {
+    const sure = await confirmBox({ title: `Stop sharing with ${each.name}?`, words: "From now on your vault refuses it. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
+    if (!sure) return;
+    await this.work(async () => {
+      await stopSharing(each.id);
+      announce("Stopped");
+    });
+  }
+}
+
+customElements.define("hf-shared", SharedPage);

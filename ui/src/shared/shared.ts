@@ -1,0 +1,138 @@
+/** What this person shares with others, what others share with them, and what they are asked for; kept as the keeper tells it. */
+import { effect, signal, untracked } from "@preact/signals-core";
+import { announce } from "../app/announcer";
+import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { sentence } from "../parts/form";
+
+interface Terms {
+  id: string;
+  /** `service/<name>` or `service/<name>/<path>` */
+  resource: string;
+  scope: readonly string[];
+  from: number;
+  until: number;
+  constraints: { max_calls?: number };
+}
+
+/** Something that this person shares. */
+export interface Given extends Terms {
+  with: string;
+  name: string;
+  state: "given" | "stopped" | "over";
+  calls: number;
+  last_used: number | null;
+  /** When the other vault said that it has it. */
+  arrived: number | null;
+}
+
+/** Something that is shared with this person. */
+export interface Received extends Terms {
+  owner: string | null;
+  name: string | null;
+  fingerprint: string;
+  state: "given" | "stopped" | "over" | "unknown_owner";
+}
+
+/** Somebody would like something. */
+export interface Asked {
+  id: string;
+  user: string;
+  name: string;
+  words: string;
+  at: number;
+}
+
+/** What a service said. */
+export interface Answer {
+  status: number;
+  content_type: string;
+  /** base64url */
+  body: string;
+  cut: boolean;
+}
+
+export interface NewShare {
+  with: string;
+  resource: string;
+  scope: readonly string[];
+  until: number;
+  constraints: { max_calls?: number };
+}
+
+export interface Shared {
+  given: readonly Given[];
+  received: readonly Received[];
+  asked: readonly Asked[];
+}
+
+export const shared = signal<Shared | undefined>(undefined);
+export const sharedProblem = signal("");
+
+/** The other vault has half a minute; this is a little more. */
+const ANSWER_MS = 40_000;
+
+export async function loadShared(): Promise<void> {
+  try {
+    const [{ given }, { received }, { asked }] = await Promise.all([request<{ given: Given[] }>("share.given"), request<{ received: Received[] }>("share.received"), request<{ asked: Asked[] }>("share.asked")]);
+    const before = shared.peek();
+    shared.value = { given, received, asked };
+    sharedProblem.value = "";
+    tell(before, { given, received, asked });
+  } catch (error) {
+    sharedProblem.value = sentence(error);
+  }
+}
+
+/** What is new since the last time. */
+function tell(before: Shared | undefined, now: Shared): void {
+  if (!before) return;
+  const fresh = <T extends { id: string }>(all: readonly T[], known: readonly T[]) => all.find((each) => !known.some((old) => old.id === each.id));
+  const came = fresh(now.received, before.received);
+  if (came) announce(`${came.name ?? "Somebody"} shares something with you`);
+  const asks = fresh(now.asked, before.asked);
+  if (asks) announce(`${asks.name} asks you to share something`);
+}
+
+export async function share(terms: NewShare): Promise<void> {
+  await request("share.issue", terms);
+  await loadShared();
+}
+
+export async function stopSharing(id: string): Promise<void> {
+  await request("share.revoke", { id });
+  await loadShared();
+}
+
+export async function forgetReceived(id: string): Promise<void> {
+  await request("share.forget", { id });
+  await loadShared();
+}
+
+export async function dismissAsked(id: string): Promise<void> {
+  await request("share.dismiss", { id });
+  await loadShared();
+}
+
+export async function askFor(of: string, words: string): Promise<void> {
+  await request("share.ask", { of, words });
+}
+
+/** Reads what somebody shares, through their vault. */
+export function readReceived(id: string, path: string, query: string): Promise<Answer> {
+  return request<Answer>("share.use", { id, path, query }, { answerMs: ANSWER_MS });
+}
+
+onOpen(() => {
+  // The page loads it; what stands already is renewed.
+  if (shared.peek()) void loadShared();
+});
+onEvent((event) => {
+  if (event === "shares" && shared.peek()) void loadShared();
+});
+effect(() => {
+  if (unlocked.value) return;
+  untracked(() => {
+    shared.value = undefined;
+    sharedProblem.value = "";
+  });
+});

@@ -1,0 +1,76 @@
+/** What is shared, in sentences. */
+import { fromBase64Url } from "../channel/bytes";
+import { dayWords, scopeWords } from "../approvals/words";
+import type { Answer } from "./shared";
+
+export { dayWords, resourceWords, scopeWords } from "../approvals/words";
+
+/** What a person chooses from; reading includes seeing what is there. */
+export const KINDS = {
+  read: { words: "Only look at it", scope: ["read", "list"] },
+  write: { words: "Look at it and change it", scope: ["read", "list", "write"] },
+  delete: { words: "Look at it, change it and delete in it", scope: ["read", "list", "write", "delete"] },
+} as const;
+
+export type Kind = keyof typeof KINDS;
+
+/** "look at it until Friday": what a list of kinds comes to for somebody. */
+export function mayWords(scope: readonly string[]): string {
+  const known = Object.values(KINDS).find((kind) => kind.scope.length === scope.length && kind.scope.every((each) => scope.includes(each)));
+  return known ? known.words.charAt(0).toLocaleLowerCase() + known.words.slice(1) : scopeWords(scope);
+}
+
+/** The last moment of a day that was typed as `2026-12-04`, where this person is; nothing if it is none. */
+export function endOfDay(day: string): number | undefined {
+  const at = new Date(`${day}T23:59:59`).getTime();
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** A day as a field for days has it. */
+export function dayField(at: number): string {
+  const day = new Date(at);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+}
+
+/** What is shared, as it is written: the service, and below it a path if there is one. */
+export function resource(service: string, path: string): string {
+  const below = path.trim().replace(/^\/+|\/+$/g, "");
+  return below === "" ? `service/${service}` : `service/${service}/${below}`;
+}
+
+/** The path of what is shared, with its first stroke; empty for all of a service. */
+export function pathOf(name: string): string {
+  const [, , ...path] = name.split("/");
+  return path.length > 0 ? `/${path.join("/")}` : "";
+}
+
+/** The service's name. */
+export function serviceOf(name: string): string {
+  return name.split("/")[1] ?? "";
+}
+
+/** The sentence that reads it back before anything is shared. */
+export function readBack(name: string, kind: Kind, service: string, path: string, until: number, most: number | undefined): string {
+  const what = path.trim() === "" ? service : `what is below /${path.trim().replace(/^\/+/, "")} of ${service}`;
+  const times = most === undefined ? "" : most === 1 ? ", once" : `, ${most} times at most`;
+  const doing = { read: `look at ${what}`, write: `look at ${what} and change it`, delete: `look at ${what}, change it and delete in it` }[kind];
+  return `${name} and their agent may ${doing} until ${dayWords(until)}${times}.`;
+}
+
+/** What a service said, for reading: JSON is laid out, what is no text is only measured. */
+export function answerWords(answer: Answer): string {
+  const bytes = fromBase64Url(answer.body);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: !answer.cut }).decode(bytes);
+  } catch {
+    return `${bytes.length} bytes that are no text (${answer.content_type || "of an unknown kind"})`;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
