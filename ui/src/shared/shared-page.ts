@@ -71,13 +71,13 @@ export class SharedPage extends FormPage {
 
   #shown({ given, received, asked }: Shared): TemplateResult {
     return html`${asked.length > 0
-        ? html`<section aria-labelledby="asked-title"><h2 id="asked-title">Asked of you</h2><ul class="rows">${repeat(asked, (each) => each.id, (each) => this.#askedRow(each))}</ul></section>`
+        ? html`<section class="stack" aria-labelledby="asked-title"><h2 id="asked-title">Asked of you</h2><ul class="rows">${repeat(asked, (each) => each.id, (each) => this.#askedRow(each))}</ul></section>`
         : nothing}
-      <section aria-labelledby="given-title">
+      <section class="stack" aria-labelledby="given-title">
         <h2 id="given-title">You share</h2>
         ${given.length === 0 ? html`<p class="empty">You share nothing.</p>` : html`<ul class="rows">${repeat(given, (each) => each.id, (each) => this.#givenRow(each))}</ul>`}
       </section>
-      <section aria-labelledby="received-title">
+      <section class="stack" aria-labelledby="received-title">
         <h2 id="received-title">Shared with you</h2>
         ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>`}
       </section>`;
