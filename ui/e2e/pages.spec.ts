@@ -1,6 +1,6 @@
-import { expect, signInByMail, test, unlock } from "./person";
+import { expect, signedInAfresh, test } from "./person";
 import { isSigned, startReceiver } from "./receiver";
-import { expectClean, inspect, watched } from "./watched";
+import { expectClean, inspect } from "./watched";
 
 const pages = {
   "/secrets": "Secrets",
@@ -31,12 +31,9 @@ test("every page of settings can be read, wide and narrow, light and dark", asyn
 
 test("an owner has alerts and the audit log sent to a program of theirs, which checks who sends", async ({ anna, browser }) => {
   const receiver = await startReceiver();
-  const own = await watched(await browser.newContext());
+  const own = await signedInAfresh(browser, anna);
   const { page } = own;
   try {
-    // Signed in a moment ago, as dangerous acts ask for.
-    await signInByMail(page, anna.email);
-    await unlock(page, anna.password);
     await page.goto("/alerts");
     await expect(page.getByText("Only to mailboxes yet.")).toBeVisible();
     await page.getByLabel("Name", { exact: true }).fill("On call");

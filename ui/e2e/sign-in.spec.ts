@@ -1,17 +1,12 @@
-import { expect, makeVault, type Person, signInByMail, test, unlock } from "./person";
+import { expect, makeVault, type Person, signedInAfresh, test, unlock } from "./person";
 import { CLIENT, startSite } from "./provider";
 import { expectClean, inspect, watched } from "./watched";
 
 test("an owner sets up a site to sign in with, signs in with it, and lets somebody in who asks to join with it", async ({ anna, browser }) => {
   const site = await startSite({ sub: "1", email: "anna@work.example", name: "Anna Keller" });
-  const context = await browser.newContext();
-  const own = await watched(context);
-  const { page } = own;
+  const own = await signedInAfresh(browser, anna);
+  const { page, context } = own;
   try {
-    // Signed in a moment ago, as dangerous acts ask for.
-    await signInByMail(page, anna.email);
-    await unlock(page, anna.password);
-
     await page.goto("/providers");
     await expect(page.getByText("No other site is set up yet.").first()).toBeVisible();
     await page.getByLabel("Site", { exact: true }).selectOption("oidc");

@@ -46,6 +46,7 @@ test("signing in needs the mailed link once, and another browser needs the passw
   const context = await browser.newContext();
   const page = await context.newPage();
   await signInByMail(page, anna.email);
+  await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "unlock-elsewhere");
   await unlock(page, anna.password);
   await context.close();
@@ -61,9 +62,11 @@ test("signing in needs the mailed link once, and another browser needs the passw
 });
 
 test("the recovery phrase opens the vault and sets a new password", async ({ anna, browser }) => {
-  const context = await browser.newContext();
+  // Signed in, and with nothing of the vault.
+  const { cookies } = await anna.context.storageState();
+  const context = await browser.newContext({ storageState: { cookies, origins: [] } });
   const page = await context.newPage();
-  await signInByMail(page, anna.email);
+  await page.goto("/");
   await page.getByRole("button", { name: /Use your recovery phrase/ }).click();
   await page.getByLabel("Recovery phrase").fill(anna.phrase.split(" ").toReversed().join(" "));
   await page.getByLabel("New vault password").fill("seven rivers under lamps");

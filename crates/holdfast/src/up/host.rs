@@ -25,7 +25,12 @@ pub fn now(data_dir: &Path, before: Option<Busy>) -> (Host, Option<Busy>) {
         memory_used_bytes: total.saturating_sub(available),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         cpu_percent: before.zip(busy).and_then(|(before, now)| between(before, now)),
-        disk_bytes: bytes(disk.map(|disk| disk.blocks().saturating_mul(disk.fragment_size()))),
+        // Without what is held back for root, which neither is used nor can be: as `df` counts.
+        disk_bytes: bytes(disk.map(|disk| {
+            let used = disk.blocks().saturating_sub(disk.blocks_free());
+            used.saturating_add(disk.blocks_available())
+                .saturating_mul(disk.fragment_size())
+        })),
         disk_free_bytes: bytes(disk.map(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()))),
     };
     (host, busy)
