@@ -1,22 +1,11 @@
 import { type Browser, type Page } from "@playwright/test";
 import { composer } from "./conversation";
-import { mailedLink } from "./mail";
-import { expect, makeVault, type Person, signInByMail, test, unlock } from "./person";
-import { expectClean, inspect, watched } from "./watched";
+import { expect, join, type Person, signInByMail, test, unlock } from "./person";
+import { expectClean, inspect } from "./watched";
 
-async function join(anna: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
-  await anna.page.goto("/people");
-  const path = await mailedLink(email, "join", async () => {
-    await anna.page.getByLabel("E-mail address").fill(email);
-    await anna.page.getByRole("button", { name: "Send invitation" }).click();
-    await expect(anna.page.getByText("has an invitation in the mail")).toBeVisible();
-  });
-  const person: Person = { ...(await watched(await browser.newContext())), name, email, password, phrase: "" };
-  await person.page.goto(path);
-  await person.page.getByLabel("Your name").fill(name);
-  await person.page.getByRole("button", { name: "Join" }).click();
-  await makeVault(person, false);
-  await expect(person.page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
+/** Somebody who has joined, and whose keys others can look up. */
+async function reachable(anna: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
+  const person = await join(anna, browser, name, email, password);
   await person.page.goto("/trusted");
   await expect(person.page.locator("section", { hasText: "Your digits" }).locator(".digits").first()).toBeVisible({ timeout: 60_000 });
   return person;
@@ -33,8 +22,8 @@ async function prove(page: Page, password: string): Promise<void> {
 }
 
 test("contacts let somebody back in who has lost every other way", async ({ anna, browser }) => {
-  const dan = await join(anna, browser, "Dan Weber", "dan@example.org", "four orange boats drift");
-  const eve = await join(anna, browser, "Eve Lang", "eve@example.org", "nine silver doors open");
+  const dan = await reachable(anna, browser, "Dan Weber", "dan@example.org", "four orange boats drift");
+  const eve = await reachable(anna, browser, "Eve Lang", "eve@example.org", "nine silver doors open");
   const { page } = anna;
   await page.goto("/trusted");
   await page.getByRole("button", { name: "Compare with Dan Weber" }).click();

@@ -1,18 +1,12 @@
 import { answered, composer, send } from "./conversation";
-import { mailedLink } from "./mail";
-import { expect, makeVault, connectModel, type Person, test } from "./person";
+import { expect, invite, makeVault, connectModel, type Person, test } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 test("an invited person joins, makes a vault of their own and sees nobody else's conversations", async ({ anna, browser }, { retry }) => {
   // Whoever has an invitation is not invited again.
   const email = retry === 0 ? "bob@example.org" : `bob-${retry}@example.org`;
-  await anna.page.goto("/people");
+  const path = await invite(anna, email);
   await expect(anna.page.getByText(anna.email)).toBeVisible();
-  const path = await mailedLink(email, "join", async () => {
-    await anna.page.getByLabel("E-mail address").fill(email);
-    await anna.page.getByRole("button", { name: "Send invitation" }).click();
-    await expect(anna.page.getByText("has an invitation in the mail")).toBeVisible();
-  });
   await inspect(anna.page, "people");
 
   const context = await browser.newContext();

@@ -98,15 +98,45 @@ export async function signInByMail(page: Page, email: string): Promise<void> {
   await page.goto(path);
 }
 
+/** Signed in: by the session that the browser has, or by mail, of which there are only so many. Whether it took a mail. */
+async function enter({ page, context }: Watched, email: string): Promise<boolean> {
+  if ((await context.request.get("/api/v1/me")).ok()) {
+    await page.goto("/");
+    return false;
+  }
+  await signInByMail(page, email);
+  return true;
+}
+
 let fresh: { at: number; session: Notes["session"] } | undefined;
+
+/** The owner invites somebody by mail; the path that the mail leads to. */
+export async function invite({ page }: Person, email: string): Promise<string> {
+  await page.goto("/people");
+  return mailedLink(email, "join", async () => {
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByRole("button", { name: "Send invitation" }).click();
+    await expect(page.getByText("has an invitation in the mail")).toBeVisible();
+  });
+}
+
+/** Somebody who was invited, has joined, and has a vault and no model yet. */
+export async function join(owner: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
+  const path = await invite(owner, email);
+  const person: Person = { ...(await watched(await browser.newContext())), name, email, password, phrase: "" };
+  await person.page.goto(path);
+  await person.page.getByLabel("Your name").fill(name);
+  await person.page.getByRole("button", { name: "Join" }).click();
+  await makeVault(person, false);
+  await expect(person.page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
+  return person;
+}
 
 /** The owner in a browser of their own, signed in a moment ago, as dangerous acts ask for. Sign-in mails are limited in number: one does for several tests. */
 export async function signedInAfresh(browser: Browser, { email, password }: Person): Promise<Watched> {
   const known = fresh && Date.now() - fresh.at < 5 * 60_000 ? fresh.session : undefined;
   const own = await watched(await browser.newContext({ storageState: known }));
-  if (known && (await own.context.request.get("/api/v1/me")).ok()) await own.page.goto("/");
-  else {
-    await signInByMail(own.page, email);
+  if (await enter(own, email)) {
     await expect(own.page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
     fresh = { at: Date.now(), session: await own.context.storageState() };
   }
@@ -114,7 +144,7 @@ export async function signedInAfresh(browser: Browser, { email, password }: Pers
   return own;
 }
 
-/** After "Lock now" the cell goes to sleep; whoever unlocks before it does has the vault locked under their hands. */
+/** After "Lock now" the cell goes to sleep; nobody unlocks it in the moment before it does. */
 export async function asleep(page: Page): Promise<void> {
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await expect.poll(async () => ((await (await page.request.get("/api/v1/cell")).json()) as { state: string }).state, { timeout: 60_000 }).toBe("asleep");
@@ -132,10 +162,9 @@ async function owner(browser: Browser): Promise<Person> {
   const context = await browser.newContext({ storageState: known?.session });
   const person: Person = { ...(await watched(context)), name: "Anna Keller", email: "anna@example.org", password: "purple lamp river seven", phrase: "" };
   if (known) {
-    // A test failed and a new browser was started: the owner exists. Mails are asked for only when the session is over, since their number is limited.
+    // A test failed and a new browser was started: the owner exists.
     person.phrase = known.phrase;
-    if ((await context.request.get("/api/v1/me")).ok()) await person.page.goto("/");
-    else await signInByMail(person.page, person.email);
+    await enter(person, person.email);
     await unlock(person.page, person.password);
   } else {
     await setUp(person);

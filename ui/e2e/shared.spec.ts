@@ -1,29 +1,10 @@
-import { type Browser } from "@playwright/test";
-import { mailedLink } from "./mail";
-import { expect, makeVault, type Person, test } from "./person";
-import { expectClean, inspect, watched } from "./watched";
-
-async function join(anna: Person, browser: Browser): Promise<Person> {
-  const [name, email] = ["Bob Brandt", "bob.brandt@example.org"];
-  await anna.page.goto("/people");
-  const path = await mailedLink(email, "join", async () => {
-    await anna.page.getByLabel("E-mail address").fill(email);
-    await anna.page.getByRole("button", { name: "Send invitation" }).click();
-    await expect(anna.page.getByText("has an invitation in the mail")).toBeVisible();
-  });
-  const bob: Person = { ...(await watched(await browser.newContext())), name, email, password: "three quiet lamps burning", phrase: "" };
-  await bob.page.goto(path);
-  await bob.page.getByLabel("Your name").fill(name);
-  await bob.page.getByRole("button", { name: "Join" }).click();
-  await makeVault(bob, false);
-  await expect(bob.page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
-  return bob;
-}
+import { expect, join, test } from "./person";
+import { expectClean, inspect } from "./watched";
 
 test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
   const { page } = anna;
   const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
-  const bob = await join(anna, browser);
+  const bob = await join(anna, browser, "Bob Brandt", "bob.brandt@example.org", "three quiet lamps burning");
   await page.goto("/secrets");
   await page.getByRole("button", { name: "Add a secret" }).click();
   await page.getByLabel("Name", { exact: true }).fill("Key of the calendar");

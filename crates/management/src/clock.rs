@@ -49,6 +49,11 @@ pub(crate) fn millis(at: OffsetDateTime) -> protocol::Millis {
     at.unix_timestamp().saturating_mul(1000) + i64::from(at.millisecond())
 }
 
+/// The other way; `None` beyond the years that can be written.
+pub(crate) fn moment(millis: protocol::Millis) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
+}
+
 /// A time that lies so far behind another.
 pub(crate) fn after(at: OffsetDateTime, life: Duration) -> OffsetDateTime {
     at.saturating_add(time::Duration::try_from(life).unwrap_or(time::Duration::MAX))

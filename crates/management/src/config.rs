@@ -85,8 +85,7 @@ impl PublicUrl {
 
     /// The site that passkeys belong to: the host, where it has a name. An address has none, so it has no passkeys.
     pub(crate) fn passkey_site(&self) -> Option<&str> {
-        let (_, authority) = self.origin.split_once("://")?;
-        let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+        let host = self.host();
         let named = host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[');
         // Browsers offer passkeys over TLS and to the machine itself.
         (named && (self.tls || host == "localhost" || host.ends_with(".localhost"))).then_some(host)

@@ -3,7 +3,9 @@
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
+use protocol::TenantId;
 use sha2::Sha256;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, NoEntropy};
@@ -18,6 +20,11 @@ pub(crate) fn derive(bytes: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         .expand(purpose, &mut *key)
         .expect("32 bytes are a length that HKDF-SHA256 gives");
     key
+}
+
+/// What says of something sealed that it is this one, of this tenant.
+pub(crate) fn whose(purpose: &[u8], tenant: TenantId, id: Uuid) -> Vec<u8> {
+    [purpose, tenant.uuid().as_bytes(), id.as_bytes()].concat()
 }
 
 /// Seals; `aad` says whose and what it is.

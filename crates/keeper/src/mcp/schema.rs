@@ -18,6 +18,19 @@ fn tool(name: &'static str, description: &'static str, properties: Value, requir
     Tool::new(name, description, Arc::new(schema)).with_annotations(annotations)
 }
 
+/// Parameters of the tools that call something.
+fn method() -> Value {
+    json!({"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"})
+}
+
+fn content_type() -> Value {
+    json!({"type": "string", "description": "What the body is. Default where there is a body: application/json"})
+}
+
+fn body() -> Value {
+    json!({"type": "string", "description": "The body, as text."})
+}
+
 /// All of them.
 pub(super) fn tools() -> Vec<Tool> {
     vec![
@@ -52,11 +65,11 @@ pub(super) fn tools() -> Vec<Tool> {
              same call again after they have answered. If it is approval_denied, do not try again or look for another way.",
             json!({
                 "service": {"type": "string", "description": "The service's name, from list_integrations."},
-                "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
+                "method": method(),
                 "path": {"type": "string", "description": "Path below the service's address, beginning with a slash, without the query. Example: /users/me/events"},
                 "query": {"type": "string", "description": "Query without the question mark, encoded for a URL. Example: maxResults=10&q=lunch"},
-                "content_type": {"type": "string", "description": "What the body is. Default where there is a body: application/json"},
-                "body": {"type": "string", "description": "The body, as text."},
+                "content_type": content_type(),
+                "body": body(),
             }),
             &["service", "path"],
             false,
@@ -100,11 +113,11 @@ pub(super) fn tools() -> Vec<Tool> {
              so, and do not try again by yourself. revoked, expired, used_up and scope mean that they do not share it, or not for this.",
             json!({
                 "id": {"type": "string", "description": "The id under received in list_capabilities."},
-                "method": {"type": "string", "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], "default": "GET"},
+                "method": method(),
                 "path": {"type": "string", "description": "Path below the service's address, beginning with a slash, without the query. Default: the path that is shared."},
                 "query": {"type": "string", "description": "Query without the question mark, encoded for a URL."},
-                "content_type": {"type": "string", "description": "What the body is. Default where there is a body: application/json"},
-                "body": {"type": "string", "description": "The body, as text."},
+                "content_type": content_type(),
+                "body": body(),
             }),
             &["id"],
             false,

@@ -9,11 +9,12 @@ use protocol::control::{AgentState, KeeperStatus, PlatformOp};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
 use crate::agent::{Agent, AgentPaths};
-use crate::approvals::{Approvals, bridge_commands};
+use crate::approvals::bridge_commands;
 use crate::backup::Backups;
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::ChannelHost;
@@ -24,7 +25,6 @@ use crate::home::{Home, Owner};
 use crate::platform::Platform;
 use crate::relay::Relay;
 use crate::services::Services;
-use crate::shares::Shares;
 use crate::vault_service::VaultService;
 
 /// How long a keeper that is told to end tries to seal the home.
@@ -42,8 +42,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     };
     let platform = Platform::new(&args.platform, status);
     let named = NamedAddresses::default();
-    // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let relay = Relay::new(vault.clone(), platform.clone(), clock.clone());
+    // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default(), relay.clone());
     let (broker, egress) = (services.broker, services.egress);
     let (approvals, shares, public_url) = (services.approvals, services.shares, services.public_url);
@@ -93,6 +93,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let tell_approvals = || host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
+    let tell_shares = || host.broadcast("shares", &json!({}));
     let serve = async {
         tokio::select! {
             foreign = platform.run(requests) => match foreign {
@@ -102,8 +104,8 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = life => Err(anyhow!("the vault is gone")),
             () = cell.clone().prepare_at(host.greetings()) => Err(anyhow!("the channels are gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
-            () = tell_approvals(&approvals, &host) => Err(anyhow!("the approvals are gone")),
-            () = tell_shares(&shares, &host) => Err(anyhow!("the shares are gone")),
+            () = tell(approvals.changes(), tell_approvals) => Err(anyhow!("the approvals are gone")),
+            () = tell(shares.changes(), tell_shares) => Err(anyhow!("the shares are gone")),
             () = sharing => Err(anyhow!("the shares are gone")),
             () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},
@@ -136,19 +138,10 @@ async fn tell_phases(cell: &Cell, host: &ChannelHost) {
     }
 }
 
-/// Tells every client how many requests wait for an answer.
-async fn tell_approvals(approvals: &Approvals, host: &ChannelHost) {
-    let mut changes = approvals.changes();
+/// Tells every client at each change.
+async fn tell<T>(mut changes: watch::Receiver<T>, clients: impl Fn()) {
     while changes.changed().await.is_ok() {
-        host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
-    }
-}
-
-/// Tells every client that what is shared has changed.
-async fn tell_shares(shares: &Shares, host: &ChannelHost) {
-    let mut changes = shares.changes();
-    while changes.changed().await.is_ok() {
-        host.broadcast("shares", &json!({}));
+        clients();
     }
 }
 

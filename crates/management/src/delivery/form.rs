@@ -14,6 +14,7 @@ use super::destination::{Kind, Reach};
 use super::notice::{Notice, What};
 use super::webhook::Secret;
 use super::{Delivery, NotTaken};
+use crate::clock::moment;
 use crate::outside::Unreachable;
 use crate::storage::audit::Stored;
 
@@ -143,8 +144,7 @@ struct Envelope {
 }
 
 pub(super) fn rfc3339(at: Millis) -> String {
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000);
-    written(at.unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    written(moment(at).unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }
 
 fn written(at: OffsetDateTime) -> String {

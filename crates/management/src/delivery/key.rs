@@ -12,6 +12,8 @@ use crate::clock::{Entropy, NoEntropy};
 use crate::key_file::{self, KeyFileError};
 use crate::sealing;
 
+const PURPOSE: &[u8] = b"holdfast/destination/v1";
+
 /// The installation's key for destinations. No `Debug`; wiped when dropped.
 pub struct DestinationKey(Zeroizing<[u8; 32]>);
 
@@ -31,7 +33,7 @@ impl DestinationKey {
 
     /// From 32 random bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(sealing::derive(bytes, b"holdfast/destination/v1"))
+        Self(sealing::derive(bytes, PURPOSE))
     }
 
     /// Bound to the destination that it is of.
@@ -43,23 +45,14 @@ impl DestinationKey {
         reach: &Reach,
     ) -> Result<Vec<u8>, NoEntropy> {
         let text = Zeroizing::new(serde_json::to_vec(reach).expect("two texts are JSON"));
-        sealing::seal(&self.0, entropy, &aad(tenant, destination), &text)
+        sealing::seal(&self.0, entropy, &sealing::whose(PURPOSE, tenant, destination), &text)
     }
 
     /// `None` when it was sealed for another destination, under another key, or was changed.
     pub(super) fn open(&self, tenant: TenantId, destination: Uuid, sealed: &[u8]) -> Option<Reach> {
-        let bytes = sealing::open(&self.0, &aad(tenant, destination), sealed)?;
+        let bytes = sealing::open(&self.0, &sealing::whose(PURPOSE, tenant, destination), sealed)?;
         serde_json::from_slice(&bytes).ok()
     }
-}
-
-fn aad(tenant: TenantId, destination: Uuid) -> Vec<u8> {
-    [
-        &b"holdfast/destination/v1"[..],
-        tenant.uuid().as_bytes(),
-        destination.as_bytes(),
-    ]
-    .concat()
 }
 
 #[cfg(test)]

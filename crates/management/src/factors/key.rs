@@ -12,6 +12,8 @@ use crate::clock::{Entropy, NoEntropy};
 use crate::key_file::{self, KeyFileError};
 use crate::sealing;
 
+const PURPOSE: &[u8] = b"holdfast/authenticator/v1";
+
 /// The installation's key for second factors. No `Debug`; wiped when dropped.
 pub struct FactorKey {
     sealing: Zeroizing<[u8; 32]>,
@@ -31,7 +33,7 @@ impl FactorKey {
     /// From 32 random bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self {
-            sealing: sealing::derive(bytes, b"holdfast/authenticator/v1"),
+            sealing: sealing::derive(bytes, PURPOSE),
             hashing: sealing::derive(bytes, b"holdfast/backup-code/v1"),
         }
     }
@@ -44,12 +46,17 @@ impl FactorKey {
         user: UserId,
         secret: &[u8],
     ) -> Result<Vec<u8>, NoEntropy> {
-        sealing::seal(&self.sealing, entropy, &aad(tenant, user), secret)
+        sealing::seal(
+            &self.sealing,
+            entropy,
+            &sealing::whose(PURPOSE, tenant, user.uuid()),
+            secret,
+        )
     }
 
     /// `None` when it was sealed for somebody else, under another key, or was changed.
     pub(crate) fn open(&self, tenant: TenantId, user: UserId, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        sealing::open(&self.sealing, &aad(tenant, user), sealed)
+        sealing::open(&self.sealing, &sealing::whose(PURPOSE, tenant, user.uuid()), sealed)
     }
 
     /// What is stored of a backup code.
@@ -60,15 +67,6 @@ impl FactorKey {
         mac.update(code.as_bytes());
         mac.finalize().into_bytes().into()
     }
-}
-
-fn aad(tenant: TenantId, user: UserId) -> Vec<u8> {
-    [
-        &b"holdfast/authenticator/v1"[..],
-        tenant.uuid().as_bytes(),
-        user.uuid().as_bytes(),
-    ]
-    .concat()
 }
 
 #[cfg(test)]

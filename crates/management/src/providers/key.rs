@@ -15,6 +15,8 @@ use crate::key_file::{self, KeyFileError};
 use crate::sealing;
 use crate::secret_token::SecretToken;
 
+const PURPOSE: &[u8] = b"holdfast/sign-in-provider/v1";
+
 /// The installation's key for sign-in providers. No `Debug`; wiped when dropped.
 pub struct ProviderKey {
     sealing: Zeroizing<[u8; 32]>,
@@ -34,7 +36,7 @@ impl ProviderKey {
     /// From 32 random bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self {
-            sealing: sealing::derive(bytes, b"holdfast/sign-in-provider/v1"),
+            sealing: sealing::derive(bytes, PURPOSE),
             attempts: sealing::derive(bytes, b"holdfast/sign-in-attempt/v1"),
         }
     }
@@ -47,12 +49,17 @@ impl ProviderKey {
         provider: Uuid,
         secret: &str,
     ) -> Result<Vec<u8>, NoEntropy> {
-        sealing::seal(&self.sealing, entropy, &aad(tenant, provider), secret.as_bytes())
+        sealing::seal(
+            &self.sealing,
+            entropy,
+            &sealing::whose(PURPOSE, tenant, provider),
+            secret.as_bytes(),
+        )
     }
 
     /// `None` when it was sealed for another provider, under another key, or was changed.
     pub(crate) fn open(&self, tenant: TenantId, provider: Uuid, sealed: &[u8]) -> Option<Zeroizing<String>> {
-        let bytes = sealing::open(&self.sealing, &aad(tenant, provider), sealed)?;
+        let bytes = sealing::open(&self.sealing, &sealing::whose(PURPOSE, tenant, provider), sealed)?;
         std::str::from_utf8(&bytes)
             .ok()
             .map(|text| Zeroizing::new(text.to_owned()))
@@ -76,15 +83,6 @@ impl ProviderKey {
         mac.update(state.bytes());
         b64::encode(mac.finalize().into_bytes())
     }
-}
-
-fn aad(tenant: TenantId, provider: Uuid) -> Vec<u8> {
-    [
-        &b"holdfast/sign-in-provider/v1"[..],
-        tenant.uuid().as_bytes(),
-        provider.as_bytes(),
-    ]
-    .concat()
 }
 
 #[cfg(test)]

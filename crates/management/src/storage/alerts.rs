@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::interval::interval;
+use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction, chain_checks};
 use crate::access::{FreshManager, Manager};
 use crate::alerts::{Quiet, Trigger};
@@ -83,7 +84,8 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager
         .collect()
 }
 
-fn quiet(from: Option<i16>, to: Option<i16>) -> Option<Quiet> {
+/// Quiet times as they are stored.
+pub(super) fn quiet(from: Option<i16>, to: Option<i16>) -> Option<Quiet> {
     Quiet::new(from?, to?)
 }
 
@@ -227,10 +229,7 @@ pub(crate) async fn raise(
 
 /// Alerts of every tenant that are due, oldest first. Only which: what is in them is read for each in its tenant.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
-    sqlx::query!("SELECT set_config('holdfast.alerts', 'due', true) AS alerts")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let mut transaction = looking_for_due(database, "holdfast.alerts").await?;
     let rows = sqlx::query!(
         "SELECT tenant_id, id FROM alerts WHERE sent_at IS NULL AND due_at <= $1
          ORDER BY due_at LIMIT $2",

@@ -4,6 +4,7 @@ use protocol::TenantId;
 use time::OffsetDateTime;
 
 use super::audit::{self, Head};
+use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction};
 use crate::alerts::Trigger;
 use crate::database::Database;
@@ -23,10 +24,7 @@ pub(crate) async fn begin(transaction: &mut TenantTransaction, now: OffsetDateTi
 
 /// Tenants whose chains are due, the longest waiting first.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<TenantId>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
-    sqlx::query!("SELECT set_config('holdfast.chain_checks', 'due', true) AS chain_checks")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let mut transaction = looking_for_due(database, "holdfast.chain_checks").await?;
     let rows = sqlx::query_scalar!(
         "SELECT tenant_id FROM chain_checks WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
         now,

@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::interval::interval;
-use super::{StorageError, TenantTransaction, audit};
+use super::transaction::looking_for_due;
+use super::{StorageError, TenantTransaction, alerts, audit};
 use crate::alerts::Quiet;
 use crate::database::Database;
 use crate::delivery::{Kind, Notice};
@@ -39,10 +40,7 @@ pub(crate) async fn enqueue(
 /// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, so that none keeps the others
 /// waiting. Only which: what is in them is read for each in its tenant.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
-    sqlx::query!("SELECT set_config('holdfast.deliveries', 'due', true) AS deliveries")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let mut transaction = looking_for_due(database, "holdfast.deliveries").await?;
     let rows = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", id AS "id!" FROM (
             SELECT DISTINCT ON (coalesce(destination_id, rule_id)) tenant_id, id, due_at FROM deliveries
@@ -134,14 +132,10 @@ pub(crate) async fn take(
         },
         _ => return Err(StorageError::Unreadable("what a delivery carries")),
     };
-    let quiet = match (row.quiet_from, row.quiet_to) {
-        (Some(from), Some(to)) => Quiet::new(from, to),
-        _ => None,
-    };
     Ok(Some(Due {
         rule: row.rule_id,
         receiver,
-        quiet,
+        quiet: alerts::quiet(row.quiet_from, row.quiet_to),
         load,
         tries: row.tries,
     }))

@@ -54,6 +54,18 @@ async fn speak_for(connection: &mut PgConnection, tenant: TenantId) -> Result<()
     Ok(())
 }
 
+/// A transaction of no tenant that sees what is due, of every tenant, in the one table whose policy asks for this setting.
+pub(super) async fn looking_for_due(
+    database: &Database,
+    setting: &'static str,
+) -> Result<PgTransaction<'static>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config($1, 'due', true) AS due", setting)
+        .fetch_one(&mut *transaction)
+        .await?;
+    Ok(transaction)
+}
+
 impl Deref for TenantTransaction {
     type Target = PgConnection;
 

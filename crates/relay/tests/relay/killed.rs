@@ -32,13 +32,11 @@ async fn send_all(
         }
         while !broken && accepted < MESSAGES {
             // Fewer than may wait for one receiver, so that nothing is refused.
+            let fits = |made: usize, received: u64| made as u64 - received < 100;
             if unaccepted.is_empty() {
-                received
-                    .wait_for(|received| made as u64 - received < 100)
-                    .await
-                    .unwrap();
+                received.wait_for(|received| fits(made, *received)).await.unwrap();
             }
-            while made < MESSAGES && unaccepted.len() < 50 {
+            while made < MESSAGES && unaccepted.len() < 50 && fits(made, *received.borrow()) {
                 let (id, sealed) = stream.next(&made.to_be_bytes());
                 broken |= !peer.send(stream.to(), id, &sealed).await;
                 unaccepted.push_back((id, sealed));

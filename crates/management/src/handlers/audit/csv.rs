@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Search, taken_away};
 use crate::access::{InQuery, Manager};
 use crate::app::App;
 use crate::audit::told::{Named, Told};
+use crate::clock::moment;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 
@@ -48,8 +48,7 @@ pub(crate) async fn get(
 }
 
 fn row(event: &Told) -> String {
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.at) * 1_000_000)
-        .ok()
+    let at = moment(event.at)
         .and_then(|at| at.format(&Rfc3339).ok())
         .unwrap_or_default();
     let nothing = Named::default();
