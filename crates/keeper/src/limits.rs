@@ -26,7 +26,7 @@ pub const CHUNK_MAX: usize = 256 * 1024;
 /// From this size on a file is a large one, and its chunks are so many times as large.
 pub const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 pub const LARGE_FILE_CHUNKS: usize = 4;
-/// Chunks that are sealed and sent at once.
+/// Chunks that wait to be sealed, that are sealed, and that are sent: so many of each at once.
 pub const CHUNKS_IN_FLIGHT: usize = 8;
 
 // The platform's socket

@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use fastcdc::v2020::FastCDC;
+use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use vault::{SEAL_HEADER, SEAL_OVERHEAD};
@@ -12,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::seal::{HomeVault, Purpose};
 use super::{HomeError, blocking};
-use crate::limits::{CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, LARGE_FILE_BYTES, LARGE_FILE_CHUNKS};
+use crate::limits::{CHUNK_AVERAGE, CHUNK_MAX, CHUNK_MIN, CHUNKS_IN_FLIGHT, LARGE_FILE_BYTES, LARGE_FILE_CHUNKS};
 use crate::platform::Blobs;
 use std::sync::Arc;
 
@@ -111,8 +112,8 @@ impl<'v> Cutter<'v> {
     pub fn cut(&mut self, mut source: impl Read, size: u64, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
         let times = if size < LARGE_FILE_BYTES { 1 } else { LARGE_FILE_CHUNKS };
         let (average, most) = (CHUNK_AVERAGE * times, CHUNK_MAX * times);
-        // What comes before the least is not looked at: half of a large file.
-        let least = if times == 1 { CHUNK_MIN } else { average / 2 };
+        // What comes before the least is not looked at: most of a large file.
+        let least = if times == 1 { CHUNK_MIN } else { average / 4 * 3 };
         // One byte more than there should be, so that the end is seen without growing.
         let wanted = usize::try_from(size)
             .unwrap_or(usize::MAX)
@@ -149,6 +150,19 @@ impl<'v> Cutter<'v> {
             start += length;
         }
     }
+}
+
+/// Each chunk sealed, with the name of its object; several at once, in any order.
+pub(super) fn sealed(
+    vault: &Arc<dyn HomeVault>,
+    chunks: impl Stream<Item = PlainChunk>,
+) -> impl Stream<Item = Result<(String, Bytes), HomeError>> {
+    chunks
+        .map(|chunk| {
+            let (keys, name) = (vault.clone(), chunk.object());
+            async move { Ok((name, blocking(move || seal(&*keys, chunk)).await?)) }
+        })
+        .buffer_unordered(CHUNKS_IN_FLIGHT)
 }
 
 /// Compresses if it helps, and seals.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{Stream, TryStreamExt as _};
 use protocol::control::FREEZE_LIMIT_MS;
 use tokio::sync::mpsc;
 
@@ -54,7 +54,7 @@ pub struct Took {
 }
 
 /// Names of the chunks that one attempt stored.
-type Sent = Arc<Mutex<HashSet<ChunkName>>>;
+pub(super) type Sent = Arc<Mutex<HashSet<ChunkName>>>;
 
 /// A complete set of files that is not sealed yet.
 struct Copied {
@@ -273,6 +273,24 @@ impl Home {
         pass_over: u64,
         sent: &Sent,
     ) -> Result<Cache, HomeError> {
+        let (reader, chunks) = self.reader(stored, vault, cache, pass_over, sent);
+        let (read, uploaded) = tokio::join!(reader, self.upload(vault, chunks));
+        uploaded?;
+        Ok(read?.cache)
+    }
+
+    /// Reads changed files of more than `pass_over` bytes; what is not stored of them comes out of the stream meanwhile.
+    pub(super) fn reader(
+        &self,
+        stored: &Arc<HashSet<ChunkName>>,
+        vault: &Arc<dyn HomeVault>,
+        cache: Cache,
+        pass_over: u64,
+        sent: &Sent,
+    ) -> (
+        impl Future<Output = Result<Reading, HomeError>> + use<>,
+        impl Stream<Item = PlainChunk> + use<>,
+    ) {
         let (sender, mut chunks) = mpsc::channel(limits::CHUNKS_IN_FLIGHT);
         let (home, keys) = (self.shared.folder.clone(), vault.clone());
         let (stored, sent) = (stored.clone(), sent.clone());
@@ -287,13 +305,8 @@ impl Home {
             };
             reading::read(&home, &*keys, &cache, Some(pass_over), &mut sink)
         });
-        let uploads = self.upload(
-            vault,
-            futures::stream::poll_fn(move |context| chunks.poll_recv(context)),
-        );
-        let (read, uploaded) = tokio::join!(reader, uploads);
-        uploaded?;
-        Ok(read?.cache)
+        let chunks = futures::stream::poll_fn(move |context| chunks.poll_recv(context));
+        (reader, chunks)
     }
 
     /// Everything that changed; chunks that are not stored are kept in memory. `None` if they are too many.
@@ -340,16 +353,10 @@ impl Home {
         vault: &Arc<dyn HomeVault>,
         chunks: impl Stream<Item = PlainChunk>,
     ) -> Result<(), HomeError> {
-        chunks
-            .map(|chunk| async move {
-                let keys = vault.clone();
-                let name = chunk.object();
-                let sealed = blocking(move || chunk::seal(&*keys, chunk)).await?;
-                self.shared.blobs.put(&name, sealed).await?;
-                Ok::<_, HomeError>(())
+        chunk::sealed(vault, chunks)
+            .try_for_each_concurrent(limits::CHUNKS_IN_FLIGHT, |(name, sealed)| async move {
+                Ok(self.shared.blobs.put(&name, sealed).await?)
             })
-            .buffer_unordered(limits::CHUNKS_IN_FLIGHT)
-            .try_collect::<()>()
             .await
     }
 
