@@ -164,6 +164,8 @@ impl Call {
             Self::Create(kek) => unlocked(&vault.create(slot()?, &kek).await?),
             Self::Unlock(kek) => {
                 let slot = slot()?;
+                // Not opened for somebody who would be thrown out: the channel ends with the keeper, and a new one reaches the next.
+                vault.staying().await;
                 let opened = vault.unlock(slot, &kek)?;
                 host.remember_use(slot, Some(kek));
                 unlocked(&opened)

@@ -5,7 +5,8 @@ use std::time::Duration;
 use protocol::channel::{PasskeyRequest, SlotInfo, VaultState};
 use protocol::{CellId, Millis, SlotId, b64};
 use secrecy::SecretString;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::timeout;
 use vault::opaque::ServerSetup;
 use vault::{Kek, LocalKey, SlotKind, VaultFile};
 use zeroize::Zeroizing;
@@ -66,6 +67,8 @@ pub(super) struct Shared {
     notices: broadcast::Sender<VaultNotice>,
     /// Until when nobody unlocks, because the keeper is about to be ended.
     leaving_until: Mutex<Millis>,
+    /// It is not ended after all.
+    stays: Notify,
 }
 
 impl Shared {
@@ -153,6 +156,7 @@ impl VaultService {
             clock,
             disk: Arc::clone(&disk),
             leaving_until: Mutex::new(0),
+            stays: Notify::new(),
         });
         let service = Self {
             inner: Arc::new(Inner {
@@ -349,7 +353,22 @@ impl VaultService {
 
     /// It is not ended after all.
     pub fn stay(&self) {
-        *lock(&self.shared().leaving_until) = 0;
+        let shared = self.shared();
+        *lock(&shared.leaving_until) = 0;
+        shared.stays.notify_waiters();
+    }
+
+    /// Waits while the keeper is about to be ended: until it stays after all, or for good.
+    pub async fn staying(&self) {
+        let shared = self.shared();
+        loop {
+            let stays = shared.stays.notified();
+            let left = *lock(&shared.leaving_until) - shared.clock.now();
+            match u64::try_from(left) {
+                Ok(left @ 1..) => drop(timeout(Duration::from_millis(left), stays).await),
+                _ => return,
+            }
+        }
     }
 
     /// Locks the vault: runs what has to happen before, then wipes the keys. Does not stop half-way when the caller goes away.

@@ -1,5 +1,7 @@
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 
+use futures::FutureExt as _;
 use protocol::channel::VaultState;
 use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp, Outcome, PlatformOp};
@@ -106,8 +108,11 @@ async fn nobody_unlocks_a_cell_whose_containers_are_about_to_go_and_who_has_unlo
     assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
     let refused = bench.try_unlock(&keeper).unwrap_err();
     assert!(matches!(refused, VaultError::Leaving), "{refused}");
+    let mut who_waits = pin!(keeper.vault.staying());
+    assert!(who_waits.as_mut().now_or_never().is_none());
     // The platform could not put it to sleep.
     keeper.vault.stay();
+    who_waits.await;
     bench.unlock(&keeper).await;
     assert!(!keeper.vault.leave());
     keeper.cell.ready().await.unwrap();
