@@ -5,9 +5,11 @@ use super::{Custody, CustodyError, MasterKey, Sealed, What};
 use crate::storage::{TenantTransaction, api_tenants, api_writes, platform_secrets, wrapping_keys};
 use protocol::TenantId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a rotation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({"key": 2, "secrets": 3, "master_changed": false})))]
 pub struct Rotated {
     /// The wrapping key in use now.
     pub key: i32,

@@ -4,11 +4,14 @@
 mod document;
 mod header;
 mod page;
+mod refusals;
+mod security;
+mod shared;
 mod sketch;
 
 pub use document::{NotDescribed, document};
 pub(crate) use page::page;
-pub(crate) use sketch::{InContract, Sketch, sketch, words};
+pub(crate) use sketch::{InContract, Sketch, silent, sketch, words};
 
 /// The document as it is committed, which a test holds equal to what [`document`] makes.
 pub(crate) const COMMITTED: &str = include_str!("../../../../docs/openapi.json");

@@ -70,7 +70,7 @@ fn article(path: &str, method: &str, operation: &Value) -> String {
     }
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     if !body.is_null() {
-        let _ = write!(article, "<h4>Body</h4>{}", shape(body));
+        let _ = write!(article, "<h4>Body</h4>{}{}", shape(body), example(body));
     }
     // Refusals are the same everywhere.
     for (status, response) in members(&operation["responses"]).filter(|(status, _)| status.starts_with('2')) {
@@ -78,12 +78,21 @@ fn article(path: &str, method: &str, operation: &Value) -> String {
         article += &paragraphs(&response["description"]);
         for (media_type, content) in members(&response["content"]) {
             let _ = match media_type {
-                "application/json" => write!(article, "{}", shape(&content["schema"])),
+                "application/json" => write!(article, "{}{}", shape(&content["schema"]), example(&content["schema"])),
                 other => write!(article, "<p><code>{}</code></p>", escaped(other)),
             };
         }
     }
     article + "</article>"
+}
+
+/// The first example of a type, where it has one.
+fn example(schema: &Value) -> String {
+    let Some(example) = schema["examples"].get(0) else {
+        return String::new();
+    };
+    let json = serde_json::to_string_pretty(example).unwrap_or_default();
+    format!("<h5>For example</h5><pre><code>{}</code></pre>", escaped(&json))
 }
 
 /// A type in words, with its fields.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::NoContent;
-use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{Content, ContentBuilder, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{Content, ContentBuilder, RefOr, Required, Response, ResponseBuilder, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::access::{
@@ -26,7 +27,8 @@ pub(crate) struct Sketch {
     pub handler: &'static str,
     /// What a placeholder in the path is; text where no type says more.
     pub placeholder: Option<RefOr<Schema>>,
-    pub query: Vec<Parameter>,
+    /// What it takes beside its path and its body: of the query, and of the headers.
+    pub parameters: Vec<Parameter>,
     pub body: Option<RefOr<Schema>>,
     pub answers: BTreeMap<u16, Response>,
     /// The named types that the others use.
@@ -53,6 +55,39 @@ impl Sketch {
         self.answers.insert(status, response.build());
     }
 
+    /// What was just said of an answer may also come as events, each with one of these as JSON.
+    pub(crate) fn or_events<T: ToSchema>(&mut self, status: u16) {
+        T::schemas(&mut self.schemas);
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        if let Some(answer) = self.answers.get_mut(&status) {
+            let content = ContentBuilder::new().schema(Some(String::schema())).build();
+            answer.content.insert("text/event-stream".to_owned(), content);
+            answer.description += &format!(
+                " As `text/event-stream`, the data of each event is of the type `{}`.",
+                T::name()
+            );
+        }
+    }
+
+    /// A header that it reads.
+    pub(crate) fn takes_header(&mut self, name: &str, description: &str) {
+        let header = ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(String::schema()));
+        self.parameters.push(header.build());
+    }
+
+    /// What stands in the path is an id.
+    pub(crate) fn names_an_id(&mut self) {
+        let uuid = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        self.placeholder = Some(uuid.into());
+    }
+
     /// An answer without a body.
     pub(crate) fn answers_empty(&mut self, status: u16, description: &str) {
         self.answers.insert(status, Response::new(description));
@@ -72,14 +107,17 @@ pub(crate) trait InContract {
 /// These say nothing: the list of routes tells who may call what.
 macro_rules! silent {
     ($($type:ty),+ $(,)?) => {
-        $(impl InContract for $type {
-            fn describe(_: &mut Sketch) {}
+        $(impl $crate::openapi::InContract for $type {
+            fn describe(_: &mut $crate::openapi::Sketch) {}
         })+
     };
 }
+pub(crate) use silent;
 
 silent!(
     State<App>,
+    HeaderMap,
+    Path<(String, String)>,
     Client,
     AnySession,
     HalfSignedIn,
@@ -96,16 +134,13 @@ silent!(
 
 impl InContract for Id {
     fn describe(sketch: &mut Sketch) {
-        let uuid = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
-        sketch.placeholder = Some(uuid.into());
+        sketch.names_an_id();
     }
 }
 
 impl<T: IntoParams> InContract for InQuery<T> {
     fn describe(sketch: &mut Sketch) {
-        sketch.query = T::into_params(|| Some(ParameterIn::Query));
+        sketch.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
     }
 }
 

@@ -78,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Return {
 
 impl InContract for Return {
     fn describe(sketch: &mut Sketch) {
-        sketch.query = Self::into_params(|| Some(ParameterIn::Query));
+        sketch.parameters.extend(Self::into_params(|| Some(ParameterIn::Query)));
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::TenantApi;
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
+use crate::openapi::silent;
 use crate::problem::ApiError;
 use crate::proxies;
 use crate::routes::Access;
@@ -107,6 +108,8 @@ impl FromRequestParts<App> for Tenant {
         }
     }
 }
+
+silent!(Operator, Tenant);
 
 impl App {
     /// The tenant API, where it is turned on; where it is not, there is nothing.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use protocol::channel::ChannelError;
 use protocol::chat::{CellEvent, ChatEvent};
+use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -24,6 +25,11 @@ pub enum AgentError {
     /// Trying again does not help: somebody has to look at it.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Reads what a keeper answered.
+pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, AgentError> {
+    serde_json::from_value(answer).map_err(|error| AgentError::Failed(format!("the keeper's answer: {error}")))
 }
 
 /// What happens in a cell.

@@ -1,27 +1,32 @@
 //! `POST /api/v1/chat`: one message to the tenant's agent, and its answer, whole or as it comes.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse as _, Response};
 use protocol::limits::MESSAGE_BYTES;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::access::Tenant;
+use super::sse::{LastEvent, WholeOrEvents};
 use super::turn::{self, Wanted};
-use super::turns::Stage;
+use super::turns::{Final, Stage, TurnEvent};
 use super::{idempotency, sessions, sse};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"session_id": "first", "message": "Hello"})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Chat {
+    /// The caller's name for the session. Absent: a new one is made.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,128}$")]
     session_id: Option<String>,
+    /// Needed, but where `Last-Event-ID` names an event.
     message: Option<String>,
     /// Events instead of one answer; also asked for with `Accept: text/event-stream`.
     stream: Option<bool>,
+    /// The tenant's, if any is named.
     model: Option<String>,
     /// Go on when the client closes.
     #[serde(default)]
@@ -32,15 +37,17 @@ pub(crate) async fn post(
     State(app): State<App>,
     Tenant(tenant): Tenant,
     headers: HeaderMap,
+    LastEvent(last): LastEvent,
     Body(body): Body<Chat>,
-) -> Result<Response, ApiError> {
+) -> Result<WholeOrEvents<Final, TurnEvent>, ApiError> {
     let session = match &body.session_id {
         Some(id) => sessions::check(id)?.to_owned(),
         None => turn::new_session(),
     };
-    let text = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    if let Some(last) = text(header::HeaderName::from_static("last-event-id")) {
-        return Ok(sse::answer(turn::resume(&app, tenant.id, last)?));
+    if let Some(last) = last {
+        return Ok(WholeOrEvents::events(sse::answer(turn::resume(
+            &app, tenant.id, &last,
+        )?)));
     }
     let model = turn::model_of(&tenant)?.to_owned();
     if body.model.as_ref().is_some_and(|wanted| *wanted != model) {
@@ -50,7 +57,8 @@ pub(crate) async fn post(
         });
     }
     let message = checked(body.message)?;
-    let asked_for_events = text(header::ACCEPT).is_some_and(|kinds| kinds.contains("text/event-stream"));
+    let accepted = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
+    let asked_for_events = accepted.is_some_and(|kinds| kinds.contains("text/event-stream"));
     let (turn, named) = idempotency::turn(&headers, tenant.id)?;
     // A turn that is asked for again is of the session that it was of, also where the caller did not name it.
     let session = match (&body.session_id, named) {
@@ -69,9 +77,9 @@ pub(crate) async fn post(
     let mut follower = turn::start(&app, &tenant, wanted)?;
     if body.stream.unwrap_or(asked_for_events) {
         follower.until(Stage::Open).await?;
-        return Ok(sse::answer(follower));
+        return Ok(WholeOrEvents::events(sse::answer(follower)));
     }
-    Ok(Json(follower.answer().await?).into_response())
+    Ok(WholeOrEvents::Whole(follower.answer().await?))
 }
 
 /// A message that can be sent.

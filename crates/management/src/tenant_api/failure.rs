@@ -5,13 +5,16 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use protocol::channel::ChannelError;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::agents::AgentError;
 use crate::problem::ApiError;
 
 /// Told as the last event of a stream, or as a problem.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ChatFailure)]
 pub(crate) struct Failure {
+    /// For programs. It never changes its meaning.
     pub code: String,
     pub message: String,
     #[serde(
@@ -19,6 +22,7 @@ pub(crate) struct Failure {
         skip_serializing_if = "Option::is_none",
         serialize_with = "millis"
     )]
+    #[schema(value_type = Option<u64>)]
     pub retry_after: Option<Duration>,
     #[serde(skip)]
     pub status: StatusCode,

@@ -8,6 +8,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use protocol::TenantId;
 use sha2::{Digest as _, Sha256};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::access::Caller;
@@ -19,6 +22,27 @@ use crate::storage::{TenantTransaction, api_writes};
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The header, as the document says it: of a write whose answer is kept, or of a turn.
+pub(crate) fn parameter(keeps_answer: bool) -> Parameter {
+    let words = match keeps_answer {
+        true => {
+            "Names this write, so that it is done once: for 24 hours the same request under the same key is answered as the first time \
+             (`Idempotency-Replayed: true`). Another request under it is 422, and one that is still under way 409."
+        }
+        false => "Names the turn, so that it is run once: sent again, it is the same turn, whose answer comes again.",
+    };
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(format!("^[!-~]{{1,{}}}$", limits::IDEMPOTENCY_KEY_CHARS)));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(words))
+        .schema(Some(key))
+        .build()
+}
 
 /// The key that a request names.
 fn named(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {

@@ -5,7 +5,7 @@ mod access;
 mod agents;
 mod chat;
 mod failure;
-mod idempotency;
+pub(crate) mod idempotency;
 mod openai;
 mod platform_keys;
 mod requests;
@@ -24,7 +24,8 @@ use subtle::ConstantTimeEq as _;
 
 pub use agents::{AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell};
 pub(crate) use failure::Failure;
-pub(crate) use routes::{all, front};
+pub(crate) use openai::errors::{ErrorBody, OpenAiError};
+pub(crate) use routes::{all, front, keeps_answers};
 
 use crate::custody::Custody;
 use requests::Requests;

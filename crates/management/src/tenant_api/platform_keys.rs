@@ -4,6 +4,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::access::Operator;
@@ -12,10 +13,13 @@ use crate::app::App;
 use crate::custody::{MasterKey, Rotated};
 use crate::problem::ApiError;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotate {
+    /// Absent: the master key stays. A passphrase, or 32 bytes and more.
     #[serde(default, deserialize_with = "wiped")]
+    #[schema(value_type = Option<String>)]
     new_master_key: Option<Zeroizing<String>>,
 }
 

@@ -14,7 +14,7 @@ use tower_http::request_id::RequestId;
 use super::{access, chat, idempotency, openai, platform_keys, sessions, tenants, usage};
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
-use crate::openapi::Sketch;
+use crate::openapi::sketch;
 use crate::problem::ApiError;
 use crate::routes::{Access, Route};
 use crate::{limits, outer};
@@ -35,7 +35,7 @@ macro_rules! routes {
             path: $path,
             access: Access::$access,
             scope: None,
-            sketch: Sketch::default,
+            sketch: || sketch($handler),
             handler: on(MethodFilter::$method, $handler),
         }),+]
     };
@@ -66,7 +66,7 @@ pub(crate) fn all() -> Vec<Route> {
 }
 
 /// Turns name themselves by the key; their answer is not kept.
-fn keeps_answers(path: &str) -> bool {
+pub(crate) fn keeps_answers(path: &str) -> bool {
     path != "/api/v1/chat" && !path.starts_with("/v1/")
 }
 

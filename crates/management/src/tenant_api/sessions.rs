@@ -1,19 +1,30 @@
-//! `/api/v1/sessions`: a tenant's conversations, under the names that the developer gave them. What was said, and titles, come from
-//! the cell, which is woken for it.
+//! A tenant's conversations, under the names that the developer gave them. What was said, and titles, come from the cell, which is
+//! woken for it.
+//!
+//! `GET /api/v1/sessions`: its sessions, in the order of their names, page by page.
+//!
+//! `GET /api/v1/sessions/{id}`: a session and what was said in it, the last page first.
+//!
+//! `PATCH /api/v1/sessions/{id}`: gives a session another title.
+//!
+//! `DELETE /api/v1/sessions/{id}`: deletes a session, its transcript and its archives.
 
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::response::NoContent;
 use protocol::Millis;
 use protocol::chat::{Conversation, Message, Status};
 use protocol::limits::TITLE_CHARS;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 
 use super::access::Tenant;
-use super::agents::AgentError;
+use super::agents::{AgentError, read};
 use super::turn;
 use super::turns::Answer;
 use crate::access::Body;
@@ -21,6 +32,7 @@ use crate::access::InQuery;
 use crate::app::App;
 use crate::clock::millis;
 use crate::limits;
+use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 use crate::storage::api_sessions::{self, ApiSession};
@@ -38,24 +50,32 @@ pub(super) fn check(id: &str) -> Result<&str, ApiError> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Page {
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
     sessions: Vec<SessionAnswer>,
+    /// Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+/// One session.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChatSession, examples(json!({
+    "id": "first", "title": "Saying hello", "created_at": 1_795_000_000_000_i64, "used_at": 1_795_000_060_000_i64, "running": false,
+})))]
 pub(crate) struct SessionAnswer {
     id: String,
+    /// Empty where there is none yet.
     title: String,
     created_at: Millis,
     used_at: Millis,
+    /// The agent works in it at this moment.
     running: bool,
 }
 
@@ -91,8 +111,28 @@ async fn conversations(app: &App, tenant: &ApiTenant) -> Result<HashMap<String, 
         .collect())
 }
 
-fn read<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, ApiError> {
-    serde_json::from_value(value).map_err(|error| AgentError::Failed(format!("the keeper's answer: {error}")).into())
+/// The session in the path.
+pub(crate) struct Called(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Called {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        // What cannot be read is no name, as any other that is none.
+        let Path(id) = path.unwrap_or_else(|_| Path(String::new()));
+        check(&id)?;
+        Ok(Self(id))
+    }
+}
+
+impl InContract for Called {
+    fn describe(sketch: &mut Sketch) {
+        let name = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some(format!("^[A-Za-z0-9_-]{{1,{}}}$", limits::API_SESSION_CHARS)));
+        sketch.placeholder = Some(name.into());
+    }
 }
 
 pub(crate) async fn list(
@@ -131,13 +171,21 @@ async fn find(app: &App, tenant: &ApiTenant, id: &str) -> Result<ApiSession, Api
     found.ok_or(ApiError::NotFound)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Older {
     /// A message's id: the page before it.
     before: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "first", "title": "Saying hello", "created_at": 1_795_000_000_000_i64, "used_at": 1_795_000_060_000_i64, "running": false,
+    "messages": [{
+        "id": "u-6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "role": "user", "at": 1_795_000_060_000_i64, "text": "Hello", "tools": [],
+        "status": "done",
+    }],
+    "more": false,
+})))]
 pub(crate) struct Transcript {
     #[serde(flatten)]
     session: SessionAnswer,
@@ -146,7 +194,9 @@ pub(crate) struct Transcript {
     more: bool,
 }
 
-#[derive(Serialize)]
+/// A message, and how far it has come.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SaidMessage)]
 struct MessageAnswer {
     #[serde(flatten)]
     message: Answer,
@@ -163,7 +213,7 @@ struct Opened {
 pub(crate) async fn get(
     State(app): State<App>,
     Tenant(tenant): Tenant,
-    Path(id): Path<String>,
+    Called(id): Called,
     InQuery(older): InQuery<Older>,
 ) -> Result<Json<Transcript>, ApiError> {
     let session = find(&app, &tenant, &id).await?;
@@ -187,16 +237,18 @@ pub(crate) async fn get(
     }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"title": "Saying hello"})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
+    #[schema(min_length = 1)]
     title: String,
 }
 
 pub(crate) async fn patch(
     State(app): State<App>,
     Tenant(tenant): Tenant,
-    Path(id): Path<String>,
+    Called(id): Called,
     Body(change): Body<Change>,
 ) -> Result<Json<SessionAnswer>, ApiError> {
     let session = find(&app, &tenant, &id).await?;
@@ -220,10 +272,10 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(
     State(app): State<App>,
     Tenant(tenant): Tenant,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+    Called(id): Called,
+) -> Result<NoContent, ApiError> {
     match remove(&app, &tenant, &id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
 }

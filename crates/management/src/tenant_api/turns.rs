@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::{Millis, TenantId};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -14,20 +15,21 @@ use crate::limits;
 use crate::problem::ApiError;
 
 /// One thing that happened in a turn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChatEvent)]
 #[serde(untagged)]
 pub(crate) enum TurnEvent {
-    Status {
-        phase: String,
-    },
-    Delta {
-        text: String,
-    },
+    /// `status`: how far it is.
+    Status { phase: String },
+    /// `delta`: the next words of the answer.
+    Delta { text: String },
+    /// `tool`
     Tool(ToolCall),
+    /// `usage`
     Usage(Usage),
-    /// The last event of a turn that was answered: whole and sealed.
+    /// `final`, the last event of a turn that was answered: whole and sealed.
     Final(Final),
-    /// The last event of every other turn.
+    /// `error`, the last event of every other turn.
     Error(Failure),
 }
 
@@ -46,7 +48,8 @@ impl TurnEvent {
 }
 
 /// What the agent did with one of its tools.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ChatToolCall)]
 pub(crate) struct ToolCall {
     pub id: String,
     pub name: String,
@@ -60,7 +63,8 @@ pub(crate) struct ToolCall {
 }
 
 /// What the cell used of its model meanwhile. Turns that run at once are counted together.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+#[schema(as = ChatUsage)]
 pub(crate) struct Usage {
     pub calls: u64,
     pub input_tokens: u64,
@@ -70,7 +74,15 @@ pub(crate) struct Usage {
 }
 
 /// An answer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ChatAnswer, examples(json!({
+    "session_id": "first", "turn_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "model": "gpt-5",
+    "message": {
+        "id": "a-6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "role": "assistant", "at": 1_795_000_061_000_i64, "text": "Hello, Anna.",
+        "tools": [],
+    },
+    "usage": {"calls": 1, "input_tokens": 812, "output_tokens": 9, "cost": 1_105},
+})))]
 pub(crate) struct Final {
     pub session_id: String,
     pub turn_id: Uuid,
@@ -80,9 +92,11 @@ pub(crate) struct Final {
 }
 
 /// What the agent said.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ChatMessage)]
 pub(crate) struct Answer {
     pub id: String,
+    /// `user` or `assistant`.
     pub role: &'static str,
     pub at: Millis,
     pub text: String,
@@ -90,7 +104,8 @@ pub(crate) struct Answer {
 }
 
 /// A tool that it used on the way.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ChatTool)]
 pub(crate) struct AnswerTool {
     pub id: String,
     pub name: String,

@@ -35,5 +35,6 @@ mod sign_in;
 mod support;
 mod tenant_api;
 mod tenant_chat;
+mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;

@@ -1,47 +1,136 @@
-//! `POST /v1/chat/completions`, whole and streaming. `user` is the session; without one, nothing is remembered.
+//! `POST /v1/chat/completions`: a message to the agent and its answer, whole or in chunks. `user` is the session; without one, nothing is remembered.
 
 use std::collections::VecDeque;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::Event;
-use axum::response::{IntoResponse as _, Response};
 use futures::stream;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::super::access::Tenant;
+use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
-use super::super::turns::{Follower, Stage, TurnEvent, Usage};
+use super::super::turns::{Final, Follower, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
 use super::{NO_TOOLS, errors, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"model": "openclaw", "user": "first", "messages": [{"role": "user", "content": "Hello"}]})))]
 pub(crate) struct Completion {
+    /// The tenant's model by its name, or `openclaw`.
     model: String,
     messages: Vec<prompt::Said>,
+    /// Chunks instead of one answer.
     #[serde(default)]
     stream: Option<bool>,
     #[serde(default)]
     stream_options: Option<StreamOptions>,
+    /// The session. Absent: nothing is remembered.
     #[serde(default)]
     user: Option<String>,
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1)]
     n: Option<u32>,
+    /// The agent uses its own; there can be none of the client's.
     #[serde(default)]
+    #[schema(max_items = 0)]
     tools: Option<Vec<Value>>,
     #[serde(default)]
+    #[schema(max_items = 0)]
     functions: Option<Vec<Value>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct StreamOptions {
+    /// A last chunk tells what was used.
     #[serde(default)]
     include_usage: bool,
+}
+
+/// An answer, whole.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "chatcmpl-6f9619ff8b864d01b42d00cf4fc964ff", "object": "chat.completion", "created": 1_795_000_061, "model": "openclaw",
+    "choices": [{
+        "index": 0, "message": {"role": "assistant", "content": "Hello, Anna.", "refusal": null}, "logprobs": null,
+        "finish_reason": "stop",
+    }],
+    "usage": {"prompt_tokens": 812, "completion_tokens": 9, "total_tokens": 821},
+})))]
+pub(crate) struct Completed {
+    #[serde(flatten)]
+    told: Told,
+    object: &'static str,
+    choices: Vec<Choice>,
+    usage: Tokens,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiChoice)]
+struct Choice {
+    index: u32,
+    message: Answered,
+    /// Always null.
+    #[schema(value_type = Option<Object>)]
+    logprobs: (),
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiAnswer)]
+struct Answered {
+    role: &'static str,
+    content: String,
+    /// Always null.
+    #[schema(value_type = Option<String>)]
+    refusal: (),
+}
+
+/// A piece of an answer; after the last one comes `[DONE]`, and where it fails an `OpenAiError`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiChunk)]
+pub(crate) struct Chunk {
+    #[serde(flatten)]
+    told: Told,
+    object: &'static str,
+    choices: Vec<ChunkChoice>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<Tokens>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiChunkChoice)]
+struct ChunkChoice {
+    index: u32,
+    delta: Delta,
+    /// Always null.
+    #[schema(value_type = Option<Object>)]
+    logprobs: (),
+    finish_reason: Option<&'static str>,
+}
+
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = OpenAiDelta)]
+struct Delta {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiTokens)]
+struct Tokens {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
 }
 
 pub(crate) async fn post(
@@ -49,7 +138,7 @@ pub(crate) async fn post(
     Tenant(tenant): Tenant,
     headers: HeaderMap,
     Body(body): Body<Completion>,
-) -> Result<Response, ApiError> {
+) -> Result<WholeOrEvents<Completed, Chunk>, ApiError> {
     let model = model(&tenant, &body.model)?.to_owned();
     if body.n.is_some_and(|n| n != 1) {
         return Err(refuse("n", "The agent gives one answer."));
@@ -80,51 +169,76 @@ pub(crate) async fn post(
     let mut follower = turn::start(&app, &tenant, wanted)?;
     if body.stream != Some(true) {
         let answer = follower.answer().await?;
-        let message = json!({"role": "assistant", "content": answer.message.text, "refusal": null});
-        let choice = json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"});
-        let usage = usage(&answer.usage);
-        return Ok(Json(told.object("chat.completion", json!([choice]), usage)).into_response());
+        return Ok(WholeOrEvents::Whole(told.whole(answer)));
     }
     // What fails before the first word fails as a request: clients try such again where that helps.
     follower.until(Stage::Speaking).await?;
     let with_usage = body.stream_options.is_some_and(|options| options.include_usage);
-    Ok(streamed(follower, told, with_usage))
+    Ok(WholeOrEvents::events(streamed(follower, told, with_usage)))
 }
 
 /// What every object of one answer has in common.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = OpenAiCompletion)]
 struct Told {
     id: String,
+    /// Seconds since 1970.
     created: i64,
     model: String,
 }
 
 impl Told {
-    fn object(&self, object: &str, choices: Value, usage: Value) -> Value {
-        let mut answer = json!({
-            "id": self.id, "object": object, "created": self.created, "model": self.model, "choices": choices,
-        });
-        if !usage.is_null() {
-            answer["usage"] = usage;
+    fn whole(self, answer: Final) -> Completed {
+        let message = Answered {
+            role: "assistant",
+            content: answer.message.text,
+            refusal: (),
+        };
+        Completed {
+            told: self,
+            object: "chat.completion",
+            choices: vec![Choice {
+                index: 0,
+                message,
+                logprobs: (),
+                finish_reason: "stop",
+            }],
+            usage: Tokens::of(&answer.usage),
         }
-        answer
     }
 
-    fn chunk(&self, delta: Value, finish_reason: Option<&str>) -> Event {
-        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
-        event(&self.object("chat.completion.chunk", json!([choice]), Value::Null))
+    fn chunk(&self, delta: Delta, finish_reason: Option<&'static str>) -> Event {
+        let choice = ChunkChoice {
+            index: 0,
+            delta,
+            logprobs: (),
+            finish_reason,
+        };
+        self.piece(vec![choice], None)
+    }
+
+    fn piece(&self, choices: Vec<ChunkChoice>, usage: Option<Tokens>) -> Event {
+        event(&Chunk {
+            told: self.clone(),
+            object: "chat.completion.chunk",
+            choices,
+            usage,
+        })
     }
 }
 
-fn usage(usage: &Usage) -> Value {
-    json!({
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens.saturating_add(usage.output_tokens),
-    })
+impl Tokens {
+    fn of(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.input_tokens,
+            completion_tokens: usage.output_tokens,
+            total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+        }
+    }
 }
 
-fn event(value: &Value) -> Event {
-    Event::default().data(value.to_string())
+fn event(data: &impl Serialize) -> Event {
+    Event::default().json_data(data).unwrap_or_default()
 }
 
 /// The state of a stream.
@@ -136,7 +250,11 @@ struct Telling {
 }
 
 fn streamed(follower: Follower, told: Told, with_usage: bool) -> Response {
-    let begun = told.chunk(json!({"role": "assistant", "content": ""}), None);
+    let begun = Delta {
+        role: Some("assistant"),
+        content: Some(String::new()),
+    };
+    let begun = told.chunk(begun, None);
     let telling = Telling {
         follower,
         told,
@@ -159,20 +277,23 @@ impl Telling {
     fn take(&mut self, happened: &TurnEvent) {
         match happened {
             TurnEvent::Status { .. } | TurnEvent::Tool(_) | TurnEvent::Usage(_) => {}
-            TurnEvent::Delta { text } => self.waiting.push_back(self.told.chunk(json!({"content": text}), None)),
+            TurnEvent::Delta { text } => {
+                let delta = Delta {
+                    content: Some(text.clone()),
+                    ..Delta::default()
+                };
+                self.waiting.push_back(self.told.chunk(delta, None));
+            }
             TurnEvent::Final(answer) => {
-                self.waiting.push_back(self.told.chunk(json!({}), Some("stop")));
+                self.waiting.push_back(self.told.chunk(Delta::default(), Some("stop")));
                 if self.with_usage {
-                    let counted = self
-                        .told
-                        .object("chat.completion.chunk", json!([]), usage(&answer.usage));
-                    self.waiting.push_back(event(&counted));
+                    let counted = self.told.piece(Vec::new(), Some(Tokens::of(&answer.usage)));
+                    self.waiting.push_back(counted);
                 }
                 self.waiting.push_back(Event::default().data("[DONE]"));
             }
             TurnEvent::Error(failure) => {
-                let (message, code) = (json!(failure.message), json!(failure.code));
-                let error = errors::error(failure.status, &message, &Value::Null, &code);
+                let error = errors::error(failure.status, &failure.message, None, Some(&failure.code));
                 self.waiting.push_back(event(&error));
             }
         }

@@ -5,7 +5,9 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 /// The longest problem that we write.
 const PROBLEM_BYTES: usize = 64 * 1024;
@@ -29,20 +31,43 @@ pub(crate) async fn wrap(request: Request, next: Next) -> Response {
         head.status = StatusCode::BAD_REQUEST;
     }
     let code = match problem["code"].as_str() {
-        Some("key_needed") => json!("invalid_api_key"),
-        _ => problem["code"].clone(),
+        Some("key_needed") => Some("invalid_api_key"),
+        code => code,
     };
-    let body = error(head.status, &problem["detail"], &problem["field"], &code);
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    let body = error(head.status, detail, problem["field"].as_str(), code);
     head.headers.insert(
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("application/json"),
     );
     head.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(head, Body::from(body.to_string()))
+    Response::from_parts(head, Body::from(serde_json::to_vec(&body).unwrap_or_default()))
+}
+
+/// An error as OpenAI's clients read it.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({"error": {
+    "message": "The model `gpt` does not exist. This tenant has `gpt-5`, also called `openclaw`.",
+    "type": "invalid_request_error", "param": null, "code": "model_not_found",
+}})))]
+pub(crate) struct OpenAiError {
+    error: ErrorBody,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiErrorBody)]
+pub(crate) struct ErrorBody {
+    /// For people: what is wrong and what to do.
+    message: String,
+    r#type: &'static str,
+    /// What in the body is not right.
+    param: Option<String>,
+    /// For programs, as in a problem. It never changes its meaning.
+    code: Option<String>,
 }
 
 /// An error, also as an event of a stream.
-pub(super) fn error(status: StatusCode, message: &Value, param: &Value, code: &Value) -> Value {
+pub(super) fn error(status: StatusCode, message: &str, param: Option<&str>, code: Option<&str>) -> OpenAiError {
     let kind = match status.as_u16() {
         401 => "authentication_error",
         403 => "permission_error",
@@ -51,5 +76,12 @@ pub(super) fn error(status: StatusCode, message: &Value, param: &Value, code: &V
         400..=499 => "invalid_request_error",
         _ => "server_error",
     };
-    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+    OpenAiError {
+        error: ErrorBody {
+            message: message.to_owned(),
+            r#type: kind,
+            param: param.map(str::to_owned),
+            code: code.map(str::to_owned),
+        },
+    }
 }

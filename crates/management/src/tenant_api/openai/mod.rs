@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod errors;
 pub(crate) mod models;
 mod prompt;
+mod response;
 pub(crate) mod responses;
 
 use sha2::{Digest as _, Sha256};

@@ -3,27 +3,34 @@
 
 use protocol::limits::MESSAGE_BYTES;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::refuse;
 use crate::problem::ApiError;
 
 /// A message as both APIs write it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = OpenAiMessage)]
 pub(super) struct Said {
+    /// `system`, `developer`, `user` or `assistant`.
     pub role: String,
     #[serde(default)]
     pub content: Option<Content>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What is said: a text, or pieces of one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = OpenAiContent)]
 #[serde(untagged)]
 pub(super) enum Content {
     Text(String),
     Parts(Vec<Part>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = OpenAiPart)]
 pub(super) struct Part {
+    /// `text`, `input_text` or `output_text`: the agent is sent nothing else.
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]

@@ -1,46 +1,57 @@
-//! `POST /v1/responses`, whole and streaming. A response's id names its session, so `previous_response_id` goes on in it; `user` names
+//! `POST /v1/responses`: a message to the agent and its response, whole or as events. A response's id names its session, so `previous_response_id` goes on in it; `user` names
 //! one, too. What the agent did with its own tools is told as calls that were made on the server's side (`mcp_call`).
 
 use std::collections::VecDeque;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::response::sse::Event;
-use axum::response::{IntoResponse as _, Response};
 use futures::stream;
-use protocol::chat::{ToolPhase, ToolState};
+use protocol::chat::ToolPhase;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::Tenant;
+use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
-use super::super::turns::{AnswerTool, Final, Follower, Stage, ToolCall, TurnEvent, Usage};
+use super::super::turns::{Final, Follower, Stage, ToolCall, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Content, Said};
+use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, mcp_call, piece};
 use super::{NO_TOOLS, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"model": "openclaw", "input": "Hello", "user": "first"})))]
 pub(crate) struct Wish {
+    /// The tenant's model by its name, or `openclaw`.
     model: String,
     input: Input,
     #[serde(default)]
     instructions: Option<String>,
+    /// Goes on in the session of this response.
     #[serde(default)]
     previous_response_id: Option<String>,
+    /// The session. Absent, and without a response before: a new one.
     #[serde(default)]
     user: Option<String>,
+    /// Events instead of one answer.
     #[serde(default)]
     stream: Option<bool>,
+    /// The agent uses its own; there can be none of the client's.
     #[serde(default)]
+    #[schema(max_items = 0)]
     tools: Option<Vec<Value>>,
 }
 
-#[derive(Deserialize)]
+/// What is said: a text, or messages.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiInput)]
 #[serde(untagged)]
 enum Input {
     Text(String),
@@ -63,7 +74,7 @@ pub(crate) async fn post(
     Tenant(tenant): Tenant,
     headers: HeaderMap,
     Body(body): Body<Wish>,
-) -> Result<Response, ApiError> {
+) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
     let model = model(&tenant, &body.model)?.to_owned();
     if body.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
         return Err(refuse("tools", NO_TOOLS));
@@ -111,11 +122,10 @@ pub(crate) async fn post(
     let mut follower = turn::start(&app, &tenant, wanted)?;
     if body.stream != Some(true) {
         let answer = follower.answer().await?;
-        let output = told.output(&answer);
-        return Ok(Json(told.response("completed", output, Some(&answer.usage), Value::Null)).into_response());
+        return Ok(WholeOrEvents::Whole(told.completed(&answer)));
     }
     follower.until(Stage::Speaking).await?;
-    Ok(streamed(follower, told))
+    Ok(WholeOrEvents::events(streamed(follower, told)))
 }
 
 /// What every object of one response has in common.
@@ -128,56 +138,38 @@ struct Told {
 }
 
 impl Told {
-    fn response(&self, status: &str, output: Vec<Value>, usage: Option<&Usage>, error: Value) -> Value {
-        let usage = usage.map(|usage| {
-            json!({
-                "input_tokens": usage.input_tokens, "input_tokens_details": {"cached_tokens": 0},
-                "output_tokens": usage.output_tokens, "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": usage.input_tokens.saturating_add(usage.output_tokens),
-            })
-        });
-        json!({
-            "id": self.id, "object": "response", "created_at": self.created, "status": status, "model": self.model,
-            "output": output, "usage": usage, "error": error, "previous_response_id": self.previous,
-            "incomplete_details": null, "instructions": null, "metadata": {}, "parallel_tool_calls": false,
-            "temperature": null, "tool_choice": "auto", "tools": [], "top_p": null,
-        })
+    fn response(&self, status: &'static str, output: Vec<Item>) -> Responded {
+        Responded {
+            id: self.id.clone(),
+            object: "response",
+            created_at: self.created,
+            status,
+            model: self.model.clone(),
+            output,
+            usage: None,
+            error: None,
+            previous_response_id: self.previous.clone(),
+            rest: Rest::default(),
+        }
     }
 
-    fn message(&self, status: &str, text: Option<&str>) -> Value {
-        let content: Vec<_> = text.map(part).into_iter().collect();
-        json!({"id": self.message, "type": "message", "role": "assistant", "status": status, "content": content})
-    }
-
-    fn output(&self, answer: &Final) -> Vec<Value> {
+    fn completed(&self, answer: &Final) -> Responded {
         let calls = answer.message.tools.iter().map(call);
-        calls
-            .chain([self.message("completed", Some(&answer.message.text))])
-            .collect()
+        let message = self.message("completed", Some(&answer.message.text));
+        Responded {
+            usage: Some(Tokens::of(&answer.usage)),
+            ..self.response("completed", calls.chain([message]).collect())
+        }
     }
-}
 
-fn part(text: &str) -> Value {
-    json!({"type": "output_text", "text": text, "annotations": []})
-}
-
-/// A tool of the agent's own.
-fn call(tool: &AnswerTool) -> Value {
-    let failed = tool.state == ToolState::Failed;
-    mcp_call(
-        &tool.id,
-        &tool.name,
-        &tool.input,
-        (!failed).then_some(&*tool.output),
-        failed.then_some(&*tool.output),
-    )
-}
-
-fn mcp_call(id: &str, name: &str, input: &str, output: Option<&str>, error: Option<&str>) -> Value {
-    json!({
-        "id": id, "type": "mcp_call", "server_label": "agent", "name": name, "arguments": input, "output": output,
-        "error": error,
-    })
+    fn message(&self, status: &'static str, text: Option<&str>) -> Item {
+        Item::Message {
+            id: self.message.clone(),
+            role: "assistant",
+            status,
+            content: text.map(piece).into_iter().collect(),
+        }
+    }
 }
 
 /// The state of a stream: what is still to be told, and what was.
@@ -194,7 +186,7 @@ struct Telling {
 }
 
 fn streamed(follower: Follower, told: Told) -> Response {
-    let begun = told.response("in_progress", Vec::new(), None, Value::Null);
+    let begun = json!(told.response("in_progress", Vec::new()));
     let telling = Telling {
         follower,
         told,
@@ -209,7 +201,7 @@ fn streamed(follower: Follower, told: Told) -> Response {
         over: false,
     };
     let events = stream::unfold(telling, async |mut telling| {
-        let (name, mut data) = loop {
+        let (name, data) = loop {
             if let Some(next) = telling.waiting.pop_front() {
                 break next;
             }
@@ -219,10 +211,13 @@ fn streamed(follower: Follower, told: Told) -> Response {
             let (_, happened) = telling.follower.next().await?;
             telling.take(&happened);
         };
-        data["type"] = json!(name);
-        data["sequence_number"] = json!(telling.number);
+        let happened = Happened {
+            r#type: name,
+            sequence_number: telling.number,
+            data: data.as_object().cloned().into_iter().flatten().collect(),
+        };
         telling.number += 1;
-        let event = Event::default().event(name).data(data.to_string());
+        let event = Event::default().event(name).json_data(happened).unwrap_or_default();
         Some((event, telling))
     });
     sse::of(events)
@@ -248,8 +243,14 @@ impl Telling {
             TurnEvent::Final(answer) => self.finish(answer),
             TurnEvent::Error(failure) => {
                 self.over = true;
-                let error = json!({"code": failure.code, "message": failure.message});
-                let response = self.told.response("failed", Vec::new(), None, error);
+                let error = Wrong {
+                    code: failure.code.clone(),
+                    message: failure.message.clone(),
+                };
+                let response = Responded {
+                    error: Some(error),
+                    ..self.told.response("failed", Vec::new())
+                };
                 self.tell("response.failed", json!({"response": response}));
             }
         }
@@ -268,7 +269,7 @@ impl Telling {
         let item = json!(self.told.message);
         self.tell(
             "response.content_part.added",
-            json!({"item_id": item, "output_index": at, "content_index": 0, "part": part("")}),
+            json!({"item_id": item, "output_index": at, "content_index": 0, "part": piece("")}),
         );
         at
     }
@@ -283,14 +284,7 @@ impl Telling {
                 let input = self.inputs.iter().find(|(id, _)| *id == tool.id);
                 let input = input.map(|(_, input)| input.clone()).unwrap_or_default();
                 let output = tool.output.as_deref().unwrap_or_default();
-                let failed = tool.is_error;
-                let item = mcp_call(
-                    &tool.id,
-                    &tool.name,
-                    &input,
-                    (!failed).then_some(output),
-                    failed.then_some(output),
-                );
+                let item = json!(mcp_call(&tool.id, &tool.name, &input, output, tool.is_error));
                 let at = self.items;
                 self.items += 1;
                 self.tell("response.output_item.added", json!({"output_index": at, "item": item}));
@@ -309,14 +303,11 @@ impl Telling {
         );
         self.tell(
             "response.content_part.done",
-            json!({"item_id": id, "output_index": at, "content_index": 0, "part": part(&text)}),
+            json!({"item_id": id, "output_index": at, "content_index": 0, "part": piece(&text)}),
         );
         let item = self.told.message("completed", Some(&text));
         self.tell("response.output_item.done", json!({"output_index": at, "item": item}));
-        let output = self.told.output(answer);
-        let response = self
-            .told
-            .response("completed", output, Some(&answer.usage), Value::Null);
+        let response = self.told.completed(answer);
         self.tell("response.completed", json!({"response": response}));
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::access::Operator;
 use super::{LimitsWanted, ModelWanted, Named, TenantAnswer, create, given, tell};
@@ -12,13 +13,17 @@ use crate::handlers::name;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, api_tenants};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"name": "Anna B.", "limits": {"spend_month": null}})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     name: Option<String>,
+    /// It can be replaced and not taken away.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ModelWanted>)]
     model: Option<Option<ModelWanted>>,
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<LimitsWanted>)]
     limits: Option<Option<LimitsWanted>>,
 }
 

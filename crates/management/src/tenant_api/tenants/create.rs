@@ -1,14 +1,14 @@
 //! `POST /api/v1/tenants`: a tenant with a cell of its own, what opens its vault, and its first key, told this once.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use protocol::{CellId, TenantId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::access::Operator;
 use super::{LimitsWanted, ModelWanted, TenantAnswer, remove, tell};
 use crate::access::Body;
+use crate::answer::Created;
 use crate::api_key::TenantKey;
 use crate::app::App;
 use crate::handlers::name;
@@ -17,20 +17,38 @@ use crate::problem::ApiError;
 use crate::storage::api_tenants::{self, ApiTenant, Limits};
 use crate::storage::{TenantTransaction, api_tenant_keys};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "name": "Anna",
+    "model": {
+        "kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-of-anna", "model": "gpt-5",
+        "price": {"input": 1_250_000, "output": 10_000_000},
+    },
+    "limits": {"requests_per_minute": 60, "spend_day": 5_000_000},
+})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     name: String,
+    /// With a model, the answer waits until its key is in the vault of the tenant's cell.
     #[serde(default)]
     model: Option<ModelWanted>,
     #[serde(default)]
     limits: LimitsWanted,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
+    "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+    "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
+    "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
+    "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
+    "key": "ocpk_…",
+})))]
 pub(crate) struct Made {
     #[serde(flatten)]
     tenant: TenantAnswer,
+    /// The tenant's key, told this once.
     key: String,
 }
 
@@ -38,7 +56,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     _operator: Operator,
     Body(wanted): Body<Wanted>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     let name = name("name", &wanted.name)?;
     let model = wanted.model.map(|model| model.onto(None)).transpose()?;
     let wanted_limits = wanted.limits.onto(Limits::default())?;
@@ -76,13 +94,10 @@ pub(crate) async fn post(
         return Err(error);
     }
     tracing::info!(tenant = %id, "a tenant was made by the operator");
-    Ok((
-        StatusCode::CREATED,
-        Json(Made {
-            tenant: TenantAnswer::new(&app, tenant).await,
-            key: key.text().as_str().to_owned(),
-        }),
-    ))
+    Ok(Created(Made {
+        tenant: TenantAnswer::new(&app, tenant).await,
+        key: key.text().as_str().to_owned(),
+    }))
 }
 
 /// What the keeper was told is stored as told.

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::access::Operator;
 use super::{KeyAnswer, Named, TenantAnswer};
@@ -10,7 +11,15 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
+    "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+    "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
+    "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
+    "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
+    "keys": [{"id": "01981a2c-5c50-7f3e-b9a4-1a2b3c4d5e6f", "hint": "ocpk_Zm9v", "created_at": 1_795_000_000_000_i64}],
+})))]
 pub(crate) struct One {
     #[serde(flatten)]
     tenant: TenantAnswer,

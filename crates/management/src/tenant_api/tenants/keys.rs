@@ -1,30 +1,38 @@
-//! `/api/v1/tenants/{id}/keys`: a new key, the ones before working as long as is asked; and the end of one, at once.
+//! `POST /api/v1/tenants/{id}/keys`: a new key, told this once; the ones before go on working as long as is asked.
+//!
+//! `DELETE /api/v1/tenants/{id}/keys/{key}`: the end of a key, from the next request on.
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::response::NoContent;
 use protocol::ApiKeyId;
 use serde::{Deserialize, Serialize};
 use time::Duration;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::Operator;
 use super::{KeyAnswer, Named};
 use crate::access::Body;
+use crate::answer::Created;
 use crate::api_key::TenantKey;
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"overlap_hours": 24})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rotate {
     /// How long the keys before go on working. Absent: until they are revoked.
+    #[schema(maximum = 168)]
     overlap_hours: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01981a2c-5c50-7f3e-b9a4-1a2b3c4d5e6f", "hint": "ocpk_YmFy", "created_at": 1_795_000_000_000_i64, "key": "ocpk_…",
+})))]
 pub(crate) struct Made {
     #[serde(flatten)]
     answer: KeyAnswer,
@@ -36,7 +44,7 @@ pub(crate) async fn post(
     _operator: Operator,
     Named(id): Named,
     Body(body): Body<Rotate>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<Created<Made>, ApiError> {
     if body
         .overlap_hours
         .is_some_and(|hours| hours > limits::KEY_OVERLAP_HOURS)
@@ -64,13 +72,10 @@ pub(crate) async fn post(
     }
     let made = api_tenant_keys::create(&mut transaction, &key, now).await?;
     transaction.commit().await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(Made {
-            answer: made.into(),
-            key: key.text().as_str().to_owned(),
-        }),
-    ))
+    Ok(Created(Made {
+        answer: made.into(),
+        key: key.text().as_str().to_owned(),
+    }))
 }
 
 pub(crate) async fn delete(
@@ -78,13 +83,13 @@ pub(crate) async fn delete(
     _operator: Operator,
     Named(id): Named,
     Path((_, key)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<NoContent, ApiError> {
     let key: Uuid = key.parse().map_err(|_| ApiError::NotFound)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let revoked = api_tenant_keys::revoke(&mut transaction, ApiKeyId::from(key)).await?;
     transaction.commit().await?;
     match revoked {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
 }

@@ -1,9 +1,10 @@
-//! `GET /api/v1/tenants`: in the order in which they were made, page by page.
+//! `GET /api/v1/tenants`: the tenants, in the order in which they were made, page by page.
 
 use axum::Json;
 use axum::extract::State;
 use protocol::TenantId;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::access::Operator;
 use super::TenantAnswer;
@@ -13,15 +14,19 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_tenants;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub(crate) struct Page {
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<Uuid>)]
     cursor: Option<TenantId>,
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Tenants {
     tenants: Vec<TenantAnswer>,
+    /// Absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<TenantId>,
 }

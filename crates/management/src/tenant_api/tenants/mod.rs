@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use protocol::{ApiKeyId, CellId, Millis, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -21,12 +22,20 @@ use super::platform_keys::wiped;
 use crate::app::App;
 use crate::cell_control::CellState;
 use crate::clock::millis;
+use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 use crate::storage::api_tenant_keys::Listed;
 use crate::storage::api_tenants::{ApiTenant, Limits, Model};
 
 /// A tenant, as the operator sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenant, examples(json!({
+    "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
+    "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+    "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
+    "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
+    "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
+})))]
 pub(crate) struct TenantAnswer {
     id: TenantId,
     name: String,
@@ -38,23 +47,32 @@ pub(crate) struct TenantAnswer {
     updated_at: Millis,
 }
 
-#[derive(Serialize)]
+/// Its model; the key is in the cell's vault and is told to nobody.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenantModel)]
 struct ModelAnswer {
+    /// `openai` or `anthropic`.
     kind: String,
     base_url: String,
     model: String,
 }
 
-#[derive(Serialize)]
+/// Null: none of its own.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenantLimits)]
 struct LimitsAnswer {
     requests_per_minute: Option<i32>,
+    /// Millionths of a US dollar in a day of UTC.
     spend_day: Option<i64>,
+    /// The same in a month.
     spend_month: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenantCell)]
 struct CellAnswer {
     id: CellId,
+    /// Null: not known at this moment.
     state: Option<CellState>,
 }
 
@@ -82,7 +100,8 @@ impl TenantAnswer {
 }
 
 /// A key, as the operator sees it after it was made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenantKey)]
 pub(crate) struct KeyAnswer {
     id: ApiKeyId,
     /// Its first characters.
@@ -121,6 +140,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
+impl InContract for Named {
+    fn describe(sketch: &mut Sketch) {
+        sketch.names_an_id();
+    }
+}
+
 /// A member that is absent, or null, or there (JSON Merge Patch, RFC 7396).
 pub(super) fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
@@ -131,17 +156,36 @@ where
 }
 
 /// What is asked for as a model. In a change, what is absent stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WantedModel)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelWanted {
+    /// `openai` or `anthropic`. A new model needs it, as it does the next two.
     kind: Option<String>,
     base_url: Option<String>,
+    /// Goes into the vault of the tenant's cell and is kept nowhere else. In a change it may be left out as long as `base_url` stays.
     #[serde(default, deserialize_with = "wiped")]
+    #[schema(value_type = Option<String>)]
     key: Option<Zeroizing<String>>,
     model: Option<String>,
     /// What it costs, in millionths of a US dollar for a million tokens; needed where spending is limited.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Price>)]
     price: Option<Option<Value>>,
+}
+
+/// What the keeper reads as a price, which judges it.
+#[derive(ToSchema)]
+#[schema(as = WantedPrice)]
+#[allow(
+    dead_code,
+    reason = "it is only described here: what came goes on to the keeper as it is"
+)]
+struct Price {
+    input: u64,
+    output: u64,
+    /// Of input that the provider had in its cache; as `input` where it is not known.
+    cached: Option<u64>,
 }
 
 impl ModelWanted {
@@ -181,14 +225,20 @@ impl ModelWanted {
 }
 
 /// What is asked for as limits. Null: none. In a change, what is absent stays.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = WantedLimits)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitsWanted {
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i32>, minimum = 1)]
     requests_per_minute: Option<Option<i32>>,
+    /// Millionths of a US dollar in a day of UTC. Needs a model with a price.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
     spend_day: Option<Option<i64>>,
+    /// The same in a month.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
     spend_month: Option<Option<i64>>,
 }
 

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{CellId, TenantId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::access::Operator;
 use super::Named;
@@ -13,13 +14,20 @@ use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::{TenantTransaction, api_sessions, api_tenant_keys, api_tenants, api_writes, platform_secrets};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11",
+    "removed": {
+        "cell": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "keys": 1, "sessions": 2, "secrets": 1, "blobs": 214, "blob_bytes": 9_437_184,
+    },
+})))]
 pub(crate) struct Gone {
     id: TenantId,
     removed: Removed,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RemovedTenant)]
 pub(super) struct Removed {
     cell: CellId,
     keys: u64,

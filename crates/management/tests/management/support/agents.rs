@@ -137,8 +137,14 @@ impl Agents {
         }
         match method {
             "spending.get" => {
-                return Ok(json!({"month": "2026-11", "usage": [
-                    {"day": "2026-11-01", "calls": 1, "input": cell.tokens, "cached": 0, "written": 0, "output": cell.tokens, "cost": 0}]}));
+                let limits = cell.spending.clone().unwrap_or(json!({"day": null, "month": null}));
+                let used = json!({
+                    "day": "2026-11-01", "provider": "p", "model": "m", "calls": 1, "failed": 0, "input": cell.tokens, "cached": 0,
+                    "written": 0, "output": cell.tokens, "cost": 0, "estimated": 0, "unpriced": 1,
+                });
+                return Ok(json!({
+                    "limits": limits, "spent": {"day": 0, "month": 0}, "month": "2026-11", "usage": [used],
+                }));
             }
             "spending.set" => {
                 cell.spending = Some(params.clone());
