@@ -60,8 +60,18 @@ impl Sketch {
         T::schemas(&mut self.schemas);
         self.schemas.push((T::name().into_owned(), T::schema()));
         if let Some(answer) = self.answers.get_mut(&status) {
-            let content = ContentBuilder::new().schema(Some(String::schema())).build();
-            answer.content.insert("text/event-stream".to_owned(), content);
+            // Before OpenAPI 3.2 the schema of such a stream is that of each event.
+            let json = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .content_media_type("application/json");
+            let event = ObjectBuilder::new()
+                .property("id", String::schema())
+                .property("event", String::schema())
+                .property("data", json)
+                .required("data");
+            answer
+                .content
+                .insert("text/event-stream".to_owned(), Content::new(Some(event)));
             answer.description += &format!(
                 " As `text/event-stream`, the data of each event is of the type `{}`.",
                 T::name()

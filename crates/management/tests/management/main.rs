@@ -35,6 +35,7 @@ mod sign_in;
 mod support;
 mod tenant_api;
 mod tenant_chat;
+mod tenant_conformance;
 mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;

@@ -137,6 +137,12 @@ impl Agents {
         }
         match method {
             "spending.get" => {
+                let is_month =
+                    |month: &str| month.len() == 7 && month.bytes().all(|byte| b"0123456789-".contains(&byte));
+                if params["month"].as_str().is_some_and(|month| !is_month(month)) {
+                    let words = "A month is written as 2026-11.";
+                    return Err(AgentError::Refused(ChannelError::new("malformed", words)));
+                }
                 let limits = cell.spending.clone().unwrap_or(json!({"day": null, "month": null}));
                 let used = json!({
                     "day": "2026-11-01", "provider": "p", "model": "m", "calls": 1, "failed": 0, "input": cell.tokens, "cached": 0,
