@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::{Installation, Person};
+use system_tests::{Installation, Person, Settings};
 use tokio::process::Command;
 
 /// Cases an operation, for each caller.
@@ -38,7 +38,9 @@ const SCOPES: [&str; 8] = [
 
 #[tokio::test]
 async fn promise_11_nobody_makes_the_api_fail_or_break_its_document() {
-    let installation = Installation::start().await;
+    // With the tenant API, which refuses all of these: what it answers the operator and tenants is tried where no cell has to start
+    // (`crates/management/tests/management/tenant_conformance.rs`).
+    let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
     let owner = installation.owner().await;
     let member = installation.member(&owner, "Mia", "mia@example.org").await;
     let wanted = json!({ "name": "contract", "scopes": SCOPES, "days": 1 });
@@ -119,9 +121,10 @@ async fn hold_to_the_document(installation: &Installation, caller: &str, headers
         .expect("the document is JSON");
     let operations = document["paths"].as_object().into_iter().flatten();
     let operations: usize = operations
+        .filter(|(path, _)| !LEFT_OUT.contains(&path.as_str()))
         .map(|(_, item)| item.as_object().map_or(0, |item| item.len()))
         .sum();
-    let tested = format!("Tested: {}", operations - LEFT_OUT.len());
+    let tested = format!("Tested: {operations}");
     assert!(
         said.contains(&tested),
         "as {caller}, every operation that is not left out is tried:\n{said}"
