@@ -1,5 +1,6 @@
 use management::database::{self, DatabaseError, Source};
-use sqlx::AssertSqlSafe;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::support::TestDatabase;
 
@@ -60,9 +61,8 @@ async fn opening_again_changes_nothing_and_many_may_open_at_once() {
     database::open(database.source()).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_server_of_the_operators_is_used_as_the_application_role() {
-    let database = TestDatabase::empty().await;
+/// Makes the database one of a server of the operator's: owned by a role that is no superuser.
+async fn of_the_operators(database: &TestDatabase) -> String {
     let mut owner = database.owner().await;
     let role = format!("operator_{}", database.name());
     for statement in [
@@ -70,17 +70,50 @@ async fn a_server_of_the_operators_is_used_as_the_application_role() {
         format!("ALTER DATABASE {} OWNER TO {role}", database.name()),
         // Another installation on this server may have made the role already; then an administrator grants it.
         "DO $$ BEGIN CREATE ROLE holdfast_app NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$".into(),
-        format!("GRANT holdfast_app TO {role}; GRANT CREATE ON SCHEMA public TO {role}"),
+        format!("GRANT holdfast_app TO {role}; GRANT USAGE, CREATE ON SCHEMA public TO {role}"),
     ] {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
     }
-    let url = format!(
+    format!(
         "postgresql:///{}?host={}&user={role}",
         database.name(),
         database.socket().display()
-    );
+    )
+}
+
+#[tokio::test]
+async fn a_server_of_the_operators_is_used_as_the_application_role() {
+    let database = TestDatabase::empty().await;
+    let url = of_the_operators(&database).await;
     let opened = database::open(Source::Url(url)).await.unwrap();
     assert!(opened.ready().await);
+}
+
+#[tokio::test]
+async fn an_upgrade_keeps_the_alerts_that_wait_and_drops_those_that_were_given_up() {
+    let database = TestDatabase::empty().await;
+    let url = of_the_operators(&database).await;
+    let before = database::MIGRATIONS.iter().filter(|migration| migration.version < 65);
+    let before = Migrator::with_migrations(before.cloned().collect());
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    before.run(&mut connection).await.unwrap();
+    let mut owner = database.owner().await;
+    let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
+        INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at) VALUES ('00000000-0000-7000-8000-000000000002',
+            '00000000-0000-7000-8000-000000000001', 'sign_in_failures', 'anna@example.org', now());
+        INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at, tries, given_up_at)
+            SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
+                subject, subject, 1, now(), now(), 3, given_up_at
+            FROM (VALUES ('waits', NULL), ('given up', now())) AS alert (subject, given_up_at);";
+    sqlx::raw_sql(rows).execute(&mut owner).await.unwrap();
+
+    assert!(database::open(Source::Url(url)).await.unwrap().ready().await);
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT subject FROM alerts JOIN alert_rules ON alert_rules.id = rule_id")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    assert_eq!(kept, ["waits"]);
 }
 
 #[tokio::test]
