@@ -162,6 +162,7 @@ impl Management {
             clock.clone(),
             mailer.clone(),
             destination_key,
+            tenant_api.as_ref().map(|parts| parts.custody.clone()),
         ));
         let deliveries = Delivery::start(&delivery);
         let chains = ChainWatch::start(database.clone(), audit.clone());

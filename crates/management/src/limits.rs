@@ -112,6 +112,15 @@ pub const API_SESSION_CHARS: usize = 128;
 pub const TENANT_KEYS: usize = 10;
 /// Requests of one tenant a minute, where it has no limit of its own.
 pub const TENANT_REQUESTS: u32 = 120;
+/// Webhooks of one tenant.
+pub const TENANT_WEBHOOKS: i64 = 5;
+/// Deliveries to one webhook that are looked for at a time.
+pub const WEBHOOK_AT_ONCE: i32 = 8;
+/// Longest outcome of a turn that a webhook is told, in characters.
+pub const WEBHOOK_OUTCOME_CHARS: usize = 64;
+/// How often, and how long apart, a turn's end is offered to the queue again where the database did not take it.
+pub const WEBHOOK_KEEP_TRIES: u32 = 60;
+pub const WEBHOOK_KEEP_AGAIN: Duration = Duration::from_secs(5);
 /// Turns of one tenant that run or wait at once.
 pub const TENANT_TURNS: usize = 32;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{CellId, TenantId};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 pub use master_key::{MasterKey, MasterKeyTooShort};
@@ -240,13 +241,16 @@ pub(crate) enum What {
     Secret(CellId),
     /// The answer to a write.
     Answer,
+    /// How a webhook is reached, and the secret of its signatures.
+    Webhook(Uuid),
 }
 
 impl What {
     fn aad(self, tenant: TenantId, key_id: i32) -> Vec<u8> {
         let (domain, of) = match self {
             Self::Secret(cell) => (&b"holdfast/platform-secret/v1"[..], cell.uuid()),
-            Self::Answer => (&b"holdfast/api-answer/v1"[..], uuid::Uuid::nil()),
+            Self::Answer => (&b"holdfast/api-answer/v1"[..], Uuid::nil()),
+            Self::Webhook(id) => (&b"holdfast/api-webhook/v1"[..], id),
         };
         [domain, &key_id.to_be_bytes(), tenant.uuid().as_bytes(), of.as_bytes()].concat()
     }

@@ -2,7 +2,7 @@
 //! again, tenant by tenant. It may stop at any point: whoever calls it again goes on.
 
 use super::{Custody, CustodyError, MasterKey, Sealed, What};
-use crate::storage::{TenantTransaction, api_tenants, api_writes, platform_secrets, wrapping_keys};
+use crate::storage::{TenantTransaction, api_tenants, api_webhooks, api_writes, platform_secrets, wrapping_keys};
 use protocol::TenantId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -70,6 +70,12 @@ impl Custody {
             let again = self.seal(what, tenant, &opened)?;
             platform_secrets::replace(&mut transaction, cell, &again).await?;
             count += 1;
+        }
+        for (webhook, sealed) in api_webhooks::sealed_before(&mut transaction, key).await? {
+            let what = What::Webhook(webhook);
+            let opened = self.unseal(what, tenant, &sealed).await?;
+            let again = self.seal(what, tenant, &opened)?;
+            api_webhooks::replace(&mut transaction, webhook, &again).await?;
         }
         transaction.commit().await?;
         self.seal_answers_again(tenant, key).await?;

@@ -145,7 +145,7 @@ fn wrong(field: &'static str, reason: &str) -> Wrong {
 }
 
 /// The address as it is called, and its host as it is shown.
-fn address(outside: &OutsideClient, kind: Kind, url: &str) -> Result<(String, String), Wrong> {
+pub(super) fn address(outside: &OutsideClient, kind: Kind, url: &str) -> Result<(String, String), Wrong> {
     let url: reqwest::Url = url.parse().map_err(|_| Unreachable::BadUrl)?;
     // As it is called, which may be longer than as it was typed.
     if url.as_str().len() > limits::DESTINATION_URL_BYTES {

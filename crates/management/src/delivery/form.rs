@@ -35,7 +35,7 @@ impl Delivery {
         said: &Said<'_>,
     ) -> Result<Request<Vec<u8>>, NotTaken> {
         let body = match (kind, said) {
-            (Kind::Webhook, said) => self.webhook(said)?,
+            (Kind::Webhook, said) => return self.signed(reach, id, self.webhook(said)?),
             (Kind::Slack, Said::Notice(notice)) => {
                 json!({"text": self.slack(notice), "unfurl_links": false, "unfurl_media": false}).to_string()
             }
@@ -48,17 +48,22 @@ impl Delivery {
             }
             (Kind::Syslog, _) => return Err(Unreachable::BadUrl.into()),
         };
-        let mut request = Request::post(&reach.url).header(CONTENT_TYPE, "application/json");
-        if kind == Kind::Webhook {
-            let secret = Secret::parse(&reach.key).ok_or(NotTaken::Sealed)?;
-            let id = format!("msg_{}", id.simple());
-            let timestamp = self.clock.now().unix_timestamp();
-            request = request
-                .header("webhook-signature", secret.sign(&id, timestamp, body.as_bytes()))
-                .header("webhook-id", id)
-                .header("webhook-timestamp", timestamp);
-        }
+        let request = Request::post(&reach.url).header(CONTENT_TYPE, "application/json");
         let request = request.body(body.into_bytes());
+        request.map_err(|_| Unreachable::BadUrl.into())
+    }
+
+    /// The request that hands this to a webhook. Each try is signed anew, under the same id.
+    pub(super) fn signed(&self, reach: &Reach, id: Uuid, body: String) -> Result<Request<Vec<u8>>, NotTaken> {
+        let secret = Secret::parse(&reach.key).ok_or(NotTaken::Sealed)?;
+        let id = format!("msg_{}", id.simple());
+        let timestamp = self.clock.now().unix_timestamp();
+        let request = Request::post(&reach.url)
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-signature", secret.sign(&id, timestamp, body.as_bytes()))
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp)
+            .body(body.into_bytes());
         request.map_err(|_| Unreachable::BadUrl.into())
     }
 

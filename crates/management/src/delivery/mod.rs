@@ -1,9 +1,11 @@
-//! What leaves for somebody else's address: alerts by mail and to destinations, and audit events as they happen. Everything waits in
+//! What leaves for somebody else's address: alerts by mail and to destinations, audit events as they happen, and what webhooks of the
+//! tenant API are told. Everything waits in
 //! one queue in the database, is tried again until it is taken or given up, and survives a restart; so it may arrive twice, with
 //! the same id.
 
 mod destination;
 mod form;
+mod hook;
 mod key;
 mod notice;
 mod sending;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use destination::{Kind, NewDestination, Wrong};
+pub(crate) use hook::{NewHook, NoHook};
 pub use key::DestinationKey;
 pub(crate) use notice::{Notice, What};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::custody::Custody;
 use crate::database::Database;
 use crate::mail::Mailer;
 use crate::outside::{OutsideClient, Unreachable};
@@ -30,6 +34,8 @@ pub(crate) struct Delivery {
     mailer: Arc<dyn Mailer>,
     pub(crate) outside: OutsideClient,
     pub(crate) key: DestinationKey,
+    /// Keeps how webhooks of the tenant API are reached, where it is turned on.
+    custody: Option<Arc<Custody>>,
     /// Where the events are.
     page: String,
     /// This installation, as syslog calls whoever speaks.
@@ -45,6 +51,10 @@ pub(crate) enum NotTaken {
     Refused { status: u16, come_back: Option<Duration> },
     #[error("its address and key cannot be read: was keys/destinations.key replaced? Remove it and add it again")]
     Sealed,
+    #[error("its address and secret cannot be opened: if that stays so, remove it and add it again")]
+    Unopened,
+    #[error("the tenant API is turned off")]
+    TurnedOff,
     #[error("the address cannot be written to")]
     Mailbox,
     #[error("{0}")]
@@ -88,6 +98,7 @@ impl Delivery {
         clock: Arc<dyn Clock>,
         mailer: Arc<dyn Mailer>,
         key: DestinationKey,
+        custody: Option<Arc<Custody>>,
     ) -> Self {
         Self {
             database,
@@ -95,6 +106,7 @@ impl Delivery {
             mailer,
             outside: OutsideClient::new(&config.private_alert_addresses, "`private_addresses` of `[alerts]`"),
             key,
+            custody,
             page: config.public_url.page("audit"),
             host: config.public_url.host().to_owned(),
         }

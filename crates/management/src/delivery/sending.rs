@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::http::Request;
 use futures::StreamExt as _;
 use protocol::TenantId;
 use uuid::Uuid;
@@ -26,7 +27,7 @@ impl Delivery {
             let this = this.clone();
             async move {
                 if let Err(error) = this.round().await {
-                    tracing::warn!(%error, "alerts and audit events could not be looked for; they wait");
+                    tracing::warn!(%error, "what is to be told could not be looked for; it waits");
                 }
             }
         })
@@ -84,7 +85,7 @@ impl Delivery {
             return transaction.commit().await;
         }
         let events = match &mut due.load {
-            Load::Notice(_) => Vec::new(),
+            Load::Notice(_) | Load::Body(_) => Vec::new(),
             Load::Events { after, up_to } => {
                 let mut events = audit::in_order(
                     &mut transaction,
@@ -107,6 +108,10 @@ impl Delivery {
 
         let taken = match &due.load {
             Load::Notice(notice) => self.tell(tenant, &due.receiver, id, &Said::Notice(notice)).await,
+            Load::Body(body) => match &due.receiver {
+                Receiver::Webhook { id: hook, sealed } => self.tell_hook(tenant, *hook, sealed, id, body).await,
+                _ => Err(NotTaken::NoStream("it")),
+            },
             Load::Events { .. } if events.is_empty() => Ok(()),
             Load::Events { .. } => {
                 self.tell(tenant, &due.receiver, id, &Said::Events(tenant, &events))
@@ -118,7 +123,7 @@ impl Delivery {
             Ok(()) => deliveries::taken(&mut transaction, id, &due, self.clock.now()).await?,
             Err(problem) => {
                 let words = problem.to_string();
-                tracing::warn!(problem = words, "an alert or audit events were not taken");
+                tracing::warn!(problem = words, "an alert, audit events or a turn's end were not taken");
                 let now = self.clock.now();
                 let over = problem.is_final() || due.tries + 1 >= limits::DELIVERY_TRIES;
                 let again = problem
@@ -134,6 +139,7 @@ impl Delivery {
         match (to, said) {
             (Receiver::Mailbox(email), Said::Notice(notice)) => self.mail(email, notice).await,
             (Receiver::Mailbox(_), Said::Events(..)) => Err(NotTaken::NoStream("a mailbox")),
+            (Receiver::Webhook { .. }, _) => Err(NotTaken::NoStream("a tenant's webhook")),
             (
                 Receiver::Destination {
                     id: destination,
@@ -189,7 +195,11 @@ impl Delivery {
         if kind == Kind::Syslog {
             return self.syslog(&reach, said).await;
         }
-        let answered = self.outside.tell(self.request(kind, &reach, id, said)?).await?;
+        self.post(self.request(kind, &reach, id, said)?).await
+    }
+
+    pub(super) async fn post(&self, request: Request<Vec<u8>>) -> Result<(), NotTaken> {
+        let answered = self.outside.tell(request).await?;
         match answered.status.is_success() {
             true => Ok(()),
             false => Err(NotTaken::Refused {

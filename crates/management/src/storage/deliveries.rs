@@ -1,4 +1,4 @@
-//! What is on its way out to mailboxes and destinations.
+//! What is on its way out to mailboxes, destinations and webhooks.
 
 use protocol::TenantId;
 use time::OffsetDateTime;
@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::interval::interval;
 use super::transaction::looking_for_due;
-use super::{StorageError, TenantTransaction, alerts, audit};
+use super::{StorageError, TenantTransaction, alerts, api_webhooks, audit};
 use crate::alerts::Quiet;
+use crate::custody::Sealed;
 use crate::database::Database;
 use crate::delivery::{Kind, Notice};
 use crate::limits;
@@ -37,17 +38,19 @@ pub(crate) async fn enqueue(
     Ok(())
 }
 
-/// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, so that none keeps the others
-/// waiting. Only which: what is in them is read for each in its tenant.
+/// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, of each webhook the oldest few,
+/// so that none keeps the others waiting. Only which: what is in them is read for each in its tenant.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
     let mut transaction = looking_for_due(database, "holdfast.deliveries").await?;
     let rows = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", id AS "id!" FROM (
-            SELECT DISTINCT ON (coalesce(destination_id, rule_id)) tenant_id, id, due_at FROM deliveries
-            WHERE failed_at IS NULL AND due_at <= $1 ORDER BY coalesce(destination_id, rule_id), due_at, id) d
-         ORDER BY due_at LIMIT $2"#,
+            SELECT tenant_id, id, due_at, webhook_id,
+                row_number() OVER (PARTITION BY coalesce(webhook_id, destination_id, rule_id) ORDER BY due_at, id) AS place
+            FROM deliveries WHERE failed_at IS NULL AND due_at <= $1) d
+         WHERE place <= CASE WHEN webhook_id IS NULL THEN 1 ELSE $3 END ORDER BY due_at LIMIT $2"#,
         now,
-        limits::DELIVERIES_AT_ONCE
+        limits::DELIVERIES_AT_ONCE,
+        limits::WEBHOOK_AT_ONCE
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -57,12 +60,23 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
 /// Where a delivery goes.
 pub(crate) enum Receiver {
     Mailbox(Email),
-    Destination { id: Uuid, kind: Kind, sealed: Vec<u8> },
+    Destination {
+        id: Uuid,
+        kind: Kind,
+        sealed: Vec<u8>,
+    },
+    /// Of a tenant of the API.
+    Webhook {
+        id: Uuid,
+        sealed: Sealed,
+    },
 }
 
 /// What it carries.
 pub(crate) enum Load {
     Notice(Notice),
+    /// What a webhook is told, whole.
+    Body(String),
     /// Audit events after one, up to one where that is fixed already.
     Events {
         after: i64,
@@ -84,7 +98,14 @@ impl Due {
     fn destination(&self) -> Option<Uuid> {
         match self.receiver {
             Receiver::Destination { id, .. } => Some(id),
-            Receiver::Mailbox(_) => None,
+            Receiver::Mailbox(_) | Receiver::Webhook { .. } => None,
+        }
+    }
+
+    fn webhook(&self) -> Option<Uuid> {
+        match self.receiver {
+            Receiver::Webhook { id, .. } => Some(id),
+            _ => None,
         }
     }
 }
@@ -98,10 +119,11 @@ pub(crate) async fn take(
     let row = sqlx::query!(
         r#"SELECT d.rule_id, d.notice, d.up_to, d.tries, r.email AS "email?", r.quiet_from AS "quiet_from?",
             r.quiet_to AS "quiet_to?", t.id AS "destination?", t.kind AS "kind?", t.sealed AS "sealed?",
-            t.streamed_to AS "streamed_to?"
+            t.streamed_to AS "streamed_to?", w.id AS "webhook?", w.key_id AS "webhook_key?", w.sealed AS "webhook_sealed?"
          FROM deliveries d
          LEFT JOIN alert_rules r ON r.tenant_id = d.tenant_id AND r.id = d.rule_id
          LEFT JOIN destinations t ON t.tenant_id = d.tenant_id AND t.id = d.destination_id
+         LEFT JOIN api_webhooks w ON w.tenant_id = d.tenant_id AND w.id = d.webhook_id
          WHERE d.tenant_id = $1 AND d.id = $2 AND d.failed_at IS NULL AND d.due_at <= $3
          FOR UPDATE OF d SKIP LOCKED"#,
         transaction.tenant().uuid(),
@@ -111,6 +133,18 @@ pub(crate) async fn take(
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {
         return Ok(None);
     };
+    if let (Some(id), Some(key_id), Some(bytes), Some(body)) =
+        (row.webhook, row.webhook_key, row.webhook_sealed, &row.notice)
+    {
+        let sealed = Sealed { key_id, bytes };
+        return Ok(Some(Due {
+            rule: None,
+            receiver: Receiver::Webhook { id, sealed },
+            quiet: None,
+            load: Load::Body(body.clone()),
+            tries: row.tries,
+        }));
+    }
     let receiver = match (row.destination, row.kind, row.sealed, row.email) {
         (Some(id), Some(kind), Some(sealed), _) => Receiver::Destination {
             id,
@@ -167,7 +201,7 @@ pub(crate) async fn tried(
 ) -> Result<(), StorageError> {
     let up_to = match load {
         Load::Events { up_to, .. } => *up_to,
-        Load::Notice(_) => None,
+        Load::Notice(_) | Load::Body(_) => None,
     };
     sqlx::query!(
         "UPDATE deliveries SET tries = tries + 1, due_at = $3, up_to = $4 WHERE tenant_id = $1 AND id = $2",
@@ -192,7 +226,7 @@ pub(crate) async fn taken(
     // Whoever adds an event has this lock, too, so none is overlooked.
     let head = match due.load {
         Load::Events { .. } => Some(audit::lock_head(transaction).await?),
-        Load::Notice(_) => None,
+        Load::Notice(_) | Load::Body(_) => None,
     };
     let removed = sqlx::query!("DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2", tenant, id);
     let still_wanted = removed.execute(&mut **transaction).await?.rows_affected() == 1;
@@ -216,6 +250,9 @@ pub(crate) async fn taken(
         {
             next_of_stream(transaction, destination, now).await?;
         }
+    }
+    if let Some(webhook) = due.webhook() {
+        api_webhooks::arrived(transaction, webhook, now).await?;
     }
     if let Some(rule) = due.rule {
         sqlx::query!(
@@ -269,6 +306,15 @@ pub(crate) async fn failed(
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
+    if let Some(webhook) = due.webhook() {
+        api_webhooks::not_arrived(transaction, webhook, problem, over, now).await?;
+        if over {
+            sqlx::query!("DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2", tenant, id)
+                .execute(&mut **transaction)
+                .await?;
+            return Ok(());
+        }
+    }
     let problem: String = problem.chars().take(300).collect();
     sqlx::query!(
         "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",

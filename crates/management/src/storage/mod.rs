@@ -6,6 +6,7 @@ pub(crate) mod api_keys;
 pub(crate) mod api_sessions;
 pub(crate) mod api_tenant_keys;
 pub(crate) mod api_tenants;
+pub(crate) mod api_webhooks;
 pub(crate) mod api_writes;
 pub(crate) mod audit;
 pub(crate) mod cells;

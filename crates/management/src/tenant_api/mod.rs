@@ -4,6 +4,7 @@
 mod access;
 mod agents;
 mod chat;
+mod event;
 mod failure;
 pub(crate) mod idempotency;
 mod openai;
@@ -23,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use agents::{AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell};
+pub(crate) use event::EventKind;
 pub(crate) use failure::Failure;
 pub(crate) use openai::errors::{ErrorBody, OpenAiError};
 pub(crate) use routes::{all, front, keeps_answers};

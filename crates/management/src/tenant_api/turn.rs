@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::agents::{AgentError, AgentEvent, Listening};
+use super::event::Ended;
 use super::failure::Failure;
 use super::sessions;
 use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
@@ -51,6 +52,7 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
         turn: &turn,
         wanted: &wanted,
     };
+    let begun_at = app.clock.now();
     let ended = match tokio::time::timeout(limits::TURN_TIME, runner.drive()).await {
         Ok(Ok(answer)) => TurnEvent::Final(answer),
         Ok(Err(failure)) => TurnEvent::Error(failure),
@@ -59,7 +61,20 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
             TurnEvent::Error(Failure::too_late())
         }
     };
+    // Before anybody hears of the end, so that whoever has heard of it knows that the webhooks will.
+    let told = Ended::of(tenant.id, &wanted.session, turn.id, &ended, begun_at, app.clock.now());
+    let kept = match &told {
+        Some(told) => told.keep(&app).await,
+        None => Ok(()),
+    };
     turn.push(ended);
+    if let (Some(told), Err(error)) = (told, kept) {
+        tracing::warn!(%error, turn = %turn.id, "a turn's end is not in the queue of webhooks yet");
+        tokio::spawn({
+            let app = app.clone();
+            async move { told.keep_on_trying(&app).await }
+        });
+    }
     if wanted.once
         && let Err(error) = sessions::remove(&app, &tenant, &wanted.session).await
     {

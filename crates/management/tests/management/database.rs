@@ -117,6 +117,30 @@ async fn an_upgrade_keeps_the_alerts_that_wait_and_drops_those_that_were_given_u
 }
 
 #[tokio::test]
+async fn an_upgrade_keeps_the_deliveries_that_wait_also_where_later_numbers_came_first() {
+    let database = TestDatabase::empty().await;
+    let url = of_the_operators(&database).await;
+    let before = database::MIGRATIONS.iter().filter(|migration| migration.version != 70);
+    let before = Migrator::with_migrations(before.cloned().collect());
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    before.run(&mut connection).await.unwrap();
+    let mut owner = database.owner().await;
+    let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
+        INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at) VALUES (
+            '00000000-0000-7000-8000-000000000002', '00000000-0000-7000-8000-000000000001', 'webhook', 'x', 'x', 'x', now());
+        INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at) VALUES (gen_random_uuid(),
+            '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002', now(), now());";
+    sqlx::raw_sql(rows).execute(&mut owner).await.unwrap();
+
+    assert!(database::open(Source::Url(url)).await.unwrap().ready().await);
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM deliveries WHERE webhook_id IS NULL")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(kept, 1);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_reached_is_one_sentence_that_says_what_to_do() {
     let url = "postgresql://nobody@127.0.0.1:1/none?sslmode=disable";
     let error = database::open(Source::Url(url.into())).await.err().unwrap();

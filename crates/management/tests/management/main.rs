@@ -39,3 +39,4 @@ mod tenant_conformance;
 mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;
+mod tenant_webhooks;

@@ -93,6 +93,8 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE sign_in_providers SET issuer = issuer",
         "UPDATE destinations SET sealed = sealed",
         "UPDATE deliveries SET destination_id = destination_id",
+        "UPDATE deliveries SET webhook_id = webhook_id",
+        "UPDATE api_webhooks SET events = events",
         "UPDATE linked_accounts SET user_id = user_id",
         "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
@@ -197,6 +199,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              VALUES (gen_random_uuid(), '{tenant}', sha256('{tenant}'), 'ocpk_x', now())",
             "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'x', 'x', now(), now())",
             "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('x'), sha256('x'), now())",
+            "INSERT INTO api_webhooks (id, tenant_id, host, events, key_id, sealed, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', 'x', '{turn.failed}', 1, 'x', now())",
         ] {
             let statement = statement
                 .replace("{tenant}", &tenant.tenant.to_string())
@@ -295,6 +299,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (gen_random_uuid(), '{tenant}', sha256('y'), 'ocpk_x', now())",
         "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'y', 'x', now(), now())",
         "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('y'), sha256('x'), now())",
+        "INSERT INTO api_webhooks (id, tenant_id, host, events, key_id, sealed, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', 'x', '{turn.failed}', 1, 'x', now())",
     ];
     for write in writes {
         let write = write
@@ -357,6 +363,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "DELETE FROM api_sessions",
         "UPDATE api_writes SET status = 200",
         "DELETE FROM api_writes",
+        "UPDATE api_webhooks SET last_problem = 'x'",
+        "DELETE FROM api_webhooks",
     ] {
         let statement = format!("{change} WHERE tenant_id = '{}'", globex.tenant);
         let mut transaction = app.begin().await.unwrap();

@@ -174,10 +174,14 @@ async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
         &was["keys"],
         &was["sessions"],
         &was["secrets"],
+        &was["webhooks"],
         &was["blobs"],
         &was["blob_bytes"],
     ];
-    assert_eq!(counted, [&json!(1), &json!(1), &json!(1), &json!(3), &json!(99)]);
+    assert_eq!(
+        counted,
+        [&json!(1), &json!(1), &json!(1), &json!(0), &json!(3), &json!(99)]
+    );
     assert_eq!(agents.removed().len(), 1);
     assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
     assert_eq!(operator.get(&format!("/api/v1/tenants/{id}")).await.status, 404);

@@ -78,7 +78,8 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         };
         let uri = address
             .replace("{id}", &id)
-            .replace("{key}", &key_of(&operator, tenant).await);
+            .replace("{key}", &key_of(&operator, tenant).await)
+            .replace("{webhook}", &webhook_of(&operator, tenant).await);
         let answer = caller.send(method.clone(), &uri, asked).await;
         let responses = operation["responses"].as_object().unwrap();
         let (status, response) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
@@ -99,6 +100,15 @@ async fn with_model_of_the_examples(operator: &Developer, tenant: Uuid) {
         .send(Method::PATCH, &format!("/api/v1/tenants/{tenant}"), Some(&model))
         .await;
     assert_eq!(changed.status, 200, "{}", changed.text);
+}
+
+/// A webhook with the address of the examples, which takes nothing.
+async fn webhook_of(operator: &Developer, tenant: Uuid) -> String {
+    let wanted = json!({"url": "https://hooks.example/turns", "events": ["turn.finished"]});
+    let made = operator
+        .post(&format!("/api/v1/tenants/{tenant}/webhooks"), wanted)
+        .await;
+    made.expect(201).json["id"].as_str().unwrap().to_owned()
 }
 
 async fn key_of(operator: &Developer, tenant: Uuid) -> String {

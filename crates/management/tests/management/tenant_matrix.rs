@@ -20,6 +20,15 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
         (Method::POST, "/api/v1/tenants/{id}/keys", Some(json!({})), 201),
         (Method::DELETE, "/api/v1/tenants/{id}/keys/{key}", None, 404),
         (Method::DELETE, "/api/v1/tenants/{id}", None, 200),
+        (Method::GET, "/api/v1/tenants/{id}/webhooks", None, 200),
+        (
+            Method::POST,
+            "/api/v1/tenants/{id}/webhooks",
+            Some(json!({"url": "https://hooks.example/x", "events": ["turn.failed"]})),
+            201,
+        ),
+        (Method::DELETE, "/api/v1/tenants/{id}/webhooks/{webhook}", None, 404),
+        (Method::POST, "/api/v1/tenants/{id}/webhooks/{webhook}/test", None, 404),
         (Method::POST, "/api/v1/platform-keys/rotate", Some(json!({})), 200),
         (Method::POST, "/api/v1/chat", Some(json!({"message": "Hi"})), 200),
         (Method::GET, "/api/v1/sessions", None, 200),
@@ -130,6 +139,7 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                 let uri = path
                     .replace("{id}", &id)
                     .replace("{key}", "00000000-0000-7000-8000-000000000007")
+                    .replace("{webhook}", "00000000-0000-7000-8000-000000000007")
                     .replace("{*id}", "m");
                 let answer = caller.send(method.clone(), &uri, body.as_ref()).await;
                 assert_eq!(
@@ -176,7 +186,11 @@ async fn where_it_is_turned_off_there_is_nothing() {
     let operator = Developer::new(world.router.clone(), OPERATOR);
     let key = Developer::new(world.router.clone(), &format!("ocpk_{}", "A".repeat(47)));
     for (method, path, body, _) in calls() {
-        let uri = path.replace("{id}", "x").replace("{key}", "x").replace("{*id}", "x");
+        let uri = path
+            .replace("{id}", "x")
+            .replace("{key}", "x")
+            .replace("{webhook}", "x")
+            .replace("{*id}", "x");
         for caller in [&operator, &key] {
             let status = caller.send(method.clone(), &uri, body.as_ref()).await.status.as_u16();
             let peoples = matches!(

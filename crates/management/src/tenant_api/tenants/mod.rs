@@ -7,6 +7,7 @@ pub(crate) mod get;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod webhooks;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;

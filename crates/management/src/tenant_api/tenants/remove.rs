@@ -12,13 +12,16 @@ use super::Named;
 use crate::app::App;
 use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
-use crate::storage::{TenantTransaction, api_sessions, api_tenant_keys, api_tenants, api_writes, platform_secrets};
+use crate::storage::{
+    TenantTransaction, api_sessions, api_tenant_keys, api_tenants, api_webhooks, api_writes, platform_secrets,
+};
 
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11",
     "removed": {
-        "cell": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "keys": 1, "sessions": 2, "secrets": 1, "blobs": 214, "blob_bytes": 9_437_184,
+        "cell": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "keys": 1, "sessions": 2, "secrets": 1, "webhooks": 0,
+        "blobs": 214, "blob_bytes": 9_437_184,
     },
 })))]
 pub(crate) struct Gone {
@@ -33,6 +36,7 @@ pub(super) struct Removed {
     keys: u64,
     sessions: u64,
     secrets: u64,
+    webhooks: u64,
     /// Sealed pieces of the home, and their size.
     blobs: u64,
     blob_bytes: u64,
@@ -66,6 +70,8 @@ pub(super) async fn everything(app: &App, tenant: &ApiTenant) -> Result<Removed,
     api_tenant_keys::remove_all(&mut transaction).await?;
     api_writes::remove_all(&mut transaction).await?;
     api_tenants::remove(&mut transaction).await?;
+    // None is added any more: whoever adds one looks for the tenant first.
+    let webhooks = api_webhooks::remove_all(&mut transaction).await?;
     transaction.commit().await?;
     api.requests.forget(tenant.id);
     Ok(Removed {
@@ -73,6 +79,7 @@ pub(super) async fn everything(app: &App, tenant: &ApiTenant) -> Result<Removed,
         keys,
         sessions,
         secrets,
+        webhooks,
         blobs: cell.blobs,
         blob_bytes: cell.bytes,
     })

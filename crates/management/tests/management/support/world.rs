@@ -62,20 +62,31 @@ impl World {
     /// With the tenant API turned on, and a program that has the operator's token.
     pub async fn with_tenants() -> (Self, Agents, Developer) {
         let database = TestDatabase::new().await;
+        Self::with_tenants_over(database, Agents::default(), &[]).await
+    }
+
+    /// With the tenant API turned on, and receivers of webhooks on these addresses of this machine, which the operator named.
+    pub async fn with_tenants_telling(receivers: &[String]) -> (Self, Agents, Developer) {
+        let database = TestDatabase::new().await;
+        Self::with_tenants_over(database, Agents::default(), receivers).await
+    }
+
+    async fn with_tenants_over(
+        database: TestDatabase,
+        agents: Agents,
+        receivers: &[String],
+    ) -> (Self, Agents, Developer) {
         let source = database.source();
-        let agents = Agents::default();
-        let world = Self::over(
-            "http://localhost:8080",
-            database,
-            source,
-            None,
-            Some(agents.clone()),
-            Vec::new(),
-            Vec::new(),
-        )
-        .await;
+        let (kept, receivers) = (Some(agents.clone()), receivers.to_vec());
+        let world = Self::over(LOCAL, database, source, None, kept, Vec::new(), receivers).await;
         let operator = Developer::new(world.router.clone(), OPERATOR);
         (world, agents, operator)
+    }
+
+    /// The same installation, with the tenant API, after its server was stopped.
+    pub async fn restarted_with_tenants(self, agents: Agents, receivers: &[String]) -> (Self, Agents, Developer) {
+        self.management.shutdown().await;
+        Self::with_tenants_over(self.database, agents, receivers).await
     }
 
     /// A tenant with a model, and a program with its key.

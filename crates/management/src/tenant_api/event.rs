@@ -1,0 +1,161 @@
+//! What a tenant's webhooks are told of: that a turn ended, how, and what it used. Never a word of it, nor of the answer: this waits in
+//! the database in clear. Whoever wants to read it asks for the session.
+
+use protocol::TenantId;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::turns::TurnEvent;
+use crate::app::App;
+use crate::clock::millis;
+use crate::limits;
+use crate::storage::{StorageError, TenantTransaction, api_webhooks};
+
+/// Something that a webhook may be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = WebhookEvent)]
+pub(crate) enum EventKind {
+    #[serde(rename = "turn.finished")]
+    TurnFinished,
+    /// It failed, was stopped, or took too long.
+    #[serde(rename = "turn.failed")]
+    TurnFailed,
+}
+
+impl EventKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::TurnFinished => "turn.finished",
+            Self::TurnFailed => "turn.failed",
+        }
+    }
+
+    pub(crate) fn stored(text: &str) -> Result<Self, StorageError> {
+        match text {
+            "turn.finished" => Ok(Self::TurnFinished),
+            "turn.failed" => Ok(Self::TurnFailed),
+            _ => Err(StorageError::Unreadable("event of a webhook")),
+        }
+    }
+}
+
+/// A turn that ended.
+pub(super) struct Ended {
+    tenant: TenantId,
+    turn: Uuid,
+    kind: EventKind,
+    at: OffsetDateTime,
+    body: String,
+}
+
+impl Ended {
+    /// `None` while it goes on.
+    pub(super) fn of(
+        tenant: TenantId,
+        session: &str,
+        turn: Uuid,
+        last: &TurnEvent,
+        begun_at: OffsetDateTime,
+        at: OffsetDateTime,
+    ) -> Option<Self> {
+        let (kind, outcome, usage) = match last {
+            TurnEvent::Final(answer) => (EventKind::TurnFinished, "finished".to_owned(), Some(answer.usage)),
+            TurnEvent::Error(failure) => {
+                // A word for programs; its message may quote what was said.
+                let code = failure.code.chars().take(limits::WEBHOOK_OUTCOME_CHARS).collect();
+                (EventKind::TurnFailed, code, None)
+            }
+            _ => return None,
+        };
+        let body = json!({
+            "type": kind,
+            "timestamp": at.format(&Rfc3339).unwrap_or_default(),
+            "data": {
+                "tenant_id": tenant,
+                "session_id": session,
+                "turn_id": turn,
+                "outcome": outcome,
+                "usage": usage,
+                "begun_at": millis(begun_at),
+                "ended_at": millis(at),
+            },
+        });
+        Some(Self {
+            tenant,
+            turn,
+            kind,
+            at,
+            body: body.to_string(),
+        })
+    }
+
+    /// Puts it into the queue for each webhook that wants it: from then on it is not lost.
+    pub(super) async fn keep(&self, app: &App) -> Result<(), StorageError> {
+        let mut transaction = TenantTransaction::begin(&app.database, self.tenant).await?;
+        for webhook in api_webhooks::wanting(&mut transaction, self.kind).await? {
+            let id = self.id(webhook);
+            api_webhooks::enqueue(&mut transaction, webhook, id, &self.body, self.at).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// When the database did not take it: until it does, or for as long as makes sense.
+    pub(super) async fn keep_on_trying(&self, app: &App) {
+        for _ in 0..limits::WEBHOOK_KEEP_TRIES {
+            tokio::time::sleep(limits::WEBHOOK_KEEP_AGAIN).await;
+            match self.keep(app).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, turn = %self.turn, "a turn's end is not in the queue of webhooks yet")
+                }
+            }
+        }
+        tracing::error!(turn = %self.turn, "a turn's end is told to no webhook: the database did not take it");
+    }
+
+    /// The same for the same turn's same end: a receiver knows by it what it has already, also when the turn is asked for again.
+    fn id(&self, webhook: Uuid) -> Uuid {
+        let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/webhook-event/v1\0")
+            .chain_update(webhook.as_bytes())
+            .chain_update(self.turn.as_bytes())
+            .chain_update(self.kind.as_str())
+            .finalize()
+            .into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::Failure;
+    use super::*;
+
+    fn ended(webhook: Uuid, turn: Uuid, last: &TurnEvent) -> Option<(Uuid, String)> {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let ended = Ended::of(TenantId::from(Uuid::nil()), "s", turn, last, now, now)?;
+        Some((ended.id(webhook), ended.body))
+    }
+
+    #[test]
+    fn the_id_is_of_the_turn_and_the_webhook_and_no_message_is_in_the_body() {
+        let failed = TurnEvent::Error(Failure::new(
+            axum::http::StatusCode::BAD_GATEWAY,
+            "x_failed",
+            "you said canary",
+        ));
+        let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+        let (id, body) = ended(one, two, &failed).unwrap();
+        assert_eq!(id, ended(one, two, &failed).unwrap().0);
+        assert_ne!(id, ended(two, two, &failed).unwrap().0);
+        assert_ne!(id, ended(one, one, &failed).unwrap().0);
+        assert!(body.contains("x_failed") && !body.contains("canary"), "{body}");
+        assert!(ended(one, two, &TurnEvent::Delta { text: "x".into() }).is_none());
+    }
+}
