@@ -118,7 +118,7 @@ impl Server {
     }
 
     fn stop(mut self) -> Result<()> {
-        down::stop(&self.data_dir)?;
+        down::stop(&self.data_dir, true)?;
         self.process.wait()?;
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // After `stop` the process is gone and this does nothing.
         if matches!(self.process.try_wait(), Ok(None)) {
-            let _ = down::stop(&self.data_dir);
+            let _ = down::stop(&self.data_dir, true);
             let _ = self.process.kill();
             let _ = self.process.wait();
         }

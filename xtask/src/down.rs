@@ -1,4 +1,5 @@
-//! `cargo xtask down`: puts the cells to sleep, stops the server, and removes containers that were left. Data stays.
+//! `cargo xtask down`: puts the cells to sleep, stops the server, and removes containers that have ended. Data stays: a cell that still
+//! runs could not be sealed, or its server ended before it was, and is left as it is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,18 +18,20 @@ pub struct Options {
     /// The data directory that `up` was given.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// Remove cells that still run, too, and lose what their agents did since it was last sealed.
+    #[arg(long)]
+    discard: bool,
 }
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn run(options: &Options) -> Result<()> {
-    stop(&paths::absolute(
-        &options.data_dir.clone().unwrap_or_else(paths::default_data_dir),
-    ))
+    let data_dir = paths::absolute(&options.data_dir.clone().unwrap_or_else(paths::default_data_dir));
+    stop(&data_dir, options.discard)
 }
 
-/// Stops the server of a data directory and everything it started.
-pub fn stop(data_dir: &Path) -> Result<()> {
+/// Stops the server of a data directory and everything it started; with `discard` also cells that could not be sealed.
+pub fn stop(data_dir: &Path, discard: bool) -> Result<()> {
     let installation = installation(data_dir);
     match running::find(data_dir) {
         None => eprintln!("No Holdfast runs with the data directory {}.", data_dir.display()),
@@ -44,10 +47,23 @@ pub fn stop(data_dir: &Path) -> Result<()> {
             Ok(())
         })?,
     }
-    match installation {
-        Some(id) => remove_containers(&id),
-        None => Ok(()),
+    let Some(id) = installation else {
+        return Ok(());
+    };
+    let running = containers(&id, &["running", "paused", "restarting"]);
+    remove(&containers(&id, &["created", "exited", "dead"]))?;
+    if discard {
+        return remove(&running);
     }
+    if !running.is_empty() {
+        bail!(
+            "{} containers of cells still run: what their agents did last is not sealed yet. Run `cargo xtask up`, which finds them, and \
+             then `cargo xtask down` again; the server's log says why a cell could not be put to sleep. `cargo xtask down --discard` \
+             removes them and loses it.",
+            running.len()
+        );
+    }
+    Ok(())
 }
 
 fn installation(data_dir: &Path) -> Option<String> {
@@ -56,18 +72,24 @@ fn installation(data_dir: &Path) -> Option<String> {
     Some(value.get("id")?.as_str()?.to_owned())
 }
 
-/// Containers of this installation that are still there: their sealed homes and vaults are volumes and blobs, and stay.
-fn remove_containers(installation: &str) -> Result<()> {
-    let filter = format!("label=holdfast.installation={installation}");
-    let Some(list) = process::output(Command::new("docker").args(["ps", "--all", "--quiet", "--filter", &filter]))
-    else {
-        return Ok(());
-    };
-    let ids: Vec<&str> = list.lines().collect();
+/// The containers of an installation in one of these states. None where Docker does not answer.
+fn containers(installation: &str, states: &[&str]) -> Vec<String> {
+    let mut docker = Command::new("docker");
+    docker.args(["ps", "--all", "--quiet", "--filter"]);
+    docker.arg(format!("label=holdfast.installation={installation}"));
+    for state in states {
+        docker.arg("--filter").arg(format!("status={state}"));
+    }
+    let list = process::output(&mut docker).unwrap_or_default();
+    list.lines().map(str::to_owned).collect()
+}
+
+/// Removes containers. The sealed homes and vaults of their cells are volumes and blobs, and stay.
+fn remove(ids: &[String]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
     step("Removing the containers that were left", |_| {
-        process::quiet("docker rm", Command::new("docker").args(["rm", "--force"]).args(&ids))
+        process::quiet("docker rm", Command::new("docker").args(["rm", "--force"]).args(ids))
     })
 }
