@@ -2,9 +2,9 @@
 
 use vault::{
     BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, Capability, Constraints, DataKey, Identity, NewCapability,
-    Nonce, Presentation, PublicIdentity, Resource, Scope, SealKey, SecretBytes, SectionKind, SharedRequest,
-    open_sealed_to, open_secrets_export_with_root, seal_backup_end, seal_secrets_export_with,
-    seal_to_with_one_time_key,
+    Nonce, Presentation, PublicIdentity, RecoveryRequest, RecoveryShare, RecoveryTerms, Resource, Scope, SealKey,
+    SecretBytes, SectionKind, SharedRequest, join_shares, open_sealed_to, open_secrets_export_with_root,
+    seal_backup_end, seal_secrets_export_with, seal_to_with_one_time_key, split_secret,
 };
 
 use crate::Target;
@@ -184,4 +184,51 @@ pub const CAPABILITY: Target = Target {
         }
     },
     seeds: || vec![a_capability().encode(), a_presentation().encode()],
+};
+
+/// Three contacts, any two of whom are enough.
+fn shares() -> Vec<RecoveryShare> {
+    let terms = RecoveryTerms {
+        cell: uuid::Uuid::from_u128(1),
+        slot: uuid::Uuid::from_u128(2),
+        version: 3,
+        wait_ms: 86_400_000,
+        threshold: 2,
+    };
+    let secret = SecretBytes::copy_from(&[5; 32]).expect("32 bytes");
+    split_secret(&secret, &terms, 3).expect("the numbers are possible")
+}
+
+/// What contacts are asked, one share, and three that are put together.
+pub const RECOVERY: Target = Target {
+    name: "recovery",
+    run: |bytes| {
+        if let Ok(request) = RecoveryRequest::decode(bytes) {
+            assert_eq!(request.encode(), bytes, "a request has one form");
+            assert_eq!(request.id().len(), 32);
+        }
+        if let Ok(share) = RecoveryShare::decode(bytes) {
+            assert_eq!(share.encode().as_slice(), bytes, "a share has one form");
+            assert!(share.index >= 1 && share.index <= share.count());
+        }
+        let third = bytes.len() / 3;
+        let given: Vec<RecoveryShare> = bytes
+            .chunks(third.max(1))
+            .filter_map(|one| RecoveryShare::decode(one).ok())
+            .collect();
+        if let Ok(joined) = join_shares(&given) {
+            assert!(given.len() - joined.wrong.len() >= 2, "one contact alone opens nothing");
+        }
+    },
+    seeds: || {
+        let shares = shares();
+        let request = RecoveryRequest {
+            cell: uuid::Uuid::from_u128(1),
+            slot: uuid::Uuid::from_u128(2),
+            key: *identity(4).public().agreement(),
+            made: 1_763_800_000_000,
+        };
+        let encoded: Vec<Vec<u8>> = shares.iter().map(|share| share.encode().to_vec()).collect();
+        vec![request.encode(), encoded[0].clone(), encoded.concat()]
+    },
 };

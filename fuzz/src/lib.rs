@@ -36,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     carried::SEALED_TO,
     carried::SECRETS_EXPORT,
     carried::CAPABILITY,
+    carried::RECOVERY,
     home::MANIFEST,
     home::CHUNK,
     relayed::FRAMES,
