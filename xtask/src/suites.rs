@@ -36,6 +36,8 @@ impl Tally {
         eprintln!("\n── {name}");
         let started = Instant::now();
         let (mut passed, mut failed) = (0, 0);
+        // Colours would stand among what is counted.
+        command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
         let done = process::watched(command, |line| {
             eprintln!("{line}");
             if counts.closes(line) {
