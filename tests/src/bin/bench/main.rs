@@ -1,10 +1,14 @@
 //! `cargo xtask bench`: what a person waits for and what a cell costs, measured in one run beside what it is compared with.
 //! Prints a table in Markdown on standard output; progress goes to standard error.
 
+mod control_plane;
+mod cpu;
 mod first_token;
+mod load;
 mod machine;
 mod memory;
 mod phases;
+mod reference;
 mod report;
 mod wake;
 
@@ -15,6 +19,11 @@ const PASSWORD: &str = "a password for the bench";
 
 #[tokio::main]
 async fn main() {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|arg| arg == reference::ARGUMENT) {
+        let socket = args.next().expect("the folder of PostgreSQL's socket");
+        return reference::run(socket.as_ref()).await;
+    }
     let mut report = Report::default();
     // A pause and a turn suspend OpenClaw once each, and it allows that 30 times a minute.
     let settings = Settings::default()
@@ -28,6 +37,7 @@ async fn main() {
     );
 
     let owner = installation.owner().await;
+    control_plane::compare(&installation, &owner, &mut report).await;
     let session = phases::first_start(&installation, &owner, &mut report).await;
     first_token::compare(&owner, &session, &mut report).await;
     wake::from_pause(&owner, &session, &mut report).await;

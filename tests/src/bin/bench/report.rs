@@ -36,17 +36,16 @@ impl Samples {
         Self(samples)
     }
 
-    /// The sample below which this share of all lies.
+    /// The smallest sample that this share of all does not exceed: the nearest rank.
     pub fn at(&self, share: f64) -> Duration {
-        let last = self.0.len().saturating_sub(1);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             clippy::cast_precision_loss,
             reason = "an index into a short list"
         )]
-        let index = (last as f64 * share).ceil() as usize;
-        self.0.get(index).copied().unwrap_or_default()
+        let rank = (self.0.len() as f64 * share).ceil() as usize;
+        self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
     /// Median and 95th percentile.
