@@ -291,6 +291,14 @@ impl Installation {
         outbox::newest_link(&self.outbox(), address, page)
     }
 
+    /// The newest mail to someone with this subject, once there is one.
+    pub async fn letter(&self, address: &str, subject: &str) -> String {
+        wait_until("the mail arrives", Duration::from_secs(90), async || {
+            outbox::newest_letter(&self.outbox(), address, subject)
+        })
+        .await
+    }
+
     fn outbox(&self) -> PathBuf {
         self.data_dir().join("outbox")
     }

@@ -5,26 +5,36 @@ use std::path::Path;
 
 /// The newest link to `page` in a mail to `address`.
 pub fn newest_link(outbox: &Path, address: &str, page: &str) -> Option<String> {
+    let marker = format!("/{page}#");
+    newest_first(outbox, address).find_map(|text| {
+        let word = text.split_whitespace().find(|word| word.contains(&marker))?;
+        let start = word.find("http")?;
+        let link = &word[start..];
+        let end = link.find(['"', '<', '>']).unwrap_or(link.len());
+        Some(link[..end].to_owned())
+    })
+}
+
+/// The newest mail to `address` with this subject.
+pub fn newest_letter(outbox: &Path, address: &str, subject: &str) -> Option<String> {
+    let wanted = format!("Subject: {subject}");
+    newest_first(outbox, address).find(|text| text.lines().any(|line| line == wanted))
+}
+
+fn newest_first(outbox: &Path, address: &str) -> impl Iterator<Item = String> {
     let mut mails: Vec<_> = fs::read_dir(outbox)
-        .ok()?
+        .into_iter()
+        .flatten()
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
         .filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path)))
         .collect();
     mails.sort();
-    let marker = format!("/{page}#");
-    mails.iter().rev().find_map(|(_, path)| {
+    mails.into_iter().rev().filter_map(move |(_, path)| {
         let text = unfolded(&fs::read_to_string(path).ok()?);
         let to = text.lines().find(|line| line.to_ascii_lowercase().starts_with("to:"))?;
-        if !to.contains(address) {
-            return None;
-        }
-        let word = text.split_whitespace().find(|word| word.contains(&marker))?;
-        let start = word.find("http")?;
-        let link = &word[start..];
-        let end = link.find(['"', '<', '>']).unwrap_or(link.len());
-        Some(link[..end].to_owned())
+        to.contains(address).then_some(text)
     })
 }
 

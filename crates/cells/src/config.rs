@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::InstallationId;
 use protocol::control::CellConfig;
+use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
@@ -34,9 +34,17 @@ pub struct CellsConfig {
 #[derive(Debug, Clone)]
 pub enum RelayAddress {
     /// In this process: it takes the other end of each connection.
-    Here(mpsc::Sender<DuplexStream>),
+    Here(mpsc::Sender<FromCell>),
     /// `host:port`.
     Tcp(String),
+}
+
+/// The relay's end of a connection, and whose keeper is at the other. The relay is not told: it is for who listens in its place.
+#[derive(Debug)]
+pub struct FromCell {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub stream: DuplexStream,
 }
 
 impl CellsConfig {

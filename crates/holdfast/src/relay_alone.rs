@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ::relay::NobodyWakes;
 use management::postgres::{Cluster, Settings};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -46,7 +47,7 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
             (database::relay_in(&cluster).await?, Some(cluster))
         }
     };
-    let relay = relay::open(&source).await?;
+    let relay = relay::open(&source, std::sync::Arc::new(NobodyWakes)).await?;
     info!(%address, port, "the relay is ready");
     let serving = tokio::spawn(axum::serve(listener, relay.router()).into_future());
     let _how = signals.next().await;

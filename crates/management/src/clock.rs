@@ -58,3 +58,8 @@ pub(crate) fn moment(millis: protocol::Millis) -> Option<OffsetDateTime> {
 pub(crate) fn after(at: OffsetDateTime, life: Duration) -> OffsetDateTime {
     at.saturating_add(time::Duration::try_from(life).unwrap_or(time::Duration::MAX))
 }
+
+/// A time that lies so far before another.
+pub(crate) fn before(at: OffsetDateTime, life: Duration) -> OffsetDateTime {
+    at.saturating_sub(time::Duration::try_from(life).unwrap_or(time::Duration::MAX))
+}

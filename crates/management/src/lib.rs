@@ -36,6 +36,7 @@ mod providers;
 mod proxies;
 mod rate_limit;
 mod repeating;
+mod request_mails;
 mod routes;
 mod scope;
 mod sealing;
@@ -54,7 +55,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use protocol::GatewayToken;
+use protocol::relay::MailboxKey;
+use protocol::{CellId, GatewayToken, TenantId};
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
@@ -86,7 +88,9 @@ use mail::Mailer;
 use providers::Providers;
 use rate_limit::RateLimits;
 use repeating::Repeating;
+use request_mails::RequestMails;
 use session_watch::SessionWatch;
+use storage::{TenantTransaction, mailboxes};
 use tenant_api::TenantApi;
 
 /// What management works with.
@@ -121,6 +125,7 @@ pub struct Management {
     sessions: SessionWatch,
     deliveries: Repeating,
     chains: Repeating,
+    request_mails: Repeating,
 }
 
 impl Management {
@@ -166,6 +171,13 @@ impl Management {
         ));
         let deliveries = Delivery::start(&delivery);
         let chains = ChainWatch::start(database.clone(), audit.clone());
+        let request_mails = RequestMails {
+            database: database.clone(),
+            clock: clock.clone(),
+            mailer: mailer.clone(),
+            public_url: config.public_url.clone(),
+        };
+        let request_mails = request_mails.start();
         let operator_token = operator::TokenFile::new(&config.data_dir);
         let providers = Providers::new(&config.private_provider_addresses);
         let app = App::new(Shared {
@@ -193,6 +205,7 @@ impl Management {
             sessions,
             deliveries,
             chains,
+            request_mails,
         }
     }
 
@@ -213,6 +226,36 @@ impl Management {
         self.sessions.admit(token.tenant, token.user, token.session).await
     }
 
+    /// A cell's keeper has shown the relay, over the connection that its cell carried, that this mailbox is its own, and fetches what
+    /// waits there: from now on the mailbox is that of the cell's owner, and nothing waits for them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn mailbox_opened(
+        &self,
+        cell: CellId,
+        tenant: TenantId,
+        mailbox: &MailboxKey,
+    ) -> Result<(), StorageError> {
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        mailboxes::opened(&mut transaction, cell, mailbox, self.app.clock.now()).await?;
+        transaction.commit().await
+    }
+
+    /// Something waits at the relay in a mailbox whose keeper does not come for it: its vault is locked. Its owner is told, within what
+    /// their organisation wants. A mailbox that is nobody's here is left alone.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn something_waits(&self, mailbox: &MailboxKey) -> Result<(), StorageError> {
+        let Some((tenant, owner)) = mailboxes::owner(&self.app.database, mailbox).await? else {
+            return Ok(());
+        };
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        mailboxes::something_waits(&mut transaction, owner, mailbox, self.app.clock.now()).await?;
+        transaction.commit().await
+    }
+
     /// Whether PostgreSQL answers now, for `/readyz`.
     pub async fn database_ready(&self) -> bool {
         self.app.database.ready().await
@@ -224,6 +267,7 @@ impl Management {
         self.sessions.stop().await;
         self.deliveries.stop().await;
         self.chains.stop().await;
+        self.request_mails.stop().await;
         self.app.database.close().await;
     }
 }

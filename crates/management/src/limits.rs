@@ -208,6 +208,17 @@ pub const ALERT_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Longest line about an event in an alert, in characters.
 pub const ALERT_CHARS: usize = 300;
 
+/// How long something waits for a locked vault before its owner gets a mail: they may be unlocking it, or only its connection broke.
+pub const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
+/// Shortest time between two such mails to one person.
+pub const REQUEST_MAIL_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// When a mail that was not taken is tried again.
+pub const REQUEST_MAIL_RETRY: Duration = Duration::from_secs(15 * 60);
+/// Owners who are looked for at a time.
+pub const REQUEST_MAILS_AT_ONCE: i64 = 50;
+/// How long what was seen waiting is taken to wait: as long as the relay keeps it.
+pub const REQUEST_NOTICE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;
 /// Requests with a token or an address that one client may make in [`RATE_PERIOD`]; a whole office may be one client.

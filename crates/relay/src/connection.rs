@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tracing::{debug, info, warn};
 
 use crate::mailbox::Mailbox;
+use crate::wake::Carrier;
 use crate::{Shared, limits, store};
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
@@ -95,7 +96,7 @@ impl Refused {
     }
 }
 
-pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
+pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: Option<Carrier>) {
     let proved = tokio::time::timeout(limits::PROOF, prove(&shared, &mut socket)).await;
     let mailbox = match proved {
         Ok(Ok(Some(mailbox))) => mailbox,
@@ -124,6 +125,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket) {
         connection,
     };
     info!(mailbox = %mailbox.key, connection, waiting, "connected");
+    // After it is seated: from here on nobody is told that something waits for it.
+    if let Some(carrier) = carrier {
+        carrier.proved(mailbox.key);
+    }
     let feeding = feed_waiting(Arc::clone(&shared), Arc::clone(&mailbox), connection, feed);
     let _feeder = Ends(tokio::spawn(feeding).abort_handle());
     let _pusher = Ends(tokio::spawn(epochs.clone().push(epoch_frames)).abort_handle());

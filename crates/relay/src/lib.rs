@@ -17,12 +17,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use protocol::Millis;
 use protocol::limits::{ENVELOPE_CLASSES, ENVELOPE_OVERHEAD, RELAY_TEXT_BYTES};
 use protocol::relay::MailboxKey;
@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 pub use database::{Database, DatabaseError, Source};
 #[doc(hidden)]
 pub use revocations::Filter;
-pub use wake::{NobodyWakes, Waker};
+pub use wake::{Carrier, Lookout, NobodyWakes, Waker};
 
 use mailbox::Mailboxes;
 use revocations::Revocations;
@@ -132,6 +132,11 @@ impl Relay {
         self.shared.mailboxes.waiting()
     }
 
+    /// For asking after one of them at any time.
+    pub fn lookout(&self) -> Lookout {
+        Lookout::new(Arc::clone(&self.shared))
+    }
+
     /// Whether the database answers now.
     pub async fn ready(&self) -> bool {
         let pool = self.shared.database.pool();
@@ -156,7 +161,11 @@ impl Drop for Relay {
     }
 }
 
-async fn connect(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
+async fn connect(
+    State(shared): State<Arc<Shared>>,
+    carrier: Option<Extension<Carrier>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned() else {
         let words = format!("CONNECTIONS ({}) are open", limits::CONNECTIONS);
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
@@ -167,7 +176,7 @@ async fn connect(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -
         .read_buffer_size(64 * 1024)
         .write_buffer_size(64 * 1024)
         .on_upgrade(async move |socket| {
-            connection::serve(shared, socket).await;
+            connection::serve(shared, socket, carrier.map(|Extension(carrier)| carrier)).await;
             drop(permit);
         })
 }

@@ -154,10 +154,7 @@ impl Mailboxes {
     pub fn waiting(&self) -> Vec<MailboxKey> {
         let all = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
         all.values()
-            .filter(|mailbox| {
-                let inner = unpoisoned(&mailbox.inner);
-                inner.waiting > 0 && inner.seat.is_none()
-            })
+            .filter(|mailbox| mailbox.left_alone())
             .map(|mailbox| mailbox.key)
             .collect()
     }
@@ -237,6 +234,12 @@ impl Mailbox {
         }
     }
 
+    /// Something waits in it, and nobody is connected to it.
+    pub fn left_alone(&self) -> bool {
+        let inner = unpoisoned(&self.inner);
+        inner.waiting > 0 && inner.seat.is_none()
+    }
+
     /// How much waits.
     pub fn waiting(&self) -> u32 {
         unpoisoned(&self.inner).waiting
@@ -249,6 +252,8 @@ impl Mailbox {
             before.outgoing.replaced();
         }
         feed.notify_one();
+        // What comes after it has left is news again.
+        inner.woken = None;
         inner.seat = Some(Seat {
             connection,
             outgoing,

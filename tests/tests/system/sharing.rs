@@ -152,7 +152,7 @@ async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with
 }
 
 #[tokio::test]
-async fn what_is_shared_by_a_vault_that_is_locked_is_not_answered_and_whoever_asks_is_told_so() {
+async fn who_asks_a_vault_that_is_locked_is_told_so_and_its_owner_is_told_to_unlock_it() {
     let installation = Installation::start().await;
     let anna = installation.owner().await;
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
@@ -171,4 +171,28 @@ async fn what_is_shared_by_a_vault_that_is_locked_is_not_answered_and_whoever_as
     received(&with_bob, "given").await;
     with_anna.call("vault.lock", json!({})).await;
     assert_eq!(uses(&with_bob, &id, "GET").await, Err("no_answer".to_owned()));
+
+    // Anna learns on the page that unlocks, and by mail, that something waits: not what, nor from whom.
+    let waits = async |person: &Person| person.get("/api/v1/cell").await.ok()["something_waits"] == true;
+    wait_until("Anna is told", SOON, async || waits(&anna).await.then_some(())).await;
+    assert!(!waits(&bob).await);
+    let address = anna.me["user"]["email"].as_str().expect("an address");
+    let mail = installation.letter(address, "Something waits for your vault").await;
+    for secret in ["Bob", "bob@example.org", "calendar"] {
+        assert!(!mail.contains(secret), "{secret} in {mail}");
+    }
+    assert_eq!(
+        anna.get("/api/v1/cell").await.ok()["state"],
+        "asleep",
+        "nothing was started"
+    );
+
+    // She unlocks: what waited is fetched, and Bob, who asks again, is answered.
+    let _with_anna = anna.unlock(PASSWORD).await;
+    wait_until("nothing waits any more", SOON, async || {
+        (!waits(&anna).await).then_some(())
+    })
+    .await;
+    let (status, _) = uses(&with_bob, &id, "GET").await.expect("Anna's vault is open");
+    assert_eq!(status, 200);
 }

@@ -68,6 +68,8 @@ export interface Factors {
 
 export interface Policy {
   second_factor: "optional" | "required";
+  /** Whether people are told that something waits for their locked vault. */
+  requests_while_locked: "told" | "wait";
 }
 
 /** Something that was done (docs/protocol.md, section 6). */
@@ -240,6 +242,8 @@ export interface Cell {
   id: string;
   state: "asleep" | "starting" | "awake" | "paused" | "failed";
   claim?: string;
+  /** Something from another vault waits until this one is unlocked. */
+  something_waits?: boolean;
 }
 
 export type ProviderKind = "google" | "microsoft" | "github" | "oidc";
@@ -351,7 +355,7 @@ export const api = {
   newBackupCodes: () => call<{ backup_codes: string[] }>("POST", "/factors/backup-codes"),
   audit: (search: Record<string, string>) => call<{ events: AuditEvent[]; more: boolean }>("GET", `/audit?${new URLSearchParams(Object.entries(search).filter(([, value]) => value !== "")).toString()}`),
   policy: () => call<Policy>("GET", "/policy"),
-  setPolicy: (policy: Policy) => call<Policy>("PUT", "/policy", policy),
+  setPolicy: (policy: Partial<Policy>) => call<Policy>("PUT", "/policy", policy),
   me: () => call<Me>("GET", "/me"),
   people: () => call<{ people: Person[] }>("GET", "/people"),
   identities: () => call<{ identities: { user: string; bundle: string }[] }>("GET", "/identities"),

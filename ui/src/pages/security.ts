@@ -100,11 +100,16 @@ export class SecurityPage extends FormPage {
   #everybody(): TemplateResult | typeof nothing {
     if (me()?.user.role !== "owner" || !this.policy) return nothing;
     const required = this.policy.second_factor === "required";
+    const told = this.policy.requests_while_locked === "told";
     return html`<section class="card" aria-labelledby="everybody-title">
       <h2 id="everybody-title">Everybody at ${me()?.tenant.name}</h2>
       <div class="setting">
         <p><strong>Everyone needs a second factor</strong><br><span class="muted">${required ? "On. Who has none sets one up before anything else." : "Off. Everybody decides for themselves."}</span></p>
-        <button class="button" type="button" ?disabled=${this.busy} @click=${() => this.#setPolicy(required ? "optional" : "required")}>${required ? "Turn off" : "Turn on"}</button>
+        <button class="button" type="button" ?disabled=${this.busy} aria-label="${required ? "Turn off" : "Turn on"}: everyone needs a second factor" @click=${() => this.#setSecondFactor(required ? "optional" : "required")}>${required ? "Turn off" : "Turn on"}</button>
+      </div>
+      <div class="setting">
+        <p><strong>Tell people what waits for them</strong><br><span class="muted">${told ? "On. Whose vault is locked gets a mail, at most one a day, when another agent sends them something. It says neither what nor from whom." : "Off. What other agents send waits until they unlock, and nobody is told."}</span></p>
+        <button class="button" type="button" ?disabled=${this.busy} aria-label="${told ? "Turn off" : "Turn on"}: tell people what waits for them" @click=${() => this.#setRequests(told ? "wait" : "told")}>${told ? "Turn off" : "Turn on"}</button>
       </div>
     </section>`;
   }
@@ -167,7 +172,14 @@ export class SecurityPage extends FormPage {
     });
   };
 
-  #setPolicy(second_factor: Policy["second_factor"]): void {
+  #setRequests(requests_while_locked: Policy["requests_while_locked"]): void {
+    this.#act(async () => {
+      const set = await withStepUp(() => api.setPolicy({ requests_while_locked }));
+      if (set) this.#say(requests_while_locked === "told" ? "People are told when something waits for them." : "Nobody is told when something waits for them.");
+    });
+  }
+
+  #setSecondFactor(second_factor: Policy["second_factor"]): void {
     this.#act(async () => {
       const set = await withStepUp(() => api.setPolicy({ second_factor }));
       if (set) this.#say(second_factor === "required" ? "Everyone needs a second factor now." : "A second factor is everybody’s own choice now.");

@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { link, lockReason, signOut, slots, unlock, unlockSlot, connect } from "../app/link";
 import { setSlot, typedSecret } from "../app/ways-in";
+import { api } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
 import { askPasskey, NO_PRF, passkeysHere, passkeySupport, type PasskeySupport } from "../channel/passkey";
@@ -28,11 +29,29 @@ export class UnlockPage extends FormPage {
   @state() private wrong = "";
   @state() private waitUntil = 0;
   @state() private newPassword = "";
+  /** Another vault has sent something, which is at the relay until this one fetches it. */
+  @state() private somethingWaits = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
     void passkeySupport().then((support) => (this.support = support));
+    document.addEventListener("visibilitychange", this.#look);
+    this.#look();
   }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("visibilitychange", this.#look);
+  }
+
+  /** Asks whether something waits, whenever somebody looks at this page. Without an answer nothing is said of it: unlocking fetches it anyway. */
+  #look = (): void => {
+    if (document.visibilityState !== "visible") return;
+    void api.cell().then(
+      (cell) => (this.somethingWaits = cell.something_waits === true),
+      () => undefined,
+    );
+  };
 
   #has(kind: SlotInfo["kind"]): boolean {
     return slots.value.some((slot) => slot.kind === kind);
@@ -57,6 +76,7 @@ export class UnlockPage extends FormPage {
       <div class="page-icon">${icon("lock", "l")}</div>
       <h1>${way === "paper" ? this.#paperTitle() : way === "contacts" ? "Ask your contacts" : "Unlock your vault"}</h1>
       ${way === "contacts" ? nothing : html`<hf-recovery-banner></hf-recovery-banner>`}
+      <div role="status">${this.somethingWaits ? notice("info", "Another agent has sent you something. Unlock to see what it is and to answer.") : nothing}</div>
       ${way === "contacts" ? this.#contacts() : way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}
       ${this.#connection()}
     </main>`;

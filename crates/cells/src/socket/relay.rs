@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::SocketState;
-use crate::config::RelayAddress;
+use crate::config::{FromCell, RelayAddress};
 use crate::limits;
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -56,7 +56,9 @@ async fn join(state: &SocketState, mut request: Request) -> Result<Response, Rel
     let opening = async move {
         let stream: Box<dyn Bytes> = match address {
             RelayAddress::Here(relay) => {
-                let (ours, theirs) = duplex(limits::RELAY_BUFFER);
+                let (ours, stream) = duplex(limits::RELAY_BUFFER);
+                let (cell, tenant) = (state.shared.cell, state.shared.tenant);
+                let theirs = FromCell { cell, tenant, stream };
                 relay.send(theirs).await.map_err(|_| RelayUnreachable::None)?;
                 Box::new(ours)
             }
@@ -180,5 +182,24 @@ mod tests {
             panic!("more than RELAY_CONNECTIONS")
         };
         assert_eq!(refused.status(), 502);
+    }
+
+    #[tokio::test]
+    async fn a_relay_of_this_process_hears_whose_keeper_connects() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = CellsConfig::new(InstallationId::new(), dir.path().to_owned());
+        let (relay, mut connections) = mpsc::channel(1);
+        config.relay = Some(RelayAddress::Here(relay));
+        let service = SocketService::new(Arc::new(config), local_blobs(&dir.path().join("blobs")).unwrap());
+        let (cell, tenant) = (CellId::new(), TenantId::new());
+        let (events, _inbox) = mpsc::channel(1);
+        let folder = folder(dir.path(), cell);
+        let shared = Arc::new(Shared::new(cell, tenant, events));
+        let _socket = service.open(&folder, shared).await.unwrap();
+        let stream = UnixStream::connect(folder.join(PLATFORM_SOCKET)).await.unwrap();
+        let dialling = tokio::spawn(client_async("ws://platform/relay", stream));
+        let from = connections.recv().await.unwrap();
+        assert_eq!((from.cell, from.tenant), (cell, tenant));
+        dialling.abort();
     }
 }

@@ -13,6 +13,7 @@ mod serve;
 mod sessions;
 mod stop;
 pub mod tenant_api;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,7 +122,7 @@ impl Platform {
 
         let database = Database::open(config, path).await?;
         let blobs = cells::local_blobs(&path.join("blobs")).map_err(|error| Refusal::Cells(error.to_string()))?;
-        let relay = Relay::start(config, &database).await?;
+        let mut relay = Relay::start(config, &database).await?;
         let mut cells_config = cells_config(config, data_dir, private_addresses);
         cells_config.relay = Some(relay.address.clone());
         let cells = Cells::start(cells_config, Arc::new(driver), blobs)
@@ -171,10 +172,12 @@ impl Platform {
             .publish_setup_link()
             .await
             .map_err(|error| Refusal::Database(error.to_string()))?;
+        let management = Arc::new(management);
+        relay.tell(&management);
         Ok(Self {
             database,
             cells,
-            management: Arc::new(management),
+            management,
             verifying_key,
             relay,
             _demo: demo,

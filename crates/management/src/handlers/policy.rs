@@ -9,11 +9,38 @@ use crate::access::{Body, FreshOwner, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
-use crate::storage::{factors, sessions, tenants};
+use crate::storage::{TenantTransaction, factors, mailboxes, sessions, tenants};
 
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Policy {
     second_factor: SecondFactor,
+    requests_while_locked: RequestsWhileLocked,
+}
+
+/// What is to change of [`Policy`]; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct PolicyChange {
+    second_factor: Option<SecondFactor>,
+    requests_while_locked: Option<RequestsWhileLocked>,
+}
+
+/// What becomes of something that another vault sends to one that is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum RequestsWhileLocked {
+    /// It waits, and its owner is told that something does.
+    Told,
+    /// It waits.
+    Wait,
+}
+
+impl From<bool> for RequestsWhileLocked {
+    fn from(told: bool) -> Self {
+        match told {
+            true => Self::Told,
+            false => Self::Wait,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -21,6 +48,24 @@ pub(crate) struct Policy {
 enum SecondFactor {
     Optional,
     Required,
+}
+
+impl SecondFactor {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+}
+
+impl RequestsWhileLocked {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Told => "told",
+            Self::Wait => "wait",
+        }
+    }
 }
 
 impl From<bool> for SecondFactor {
@@ -34,40 +79,72 @@ impl From<bool> for SecondFactor {
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Policy>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let required = tenants::second_factor_required(&mut transaction).await?;
-    Ok(Json(Policy {
-        second_factor: required.into(),
-    }))
+    Ok(Json(current(&mut transaction).await?))
+}
+
+async fn current(transaction: &mut TenantTransaction) -> Result<Policy, ApiError> {
+    Ok(Policy {
+        second_factor: tenants::second_factor_required(transaction).await?.into(),
+        requests_while_locked: tenants::told_of_requests(transaction).await?.into(),
+    })
 }
 
 pub(crate) async fn put(
     State(app): State<App>,
     owner: FreshOwner,
-    Body(policy): Body<Policy>,
+    Body(change): Body<PolicyChange>,
 ) -> Result<Json<Policy>, ApiError> {
     let owner = owner.signed_in();
-    let required = policy.second_factor == SecondFactor::Required;
     let mut transaction = owner.transaction(&app).await?;
-    // Whoever asks it of all has one, or they would lock themselves out with everybody else.
-    if required
-        && !factors::standing(&mut transaction, owner.session().user)
-            .await?
-            .has_factor()
+    let tenant = || Target::new("organisation", owner.session().tenant, &owner.session().tenant_name);
+    if let Some(factor) = change.second_factor
+        && let Some(lowered) = set_second_factor(&mut transaction, owner, factor).await?
     {
-        return Err(ApiError::FactorFirst);
-    }
-    if tenants::set_second_factor_required(&mut transaction, required).await? {
-        let lowered = match required {
-            true => sessions::ask_for_second_factors(&mut transaction, owner.session().id).await?,
-            false => 0,
-        };
-        let tenant = Target::new("organisation", owner.session().tenant, &owner.session().tenant_name);
         let entry = Entry::done(Action::PolicyChanged)
-            .on(tenant)
-            .with("second_factor", if required { "required" } else { "optional" })
+            .on(tenant())
+            .with("second_factor", factor.as_str())
             .with("sessions_lowered", lowered);
         app.audit.record(&mut transaction, &owner.by(), entry).await?;
     }
+    if let Some(requests) = change.requests_while_locked
+        && set_requests(&mut transaction, requests).await?
+    {
+        let entry = Entry::done(Action::PolicyChanged)
+            .on(tenant())
+            .with("requests_while_locked", requests.as_str());
+        app.audit.record(&mut transaction, &owner.by(), entry).await?;
+    }
+    let policy = current(&mut transaction).await?;
     transaction.commit().await?;
     Ok(Json(policy))
+}
+
+/// How many sessions that lowered; none if it was so already.
+async fn set_second_factor(
+    transaction: &mut TenantTransaction,
+    owner: &SignedIn,
+    factor: SecondFactor,
+) -> Result<Option<u64>, ApiError> {
+    let required = factor == SecondFactor::Required;
+    // Whoever asks it of all has one, or they would lock themselves out with everybody else.
+    if required && !factors::standing(transaction, owner.session().user).await?.has_factor() {
+        return Err(ApiError::FactorFirst);
+    }
+    if !tenants::set_second_factor_required(transaction, required).await? {
+        return Ok(None);
+    }
+    Ok(Some(match required {
+        true => sessions::ask_for_second_factors(transaction, owner.session().id).await?,
+        false => 0,
+    }))
+}
+
+/// False if it was so already.
+async fn set_requests(transaction: &mut TenantTransaction, requests: RequestsWhileLocked) -> Result<bool, ApiError> {
+    let told = requests == RequestsWhileLocked::Told;
+    let changed = tenants::set_told_of_requests(transaction, told).await?;
+    if changed && !told {
+        mailboxes::forget(transaction).await?;
+    }
+    Ok(changed)
 }

@@ -143,6 +143,16 @@ pub(crate) fn recovery_help(to: &Email, owner: &str, page: &str) -> Option<Lette
     Letter::to(to, format!("{owner} asks for your help"), text)
 }
 
+/// Tells the owner of a vault that something waits for it. What, and from whom, nobody knows who could write it here.
+pub(crate) fn something_waits(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
+    let text = format!(
+        "Hello,\n\nsomething from another vault waits for yours at {organisation}: another agent may be asking you for something. What \
+         it is,\nonly your vault can read. It waits for a week at most. Sign in and unlock your vault to see it:\n\n{page}\n\n\
+         You get at most one such mail a day. Those who own {organisation} decide whether such mails are sent.\n"
+    );
+    Letter::to(to, "Something waits for your vault".to_owned(), text)
+}
+
 /// Tells of something that was done. What it says is in the audit log, too.
 pub(crate) fn alert(to: &Email, organisation: &str, what: &str, times: i32, last: &str, page: &str) -> Option<Letter> {
     let times = match times {

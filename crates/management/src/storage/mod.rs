@@ -26,6 +26,7 @@ pub(crate) mod join_requests;
 pub(crate) mod leaving;
 pub(crate) mod letters;
 pub(crate) mod linked_accounts;
+pub(crate) mod mailboxes;
 pub(crate) mod operator;
 pub(crate) mod operator_audit;
 pub(crate) mod operator_sessions;

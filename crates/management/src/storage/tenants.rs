@@ -41,6 +41,26 @@ pub(crate) async fn second_factor_required(transaction: &mut TenantTransaction) 
     Ok(required.fetch_one(&mut **transaction).await?)
 }
 
+/// Whether people are told that something waits for their locked vault.
+pub(crate) async fn told_of_requests(transaction: &mut TenantTransaction) -> Result<bool, StorageError> {
+    let id = transaction.tenant().uuid();
+    let told = sqlx::query_scalar!("SELECT told_of_requests FROM tenants WHERE id = $1", id);
+    Ok(told.fetch_one(&mut **transaction).await?)
+}
+
+/// Sets it; false if it was so already.
+pub(crate) async fn set_told_of_requests(
+    transaction: &mut TenantTransaction,
+    told: bool,
+) -> Result<bool, StorageError> {
+    let update = sqlx::query!(
+        "UPDATE tenants SET told_of_requests = $2 WHERE id = $1 AND told_of_requests <> $2",
+        transaction.tenant().uuid(),
+        told
+    );
+    Ok(update.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
 /// Sets it; false if it was so already.
 pub(crate) async fn set_second_factor_required(
     transaction: &mut TenantTransaction,

@@ -26,6 +26,7 @@ mod passkeys;
 mod people;
 mod providers;
 mod recovery;
+mod requests_while_locked;
 mod row_security;
 mod second_factor;
 mod sessions;

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use axum::Extension;
 use protocol::relay::{FromRelay, MailboxKey, Refusal};
-use relay::{RelayConfig, Waker};
+use relay::{Carrier, RelayConfig, Waker};
+use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use vault::Identity;
 
@@ -180,6 +182,49 @@ async fn a_receiver_that_is_not_connected_is_to_be_woken_once() {
     assert_eq!(woken.recv().await, Some(key(&bob)));
     assert!(woken.try_recv().is_err());
     assert_eq!(relay.relay.waiting(), [key(&bob)]);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_carries_a_connection_hears_whose_mailbox_was_proved_over_it_and_of_no_other() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (proved, mut heard) = mpsc::unbounded_channel();
+    let carrier = Carrier::new(move |mailbox| {
+        let _gone = proved.send(mailbox);
+    });
+    let socket = server.folder.path().join("carried.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let router = relay.relay.router().layer(Extension(carrier));
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let (ada, bob) = (Identity::random(), Identity::random());
+    // Without a carrier, and with a proof that is not of this connection.
+    drop(Peer::connect(&relay.socket, &bob).await);
+    let mut liar = Peer::unproved(&socket).await.unwrap();
+    let FromRelay::Challenge { relay: id, .. } = liar.welcome.clone() else {
+        panic!()
+    };
+    liar.prove(&bob, &id, &[0; 32]).await;
+    let Said::Text(FromRelay::Error { code, .. }) = liar.next().await else {
+        panic!()
+    };
+    assert_eq!(code, Refusal::BadProof);
+    let lookout = relay.relay.lookout();
+    let mut sender = Peer::connect(&socket, &ada).await;
+    assert_eq!(heard.recv().await, Some(key(&ada)));
+    assert!(heard.try_recv().is_err());
+
+    // What waits is seen until its receiver has come.
+    assert!(!lookout.waits(&key(&bob)));
+    let mut stream = Stream::new(&ada, &bob);
+    let (id, sealed) = stream.next(b"x");
+    sender.send(stream.to(), id, &sealed).await;
+    sender.until_accepted(1).await;
+    assert!(lookout.waits(&key(&bob)));
+    let _receiver = Peer::connect(&socket, &bob).await;
+    assert_eq!(heard.recv().await, Some(key(&bob)));
+    assert!(!lookout.waits(&key(&bob)));
+    serving.abort();
     relay.stop().await;
 }
 

@@ -10,6 +10,7 @@ use crate::access::SignedIn;
 use crate::app::App;
 use crate::cell_control::CellState;
 use crate::problem::ApiError;
+use crate::storage::mailboxes;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Cell {
@@ -17,6 +18,10 @@ pub(crate) struct Cell {
     state: CellState,
     #[serde(skip_serializing_if = "Option::is_none")]
     claim: Option<String>,
+    /// Something from another vault waits until this one is unlocked. Left out when nothing is known to wait.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    something_waits: bool,
 }
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Cell>, ApiError> {
@@ -27,9 +32,12 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
         CellState::Starting | CellState::Awake if !person.session().by_key => app.cells.claim(cell).await?,
         _ => None,
     };
+    let mut transaction = person.transaction(&app).await?;
+    let something_waits = mailboxes::waits(&mut transaction, &person, app.clock.now()).await?;
     Ok(Json(Cell {
         id: cell.cell,
         state,
         claim,
+        something_waits,
     }))
 }
