@@ -17,7 +17,7 @@ pub(crate) struct Policy {
     requests_while_locked: RequestsWhileLocked,
 }
 
-/// What is to change of [`Policy`]; what is left out stays.
+/// What is to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct PolicyChange {
     second_factor: Option<SecondFactor>,
