@@ -5,8 +5,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::Json;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use protocol::UserId;
@@ -16,6 +15,7 @@ use uuid::Uuid;
 use crate::api_key::{self, ApiKey};
 use crate::app::App;
 use crate::audit::By;
+pub(crate) use crate::body::Body;
 use crate::cell_control::CellRef;
 use crate::clock::after;
 use crate::device;
@@ -363,18 +363,6 @@ impl FromRequestParts<App> for Client {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         Ok(Self::of(parts, app))
-    }
-}
-
-/// A JSON body; what is wrong with one is a problem like any other.
-pub(crate) struct Body<T>(pub(crate) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Json(body) = Json::<T>::from_request(request, state).await?;
-        Ok(Self(body))
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod api_key;
 mod app;
 pub mod audit;
+mod body;
 mod cell_control;
 mod clock;
 mod config;

@@ -23,6 +23,8 @@ async fn a_body_that_cannot_be_read_is_refused_with_its_reason() {
     for (body, content_type, status, code) in [
         ("{", json_type, 400, "bad_request"),
         ("[]", json_type, 400, "bad_request"),
+        // What an object's members would hold is no object.
+        (r#"["a@b.example"]"#, json_type, 400, "bad_request"),
         ("{}", json_type, 400, "bad_request"),
         (r#"{"email": 5}"#, json_type, 400, "bad_request"),
         (
