@@ -394,9 +394,12 @@ function leave(): void {
 export async function signOut(): Promise<void> {
   const who = user();
   await api.signOut();
-  leave();
   await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
-  account.value = { at: "out" };
+  // At once: there is no moment in which somebody is signed in still and asked to unlock.
+  batch(() => {
+    leave();
+    account.value = { at: "out" };
+  });
 }
 
 /** Back from a tunnel, a sleep or another tab: do not wait for the timer. */

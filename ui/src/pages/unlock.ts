@@ -46,7 +46,7 @@ export class UnlockPage extends FormPage {
 
   /** Asks whether something waits, whenever somebody looks at this page. Without an answer nothing is said of it: unlocking fetches it anyway. */
   #look = (): void => {
-    if (document.visibilityState !== "visible") return;
+    if (document.visibilityState !== "visible" || !me()) return;
     void api.cell().then(
       (cell) => (this.somethingWaits = cell.something_waits === true),
       () => undefined,
