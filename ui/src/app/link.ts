@@ -402,13 +402,16 @@ export async function signOut(): Promise<void> {
   });
 }
 
-/** Back from a tunnel, a sleep or another tab: do not wait for the timer. */
+/**
+ * Back from a tunnel, a sleep or another tab: do not wait for the timer, and do not believe that a connection from before still
+ * stands; one that is dead tells nobody.
+ */
 export function watchNetwork(): void {
   const hurry = () => {
     if (link.peek().at === "waiting") {
       attempt = 0;
       void connect();
-    }
+    } else if (link.peek().at === "open") channel?.probe();
   };
   addEventListener("online", hurry);
   document.addEventListener("visibilitychange", () => {

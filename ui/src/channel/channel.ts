@@ -1,6 +1,7 @@
 /**
  * An established channel: requests with answers, events, cancellation. It is only handed out after the keeper's first frame
- * has opened, which proves that the other end knows the session key.
+ * has opened, which proves that the other end knows the session key. A connection that has gone silent is closed: the page is
+ * not told of the platform's pings, and the operating system may take a quarter of an hour to notice.
  */
 import { fromUtf8, utf8 } from "./bytes";
 import { FrameOpener, FrameSealer, JSON_KIND } from "./frames";
@@ -9,7 +10,9 @@ import { ChannelError, type KeeperMessage, type ReadyEvent } from "./messages";
 import type { Wire, WireMessage } from "./wire";
 
 /** A request that has no answer by then is given up; what it did is unknown. */
-const ANSWER_MS = 30_000;
+export const ANSWER_MS = 30_000;
+/** How long the keeper may take for a look at whether it is there. */
+export const PROBE_MS = 10_000;
 
 interface Pending {
   resolve(result: unknown): void;
@@ -24,6 +27,9 @@ export class Channel {
   readonly #pending = new Map<number, Pending>();
   readonly #early: [string, unknown][] = [];
   #nextId = 1;
+  /** How many frames of the other end have opened. */
+  #heard = 0;
+  #probing = false;
   #onEvent: ((event: string, data: unknown) => void) | undefined;
   onclose: ((error: ChannelError) => void) | undefined;
   #ended: ChannelError | undefined;
@@ -59,6 +65,7 @@ export class Channel {
       const { kind, body } = this.#opener.open(raw);
       if (kind !== JSON_KIND) throw new ChannelError("malformed", "A message had an unknown kind.");
       message = JSON.parse(fromUtf8(body)) as KeeperMessage;
+      this.#heard++;
     } catch (error) {
       // Dropped, repeated, changed or invented: nothing on this connection can be trusted any more.
       this.#end(error instanceof ChannelError ? error : new ChannelError("tampered", error instanceof Error ? error.message : String(error)));
@@ -92,6 +99,7 @@ export class Channel {
   request<T>(method: string, params: object = {}, options: { signal?: AbortSignal; answerMs?: number } = {}): Promise<T> {
     if (this.#ended) return Promise.reject(this.#ended);
     const id = this.#nextId++;
+    const heard = this.#heard;
     return new Promise<T>((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer);
@@ -104,7 +112,12 @@ export class Channel {
         reject(error);
       };
       const cancel = () => giveUp(new ChannelError("cancelled", "Cancelled."));
-      const timer = setTimeout(() => giveUp(new ChannelError("no_answer", "There was no answer in time.")), options.answerMs ?? ANSWER_MS);
+      const timer = setTimeout(() => {
+        giveUp(new ChannelError("no_answer", "There was no answer in time."));
+        // Nothing at all since then, though all is sent: dead. Else it may only be slow, or behind something large.
+        if (this.#heard === heard && this.#wire.unsent === 0) this.#silent();
+        else this.probe();
+      }, options.answerMs ?? ANSWER_MS);
       options.signal?.addEventListener("abort", cancel, { once: true });
       this.#pending.set(id, {
         resolve: (result) => {
@@ -123,6 +136,32 @@ export class Channel {
         reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
+  }
+
+  /** Looks whether the other end is still there, and closes the connection if it says nothing. Does not keep the vault from locking. */
+  probe(): void {
+    if (this.#ended || this.#probing) return;
+    this.#probing = true;
+    const heard = this.#heard;
+    let unsent = this.#wire.unsent;
+    const look = () => {
+      if (this.#ended || this.#heard !== heard) {
+        this.#probing = false;
+        return;
+      }
+      // Something large goes out before it, and does go out.
+      if (this.#wire.unsent < unsent) {
+        unsent = this.#wire.unsent;
+        setTimeout(look, PROBE_MS);
+      } else this.#silent();
+    };
+    this.#send({ id: this.#nextId++, method: "vault.status", params: {} });
+    setTimeout(look, PROBE_MS);
+  }
+
+  #silent(): void {
+    this.#end(new ChannelError("closed", "The connection had gone silent."));
+    this.#wire.close();
   }
 
   #send(message: object): void {

@@ -12,6 +12,11 @@ import { Wire } from "./wire";
 
 export const VERSION = 1;
 
+/** How long the keeper may take for one step. */
+const STEP_MS = 30_000;
+/** How long the platform may be silent while it starts the keeper. */
+const HELLO_MS = 150_000;
+
 export type PlatformHint = "starting_keeper" | "connected";
 
 export interface LoggedIn {
@@ -34,7 +39,7 @@ export class Handshake {
     const wire = await Wire.open(url, ["holdfast.channel.v1", `holdfast.token.${token}`]);
     try {
       wire.send(JSON.stringify({ type: "hello", version: VERSION }));
-      const hello = await Handshake.#answer(wire, "hello", onHint);
+      const hello = await Handshake.#answer(wire, "hello", HELLO_MS, onHint);
       if (hello.version !== VERSION) throw new ChannelError("version", "This page and your vault speak different versions. Reload the page.");
       return new Handshake(wire, hello);
     } catch (error) {
@@ -46,10 +51,11 @@ export class Handshake {
   static async #answer<T extends KeeperHandshake["type"]>(
     wire: Wire,
     type: T,
+    limitMs: number,
     onHint?: (phase: PlatformHint) => void,
   ): Promise<Extract<KeeperHandshake, { type: T }>> {
     for (;;) {
-      const raw = await wire.next();
+      const raw = await wire.next(limitMs);
       if (typeof raw !== "string") throw new ChannelError("malformed", "The other end answered out of order.");
       const message = JSON.parse(raw) as KeeperHandshake;
       if (message.type === "platform") onHint?.(message.phase);
@@ -62,7 +68,7 @@ export class Handshake {
 
   #ask<T extends KeeperHandshake["type"]>(message: object, type: T): Promise<Extract<KeeperHandshake, { type: T }>> {
     this.#wire.send(JSON.stringify(message));
-    return Handshake.#answer(this.#wire, type);
+    return Handshake.#answer(this.#wire, type, STEP_MS);
   }
 
   get closed(): boolean {
@@ -115,7 +121,7 @@ export class Handshake {
 
   /** The first message decides: an encrypted frame that opens proves the other end, an error in clear is a refusal. */
   async #established(sessionKey: Bytes): Promise<Channel> {
-    const first = await this.#wire.next();
+    const first = await this.#wire.next(STEP_MS);
     if (typeof first === "string") {
       const message = JSON.parse(first) as KeeperHandshake;
       if (message.type === "error") throw ChannelError.from(message);

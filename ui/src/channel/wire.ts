@@ -3,6 +3,9 @@ import { ChannelError } from "./messages";
 
 export type WireMessage = string | Uint8Array<ArrayBuffer>;
 
+/** A connection that does not stand by then is given up: the network may be another one by now. */
+export const CONNECT_MS = 20_000;
+
 export class Wire {
   readonly #socket: WebSocket;
   readonly #queue: WireMessage[] = [];
@@ -24,8 +27,23 @@ export class Wire {
       const socket = new WebSocket(url, protocols);
       socket.binaryType = "arraybuffer";
       const wire = new Wire(socket);
-      socket.addEventListener("open", () => resolve(wire), { once: true });
-      socket.addEventListener("close", () => reject(new ChannelError("unreachable", "Your agent's address does not answer.")), { once: true });
+      const unreachable = () => {
+        clearTimeout(timer);
+        reject(new ChannelError("unreachable", "Your agent's address does not answer."));
+      };
+      const timer = setTimeout(() => {
+        unreachable();
+        wire.close();
+      }, CONNECT_MS);
+      socket.addEventListener(
+        "open",
+        () => {
+          clearTimeout(timer);
+          resolve(wire);
+        },
+        { once: true },
+      );
+      socket.addEventListener("close", unreachable, { once: true });
     });
   }
 
@@ -50,13 +68,28 @@ export class Wire {
     return this.#closed !== undefined;
   }
 
-  /** The next message, in order. */
-  next(): Promise<WireMessage> {
+  /** How many bytes wait here to be sent. */
+  get unsent(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** The next message, in order. A connection that brings none for this long is closed: it may be dead without anybody having said so. */
+  next(limitMs: number): Promise<WireMessage> {
     const first = this.#queue.shift();
     if (first !== undefined) return Promise.resolve(first);
     if (this.#closed) return Promise.reject(this.#closed);
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      const timer = setTimeout(() => this.close(), limitMs);
+      this.#waiting = {
+        resolve: (message) => {
+          clearTimeout(timer);
+          resolve(message);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
     });
   }
 

@@ -1,0 +1,156 @@
+import { effect } from "@preact/signals-core";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { fromBase64Url, randomBytes, toBase64Url } from "../src/channel/bytes";
+import { ANSWER_MS, PROBE_MS } from "../src/channel/channel";
+import { directionKeys, resumedSessionKey, sealResumeSecret } from "../src/channel/keys";
+import { type Call, FakeSocket, KeeperSide } from "./keeper-side";
+
+const stored = new Map<string, unknown>();
+
+// The browser's database is not there in Node; what is kept in it is.
+vi.mock("../src/storage/database", () => ({
+  get: (store: string, key: string) => Promise.resolve(stored.get(`${store}/${key}`)),
+  put: (store: string, key: string, value: unknown) => Promise.resolve(void stored.set(`${store}/${key}`, value)),
+  remove: (store: string, key: string) => Promise.resolve(void stored.delete(`${store}/${key}`)),
+  all: (store: string, prefix: string) =>
+    Promise.resolve([...stored].filter(([key]) => key.startsWith(`${store}/${prefix}`)).map(([key, value]) => ({ key: key.slice(store.length + 1), value }))),
+}));
+
+const page = Object.assign(new EventTarget(), { visibilityState: "visible", cookie: "", querySelector: () => null });
+const place = new EventTarget();
+
+vi.stubGlobal("location", { href: "https://holdfast.example/", protocol: "https:", pathname: "/" });
+vi.stubGlobal("document", page);
+vi.stubGlobal("navigator", { onLine: true, locks: { request: (_name: string, work: () => unknown) => work() } });
+vi.stubGlobal("addEventListener", place.addEventListener.bind(place));
+vi.stubGlobal("fetch", () => Promise.resolve(Response.json({ token: "token" })));
+vi.stubGlobal("WebSocket", FakeSocket);
+
+const { account } = await import("../src/app/account");
+const link = await import("../src/app/link");
+const { startConversations } = await import("../src/chat/conversations");
+const { enqueue, outbox, startOutbox } = await import("../src/chat/outbox");
+
+const ticketSecret = randomBytes(32);
+const keepers: KeeperSide[] = [];
+/** What the keeper of a new connection answers. */
+let answers: (call: Call) => unknown;
+
+function living({ method }: Call): unknown {
+  if (method === "vault.status") return { vault: "unlocked", slots: [], phrase_confirmed: true, epoch: 1 };
+  if (method === "chat.list") return { conversations: [] };
+  if (method === "chat.open") return { messages: [], running: null, seq: 0 };
+  if (method === "chat.send") return { turn: "t", at: 1 };
+  return {};
+}
+
+const ready = (): object => ({ ticket: toBase64Url(randomBytes(16)), secret: toBase64Url(ticketSecret.slice()), vault: "unlocked" });
+
+/** Plays a keeper whose vault is open, to a browser that has a ticket. */
+function keep(socket: FakeSocket): void {
+  socket.onsend = (message) => {
+    const said = JSON.parse(message as string) as { type: string; nonce?: string };
+    if (said.type === "hello") socket.deliver(JSON.stringify({ type: "hello", version: 1, cell: "cell", vault: "unlocked", slots: [] }));
+    else if (said.type === "resume") void resume(socket, fromBase64Url(said.nonce ?? ""));
+  };
+}
+
+async function resume(socket: FakeSocket, theirs: Uint8Array<ArrayBuffer>): Promise<void> {
+  const mine = randomBytes(32);
+  const session = await resumedSessionKey(await sealResumeSecret(ticketSecret.slice()), theirs, mine);
+  const keeper = new KeeperSide(socket, directionKeys(session));
+  keeper.answer = (call) => answers(call);
+  keepers.push(keeper);
+  socket.deliver(JSON.stringify({ type: "resumed", nonce: toBase64Url(mine) }));
+  socket.deliver(keeper.seal({ event: "ready", data: ready() }));
+}
+
+/** Resolves when the link is so, now or later. */
+function until(at: string, sockets: number): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      if (link.link.value.at === at && FakeSocket.opened.length === sockets) queueMicrotask(() => (stop(), resolve()));
+    });
+  });
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  stored.clear();
+  keepers.length = 0;
+  answers = living;
+  FakeSocket.opened = [];
+  FakeSocket.onopen = keep;
+  const { adoptLocalKey } = await import("../src/storage/sealed");
+  const { keepTicket } = await import("../src/storage/resume");
+  account.value = { at: "in", me: { user: { id: "u", name: "Anna", email: "anna@example.org", role: "owner" }, tenant: { id: "t", name: "T" }, cell: { id: "cell" } } };
+  await adoptLocalKey("u", randomBytes(32));
+  await keepTicket("u", ready() as never);
+  void link.connect();
+  await until("open", 1);
+});
+
+afterEach(async () => {
+  await link.signOut();
+  vi.useRealTimers();
+});
+
+link.watchNetwork();
+startConversations();
+startOutbox();
+
+const somebodyComesBack: [string, () => void][] = [
+  ["the page is looked at again", () => page.dispatchEvent(new Event("visibilitychange"))],
+  ["the network comes back", () => place.dispatchEvent(new Event("online"))],
+];
+
+describe("a link whose connection is half open", () => {
+  it.each(somebodyComesBack)("is found when %s, and stands anew by itself", async (_name, comeBack) => {
+    answers = () => undefined;
+    const before = keepers[0]?.calls.length ?? 0;
+    comeBack();
+    expect(keepers[0]?.methods.slice(before)).toEqual(["vault.status"]);
+    answers = living;
+    await vi.advanceTimersByTimeAsync(PROBE_MS);
+    expect(FakeSocket.opened[0]?.closed).toBe(true);
+    expect(link.link.value.at, "it does not say that all is well").not.toBe("open");
+    await vi.advanceTimersByTimeAsync(500);
+    await until("open", 2);
+  });
+
+  it.each(somebodyComesBack)("stays when %s and its keeper answers", async (_name, comeBack) => {
+    comeBack();
+    await vi.advanceTimersByTimeAsync(10 * PROBE_MS);
+    expect(link.link.value.at).toBe("open");
+    expect(FakeSocket.opened).toHaveLength(1);
+  });
+
+  it("is not asked while nobody looks", () => {
+    const before = keepers[0]?.calls.length;
+    page.visibilityState = "hidden";
+    page.dispatchEvent(new Event("visibilitychange"));
+    page.visibilityState = "visible";
+    expect(keepers[0]?.calls).toHaveLength(before ?? -1);
+  });
+
+  it("is found by a message that nobody answers, which then goes over the next one with its key", async () => {
+    answers = () => undefined;
+    await enqueue({ conversation: "c", op: "send", text: "hello" });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(outbox.value).toMatchObject([{ text: "hello", state: "sending" }]);
+    answers = living;
+    await vi.advanceTimersByTimeAsync(ANSWER_MS);
+    expect(outbox.value).toMatchObject([{ text: "hello", state: "unconfirmed" }]);
+    const sentAll = new Promise<void>((resolve) => {
+      const stop = effect(() => {
+        if (outbox.value.length === 0) queueMicrotask(() => (stop(), resolve()));
+      });
+    });
+    await vi.advanceTimersByTimeAsync(500);
+    await until("open", 2);
+    await sentAll;
+    const keys = keepers.map(({ calls }) => calls.filter(({ method }) => method === "chat.send").map(({ params }) => params.key));
+    expect(keys.map((each) => each.length)).toEqual([1, 1]);
+    expect(keys[0]).toEqual(keys[1]);
+  });
+});
