@@ -4,17 +4,9 @@ import { fromBase64Url, randomBytes, toBase64Url } from "../src/channel/bytes";
 import { ANSWER_MS, PROBE_MS } from "../src/channel/channel";
 import { directionKeys, resumedSessionKey, sealResumeSecret } from "../src/channel/keys";
 import { type Call, FakeSocket, KeeperSide } from "./keeper-side";
+import { stored } from "./memory-database";
 
-const stored = new Map<string, unknown>();
-
-// The browser's database is not there in Node; what is kept in it is.
-vi.mock("../src/storage/database", () => ({
-  get: (store: string, key: string) => Promise.resolve(stored.get(`${store}/${key}`)),
-  put: (store: string, key: string, value: unknown) => Promise.resolve(void stored.set(`${store}/${key}`, value)),
-  remove: (store: string, key: string) => Promise.resolve(void stored.delete(`${store}/${key}`)),
-  all: (store: string, prefix: string) =>
-    Promise.resolve([...stored].filter(([key]) => key.startsWith(`${store}/${prefix}`)).map(([key, value]) => ({ key: key.slice(store.length + 1), value }))),
-}));
+vi.mock("../src/storage/database", () => import("./memory-database"));
 
 const page = Object.assign(new EventTarget(), { visibilityState: "visible", cookie: "", querySelector: () => null });
 const place = new EventTarget();

@@ -121,6 +121,7 @@ export class ChatPage extends View {
       (message) => `${message.role}/${message.key ?? message.id}`,
       (message, at) => html`<hf-message
         .message=${message}
+        .conversation=${thread.id}
         .saving=${message.role === "assistant" && message.key !== undefined && saving.has(message.key)}
         .idle=${idle}
         .last=${at === messages.length - 1}

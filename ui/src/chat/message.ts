@@ -1,11 +1,12 @@
 /** One message, with what can be done with it. It renders only when the message itself is another object. */
-import { html, nothing, type TemplateResult } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
 import { View } from "../app/view";
 import type { Message, Part } from "../channel/messages";
 import { icon } from "../parts/icon";
 import "../parts/copy";
 import "../parts/markdown";
+import { draftOf, draftsRead, editDraft, setDraft } from "./drafts";
 import { textOf } from "./thread";
 import { toolRow } from "./tool-row";
 
@@ -20,11 +21,26 @@ const ENDED: Partial<Record<Message["status"], string>> = {
 
 export class MessageView extends View {
   @property({ attribute: false }) message!: Message;
+  @property({ attribute: false }) conversation = "";
   @property({ attribute: false }) saving = false;
   /** May be edited or answered again: nothing runs, and the connection stands. */
   @property({ attribute: false }) idle = false;
   @property({ attribute: false }) last = false;
+  /** What stands in the editor, which is open while this is a text; kept as drafts are. */
   @state() private editing: string | undefined;
+  #draft = "";
+  #read = -1;
+
+  /** An edit that was begun before a reload, a lock or a look at another conversation goes on. */
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const read = draftsRead.value;
+    if (!changed.has("message") && !changed.has("conversation") && read === this.#read) return;
+    this.#read = read;
+    const draft = this.message.role === "user" ? editDraft(this.conversation, this.message.id) : "";
+    if (draft !== this.#draft) this.editing = undefined;
+    this.#draft = draft;
+    if (draft !== "") this.editing ??= draftOf(draft) || undefined;
+  }
 
   protected override render(): TemplateResult {
     const { message } = this;
@@ -76,12 +92,22 @@ export class MessageView extends View {
 
   /** Opens the editor of one's own message. */
   edit(): void {
-    this.editing = textOf(this.message);
+    this.editing ??= textOf(this.message);
     void this.updateComplete.then(() => {
       const area = this.querySelector("textarea");
       area?.focus();
       area?.setSelectionRange(area.value.length, area.value.length);
     });
+  }
+
+  #typed(text: string): void {
+    this.editing = text;
+    setDraft(this.#draft, text);
+  }
+
+  #close(): void {
+    this.editing = undefined;
+    setDraft(this.#draft, "");
   }
 
   #editor(text: string): TemplateResult {
@@ -96,12 +122,12 @@ export class MessageView extends View {
         aria-label="Edit your message"
         rows=${Math.min(12, text.split("\n").length + 1)}
         .value=${text}
-        @input=${(event: InputEvent) => (this.editing = (event.target as HTMLTextAreaElement).value)}
+        @input=${(event: InputEvent) => this.#typed((event.target as HTMLTextAreaElement).value)}
         @keydown=${this.#keys}
       ></textarea>
       <p class="hint">Everything after this message is replaced.</p>
       <div class="row end">
-        <button class="button small" type="button" @click=${() => (this.editing = undefined)}>Cancel</button>
+        <button class="button small" type="button" @click=${() => this.#close()}>Cancel</button>
         <button class="button small primary" type="submit" ?disabled=${text.trim() === ""}>Send again</button>
       </div>
     </form>`;
@@ -111,7 +137,7 @@ export class MessageView extends View {
     if (event.isComposing) return;
     if (event.key === "Escape") {
       event.stopPropagation();
-      this.editing = undefined;
+      this.#close();
     } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.#send();
@@ -121,7 +147,7 @@ export class MessageView extends View {
   #send(): void {
     const text = this.editing?.trim();
     if (!text) return;
-    this.editing = undefined;
+    this.#close();
     this.#emit("edited", text);
   }
 

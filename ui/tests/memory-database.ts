@@ -1,0 +1,21 @@
+/** The browser's database is not there in Node; what would be kept in it is. Put in its place with `vi.mock`. */
+export const stored = new Map<string, unknown>();
+
+export function get(store: string, key: string): Promise<unknown> {
+  return Promise.resolve(stored.get(`${store}/${key}`));
+}
+
+export function put(store: string, key: string, value: unknown): Promise<void> {
+  stored.set(`${store}/${key}`, value);
+  return Promise.resolve();
+}
+
+export function remove(store: string, key: string): Promise<void> {
+  stored.delete(`${store}/${key}`);
+  return Promise.resolve();
+}
+
+export function all(store: string, prefix: string): Promise<{ key: string; value: unknown }[]> {
+  const found = [...stored].filter(([key]) => key.startsWith(`${store}/${prefix}`));
+  return Promise.resolve(found.map(([key, value]) => ({ key: key.slice(store.length + 1), value })));
+}
