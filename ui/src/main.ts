@@ -18,6 +18,7 @@ import { startModel } from "./app/model";
 import { followLinks } from "./app/router";
 import { startConversations } from "./chat/conversations";
 import { startOutbox } from "./chat/outbox";
+import { followStarts } from "./chat/starts";
 import { startIdentities } from "./trust/identities";
 import { startRecovery } from "./trust/recovery";
 
@@ -27,5 +28,6 @@ startModel();
 startApprovals();
 startConversations();
 startOutbox();
+followStarts();
 startIdentities();
 startRecovery();

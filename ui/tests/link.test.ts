@@ -3,20 +3,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fromBase64Url, randomBytes, toBase64Url } from "../src/channel/bytes";
 import { ANSWER_MS, PROBE_MS } from "../src/channel/channel";
 import { directionKeys, resumedSessionKey, sealResumeSecret } from "../src/channel/keys";
+import { fakeDocument, fakeWindow } from "./fake-page";
 import { type Call, FakeSocket, KeeperSide } from "./keeper-side";
 import { stored } from "./memory-database";
 
 vi.mock("../src/storage/database", () => import("./memory-database"));
-
-const page = Object.assign(new EventTarget(), { visibilityState: "visible", cookie: "", querySelector: () => null });
-const place = new EventTarget();
-
-vi.stubGlobal("location", { href: "https://holdfast.example/", protocol: "https:", pathname: "/" });
-vi.stubGlobal("document", page);
-vi.stubGlobal("navigator", { onLine: true, locks: { request: (_name: string, work: () => unknown) => work() } });
-vi.stubGlobal("addEventListener", place.addEventListener.bind(place));
-vi.stubGlobal("fetch", () => Promise.resolve(Response.json({ token: "token" })));
-vi.stubGlobal("WebSocket", FakeSocket);
 
 const { account } = await import("../src/app/account");
 const link = await import("../src/app/link");
@@ -92,8 +83,8 @@ startConversations();
 startOutbox();
 
 const somebodyComesBack: [string, () => void][] = [
-  ["the page is looked at again", () => page.dispatchEvent(new Event("visibilitychange"))],
-  ["the network comes back", () => place.dispatchEvent(new Event("online"))],
+  ["the page is looked at again", () => fakeDocument.dispatchEvent(new Event("visibilitychange"))],
+  ["the network comes back", () => fakeWindow.dispatchEvent(new Event("online"))],
 ];
 
 describe("a link whose connection is half open", () => {
@@ -119,9 +110,9 @@ describe("a link whose connection is half open", () => {
 
   it("is not asked while nobody looks", () => {
     const before = keepers[0]?.calls.length;
-    page.visibilityState = "hidden";
-    page.dispatchEvent(new Event("visibilitychange"));
-    page.visibilityState = "visible";
+    fakeDocument.visibilityState = "hidden";
+    fakeDocument.dispatchEvent(new Event("visibilitychange"));
+    fakeDocument.visibilityState = "visible";
     expect(keepers[0]?.calls).toHaveLength(before ?? -1);
   });
 

@@ -6,7 +6,7 @@ import { cell, link, online, request } from "../app/link";
 import { View } from "../app/view";
 import type { CellEvent, CellPhase } from "../channel/messages";
 import { icon } from "../parts/icon";
-import { get, put } from "../storage/database";
+import { currentStart, usualStart } from "./starts";
 
 const STEPS: { phases: CellPhase[]; words: string }[] = [
   { phases: ["opening_vault"], words: "Opening your vault" },
@@ -15,47 +15,45 @@ const STEPS: { phases: CellPhase[]; words: string }[] = [
   { phases: ["warming_up"], words: "Warming up" },
 ];
 
-/** How many starts the usual time is the median of. */
-const KEPT_STARTS = 9;
-
 export function starting(): boolean {
   const now = cell.value?.phase;
   return online.value && now !== undefined && (STEPS.some((step) => step.phases.includes(now)) || now === "failed");
 }
 
 export class StartCard extends View {
-  @state() private seconds = 0;
+  @state() private now = Date.now();
   @state() private usual: number | undefined;
   @state() private retrying = false;
-  #since = Date.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #said = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#since = Date.now();
+    this.now = Date.now();
+    this.#said = this.#seconds();
     this.#timer = setInterval(this.#tick, 1000);
     announce("Your agent is starting");
-    void get<number[]>("timings", "start").then((times) => {
-      const sorted = (times ?? []).toSorted((a, b) => a - b);
-      this.usual = sorted[Math.floor(sorted.length / 2)];
-    });
+    void usualStart().then((usual) => (this.usual = usual));
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.#timer);
-    if (cell.peek()?.phase === "ready") {
-      announce("Your agent is ready");
-      void remember(Date.now() - this.#since);
-    }
+    if (cell.peek()?.phase === "ready") announce("Your agent is ready");
+  }
+
+  /** Since the start began, on whatever page; another look at this page does not begin again. */
+  #seconds(): number {
+    return Math.max(0, Math.floor((this.now - (currentStart.value?.began ?? this.now)) / 1000));
   }
 
   #tick = (): void => {
-    this.seconds = Math.floor((Date.now() - this.#since) / 1000);
-    if (this.seconds - this.#said >= 10 && cell.peek()?.phase !== "failed") {
-      this.#said = this.seconds;
-      announce(`Still starting, ${this.seconds} seconds`);
+    this.now = Date.now();
+    const seconds = this.#seconds();
+    if (seconds < this.#said) this.#said = seconds;
+    if (seconds - this.#said >= 10 && cell.peek()?.phase !== "failed") {
+      this.#said = seconds;
+      announce(`Still starting, ${seconds} seconds`);
     }
   };
 
@@ -66,7 +64,7 @@ export class StartCard extends View {
     return html`<section class="start-card" aria-label="Your agent is starting">
       <header>
         <strong>Waking your agent</strong>
-        <span class="muted">${this.usual ? `usually ${Math.max(1, Math.round(this.usual / 1000))} s · ` : ""}<span class="seconds">${this.seconds} s</span></span>
+        <span class="muted">${this.usual ? `usually ${Math.max(1, Math.round(this.usual / 1000))} s · ` : ""}<span class="seconds">${this.#seconds()} s</span></span>
       </header>
       <ol>
         <li class="done">${icon("check", "s")}<span>Started its keeper</span></li>
@@ -95,7 +93,6 @@ export class StartCard extends View {
 
   async #retry(): Promise<void> {
     this.retrying = true;
-    this.#since = Date.now();
     try {
       await request("cell.start", {}, { answerMs: 120_000 });
     } catch {
@@ -104,12 +101,6 @@ export class StartCard extends View {
       this.retrying = false;
     }
   }
-}
-
-async function remember(took: number): Promise<void> {
-  if (took < 1000) return;
-  const times = (await get<number[]>("timings", "start")) ?? [];
-  await put("timings", "start", [...times, took].slice(-KEPT_STARTS));
 }
 
 customElements.define("hf-start-card", StartCard);
