@@ -18,7 +18,7 @@ import "./composer";
 import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
 import type { MessageView } from "./message";
 import "./message";
-import { discard, enqueue, inConversation, type Outgoing, retry } from "./outbox";
+import { discard, enqueue, inConversation, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
 import { starting } from "./start-card";
 import "./start-card";
 import { ranTools } from "./thread";
@@ -31,6 +31,17 @@ const PHASES: Record<string, string> = {
   preparing_workspace: "Preparing its workspace",
   preparing_context: "Reading the conversation",
   starting_model: "Asking the model",
+};
+
+const WAITS: Record<WaitsFor, string> = {
+  person: "Waits behind the message before it: retry or discard that one",
+  connection: "Waiting for the connection",
+  one_before: "Goes out after the message before it",
+  one_elsewhere: "Goes out after a message in another conversation",
+  passing: "Goes out soon",
+  answer: "Goes out when the answer is finished",
+  agent: "Goes out when your agent is ready",
+  nothing: "Going out…",
 };
 
 const SUGGESTIONS = ["What can you do for me?", "Make a plan for my week with me", "Write a small script and run it"];
@@ -168,12 +179,12 @@ export class ChatPage extends View {
   }
 
   #outgoing(entry: Outgoing): TemplateResult {
-    const running = threadFor(entry.conversation).state.value.running !== null;
+    const waits = entry.state === "waiting" ? waitsFor(entry) : undefined;
     const words =
       entry.state === "sending"
         ? "Sending…"
-        : entry.state === "waiting"
-          ? (entry.problem ?? (!online.value ? "Waiting for the connection" : running ? "Goes out when the answer is finished" : "Goes out when your agent is ready"))
+        : waits
+          ? ((waits === "passing" && entry.problem) || WAITS[waits])
           : entry.state === "unconfirmed"
             ? `Delivery unconfirmed. ${entry.problem ?? ""}`
             : `Not sent. ${entry.problem ?? ""}`;

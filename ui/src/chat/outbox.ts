@@ -4,7 +4,7 @@
  */
 import { computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
-import { onOpen, online, request } from "../app/link";
+import { cell, onOpen, online, request } from "../app/link";
 import { ChannelError } from "../channel/messages";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
 import { acceptedLocally, createFor, isNew, takeUp, threadFor } from "./conversations";
@@ -105,6 +105,34 @@ function nextToSend(tried: ReadonlySet<string>): Outgoing | undefined {
     blocked.add(entry.conversation);
   }
   return undefined;
+}
+
+export type WaitsFor =
+  /** One before it needs the person: a word to try it again, or to let it go. */
+  | "person"
+  | "connection"
+  /** One before it in this conversation, or one that is being sent in another. */
+  | "one_before"
+  | "one_elsewhere"
+  /** What the keeper said when it was tried. */
+  | "passing"
+  | "answer"
+  | "agent"
+  | "nothing";
+
+/** What a message that waits is waiting for, as `nextToSend` has it. */
+export function waitsFor(entry: Outgoing): WaitsFor {
+  const all = outbox.value;
+  const before = all.slice(0, all.findIndex((each) => each.key === entry.key)).filter((each) => each.conversation === entry.conversation);
+  if (before.some((each) => each.state === "not_sent")) return "person";
+  // With the connection, what is unconfirmed is asked about by itself.
+  if (!online.value) return "connection";
+  if (before.some((each) => each.state === "unconfirmed")) return "person";
+  if (before.length > 0) return "one_before";
+  if (entry.problem !== undefined) return "passing";
+  if (threadFor(entry.conversation).state.value.running) return "answer";
+  if (all.some((each) => each.state === "sending")) return "one_elsewhere";
+  return cell.value?.phase === "ready" ? "nothing" : "agent";
 }
 
 async function send(key: string): Promise<void> {
