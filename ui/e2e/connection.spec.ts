@@ -1,11 +1,15 @@
 import type { WebSocketRoute } from "@playwright/test";
 import { answered, answers, composer, quiet, send } from "./conversation";
 import { expect, test } from "./person";
-import { inspect } from "./watched";
+import { expectClean, inspect, watchedToo } from "./watched";
+
+/** Said by Chromium itself of a connection that this test cuts or refuses. */
+const CUT = /WebSocket connection to '[^']*\/api\/v1\/channel' failed/;
 
 test("a connection that breaks while a message is on its way leaves one message, and says how it stands meanwhile", async ({ anna: { context, page } }) => {
   // A second tab, whose connection can be muted, cut and refused; the first one goes on beside it.
-  const tab = await context.newPage();
+  const second = await watchedToo(context, [CUT]);
+  const tab = second.page;
   let refuses = false;
   let mute = false;
   const open = new Set<{ near: WebSocketRoute; far: WebSocketRoute }>();
@@ -60,5 +64,6 @@ test("a connection that breaks while a message is on its way leaves one message,
   await page.goto(new URL(tab.url()).pathname);
   await answered(page, "Written in the dark.");
   await expect(page.locator(".message.user")).toHaveCount(3);
+  expectClean(second);
   await tab.close();
 });

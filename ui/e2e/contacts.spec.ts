@@ -1,7 +1,7 @@
 import { type Browser, type Page } from "@playwright/test";
 import { composer } from "./conversation";
 import { expect, join, type Person, signInByMail, test, unlock } from "./person";
-import { expectClean, inspect } from "./watched";
+import { expectClean, inspect, watched } from "./watched";
 
 /** Somebody who has joined, and whose keys others can look up. */
 async function reachable(anna: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
@@ -48,8 +48,8 @@ test("contacts let somebody back in who has lost every other way", async ({ anna
   }
 
   // Another browser, without password or phrase.
-  const context = await browser.newContext();
-  const lost = await context.newPage();
+  const locked = await watched(await browser.newContext());
+  const lost = locked.page;
   await signInByMail(lost, anna.email);
   await lost.getByRole("button", { name: "Lost everything? Ask your contacts" }).click();
   await lost.getByRole("button", { name: "Ask my contacts" }).click();
@@ -73,7 +73,8 @@ test("contacts let somebody back in who has lost every other way", async ({ anna
   await lost.getByRole("button", { name: "Open my vault" }).click();
   await expect(lost.getByRole("heading", { name: "You are back in" })).toBeVisible({ timeout: 60_000 });
   await lost.getByRole("dialog").getByRole("button", { name: "OK" }).click();
-  await context.close();
+  expectClean(locked);
+  await locked.context.close();
   for (const contact of [dan, eve]) {
     expectClean(contact);
     await contact.context.close();

@@ -1,6 +1,6 @@
 import { answered, composer, newConversation, quiet, send } from "./conversation";
 import { expect, signInByMail, test, unlock } from "./person";
-import { inspect } from "./watched";
+import { expectClean, inspect, watched } from "./watched";
 
 test("locking hides everything, and the right password brings the same page and draft back", async ({ anna }) => {
   const { page, password } = anna;
@@ -43,29 +43,31 @@ test("a draft survives a reload", async ({ anna: { page } }) => {
 });
 
 test("signing in needs the mailed link once, and another browser needs the password too", async ({ anna, browser }) => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
+  const elsewhere = await watched(await browser.newContext());
+  const { page } = elsewhere;
   await signInByMail(page, anna.email);
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "unlock-elsewhere");
   await unlock(page, anna.password);
-  await context.close();
+  expectClean(elsewhere);
+  await elsewhere.context.close();
 
-  const again = await browser.newContext();
-  const stranger = await again.newPage();
+  const again = await watched(await browser.newContext());
+  const stranger = again.page;
   await stranger.goto("/sign-in");
   await inspect(stranger, "sign-in");
   await stranger.goto("/sign-in#used-up-or-invented");
   await expect(stranger.getByText("That link has been used")).toBeVisible();
   await inspect(stranger, "sign-in-dead-link");
-  await again.close();
+  expectClean(again);
+  await again.context.close();
 });
 
 test("the recovery phrase opens the vault and sets a new password", async ({ anna, browser }) => {
   // Signed in, and with nothing of the vault.
   const { cookies } = await anna.context.storageState();
-  const context = await browser.newContext({ storageState: { cookies, origins: [] } });
-  const page = await context.newPage();
+  const elsewhere = await watched(await browser.newContext({ storageState: { cookies, origins: [] } }));
+  const { page } = elsewhere;
   await page.goto("/");
   await page.getByRole("button", { name: /Use your recovery phrase/ }).click();
   await page.getByLabel("Recovery phrase").fill(anna.phrase.split(" ").toReversed().join(" "));
@@ -88,7 +90,8 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
   await expect(page.getByText("Very good.")).toBeVisible();
   await page.getByRole("button", { name: "Change password" }).click();
   await expect(page.locator(".notice-ok", { hasText: "Your password is changed." })).toBeVisible({ timeout: 60_000 });
-  await context.close();
+  expectClean(elsewhere);
+  await elsewhere.context.close();
   // Whoever was connected through the old password had to leave.
   await anna.page.goto("/");
   await unlock(anna.page, anna.password);

@@ -14,18 +14,24 @@ export interface Watched {
 /** Said by Chromium itself when the server answers so on purpose. */
 const EXPECTED = [/status of 401 .*\/api\/v1\/me/, /status of 410 .*\/api\/v1\//, /status of 422 .*\/api\/v1\/(providers|destinations)/];
 
-export async function watched(context: BrowserContext): Promise<Watched> {
-  const problems: string[] = [];
+/** The first page of a context. What else this page is to say on purpose is named. */
+export async function watched(context: BrowserContext, expected: readonly RegExp[] = []): Promise<Watched> {
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
       if (!(globalThis as { checkingWithAxe?: boolean }).checkingWithAxe) console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
     });
   });
+  return watchedToo(context, expected);
+}
+
+/** One more page of a context that is watched. */
+export async function watchedToo(context: BrowserContext, expected: readonly RegExp[] = []): Promise<Watched> {
+  const problems: string[] = [];
   const page = await context.newPage();
   page.on("console", (message) => {
     if (message.type() !== "error") return;
     const words = `${message.text()} ${message.location().url}`;
-    if (!EXPECTED.some((each) => each.test(words))) problems.push(words);
+    if (![...EXPECTED, ...expected].some((each) => each.test(words))) problems.push(words);
   });
   page.on("pageerror", (error) => problems.push(`uncaught: ${error.message}`));
   return { page, context, problems };
