@@ -11,11 +11,11 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   forbidOnly: process.env.CI !== undefined,
-  // What passes only at the second try is reported as flaky.
+  // What passes only at the second try is reported as flaky; what went wrong unseen has no second try.
   retries: 1,
   timeout: 420_000,
   expect: { timeout: 20_000 },
-  reporter: [["list"]],
+  reporter: [["list"], ["./e2e/no-second-try.ts"]],
   use: {
     baseURL: process.env.HOLDFAST_URL ?? "http://localhost:8080",
     viewport: { width: 1280, height: 832 },

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type BrowserContext, expect, type Page } from "@playwright/test";
+import { UNSEEN } from "./no-second-try";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -40,7 +41,7 @@ export async function watchedToo(context: BrowserContext, expected: readonly Reg
 /** Nothing went wrong unseen since the last call. */
 export function expectClean({ problems }: Watched): void {
   const found = problems.splice(0);
-  expect(found, "CSP violations, console errors and uncaught errors").toEqual([]);
+  expect(found, UNSEEN).toEqual([]);
 }
 
 interface AxeResult {
