@@ -1,5 +1,5 @@
 import { answered, composer, newConversation, quiet, send } from "./conversation";
-import { expect, signInByMail, test, unlock } from "./person";
+import { COLD_START_MS, expect, signInByMail, test, unlock } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 test("locking hides everything, and the right password brings the same page and draft back", async ({ anna }) => {
@@ -40,6 +40,51 @@ test("a draft survives a reload", async ({ anna: { page } }) => {
   // A new conversation has no address yet; its draft waits in the next new one.
   await expect(composer(page)).toHaveValue("to be continued");
   await composer(page).fill("");
+});
+
+/** In the page: how many edits are stored. */
+function editsKept(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const open = indexedDB.open("holdfast");
+    open.onerror = () => reject(open.error ?? new Error("no database"));
+    open.onsuccess = () => {
+      const keys = open.result.transaction("drafts").objectStore("drafts").getAllKeys();
+      keys.onerror = () => reject(keys.error ?? new Error("no drafts"));
+      keys.onsuccess = () => {
+        open.result.close();
+        resolve(keys.result.filter((key) => String(key).includes("/edit/")).length);
+      };
+    };
+  });
+}
+
+test("text that is written in a message that was sent survives a reload, a look elsewhere and a lock", async ({ anna: { page, password } }) => {
+  await newConversation(page);
+  await send(page, "[[say: The first answer.]]");
+  await answered(page, "The first answer.");
+  await quiet(page);
+  await page.getByRole("button", { name: "Edit and send again" }).click();
+  const editor = page.getByLabel("Edit your message");
+  await editor.fill("[[say: A better answer.]]");
+  await expect.poll(() => page.evaluate(editsKept), { message: "it is written down" }).toBe(1);
+  await page.reload();
+  await expect(editor).toHaveValue("[[say: A better answer.]]", { timeout: 60_000 });
+  await newConversation(page);
+  await expect(editor).toHaveCount(0);
+  await page.goBack();
+  await expect(editor).toHaveValue("[[say: A better answer.]]");
+
+  await page.getByRole("button", { name: "Lock now" }).click();
+  await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+  await expect(editor).toHaveCount(0);
+  await unlock(page, password);
+  await expect(editor).toHaveValue("[[say: A better answer.]]", { timeout: COLD_START_MS });
+  await page.getByRole("button", { name: "Send again" }).click();
+  await answered(page, "A better answer.");
+  await expect.poll(() => page.evaluate(editsKept), { message: "it is thrown away" }).toBe(0);
+  await page.reload();
+  await answered(page, "A better answer.");
+  await expect(editor).toHaveCount(0);
 });
 
 test("signing in needs the mailed link once, and another browser needs the password too", async ({ anna, browser }) => {
