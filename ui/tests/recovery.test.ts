@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { toBase64Url } from "../src/channel/bytes";
 import { makeKey, type OneTimeKey, openSealedTo, SealedToError } from "../src/channel/sealed-to";
 import { decodeShare, encodeRequest, joinShares, requestCode, requestId } from "../src/channel/shares";
+import { differs } from "../src/trust/recovery";
 
 function vectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../../crates/vault/tests/vectors/${name}.json`, import.meta.url), "utf8")) as T;
@@ -51,6 +52,17 @@ describe("recovery by contacts", () => {
     const bytes = encodeRequest({ cell: request.cell, slot: request.slot, key: hex(request.key), made: request.made });
     expect(toHex(bytes)).toBe(request.encoded);
     expect([requestId(bytes), requestCode(bytes)]).toEqual([request.id, request.code]);
+  });
+});
+
+describe("what the platform knows of the contacts", () => {
+  const own = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 0, contacts: [{ user: "a", name: "A" }, { user: "b", name: "B" }] };
+  const seen = { threshold: 2, wait_ms: 5, contacts: [{ id: "b", name: "B" }, { id: "a", name: "A" }] };
+
+  it("is told again only where it is not what the keeper has", () => {
+    expect(differs(own, seen)).toBe(false);
+    for (const other of [{ contacts: [] }, { contacts: seen.contacts.slice(1) }, { contacts: [{ id: "a", name: "" }, { id: "c", name: "" }] }, { threshold: 3 }, { wait_ms: 0 }])
+      expect(differs(own, { ...seen, ...other }), JSON.stringify(other)).toBe(true);
   });
 });
 

@@ -18,7 +18,7 @@ export class RecoveryBanner extends FormPage {
       return html`<div class="recovery-banner" role="alert">
         ${notice(
           "warn",
-          html`<p><strong>Your contacts are being asked to open your vault</strong>, since ${new Date(own.at).toLocaleString()}. If that is you, go on. If it is not, stop it.</p>
+          html`<p><strong>Your contacts are being asked to open your vault</strong>, since ${new Date(own.at).toLocaleString()}.${this.#earliest(own.at)} If that is you, go on. If it is not, stop it.</p>
             ${this.problem ? html`<p>${this.problem}</p>` : nothing}
             <button class="button danger small" type="button" ?disabled=${this.busy} @click=${() => void this.#stop()}>Stop it</button>`,
         )}
@@ -29,10 +29,16 @@ export class RecoveryBanner extends FormPage {
     return nothing;
   }
 
+  /** Until when there is time to stop it: each contact's keeper counts from when it first saw the request. */
+  #earliest(asked: number): string {
+    const wait = hints.value?.wait_ms ?? 0;
+    return wait === 0 ? "" : ` They can release nothing before ${new Date(asked + wait).toLocaleString()}.`;
+  }
+
   async #stop(): Promise<void> {
     const own = hints.value?.request;
     if (!own) return;
-    const words = unlocked.value ? "Your contacts release nothing for this request, and their keepers are told so." : "The request ends now. Unlock your vault afterwards, so that your contacts’ keepers are told too.";
+    const words = unlocked.value ? "Your contacts release nothing for this request, and their keepers are told so." : "The request ends now. Unlock your vault in this browser afterwards: then your contacts’ keepers are told too.";
     if (!(await confirmBox({ title: "Stop the recovery of your vault?", words, yes: "Stop it", danger: true }))) return;
     await this.work(async () => {
       await stopRequest(own);

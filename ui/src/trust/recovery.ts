@@ -72,10 +72,47 @@ async function look(): Promise<void> {
   const seen = await api.recovery();
   hints.value = seen;
   if (!unlocked.peek()) return;
+  await tellStopped();
   await sendLetters();
   await takeLetters();
   for (const asked of seen.asked) await help(asked);
-  recovery.value = await request<Recovery>("recovery.get");
+  const known = await request<Recovery>("recovery.get");
+  recovery.value = known;
+  if (known.own && differs(known.own, seen)) await tellPlatform(known.own);
+}
+
+/** Whether the platform would ask others than the keeper has given shares to: it was not reached when they were chosen. */
+export function differs(own: OwnRecovery, seen: Pick<RecoveryHints, "contacts" | "threshold" | "wait_ms">): boolean {
+  const chosen = new Set(own.contacts.map((each) => each.user));
+  return own.threshold !== seen.threshold || own.wait_ms !== seen.wait_ms || chosen.size !== seen.contacts.length || seen.contacts.some((each) => !chosen.has(each.id));
+}
+
+async function tellPlatform(own: OwnRecovery): Promise<void> {
+  try {
+    await api.recoveryContacts({ contacts: own.contacts.map((each) => each.user), threshold: own.threshold, wait_ms: own.wait_ms });
+  } catch (error) {
+    // One of them has left, for instance: those that it knows already are asked.
+    if (!(error instanceof Problem)) throw error;
+  }
+}
+
+function stoppedPrefix(user: string): string {
+  return `${user}/stopped/`;
+}
+
+/** Makes the letters to the contacts' keepers about what was stopped here, also while the vault was locked. */
+async function tellStopped(): Promise<void> {
+  const who = me();
+  if (!who) return;
+  for (const { key, value } of await database.all<string>("recovery", stoppedPrefix(who.user.id))) {
+    try {
+      await request("recovery.stop", { id: value });
+    } catch (error) {
+      // There are no contacts any more who could release anything.
+      if (!(error instanceof ChannelError) || error.code !== "not_set_up") throw error;
+    }
+    await database.remove("recovery", key);
+  }
 }
 
 async function sendLetters(): Promise<void> {
@@ -167,10 +204,14 @@ export async function refuse(asked: Asked): Promise<void> {
   await lookAround();
 }
 
-/** Somebody asks in this person's name, and it was not this person: ends it here, and tells the contacts' keepers. */
+/** Somebody asks in this person's name, and it was not this person: ends it here, and tells the contacts' keepers, now or once the vault is open in this browser. */
 export async function stopRequest(own: OwnRequest): Promise<void> {
+  const who = me();
+  const id = requestId(fromBase64Url(own.request));
+  // Kept until it is told: the vault may be locked now.
+  if (who) await database.put("recovery", stoppedPrefix(who.user.id) + id, id);
   await api.stopRecovery();
-  if (unlocked.peek()) await request("recovery.stop", { id: requestId(fromBase64Url(own.request)) });
+  if (unlocked.peek()) await tellStopped();
   await lookAround();
 }
 
