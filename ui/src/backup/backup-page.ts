@@ -45,7 +45,7 @@ export class BackupPage extends FormPage {
     return html`<div class="page">
       <p><a class="link" href="/me">${icon("arrow-left", "s")} Me</a></p>
       <h1>Backup</h1>
-      <p class="lead">One encrypted file of your vault and everything that your agent keeps. It opens with your password, your recovery phrase or another of your ways in, on any installation of Holdfast.</p>
+      <p class="lead">One encrypted file of your vault and everything that your agent keeps. It opens with your password, your recovery phrase or a printed backup key, on any installation of Holdfast; with a passkey only at the address that it was made for. Contacts cannot open it.</p>
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.#download()} ${this.#restoreCard()}
     </div>`;

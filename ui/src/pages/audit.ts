@@ -7,78 +7,8 @@ import { announce } from "../app/announcer";
 import "../parts/destinations";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import { actWords } from "./audit-words";
 import { FormPage } from "./page";
-
-/** The acts in plain words; one that is not here yet is shown as programs know it. */
-const WORDS: Record<string, string> = {
-  "organisation.made": "made the organisation",
-  "organisation.policy_changed": "changed what everybody needs to sign in",
-  "sign_in.link_sent": "Somebody asked for a sign-in link",
-  "sign_in.done": "signed in",
-  "sign_in.factor_asked": "opened a sign-in link and was asked for a second factor",
-  "sign_in.refused": "Somebody came with an account that is linked to nobody here, from",
-  "factor.shown": "showed a second factor",
-  "factor.authenticator_begun": "began to set up an authenticator app",
-  "factor.authenticator_added": "set up an authenticator app",
-  "factor.authenticator_removed": "removed the authenticator app",
-  "factor.backup_codes_made": "made new backup codes",
-  "session.stepped_up": "showed again who they are",
-  "session.signed_out": "signed out",
-  "session.revoked": "signed a device out",
-  "session.others_revoked": "signed every other device out",
-  "invitation.made": "invited",
-  "invitation.resent": "sent an invitation again to",
-  "invitation.revoked": "withdrew the invitation of",
-  "invitation.accepted": "joined",
-  "provider.added": "added the site to sign in with",
-  "provider.changed": "changed the site to sign in with",
-  "provider.tested": "tested the site to sign in with",
-  "provider.removed": "removed the site to sign in with",
-  "account.linked": "linked the account",
-  "account.unlinked": "unlinked the account",
-  "join.domain_set": "let people join from",
-  "join.domain_removed": "lets nobody join any more from",
-  "join.asked": "Somebody asked to join:",
-  "join.approved": "let in",
-  "join.refused": "did not let in",
-  "join.done": "joined without an invitation",
-  "cell.woken": "woke their agent",
-  "cell.channel_token": "connected to their vault",
-  "audit.exported": "exported the audit log",
-  "person.suspended": "suspended",
-  "person.restored": "let back in",
-  "person.removed": "removed",
-  "person.role_changed": "changed the role of",
-  "letter.sent": "sent a sealed letter to the vault of a colleague",
-  "recovery.contacts_set": "chose who helps with recovery",
-  "recovery.asked": "asked for help with opening their vault",
-  "recovery.released": "helped somebody open their vault",
-  "recovery.stopped": "stopped a recovery",
-  "alert.made": "had told of something",
-  "alert.removed": "removed an alert to",
-  "destination.added": "added the destination of alerts",
-  "destination.tested": "sent a test to",
-  "destination.removed": "removed the destination of alerts",
-  "destination.stream_begun": "has this log sent to",
-  "destination.stream_ended": "no longer has this log sent to",
-  "audit.chain_broken": "found this log tampered with at",
-  "group.made": "made the group",
-  "group.renamed": "renamed a group to",
-  "group.archived": "put away the group",
-  "group.restored": "took out again the group",
-  "group.invited": "invited to a group",
-  "group.invitation_withdrawn": "withdrew an invitation to a group of",
-  "group.joined": "joined the group",
-  "group.declined": "declined to join the group",
-  "group.left": "left the group",
-  "group.member_removed": "took out of a group",
-  "group.role_changed": "changed the role in a group of",
-  "key.made": "made the API key",
-  "key.rotated": "replaced the API key",
-  "key.revoked": "revoked the API key",
-  "service_account.made": "added the service account",
-  "service_account.removed": "removed the service account",
-};
 
 const KINDS = [
   { value: "", name: "Everything" },
@@ -179,7 +109,7 @@ export class AuditPage extends FormPage {
 
   #row(event: AuditEvent): TemplateResult {
     const at = new Date(event.at);
-    const act = WORDS[event.action] ?? event.action;
+    const act = actWords(event.action);
     const where = [event.device, event.address].filter(Boolean).join(", ");
     const name = event.target && !KINDS_WITHOUT_NAME.has(event.target.kind) && event.target.id !== event.actor.id ? event.target.name : "";
     return html`<li>

@@ -135,7 +135,7 @@ export class WaysInPage extends FormPage {
       <p class="lead">This page opens the vault of ${me()?.user.email} on ${location.host}. Made ${new Date().toLocaleDateString()}. Keep it like a passport.</p>
       ${this.code}
       <div class="backup-key" role="group" aria-label="Backup key">${groups.map((group) => html`<span>${group}</span> `)}</div>
-      <p>To use it: open ${location.host}, sign in, choose “Use another way” and type or scan the key. Upper and lower case and the spaces do not matter.</p>
+      <p>To use it: open ${location.host}, sign in, choose “Use another way” and type the key, or paste what a phone’s camera reads from the code. Upper and lower case and the spaces do not matter.</p>
       <p class="hint">The key is shown this once. Whoever has the page can open the vault; if it is lost or seen, remove it under “Ways in”.</p>
       <div class="row">
         <button class="button primary" type="button" @click=${() => print()}>${icon("printer", "s")} Print</button>
