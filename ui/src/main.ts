@@ -14,6 +14,7 @@ import "./pages/unlock";
 import "./trust/recovery-banner";
 import { startApprovals } from "./approvals/approvals";
 import { watchNetwork } from "./app/link";
+import { watchPresence } from "./app/presence";
 import { startModel } from "./app/model";
 import { followLinks } from "./app/router";
 import { startConversations } from "./chat/conversations";
@@ -24,6 +25,7 @@ import { startRecovery } from "./trust/recovery";
 
 followLinks();
 watchNetwork();
+watchPresence();
 startModel();
 startApprovals();
 startConversations();

@@ -6,6 +6,7 @@ import { computed, effect, signal } from "@preact/signals-core";
 import { api, type OwnRequest, Problem, type RecoveryHints } from "../api/http";
 import { me } from "../app/account";
 import { onOpen, online, refreshStatus, request, slotNames, slots, unlocked, unlockSlot } from "../app/link";
+import { isPresent } from "../app/presence";
 import { withProof } from "../app/proof";
 import { fromBase64Url, randomBytes, toBase64Url } from "../channel/bytes";
 import { slotKek } from "../channel/keys";
@@ -68,9 +69,14 @@ export function lookAround(): Promise<void> {
   return looking;
 }
 
-async function look(): Promise<void> {
+async function lookAtPlatform(): Promise<RecoveryHints> {
   const seen = await api.recovery();
   hints.value = seen;
+  return seen;
+}
+
+async function look(): Promise<void> {
+  const seen = await lookAtPlatform();
   if (!unlocked.peek()) return;
   await tellStopped();
   await sendLetters();
@@ -168,7 +174,10 @@ export function startRecovery(): void {
     if (askable.value) quietly();
   });
   setInterval(() => {
-    if (navigator.onLine && (online.peek() || askable.peek())) quietly();
+    if (!navigator.onLine) return;
+    // The keeper is asked only while somebody is here: a page that is left open does not keep the vault from locking.
+    if (online.peek() && isPresent()) quietly();
+    else if (askable.peek()) void lookAtPlatform().catch(() => undefined);
   }, LOOK_MS);
 }
 
