@@ -79,7 +79,7 @@ test("text that is written in a message that was sent survives a reload, a look 
   await expect(editor).toHaveCount(0);
   await unlock(page, password);
   await expect(editor).toHaveValue("[[say: A better answer.]]", { timeout: COLD_START_MS });
-  await page.getByRole("button", { name: "Send again" }).click();
+  await page.getByRole("button", { name: "Send again", exact: true }).click();
   await answered(page, "A better answer.");
   await expect.poll(() => page.evaluate(editsKept), { message: "it is thrown away" }).toBe(0);
   await page.reload();
