@@ -84,7 +84,7 @@ async function look(): Promise<void> {
   for (const asked of seen.asked) await help(asked);
   const known = await request<Recovery>("recovery.get");
   recovery.value = known;
-  if (known.own && differs(known.own, seen)) await tellPlatform(known.own);
+  if (known.own && differs(known.own, seen)) await tellPlatform(known.own, seen);
 }
 
 /** Whether the platform would ask others than the keeper has given shares to: it was not reached when they were chosen. */
@@ -93,13 +93,23 @@ export function differs(own: OwnRecovery, seen: Pick<RecoveryHints, "contacts" |
   return own.threshold !== seen.threshold || own.wait_ms !== seen.wait_ms || chosen.size !== seen.contacts.length || seen.contacts.some((each) => !chosen.has(each.id));
 }
 
-async function tellPlatform(own: OwnRecovery): Promise<void> {
+/** Tells the platform whom the keeper has chosen; not again while it answers as it did when it was told: it names nobody who has left. */
+async function tellPlatform(own: OwnRecovery, seen: RecoveryHints): Promise<void> {
+  const who = me();
+  if (!who) return;
+  const key = `${who.user.id}/told`;
+  if ((await database.get<string>("recovery", key)) === toldAnswer(own, seen)) return;
   try {
     await api.recoveryContacts({ contacts: own.contacts.map((each) => each.user), threshold: own.threshold, wait_ms: own.wait_ms });
+    await database.put("recovery", key, toldAnswer(own, await lookAtPlatform()));
   } catch (error) {
-    // One of them has left, for instance: those that it knows already are asked.
+    // What the person did meanwhile is done all the same; the next look tells it again.
     if (!(error instanceof Problem)) throw error;
   }
+}
+
+function toldAnswer(own: OwnRecovery, seen: RecoveryHints): string {
+  return JSON.stringify([own.slot, own.version, seen.threshold, seen.wait_ms, seen.contacts.map((each) => each.id).sort()]);
 }
 
 function stoppedPrefix(user: string): string {

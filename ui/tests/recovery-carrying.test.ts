@@ -1,0 +1,134 @@
+/** What the browser carries of recoveries: a stop to the keeper once the vault is open, and the contacts to a platform that missed them. */
+import { signal } from "@preact/signals-core";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { OwnRequest, RecoveryHints } from "../src/api/http";
+import { toBase64Url } from "../src/channel/bytes";
+import { ChannelError } from "../src/channel/messages";
+import { requestId } from "../src/channel/shares";
+import type { OwnRecovery, Recovery } from "../src/trust/recovery";
+import { stored } from "./memory-database";
+
+const unlocked = signal(false);
+/** What the keeper was told to stop. */
+const stops: string[] = [];
+/** What the keeper says instead of stopping. */
+let refusal: Error | undefined;
+let own: OwnRecovery | null = null;
+
+async function keeper(method: string, params?: { id?: string }): Promise<unknown> {
+  await Promise.resolve();
+  if (method === "post.outbox") return { letters: [] };
+  if (method === "recovery.get") return { own, held: [], asked: [] } satisfies Recovery;
+  if (method !== "recovery.stop") throw new Error(`${method} is not expected`);
+  if (refusal) throw refusal;
+  stops.push(params?.id ?? "");
+  return {};
+}
+
+const nobody: RecoveryHints = { contacts: [], threshold: 0, wait_ms: 0, request: null, asked: [] };
+const platform = {
+  hints: nobody,
+  stopped: 0,
+  /** Whom it was told of, each time. */
+  told: [] as string[][],
+  /** People who have left: it takes their ids, and names them to nobody. */
+  left: new Set<string>(),
+  reached: true,
+};
+
+vi.mock("../src/storage/database", () => import("./memory-database"));
+vi.mock("../src/app/account", () => ({ me: () => ({ user: { id: "anna" } }) }));
+vi.mock("../src/app/proof", () => ({}));
+vi.mock("../src/app/link", () => ({ unlocked, request: keeper, slots: signal([]), online: signal(true) }));
+vi.mock("../src/api/http", () => ({
+  Problem: class extends Error {},
+  api: {
+    recovery: () => Promise.resolve(platform.hints),
+    letters: () => Promise.resolve({ letters: [] }),
+    stopRecovery: () => {
+      platform.stopped += 1;
+      return Promise.resolve();
+    },
+    recoveryContacts: ({ contacts, threshold, wait_ms }: { contacts: string[]; threshold: number; wait_ms: number }) => {
+      if (!platform.reached) return Promise.reject(new TypeError("no connection"));
+      platform.told.push(contacts);
+      const shown = contacts.filter((id) => !platform.left.has(id));
+      platform.hints = { ...platform.hints, contacts: shown.map((id) => ({ id, name: id })), threshold, wait_ms };
+      return Promise.resolve();
+    },
+  },
+}));
+
+const { lookAround, stopRequest } = await import("../src/trust/recovery");
+
+const bytes = Uint8Array.of(1, 2, 3);
+const asked: OwnRequest = { id: "r", request: toBase64Url(bytes), at: 0, releases: [] };
+
+beforeEach(() => {
+  stored.clear();
+  stops.length = 0;
+  refusal = undefined;
+  own = null;
+  unlocked.value = false;
+  Object.assign(platform, { hints: nobody, stopped: 0, told: [], left: new Set(), reached: true });
+});
+
+describe("a stop", () => {
+  it("that was pressed while the vault was locked reaches the keeper after the next unlock, once", async () => {
+    await stopRequest(asked);
+    await lookAround();
+    expect([platform.stopped, stops]).toEqual([1, []]);
+    unlocked.value = true;
+    await lookAround();
+    await lookAround();
+    expect(stops).toEqual([requestId(bytes)]);
+  });
+
+  it("that the keeper could not take is told again", async () => {
+    await stopRequest(asked);
+    unlocked.value = true;
+    refusal = new ChannelError("closed", "The connection was lost.");
+    await expect(lookAround()).rejects.toBe(refusal);
+    refusal = undefined;
+    await lookAround();
+    await lookAround();
+    expect(stops).toEqual([requestId(bytes)]);
+  });
+
+  it("is forgotten where there are no contacts any more", async () => {
+    await stopRequest(asked);
+    unlocked.value = true;
+    refusal = new ChannelError("not_set_up", "No recovery by contacts is set up.");
+    await lookAround();
+    expect(stored.size).toBe(0);
+  });
+});
+
+describe("the contacts that the keeper has", () => {
+  const chosen: OwnRecovery = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 0, contacts: ["ben", "cleo", "dora"].map((user) => ({ user, name: user })) };
+
+  beforeEach(() => {
+    unlocked.value = true;
+    own = chosen;
+  });
+
+  it("are told to a platform that missed them, until it was reached, and then no more", async () => {
+    platform.reached = false;
+    await expect(lookAround()).rejects.toThrow("no connection");
+    platform.reached = true;
+    for (let look = 0; look < 3; look++) await lookAround();
+    expect(platform.told).toEqual([["ben", "cleo", "dora"]]);
+  });
+
+  it("are not told again and again when one of them has left", async () => {
+    platform.left.add("dora");
+    for (let look = 0; look < 5; look++) await lookAround();
+    expect(platform.told).toHaveLength(1);
+    platform.hints = { ...platform.hints, contacts: [] };
+    await lookAround();
+    expect(platform.told, "it has lost the others, too").toHaveLength(2);
+    own = { ...chosen, version: 2 };
+    await lookAround();
+    expect(platform.told, "others may have been chosen").toHaveLength(3);
+  });
+});
