@@ -205,6 +205,8 @@ pub const CHAIN_EVENTS: i64 = 1000;
 pub const CHAINS_AT_ONCE: i64 = 20;
 /// How long sent alerts are kept.
 pub const ALERT_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Longest words of why a delivery was not taken that are kept, in characters.
+pub const PROBLEM_CHARS: usize = 300;
 /// Longest line about an event in an alert, in characters.
 pub const ALERT_CHARS: usize = 300;
 

@@ -65,16 +65,12 @@ impl Custody {
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         let mut count = 0;
         for (cell, sealed) in platform_secrets::sealed_before(&mut transaction, key).await? {
-            let what = What::Secret(cell);
-            let opened = self.unseal(what, tenant, &sealed).await?;
-            let again = self.seal(what, tenant, &opened)?;
+            let again = self.sealed_again(What::Secret(cell), tenant, &sealed).await?;
             platform_secrets::replace(&mut transaction, cell, &again).await?;
             count += 1;
         }
         for (webhook, sealed) in api_webhooks::sealed_before(&mut transaction, key).await? {
-            let what = What::Webhook(webhook);
-            let opened = self.unseal(what, tenant, &sealed).await?;
-            let again = self.seal(what, tenant, &opened)?;
+            let again = self.sealed_again(What::Webhook(webhook), tenant, &sealed).await?;
             api_webhooks::replace(&mut transaction, webhook, &again).await?;
         }
         transaction.commit().await?;
@@ -82,11 +78,16 @@ impl Custody {
         Ok(count)
     }
 
+    /// The same under the key in use.
+    async fn sealed_again(&self, what: What, tenant: TenantId, sealed: &Sealed) -> Result<Sealed, CustodyError> {
+        let opened = self.unseal(what, tenant, sealed).await?;
+        self.seal(what, tenant, &opened)
+    }
+
     async fn seal_answers_again(&self, tenant: TenantId, key: i32) -> Result<(), CustodyError> {
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         for (write, sealed) in api_writes::sealed_before(&mut transaction, key).await? {
-            let opened = self.unseal(What::Answer, tenant, &sealed).await?;
-            let Sealed { key_id, bytes } = self.seal(What::Answer, tenant, &opened)?;
+            let Sealed { key_id, bytes } = self.sealed_again(What::Answer, tenant, &sealed).await?;
             api_writes::replace(&mut transaction, &write, key_id, &bytes).await?;
         }
         Ok(transaction.commit().await?)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::NoContent;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -127,7 +127,6 @@ pub(crate) use silent;
 silent!(
     State<App>,
     HeaderMap,
-    Path<(String, String)>,
     Client,
     AnySession,
     HalfSignedIn,

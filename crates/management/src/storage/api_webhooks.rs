@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, deliveries};
 use crate::custody::Sealed;
 use crate::delivery::NewHook;
 use crate::limits;
@@ -162,7 +162,7 @@ pub(crate) async fn not_arrived(
     given_up: bool,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
-    let problem: String = problem.chars().take(limits::ALERT_CHARS).collect();
+    let problem = deliveries::kept(problem);
     sqlx::query!(
         "UPDATE api_webhooks SET last_failed_at = $3, last_problem = $4, given_up = given_up + $5::bigint
          WHERE tenant_id = $1 AND id = $2",

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::{StorageError, TenantTransaction};
+use crate::clock::before;
 use crate::custody::Sealed;
 use crate::limits;
 
@@ -27,13 +28,12 @@ pub(crate) async fn begin(
     now: OffsetDateTime,
 ) -> Result<Seen, StorageError> {
     let tenant = transaction.tenant().uuid();
-    let (kept, patience) = (limits::WRITE_KEPT, limits::WRITE_PATIENCE);
     // What is over, and what a server that ended has left.
     sqlx::query!(
         "DELETE FROM api_writes WHERE tenant_id = $1 AND (begun_at <= $2 OR (status IS NULL AND begun_at <= $3))",
         tenant,
-        now.saturating_sub(time::Duration::try_from(kept).unwrap_or(time::Duration::MAX)),
-        now.saturating_sub(time::Duration::try_from(patience).unwrap_or(time::Duration::MAX))
+        before(now, limits::WRITE_KEPT),
+        before(now, limits::WRITE_PATIENCE)
     )
     .execute(&mut **transaction)
     .await?;

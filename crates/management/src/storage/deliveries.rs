@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::interval::interval;
 use super::transaction::looking_for_due;
-use super::{StorageError, TenantTransaction, alerts, api_webhooks, audit};
+use super::{StorageError, TenantTransaction, alerts, api_webhooks, audit, destinations};
 use crate::alerts::Quiet;
 use crate::custody::Sealed;
 use crate::database::Database;
@@ -295,6 +295,11 @@ pub(crate) async fn next_of_stream(
     Ok(())
 }
 
+/// As much of why it was not taken as is kept.
+pub(super) fn kept(problem: &str) -> String {
+    problem.chars().take(limits::PROBLEM_CHARS).collect()
+}
+
 /// It was not taken; with `over`, it is not tried again. `again` is when the other side wants it again.
 pub(crate) async fn failed(
     transaction: &mut TenantTransaction,
@@ -315,7 +320,6 @@ pub(crate) async fn failed(
             return Ok(());
         }
     }
-    let problem: String = problem.chars().take(300).collect();
     sqlx::query!(
         "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",
         tenant,
@@ -326,22 +330,14 @@ pub(crate) async fn failed(
     .execute(&mut **transaction)
     .await?;
     if let Some(destination) = due.destination() {
-        sqlx::query!(
-            "UPDATE destinations SET last_failed_at = $3, last_problem = $4 WHERE tenant_id = $1 AND id = $2",
-            tenant,
-            destination,
-            now,
-            problem
-        )
-        .execute(&mut **transaction)
-        .await?;
+        destinations::not_arrived(transaction, destination, problem, now).await?;
     }
     if let Some(rule) = due.rule {
         sqlx::query!(
             "UPDATE alert_rules SET last_problem = $3 WHERE tenant_id = $1 AND id = $2",
             tenant,
             rule,
-            problem
+            kept(problem)
         )
         .execute(&mut **transaction)
         .await?;

@@ -172,14 +172,14 @@ pub(crate) async fn arrived(
     Ok(())
 }
 
-/// A test did not arrive.
+/// Something did not arrive.
 pub(crate) async fn not_arrived(
     transaction: &mut TenantTransaction,
     id: Uuid,
     problem: &str,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
-    let problem: String = problem.chars().take(300).collect();
+    let problem = deliveries::kept(problem);
     sqlx::query!(
         "UPDATE destinations SET last_failed_at = $3, last_problem = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),

@@ -89,18 +89,23 @@ async fn a_server_of_the_operators_is_used_as_the_application_role() {
     assert!(opened.ready().await);
 }
 
+/// Makes the schema that the migrations with these numbers make.
+async fn migrate_by(url: &str, takes: impl Fn(i64) -> bool) {
+    let taken = database::MIGRATIONS.iter().filter(|migration| takes(migration.version));
+    let migrator = Migrator::with_migrations(taken.cloned().collect());
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    migrator.run(&mut connection).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_upgrade_keeps_the_alerts_that_wait_and_drops_those_that_were_given_up() {
     let database = TestDatabase::empty().await;
     let url = of_the_operators(&database).await;
-    let before = database::MIGRATIONS.iter().filter(|migration| migration.version < 65);
-    let before = Migrator::with_migrations(before.cloned().collect());
-    let mut connection = PgConnection::connect(&url).await.unwrap();
-    before.run(&mut connection).await.unwrap();
+    migrate_by(&url, |version| version < 65).await;
     let mut owner = database.owner().await;
     let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
         INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at) VALUES ('00000000-0000-7000-8000-000000000002',
-            '00000000-0000-7000-8000-000000000001', 'sign_in_failures', 'anna@example.org', now());
+            '00000000-0000-7000-8000-000000000001', 'failures', 'anna@example.org', now());
         INSERT INTO alerts (id, tenant_id, rule_id, subject, summary, events, first_at, due_at, tries, given_up_at)
             SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
                 subject, subject, 1, now(), now(), 3, given_up_at
@@ -120,10 +125,7 @@ async fn an_upgrade_keeps_the_alerts_that_wait_and_drops_those_that_were_given_u
 async fn an_upgrade_keeps_the_deliveries_that_wait_also_where_later_numbers_came_first() {
     let database = TestDatabase::empty().await;
     let url = of_the_operators(&database).await;
-    let before = database::MIGRATIONS.iter().filter(|migration| migration.version != 70);
-    let before = Migrator::with_migrations(before.cloned().collect());
-    let mut connection = PgConnection::connect(&url).await.unwrap();
-    before.run(&mut connection).await.unwrap();
+    migrate_by(&url, |version| version != 70).await;
     let mut owner = database.owner().await;
     let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
         INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at) VALUES (

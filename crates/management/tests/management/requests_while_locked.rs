@@ -16,6 +16,16 @@ async fn opened(world: &World, cell: CellRef, mailbox: MailboxKey) {
     opened.await.unwrap();
 }
 
+/// Anna, who owns the organisation, and Bob, each with a cell whose mailbox is known.
+async fn two_vaults() -> (World, Browser, Browser, CellRef, CellRef) {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let (annas, bobs) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
+    opened(&world, annas, ANNAS).await;
+    opened(&world, bobs, BOBS).await;
+    (world, anna, bob, annas, bobs)
+}
+
 async fn waits(world: &World, mailbox: MailboxKey) {
     world.management.something_waits(&mailbox).await.unwrap();
 }
@@ -27,11 +37,7 @@ async fn told(browser: &mut Browser) -> bool {
 
 #[tokio::test]
 async fn something_that_waits_is_told_to_its_owner_alone_until_their_vault_is_open() {
-    let (world, mut anna) = World::owned().await;
-    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
-    let (annas, bobs) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
-    opened(&world, annas, ANNAS).await;
-    opened(&world, bobs, BOBS).await;
+    let (world, mut anna, mut bob, _, bobs) = two_vaults().await;
     // One that nobody here has shown to be theirs tells nobody.
     waits(&world, STRANGERS).await;
     assert!(!told(&mut anna).await && !told(&mut bob).await);
@@ -58,11 +64,7 @@ async fn something_that_waits_is_told_to_its_owner_alone_until_their_vault_is_op
 
 #[tokio::test]
 async fn one_mail_a_day_however_much_comes_and_none_to_who_was_quick() {
-    let (world, mut anna) = World::owned().await;
-    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
-    let (annas, bobs) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
-    opened(&world, annas, ANNAS).await;
-    opened(&world, bobs, BOBS).await;
+    let (world, _, _, annas, bobs) = two_vaults().await;
     // Anna comes before her mail would.
     waits(&world, ANNAS).await;
     opened(&world, annas, ANNAS).await;
@@ -134,11 +136,7 @@ async fn an_organisation_decides_whether_its_people_are_told() {
 
 #[tokio::test]
 async fn nobody_who_is_suspended_is_told_and_a_person_that_is_removed_has_no_mailbox() {
-    let (world, mut anna) = World::owned().await;
-    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
-    let (annas, bobs) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
-    opened(&world, annas, ANNAS).await;
-    opened(&world, bobs, BOBS).await;
+    let (world, mut anna, _, _, bobs) = two_vaults().await;
     waits(&world, BOBS).await;
     let path = format!("/people/{}/suspend", bobs.user);
     anna.post(&path, json!({})).await.expect(200);

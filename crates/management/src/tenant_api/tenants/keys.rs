@@ -2,16 +2,15 @@
 //!
 //! `DELETE /api/v1/tenants/{id}/keys/{key}`: the end of a key, from the next request on.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::NoContent;
 use protocol::ApiKeyId;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::access::Operator;
-use super::{KeyAnswer, Named};
+use super::{KeyAnswer, Named, Part};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::api_key::TenantKey;
@@ -82,9 +81,8 @@ pub(crate) async fn delete(
     State(app): State<App>,
     _operator: Operator,
     Named(id): Named,
-    Path((_, key)): Path<(String, String)>,
+    Part(key): Part,
 ) -> Result<NoContent, ApiError> {
-    let key: Uuid = key.parse().map_err(|_| ApiError::NotFound)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let revoked = api_tenant_keys::revoke(&mut transaction, ApiKeyId::from(key)).await?;
     transaction.commit().await?;

@@ -23,7 +23,7 @@ use super::platform_keys::wiped;
 use crate::app::App;
 use crate::cell_control::CellState;
 use crate::clock::millis;
-use crate::openapi::{InContract, Sketch};
+use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::storage::api_tenant_keys::Listed;
 use crate::storage::api_tenants::{ApiTenant, Limits, Model};
@@ -146,6 +146,20 @@ impl InContract for Named {
         sketch.names_an_id();
     }
 }
+
+/// What is named under the tenant in the path; one that is no id names nothing.
+pub(crate) struct Part(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<(String, Uuid)>::from_request_parts(parts, state).await;
+        path.map(|Path((_, id))| Self(id)).map_err(|_| ApiError::NotFound)
+    }
+}
+
+silent!(Part);
 
 /// A member that is absent, or null, or there (JSON Merge Patch, RFC 7396).
 pub(super) fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>

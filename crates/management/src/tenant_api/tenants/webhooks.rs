@@ -7,7 +7,7 @@
 //! `POST /api/v1/tenants/{id}/webhooks/{webhook}/test`: tells one that it is tested, at once, and says whether it was taken.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::NoContent;
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::super::EventKind;
 use super::super::access::Operator;
-use super::Named;
+use super::{Named, Part};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::app::App;
@@ -156,18 +156,12 @@ pub(crate) async fn post(
     }))
 }
 
-/// The webhook in the path; one that is no id names nothing.
-fn named(text: &str) -> Result<Uuid, ApiError> {
-    text.parse().map_err(|_| ApiError::NotFound)
-}
-
 pub(crate) async fn delete(
     State(app): State<App>,
     _operator: Operator,
     Named(id): Named,
-    Path((_, webhook)): Path<(String, String)>,
+    Part(webhook): Part,
 ) -> Result<NoContent, ApiError> {
-    let webhook = named(&webhook)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let removed = api_webhooks::remove(&mut transaction, webhook).await?;
     transaction.commit().await?;
@@ -181,9 +175,8 @@ pub(crate) async fn test(
     State(app): State<App>,
     _operator: Operator,
     Named(id): Named,
-    Path((_, webhook)): Path<(String, String)>,
+    Part(webhook): Part,
 ) -> Result<Json<Tested>, ApiError> {
-    let webhook = named(&webhook)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let found = api_webhooks::find(&mut transaction, webhook).await?;
     transaction.commit().await?;

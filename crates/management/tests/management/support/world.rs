@@ -42,7 +42,7 @@ pub struct World {
 impl World {
     /// Nobody owns it yet.
     pub async fn new() -> Self {
-        Self::at("http://localhost:8080").await
+        Self::at(LOCAL).await
     }
 
     pub async fn at(public_url: &str) -> Self {
@@ -104,16 +104,7 @@ impl World {
     pub async fn owned_beside(providers: &[String]) -> (Self, Browser) {
         let database = TestDatabase::new().await;
         let source = database.source();
-        let world = Self::over(
-            "http://localhost:8080",
-            database,
-            source,
-            None,
-            None,
-            providers.to_vec(),
-            Vec::new(),
-        )
-        .await;
+        let world = Self::over(LOCAL, database, source, None, None, providers.to_vec(), Vec::new()).await;
         let anna = world.set_up().await;
         (world, anna)
     }
