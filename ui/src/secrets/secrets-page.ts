@@ -4,7 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { online } from "../app/link";
-import type { Secret } from "../channel/messages";
+import type { Route, Secret } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import "../parts/copy";
@@ -12,7 +12,9 @@ import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import "./secret-form";
 import { AGENT_MAY, deleteSecret, KINDS, loadSecrets, reveal, secrets, secretsProblem } from "./secrets";
+import { loadServices, routes, servicesProblem } from "./services";
 import { tabs } from "./tabs";
+import { losesOnDelete, usedBy } from "./used-by";
 
 /** A value that is shown is hidden again. */
 const SHOWN_MS = 30_000;
@@ -28,7 +30,7 @@ export class SecretsPage extends FormPage {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void loadSecrets();
+    void Promise.all([loadSecrets(), loadServices()]);
   }
 
   override disconnectedCallback(): void {
@@ -65,6 +67,7 @@ export class SecretsPage extends FormPage {
   #row(each: Secret): TemplateResult {
     if (this.open === each.id) return html`<li><h2>${each.name}</h2><hf-secret-form .secret=${each} @done=${() => (this.open = "")}></hf-secret-form></li>`;
     const shown = this.shown?.id === each.id ? this.shown.value : undefined;
+    const usage = usedBy(each.id, this.#services());
     const details = [KINDS[each.kind], each.username, each.url].filter(Boolean).join(" · ");
     return html`<li>
       <div class="row-head">
@@ -72,6 +75,7 @@ export class SecretsPage extends FormPage {
         <span class="tag ${each.agent === "see" ? "tag-warn" : ""}">${AGENT_MAY[each.agent].name}</span>
       </div>
       <p class="muted">${each.last_use ? `Last used ${new Date(each.last_use.at).toLocaleString()}${each.last_use.to ? ` for ${each.last_use.to}` : ""}` : "Not used yet"}</p>
+      ${usage === "" ? nothing : html`<p class="muted">${usage}</p>`}
       ${shown === undefined ? nothing : html`<div class="shown-value"><code>${shown}</code><hf-copy .text=${shown} label="Copy the value"></hf-copy></div>`}
       <div class="row">
         <button class="button small" type="button" ?disabled=${this.busy} aria-label="${shown === undefined ? "Show" : "Hide"} “${each.name}”" @click=${() => void this.#toggle(each)}>${icon(shown === undefined ? "eye" : "eye-off", "s")} ${shown === undefined ? "Show" : "Hide"}</button>
@@ -79,6 +83,11 @@ export class SecretsPage extends FormPage {
         <button class="button small" type="button" ?disabled=${this.busy} aria-label="Delete “${each.name}”" @click=${() => void this.#delete(each)}>${icon("trash-2", "s")} Delete</button>
       </div>
     </li>`;
+  }
+
+  /** None while they are not known, or could not be read anew. */
+  #services(): readonly Route[] | undefined {
+    return servicesProblem.value ? undefined : routes.value;
   }
 
   #forget(): void {
@@ -99,7 +108,7 @@ export class SecretsPage extends FormPage {
   }
 
   async #delete(each: Secret): Promise<void> {
-    const sure = await confirmBox({ title: `Delete “${each.name}”?`, words: "It is removed from your vault and cannot be brought back. Services that use it stop working for your agent.", yes: "Delete", danger: true });
+    const sure = await confirmBox({ title: `Delete “${each.name}”?`, words: `It is removed from your vault and cannot be brought back. ${losesOnDelete(each.id, this.#services())}`, yes: "Delete", danger: true });
     if (!sure) return;
     this.#forget();
     await this.work(async () => {
