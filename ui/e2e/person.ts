@@ -1,6 +1,6 @@
 /** People who use the pages: what each test starts from, done through the pages alone. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
+import { type Browser, type BrowserContext, expect, type Locator, type Page, test as base } from "@playwright/test";
 import { mailedLink } from "./mail";
 import { expectClean, inspect, watched, type Watched } from "./watched";
 
@@ -35,10 +35,15 @@ export async function makeVault(person: Person, look: boolean): Promise<void> {
   if (look) await inspect(page, "make-vault");
   await button.click();
 
+  person.phrase = await newPhrase(page, look);
+}
+
+/** Has a recovery phrase made, and shows that it is written down; a phrase that was there before ends with it. */
+export async function newPhrase(page: Page, look: boolean): Promise<string> {
   await page.getByRole("button", { name: "Show my recovery phrase" }).click({ timeout: 60_000 });
   const words = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
   await expect(words).toHaveCount(12);
-  person.phrase = (await words.allInnerTexts()).map((word) => word.trim()).join(" ");
+  const phrase = (await words.allInnerTexts()).map((word) => word.trim()).join(" ");
   if (look) await inspect(page, "recovery-phrase");
   await page.getByRole("button", { name: "I have written them down" }).click();
   const fields = page.getByLabel(/^Word \d+$/);
@@ -50,9 +55,10 @@ export async function makeVault(person: Person, look: boolean): Promise<void> {
   if (look) await inspect(page, "confirm-phrase-wrong");
   for (const field of await fields.all()) {
     const at = Number((await field.getAttribute("id"))?.replace("word-", ""));
-    await field.fill(person.phrase.split(" ")[at] ?? "");
+    await field.fill(phrase.split(" ")[at] ?? "");
   }
   await page.getByRole("button", { name: "Confirm" }).click();
+  return phrase;
 }
 
 export async function connectModel(page: Page, look: boolean): Promise<void> {
@@ -71,6 +77,28 @@ export async function connectModel(page: Page, look: boolean): Promise<void> {
   if (look) await inspect(page, "model-works");
   await page.getByRole("button", { name: "Save and meet your agent" }).click();
   await expect(page.getByLabel("Message", { exact: true })).toBeVisible();
+}
+
+/** Types the vault password where a fresh proof is asked for on the way to what stands there in the end. */
+export async function prove(page: Page, password: string, end: Locator): Promise<void> {
+  const proof = page.getByRole("dialog").filter({ hasText: "Show that it is you" });
+  await expect(proof.or(end).first()).toBeVisible({ timeout: 60_000 });
+  if (!(await proof.isVisible())) return;
+  await proof.locator("#proof-secret").fill(password);
+  await proof.getByRole("button", { name: "Continue" }).click();
+  await expect(end).toBeVisible({ timeout: 60_000 });
+}
+
+/** Gives the page a device that passkeys can be made on, with the part of them that makes keys. Gives how to take it away. */
+export async function withAuthenticator({ page, context }: Watched, hasPrf = true): Promise<() => Promise<void>> {
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
+    options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf, automaticPresenceSimulation: true },
+  });
+  return async () => {
+    await cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId });
+  };
 }
 
 async function setUp(owner: Person): Promise<void> {

@@ -1,13 +1,10 @@
 import { answered, newConversation, quiet, send } from "./conversation";
-import { asleep, expect, test, unlock } from "./person";
+import { asleep, expect, test, unlock, withAuthenticator } from "./person";
 import { inspect } from "./watched";
 
-test("a passkey is added, opens the vault first, is checked and removed; a printed key opens it too", async ({ anna: { page, context, password } }) => {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf: true, automaticPresenceSimulation: true },
-  });
+test("a passkey is added, opens the vault first, is checked and removed; a printed key opens it too", async ({ anna }) => {
+  const { page, password } = anna;
+  const takeAway = await withAuthenticator(anna);
   await newConversation(page);
   await send(page, "[[say: Behind every way in.]]");
   await answered(page, "Behind every way in.");
@@ -74,18 +71,15 @@ test("a passkey is added, opens the vault first, is checked and removed; a print
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await expect(page.locator(".notice-ok", { hasText: `“${name}” does not open your vault any more` })).toBeVisible({ timeout: 60_000 });
   }
-  await cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId });
+  await takeAway();
   // This browser came in with the passkey, so its ticket went with it.
   await page.goto("/");
   await unlock(page, password);
 });
 
-test("a passkey that cannot make a key is told in plain words", async ({ anna: { page, context, password } }) => {
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: { protocol: "ctap2", transport: "usb", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf: false, automaticPresenceSimulation: true },
-  });
+test("a passkey that cannot make a key is told in plain words", async ({ anna }) => {
+  const { page, password } = anna;
+  const takeAway = await withAuthenticator(anna, false);
   await page.goto("/ways-in");
   await page.getByRole("button", { name: "Add a passkey" }).click();
   await page.getByRole("button", { name: "Save" }).click();
@@ -93,6 +87,6 @@ test("a passkey that cannot make a key is told in plain words", async ({ anna: {
   await page.getByRole("dialog").getByRole("button", { name: "Continue" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "cannot make a key" })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "no-prf");
-  await cdp.send("WebAuthn.removeVirtualAuthenticator", { authenticatorId });
+  await takeAway();
   await page.goto("/");
 });

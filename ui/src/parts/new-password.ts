@@ -31,6 +31,8 @@ export class NewPassword extends View {
   }
 
   #typed(value: string): void {
+    // Pasted or filled in once more: what was measured holds, and nothing would measure it again.
+    if (value === this.value) return;
     this.value = value;
     this.#choose("");
   }
