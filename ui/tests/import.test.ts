@@ -1,9 +1,9 @@
-import { deflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { readBitwarden } from "../src/secrets/import-bitwarden";
 import { readEnv } from "../src/secrets/import-env";
 import { readOnePassword } from "../src/secrets/import-one-password";
 import { type Found, ImportError } from "../src/secrets/import-types";
+import { zip } from "./archive";
 
 function told({ secrets }: Found): string[] {
   return secrets.map(({ name, kind, username, url, value }) => [name, kind, username, url, value].filter(Boolean).join("|"));
@@ -55,24 +55,6 @@ describe("an export of Bitwarden", () => {
 });
 
 /** A ZIP archive with one file in it. */
-function zip(name: string, content: string): Uint8Array<ArrayBuffer> {
-  const data = deflateRawSync(Buffer.from(content));
-  const local = Buffer.alloc(30);
-  local.writeUInt32LE(0x04034b50, 0);
-  local.writeUInt16LE(8, 8);
-  local.writeUInt16LE(name.length, 26);
-  const central = Buffer.alloc(46);
-  central.writeUInt32LE(0x02014b50, 0);
-  central.writeUInt16LE(8, 10);
-  central.writeUInt32LE(data.length, 20);
-  central.writeUInt16LE(name.length, 28);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(1, 10);
-  end.writeUInt32LE(30 + name.length + data.length, 16);
-  return new Uint8Array(Buffer.concat([local, Buffer.from(name), data, central, Buffer.from(name), end]));
-}
-
 describe("an export of 1Password", () => {
   const item = (title: string, details: object, categoryUuid = "001") => ({ categoryUuid, overview: { title, url: "https://x.example" }, details });
   const data = JSON.stringify({
