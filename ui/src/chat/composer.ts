@@ -4,9 +4,7 @@ import { property, state } from "lit/decorators.js";
 import { View } from "../app/view";
 import { icon } from "../parts/icon";
 import { draftOf, draftsRead, setDraft } from "./drafts";
-
-/** `protocol::limits::MESSAGE_BYTES` */
-const MESSAGE_BYTES = 256 * 1024;
+import { TOO_LONG, tooLong } from "./size";
 
 export class Composer extends View {
   @property({ attribute: false }) conversation = "";
@@ -38,9 +36,9 @@ export class Composer extends View {
   }
 
   protected override render(): TemplateResult {
-    const tooLong = this.text.length * 3 > MESSAGE_BYTES && new TextEncoder().encode(this.text).length > MESSAGE_BYTES;
+    const long = tooLong(this.text);
     return html`<form class="composer" @submit=${this.#submit}>
-      ${tooLong ? html`<p class="field-error" id="too-long">${icon("circle-alert", "s")} A message may have at most 256 KB. Split it.</p>` : nothing}
+      ${long ? html`<p class="field-error" id="too-long">${icon("circle-alert", "s")} ${TOO_LONG}</p>` : nothing}
       <label class="sr-only" for="message">Message</label>
       <textarea
         id="message"
@@ -48,7 +46,7 @@ export class Composer extends View {
         placeholder=${this.placeholder}
         autocomplete="off"
         enterkeyhint="send"
-        aria-describedby=${tooLong ? "too-long" : nothing}
+        aria-describedby=${long ? "too-long" : nothing}
         .value=${this.text}
         @input=${(event: InputEvent) => this.#typed((event.target as HTMLTextAreaElement).value)}
         @keydown=${this.#keys}
@@ -59,7 +57,7 @@ export class Composer extends View {
           ? html`<button class="round stop" type="button" aria-label="Stop" title="Stop (Esc)" @click=${() => this.dispatchEvent(new CustomEvent("stop"))}>${icon("square", "s")}</button>`
           : nothing}
         ${!this.running || this.text.trim() !== ""
-          ? html`<button class="round send" type="submit" aria-label=${this.running ? "Send when the answer is finished" : "Send"} title=${this.running ? "Send when the answer is finished" : "Send (Enter)"} ?disabled=${this.text.trim() === "" || tooLong}>${icon("arrow-up", "s")}</button>`
+          ? html`<button class="round send" type="submit" aria-label=${this.running ? "Send when the answer is finished" : "Send"} title=${this.running ? "Send when the answer is finished" : "Send (Enter)"} ?disabled=${this.text.trim() === "" || long}>${icon("arrow-up", "s")}</button>`
           : nothing}
       </div>
     </form>`;
@@ -77,7 +75,7 @@ export class Composer extends View {
 
   #send(): void {
     const text = this.text.trim();
-    if (text === "" || new TextEncoder().encode(text).length > MESSAGE_BYTES) return;
+    if (text === "" || tooLong(text)) return;
     this.dispatchEvent(new CustomEvent("send", { detail: text }));
     this.#typed("");
   }

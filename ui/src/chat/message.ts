@@ -7,6 +7,7 @@ import { icon } from "../parts/icon";
 import "../parts/copy";
 import "../parts/markdown";
 import { draftOf, draftsRead, editDraft, setDraft } from "./drafts";
+import { TOO_LONG, tooLong } from "./size";
 import { textOf } from "./thread";
 import { toolRow } from "./tool-row";
 
@@ -111,6 +112,7 @@ export class MessageView extends View {
   }
 
   #editor(text: string): TemplateResult {
+    const long = tooLong(text);
     return html`<form
       class="edit"
       @submit=${(event: SubmitEvent) => {
@@ -120,15 +122,17 @@ export class MessageView extends View {
     >
       <textarea
         aria-label="Edit your message"
+        aria-describedby=${long ? "edit-too-long" : nothing}
         rows=${Math.min(12, text.split("\n").length + 1)}
         .value=${text}
         @input=${(event: InputEvent) => this.#typed((event.target as HTMLTextAreaElement).value)}
         @keydown=${this.#keys}
       ></textarea>
+      ${long ? html`<p class="field-error" id="edit-too-long">${icon("circle-alert", "s")} ${TOO_LONG}</p>` : nothing}
       <p class="hint">Everything after this message is replaced.</p>
       <div class="row end">
         <button class="button small" type="button" @click=${() => this.#close()}>Cancel</button>
-        <button class="button small primary" type="submit" ?disabled=${text.trim() === ""}>Send again</button>
+        <button class="button small primary" type="submit" ?disabled=${text.trim() === "" || long}>Send again</button>
       </div>
     </form>`;
   }
@@ -146,7 +150,7 @@ export class MessageView extends View {
 
   #send(): void {
     const text = this.editing?.trim();
-    if (!text) return;
+    if (!text || tooLong(text)) return;
     this.#close();
     this.#emit("edited", text);
   }

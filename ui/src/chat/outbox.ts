@@ -159,6 +159,9 @@ async function send(key: string): Promise<void> {
   });
 }
 
+/** What the keeper says is for whoever looks at the conversation as it was; here it is shown as it is now. */
+const CHANGED = "What you wanted to change was changed elsewhere meanwhile. “Edit” puts your text where you write.";
+
 function notSent(key: string, error: unknown): void {
   const { code, message, retryAfterMs } = error instanceof ChannelError ? error : new ChannelError("failed", error instanceof Error ? error.message : String(error));
   if (code === "closed" || code === "no_answer" || code === "tampered") {
@@ -167,8 +170,9 @@ function notSent(key: string, error: unknown): void {
     update(key, { state: "waiting", problem: message });
     setTimeout(() => void flush(), retryAfterMs ?? RETRY_MS);
   } else {
-    update(key, { state: "not_sent", problem: message });
-    alertNow(`Not sent. ${message}`);
+    const problem = code === "unknown_message" && find(key)?.op === "edit" ? CHANGED : message;
+    update(key, { state: "not_sent", problem });
+    alertNow(`Not sent. ${problem}`);
   }
 }
 
