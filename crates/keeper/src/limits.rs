@@ -54,11 +54,14 @@ pub const SLOT_NAME_CHARS: usize = 100;
 /// Shortest and longest time without use after which an owner may have the vault lock by itself, in minutes.
 pub const LOCK_AFTER_SHORTEST: u32 = 1;
 pub const LOCK_AFTER_LONGEST: u32 = 8 * 60;
-/// Longest time for which an owner may leave the vault open so that the agent can work, in minutes.
+/// Longest time for which an owner may leave the vault open so that the agent can work, in minutes, where their organisation says nothing
+/// else: up to `TIME_ALONE_CEILING`.
 pub const GRANT_LONGEST: u32 = 24 * 60;
 /// Fewest and most days after which the vault's key is changed by itself.
 pub const ROTATE_AFTER_FEWEST: u32 = 7;
 pub const ROTATE_AFTER_MOST: u32 = 3650;
+/// How often the age of its key is looked at while a vault stays open.
+pub const ROTATION_LOOK: Duration = Duration::from_secs(60 * 60);
 
 // The agent's ways out
 /// Largest request that the agent sends to its model provider, in bytes.
@@ -210,6 +213,8 @@ pub const BACKUPS_AT_ONCE: usize = 2;
 // Recovery by contacts
 /// Longest time that contacts wait before they release a share.
 pub const RECOVERY_WAIT_LONGEST: Duration = Duration::from_secs(6 * 24 * 60 * 60);
+/// Requests of which it is remembered that contacts were told not to answer them, the last ones.
+pub const RECOVERY_STOPS: usize = 50;
 /// How long a request of somebody who is locked out is good.
 pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Requests of others that a vault remembers.

@@ -20,7 +20,7 @@ use super::methods::Router;
 use super::outgoing::{Subscriber, event_bytes};
 use super::session;
 use super::tickets::Tickets;
-use crate::vault_service::{LockReason, VaultError, VaultNotice, VaultService, unpoisoned};
+use crate::vault_service::{LockReason, VaultNotice, VaultService, unpoisoned};
 
 /// Everything that the channels of one keeper share. Cheap to clone.
 #[derive(Clone)]
@@ -184,11 +184,7 @@ impl Inner {
             if let Err(error) = vault.slot_used(slot, kek.as_ref()).await {
                 tracing::warn!(%error, "it was not written down when a way in was used");
             }
-            match vault.rotate_if_old().await {
-                Ok(true) => tracing::info!("the data key was changed: it had reached the age that its owner set"),
-                Ok(false) | Err(VaultError::Locked) => {}
-                Err(error) => tracing::warn!(%error, "the data key is old and could not be changed"),
-            }
+            vault.rotate_at_its_age().await;
         });
     }
 

@@ -1,6 +1,6 @@
-//! When the vault locks by itself, and what happens before it does.
+//! When the vault locks by itself, and what happens before it does; and whether the key of one that stays open has come of age.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use protocol::Millis;
 use tokio::sync::Notify;
 
 use super::service::{VaultNotice, VaultService, lock};
+use crate::limits::{GRANT_LONGEST, ROTATION_LOOK};
 
 /// Idle time until the operator's setting is known.
 const LOCK_AFTER: Duration = Duration::from_secs(30 * 60);
@@ -43,6 +44,8 @@ pub(super) struct Idle {
     own_lock_after: AtomicI64,
     /// Not before this, used or not; zero if there is no such time.
     granted_until: AtomicI64,
+    /// In minutes, as the owner's organisation has it.
+    grant_longest: AtomicU32,
     hooks: Mutex<Vec<Arc<dyn BeforeLock>>>,
     gate: tokio::sync::Mutex<()>,
     wake: Notify,
@@ -55,6 +58,7 @@ impl Idle {
             lock_after: AtomicI64::new(millis(LOCK_AFTER)),
             own_lock_after: AtomicI64::new(0),
             granted_until: AtomicI64::new(0),
+            grant_longest: AtomicU32::new(GRANT_LONGEST),
             hooks: Mutex::new(Vec::new()),
             gate: tokio::sync::Mutex::new(()),
             wake: Notify::new(),
@@ -88,6 +92,14 @@ impl Idle {
 
     pub fn granted_until(&self) -> Millis {
         self.granted_until.load(Ordering::Relaxed)
+    }
+
+    pub fn set_grant_longest(&self, minutes: u32) {
+        self.grant_longest.store(minutes, Ordering::Relaxed);
+    }
+
+    pub fn grant_longest(&self) -> u32 {
+        self.grant_longest.load(Ordering::Relaxed)
     }
 
     pub fn changed(&self) {
@@ -132,9 +144,11 @@ impl VaultService {
         tokio::spawn(async move {
             // The use after which the notice was given: once for each idle time.
             let mut noticed = None;
+            let mut aged = None;
             loop {
                 let wait = {
                     let Some(service) = weak.upgrade() else { return };
+                    service.look_at_the_age(&mut aged);
                     service.look_at_the_clock(&mut noticed).await
                 };
                 tokio::select! {
@@ -143,6 +157,19 @@ impl VaultService {
                 }
             }
         });
+    }
+
+    /// Changes a key that comes of age while the vault stays open. At an unlocking whoever comes in has it looked at.
+    fn look_at_the_age(&self, looked: &mut Option<Millis>) {
+        let now = self.shared().clock.now();
+        if !self.shared().keyring.is_open() {
+            *looked = None;
+        } else if now.saturating_sub(*looked.get_or_insert(now)) >= millis(ROTATION_LOOK) {
+            *looked = Some(now);
+            let service = self.clone();
+            // Beside the timer: a slow disk keeps no vault from locking.
+            tokio::spawn(async move { service.rotate_at_its_age().await });
+        }
     }
 
     /// Locks when it is time, gives the notice when it is nearly; says when to look again.

@@ -116,8 +116,17 @@ impl VaultService {
         Ok(())
     }
 
-    /// Changes the key if the owner's setting says that it is old. Needs nobody: the slots' own keys are not needed for it.
-    pub(crate) async fn rotate_if_old(&self) -> Result<bool, VaultError> {
+    /// Changes the key if the owner's setting says that it is old. Nobody waits for it; it is looked at again.
+    pub(crate) async fn rotate_at_its_age(&self) {
+        match self.rotate_if_old().await {
+            Ok(true) => tracing::info!("the data key was changed: it had reached the age that its owner set"),
+            Ok(false) | Err(VaultError::Locked) => {}
+            Err(error) => tracing::warn!(%error, "the data key is old and could not be changed"),
+        }
+    }
+
+    /// Needs nobody: the slots' own keys are not needed for it.
+    async fn rotate_if_old(&self) -> Result<bool, VaultError> {
         let days = Millis::from(self.policy()?.rotate_after_days);
         let (last, made) = self
             .shared()

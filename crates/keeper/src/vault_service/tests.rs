@@ -79,6 +79,33 @@ async fn a_vault_in_use_stays_open() {
     state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_key_of_a_vault_that_stays_open_is_changed_when_it_comes_of_age() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let made = made().await;
+    let mut notices = made.vault.notices();
+    let policy = Policy {
+        lock_after_minutes: None,
+        rotate_after_days: 7,
+    };
+    let proof = FreshProof::given(made.slot);
+    made.vault.set_policy(&proof, policy).await.unwrap();
+    // Nothing happens in it but time.
+    made.vault.set_lock_after(365 * DAY);
+    while notices.recv().await.unwrap() != VaultNotice::Rotated {}
+    let after = made.vault.shared().clock.now() - 1_000_000;
+    let day = i64::try_from(DAY.as_millis()).unwrap();
+    assert!((7 * day..7 * day + 2 * 60 * 60 * 1000).contains(&after), "{after} ms");
+    assert_eq!(made.vault.rotation_number().unwrap(), 1);
+    // The next one is not begun before this one is done, and counts from it.
+    tokio::time::sleep(8 * DAY).await;
+    assert_eq!(made.vault.rotation_number().unwrap(), 1);
+    made.vault.finish_rotation(1).await.unwrap();
+    while notices.recv().await.unwrap() != VaultNotice::Rotated {}
+    assert_eq!(made.vault.rotation_number().unwrap(), 2);
+    assert_eq!(made.vault.state(), VaultState::Unlocked);
+}
+
 /// Notes whether the vault was still open when it was called.
 struct Hook {
     vault: VaultService,
