@@ -89,8 +89,8 @@ fn write(routes: &[Route], visible: &[Secret]) -> String {
         if let Some(route) = routes.first() {
             let _infallible = writeln!(
                 text,
-                "\nFor example: `curl --noproxy '*' {}/`. An answer with `vault_locked` means that your owner has to open the vault \
-                 first: say so, and stop.",
+                "\nFor example: `curl --noproxy '*' {}/`. An answer with `vault_locked` says with which link your owner opens the \
+                 vault: give it to them, and stop.",
                 route.agent_url()
             );
         }

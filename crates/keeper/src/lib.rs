@@ -26,5 +26,6 @@ pub mod serve;
 pub mod services;
 pub mod shares;
 pub mod spending;
+pub mod unlock_link;
 pub mod vault_service;
 pub mod write_behind;

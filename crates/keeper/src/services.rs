@@ -10,13 +10,14 @@ use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use crate::guide::Guide;
-use crate::mcp::{PublicUrl, Tools};
+use crate::mcp::Tools;
 use crate::post::Post;
 use crate::recovery::Recovery;
 use crate::relay::Relay;
 use crate::secrets::Secrets;
 use crate::shares::Shares;
 use crate::spending::{ProviderMethods, Spending};
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultService;
 use crate::write_behind::WriteBehind;
 
@@ -30,8 +31,8 @@ pub struct Services {
     pub approvals: Approvals,
     /// What the owner shares with others, and others with them.
     pub shares: Shares,
-    /// What people see as this installation's address, for links.
-    pub public_url: PublicUrl,
+    /// What the agent gives its owner to open the vault.
+    pub unlock: UnlockLink,
     /// What the agent is told of all this.
     pub guide: Guide,
 }
@@ -57,7 +58,7 @@ impl Services {
             approvals.clone(),
             named.clone(),
         );
-        let public_url = PublicUrl::default();
+        let unlock = UnlockLink::default();
         let contacts = Contacts::new(vault.clone(), clock.clone());
         let shares = Shares::new(
             vault.clone(),
@@ -76,7 +77,7 @@ impl Services {
             contacts: contacts.clone(),
             shares: shares.clone(),
             clock: clock.clone(),
-            public_url: public_url.clone(),
+            unlock: unlock.clone(),
         };
         let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
         let broker = Broker::new(BrokerParts {
@@ -85,6 +86,7 @@ impl Services {
             routes: Some(routes.clone()),
             tools: Some(tools.server()),
             spending: Some(spending.clone()),
+            unlock: unlock.clone(),
         });
         let egress_settings = EgressSettings::new(vault.clone(), activity.clone());
         let noting = activity.clone();
@@ -92,7 +94,13 @@ impl Services {
             // A refusal that cannot be noted is a refusal all the same.
             let _locked = noting.note(Deed::new(What::EgressRefused, to).because(why));
         };
-        let egress = EgressProxy::new(vault.watch(), named_for_agent, egress_settings.watch(), refused);
+        let egress = EgressProxy::new(
+            vault.watch(),
+            named_for_agent,
+            egress_settings.watch(),
+            unlock.clone(),
+            refused,
+        );
         let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
         let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
         let guide = Guide::new(routes.clone(), secrets.clone());
@@ -117,7 +125,7 @@ impl Services {
             router,
             approvals,
             shares,
-            public_url,
+            unlock,
             guide,
         }
     }

@@ -11,6 +11,7 @@ use super::routes::RouteError;
 use super::upstream::UpstreamError;
 use crate::limits;
 use crate::spending::SpendingError;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultError;
 
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +94,11 @@ impl BrokerError {
     }
 
     /// As both protocols write errors.
-    pub fn answer(&self) -> Answer {
+    pub fn answer(&self, unlock: &UnlockLink) -> Answer {
+        let message = unlock.told(self.code(), &self.to_string());
         let text = serde_json::json!({
             "type": "error",
-            "error": {"type": self.code(), "code": self.code(), "message": self.to_string()},
+            "error": {"type": self.code(), "code": self.code(), "message": message},
         })
         .to_string();
         let body = Full::new(Bytes::from(text))

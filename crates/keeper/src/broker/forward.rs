@@ -67,7 +67,7 @@ impl Broker {
                     async move {
                         Ok::<_, Infallible>(match broker.dispatch(request).await {
                             Ok(answer) => answer,
-                            Err(error) => error.answer(),
+                            Err(error) => error.answer(&broker.shared.unlock),
                         })
                     }
                 });

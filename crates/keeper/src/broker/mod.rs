@@ -27,6 +27,7 @@ use crate::egress::NamedAddresses;
 use crate::limits;
 use crate::mcp::ToolServer;
 use crate::spending::Spending;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
 pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes};
@@ -71,6 +72,7 @@ struct Shared {
     held: Arc<Semaphore>,
     /// The clients for the settings that were used last, and who rests.
     providers: Providers,
+    unlock: UnlockLink,
 }
 
 /// What a broker is made of.
@@ -82,6 +84,8 @@ pub struct BrokerParts {
     /// The tools that the agent finds on the same address.
     pub tools: Option<ToolServer>,
     pub spending: Option<Spending>,
+    /// What the agent is told when the vault is locked.
+    pub unlock: UnlockLink,
 }
 
 impl Broker {
@@ -97,6 +101,7 @@ impl Broker {
                 spending: parts.spending,
                 held: Arc::new(Semaphore::new(limits::MODEL_HELD_BYTES)),
                 providers: Providers::default(),
+                unlock: parts.unlock,
             }),
         }
     }

@@ -19,6 +19,8 @@ use super::accept;
 use super::policy::EgressPolicy;
 use super::resolve::{NamedAddresses, ResolveError, resolve};
 use crate::limits;
+use crate::unlock_link::UnlockLink;
+use crate::vault_service::VaultError;
 
 type Answer = Response<BoxBody<Bytes, hyper::Error>>;
 
@@ -28,7 +30,7 @@ type Refused = dyn Fn(&str, String) + Send + Sync;
 /// Why a request does not leave.
 #[derive(Debug, thiserror::Error)]
 enum EgressError {
-    #[error("vault_locked: nothing leaves this cell while its vault is locked")]
+    #[error("Nothing leaves this cell while its vault is locked.")]
     Locked,
     #[error("too many connections are open (EGRESS_TUNNELS)")]
     Busy,
@@ -43,6 +45,15 @@ enum EgressError {
 }
 
 impl EgressError {
+    /// In words for whoever reads what a command says.
+    fn told(&self, unlock: &UnlockLink) -> String {
+        let code = VaultError::Locked.code();
+        match self {
+            Self::Locked => format!("{code}: {}", unlock.told(code, &self.to_string())),
+            other => other.to_string(),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Locked => StatusCode::SERVICE_UNAVAILABLE,
@@ -63,15 +74,17 @@ pub struct EgressProxy {
     /// Told of each refusal: where to, and why.
     refused: Arc<Refused>,
     tunnels: Arc<Semaphore>,
+    unlock: UnlockLink,
 }
 
 impl EgressProxy {
-    /// A proxy that is open while the vault is. `named` are the addresses that the operator allows although they are
+    /// A proxy that is open while the vault is; `unlock` is told when it is not. `named` are the addresses that the operator allows although they are
     /// not public; model servers are reached through the broker, so a cell normally names none here.
     pub fn new(
         vault: watch::Receiver<VaultState>,
         named: NamedAddresses,
         policy: watch::Receiver<EgressPolicy>,
+        unlock: UnlockLink,
         refused: impl Fn(&str, String) + Send + Sync + 'static,
     ) -> Self {
         Self {
@@ -80,6 +93,7 @@ impl EgressProxy {
             policy,
             refused: Arc::new(refused),
             tunnels: Arc::new(Semaphore::new(limits::EGRESS_TUNNELS)),
+            unlock,
         }
     }
 
@@ -93,7 +107,7 @@ impl EgressProxy {
                     async move {
                         Ok::<_, Infallible>(match proxy.handle(request).await {
                             Ok(answer) => answer,
-                            Err(error) => plain(error.status(), error.to_string()),
+                            Err(error) => plain(error.status(), error.told(&proxy.unlock)),
                         })
                     }
                 });

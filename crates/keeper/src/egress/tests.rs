@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 
 use super::{EgressMode, EgressPolicy, EgressProxy, NamedAddresses, resolve};
+use crate::unlock_link::UnlockLink;
 
 struct Gate {
     _folder: TempDir,
@@ -28,10 +29,13 @@ impl Gate {
         let policy = watch::Sender::new(EgressPolicy::open());
         let refused: Arc<Mutex<Vec<_>>> = Arc::default();
         let log = Arc::clone(&refused);
+        let unlock = UnlockLink::default();
+        unlock.set_installation("https://holdfast.example/");
         let proxy = EgressProxy::new(
             vault.subscribe(),
             NamedAddresses::new(named.iter().cloned()),
             policy.subscribe(),
+            unlock,
             move |to, why| log.lock().unwrap().push((to.to_owned(), why)),
         );
         tokio::spawn(proxy.serve(UnixListener::bind(&socket).unwrap()));
@@ -139,8 +143,17 @@ async fn a_locked_vault_closes_what_is_open_and_opens_nothing() {
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(20), tunnel.read_to_end(&mut rest)).await;
     closed.expect("the tunnel stays open").unwrap();
-    let (_, head) = gate.connect(&at.to_string()).await;
+    let (mut refused, head) = gate.connect(&at.to_string()).await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
+    let mut words = vec![0; length.parse().unwrap()];
+    refused.read_exact(&mut words).await.unwrap();
+    let words = String::from_utf8(words).unwrap();
+    assert!(words.starts_with("vault_locked: "), "{words}");
+    assert!(words.ends_with("and stop: https://holdfast.example/"), "{words}");
 }
 
 #[tokio::test]

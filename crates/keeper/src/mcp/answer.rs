@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::broker::NotFetched;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultError;
 
 /// Why a tool did nothing: a stable code, and words for the model.
@@ -41,17 +42,12 @@ impl From<VaultError> for Refused {
 pub(super) type Answered = Result<Value, Refused>;
 
 /// As MCP says it. A refusal is an answer that the model reads.
-pub(super) fn result(answered: Answered, unlock: &str) -> CallToolResult {
+pub(super) fn result(answered: Answered, unlock: &UnlockLink) -> CallToolResult {
     match answered {
         Ok(value) => CallToolResult::success(vec![ContentBlock::text(value.to_string())]),
         Err(Refused { code, message }) => {
-            let next = match code.as_str() {
-                "vault_locked" | "vault_new" => format!(
-                    " Nothing can be done until your owner opens the vault. Give them this link, say that it asks for their password, and stop: {unlock}"
-                ),
-                _ => String::new(),
-            };
-            CallToolResult::error(vec![ContentBlock::text(format!("{code}: {message}{next}"))])
+            let words = unlock.told(&code, &message);
+            CallToolResult::error(vec![ContentBlock::text(format!("{code}: {words}"))])
         }
     }
 }

@@ -10,7 +10,7 @@ mod server;
 mod sharing;
 mod status;
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -22,26 +22,11 @@ use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::secrets::Secrets;
 use crate::shares::Shares;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultService;
 
 /// Where the broker hands requests over.
 pub const PATH: &str = "/mcp";
-
-/// What people see as this installation's address. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct PublicUrl(Arc<RwLock<String>>);
-
-impl PublicUrl {
-    /// The platform has said it.
-    pub fn set(&self, url: &str) {
-        let mut current = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        url.trim_end_matches('/').clone_into(&mut current);
-    }
-
-    fn get(&self) -> String {
-        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-}
 
 /// The tools of one keeper. Cheap to clone.
 #[derive(Clone)]
@@ -54,7 +39,7 @@ pub struct Tools {
     pub contacts: Contacts,
     pub shares: Shares,
     pub clock: Arc<dyn Clock>,
-    pub public_url: PublicUrl,
+    pub unlock: UnlockLink,
 }
 
 /// The tools as the broker serves them.

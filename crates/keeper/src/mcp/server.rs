@@ -71,6 +71,6 @@ impl ServerHandler for Tools {
         let answered = self.answered(request).await;
         let answered =
             answered.ok_or_else(|| ErrorData::invalid_params(format!("There is no tool {name:?} here."), None))?;
-        Ok(answer::result(answered, &self.unlock_address()).into())
+        Ok(answer::result(answered, &self.unlock).into())
     }
 }

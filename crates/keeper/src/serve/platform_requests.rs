@@ -8,8 +8,8 @@ use protocol::control::{Outcome, PlatformOp};
 use crate::cell::Cell;
 use crate::channel::ChannelHost;
 use crate::egress::NamedAddresses;
-use crate::mcp::PublicUrl;
 use crate::platform::{ChannelSocket, PlatformRequests, Welcome};
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultService;
 
 pub(super) struct Requests {
@@ -17,7 +17,7 @@ pub(super) struct Requests {
     pub cell: Cell,
     pub host: ChannelHost,
     pub named: NamedAddresses,
-    pub public_url: PublicUrl,
+    pub unlock: UnlockLink,
 }
 
 impl PlatformRequests for Requests {
@@ -29,10 +29,14 @@ impl PlatformRequests for Requests {
                 .map_err(|error| error.to_string())?;
             self.vault
                 .set_lock_after(Duration::from_millis(welcome.config.lock_after_ms));
-            self.public_url.set(&welcome.config.public_url);
+            self.unlock.set_installation(&welcome.config.public_url);
             self.named.set(welcome.config.private_model_addresses.iter().cloned());
             Ok(())
         })
+    }
+
+    fn time_alone(&self, minutes: Option<u32>) {
+        self.vault.set_grant_longest(minutes);
     }
 
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()> {

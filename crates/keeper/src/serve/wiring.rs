@@ -46,7 +46,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default(), relay.clone());
     let (broker, egress) = (services.broker, services.egress);
-    let (approvals, shares, public_url) = (services.approvals, services.shares, services.public_url);
+    let (approvals, shares, unlock) = (services.approvals, services.shares, services.unlock);
     // Before the relay is reached: what arrives for nobody would wait for the next connection.
     let sharing = shares.carry();
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
@@ -89,7 +89,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         cell: cell.clone(),
         host: host.clone(),
         named,
-        public_url,
+        unlock,
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -174,7 +174,7 @@ impl TestKeeper {
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
         let (guide, approvals, shares) = (services.guide, services.approvals, services.shares);
-        services.public_url.set("https://holdfast.example");
+        services.unlock.set_installation("https://holdfast.example");
         let router = services
             .router
             .namespace("test", Arc::clone(&methods) as Arc<dyn Methods>);

@@ -334,6 +334,7 @@ async fn promise_04_a_secret_that_the_agent_may_not_use_stays_where_it_is() {
         answer.starts_with("HTTP/1.1 503") && answer.contains("vault_locked"),
         "{answer}"
     );
+    assert!(answer.contains("and stop: https://holdfast.example/\""), "{answer}");
     assert_eq!(service.heard().len(), 1);
 }
 

@@ -80,6 +80,8 @@ async fn promise_04_a_locked_vault_tells_the_agent_nothing() {
     let (status, told) = ask(&keeper, &for_ids(&[&seen])).await;
     assert!(status.contains("503"), "{status}");
     assert_eq!(told["error"]["code"], "vault_locked");
+    let words = told["error"]["message"].as_str().unwrap();
+    assert!(words.ends_with("and stop: https://holdfast.example/"), "{words}");
     let (_, told) = ask(&keeper, &for_ids(&[])).await;
     assert_eq!(told["error"]["code"], "vault_locked");
 }

@@ -132,7 +132,7 @@ async fn a_locked_vault_is_told_with_a_link_that_opens_nothing_by_itself() {
     for (tool, arguments) in [("list_integrations", json!({})), ("call_integration", call)] {
         let (told, failed) = result(&keeper.agent, tool, arguments).await;
         assert!(failed && told.starts_with("vault_locked"), "{told}");
-        assert!(told.contains("https://holdfast.example/"), "{told}");
+        assert!(told.ends_with("and stop: https://holdfast.example/"), "{told}");
     }
     let (link, _) = result(&keeper.agent, "unlock_link", json!({})).await;
     assert!(link.contains("\"https://holdfast.example/\""), "{link}");

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::broker::{Broker, BrokerParts, ModelSource};
 use crate::egress::NamedAddresses;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError};
 
 pub const KEY: &str = "sk-canary-0123456789";
@@ -138,6 +139,7 @@ impl Counter {
             routes: None,
             tools: None,
             spending: None,
+            unlock: UnlockLink::default(),
         });
         let listener = UnixListener::bind(&socket).unwrap();
         tokio::spawn(broker.clone().serve(listener));

@@ -25,6 +25,7 @@ use crate::home::tests::store::Store;
 use crate::home::{Home, Owner};
 use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
 use crate::secrets::Secrets;
+use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use crate::write_behind::WriteBehind;
 
@@ -76,6 +77,8 @@ impl PlatformRequests for Requests {
                 .map_err(|error| error.to_string())
         })
     }
+
+    fn time_alone(&self, _minutes: Option<u32>) {}
 
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         Box::pin(async {})
@@ -155,6 +158,7 @@ impl Bench {
                     routes: None,
                     tools: None,
                     spending: None,
+                    unlock: UnlockLink::default(),
                 }),
                 clock: Arc::new(SystemClock),
                 guide: Some(Guide::new(routes, secrets.clone())),
