@@ -378,25 +378,36 @@ impl Cells {
     ///
     /// # Errors
     /// As [`Self::wake`]; [`CellsError::TooManyChannels`], or a keeper that is away or does not dial.
-    pub(crate) async fn reach(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
+    pub(crate) async fn reach(
+        &self,
+        shared: &Shared,
+        time_alone_minutes: Option<u32>,
+    ) -> Result<KeeperChannel, CellsError> {
         self.wake(shared.cell, shared.tenant).await?;
-        match self.open_channel(shared).await {
+        match self.open_channel(shared, time_alone_minutes).await {
             Err(CellsError::ChannelNotDialled) => {
                 self.wake(shared.cell, shared.tenant).await?;
-                self.open_channel(shared).await
+                self.open_channel(shared, time_alone_minutes).await
             }
             opened => opened,
         }
     }
 
-    async fn open_channel(&self, shared: &Shared) -> Result<KeeperChannel, CellsError> {
+    async fn open_channel(
+        &self,
+        shared: &Shared,
+        time_alone_minutes: Option<u32>,
+    ) -> Result<KeeperChannel, CellsError> {
         let permit = Arc::clone(&shared.channels)
             .try_acquire_owned()
             .map_err(|_| CellsError::TooManyChannels)?;
         let to_keeper = shared.to_keeper().ok_or(CellsError::ChannelNotDialled)?;
         let channel = ChannelId::new();
         let dialled = shared.expect_channel(channel);
-        let asked = to_keeper.try_send(FromPlatform::OpenChannel { channel });
+        let asked = to_keeper.try_send(FromPlatform::OpenChannel {
+            channel,
+            time_alone_minutes,
+        });
         let result = match asked {
             Ok(()) => tokio::time::timeout(limits::DIAL, dialled)
                 .await

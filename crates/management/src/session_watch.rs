@@ -61,9 +61,9 @@ impl SessionWatch {
         // First listen, then look: an end between the two is heard.
         let news = self.news.subscribe();
         let now = self.clock.now();
-        if !sessions::stands(&self.database, tenant, user, session, now, true).await? {
+        let Some(stands) = sessions::stands(&self.database, tenant, user, session, now, true).await? else {
             return Ok(None);
-        }
+        };
         let (over, ended) = watch::channel(false);
         let used = Arc::new(AtomicBool::new(false));
         let watched = Watched {
@@ -78,7 +78,12 @@ impl SessionWatch {
             watched.until_over(news).await;
             over.send_replace(true);
         });
-        Ok(Some(ChannelSession { used, ended, task }))
+        Ok(Some(ChannelSession {
+            used,
+            ended,
+            task,
+            time_alone_hours: stands.time_alone_hours,
+        }))
     }
 }
 
@@ -116,9 +121,15 @@ pub struct ChannelSession {
     used: Arc<AtomicBool>,
     ended: watch::Receiver<bool>,
     task: JoinHandle<()>,
+    time_alone_hours: i16,
 }
 
 impl ChannelSession {
+    /// For how many minutes at most the person's organisation lets agents work while nobody is there.
+    pub fn time_alone_minutes(&self) -> u32 {
+        u32::try_from(self.time_alone_hours).unwrap_or(0) * 60
+    }
+
     /// The channel was used, so its session is.
     pub fn used(&self) {
         self.used.store(true, Ordering::Relaxed);
@@ -166,8 +177,8 @@ impl Watched {
             let used = self.used.swap(false, Ordering::Relaxed);
             let now = self.clock.now();
             match sessions::stands(&self.database, self.tenant, self.user, self.session, now, used).await {
-                Ok(true) => {}
-                Ok(false) => return,
+                Ok(Some(_)) => {}
+                Ok(None) => return,
                 // What was let in is not thrown out because the database rests for a moment; it is asked again.
                 Err(error) => {
                     self.used.fetch_or(used, Ordering::Relaxed);

@@ -96,6 +96,9 @@ pub enum FromPlatform {
     /// A client waits: dial `/channels/{channel}`.
     OpenChannel {
         channel: ChannelId,
+        /// For how long the client's organisation lets agents work while nobody is there, in minutes; without it, as the keeper has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        time_alone_minutes: Option<u32>,
     },
     Request {
         id: u64,

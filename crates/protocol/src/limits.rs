@@ -12,6 +12,8 @@ pub const MESSAGE_BYTES: usize = 256 * 1024;
 pub const TITLE_CHARS: usize = 200;
 /// How long a gateway token opens a channel.
 pub const GATEWAY_TOKEN_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Longest time that an organisation may allow agents to work while nobody is there, in minutes.
+pub const TIME_ALONE_CEILING: u32 = 7 * 24 * 60;
 /// Largest line on the bridge's control connection, in bytes.
 pub const BRIDGE_LINE_BYTES: usize = 64 * 1024;
 /// Channels open to one keeper at once.

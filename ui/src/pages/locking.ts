@@ -10,11 +10,12 @@ import { icon } from "../parts/icon";
 import { FormPage } from "./page";
 
 const MINUTES = [5, 15, 30, 60, 120, 240, 480];
-const HOURS = [1, 4, 8, 24];
+const HOURS = [1, 4, 8, 24, 48, 72, 168];
 const DAYS = [30, 90, 180, 365];
 
 function span(minutes: number): string {
   if (minutes < 60) return `${minutes} minutes`;
+  if (minutes > 24 * 60 && minutes % (24 * 60) === 0) return `${minutes / (24 * 60)} days`;
   return minutes === 60 ? "1 hour" : `${minutes / 60} hours`;
 }
 
@@ -76,6 +77,9 @@ export class LockingPage extends FormPage {
 
   #window(policy: VaultPolicy): TemplateResult {
     const until = grantedUntil.value;
+    const allowed = HOURS.filter((hours) => hours * 60 <= policy.grant_longest);
+    // What is chosen may have become too long: an organisation decides how long it may be.
+    const chosen = allowed.includes(this.hours) ? this.hours : (allowed.at(-1) ?? 1);
     return html`<section class="card" aria-labelledby="window-title">
       <h2 id="window-title">Let the agent work while you are away</h2>
       ${until === undefined
@@ -84,11 +88,12 @@ export class LockingPage extends FormPage {
               <div class="field">
                 <label for="window-hours">For</label>
                 <select id="window-hours" @change=${(event: Event) => (this.hours = Number((event.target as HTMLSelectElement).value))}>
-                  ${HOURS.filter((hours) => hours * 60 <= policy.grant_longest).map((hours) => html`<option value=${hours} ?selected=${hours === this.hours}>${span(hours * 60)}</option>`)}
+                  ${allowed.map((hours) => html`<option value=${hours} ?selected=${hours === chosen}>${span(hours * 60)}</option>`)}
                 </select>
               </div>
-              <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#grant(this.hours * 60)}>Allow</button>
-            </div>`
+              <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#grant(chosen * 60)}>Allow</button>
+            </div>
+            ${policy.grant_longest === 24 * 60 ? nothing : html`<p class="hint">Your organisation allows ${span(policy.grant_longest)} at most.</p>`}`
         : html`<div class="setting">
             <p><strong>Open until ${moment(until)}</strong><br><span class="muted">Your agent may work until then without you.</span></p>
             <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#grant(0)}>End it now</button>
@@ -146,7 +151,7 @@ export class LockingPage extends FormPage {
 
   async #setAge(policy: VaultPolicy, select: HTMLSelectElement): Promise<void> {
     const days = Number(select.value);
-    await this.#set(policy, { rotate_after_days: days }, days === 0 ? "The key is changed only when you ask." : `The key is changed by itself after ${days} days, when you unlock.`);
+    await this.#set(policy, { rotate_after_days: days }, days === 0 ? "The key is changed only when you ask." : `The key is changed by itself after ${days} days, also while your vault is open.`);
     select.value = String(this.policy?.rotate_after_days ?? 0);
   }
 

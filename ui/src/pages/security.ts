@@ -16,6 +16,14 @@ import { returnNotice } from "../parts/provider-words";
 import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
 
+/** In hours; the last is the longest that there is. */
+const TIMES_ALONE = [1, 8, 24, 48, 72, 168];
+
+function hoursInWords(hours: number): string {
+  if (hours > 24 && hours % 24 === 0) return `${hours / 24} days`;
+  return hours === 1 ? "1 hour" : `${hours} hours`;
+}
+
 export class SecurityPage extends FormPage {
   @state() private factors: Factors | undefined;
   @state() private sessions: readonly Session[] = [];
@@ -111,6 +119,15 @@ export class SecurityPage extends FormPage {
         <p><strong>Tell people what waits for them</strong><br><span class="muted">${told ? "On. Whose vault is locked gets a mail, at most one a day, when another agent sends them something. It says neither what nor from whom." : "Off. What other agents send waits until they unlock, and nobody is told."}</span></p>
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${told ? "Turn off" : "Turn on"}: tell people what waits for them" @click=${() => this.#setRequests(told ? "wait" : "told")}>${told ? "Turn off" : "Turn on"}</button>
       </div>
+      <div class="setting">
+        <p><strong>Agents that work alone</strong><br><span class="muted">Each person decides whether their vault stays open while they are away. This is how long it may be at most; until then its keys are in this server’s memory. It counts from the next time that somebody opens their page.</span></p>
+        <div class="field">
+          <label for="time-alone">At most</label>
+          <select id="time-alone" ?disabled=${this.busy} @change=${(event: Event) => this.#setTimeAlone(event.target as HTMLSelectElement)}>
+            ${[...new Set([...TIMES_ALONE, this.policy.time_alone_hours])].sort((a, b) => a - b).map((hours) => html`<option value=${hours} ?selected=${hours === this.policy?.time_alone_hours}>${hoursInWords(hours)}</option>`)}
+          </select>
+        </div>
+      </div>
     </section>`;
   }
 
@@ -176,6 +193,21 @@ export class SecurityPage extends FormPage {
     this.#act(async () => {
       const set = await withStepUp(() => api.setPolicy({ requests_while_locked }));
       if (set) this.#say(requests_while_locked === "told" ? "People are told when something waits for them." : "Nobody is told when something waits for them.");
+    });
+  }
+
+  #setTimeAlone(select: HTMLSelectElement): void {
+    const time_alone_hours = Number(select.value);
+    this.#act(async () => {
+      try {
+        const set = await withStepUp(() => api.setPolicy({ time_alone_hours }));
+        if (!set) return;
+        this.policy = set;
+        this.#say(`Agents may work alone for ${hoursInWords(time_alone_hours)} at most.`);
+      } finally {
+        // Also when it was not changed after all.
+        select.value = String(this.policy?.time_alone_hours ?? 24);
+      }
     });
   }
 

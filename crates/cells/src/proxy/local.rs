@@ -28,7 +28,8 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// What keeps the cell from waking, or its keeper from dialling.
 pub async fn dial(cells: &Cells, cell: CellId, tenant: TenantId) -> Result<WebSocketStream<DuplexStream>, CellsError> {
     let shared = cells.shared(cell, tenant)?;
-    let keeper = cells.reach(&shared).await?;
+    // No person grants anything here.
+    let keeper = cells.reach(&shared, None).await?;
     let (client, platform) = tokio::io::duplex(PIPE_BYTES);
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES))

@@ -14,6 +14,8 @@ pub trait Sessions: Send + Sync + 'static {
 
 /// A session that stood when a channel was opened. Held for as long as the channel is open.
 pub trait Admission: Send + Sync {
+    /// For how many minutes at most the person's organisation lets agents work while nobody is there: told to the keeper.
+    fn time_alone_minutes(&self) -> Option<u32>;
     /// The client wrote: the session is in use.
     fn used(&self);
     /// Returns once the session is over.

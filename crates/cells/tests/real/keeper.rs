@@ -16,6 +16,8 @@ use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::sessions::TIME_ALONE_MINUTES;
+
 pub type Socket = WebSocketStream<UnixStream>;
 
 pub struct Keeper {
@@ -112,7 +114,13 @@ impl Keeper {
 
     pub async fn channel(&mut self) -> ChannelId {
         match self.hear().await {
-            FromPlatform::OpenChannel { channel } => channel,
+            FromPlatform::OpenChannel {
+                channel,
+                time_alone_minutes,
+            } => {
+                assert_eq!(time_alone_minutes, Some(TIME_ALONE_MINUTES));
+                channel
+            }
             other => panic!("{other:?} instead of a channel"),
         }
     }

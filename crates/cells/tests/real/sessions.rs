@@ -5,6 +5,9 @@ use futures::future::BoxFuture;
 use protocol::GatewayToken;
 use tokio::sync::watch;
 
+/// What the organisation of the session allows.
+pub const TIME_ALONE_MINUTES: u32 = 48 * 60;
+
 pub struct OneSession {
     over: watch::Sender<bool>,
     pub uses: watch::Sender<u32>,
@@ -45,6 +48,10 @@ impl Sessions for OneSession {
 }
 
 impl Admission for Admitted {
+    fn time_alone_minutes(&self) -> Option<u32> {
+        Some(TIME_ALONE_MINUTES)
+    }
+
     fn used(&self) {
         self.uses.send_modify(|uses| *uses += 1);
     }

@@ -39,6 +39,10 @@ impl Sessions for SessionsOfManagement {
 struct Held(ChannelSession);
 
 impl Admission for Held {
+    fn time_alone_minutes(&self) -> Option<u32> {
+        Some(self.0.time_alone_minutes())
+    }
+
     fn used(&self) {
         self.0.used();
     }

@@ -11,7 +11,7 @@ use super::host::Inner;
 use super::methods::{SecretJson, write_result};
 use super::outgoing::Subscriber;
 use super::own_methods::{nothing, read};
-use crate::limits::{GRANT_LONGEST, LOCK_AFTER_LONGEST, LOCK_AFTER_SHORTEST};
+use crate::limits::{LOCK_AFTER_LONGEST, LOCK_AFTER_SHORTEST};
 use crate::vault_service::Policy;
 
 #[derive(Deserialize)]
@@ -72,7 +72,7 @@ impl PolicyCall {
                 usual_lock_after_minutes: vault.usual_lock_after_minutes(),
                 lock_after_shortest: LOCK_AFTER_SHORTEST,
                 lock_after_longest: LOCK_AFTER_LONGEST,
-                grant_longest: GRANT_LONGEST,
+                grant_longest: vault.grant_longest(),
             }),
             Self::Set(policy) => {
                 let proof = vault.fresh_proof(subscriber.id())?;

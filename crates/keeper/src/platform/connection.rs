@@ -146,7 +146,9 @@ async fn serve(
             }
             message = receive(&mut socket) => match message? {
                 FromPlatform::Welcome { .. } => {}
-                FromPlatform::OpenChannel { channel } => {
+                FromPlatform::OpenChannel { channel, time_alone_minutes } => {
+                    // Before the channel is there to ask.
+                    requests.time_alone(time_alone_minutes);
                     tokio::spawn(open_channel(platform.clone(), requests.clone(), channel));
                 }
                 FromPlatform::Request { id, op } => {

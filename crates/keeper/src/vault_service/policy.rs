@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::Millis;
+use protocol::limits::TIME_ALONE_CEILING;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -86,14 +87,32 @@ impl VaultService {
         self.idle().set_own_lock_after(own);
     }
 
+    /// The platform says for how many minutes at most the owner's organisation lets agents work while nobody is there. It can say too
+    /// much, up to `TIME_ALONE_CEILING`; to grant it takes the owner all the same. A longer time that was granted before ends with it.
+    pub fn set_grant_longest(&self, minutes: Option<u32>) {
+        let longest = minutes.unwrap_or(GRANT_LONGEST).clamp(1, TIME_ALONE_CEILING);
+        self.idle().set_grant_longest(longest);
+        let end = self.shared().clock.now().saturating_add(Millis::from(longest) * MINUTE);
+        if self.idle().granted_until() > end {
+            self.idle().grant_until(end);
+            self.shared().notice(VaultNotice::PolicyChanged);
+        }
+    }
+
+    /// For how many minutes at most the owner may grant.
+    pub(crate) fn grant_longest(&self) -> u32 {
+        self.idle().grant_longest()
+    }
+
     /// Leaves the vault open for so long, used or not, so that the agent can work; it locks earlier when somebody asks.
     ///
     /// # Errors
-    /// [`VaultError::Policy`] above `GRANT_LONGEST`; [`VaultError::Locked`].
+    /// [`VaultError::Policy`] above [`Self::grant_longest`]; [`VaultError::Locked`].
     pub(crate) fn grant(&self, _proof: &FreshProof, minutes: u32) -> Result<Millis, VaultError> {
-        if !(1..=GRANT_LONGEST).contains(&minutes) {
+        let longest = self.grant_longest();
+        if !(1..=longest).contains(&minutes) {
             return Err(VaultError::Policy(format!(
-                "An agent may work alone for 1 to {GRANT_LONGEST} minutes (GRANT_LONGEST)."
+                "An agent may work alone for 1 to {longest} minutes (GRANT_LONGEST, or what your organisation says)."
             )));
         }
         if !self.shared().keyring.is_open() {

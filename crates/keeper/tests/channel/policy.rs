@@ -43,6 +43,35 @@ async fn the_time_without_use_is_the_owners_within_limits_and_is_followed_after_
 }
 
 #[tokio::test]
+async fn how_long_a_window_may_be_is_what_the_platform_says_of_the_organisation_up_to_a_week() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let longest = async || channel.call("vault.policy", json!({})).await.unwrap()["grant_longest"].clone();
+    let grant = async |hours: i64| channel.call("vault.grant", json!({"minutes": hours * 60})).await;
+    assert_eq!(longest().await, json!(24 * 60));
+    for (said, counts) in [
+        (Some(48 * 60), 48 * 60),
+        (Some(u32::MAX), 7 * 24 * 60),
+        (Some(0), 1),
+        (None, 24 * 60),
+    ] {
+        keeper.vault.set_grant_longest(said);
+        assert_eq!(longest().await, json!(counts));
+    }
+    keeper.vault.set_grant_longest(Some(48 * 60));
+    assert_eq!(refused(grant(49).await).code(), Some("out_of_range"));
+    grant(48).await.unwrap();
+    assert_eq!(keeper.vault.granted_until(), Some(48 * 60 * MINUTE));
+    // What is said later does not open anything, and it ends what is longer than it allows.
+    keeper.vault.set_grant_longest(Some(7 * 24 * 60));
+    assert_eq!(keeper.vault.granted_until(), Some(48 * 60 * MINUTE));
+    keeper.vault.set_grant_longest(Some(60));
+    assert_eq!(keeper.vault.granted_until(), Some(60 * MINUTE));
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    keeper.vault.set_grant_longest(Some(7 * 24 * 60));
+    assert_eq!((keeper.vault.granted_until(), keeper.vault.locks_at()), (None, None));
+}
+
+#[tokio::test]
 async fn a_window_for_the_agent_is_granted_with_a_proof_shown_revoked_and_ended_by_a_lock() {
     let (keeper, slot, channel, mut events) = TestKeeper::with_vault().await;
     let error = refused(channel.call("vault.grant", json!({"minutes": 24 * 60 + 1})).await);

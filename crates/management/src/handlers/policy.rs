@@ -15,6 +15,8 @@ use crate::storage::{TenantTransaction, factors, mailboxes, sessions, tenants};
 pub(crate) struct Policy {
     second_factor: SecondFactor,
     requests_while_locked: RequestsWhileLocked,
+    /// For how many hours at most people may let their agents work while nobody is there.
+    time_alone_hours: i16,
 }
 
 /// What is to change; what is left out stays.
@@ -22,6 +24,9 @@ pub(crate) struct Policy {
 pub(crate) struct PolicyChange {
     second_factor: Option<SecondFactor>,
     requests_while_locked: Option<RequestsWhileLocked>,
+    /// 1 to 168.
+    #[schema(minimum = 1, maximum = 168)]
+    time_alone_hours: Option<i16>,
 }
 
 /// What becomes of something that another vault sends to one that is locked.
@@ -86,6 +91,7 @@ async fn current(transaction: &mut TenantTransaction) -> Result<Policy, ApiError
     Ok(Policy {
         second_factor: tenants::second_factor_required(transaction).await?.into(),
         requests_while_locked: tenants::told_of_requests(transaction).await?.into(),
+        time_alone_hours: tenants::time_alone_hours(transaction).await?,
     })
 }
 
@@ -94,6 +100,15 @@ pub(crate) async fn put(
     owner: FreshOwner,
     Body(change): Body<PolicyChange>,
 ) -> Result<Json<Policy>, ApiError> {
+    let longest = protocol::limits::TIME_ALONE_CEILING / 60;
+    if let Some(hours) = change.time_alone_hours
+        && !u32::try_from(hours).is_ok_and(|hours| (1..=longest).contains(&hours))
+    {
+        return Err(ApiError::InvalidField {
+            field: "time_alone_hours",
+            reason: format!("Agents may work alone for 1 to {longest} hours (TIME_ALONE_CEILING)."),
+        });
+    }
     let owner = owner.signed_in();
     let mut transaction = owner.transaction(&app).await?;
     let tenant = || Target::new("organisation", owner.session().tenant, &owner.session().tenant_name);
@@ -112,6 +127,14 @@ pub(crate) async fn put(
         let entry = Entry::done(Action::PolicyChanged)
             .on(tenant())
             .with("requests_while_locked", requests.as_str());
+        app.audit.record(&mut transaction, &owner.by(), entry).await?;
+    }
+    if let Some(hours) = change.time_alone_hours
+        && tenants::set_time_alone_hours(&mut transaction, hours).await?
+    {
+        let entry = Entry::done(Action::PolicyChanged)
+            .on(tenant())
+            .with("time_alone_hours", hours);
         app.audit.record(&mut transaction, &owner.by(), entry).await?;
     }
     let policy = current(&mut transaction).await?;

@@ -48,6 +48,26 @@ pub(crate) async fn told_of_requests(transaction: &mut TenantTransaction) -> Res
     Ok(told.fetch_one(&mut **transaction).await?)
 }
 
+/// For how many hours at most people may let their agents work while nobody is there.
+pub(crate) async fn time_alone_hours(transaction: &mut TenantTransaction) -> Result<i16, StorageError> {
+    let id = transaction.tenant().uuid();
+    let hours = sqlx::query_scalar!("SELECT time_alone_hours FROM tenants WHERE id = $1", id);
+    Ok(hours.fetch_one(&mut **transaction).await?)
+}
+
+/// Sets it; false if it was so already.
+pub(crate) async fn set_time_alone_hours(
+    transaction: &mut TenantTransaction,
+    hours: i16,
+) -> Result<bool, StorageError> {
+    let update = sqlx::query!(
+        "UPDATE tenants SET time_alone_hours = $2 WHERE id = $1 AND time_alone_hours <> $2",
+        transaction.tenant().uuid(),
+        hours
+    );
+    Ok(update.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
 /// Sets it; false if it was so already.
 pub(crate) async fn set_told_of_requests(
     transaction: &mut TenantTransaction,

@@ -41,3 +41,4 @@ mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;
 mod tenant_webhooks;
+mod time_alone;

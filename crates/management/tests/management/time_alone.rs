@@ -1,0 +1,60 @@
+use management::CellRef;
+use protocol::GatewayToken;
+use serde_json::{Value, json};
+
+use crate::support::{Browser, World};
+
+/// What the keeper is told when this person opens a channel, in minutes.
+async fn told(world: &World, browser: &mut Browser) -> u32 {
+    let CellRef { cell, tenant, user } = world.cell_of(browser).await;
+    let sessions = browser.get("/sessions").await.expect(200).json;
+    let own = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|each| each["current"] == true);
+    let session = own.unwrap()["id"].as_str().unwrap().parse().unwrap();
+    let token = GatewayToken {
+        cell,
+        tenant,
+        user,
+        session,
+        exp: 0,
+    };
+    let session = world.management.channel_session(&token).await.unwrap().unwrap();
+    session.time_alone_minutes()
+}
+
+fn hours(hours: i32) -> Value {
+    json!({"time_alone_hours": hours})
+}
+
+#[tokio::test]
+async fn an_organisation_decides_how_long_its_peoples_agents_may_work_alone() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let mut olga = world.second_tenant().await;
+    assert_eq!(told(&world, &mut bob).await, 24 * 60);
+    bob.put("/policy", hours(48)).await.refused(403, "not_allowed");
+    for wrong in [0, -1, 169] {
+        let refused = anna.put("/policy", hours(wrong)).await.refused(422, "invalid_field");
+        assert!(
+            refused.json["detail"].as_str().unwrap().contains("TIME_ALONE_CEILING"),
+            "{:?}",
+            refused.json
+        );
+    }
+    assert_eq!(told(&world, &mut bob).await, 24 * 60);
+    let set = anna.put("/policy", hours(168)).await.expect(200).json;
+    assert_eq!(set["time_alone_hours"], 168);
+    assert_eq!(told(&world, &mut bob).await, 168 * 60);
+    assert_eq!(told(&world, &mut olga).await, 24 * 60);
+    let log = anna
+        .get("/audit?action=organisation.policy_changed")
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(log["events"][0]["details"], json!({"time_alone_hours": "168"}));
+    anna.put("/policy", hours(1)).await.expect(200);
+    assert_eq!(told(&world, &mut bob).await, 60);
+}
