@@ -3,7 +3,6 @@ import { signal } from "@preact/signals-core";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { OwnRequest, RecoveryHints } from "../src/api/http";
 import { toBase64Url } from "../src/channel/bytes";
-import { ChannelError } from "../src/channel/messages";
 import { requestId } from "../src/channel/shares";
 import type { OwnRecovery, Recovery } from "../src/trust/recovery";
 import { stored } from "./memory-database";
@@ -25,32 +24,55 @@ async function keeper(method: string, params?: { id?: string }): Promise<unknown
   return {};
 }
 
-const nobody: RecoveryHints = { contacts: [], threshold: 0, wait_ms: 0, request: null, asked: [] };
+const nobody: RecoveryHints = { contacts: [], threshold: 0, wait_ms: 0, request: null, stopped: [], asked: [] };
 const platform = {
   hints: nobody,
-  stopped: 0,
+  /** Requests that ended: whether because they were done. */
+  ended: [] as boolean[],
+  /** A list that was made at this moment is known to it. */
+  newest: 0,
+  asked: 0,
   /** Whom it was told of, each time. */
   told: [] as string[][],
   /** People who have left: it takes their ids, and names them to nobody. */
   left: new Set<string>(),
   reached: true,
+  /** The keys of this vault are known to it. */
+  known: true,
 };
+
+class Problem extends Error {
+  constructor(readonly code: string) {
+    super(code);
+  }
+}
 
 vi.mock("../src/storage/database", () => import("./memory-database"));
 vi.mock("../src/app/account", () => ({ me: () => ({ user: { id: "anna" } }) }));
 vi.mock("../src/app/proof", () => ({}));
+vi.mock("../src/trust/identities", () => ({
+  publish: () => {
+    platform.known = true;
+    return Promise.resolve();
+  },
+}));
 vi.mock("../src/app/link", () => ({ unlocked, request: keeper, slots: signal([]), online: signal(true) }));
 vi.mock("../src/api/http", () => ({
-  Problem: class extends Error {},
+  Problem,
   api: {
     recovery: () => Promise.resolve(platform.hints),
     letters: () => Promise.resolve({ letters: [] }),
-    stopRecovery: () => {
-      platform.stopped += 1;
+    stopRecovery: (done: boolean) => {
+      platform.ended.push(done);
+      if (!done) platform.hints = { ...platform.hints, stopped: [asked.request] };
       return Promise.resolve();
     },
-    recoveryContacts: ({ contacts, threshold, wait_ms }: { contacts: string[]; threshold: number; wait_ms: number }) => {
+    recoveryContacts: ({ made, contacts, threshold, wait_ms, signature }: { made: number; contacts: string[]; threshold: number; wait_ms: number; signature: string }) => {
       if (!platform.reached) return Promise.reject(new TypeError("no connection"));
+      if (!platform.known) return Promise.reject(new Problem("identity_unknown"));
+      if (signature !== "signed by the vault") return Promise.reject(new Problem("not_signed"));
+      platform.asked += 1;
+      if (made < platform.newest) return Promise.reject(new Problem("contacts_older"));
       platform.told.push(contacts);
       const shown = contacts.filter((id) => !platform.left.has(id));
       platform.hints = { ...platform.hints, contacts: shown.map((id) => ({ id, name: id })), threshold, wait_ms };
@@ -59,29 +81,53 @@ vi.mock("../src/api/http", () => ({
   },
 }));
 
-const { lookAround, stopRequest } = await import("../src/trust/recovery");
+/** Another page each time: what one page remembers is not what is tried here. */
+async function page(): Promise<typeof import("../src/trust/recovery")> {
+  vi.resetModules();
+  return import("../src/trust/recovery");
+}
+
+let { done, lookAround, stopRequest } = await page();
+let { ChannelError } = await import("../src/channel/messages");
 
 const bytes = Uint8Array.of(1, 2, 3);
 const asked: OwnRequest = { id: "r", request: toBase64Url(bytes), at: 0, releases: [] };
 
-beforeEach(() => {
+beforeEach(async () => {
+  ({ done, lookAround, stopRequest } = await page());
+  ({ ChannelError } = await import("../src/channel/messages"));
   stored.clear();
   stops.length = 0;
   refusal = undefined;
   own = null;
   unlocked.value = false;
-  Object.assign(platform, { hints: nobody, stopped: 0, told: [], left: new Set(), reached: true });
+  Object.assign(platform, { hints: nobody, ended: [], newest: 0, asked: 0, told: [], left: new Set(), reached: true, known: true });
 });
 
 describe("a stop", () => {
-  it("that was pressed while the vault was locked reaches the keeper after the next unlock, once", async () => {
+  it("that was pressed while the vault was locked reaches the keeper after the next unlock, in whichever browser", async () => {
     await stopRequest(asked);
     await lookAround();
-    expect([platform.stopped, stops]).toEqual([1, []]);
+    expect([platform.ended, stops]).toEqual([[false], []]);
+    stored.clear();
+    const other = await page();
     unlocked.value = true;
-    await lookAround();
-    await lookAround();
+    await other.lookAround();
+    await other.lookAround();
     expect(stops).toEqual([requestId(bytes)]);
+  });
+
+  it("that was pressed while the vault is open reaches the keeper at once", async () => {
+    unlocked.value = true;
+    await stopRequest(asked);
+    expect(stops).toEqual([requestId(bytes)]);
+  });
+
+  it("is not what ends a request that is done", async () => {
+    unlocked.value = true;
+    await done();
+    await lookAround();
+    expect([platform.ended, stops]).toEqual([[true], []]);
   });
 
   it("that the keeper could not take is told again", async () => {
@@ -100,12 +146,14 @@ describe("a stop", () => {
     unlocked.value = true;
     refusal = new ChannelError("not_set_up", "No recovery by contacts is set up.");
     await lookAround();
-    expect(stored.size).toBe(0);
+    refusal = undefined;
+    await lookAround();
+    expect(stops).toEqual([]);
   });
 });
 
 describe("the contacts that the keeper has", () => {
-  const chosen: OwnRecovery = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 0, contacts: ["ben", "cleo", "dora"].map((user) => ({ user, name: user })) };
+  const chosen: OwnRecovery = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 1, contacts: ["ben", "cleo", "dora"].map((user) => ({ user, name: user })), signature: "signed by the vault" };
 
   beforeEach(() => {
     unlocked.value = true;
@@ -130,5 +178,17 @@ describe("the contacts that the keeper has", () => {
     own = { ...chosen, version: 2 };
     await lookAround();
     expect(platform.told, "others may have been chosen").toHaveLength(3);
+  });
+
+  it("are told to a platform that did not know the vault's keys yet", async () => {
+    platform.known = false;
+    await lookAround();
+    expect(platform.told).toHaveLength(1);
+  });
+
+  it("are not told again and again to a platform that knows later ones", async () => {
+    platform.newest = 2;
+    for (let look = 0; look < 3; look++) await lookAround();
+    expect([platform.asked, platform.told]).toEqual([1, []]);
   });
 });

@@ -56,7 +56,7 @@ describe("recovery by contacts", () => {
 });
 
 describe("what the platform knows of the contacts", () => {
-  const own = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 0, contacts: [{ user: "a", name: "A" }, { user: "b", name: "B" }] };
+  const own = { slot: "s", version: 1, threshold: 2, wait_ms: 5, made: 0, contacts: [{ user: "a", name: "A" }, { user: "b", name: "B" }], signature: "" };
   const seen = { threshold: 2, wait_ms: 5, contacts: [{ id: "b", name: "B" }, { id: "a", name: "A" }] };
 
   it("is told again only where it is not what the keeper has", () => {

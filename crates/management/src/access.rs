@@ -48,7 +48,7 @@ impl SignedIn {
     }
 
     /// Whether they have just shown who they are.
-    fn is_fresh(&self, app: &App) -> bool {
+    pub(crate) fn is_fresh(&self, app: &App) -> bool {
         after(self.0.proved_at, limits::STEP_UP) > app.clock.now()
     }
 
@@ -178,6 +178,29 @@ impl FromRequestParts<App> for Fresh {
         match person.is_fresh(app) {
             true => Ok(Self(person)),
             false => Err(ApiError::StepUpNeeded),
+        }
+    }
+}
+
+/// A person who has just signed in, with everything that they have to show. A session that somebody found open does not become one,
+/// whatever is shown in it.
+pub(crate) struct NewlySignedIn(SignedIn);
+
+impl NewlySignedIn {
+    pub(crate) fn signed_in(&self) -> &SignedIn {
+        &self.0
+    }
+}
+
+impl FromRequestParts<App> for NewlySignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let person = SignedIn::from_request_parts(parts, app).await?;
+        let mut transaction = person.transaction(app).await?;
+        match sessions::is_new_and_whole(&mut transaction, &person, app.clock.now()).await? {
+            true => Ok(Self(person)),
+            false => Err(ApiError::SignInAgain),
         }
     }
 }

@@ -30,7 +30,9 @@ pub const RECOVERY_CONTACTS: usize = 15;
 /// Largest request for recovery, and largest sealed share, in bytes.
 pub const RECOVERY_REQUEST_BYTES: usize = 256;
 pub const RECOVERY_RELEASE_BYTES: usize = 4096;
-/// How long a request for recovery is shown.
+/// Stopped requests for recovery that one's own vault is shown, the last ones.
+pub const RECOVERY_STOPS: i64 = 20;
+/// How long a request for recovery is shown, and that it was stopped.
 pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long a sign-in link works.

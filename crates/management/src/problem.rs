@@ -32,6 +32,17 @@ pub(crate) enum ApiError {
     AlreadySignedIn,
     #[error("For this, show again that it is you: {} minutes are over since you last did.", limits::STEP_UP.as_secs() / 60)]
     StepUpNeeded,
+    #[error(
+        "For this, sign in again, with everything that you sign in with: it takes a sign-in of the last {} minutes.",
+        limits::STEP_UP.as_secs() / 60
+    )]
+    SignInAgain,
+    #[error("The keys of your vault are not known here yet. Unlock it and try again.")]
+    IdentityUnknown,
+    #[error("Your vault has not signed this. Unlock it and try again.")]
+    NotSigned,
+    #[error("Other contacts were chosen later than these. Choose them again.")]
+    ContactsOlder,
     #[error("This code is not right, or was used already. Wait for the next one.")]
     CodeWrong,
     #[error("This passkey was not accepted: one that opens a vault does not sign in. Try another, or another way.")]
@@ -191,6 +202,10 @@ impl ApiError {
             Self::FactorNeeded => (S::FORBIDDEN, "factor_needed", "A second factor is needed"),
             Self::AlreadySignedIn => (S::CONFLICT, "already_signed_in", "Already signed in"),
             Self::StepUpNeeded => (S::FORBIDDEN, "step_up_needed", "Show again that it is you"),
+            Self::SignInAgain => (S::FORBIDDEN, "sign_in_again", "Sign in again"),
+            Self::IdentityUnknown => (S::CONFLICT, "identity_unknown", "The vault's keys are not known"),
+            Self::NotSigned => (S::FORBIDDEN, "not_signed", "Not signed by the vault"),
+            Self::ContactsOlder => (S::CONFLICT, "contacts_older", "There is a later list"),
             Self::CodeWrong => (S::FORBIDDEN, "code_wrong", "Not the right code"),
             Self::PasskeyRefused => (S::FORBIDDEN, "passkey_refused", "The passkey was not accepted"),
             Self::PasskeyKnown => (S::CONFLICT, "passkey_known", "Already set up"),

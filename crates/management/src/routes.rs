@@ -43,6 +43,8 @@ pub enum Access {
     Enroller,
     /// Who has just shown who they are.
     Fresh,
+    /// Who has just signed in, with everything that they have to show.
+    NewlySignedIn,
     /// Anybody but an observer.
     Contributor,
     /// An owner or an admin.
@@ -73,6 +75,7 @@ impl Access {
                 "For who has shown within ten minutes who they are, or has still to set up a second factor."
             }
             Self::Fresh => "For who has shown within ten minutes who they are.",
+            Self::NewlySignedIn => "For who has signed in within ten minutes, with a second factor if they have one.",
             Self::Contributor => "For anybody but an observer.",
             Self::Manager => "For an owner or an admin.",
             Self::FreshManager => "For an owner or an admin who has shown within ten minutes who they are.",
@@ -215,7 +218,7 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/letters/received" SignedIn => letters::received::post,
         GET "/recovery" SignedIn => recovery::get::get,
         PUT "/recovery/contacts" SignedIn => recovery::contacts::put,
-        POST "/recovery/request" Fresh => recovery::request::post,
+        POST "/recovery/request" NewlySignedIn => recovery::request::post,
         POST "/recovery/release" SignedIn => recovery::release::post,
         POST "/recovery/stop" SignedIn => recovery::stop::post,
         GET "/cell" SignedIn + CellRead => cell::get::get,

@@ -11,6 +11,7 @@ pub mod control;
 mod gateway_token;
 mod ids;
 pub mod limits;
+pub mod recovery;
 pub mod relay;
 mod wiped_json;
 

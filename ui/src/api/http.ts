@@ -70,6 +70,8 @@ export interface Policy {
   second_factor: "optional" | "required";
   /** Whether people are told that something waits for their locked vault. */
   requests_while_locked: "told" | "wait";
+  /** For how many hours at most people may let their agents work while nobody is there. */
+  time_alone_hours: number;
 }
 
 /** Something that was done (docs/protocol.md, section 6). */
@@ -307,6 +309,8 @@ export interface RecoveryHints {
   threshold: number;
   wait_ms: number;
   request: OwnRequest | null;
+  /** Requests in this person's name that they have stopped lately. */
+  stopped: string[];
   asked: { id: string; user: { id: string; name: string }; request: string; at: number; released: boolean }[];
 }
 
@@ -364,10 +368,11 @@ export const api = {
   sendLetter: (letter: { id: string; to: string; body: string }) => call<void>("POST", "/letters", letter),
   lettersReceived: (ids: string[]) => call<void>("POST", "/letters/received", { ids }),
   recovery: () => call<RecoveryHints>("GET", "/recovery"),
-  recoveryContacts: (body: { contacts: string[]; threshold: number; wait_ms: number }) => call<void>("PUT", "/recovery/contacts", body),
+  recoveryContacts: (body: { slot: string; made: number; contacts: string[]; threshold: number; wait_ms: number; signature: string }) => call<void>("PUT", "/recovery/contacts", body),
   askRecovery: (request: string) => call<{ id: string }>("POST", "/recovery/request", { request }),
   releaseShare: (request: string, sealed: string) => call<void>("POST", "/recovery/release", { request, sealed }),
-  stopRecovery: () => call<void>("POST", "/recovery/stop"),
+  /** `done`: the vault was opened with it; otherwise it was not this person who asked. */
+  stopRecovery: (done: boolean) => call<void>("POST", "/recovery/stop", { done }),
   cascade: (id: string) => call<Losses>("GET", `/people/${encodeURIComponent(id)}/cascade`),
   suspend: (id: string) => call<Losses>("POST", `/people/${encodeURIComponent(id)}/suspend`),
   resetFactors: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/reset-factors`),

@@ -49,6 +49,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "person.removed": "removed",
   "person.role_changed": "changed the role of",
   "letter.sent": "sent a sealed letter to the vault of a colleague",
+  "identity.changed": "brought other keys of their vault",
   "recovery.contacts_set": "chose who helps with recovery",
   "recovery.asked": "asked for help with opening their vault",
   "recovery.released": "helped somebody open their vault",

@@ -2,13 +2,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
+import { Problem } from "../api/http";
+import { signOut } from "../app/link";
 import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import "../parts/new-password";
-import { withStepUp } from "../parts/step-up";
 import { FormPage } from "../pages/page";
 import { digits } from "./digits";
 import { ask, done, hints, lookAround, openWith, type Progress, progress } from "./recovery";
@@ -60,13 +61,25 @@ export class AskContacts extends FormPage {
 
   async #ask(): Promise<void> {
     await this.work(async () => {
-      const asked = await withStepUp(async () => {
+      try {
         await ask();
-        return true;
-      });
-      if (asked) announce("Your contacts are asked");
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code !== "sign_in_again") throw error;
+        return this.#signInAgain();
+      }
+      announce("Your contacts are asked");
       await this.#look();
     });
+  }
+
+  /** Whoever only finds this browser open gets no further. */
+  async #signInAgain(): Promise<void> {
+    const sure = await confirmBox({
+      title: "Sign in again first",
+      words: "Your contacts are asked only by somebody who has signed in within the last ten minutes, with everything that you sign in with. Sign out and in again now. Then choose “Lost everything? Ask your contacts” on the page that you come to.",
+      yes: "Sign out and in again",
+    });
+    if (sure) await signOut();
   }
 
   #wrong(now: Progress): TemplateResult | typeof nothing {

@@ -3,10 +3,11 @@
  * the keeper remembers whose are whose, and two people who compare their digits know that nobody did.
  */
 import { signal } from "@preact/signals-core";
-import { api, type Person } from "../api/http";
+import { api, type Person, Problem } from "../api/http";
 import { me } from "../app/account";
 import { onOpen, request } from "../app/link";
 import { ChannelError } from "../channel/messages";
+import { withStepUp } from "../parts/step-up";
 
 export interface Contact {
   user: string;
@@ -29,12 +30,30 @@ export interface OwnKeys {
 }
 
 export const ownKeys = signal<OwnKeys | undefined>(undefined);
+/** The platform knows this person by the keys of another vault, and takes these from nobody who has not just shown who they are. */
+export const otherKeysKnown = signal(false);
 
 /** Tells the platform this vault's public keys, so that others can find them; again at each unlock, in case it lost them. */
-async function publish(): Promise<void> {
+export async function publish(): Promise<void> {
   const keys = await request<OwnKeys>("identity.get");
   ownKeys.value = keys;
-  await api.publishIdentity(keys.bundle);
+  try {
+    await api.publishIdentity(keys.bundle);
+    otherKeysKnown.value = false;
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "step_up_needed") throw error;
+    otherKeysKnown.value = true;
+  }
+}
+
+/** The same, by somebody who shows who they are where that is asked for. */
+export async function publishAsNew(keys: OwnKeys): Promise<boolean> {
+  const done = await withStepUp(async () => {
+    await api.publishIdentity(keys.bundle);
+    return true;
+  });
+  if (done) otherKeysKnown.value = false;
+  return done === true;
 }
 
 export function startIdentities(): void {

@@ -38,7 +38,7 @@ export class RecoveryBanner extends FormPage {
   async #stop(): Promise<void> {
     const own = hints.value?.request;
     if (!own) return;
-    const words = unlocked.value ? "Your contacts release nothing for this request, and their keepers are told so." : "The request ends now. Unlock your vault in this browser afterwards: then your contacts’ keepers are told too.";
+    const words = unlocked.value ? "Your contacts release nothing for this request, and their keepers are told so." : "The request ends now. Unlock your vault afterwards: then your contacts’ keepers are told too.";
     if (!(await confirmBox({ title: "Stop the recovery of your vault?", words, yes: "Stop it", danger: true }))) return;
     await this.work(async () => {
       await stopRequest(own);

@@ -16,6 +16,7 @@ import { makeKey, type OneTimeKey, openSealedTo } from "../channel/sealed-to";
 import { decodeShare, encodeRequest, joinShares, RELEASE_PURPOSE, requestCode, requestId } from "../channel/shares";
 import { socialSecret } from "../channel/slot-secret";
 import * as database from "../storage/database";
+import { publish } from "./identities";
 
 const LOOK_MS = 60_000;
 
@@ -26,6 +27,8 @@ export interface OwnRecovery {
   wait_ms: number;
   made: number;
   contacts: { user: string; name: string }[];
+  /** Of all this, by the vault: the platform believes nobody else. */
+  signature: string;
 }
 
 export interface Held {
@@ -78,7 +81,7 @@ async function lookAtPlatform(): Promise<RecoveryHints> {
 async function look(): Promise<void> {
   const seen = await lookAtPlatform();
   if (!unlocked.peek()) return;
-  await tellStopped();
+  await tellStopped(seen.stopped);
   await sendLetters();
   await takeLetters();
   for (const asked of seen.asked) await help(asked);
@@ -100,11 +103,25 @@ async function tellPlatform(own: OwnRecovery, seen: RecoveryHints): Promise<void
   const key = `${who.user.id}/told`;
   if ((await database.get<string>("recovery", key)) === toldAnswer(own, seen)) return;
   try {
-    await api.recoveryContacts({ contacts: own.contacts.map((each) => each.user), threshold: own.threshold, wait_ms: own.wait_ms });
+    await nameContacts(own);
     await database.put("recovery", key, toldAnswer(own, await lookAtPlatform()));
   } catch (error) {
     // What the person did meanwhile is done all the same; the next look tells it again.
     if (!(error instanceof Problem)) throw error;
+    // It knows others that were chosen later: this vault came out of an older backup.
+    if (error.code === "contacts_older") await database.put("recovery", key, toldAnswer(own, seen));
+  }
+}
+
+/** Names the contacts to the platform, as the vault has signed them. */
+async function nameContacts(own: OwnRecovery): Promise<void> {
+  const list = { slot: own.slot, made: own.made, contacts: own.contacts.map((each) => each.user), threshold: own.threshold, wait_ms: own.wait_ms, signature: own.signature };
+  try {
+    await api.recoveryContacts(list);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "identity_unknown") throw error;
+    await publish();
+    await api.recoveryContacts(list);
   }
 }
 
@@ -112,22 +129,19 @@ function toldAnswer(own: OwnRecovery, seen: RecoveryHints): string {
   return JSON.stringify([own.slot, own.version, seen.threshold, seen.wait_ms, seen.contacts.map((each) => each.id).sort()]);
 }
 
-function stoppedPrefix(user: string): string {
-  return `${user}/stopped/`;
-}
+/** What the keeper was told of by this page: it makes the letters to the contacts' keepers once, whoever tells it again. */
+const stopsTold = new Set<string>();
 
-/** Makes the letters to the contacts' keepers about what was stopped here, also while the vault was locked. */
-async function tellStopped(): Promise<void> {
-  const who = me();
-  if (!who) return;
-  for (const { key, value } of await database.all<string>("recovery", stoppedPrefix(who.user.id))) {
+/** Has the keeper tell the contacts' keepers what was stopped, in whichever browser, also while the vault was locked. */
+async function tellStopped(requests: readonly string[]): Promise<void> {
+  for (const stopped of requests.filter((each) => !stopsTold.has(each))) {
     try {
-      await request("recovery.stop", { id: value });
+      await request("recovery.stop", { id: requestId(fromBase64Url(stopped)) });
     } catch (error) {
       // There are no contacts any more who could release anything.
       if (!(error instanceof ChannelError) || error.code !== "not_set_up") throw error;
     }
-    await database.remove("recovery", key);
+    stopsTold.add(stopped);
   }
 }
 
@@ -201,9 +215,9 @@ export function setRecovery(contacts: readonly string[], threshold: number, wait
       const { slot, response } = await request<{ slot: string; response: string }>("slot.register_start", { kind: "social", request: message });
       const { record, exportKey } = await opaque.finishRegistration(state, response, slotNames(slot));
       const kek = slotKek(exportKey, slot);
-      await request("recovery.set", { slot, record, kek: toBase64Url(kek), secret: toBase64Url(secret), threshold, wait_ms: waitMs, contacts });
+      const own = await request<OwnRecovery>("recovery.set", { slot, record, kek: toBase64Url(kek), secret: toBase64Url(secret), threshold, wait_ms: waitMs, contacts });
       kek.fill(0);
-      await api.recoveryContacts({ contacts: [...contacts], threshold, wait_ms: waitMs });
+      await tellPlatform(own, await lookAtPlatform());
       await refreshStatus();
     } finally {
       secret.fill(0);
@@ -223,14 +237,10 @@ export async function refuse(asked: Asked): Promise<void> {
   await lookAround();
 }
 
-/** Somebody asks in this person's name, and it was not this person: ends it here, and tells the contacts' keepers, now or once the vault is open in this browser. */
+/** Somebody asks in this person's name, and it was not this person: ends it, and has the contacts' keepers told, now or once the vault is open. */
 export async function stopRequest(own: OwnRequest): Promise<void> {
-  const who = me();
-  const id = requestId(fromBase64Url(own.request));
-  // Kept until it is told: the vault may be locked now.
-  if (who) await database.put("recovery", stoppedPrefix(who.user.id) + id, id);
-  await api.stopRecovery();
-  if (unlocked.peek()) await tellStopped();
+  await api.stopRecovery(false);
+  if (unlocked.peek()) await tellStopped([own.request]);
   await lookAround();
 }
 
@@ -297,5 +307,5 @@ export async function openWith(secret: Uint8Array): Promise<void> {
 export async function done(): Promise<void> {
   const who = me();
   if (who) await database.remove("recovery", who.user.id);
-  await api.stopRecovery();
+  await api.stopRecovery(true);
 }

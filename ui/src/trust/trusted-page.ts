@@ -9,7 +9,8 @@ import { FormPage } from "../pages/page";
 import "./contacts-card";
 import { digits } from "./digits";
 import "./help-card";
-import { compared, type Contact, forget, type Known, loadKnown, ownKeys } from "./identities";
+import { lookAround } from "./recovery";
+import { compared, type Contact, forget, type Known, loadKnown, otherKeysKnown, type OwnKeys, ownKeys, publishAsNew } from "./identities";
 
 export class TrustedPage extends FormPage {
   @state() private known: readonly Known[] | undefined;
@@ -37,6 +38,7 @@ export class TrustedPage extends FormPage {
       <p class="lead">What you send to a person’s vault is sealed for their keys alone. Compare digits once, by phone or face to face, and nobody can slip other keys in between.</p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
+      ${own && otherKeysKnown.value ? this.#otherKeys(own) : nothing}
       <hf-help-card></hf-help-card>
       ${this.known ? html`<hf-contacts-card .known=${this.known}></hf-contacts-card>` : nothing}
       <section class="card" aria-labelledby="own-digits">
@@ -49,6 +51,21 @@ export class TrustedPage extends FormPage {
         ${this.known ? this.#people(this.known) : this.loadProblem ? nothing : html`<div class="skeleton-list" aria-hidden="true"><i></i><i></i><i></i></div>`}
       </section>
     </div>`;
+  }
+
+  /** Their vault is a new one, or came from another installation. */
+  #otherKeys(own: OwnKeys): TemplateResult {
+    return html`${notice("warn", "Others still see the keys of a vault that you had before. What they send is sealed for that one, and your contacts for recovery cannot be named. Show that it is you, and they see the keys of this vault.")}
+      <div class="row end"><button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#useThese(own)}>Use the keys of this vault</button></div>`;
+  }
+
+  async #useThese(own: OwnKeys): Promise<void> {
+    await this.work(async () => {
+      if (!(await publishAsNew(own))) return;
+      announce("Others see the keys of this vault now");
+      // The contacts that were chosen in this vault can be named now.
+      await lookAround();
+    });
   }
 
   #people(known: readonly Known[]): TemplateResult {

@@ -55,7 +55,7 @@ impl Recovery {
         match method {
             "recovery.get" => {
                 let held: Vec<HeldShown> = self.all_held()?.into_iter().map(HeldShown::from).collect();
-                write_result(&json!({"own": self.own()?, "held": held, "asked": self.all_asked()?}))
+                write_result(&json!({"own": self.own_signed().await?, "held": held, "asked": self.all_asked()?}))
             }
             "recovery.set" => {
                 let proof = self.vault.fresh_proof(subscriber.id())?;
@@ -71,7 +71,8 @@ impl Recovery {
                     wait_ms: set.wait_ms,
                     contacts: set.contacts,
                 };
-                write_result(&self.set_up(&proof, subscriber.id(), new).await?)
+                let own = self.set_up(&proof, subscriber.id(), new).await?;
+                write_result(&self.signed(own).await?)
             }
             "recovery.stop" => {
                 self.stop(&read_params::<Which>(params)?.id).await?;

@@ -1,16 +1,19 @@
 //! The own recovery: who the contacts are, and splitting the secret of its slot among them.
 
-use protocol::{Millis, SlotId, UserId};
+use protocol::recovery::{CONTACTS_PURPOSE, ContactList};
+use protocol::{Millis, SlotId, UserId, b64};
 use serde::{Deserialize, Serialize};
 use vault::{Kek, RecoveryTerms, SecretBytes, split_secret};
 
 use super::{Recovery, RecoveryFailure};
-use crate::limits::RECOVERY_WAIT_LONGEST;
+use crate::limits::{RECOVERY_STOPS, RECOVERY_WAIT_LONGEST};
 use crate::post::{self, Letter};
 use crate::vault_service::FreshProof;
 use protocol::channel::SlotKind;
 
 pub(super) const SET: &str = "recovery/set";
+/// The requests that contacts were told not to answer, the last ones.
+const STOPPED: &str = "recovery/stopped";
 const VERSION: u8 = 1;
 
 /// The recovery as it is set up.
@@ -22,8 +25,19 @@ pub struct OwnRecovery {
     pub version: u64,
     pub threshold: u8,
     pub wait_ms: u64,
+    /// Rises with each split, also where the clock does not.
     pub made: Millis,
     pub contacts: Vec<RecoveryContact>,
+}
+
+/// The recovery, with what the platform is told of it.
+#[derive(Debug, Serialize)]
+pub(super) struct SignedRecovery {
+    #[serde(flatten)]
+    own: OwnRecovery,
+    /// Of the list of contacts, by this vault.
+    #[serde(with = "b64")]
+    signature: Vec<u8>,
 }
 
 /// Who holds a share.
@@ -31,6 +45,22 @@ pub struct OwnRecovery {
 pub struct RecoveryContact {
     pub user: UserId,
     pub name: String,
+}
+
+/// What contacts were told not to answer.
+#[derive(Serialize, Deserialize)]
+struct Stopped {
+    v: u8,
+    requests: Vec<String>,
+}
+
+impl Default for Stopped {
+    fn default() -> Self {
+        Self {
+            v: VERSION,
+            requests: Vec::new(),
+        }
+    }
 }
 
 /// What a client gives to set it up: the registration of the slot, and the secret that opens it.
@@ -67,6 +97,30 @@ impl Recovery {
             .filter(|own| slots.iter().any(|slot| slot.id == own.slot)))
     }
 
+    /// As [`Self::own`], signed for the platform.
+    pub(super) async fn own_signed(&self) -> Result<Option<SignedRecovery>, RecoveryFailure> {
+        match self.own()? {
+            Some(own) => Ok(Some(self.signed(own).await?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn signed(&self, own: OwnRecovery) -> Result<SignedRecovery, RecoveryFailure> {
+        let list = ContactList {
+            cell: self.vault.cell()?,
+            slot: own.slot,
+            made: own.made,
+            threshold: own.threshold,
+            wait_ms: own.wait_ms,
+            contacts: own.contacts.iter().map(|contact| contact.user).collect(),
+        };
+        let signature = self.vault.identity().await?.sign_for(CONTACTS_PURPOSE, &list.to_sign());
+        Ok(SignedRecovery {
+            own,
+            signature: signature.to_vec(),
+        })
+    }
+
     /// Splits the secret among contacts, each of whom is pinned. The slot, what is remembered of it and the letters to the contacts
     /// are one write; the slot of an earlier split goes with it, and with it all earlier shares are worth nothing.
     /// `channel` is the one that asks for it, by its number: every other channel that came in through the slot before has to leave.
@@ -89,10 +143,11 @@ impl Recovery {
             }
             contacts.push(self.contacts.known(*user)?);
         }
+        let (version, after) = self.stored()?.map_or((1, 0), |own| (own.version + 1, own.made + 1));
         let terms = RecoveryTerms {
             cell: self.vault.cell()?.uuid(),
             slot: new.slot.uuid(),
-            version: self.stored()?.map_or(1, |own| own.version + 1),
+            version,
             wait_ms: new.wait_ms,
             threshold: new.threshold,
         };
@@ -104,7 +159,7 @@ impl Recovery {
             version: terms.version,
             threshold: terms.threshold,
             wait_ms: terms.wait_ms,
-            made: self.clock.now(),
+            made: self.clock.now().max(after),
             contacts: contacts
                 .iter()
                 .map(|contact| RecoveryContact {
@@ -156,11 +211,19 @@ impl Recovery {
             .map(|slot| slot.id)
     }
 
-    /// Tells every contact not to release anything for this request.
+    /// Tells every contact not to release anything for this request; once, however often it is asked for.
     pub(super) async fn stop(&self, request: &str) -> Result<(), RecoveryFailure> {
         let own = self.stored()?.ok_or(RecoveryFailure::NotSetUp)?;
+        let mut stopped = self.stopped()?;
+        if stopped.requests.iter().any(|known| known == request) {
+            return Ok(());
+        }
+        if stopped.requests.len() >= RECOVERY_STOPS {
+            stopped.requests.remove(0);
+        }
+        stopped.requests.push(request.to_owned());
         let identity = self.vault.identity().await?;
-        let mut records = Vec::new();
+        let mut records = vec![(STOPPED.to_owned(), Some(to_json(&stopped)?))];
         for contact in own.contacts {
             if let Some(known) = self.contacts.get(contact.user)? {
                 let letter = Letter::Stop(request.to_owned());
@@ -169,6 +232,15 @@ impl Recovery {
             }
         }
         Ok(self.vault.put_records(records).await?)
+    }
+
+    fn stopped(&self) -> Result<Stopped, RecoveryFailure> {
+        let Some(json) = self.vault.get_record(STOPPED)? else {
+            return Ok(Stopped::default());
+        };
+        // Of another version or damaged: to tell it again does no harm.
+        let stopped = serde_json::from_slice::<Stopped>(&json).ok();
+        Ok(stopped.filter(|stopped| stopped.v == VERSION).unwrap_or_default())
     }
 }
 

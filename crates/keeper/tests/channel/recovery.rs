@@ -2,10 +2,13 @@
 //! in good faith or not.
 
 use client::{Channel, Events};
+use protocol::recovery::ContactList;
+use protocol::relay::MailboxKey;
 use protocol::{SlotId, UserId, b64};
 use serde_json::{Value, json};
 use vault::{
-    AgreementSecret, RELEASE_PURPOSE, RecoveryRequest, RecoveryShare, join_shares, open_sealed_to, social_secret,
+    AgreementSecret, PublicIdentity, RELEASE_PURPOSE, RecoveryRequest, RecoveryShare, join_shares, open_sealed_to,
+    social_secret,
 };
 
 use super::bench::{TestKeeper, end_of, refused};
@@ -253,6 +256,59 @@ async fn promise_09_what_the_owner_has_stopped_is_never_released() {
         "request_stopped"
     );
     assert_eq!(carol.refused("recovery.release", asking.id()).await, "request_stopped");
+}
+
+#[tokio::test]
+async fn contacts_are_told_of_a_stop_once_however_often_a_browser_passes_it_on() {
+    let (ada, slot, contacts) = ceremony(2, 0, &["Bob", "Carol"]).await;
+    let (first, second) = (Asking::new(&ada, slot), Asking::new(&ada, slot));
+    for _ in 0..3 {
+        ada.call("recovery.stop", first.id()).await;
+    }
+    let letters = async || {
+        ada.call("post.outbox", json!({})).await["letters"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(letters().await, 2);
+    deliver(&ada, &contacts).await;
+    ada.call("recovery.stop", first.id()).await;
+    assert_eq!(letters().await, 0);
+    // Of another request they are told, too.
+    ada.call("recovery.stop", second.id()).await;
+    assert_eq!(letters().await, 2);
+}
+
+#[tokio::test]
+async fn promise_08_the_list_of_contacts_is_signed_by_the_vault_and_a_later_one_is_known_by_its_time() {
+    let (ada, _, contacts) = ceremony(2, 5, &["Bob", "Carol"]).await;
+    let bundle = ada.call("identity.get", json!({})).await["bundle"].clone();
+    let bundle = b64::decode(bundle.as_str().unwrap()).unwrap();
+    let key = MailboxKey(PublicIdentity::decode(&bundle).unwrap().signing_key());
+    let told = |own: &Value| ContactList {
+        cell: ada.keeper.cell,
+        slot: serde_json::from_value(own["slot"].clone()).unwrap(),
+        made: own["made"].as_i64().unwrap(),
+        threshold: 2,
+        wait_ms: 5,
+        contacts: contacts.iter().map(|contact| contact.user).collect(),
+    };
+    let signature = |own: &Value| {
+        let bytes = b64::decode(own["signature"].as_str().unwrap()).unwrap();
+        <[u8; 64]>::try_from(bytes).unwrap()
+    };
+    let first = ada.call("recovery.get", json!({})).await["own"].clone();
+    assert!(told(&first).is_signed(key, &signature(&first)));
+    let mut other = told(&first);
+    other.contacts.pop();
+    assert!(!other.is_signed(key, &signature(&first)));
+    // The clock of this test stands.
+    let users: Vec<UserId> = contacts.iter().map(|contact| contact.user).collect();
+    ada.channel.set_recovery(2, 5, &users).await.unwrap();
+    let second = ada.call("recovery.get", json!({})).await["own"].clone();
+    assert!(told(&second).is_signed(key, &signature(&second)));
+    assert!(told(&second).made > told(&first).made);
 }
 
 #[tokio::test]

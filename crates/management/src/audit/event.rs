@@ -95,6 +95,7 @@ actions! {
     GroupMemberRemoved = "group.member_removed",
     GroupRoleChanged = "group.role_changed",
     LetterSent = "letter.sent",
+    IdentityChanged = "identity.changed",
     RecoveryContacts = "recovery.contacts_set",
     RecoveryAsked = "recovery.asked",
     RecoveryReleased = "recovery.released",

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::access::{
     AnySession, Body, Client, Contributor, Enroller, Fresh, FreshManager, FreshOwner, HalfSignedIn, Id, InQuery,
-    Manager, SignedIn,
+    Manager, NewlySignedIn, SignedIn,
 };
 use crate::answer::{Accepted, Created, WithCookies};
 use crate::app::App;
@@ -133,6 +133,7 @@ silent!(
     SignedIn,
     Enroller,
     Fresh,
+    NewlySignedIn,
     Contributor,
     Manager,
     FreshManager,

@@ -1,18 +1,30 @@
 //! Recovery by contacts, as far as the platform knows of it.
 
-use protocol::UserId;
+use protocol::{Millis, UserId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
+use crate::limits;
 
 /// Whom the person's recovery asks.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contacts {
     pub contacts: Vec<UserId>,
     pub threshold: i16,
     pub wait_ms: i64,
+    /// When they were chosen, by their owner's vault.
+    pub made: Millis,
+}
+
+/// Why a request ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The vault was opened with it, or another one takes its place.
+    Done,
+    /// Its owner says that it is not theirs.
+    Stopped,
 }
 
 /// A request that is open.
@@ -34,22 +46,39 @@ pub(crate) struct Release {
     pub sealed: Vec<u8>,
 }
 
-/// Remembers whom the person's recovery asks.
+/// Remembers whom the person's recovery asks; false if a list is known already that was not made before this one.
 pub(crate) async fn put_contacts(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
     contacts: &Contacts,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let users: Vec<Uuid> = contacts.contacts.iter().map(|user| user.uuid()).collect();
-    sqlx::query!(
-        "INSERT INTO recoveries (tenant_id, user_id, contacts, threshold, wait_ms, updated_at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (tenant_id, user_id) DO UPDATE SET contacts = $3, threshold = $4, wait_ms = $5, updated_at = $6",
+    let written = sqlx::query!(
+        "INSERT INTO recoveries AS r (tenant_id, user_id, contacts, threshold, wait_ms, made, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (tenant_id, user_id) DO UPDATE SET contacts = $3, threshold = $4, wait_ms = $5, made = $6, updated_at = $7
+         WHERE r.made < $6",
         transaction.tenant().uuid(),
         person.session().user.uuid(),
         &users,
         contacts.threshold,
         contacts.wait_ms,
+        contacts.made,
+        now
+    );
+    Ok(written.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
+/// Forgets whom the person's recovery asks.
+pub(crate) async fn forget_contacts(
+    transaction: &mut TenantTransaction,
+    person: &SignedIn,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE recoveries SET contacts = '{}', threshold = 0, wait_ms = 0, made = 0, updated_at = $3 WHERE tenant_id = $1 AND user_id = $2",
+        transaction.tenant().uuid(),
+        person.session().user.uuid(),
         now
     )
     .execute(&mut **transaction)
@@ -60,7 +89,7 @@ pub(crate) async fn put_contacts(
 /// Whom the person's recovery asks.
 pub(crate) async fn contacts(transaction: &mut TenantTransaction, person: &SignedIn) -> Result<Contacts, StorageError> {
     let row = sqlx::query!(
-        "SELECT contacts, threshold, wait_ms FROM recoveries WHERE tenant_id = $1 AND user_id = $2",
+        "SELECT contacts, threshold, wait_ms, made FROM recoveries WHERE tenant_id = $1 AND user_id = $2",
         transaction.tenant().uuid(),
         person.session().user.uuid()
     );
@@ -69,6 +98,7 @@ pub(crate) async fn contacts(transaction: &mut TenantTransaction, person: &Signe
         contacts: row.contacts.into_iter().map(UserId::from).collect(),
         threshold: row.threshold,
         wait_ms: row.wait_ms,
+        made: row.made,
     }))
 }
 
@@ -76,15 +106,34 @@ pub(crate) async fn contacts(transaction: &mut TenantTransaction, person: &Signe
 pub(crate) async fn end(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
+    end: End,
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
     let ended = sqlx::query!(
-        "UPDATE recovery_requests SET ended_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL",
+        "UPDATE recovery_requests SET ended_at = $3, stopped = $4 WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL",
         transaction.tenant().uuid(),
         person.session().user.uuid(),
-        now
+        now,
+        end == End::Stopped
     );
     Ok(ended.execute(&mut **transaction).await?.rows_affected() > 0)
+}
+
+/// The person's requests that they have stopped, for as long as a request may be answered.
+pub(crate) async fn stopped(
+    transaction: &mut TenantTransaction,
+    person: &SignedIn,
+    since: OffsetDateTime,
+) -> Result<Vec<Vec<u8>>, StorageError> {
+    let stopped = sqlx::query_scalar!(
+        "SELECT request FROM recovery_requests WHERE tenant_id = $1 AND user_id = $2 AND stopped AND ended_at > $3
+         ORDER BY ended_at DESC LIMIT $4",
+        transaction.tenant().uuid(),
+        person.session().user.uuid(),
+        since,
+        limits::RECOVERY_STOPS
+    );
+    Ok(stopped.fetch_all(&mut **transaction).await?)
 }
 
 /// Opens a request of the person's, in place of one that is open.
@@ -94,7 +143,7 @@ pub(crate) async fn open(
     request: &[u8],
     now: OffsetDateTime,
 ) -> Result<Uuid, StorageError> {
-    end(transaction, person, now).await?;
+    end(transaction, person, End::Done, now).await?;
     let id = Uuid::now_v7();
     sqlx::query!(
         "INSERT INTO recovery_requests (tenant_id, id, user_id, request, created_at) VALUES ($1, $2, $3, $4, $5)",

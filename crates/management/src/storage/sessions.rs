@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
+use crate::access::SignedIn;
 use crate::database::Database;
 use crate::limits;
 use crate::person::Role;
@@ -259,6 +260,27 @@ pub(crate) async fn showed_second_factor(
     Ok(())
 }
 
+/// Whether the session was begun just now, and with a second factor where its person has one.
+pub(crate) async fn is_new_and_whole(
+    transaction: &mut TenantTransaction,
+    person: &SignedIn,
+    now: OffsetDateTime,
+) -> Result<bool, StorageError> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM sessions s
+            WHERE s.tenant_id = $1 AND s.id = $2 AND s.created_at > $3::timestamptz - $4::interval AND (s.second_factor OR NOT EXISTS (
+                SELECT FROM authenticators a
+                WHERE a.tenant_id = s.tenant_id AND a.user_id = s.user_id AND a.confirmed_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT FROM passkeys p WHERE p.tenant_id = s.tenant_id AND p.user_id = s.user_id))) AS "found!""#,
+        transaction.tenant().uuid(),
+        person.session().id.uuid(),
+        now,
+        interval(limits::STEP_UP)
+    );
+    Ok(found.fetch_one(&mut **transaction).await?)
+}
+
 /// Lowers every session of the tenant that was begun without a second factor, but for one: its holder has to show or set up one.
 pub(crate) async fn ask_for_second_factors(
     transaction: &mut TenantTransaction,
@@ -277,6 +299,12 @@ pub(crate) async fn ask_for_second_factors(
     Ok(lowered.execute(&mut **transaction).await?.rows_affected())
 }
 
+/// A session that lets its person in.
+pub(crate) struct Stands {
+    /// For how many hours at most their organisation lets agents work while nobody is there.
+    pub time_alone_hours: i16,
+}
+
 /// Whether a session still lets its person in; notes that it was used if it was.
 pub(crate) async fn stands(
     database: &Database,
@@ -285,21 +313,23 @@ pub(crate) async fn stands(
     session: SessionId,
     now: OffsetDateTime,
     used: bool,
-) -> Result<bool, StorageError> {
+) -> Result<Option<Stands>, StorageError> {
     let mut transaction = TenantTransaction::begin(database, tenant).await?;
-    let stands = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-            WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3 AND s.state = 'full' AND s.expires_at > $4
-                AND s.last_seen_at > $4 - $5::interval AND u.deactivated_at IS NULL) AS "stands!""#,
+    let stands = sqlx::query_as!(
+        Stands,
+        "SELECT t.time_alone_hours FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+            JOIN tenants t ON t.id = s.tenant_id
+         WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3 AND s.state = 'full' AND s.expires_at > $4
+            AND s.last_seen_at > $4 - $5::interval AND u.deactivated_at IS NULL",
         tenant.uuid(),
         user.uuid(),
         session.uuid(),
         now,
         interval(limits::SESSION_IDLE)
     )
-    .fetch_one(&mut *transaction)
+    .fetch_optional(&mut *transaction)
     .await?;
-    if stands && used {
+    if stands.is_some() && used {
         sqlx::query!(
             "UPDATE sessions SET last_seen_at = greatest(last_seen_at, $3) WHERE tenant_id = $1 AND id = $2",
             tenant.uuid(),

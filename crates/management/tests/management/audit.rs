@@ -2,7 +2,7 @@ use management::audit::{AuditKey, Broken, Verified, verify};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::{Browser, World};
+use crate::support::{Browser, TestVault, World, user_id};
 
 /// The key that the test installation signs with.
 fn key() -> String {
@@ -257,7 +257,9 @@ async fn letters_and_recovery_are_recorded_without_what_is_in_them() {
     let bobs = bob.get("/me").await.expect(200).json["user"]["id"].clone();
     let letter = json!({"id": uuid::Uuid::now_v7(), "to": bobs, "body": "c2VhbGVkIHdvcmRz"});
     anna.post("/letters", letter).await.expect(204);
-    let contacts = json!({"contacts": [bobs], "threshold": 1, "wait_ms": 5});
+    let vault = TestVault::of(&world, &mut anna, 1).await;
+    anna.put("/identity", vault.identity()).await.expect(204);
+    let contacts = vault.contacts(1, &[user_id(&bobs)], 1, 5);
     anna.put("/recovery/contacts", contacts).await.expect(204);
     let asked = anna
         .post("/recovery/request", json!({"request": "c2VhbGVkIHdvcmRz"}))

@@ -21,7 +21,9 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
     let bundle = json!({"bundle": "A".repeat(172)});
     let nobody = Uuid::from_u128(7);
     let letter = json!({"id": nobody, "to": nobody, "body": "AAAA"});
-    let contacts = json!({"contacts": [], "threshold": 0, "wait_ms": 0});
+    // No vault has signed it; that nobody can help is seen before.
+    let contacts =
+        json!({"slot": nobody, "made": 1, "contacts": [], "threshold": 1, "wait_ms": 0, "signature": "AAAA"});
     let invite = json!({"email": "EMAIL", "role": "member"});
     let code = json!({"code": "000000"});
     let passkey = json!({"id": "AAAA", "authenticator_data": "AAAA", "client_data": "AAAA", "signature": "AAAA", "user_handle": "AAAA"});
@@ -179,7 +181,7 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/letters", letter, 404),
         (Method::POST, "/letters/received", json!({"ids": [nobody]}), 204),
         (Method::GET, "/recovery", json!({}), 200),
-        (Method::PUT, "/recovery/contacts", contacts, 204),
+        (Method::PUT, "/recovery/contacts", contacts, 422),
         (Method::POST, "/recovery/request", json!({"request": "AAAA"}), 201),
         (
             Method::POST,
@@ -278,7 +280,7 @@ const CALLERS: [Who; 19] = [
 fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
     use Access::{
         AnySession, Anyone, Contributor, Enroller, Fresh, FreshManager, FreshOperator, FreshOwner, Half, Manager,
-        OperatorSession, SignedIn,
+        NewlySignedIn, OperatorSession, SignedIn,
     };
     use Proof::Old;
     match (access, who) {
@@ -299,8 +301,8 @@ fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
         (Half, Who::Role(..)) => Some(409),
         (_, Who::Factor | Who::Enrol) => Some(403),
         (SignedIn, _) => None,
-        (Enroller | Fresh, Who::Role(_, Old)) => Some(403),
-        (Enroller | Fresh, _) => None,
+        (Enroller | Fresh | NewlySignedIn, Who::Role(_, Old)) => Some(403),
+        (Enroller | Fresh | NewlySignedIn, _) => None,
         (Contributor, Who::Role("observer", _)) => Some(403),
         (Contributor, _) | (Manager, Who::Role("admin" | "owner", _)) => None,
         (FreshManager, Who::Role("admin" | "owner", Proof::Fresh)) => None,

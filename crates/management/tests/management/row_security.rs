@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use uuid::Uuid;
 
-use crate::support::{TestDatabase, World};
+use crate::support::{TestDatabase, TestVault, World, user_id};
 
 /// Tables with tenants' rows that PostgreSQL does not guard, and why.
 async fn unguarded(connection: &mut PgConnection) -> Vec<String> {
@@ -127,12 +127,12 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
     let mut olga = world.second_tenant().await;
     world.invite(&mut olga, "eve@globex.example", "member").await;
     for browser in [&mut anna, &mut olga] {
-        let bundle = json!({"bundle": "A".repeat(172)});
-        browser.put("/identity", bundle).await.expect(204);
+        let vault = TestVault::of(&world, browser, 1).await;
+        browser.put("/identity", vault.identity()).await.expect(204);
         let me = browser.get("/me").await.expect(200).json["user"]["id"].clone();
         let letter = json!({"id": Uuid::now_v7(), "to": me, "body": "AAAA"});
         browser.post("/letters", letter).await.expect(204);
-        let contacts = json!({"contacts": [me], "threshold": 1, "wait_ms": 0});
+        let contacts = vault.contacts(1, &[user_id(&me)], 1, 0);
         browser.put("/recovery/contacts", contacts).await.expect(204);
         let asked = browser
             .post("/recovery/request", json!({"request": "AAAA"}))

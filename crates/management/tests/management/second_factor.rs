@@ -295,3 +295,47 @@ async fn nothing_of_a_second_factor_is_stored_in_clear() {
     assert!(all.contains("factor.authenticator_added"), "{all}");
     assert!(!all.contains(begun["secret"].as_str().unwrap()));
 }
+
+#[tokio::test]
+async fn promise_08_asking_for_recovery_takes_a_new_sign_in_with_every_factor_and_a_code_alone_does_not_do() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    let request = json!({"request": "AAAA"});
+    world.clock.advance(limits::STEP_UP);
+    anna.post("/step-up", code(phone.code(&world))).await.expect(204);
+    // Fresh enough for everything else.
+    anna.post("/factors/backup-codes", json!({})).await.expect(200);
+    let refused = anna.post("/recovery/request", request.clone()).await;
+    let refused = refused.refused(403, "sign_in_again");
+    let words = refused.json["detail"].as_str().unwrap();
+    assert!(words.contains("sign in again, with everything"), "{words}");
+    // A session of just now that was begun without the factor which there is.
+    let bare = "UPDATE sessions SET second_factor = false, created_at = last_seen_at";
+    let mut other = world.enter("anna@acme.example", "full", true).await;
+    sqlx::query(bare)
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    other.get("/me").await.expect(200);
+    other
+        .post("/recovery/request", request.clone())
+        .await
+        .refused(403, "sign_in_again");
+
+    world.clock.advance(Duration::from_secs(60));
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    browser
+        .post("/recovery/request", request.clone())
+        .await
+        .refused(403, "factor_needed");
+    browser
+        .post("/sign-in/factor", code(phone.code(&world)))
+        .await
+        .expect(200);
+    browser.post("/recovery/request", request.clone()).await.expect(201);
+    world.clock.advance(limits::STEP_UP);
+    browser
+        .post("/recovery/request", request)
+        .await
+        .refused(403, "sign_in_again");
+}

@@ -1,4 +1,5 @@
-//! `PUT /api/v1/identity`: the public keys of one's own vault.
+//! `PUT /api/v1/identity`: the public keys of one's own vault. Others in the place of those that are known take a fresh proof of who
+//! brings them: what a vault signs is believed by them.
 
 use axum::extract::State;
 use axum::response::NoContent;
@@ -8,9 +9,10 @@ use utoipa::ToSchema;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::identities;
+use crate::storage::{identities, recovery};
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Identity {
@@ -30,8 +32,18 @@ pub(crate) async fn put(
             reason: "This is no bundle of public keys.".to_owned(),
         });
     }
+    let now = app.clock.now();
     let mut transaction = person.transaction(&app).await?;
-    identities::put(&mut transaction, &person, &body.bundle, app.clock.now()).await?;
+    if !identities::is_kept(&mut transaction, &person, &body.bundle, now).await? {
+        if !person.is_fresh(&app) {
+            return Err(ApiError::StepUpNeeded);
+        }
+        identities::replace(&mut transaction, &person, &body.bundle, now).await?;
+        // Another vault: what the one before signed is not its word.
+        recovery::forget_contacts(&mut transaction, &person, now).await?;
+        let entry = Entry::done(Action::IdentityChanged);
+        app.audit.record(&mut transaction, &person.by(), entry).await?;
+    }
     transaction.commit().await?;
     Ok(NoContent)
 }

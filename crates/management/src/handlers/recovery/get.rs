@@ -20,8 +20,15 @@ pub(crate) struct Recovery {
     threshold: i16,
     wait_ms: i64,
     request: Option<Own>,
+    /// Requests in one's own name that one has stopped lately, each as it was made: for one's own vault to tell the contacts' keepers.
+    #[schema(value_type = Vec<String>)]
+    stopped: Vec<Text>,
     asked: Vec<Asked>,
 }
+
+/// Bytes as text.
+#[derive(Serialize)]
+struct Text(#[serde(with = "b64")] Vec<u8>);
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecoveryContact)]
@@ -67,6 +74,7 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
     let contacts = recovery::contacts(&mut transaction, &person).await?;
     let people = users::list(&mut transaction).await?;
     let since = app.clock.now() - limits::RECOVERY_REQUEST_LIFE;
+    let stopped = recovery::stopped(&mut transaction, &person, since).await?;
     let mut request = None;
     let mut asked = Vec::new();
     for found in recovery::requests(&mut transaction, &person, since).await? {
@@ -112,6 +120,7 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
         threshold: contacts.threshold,
         wait_ms: contacts.wait_ms,
         request,
+        stopped: stopped.into_iter().map(Text).collect(),
         asked,
     }))
 }

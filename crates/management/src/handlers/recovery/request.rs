@@ -1,5 +1,5 @@
-//! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only by who has just shown who they are:
-//! who finds a session open does not get to ask.
+//! `POST /api/v1/recovery/request`: asks the contacts, in place of an earlier request. Only by who has just signed in,
+//! with everything that they have to show: who finds a session open does not get to ask.
 
 use axum::extract::State;
 use protocol::b64;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::access::{Body, Fresh, SignedIn};
+use crate::access::{Body, NewlySignedIn, SignedIn};
 use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
@@ -31,7 +31,7 @@ pub(crate) struct Asked {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    person: Fresh,
+    person: NewlySignedIn,
     Body(body): Body<Ask>,
 ) -> Result<Created<Asked>, ApiError> {
     if body.request.is_empty() || body.request.len() > limits::RECOVERY_REQUEST_BYTES {

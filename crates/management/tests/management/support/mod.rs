@@ -11,6 +11,7 @@ mod postgres;
 pub mod provider;
 mod receiver;
 pub mod template;
+mod vault;
 mod world;
 
 pub use agents::Agents;
@@ -23,4 +24,5 @@ pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;
 pub use receiver::{Got, Receiver};
+pub use vault::{TestVault, user_id};
 pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, World};

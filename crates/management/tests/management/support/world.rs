@@ -238,14 +238,14 @@ impl World {
         browser
     }
 
-    /// A browser with a session that the superuser wrote: in any state, with its proof fresh or old.
+    /// A browser with a session that the superuser wrote: in any state, with everything shown just now, or little and long ago.
     pub async fn enter(&self, email: &str, state: &str, fresh: bool) -> Browser {
         let token = SecretToken::generate(&OsEntropy).unwrap();
         let now = self.clock.now();
         let proved = if fresh { now } else { now - limits::STEP_UP };
         sqlx::query(
-            "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, proved_at)
-             SELECT $1, tenant_id, id, $2, $3, $3, $3 + interval '10 minutes', $4, $5 FROM users WHERE email = $6",
+            "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, proved_at, second_factor)
+             SELECT $1, tenant_id, id, $2, $5, $3, $3 + interval '10 minutes', $4, $5, $7 FROM users WHERE email = $6",
         )
         .bind(Uuid::now_v7())
         .bind(token.hash().bytes())
@@ -253,6 +253,7 @@ impl World {
         .bind(state)
         .bind(proved)
         .bind(email)
+        .bind(fresh)
         .execute(&mut self.database.owner().await)
         .await
         .unwrap();
