@@ -209,3 +209,27 @@ struct Versioned {
 fn turn_name(conversation: &str, key: &str) -> String {
     format!("{TURNS}{conversation}/{key}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 wrote them. A line that is changed here is a format that released keepers do not read.
+    const CONVERSATION: &str = r#"{"version":1,"id":"one","title":"Tides","named":true,"created":1,"updated":4,"answered":3,"read":2,"deleted":false,"done":[{"key":"a","at":1}]}"#;
+    const TURNS: [&str; 3] = [
+        r#"{"version":1,"key":"b","at":2,"after":"a","text":"When?","act":"send","stage":"waiting"}"#,
+        r#"{"version":1,"key":"c","at":3,"after":null,"text":"And now?","act":{"replace":{"message":"m"}},"stage":"sent"}"#,
+        r#"{"version":1,"key":"d","at":4,"after":"c","text":"So?","act":"send","stage":{"ended":{"status":"failed","error":{"code":"agent","message":"It stopped."},"parts":[{"type":"text","text":"At"}]}}}"#,
+    ];
+
+    #[test]
+    fn records_of_the_first_version_are_read_and_written_as_they_were() {
+        let read: ConversationRecord = serde_json::from_str(CONVERSATION).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), CONVERSATION);
+        for turn in TURNS {
+            let read: TurnRecord = serde_json::from_str(turn).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), turn);
+        }
+        assert_eq!(VERSION, 1, "a new version gets fixtures of its own, beside these");
+    }
+}

@@ -317,3 +317,24 @@ pub(super) fn issuers(vault: &VaultService) -> Result<Vec<MailboxKey>, RelayErro
         .filter_map(|name| unhex(name.strip_prefix(ISSUERS)?))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As version 1 wrote them. A line that is changed here is a format that released keepers do not read.
+    const FROM: &str =
+        r#"{"v":1,"stream":1700000000000,"last":7,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
+    const ISSUER: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
+
+    #[test]
+    fn records_of_the_first_version_are_read_and_written_as_they_were() {
+        let from: StoredFrom = serde_json::from_str(FROM).unwrap();
+        assert_eq!((from.last, from.link.len()), (7, 32));
+        assert_eq!(serde_json::to_string(&from).unwrap(), FROM);
+        let issuer: Issuer = serde_json::from_str(ISSUER).unwrap();
+        assert_eq!((issuer.number, issuer.revoked.len()), (3, 1));
+        assert_eq!(serde_json::to_string(&issuer).unwrap(), ISSUER);
+        assert_eq!(VERSION, 1, "a new version gets fixtures of its own, beside these");
+    }
+}

@@ -147,6 +147,16 @@ impl TestKeeper {
         Self::on(TempDir::new().unwrap(), CellId::new(), Arc::default()).await
     }
 
+    /// With the vault that another keeper of this cell left.
+    pub async fn released(cell: CellId, now: Millis, vault: &[u8]) -> Self {
+        let dir = TempDir::new().unwrap();
+        std::fs::create_dir_all(dir.path().join("vault")).unwrap();
+        std::fs::write(dir.path().join("vault/vault"), vault).unwrap();
+        let clock = StillClock::default();
+        clock.forward(now);
+        Self::on(dir, cell, Arc::new(clock)).await
+    }
+
     async fn on(dir: TempDir, cell: CellId, clock: Arc<StillClock>) -> Self {
         let clock_of_vault: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let vault = VaultService::open(&dir.path().join("vault"), clock_of_vault).unwrap();

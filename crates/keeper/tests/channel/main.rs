@@ -18,6 +18,7 @@ mod models;
 mod policy;
 mod proof;
 mod recovery;
+mod released;
 mod requests;
 mod rollback;
 mod rotation;
