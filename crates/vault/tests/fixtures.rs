@@ -113,10 +113,64 @@ fn rotated() -> Vec<u8> {
     file.rotated(&DataKey::random(), &body(3), keys_of).unwrap().encode()
 }
 
+/// Every kind of way in, in an order that stays. A new one does not compile before it has a place here, and then a fixture of its own.
+const KINDS: [SlotKind; 6] = [
+    SlotKind::Password,
+    SlotKind::RecoveryPhrase,
+    SlotKind::Passkey,
+    SlotKind::BackupKey,
+    SlotKind::Social,
+    SlotKind::Platform,
+];
+
+fn place(kind: SlotKind) -> usize {
+    match kind {
+        SlotKind::Password => 0,
+        SlotKind::RecoveryPhrase => 1,
+        SlotKind::Passkey => 2,
+        SlotKind::BackupKey => 3,
+        SlotKind::Social => 4,
+        SlotKind::Platform => 5,
+    }
+}
+
+/// The ids of the slots follow each other.
+fn slot_of(kind: SlotKind) -> Uuid {
+    Uuid::from_u128(SLOT.as_u128() + u128::try_from(place(kind)).unwrap())
+}
+
+/// One slot of each kind, all with the same key.
+fn with_every_kind() -> Vec<u8> {
+    let (setup, data_key) = (ServerSetup::random(), DataKey::random());
+    let mut file = VaultFile::new(&setup).bound_to(CELL);
+    for (epoch, kind) in (1..).zip(KINDS) {
+        let add = NewSlot {
+            id: slot_of(kind),
+            kind,
+            name: String::new(),
+            created: 1_790_000_000_000,
+            passkey: (kind == SlotKind::Passkey).then(|| PasskeyHeader {
+                credential_id: vec![7; 20],
+                prf_salt: vec![9; 32],
+                rp_id: "agents.example.org".to_owned(),
+            }),
+            registration: Registration::deserialize(&registration(&setup)).unwrap(),
+            kek: kek(),
+        };
+        let change = SlotChange {
+            add: Some(add),
+            ..SlotChange::default()
+        };
+        file = file.written(&data_key, &body(epoch), change).unwrap();
+    }
+    file.encode()
+}
+
 #[test]
 fn every_form_of_a_vault_that_was_ever_written_opens() {
     type Make = fn() -> Vec<u8>;
-    let forms: [(&str, Make); 3] = [
+    let forms: [(&str, Make); 4] = [
+        ("vault-1-every-kind", with_every_kind),
         ("vault-1-first", first_form),
         ("vault-1-passkey", || with_a_passkey(&DataKey::random()).encode()),
         ("vault-1-rotated", rotated),
@@ -136,7 +190,23 @@ fn every_form_of_a_vault_that_was_ever_written_opens() {
         assert_eq!(opened.get("chat/one"), Some(b"a word".as_slice()), "{name}");
         file.slot(slot).unwrap().registration().unwrap();
         file.server_setup().unwrap();
+        for slot in file.slots() {
+            let (_, opened) = file.open(slot.id, &Kek::copy_from(&bytes("kek")).unwrap()).unwrap();
+            assert!(opened.get("chat/one").is_some(), "{name}: {:?}", slot.kind);
+        }
         // What is read is written again as it was.
         assert_eq!(file.encode(), bytes("file"), "{name}");
+    }
+}
+
+#[test]
+fn a_way_in_of_every_kind_is_in_a_fixture() {
+    let fixture: Value =
+        serde_json::from_slice(&std::fs::read(folder().join("vault-1-every-kind.json")).unwrap()).unwrap();
+    let file = URL_SAFE_NO_PAD.decode(fixture["file"].as_str().unwrap()).unwrap();
+    let file = VaultFile::decode(&file).unwrap();
+    for (at, kind) in KINDS.into_iter().enumerate() {
+        assert_eq!(place(kind), at);
+        assert_eq!(file.slot(slot_of(kind)).unwrap().kind, kind);
     }
 }
