@@ -1,29 +1,36 @@
 //! Canaries: secrets that a test plants, and a search for them in everything that was written, in the forms in which text
-//! is carried (as it is, as base64 at any offset, as hexadecimal, as a URL would carry it).
+//! is carried (as it is, as base64 at any offset, as hexadecimal, as a URL would carry it), also inside what was compressed with zstd.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use memchr::memmem::Finder;
+use memchr::memmem::{Finder, find_iter};
+
+/// How every zstd frame begins (RFC 8878, section 3.1.1).
+const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+/// How much of one frame is unpacked: several times the largest piece of a home.
+const UNPACKED: u64 = 64 << 20;
+/// How deep frames within frames are followed.
+const DEPTH: u8 = 2;
 
 /// Something secret that must not be found.
 #[derive(Debug, Clone)]
 pub struct Canary {
     /// What it stands for, for the message.
     pub name: String,
+    /// Bytes that are no text are here in hexadecimal.
     pub text: String,
+    bytes: Vec<u8>,
 }
 
 impl Canary {
     /// A secret text, different in every run. It has no part that repeats, so compression keeps it whole.
     pub fn new(name: &str) -> Self {
         let random = uuid::Uuid::new_v4().simple().to_string();
-        Self {
-            name: name.to_owned(),
-            text: format!("{name}{random}").replace(' ', ""),
-        }
+        Self::of(name, &format!("{name}{random}").replace(' ', ""))
     }
 
     /// A secret that the system made, such as a recovery phrase.
@@ -31,12 +38,22 @@ impl Canary {
         Self {
             name: name.to_owned(),
             text: text.to_owned(),
+            bytes: text.as_bytes().to_vec(),
         }
     }
 
-    /// All forms in which the text may have been written.
+    /// A secret that is no text, such as a share.
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Self {
+        Self {
+            name: name.to_owned(),
+            text: String::from_utf8(hex(bytes)).expect("hexadecimal is text"),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// All forms in which it may have been written.
     fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let bytes = self.text.as_bytes();
+        let bytes = self.bytes.as_slice();
         let mut forms = vec![
             ("as it is", bytes.to_vec()),
             ("in hexadecimal", hex(bytes)),
@@ -74,6 +91,7 @@ pub struct Search {
     finders: Vec<(String, &'static str, Finder<'static>)>,
     found: Vec<String>,
     bytes: u64,
+    frames: u64,
 }
 
 impl Search {
@@ -91,15 +109,30 @@ impl Search {
             finders,
             found: Vec::new(),
             bytes: 0,
+            frames: 0,
         }
     }
 
-    /// Searches some bytes.
+    /// Searches some bytes, and what is in each zstd frame among them.
     pub fn bytes(&mut self, place: &str, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
+        self.look(place, bytes, 0);
+    }
+
+    fn look(&mut self, place: &str, bytes: &[u8], depth: u8) {
         for (name, form, finder) in &self.finders {
             if finder.find(bytes).is_some() {
                 self.found.push(format!("{name} ({form}) in {place}"));
+            }
+        }
+        if depth == DEPTH {
+            return;
+        }
+        for at in find_iter(bytes, &ZSTD) {
+            let unpacked = unpacked(&bytes[at..]);
+            if !unpacked.is_empty() {
+                self.frames += 1;
+                self.look(&format!("a zstd frame at {at} of {place}"), &unpacked, depth + 1);
             }
         }
     }
@@ -126,6 +159,20 @@ impl Search {
     pub fn searched(&self) -> u64 {
         self.bytes
     }
+
+    /// How many zstd frames were unpacked and searched.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+}
+
+/// What is in the zstd frame that begins here, as far as it can be read: a frame that is cut gives what comes before the cut.
+fn unpacked(frame: &[u8]) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    let decoder = zstd::stream::read::Decoder::with_buffer(frame).expect("a decoder can be made");
+    // Four bytes that look like a frame and are none end in an error, and so does what is cut.
+    let _ = decoder.single_frame().take(UNPACKED).read_to_end(&mut unpacked);
+    unpacked
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -170,5 +217,53 @@ mod tests {
             }
         }
         assert!(!finds(b"sk-canary 0123456789abcdeX and something else"));
+    }
+
+    #[test]
+    fn a_canary_that_is_no_text_is_found() {
+        let bytes: Vec<u8> = (0..32).map(|n| n * 7 + 3).collect();
+        let mut search = Search::new(&[Canary::of_bytes("share", &bytes)]);
+        search.bytes("here", &[b"\x00".as_slice(), &bytes, b"\xff"].concat());
+        search.bytes(
+            "there",
+            STANDARD_NO_PAD.encode([b"\x01", bytes.as_slice()].concat()).as_bytes(),
+        );
+        for place in ["here", "there"] {
+            let found = search.found().iter().any(|found| found.ends_with(place));
+            assert!(found, "{place}: {:?}", search.found());
+        }
+    }
+
+    #[test]
+    fn a_canary_is_found_within_a_zstd_frame_also_a_cut_one_and_one_within_another() {
+        // Noise around it: so it is packed, and in the middle.
+        let noise: Vec<u8> = (0..40_000_u32)
+            .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+            .collect();
+        let words = b"sk-canary 0123456789abcdef and again: sk-canary 0123456789abcdef and again".repeat(50);
+        let plain = [noise.as_slice(), &words, &noise].concat();
+        let frame = zstd::encode_all(plain.as_slice(), 3).unwrap();
+        assert!(frame.len() < plain.len(), "it was not packed");
+        let twice = zstd::encode_all([b"before".as_slice(), &frame].concat().as_slice(), 3).unwrap();
+        let long = [frame.as_slice(), &frame].concat();
+        let cut = &frame[..frame.len() - 8];
+        for (what, packed) in [
+            ("whole", &frame),
+            ("twice", &twice),
+            ("two", &long),
+            ("cut", &cut.to_vec()),
+        ] {
+            let mut search = Search::new(&[Canary::of("key", "again: sk-canary 0123456789abcdef")]);
+            search.bytes(
+                "a file",
+                &[&[0x28, 0xB5, 0x2F, 0xFD, 0, 1, 2], b"x".as_slice(), packed, b"after"].concat(),
+            );
+            assert!(search.frames() > 0, "{what}");
+            let found = search.found();
+            assert!(
+                found.iter().any(|found| found.contains("zstd frame at 8 of a file")),
+                "{what}: {found:?}"
+            );
+        }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, NewSlot, Phrase, Ticket, password_secret};
+use client::{
+    Channel, ClientError, ClientSecret, Events, Handshake, Known, NewSlot, Phrase, RestoreProgress, RestoreState,
+    Ticket, password_secret,
+};
 use protocol::channel::SlotKind;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -61,19 +64,7 @@ impl Person {
 
     /// The first visit: makes the vault with a password and a recovery phrase.
     pub async fn make_vault(&self, password: &str) -> NewVault {
-        let claim = self.claim().await;
-        let mut handshake = self.dial(None).await.expect("the channel opens");
-        let secret = secret(password);
-        let registered = handshake
-            .register(&claim, SlotKind::Password, &secret)
-            .await
-            .expect("the keeper takes the registration");
-        let (channel, events) = handshake
-            .login(registered.slot, &secret)
-            .await
-            .expect("the keeper takes the login");
-        let session = Session::new(channel, events);
-        session.channel.create_vault().await.expect("the vault is made");
+        let session = self.try_make_vault(password).await.expect("the vault is made");
         let phrase = Phrase::random();
         let slot = NewSlot {
             kind: SlotKind::RecoveryPhrase,
@@ -87,6 +78,12 @@ impl Person {
             session,
             phrase: phrase.words().collect::<Vec<_>>().join(" "),
         }
+    }
+
+    /// The first visit up to where the vault is there.
+    pub async fn try_make_vault(&self, password: &str) -> Result<Session, ClientError> {
+        let claim = self.claim().await;
+        Session::make_vault(self.dial(None).await?, &claim, password).await
     }
 
     /// Comes back with the password.
@@ -136,6 +133,20 @@ pub fn secret(password: &str) -> ClientSecret {
 }
 
 impl Session {
+    /// Registers with a keeper whose vault is new, and makes the vault.
+    pub async fn make_vault(
+        mut handshake: Handshake<reqwest::Upgraded>,
+        claim: &[u8],
+        password: &str,
+    ) -> Result<Self, ClientError> {
+        let secret = secret(password);
+        let registered = handshake.register(claim, SlotKind::Password, &secret).await?;
+        let (channel, events) = handshake.login(registered.slot, &secret).await?;
+        let session = Self::new(channel, events);
+        session.channel.create_vault().await?;
+        Ok(session)
+    }
+
     fn new(channel: Channel, mut from: Events) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (counted, count) = watch::channel(0);
@@ -185,6 +196,47 @@ impl Session {
             }
         };
         tokio::time::timeout(limit, look).await.ok().flatten()
+    }
+
+    /// The bytes of a backup, as its owner takes it away.
+    pub async fn backup(&self) -> Vec<u8> {
+        let started = self.channel.start_backup().await.expect("a backup is begun");
+        let mut file = Vec::new();
+        loop {
+            let part = self.channel.read_backup(&started.backup).await;
+            let part = part.expect("the backup is read");
+            file.extend(part.data);
+            if part.done {
+                return file;
+            }
+        }
+    }
+
+    /// Reads a backup to its end, opened by one of its own ways in. Nothing is replaced yet.
+    pub async fn read_backup(&self, file: &[u8], kind: SlotKind, secret: &ClientSecret) -> RestoreState {
+        let mut state = self.channel.start_restore().await.expect("a restore is begun");
+        for part in file.chunks(protocol::limits::BACKUP_PART_BYTES) {
+            state = self
+                .channel
+                .write_restore(&state.backup, part)
+                .await
+                .expect("the backup is taken");
+            if state.state == RestoreProgress::NeedsKey {
+                let slot = state
+                    .slots
+                    .iter()
+                    .find(|slot| slot.kind == kind)
+                    .expect("such a slot")
+                    .id;
+                state = self
+                    .channel
+                    .open_restore(&state, slot, secret)
+                    .await
+                    .unwrap_or_else(|error| panic!("{kind:?} does not open the backup: {error}"));
+            }
+        }
+        assert_eq!(state.state, RestoreProgress::Complete, "{state:?}");
+        state
     }
 
     /// Connects a model; the agent starts.

@@ -7,8 +7,10 @@
 pub mod canary;
 mod channel;
 mod command_line;
+pub mod contacts;
 pub mod docker;
 mod installation;
+pub mod memory;
 pub mod model;
 mod outbox;
 mod person;
@@ -20,5 +22,5 @@ pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
 pub use command_line::{CommandLine, Ended};
 pub use installation::{Installation, Settings, binary};
 pub use person::{Answer, Person, http};
-pub use process::{kill_now, wait_until};
+pub use process::{Still, end, kill_now, now, wait_until};
 pub use refusal::{Refusal, refused};

@@ -41,7 +41,7 @@ impl Trace {
         }
     }
 
-    /// Stops following; what was seen, with strace's escapes of quotes, tabs and line ends undone.
+    /// Stops following; what was seen, with strace's escapes undone.
     pub fn end(mut self) -> Vec<u8> {
         signal(self.strace.id(), Signal::INT);
         let _ = self.strace.wait();
@@ -59,22 +59,56 @@ impl Drop for Trace {
     }
 }
 
-/// `\"`, `\\`, `\n` and `\t` as the bytes that they stand for; octal escapes stay: no canary holds such bytes.
+/// What strace wrote with its escapes (`\"`, `\\`, `\n`, `\33`, …) as the bytes that they stand for.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter().copied();
-    while let Some(byte) = rest.next() {
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
         if byte != b'\\' {
             bytes.push(byte);
             continue;
         }
-        match rest.next() {
-            Some(b'n') => bytes.push(b'\n'),
-            Some(b't') => bytes.push(b'\t'),
-            Some(other @ (b'"' | b'\\')) => bytes.push(other),
-            Some(other) => bytes.extend([b'\\', other]),
-            None => bytes.push(b'\\'),
+        let digits = rest
+            .iter()
+            .take(3)
+            .take_while(|byte| (b'0'..=b'7').contains(*byte))
+            .count();
+        if digits > 0 {
+            let value = rest[..digits]
+                .iter()
+                .fold(0_u16, |value, digit| value * 8 + u16::from(digit - b'0'));
+            bytes.push(value.to_le_bytes()[0]);
+            rest = &rest[digits..];
+            continue;
+        }
+        let Some((&escaped, after)) = rest.split_first() else {
+            bytes.push(byte);
+            break;
+        };
+        rest = after;
+        match escaped {
+            b'n' => bytes.push(b'\n'),
+            b't' => bytes.push(b'\t'),
+            b'r' => bytes.push(b'\r'),
+            b'v' => bytes.push(0x0B),
+            b'f' => bytes.push(0x0C),
+            b'"' | b'\\' => bytes.push(escaped),
+            other => bytes.extend([b'\\', other]),
         }
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strace_escapes_is_seen_as_the_bytes_that_crossed() {
+        let seen = unescaped(br#"write(9, "\50\265/\375\0\0011\r\n\"\\", 11) = 11"#);
+        let crossed = [0x28, 0xB5, 0x2F, 0xFD, 0, 1, b'1', b'\r', b'\n', b'"', b'\\'];
+        assert_eq!(seen, [b"write(9, \"".as_slice(), &crossed, b"\", 11) = 11"].concat());
+        assert_eq!(unescaped(b"cut\\"), b"cut\\");
+    }
 }

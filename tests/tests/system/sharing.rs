@@ -1,11 +1,12 @@
 //! Two people share a service through two real cells and the real relay: read, not written, stopped, and by nobody else.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use protocol::b64;
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::{Installation, Person, Session, wait_until};
+use system_tests::contacts::{meets, publishes};
+use system_tests::{Installation, Person, Session, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 const SOON: Duration = Duration::from_secs(60);
@@ -14,31 +15,8 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Somebody whose vault is open and whose keys others can look up.
 async fn opened(person: &Person) -> Session {
     let session = person.make_vault(PASSWORD).await.session;
-    let bundle = session.call("identity.get", json!({})).await["bundle"].clone();
-    person.put("/api/v1/identity", &json!({ "bundle": bundle })).await.ok();
+    publishes(person, &session).await;
     session
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is right");
-    i64::try_from(since.as_millis()).expect("the clock is right")
-}
-
-/// Looks up everybody's keys, as the pages do.
-async fn meets(person: &Person, session: &Session) {
-    let people = person.get("/api/v1/people").await.ok();
-    let listed = person.get("/api/v1/identities").await.ok();
-    for each in listed["identities"].as_array().expect("a list") {
-        let others = people["people"].as_array().expect("a list");
-        let name = others.iter().find(|other| other["id"] == each["user"]);
-        let own = each["user"] == person.me["user"]["id"];
-        if let Some(name) = name.filter(|_| !own) {
-            let pin = json!({"user": each["user"], "name": name["name"], "bundle": each["bundle"]});
-            session.call("contact.pin", pin).await;
-        }
-    }
 }
 
 /// What came of using something: the status and the words, or the code of the refusal.
