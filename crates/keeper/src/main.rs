@@ -1,7 +1,15 @@
 //! `holdfast-keeper`: the keeper itself (`serve`), PID 1 of the agent's container (`bridge`), and the agent's way to the secrets that
 //! it may see (`secrets`).
 
+use std::alloc::System;
+
 use clap::{Parser, Subcommand};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes memory when it is freed. What we own wipes itself; what passes through the buffers of libraries (HTTP, TLS, JSON) would
+/// otherwise lie in freed memory after a lock.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 #[derive(Parser)]
 #[command(

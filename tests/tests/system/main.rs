@@ -1,5 +1,6 @@
 //! Whole-system tests: the real binary, Docker, PostgreSQL and OpenClaw. `cargo xtask test` builds what they run.
 
+mod after_a_lock;
 mod approvals;
 mod command_line;
 mod contract;
