@@ -239,6 +239,8 @@ pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 /// Tries with the operator's token that one client, and that everybody together, has in [`RATE_PERIOD`].
 pub const OPERATOR_TRIES_PER_CLIENT: u32 = 30;
 pub const OPERATOR_TRIES: u32 = 300;
+/// Owners of organisations whom the operator may invite in [`RATE_PERIOD`].
+pub const OWNER_INVITATIONS: u32 = 100;
 /// The operator's session ends when it was not used for so long ...
 pub const OPERATOR_IDLE: Duration = Duration::from_secs(15 * 60);
 /// ... and so long after signing in, used or not.

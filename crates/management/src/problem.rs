@@ -111,6 +111,16 @@ pub(crate) enum ApiError {
     OperatorTokenUnreadable,
     #[error("This person is suspended, so their agent stays asleep. Let them back in first.")]
     PersonSuspended,
+    #[error("This organisation is suspended. Let it back in first.")]
+    TenantSuspended,
+    #[error("Somebody is in this organisation already. Those who own it invite people.")]
+    Inhabited,
+    #[error("There is an organisation of this name already.")]
+    OrganisationKnown,
+    #[error(
+        "The first organisation is made with the link in the file `setup-url` of the data directory. Use that first."
+    )]
+    NotSetUp,
     #[error("This group is put away. Take it out again first.")]
     GroupArchived,
     #[error("This is the organisation's last owner. Make somebody else an owner first.")]
@@ -239,6 +249,10 @@ impl ApiError {
                 "The operator's token cannot be read",
             ),
             Self::PersonSuspended => (S::CONFLICT, "person_suspended", "The person is suspended"),
+            Self::TenantSuspended => (S::CONFLICT, "tenant_suspended", "The organisation is suspended"),
+            Self::Inhabited => (S::CONFLICT, "inhabited", "Somebody is in it"),
+            Self::OrganisationKnown => (S::CONFLICT, "organisation_known", "There is one of this name"),
+            Self::NotSetUp => (S::CONFLICT, "not_set_up", "Not set up yet"),
             Self::Storage(StorageError::Suspended) => {
                 (S::FORBIDDEN, "organisation_suspended", "The organisation is suspended")
             }

@@ -74,6 +74,7 @@ pub(crate) struct RateLimits {
     invitations: Keyed<TenantId>,
     operator: Keyed<Option<IpAddr>>,
     operators: Keyed<()>,
+    owner_invitations: Keyed<()>,
     provider_tests: Keyed<TenantId>,
     destination_tests: Keyed<TenantId>,
     shared: Option<SharedLimits>,
@@ -88,6 +89,7 @@ impl RateLimits {
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
             operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
             operators: Keyed::new(limits::OPERATOR_TRIES, clock),
+            owner_invitations: Keyed::new(limits::OWNER_INVITATIONS, clock),
             provider_tests: Keyed::new(limits::PROVIDER_TESTS_PER_TENANT, clock),
             destination_tests: Keyed::new(limits::DESTINATION_TESTS_PER_TENANT, clock),
         }
@@ -122,6 +124,12 @@ impl RateLimits {
         self.operators.check(&())?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
         self.share("operator", &who, limits::OPERATOR_TRIES_PER_CLIENT).await
+    }
+
+    /// The operator invites the owner of an organisation.
+    pub(crate) async fn owner_invitation(&self) -> Result<(), Duration> {
+        self.owner_invitations.check(&())?;
+        self.share("owner-invitation", "", limits::OWNER_INVITATIONS).await
     }
 
     /// A tenant has a sign-in provider tested.

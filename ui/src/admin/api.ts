@@ -57,9 +57,18 @@ export interface CellLimits {
   sleep_after_ms: number;
 }
 
+/** Who is to own an organisation in which nobody is yet. */
+export interface OwnerInvited {
+  email: string;
+  expires_at: number;
+  expired: boolean;
+  delivery?: "sent" | "failed";
+}
+
 export interface WholeTenant {
   tenant: Tenant;
   people: Person[];
+  owner_invited?: OwnerInvited;
   limits: { service_accounts: number; groups: number; group_members: number; alert_rules: number; invitations: number; invitations_minutes: number };
   cell_limits: CellLimits;
 }
@@ -166,6 +175,8 @@ export const operator = {
   overview: () => call<Overview>("GET", "/overview"),
   tenants: () => call<{ tenants: Tenant[] }>("GET", "/tenants"),
   tenant: (tenant: string) => call<WholeTenant>("GET", `/tenants/${id(tenant)}`),
+  makeTenant: (name: string, email: string) => call<Named & { owner: OwnerInvited }>("POST", "/tenants", { name, email }),
+  inviteOwner: (tenant: string, email: string) => call<OwnerInvited>("POST", `/tenants/${id(tenant)}/owner`, { email }),
   suspendTenant: (tenant: string) => call<{ cells: number }>("POST", `/tenants/${id(tenant)}/suspend`),
   restoreTenant: (tenant: string) => call<void>("POST", `/tenants/${id(tenant)}/restore`),
   people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),

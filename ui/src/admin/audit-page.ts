@@ -12,6 +12,8 @@ const WORDS: Record<string, string> = {
   "operator.signed_in": "signed in",
   "operator.stepped_up": "showed the token again",
   "operator.signed_out": "signed out",
+  "organisation.made": "made the organisation",
+  "invitation.made": "invited as the owner",
   "organisation.suspended": "suspended the organisation",
   "organisation.restored": "let back in the organisation",
   "person.signed_out": "signed out",

@@ -67,6 +67,13 @@ export abstract class LivePage<T> extends View {
     await this.reload();
   }
 
+  /** Tells what came of something that is done already, and looks again. */
+  protected tell(words: string, badly: boolean): Promise<void> {
+    this.told = words;
+    this.toldBadly = badly;
+    return this.reload();
+  }
+
   /** The frame: title, what went wrong, how old the numbers are, and the content once there is some. */
   protected frame(title: unknown, content: (data: T) => unknown, seenAt?: (data: T) => { at: number; problem?: string | undefined }): TemplateResult {
     const { data } = this;

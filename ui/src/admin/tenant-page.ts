@@ -10,6 +10,9 @@ import { filter } from "./filter";
 import { bytes, count, span } from "./format";
 import { withToken } from "./fresh";
 import { LivePage } from "./live-page";
+import type { OwnerDone } from "./owner-form";
+import "./owner-form";
+import { waitingWords } from "./owner-words";
 import { PEOPLE_FIELDS, peopleColumns } from "./people-table";
 import { sealed } from "./sealed";
 import { filterField, ROWS_AT_FIRST, table } from "./table";
@@ -17,6 +20,8 @@ import { filterField, ROWS_AT_FIRST, table } from "./table";
 export class TenantPage extends LivePage<WholeTenant> {
   @property({ attribute: false }) tenant = "";
   @state() private shown = ROWS_AT_FIRST;
+  /** Whether its owner is being invited. */
+  @state() private inviting = false;
 
   protected load(): Promise<WholeTenant> {
     return operator.tenant(this.tenant);
@@ -28,19 +33,38 @@ export class TenantPage extends LivePage<WholeTenant> {
 
   #whole(data: WholeTenant): TemplateResult {
     const { tenant, people } = data;
-    const { matches, problem } = filter(param("q"), PEOPLE_FIELDS);
-    const rows = people.filter(matches);
     return html`<p><a href="/admin/tenants">${icon("arrow-left", "s")} All tenants</a></p>
       ${tenant.suspended_at ? notice("warn", `Suspended since ${new Date(tenant.suspended_at).toLocaleString()}. Nobody in it can sign in, and nobody can join.`) : ""}
+      ${tenant.people === 0 && !tenant.suspended_at ? this.#owner(data) : ""}
       <section aria-labelledby="people-title">
         <h2 id="people-title">People and service accounts</h2>
-        ${filterField("Find somebody", "A name, state:suspended, factor:no", problem)}
+        ${people.length === 0 ? html`<p class="list-note">Nobody is in it.</p>` : this.#people(people)}
+      </section>
+      ${limits(data)} ${this.#danger(tenant)}`;
+  }
+
+  #owner({ tenant, owner_invited: invited }: WholeTenant): TemplateResult {
+    if (this.inviting) return html`<hf-admin-owner-form .tenant=${tenant} .email=${invited?.email ?? ""} @done=${this.#invited}></hf-admin-owner-form>`;
+    return html`<section class="card" aria-labelledby="owner-title">
+      <h2 id="owner-title">Its owner</h2>
+      <p>${waitingWords(invited)}</p>
+      <div class="row"><button class="button" type="button" @click=${() => (this.inviting = true)}>${invited ? "Invite again" : "Invite its owner"}</button></div>
+    </section>`;
+  }
+
+  #invited = ({ detail }: CustomEvent<OwnerDone>): void => {
+    this.inviting = false;
+    void this.tell(detail.words, detail.bad);
+  };
+
+  #people(people: WholeTenant["people"]): TemplateResult {
+    const { matches, problem } = filter(param("q"), PEOPLE_FIELDS);
+    const rows = people.filter(matches);
+    return html`${filterField("Find somebody", "A name, state:suspended, factor:no", problem)}
         ${rows.length === 0
           ? html`<p class="list-note">Nobody fits.</p>`
           : table({ label: "People", columns: peopleColumns(this.now, (what) => this.act(what), false), rows, id: (person) => person.id, name: (person) => person.name, sorted: "name", shown: this.shown, more: () => (this.shown += ROWS_AT_FIRST) })}
-        ${sealed("Their conversations, secrets and files")}
-      </section>
-      ${limits(data)} ${this.#danger(tenant)}`;
+        ${sealed("Their conversations, secrets and files")}`;
   }
 
   #danger(tenant: Tenant): TemplateResult {

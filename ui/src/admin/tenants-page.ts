@@ -1,23 +1,28 @@
 /** The organisations on this installation. */
 import { html, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
+import { icon } from "../parts/icon";
 import { param } from "./address";
 import { operator, type Tenant } from "./api";
 import { type Fields, filter } from "./filter";
 import { ago } from "./format";
 import { LivePage } from "./live-page";
+import type { OwnerDone } from "./owner-form";
+import "./owner-form";
 import { type Column, filterField, ROWS_AT_FIRST, table } from "./table";
 
 const FIELDS: Fields<Tenant> = {
   anywhere: (tenant) => tenant.name,
   named: {
-    state: { words: (tenant) => (tenant.suspended_at ? "suspended" : "active") },
+    state: { words: (tenant) => (tenant.suspended_at ? "suspended" : tenant.people === 0 ? "empty" : "active") },
     people: { number: (tenant) => tenant.people, unit: "" },
   },
 };
 
 export class TenantsPage extends LivePage<Tenant[]> {
   @state() private shown = ROWS_AT_FIRST;
+  /** Whether one is being made. */
+  @state() private making = false;
 
   protected async load(): Promise<Tenant[]> {
     return (await operator.tenants()).tenants;
@@ -29,6 +34,16 @@ export class TenantsPage extends LivePage<Tenant[]> {
 
   #list(tenants: Tenant[]): TemplateResult {
     if (tenants.length === 0) return html`<p class="lead">There is no organisation yet. The one-time link for the first one is in the file <code>setup-url</code> of the data directory.</p>`;
+    return html`${this.making ? html`<hf-admin-owner-form @done=${this.#made}></hf-admin-owner-form>` : html`<div class="row"><button class="button" type="button" @click=${() => (this.making = true)}>${icon("building-2", "s")} New organisation</button></div>`}
+      ${this.#find(tenants)}`;
+  }
+
+  #made = ({ detail }: CustomEvent<OwnerDone>): void => {
+    this.making = false;
+    void this.tell(detail.words, detail.bad);
+  };
+
+  #find(tenants: Tenant[]): TemplateResult {
     const { matches, problem } = filter(param("q"), FIELDS);
     const rows = tenants.filter(matches);
     return html`${filterField("Find a tenant", "A name, state:suspended, people:>10", problem)}
@@ -40,7 +55,7 @@ export class TenantsPage extends LivePage<Tenant[]> {
   #columns(): Column<Tenant>[] {
     return [
       { key: "name", title: "Name", by: (tenant) => tenant.name, cell: (tenant) => html`<a href="/admin/tenants/${tenant.id}">${tenant.name}</a>` },
-      { key: "state", title: "State", by: (tenant) => (tenant.suspended_at ? 1 : 0), cell: (tenant) => (tenant.suspended_at ? html`<span class="state state-bad">Suspended</span>` : html`<span class="state state-good">Active</span>`) },
+      { key: "state", title: "State", by: (tenant) => (tenant.suspended_at ? 2 : tenant.people === 0 ? 1 : 0), cell: (tenant) => stateOf(tenant) },
       { key: "people", title: "People", number: true, by: (tenant) => tenant.people, cell: (tenant) => tenant.people },
       { key: "here", title: "Signed in now", number: true, by: (tenant) => tenant.signed_in_people, cell: (tenant) => tenant.signed_in_people },
       { key: "groups", title: "Groups", number: true, by: (tenant) => tenant.groups, cell: (tenant) => tenant.groups },
@@ -48,6 +63,12 @@ export class TenantsPage extends LivePage<Tenant[]> {
       { key: "age", title: "Made", by: (tenant) => -tenant.created_at, cell: (tenant) => ago(tenant.created_at, this.now) },
     ];
   }
+}
+
+function stateOf(tenant: Tenant): TemplateResult {
+  if (tenant.suspended_at) return html`<span class="state state-bad">Suspended</span>`;
+  if (tenant.people === 0) return html`<span class="state">Waits for its owner</span>`;
+  return html`<span class="state state-good">Active</span>`;
 }
 
 customElements.define("hf-admin-tenants", TenantsPage);

@@ -112,6 +112,18 @@ pub(crate) fn invitation(to: &Email, organisation: &str, invited_by: &str, link:
     Letter::to(to, format!("{invited_by} invites you to {organisation}"), text)
 }
 
+/// The mail that invites somebody to own a new organisation.
+pub(crate) fn owner_invitation(to: &Email, organisation: &str, link: &str) -> Option<Letter> {
+    let days = limits::INVITATION_LIFE.as_secs() / 86_400;
+    let text = format!(
+        "Hello,\n\nwhoever runs this Holdfast server has made the organisation {organisation}, and you are to own it: you invite people and \
+         decide\nwhat holds for them. You and they get an agent each. What you tell it and the keys you give it are yours: the people who \
+         run the server\ncannot read them.\n\nOpen this link to begin. It works once, for {days} days:\n\n{link}\n\n\
+         If you do not know what this is about, ignore this mail.\n"
+    );
+    Letter::to(to, format!("{organisation} on Holdfast is yours"), text)
+}
+
 /// Tells somebody that their second factors are gone.
 pub(crate) fn factors_reset(to: &Email, by: &str, organisation: &str) -> Option<Letter> {
     let text = format!(

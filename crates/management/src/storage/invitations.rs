@@ -22,6 +22,9 @@ pub(crate) struct Invitation {
     pub revoked_at: Option<OffsetDateTime>,
 }
 
+/// Who invites the owner of a new organisation.
+const OPERATOR: &str = "The operator";
+
 /// An open invitation as the invited sees it.
 #[derive(Debug)]
 pub(crate) struct Offer {
@@ -175,11 +178,11 @@ pub(crate) async fn find_open(
     };
     let mut transaction = TenantTransaction::enter(transaction, tenant).await?;
     let row = sqlx::query!(
-        "SELECT i.id, i.email, i.role, u.name AS invited_by FROM invitations i
-         JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
+        r#"SELECT i.id, i.email, i.role, u.name AS "invited_by?" FROM invitations i
+         LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
          WHERE i.tenant_id = $1 AND i.token_hash = $2
             AND i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > $3
-         FOR UPDATE OF i",
+         FOR UPDATE OF i"#,
         tenant.uuid(),
         hash.bytes(),
         now
@@ -191,7 +194,7 @@ pub(crate) async fn find_open(
         id: row.id,
         email: row.email,
         role: Role::stored(&row.role)?,
-        invited_by: row.invited_by,
+        invited_by: row.invited_by.unwrap_or_else(|| OPERATOR.into()),
     };
     Ok(Some((transaction, offer)))
 }

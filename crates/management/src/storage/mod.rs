@@ -30,6 +30,7 @@ pub(crate) mod mailboxes;
 pub(crate) mod operator;
 pub(crate) mod operator_audit;
 pub(crate) mod operator_sessions;
+pub(crate) mod owner_invitations;
 pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
 pub(crate) mod platform_secrets;

@@ -10,7 +10,7 @@ use super::interval::interval;
 use crate::database::Database;
 use crate::limits;
 use crate::operator::Operator;
-use crate::person::Role;
+use crate::person::{Name, Role};
 
 /// An organisation, with numbers.
 #[derive(Debug)]
@@ -102,6 +102,16 @@ pub(crate) async fn tenants(
             alert_rules: row.alert_rules,
         })
         .collect())
+}
+
+/// Whether an organisation has this name already, however it is written.
+pub(crate) async fn is_named(database: &Database, operator: &Operator, name: &Name) -> Result<bool, StorageError> {
+    let mut transaction = begin(database, operator).await?;
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM tenants WHERE lower(name) = lower($1)) AS "known!""#,
+        name.as_str()
+    );
+    Ok(known.fetch_one(&mut *transaction).await?)
 }
 
 /// People and service accounts, by organisation, oldest first.

@@ -21,6 +21,7 @@ mod joining;
 mod keys;
 mod matrix;
 mod operator;
+mod organisations;
 mod overload;
 mod passkeys;
 mod people;

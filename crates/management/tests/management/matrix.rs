@@ -200,6 +200,18 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/operator/overview", json!({}), 200),
         (Method::GET, "/operator/tenants", json!({}), 200),
         (Method::GET, "/operator/tenants/{id}", json!({}), 200),
+        (
+            Method::POST,
+            "/operator/tenants",
+            json!({"name": "EMAIL", "email": "EMAIL"}),
+            201,
+        ),
+        (
+            Method::POST,
+            "/operator/tenants/{id}/owner",
+            json!({"email": "EMAIL"}),
+            200,
+        ),
         (Method::POST, "/operator/tenants/{id}/suspend", json!({}), 200),
         (Method::POST, "/operator/tenants/{id}/restore", json!({}), 204),
         (Method::GET, "/operator/people", json!({}), 200),

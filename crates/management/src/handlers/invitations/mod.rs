@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::access::Manager;
 use crate::app::App;
 use crate::clock::millis;
-use crate::mail;
+use crate::mail::{self, MailError};
 use crate::person::{Email, Role};
 use crate::secret_token::SecretToken;
 use crate::storage::invitations::Invitation;
@@ -47,9 +47,22 @@ enum Status {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Delivery {
+pub(crate) enum Delivery {
     Sent,
     Failed,
+}
+
+impl Delivery {
+    /// What became of handing the mail over.
+    pub(crate) fn of(sent: Result<(), MailError>) -> Self {
+        match sent {
+            Ok(()) => Self::Sent,
+            Err(error) => {
+                tracing::error!(%error, "an invitation could not be mailed");
+                Self::Failed
+            }
+        }
+    }
 }
 
 impl InvitationAnswer {
@@ -82,11 +95,5 @@ async fn deliver(app: &App, manager: &Manager, email: &Email, token: &SecretToke
     let Some(letter) = mail::invitation(email, &session.tenant_name, &session.user_name, &link) else {
         return Delivery::Failed;
     };
-    match app.mailer.send(letter).await {
-        Ok(()) => Delivery::Sent,
-        Err(error) => {
-            tracing::error!(%error, "an invitation could not be mailed");
-            Delivery::Failed
-        }
-    }
+    Delivery::of(app.mailer.send(letter).await)
 }

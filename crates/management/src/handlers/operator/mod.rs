@@ -7,6 +7,7 @@ pub(crate) mod cell;
 pub(crate) mod cells;
 pub(crate) mod health;
 pub(crate) mod overview;
+mod owner;
 pub(crate) mod people;
 pub(crate) mod person_restore;
 pub(crate) mod person_sign_out;
@@ -16,6 +17,8 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 pub(crate) mod step_up;
 pub(crate) mod tenant;
+pub(crate) mod tenant_create;
+pub(crate) mod tenant_owner;
 pub(crate) mod tenant_restore;
 pub(crate) mod tenant_suspend;
 pub(crate) mod tenants;
@@ -37,13 +40,23 @@ async fn record(
     operator: &Operator,
     entry: impl Fn() -> Entry,
 ) -> Result<(), StorageError> {
+    write_down(app, &mut transaction, operator, entry).await?;
+    transaction.commit().await
+}
+
+/// Writes an act down in both logs; what it is part of goes on.
+async fn write_down(
+    app: &App,
+    transaction: &mut TenantTransaction,
+    operator: &Operator,
+    entry: impl Fn() -> Entry,
+) -> Result<(), StorageError> {
     let by = operator.by();
     let tenant = transaction.tenant();
-    app.audit.record(&mut transaction, &by, entry()).await?;
+    app.audit.record(transaction, &by, entry()).await?;
     app.audit
-        .record_operator(&mut transaction, Some(tenant), &by, &entry())
-        .await?;
-    transaction.commit().await
+        .record_operator(transaction, Some(tenant), &by, &entry())
+        .await
 }
 
 /// Somebody, in whichever organisation they are; a service account is nobody.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::owner::OwnerAnswer;
 use super::people::PersonAnswer;
 use super::tenants::TenantAnswer;
 use crate::access::Id;
@@ -14,12 +15,16 @@ use crate::machine::CellLimits;
 use crate::operator::Operator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only};
+use crate::storage::{TenantTransaction, owner_invitations};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = OperatorWholeTenant)]
 pub(crate) struct WholeTenant {
     tenant: TenantAnswer,
     people: Vec<PersonAnswer>,
+    /// While nobody is in it: who was invited to own it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_invited: Option<OwnerAnswer>,
     limits: TenantLimits,
     cell_limits: CellLimits,
 }
@@ -46,7 +51,10 @@ pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) 
         ..Only::default()
     };
     let people = operator::people(&app.database, &operator, only, now).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let invited = owner_invitations::open(&mut transaction, &operator).await?;
     Ok(Json(WholeTenant {
+        owner_invited: invited.map(|invited| OwnerAnswer::new(&invited, now, None)),
         tenant: tenant.into(),
         people: people.into_iter().map(PersonAnswer::from).collect(),
         limits: TenantLimits {
