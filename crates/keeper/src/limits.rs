@@ -165,6 +165,9 @@ pub const SHARE_REFUSAL_CHARS: usize = 500;
 pub const PROVIDERS: usize = 10;
 /// How long a provider that failed is asked last.
 pub const PROVIDER_REST: Duration = Duration::from_secs(30);
+/// How long OpenClaw is told to leave alone providers of one protocol that are all down, while there are others. It goes on to those at
+/// once where this is more than a minute; in the middle of a turn, where it cannot, it waits so long and tries again.
+pub const NEXT_STEP_RETRY: Duration = Duration::from_secs(61);
 /// Requests to the model that are held in memory, in bytes: one that fails is sent to the next provider.
 pub const MODEL_HELD_BYTES: usize = 64 * 1024 * 1024;
 /// Largest event or answer that is read for its usage, in bytes.

@@ -26,11 +26,19 @@ pub struct Cell {
 impl Cell {
     /// Makes the container and waits for its bridge. OpenClaw does not run yet.
     pub async fn new() -> Self {
+        Self::asking(serve_model).await
+    }
+
+    /// One whose agent finds this on the broker's socket.
+    pub async fn asking(serve: impl FnOnce(UnixListener) -> JoinHandle<()>) -> Self {
         let image = std::env::var("HOLDFAST_CELLS__AGENT_IMAGE").expect("cargo xtask test names the agent's image");
         let folder = tempfile::tempdir().expect("a folder");
         let (sockets, home) = (folder.path().join("sockets"), folder.path().join("home"));
         open_to_agent(folder.path(), &sockets, &home);
-        let model = serve_model(&sockets.join("broker.sock"));
+        let socket = sockets.join("broker.sock");
+        let listener = UnixListener::bind(&socket).expect("the broker's socket");
+        allow(&socket, 0o666);
+        let model = serve(listener);
         let agent = Agent::listen(AgentPaths {
             sockets: sockets.clone(),
             home: home.clone(),
@@ -81,8 +89,13 @@ impl Cell {
             base_url: "unused".to_owned(),
             model: dev_model::MODEL.to_owned(),
         };
+        self.start_with(&[model]).await
+    }
+
+    /// Starts OpenClaw with these models.
+    pub async fn start_with(&self, models: &[ModelPublic]) -> Gateway {
         let token = secrecy::SecretString::from("t".repeat(43));
-        let started = tokio::time::timeout(PATIENCE, self.agent.start(&model, token))
+        let started = tokio::time::timeout(PATIENCE, self.agent.start(models, token))
             .await
             .expect("in time");
         if let Err(error) = started {
@@ -174,9 +187,7 @@ pub fn said(events: &[RunEventKind]) -> String {
     text
 }
 
-fn serve_model(socket: &Path) -> JoinHandle<()> {
-    let listener = UnixListener::bind(socket).expect("the broker's socket");
-    allow(socket, 0o666);
+fn serve_model(listener: UnixListener) -> JoinHandle<()> {
     tokio::spawn(async move {
         let router = dev_model::router(dev_model::Options::default());
         axum::serve(listener, router).await.expect("the model answers");

@@ -277,8 +277,6 @@ export interface Provider {
   base_url: string;
   model: string;
   price?: Price;
-  /** False: it speaks another protocol than the first and is passed over. */
-  used: boolean;
 }
 
 export interface UsageRow {

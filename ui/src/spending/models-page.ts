@@ -38,9 +38,10 @@ export class ModelsPage extends FormPage {
 
   #models(all: readonly Provider[]): TemplateResult {
     if (all.length === 0) return html`<p class="empty">No model is connected yet. <a href="/model">Connect one</a>.</p>`;
+    const mixed = all.some((each) => each.kind !== all[0]?.kind);
     return html`<section class="card" aria-labelledby="order-title">
       <h2 id="order-title">In this order</h2>
-      <p class="muted">When one is down, overloaded or out of quota, the next one answers.</p>
+      <p class="muted">When one is down, overloaded or out of quota, the next one answers.${mixed ? " From OpenAI-compatible to Anthropic-compatible and back, your agent changes at the beginning of an answer: in the middle of one, after it has used a tool, it waits a minute and asks the same model again." : nothing}</p>
       <ol class="rows">${repeat(all, (each) => each.id, (each, at) => this.#model(each, at, all))}</ol>
       ${this.open === "+"
         ? html`<hf-provider-form .kind=${all[0]?.kind ?? "openai"} @done=${() => (this.open = "")}></hf-provider-form>`
@@ -54,9 +55,8 @@ export class ModelsPage extends FormPage {
     return html`<li>
       <div class="row-head">
         <div class="row-name"><strong>${at + 1}. ${each.model}</strong><span class="muted">${each.base_url}</span></div>
-        <span class="tag">${at === 0 ? "First" : each.used ? "If those before it fail" : "Not used"}</span>
+        <span class="tag">${at === 0 ? "First" : "If those before it fail"}</span>
       </div>
-      ${each.used ? nothing : notice("warn", "It speaks another protocol than the first one, so it is never asked.")}
       <p class="muted">${price ? `${dollars(price.input)} for a million tokens read, ${dollars(price.output)} written` : "Its price is not set"}</p>
       <div class="row">
         <button class="button small" type="button" aria-label="Change ${each.model}" @click=${() => (this.open = each.id)}>${icon("pencil", "s")} Change</button>
@@ -88,7 +88,7 @@ export class ModelsPage extends FormPage {
     const [day, month] = [this.day ?? typed(limits.day), this.month ?? typed(limits.month)];
     const bad = amount(day) === undefined || amount(month) === undefined;
     const wanted = amount(day) !== null || amount(month) !== null;
-    const unpriced = all.filter((each) => each.used && !each.price);
+    const unpriced = all.filter((each) => !each.price);
     const bar = (words: string, now: number, most: number | null) =>
       html`<div><p>${words}: <strong>${dollars(now)}</strong>${most === null ? nothing : html` of ${dollars(most)}`}</p>${most ? html`<meter min="0" max=${most} value=${Math.min(now, most)} high=${most * 0.8} aria-label="${words}: ${dollars(now)} of ${dollars(most)}"></meter>` : nothing}</div>`;
     return html`<section class="card" aria-labelledby="limits-title">

@@ -41,6 +41,7 @@ pub(super) async fn messages(Extract(state): Extract<Shared>, headers: HeaderMap
     };
     let turns: Vec<Turn> = request.messages.iter().flat_map(turns_of).collect();
     let (answer, asked) = script::answer(&turns, state.options.pace);
+    let answer = state.control.unless_down(answer);
     let key = check_key(&state, &headers);
     let mut seen = Seen {
         protocol: "anthropic",

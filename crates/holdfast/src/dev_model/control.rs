@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Path, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::script::Answer;
 
 /// Requests that are remembered.
 const REQUESTS: usize = 256;
@@ -52,6 +53,8 @@ struct Hold {
 pub(super) struct Control {
     requests: Mutex<VecDeque<Record>>,
     holds: Mutex<HashMap<String, watch::Sender<Hold>>>,
+    /// The status that every call is refused with while it is down.
+    down: Mutex<Option<u16>>,
 }
 
 /// What is known of a request when it is written down.
@@ -89,6 +92,21 @@ impl Control {
         requests.push_back(record);
     }
 
+    /// What it answers: what its script says, unless it is down.
+    pub(super) fn unless_down(&self, answer: Answer) -> Answer {
+        match *self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            Some(status) => Answer::Fail {
+                status,
+                message: "told to be down".to_owned(),
+            },
+            None => answer,
+        }
+    }
+
+    fn set_down(&self, status: Option<u16>) {
+        *self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = status;
+    }
+
     /// Waits until somebody releases this hold; at once if somebody did.
     pub(super) async fn wait_at(&self, name: &str) {
         let hold = self.hold(name);
@@ -111,6 +129,8 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/_control/requests", get(requests).delete(forget))
         .route("/_control/held/{name}", get(held))
         .route("/_control/release/{name}", post(release))
+        .route("/_control/down", delete(up))
+        .route("/_control/down/{status}", post(down))
 }
 
 async fn requests(Extract(state): Extract<Shared>) -> Json<serde_json::Value> {
@@ -143,5 +163,18 @@ async fn held(Extract(state): Extract<Shared>, Path(name): Path<String>) -> Stat
 
 async fn release(Extract(state): Extract<Shared>, Path(name): Path<String>) -> StatusCode {
     state.control.hold(&name).send_modify(|hold| hold.released = true);
+    StatusCode::NO_CONTENT
+}
+
+async fn down(Extract(state): Extract<Shared>, Path(status): Path<u16>) -> StatusCode {
+    if !(400..600).contains(&status) {
+        return StatusCode::BAD_REQUEST;
+    }
+    state.control.set_down(Some(status));
+    StatusCode::NO_CONTENT
+}
+
+async fn up(Extract(state): Extract<Shared>) -> StatusCode {
+    state.control.set_down(None);
     StatusCode::NO_CONTENT
 }

@@ -21,7 +21,8 @@
 //! a directive counts, back to the last finished answer: what OpenClaw adds after it is passed over.
 //!
 //! `GET /_control/requests` tells a test what was asked for (never the key itself), `GET /_control/held/{name}` answers as
-//! soon as a request waits at that hold, `DELETE /_control/requests` forgets. Nothing is written to the log.
+//! soon as a request waits at that hold, `DELETE /_control/requests` forgets. `POST /_control/down/503` has it refuse every call with that
+//! status until `DELETE /_control/down`. Nothing is written to the log.
 
 mod anthropic;
 mod command;

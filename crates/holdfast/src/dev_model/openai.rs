@@ -52,6 +52,7 @@ pub(super) async fn chat_completions(Extract(state): Extract<Shared>, headers: H
     };
     let turns: Vec<Turn> = request.messages.iter().filter_map(turn).collect();
     let (answer, asked) = script::answer(&turns, state.options.pace);
+    let answer = state.control.unless_down(answer);
     let mut seen = Seen {
         protocol: "openai",
         headers: &headers,

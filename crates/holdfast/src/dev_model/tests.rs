@@ -226,3 +226,17 @@ async fn a_body_that_is_no_request_is_refused() {
         assert_eq!(status, 400, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_model_that_is_told_to_be_down_refuses_both_protocols_until_it_is_up_again() {
+    let base = start(Options::default()).await;
+    assert_eq!(request(&base, "POST", "/_control/down/200", &[], None).await.0, 400);
+    assert_eq!(request(&base, "POST", "/_control/down/503", &[], None).await.0, 204);
+    let (status, text) = openai(&base, "k", MODEL, "[[say: hello]]", false).await;
+    assert_eq!(status, 503);
+    assert!(text.contains("told to be down"), "{text}");
+    let (status, text) = anthropic(&base, "k", MODEL, "[[say: hello]]", true).await;
+    assert_eq!((status, json_of(&text)["type"].as_str()), (503, Some("error")));
+    assert_eq!(request(&base, "DELETE", "/_control/down", &[], None).await.0, 204);
+    assert_eq!(openai(&base, "k", MODEL, "[[say: hello]]", false).await.0, 200);
+}

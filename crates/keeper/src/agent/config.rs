@@ -5,11 +5,11 @@ use std::path::Path;
 
 use protocol::bridge::{AGENT_BINARY, BROKER_PORT, HOME_DIR, WARM_UP_PORT};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::files::{self, HomeFileError};
-use crate::broker::ModelPublic;
+use crate::broker::{ModelPublic, step_path};
 use crate::limits;
 use crate::mcp;
 use crate::vault_service::ModelKind;
@@ -29,19 +29,26 @@ const SKILL_PARTIAL: &str = ".SKILL.md.holdfast";
 /// The provider that a warm-up turn uses: the bridge answers it, no model is asked.
 pub(super) const WARM_UP_MODEL: &str = "warmup/warmup";
 
-/// The whole configuration.
-pub(super) fn render(model: &ModelPublic, token: &SecretString, asks: bool) -> Zeroizing<String> {
+/// The whole configuration, for the first model of each step of the order: OpenClaw goes from one to the next when the broker says that
+/// nobody in one answers.
+pub(super) fn render(models: &[ModelPublic], token: &SecretString, asks: bool) -> Zeroizing<String> {
     let mut config: Value = serde_json::from_str(TEMPLATE).expect("the template is checked by a test");
     config["gateway"]["auth"]["token"] = json!(token.expose_secret());
-    let (api, base) = match model.kind {
-        ModelKind::OpenAi => ("openai-completions", format!("http://127.0.0.1:{BROKER_PORT}/v1")),
-        ModelKind::Anthropic => ("anthropic-messages", format!("http://127.0.0.1:{BROKER_PORT}")),
-    };
-    let warm_up = base.replace(&BROKER_PORT.to_string(), &WARM_UP_PORT.to_string());
-    config["models"]["providers"] = json!({
-        "main": provider(&base, api, &model.model),
-        "warmup": provider(&warm_up, api, "warmup"),
-    });
+    let mut providers = Map::new();
+    let mut order = Vec::new();
+    for (step, model) in models.iter().enumerate() {
+        let name = if step == 0 {
+            "main".to_owned()
+        } else {
+            format!("then{step}")
+        };
+        order.push(format!("{name}/{}", model.model));
+        providers.insert(name, provider(model.kind, BROKER_PORT, &step_path(step), &model.model));
+    }
+    // Of the first's protocol, whose code is then loaded.
+    let kind = models.first().map_or(ModelKind::OpenAi, |first| first.kind);
+    providers.insert("warmup".to_owned(), provider(kind, WARM_UP_PORT, "", "warmup"));
+    config["models"]["providers"] = Value::Object(providers);
     // Run only for a reference that names it. What it is told, its owner lets the agent see.
     config["secrets"] = json!({
         "providers": {SECRETS: {"source": "exec", "command": AGENT_BINARY, "args": ["secrets"], "jsonOnly": true}},
@@ -57,13 +64,22 @@ pub(super) fn render(model: &ModelPublic, token: &SecretString, asks: bool) -> Z
     // Left alone, OpenClaw hides the tools of MCP servers from the model behind a search of its own.
     config["tools"]["toolSearch"] = json!(false);
     config["tools"]["exec"]["mode"] = json!(if asks { "ask" } else { "full" });
-    config["agents"]["defaults"]["model"] = json!({"primary": format!("main/{}", model.model)});
+    config["agents"]["defaults"]["model"] = match order.split_first() {
+        Some((first, [])) => json!({"primary": first}),
+        Some((first, rest)) => json!({"primary": first, "fallbacks": rest}),
+        None => Value::Null,
+    };
     config["agents"]["defaults"]["workspace"] = json!(format!("{HOME_DIR}/{STATE}/workspace"));
     Zeroizing::new(config.to_string())
 }
 
 /// A provider on loopback. The key is a placeholder: the keeper puts the real one in.
-fn provider(base: &str, api: &str, model: &str) -> Value {
+fn provider(kind: ModelKind, port: u16, path: &str, model: &str) -> Value {
+    let root = format!("http://127.0.0.1:{port}{path}");
+    let (api, base) = match kind {
+        ModelKind::OpenAi => ("openai-completions", format!("{root}/v1")),
+        ModelKind::Anthropic => ("anthropic-messages", root),
+    };
     json!({"baseUrl": base, "apiKey": "held-by-the-keeper", "api": api, "models": [{
         "id": model, "name": model, "reasoning": false, "input": ["text"],
         "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
@@ -106,7 +122,7 @@ mod tests {
     #[test]
     fn the_configuration_names_the_model_and_not_its_provider() {
         let token = SecretString::from("t".repeat(43));
-        let text = render(&model(ModelKind::Anthropic), &token, false);
+        let text = render(&[model(ModelKind::Anthropic)], &token, false);
         let config: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(config["agents"]["defaults"]["model"]["primary"], "main/org/some-model");
         assert_eq!(config["models"]["providers"]["main"]["api"], "anthropic-messages");
@@ -123,8 +139,33 @@ mod tests {
             config["mcp"]["servers"]["holdfast"]["url"],
             "http://127.0.0.1:18790/mcp"
         );
-        let asking: Value = serde_json::from_str(&render(&model(ModelKind::OpenAi), &token, true)).unwrap();
+        assert_eq!(
+            config["agents"]["defaults"]["model"],
+            json!({"primary": "main/org/some-model"})
+        );
+        let asking: Value = serde_json::from_str(&render(&[model(ModelKind::OpenAi)], &token, true)).unwrap();
         assert_eq!(asking["tools"]["exec"]["mode"], "ask");
+    }
+
+    #[test]
+    fn the_configuration_names_a_model_of_each_protocol_in_the_order_of_its_owner() {
+        let token = SecretString::from("t".repeat(43));
+        let order = [ModelKind::Anthropic, ModelKind::OpenAi, ModelKind::Anthropic].map(model);
+        let config: Value = serde_json::from_str(&render(&order, &token, false)).unwrap();
+        assert_eq!(
+            config["agents"]["defaults"]["model"],
+            json!({"primary": "main/org/some-model", "fallbacks": ["then1/org/some-model", "then2/org/some-model"]})
+        );
+        let providers = &config["models"]["providers"];
+        let is = |name: &str| (providers[name]["api"].clone(), providers[name]["baseUrl"].clone());
+        let of = |api: &str, base: &str| (json!(api), json!(base));
+        assert_eq!(is("main"), of("anthropic-messages", "http://127.0.0.1:18790"));
+        assert_eq!(
+            is("then1"),
+            of("openai-completions", "http://127.0.0.1:18790/then/1/v1")
+        );
+        assert_eq!(is("then2"), of("anthropic-messages", "http://127.0.0.1:18790/then/2"));
+        assert_eq!(is("warmup").0, "anthropic-messages");
     }
 
     #[test]

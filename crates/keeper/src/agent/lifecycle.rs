@@ -38,12 +38,12 @@ impl Agent {
     ///
     /// # Errors
     /// [`AgentError`]; the state is then [`AgentState::Failed`], or [`AgentState::Absent`] without a bridge.
-    pub async fn start(&self, model: &ModelPublic, token: SecretString) -> Result<(), AgentError> {
+    pub async fn start(&self, models: &[ModelPublic], token: SecretString) -> Result<(), AgentError> {
         let _changing = self.inner.changing.lock().await;
         if self.gateway().is_some_and(|gateway| gateway.is_open()) || self.comes_back().await {
             return Ok(());
         }
-        let result = self.bring_up(model, token).await;
+        let result = self.bring_up(models, token).await;
         match &result {
             Ok(()) => *self.inner.failure() = None,
             Err(error) => {
@@ -74,7 +74,7 @@ impl Agent {
         }
     }
 
-    async fn bring_up(&self, model: &ModelPublic, token: SecretString) -> Result<(), AgentError> {
+    async fn bring_up(&self, models: &[ModelPublic], token: SecretString) -> Result<(), AgentError> {
         let inner = &self.inner;
         let mut connected = inner.link.connected();
         timeout(limits::BRIDGE_APPEARS, connected.wait_for(|connected| *connected))
@@ -85,7 +85,7 @@ impl Agent {
         // Watches before it starts, so that no end is missed.
         let ends = inner.link.ends();
         let asks = inner.asks.get().is_some_and(|asks| asks());
-        let text = config::render(model, &token, asks);
+        let text = config::render(models, &token, asks);
         let home = inner.paths.home.clone();
         tokio::task::spawn_blocking(move || config::install(&home, &text))
             .await

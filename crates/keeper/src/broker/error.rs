@@ -40,6 +40,8 @@ pub(super) enum BrokerError {
     TooManyAsked,
     #[error("too many calls at once (BROKER_CALLS, MODEL_HELD_BYTES)")]
     Busy,
+    #[error("no provider of this protocol answers at the moment, so the next one in the order is asked")]
+    NextStep,
     #[error("the provider answered with a redirect ({0}), which is not followed: check the base URL")]
     Redirect(StatusCode),
     #[error("the server answered in an encoding ({0}) that was not asked for, in which the key could not be found")]
@@ -72,7 +74,7 @@ impl BrokerError {
             Self::Body | Self::Asked => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
             Self::TooLarge | Self::TooManyAsked => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::NextStep => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -88,6 +90,8 @@ impl BrokerError {
             Self::Path => "not_found",
             Self::TooLarge | Self::TooManyAsked => "too_large",
             Self::Busy => "busy",
+            // As both protocols call it: OpenClaw looks at the name, too.
+            Self::NextStep => "rate_limit_error",
             Self::Redirect(_) => "provider_refused",
             Self::Encoded(_) => "answer_encoded",
         }
@@ -109,6 +113,11 @@ impl BrokerError {
         response
             .headers_mut()
             .insert("content-type", HeaderValue::from_static("application/json"));
+        if matches!(self, Self::NextStep) {
+            let headers = response.headers_mut();
+            headers.insert("retry-after", HeaderValue::from(limits::NEXT_STEP_RETRY.as_secs()));
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         response
     }
 }

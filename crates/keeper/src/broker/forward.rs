@@ -24,13 +24,16 @@ use super::answer::Meter;
 use super::error::BrokerError;
 use super::provider::{Provider, ProviderError};
 use super::redact::Redactor;
-use super::{Broker, answer, paths, routes, told};
+use super::{Broker, answer, paths, routes, steps, told};
 use crate::activity::{Deed, What};
 use crate::egress::accept;
 use crate::limits;
 use crate::mcp;
 use crate::spending::{CallOf, Reservation, SpendingError};
 use crate::vault_service::ModelSettings;
+
+/// What came of a call.
+type Outcome = Result<(reqwest::Response, Arc<Provider>, Option<Reservation>), BrokerError>;
 
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
@@ -98,7 +101,18 @@ impl Broker {
     }
 
     async fn forward(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {
-        let settings = self.shared.source.settings().map_err(ProviderError::from)?;
+        let (step, path) = steps::read(request.uri().path()).ok_or(BrokerError::Path)?;
+        let path = path.to_owned();
+        let mut all = steps::of(self.shared.source.settings().map_err(ProviderError::from)?);
+        if all.is_empty() {
+            return Err(ProviderError::NoModel.into());
+        }
+        // The agent was started for another order, and is about to be started for this one.
+        if step >= all.len() {
+            return Err(BrokerError::Path);
+        }
+        let is_last = step + 1 == all.len();
+        let settings = all.swap_remove(step);
         let first = settings.first().ok_or(ProviderError::NoModel)?;
         let (first, first_id) = (first.model.clone(), first.id);
         let mut order = self.shared.providers.in_order(settings);
@@ -138,7 +152,7 @@ impl Broker {
         headers.insert("user-agent", HeaderValue::from_static("holdfast"));
         let call = Call {
             method: parts.method,
-            path: parts.uri.path().to_owned(),
+            path,
             query: parts.uri.query().map(str::to_owned),
             headers,
             body: body.clone(),
@@ -146,21 +160,12 @@ impl Broker {
             most_output: asked.most_output(),
             named: asked.model.is_some(),
         };
-        let last = order.len().saturating_sub(1);
-        let mut outcome = Err(ProviderError::NoModel.into());
-        for (at, settings) in order.into_iter().enumerate() {
-            let id = settings.id;
-            outcome = self.ask(settings, &call).await;
-            let rest = match &outcome {
-                Ok((response, ..)) if is_down(response.status()) => retry_after(response),
-                Err(BrokerError::Provider(ProviderError::Upstream(_))) => None,
-                // One whose price is not set may stand before one whose price is.
-                Err(BrokerError::Spending(SpendingError::NoPrice(_))) if at < last => continue,
-                _ => break,
-            };
-            self.shared.providers.rest(id, rest);
-        }
+        let (outcome, go_on) = self.ask_each(order, &call).await;
         drop(held);
+        // What it calls by a name of its own is for that one provider.
+        if go_on && !is_last && call.model.is_none() && call.method != Method::GET {
+            return Err(BrokerError::NextStep);
+        }
         if let (Err(BrokerError::Spending(error)), Some(spending)) = (&outcome, &self.shared.spending) {
             // Refused all the same if it cannot be noted.
             let _locked = spending.note(Deed::new(What::ModelRefused, "").because(error.code()));
@@ -169,12 +174,26 @@ impl Broker {
         answer_of(&provider, response, permit, reservation)
     }
 
+    /// One call to one after the other, until somebody answers; and whether somebody of another protocol may do better than all of them.
+    async fn ask_each(&self, order: Vec<ModelSettings>, call: &Call) -> (Outcome, bool) {
+        let mut outcome = Err(ProviderError::NoModel.into());
+        for settings in order {
+            let id = settings.id;
+            outcome = self.ask(settings, call).await;
+            let rest = match &outcome {
+                Ok((response, ..)) if is_down(response.status()) => retry_after(response),
+                Err(BrokerError::Provider(ProviderError::Upstream(_))) => None,
+                // One whose price is not set may stand before one whose price is.
+                Err(BrokerError::Spending(SpendingError::NoPrice(_))) => continue,
+                _ => return (outcome, false),
+            };
+            self.shared.providers.rest(id, rest);
+        }
+        (outcome, true)
+    }
+
     /// One call to one provider.
-    async fn ask(
-        &self,
-        settings: ModelSettings,
-        call: &Call,
-    ) -> Result<(reqwest::Response, Arc<Provider>, Option<Reservation>), BrokerError> {
+    async fn ask(&self, settings: ModelSettings, call: &Call) -> Outcome {
         let provider = self.shared.providers.client(settings, &self.shared.named)?;
         let url = paths::target(
             provider.kind(),

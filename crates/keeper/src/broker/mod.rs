@@ -12,6 +12,7 @@ mod provider;
 mod providers;
 mod redact;
 mod routes;
+mod steps;
 mod told;
 mod upstream;
 
@@ -31,6 +32,7 @@ use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
 pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes};
+pub use steps::path as step_path;
 
 /// What may be known of the model outside the keeper.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,22 +108,20 @@ impl Broker {
         }
     }
 
-    /// The model that is configured.
+    /// The first model of each step (see `steps`), in order; none where no model is configured.
     ///
     /// # Errors
     /// [`VaultError::Locked`].
-    pub fn model(&self) -> Result<Option<ModelPublic>, VaultError> {
-        Ok(self
-            .shared
-            .source
-            .settings()?
-            .into_iter()
-            .next()
+    pub fn models(&self) -> Result<Vec<ModelPublic>, VaultError> {
+        let steps = steps::of(self.shared.source.settings()?).into_iter();
+        Ok(steps
+            .filter_map(|step| step.into_iter().next())
             .map(|settings| ModelPublic {
                 kind: settings.kind,
                 base_url: settings.base_url,
                 model: settings.model,
-            }))
+            })
+            .collect())
     }
 
     /// Forgets the key and closes idle connections: the vault was locked.

@@ -41,17 +41,13 @@ impl Providers {
         Ok(provider)
     }
 
-    /// Those that speak as the first does, whoever rests last.
+    /// Those of one step, whoever rests last.
     pub fn in_order(&self, settings: Vec<ModelSettings>) -> Vec<ModelSettings> {
-        let Some(kind) = settings.first().map(|first| first.kind) else {
-            return settings;
-        };
         let mut resting = unpoisoned(&self.resting);
         let now = Instant::now();
         resting.retain(|_, until| *until > now);
         let (tired, mut fresh): (Vec<_>, Vec<_>) = settings
             .into_iter()
-            .filter(|settings| settings.kind == kind)
             .partition(|settings| resting.contains_key(&settings.id));
         fresh.extend(tired);
         fresh

@@ -20,8 +20,8 @@ pub trait AgentPort: Send + Sync + 'static {
     fn prepare(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Frees what was prepared and not used.
     fn unprepare(&self) -> BoxFuture<'_, Result<(), String>>;
-    /// Starts it in the restored home, with the token that the keeper shows it; returns when it answers.
-    fn start<'a>(&'a self, model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>>;
+    /// Starts it in the restored home, with the models that it goes through by itself (one at least), and the token that the keeper shows it; returns when it answers.
+    fn start<'a>(&'a self, models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>>;
     /// Tells it about its keeper, in its home, which is there; without words, takes away what it was told.
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>>;
     /// Makes the first turn as fast as those after it.

@@ -87,8 +87,8 @@ struct Step {
     home_is_live: bool,
     /// Everything that was there at the last lock is sealed.
     sealed: bool,
-    /// The model that the agent was started with.
-    started_for: Option<ModelPublic>,
+    /// The models that the agent was started with.
+    started_for: Option<Vec<ModelPublic>>,
     /// When the agent ended by itself lately.
     crashes: VecDeque<Instant>,
 }

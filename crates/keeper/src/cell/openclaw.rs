@@ -34,8 +34,8 @@ impl AgentPort for Agent {
         Box::pin(async move { Agent::unprepare(self).await.map_err(words) })
     }
 
-    fn start<'a>(&'a self, model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move { Agent::start(self, model, token).await.map_err(words) })
+    fn start<'a>(&'a self, models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move { Agent::start(self, models, token).await.map_err(words) })
     }
 
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {

@@ -110,7 +110,7 @@ impl Cell {
         if let Ok(Some(record)) = self.vault().get_record(phases::RECORD) {
             phases.recall(&record);
         }
-        let model = self.model()?;
+        let models = self.models()?;
         step.sealed = false;
         if !step.home_is_live {
             self.stop_agent().await;
@@ -126,8 +126,8 @@ impl Cell {
             self.tidy_later();
         }
         self.tell_agent().await;
-        self.answering(&model).await?;
-        step.started_for = Some(model);
+        self.answering(&models).await?;
+        step.started_for = Some(models);
         // Waits for this step's end.
         let cell = self.clone();
         tokio::spawn(async move { cell.seal_anew().await });
@@ -135,7 +135,7 @@ impl Cell {
     }
 
     /// From a home that is there to an agent that answers.
-    pub(super) async fn answering(&self, model: &ModelPublic) -> Result<(), StartError> {
+    pub(super) async fn answering(&self, models: &[ModelPublic]) -> Result<(), StartError> {
         let phases = &self.inner.phases;
         let mut state = self.agent().state();
         // A connection that is being made again is made, or fails, by itself.
@@ -165,7 +165,7 @@ impl Cell {
         }
         self.container_waits().await?;
         let token = || self.vault().gateway_token().map_err(|_| StartError::Locked);
-        if let Err(error) = self.agent().start(model, token()?).await {
+        if let Err(error) = self.agent().start(models, token()?).await {
             // On an overloaded machine OpenClaw's first start can run out of one of its own limits of time.
             tracing::warn!(
                 "the agent did not start, and is started once more: {}",
@@ -173,7 +173,7 @@ impl Cell {
             );
             self.replace_agent().await?;
             self.container_waits().await?;
-            let again = self.agent().start(model, token()?).await;
+            let again = self.agent().start(models, token()?).await;
             again.map_err(|error| self.agent_error(error))?;
         }
         self.warm_up().await;
@@ -247,10 +247,10 @@ impl Cell {
         })
     }
 
-    pub(super) fn model(&self) -> Result<ModelPublic, StartError> {
-        match self.inner.parts.broker.model() {
-            Ok(Some(model)) => Ok(model),
-            Ok(None) => Err(StartError::NoModel),
+    pub(super) fn models(&self) -> Result<Vec<ModelPublic>, StartError> {
+        match self.inner.parts.broker.models() {
+            Ok(models) if models.is_empty() => Err(StartError::NoModel),
+            Ok(models) => Ok(models),
             Err(_) => Err(StartError::Locked),
         }
     }
@@ -314,18 +314,18 @@ impl Cell {
     }
 
     async fn restart(&self) -> Result<(), StartError> {
-        let model = self.model()?;
+        let models = self.models()?;
         if *self.agent().state().borrow() != AgentState::Waiting {
             self.replace_agent().await?;
         }
-        self.answering(&model).await
+        self.answering(&models).await
     }
 
     /// The agent has to read its settings again: it is ended and started in the same home.
     pub(super) async fn restart_for_model(&self) {
         let _busy = self.busy();
         let mut step = self.inner.step.lock().await;
-        let Ok(model) = self.model() else {
+        let Ok(models) = self.models() else {
             return;
         };
         if !step.home_is_live || !self.inner.phases.is(CellPhase::Ready) {
@@ -333,8 +333,11 @@ impl Cell {
             let _not_yet: Result<_, ChannelError> = self.start();
             return;
         }
-        // Its address and its key are the broker's business.
-        let known = |before: &ModelPublic| before.kind == model.kind && before.model == model.model;
+        // Their addresses and their keys are the broker's business.
+        let known = |before: &Vec<ModelPublic>| {
+            let same = |(one, other): (&ModelPublic, &ModelPublic)| one.kind == other.kind && one.model == other.model;
+            before.len() == models.len() && before.iter().zip(&models).all(same)
+        };
         if step.started_for.as_ref().is_some_and(known) {
             return;
         }
@@ -342,7 +345,7 @@ impl Cell {
         self.stop_agent().await;
         match self.restart().await {
             Ok(()) => {
-                step.started_for = Some(model);
+                step.started_for = Some(models);
                 self.inner.phases.enter(CellPhase::Ready, None);
             }
             Err(error) => self.inner.phases.enter(CellPhase::Failed, Some(error.to_string())),

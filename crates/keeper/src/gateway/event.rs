@@ -163,7 +163,9 @@ pub(super) fn content_text(content: &Value) -> String {
     match content {
         Value::String(text) => text.clone(),
         Value::Array(blocks) => {
-            let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+            // What OpenClaw says in its own name, such as that another model answered, is no part of the answer.
+            let said = blocks.iter().filter(|block| block["openclawStatusNotice"] != true);
+            let texts: Vec<&str> = said.filter_map(|block| block["text"].as_str()).collect();
             texts.join("\n\n")
         }
         _ => String::new(),

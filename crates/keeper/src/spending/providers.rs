@@ -28,7 +28,6 @@ struct Listed {
     model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Price>,
-    used: bool,
 }
 
 #[derive(Serialize)]
@@ -64,12 +63,10 @@ impl ProviderMethods {
 
     fn list(&self) -> Result<List, ChannelError> {
         let models = self.vault.models()?;
-        let first = models.first().map(|first| first.kind);
         let providers = models
             .into_iter()
             .map(|model| Listed {
                 id: model.id,
-                used: Some(model.kind) == first,
                 kind: model.kind,
                 base_url: model.base_url,
                 model: model.model,

@@ -89,6 +89,140 @@ async fn the_next_provider_answers_with_its_own_key_and_model_when_one_is_down()
     }
 }
 
+/// One of the other protocol, with a price.
+async fn add_anthropic(channel: &Channel, service: &Service, at: usize) -> Value {
+    let params = json!({
+        "kind": "anthropic", "base_url": service.base_url(), "key": KEYS[at], "model": "claude", "price": price(),
+    });
+    channel.call("provider.set", params).await.unwrap()["id"].clone()
+}
+
+async fn call_at(keeper: &TestKeeper, path: &str, body: &str) -> String {
+    let line = format!("POST {path}");
+    keeper.agent.ask(&line, &["Content-Type: application/json"], body).await
+}
+
+/// What the agent is told when nobody of a protocol answers: it goes on by itself, at once.
+fn goes_on(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 429")
+        && answer.contains("retry-after: 61")
+        && answer.contains("x-should-retry: false")
+        && answer.contains("rate_limit_error")
+}
+
+#[tokio::test]
+async fn where_another_protocol_is_next_the_agent_is_told_to_go_on_and_each_call_is_its_own_providers() {
+    let claude = CALL.replace("one", "claude");
+    for broken in [Some(429), Some(500), Some(503), None] {
+        let (first, second) = (provider(broken.unwrap_or(200)).await, provider(200).await);
+        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        keeper
+            .named
+            .set([first.at.to_string(), second.at.to_string(), nobody.to_string()]);
+        let first_id = add_anthropic(&channel, &first, 0).await;
+        add(&channel, &second, 1).await;
+        if broken.is_none() {
+            let gone = json!({"id": first_id, "kind": "anthropic", "base_url": format!("http://{nobody}"), "key": KEYS[0], "model": "claude", "price": price()});
+            channel.call("provider.set", gone).await.unwrap();
+        }
+        let limits = json!({"day": 3_000_000, "month": null});
+        channel.call("spending.set", limits).await.unwrap();
+        for _ in 0..2 {
+            // Each turn begins with the first one of the order.
+            let answer = call_at(&keeper, "/v1/messages", &claude).await;
+            assert!(goes_on(&answer), "{broken:?} {answer}");
+        }
+        let answer = call_at(&keeper, "/then/1/v1/chat/completions", &CALL.replace("one", "two")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{broken:?} {answer}");
+        let heard = second.heard();
+        assert!(
+            heard.len() == 1 && heard[0].contains(KEYS[1]) && !heard[0].contains(KEYS[0]),
+            "{heard:?}"
+        );
+        assert_eq!(first.heard().len(), if broken.is_some() { 2 } else { 0 });
+
+        // What it cost is the second's, the failures are the first's, and the limit is of both.
+        let book = overview(&channel).await;
+        assert_eq!(book["spent"]["day"], 2_000_000);
+        let rows = book["usage"].as_array().unwrap();
+        let of = |model: &str| rows.iter().find(|row| row["model"] == model).unwrap();
+        assert_eq!(
+            (&of("two")["calls"], &of("two")["cost"]),
+            (&json!(1), &json!(2_000_000))
+        );
+        assert_eq!(
+            (&of("claude")["calls"], &of("claude")["failed"], &of("claude")["cost"]),
+            (&json!(2), &json!(2), &json!(0))
+        );
+        let dear = CALL.replace("one", "two").replace("1000", "200000");
+        for path in ["/then/1/v1/chat/completions", "/v1/messages"] {
+            let body = match path {
+                "/v1/messages" => dear.replace("two", "claude"),
+                _ => dear.clone(),
+            };
+            let answer = call_at(&keeper, path, &body).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 403") && answer.contains("spending_limit"),
+                "{path} {answer}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_protocol_is_asked_where_it_stands_in_the_order_and_the_last_one_says_what_is_wrong() {
+    let (first, second, third) = (provider(503).await, provider(503).await, provider(503).await);
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper
+        .named
+        .set([&first, &second, &third].map(|service| service.at.to_string()));
+    add(&channel, &first, 0).await;
+    add_anthropic(&channel, &second, 1).await;
+    add(&channel, &third, 1).await;
+    assert!(goes_on(&call(&keeper, CALL).await));
+    assert_eq!((first.heard().len(), third.heard().len()), (1, 0));
+    let claude = CALL.replace("one", "claude");
+    assert!(goes_on(&call_at(&keeper, "/then/1/v1/messages", &claude).await));
+    let last = call_at(&keeper, "/then/2/v1/chat/completions", &CALL.replace("one", "two")).await;
+    assert!(last.starts_with("HTTP/1.1 503") && !goes_on(&last), "{last}");
+    assert_eq!(
+        (first.heard().len(), second.heard().len(), third.heard().len()),
+        (1, 1, 1)
+    );
+    // What is no step of the order, or speaks another protocol than the step, is nobody's.
+    for path in [
+        "/then/3/v1/chat/completions",
+        "/then/0/v1/chat/completions",
+        "/then/01/v1/messages",
+        "/then/1/v1/chat/completions",
+        "/then/1/v1/files",
+        "/then/1/then/2/v1/chat/completions",
+    ] {
+        let answer = call_at(&keeper, path, CALL).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_key_or_call_is_told_to_its_owner_and_sends_the_agent_to_nobody_else() {
+    for (status, told) in [(400, "400"), (401, "400"), (403, "400"), (404, "404")] {
+        let (first, second) = (provider(status).await, provider(200).await);
+        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        keeper.named.set([first.at.to_string(), second.at.to_string()]);
+        add(&channel, &first, 0).await;
+        add_anthropic(&channel, &second, 1).await;
+        let answer = call(&keeper, CALL).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {told}")), "{status} {answer}");
+        // A model that the agent calls by a name of its own is that one's alone.
+        let own = call(&keeper, r#"{"model":"embedding","input":"x"}"#).await;
+        assert!(!goes_on(&own), "{own}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_that_is_the_calls_own_fault_goes_to_nobody_else() {
     let (first, second) = (provider(400).await, provider(200).await);
@@ -201,7 +335,7 @@ async fn providers_are_listed_in_order_without_their_keys() {
     assert!(!listed.to_string().contains("canary"));
     assert_eq!(
         listed["providers"][0],
-        json!({"id": ids[0], "kind": "openai", "base_url": format!("{}/v1", first.base_url()), "model": "one", "price": price(), "used": true})
+        json!({"id": ids[0], "kind": "openai", "base_url": format!("{}/v1", first.base_url()), "model": "one", "price": price()})
     );
     channel.call("provider.order", json!({"ids": [ids[1]]})).await.unwrap();
     let model = channel.call("model.get", json!({})).await.unwrap();

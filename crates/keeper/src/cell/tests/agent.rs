@@ -86,7 +86,7 @@ impl AgentPort for PlayedAgent {
         })
     }
 
-    fn start<'a>(&'a self, _model: &'a ModelPublic, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+    fn start<'a>(&'a self, _models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>> {
         self.tokens.lock().unwrap().push(token.expose_secret().to_owned());
         Box::pin(async {
             self.note("start");
