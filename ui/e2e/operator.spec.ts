@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { mailedLink } from "./mail";
 import { expect, test } from "./person";
 import { expectClean, inspect, type Watched, watched } from "./watched";
 
@@ -60,6 +61,58 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
   expect((await anna.page.request.get("/api/v1/operator/people")).status()).toBe(401);
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByLabel("Operator’s token")).toBeVisible();
+  expectClean(operator);
+  await context.close();
+});
+
+test("the operator makes an organisation, and its owner comes in by mail", async ({ anna, browser }) => {
+  const context = await browser.newContext();
+  const operator = await watched(context, [/status of 409 .*\/api\/v1\/operator\/tenants/]);
+  const { page } = operator;
+  await page.goto("/admin");
+  await signIn(operator);
+  refusedOnPurpose(operator);
+  await page.getByRole("link", { name: "Tenants", exact: true }).click();
+  const name = `Bakery ${Date.now()}`;
+  const email = `baker-${Date.now()}@bakery.example`;
+
+  // What is wrong is said where it was typed, and nothing is made.
+  await page.getByRole("button", { name: "New organisation" }).click();
+  await page.getByLabel("Name of the organisation").fill("keller & sons");
+  await page.getByLabel("E-mail address of its owner").fill(email);
+  await page.getByRole("button", { name: "Make it and invite the owner" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "of this name already" })).toBeVisible();
+  await inspect(page, "operator-new-tenant");
+
+  await page.getByLabel("Name of the organisation").fill(name);
+  await mailedLink(email, "join", async () => {
+    await page.getByRole("button", { name: "Make it and invite the owner" }).click();
+    await expect(page.getByRole("status").filter({ hasText: email })).toBeVisible();
+  });
+  await page.getByLabel("Find a tenant").fill("state:empty");
+  await expect(page.getByRole("row").filter({ hasText: name })).toContainText("Waits for its owner");
+  await page.getByRole("link", { name }).click();
+  await expect(page.getByText("was invited to own it")).toBeVisible();
+  await inspect(page, "operator-empty-tenant");
+  await page.getByRole("button", { name: "Invite again" }).click();
+  const link = await mailedLink(email, "join", () => page.getByRole("button", { name: "Send the invitation" }).click());
+
+  const owners = await watched(await browser.newContext());
+  await owners.page.goto(link);
+  await expect(owners.page.getByRole("heading", { name: `The operator invites you to ${name}` })).toBeVisible();
+  await owners.page.getByLabel("Your name").fill("Bo Baker");
+  await owners.page.getByRole("button", { name: "Join" }).click();
+  await expect(owners.page.getByLabel("Your name")).toBeHidden();
+  const people = await (await owners.page.request.get("/api/v1/people")).json();
+  expect(people.people.map((person: { email: string; role: string }) => [person.email, person.role])).toEqual([[email, "owner"]]);
+  const others = await (await anna.page.request.get("/api/v1/people")).text();
+  expect(others).not.toContain(email);
+
+  await page.reload();
+  await expect(page.getByRole("row").filter({ hasText: "Bo Baker" })).toBeVisible();
+  await expect(page.getByText("was invited to own it")).toBeHidden();
+  await page.getByRole("link", { name: "Audit" }).click();
+  await expect(page.getByText(`made the organisation ${name}`)).toBeVisible();
   expectClean(operator);
   await context.close();
 });
