@@ -95,8 +95,9 @@ export class ChatPage extends View {
     const { messages, running } = thread.state.value;
     const outgoing = inConversation(id);
     const empty = messages.length === 0 && outgoing.length === 0;
+    const greets = empty && (isNew(id) || thread.loading.value === "loaded");
     return html`<div class="chat">
-      ${empty ? nothing : html`<h1 class="sr-only">${conversations.value?.find((each) => each.id === id)?.title || "New conversation"}</h1>`}
+      ${greets ? nothing : html`<h1 class="sr-only">${conversations.value?.find((each) => each.id === id)?.title || "New conversation"}</h1>`}
       <div class="thread" @scroll=${this.#scrolled} tabindex="-1">
         <div class="thread-inner" role="log" aria-live="off" aria-label="Conversation">
           ${thread.state.value.more ? html`<button class="button small older" type="button" ?disabled=${!online.value} @click=${() => void this.#older(id)}>Show earlier messages</button>` : nothing}
