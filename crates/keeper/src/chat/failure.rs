@@ -4,6 +4,7 @@ use protocol::channel::ChannelError;
 
 use super::size::cut;
 use crate::limits::PROVIDER_WORDS;
+use crate::spending::SpendingError;
 
 /// What OpenClaw said, without what only makes sense on its own console.
 pub(super) fn of_run(message: &str, kind: Option<&str>) -> ChannelError {
@@ -34,6 +35,10 @@ pub(super) fn of_run(message: &str, kind: Option<&str>) -> ChannelError {
 /// chose for OpenClaw.
 pub(super) fn with_the_providers_words(error: &ChannelError, words: &str) -> ChannelError {
     let words = words.trim_start_matches(|c: char| c.is_ascii_digit()).trim();
+    if SpendingError::said(words) {
+        let message = format!("{words} No call was made. You can change the limit under “Models and spending”.");
+        return ChannelError::new("spending_limit", message);
+    }
     let code = if error.code == "agent_failed" {
         "model_refused"
     } else {
@@ -78,6 +83,26 @@ mod tests {
             (error.code.as_str(), error.message.as_str()),
             ("model_refused", "The model provider refused: no such key")
         );
+    }
+
+    #[test]
+    fn a_limit_of_the_owner_is_no_refusal_of_the_provider() {
+        let guess = of_run("LLM request failed.", Some("format"));
+        let limit = SpendingError::Limit {
+            period: "day",
+            limit: 10_000,
+            spent: 0,
+            more: 4_250_000,
+        };
+        for refusal in [limit, SpendingError::NoPrice("m".to_owned())] {
+            let error = with_the_providers_words(&guess, &format!("403 {refusal}"));
+            assert_eq!(error.code, "spending_limit");
+            assert!(
+                error.message.starts_with(&format!("{refusal} No call was made.")),
+                "{}",
+                error.message
+            );
+        }
     }
 
     #[test]

@@ -5,11 +5,14 @@ use super::price::{Price, Tokens, dollars};
 use crate::limits;
 use crate::vault_service::VaultError;
 
+/// How every refusal for its cost begins: OpenClaw tells the words alone, and they are not the provider's.
+const BEGIN: [&str; 2] = ["The spending limit of this ", "There is a spending limit, "];
+
 /// Why a call is not made.
 #[derive(Debug, thiserror::Error)]
 pub enum SpendingError {
     #[error(
-        "The spending limit of this {period} is {}: {} are spent or under way, and this call may cost up to {}.", dollars(*.limit), dollars(*.spent), dollars(*.more)
+        "{begin}{period} is {}: {} are spent or under way, and this call may cost up to {}.", dollars(*.limit), dollars(*.spent), dollars(*.more), begin = BEGIN[0]
     )]
     Limit {
         period: &'static str,
@@ -18,7 +21,7 @@ pub enum SpendingError {
         more: u64,
     },
     #[error(
-        "There is a spending limit, and the price of the model {0:?} is not set: a call to it could cost anything."
+        "{begin}and the price of the model {0:?} is not set: a call to it could cost anything.", begin = BEGIN[1]
     )]
     NoPrice(String),
     #[error("{0}")]
@@ -26,6 +29,11 @@ pub enum SpendingError {
 }
 
 impl SpendingError {
+    /// Whether these are the words of a refusal for its cost.
+    pub(crate) fn said(words: &str) -> bool {
+        BEGIN.iter().any(|begin| words.starts_with(begin))
+    }
+
     /// For the activity: short.
     pub(crate) fn code(&self) -> &'static str {
         match self {
