@@ -31,3 +31,11 @@ pub const LOOK_TIME: Duration = Duration::from_secs(10);
 pub const LOOKS_AT_ONCE: usize = 8;
 /// The checks of `doctor` run other programs: at most so often.
 pub const CHECKS_EVERY: Duration = Duration::from_secs(30);
+
+/// Connections that are open at once, without those that have become WebSockets.
+pub const CONNECTIONS: usize = 4096;
+/// From an open connection, or the end of an answer, to the whole head of the next request. Above the 60 s for which usual proxies keep an
+/// idle connection.
+pub const REQUEST_HEAD: Duration = Duration::from_secs(75);
+/// Between two parts of a request's body.
+pub const REQUEST_PAUSE: Duration = Duration::from_secs(30);

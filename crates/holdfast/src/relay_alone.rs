@@ -1,5 +1,6 @@
 //! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform's.
 
+use std::future::pending;
 use std::path::PathBuf;
 
 use ::relay::NobodyWakes;
@@ -9,6 +10,7 @@ use tracing::info;
 
 use crate::config::{self, Overrides};
 use crate::data_dir::DataDir;
+use crate::http::connections;
 use crate::log;
 use crate::refusal::Refusal;
 use crate::up::{Signals, database, relay};
@@ -49,7 +51,7 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     };
     let relay = relay::open(&source, std::sync::Arc::new(NobodyWakes)).await?;
     info!(%address, port, "the relay is ready");
-    let serving = tokio::spawn(axum::serve(listener, relay.router()).into_future());
+    let serving = tokio::spawn(connections::serve(listener, relay.router(), pending()));
     let _how = signals.next().await;
     serving.abort();
     relay.stop().await;

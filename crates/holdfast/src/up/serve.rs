@@ -1,22 +1,23 @@
 //! The HTTP side: all routes with the headers, request ids and log lines that every answer gets.
 
-use std::future::{Future, IntoFuture as _};
-use std::net::SocketAddr;
+use std::future::Future;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Request;
-use axum::serve::ListenerExt as _;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower::ServiceBuilder;
 use tower_http::ServiceBuilderExt as _;
 use tower_http::request_id::{MakeRequestUuid, RequestId};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, info_span, warn};
 
 use super::stop::Stop;
-use crate::http::{assets, health, security_headers};
+use crate::http::{assets, connections, health, security_headers};
+use crate::limits::REQUEST_PAUSE;
 
 /// How long open requests may go on after a signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,7 +35,9 @@ pub fn router(api: Router, readiness: health::Readiness, over_tls: bool) -> Rout
         .propagate_x_request_id()
         .layer(middleware::from_fn(move |request, next| {
             security_headers::add(over_tls, request, next)
-        }));
+        }))
+        .layer(RequestBodyTimeoutLayer::new(REQUEST_PAUSE))
+        .map_request(|request: Request<_>| request.map(Body::new));
     health::router(readiness)
         .merge(api)
         .fallback(assets::serve)
@@ -56,17 +59,10 @@ fn span(request: &Request) -> tracing::Span {
 
 /// Serves until `stop` says to, then lets open requests end within [`GRACE`].
 pub async fn until(listener: TcpListener, router: Router, stop: impl Future<Output = Stop>) -> Stop {
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "a connection keeps its delay");
-        }
-    });
     let (ending, ended) = oneshot::channel::<()>();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
+    let serving = tokio::spawn(connections::serve(listener, router, async {
         let _ = ended.await;
-    });
-    let serving = tokio::spawn(serving.into_future());
+    }));
     let stop = stop.await;
     drop(ending);
     if tokio::time::timeout(GRACE, serving).await.is_err() {
