@@ -15,6 +15,11 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// The profile that `--debug` chooses.
+    pub fn of(debug: bool) -> Self {
+        if debug { Self::Debug } else { Self::Release }
+    }
+
     /// Where cargo puts a binary of this profile.
     pub fn binary(self, name: &str) -> PathBuf {
         let folder = match self {

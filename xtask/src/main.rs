@@ -67,12 +67,7 @@ enum Command {
 }
 
 fn images(debug: bool) -> anyhow::Result<()> {
-    let profile = if debug {
-        build::Profile::Debug
-    } else {
-        build::Profile::Release
-    };
-    let images = image::ensure(profile)?;
+    let images = image::ensure(build::Profile::of(debug))?;
     println!("{}\n{}", images.agent, images.keeper);
     Ok(())
 }

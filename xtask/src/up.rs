@@ -31,6 +31,9 @@ pub struct Options {
     /// Connect a scripted model, to try Holdfast without a provider's key.
     #[arg(long)]
     demo: bool,
+    /// Take the binaries of the debug profile, which tests have built already.
+    #[arg(long)]
+    debug: bool,
 }
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,8 +51,9 @@ pub fn run(options: &Options) -> Result<()> {
     packages::ensure(packages::RUN, options.yes)?;
     docker::ensure_running()?;
     ui::build()?;
-    build::binaries(Profile::Release)?;
-    let images = image::ensure(Profile::Release)?;
+    let profile = Profile::of(options.debug);
+    build::binaries(profile)?;
+    let images = image::ensure(profile)?;
 
     fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
     let mut server = start(options, &data_dir, &images)?;
@@ -68,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn start(options: &Options, data_dir: &Path, images: &Images) -> Result<Child> {
-    let binary = Profile::Release.binary("holdfast");
+    let binary = Profile::of(options.debug).binary("holdfast");
     let mut command = if options.detach {
         // A session of its own, so that closing this terminal does not end it.
         let mut setsid = Command::new("setsid");

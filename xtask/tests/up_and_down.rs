@@ -1,0 +1,170 @@
+//! `cargo xtask up` and `down` as an operator runs them, on real data directories, ports and Docker. The binaries and images of the
+//! debug profile are there already when `cargo xtask test` comes to this.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+#[test]
+fn up_is_ready_when_it_returns_is_found_by_the_next_and_ends_with_down() {
+    let here = Installation::new();
+    let first = here.up(&["--yes", "--detach"]);
+    assert!(first.status.success(), "{}", said(&first));
+    assert!(here.answers(), "--detach returns when it is ready");
+    // What was done, with its time; and the way in, once.
+    assert!(said(&first).contains("✓ Starting Holdfast"), "{}", said(&first));
+    let file = here.dir.path().join("setup-url");
+    let link = std::fs::read_to_string(&file).unwrap();
+    assert!(link.starts_with(&format!("http://localhost:{}/", here.port)), "{link}");
+    assert!(said(&first).contains(link.trim()), "{}", said(&first));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let id = here.id();
+
+    let second = here.up(&["--detach"]);
+    assert!(second.status.success(), "{}", said(&second));
+    assert!(said(&second).contains("already runs"), "{}", said(&second));
+    assert!(said(&second).contains(link.trim()), "{}", said(&second));
+    assert!(!said(&second).contains('✓'), "nothing is done again: {}", said(&second));
+
+    // Another one on the same port: a sentence that says what to do, and the first goes on.
+    let other = Installation {
+        dir: tempfile::tempdir().unwrap(),
+        port: here.port,
+    };
+    let refused = other.up(&["--yes", "--detach"]);
+    assert!(!refused.status.success());
+    let sentence = format!("Port {} on 127.0.0.1 is taken", here.port);
+    assert!(said(&refused).contains(&sentence), "{}", said(&refused));
+    assert!(said(&refused).contains("--port"), "{}", said(&refused));
+    assert!(here.answers());
+
+    let down = here.down();
+    assert!(down.status.success(), "{}", said(&down));
+    assert!(!here.answers());
+    let again = here.down();
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(said(&again).contains("No Holdfast runs"), "{}", said(&again));
+
+    // What it knew is there again.
+    let back = here.up(&["--yes", "--detach"]);
+    assert!(back.status.success(), "{}", said(&back));
+    assert!(here.answers());
+    assert_eq!(here.id(), id);
+}
+
+#[test]
+fn what_is_interrupted_while_it_starts_goes_on_at_the_next_run() {
+    let here = Installation::new();
+    // A process group of its own, so that an interrupt reaches what it started too, as Ctrl-C does.
+    let mut up = here
+        .command("up", &["--yes", "--debug", "--port", &here.port.to_string()])
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(up.stderr.take().unwrap()).lines();
+    let starting = lines.any(|line| line.unwrap().contains("Starting Holdfast"));
+    assert!(starting, "it came to its last step");
+    kill_process_group(Pid::from_child(&up), Signal::INT).unwrap();
+    // To its end: a full pipe would hold what still ends.
+    lines.for_each(drop);
+    assert!(!up.wait().unwrap().success());
+
+    let next = here.up(&["--yes", "--detach"]);
+    assert!(next.status.success(), "{}", said(&next));
+    assert!(here.answers());
+}
+
+#[test]
+fn what_is_missing_is_listed_and_nothing_is_installed_without_an_answer() {
+    let here = Installation::new();
+    // A machine that has apt-get and nothing else of what is needed.
+    let programs = tempfile::tempdir().unwrap();
+    symlink("/bin/false", programs.path().join("apt-get")).unwrap();
+    let mut up = here.command("up", &["--detach", "--debug", "--port", &here.port.to_string()]);
+    let refused = up.env("PATH", programs.path()).output().unwrap();
+    assert!(!refused.status.success());
+    for words in [
+        "Missing on this machine:",
+        "C compiler",
+        "Docker Engine",
+        "(from docker.io",
+        "run this again with --yes",
+    ] {
+        assert!(said(&refused).contains(words), "{words}: {}", said(&refused));
+    }
+    assert!(!here.dir.path().join("installation.json").exists(), "nothing was begun");
+
+    let mut up = here.command(
+        "up",
+        &["--yes", "--detach", "--debug", "--port", &here.port.to_string()],
+    );
+    let failed = up.env("PATH", programs.path()).output().unwrap();
+    assert!(!failed.status.success());
+    assert!(said(&failed).contains("apt-get update failed"), "{}", said(&failed));
+}
+
+/// A data directory and a port of its own; what runs there ends when it is dropped.
+struct Installation {
+    dir: TempDir,
+    port: u16,
+}
+
+impl Installation {
+    fn new() -> Self {
+        let free = TcpListener::bind(("127.0.0.1", 0)).expect("there are free ports");
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder can be made"),
+            port: free.local_addr().expect("it is bound").port(),
+        }
+    }
+
+    fn command(&self, verb: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.arg(verb).arg("--data-dir").arg(self.dir.path()).args(arguments);
+        command.env_remove("DATABASE_URL").stdin(Stdio::null());
+        command
+    }
+
+    fn up(&self, arguments: &[&str]) -> Output {
+        let mut up = self.command("up", &["--debug", "--port", &self.port.to_string()]);
+        up.args(arguments).output().expect("xtask can be run")
+    }
+
+    fn down(&self) -> Output {
+        self.command("down", &[]).output().expect("xtask can be run")
+    }
+
+    fn answers(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    fn id(&self) -> String {
+        id(self.dir.path()).expect("it has a name")
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if self.dir.path().join("lock").exists() {
+            let _ = self.down();
+        }
+    }
+}
+
+fn id(data_dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data_dir.join("installation.json")).ok()?;
+    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    Some(value.get("id")?.as_str()?.to_owned())
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
