@@ -1,13 +1,15 @@
 //! Canaries: secrets that a test plants, and a search for them in everything that was written, in the forms in which text
 //! is carried (as it is, as base64 at any offset, as hexadecimal, as a URL would carry it), also inside what was compressed with zstd.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use memchr::memmem::{Finder, find_iter};
+use memchr::memmem::find_iter;
 
 /// How every zstd frame begins (RFC 8878, section 3.1.1).
 const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
@@ -88,7 +90,9 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
 
 /// A search for canaries.
 pub struct Search {
-    finders: Vec<(String, &'static str, Finder<'static>)>,
+    /// Name and form of each text that is looked for, in the order of the machine's.
+    texts: Vec<(String, &'static str)>,
+    machine: AhoCorasick,
     found: Vec<String>,
     bytes: u64,
     frames: u64,
@@ -96,17 +100,16 @@ pub struct Search {
 
 impl Search {
     pub fn new(canaries: &[Canary]) -> Self {
-        let finders = canaries
+        let (texts, bytes): (Vec<_>, Vec<_>) = canaries
             .iter()
             .flat_map(|canary| {
-                canary
-                    .forms()
-                    .into_iter()
-                    .map(|(form, bytes)| (canary.name.clone(), form, Finder::new(&bytes).into_owned()))
+                let forms = canary.forms().into_iter();
+                forms.map(|(form, bytes)| ((canary.name.clone(), form), bytes))
             })
-            .collect();
+            .unzip();
         Self {
-            finders,
+            texts,
+            machine: AhoCorasick::new(bytes).expect("a few texts are searched for"),
             found: Vec::new(),
             bytes: 0,
             frames: 0,
@@ -120,10 +123,14 @@ impl Search {
     }
 
     fn look(&mut self, place: &str, bytes: &[u8], depth: u8) {
-        for (name, form, finder) in &self.finders {
-            if finder.find(bytes).is_some() {
-                self.found.push(format!("{name} ({form}) in {place}"));
-            }
+        let seen: BTreeSet<usize> = self
+            .machine
+            .find_overlapping_iter(bytes)
+            .map(|found| found.pattern().as_usize())
+            .collect();
+        for text in seen {
+            let (name, form) = &self.texts[text];
+            self.found.push(format!("{name} ({form}) in {place}"));
         }
         if depth == DEPTH {
             return;
