@@ -1,15 +1,35 @@
 //! A dump of the database, the disk, the blobs and the logs holds no secret and no word of a conversation, and neither does
-//! what crossed the sockets of the platform's process.
+//! what crossed the sockets of the platform's process, nor a backup that its owner takes away. What was packed is searched, too.
 
 use std::path::Path;
 use std::time::Duration;
 
+use client::{BackupKey, NewSlot, SecretBytes};
 use protocol::channel::SlotKind;
 use serde_json::json;
 use system_tests::canary::{Canary, Search};
+use system_tests::contacts::{asks, chooses, meets, publishes};
 use system_tests::docker::{containers, docker, inspect, logs, volumes};
 use system_tests::trace::Trace;
-use system_tests::{Settings, secret, wait_until};
+use system_tests::{Session, Settings, secret, wait_until};
+
+const CONTACTS_PASSWORD: &str = "correct horse battery staple";
+
+/// Adds a printed key as a way in; what is printed, and the bytes that it stands for.
+async fn print_key(session: &Session) -> [Canary; 2] {
+    let mut bytes = vault::random_bytes::<32>();
+    let canary = Canary::of_bytes("the bytes of the backup key", &bytes);
+    let key = BackupKey::from_bytes(SecretBytes::take(&mut bytes));
+    let new = NewSlot {
+        kind: SlotKind::BackupKey,
+        name: Some("In the safe"),
+        passkey: None,
+        secret: &key.secret(),
+        replaces: None,
+    };
+    session.channel.add_slot(new).await.expect("the key is taken");
+    [Canary::of("the backup key as it is printed", &key.text()), canary]
+}
 
 #[tokio::test]
 async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosses_the_platform() {
@@ -53,8 +73,70 @@ async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosse
         .await;
     assert!(wrong.is_err(), "a mistyped password opened the vault");
 
-    let canaries = [password, mistyped, phrase, key, said, title, in_file];
+    // A secret that the agent uses through its keeper, and a host that it may not reach: both are in the activity.
+    let (name, value, user) = (Canary::new("name"), Canary::new("value"), Canary::new("user"));
+    let (service, host) = (Canary::new("service-"), Canary::new("host-"));
+    let new = json!({"name": name.text, "kind": "login", "agent": "use", "username": user.text, "value": value.text});
+    let id = session.call("secret.set", new).await["id"].clone();
+    let route = json!({"name": service.text, "base_url": model.base_url(), "secret": id,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}});
+    session.call("route.set", route).await;
+    let nowhere = json!({"mode": "allow_list", "hosts": []});
+    session.call("egress.set", nowhere).await;
+    let proxy = format!("http://127.0.0.1:{}", protocol::bridge::EGRESS_PORT);
+    let command = format!(
+        "curl --silent http://127.0.0.1:{}/x/{}/models; curl --silent --proxytunnel --proxy {proxy} http://{}.example.org/",
+        protocol::bridge::BROKER_PORT,
+        service.text,
+        host.text
+    );
+    let tool = format!("[[tool: exec {}]] [[say: called]]", json!({ "command": command }));
+    session.ask(&conversation, &tool).await;
+    session.call("secret.reveal", json!({"id": id})).await;
+    for (class, noted) in [
+        ("person", &name),
+        ("agent", &name),
+        ("person", &service),
+        ("refused", &host),
+    ] {
+        let activity = session.call("activity.list", json!({"class": class})).await;
+        let told = activity.to_string();
+        assert!(
+            told.contains(&noted.text),
+            "{class} has no {}: {activity:#}",
+            noted.name
+        );
+    }
+
+    // More ways in: a printed key, and two contacts with a share each, who release them.
+    let printed = print_key(&session).await;
+    publishes(&owner, &session).await;
+    let mut contacts = Vec::new();
+    for (who, address) in [("Bob", "bob@example.org"), ("Carol", "carol@example.org")] {
+        let person = installation.member(&owner, who, address).await;
+        let session = person.make_vault(CONTACTS_PASSWORD).await.session;
+        publishes(&person, &session).await;
+        contacts.push((person, session));
+    }
+    meets(&owner, &session).await;
+    let contacts: Vec<_> = contacts.iter().map(|(person, session)| (person, session)).collect();
+    for (person, session) in &contacts {
+        meets(person, session).await;
+    }
+    let slot = chooses((&owner, &session), &contacts).await;
+    let released = asks(&owner, slot, &contacts).await;
+    let joined = Canary::of_bytes("what the shares make", released.secret().expose());
+    let values = released.values();
+    let shares = values.iter().map(|value| Canary::of_bytes("a share", value));
+
+    let taken = session.backup().await;
+    assert!(taken.len() > 100_000, "a backup of {} bytes", taken.len());
+
+    let mut canaries = vec![password, mistyped, phrase, key, said, title, in_file];
+    canaries.extend([name, value, user, service, host, joined]);
+    canaries.extend(printed.into_iter().chain(shares));
     let mut search = Search::new(&canaries);
+    search.bytes("the backup", &taken);
 
     // While it is awake: what Docker knows and what the containers wrote.
     for container in containers(&installation.id()) {
@@ -71,7 +153,10 @@ async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosse
 
     // Asleep: every byte at rest.
     session.call("vault.lock", json!({})).await;
-    wait_until("the cell sleeps", Duration::from_secs(90), async || {
+    for (_, session) in &contacts {
+        session.call("vault.lock", json!({})).await;
+    }
+    wait_until("the cells sleep", Duration::from_secs(90), async || {
         containers(&installation.id()).is_empty().then_some(())
     })
     .await;
