@@ -16,5 +16,6 @@ mod refusals;
 mod setup;
 mod sharing;
 mod tenant_api;
+mod told_to_end;
 mod told_to_the_agent;
 mod two_installations;
