@@ -34,6 +34,17 @@ test("an owner has alerts and the audit log sent to a program of theirs, which c
   const own = await signedInAfresh(browser, anna);
   const { page } = own;
   try {
+    // Whether people are told that something waits while their vault is locked.
+    await page.goto("/security");
+    const on = page.getByRole("button", { name: "Turn on: tell people what waits for them" });
+    const off = page.getByRole("button", { name: "Turn off: tell people what waits for them" });
+    await expect(on.or(off)).toBeVisible();
+    const turns = (await off.isVisible()) ? [off, on] : [on, off];
+    for (const each of turns) {
+      await each.click();
+      await expect(page.locator(".notice-ok", { hasText: each === on ? "People are told when something waits for them." : "Nobody is told when something waits for them." })).toBeVisible();
+    }
+
     await page.goto("/alerts");
     await expect(page.getByText("Only to mailboxes yet.")).toBeVisible();
     await page.getByLabel("Name", { exact: true }).fill("On call");

@@ -1,4 +1,4 @@
-import { expect, join, test } from "./person";
+import { asleep, expect, join, test } from "./person";
 import { expectClean, inspect } from "./watched";
 
 test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
@@ -24,6 +24,9 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await inspect(bob.page, "shared-empty");
   await page.goto("/shared");
   await expect(page.getByText("You share nothing.")).toBeVisible({ timeout: 60_000 });
+  // Anna's vault is locked when it comes: her page says that something waits, and nothing of what.
+  await page.getByRole("button", { name: "Lock now" }).click();
+  await asleep(page);
   await bob.page.getByRole("button", { name: "Ask somebody" }).click();
   await bob.page.getByLabel("Whom?").selectOption({ label: anna.name });
   await bob.page.getByLabel("What would you like?").fill("Your calendar until Friday");
@@ -32,7 +35,18 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await expect(bob.page.locator(".notice-ok", { hasText: "When Anna Keller shares something" })).toBeVisible();
   await bob.page.getByRole("button", { name: "Close", exact: true }).click();
 
-  // Anna sees it come, and shares, by the keyboard.
+  const waits = page.getByText("Another agent has sent you something. Unlock to see what it is and to answer.");
+  await expect(async () => {
+    await page.reload();
+    await expect(waits).toBeVisible({ timeout: 3_000 });
+  }).toPass({ timeout: 60_000 });
+  expect(await page.content()).not.toContain("Your calendar until Friday");
+  await inspect(page, "locked-something-waits");
+
+  // Anna unlocks and sees it, and shares, by the keyboard.
+  await page.getByLabel("Vault password", { exact: true }).fill(anna.password);
+  await page.getByRole("button", { name: "Unlock", exact: true }).click();
+  await expect(waits).toHaveCount(0, { timeout: 60_000 });
   const asks = page.locator(".row-name", { hasText: "Bob Brandt asks" });
   await expect(asks).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText("Your calendar until Friday")).toBeVisible();
