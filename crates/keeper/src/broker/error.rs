@@ -60,17 +60,17 @@ impl BrokerError {
             Self::Provider(ProviderError::Locked | ProviderError::Vault(_) | ProviderError::NoModel) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Provider(ProviderError::Upstream(error)) | Self::Upstream(error) => match error {
-                UpstreamError::AddressRefused(..) | UpstreamError::NoTls | UpstreamError::BadUrl(_) => {
-                    StatusCode::FORBIDDEN
-                }
-                UpstreamError::Unreachable(_) | UpstreamError::Tls(_) => StatusCode::BAD_GATEWAY,
-            },
+            Self::Provider(ProviderError::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Tls(_)))
+            | Self::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Tls(_)) => StatusCode::BAD_GATEWAY,
+            // What 403 says of a call to a model is told at `Spending`.
+            Self::Provider(ProviderError::Upstream(_)) => StatusCode::BAD_REQUEST,
+            Self::Upstream(_) => StatusCode::FORBIDDEN,
             Self::Provider(ProviderError::Key) | Self::Redirect(_) | Self::Encoded(_) => StatusCode::BAD_GATEWAY,
             Self::Route(error) => error.status(),
             Self::Spending(SpendingError::Vault(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            // Not 429: it would be tried again, and again.
-            Self::Spending(_) => StatusCode::FORBIDDEN,
+            // Not 429: it would be tried again, and again. Not 403: OpenClaw would put its credential aside for ten minutes, also when
+            // the owner has raised the limit by then.
+            Self::Spending(_) => StatusCode::BAD_REQUEST,
             Self::Body | Self::Asked => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
             Self::TooLarge | Self::TooManyAsked => StatusCode::PAYLOAD_TOO_LARGE,

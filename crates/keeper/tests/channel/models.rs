@@ -166,7 +166,7 @@ async fn where_another_protocol_is_next_the_agent_is_told_to_go_on_and_each_call
             };
             let answer = call_at(&keeper, path, &body).await;
             assert!(
-                answer.starts_with("HTTP/1.1 403") && answer.contains("spending_limit"),
+                answer.starts_with("HTTP/1.1 400") && answer.contains("spending_limit"),
                 "{path} {answer}"
             );
         }
@@ -276,12 +276,12 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
     let dear = CALL.replace("1000", "200000");
     let answer = call(&keeper, &dear).await;
     assert!(
-        answer.starts_with("HTTP/1.1 403") && answer.contains("spending_limit") && answer.contains("$3.00"),
+        answer.starts_with("HTTP/1.1 400") && answer.contains("spending_limit") && answer.contains("$3.00"),
         "{answer}"
     );
     assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 200"));
     let answer = call(&keeper, CALL).await;
-    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert_eq!(service.heard().len(), 2);
     let told = channel
         .call("activity.list", json!({"class": "refused"}))
@@ -303,7 +303,7 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
     let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
     channel.unlock().await.unwrap();
     assert_eq!(overview(&channel).await["spent"]["day"], 4_000_000);
-    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 403"));
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 400"));
     // A model whose price is not known is not asked while there is a limit, and neither is one by another name.
     channel
         .call("spending.set", json!({"day": 100_000_000, "month": 100_000_000}))
@@ -321,7 +321,7 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
     channel.call("provider.set", unpriced).await.unwrap();
     let answer = call(&keeper, CALL).await;
     assert!(
-        answer.starts_with("HTTP/1.1 403") && answer.contains("price_missing"),
+        answer.starts_with("HTTP/1.1 400") && answer.contains("price_missing"),
         "{answer}"
     );
 }
