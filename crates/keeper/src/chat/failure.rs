@@ -95,7 +95,7 @@ mod tests {
             more: 4_250_000,
         };
         for refusal in [limit, SpendingError::NoPrice("m".to_owned())] {
-            let error = with_the_providers_words(&guess, &format!("403 {refusal}"));
+            let error = with_the_providers_words(&guess, &format!("400 {refusal}"));
             assert_eq!(error.code, "spending_limit");
             assert!(
                 error.message.starts_with(&format!("{refusal} No call was made.")),
