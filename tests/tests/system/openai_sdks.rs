@@ -1,5 +1,5 @@
-//! OpenAI's official library for Python, unchanged and pinned (`tests/openai`), against the real thing: a conversation, streaming,
-//! cancellation, a tool call, errors, and trying again.
+//! OpenAI's official libraries for Python and Node, unchanged and pinned (`tests/openai`), against the real thing: a conversation,
+//! streaming, cancellation, a tool call, errors, and trying again.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use system_tests::{Installation, Settings, http, wait_until};
 
-/// What the library is made of, in this repository.
+/// What the libraries are made of, in this repository.
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("openai")
 }
 
-/// Where it is installed, once for each set of versions.
+/// Where they are installed, once for each set of versions.
 fn place(name: &str, versions: &str) -> PathBuf {
     let versions = fs::read(source().join(versions)).expect("the versions are in this repository");
     let sum = versions.iter().fold(0_u64, |sum, byte| {
@@ -47,6 +47,21 @@ fn python() -> PathBuf {
         fs::write(place.join("whole"), "").expect("the folder can be written");
     }
     program
+}
+
+fn node_modules() -> PathBuf {
+    let place = place("node", "package-lock.json");
+    if !place.join("whole").exists() {
+        fs::create_dir_all(&place).expect("a folder can be made");
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(source().join(file), place.join(file)).expect("a file can be copied");
+        }
+        run(Command::new("npm")
+            .args(["ci", "--silent", "--ignore-scripts"])
+            .current_dir(&place));
+        fs::write(place.join("whole"), "").expect("the folder can be written");
+    }
+    place
 }
 
 /// Runs a program of ours with its settings on standard input; the keys are in no argument.
@@ -88,19 +103,25 @@ async fn tenant(installation: &Installation, name: &str, limits: Value) -> Strin
 }
 
 #[tokio::test]
-async fn the_official_library_of_openai_works_unchanged() {
-    let python = tokio::task::spawn_blocking(python).await.unwrap();
+async fn the_official_libraries_of_openai_work_unchanged() {
+    let (python, modules) = tokio::task::spawn_blocking(|| (python(), node_modules()))
+        .await
+        .unwrap();
     let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
     let key = tenant(&installation, "libraries", json!({"requests_per_minute": 10_000})).await;
     let limited_key = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
     let model = fs::read_to_string(installation.data_dir().join("demo-model-url")).unwrap();
     let control = model.trim().trim_end_matches("/v1").to_owned();
-    let settings = json!({
-        "base_url": format!("{}/v1", installation.url()), "key": key, "limited_key": limited_key,
-        "held": format!("{control}/_control/held/python"),
-    });
+    let settings = |name: &str| {
+        json!({
+            "base_url": format!("{}/v1", installation.url()), "key": key, "limited_key": limited_key,
+            "held": format!("{control}/_control/held/{name}"), "modules": modules,
+        })
+    };
+    let (for_python, for_node) = (settings("python"), settings("node"));
     tokio::task::spawn_blocking(move || {
-        go_through(Command::new(python).arg(source().join("python.py")), &settings);
+        go_through(Command::new(python).arg(source().join("python.py")), &for_python);
+        go_through(Command::new("node").arg(source().join("node.mjs")), &for_node);
     })
     .await
     .unwrap();

@@ -1,0 +1,80 @@
+// Goes through what OpenAI's own library for Node does, against a server that runs. Ends with 0 if all of it held.
+
+import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const settings = JSON.parse(await text(process.stdin));
+const require = createRequire(`${settings.modules}/`);
+const { default: OpenAI } = await import(pathToFileURL(require.resolve('openai')).href);
+const client = new OpenAI({ baseURL: settings.base_url, apiKey: settings.key, timeout: 300_000, maxRetries: 0 });
+
+const say = (content, more = {}) =>
+  client.chat.completions.create({ model: 'openclaw', messages: [{ role: 'user', content }], ...more });
+
+const steps = {
+  async conversation() {
+    const first = await say('[[say: one]]', { user: 'node' });
+    assert.equal(first.choices[0].message.content, 'one');
+    const messages = [
+      { role: 'user', content: '[[say: one]]' },
+      { role: 'assistant', content: 'one' },
+      { role: 'user', content: '[[say: two]]' },
+    ];
+    const second = await client.chat.completions.create({ model: 'scripted', user: 'node', messages });
+    assert.equal(second.choices[0].message.content, 'two');
+  },
+  async streaming() {
+    let said = '';
+    for await (const chunk of await say('[[say: word by word]]', { user: 'node', stream: true })) {
+      said += chunk.choices[0]?.delta?.content ?? '';
+    }
+    assert.equal(said, 'word by word');
+    const stream = client.responses.stream({ model: 'openclaw', input: '[[say: as events]]', user: 'node-events' });
+    const answer = await stream.finalResponse();
+    assert.equal(answer.output_text, 'as events');
+  },
+  async cancellation() {
+    const stream = await say('[[say: begun]] [[slow: 1000 chunks every 100ms]]', { user: 'node-stopped', stream: true });
+    for await (const _ of stream) break;
+    const stop = new AbortController();
+    const messages = [{ role: 'user', content: '[[hold: node]]' }];
+    const asked = client.chat.completions.create(
+      { model: 'openclaw', user: 'node-cancelled', messages },
+      { signal: stop.signal },
+    );
+    const ended = assert.rejects(asked, OpenAI.APIUserAbortError);
+    assert.ok((await fetch(settings.held)).ok);
+    stop.abort();
+    await ended;
+  },
+  async tool_call() {
+    const command = JSON.stringify({ command: 'echo from-the-tool' });
+    const answer = await client.responses.create({ model: 'openclaw', input: `[[tool: exec ${command}]] [[say: done]]` });
+    const call = answer.output.find((item) => item.type === 'mcp_call');
+    assert.equal(call.name, 'exec');
+    assert.match(call.output, /from-the-tool/);
+    assert.match(answer.output_text, /done$/);
+  },
+  async error() {
+    const nobody = new OpenAI({ baseURL: settings.base_url, apiKey: 'ocpk_no', maxRetries: 0 });
+    await assert.rejects(nobody.models.list(), OpenAI.AuthenticationError);
+    await assert.rejects(say('x', { model: 'gpt-x' }), OpenAI.NotFoundError);
+    await assert.rejects(say('  '), OpenAI.BadRequestError);
+    await assert.rejects(say('[[fail: 401 no such key]]', { user: 'node-refused' }), (refused) => refused.status === 424);
+  },
+  async retry() {
+    const limited = new OpenAI({ baseURL: settings.base_url, apiKey: settings.limited_key, maxRetries: 0 });
+    await assert.rejects(async () => {
+      for (let request = 0; request < 100; request += 1) await limited.models.list();
+    }, OpenAI.RateLimitError);
+    const patient = limited.withOptions({ maxRetries: 5 });
+    assert.ok((await patient.models.list()).data.length > 0);
+  },
+};
+
+for (const [name, step] of Object.entries(steps)) {
+  console.log(name);
+  await step();
+}
