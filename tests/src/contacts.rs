@@ -60,7 +60,10 @@ pub async fn chooses(owner: (&Person, &Session), contacts: &[(&Person, &Session)
     let threshold = u8::try_from(users.len()).expect("a few contacts");
     let set = owner.1.channel.set_recovery(threshold, 0, &users).await;
     let slot = set.expect("the contacts are taken");
-    let told = json!({"contacts": users, "threshold": threshold, "wait_ms": 0});
+    // The platform takes the list as the vault has signed it.
+    let own = owner.1.call("recovery.get", json!({})).await["own"].clone();
+    let told = json!({"slot": own["slot"], "made": own["made"], "contacts": users, "threshold": own["threshold"],
+        "wait_ms": own["wait_ms"], "signature": own["signature"]});
     owner.0.put("/api/v1/recovery/contacts", &told).await.ok();
     send_letters(owner.0, owner.1).await;
     for (person, session) in contacts {
