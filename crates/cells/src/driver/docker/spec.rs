@@ -169,12 +169,15 @@ fn keeper(
     }
 }
 
+/// The host name in every agent's container. A home that was sealed while OpenClaw ran holds its owner lease, which is keyed by host name:
+/// under another one OpenClaw refuses to start for five minutes, after a crash as in a cell that a backup was just restored into.
+const AGENT_HOST: &str = "agent";
+
 fn agent(config: &DockerConfig, names: &Names, cell: CellId) -> ContainerCreateBody {
     let memory = signed(config.agent_memory_bytes);
     ContainerCreateBody {
         image: Some(config.agent_image.clone()),
-        // OpenClaw's owner lease is keyed by host name: another one refuses to start after a crash.
-        hostname: Some(format!("cell-{}", cell.uuid().simple())),
+        hostname: Some(AGENT_HOST.to_owned()),
         entrypoint: Some(Vec::new()),
         cmd: Some(vec!["/usr/local/bin/holdfast-keeper".into(), "bridge".into()]),
         user: Some(format!("{AGENT_UID}:{AGENT_UID}")),
