@@ -2,6 +2,7 @@
 
 mod after_a_lock;
 mod approvals;
+mod backups;
 mod command_line;
 mod contract;
 mod conversations;
