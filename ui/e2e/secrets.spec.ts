@@ -138,7 +138,7 @@ test("secrets come in from a .env file, from Bitwarden and from 1Password, are p
   // What uses a secret is said at it, and before it is deleted.
   await page.goto("/secrets");
   await page.getByRole("button", { name: "Change “SHOP_TOKEN”" }).click();
-  await page.getByText("My agent may use it").click();
+  await page.getByRole("group").getByText("My agent may use it").click();
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.goto("/services");
   await page.getByRole("button", { name: "Connect a service" }).click();
