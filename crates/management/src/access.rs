@@ -28,7 +28,7 @@ use crate::secret_token::TokenHash;
 use crate::session;
 use crate::sign_in;
 use crate::storage::sessions::{Session, State};
-use crate::storage::{StorageError, TenantTransaction, api_keys, sessions};
+use crate::storage::{StorageError, TenantTransaction, api_keys, factors, sessions};
 
 /// A person with a session that is not over and whole.
 pub(crate) struct SignedIn(Session, Client);
@@ -198,7 +198,10 @@ impl FromRequestParts<App> for NewlySignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let person = SignedIn::from_request_parts(parts, app).await?;
         let mut transaction = person.transaction(app).await?;
-        match sessions::is_new_and_whole(&mut transaction, &person, app.clock.now()).await? {
+        let begun = sessions::begun(&mut transaction, &person).await?;
+        let begun = begun.filter(|begun| after(begun.created_at, limits::STEP_UP) > app.clock.now());
+        let begun = begun.ok_or(ApiError::SignInAgain)?;
+        match begun.second_factor || !factors::standing(&mut transaction, person.0.user).await?.has_factor() {
             true => Ok(Self(person)),
             false => Err(ApiError::SignInAgain),
         }

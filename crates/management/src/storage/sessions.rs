@@ -260,25 +260,26 @@ pub(crate) async fn showed_second_factor(
     Ok(())
 }
 
-/// Whether the session was begun just now, and with a second factor where its person has one.
-pub(crate) async fn is_new_and_whole(
+/// How a session was begun.
+pub(crate) struct Begun {
+    pub created_at: OffsetDateTime,
+    /// Shown then or since.
+    pub second_factor: bool,
+}
+
+/// How the person's session was begun; none if it has ended meanwhile.
+pub(crate) async fn begun(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
-    now: OffsetDateTime,
-) -> Result<bool, StorageError> {
-    let found = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM sessions s
-            WHERE s.tenant_id = $1 AND s.id = $2 AND s.created_at > $3::timestamptz - $4::interval AND (s.second_factor OR NOT EXISTS (
-                SELECT FROM authenticators a
-                WHERE a.tenant_id = s.tenant_id AND a.user_id = s.user_id AND a.confirmed_at IS NOT NULL)
-            AND NOT EXISTS (
-                SELECT FROM passkeys p WHERE p.tenant_id = s.tenant_id AND p.user_id = s.user_id))) AS "found!""#,
+) -> Result<Option<Begun>, StorageError> {
+    Ok(sqlx::query_as!(
+        Begun,
+        "SELECT created_at, second_factor FROM sessions WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        person.session().id.uuid(),
-        now,
-        interval(limits::STEP_UP)
-    );
-    Ok(found.fetch_one(&mut **transaction).await?)
+        person.session().id.uuid()
+    )
+    .fetch_optional(&mut **transaction)
+    .await?)
 }
 
 /// Lowers every session of the tenant that was begun without a second factor, but for one: its holder has to show or set up one.
