@@ -11,10 +11,18 @@ import type { OwnerDone } from "./owner-form";
 import "./owner-form";
 import { type Column, filterField, ROWS_AT_FIRST, table } from "./table";
 
+/** How an organisation stands, in the order of the column. */
+const STANDINGS = ["active", "empty", "suspended"] as const;
+
+function standing(tenant: Tenant): (typeof STANDINGS)[number] {
+  if (tenant.suspended_at) return "suspended";
+  return tenant.people === 0 ? "empty" : "active";
+}
+
 const FIELDS: Fields<Tenant> = {
   anywhere: (tenant) => tenant.name,
   named: {
-    state: { words: (tenant) => (tenant.suspended_at ? "suspended" : tenant.people === 0 ? "empty" : "active") },
+    state: { words: standing },
     people: { number: (tenant) => tenant.people, unit: "" },
   },
 };
@@ -55,7 +63,7 @@ export class TenantsPage extends LivePage<Tenant[]> {
   #columns(): Column<Tenant>[] {
     return [
       { key: "name", title: "Name", by: (tenant) => tenant.name, cell: (tenant) => html`<a href="/admin/tenants/${tenant.id}">${tenant.name}</a>` },
-      { key: "state", title: "State", by: (tenant) => (tenant.suspended_at ? 2 : tenant.people === 0 ? 1 : 0), cell: (tenant) => stateOf(tenant) },
+      { key: "state", title: "State", by: (tenant) => STANDINGS.indexOf(standing(tenant)), cell: stateOf },
       { key: "people", title: "People", number: true, by: (tenant) => tenant.people, cell: (tenant) => tenant.people },
       { key: "here", title: "Signed in now", number: true, by: (tenant) => tenant.signed_in_people, cell: (tenant) => tenant.signed_in_people },
       { key: "groups", title: "Groups", number: true, by: (tenant) => tenant.groups, cell: (tenant) => tenant.groups },
@@ -66,9 +74,14 @@ export class TenantsPage extends LivePage<Tenant[]> {
 }
 
 function stateOf(tenant: Tenant): TemplateResult {
-  if (tenant.suspended_at) return html`<span class="state state-bad">Suspended</span>`;
-  if (tenant.people === 0) return html`<span class="state">Waits for its owner</span>`;
-  return html`<span class="state state-good">Active</span>`;
+  switch (standing(tenant)) {
+    case "suspended":
+      return html`<span class="state state-bad">Suspended</span>`;
+    case "empty":
+      return html`<span class="state">Waits for its owner</span>`;
+    case "active":
+      return html`<span class="state state-good">Active</span>`;
+  }
 }
 
 customElements.define("hf-admin-tenants", TenantsPage);

@@ -7,17 +7,12 @@ import { ProofDeclined, withProof } from "../app/proof";
 import type { VaultPolicy } from "../channel/messages";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import { span } from "../parts/span";
 import { FormPage } from "./page";
 
 const MINUTES = [1, 5, 15, 30, 60, 120, 240, 480];
 const HOURS = [1, 4, 8, 24, 48, 72, 168];
 const DAYS = [30, 90, 180, 365];
-
-function span(minutes: number): string {
-  if (minutes < 60) return minutes === 1 ? "1 minute" : `${minutes} minutes`;
-  if (minutes > 24 * 60 && minutes % (24 * 60) === 0) return `${minutes / (24 * 60)} days`;
-  return minutes === 60 ? "1 hour" : `${minutes / 60} hours`;
-}
 
 function moment(at: number): string {
   const then = new Date(at);

@@ -13,16 +13,12 @@ import "../parts/linked-accounts";
 import "../parts/passkey-list";
 import type { PasskeysChanged } from "../parts/passkey-list";
 import { returnNotice } from "../parts/provider-words";
+import { span } from "../parts/span";
 import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
 
 /** In hours; the last is the longest that there is. */
 const TIMES_ALONE = [1, 8, 24, 48, 72, 168];
-
-function hoursInWords(hours: number): string {
-  if (hours > 24 && hours % 24 === 0) return `${hours / 24} days`;
-  return hours === 1 ? "1 hour" : `${hours} hours`;
-}
 
 export class SecurityPage extends FormPage {
   @state() private factors: Factors | undefined;
@@ -124,7 +120,7 @@ export class SecurityPage extends FormPage {
         <div class="field">
           <label for="time-alone">At most</label>
           <select id="time-alone" ?disabled=${this.busy} @change=${(event: Event) => this.#setTimeAlone(event.target as HTMLSelectElement)}>
-            ${[...new Set([...TIMES_ALONE, this.policy.time_alone_hours])].sort((a, b) => a - b).map((hours) => html`<option value=${hours} ?selected=${hours === this.policy?.time_alone_hours}>${hoursInWords(hours)}</option>`)}
+            ${[...new Set([...TIMES_ALONE, this.policy.time_alone_hours])].sort((a, b) => a - b).map((hours) => html`<option value=${hours} ?selected=${hours === this.policy?.time_alone_hours}>${span(hours * 60)}</option>`)}
           </select>
         </div>
       </div>
@@ -203,7 +199,7 @@ export class SecurityPage extends FormPage {
         const set = await withStepUp(() => api.setPolicy({ time_alone_hours }));
         if (!set) return;
         this.policy = set;
-        this.#say(`Agents may work alone for ${hoursInWords(time_alone_hours)} at most.`);
+        this.#say(`Agents may work alone for ${span(time_alone_hours * 60)} at most.`);
       } finally {
         // Also when it was not changed after all.
         select.value = String(this.policy?.time_alone_hours ?? 24);
