@@ -6,7 +6,7 @@ use protocol::{SlotId, UserId, b64};
 use serde_json::{Value, json};
 use vault::{AgreementSecret, RELEASE_PURPOSE, RecoveryRequest, RecoveryShare, open_sealed_to};
 
-use crate::{Person, Session};
+use crate::{Installation, Person, Session};
 
 /// Hands in the keys of a vault, for others to look up.
 pub async fn publishes(person: &Person, session: &Session) {
@@ -27,6 +27,24 @@ pub async fn meets(person: &Person, session: &Session) {
             session.call("contact.pin", pin).await;
         }
     }
+}
+
+/// Two colleagues of the owner's with open vaults of their own, whose keys the owner has looked up, and who have not looked up anybody's.
+pub async fn colleagues(
+    installation: &Installation,
+    (owner, session): (&Person, &Session),
+    password: &str,
+) -> Vec<(Person, Session)> {
+    publishes(owner, session).await;
+    let mut colleagues = Vec::new();
+    for (who, address) in [("Bob", "bob@example.org"), ("Carol", "carol@example.org")] {
+        let person = installation.member(owner, who, address).await;
+        let session = person.make_vault(password).await.session;
+        publishes(&person, &session).await;
+        colleagues.push((person, session));
+    }
+    meets(owner, session).await;
+    colleagues
 }
 
 /// Carries a keeper's letters to the platform.

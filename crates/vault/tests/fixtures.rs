@@ -80,26 +80,31 @@ fn first_form() -> Vec<u8> {
     [prefix, sealed].concat()
 }
 
-/// With a date, and what a passkey is asked with.
-fn with_a_passkey(data_key: &DataKey) -> VaultFile {
-    let setup = ServerSetup::random();
+/// A new slot, with a date, and what a passkey is asked with.
+fn adding(id: Uuid, kind: SlotKind, name: &str, setup: &ServerSetup) -> SlotChange {
     let add = NewSlot {
-        id: SLOT,
-        kind: SlotKind::Passkey,
-        name: "Phone".to_owned(),
+        id,
+        kind,
+        name: name.to_owned(),
         created: 1_790_000_000_000,
-        passkey: Some(PasskeyHeader {
+        passkey: (kind == SlotKind::Passkey).then(|| PasskeyHeader {
             credential_id: vec![7; 20],
             prf_salt: vec![9; 32],
             rp_id: "agents.example.org".to_owned(),
         }),
-        registration: Registration::deserialize(&registration(&setup)).unwrap(),
+        registration: Registration::deserialize(&registration(setup)).unwrap(),
         kek: kek(),
     };
-    let change = SlotChange {
+    SlotChange {
         add: Some(add),
         ..SlotChange::default()
-    };
+    }
+}
+
+/// With a date, and what a passkey is asked with.
+fn with_a_passkey(data_key: &DataKey) -> VaultFile {
+    let setup = ServerSetup::random();
+    let change = adding(SLOT, SlotKind::Passkey, "Phone", &setup);
     VaultFile::new(&setup)
         .bound_to(CELL)
         .written(data_key, &body(3), change)
@@ -144,23 +149,7 @@ fn with_every_kind() -> Vec<u8> {
     let (setup, data_key) = (ServerSetup::random(), DataKey::random());
     let mut file = VaultFile::new(&setup).bound_to(CELL);
     for (epoch, kind) in (1..).zip(KINDS) {
-        let add = NewSlot {
-            id: slot_of(kind),
-            kind,
-            name: String::new(),
-            created: 1_790_000_000_000,
-            passkey: (kind == SlotKind::Passkey).then(|| PasskeyHeader {
-                credential_id: vec![7; 20],
-                prf_salt: vec![9; 32],
-                rp_id: "agents.example.org".to_owned(),
-            }),
-            registration: Registration::deserialize(&registration(&setup)).unwrap(),
-            kek: kek(),
-        };
-        let change = SlotChange {
-            add: Some(add),
-            ..SlotChange::default()
-        };
+        let change = adding(slot_of(kind), kind, "", &setup);
         file = file.written(&data_key, &body(epoch), change).unwrap();
     }
     file.encode()

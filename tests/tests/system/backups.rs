@@ -4,7 +4,7 @@
 use client::{BackupKey, ClientSecret, NewSlot, PasskeyRequest, Phrase, SecretBytes, passkey_secret, social_secret};
 use protocol::channel::SlotKind;
 use serde_json::{Value, json};
-use system_tests::contacts::{asks, chooses, meets, publishes};
+use system_tests::contacts::{asks, chooses, colleagues};
 use system_tests::{Installation, Session, secret, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -61,15 +61,7 @@ async fn a_backup_opens_by_each_way_in_and_restores_everything_on_another_instal
     add(&session, SlotKind::BackupKey, &printed.secret(), None).await;
     let (request, from_passkey) = authenticator();
     add(&session, SlotKind::Passkey, &from_passkey, Some(request)).await;
-    publishes(&owner, &session).await;
-    let mut contacts = Vec::new();
-    for (who, address) in [("Bob", "bob@example.org"), ("Carol", "carol@example.org")] {
-        let person = first.member(&owner, who, address).await;
-        let session = person.make_vault(PASSWORD).await.session;
-        publishes(&person, &session).await;
-        contacts.push((person, session));
-    }
-    meets(&owner, &session).await;
+    let contacts = colleagues(&first, (&owner, &session), PASSWORD).await;
     let contacts: Vec<_> = contacts.iter().map(|(person, session)| (person, session)).collect();
     let slot = chooses((&owner, &session), &contacts).await;
     let file = session.backup().await;

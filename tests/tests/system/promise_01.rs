@@ -8,7 +8,7 @@ use client::{BackupKey, NewSlot, SecretBytes};
 use protocol::channel::SlotKind;
 use serde_json::json;
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{asks, chooses, meets, publishes};
+use system_tests::contacts::{asks, chooses, colleagues, meets};
 use system_tests::docker::{containers, docker, inspect, logs, volumes};
 use system_tests::trace::Trace;
 use system_tests::{Session, Settings, secret, wait_until};
@@ -110,15 +110,7 @@ async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosse
 
     // More ways in: a printed key, and two contacts with a share each, who release them.
     let printed = print_key(&session).await;
-    publishes(&owner, &session).await;
-    let mut contacts = Vec::new();
-    for (who, address) in [("Bob", "bob@example.org"), ("Carol", "carol@example.org")] {
-        let person = installation.member(&owner, who, address).await;
-        let session = person.make_vault(CONTACTS_PASSWORD).await.session;
-        publishes(&person, &session).await;
-        contacts.push((person, session));
-    }
-    meets(&owner, &session).await;
+    let contacts = colleagues(&installation, (&owner, &session), CONTACTS_PASSWORD).await;
     let contacts: Vec<_> = contacts.iter().map(|(person, session)| (person, session)).collect();
     for (person, session) in &contacts {
         meets(person, session).await;

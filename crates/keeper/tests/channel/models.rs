@@ -1,6 +1,8 @@
 //! Several model providers, and what they cost, met by the agent.
 
-use client::Channel;
+use std::net::SocketAddr;
+
+use client::{Channel, Events};
 use serde_json::{Value, json};
 
 use super::agent_side::{Service, ok};
@@ -39,6 +41,19 @@ async fn call(keeper: &TestKeeper, body: &str) -> String {
         .await
 }
 
+/// Two providers, the first of which refuses with this status, an address where nobody is, and a keeper that may reach all three.
+async fn two(broken: Option<u16>) -> ([Service; 2], SocketAddr, (TestKeeper, Channel, Events)) {
+    let services = [provider(broken.unwrap_or(200)).await, provider(200).await];
+    let (keeper, _slot, channel, events) = TestKeeper::with_vault().await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let reached = services.each_ref().map(|service| service.at.to_string());
+    keeper.named.set(reached.into_iter().chain([nobody.to_string()]));
+    (services, nobody, (keeper, channel, events))
+}
+
 async fn overview(channel: &Channel) -> Value {
     channel.call("spending.get", json!({})).await.unwrap()
 }
@@ -46,15 +61,7 @@ async fn overview(channel: &Channel) -> Value {
 #[tokio::test]
 async fn the_next_provider_answers_with_its_own_key_and_model_when_one_is_down() {
     for broken in [Some(429), Some(500), Some(503), None] {
-        let (first, second) = (provider(broken.unwrap_or(200)).await, provider(200).await);
-        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        keeper
-            .named
-            .set([first.at.to_string(), second.at.to_string(), nobody.to_string()]);
+        let ([first, second], nobody, (keeper, channel, _events)) = two(broken).await;
         let first_id = add(&channel, &first, 0).await;
         add(&channel, &second, 1).await;
         if broken.is_none() {
@@ -114,15 +121,7 @@ fn goes_on(answer: &str) -> bool {
 async fn where_another_protocol_is_next_the_agent_is_told_to_go_on_and_each_call_is_its_own_providers() {
     let claude = CALL.replace("one", "claude");
     for broken in [Some(429), Some(500), Some(503), None] {
-        let (first, second) = (provider(broken.unwrap_or(200)).await, provider(200).await);
-        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        keeper
-            .named
-            .set([first.at.to_string(), second.at.to_string(), nobody.to_string()]);
+        let ([first, second], nobody, (keeper, channel, _events)) = two(broken).await;
         let first_id = add_anthropic(&channel, &first, 0).await;
         add(&channel, &second, 1).await;
         if broken.is_none() {
