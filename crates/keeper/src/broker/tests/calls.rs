@@ -168,7 +168,7 @@ async fn promise_04_private_addresses_are_refused_unless_the_operator_named_them
     ] {
         let counter = Counter::open(ModelKind::OpenAi, &base, &[]);
         let (status, text) = counter.call(post("/v1/chat/completions")).await;
-        assert_eq!(status, 403, "{base} {text}");
+        assert_eq!(status, 400, "{base} {text}");
         assert!(
             text.contains("address_refused") && text.contains("private_model_addresses"),
             "{base} {text}"
@@ -177,7 +177,7 @@ async fn promise_04_private_addresses_are_refused_unless_the_operator_named_them
     assert!(provider.asked().is_empty());
     let plain = Counter::open(ModelKind::OpenAi, "http://models.example/v1", &[]);
     let (status, text) = plain.call(post("/v1/chat/completions")).await;
-    assert_eq!(status, 403);
+    assert_eq!(status, 400);
     assert!(text.contains("https://"), "{text}");
 }
 
