@@ -33,7 +33,7 @@ test("the agent connects only where its owner lets it, and what was refused is s
   await expect(await fetches(page, "http://10.0.0.1/")).toContainText("address_refused");
   await page.goto("/activity");
   await page.getByText("Refused", { exact: true }).click();
-  for (const words of [/tried to reach elsewhere\.example:80: not on the list/, /tried to reach a\.pages\.example:80/, /tried to reach 10\.0\.0\.1:80/]) await expect(page.locator(".log").getByText(words).first()).toBeVisible();
+  for (const words of [/tried to reach elsewhere\.example:80: not on the list/, /tried to reach a\.pages\.example:80: nothing is allowed/, /tried to reach 10\.0\.0\.1:80/]) await expect(page.locator(".log").getByText(words).first()).toBeVisible();
   await inspect(page, "activity-refused");
   await page.goto("/");
 });

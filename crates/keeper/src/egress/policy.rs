@@ -58,6 +58,14 @@ impl EgressPolicy {
         }
     }
 
+    /// Why it does not allow a host, for the owner to read.
+    pub(super) fn refusal(&self) -> &'static str {
+        match self.mode {
+            EgressMode::None => "nothing is allowed",
+            EgressMode::Open | EgressMode::AllowList => "not on the list",
+        }
+    }
+
     fn check(&self) -> Result<(), ChannelError> {
         if self.hosts.len() > limits::EGRESS_HOSTS {
             let text = format!("The list has at most {} hosts (EGRESS_HOSTS).", limits::EGRESS_HOSTS);

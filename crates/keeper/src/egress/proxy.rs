@@ -141,14 +141,16 @@ impl EgressProxy {
 
     /// As [`Self::connect`], if the policy allows it; a refusal is told.
     async fn allowed(&self, host: &str, port: u16) -> Result<TcpStream, EgressError> {
-        let outcome = if self.policy.borrow().allows(host, port) {
-            self.connect(host, port).await
-        } else {
-            Err(EgressError::Policy(format!("{host}:{port}")))
+        let refusal = {
+            let policy = self.policy.borrow();
+            (!policy.allows(host, port)).then(|| policy.refusal())
         };
-        if let Err(EgressError::Policy(_)) = outcome {
-            (self.refused)(&format!("{host}:{port}"), "not on the list".to_owned());
+        if let Some(why) = refusal {
+            let at = format!("{host}:{port}");
+            (self.refused)(&at, why.to_owned());
+            return Err(EgressError::Policy(at));
         }
+        let outcome = self.connect(host, port).await;
         if let Err(EgressError::Address(ResolveError::Refused { address, why, .. })) = &outcome {
             (self.refused)(&format!("{host}:{port}"), format!("{address} is {why}"));
         }

@@ -247,6 +247,9 @@ async fn promise_04_what_the_owner_did_not_allow_is_refused_told_and_disconnecte
     closed.expect("the tunnel stays open").unwrap();
     let (_, head) = gate.connect(&at.to_string()).await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+    // There is no list then that it could be on.
+    let told = gate.refused.lock().unwrap().last().cloned();
+    assert_eq!(told, Some((at.to_string(), "nothing is allowed".to_owned())));
 }
 
 /// Answers each time with the next of these.
