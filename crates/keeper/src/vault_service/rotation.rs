@@ -126,7 +126,7 @@ impl VaultService {
     }
 
     /// Needs nobody: the slots' own keys are not needed for it.
-    async fn rotate_if_old(&self) -> Result<bool, VaultError> {
+    pub(super) async fn rotate_if_old(&self) -> Result<bool, VaultError> {
         let days = Millis::from(self.policy()?.rotate_after_days);
         let (last, made) = self
             .shared()
@@ -139,7 +139,11 @@ impl VaultService {
         if days == 0 || made || self.shared().clock.now().saturating_sub(since) < days.saturating_mul(DAY) {
             return Ok(false);
         }
-        self.rotate_now().await.map(|()| true)
+        match self.rotate_now().await {
+            // Somebody else came in at the same moment: it is changed already.
+            Err(VaultError::RotationUnfinished) => Ok(false),
+            done => done.map(|()| true),
+        }
     }
 
     /// How often the data key was changed.

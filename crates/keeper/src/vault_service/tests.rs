@@ -119,6 +119,24 @@ async fn the_key_of_a_vault_that_stays_open_is_changed_when_it_comes_of_age() {
     assert_eq!(made.vault.state(), VaultState::Unlocked);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_old_for_two_who_come_in_at_one_moment_is_changed_once_and_refused_to_neither() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let made = made().await;
+    let policy = Policy {
+        lock_after_minutes: None,
+        rotate_after_days: 7,
+    };
+    let proof = FreshProof::given(made.slot);
+    made.vault.set_policy(&proof, policy).await.unwrap();
+    made.vault.set_lock_after(30 * DAY);
+    tokio::time::advance(7 * DAY).await;
+    // The vault's own look at its age may come between.
+    let (one, other) = tokio::join!(made.vault.rotate_if_old(), made.vault.rotate_if_old());
+    assert!(!(one.unwrap() && other.unwrap()));
+    assert_eq!(made.vault.rotation_number().unwrap(), 1);
+}
+
 /// Notes whether the vault was still open when it was called.
 struct Hook {
     vault: VaultService,
