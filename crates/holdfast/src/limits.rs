@@ -34,6 +34,8 @@ pub const CHECKS_EVERY: Duration = Duration::from_secs(30);
 
 /// Connections that are open at once, without those that have become WebSockets.
 pub const CONNECTIONS: usize = 4096;
+/// What is refused above that is logged at most so often, counted.
+pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// From an open connection, or the end of an answer, to the whole head of the next request. Above the 60 s for which usual proxies keep an
 /// idle connection.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(75);

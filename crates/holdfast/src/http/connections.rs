@@ -16,10 +16,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tower::Service as _;
 use tracing::{debug, warn};
 
-use crate::limits::{CONNECTIONS, REQUEST_HEAD};
+use crate::limits::{CONNECTIONS, REFUSALS_LOGGED_EVERY, REQUEST_HEAD};
 
 /// What a connection above the limit is told: problem details (RFC 9457), and no more.
 const FULL: &str = concat!(
@@ -45,14 +46,18 @@ async fn serve_at_most(most: usize, mut listener: TcpListener, router: Router, e
     let places = Arc::new(Semaphore::new(most));
     let (ending, ends) = watch::channel(());
     let mut ended = pin!(ended);
+    let mut refusals = Refusals::default();
     loop {
         let (stream, peer) = tokio::select! {
             // Errors of single connections are waited out there.
             (stream, peer) = axum::serve::Listener::accept(&mut listener) => (stream, peer),
             () = &mut ended => break,
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            warn!(%peer, limit = most, "a connection is refused: too many are open (CONNECTIONS)");
+        let place = Arc::clone(&places).try_acquire_owned();
+        if let Some(refused) = refusals.told(place.is_err(), Instant::now()) {
+            warn!(refused, last = %peer, limit = most, "connections are refused: too many are open (CONNECTIONS)");
+        }
+        let Ok(place) = place else {
             tokio::spawn(refuse(stream));
             continue;
         };
@@ -83,6 +88,28 @@ async fn serve_at_most(most: usize, mut listener: TcpListener, router: Router, e
     // Nobody connects any more, while those who wait for an answer get it.
     drop((listener, ending));
     let _ = places.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
+}
+
+/// Refusals that are not in the log yet: whoever connects in a loop does not fill it.
+#[derive(Default)]
+struct Refusals {
+    untold: u64,
+    last_told: Option<Instant>,
+}
+
+impl Refusals {
+    /// Takes note of a connection, and says how many refusals are to be logged now, if any.
+    fn told(&mut self, refused: bool, now: Instant) -> Option<u64> {
+        self.untold += u64::from(refused);
+        let is_time = self
+            .last_told
+            .is_none_or(|last| now.duration_since(last) >= REFUSALS_LOGGED_EVERY);
+        if self.untold == 0 || !is_time {
+            return None;
+        }
+        self.last_told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
 }
 
 /// Each connection is an open file, and some systems start a program with 1024: takes as many as the system lets it.
@@ -176,6 +203,22 @@ mod tests {
             }
         };
         third.shutdown().await.unwrap();
+    }
+
+    #[test]
+    fn refusals_are_logged_at_once_then_counted_and_none_is_lost() {
+        let mut refusals = Refusals::default();
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(refusals.told(false, start), None);
+        assert_eq!(refusals.told(true, start), Some(1));
+        for _ in 0..5 {
+            assert_eq!(refusals.told(true, start + second), None);
+        }
+        // Also where the next connection finds room.
+        assert_eq!(refusals.told(false, start + REFUSALS_LOGGED_EVERY), Some(5));
+        assert_eq!(refusals.told(false, start + 3 * REFUSALS_LOGGED_EVERY), None);
+        assert_eq!(refusals.told(true, start + 3 * REFUSALS_LOGGED_EVERY), Some(1));
     }
 
     #[tokio::test(start_paused = true)]
