@@ -13,11 +13,12 @@ const stops: string[] = [];
 /** What the keeper says instead of stopping. */
 let refusal: Error | undefined;
 let own: OwnRecovery | null = null;
+let ended: OwnRecovery | null = null;
 
 async function keeper(method: string, params?: { id?: string }): Promise<unknown> {
   await Promise.resolve();
   if (method === "post.outbox") return { letters: [] };
-  if (method === "recovery.get") return { own, held: [], asked: [] } satisfies Recovery;
+  if (method === "recovery.get") return { own, ended, held: [], asked: [] } satisfies Recovery;
   if (method !== "recovery.stop") throw new Error(`${method} is not expected`);
   if (refusal) throw refusal;
   stops.push(params?.id ?? "");
@@ -87,19 +88,20 @@ async function page(): Promise<typeof import("../src/trust/recovery")> {
   return import("../src/trust/recovery");
 }
 
-let { done, lookAround, stopRequest } = await page();
+let { done, laterKnown, lookAround, stopRequest } = await page();
 let { ChannelError } = await import("../src/channel/messages");
 
 const bytes = Uint8Array.of(1, 2, 3);
 const asked: OwnRequest = { id: "r", request: toBase64Url(bytes), at: 0, releases: [] };
 
 beforeEach(async () => {
-  ({ done, lookAround, stopRequest } = await page());
+  ({ done, laterKnown, lookAround, stopRequest } = await page());
   ({ ChannelError } = await import("../src/channel/messages"));
   stored.clear();
   stops.length = 0;
   refusal = undefined;
   own = null;
+  ended = null;
   unlocked.value = false;
   Object.assign(platform, { hints: nobody, ended: [], newest: 0, asked: 0, told: [], left: new Set(), reached: true, known: true });
 });
@@ -175,7 +177,7 @@ describe("the contacts that the keeper has", () => {
     platform.hints = { ...platform.hints, contacts: [] };
     await lookAround();
     expect(platform.told, "it has lost the others, too").toHaveLength(2);
-    own = { ...chosen, version: 2 };
+    own = { ...chosen, version: 2, made: 2 };
     await lookAround();
     expect(platform.told, "others may have been chosen").toHaveLength(3);
   });
@@ -186,9 +188,33 @@ describe("the contacts that the keeper has", () => {
     expect(platform.told).toHaveLength(1);
   });
 
-  it("are not told again and again to a platform that knows later ones", async () => {
-    platform.newest = 2;
+  it("are not told again and again to a platform that knows later ones, which every page knows until others are chosen", async () => {
+    await lookAround();
+    expect(laterKnown.value).toBe(false);
+    platform.newest = 3;
+    own = { ...chosen, version: 2, made: 2, threshold: 3 };
     for (let look = 0; look < 3; look++) await lookAround();
-    expect([platform.asked, platform.told]).toEqual([1, []]);
+    expect([platform.asked, platform.told.length, laterKnown.value]).toEqual([2, 1, true]);
+    const reloaded = await page();
+    await reloaded.lookAround();
+    expect([platform.asked, reloaded.laterKnown.value]).toEqual([2, true]);
+    own = { ...chosen, version: 3, made: 4, threshold: 3 };
+    await reloaded.lookAround();
+    expect([platform.hints.threshold, reloaded.laterKnown.value]).toEqual([3, false]);
+  });
+
+  it("are missed where the vault is from before anybody was chosen", async () => {
+    await lookAround();
+    own = null;
+    await lookAround();
+    expect(laterKnown.value).toBe(true);
+  });
+
+  it("are nobody any more, for the platform too, once the recovery was ended", async () => {
+    await lookAround();
+    own = null;
+    ended = { ...chosen, made: 9, threshold: 0, wait_ms: 0, contacts: [] };
+    for (let look = 0; look < 2; look++) await lookAround();
+    expect([platform.told.at(-1), platform.told.length, platform.hints.contacts, laterKnown.value]).toEqual([[], 2, [], false]);
   });
 });

@@ -115,7 +115,8 @@ impl Services {
             .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
             .secret_namespace("secret", Arc::new(secrets))
             .namespace("post", Arc::new(post))
-            .secret_namespace("recovery", Arc::new(recovery))
+            .secret_namespace("recovery", Arc::new(recovery.clone()))
+            .slot_end(Arc::new(recovery))
             .namespace("identity", contacts.clone())
             .namespace("contact", contacts);
         Self {

@@ -8,7 +8,7 @@ import { confirmBox } from "../parts/confirm-box";
 import { notice, submitButton } from "../parts/form";
 import { FormPage } from "../pages/page";
 import type { Contact, Known } from "./identities";
-import { type OwnRecovery, recovery, setRecovery } from "./recovery";
+import { laterKnown, type OwnRecovery, recovery, setRecovery } from "./recovery";
 
 const HOUR = 60 * 60 * 1000;
 const WAITS: { ms: number; words: string }[] = [
@@ -18,6 +18,9 @@ const WAITS: { ms: number; words: string }[] = [
   { ms: 0, words: "Not at all (only for trying it out)" },
 ];
 const MOST = 15;
+
+const LATER =
+  "Your vault came out of an older backup or copy: it does not know whom you chose last, and this server keeps to that choice. The parts that those people hold may no longer open your vault. Choose your contacts again, and the new choice holds everywhere.";
 
 export function waitWords(ms: number): string {
   return WAITS.find((each) => each.ms === ms)?.words.toLocaleLowerCase() ?? `${Math.round(ms / HOUR)} hours`;
@@ -37,6 +40,7 @@ export class ContactsCard extends FormPage {
       <h2 id="contacts-title">Your recovery contacts</h2>
       <p>People who together can let you back in, when you have lost every other way. Each holds a part that says nothing alone. The people who run this server hold none.</p>
       ${this.done ? notice("ok", this.done) : nothing} ${this.problem ? notice("error", this.problem) : nothing}
+      ${laterKnown.value && !this.changing ? notice("warn", LATER) : nothing}
       ${recovery.value === undefined ? html`<div class="skeleton-list" aria-hidden="true"><i></i></div>` : this.changing ? this.#form() : own ? this.#shown(own) : this.#none()}
     </section>`;
   }
@@ -53,7 +57,7 @@ export class ContactsCard extends FormPage {
   #shown(own: OwnRecovery): TemplateResult {
     return html`<p><strong>${own.threshold} of these ${own.contacts.length}</strong> open your vault, ${own.wait_ms === 0 ? "without waiting" : `${waitWords(own.wait_ms)} after you ask`}: ${own.contacts.map((each) => each.name).join(", ")}.</p>
       <p class="muted">Since ${new Date(own.made).toLocaleDateString()}. Choose again when somebody leaves, and after you have used it: what they hold now is worth nothing then.</p>
-      <button class="button" type="button" ?disabled=${!online.value} @click=${() => this.#change(own)}>Choose again</button>`;
+      <button class="button ${laterKnown.value ? "primary" : ""}" type="button" ?disabled=${!online.value} @click=${() => this.#change(own)}>Choose again</button>`;
   }
 
   #change(own?: OwnRecovery): void {

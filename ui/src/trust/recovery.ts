@@ -51,6 +51,8 @@ export interface Asked {
 
 export interface Recovery {
   own: OwnRecovery | null;
+  /** Where a recovery was ended and none was set up since: nobody is asked. */
+  ended: OwnRecovery | null;
   held: Held[];
   asked: Asked[];
 }
@@ -59,6 +61,8 @@ export interface Recovery {
 export const recovery = signal<Recovery | undefined>(undefined);
 /** What the platform says: who is asked, and whether somebody asks in this person's name. */
 export const hints = signal<RecoveryHints | undefined>(undefined);
+/** The platform knows contacts that were chosen later than those that the keeper knows: the vault came out of an older copy. */
+export const laterKnown = signal(false);
 /** What could not be taken, in words for the person. */
 export const postProblem = signal("");
 
@@ -87,7 +91,9 @@ async function look(): Promise<void> {
   for (const asked of seen.asked) await help(asked);
   const known = await request<Recovery>("recovery.get");
   recovery.value = known;
-  if (known.own && differs(known.own, seen)) await tellPlatform(known.own, seen);
+  const list = known.own ?? known.ended;
+  // A vault from before anybody was chosen has no list at all.
+  laterKnown.value = list === null ? seen.contacts.length > 0 : differs(list, seen) && (await tellPlatform(list, seen)) === "later_known";
 }
 
 /** Whether the platform would ask others than the keeper has given shares to: it was not reached when they were chosen. */
@@ -96,20 +102,27 @@ export function differs(own: OwnRecovery, seen: Pick<RecoveryHints, "contacts" |
   return own.threshold !== seen.threshold || own.wait_ms !== seen.wait_ms || chosen.size !== seen.contacts.length || seen.contacts.some((each) => !chosen.has(each.id));
 }
 
+/** What came of telling the platform: it knows, it did not take it now, or it keeps to others that were chosen later. */
+type Told = "told" | "not_told" | "later_known";
+
 /** Tells the platform whom the keeper has chosen; not again while it answers as it did when it was told: it names nobody who has left. */
-async function tellPlatform(own: OwnRecovery, seen: RecoveryHints): Promise<void> {
+async function tellPlatform(own: OwnRecovery, seen: RecoveryHints): Promise<Told> {
   const who = me();
-  if (!who) return;
-  const key = `${who.user.id}/told`;
-  if ((await database.get<string>("recovery", key)) === toldAnswer(own, seen)) return;
+  if (!who) return "not_told";
+  const [toldKey, olderKey] = [`${who.user.id}/told`, `${who.user.id}/older`];
+  const [told, older] = await Promise.all([toldKey, olderKey].map((key) => database.get<string>("recovery", key)));
+  if (told === toldAnswer(own, seen)) return "told";
+  if (older === toldAnswer(own, seen)) return "later_known";
   try {
     await nameContacts(own);
-    await database.put("recovery", key, toldAnswer(own, await lookAtPlatform()));
+    await database.put("recovery", toldKey, toldAnswer(own, await lookAtPlatform()));
+    return "told";
   } catch (error) {
     // What the person did meanwhile is done all the same; the next look tells it again.
     if (!(error instanceof Problem)) throw error;
-    // It knows others that were chosen later: this vault came out of an older backup.
-    if (error.code === "contacts_older") await database.put("recovery", key, toldAnswer(own, seen));
+    if (error.code !== "contacts_older") return "not_told";
+    await database.put("recovery", olderKey, toldAnswer(own, seen));
+    return "later_known";
   }
 }
 
@@ -126,7 +139,7 @@ async function nameContacts(own: OwnRecovery): Promise<void> {
 }
 
 function toldAnswer(own: OwnRecovery, seen: RecoveryHints): string {
-  return JSON.stringify([own.slot, own.version, seen.threshold, seen.wait_ms, seen.contacts.map((each) => each.id).sort()]);
+  return JSON.stringify([own.slot, own.made, seen.threshold, seen.wait_ms, seen.contacts.map((each) => each.id).sort()]);
 }
 
 /** What the keeper was told of by this page: it makes the letters to the contacts' keepers once, whoever tells it again. */
@@ -196,6 +209,14 @@ export function startRecovery(): void {
   const askable = computed(() => me() !== undefined && slots.value.some((slot) => slot.kind === "social"));
   effect(() => {
     if (askable.value) quietly();
+  });
+  // Once its way in is taken away the platform is told at once that nobody is asked.
+  const ended = computed(() => {
+    const own = recovery.value?.own;
+    return unlocked.value && own !== null && own !== undefined && !slots.value.some((slot) => slot.id === own.slot);
+  });
+  effect(() => {
+    if (ended.value) quietly();
   });
   setInterval(() => {
     if (!navigator.onLine) return;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use protocol::channel::ChannelError;
-use protocol::wiped_json;
+use protocol::{SlotId, wiped_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::outgoing::Subscriber;
+use crate::vault_service::Record;
 
 /// JSON that may hold secrets.
 pub type SecretJson = Zeroizing<Vec<u8>>;
@@ -36,6 +37,12 @@ pub trait SecretMethods: Send + Sync + 'static {
         params: &'a RawValue,
         subscriber: &'a Subscriber,
     ) -> BoxFuture<'a, Result<SecretJson, ChannelError>>;
+}
+
+/// What a part of the keeper has to write when a way in is taken away.
+pub trait SlotEnd: Send + Sync + 'static {
+    /// The records that change in the same write.
+    fn ending(&self, slot: SlotId) -> BoxFuture<'_, Result<Vec<Record>, ChannelError>>;
 }
 
 /// Reads parameters. What is wrong with them is told by its place alone: the words may quote what was sent.
@@ -80,6 +87,7 @@ pub struct Router {
     namespaces: HashMap<&'static str, Arc<dyn Methods>>,
     methods: HashMap<&'static str, Arc<dyn Methods>>,
     secret: HashMap<&'static str, Arc<dyn SecretMethods>>,
+    slot_end: Option<Arc<dyn SlotEnd>>,
 }
 
 impl Router {
@@ -107,6 +115,20 @@ impl Router {
     pub fn secret_namespace(mut self, namespace: &'static str, methods: Arc<dyn SecretMethods>) -> Self {
         self.secret.insert(namespace, methods);
         self
+    }
+
+    /// Is asked before a way in is taken away.
+    #[must_use]
+    pub fn slot_end(mut self, slot_end: Arc<dyn SlotEnd>) -> Self {
+        self.slot_end = Some(slot_end);
+        self
+    }
+
+    pub(super) async fn ending(&self, slot: SlotId) -> Result<Vec<Record>, ChannelError> {
+        match &self.slot_end {
+            Some(slot_end) => slot_end.ending(slot).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn find_secret(&self, method: &str) -> Option<Arc<dyn SecretMethods>> {

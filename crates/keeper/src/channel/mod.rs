@@ -18,6 +18,8 @@ mod slot_methods;
 mod tickets;
 
 pub use host::{ChannelHost, websocket_config};
-pub use methods::{Methods, Router, SecretJson, SecretMethods, read_params, read_value, unknown_method, write_result};
+pub use methods::{
+    Methods, Router, SecretJson, SecretMethods, SlotEnd, read_params, read_value, unknown_method, write_result,
+};
 pub use outgoing::Subscriber;
 pub(crate) use own_methods::KekParam;

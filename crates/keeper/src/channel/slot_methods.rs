@@ -184,7 +184,8 @@ impl SlotCall {
             }
             Self::Remove(slot) => {
                 let proof = vault.fresh_proof(channel)?;
-                vault.slot_remove(&proof, slot).await?;
+                let records = host.router.ending(slot).await?;
+                vault.slot_remove(&proof, slot, records).await?;
                 host.slot_removed(slot, subscriber);
                 nothing()
             }

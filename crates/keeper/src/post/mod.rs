@@ -15,7 +15,7 @@ pub use letter::Letter;
 
 use crate::contacts::Contacts;
 use crate::recovery::{Recovery, RecoveryFailure};
-use crate::vault_service::{VaultError, VaultService};
+use crate::vault_service::{Record, VaultError, VaultService};
 
 const OUT: &str = "post/out/";
 
@@ -34,9 +34,6 @@ struct Waiting {
     #[serde(with = "b64")]
     sealed: Vec<u8>,
 }
-
-/// A record: its name, and its value or none where it is deleted.
-type Record = (String, Option<Vec<u8>>);
 
 /// The record of a letter that is to be sent.
 pub(crate) fn outgoing(to: UserId, sealed: Vec<u8>) -> Record {

@@ -55,7 +55,8 @@ impl Recovery {
         match method {
             "recovery.get" => {
                 let held: Vec<HeldShown> = self.all_held()?.into_iter().map(HeldShown::from).collect();
-                write_result(&json!({"own": self.own_signed().await?, "held": held, "asked": self.all_asked()?}))
+                let (own, ended) = (self.own_signed().await?, self.ended_signed().await?);
+                write_result(&json!({"own": own, "ended": ended, "held": held, "asked": self.all_asked()?}))
             }
             "recovery.set" => {
                 let proof = self.vault.fresh_proof(subscriber.id())?;

@@ -1,14 +1,18 @@
-//! The own recovery: who the contacts are, and splitting the secret of its slot among them.
+//! The own recovery: who the contacts are, splitting the secret of its slot among them, and what is left when it is ended.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use protocol::channel::ChannelError;
 use protocol::recovery::{CONTACTS_PURPOSE, ContactList};
 use protocol::{Millis, SlotId, UserId, b64};
 use serde::{Deserialize, Serialize};
 use vault::{Kek, RecoveryTerms, SecretBytes, split_secret};
 
 use super::{Recovery, RecoveryFailure};
+use crate::channel::SlotEnd;
 use crate::limits::{RECOVERY_STOPS, RECOVERY_WAIT_LONGEST};
 use crate::post::{self, Letter};
-use crate::vault_service::FreshProof;
+use crate::vault_service::{FreshProof, Record};
 use protocol::channel::SlotKind;
 
 pub(super) const SET: &str = "recovery/set";
@@ -27,6 +31,7 @@ pub struct OwnRecovery {
     pub wait_ms: u64,
     /// Rises with each split, also where the clock does not.
     pub made: Millis,
+    /// None where it was ended.
     pub contacts: Vec<RecoveryContact>,
 }
 
@@ -101,6 +106,14 @@ impl Recovery {
     pub(super) async fn own_signed(&self) -> Result<Option<SignedRecovery>, RecoveryFailure> {
         match self.own()? {
             Some(own) => Ok(Some(self.signed(own).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The recovery that was ended last, where none was set up since: that nobody is asked any more, signed for the platform.
+    pub(super) async fn ended_signed(&self) -> Result<Option<SignedRecovery>, RecoveryFailure> {
+        match self.stored()?.filter(|own| own.contacts.is_empty()) {
+            Some(ended) => Ok(Some(self.signed(ended).await?)),
             None => Ok(None),
         }
     }
@@ -190,6 +203,29 @@ impl Recovery {
         Ok(own)
     }
 
+    /// What changes when this slot is taken away, where it is the one of the recovery: nobody is a contact any more, and they are told that
+    /// what they hold is worth nothing.
+    async fn end_of(&self, slot: SlotId) -> Result<Vec<Record>, RecoveryFailure> {
+        let Some(own) = self.stored()?.filter(|own| own.slot == slot) else {
+            return Ok(Vec::new());
+        };
+        let ended = OwnRecovery {
+            threshold: 0,
+            wait_ms: 0,
+            made: self.clock.now().max(own.made + 1),
+            contacts: Vec::new(),
+            ..own
+        };
+        let identity = self.vault.identity().await?;
+        let mut records = vec![(SET.to_owned(), Some(to_json(&ended)?))];
+        records.extend(post::withdrawn(&self.vault)?);
+        for left in self.left_by(&ended)? {
+            let sealed = Letter::Gone(ended.version).seal(&identity, left.identity.agreement())?;
+            records.push(post::outgoing(left.user, sealed));
+        }
+        Ok(records)
+    }
+
     /// Contacts of the recovery before this one who are not asked again: they may forget what they hold.
     fn left_by(&self, new: &OwnRecovery) -> Result<Vec<crate::contacts::Contact>, RecoveryFailure> {
         let before = self.stored()?.map(|own| own.contacts).unwrap_or_default();
@@ -241,6 +277,12 @@ impl Recovery {
         // Of another version or damaged: to tell it again does no harm.
         let stopped = serde_json::from_slice::<Stopped>(&json).ok();
         Ok(stopped.filter(|stopped| stopped.v == VERSION).unwrap_or_default())
+    }
+}
+
+impl SlotEnd for Recovery {
+    fn ending(&self, slot: SlotId) -> BoxFuture<'_, Result<Vec<Record>, ChannelError>> {
+        async move { Ok(self.end_of(slot).await?) }.boxed()
     }
 }
 

@@ -33,6 +33,7 @@ pub use model::{ModelKind, ModelSettings};
 pub(crate) use policy::Policy;
 pub(crate) use proof::Challenge;
 pub use proof::FreshProof;
+pub use records::Record;
 pub(crate) use registration::NewSlotParams;
 pub(crate) use rotation::{RotationStatus, old_key};
 pub use service::{Unlocked, VaultNotice, VaultService};

@@ -4,7 +4,10 @@ use zeroize::Zeroizing;
 
 use super::error::VaultError;
 use super::service::VaultService;
-use super::writer::Change;
+use super::writer::{Change, Entries};
+
+/// A record: its name, and its value or none where it is deleted.
+pub type Record = (String, Option<Vec<u8>>);
 
 /// Names that the vault keeps for itself.
 const OWN: &str = "vault/";
@@ -15,6 +18,15 @@ pub(super) fn check(name: &str) -> Result<(), VaultError> {
         return Err(VaultError::RecordName);
     }
     Ok(())
+}
+
+/// Records as entries of the vault; none where a name is not allowed.
+pub(super) fn checked(records: Vec<Record>) -> Result<Entries, VaultError> {
+    let entry = |(name, value): Record| {
+        check(&name)?;
+        Ok((name, value.map(Zeroizing::new)))
+    };
+    records.into_iter().map(entry).collect()
 }
 
 impl VaultService {
@@ -38,13 +50,8 @@ impl VaultService {
     ///
     /// # Errors
     /// As [`Self::put_record`].
-    pub async fn put_records(&self, records: Vec<(String, Option<Vec<u8>>)>) -> Result<(), VaultError> {
-        let mut entries = Vec::with_capacity(records.len());
-        for (name, value) in records {
-            check(&name)?;
-            entries.push((name, value.map(Zeroizing::new)));
-        }
-        self.change(Change::Entries(entries)).await
+    pub async fn put_records(&self, records: Vec<Record>) -> Result<(), VaultError> {
+        self.change(Change::Entries(checked(records)?)).await
     }
 
     /// A record, from memory.

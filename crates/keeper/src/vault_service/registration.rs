@@ -224,10 +224,7 @@ impl VaultService {
             _ => {}
         }
         let mut entries = self.uses_without(replaces)?;
-        for (name, value) in records {
-            records::check(&name)?;
-            entries.push((name, value.map(Zeroizing::new)));
-        }
+        entries.extend(records::checked(records)?);
         if kind == SlotKind::RecoveryPhrase {
             entries.push((PHRASE_CONFIRMED.to_owned(), None));
         }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::VaultError;
 use super::proof::FreshProof;
+use super::records;
 use super::registration::{PHRASE_CONFIRMED, shown_name};
 use super::service::VaultService;
 use super::writer::{Change, Entries};
@@ -61,14 +62,21 @@ impl VaultService {
         self.change(Change::Slots { change, entries }).await
     }
 
-    /// Takes a slot away: what opened it opens nothing any more. The last one stays.
-    pub(crate) async fn slot_remove(&self, _proof: &FreshProof, slot: SlotId) -> Result<(), VaultError> {
+    /// Takes a slot away: what opened it opens nothing any more. The last one stays. `records` of the rest of the keeper change in the
+    /// same write.
+    pub(crate) async fn slot_remove(
+        &self,
+        _proof: &FreshProof,
+        slot: SlotId,
+        records: Vec<records::Record>,
+    ) -> Result<(), VaultError> {
         let slots = self.slots();
         let info = slots
             .iter()
             .find(|info| info.id == slot)
             .ok_or(VaultError::UnknownSlot)?;
         let mut entries = self.uses_without(Some(slot))?;
+        entries.extend(records::checked(records)?);
         if info.kind == SlotKind::RecoveryPhrase {
             entries.push((PHRASE_CONFIRMED.to_owned(), None));
         }

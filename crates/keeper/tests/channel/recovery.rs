@@ -312,6 +312,50 @@ async fn promise_08_the_list_of_contacts_is_signed_by_the_vault_and_a_later_one_
 }
 
 #[tokio::test]
+async fn a_recovery_that_is_ended_leaves_nobody_to_ask_and_nothing_to_hold() {
+    let (ada, slot, contacts) = ceremony(2, 5, &["Bob", "Carol"]).await;
+    let set_up = ada.call("recovery.get", json!({})).await;
+    assert_eq!(set_up["ended"], json!(null));
+    ada.channel.remove_slot(slot).await.unwrap();
+    let after = ada.call("recovery.get", json!({})).await;
+    assert_eq!(after["own"], json!(null));
+    // An empty list, later than the one before, and signed as that was.
+    let ended = &after["ended"];
+    assert_eq!((&ended["contacts"], &ended["threshold"]), (&json!([]), &json!(0)));
+    assert!(ended["made"].as_i64() > set_up["own"]["made"].as_i64());
+    let bundle = ada.call("identity.get", json!({})).await["bundle"].clone();
+    let bundle = b64::decode(bundle.as_str().unwrap()).unwrap();
+    let key = MailboxKey(PublicIdentity::decode(&bundle).unwrap().signing_key());
+    let list = ContactList {
+        cell: ada.keeper.cell,
+        slot,
+        made: ended["made"].as_i64().unwrap(),
+        threshold: 0,
+        wait_ms: 0,
+        contacts: Vec::new(),
+    };
+    let signature = b64::decode(ended["signature"].as_str().unwrap()).unwrap();
+    assert!(list.is_signed(key, &signature.try_into().unwrap()));
+    deliver(&ada, &contacts).await;
+    for contact in &contacts {
+        assert_eq!(contact.call("recovery.get", json!({})).await["held"], json!([]));
+    }
+    // Another one is later than both.
+    ada.channel
+        .set_recovery(2, 5, &[contacts[0].user, contacts[1].user])
+        .await
+        .unwrap();
+    let again = ada.call("recovery.get", json!({})).await;
+    assert!(again["own"]["made"].as_i64() > ended["made"].as_i64());
+    assert_eq!(again["ended"], json!(null));
+    deliver(&ada, &contacts).await;
+    assert_eq!(
+        contacts[0].call("recovery.get", json!({})).await["held"][0]["user"],
+        json!(ada.user)
+    );
+}
+
+#[tokio::test]
 async fn promise_08_a_replaced_recovery_is_worth_nothing() {
     let (ada, old_slot, contacts) = ceremony(2, 0, &["Bob", "Carol", "Dan"]).await;
     let before = Asking::new(&ada, old_slot);

@@ -129,6 +129,16 @@ async fn promise_08_a_session_alone_names_no_contacts_and_takes_none_off() {
     let told = anna.get("/audit?action=recovery.contacts_set").await.expect(200).json;
     assert_eq!(told["events"].as_array().unwrap().len(), 1);
 
+    // The vault says that nobody is asked any more.
+    anna.put("/recovery/contacts", vault.contacts(6, &[], 0, 0))
+        .await
+        .expect(204);
+    let ended = anna.get("/recovery").await.expect(200).json;
+    assert_eq!((&ended["contacts"], &ended["threshold"]), (&json!([]), &json!(0)));
+    anna.put("/recovery/contacts", vault.contacts(7, &[carols], 1, 0))
+        .await
+        .expect(204);
+
     // The owner with a new vault shows who they are; the contacts of the one before are not asked any more.
     let mut again = world.sign_in("anna@acme.example").await;
     again.put("/identity", thiefs.identity()).await.expect(204);
