@@ -107,6 +107,8 @@ pub struct Mail {
     /// A file that holds the password.
     pub password_file: Option<PathBuf>,
     /// The sender, such as `Holdfast <holdfast@example.org>`.
+    /// A file with the certificates (PEM) that the server's is signed by, where those are none of the system's.
+    pub ca_file: Option<PathBuf>,
     pub from: String,
 }
 
@@ -119,6 +121,7 @@ impl Default for Mail {
             username: None,
             password_file: None,
             from: "Holdfast <holdfast@localhost>".to_owned(),
+            ca_file: None,
         }
     }
 }

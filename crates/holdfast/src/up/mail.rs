@@ -26,6 +26,7 @@ pub fn mailer(mail: &Mail, data_dir: &Path) -> Result<Arc<dyn Mailer>, Refusal> 
         },
         username: mail.username.clone(),
         password_file: mail.password_file.clone(),
+        ca_file: mail.ca_file.clone(),
         from: mail.from.clone(),
     })
     .map_err(|error| Refusal::Mail(format!("{error}.")))?;

@@ -24,6 +24,13 @@ pub enum MailError {
         path: std::path::PathBuf,
         source: std::io::Error,
     },
+    #[error("the mail server {server} cannot be reached: {source}")]
+    Unreachable {
+        server: String,
+        source: lettre::transport::smtp::Error,
+    },
+    #[error("the mail server does not let us log in: {0}. Look at mail.username and mail.password_file")]
+    Login(#[source] lettre::transport::smtp::Error),
     #[error("the mail server did not take the mail: {0}")]
     Smtp(#[source] lettre::transport::smtp::Error),
     #[error("the mail server did not answer in {} seconds", crate::limits::MAIL_TIME.as_secs())]

@@ -1,11 +1,12 @@
 //! Mail through the operator's server, over TLS unless they say otherwise. The password comes from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures::future::BoxFuture;
 use lettre::message::Mailbox;
 use lettre::message::header::ContentTransferEncoding;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -28,6 +29,8 @@ pub struct SmtpConfig {
     pub username: Option<String>,
     /// A file (mode 0600) that holds the password and nothing else.
     pub password_file: Option<PathBuf>,
+    /// A file with the certificates (PEM) that the server's is signed by, where those are none of the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How the connection is protected.
@@ -52,6 +55,8 @@ pub enum SmtpConfigError {
     Incomplete,
     #[error("cannot read mail.password_file {path}: {source}")]
     Password { path: PathBuf, source: std::io::Error },
+    #[error("mail.ca_file {path} cannot be used: {reason}")]
+    Authority { path: PathBuf, reason: String },
     #[error(
         "mail.username with mail.encryption = \"none\" would send the password in clear: use \"tls\" or \"starttls\""
     )]
@@ -63,6 +68,8 @@ pub enum SmtpConfigError {
 /// A mail server.
 pub struct Smtp {
     from: Mailbox,
+    /// By the name that the operator gave it.
+    server: String,
     transport: AsyncSmtpTransport<Tokio1Executor>,
 }
 
@@ -87,6 +94,14 @@ impl Smtp {
         if let Some(port) = config.port {
             builder = builder.port(port);
         }
+        if let Some(path) = &config.ca_file {
+            let tls = trusting(path, &config.host)?;
+            builder = match config.encryption {
+                Encryption::Tls => builder.tls(Tls::Wrapper(tls)),
+                Encryption::Starttls => builder.tls(Tls::Required(tls)),
+                Encryption::None => builder,
+            };
+        }
         builder = match (&config.username, &config.password_file) {
             (Some(_), Some(_)) if config.encryption == Encryption::None => {
                 return Err(SmtpConfigError::PasswordInClear);
@@ -107,11 +122,43 @@ impl Smtp {
             (None, None) => builder,
             _ => return Err(SmtpConfigError::Incomplete),
         };
+        let server = match config.port {
+            Some(port) => format!("{}:{port}", config.host),
+            None => config.host.clone(),
+        };
         Ok(Self {
             from,
+            server,
             transport: builder.build(),
         })
     }
+
+    fn not_taken(&self, error: lettre::transport::smtp::Error) -> MailError {
+        let answered = error.is_response() || error.is_transient() || error.is_permanent();
+        // RFC 4954, section 6.
+        match error.status().map(u16::from) {
+            Some(530 | 534 | 535) => MailError::Login(error),
+            _ if answered || error.is_client() => MailError::Smtp(error),
+            _ => MailError::Unreachable {
+                server: self.server.clone(),
+                source: error,
+            },
+        }
+    }
+}
+
+/// TLS with a server of this name whose certificate is signed by one of those in the file, or of the system's.
+fn trusting(path: &Path, host: &str) -> Result<TlsParameters, SmtpConfigError> {
+    let wrong = |reason: String| SmtpConfigError::Authority {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let certificate = Certificate::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+    TlsParameters::builder(host.to_owned())
+        .add_root_certificate(certificate)
+        .build_rustls()
+        .map_err(|error| wrong(error.to_string()))
 }
 
 impl Mailer for Smtp {
@@ -125,8 +172,11 @@ impl Mailer for Smtp {
             tokio::time::timeout(limits::MAIL_TIME, self.transport.send(message))
                 .await
                 .map_err(|_| MailError::TimedOut)?
-                .map_err(MailError::Smtp)
+                .map_err(|error| self.not_taken(error))
                 .map(drop)
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
