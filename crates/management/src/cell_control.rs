@@ -37,6 +37,8 @@ pub trait CellControl: Send + Sync + 'static {
     fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
     /// Removes the cell for ever, with its vault and everything sealed. Returns when this is under way.
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
+    /// As [`Self::remove`], and returns when it is gone. Of a cell that is not there, nothing is left to remove.
+    fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
     /// How awake the cell is now.
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>>;
     /// What opens the first registration while the cell's vault is new and its keeper is there. For the owner's session alone.

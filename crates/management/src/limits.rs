@@ -266,3 +266,5 @@ pub const MAIL_TIME: Duration = Duration::from_secs(15);
 pub const DATABASE_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection to PostgreSQL.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);
+/// Cells of one organisation that are removed at once.
+pub const CELLS_REMOVED_TOGETHER: usize = 8;

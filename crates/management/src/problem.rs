@@ -117,6 +117,8 @@ pub(crate) enum ApiError {
     Inhabited,
     #[error("There is an organisation of this name already.")]
     OrganisationKnown,
+    #[error("Suspend this organisation first: only then nobody works with what is removed.")]
+    NotSuspended,
     #[error(
         "The first organisation is made with the link in the file `setup-url` of the data directory. Use that first."
     )]
@@ -188,6 +190,7 @@ pub(crate) struct Problem {
     r#type: String,
     title: &'static str,
     status: u16,
+        StorageError::NotSuspended => "Suspend this organisation first: only then nobody works with what is removed.",
     /// For people: what is wrong and what to do.
     detail: String,
     /// For programs. It never changes its meaning.
@@ -261,6 +264,9 @@ impl ApiError {
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
             Self::CsrfToken => (S::FORBIDDEN, "csrf_token", "Token of the session is missing"),
             Self::KeyNeeded => (S::UNAUTHORIZED, "key_needed", "No key that works"),
+            Self::NotSuspended | Self::Storage(StorageError::NotSuspended) => {
+                (S::CONFLICT, "not_suspended", "The organisation is in use")
+            }
             Self::WriteUnderWay => (S::CONFLICT, "write_under_way", "Under way"),
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Another request"),
             Self::Agent(failure) => (failure.status, "agent", "The agent did not do it"),
@@ -298,7 +304,7 @@ impl ApiError {
     fn log(&self) {
         let code = self.kind().1;
         match self {
-            Self::Storage(StorageError::Suspended) => {}
+            Self::Storage(StorageError::Suspended | StorageError::NotSuspended) => {}
             Self::Storage(error) => tracing::error!(%error, code, "a request failed"),
             Self::Custody(error) => tracing::error!(%error, code, "a request failed"),
             Self::Provider(error) => tracing::warn!(%error, code, "a sign-in provider cannot be used"),

@@ -73,6 +73,19 @@ export interface WholeTenant {
   cell_limits: CellLimits;
 }
 
+/** What goes with an organisation. */
+export interface TenantLosses {
+  people: number;
+  service_accounts: number;
+  cells: number;
+  groups: number;
+  api_keys: number;
+  second_factors: number;
+  sign_in_providers: number;
+  destinations: number;
+  audit_events: number;
+}
+
 export interface Host {
   memory_bytes: number;
   memory_used_bytes: number;
@@ -180,6 +193,8 @@ export const operator = {
   suspendTenant: (tenant: string) => call<{ cells: number }>("POST", `/tenants/${id(tenant)}/suspend`),
   restoreTenant: (tenant: string) => call<void>("POST", `/tenants/${id(tenant)}/restore`),
   people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
+  tenantLosses: (tenant: string) => call<TenantLosses>("GET", `/tenants/${id(tenant)}/losses`),
+  removeTenant: (tenant: string) => call<TenantLosses>("DELETE", `/tenants/${id(tenant)}`),
   signPersonOut: (person: string) => call<{ ended: number }>("POST", `/people/${id(person)}/sign-out`),
   suspendPerson: (person: string) => call<void>("POST", `/people/${id(person)}/suspend`),
   restorePerson: (person: string) => call<void>("POST", `/people/${id(person)}/restore`),

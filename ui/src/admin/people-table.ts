@@ -1,12 +1,11 @@
 /** The table of people, on their own page and on their organisation's. */
 import { html, type TemplateResult } from "lit";
+import { ROLES } from "../parts/role-words";
 import type { Person } from "./api";
 import type { Fields } from "./filter";
 import { ago } from "./format";
 import { type Act, personActs } from "./person-acts";
 import type { Column } from "./table";
-
-const ROLES = { owner: "Owner", admin: "Admin", member: "Member", observer: "Observer" };
 
 export const PEOPLE_FIELDS: Fields<Person> = {
   anywhere: (person) => `${person.name} ${person.email} ${person.tenant.name}`,

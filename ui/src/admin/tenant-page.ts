@@ -1,8 +1,8 @@
-/** One organisation: the people in it, the limits that hold for it, and putting it out of use. */
+/** One organisation: the people in it, the limits that hold for it, putting it out of use, and deleting it. */
 import { html, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
 import { confirmBox } from "../parts/confirm-box";
-import { notice } from "../parts/form";
+import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { param } from "./address";
 import { operator, type Tenant, type WholeTenant } from "./api";
@@ -16,18 +16,28 @@ import { waitingWords } from "./owner-words";
 import { PEOPLE_FIELDS, peopleColumns } from "./people-table";
 import { sealed } from "./sealed";
 import { filterField, ROWS_AT_FIRST, table } from "./table";
+import { removeTenant } from "./tenant-removal";
 
 export class TenantPage extends LivePage<WholeTenant> {
   @property({ attribute: false }) tenant = "";
   @state() private shown = ROWS_AT_FIRST;
   /** Whether its owner is being invited. */
   @state() private inviting = false;
+  /** What was said when it was deleted. */
+  @state() private gone = "";
 
-  protected load(): Promise<WholeTenant> {
-    return operator.tenant(this.tenant);
+  protected async load(): Promise<WholeTenant> {
+    return this.gone && this.data ? this.data : operator.tenant(this.tenant);
   }
 
   protected override render(): TemplateResult {
+    if (this.gone) {
+      return html`<div class="admin-page">
+        <div class="admin-head"><h1>${this.data?.tenant.name ?? "Tenant"}</h1></div>
+        <div role="status">${notice("ok", this.gone)}</div>
+        <p><a href="/admin/tenants">${icon("arrow-left", "s")} All tenants</a></p>
+      </div>`;
+    }
     return this.frame(this.data?.tenant.name ?? "Tenant", (data) => this.#whole(data));
   }
 
@@ -70,13 +80,28 @@ export class TenantPage extends LivePage<WholeTenant> {
   #danger(tenant: Tenant): TemplateResult {
     return html`<section class="card danger-zone" aria-labelledby="danger-title">
       <h2 id="danger-title">${tenant.suspended_at ? "Put into use again" : "Put out of use"}</h2>
-      <p>${tenant.suspended_at ? "Whoever was suspended with it may sign in again, and their API keys work again." : "Everybody in it is signed out and stays out, API keys stop working, nobody joins, and every cell goes to sleep. Nothing is deleted."}</p>
+      <p>${tenant.suspended_at ? "Whoever was suspended with it may sign in again, and their API keys work again." : "Everybody in it is signed out and stays out, API keys stop working, nobody joins, and every cell goes to sleep. Nothing is deleted; what is suspended can be."}</p>
       <div class="row">
         ${tenant.suspended_at
           ? html`<button class="button primary" type="button" @click=${() => void this.act(() => restore(tenant))}>Let ${tenant.name} back in</button>`
           : html`<button class="button danger" type="button" @click=${() => void this.act(() => suspend(tenant))}>Suspend ${tenant.name}</button>`}
       </div>
-    </section>`;
+    </section>
+    ${tenant.suspended_at
+      ? html`<section class="card danger-zone" aria-labelledby="remove-title">
+          <h2 id="remove-title">Delete for ever</h2>
+          <p>The organisation, the agents of everybody in it and all that this server keeps of them. You see what is lost before you decide.</p>
+          <div class="row"><button class="button danger" type="button" @click=${() => void this.#remove(tenant)}>Delete ${tenant.name}</button></div>
+        </section>`
+      : ""}`;
+  }
+
+  async #remove(tenant: Tenant): Promise<void> {
+    try {
+      this.gone = (await removeTenant(tenant)) ?? "";
+    } catch (error) {
+      await this.tell(sentence(error), true);
+    }
   }
 }
 

@@ -361,6 +361,7 @@ export const api = {
   policy: () => call<Policy>("GET", "/policy"),
   setPolicy: (policy: Partial<Policy>) => call<Policy>("PUT", "/policy", policy),
   me: () => call<Me>("GET", "/me"),
+  rename: (name: string) => call<Me>("PUT", "/me", { name }),
   people: () => call<{ people: Person[] }>("GET", "/people"),
   identities: () => call<{ identities: { user: string; bundle: string }[] }>("GET", "/identities"),
   publishIdentity: (bundle: string) => call<void>("PUT", "/identity", { bundle }),

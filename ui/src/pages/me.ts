@@ -1,14 +1,18 @@
-/** One's own settings: model, security, appearance, and the two ways to leave. */
+/** One's own settings: who one is here, model, security, appearance, and the two ways to leave. */
 import { html, nothing, type TemplateResult } from "lit";
-import { me } from "../app/account";
+import { api, type Me } from "../api/http";
+import { arrived, me } from "../app/account";
+import { announce } from "../app/announcer";
 import { lockAndSay } from "../app/leave";
 import { type Appearance, appearance, setAppearance } from "../app/appearance";
 import { grantedUntil, phraseConfirmed, signOut, slots } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
+import { askText } from "../parts/confirm-box";
 import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import type { IconName } from "../parts/icon-names";
+import { ROLES } from "../parts/role-words";
 import { FormPage } from "./page";
 
 const LOOKS: { look: Appearance; name: string; icon: IconName }[] = [
@@ -22,8 +26,8 @@ export class MePage extends FormPage {
     const who = me();
     return html`<div class="page">
       <h1>Me</h1>
-      <p class="lead">${who?.user.name}, ${who?.user.email}, ${who?.tenant.name}</p>
       ${this.problem ? notice("error", this.problem) : nothing}
+      ${who ? this.#profile(who) : nothing}
       <section class="card" aria-labelledby="model-title">
         <h2 id="model-title">Model</h2>
         <div class="setting">
@@ -101,6 +105,31 @@ export class MePage extends FormPage {
         </div>
       </section>
     </div>`;
+  }
+
+  #profile({ user, tenant }: Me): TemplateResult {
+    return html`<section class="card" aria-labelledby="profile-title">
+      <h2 id="profile-title">Profile</h2>
+      <div class="setting">
+        <p><strong>${user.name}</strong><br><span class="muted">How others in ${tenant.name} see you.</span></p>
+        <button class="button" type="button" ?disabled=${this.busy} @click=${() => this.#rename(user.name)}>Change name</button>
+      </div>
+      <div class="setting">
+        <p><strong>${user.email}</strong><br><span class="muted">Where sign-in links are sent.</span></p>
+      </div>
+      <div class="setting">
+        <p><strong>${ROLES[user.role]}</strong><br><span class="muted">Your role in ${tenant.name}. Those who manage it can give you another one.</span></p>
+      </div>
+    </section>`;
+  }
+
+  #rename(before: string): void {
+    void this.work(async () => {
+      const name = await askText("Change your name", "Name", before, 100);
+      if (name === undefined || name === before) return;
+      arrived(await api.rename(name));
+      announce("You have a new name.");
+    });
   }
 }
 

@@ -7,11 +7,10 @@ import { announce } from "../app/announcer";
 import { confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { ROLES } from "../parts/role-words";
 import { withStepUp } from "../parts/step-up";
 import { tabs } from "./people-tabs";
 import { FormPage } from "./page";
-
-const ROLES: Record<Role, string> = { owner: "Owner", admin: "Admin", member: "Member", observer: "Observer" };
 
 const WITH_ARTICLE: Record<Role, string> = { owner: "an owner", admin: "an admin", member: "a member", observer: "an observer" };
 

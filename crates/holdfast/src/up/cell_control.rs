@@ -54,6 +54,16 @@ impl CellControl for CellsOfManagement {
         })
     }
 
+    fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        let cells = self.cells.clone();
+        Box::pin(async move {
+            let removed = cells.remove(cell.cell, cell.tenant).await;
+            removed
+                .map(drop)
+                .map_err(|error| CellUnavailable(format!("the cell {} could not be removed: {error}.", cell.cell)))
+        })
+    }
+
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
         Box::pin(std::future::ready(Ok(state(self.cells.state(cell.cell)))))
     }

@@ -36,6 +36,7 @@ pub(crate) mod passkeys;
 pub(crate) mod platform_secrets;
 pub(crate) mod providers;
 pub(crate) mod recovery;
+pub(crate) mod removal;
 pub(crate) mod roles;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;
@@ -63,6 +64,9 @@ pub enum StorageError {
     /// The organisation is suspended: nobody comes into it.
     #[error("the organisation is suspended")]
     Suspended,
+    /// The organisation is not suspended, so it is not removed.
+    #[error("the organisation is not suspended")]
+    NotSuspended,
     #[error("a stored value cannot be read: {0}")]
     Unreadable(&'static str),
 }
@@ -81,6 +85,7 @@ impl From<sqlx::Error> for StorageError {
                     Self::Unavailable(error)
                 }
                 Some("HF001") => Self::Suspended,
+                Some("HF002") => Self::NotSuspended,
                 Some("23505") => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
                 _ => Self::Failed(error),
             },

@@ -75,6 +75,19 @@ pub(crate) async fn name(transaction: &mut TenantTransaction, user: UserId) -> R
     Ok(name.fetch_one(&mut **transaction).await?)
 }
 
+/// Gives somebody another name.
+pub(crate) async fn rename(transaction: &mut TenantTransaction, user: UserId, name: &Name) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE users SET name = $3 WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        name.as_str()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// The addresses of those who manage the organisation.
 pub(crate) async fn managers(transaction: &mut TenantTransaction) -> Result<Vec<String>, StorageError> {
     let emails = sqlx::query_scalar!(

@@ -27,6 +27,8 @@ mod passkeys;
 mod people;
 mod providers;
 mod recovery;
+mod refusals;
+mod removal;
 mod requests_while_locked;
 mod row_security;
 mod second_factor;

@@ -104,6 +104,7 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/policy", json!({}), 200),
         (Method::PUT, "/policy", json!({"second_factor": "optional"}), 200),
         (Method::GET, "/me", json!({}), 200),
+        (Method::PUT, "/me", json!({"name": "x"}), 200),
         (Method::GET, "/people", json!({}), 200),
         (Method::GET, "/people/{id}/cascade", json!({}), 200),
         (Method::PUT, "/people/{id}/role", json!({"role": "observer"}), 204),
@@ -200,6 +201,9 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::GET, "/operator/overview", json!({}), 200),
         (Method::GET, "/operator/tenants", json!({}), 200),
         (Method::GET, "/operator/tenants/{id}", json!({}), 200),
+        (Method::GET, "/operator/tenants/{id}/losses", json!({}), 200),
+        // In use, as all of these are: what is suspended is removed in `removal.rs`.
+        (Method::DELETE, "/operator/tenants/{id}", json!({}), 409),
         (
             Method::POST,
             "/operator/tenants",

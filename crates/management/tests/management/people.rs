@@ -230,3 +230,31 @@ async fn two_owners_who_send_each_other_away_at_once_leave_one_of_them() {
     let done = [&first, &second].iter().filter(|answer| answer.status == 200).count();
     assert_eq!(done, 1, "{} {}", first.status, second.status);
 }
+
+#[tokio::test]
+async fn a_person_gives_themselves_another_name_and_nothing_else() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "observer").await;
+    for (name, status) in [("", 422), ("  ", 422), ("a\u{202e}b", 422)] {
+        bob.put("/me", json!({ "name": name })).await.expect(status);
+    }
+    let wanted = json!({"name": " Bob Tables ", "role": "owner", "email": "anna@acme.example"});
+    let me = bob.put("/me", wanted).await.expect(200).json;
+    assert_eq!(me, bob.get("/me").await.expect(200).json);
+    let user = &me["user"];
+    assert_eq!(
+        (&user["name"], &user["role"], &user["email"]),
+        (&json!("Bob Tables"), &json!("observer"), &json!("bob@acme.example"))
+    );
+    // Once more changes nothing, and is no event.
+    bob.put("/me", json!({"name": "Bob Tables"})).await.expect(200);
+    let people = anna.get("/people").await.expect(200).text;
+    assert!(people.contains("Bob Tables"), "{people}");
+    let log = anna.get("/audit?action=person.renamed").await.expect(200).json;
+    let events = log["events"].as_array().unwrap();
+    assert_eq!(events.len(), 1);
+    assert_eq!(
+        (&events[0]["details"]["before"], &events[0]["target"]["name"]),
+        (&json!("observer"), &json!("Bob Tables"))
+    );
+}

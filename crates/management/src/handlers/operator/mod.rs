@@ -18,7 +18,9 @@ pub(crate) mod sign_out;
 pub(crate) mod step_up;
 pub(crate) mod tenant;
 pub(crate) mod tenant_create;
+pub(crate) mod tenant_losses;
 pub(crate) mod tenant_owner;
+pub(crate) mod tenant_remove;
 pub(crate) mod tenant_restore;
 pub(crate) mod tenant_suspend;
 pub(crate) mod tenants;
@@ -65,7 +67,7 @@ async fn person(app: &App, operator: &Operator, user: UserId) -> Result<PersonFa
         user: Some(user),
         ..Only::default()
     };
-    let found = operator::people(&app.database, operator, only, app.clock.now()).await?;
+    let found = operator::people(&app.database, operator, only, app.session_clock()).await?;
     found
         .into_iter()
         .find(|person| !person.service)
@@ -78,7 +80,7 @@ async fn owner_of(app: &App, operator: &Operator, cell: CellId) -> Result<Person
         cell: Some(cell),
         ..Only::default()
     };
-    let found = operator::people(&app.database, operator, only, app.clock.now()).await?;
+    let found = operator::people(&app.database, operator, only, app.session_clock()).await?;
     found.into_iter().next().ok_or(ApiError::NotFound)
 }
 

@@ -68,6 +68,10 @@ impl CellControl for Cells {
         })
     }
 
+    fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+        self.remove(cell)
+    }
+
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
         Box::pin(async move {
             self.check()?;

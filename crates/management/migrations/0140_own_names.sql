@@ -1,0 +1,3 @@
+-- People change their own name.
+
+GRANT UPDATE (name) ON users TO holdfast_app;
