@@ -2,11 +2,9 @@
 //! by an owner or an admin; one that takes [`Fresh`] only by somebody who has just shown who they are. Storage functions that
 //! are not for everybody take the same types, so looking up and authorising are one call.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Path, Query};
-use axum::http::header::USER_AGENT;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use protocol::UserId;
 use serde::de::DeserializeOwned;
@@ -17,58 +15,80 @@ use crate::app::App;
 use crate::audit::By;
 pub(crate) use crate::body::Body;
 use crate::cell_control::CellRef;
+pub(crate) use crate::client::Client;
 use crate::clock::after;
-use crate::device;
 use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
-use crate::proxies;
+use crate::refusals;
 use crate::scope::ForKeys;
-use crate::secret_token::TokenHash;
-use crate::session;
-use crate::sign_in;
 use crate::storage::sessions::{Session, State};
 use crate::storage::{StorageError, TenantTransaction, api_keys, factors, sessions};
 
-/// A person with a session that is not over and whole.
-pub(crate) struct SignedIn(Session, Client);
+/// Whose a request is, and where it comes from.
+pub(crate) struct Asker {
+    session: Session,
+    client: Client,
+}
 
-impl SignedIn {
+impl Asker {
     pub(crate) fn session(&self) -> &Session {
-        &self.0
+        &self.session
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The person, for the audit log.
     pub(crate) fn by(&self) -> By {
-        By::person(&self.0, &self.1)
+        By::person(&self.session, &self.client)
+    }
+
+    fn proved_within_step_up(&self, app: &App) -> bool {
+        after(self.session.proved_at, limits::STEP_UP) > app.clock.now()
+    }
+}
+
+/// A person with a session that is not over and whole.
+pub(crate) struct SignedIn(Arc<Asker>);
+
+impl SignedIn {
+    pub(crate) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// The person, for the audit log.
+    pub(crate) fn by(&self) -> By {
+        self.0.by()
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.1
+        &self.0.client
     }
 
     /// Whether they have just shown who they are.
     pub(crate) fn is_fresh(&self, app: &App) -> bool {
-        after(self.0.proved_at, limits::STEP_UP) > app.clock.now()
+        self.0.proved_within_step_up(app)
     }
 
     /// Their own cell: there is no other way to name one.
     pub(crate) fn cell(&self) -> CellRef {
         CellRef {
-            cell: self.0.cell,
-            tenant: self.0.tenant,
-            user: self.0.user,
+            cell: self.0.session.cell,
+            tenant: self.0.session.tenant,
+            user: self.0.session.user,
         }
     }
 
     /// Whether they manage the organisation.
     pub(crate) fn manages(&self) -> bool {
-        matches!(self.0.role, Role::Owner | Role::Admin)
+        matches!(self.0.session.role, Role::Owner | Role::Admin)
     }
 
     /// A transaction in their tenant.
     pub(crate) async fn transaction(&self, app: &App) -> Result<TenantTransaction, StorageError> {
-        TenantTransaction::begin(&app.database, self.0.tenant).await
+        TenantTransaction::begin(&app.database, self.0.session.tenant).await
     }
 }
 
@@ -76,54 +96,69 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (session, client) = authenticated(parts, app).await?;
-        match session.state {
-            State::Full => Ok(Self(session, client)),
+        let asker = authenticated(parts, app).await?;
+        match asker.session.state {
+            State::Full => Ok(Self(asker)),
             State::Factor | State::Enrol => Err(ApiError::FactorNeeded),
         }
     }
 }
 
-async fn authenticated(parts: &mut Parts, app: &App) -> Result<(Session, Client), ApiError> {
+async fn authenticated(parts: &mut Parts, app: &App) -> Result<Arc<Asker>, ApiError> {
     let client = Client::of(parts, app);
     if let Some(key) = api_key::presented(&parts.headers) {
-        return with_key(parts, app, key.ok_or(ApiError::NotSignedIn)?, client).await;
+        return with_key(parts, app, key, client).await;
     }
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
-    let now = app.clock.now();
-    let session = sessions::authenticate(&app.database, token, now, &client.address_text()).await?;
-    session.map(|session| (session, client)).ok_or(ApiError::NotSignedIn)
+    let (now, idle) = (app.clock.now(), app.config.sessions.idle);
+    let found = sessions::authenticate(&app.database, token, now, idle, &client.address_text()).await?;
+    let session = found.ok_or(ApiError::NotSignedIn)?;
+    known(app, Asker { session, client }).await
 }
 
 /// A program with a key acts as whose the key is, with their role of this moment, where the route takes keys and the key has its
 /// scope. It has never just shown who it is, so what needs that is out of its reach.
-async fn with_key(parts: &Parts, app: &App, key: ApiKey, mut client: Client) -> Result<(Session, Client), ApiError> {
+async fn with_key(parts: &Parts, app: &App, key: Option<ApiKey>, mut client: Client) -> Result<Arc<Asker>, ApiError> {
+    let now = app.clock.now();
+    let found = match &key {
+        Some(key) => api_keys::authenticate(&app.database, key.hash(), now, &client.address_text()).await?,
+        None => None,
+    };
+    let Some(found) = found else {
+        refusals::see_somebody(&client);
+        app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+        return Err(ApiError::KeyRefused);
+    };
+    client.device = api_key::device(&found.name);
+    let session = found.session;
+    let asker = known(app, Asker { session, client }).await?;
     // A route that did not say is one that no key calls.
     let for_keys = parts.extensions.get::<ForKeys>().and_then(|route| route.0);
-    let now = app.clock.now();
-    let found = api_keys::authenticate(&app.database, key.hash(), now, &client.address_text()).await?;
-    let Some(found) = found else {
-        app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
-        return Err(ApiError::NotSignedIn);
-    };
     let scope = for_keys.ok_or(ApiError::NotForKeys)?;
-    if !found.scopes.contains(&scope) {
-        return Err(ApiError::ScopeMissing(scope.as_str()));
+    match found.scopes.contains(&scope) {
+        true => Ok(asker),
+        false => Err(ApiError::ScopeMissing(scope.as_str())),
     }
-    client.device = api_key::device(&found.name);
-    Ok((found.session, client))
+}
+
+/// Who asks is known: whatever becomes of the request, it is one of theirs.
+async fn known(app: &App, asker: Asker) -> Result<Arc<Asker>, ApiError> {
+    let asker = Arc::new(asker);
+    refusals::see_person(&asker);
+    app.limits.request(&asker.session).await.map_err(ApiError::TooOften)?;
+    Ok(asker)
 }
 
 /// A person whose sign-in is not finished. All that they can do is finish it.
-pub(crate) struct HalfSignedIn(Session, Client);
+pub(crate) struct HalfSignedIn(Arc<Asker>);
 
 impl HalfSignedIn {
     pub(crate) fn session(&self) -> &Session {
-        &self.0
+        &self.0.session
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.1
+        &self.0.client
     }
 }
 
@@ -131,24 +166,24 @@ impl FromRequestParts<App> for HalfSignedIn {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (session, client) = authenticated(parts, app).await?;
-        match session.state {
+        let asker = authenticated(parts, app).await?;
+        match asker.session.state {
             State::Full => Err(ApiError::AlreadySignedIn),
-            State::Factor | State::Enrol => Ok(Self(session, client)),
+            State::Factor | State::Enrol => Ok(Self(asker)),
         }
     }
 }
 
 /// Anybody with a session, whole or not: to leave.
-pub(crate) struct AnySession(Session, Client);
+pub(crate) struct AnySession(Arc<Asker>);
 
 impl AnySession {
     pub(crate) fn session(&self) -> &Session {
-        &self.0
+        &self.0.session
     }
 
     pub(crate) fn by(&self) -> By {
-        By::person(&self.0, &self.1)
+        self.0.by()
     }
 }
 
@@ -156,8 +191,7 @@ impl FromRequestParts<App> for AnySession {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (session, client) = authenticated(parts, app).await?;
-        Ok(Self(session, client))
+        Ok(Self(authenticated(parts, app).await?))
     }
 }
 
@@ -201,7 +235,11 @@ impl FromRequestParts<App> for NewlySignedIn {
         let begun = sessions::begun(&mut transaction, &person).await?;
         let begun = begun.filter(|begun| after(begun.created_at, limits::STEP_UP) > app.clock.now());
         let begun = begun.ok_or(ApiError::SignInAgain)?;
-        match begun.second_factor || !factors::standing(&mut transaction, person.0.user).await?.has_factor() {
+        match begun.second_factor
+            || !factors::standing(&mut transaction, person.session().user)
+                .await?
+                .has_factor()
+        {
             true => Ok(Self(person)),
             false => Err(ApiError::SignInAgain),
         }
@@ -209,19 +247,19 @@ impl FromRequestParts<App> for NewlySignedIn {
 }
 
 /// Who may set up a second factor: somebody who has just shown who they are, or whose sign-in waits for exactly that.
-pub(crate) struct Enroller(Session, Client);
+pub(crate) struct Enroller(Arc<Asker>);
 
 impl Enroller {
     pub(crate) fn session(&self) -> &Session {
-        &self.0
+        &self.0.session
     }
 
     pub(crate) fn client(&self) -> &Client {
-        &self.1
+        &self.0.client
     }
 
     pub(crate) fn by(&self) -> By {
-        By::person(&self.0, &self.1)
+        self.0.by()
     }
 }
 
@@ -229,11 +267,11 @@ impl FromRequestParts<App> for Enroller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let (session, client) = authenticated(parts, app).await?;
-        match session.state {
-            State::Enrol => Ok(Self(session, client)),
+        let asker = authenticated(parts, app).await?;
+        match asker.session.state {
+            State::Enrol => Ok(Self(asker)),
             State::Factor => Err(ApiError::FactorNeeded),
-            State::Full if after(session.proved_at, limits::STEP_UP) > app.clock.now() => Ok(Self(session, client)),
+            State::Full if asker.proved_within_step_up(app) => Ok(Self(asker)),
             State::Full => Err(ApiError::StepUpNeeded),
         }
     }
@@ -253,7 +291,7 @@ impl FromRequestParts<App> for FreshOwner {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let person = SignedIn::from_request_parts(parts, app).await?;
-        match person.0.role {
+        match person.session().role {
             Role::Owner if person.is_fresh(app) => Ok(Self(person)),
             Role::Owner => Err(ApiError::StepUpNeeded),
             Role::Admin | Role::Member | Role::Observer => Err(ApiError::NotAllowed),
@@ -275,7 +313,7 @@ impl FromRequestParts<App> for Contributor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let person = SignedIn::from_request_parts(parts, app).await?;
-        match person.0.role {
+        match person.session().role {
             Role::Owner | Role::Admin | Role::Member => Ok(Self(person)),
             Role::Observer => Err(ApiError::NotAllowed),
         }
@@ -287,7 +325,7 @@ pub(crate) struct Manager(SignedIn);
 
 impl Manager {
     pub(crate) fn user(&self) -> UserId {
-        self.0.0.user
+        self.0.session().user
     }
 
     pub(crate) fn signed_in(&self) -> &SignedIn {
@@ -296,7 +334,7 @@ impl Manager {
 
     /// Nobody gives more than they have: owners are made by owners.
     pub(crate) fn may_give(&self, role: Role) -> bool {
-        role != Role::Owner || self.0.0.role == Role::Owner
+        role != Role::Owner || self.0.session().role == Role::Owner
     }
 }
 
@@ -305,7 +343,7 @@ impl FromRequestParts<App> for Manager {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let person = SignedIn::from_request_parts(parts, app).await?;
-        match person.0.role {
+        match person.session().role {
             Role::Owner | Role::Admin => Ok(Self(person)),
             Role::Member | Role::Observer => Err(ApiError::NotAllowed),
         }
@@ -343,52 +381,6 @@ impl FromRequestParts<App> for FreshManager {
             true => Ok(Self(manager)),
             false => Err(ApiError::StepUpNeeded),
         }
-    }
-}
-
-/// Who asks, as far as the network and the browser tell: for rate limits, the list of sessions and the audit log.
-#[derive(Debug, Clone)]
-pub(crate) struct Client {
-    pub(crate) address: Option<IpAddr>,
-    /// What the browser says that it is.
-    pub(crate) device: String,
-    /// The session's cookie, which may be anything.
-    pub(crate) session: Option<TokenHash>,
-    /// What this browser was given when it asked for a link.
-    pub(crate) begun: Option<TokenHash>,
-}
-
-impl Client {
-    /// The address as text; empty when it is not known.
-    pub(crate) fn address_text(&self) -> String {
-        self.address.map(|address| address.to_string()).unwrap_or_default()
-    }
-
-    fn of(parts: &Parts, app: &App) -> Self {
-        let headers = &parts.headers;
-        let url = &app.config.public_url;
-        let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        Self {
-            address: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|peer| proxies::client(peer.0.ip(), headers, &app.config.trusted_proxies)),
-            device: device::describe(agent.unwrap_or_default()),
-            // Who presents a key is not also somebody's browser.
-            session: match api_key::presented(headers) {
-                Some(_) => None,
-                None => session::presented(headers, url).map(|token| token.hash()),
-            },
-            begun: session::named(headers, sign_in::cookie_name(url)).map(|token| token.hash()),
-        }
-    }
-}
-
-impl FromRequestParts<App> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        Ok(Self::of(parts, app))
     }
 }
 

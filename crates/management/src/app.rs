@@ -2,8 +2,10 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use time::OffsetDateTime;
 
 use crate::audit::AuditLog;
 use crate::cell_control::CellControl;
@@ -17,6 +19,7 @@ use crate::mail::Mailer;
 use crate::operator::TokenFile;
 use crate::providers::{ProviderKey, Providers};
 use crate::rate_limit::RateLimits;
+use crate::refusals::Refusals;
 use crate::sign_in::SignInQueue;
 use crate::tenant_api::TenantApi;
 
@@ -38,6 +41,7 @@ pub(crate) struct Shared {
     pub delivery: Arc<Delivery>,
     pub audit: Arc<AuditLog>,
     pub limits: RateLimits,
+    pub refusals: Arc<Refusals>,
     pub sign_ins: SignInQueue,
     /// Where the operator has turned it on.
     pub tenant_api: Option<TenantApi>,
@@ -48,6 +52,11 @@ pub(crate) struct Shared {
 impl App {
     pub(crate) fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+
+    /// The time, and how long a session lasts without use: what tells whether one is over.
+    pub(crate) fn session_clock(&self) -> (OffsetDateTime, Duration) {
+        (self.clock.now(), self.config.sessions.idle)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 
+use crate::chosen::{RequestLimits, SessionTimes};
 use crate::proxies::Network;
 
 /// Settings of management.
@@ -17,6 +18,10 @@ pub struct Config {
     pub private_provider_addresses: Vec<String>,
     /// Destinations of alerts and audit events on addresses that are not public which organisations may name, as `host:port`.
     pub private_alert_addresses: Vec<String>,
+    /// How long people stay signed in.
+    pub sessions: SessionTimes,
+    /// How many requests people and programs may make.
+    pub requests: RequestLimits,
     /// Where `setup-url` is written.
     pub data_dir: PathBuf,
     /// What this installation is called, shown before signing in.

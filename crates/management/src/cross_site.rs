@@ -6,10 +6,12 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::access::Client;
 use crate::api_key;
 use crate::app::App;
 use crate::csrf_token::{self, Realm};
 use crate::problem::ApiError;
+use crate::refusals;
 
 /// Refuses writes that another site caused.
 pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -27,12 +29,17 @@ pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next)
         }
         response
     } else if !is_same_origin(request.headers(), url.origin()) {
-        ApiError::CrossSite.into_response()
+        refused(&app, request, ApiError::CrossSite)
     } else if !csrf_token::shown(realm, request.headers(), url) {
-        ApiError::CsrfToken.into_response()
+        refused(&app, request, ApiError::CsrfToken)
     } else {
         next.run(request).await
     }
+}
+
+fn refused(app: &App, request: Request, error: ApiError) -> Response {
+    refusals::see_somebody(&Client::of(&request.into_parts().0, app));
+    error.into_response()
 }
 
 fn is_same_origin(headers: &HeaderMap, public_origin: &str) -> bool {

@@ -7,8 +7,11 @@ mod answer;
 mod api_key;
 mod app;
 pub mod audit;
+mod backoff;
 mod body;
 mod cell_control;
+mod chosen;
+mod client;
 mod clock;
 mod config;
 mod cross_site;
@@ -36,6 +39,7 @@ mod problem;
 mod providers;
 mod proxies;
 mod rate_limit;
+mod refusals;
 mod repeating;
 mod request_mails;
 mod routes;
@@ -60,6 +64,7 @@ use protocol::relay::MailboxKey;
 use protocol::{CellId, GatewayToken, TenantId};
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
+pub use chosen::{OutOfBounds, RequestLimits, SessionTimes};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
 pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyTooShort, Rotated};
@@ -88,6 +93,7 @@ use delivery::Delivery;
 use mail::Mailer;
 use providers::Providers;
 use rate_limit::RateLimits;
+use refusals::Refusals;
 use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
@@ -127,6 +133,7 @@ pub struct Management {
     deliveries: Repeating,
     chains: Repeating,
     request_mails: Repeating,
+    refusals: Repeating,
 }
 
 impl Management {
@@ -160,8 +167,8 @@ impl Management {
             audit: audit.clone(),
         };
         let (sign_ins, sending) = sender.start();
-        let limits = RateLimits::new(&clock, shared_limits);
-        let sessions = SessionWatch::start(database.clone(), clock.clone());
+        let limits = RateLimits::new(&clock, shared_limits, config.requests);
+        let sessions = SessionWatch::start(database.clone(), clock.clone(), config.sessions.idle);
         let delivery = Arc::new(Delivery::new(
             &config,
             database.clone(),
@@ -179,6 +186,8 @@ impl Management {
             public_url: config.public_url.clone(),
         };
         let request_mails = request_mails.start();
+        let refusals = Arc::new(Refusals::default());
+        let refusals_written = Refusals::start(&refusals, database.clone(), audit.clone());
         let operator_token = operator::TokenFile::new(&config.data_dir);
         let providers = Providers::new(&config.private_provider_addresses);
         let app = App::new(Shared {
@@ -195,6 +204,7 @@ impl Management {
             delivery,
             audit,
             limits,
+            refusals,
             sign_ins,
             tenant_api: tenant_api.map(TenantApi::new),
             operator_token,
@@ -207,6 +217,7 @@ impl Management {
             deliveries,
             chains,
             request_mails,
+            refusals: refusals_written,
         }
     }
 
@@ -262,6 +273,11 @@ impl Management {
         self.app.database.ready().await
     }
 
+    /// Writes what was refused since the last time into the audit logs, as is done every minute.
+    pub async fn write_refusals(&self) {
+        self.app.refusals.write(&self.app.database, &self.app.audit).await;
+    }
+
     /// Sends the sign-in links that were asked for, and closes the database's connections after what runs on them.
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
@@ -269,6 +285,8 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.request_mails.stop().await;
+        self.refusals.stop().await;
+        self.write_refusals().await;
         self.app.database.close().await;
     }
 }

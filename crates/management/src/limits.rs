@@ -77,12 +77,16 @@ pub const INVITATIONS_LISTED: i64 = 1000;
 /// People that one answer lists.
 pub const PEOPLE_LISTED: i64 = 10_000;
 
-/// A session ends when it was not used for so long.
+/// A session ends when it was not used for so long, unless the operator chose otherwise; and what they may choose.
 pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
-/// A session ends so long after signing in, used or not.
+pub const SESSION_IDLE_CHOSEN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 60 * 60));
+/// A session ends so long after signing in, used or not; the same.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Sessions that one person has at a time; one more ends the one that was not used for longest.
+pub const SESSION_LIFE_CHOSEN: (Duration, Duration) =
+    (Duration::from_secs(10 * 60), Duration::from_secs(90 * 24 * 60 * 60));
+/// Sessions that one person has at a time; one more ends the one that was not used for longest. The same.
 pub const SESSIONS_PER_USER: i64 = 5;
+pub const SESSIONS_CHOSEN: (i64, i64) = (1, 100);
 /// How exact the time of a session's last use is kept.
 pub const SESSION_TOUCH: Duration = Duration::from_secs(60);
 /// How often an open channel's session is looked up, beside being told when it ends.
@@ -168,6 +172,12 @@ pub const AUDIT_LISTED: i64 = 100;
 /// Audit events in one table; the other export has no limit.
 pub const AUDIT_TABLE: i64 = 10_000;
 
+/// How often refusals are written into the audit logs: each who, from where and why is one entry.
+pub const REFUSALS_WRITTEN: Duration = Duration::from_secs(60);
+/// Such entries of people, programs and tenants who are known, and of everybody else, at a time; what is more is counted together.
+pub const REFUSALS_OF_KNOWN: usize = 1024;
+pub const REFUSALS_OF_UNKNOWN: usize = 256;
+
 /// Rules of one organisation's alerts.
 pub const ALERT_RULES: i64 = 50;
 /// So many refused acts of one person within this time set an alert off.
@@ -233,7 +243,19 @@ pub const INVITATIONS_PER_TENANT: u32 = 200;
 pub const PROVIDER_TESTS_PER_TENANT: u32 = 60;
 /// Tests of destinations that one tenant may ask for in [`RATE_PERIOD`].
 pub const DESTINATION_TESTS_PER_TENANT: u32 = 60;
-/// The period of the five limits above; they refill evenly over it.
+/// Failures to come in of one client that cost nothing; then it waits 1 s, 2 s, 4 s, ... up to so long. They are forgotten after a time,
+/// and of so many clients they are kept.
+pub const CLIENT_FAILURES_FREE: u32 = 30;
+pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
+pub const CLIENT_FAILURES_KEPT: Duration = Duration::from_secs(60 * 60);
+pub const CLIENTS_KEPT: usize = 10_000;
+/// Requests of one person, with all their sessions, and of one API key, in [`REQUEST_PERIOD`], unless the operator chose otherwise; and
+/// what they may choose.
+pub const REQUESTS_PER_PERSON: u32 = 600;
+pub const REQUESTS_PER_KEY: u32 = 600;
+pub const REQUESTS_CHOSEN: (i64, i64) = (30, 1_000_000);
+pub const REQUEST_PERIOD: Duration = Duration::from_secs(60);
+/// The period of the limits on tries, invitations and tests above; they refill evenly over it.
 pub const RATE_PERIOD: Duration = Duration::from_secs(15 * 60);
 
 /// Tries with the operator's token that one client, and that everybody together, has in [`RATE_PERIOD`].
@@ -247,6 +269,8 @@ pub const OPERATOR_IDLE: Duration = Duration::from_secs(15 * 60);
 pub const OPERATOR_LIFE: Duration = Duration::from_secs(8 * 60 * 60);
 /// People, and organisations, that one answer to the operator lists.
 pub const OPERATOR_LISTED: i64 = 10_000;
+/// Cells of one organisation that are removed at once.
+pub const CELLS_REMOVED_TOGETHER: usize = 8;
 /// Lines of a keeper's log that the operator is shown at most.
 pub const OPERATOR_LOG_LINES: usize = 1000;
 /// How long an act on a cell is waited for before the answer is that it is under way.
@@ -266,5 +290,3 @@ pub const MAIL_TIME: Duration = Duration::from_secs(15);
 pub const DATABASE_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection to PostgreSQL.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);
-/// Cells of one organisation that are removed at once.
-pub const CELLS_REMOVED_TOGETHER: usize = 8;

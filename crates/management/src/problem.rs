@@ -14,6 +14,8 @@ use crate::clock::NoEntropy;
 use crate::custody::CustodyError;
 use crate::limits;
 use crate::providers::ProviderError;
+use crate::rate_limit::TooOften;
+use crate::refusals::Why;
 use crate::storage::StorageError;
 use crate::tenant_api::Failure;
 
@@ -26,6 +28,8 @@ pub(crate) enum ApiError {
     InvalidField { field: &'static str, reason: String },
     #[error("Sign in first.")]
     NotSignedIn,
+    #[error("This API key does not work: it was revoked, it has ended, or it never was one.")]
+    KeyRefused,
     #[error("Signing in is not finished: show your second factor, or set one up.")]
     FactorNeeded,
     #[error("You are signed in already.")]
@@ -113,12 +117,12 @@ pub(crate) enum ApiError {
     PersonSuspended,
     #[error("This organisation is suspended. Let it back in first.")]
     TenantSuspended,
+    #[error("Suspend this organisation first: only then nobody works with what is removed.")]
+    NotSuspended,
     #[error("Somebody is in this organisation already. Those who own it invite people.")]
     Inhabited,
     #[error("There is an organisation of this name already.")]
     OrganisationKnown,
-    #[error("Suspend this organisation first: only then nobody works with what is removed.")]
-    NotSuspended,
     #[error(
         "The first organisation is made with the link in the file `setup-url` of the data directory. Use that first."
     )]
@@ -133,6 +137,8 @@ pub(crate) enum ApiError {
     CsrfToken,
     #[error("A key that works is needed: `Authorization: Bearer ocpk_…` of a tenant, or the operator's token.")]
     KeyNeeded,
+    #[error("This key does not work: it was revoked, it has ended, or it never was one.")]
+    TenantKeyRefused,
     #[error("A request with this `Idempotency-Key` is under way. Wait for its answer.")]
     WriteUnderWay,
     #[error("This `Idempotency-Key` was used for another request.")]
@@ -159,6 +165,11 @@ pub(crate) enum ApiError {
     AlreadyInvited,
     #[error("Too many tries. Wait {} seconds and try again.", .0.as_secs().max(1))]
     TooMany(Duration),
+    #[error(
+        "More than {} requests in a minute (`{}`). Wait {} seconds and try again.",
+        .0.most, .0.limit, .0.wait.as_secs() + 1
+    )]
+    TooOften(TooOften),
     #[error("The request took longer than {} seconds.", limits::REQUEST_TIME.as_secs())]
     TimedOut,
     #[error(
@@ -179,6 +190,7 @@ pub(crate) enum ApiError {
 fn storage_detail(error: &StorageError) -> &'static str {
     match error {
         StorageError::Suspended => "Your organisation is suspended. Ask whoever runs this server.",
+        StorageError::NotSuspended => "Suspend this organisation first: only then nobody works with what is removed.",
         StorageError::Unavailable(_) => "The database cannot be reached. Try again in a moment.",
         _ => "The server could not do this. It has been noted.",
     }
@@ -190,7 +202,6 @@ pub(crate) struct Problem {
     r#type: String,
     title: &'static str,
     status: u16,
-        StorageError::NotSuspended => "Suspend this organisation first: only then nobody works with what is removed.",
     /// For people: what is wrong and what to do.
     detail: String,
     /// For programs. It never changes its meaning.
@@ -211,7 +222,7 @@ impl ApiError {
                 "invalid_field",
                 "Something is not filled in right",
             ),
-            Self::NotSignedIn => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
+            Self::NotSignedIn | Self::KeyRefused => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
             Self::FactorNeeded => (S::FORBIDDEN, "factor_needed", "A second factor is needed"),
             Self::AlreadySignedIn => (S::CONFLICT, "already_signed_in", "Already signed in"),
             Self::StepUpNeeded => (S::FORBIDDEN, "step_up_needed", "Show again that it is you"),
@@ -253,6 +264,9 @@ impl ApiError {
             ),
             Self::PersonSuspended => (S::CONFLICT, "person_suspended", "The person is suspended"),
             Self::TenantSuspended => (S::CONFLICT, "tenant_suspended", "The organisation is suspended"),
+            Self::NotSuspended | Self::Storage(StorageError::NotSuspended) => {
+                (S::CONFLICT, "not_suspended", "The organisation is in use")
+            }
             Self::Inhabited => (S::CONFLICT, "inhabited", "Somebody is in it"),
             Self::OrganisationKnown => (S::CONFLICT, "organisation_known", "There is one of this name"),
             Self::NotSetUp => (S::CONFLICT, "not_set_up", "Not set up yet"),
@@ -263,10 +277,7 @@ impl ApiError {
             Self::LastOwner => (S::CONFLICT, "last_owner", "The last owner"),
             Self::CrossSite => (S::FORBIDDEN, "cross_site", "Request from another site"),
             Self::CsrfToken => (S::FORBIDDEN, "csrf_token", "Token of the session is missing"),
-            Self::KeyNeeded => (S::UNAUTHORIZED, "key_needed", "No key that works"),
-            Self::NotSuspended | Self::Storage(StorageError::NotSuspended) => {
-                (S::CONFLICT, "not_suspended", "The organisation is in use")
-            }
+            Self::KeyNeeded | Self::TenantKeyRefused => (S::UNAUTHORIZED, "key_needed", "No key that works"),
             Self::WriteUnderWay => (S::CONFLICT, "write_under_way", "Under way"),
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Another request"),
             Self::Agent(failure) => (failure.status, "agent", "The agent did not do it"),
@@ -280,6 +291,7 @@ impl ApiError {
             Self::AlreadyMember => (S::CONFLICT, "already_member", "Already in the organisation"),
             Self::AlreadyInvited => (S::CONFLICT, "already_invited", "Already invited"),
             Self::TooMany(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries"),
+            Self::TooOften(_) => (S::TOO_MANY_REQUESTS, "request_limit", "Too many requests"),
             Self::TimedOut => (S::SERVICE_UNAVAILABLE, "timed_out", "Took too long"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too busy"),
             Self::MailQueueFull => (S::SERVICE_UNAVAILABLE, "mail_queue_full", "Too much mail"),
@@ -325,7 +337,7 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         let retry_after = match &self {
-            Self::TooMany(wait) => Some(wait.as_secs() + 1),
+            Self::TooMany(wait) | Self::TooOften(TooOften { wait, .. }) => Some(wait.as_secs() + 1),
             Self::Agent(failure) => failure.retry_after.map(|wait| wait.as_secs().max(1)),
             Self::WriteUnderWay => Some(2),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(2),
@@ -343,7 +355,11 @@ impl IntoResponse for ApiError {
             code,
             field,
         };
+        let why = Why::of(&self);
         let mut response = (status, Json(problem)).into_response();
+        if let Some(why) = why {
+            response.extensions_mut().insert(why);
+        }
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

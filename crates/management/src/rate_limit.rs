@@ -12,12 +12,15 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use protocol::TenantId;
+use protocol::{SessionId, TenantId, UserId};
 
+use crate::backoff::Backoff;
+use crate::chosen::RequestLimits;
 use crate::clock::Clock;
 use crate::limits;
 use crate::person::Email;
 use crate::shared_limits::SharedLimits;
+use crate::storage::sessions::Session;
 
 /// From this number of keys on, those that have refilled are forgotten whenever the number has doubled.
 const KEYS_KEPT: usize = 10_000;
@@ -41,8 +44,12 @@ struct Keyed<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
     fn new(times: u32, clock: &Arc<dyn Clock>) -> Self {
+        Self::within(limits::RATE_PERIOD, times, clock)
+    }
+
+    fn within(period: Duration, times: u32, clock: &Arc<dyn Clock>) -> Self {
         let times = NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN);
-        let period = limits::RATE_PERIOD / times.get();
+        let period = period / times.get();
         let quota = Quota::with_period(period)
             .unwrap_or(Quota::per_hour(times))
             .allow_burst(times);
@@ -77,13 +84,31 @@ pub(crate) struct RateLimits {
     owner_invitations: Keyed<()>,
     provider_tests: Keyed<TenantId>,
     destination_tests: Keyed<TenantId>,
+    chosen: RequestLimits,
+    people: Keyed<UserId>,
+    /// By the id of the key, which stands in for a session's.
+    keys: Keyed<SessionId>,
+    backoff: Backoff,
     shared: Option<SharedLimits>,
 }
 
+/// Somebody makes more requests than they may.
+#[derive(Debug)]
+pub(crate) struct TooOften {
+    /// Its name in the configuration.
+    pub limit: &'static str,
+    pub most: u32,
+    pub wait: Duration,
+}
+
 impl RateLimits {
-    pub(crate) fn new(clock: &Arc<dyn Clock>, shared: Option<SharedLimits>) -> Self {
+    pub(crate) fn new(clock: &Arc<dyn Clock>, shared: Option<SharedLimits>, chosen: RequestLimits) -> Self {
         Self {
             shared,
+            chosen,
+            people: Keyed::within(limits::REQUEST_PERIOD, chosen.per_person, clock),
+            keys: Keyed::within(limits::REQUEST_PERIOD, chosen.per_key, clock),
+            backoff: Backoff::new(clock),
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
@@ -105,6 +130,7 @@ impl RateLimits {
     /// Somebody presents a token or an address. Clients of one IPv6 network count as one; unknown ones count together.
     pub(crate) async fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
+        client.map_or(Ok(()), |client| self.backoff.check(client))?;
         self.attempts.check(&client)?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
         self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
@@ -120,6 +146,7 @@ impl RateLimits {
     /// Somebody presents what may be the operator's token.
     pub(crate) async fn operator(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
+        client.map_or(Ok(()), |client| self.backoff.check(client))?;
         self.operator.check(&client)?;
         self.operators.check(&())?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
@@ -146,6 +173,36 @@ impl RateLimits {
         self.share("destination-test", &tenant.to_string(), times).await
     }
 
+    /// A client tried to come in, and did or did not. One whose address is not known is not told from others, and waits for nobody.
+    pub(crate) fn tried(&self, client: Option<IpAddr>, came_in: bool) {
+        let Some(client) = client.map(network) else { return };
+        match came_in {
+            true => self.backoff.succeeded(client),
+            false => self.backoff.failed(client),
+        }
+    }
+
+    /// A person, or a program with a key, makes a request.
+    pub(crate) async fn request(&self, session: &Session) -> Result<(), TooOften> {
+        let (limit, most, kind) = match session.by_key {
+            true => ("requests_per_key", self.chosen.per_key, "key-request"),
+            false => ("requests_per_person", self.chosen.per_person, "request"),
+        };
+        let checked = match session.by_key {
+            true => self.keys.check(&session.id),
+            false => self.people.check(&session.user),
+        };
+        let too_often = |wait| TooOften { limit, most, wait };
+        checked.map_err(too_often)?;
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let who = match session.by_key {
+            true => session.id.to_string(),
+            false => session.user.to_string(),
+        };
+        let taken = shared.take(kind, &who, most, limits::REQUEST_PERIOD).await;
+        taken.map_err(too_often)
+    }
+
     async fn share(&self, kind: &str, who: &str, times: u32) -> Result<(), Duration> {
         match &self.shared {
             Some(shared) => shared.take(kind, who, times, limits::RATE_PERIOD).await,
@@ -154,7 +211,8 @@ impl RateLimits {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one client: an address, or a network of IPv6.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
         v4 => v4,

@@ -27,7 +27,7 @@ use crate::handlers::{
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
 use crate::scope::{ForKeys, Scope};
-use crate::{cross_site, limits, outer, tenant_api};
+use crate::{cross_site, limits, outer, refusals, tenant_api};
 
 /// Who may call a route. What a route does with things that are not the caller's is the storage functions' to refuse, with 404.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,6 +260,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .route("/api/v1/{*rest}", any(async || ApiError::NotFound))
         .layer(middleware::from_fn_with_state(app.clone(), cross_site::refuse))
+        .layer(middleware::from_fn_with_state(app.clone(), refusals::notice))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .layer(middleware::from_fn_with_state(room, outer::admit))
         .layer(middleware::from_fn(outer::wrap))

@@ -99,7 +99,7 @@ pub(crate) async fn issue(
     let standing = factors::standing(&mut transaction, user).await?;
     let state = state(shown, standing);
     let life = match state {
-        State::Full => limits::SESSION_LIFE,
+        State::Full => app.config.sessions.life,
         State::Factor | State::Enrol => limits::HALF_SESSION_LIFE,
     };
     if let Some(before) = client.session {
@@ -117,6 +117,7 @@ pub(crate) async fn issue(
         address: &client.address_text(),
         now,
         expires_at: after(now, life),
+        times: app.config.sessions,
     };
     sessions::create(&mut transaction, new).await?;
     let name = users::name(&mut transaction, user).await?;
@@ -131,8 +132,11 @@ pub(crate) async fn issue(
     let by = By::user(user.uuid(), &name, client);
     app.audit.record(&mut transaction, &by, entry).await?;
     transaction.commit().await?;
+    if state == State::Full {
+        app.limits.tried(client.address, true);
+    }
     // Read back as any later request will: what does not work now is an error now.
-    let session = sessions::authenticate(&app.database, token.hash(), now, "")
+    let session = sessions::authenticate(&app.database, token.hash(), now, app.config.sessions.idle, "")
         .await?
         .ok_or(StorageError::Unreadable("a session that was just made"))?;
     let answer = match session.state {

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use protocol::{SessionId, TenantId, UserId};
@@ -26,18 +27,21 @@ const WAITING: usize = 1024;
 pub(crate) struct SessionWatch {
     database: Database,
     clock: Arc<dyn Clock>,
+    /// A session ends when it was not used for so long.
+    idle: Duration,
     /// The id of a session that ended; `None`: some may have ended unheard.
     news: broadcast::Sender<Option<SessionId>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl SessionWatch {
-    pub(crate) fn start(database: Database, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn start(database: Database, clock: Arc<dyn Clock>, idle: Duration) -> Self {
         let (news, _) = broadcast::channel(WAITING);
         let task = tokio::spawn(listen(database.clone(), news.clone()));
         Self {
             database,
             clock,
+            idle,
             news,
             task: Mutex::new(Some(task)),
         }
@@ -61,7 +65,8 @@ impl SessionWatch {
         // First listen, then look: an end between the two is heard.
         let news = self.news.subscribe();
         let now = self.clock.now();
-        let Some(stands) = sessions::stands(&self.database, tenant, user, session, now, true).await? else {
+        let Some(stands) = sessions::stands(&self.database, tenant, user, session, (now, self.idle), true).await?
+        else {
             return Ok(None);
         };
         let (over, ended) = watch::channel(false);
@@ -69,6 +74,7 @@ impl SessionWatch {
         let watched = Watched {
             database: self.database.clone(),
             clock: self.clock.clone(),
+            idle: self.idle,
             tenant,
             user,
             session,
@@ -153,6 +159,7 @@ impl Drop for ChannelSession {
 struct Watched {
     database: Database,
     clock: Arc<dyn Clock>,
+    idle: Duration,
     tenant: TenantId,
     user: UserId,
     session: SessionId,
@@ -176,7 +183,8 @@ impl Watched {
             next = Instant::now() + limits::SESSION_CHECK;
             let used = self.used.swap(false, Ordering::Relaxed);
             let now = self.clock.now();
-            match sessions::stands(&self.database, self.tenant, self.user, self.session, now, used).await {
+            let at = (now, self.idle);
+            match sessions::stands(&self.database, self.tenant, self.user, self.session, at, used).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return,
                 // What was let in is not thrown out because the database rests for a moment; it is asked again.

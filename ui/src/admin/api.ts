@@ -162,6 +162,7 @@ export interface OperatorEvent {
   tenant?: string;
   address: string;
   device: string;
+  details: Record<string, string>;
 }
 
 /** Who is signed in: not known yet, nobody, or the operator. */
@@ -192,9 +193,9 @@ export const operator = {
   inviteOwner: (tenant: string, email: string) => call<OwnerInvited>("POST", `/tenants/${id(tenant)}/owner`, { email }),
   suspendTenant: (tenant: string) => call<{ cells: number }>("POST", `/tenants/${id(tenant)}/suspend`),
   restoreTenant: (tenant: string) => call<void>("POST", `/tenants/${id(tenant)}/restore`),
-  people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
   tenantLosses: (tenant: string) => call<TenantLosses>("GET", `/tenants/${id(tenant)}/losses`),
   removeTenant: (tenant: string) => call<TenantLosses>("DELETE", `/tenants/${id(tenant)}`),
+  people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
   signPersonOut: (person: string) => call<{ ended: number }>("POST", `/people/${id(person)}/sign-out`),
   suspendPerson: (person: string) => call<void>("POST", `/people/${id(person)}/suspend`),
   restorePerson: (person: string) => call<void>("POST", `/people/${id(person)}/restore`),

@@ -4,26 +4,11 @@ import { state } from "lit/decorators.js";
 import { View } from "../app/view";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import { timesWords } from "../pages/audit-words";
 import { param } from "./address";
 import { operator, type OperatorEvent, session } from "./api";
+import { operatorWords, whoWords } from "./audit-words";
 import { filterField } from "./table";
-
-const WORDS: Record<string, string> = {
-  "operator.signed_in": "signed in",
-  "operator.stepped_up": "showed the token again",
-  "operator.signed_out": "signed out",
-  "organisation.made": "made the organisation",
-  "invitation.made": "invited as the owner",
-  "organisation.suspended": "suspended the organisation",
-  "organisation.restored": "let back in the organisation",
-  "person.signed_out": "signed out",
-  "person.suspended": "suspended",
-  "person.restored": "let back in",
-  "cell.woken": "woke the cell of",
-  "cell.paused": "paused the cell of",
-  "cell.put_to_sleep": "put to sleep the cell of",
-  "cell.restarted": "restarted the cell of",
-};
 
 export class AuditPage extends View {
   @state() private events: readonly OperatorEvent[] | undefined;
@@ -73,11 +58,10 @@ export class AuditPage extends View {
 function row(event: OperatorEvent): TemplateResult {
   const at = new Date(event.at);
   const where = [event.device, event.address].filter(Boolean).join(", ");
-  const who = event.actor.kind === "operator" ? "The operator" : "Somebody";
   return html`<li>
     <span class="audit-sign ${event.outcome}" aria-hidden="true">${icon(event.outcome === "refused" ? "circle-x" : "circle-check", "s")}</span>
     <span class="people-name">
-      <span><strong>${who}</strong> ${WORDS[event.action] ?? event.action} ${event.target?.name ?? ""}${event.outcome === "refused" ? html` <span class="tag">refused</span>` : nothing}</span>
+      <span><strong>${whoWords(event.actor)}</strong> ${operatorWords(event.action)} ${event.target?.name ?? ""} ${timesWords(event.details)}${event.outcome === "refused" ? html` <span class="tag">refused</span>` : nothing}</span>
       <span class="muted"><time datetime=${at.toISOString()}>${at.toLocaleString()}</time>${where ? `, ${where}` : ""}</span>
     </span>
   </li>`;

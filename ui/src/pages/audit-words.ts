@@ -80,7 +80,27 @@ const WORDS: Readonly<Record<string, string>> = {
   "key.revoked": "revoked the API key",
   "service_account.made": "added the service account",
   "service_account.removed": "removed the service account",
+  "access.refused": "asked for what they may not do:",
+  "key.refused": "Somebody came with a key that does not work:",
+  "link.refused": "Somebody came with a link that does not work:",
+  "passkey.refused": "came with a passkey that was not accepted:",
+  "limit.reached": "did something too often:",
+  "api_tenant.made": "made the tenant",
+  "api_tenant.changed": "changed the tenant",
+  "api_tenant.removed": "removed the tenant",
+  "api_tenant.key_made": "made a key for the tenant",
+  "api_tenant.key_revoked": "revoked a key of the tenant",
+  "api_tenant.webhook_added": "added a webhook to the tenant",
+  "api_tenant.webhook_removed": "removed a webhook of the tenant",
+  "api_tenant.session_removed": "deleted the session",
+  "platform_keys.rotated": "sealed the cells' secrets again under a new key",
 };
+
+/** How often it was refused, where what was refused is counted. */
+export function timesWords(details: Readonly<Record<string, string>>): string {
+  const times = Number(details.times ?? "1");
+  return times > 1 ? `(${String(times)} times)` : "";
+}
 
 /** One that is not here is shown as programs know it. */
 export function actWords(action: string): string {

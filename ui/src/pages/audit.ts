@@ -7,7 +7,7 @@ import { announce } from "../app/announcer";
 import "../parts/destinations";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { actWords } from "./audit-words";
+import { actWords, timesWords } from "./audit-words";
 import { FormPage } from "./page";
 
 const KINDS = [
@@ -29,6 +29,8 @@ const KINDS = [
   { value: "cell.", name: "Agents" },
   { value: "recovery.", name: "Recovery" },
   { value: "letter.", name: "Letters between vaults" },
+  { value: "access.", name: "What somebody may not do" },
+  { value: "limit.", name: "Limits reached" },
   { value: "audit.", name: "This log" },
 ];
 
@@ -115,7 +117,7 @@ export class AuditPage extends FormPage {
     return html`<li>
       <span class="audit-sign ${event.outcome}" aria-hidden="true">${icon(event.outcome === "refused" ? "circle-x" : "circle-check", "s")}</span>
       <span class="people-name">
-        <span><strong>${event.actor.name}</strong> ${act} ${name}${event.outcome === "refused" ? html` <span class="tag">refused</span>` : nothing}</span>
+        <span><strong>${event.actor.name}</strong> ${act} ${name} ${timesWords(event.details)}${event.outcome === "refused" ? html` <span class="tag">refused</span>` : nothing}</span>
         <span class="muted"><time datetime=${at.toISOString()}>${at.toLocaleString()}</time>${where ? `, ${where}` : ""}</span>
       </span>
     </li>`;

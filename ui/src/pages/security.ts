@@ -23,6 +23,9 @@ const TIMES_ALONE = [1, 8, 24, 48, 72, 168];
 export class SecurityPage extends FormPage {
   @state() private factors: Factors | undefined;
   @state() private sessions: readonly Session[] = [];
+  /** After which a device is signed out by itself. */
+  @state() private idleMs = 0;
+  @state() private lifeMs = 0;
   @state() private policy: Policy | undefined;
   @state() private settingUp = false;
   @state() private codes: string[] = [];
@@ -40,6 +43,8 @@ export class SecurityPage extends FormPage {
       const [factors, sessions, policy] = await Promise.all([api.factors(), api.sessions(), api.policy()]);
       this.factors = factors;
       this.sessions = sessions.sessions;
+      this.idleMs = sessions.idle_ms;
+      this.lifeMs = sessions.life_ms;
       this.policy = policy;
       this.problem = "";
     } catch (error) {
@@ -97,7 +102,7 @@ export class SecurityPage extends FormPage {
         )}
       </ul>
       ${this.sessions.length > 1 ? html`<button class="button wide" type="button" ?disabled=${this.busy} @click=${this.#endOthers}>Sign out everywhere else</button>` : nothing}
-      <p class="hint">A device is signed out by itself after 30 minutes without use, and after 7 days.</p>
+      <p class="hint">A device is signed out by itself after ${span(Math.round(this.idleMs / 60_000))} without use, and after ${span(Math.round(this.lifeMs / 60_000))}.</p>
     </section>`;
   }
 

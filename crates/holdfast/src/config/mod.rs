@@ -22,6 +22,7 @@ pub struct Config {
     pub redis: Redis,
     pub mail: Mail,
     pub sign_in: SignIn,
+    pub limits: Limits,
     pub alerts: Alerts,
     pub cells: Cells,
     pub tenant_api: TenantApi,
@@ -106,9 +107,9 @@ pub struct Mail {
     pub username: Option<String>,
     /// A file that holds the password.
     pub password_file: Option<PathBuf>,
-    /// The sender, such as `Holdfast <holdfast@example.org>`.
     /// A file with the certificates (PEM) that the server's is signed by, where those are none of the system's.
     pub ca_file: Option<PathBuf>,
+    /// The sender, such as `Holdfast <holdfast@example.org>`.
     pub from: String,
 }
 
@@ -120,8 +121,8 @@ impl Default for Mail {
             encryption: MailEncryption::default(),
             username: None,
             password_file: None,
-            from: "Holdfast <holdfast@localhost>".to_owned(),
             ca_file: None,
+            from: "Holdfast <holdfast@localhost>".to_owned(),
         }
     }
 }
@@ -137,12 +138,48 @@ pub enum MailEncryption {
 }
 
 /// `[sign_in]`: how people show who they are. What an organisation sets up for itself is not here.
-#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignIn {
+    /// How long without use until a session ends, from a minute to a day. Default: 30m
+    pub session_idle: Span,
+    /// How long after signing in a session ends, used or not, from ten minutes to 90 days. Default: 7d
+    pub session_life: Span,
+    /// Sessions that one person has at a time, 1 to 100: one more ends the one that was not used for longest. Default: 5
+    pub sessions_per_person: u32,
     /// Sign-in providers on private or loopback addresses that organisations may set up, as `host:port`: a Keycloak or GitLab in
     /// your network. They may also be reached by http. All other private addresses are refused. Default: none
     pub private_provider_addresses: Vec<String>,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            session_idle: Span::minutes(30),
+            session_life: Span::minutes(7 * 24 * 60),
+            sessions_per_person: 5,
+            private_provider_addresses: Vec::new(),
+        }
+    }
+}
+
+/// `[limits]`: how much is taken of those who are signed in. More is refused with 429, which names the setting.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Requests of one person a minute, with all their sessions, 30 to 1000000. Default: 600
+    pub requests_per_person: u32,
+    /// Requests with one API key a minute, 30 to 1000000. Tenants of the tenant API have a limit each of their own. Default: 600
+    pub requests_per_key: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_per_person: 600,
+            requests_per_key: 600,
+        }
+    }
 }
 
 /// `[alerts]`: what leaves for addresses that organisations name. Which, and of what they are told, each sets up for itself.

@@ -100,6 +100,7 @@ struct Platform {
 impl Platform {
     async fn start(config: &Config, data_dir: &DataDir, with_demo: bool) -> Result<Self, Refusal> {
         let path = data_dir.path();
+        let (sessions, requests) = chosen(config)?;
         // Docker first: it is what a new machine lacks most often, and asking takes no time.
         let mut private_addresses = config.cells.private_model_addresses.clone();
         let driver = connect(config, data_dir).await?;
@@ -143,6 +144,8 @@ impl Platform {
                 trusted_proxies: trusted_proxies(&config.server)?,
                 private_provider_addresses: config.sign_in.private_provider_addresses.clone(),
                 private_alert_addresses: config.alerts.private_addresses.clone(),
+                sessions,
+                requests,
                 data_dir: path.to_owned(),
                 name: config.server.name.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -253,6 +256,24 @@ fn cells_config(config: &Config, data_dir: &DataDir, private_addresses: Vec<Stri
         public_url: config.server.public_url(),
     };
     cells
+}
+
+/// What the operator chose of management's limits.
+fn chosen(config: &Config) -> Result<(management::SessionTimes, management::RequestLimits), Refusal> {
+    let refused = |error: management::OutOfBounds| Refusal::Config(format!("{error}."));
+    let config::SignIn {
+        session_idle: idle,
+        session_life: life,
+        sessions_per_person,
+        ..
+    } = config.sign_in;
+    let sessions = management::SessionTimes::new(idle.duration(), life.duration(), sessions_per_person);
+    let config::Limits {
+        requests_per_person,
+        requests_per_key,
+    } = config.limits;
+    let requests = management::RequestLimits::new(requests_per_person, requests_per_key);
+    Ok((sessions.map_err(refused)?, requests.map_err(refused)?))
 }
 
 /// What the operator is shown as the limits of each cell.

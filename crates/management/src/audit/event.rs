@@ -15,7 +15,7 @@ use crate::storage::sessions::Session;
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// What was done. The words are for programs; they never change their meaning.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum Action {
             $($(#[$doc])* $name),+
         }
@@ -111,6 +111,20 @@ actions! {
     StreamEnded = "destination.stream_ended",
     AuditExported = "audit.exported",
     ChainBroken = "audit.chain_broken",
+    AccessRefused = "access.refused",
+    KeyRefused = "key.refused",
+    LinkRefused = "link.refused",
+    PasskeyRefused = "passkey.refused",
+    LimitReached = "limit.reached",
+    ApiTenantMade = "api_tenant.made",
+    ApiTenantChanged = "api_tenant.changed",
+    ApiTenantRemoved = "api_tenant.removed",
+    ApiTenantKeyMade = "api_tenant.key_made",
+    ApiTenantKeyRevoked = "api_tenant.key_revoked",
+    ApiTenantWebhookAdded = "api_tenant.webhook_added",
+    ApiTenantWebhookRemoved = "api_tenant.webhook_removed",
+    ApiTenantSessionRemoved = "api_tenant.session_removed",
+    PlatformKeysRotated = "platform_keys.rotated",
     OperatorSignedIn = "operator.signed_in",
     OperatorSteppedUp = "operator.stepped_up",
     OperatorSignedOut = "operator.signed_out",
@@ -165,6 +179,19 @@ impl By {
                 id: None,
                 kind: "operator".into(),
                 name: "The operator".into(),
+            },
+            address: client.address_text(),
+            device: client.device.clone(),
+        }
+    }
+
+    /// A tenant of the tenant API, by its key.
+    pub(crate) fn api_tenant(id: TenantId, name: &str, client: &Client) -> Self {
+        Self {
+            actor: Actor {
+                id: Some(id.uuid()),
+                kind: "api_tenant".into(),
+                name: name.into(),
             },
             address: client.address_text(),
             device: client.device.clone(),

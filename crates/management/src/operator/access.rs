@@ -13,6 +13,7 @@ use crate::audit::By;
 use crate::clock::after;
 use crate::limits;
 use crate::problem::ApiError;
+use crate::refusals;
 use crate::storage::operator_sessions::{self, OperatorSession};
 
 /// The operator, with a session that is not over.
@@ -53,6 +54,7 @@ impl FromRequestParts<App> for Operator {
         let now = app.clock.now();
         let found = operator_sessions::authenticate(&app.database, token.hash(), shown, now).await?;
         let session = found.ok_or(ApiError::NotSignedIn)?;
+        refusals::see_operator(&client);
         Ok(Self(session, client))
     }
 }

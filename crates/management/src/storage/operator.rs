@@ -1,6 +1,8 @@
 //! What the operator sees across organisations: who, how many, in which state. It is read as the operator, which PostgreSQL checks
 //! by the session, and for each organisation by speaking for it; no policy shows an organisation's rows to anybody else.
 
+use std::time::Duration;
+
 use protocol::{CellId, TenantId, UserId};
 use sqlx::PgTransaction;
 use time::OffsetDateTime;
@@ -54,7 +56,8 @@ pub(crate) struct Only {
     pub cell: Option<CellId>,
 }
 
-async fn begin(database: &Database, operator: &Operator) -> Result<PgTransaction<'static>, StorageError> {
+/// A transaction of the operator, which PostgreSQL checks.
+pub(super) async fn begin(database: &Database, operator: &Operator) -> Result<PgTransaction<'static>, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!(
         "SELECT set_config('holdfast.tenant', '', true) AS tenant, set_config('holdfast.operator', $1, true) AS operator",
@@ -70,7 +73,7 @@ pub(crate) async fn tenants(
     database: &Database,
     operator: &Operator,
     only: Option<TenantId>,
-    now: OffsetDateTime,
+    (now, idle): (OffsetDateTime, Duration),
 ) -> Result<Vec<TenantFacts>, StorageError> {
     let mut transaction = begin(database, operator).await?;
     let rows = sqlx::query!(
@@ -81,7 +84,7 @@ pub(crate) async fn tenants(
         FROM operator_tenants($1, $2, $3) LIMIT $4"#,
         only.map(TenantId::uuid),
         now,
-        interval(limits::SESSION_IDLE),
+        interval(idle),
         limits::OPERATOR_LISTED
     )
     .fetch_all(&mut *transaction)
@@ -119,7 +122,7 @@ pub(crate) async fn people(
     database: &Database,
     operator: &Operator,
     only: Only,
-    now: OffsetDateTime,
+    (now, idle): (OffsetDateTime, Duration),
 ) -> Result<Vec<PersonFacts>, StorageError> {
     let mut transaction = begin(database, operator).await?;
     let rows = sqlx::query!(
@@ -131,7 +134,7 @@ pub(crate) async fn people(
         only.user.map(UserId::uuid),
         only.cell.map(CellId::uuid),
         now,
-        interval(limits::SESSION_IDLE),
+        interval(idle),
         limits::OPERATOR_LISTED
     )
     .fetch_all(&mut *transaction)

@@ -1,11 +1,14 @@
 //! Sessions, found by the hash of the cookie's token.
 
+use std::time::Duration;
+
 use protocol::{CellId, SessionId, TenantId, UserId};
 use time::OffsetDateTime;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
+use crate::chosen::SessionTimes;
 use crate::database::Database;
 use crate::limits;
 use crate::person::Role;
@@ -63,6 +66,7 @@ pub(crate) async fn authenticate(
     database: &Database,
     hash: TokenHash,
     now: OffsetDateTime,
+    idle: Duration,
     used_from: &str,
 ) -> Result<Option<Session>, StorageError> {
     let row = sqlx::query!(
@@ -72,7 +76,7 @@ pub(crate) async fn authenticate(
         FROM authenticate($1, $2, $3, $4, $5)"#,
         hash.bytes(),
         now,
-        interval(limits::SESSION_IDLE),
+        interval(idle),
         interval(limits::SESSION_TOUCH),
         used_from
     )
@@ -108,6 +112,7 @@ pub(crate) struct NewSession<'a> {
     pub address: &'a str,
     pub now: OffsetDateTime,
     pub expires_at: OffsetDateTime,
+    pub times: SessionTimes,
 }
 
 /// Adds a session; clears away those of the same person that are over, and the least used ones beyond the limit.
@@ -118,7 +123,7 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
         tenant,
         new.user.uuid(),
         new.now,
-        interval(limits::SESSION_IDLE)
+        interval(new.times.idle)
     )
     .execute(&mut **transaction)
     .await?;
@@ -127,7 +132,7 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
             SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id DESC OFFSET $3)",
         tenant,
         new.user.uuid(),
-        limits::SESSIONS_PER_USER - 1
+        new.times.per_person - 1
     )
     .execute(&mut **transaction)
     .await?;
@@ -177,6 +182,7 @@ pub(crate) async fn list(
     transaction: &mut TenantTransaction,
     user: UserId,
     now: OffsetDateTime,
+    idle: Duration,
 ) -> Result<Vec<Listed>, StorageError> {
     let rows = sqlx::query!(
         "SELECT id, device, address, method, created_at, last_seen_at FROM sessions
@@ -185,7 +191,7 @@ pub(crate) async fn list(
         transaction.tenant().uuid(),
         user.uuid(),
         now,
-        interval(limits::SESSION_IDLE)
+        interval(idle)
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
     Ok(rows
@@ -306,13 +312,13 @@ pub(crate) struct Stands {
     pub time_alone_hours: i16,
 }
 
-/// Whether a session still lets its person in; notes that it was used if it was.
+/// Whether a session still lets its person in now, if it ends when it was not used for so long; notes that it was used if it was.
 pub(crate) async fn stands(
     database: &Database,
     tenant: TenantId,
     user: UserId,
     session: SessionId,
-    now: OffsetDateTime,
+    (now, idle): (OffsetDateTime, Duration),
     used: bool,
 ) -> Result<Option<Stands>, StorageError> {
     let mut transaction = TenantTransaction::begin(database, tenant).await?;
@@ -326,7 +332,7 @@ pub(crate) async fn stands(
         user.uuid(),
         session.uuid(),
         now,
-        interval(limits::SESSION_IDLE)
+        interval(idle)
     )
     .fetch_optional(&mut *transaction)
     .await?;

@@ -1,9 +1,6 @@
 //! Who asks: the operator, with their token, or a tenant, with its key. Nothing else counts here, a browser's session least of all.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,11 +8,13 @@ use protocol::TenantId;
 use uuid::Uuid;
 
 use super::TenantApi;
+use crate::access::Client;
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
+use crate::audit::By;
 use crate::openapi::silent;
 use crate::problem::ApiError;
-use crate::proxies;
+use crate::refusals;
 use crate::routes::Access;
 use crate::storage::api_tenant_keys;
 use crate::storage::api_tenants::ApiTenant;
@@ -38,10 +37,11 @@ impl Caller {
 }
 
 /// Lets through who may call a route.
-pub(crate) async fn admit(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
-    let headers = request.headers().clone();
-    match caller(&app, access, &headers, peer).await {
+pub(crate) async fn admit(State((app, access)): State<(App, Access)>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let admitted = caller(&app, access, &parts).await;
+    let mut request = Request::from_parts(parts, body);
+    match admitted {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -50,9 +50,12 @@ pub(crate) async fn admit(State((app, access)): State<(App, Access)>, mut reques
     }
 }
 
-async fn caller(app: &App, access: Access, headers: &HeaderMap, peer: Option<SocketAddr>) -> Result<Caller, ApiError> {
+async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiError> {
     let api = app.tenant_api()?;
-    let presented = bearer(headers).ok_or(ApiError::KeyNeeded)?;
+    let client = Client::of(parts, app);
+    let Some(presented) = bearer(&parts.headers) else {
+        return Err(ApiError::KeyNeeded);
+    };
     let now = app.clock.now();
     let caller = if TenantKey::is_meant(presented) {
         match TenantKey::parse(presented) {
@@ -64,6 +67,11 @@ async fn caller(app: &App, access: Access, headers: &HeaderMap, peer: Option<Soc
     } else {
         api.admin_token.is(presented).then_some(Caller::Operator)
     };
+    match &caller {
+        Some(Caller::Operator) => refusals::see_operator(&client),
+        Some(Caller::Tenant(tenant)) => refusals::see_tenant(tenant.id, &tenant.name, client.clone()),
+        None => refusals::see_somebody(&client),
+    }
     match (caller, access) {
         (Some(Caller::Operator), Access::Operator) => Ok(Caller::Operator),
         (Some(Caller::Tenant(tenant)), Access::Tenant) => {
@@ -74,22 +82,28 @@ async fn caller(app: &App, access: Access, headers: &HeaderMap, peer: Option<Soc
         }
         (Some(_), _) => Err(ApiError::NotAllowed),
         (None, _) => {
-            let address = peer.map(|peer| proxies::client(peer.ip(), headers, &app.config.trusted_proxies));
-            app.limits.attempt(address).await.map_err(ApiError::TooMany)?;
-            Err(ApiError::KeyNeeded)
+            app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+            Err(ApiError::TenantKeyRefused)
         }
     }
 }
 
-/// The operator.
-pub(crate) struct Operator;
+/// The operator, by their token.
+pub(crate) struct Operator(Client);
+
+impl Operator {
+    /// For the audit log.
+    pub(crate) fn by(&self) -> By {
+        By::operator(&self.0)
+    }
+}
 
 impl FromRequestParts<App> for Operator {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         match parts.extensions.get::<Caller>() {
-            Some(Caller::Operator) => Ok(Self),
+            Some(Caller::Operator) => Ok(Self(Client::of(parts, app))),
             _ => Err(ApiError::KeyNeeded),
         }
     }

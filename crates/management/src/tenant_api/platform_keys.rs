@@ -10,8 +10,10 @@ use zeroize::Zeroizing;
 use super::access::Operator;
 use crate::access::Body;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::custody::{MasterKey, Rotated};
 use crate::problem::ApiError;
+use crate::storage::StorageError;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({})))]
@@ -30,7 +32,7 @@ pub(super) fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 
 pub(crate) async fn post(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Body(body): Body<Rotate>,
 ) -> Result<Json<Rotated>, ApiError> {
     let master = body.new_master_key.map(|text| MasterKey::new(text.as_bytes()));
@@ -39,6 +41,15 @@ pub(crate) async fn post(
         reason: format!("{error}."),
     })?;
     let rotated = app.tenant_api()?.custody.rotate(master).await?;
+    let entry = Entry::done(Action::PlatformKeysRotated)
+        .with("key", rotated.key)
+        .with("secrets", rotated.secrets)
+        .with("master_changed", rotated.master_changed);
+    let mut transaction = app.database.pool().begin().await.map_err(StorageError::from)?;
+    app.audit
+        .record_operator(&mut transaction, None, &operator.by(), &entry)
+        .await?;
+    transaction.commit().await.map_err(StorageError::from)?;
     tracing::info!(
         key = rotated.key,
         secrets = rotated.secrets,

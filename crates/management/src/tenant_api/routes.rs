@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::openapi::sketch;
 use crate::problem::ApiError;
 use crate::routes::{Access, Route};
-use crate::{limits, outer};
+use crate::{limits, outer, refusals};
 
 /// Beside the routes of people, only these begin so.
 const OURS: [&str; 5] = [
@@ -86,6 +86,7 @@ fn router(app: App) -> Router {
     routes
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound)
+        .layer(middleware::from_fn_with_state(app.clone(), refusals::notice))
         .layer(middleware::from_fn(openai::errors::wrap))
         .layer(DefaultBodyLimit::max(limits::TENANT_BODY_BYTES))
         .layer(middleware::from_fn(outer::wrap_untimed))

@@ -27,9 +27,9 @@ use super::access::Tenant;
 use super::agents::{AgentError, read};
 use super::turn;
 use super::turns::Answer;
-use crate::access::Body;
-use crate::access::InQuery;
+use crate::access::{Body, Client, InQuery};
 use crate::app::App;
+use crate::audit::{Action, By, Entry, Target};
 use crate::clock::millis;
 use crate::limits;
 use crate::openapi::{InContract, Sketch};
@@ -272,16 +272,22 @@ pub(crate) async fn patch(
 pub(crate) async fn delete(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    client: Client,
     Called(id): Called,
 ) -> Result<NoContent, ApiError> {
-    match remove(&app, &tenant, &id).await? {
+    match remove(&app, &tenant, &id, Some(&client)).await? {
         true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
 }
 
-/// Deletes a session with its transcript and its archives; `false` if there is none.
-pub(super) async fn remove(app: &App, tenant: &ApiTenant, id: &str) -> Result<bool, ApiError> {
+/// Deletes a session with its transcript and its archives; `false` if there is none. Written down where somebody asked for it.
+pub(super) async fn remove(
+    app: &App,
+    tenant: &ApiTenant,
+    id: &str,
+    asked_by: Option<&Client>,
+) -> Result<bool, ApiError> {
     let session = match find(app, tenant, id).await {
         Ok(session) => session,
         Err(ApiError::NotFound) => return Ok(false),
@@ -302,6 +308,13 @@ pub(super) async fn remove(app: &App, tenant: &ApiTenant, id: &str) -> Result<bo
     }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     api_sessions::remove(&mut transaction, id).await?;
+    if let Some(client) = asked_by {
+        let entry = Entry::done(Action::ApiTenantSessionRemoved).on(Target::new("api_session", id, id));
+        let by = By::api_tenant(tenant.id, &tenant.name, client);
+        app.audit
+            .record_operator(&mut transaction, Some(tenant.id), &by, &entry)
+            .await?;
+    }
     transaction.commit().await?;
     Ok(true)
 }

@@ -76,7 +76,7 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
         });
     }
     if wanted.once
-        && let Err(error) = sessions::remove(&app, &tenant, &wanted.session).await
+        && let Err(error) = sessions::remove(&app, &tenant, &wanted.session, None).await
     {
         tracing::warn!(%error, "the session of a single turn was not removed");
     }

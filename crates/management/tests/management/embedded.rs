@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use management::postgres::{Cluster, PostgresError, Settings};
-use management::{Config, Management, OsEntropy, Parts, SystemClock, database, mail::Outbox};
+use management::{
+    Config, Management, OsEntropy, Parts, RequestLimits, SessionTimes, SystemClock, database, mail::Outbox,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sqlx::ConnectOptions as _;
@@ -128,6 +130,8 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         trusted_proxies: Vec::new(),
         private_provider_addresses: Vec::new(),
         private_alert_addresses: Vec::new(),
+        sessions: SessionTimes::default(),
+        requests: RequestLimits::default(),
         demo_model: None,
     };
     let management = Management::new(config, parts);

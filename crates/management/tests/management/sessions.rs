@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use management::limits;
+use management::{RequestLimits, SessionTimes, limits};
 use sha2::Digest as _;
 
 use crate::support::World;
@@ -220,4 +220,39 @@ async fn a_channel_that_is_used_keeps_its_session_and_a_forged_owner_gets_none()
     ] {
         assert!(world.management.channel_session(&wrong).await.unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn how_long_sessions_last_and_how_many_there_are_is_the_operators_choice() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let times = SessionTimes::new(minutes(5), minutes(20), 2).unwrap();
+    let requests = RequestLimits::default();
+    let (world, mut anna) = World::owned_choosing(times, requests).await;
+    // Used every four minutes it goes on, up to twenty.
+    for _ in 0..4 {
+        world.clock.advance(minutes(4));
+        anna.get("/me").await.expect(200);
+    }
+    world.clock.advance(minutes(4));
+    anna.get("/me").await.refused(401, "not_signed_in");
+    // Not used for five minutes it is over.
+    let mut idle = world.sign_in("anna@acme.example").await;
+    world.clock.advance(minutes(5));
+    idle.get("/me").await.refused(401, "not_signed_in");
+    // The third ends the first.
+    let mut first = world.sign_in("anna@acme.example").await;
+    let mut others = [
+        world.sign_in("anna@acme.example").await,
+        world.sign_in("anna@acme.example").await,
+    ];
+    first.get("/me").await.refused(401, "not_signed_in");
+    for other in &mut others {
+        other.get("/me").await.expect(200);
+    }
+    let listed = others[0].get("/sessions").await.expect(200).json;
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&listed["idle_ms"], &listed["life_ms"]),
+        (&300_000.into(), &1_200_000.into())
+    );
 }

@@ -336,3 +336,60 @@ async fn the_operators_token_is_found_out_no_faster_than_other_things() {
     }
     assert_eq!(guess.get("/api/v1/tenants").await.status, 429);
 }
+
+#[tokio::test]
+async fn every_act_on_a_tenant_is_in_the_operators_log_and_no_key_is() {
+    let (world, _agents, operator) = World::with_tenants().await;
+    let made = operator
+        .post("/api/v1/tenants", json!({"name": "Ben"}))
+        .await
+        .expect(201)
+        .json;
+    let path = format!("/api/v1/tenants/{}", made["id"].as_str().unwrap());
+    let change = json!({"name": "Benno", "model": model(), "limits": {"requests_per_minute": 9}});
+    operator.patch(&path, change).await.expect(200);
+    let key = operator
+        .post(&format!("{path}/keys"), json!({"overlap_hours": 1}))
+        .await
+        .expect(201)
+        .json;
+    operator
+        .delete(&format!("{path}/keys/{}", key["id"].as_str().unwrap()))
+        .await
+        .expect(204);
+    operator
+        .post("/api/v1/platform-keys/rotate", json!({}))
+        .await
+        .expect(200);
+    operator.delete(&path).await.expect(200);
+    // What comes to nothing is no act.
+    operator.delete(&path).await.refused(404, "not_found");
+
+    let log = world.operator(true).await.get("/operator/audit").await.expect(200);
+    let events = log.json["events"].as_array().unwrap();
+    let acts: Vec<_> = events.iter().map(|event| event["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        acts,
+        [
+            "api_tenant.removed",
+            "platform_keys.rotated",
+            "api_tenant.key_revoked",
+            "api_tenant.key_made",
+            "api_tenant.changed",
+            "api_tenant.made",
+        ]
+    );
+    assert_eq!(events[4]["details"]["changed"], "name, model, limits");
+    for event in events {
+        assert_eq!(
+            (&event["actor"]["kind"], &event["outcome"]),
+            (&json!("operator"), &json!("done"))
+        );
+        if event["action"] != "platform_keys.rotated" {
+            assert_eq!((&event["tenant"], &event["target"]["id"]), (&made["id"], &made["id"]));
+        }
+    }
+    for secret in [&made["key"], &key["key"], &json!("sk-canary")] {
+        assert!(!log.text.contains(secret.as_str().unwrap()));
+    }
+}

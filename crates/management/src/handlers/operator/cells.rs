@@ -81,7 +81,7 @@ pub(super) fn by_id(seen: &Seen) -> HashMap<(CellId, TenantId), CellFacts> {
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<Cells>, ApiError> {
     let (people, seen) = futures::future::join(
-        operator::people(&app.database, &operator, Only::default(), app.clock.now()),
+        operator::people(&app.database, &operator, Only::default(), app.session_clock()),
         app.machine.look(),
     )
     .await;

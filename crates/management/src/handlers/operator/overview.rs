@@ -66,10 +66,9 @@ struct Alert {
 const FULL: (u64, u64) = (90, 97);
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<Overview>, ApiError> {
-    let now = app.clock.now();
     let (tenants, people, seen, checks) = futures::join!(
-        operator::tenants(&app.database, &operator, None, now),
-        operator::people(&app.database, &operator, Only::default(), now),
+        operator::tenants(&app.database, &operator, None, app.session_clock()),
+        operator::people(&app.database, &operator, Only::default(), app.session_clock()),
         app.machine.look(),
         health::checks(&app),
     );

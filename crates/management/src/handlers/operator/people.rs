@@ -73,7 +73,7 @@ impl From<PersonFacts> for PersonAnswer {
 }
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<People>, ApiError> {
-    let people = operator::people(&app.database, &operator, Only::default(), app.clock.now()).await?;
+    let people = operator::people(&app.database, &operator, Only::default(), app.session_clock()).await?;
     Ok(Json(People {
         more: i64::try_from(people.len()).unwrap_or(i64::MAX) >= limits::OPERATOR_LISTED,
         people: people.into_iter().map(PersonAnswer::from).collect(),

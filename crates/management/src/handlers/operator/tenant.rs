@@ -44,13 +44,13 @@ struct TenantLimits {
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<WholeTenant>, ApiError> {
     let now = app.clock.now();
-    let tenants = operator::tenants(&app.database, &operator, Some(id.into()), now).await?;
+    let tenants = operator::tenants(&app.database, &operator, Some(id.into()), app.session_clock()).await?;
     let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
     let only = Only {
         tenant: Some(tenant.id),
         ..Only::default()
     };
-    let people = operator::people(&app.database, &operator, only, now).await?;
+    let people = operator::people(&app.database, &operator, only, app.session_clock()).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let invited = owner_invitations::open(&mut transaction, &operator).await?;
     Ok(Json(WholeTenant {

@@ -27,7 +27,7 @@ pub(crate) async fn post(
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<OwnerAnswer>, ApiError> {
     let email = email(&wanted.email)?;
-    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), app.clock.now()).await?;
+    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), app.session_clock()).await?;
     let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
     app.limits.owner_invitation().await.map_err(ApiError::TooMany)?;
     let transaction = TenantTransaction::begin(&app.database, tenant.id).await?;

@@ -12,8 +12,7 @@ use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, operator, suspension};
 
 pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
-    let now = app.clock.now();
-    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), now).await?;
+    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), app.session_clock()).await?;
     let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if suspension::restore(&mut transaction, &fresh).await? {

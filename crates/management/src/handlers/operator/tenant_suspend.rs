@@ -29,7 +29,7 @@ pub(crate) async fn post(
 ) -> Result<Json<Suspended>, ApiError> {
     let operator = fresh.operator();
     let now = app.clock.now();
-    let tenants = operator::tenants(&app.database, operator, Some(id.into()), now).await?;
+    let tenants = operator::tenants(&app.database, operator, Some(id.into()), app.session_clock()).await?;
     let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if suspension::suspend(&mut transaction, &fresh, now).await? {
@@ -41,7 +41,7 @@ pub(crate) async fn post(
         tenant: Some(tenant.id),
         ..Only::default()
     };
-    let people = operator::people(&app.database, operator, only, now).await?;
+    let people = operator::people(&app.database, operator, only, app.session_clock()).await?;
     let cells: Vec<_> = people.iter().filter_map(cell_of).collect();
     for cell in &cells {
         app.cells.sleep(*cell).await?;

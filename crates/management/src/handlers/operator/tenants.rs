@@ -54,7 +54,7 @@ impl From<TenantFacts> for TenantAnswer {
 }
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<Tenants>, ApiError> {
-    let tenants = operator::tenants(&app.database, &operator, None, app.clock.now()).await?;
+    let tenants = operator::tenants(&app.database, &operator, None, app.session_clock()).await?;
     Ok(Json(Tenants {
         tenants: tenants.into_iter().map(TenantAnswer::from).collect(),
     }))

@@ -1,5 +1,7 @@
 //! `GET /api/v1/sessions`: where one is signed in, the last used first.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use protocol::{Millis, SessionId};
@@ -15,6 +17,9 @@ use crate::storage::sessions;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
     sessions: Vec<One>,
+    /// How long without use, and how long at most, one lasts.
+    idle_ms: u64,
+    life_ms: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -31,7 +36,13 @@ struct One {
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Sessions>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let listed = sessions::list(&mut transaction, person.session().user, app.clock.now()).await?;
+    let listed = sessions::list(
+        &mut transaction,
+        person.session().user,
+        app.clock.now(),
+        app.config.sessions.idle,
+    )
+    .await?;
     let sessions = listed
         .into_iter()
         .map(|one| One {
@@ -44,5 +55,10 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
             current: one.id == person.session().id,
         })
         .collect();
-    Ok(Json(Sessions { sessions }))
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Ok(Json(Sessions {
+        sessions,
+        idle_ms: millis(app.config.sessions.idle),
+        life_ms: millis(app.config.sessions.life),
+    }))
 }

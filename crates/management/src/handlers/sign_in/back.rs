@@ -15,6 +15,7 @@ use crate::openapi::{InContract, Sketch};
 use crate::person::Name;
 use crate::problem::ApiError;
 use crate::providers::attempt::{self, Arrived, Return};
+use crate::refusals::Why;
 use crate::session::{self, Shown, Way};
 use crate::storage::TenantTransaction;
 use crate::storage::linked_accounts::{self, Link};
@@ -50,13 +51,19 @@ fn page(linking: bool) -> &'static str {
 pub(crate) struct SentOn {
     to: String,
     cookies: Vec<HeaderValue>,
+    /// For the audit log.
+    refused: Option<Why>,
 }
 
 impl IntoResponse for SentOn {
     fn into_response(self) -> Response {
         let answer = (StatusCode::SEE_OTHER, AppendHeaders([(header::LOCATION, self.to)]));
         let cookies = self.cookies;
-        WithCookies { answer, cookies }.into_response()
+        let mut response = WithCookies { answer, cookies }.into_response();
+        if let Some(why) = self.refused {
+            response.extensions_mut().insert(why);
+        }
+        response
     }
 }
 
@@ -74,11 +81,15 @@ fn to(page: &str, fragment: &str) -> SentOn {
     SentOn {
         to,
         cookies: Vec::new(),
+        refused: None,
     }
 }
 
 fn refused(page: &str, error: &ApiError) -> SentOn {
-    to(page, &format!("refused:{}", error.code()))
+    SentOn {
+        refused: Why::of(error),
+        ..to(page, &format!("refused:{}", error.code()))
+    }
 }
 
 /// Signs in whose account it is; who is new joins, where their address may.
@@ -137,7 +148,14 @@ async fn link(app: &App, client: &Client, arrived: &Arrived, asked: SessionId) -
     let Arrived { provider, account, .. } = arrived;
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
     let now = app.clock.now();
-    let session = sessions::authenticate(&app.database, token, now, &client.address_text()).await?;
+    let session = sessions::authenticate(
+        &app.database,
+        token,
+        now,
+        app.config.sessions.idle,
+        &client.address_text(),
+    )
+    .await?;
     let session = session
         .filter(|session| session.id == asked && session.tenant == provider.tenant && session.state == Stage::Full)
         .ok_or(ApiError::NotSignedIn)?;

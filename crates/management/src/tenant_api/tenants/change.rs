@@ -9,6 +9,7 @@ use super::super::access::Operator;
 use super::{LimitsWanted, ModelWanted, Named, TenantAnswer, create, given, tell};
 use crate::access::Body;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::handlers::name;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, api_tenants};
@@ -29,13 +30,17 @@ pub(crate) struct Change {
 
 pub(crate) async fn patch(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
     Body(change): Body<Change>,
 ) -> Result<Json<TenantAnswer>, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let mut tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     transaction.commit().await?;
+    let mut changed = Vec::new();
+    changed.extend(change.name.is_some().then_some("name"));
+    changed.extend(change.model.is_some().then_some("model"));
+    changed.extend(change.limits.is_some().then_some("limits"));
     if let Some(wanted) = change.name {
         tenant.name = name("name", &wanted)?.as_str().to_owned();
     }
@@ -61,7 +66,8 @@ pub(crate) async fn patch(
     };
     let limited = (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month);
     tell(&app, &tenant, params, limited).await?;
-    create::store(&app, &tenant).await?;
+    let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
+    create::store(&app, &operator, &tenant, entry).await?;
     tenant.updated_at = app.clock.now();
     Ok(Json(TenantAnswer::new(&app, tenant).await))
 }

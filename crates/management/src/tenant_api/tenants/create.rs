@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::{LimitsWanted, ModelWanted, TenantAnswer, remove, tell};
+use super::{LimitsWanted, ModelWanted, TenantAnswer, remove, target, tell, write_down};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::api_key::TenantKey;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::handlers::name;
 use crate::limits;
 use crate::problem::ApiError;
@@ -54,7 +55,7 @@ pub(crate) struct Made {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     let name = name("name", &wanted.name)?;
@@ -83,12 +84,12 @@ pub(crate) async fn post(
     };
     let limited = wanted_limits.spend_day.is_some() || wanted_limits.spend_month.is_some();
     let told = match tell(&app, &tenant, params, limited).await {
-        Ok(()) => store(&app, &tenant).await,
+        Ok(()) => store(&app, &operator, &tenant, Entry::done(Action::ApiTenantMade)).await,
         error => error,
     };
     if let Err(error) = told {
         // Half of a tenant is none: whoever asked may ask again.
-        if let Err(error) = remove::everything(&app, &tenant).await {
+        if let Err(error) = remove::everything(&app, &tenant, None).await {
             tracing::error!(%error, tenant = %tenant.id, "a tenant that was not made whole could not be removed");
         }
         return Err(error);
@@ -100,9 +101,11 @@ pub(crate) async fn post(
     }))
 }
 
-/// What the keeper was told is stored as told.
-pub(super) async fn store(app: &App, tenant: &ApiTenant) -> Result<(), ApiError> {
+/// What the keeper was told is stored as told, and written down.
+pub(super) async fn store(app: &App, operator: &Operator, tenant: &ApiTenant, entry: Entry) -> Result<(), ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     api_tenants::change(&mut transaction, tenant, app.clock.now()).await?;
+    let entry = entry.on(target(tenant));
+    write_down(app, &mut transaction, operator, &entry).await?;
     Ok(transaction.commit().await?)
 }

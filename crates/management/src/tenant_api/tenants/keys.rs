@@ -10,11 +10,12 @@ use time::Duration;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::{KeyAnswer, Named, Part};
+use super::{KeyAnswer, Named, Part, target, write_down};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::api_key::TenantKey;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
@@ -40,7 +41,7 @@ pub(crate) struct Made {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
     Body(body): Body<Rotate>,
 ) -> Result<Created<Made>, ApiError> {
@@ -59,7 +60,7 @@ pub(crate) async fn post(
     let now = app.clock.now();
     let key = TenantKey::generate(&*app.entropy)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
-    api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     if let Some(hours) = body.overlap_hours {
         let until = now.saturating_add(Duration::hours(hours.into()));
         api_tenant_keys::replace_all(&mut transaction, now, until).await?;
@@ -70,6 +71,14 @@ pub(crate) async fn post(
         ));
     }
     let made = api_tenant_keys::create(&mut transaction, &key, now).await?;
+    let mut entry = Entry::done(Action::ApiTenantKeyMade)
+        .on(target(&tenant))
+        .with("key", made.id)
+        .with("hint", &made.hint);
+    if let Some(hours) = body.overlap_hours {
+        entry = entry.with("others_end_in_hours", hours);
+    }
+    write_down(&app, &mut transaction, &operator, &entry).await?;
     transaction.commit().await?;
     Ok(Created(Made {
         answer: made.into(),
@@ -79,15 +88,19 @@ pub(crate) async fn post(
 
 pub(crate) async fn delete(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
     Part(key): Part,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
-    let revoked = api_tenant_keys::revoke(&mut transaction, ApiKeyId::from(key)).await?;
-    transaction.commit().await?;
-    match revoked {
-        true => Ok(NoContent),
-        false => Err(ApiError::NotFound),
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    if !api_tenant_keys::revoke(&mut transaction, ApiKeyId::from(key)).await? {
+        return Err(ApiError::NotFound);
     }
+    let entry = Entry::done(Action::ApiTenantKeyRevoked)
+        .on(target(&tenant))
+        .with("key", key);
+    write_down(&app, &mut transaction, &operator, &entry).await?;
+    transaction.commit().await?;
+    Ok(NoContent)
 }

@@ -18,15 +18,18 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::access::Operator;
 use super::agents::ModelParams;
 use super::platform_keys::wiped;
 use crate::app::App;
+use crate::audit::{Entry, Target};
 use crate::cell_control::CellState;
 use crate::clock::millis;
 use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::storage::api_tenant_keys::Listed;
 use crate::storage::api_tenants::{ApiTenant, Limits, Model};
+use crate::storage::{StorageError, TenantTransaction};
 
 /// A tenant, as the operator sees it.
 #[derive(Serialize, ToSchema)]
@@ -297,4 +300,22 @@ async fn tell(app: &App, tenant: &ApiTenant, model: Option<ModelParams>, spendin
         agents.call(tenant.cell(), "spending.set", params).await?;
     }
     Ok(())
+}
+
+/// A tenant, as the operator's audit log names it.
+pub(super) fn target(tenant: &ApiTenant) -> Target {
+    Target::new("api_tenant", tenant.id, &tenant.name)
+}
+
+/// Writes an act of the operator on a tenant into the operator's log, in the transaction that it is.
+async fn write_down(
+    app: &App,
+    transaction: &mut TenantTransaction,
+    operator: &Operator,
+    entry: &Entry,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant();
+    app.audit
+        .record_operator(transaction, Some(tenant), &operator.by(), entry)
+        .await
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::Named;
+use super::{Named, target, write_down};
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::{
@@ -44,20 +45,24 @@ pub(super) struct Removed {
 
 pub(crate) async fn delete(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
 ) -> Result<Json<Gone>, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     transaction.commit().await?;
-    let removed = everything(&app, &tenant).await?;
+    let removed = everything(&app, &tenant, Some(&operator)).await?;
     tracing::info!(tenant = %id, "a tenant was removed by the operator");
     Ok(Json(Gone { id, removed }))
 }
 
 /// Ends the keys first, so that nothing begins anew; then the cell; last what says that there was one. If it breaks off, asking again
-/// goes on.
-pub(super) async fn everything(app: &App, tenant: &ApiTenant) -> Result<Removed, ApiError> {
+/// goes on. Written down where somebody wanted it.
+pub(super) async fn everything(
+    app: &App,
+    tenant: &ApiTenant,
+    wanted_by: Option<&Operator>,
+) -> Result<Removed, ApiError> {
     let api = app.tenant_api()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let keys = api_tenant_keys::remove_all(&mut transaction).await?;
@@ -72,6 +77,14 @@ pub(super) async fn everything(app: &App, tenant: &ApiTenant) -> Result<Removed,
     api_tenants::remove(&mut transaction).await?;
     // None is added any more: whoever adds one looks for the tenant first.
     let webhooks = api_webhooks::remove_all(&mut transaction).await?;
+    if let Some(operator) = wanted_by {
+        let entry = Entry::done(Action::ApiTenantRemoved)
+            .on(target(tenant))
+            .with("keys", keys)
+            .with("sessions", sessions)
+            .with("blobs", cell.blobs);
+        write_down(app, &mut transaction, operator, &entry).await?;
+    }
     transaction.commit().await?;
     api.requests.forget(tenant.id);
     Ok(Removed {

@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use super::super::EventKind;
 use super::super::access::Operator;
-use super::{Named, Part};
+use super::{Named, Part, target, write_down};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::app::App;
+use crate::audit::{Action, Entry};
 use crate::clock::millis;
 use crate::delivery::{NewHook, NoHook, Wrong};
 use crate::limits;
@@ -122,7 +123,7 @@ pub(crate) async fn get(
 
 pub(crate) async fn post(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
@@ -138,7 +139,7 @@ pub(crate) async fn post(
     let custody = &app.tenant_api()?.custody;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     // Locked, so that none comes after the tenant has gone.
-    api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     let new = NewHook::new(&app.delivery, custody, &*app.entropy, id, &wanted.url);
     let new = new.map_err(|error| match error {
         NoHook::Wrong(Wrong::Field { field, reason }) => ApiError::InvalidField { field, reason },
@@ -149,6 +150,11 @@ pub(crate) async fn post(
         return Err(ApiError::LimitReached(limits::TENANT_WEBHOOKS));
     }
     let made = api_webhooks::find(&mut transaction, new.id).await?;
+    let entry = Entry::done(Action::ApiTenantWebhookAdded)
+        .on(target(&tenant))
+        .with("webhook", new.id)
+        .with("host", &new.host);
+    write_down(&app, &mut transaction, &operator, &entry).await?;
     transaction.commit().await?;
     Ok(Created(Made {
         answer: made.ok_or(ApiError::NotFound)?.into(),
@@ -158,17 +164,21 @@ pub(crate) async fn post(
 
 pub(crate) async fn delete(
     State(app): State<App>,
-    _operator: Operator,
+    operator: Operator,
     Named(id): Named,
     Part(webhook): Part,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
-    let removed = api_webhooks::remove(&mut transaction, webhook).await?;
-    transaction.commit().await?;
-    match removed {
-        true => Ok(NoContent),
-        false => Err(ApiError::NotFound),
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    if !api_webhooks::remove(&mut transaction, webhook).await? {
+        return Err(ApiError::NotFound);
     }
+    let entry = Entry::done(Action::ApiTenantWebhookRemoved)
+        .on(target(&tenant))
+        .with("webhook", webhook);
+    write_down(&app, &mut transaction, &operator, &entry).await?;
+    transaction.commit().await?;
+    Ok(NoContent)
 }
 
 pub(crate) async fn test(

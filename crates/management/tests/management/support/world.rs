@@ -7,7 +7,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
     AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, OsEntropy, Parts,
-    ProviderKey, SharedLimits,
+    ProviderKey, RequestLimits, SessionTimes, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -39,6 +39,17 @@ pub struct World {
     pub folder: tempfile::TempDir,
 }
 
+/// What is not as in most tests.
+#[derive(Default)]
+struct Plan<'a> {
+    redis: Option<&'a str>,
+    agents: Option<Agents>,
+    providers: Vec<String>,
+    alerts: Vec<String>,
+    sessions: SessionTimes,
+    requests: Option<RequestLimits>,
+}
+
 impl World {
     /// Nobody owns it yet.
     pub async fn new() -> Self {
@@ -48,15 +59,38 @@ impl World {
     pub async fn at(public_url: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        Self::over(public_url, database, source, None, None, Vec::new(), Vec::new()).await
+        Self::over(public_url, database, source, Plan::default()).await
     }
 
     /// Shares its limits with other servers.
     pub async fn sharing(redis: &str) -> Self {
         let database = TestDatabase::new().await;
         let source = database.source();
-        let (providers, alerts) = (Vec::new(), Vec::new());
-        Self::over(LOCAL, database, source, Some(redis), None, providers, alerts).await
+        let redis = Some(redis);
+        Self::over(
+            LOCAL,
+            database,
+            source,
+            Plan {
+                redis,
+                ..Plan::default()
+            },
+        )
+        .await
+    }
+
+    /// With an owner called Anna, and limits that the operator chose.
+    pub async fn owned_choosing(sessions: SessionTimes, requests: RequestLimits) -> (Self, Browser) {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        let plan = Plan {
+            sessions,
+            requests: Some(requests),
+            ..Plan::default()
+        };
+        let world = Self::over(LOCAL, database, source, plan).await;
+        let anna = world.set_up().await;
+        (world, anna)
     }
 
     /// With the tenant API turned on, and a program that has the operator's token.
@@ -77,8 +111,12 @@ impl World {
         receivers: &[String],
     ) -> (Self, Agents, Developer) {
         let source = database.source();
-        let (kept, receivers) = (Some(agents.clone()), receivers.to_vec());
-        let world = Self::over(LOCAL, database, source, None, kept, Vec::new(), receivers).await;
+        let plan = Plan {
+            agents: Some(agents.clone()),
+            alerts: receivers.to_vec(),
+            ..Plan::default()
+        };
+        let world = Self::over(LOCAL, database, source, plan).await;
         let operator = Developer::new(world.router.clone(), OPERATOR);
         (world, agents, operator)
     }
@@ -104,7 +142,11 @@ impl World {
     pub async fn owned_beside(providers: &[String]) -> (Self, Browser) {
         let database = TestDatabase::new().await;
         let source = database.source();
-        let world = Self::over(LOCAL, database, source, None, None, providers.to_vec(), Vec::new()).await;
+        let plan = Plan {
+            providers: providers.to_vec(),
+            ..Plan::default()
+        };
+        let world = Self::over(LOCAL, database, source, plan).await;
         let anna = world.set_up().await;
         (world, anna)
     }
@@ -113,8 +155,17 @@ impl World {
     pub async fn owned_telling(receivers: &[String]) -> (Self, Browser) {
         let database = TestDatabase::new().await;
         let source = database.source();
-        let receivers = receivers.to_vec();
-        let world = Self::over(LOCAL, database, source, None, None, Vec::new(), receivers).await;
+        let alerts = receivers.to_vec();
+        let world = Self::over(
+            LOCAL,
+            database,
+            source,
+            Plan {
+                alerts,
+                ..Plan::default()
+            },
+        )
+        .await;
         let anna = world.set_up().await;
         (world, anna)
     }
@@ -123,8 +174,17 @@ impl World {
     pub async fn restarted(self, receivers: &[String]) -> Self {
         self.management.shutdown().await;
         let source = self.database.source();
-        let receivers = receivers.to_vec();
-        Self::over(LOCAL, self.database, source, None, None, Vec::new(), receivers).await
+        let alerts = receivers.to_vec();
+        Self::over(
+            LOCAL,
+            self.database,
+            source,
+            Plan {
+                alerts,
+                ..Plan::default()
+            },
+        )
+        .await
     }
 
     /// With an owner called Anna, who is signed in.
@@ -134,15 +194,9 @@ impl World {
         (world, anna)
     }
 
-    async fn over(
-        public_url: &str,
-        database: TestDatabase,
-        source: database::Source,
-        redis: Option<&str>,
-        agents: Option<Agents>,
-        providers: Vec<String>,
-        alerts: Vec<String>,
-    ) -> Self {
+    async fn over(public_url: &str, database: TestDatabase, source: database::Source, plan: Plan<'_>) -> Self {
+        // The clock stands still, so what was taken of a limit does not come back.
+        let many = || RequestLimits::new(1_000_000, 1_000_000).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("admin-token"), OPERATOR_TOKEN).unwrap();
         let clock = Arc::new(TestClock::new());
@@ -152,8 +206,10 @@ impl World {
         let config = Config {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
-            private_provider_addresses: providers,
-            private_alert_addresses: alerts,
+            private_provider_addresses: plan.providers,
+            private_alert_addresses: plan.alerts,
+            sessions: plan.sessions,
+            requests: plan.requests.unwrap_or_else(many),
             data_dir: folder.path().into(),
             name: "Holdfast".into(),
             version: "0.1.0".into(),
@@ -161,7 +217,7 @@ impl World {
         };
         let verifying = gateway_key.verifying_key();
         let opened = database::open(source).await.unwrap();
-        let tenant_api = match agents {
+        let tenant_api = match plan.agents {
             Some(agents) => {
                 let master = MasterKey::new(MASTER_KEY.as_bytes()).unwrap();
                 let custody = Custody::open(opened.clone(), clock.clone(), Arc::new(OsEntropy), master).await;
@@ -186,7 +242,7 @@ impl World {
             provider_key: ProviderKey::from_bytes(&[10; 32]),
             destination_key: DestinationKey::from_bytes(&[11; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
-            shared_limits: redis.map(|url| SharedLimits::at(url).unwrap()),
+            shared_limits: plan.redis.map(|url| SharedLimits::at(url).unwrap()),
         };
         let management = Management::new(config, parts);
         let router = management::router(&management);
