@@ -17,6 +17,9 @@ pub const DRIVER_CALL: Duration = Duration::from_secs(60);
 pub const ATTACH: Duration = Duration::from_secs(60);
 /// For a keeper to come back after its control connection broke, or after the platform was restarted.
 pub const REATTACH: Duration = Duration::from_secs(30);
+/// Before the first look at whether a keeper that is waited for lives at all, and the longest time between two; each is twice as long as the one before.
+pub const LOOK_FIRST: Duration = Duration::from_millis(100);
+pub const LOOK_LONGEST: Duration = Duration::from_secs(1);
 /// For the keeper's answer to `Pause`, which seals what changed.
 pub const PAUSE_ANSWER: Duration = Duration::from_secs(60);
 /// For the keeper's answer to `PrepareSleep`, which seals what changed.

@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::control::{AgentState, FromKeeper, FromPlatform, KeeperStatus, PlatformOp};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::awaited::Awaited;
 use super::{Attachment, CellState, Event, Published, Reply, Shared};
 use crate::driver::{Driver, DriverError, Part, PartState};
 use crate::socket::{CellSocket, SocketService};
@@ -23,14 +25,9 @@ use crate::{CellsConfig, CellsError, limits};
 pub(super) enum Stage {
     Asleep,
     /// The containers run; the keeper has not said hello.
-    Starting {
-        by: Instant,
-        look_at: Instant,
-    },
+    Starting(Awaited),
     /// Found running when the platform started; the keeper has not said hello.
-    Adopting {
-        by: Instant,
-    },
+    Adopting(Awaited),
     Awake,
     /// The keeper was asked to suspend the agent.
     Pausing {
@@ -82,8 +79,8 @@ pub(crate) struct Actor {
     pub(super) stage: Stage,
     pub(super) hold: Hold,
     pub(super) keeper: Option<Attachment>,
-    /// By when a keeper that went away must be back.
-    pub(super) reattach_by: Option<Instant>,
+    /// A keeper that went away and may come back.
+    pub(super) away: Option<Awaited>,
     pub(super) wakers: Vec<Reply>,
     pub(super) sleepers: Vec<Reply>,
     /// Who asked for a pause: answered when it is in force, or did not come about.
@@ -121,7 +118,7 @@ impl Actor {
             stage: Stage::Asleep,
             hold: Hold::None,
             keeper: None,
-            reattach_by: None,
+            away: None,
             wakers: Vec::new(),
             sleepers: Vec::new(),
             pausers: Vec::new(),
@@ -149,9 +146,7 @@ impl Actor {
             self.hold = Hold::Pause;
         }
         self.open_socket().await?;
-        self.stage = Stage::Adopting {
-            by: Instant::now() + limits::REATTACH,
-        };
+        self.stage = Stage::Adopting(Awaited::within(limits::REATTACH));
         self.publish();
         Ok(())
     }
@@ -273,8 +268,8 @@ impl Actor {
     fn next_deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Asleep => None,
-            Stage::Starting { by, look_at } => Some((*by).min(*look_at)),
-            Stage::Adopting { by } | Stage::Pausing { by, .. } | Stage::Sleeping { by, .. } => Some(*by),
+            Stage::Starting(awaited) | Stage::Adopting(awaited) => Some(awaited.due()),
+            Stage::Pausing { by, .. } | Stage::Sleeping { by, .. } => Some(*by),
             Stage::Awake | Stage::Paused => self.ladder_deadline(),
             Stage::Failed { clean_up_at } => *clean_up_at,
         };
@@ -283,7 +278,8 @@ impl Actor {
             _ => None,
         };
         let wake = (self.stage == Stage::Paused).then_some(self.wake_at).flatten();
-        [stage, freeze, wake, self.reattach_by].into_iter().flatten().min()
+        let away = self.away.as_ref().map(Awaited::due);
+        [stage, freeze, wake, away].into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) {
@@ -292,18 +288,26 @@ impl Actor {
             warn!(cell = %self.shared.cell, "the keeper did not thaw its agent in time: thawing it");
             self.thaw().await;
         }
-        if self.reattach_by.is_some_and(|by| by <= now) {
-            self.reattach_by = None;
-            self.give_up_keeper().await;
+        if let Some(away) = self.away.take_if(|away| away.due() <= now) {
+            self.away = self.still_awaited(away, now).await;
+            if self.away.is_none() {
+                self.give_up_keeper().await;
+            }
             return;
         }
         match self.stage.clone() {
-            Stage::Starting { by, .. } if by <= now => {
+            Stage::Starting(awaited) if awaited.is_over(now) => {
                 let cell = self.shared.cell;
                 self.fail(CellsError::NotAttached { cell }).await;
             }
-            Stage::Starting { by, look_at } if look_at <= now => self.look_whether_keeper_lives(by).await,
-            Stage::Adopting { by } if by <= now => self.give_up_keeper().await,
+            Stage::Starting(awaited) if awaited.due() <= now => match self.still_awaited(awaited, now).await {
+                Some(awaited) => self.stage = Stage::Starting(awaited),
+                None => self.ended_while_starting().await,
+            },
+            Stage::Adopting(awaited) if awaited.due() <= now => match self.still_awaited(awaited, now).await {
+                Some(awaited) => self.stage = Stage::Adopting(awaited),
+                None => self.give_up_keeper().await,
+            },
             Stage::Pausing { by, .. } if by <= now => self.pause_unanswered(),
             Stage::Sleeping { by, from, .. } if by <= now => {
                 let error = CellsError::KeeperSilent {
@@ -328,7 +332,7 @@ impl Actor {
         let next = Published {
             state: match &self.stage {
                 Stage::Asleep => CellState::Asleep,
-                Stage::Starting { .. } | Stage::Adopting { .. } => CellState::Starting,
+                Stage::Starting(_) | Stage::Adopting(_) => CellState::Starting,
                 Stage::Awake | Stage::Pausing { .. } => CellState::Awake,
                 Stage::Sleeping { from, .. } => match from {
                     BeforeSleep::Awake => CellState::Awake,
@@ -357,8 +361,11 @@ impl Actor {
     /// Sends to the keeper; one that does not read is cut off, so that it starts over.
     pub(super) fn tell(&mut self, message: FromPlatform) -> bool {
         let Some(keeper) = &self.keeper else { return false };
-        if keeper.to_keeper.try_send(message).is_ok() {
-            return true;
+        match keeper.to_keeper.try_send(message) {
+            Ok(()) => return true,
+            // It has ended, and says so itself.
+            Err(TrySendError::Closed(_)) => return false,
+            Err(TrySendError::Full(_)) => {}
         }
         warn!(cell = %self.shared.cell, "the keeper does not read its control connection: closing it");
         let _ = self.shared.events.try_send(Event::Detached {

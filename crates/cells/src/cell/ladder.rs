@@ -147,7 +147,7 @@ impl Actor {
                 }
             }
             // Whoever waits is answered when the keeper has said hello, or by the end of the sleep.
-            Stage::Starting { .. } | Stage::Adopting { .. } | Stage::Sleeping { .. } => {}
+            Stage::Starting(_) | Stage::Adopting(_) | Stage::Sleeping { .. } => {}
             Stage::Pausing { cancelled, .. } => {
                 *cancelled = true;
                 if self.keeper.is_some() {

@@ -2,6 +2,7 @@
 //! socket, the proxy and callers.
 
 mod actor;
+mod awaited;
 mod history;
 mod keeper_ops;
 mod ladder;

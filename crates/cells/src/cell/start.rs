@@ -7,13 +7,11 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::actor::{Actor, Hold, Stage, timed};
+use super::awaited::Awaited;
 use super::{Attachment, CellState};
 use crate::driver::{DriverError, Part, PartState};
 use crate::limits;
 use crate::{CellsError, socket};
-
-/// Between two looks at whether a keeper that has not said hello still lives.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Actor {
     /// From nothing to two running containers; the keeper's hello ends it.
@@ -29,10 +27,7 @@ impl Actor {
             }
         }
         let now = Instant::now();
-        self.stage = Stage::Starting {
-            by: now + limits::ATTACH,
-            look_at: now + LOOK_EVERY,
-        };
+        self.stage = Stage::Starting(Awaited::within(limits::ATTACH));
         self.publish();
         let started = async {
             self.open_socket().await?;
@@ -43,11 +38,7 @@ impl Actor {
         match started {
             Ok(()) => {
                 info!(cell = %self.shared.cell, ms = now.elapsed().as_millis(), "containers started");
-                let now = Instant::now();
-                self.stage = Stage::Starting {
-                    by: now + limits::ATTACH,
-                    look_at: now + LOOK_EVERY,
-                };
+                self.stage = Stage::Starting(Awaited::within(limits::ATTACH));
             }
             Err(error) => self.fail(error).await,
         }
@@ -76,13 +67,13 @@ impl Actor {
         self.note_wake_at(&status);
         self.shared.set_to_keeper(Some(attachment.to_keeper.clone()));
         self.keeper = Some(attachment);
-        self.reattach_by = None;
+        self.away = None;
         match self.stage.clone() {
-            Stage::Starting { .. } => {
+            Stage::Starting(_) => {
                 self.shared.activity.touch();
                 self.stage = Stage::Awake;
             }
-            Stage::Adopting { .. } if self.hold == Hold::Pause => {
+            Stage::Adopting(_) if self.hold == Hold::Pause => {
                 // Frozen for idleness or in the middle of a snapshot? The keeper knows.
                 self.pause_asked = Instant::now() + std::time::Duration::from_millis(1);
                 self.stage = Stage::Paused;
@@ -90,7 +81,7 @@ impl Actor {
                     self.wake().await;
                 }
             }
-            Stage::Adopting { .. } => self.stage = Stage::Awake,
+            Stage::Adopting(_) => self.stage = Stage::Awake,
             Stage::Pausing { .. } => {
                 // It was asked on the old connection and cannot answer on the new one.
                 self.pause_unanswered();
@@ -128,7 +119,7 @@ impl Actor {
         if self.keeper_lives().await == Some(false) {
             self.give_up_keeper().await;
         } else {
-            self.reattach_by = Some(Instant::now() + limits::REATTACH);
+            self.away = Some(Awaited::within(limits::REATTACH));
         }
     }
 
@@ -143,20 +134,23 @@ impl Actor {
         }
     }
 
-    /// While a cell starts: a keeper that ended will not say hello.
-    pub(super) async fn look_whether_keeper_lives(&mut self, by: Instant) {
-        if self.keeper_lives().await == Some(false) {
-            let cell = self.shared.cell;
-            if let Ok(Ok(lines)) =
-                tokio::time::timeout(limits::DRIVER_CALL, self.driver.logs(cell, Part::Keeper, 20)).await
-            {
-                warn!(%cell, log = lines.join("\n"), "the keeper ended while starting");
-            }
-            self.fail(CellsError::KeeperEnded { cell }).await;
-        } else {
-            let look_at = Instant::now() + LOOK_EVERY;
-            self.stage = Stage::Starting { by, look_at };
+    /// `None` when its time is over, or when the keeper has ended and will not come.
+    pub(super) async fn still_awaited(&self, mut awaited: Awaited, now: Instant) -> Option<Awaited> {
+        if awaited.is_over(now) || self.keeper_lives().await == Some(false) {
+            return None;
         }
+        awaited.looked();
+        Some(awaited)
+    }
+
+    /// A keeper that ended while its cell starts will not say hello.
+    pub(super) async fn ended_while_starting(&mut self) {
+        let cell = self.shared.cell;
+        if let Ok(Ok(lines)) = tokio::time::timeout(limits::DRIVER_CALL, self.driver.logs(cell, Part::Keeper, 20)).await
+        {
+            warn!(%cell, log = lines.join("\n"), "the keeper ended while starting");
+        }
+        self.fail(CellsError::KeeperEnded { cell }).await;
     }
 
     /// The keeper is gone, or does not come back: whatever is left of the cell goes too, and the next wake starts afresh.
@@ -205,7 +199,7 @@ impl Actor {
         self.prepared = None;
         self.shared.set_to_keeper(None);
         self.shared.forget_channels();
-        self.reattach_by = None;
+        self.away = None;
     }
 
     /// Into a stage in which nothing runs; a permit is kept only where containers may be left.

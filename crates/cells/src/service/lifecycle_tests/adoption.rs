@@ -70,6 +70,19 @@ async fn a_keeper_that_does_not_come_back_after_a_restart_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn promise_05_a_keeper_that_was_killed_with_the_platform_is_not_waited_for() {
+    let (mut bench, _keeper) = Bench::awake().await;
+    // The engine learns of its death after the platform has asked.
+    bench.restart().await;
+    let restarted = Instant::now();
+    bench.set(Part::Keeper, PartState::Exited);
+    bench.until(CellState::Asleep).await;
+    assert!(restarted.elapsed() < limits::LOOK_LONGEST, "{:?}", restarted.elapsed());
+    assert_eq!(bench.parts(), GONE);
+    bench.wake().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_left_of_dead_cells_is_removed_at_the_start() {
     for (keeper, agent) in [
         (PartState::Exited, PartState::Running),

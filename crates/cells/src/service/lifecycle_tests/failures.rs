@@ -129,6 +129,24 @@ async fn promise_05_a_keeper_that_was_killed_takes_its_cell_with_it_and_the_next
 }
 
 #[tokio::test(start_paused = true)]
+async fn promise_05_a_keeper_whose_death_the_engine_learns_of_late_is_not_waited_for() {
+    let (bench, keeper) = Bench::awake().await;
+    // Its connection is gone, and the engine still says that it runs.
+    keeper.detach().await;
+    let away = Instant::now();
+    let waking = bench.waking();
+    bench.settle().await;
+    assert_eq!(bench.parts(), RUNNING);
+    bench.set(Part::Keeper, PartState::Exited);
+    bench.driver.forget_calls();
+    bench.until_started().await;
+    assert!(away.elapsed() < limits::LOOK_LONGEST, "{:?}", away.elapsed());
+    assert_eq!(bench.count(CallKind::Start, Part::Keeper), 1);
+    let _keeper = bench.attach(idle()).await;
+    waking.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_keeper_whose_connection_broke_is_waited_for() {
     let (bench, keeper) = Bench::awake().await;
     keeper.detach().await;
