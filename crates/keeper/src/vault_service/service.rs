@@ -358,8 +358,9 @@ impl VaultService {
         shared.stays.notify_waiters();
     }
 
-    /// Waits while the keeper is about to be ended: until it stays after all, or for good.
+    /// Waits while the vault is being locked, and while the keeper is about to be ended: until it stays after all, or for good.
     pub async fn staying(&self) {
+        drop(self.idle().locking().await);
         let shared = self.shared();
         loop {
             let stays = shared.stays.notified();

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
 use client::{ClientError, Handshake, Phrase, password_secret};
-use keeper::vault_service::{LockReason, VaultError, VaultService};
+use futures::future::BoxFuture;
+use keeper::vault_service::{BeforeLock, LockReason, VaultError, VaultService};
 use protocol::channel::{SlotKind, VaultState};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::bench::{PASSWORD, TestKeeper, password, refused};
 
@@ -72,6 +76,52 @@ async fn nothing_but_opening_it_is_answered_while_the_vault_is_locked() {
     }
     fresh.unlock().await.unwrap();
     assert_eq!(channel.call("test.echo", json!(1)).await.unwrap(), json!(1));
+}
+
+/// Sealing that takes until it is let go on.
+struct Sealing {
+    begun: Semaphore,
+    go_on: Semaphore,
+}
+
+impl BeforeLock for Sealing {
+    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.begun.add_permits(1);
+            self.go_on.acquire().await.unwrap().forget();
+        })
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_while_the_vault_is_being_locked_is_let_in_after_it_and_not_thrown_out() {
+    let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
+    let sealing = Arc::new(Sealing {
+        begun: Semaphore::new(0),
+        go_on: Semaphore::new(0),
+    });
+    keeper.vault.before_lock(Arc::clone(&sealing) as Arc<dyn BeforeLock>);
+    let locking = async {
+        channel.call("vault.lock", json!({})).await.unwrap();
+    };
+    let coming_back = async {
+        sealing.begun.acquire().await.unwrap().forget();
+        let (back, _events) = keeper.login(slot, &password(), None).await.unwrap();
+        let let_in = async {
+            back.unlock().await.unwrap();
+            back.call("test.echo", json!(1)).await.unwrap()
+        };
+        // The keeper answers this one after it has taken up the other.
+        let meanwhile = async {
+            let status = back.call("vault.status", json!({})).await.unwrap();
+            assert_eq!(status["vault"], "unlocked");
+            sealing.go_on.add_permits(1);
+        };
+        tokio::join!(let_in, meanwhile).0
+    };
+    let ((), echo) = tokio::join!(locking, coming_back);
+    assert_eq!(echo, json!(1));
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
 }
 
 #[tokio::test]
