@@ -128,7 +128,7 @@ export class App extends View {
   #refused(problem: string, message: string): TemplateResult {
     if (problem === "version")
       return html`<main class="page-card">${brand()}<h1>Reload this page</h1><p class="lead">${message}</p><button class="button primary wide" type="button" @click=${() => location.reload()}>Reload</button></main>`;
-    const title = { rolled_back: "This vault was rolled back", emptied: "This vault was emptied", other_cell: "This is not your vault" }[problem] ?? "This is not your vault";
+    const title = { rolled_back: "This vault was rolled back", emptied: "This vault was emptied" }[problem] ?? "This is not your vault";
     return html`<main class="page-card">
       ${brand()}
       <div class="page-icon bad">${icon("triangle-alert", "l")}</div>

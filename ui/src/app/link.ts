@@ -54,6 +54,8 @@ export const online = computed(() => link.value.at === "open" && unlocked.value)
 let handshake: Handshake | undefined;
 /** The cell that the last hello named; it is part of every OPAQUE exchange. */
 let cellId = "";
+/** The public key that the keeper of this channel has proved to have; unknown where a ticket resumed it. */
+let keeperKey: string | undefined;
 let channel: Channel | undefined;
 let attempt = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -91,6 +93,7 @@ function channelUrl(): string {
 
 const refusals: Record<PinProblem, string> = {
   other_cell: "The server presented a different vault than the one this browser knows for your account.",
+  other_keeper: "The server presented another keeper than the one this browser knows: it says that it is your cell, and has another key.",
   emptied: "The server presented an empty vault, but this browser has already opened yours.",
   rolled_back: "The server presented an older copy of your vault than the one this browser has seen.",
 };
@@ -204,9 +207,10 @@ function retryLater(reason: string): void {
   timer = setTimeout(() => void connect(), wait);
 }
 
-async function established(stands: Channel): Promise<void> {
+async function established(stands: Channel, keeper?: string): Promise<void> {
   handshake = undefined;
   channel = stands;
+  keeperKey = keeper;
   stands.onclose = (error) => {
     if (channel !== stands) return;
     channel = undefined;
@@ -227,7 +231,7 @@ async function entered(): Promise<void> {
     channel?.close();
     throw new Refused(problem);
   }
-  await raisePin(user(), cellId, status.epoch);
+  await raisePin(user(), cellId, status.epoch, keeperKey);
   batch(() => {
     vault.value = "unlocked";
     told(status);
@@ -290,10 +294,20 @@ export function opaqueSecret(kind: SlotKind, secret: string): string {
 /** Opens the vault through one slot. */
 export async function unlockSlot(slot: SlotInfo, secret: string): Promise<void> {
   const text = opaqueSecret(slot.kind, secret);
-  const attempt = async () => enter(await (await ready()).login(slot.id, text), "vault.unlock");
+  const attempt = async () => {
+    const shake = await ready();
+    const { keeper } = (await readPin(user())) ?? {};
+    await enter(await shake.login(slot.id, text, keeper), "vault.unlock");
+  };
   try {
     await attempt();
   } catch (error) {
+    if (error instanceof ChannelError && error.code === "other_keeper") {
+      leave();
+      const refused = new Refused("other_keeper");
+      failed(refused);
+      throw refused;
+    }
     // A keeper that was locked a moment ago goes to sleep under the connection; another one wakes it.
     if (!(error instanceof ChannelError) || error.code !== "closed") throw error;
     await attempt();
@@ -316,9 +330,9 @@ export async function createVault(password: string): Promise<void> {
   await enter(await shake.login(slot, normalisedPassword(password)), "vault.create");
 }
 
-async function enter({ channel: stands, kek }: LoggedIn, method: "vault.create" | "vault.unlock"): Promise<void> {
+async function enter({ channel: stands, kek, keeper }: LoggedIn, method: "vault.create" | "vault.unlock"): Promise<void> {
   const who = user();
-  await established(stands);
+  await established(stands, keeper);
   const { local_key } = await request<{ local_key: string }>(method, { kek: toBase64Url(kek) });
   kek.fill(0);
   await adoptLocalKey(who, fromBase64Url(local_key));

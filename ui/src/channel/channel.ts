@@ -19,6 +19,10 @@ interface Pending {
   reject(error: Error): void;
 }
 
+function tampered(error: unknown): ChannelError {
+  return new ChannelError("tampered", error instanceof Error ? error.message : String(error));
+}
+
 export class Channel {
   readonly ready: ReadyEvent;
   readonly #wire: Wire;
@@ -34,10 +38,16 @@ export class Channel {
   onclose: ((error: ChannelError) => void) | undefined;
   #ended: ChannelError | undefined;
 
+  /** Rejects an end that cannot seal the first frame: it does not know the keys, so it is not the keeper. */
   static establish(wire: Wire, keys: DirectionKeys, first: Uint8Array): Channel {
     const opener = new FrameOpener(keys.keeperToClient);
-    const { kind, body } = opener.open(first);
-    const message = kind === JSON_KIND ? (JSON.parse(fromUtf8(body)) as { event?: string; data?: ReadyEvent }) : {};
+    let message: { event?: string; data?: ReadyEvent };
+    try {
+      const { kind, body } = opener.open(first);
+      message = kind === JSON_KIND ? (JSON.parse(fromUtf8(body)) as typeof message) : {};
+    } catch (error) {
+      throw tampered(error);
+    }
     if (message.event !== "ready" || !message.data) throw new ChannelError("malformed", "The other end answered out of order.");
     return new Channel(wire, new FrameSealer(keys.clientToKeeper), opener, message.data);
   }
@@ -68,7 +78,7 @@ export class Channel {
       this.#heard++;
     } catch (error) {
       // Dropped, repeated, changed or invented: nothing on this connection can be trusted any more.
-      this.#end(error instanceof ChannelError ? error : new ChannelError("tampered", error instanceof Error ? error.message : String(error)));
+      this.#end(error instanceof ChannelError ? error : tampered(error));
       this.#wire.close();
       return;
     }

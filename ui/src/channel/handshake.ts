@@ -8,7 +8,7 @@ import { directionKeys, resumedSessionKey, slotKek } from "./keys";
 import { ChannelError, type Hello, type KeeperHandshake, type SlotKind } from "./messages";
 import { OpaqueClient } from "./opaque";
 import { identifiers } from "./opaque-names";
-import { Wire } from "./wire";
+import { Wire, type WireMessage } from "./wire";
 
 export const VERSION = 1;
 
@@ -23,6 +23,25 @@ export interface LoggedIn {
   channel: Channel;
   slot: string;
   kek: Bytes;
+  /** The public key that the keeper has proved to have, to know it again. */
+  keeper: string;
+}
+
+function outOfOrder(): ChannelError {
+  return new ChannelError("malformed", "The other end answered out of order.");
+}
+
+/** A message in clear; anything else is refused. */
+function said(raw: WireMessage): KeeperHandshake {
+  if (typeof raw !== "string") throw outOfOrder();
+  let message: KeeperHandshake | null;
+  try {
+    message = JSON.parse(raw) as KeeperHandshake | null;
+  } catch {
+    message = null;
+  }
+  if (typeof message?.type !== "string") throw new ChannelError("malformed", "The other end's answer is not of this protocol.");
+  return message;
 }
 
 export class Handshake {
@@ -55,14 +74,12 @@ export class Handshake {
     onHint?: (phase: PlatformHint) => void,
   ): Promise<Extract<KeeperHandshake, { type: T }>> {
     for (;;) {
-      const raw = await wire.next(limitMs);
-      if (typeof raw !== "string") throw new ChannelError("malformed", "The other end answered out of order.");
-      const message = JSON.parse(raw) as KeeperHandshake;
+      const message = said(await wire.next(limitMs));
       if (message.type === "platform") onHint?.(message.phase);
       else if (message.type === "platform_error") throw new ChannelError(message.code, message.message);
       else if (message.type === "error") throw ChannelError.from(message);
       else if (message.type === type) return message as Extract<KeeperHandshake, { type: T }>;
-      else throw new ChannelError("malformed", "The other end answered out of order.");
+      else throw outOfOrder();
     }
   }
 
@@ -97,17 +114,19 @@ export class Handshake {
     }
   }
 
-  async login(slot: string, secret: string): Promise<LoggedIn> {
+  /** With `known`, a keeper that has another public key is refused, and nothing more is sent to it. */
+  async login(slot: string, secret: string, known?: string): Promise<LoggedIn> {
     const opaque = new OpaqueClient(secret);
     try {
       const { state, request } = await opaque.startLogin();
       const { response, retry_after_ms } = await this.#ask({ type: "login_start", slot, request }, "login_response");
       const result = await opaque.finishLogin(state, response, identifiers(slot, this.hello.cell));
       if (result === null) throw new ChannelError("wrong_secret", "That is not right.", retry_after_ms);
+      if (known !== undefined && known !== result.keeper) throw new ChannelError("other_keeper", "This keeper has another public key than the one that is known.");
       const kek = slotKek(result.exportKey, slot);
       this.#wire.send(JSON.stringify({ type: "login_finish", slot, finish: result.finish }));
       const channel = await this.#established(result.sessionKey);
-      return { channel, slot, kek };
+      return { channel, slot, kek, keeper: result.keeper };
     } finally {
       opaque.close();
     }
@@ -123,9 +142,8 @@ export class Handshake {
   async #established(sessionKey: Bytes): Promise<Channel> {
     const first = await this.#wire.next(STEP_MS);
     if (typeof first === "string") {
-      const message = JSON.parse(first) as KeeperHandshake;
-      if (message.type === "error") throw ChannelError.from(message);
-      throw new ChannelError("malformed", "The other end answered out of order.");
+      const message = said(first);
+      throw message.type === "error" ? ChannelError.from(message) : outOfOrder();
     }
     return Channel.establish(this.#wire, directionKeys(sessionKey), first);
   }

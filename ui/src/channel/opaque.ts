@@ -1,8 +1,18 @@
 /** OPAQUE as the channel uses it. The worker lives for one attempt, so its memory goes when the attempt is over. */
 import { fromBase64Url, type Bytes } from "./bytes";
+import { ChannelError } from "./messages";
 import type { Identifiers } from "./opaque-names";
 import type { OpaqueAnswer, OpaqueCall } from "./opaque.worker";
 import { opaqueWorker } from "./trusted-urls";
+
+/** What a log-in gives; the keeper has proved that it has the registration. */
+export interface Proved {
+  finish: string;
+  sessionKey: Bytes;
+  exportKey: Bytes;
+  /** The keeper's public key, base64url. */
+  keeper: string;
+}
 
 export class OpaqueClient {
   readonly #worker = opaqueWorker();
@@ -24,7 +34,7 @@ export class OpaqueClient {
       const onMessage = (event: MessageEvent<{ id: number; answer?: OpaqueAnswer; failed?: string }>) => {
         if (event.data.id !== id) return;
         const { answer, failed } = event.data;
-        done(() => (failed === undefined ? resolve(answer ?? null) : reject(new Error(failed))));
+        done(() => (failed === undefined ? resolve(answer ?? null) : reject(new ChannelError("malformed", `The other end's answer is not of this protocol (${failed}).`))));
       };
       const onError = (event: ErrorEvent) => done(() => reject(new Error(event.message || "the encryption worker did not start")));
       this.#worker.addEventListener("message", onMessage);
@@ -47,10 +57,15 @@ export class OpaqueClient {
   }
 
   /** Null when the secret is wrong, or when the other end is not the keeper that registered it: OPAQUE cannot tell the two apart. */
-  async finishLogin(state: string, response: string, names: Identifiers): Promise<{ finish: string; sessionKey: Bytes; exportKey: Bytes } | null> {
+  async finishLogin(state: string, response: string, names: Identifiers): Promise<Proved | null> {
     const answer = await this.#call({ op: "finishLogin", secret: this.#secret, state, response, identifiers: names });
     if (answer === null) return null;
-    return { finish: answer.finish ?? "", sessionKey: fromBase64Url(answer.sessionKey ?? ""), exportKey: fromBase64Url(answer.exportKey ?? "") };
+    return {
+      finish: answer.finish ?? "",
+      sessionKey: fromBase64Url(answer.sessionKey ?? ""),
+      exportKey: fromBase64Url(answer.exportKey ?? ""),
+      keeper: answer.serverStaticPublicKey ?? "",
+    };
   }
 
   close(): void {
