@@ -30,33 +30,27 @@ impl Profile {
     }
 }
 
-/// Builds `holdfast` and `holdfast-keeper`.
+/// Builds `holdfast` and `holdfast-keeper`; for debugging together with all tests. By themselves they would be built a second time and
+/// nearly all of their libraries too: the tests turn on a feature of `tokio`.
 pub fn binaries(profile: Profile) -> Result<()> {
-    let (name, flag) = match profile {
-        Profile::Debug => ("Building the binaries (debug)", None),
-        Profile::Release => ("Building the binaries", Some("--release")),
+    let (name, arguments) = match profile {
+        Profile::Debug => (
+            "Building the binaries and the tests (debug)",
+            "test --locked --workspace --no-run",
+        ),
+        Profile::Release => (
+            "Building the binaries",
+            "build --locked --release --package holdfast --package keeper --bins",
+        ),
     };
     step(name, |step| {
         let mut output = Vec::new();
-        let done = process::watched(
-            cargo()
-                .args([
-                    "build",
-                    "--locked",
-                    "--package",
-                    "holdfast",
-                    "--package",
-                    "keeper",
-                    "--bins",
-                ])
-                .args(flag),
-            |line| {
-                if let Some(compiling) = line.trim_start().strip_prefix("Compiling ") {
-                    step.detail(compiling);
-                }
-                output.push(line.to_owned());
-            },
-        )?;
+        let done = process::watched(cargo().args(arguments.split(' ')), |line| {
+            if let Some(compiling) = line.trim_start().strip_prefix("Compiling ") {
+                step.detail(compiling);
+            }
+            output.push(line.to_owned());
+        })?;
         if !done {
             let end = output.len().saturating_sub(20);
             let errors = output.iter().position(|line| line.starts_with("error")).unwrap_or(end);
