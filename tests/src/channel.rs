@@ -249,14 +249,23 @@ impl Session {
 
     /// Waits until the agent answers; panics with the reason if it fails.
     pub async fn ready(&self) {
-        self.call("cell.start", json!({})).await;
+        self.comes_to(&["ready"]).await;
+    }
+
+    /// Waits until the cell, which starts, is in one of these phases; panics with the reason if it fails.
+    pub async fn comes_to(&self, phases: &[&str]) {
+        let is = |data: &Value| phases.iter().any(|phase| data["phase"] == *phase);
+        let now = self.call("cell.start", json!({})).await;
+        if is(&now) {
+            return;
+        }
         let event = self
             .event(CELL_START, |event| {
-                event["event"] == "cell" && matches!(event["data"]["phase"].as_str(), Some("ready" | "failed"))
+                event["event"] == "cell" && (is(&event["data"]) || event["data"]["phase"] == "failed")
             })
             .await;
-        let event = event.unwrap_or_else(|| panic!("the agent is not ready: {:?}", self.phases()));
-        assert_eq!(event["data"]["phase"], "ready", "{event}");
+        let event = event.unwrap_or_else(|| panic!("not {phases:?}, but {:?}", self.phases()));
+        assert!(is(&event["data"]), "{event}");
     }
 
     /// The phases of the cell so far, each with its time.

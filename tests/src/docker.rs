@@ -74,6 +74,18 @@ pub fn pid(container: &str) -> u32 {
         .expect("docker gives a number")
 }
 
+/// The first process of a part of a cell, if it runs.
+pub fn process(cell: &str, part: Part) -> Option<u32> {
+    let container = container(cell, part)?;
+    // It may go between the two looks.
+    let output = Command::new("docker")
+        .args(["inspect", "--format", "{{.State.Pid}}", &container])
+        .output()
+        .expect("docker can be run");
+    let process = String::from_utf8_lossy(&output.stdout).trim().parse().ok()?;
+    (process != 0).then_some(process)
+}
+
 /// Runs a program inside a container; whether it succeeded, and what it wrote to both streams.
 pub fn exec(container: &str, args: &[&str]) -> (bool, String) {
     let output = Command::new("docker")

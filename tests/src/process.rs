@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-/// Ends a process with SIGKILL, as a crash or the kernel's memory killer would.
-pub fn kill_now(pid: u32) {
-    signal(pid, Signal::KILL);
+/// Ends a process with SIGKILL, as a crash or the kernel's memory killer would; false where there is none.
+pub fn kill_now(pid: u32) -> bool {
+    signal(pid, Signal::KILL)
 }
 
 /// Asks a process to end, as Docker and service managers do.

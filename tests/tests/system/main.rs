@@ -12,6 +12,7 @@ mod openai_sdks;
 mod promise_01;
 mod promise_04;
 mod promise_05;
+mod promise_05_steps;
 mod promise_06;
 mod refusals;
 mod setup;
