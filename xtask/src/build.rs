@@ -64,13 +64,15 @@ pub fn binaries(profile: Profile) -> Result<()> {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(paths::root());
-    // Set for xtask itself by `cargo run`; passed on, they would rebuild what depends on them.
-    for name in [
-        "CARGO_MANIFEST_DIR",
-        "CARGO_PKG_NAME",
-        "CARGO_PKG_VERSION",
-        "CARGO_MANIFEST_PATH",
-    ] {
+    // Set for xtask itself by `cargo run`. Passed on, they would rebuild what looks at them, and all that is made of it: ring, with the
+    // server and the keeper, at each change between `cargo` and `cargo xtask`.
+    let own = std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|set| name.starts_with(set))
+    });
+    for (name, _) in own {
         command.env_remove(name);
     }
     command
