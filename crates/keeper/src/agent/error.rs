@@ -16,6 +16,8 @@ pub enum AgentError {
     Ended { how: String, last_output: String },
     #[error("OpenClaw did not become ready within {} s", .0.as_secs())]
     Slow(std::time::Duration),
+    #[error("its start was broken off")]
+    GivenUp,
     #[error("OpenClaw is not running")]
     NotRunning,
     #[error(transparent)]

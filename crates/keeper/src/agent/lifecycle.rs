@@ -43,7 +43,9 @@ impl Agent {
         if self.gateway().is_some_and(|gateway| gateway.is_open()) || self.comes_back().await {
             return Ok(());
         }
+        let mut under_way = UnderWay(Some(&*self.inner));
         let result = self.bring_up(models, token).await;
+        under_way.0 = None;
         match &result {
             Ok(()) => *self.inner.failure() = None,
             Err(error) => {
@@ -132,6 +134,18 @@ impl Agent {
     }
 }
 
+/// A start that is not waited for any longer, because the vault is locked or its home replaced, leaves a process of which nobody
+/// knows how far it is. It has failed, so that the next start takes the place of it instead of waiting for it.
+struct UnderWay<'a>(Option<&'a Inner>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0 {
+            inner.fail(&AgentError::GivenUp);
+        }
+    }
+}
+
 /// Dials until OpenClaw lets the keeper in, or ends, or time is up.
 async fn connect(
     link: &Link,
@@ -191,5 +205,42 @@ async fn watch(inner: Weak<Inner>, mut gateway: Gateway, token: SecretString, mu
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::bridge::{BRIDGE_SOCKET, Opening};
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::UnixStream;
+
+    use super::super::AgentPaths;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_is_broken_off_has_failed_and_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = AgentPaths {
+            sockets: dir.path().to_owned(),
+            home: dir.path().to_owned(),
+        };
+        let agent = Agent::listen(paths).unwrap();
+        let mut bridge = BufReader::new(UnixStream::connect(dir.path().join(BRIDGE_SOCKET)).await.unwrap());
+        let opening = serde_json::to_string(&Opening::Control).unwrap() + "\n";
+        bridge.write_all(opening.as_bytes()).await.unwrap();
+        let mut state = agent.state();
+        state.wait_for(|state| *state == AgentState::Waiting).await.unwrap();
+
+        let started = async {
+            let mut asked = String::new();
+            bridge.read_line(&mut asked).await.unwrap();
+            asked
+        };
+        tokio::select! {
+            _ = agent.start(&[], SecretString::from("token")) => panic!("nothing answers"),
+            asked = started => assert!(asked.contains("start"), "{asked}"),
+        }
+        assert_eq!(*state.borrow(), AgentState::Failed);
+        assert!(agent.failure().unwrap().message.contains("broken off"));
     }
 }
