@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::{CommandLine, Installation, wait_until};
+use system_tests::{CommandLine, Installation, Person, wait_until};
 use totp_rs::{Builder, Secret};
 
 const OWNER: &str = "owner@example.org";
@@ -42,6 +42,7 @@ async fn everything_is_done_from_the_command_line_from_signing_in_to_a_restored_
     let open = me.run(&["unlock", "--stdin", "--for", "10m"], &typed).await.json();
     assert_eq!((&open["vault"], &open["agent"]), (&json!("unlocked"), &json!("ready")));
     assert!(open["granted_until"].is_i64(), "{open}");
+    the_organisations_ceiling_binds(&owner, &me, &typed).await;
     let status = me.run(&["status"], "").await.json();
     assert_eq!(
         (&status["vault"], &status["cell"]["state"]),
@@ -175,6 +176,25 @@ async fn everything_is_done_from_the_command_line_from_signing_in_to_a_restored_
     search.bytes("the server's log", installation.log().as_bytes());
     search.bytes("the backup", &bytes);
     assert!(search.found().is_empty(), "{:#?}", search.found());
+}
+
+/// How long agents may work alone at most reaches the keeper with the next channel: a longer time is refused there, and one that was granted
+/// before ends with it.
+async fn the_organisations_ceiling_binds(owner: &Person, me: &CommandLine, typed: &str) {
+    let unlock = async |time: &str| me.run(&["unlock", "--stdin", "--for", time], typed).await;
+    let ceiling = async |hours: u32| {
+        let policy = json!({"time_alone_hours": hours});
+        owner.put("/api/v1/policy", &policy).await.ok();
+    };
+    let too_long = (Some(77), "out_of_range".to_owned());
+    assert_eq!(unlock("25h").await.refusal(), too_long);
+    ceiling(48).await;
+    let long = unlock("25h").await.json();
+    ceiling(1).await;
+    assert_eq!(unlock("61m").await.refusal(), too_long);
+    let cut = me.run(&["unlock", "--stdin"], typed).await.json();
+    let ends = |open: &Value| open["granted_until"].as_i64().expect("it is granted");
+    assert!(ends(&cut) <= ends(&long) - 23 * 60 * 60 * 1000, "{long} {cut}");
 }
 
 #[tokio::test]

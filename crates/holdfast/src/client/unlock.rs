@@ -12,7 +12,8 @@ use super::{Context, agent};
 pub struct Args {
     #[command(flatten)]
     pub opening: Opening,
-    /// Leave the vault open for this long though nobody uses it, so that the agent can work meanwhile: 45m, 8h, at most 1d.
+    /// Leave the vault open for this long though nobody uses it, so that the agent can work meanwhile: 45m, 8h, 1d. Your
+    /// organisation says how long at most.
     #[arg(long = "for", value_name = "TIME", value_parser = minutes)]
     granted: Option<u32>,
     /// Return as soon as the vault is open, without waiting for the agent.
