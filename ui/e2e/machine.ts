@@ -1,0 +1,45 @@
+/** The machine that the server runs on, as somebody at its console has it: a cell's volume, and the time of sessions. */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Person } from "./person";
+
+function run(program: string, ...words: string[]): string {
+  return execFileSync(program, words, { encoding: "utf8" }).trim();
+}
+
+async function cellOf({ page }: Person): Promise<string> {
+  const me = (await (await page.request.get("/api/v1/me")).json()) as { cell: { id: string } };
+  return me.cell.id;
+}
+
+async function volume(person: Person): Promise<string> {
+  const name = run("docker", "volume", "ls", "--quiet", "--filter", `name=${await cellOf(person)}-vault`);
+  return run("docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name);
+}
+
+/** Copies somebody's vault as it is now; gives what puts the copy back in its place, for when their cell sleeps. */
+export async function copyOfVault(person: Person): Promise<() => void> {
+  const file = join(await volume(person), "vault");
+  const copy = readFileSync(file);
+  return () => writeFileSync(file, copy);
+}
+
+function socketFolder(folder: string): string | undefined {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  if (entries.some((entry) => entry.name.startsWith(".s.PGSQL.") && entry.isSocket())) return folder;
+  for (const entry of entries) {
+    const found = entry.isDirectory() ? socketFolder(join(folder, entry.name)) : undefined;
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Somebody's sessions are as old as after a quarter of an hour: too old for a dangerous act, and as whole as before. */
+export function aQuarterOfAnHourLater({ email }: Person): void {
+  const host = socketFolder(join(process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast", "postgres"));
+  if (!host) throw new Error("PostgreSQL has no socket in HOLDFAST_DATA_DIR");
+  const sql = `UPDATE sessions s SET created_at = s.created_at - interval '15 minutes', proved_at = s.proved_at - interval '15 minutes'
+    FROM users u WHERE u.id = s.user_id AND u.email = '${email}'`;
+  run("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", host, "-U", "holdfast", "-d", "holdfast", "-c", sql);
+}
