@@ -111,8 +111,30 @@ test("the operator makes an organisation, and its owner comes in by mail", async
   await page.reload();
   await expect(page.getByRole("row").filter({ hasText: "Bo Baker" })).toBeVisible();
   await expect(page.getByText("was invited to own it")).toBeHidden();
+
+  // What is out of use is deleted, for who has seen what is lost and typed its name.
+  await page.getByRole("button", { name: `Suspend ${name}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Suspend" }).click();
+  await expect(page.getByText("Suspended since", { exact: false })).toBeVisible();
+  await inspect(page, "operator-suspended-tenant");
+  await page.getByRole("button", { name: `Delete ${name}` }).click();
+  const sure = page.getByRole("dialog");
+  await expect(sure.getByText("1 person")).toBeVisible();
+  await sure.getByLabel(`Type ${name} to go on`).fill("something else");
+  await expect(sure.getByRole("button", { name: "Delete for ever" })).toBeDisabled();
+  await sure.getByLabel(`Type ${name} to go on`).fill(name);
+  await inspect(page, "operator-delete-tenant");
+  await sure.getByRole("button", { name: "Delete for ever" }).click();
+  await expect(page.getByText(`${name} is deleted, with 1 person and 1 agent.`)).toBeVisible({ timeout: 60_000 });
+  await inspect(page, "operator-deleted-tenant");
+  expect((await owners.page.request.get("/api/v1/me")).status()).toBe(401);
+  await page.getByRole("link", { name: "All tenants" }).click();
+  await expect(page.getByRole("heading", { name: "Tenants" })).toBeVisible();
+  await expect(page.getByRole("row").filter({ hasText: name })).toHaveCount(0);
+
   await page.getByRole("link", { name: "Audit" }).click();
   await expect(page.getByText(`made the organisation ${name}`)).toBeVisible();
+  await expect(page.getByText(`deleted the organisation ${name}`)).toBeVisible();
   expectClean(operator);
   await context.close();
 });

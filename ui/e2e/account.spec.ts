@@ -1,0 +1,124 @@
+import type { Page } from "@playwright/test";
+import { connectModel, expect, join, signInByMail, test, unlock } from "./person";
+import { code } from "./totp";
+import { expectClean, inspect } from "./watched";
+
+/** The next request to this address is answered as it is when ten minutes are over, once. */
+async function tenMinutesLater(page: Page, address: string): Promise<void> {
+  const problem = { type: "urn:holdfast:problem:step_up_needed", title: "Show again that it is you", status: 403, detail: "For this, show again that it is you.", code: "step_up_needed" };
+  await page.route(address, (route) => route.fulfill({ status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) }), { times: 1 });
+}
+
+test("a member has a name, an authenticator app, a key and a group of their own, and finds all of it in the audit log", async ({ anna, browser }, { retry }) => {
+  const email = `dora-${retry}@example.org`;
+  const dora = await join(anna, browser, "Dora Klein", email, "eleven calm rivers bend");
+  const { page, context } = dora;
+  await connectModel(page, false);
+
+  await test.step("another name", async () => {
+    await page.goto("/me");
+    await page.getByRole("button", { name: "Change name" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Dora Berg");
+    await page.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByText("Dora Berg", { exact: true })).toBeVisible();
+    await inspect(page, "profile");
+  });
+
+  let codes: string[] = [];
+  await test.step("an authenticator app and backup codes", async () => {
+    await page.goto("/security");
+    await page.getByRole("button", { name: "Set up", exact: true }).click();
+    const secret = await page.locator(".authenticator code.key").innerText();
+    await inspect(page, "authenticator");
+    await page.getByLabel("Code from the app").fill(code(secret));
+    await page.getByRole("button", { name: "Confirm" }).click();
+    const list = page.getByRole("list", { name: "Backup codes" }).getByRole("listitem");
+    await expect(list).toHaveCount(10);
+    codes = (await list.allInnerTexts()).map((text) => text.trim());
+    await inspect(page, "backup-codes");
+    await page.getByRole("button", { name: "I have kept them" }).click();
+    await expect(page.getByText("10 left. Each works once.")).toBeVisible();
+    expectClean(dora);
+  });
+
+  await test.step("a key, for which they show again who they are", async () => {
+    await page.goto("/keys");
+    await page.getByLabel("Name", { exact: true }).fill("laptop");
+    await tenMinutesLater(page, "**/api/v1/keys");
+    await page.getByRole("button", { name: "Make key" }).click();
+    const dialog = page.getByRole("dialog");
+    await expect(dialog.getByRole("heading", { name: "Show that it is you" })).toBeVisible();
+    await inspect(page, "step-up");
+    await dialog.getByLabel("Code from your authenticator app, or a backup code").fill("AAAAA-AAAAA");
+    await dialog.getByRole("button", { name: "Continue" }).click();
+    await expect(dialog.getByRole("alert")).toBeVisible();
+    // A code of the app was used a moment ago, so one of paper.
+    await dialog.getByLabel("Code from your authenticator app, or a backup code").fill(codes[0] ?? "");
+    await dialog.getByRole("button", { name: "Continue" }).click();
+    await expect(page.getByRole("heading", { name: "Copy “laptop” now" })).toBeVisible();
+    const key = await page.locator("#made-key").innerText();
+    await inspect(page, "key-made");
+    const authorization = { headers: { Authorization: `Bearer ${key}` } };
+    const program = await browser.newContext();
+    expect(await (await program.request.get("/api/v1/me", authorization)).text()).toContain("Dora Berg");
+    await page.getByRole("button", { name: "I have it" }).click();
+    await page.getByRole("button", { name: "Revoke laptop" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+    await expect(page.getByText("“laptop” works no more.").first()).toBeVisible();
+    expect((await program.request.get("/api/v1/me", authorization)).status()).toBe(401);
+    await program.close();
+    dora.problems.splice(0, dora.problems.length, ...dora.problems.filter((words) => !/status of 403 .*\/api\/v1\/(keys|step-up)/.test(words)));
+  });
+
+  await test.step("a group, and somebody else in it", async () => {
+    await page.goto("/groups");
+    const name = `Night shift ${retry}`;
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await page.getByRole("button", { name: "Make group" }).click();
+    await expect(page.getByRole("heading", { name, level: 1 })).toBeVisible();
+    await page.getByLabel("E-mail address").fill(anna.email);
+    await page.getByRole("button", { name: "Invite", exact: true }).click();
+    await expect(page.getByRole("button", { name: `Withdraw the invitation of ${anna.email}` })).toBeVisible();
+    await inspect(page, "group");
+    await anna.page.goto("/groups");
+    await anna.page.getByRole("button", { name: `Join ${name}`, exact: true }).click();
+    await expect(anna.page.getByText(`You are in ${name} now.`).first()).toBeVisible();
+    await page.reload();
+    await expect(page.getByText(anna.email)).toBeVisible({ timeout: 60_000 });
+    await page.getByRole("button", { name: "Take out" }).click();
+    const sure = page.getByRole("dialog");
+    await sure.getByRole("button").last().click();
+    await expect(page.getByText(anna.email)).toHaveCount(0);
+    await anna.page.goto("/");
+  });
+
+  await test.step("signing in asks for a code, and a backup code is one, once", async () => {
+    await page.goto("/me");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
+    await signInByMail(page, email);
+    await expect(page.getByRole("heading", { name: "Your second factor" })).toBeVisible();
+    await page.getByLabel("Code", { exact: true }).fill(codes[0] ?? "");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await expect(page.getByRole("alert").filter({ hasText: "used already" })).toBeVisible();
+    await inspect(page, "second-factor-wrong");
+    await page.getByLabel("Code", { exact: true }).fill(codes[1] ?? "");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await unlock(page, dora.password);
+    dora.problems.splice(0, dora.problems.length, ...dora.problems.filter((words) => !/status of 403 .*\/api\/v1\/(me|sign-in\/factor)/.test(words)));
+  });
+
+  await test.step("the audit log has it, and what was refused", async () => {
+    await page.goto("/audit");
+    const log = page.locator(".audit-list");
+    for (const words of ["changed their name to Dora Berg", "set up an authenticator app", "made the API key", "made the group"]) {
+      await expect(log.getByText(words).first()).toBeVisible();
+    }
+    await page.getByLabel("Only what was refused").check();
+    await expect(log.getByText("made the group")).toHaveCount(0);
+    await expect(log.getByText("showed a second factor").first()).toBeVisible();
+    await inspect(page, "audit-refused");
+    expectClean(dora);
+  });
+  await context.close();
+});
