@@ -117,8 +117,6 @@ pub(crate) enum ApiError {
     PersonSuspended,
     #[error("This organisation is suspended. Let it back in first.")]
     TenantSuspended,
-    #[error("Suspend this organisation first: only then nobody works with what is removed.")]
-    NotSuspended,
     #[error("Somebody is in this organisation already. Those who own it invite people.")]
     Inhabited,
     #[error("There is an organisation of this name already.")]
@@ -264,9 +262,7 @@ impl ApiError {
             ),
             Self::PersonSuspended => (S::CONFLICT, "person_suspended", "The person is suspended"),
             Self::TenantSuspended => (S::CONFLICT, "tenant_suspended", "The organisation is suspended"),
-            Self::NotSuspended | Self::Storage(StorageError::NotSuspended) => {
-                (S::CONFLICT, "not_suspended", "The organisation is in use")
-            }
+            Self::Storage(StorageError::NotSuspended) => (S::CONFLICT, "not_suspended", "The organisation is in use"),
             Self::Inhabited => (S::CONFLICT, "inhabited", "Somebody is in it"),
             Self::OrganisationKnown => (S::CONFLICT, "organisation_known", "There is one of this name"),
             Self::NotSetUp => (S::CONFLICT, "not_set_up", "Not set up yet"),

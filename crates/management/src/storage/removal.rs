@@ -1,7 +1,9 @@
 //! Removing an organisation: what goes with it, whose cells, and every row.
 
 use protocol::{TenantId, UserId};
+use serde::Serialize;
 use sqlx::PgTransaction;
+use utoipa::ToSchema;
 
 use super::{StorageError, TenantTransaction, operator};
 use crate::cell_control::CellRef;
@@ -9,10 +11,12 @@ use crate::database::Database;
 use crate::operator::{FreshOperator, Operator};
 
 /// How many of each go with an organisation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = OperatorTenantLosses)]
 pub(crate) struct Losses {
     pub people: i64,
     pub service_accounts: i64,
+    /// With a vault, a home and its backups on this server each.
     pub cells: i64,
     pub groups: i64,
     pub api_keys: i64,

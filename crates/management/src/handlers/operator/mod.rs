@@ -26,13 +26,14 @@ pub(crate) mod tenant_suspend;
 pub(crate) mod tenants;
 
 use protocol::{CellId, UserId};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::Entry;
 use crate::cell_control::CellRef;
 use crate::operator::Operator;
 use crate::problem::ApiError;
-use crate::storage::operator::{self, Only, PersonFacts};
+use crate::storage::operator::{self, Only, PersonFacts, TenantFacts};
 use crate::storage::{StorageError, TenantTransaction};
 
 /// Writes an act down in the organisation's log and in the operator's own, and commits.
@@ -59,6 +60,12 @@ async fn write_down(
     app.audit
         .record_operator(transaction, Some(tenant), &by, &entry())
         .await
+}
+
+/// An organisation.
+async fn tenant_of(app: &App, operator: &Operator, id: Uuid) -> Result<TenantFacts, ApiError> {
+    let found = operator::tenants(&app.database, operator, Some(id.into()), app.session_clock()).await?;
+    found.into_iter().next().ok_or(ApiError::NotFound)
 }
 
 /// Somebody, in whichever organisation they are; a service account is nobody.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::owner::OwnerAnswer;
 use super::people::PersonAnswer;
+use super::tenant_of;
 use super::tenants::TenantAnswer;
 use crate::access::Id;
 use crate::app::App;
@@ -44,8 +45,7 @@ struct TenantLimits {
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<WholeTenant>, ApiError> {
     let now = app.clock.now();
-    let tenants = operator::tenants(&app.database, &operator, Some(id.into()), app.session_clock()).await?;
-    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let tenant = tenant_of(&app, &operator, id).await?;
     let only = Only {
         tenant: Some(tenant.id),
         ..Only::default()

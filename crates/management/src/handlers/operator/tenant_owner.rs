@@ -7,12 +7,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::owner::{self, OwnerAnswer};
+use super::tenant_of;
 use crate::access::{Body, Id};
 use crate::app::App;
 use crate::handlers::email;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, operator};
+use crate::storage::TenantTransaction;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = OperatorNewOwner)]
@@ -27,8 +28,7 @@ pub(crate) async fn post(
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<OwnerAnswer>, ApiError> {
     let email = email(&wanted.email)?;
-    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), app.session_clock()).await?;
-    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let tenant = tenant_of(&app, fresh.operator(), id).await?;
     app.limits.owner_invitation().await.map_err(ApiError::TooMany)?;
     let transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     Ok(Json(owner::invite(&app, transaction, &fresh, &email).await?))

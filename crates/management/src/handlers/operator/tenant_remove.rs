@@ -6,26 +6,22 @@ use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::tenant_losses::LossesAnswer;
+use super::tenant_of;
 use crate::access::Id;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::limits;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
-use crate::storage::{StorageError, TenantTransaction, operator, removal};
+use crate::storage::removal::{self, Losses};
+use crate::storage::{StorageError, TenantTransaction};
 
-pub(crate) async fn delete(
-    State(app): State<App>,
-    fresh: FreshOperator,
-    Id(id): Id,
-) -> Result<Json<LossesAnswer>, ApiError> {
+pub(crate) async fn delete(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<Json<Losses>, ApiError> {
     let operator = fresh.operator();
-    let tenants = operator::tenants(&app.database, operator, Some(id.into()), app.session_clock()).await?;
-    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let tenant = tenant_of(&app, operator, id).await?;
     // Who is suspended wakes no cell: what is removed stays removed.
     if tenant.suspended_at.is_none() {
-        return Err(ApiError::NotSuspended);
+        return Err(StorageError::NotSuspended.into());
     }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let losses = removal::losses(&mut transaction, operator).await?;
@@ -48,5 +44,5 @@ pub(crate) async fn delete(
         .await?;
     transaction.commit().await.map_err(StorageError::from)?;
     tracing::info!(tenant = %tenant.id, "an organisation was removed by the operator");
-    Ok(Json(losses.into()))
+    Ok(Json(losses))
 }

@@ -3,17 +3,16 @@
 use axum::extract::State;
 use axum::response::NoContent;
 
-use super::record;
+use super::{record, tenant_of};
 use crate::access::Id;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, operator, suspension};
+use crate::storage::{TenantTransaction, suspension};
 
 pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
-    let tenants = operator::tenants(&app.database, fresh.operator(), Some(id.into()), app.session_clock()).await?;
-    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let tenant = tenant_of(&app, fresh.operator(), id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if suspension::restore(&mut transaction, &fresh).await? {
         let entry =

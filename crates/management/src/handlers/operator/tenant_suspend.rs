@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{cell_of, record};
+use super::{cell_of, record, tenant_of};
 use crate::access::Id;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
@@ -29,8 +29,7 @@ pub(crate) async fn post(
 ) -> Result<Json<Suspended>, ApiError> {
     let operator = fresh.operator();
     let now = app.clock.now();
-    let tenants = operator::tenants(&app.database, operator, Some(id.into()), app.session_clock()).await?;
-    let tenant = tenants.into_iter().next().ok_or(ApiError::NotFound)?;
+    let tenant = tenant_of(&app, operator, id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if suspension::suspend(&mut transaction, &fresh, now).await? {
         let entry =
