@@ -110,8 +110,7 @@ async fn authenticated(parts: &mut Parts, app: &App) -> Result<Arc<Asker>, ApiEr
         return with_key(parts, app, key, client).await;
     }
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
-    let (now, idle) = (app.clock.now(), app.config.sessions.idle);
-    let found = sessions::authenticate(&app.database, token, now, idle, &client.address_text()).await?;
+    let found = sessions::authenticate(&app.database, token, app.session_clock(), &client.address_text()).await?;
     let session = found.ok_or(ApiError::NotSignedIn)?;
     known(app, Asker { session, client }).await
 }

@@ -12,7 +12,8 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
-use protocol::{SessionId, TenantId, UserId};
+use protocol::TenantId;
+use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::chosen::RequestLimits;
@@ -85,9 +86,8 @@ pub(crate) struct RateLimits {
     provider_tests: Keyed<TenantId>,
     destination_tests: Keyed<TenantId>,
     chosen: RequestLimits,
-    people: Keyed<UserId>,
-    /// By the id of the key, which stands in for a session's.
-    keys: Keyed<SessionId>,
+    people: Keyed<Uuid>,
+    keys: Keyed<Uuid>,
     backoff: Backoff,
     shared: Option<SharedLimits>,
 }
@@ -184,22 +184,15 @@ impl RateLimits {
 
     /// A person, or a program with a key, makes a request.
     pub(crate) async fn request(&self, session: &Session) -> Result<(), TooOften> {
-        let (limit, most, kind) = match session.by_key {
-            true => ("requests_per_key", self.chosen.per_key, "key-request"),
-            false => ("requests_per_person", self.chosen.per_person, "request"),
+        let (limit, most, kind, own) = match session.by_key {
+            true => ("requests_per_key", self.chosen.per_key, "key-request", &self.keys),
+            false => ("requests_per_person", self.chosen.per_person, "request", &self.people),
         };
-        let checked = match session.by_key {
-            true => self.keys.check(&session.id),
-            false => self.people.check(&session.user),
-        };
+        let who = session.asker();
         let too_often = |wait| TooOften { limit, most, wait };
-        checked.map_err(too_often)?;
+        own.check(&who).map_err(too_often)?;
         let Some(shared) = &self.shared else { return Ok(()) };
-        let who = match session.by_key {
-            true => session.id.to_string(),
-            false => session.user.to_string(),
-        };
-        let taken = shared.take(kind, &who, most, limits::REQUEST_PERIOD).await;
+        let taken = shared.take(kind, &who.to_string(), most, limits::REQUEST_PERIOD).await;
         taken.map_err(too_often)
     }
 

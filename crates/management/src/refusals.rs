@@ -169,12 +169,7 @@ impl Refusals {
         let (tenant, who, about, by) = match &seen {
             Some(Seen::Person(asker)) => {
                 let session = asker.session();
-                // A key is told from its person.
-                let who = match session.by_key {
-                    true => session.id.uuid(),
-                    false => session.user.uuid(),
-                };
-                (Some(session.tenant), Some(who), None, asker.by())
+                (Some(session.tenant), Some(session.asker()), None, asker.by())
             }
             Some(Seen::Tenant(id, name, client)) => {
                 (None, Some(id.uuid()), Some(*id), By::api_tenant(*id, name, client))

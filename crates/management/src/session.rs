@@ -136,7 +136,7 @@ pub(crate) async fn issue(
         app.limits.tried(client.address, true);
     }
     // Read back as any later request will: what does not work now is an error now.
-    let session = sessions::authenticate(&app.database, token.hash(), now, app.config.sessions.idle, "")
+    let session = sessions::authenticate(&app.database, token.hash(), app.session_clock(), "")
         .await?
         .ok_or(StorageError::Unreadable("a session that was just made"))?;
     let answer = match session.state {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::{CellId, SessionId, TenantId, UserId};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
@@ -61,12 +62,21 @@ pub(crate) struct Session {
     pub by_key: bool,
 }
 
+impl Session {
+    /// Who makes its requests: the person in all their browsers, or the key, whose id stands in for a session's.
+    pub(crate) fn asker(&self) -> Uuid {
+        match self.by_key {
+            true => self.id.uuid(),
+            false => self.user.uuid(),
+        }
+    }
+}
+
 /// The session with this token, if it is not over. Notes that it was used, and from where.
 pub(crate) async fn authenticate(
     database: &Database,
     hash: TokenHash,
-    now: OffsetDateTime,
-    idle: Duration,
+    (now, idle): (OffsetDateTime, Duration),
     used_from: &str,
 ) -> Result<Option<Session>, StorageError> {
     let row = sqlx::query!(
@@ -181,8 +191,7 @@ pub(crate) struct Listed {
 pub(crate) async fn list(
     transaction: &mut TenantTransaction,
     user: UserId,
-    now: OffsetDateTime,
-    idle: Duration,
+    (now, idle): (OffsetDateTime, Duration),
 ) -> Result<Vec<Listed>, StorageError> {
     let rows = sqlx::query!(
         "SELECT id, device, address, method, created_at, last_seen_at FROM sessions

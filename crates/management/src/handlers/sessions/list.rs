@@ -36,13 +36,7 @@ struct One {
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Sessions>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let listed = sessions::list(
-        &mut transaction,
-        person.session().user,
-        app.clock.now(),
-        app.config.sessions.idle,
-    )
-    .await?;
+    let listed = sessions::list(&mut transaction, person.session().user, app.session_clock()).await?;
     let sessions = listed
         .into_iter()
         .map(|one| One {

@@ -148,14 +148,7 @@ async fn link(app: &App, client: &Client, arrived: &Arrived, asked: SessionId) -
     let Arrived { provider, account, .. } = arrived;
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
     let now = app.clock.now();
-    let session = sessions::authenticate(
-        &app.database,
-        token,
-        now,
-        app.config.sessions.idle,
-        &client.address_text(),
-    )
-    .await?;
+    let session = sessions::authenticate(&app.database, token, app.session_clock(), &client.address_text()).await?;
     let session = session
         .filter(|session| session.id == asked && session.tenant == provider.tenant && session.state == Stage::Full)
         .ok_or(ApiError::NotSignedIn)?;
