@@ -8,18 +8,12 @@ use crate::limits;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfBounds {
     #[error("`{name}` is {value}; it has to be between {least} and {most}")]
-    Number {
+    Outside {
         name: &'static str,
-        value: i64,
-        least: i64,
-        most: i64,
-    },
-    #[error("`{name}` is {}; it has to be between {} and {}", span(.value), span(.least), span(.most))]
-    Time {
-        name: &'static str,
-        value: Duration,
-        least: Duration,
-        most: Duration,
+        /// As they are written in the configuration.
+        value: String,
+        least: String,
+        most: String,
     },
     #[error("`sign_in.session_idle` ({}) is longer than `sign_in.session_life` ({})", span(.idle), span(.life))]
     IdleBeyondLife { idle: Duration, life: Duration },
@@ -36,28 +30,29 @@ fn span(time: &Duration) -> String {
     format!("{seconds}s")
 }
 
-fn number(name: &'static str, value: i64, (least, most): (i64, i64)) -> Result<(), OutOfBounds> {
-    match (least..=most).contains(&value) {
+fn within<T: PartialOrd>(
+    name: &'static str,
+    value: T,
+    (least, most): (T, T),
+    written: impl Fn(&T) -> String,
+) -> Result<(), OutOfBounds> {
+    match (&least..=&most).contains(&&value) {
         true => Ok(()),
-        false => Err(OutOfBounds::Number {
+        false => Err(OutOfBounds::Outside {
             name,
-            value,
-            least,
-            most,
+            value: written(&value),
+            least: written(&least),
+            most: written(&most),
         }),
     }
 }
 
-fn time(name: &'static str, value: Duration, (least, most): (Duration, Duration)) -> Result<(), OutOfBounds> {
-    match (least..=most).contains(&value) {
-        true => Ok(()),
-        false => Err(OutOfBounds::Time {
-            name,
-            value,
-            least,
-            most,
-        }),
-    }
+fn number(name: &'static str, value: i64, bounds: (i64, i64)) -> Result<(), OutOfBounds> {
+    within(name, value, bounds, i64::to_string)
+}
+
+fn time(name: &'static str, value: Duration, bounds: (Duration, Duration)) -> Result<(), OutOfBounds> {
+    within(name, value, bounds, span)
 }
 
 /// How long people stay signed in.
