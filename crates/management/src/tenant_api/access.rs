@@ -22,7 +22,7 @@ use crate::storage::api_tenants::ApiTenant;
 /// Whoever was let through.
 #[derive(Clone)]
 pub(crate) enum Caller {
-    Operator,
+    Operator(Box<Client>),
     Tenant(Box<ApiTenant>),
 }
 
@@ -30,7 +30,7 @@ impl Caller {
     /// Whose writes these are; the operator's are of nobody.
     pub(crate) fn tenant(&self) -> TenantId {
         match self {
-            Self::Operator => TenantId::from(Uuid::nil()),
+            Self::Operator(_) => TenantId::from(Uuid::nil()),
             Self::Tenant(tenant) => tenant.id,
         }
     }
@@ -53,9 +53,7 @@ pub(crate) async fn admit(State((app, access)): State<(App, Access)>, request: R
 async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiError> {
     let api = app.tenant_api()?;
     let client = Client::of(parts, app);
-    let Some(presented) = bearer(&parts.headers) else {
-        return Err(ApiError::KeyNeeded);
-    };
+    let presented = bearer(&parts.headers).ok_or(ApiError::KeyNeeded)?;
     let now = app.clock.now();
     let caller = if TenantKey::is_meant(presented) {
         match TenantKey::parse(presented) {
@@ -65,31 +63,31 @@ async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiE
             None => None,
         }
     } else {
-        api.admin_token.is(presented).then_some(Caller::Operator)
+        let is_operator = api.admin_token.is(presented);
+        is_operator.then(|| Caller::Operator(Box::new(client.clone())))
+    };
+    let Some(caller) = caller else {
+        refusals::see_somebody(&client);
+        app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+        return Err(ApiError::TenantKeyRefused);
     };
     match &caller {
-        Some(Caller::Operator) => refusals::see_operator(&client),
-        Some(Caller::Tenant(tenant)) => refusals::see_tenant(tenant.id, &tenant.name, client.clone()),
-        None => refusals::see_somebody(&client),
+        Caller::Operator(_) => refusals::see_operator(&client),
+        Caller::Tenant(tenant) => refusals::see_tenant(tenant.id, &tenant.name, client),
     }
-    match (caller, access) {
-        (Some(Caller::Operator), Access::Operator) => Ok(Caller::Operator),
-        (Some(Caller::Tenant(tenant)), Access::Tenant) => {
-            api.requests
-                .take(tenant.id, tenant.limits.requests_per_minute, now)
-                .map_err(ApiError::TooMany)?;
-            Ok(Caller::Tenant(tenant))
-        }
-        (Some(_), _) => Err(ApiError::NotAllowed),
-        (None, _) => {
-            app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
-            Err(ApiError::TenantKeyRefused)
-        }
+    match (&caller, access) {
+        (Caller::Operator(_), Access::Operator) => {}
+        (Caller::Tenant(tenant), Access::Tenant) => api
+            .requests
+            .take(tenant.id, tenant.limits.requests_per_minute, now)
+            .map_err(ApiError::TooMany)?,
+        _ => return Err(ApiError::NotAllowed),
     }
+    Ok(caller)
 }
 
 /// The operator, by their token.
-pub(crate) struct Operator(Client);
+pub(crate) struct Operator(Box<Client>);
 
 impl Operator {
     /// For the audit log.
@@ -101,9 +99,9 @@ impl Operator {
 impl FromRequestParts<App> for Operator {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
         match parts.extensions.get::<Caller>() {
-            Some(Caller::Operator) => Ok(Self(Client::of(parts, app))),
+            Some(Caller::Operator(client)) => Ok(Self(client.clone())),
             _ => Err(ApiError::KeyNeeded),
         }
     }
