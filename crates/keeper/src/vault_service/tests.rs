@@ -50,6 +50,7 @@ async fn made() -> Made {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[tokio::test(start_paused = true)]
 async fn an_unused_vault_gives_notice_and_then_locks() {
@@ -79,6 +80,19 @@ async fn a_vault_in_use_stays_open() {
     state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
 }
 
+/// A vault whose key is old after 7 days, and which does not lock meanwhile.
+async fn made_to_rotate_weekly() -> Made {
+    let made = made().await;
+    let policy = Policy {
+        lock_after_minutes: None,
+        rotate_after_days: 7,
+    };
+    let proof = FreshProof::given(made.slot);
+    made.vault.set_policy(&proof, policy).await.unwrap();
+    made.vault.set_lock_after(30 * DAY);
+    made
+}
+
 async fn until_rotated(notices: &mut tokio::sync::broadcast::Receiver<VaultNotice>) {
     loop {
         let notice = notices.recv().await.unwrap();
@@ -94,17 +108,9 @@ async fn until_rotated(notices: &mut tokio::sync::broadcast::Receiver<VaultNotic
 
 #[tokio::test(start_paused = true)]
 async fn the_key_of_a_vault_that_stays_open_is_changed_when_it_comes_of_age() {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let made = made().await;
+    let made = made_to_rotate_weekly().await;
     let mut notices = made.vault.notices();
-    let policy = Policy {
-        lock_after_minutes: None,
-        rotate_after_days: 7,
-    };
-    let proof = FreshProof::given(made.slot);
-    made.vault.set_policy(&proof, policy).await.unwrap();
     // Nothing happens in it but time.
-    made.vault.set_lock_after(30 * DAY);
     until_rotated(&mut notices).await;
     let after = made.vault.shared().clock.now() - 1_000_000;
     let day = i64::try_from(DAY.as_millis()).unwrap();
@@ -121,15 +127,7 @@ async fn the_key_of_a_vault_that_stays_open_is_changed_when_it_comes_of_age() {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_old_for_two_who_come_in_at_one_moment_is_changed_once_and_refused_to_neither() {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    let made = made().await;
-    let policy = Policy {
-        lock_after_minutes: None,
-        rotate_after_days: 7,
-    };
-    let proof = FreshProof::given(made.slot);
-    made.vault.set_policy(&proof, policy).await.unwrap();
-    made.vault.set_lock_after(30 * DAY);
+    let made = made_to_rotate_weekly().await;
     tokio::time::advance(7 * DAY).await;
     // The vault's own look at its age may come between.
     let (one, other) = tokio::join!(made.vault.rotate_if_old(), made.vault.rotate_if_old());
