@@ -9,7 +9,8 @@ export interface Question {
   danger?: boolean;
 }
 
-export function confirmBox({ title, words, yes, no = "Cancel", danger = false }: Question): Promise<boolean> {
+/** Shows a dialog until it is closed; gives what was answered, and what was typed where something can be. */
+function asked(title: string, content: unknown, buttons: (dialog: HTMLDialogElement) => unknown, focused: (field: HTMLInputElement) => void = () => undefined): Promise<{ yes: boolean; text: string }> {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");
     dialog.className = "box";
@@ -17,48 +18,38 @@ export function confirmBox({ title, words, yes, no = "Cancel", danger = false }:
     render(
       html`<form method="dialog">
         <h2 id="box-title">${title}</h2>
-        <p>${words}</p>
-        <div class="row end">
-          <button class="button" value="no">${no}</button>
-          <button class="button ${danger ? "danger" : "primary"}" value="yes">${yes}</button>
-        </div>
+        ${content}
+        <div class="row end">${buttons(dialog)}</div>
       </form>`,
       dialog,
     );
+    const field = dialog.querySelector("input");
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve(dialog.returnValue === "yes");
+      resolve({ yes: dialog.returnValue === "yes", text: field?.value.trim() ?? "" });
     });
     document.body.append(dialog);
     dialog.showModal();
+    if (field) focused(field);
   });
 }
 
-export function askText(title: string, label: string, value: string, maxlength: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const dialog = document.createElement("dialog");
-    dialog.className = "box";
-    dialog.setAttribute("aria-labelledby", "box-title");
-    render(
-      html`<form method="dialog">
-        <h2 id="box-title">${title}</h2>
-        <div class="field"><label for="box-text">${label}</label><input id="box-text" .value=${value} maxlength=${maxlength} autocomplete="off" required></div>
-        <div class="row end">
-          <button class="button" type="button" @click=${() => dialog.close("")}>Cancel</button>
-          <button class="button primary" value="yes">Save</button>
-        </div>
-      </form>`,
-      dialog,
-    );
-    dialog.addEventListener("close", () => {
-      const text = dialog.querySelector("input")?.value.trim() ?? "";
-      dialog.remove();
-      resolve(dialog.returnValue === "yes" && text !== "" ? text : undefined);
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    dialog.querySelector("input")?.select();
-  });
+export async function confirmBox({ title, words, yes, no = "Cancel", danger = false }: Question): Promise<boolean> {
+  const buttons = () => html`<button class="button" value="no">${no}</button>
+    <button class="button ${danger ? "danger" : "primary"}" value="yes">${yes}</button>`;
+  return (await asked(title, html`<p>${words}</p>`, buttons)).yes;
+}
+
+/** Where Enter in the field means yes. */
+function cancel(dialog: HTMLDialogElement): unknown {
+  return html`<button class="button" type="button" @click=${() => dialog.close("")}>Cancel</button>`;
+}
+
+export async function askText(title: string, label: string, value: string, maxlength: number): Promise<string | undefined> {
+  const content = html`<div class="field"><label for="box-text">${label}</label><input id="box-text" .value=${value} maxlength=${maxlength} autocomplete="off" required></div>`;
+  const buttons = (dialog: HTMLDialogElement) => html`${cancel(dialog)}<button class="button primary" value="yes">Save</button>`;
+  const { yes, text } = await asked(title, content, buttons, (field) => field.select());
+  return yes && text !== "" ? text : undefined;
 }
 
 export interface TypedQuestion {
@@ -70,33 +61,13 @@ export interface TypedQuestion {
 }
 
 /** A question about what cannot be undone: yes only for who has typed the name of what it is about. */
-export function typedBox({ title, content, expected, yes }: TypedQuestion): Promise<boolean> {
-  return new Promise((resolve) => {
-    const dialog = document.createElement("dialog");
-    dialog.className = "box";
-    dialog.setAttribute("aria-labelledby", "box-title");
-    const typed = (event: InputEvent): void => {
-      const button = dialog.querySelector<HTMLButtonElement>("button[value=yes]");
-      if (button) button.disabled = (event.target as HTMLInputElement).value.trim() !== expected;
-    };
-    render(
-      html`<form method="dialog">
-        <h2 id="box-title">${title}</h2>
-        ${content}
-        <div class="field"><label for="box-text">Type <strong>${expected}</strong> to go on</label><input id="box-text" autocomplete="off" autocapitalize="none" spellcheck="false" @input=${typed}></div>
-        <div class="row end">
-          <button class="button" type="button" @click=${() => dialog.close("")}>Cancel</button>
-          <button class="button danger" value="yes" disabled>${yes}</button>
-        </div>
-      </form>`,
-      dialog,
-    );
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    dialog.querySelector("input")?.focus();
-  });
+export async function typedBox({ title, content, expected, yes }: TypedQuestion): Promise<boolean> {
+  const typed = ({ target }: InputEvent): void => {
+    const field = target as HTMLInputElement;
+    const button = field.form?.querySelector<HTMLButtonElement>("button[value=yes]");
+    if (button) button.disabled = field.value.trim() !== expected;
+  };
+  const field = html`<div class="field"><label for="box-text">Type <strong>${expected}</strong> to go on</label><input id="box-text" autocomplete="off" autocapitalize="none" spellcheck="false" @input=${typed}></div>`;
+  const buttons = (dialog: HTMLDialogElement) => html`${cancel(dialog)}<button class="button danger" value="yes" disabled>${yes}</button>`;
+  return (await asked(title, html`${content}${field}`, buttons, (into) => into.focus())).yes;
 }
