@@ -1,13 +1,7 @@
-import type { Page } from "@playwright/test";
+import { aQuarterOfAnHourLater } from "./machine";
 import { connectModel, expect, join, signInByMail, test, unlock } from "./person";
 import { code } from "./totp";
 import { expectClean, inspect } from "./watched";
-
-/** The next request to this address is answered as it is when ten minutes are over, once. */
-async function tenMinutesLater(page: Page, address: string): Promise<void> {
-  const problem = { type: "urn:holdfast:problem:step_up_needed", title: "Show again that it is you", status: 403, detail: "For this, show again that it is you.", code: "step_up_needed" };
-  await page.route(address, (route) => route.fulfill({ status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) }), { times: 1 });
-}
 
 test("a member has a name, an authenticator app, a key and a group of their own, and finds all of it in the audit log", async ({ anna, browser }, { retry }) => {
   const email = `dora-${retry}@example.org`;
@@ -23,6 +17,12 @@ test("a member has a name, an authenticator app, a key and a group of their own,
     await expect(page.getByText("Dora Berg", { exact: true })).toBeVisible();
     await inspect(page, "profile");
   });
+
+  /** The browser has said that this was refused, which was on purpose. */
+  const refused = (path: RegExp): void => {
+    const { problems } = dora;
+    problems.splice(0, problems.length, ...problems.filter((words) => !(words.includes("status of 403 ") && path.test(words))));
+  };
 
   let codes: string[] = [];
   await test.step("an authenticator app and backup codes", async () => {
@@ -44,7 +44,7 @@ test("a member has a name, an authenticator app, a key and a group of their own,
   await test.step("a key, for which they show again who they are", async () => {
     await page.goto("/keys");
     await page.getByLabel("Name", { exact: true }).fill("laptop");
-    await tenMinutesLater(page, "**/api/v1/keys");
+    aQuarterOfAnHourLater(dora);
     await page.getByRole("button", { name: "Make key" }).click();
     const dialog = page.getByRole("dialog");
     await expect(dialog.getByRole("heading", { name: "Show that it is you" })).toBeVisible();
@@ -67,7 +67,7 @@ test("a member has a name, an authenticator app, a key and a group of their own,
     await expect(page.getByText("“laptop” works no more.").first()).toBeVisible();
     expect((await program.request.get("/api/v1/me", authorization)).status()).toBe(401);
     await program.close();
-    dora.problems.splice(0, dora.problems.length, ...dora.problems.filter((words) => !/status of 403 .*\/api\/v1\/(keys|step-up)/.test(words)));
+    refused(/\/api\/v1\/(keys|step-up)/);
   });
 
   await test.step("a group, and somebody else in it", async () => {
@@ -105,7 +105,7 @@ test("a member has a name, an authenticator app, a key and a group of their own,
     await page.getByLabel("Code", { exact: true }).fill(codes[1] ?? "");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await unlock(page, dora.password);
-    dora.problems.splice(0, dora.problems.length, ...dora.problems.filter((words) => !/status of 403 .*\/api\/v1\/(me|sign-in\/factor)/.test(words)));
+    refused(/\/api\/v1\/(me|sign-in\/factor)/);
   });
 
   await test.step("the audit log has it, and what was refused", async () => {

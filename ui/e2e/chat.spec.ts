@@ -1,13 +1,12 @@
 import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
-import { asleep, COLD_START_MS, expect, test, unlock } from "./person";
+import { COLD_START_MS, expect, lock, test, unlock } from "./person";
 import { expectAccessible, inspect, shot } from "./watched";
 
 test("a message that was typed while the agent starts goes out when it is ready", async ({ anna: { page, password } }) => {
   await page.goto("/");
   // Whatever ran before, the agent sleeps now, so that it has to start.
   await expect(page.getByText(/^Agent (ready|rests)/)).toBeVisible({ timeout: COLD_START_MS });
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
+  await lock(page);
   await unlock(page, password);
   const card = page.getByRole("region", { name: "Your agent is starting" });
   await expect(card).toBeVisible({ timeout: 60_000 });

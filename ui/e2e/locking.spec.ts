@@ -1,5 +1,5 @@
 import { answered, newConversation, quiet, send } from "./conversation";
-import { asleep, expect, test, unlock } from "./person";
+import { expect, lock, test, unlock } from "./person";
 import { inspect } from "./watched";
 
 test("the key is changed under an agent that goes on, a time for it is granted and ended, and the rules of locking are kept", async ({ anna: { page, password } }) => {
@@ -30,8 +30,7 @@ test("the key is changed under an agent that goes on, a time for it is granted a
   await expect(page.locator(".notice-ok", { hasText: "Your vault locks after 2 hours without use." })).toBeVisible();
 
   await page.goto("/");
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
+  await lock(page);
   await unlock(page, password);
   await page.goto(address);
   await answered(page, "Sealed under the old key.");

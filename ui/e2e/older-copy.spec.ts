@@ -1,6 +1,6 @@
 import type { Browser, Page } from "@playwright/test";
 import { aQuarterOfAnHourLater, copyOfVault } from "./machine";
-import { asleep, expect, join, type Person, prove, test, withAuthenticator } from "./person";
+import { expect, join, lock, type Person, prove, test, withAuthenticator } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 test.describe.configure({ mode: "serial" });
@@ -25,11 +25,6 @@ async function open(page: Page, password: string): Promise<void> {
   if (await words.isVisible()) await words.click();
   await field.fill(password);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
-}
-
-async function lock(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
 }
 
 /** Whom the platform would ask, and for how long they would wait. */

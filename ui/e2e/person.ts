@@ -172,6 +172,12 @@ export async function signedInAfresh(browser: Browser, { email, password }: Pers
   return own;
 }
 
+/** Locks the vault with the button that every page has, and waits until the cell sleeps. */
+export async function lock(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Lock now" }).click();
+  await asleep(page);
+}
+
 /** After "Lock now" the cell goes to sleep; nobody unlocks it in the moment before it does. */
 export async function asleep(page: Page): Promise<void> {
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });

@@ -1,4 +1,4 @@
-import { asleep, expect, join, test } from "./person";
+import { expect, join, lock, test } from "./person";
 import { expectClean, inspect } from "./watched";
 
 test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
@@ -25,8 +25,7 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await page.goto("/shared");
   await expect(page.getByText("You share nothing.")).toBeVisible({ timeout: 60_000 });
   // Anna's vault is locked when it comes: her page says that something waits, and nothing of what.
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
+  await lock(page);
   await bob.page.getByRole("button", { name: "Ask somebody" }).click();
   await bob.page.getByLabel("Whom?").selectOption({ label: anna.name });
   await bob.page.getByLabel("What would you like?").fill("Your calendar until Friday");

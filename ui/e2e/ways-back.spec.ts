@@ -1,11 +1,6 @@
 import type { Page } from "@playwright/test";
-import { asleep, expect, join, newPhrase, prove, test, withAuthenticator } from "./person";
+import { expect, join, lock, newPhrase, prove, test, withAuthenticator } from "./person";
 import { expectClean, inspect, watched } from "./watched";
-
-async function lock(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
-}
 
 /** On the unlock page: what is on paper, and a new password. */
 async function openWithPaper(page: Page, paper: string, password: string): Promise<void> {
@@ -76,8 +71,7 @@ test("who has lost the password comes back with a passkey, with the printed key 
   await there.getByRole("link", { name: "Make a new one" }).click();
   const phrase = await newPhrase(there, false);
   expect(phrase).not.toBe(gus.phrase);
-  await there.getByRole("button", { name: "Lock now" }).click();
-  await asleep(there);
+  await lock(there);
   await there.goto("/ways-in");
   await openWithPaper(there, gus.phrase, "eleven brass bells toll");
   await expect(there.locator("#phrase-error")).toHaveText("This does not open this vault.", { timeout: 60_000 });
@@ -85,8 +79,7 @@ test("who has lost the password comes back with a passkey, with the printed key 
   await openWithPaper(there, phrase, "eleven brass bells toll");
   await isOpen(there);
   await expect(there.locator("#announcer")).toHaveText(/Your password is changed/, { timeout: 60_000 });
-  await there.getByRole("button", { name: "Lock now" }).click();
-  await asleep(there);
+  await lock(there);
   await there.getByLabel("Vault password", { exact: true }).fill("eleven brass bells toll");
   await there.getByRole("button", { name: "Unlock", exact: true }).click();
   await isOpen(there);

@@ -1,5 +1,5 @@
 import { answered, newConversation, quiet, send } from "./conversation";
-import { asleep, expect, test, unlock, withAuthenticator } from "./person";
+import { expect, lock, test, unlock, withAuthenticator } from "./person";
 import { inspect } from "./watched";
 
 test("a passkey is added, opens the vault first, is checked and removed; a printed key opens it too", async ({ anna }) => {
@@ -51,8 +51,7 @@ test("a passkey is added, opens the vault first, is checked and removed; a print
 
   // The passkey comes first, and opens the vault by itself.
   await page.goto("/");
-  await page.getByRole("button", { name: "Lock now" }).click();
-  await asleep(page);
+  await lock(page);
   const withPasskey = page.getByRole("button", { name: "Unlock with a passkey" });
   await expect(withPasskey).toBeVisible({ timeout: 60_000 });
   await inspect(page, "unlock-passkey");
