@@ -211,3 +211,25 @@ async fn a_refused_connection_counts_as_down_and_without_a_second_the_turn_fails
     let events = turn(&gateway, SESSION, "both", "[[say: Nobody.]]").await;
     assert!(matches!(last(&events), RunEventKind::Error { .. }), "{events:?}");
 }
+
+/// OpenClaw guesses from the words of a refusal that a key is wrong or not paid for, and would ask with it again after ten minutes only.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_mends_a_key_an_account_or_a_limit_is_answered_at_once() {
+    for kind in [ModelKind::OpenAi, ModelKind::Anthropic] {
+        let provider = Provider::new().await;
+        let (_cell, gateway) = started(vec![provider.settings(kind)], &[&provider]).await;
+        let refusals = [
+            "401 Incorrect API key provided.",
+            "402 Your credit balance is too low.",
+            "400 You have reached your spending limit.",
+            "403 This api key has been revoked.",
+        ];
+        for (number, words) in refusals.into_iter().enumerate() {
+            let refused = format!("[[fail: {words}]]");
+            let events = turn(&gateway, SESSION, &format!("refused-{number}"), &refused).await;
+            assert!(matches!(events.last(), Some(RunEventKind::Error { .. })), "{events:?}");
+            let events = turn(&gateway, SESSION, &format!("mended-{number}"), "[[say: Here I am.]]").await;
+            assert_eq!(said(&events), "Here I am.", "{kind:?} after {words}: {events:?}");
+        }
+    }
+}

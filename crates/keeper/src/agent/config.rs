@@ -73,14 +73,15 @@ pub(super) fn render(models: &[ModelPublic], token: &SecretString, asks: bool) -
     Zeroizing::new(config.to_string())
 }
 
-/// A provider on loopback. The key is a placeholder: the keeper puts the real one in.
+/// A provider on loopback. It has no key, which OpenClaw allows there: the keeper puts the real one in, and what OpenClaw does not have, it
+/// does not set aside when a call is refused (decision 0233).
 fn provider(kind: ModelKind, port: u16, path: &str, model: &str) -> Value {
     let root = format!("http://127.0.0.1:{port}{path}");
     let (api, base) = match kind {
         ModelKind::OpenAi => ("openai-completions", format!("{root}/v1")),
         ModelKind::Anthropic => ("anthropic-messages", root),
     };
-    json!({"baseUrl": base, "apiKey": "held-by-the-keeper", "api": api, "models": [{
+    json!({"baseUrl": base, "api": api, "models": [{
         "id": model, "name": model, "reasoning": false, "input": ["text"],
         "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
         "contextWindow": 128_000, "maxTokens": 8192,

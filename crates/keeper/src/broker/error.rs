@@ -68,8 +68,7 @@ impl BrokerError {
             Self::Provider(ProviderError::Key) | Self::Redirect(_) | Self::Encoded(_) => StatusCode::BAD_GATEWAY,
             Self::Route(error) => error.status(),
             Self::Spending(SpendingError::Vault(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            // Not 429: it would be tried again, and again. Not 403: OpenClaw would put its credential aside for ten minutes, also when
-            // the owner has raised the limit by then.
+            // Not 429: it would be tried again, and again.
             Self::Spending(_) => StatusCode::BAD_REQUEST,
             Self::Body | Self::Asked => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,

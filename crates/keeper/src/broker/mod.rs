@@ -1,5 +1,5 @@
 //! The broker: the agent's model provider is its keeper, which adds the key and speaks to the real one. The agent holds
-//! a dummy; the key goes to the configured provider, over TLS or to an address that the operator named, and nowhere else.
+//! none; the key goes to the configured provider, over TLS or to an address that the operator named, and nowhere else.
 
 mod answer;
 mod error;
