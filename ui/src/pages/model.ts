@@ -9,13 +9,9 @@ import { go } from "../app/router";
 import { ChannelError, type ModelKind } from "../channel/messages";
 import { field, notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { kindChoice, kindNamed } from "../parts/model-kind";
 import "../parts/password-field";
 import { FormPage } from "./page";
-
-const KINDS: { kind: ModelKind; name: string; base: string; model: string; words: string }[] = [
-  { kind: "openai", name: "OpenAI-compatible", base: "https://api.openai.com/v1", model: "gpt-5", words: "OpenAI, Azure, Mistral, Ollama, vLLM and many others" },
-  { kind: "anthropic", name: "Anthropic-compatible", base: "https://api.anthropic.com", model: "claude-sonnet-5", words: "Anthropic and services that speak its protocol" },
-];
 
 /** The scripted model takes any key. */
 const DEMO_KEY = "demo";
@@ -50,22 +46,14 @@ export class ModelPage extends FormPage {
 
   protected override render(): TemplateResult {
     const configured = model.value?.configured ?? false;
-    const chosen = KINDS.find((each) => each.kind === this.kind) ?? KINDS[0];
+    const chosen = kindNamed(this.kind);
     return html`<div class="page">
       <h1>${configured ? "Your model" : "Connect a model"}</h1>
       <p class="lead">Your agent thinks with a language model. The key goes into your vault through the encrypted connection; your agent and this server never see it.</p>
       <form @submit=${this.#save}>
         ${!configured && instance.value?.demo_model ? notice("info", "This installation was started with a scripted demo model. It is filled in below: it answers without thinking, so that you can look around.") : nothing}
-        <fieldset class="choices">
-          <legend>What does it speak?</legend>
-          ${KINDS.map(
-            (each) => html`<label class="choice">
-              <input type="radio" name="kind" .checked=${each.kind === this.kind} @change=${() => this.#changed(() => (this.kind = each.kind))}>
-              <span><strong>${each.name}</strong><span class="hint">${each.words}</span></span>
-            </label>`,
-          )}
-        </fieldset>
-        ${field({ id: "base-url", label: "Base URL", type: "url", value: this.base, placeholder: chosen?.base ?? "", onInput: (value) => this.#changed(() => (this.base = value)) })}
+        ${kindChoice(this.kind, (kind) => this.#changed(() => (this.kind = kind)))}
+        ${field({ id: "base-url", label: "Base URL", type: "url", value: this.base, placeholder: chosen.base, onInput: (value) => this.#changed(() => (this.base = value)) })}
         <hf-password
           .field=${"api-key"}
           .label=${configured ? "API key (empty: keep the one in your vault)" : "API key (empty, if it needs none)"}
@@ -73,7 +61,7 @@ export class ModelPage extends FormPage {
           .value=${this.key}
           @typed=${(event: CustomEvent<string>) => this.#changed(() => (this.key = event.detail))}
         ></hf-password>
-        ${field({ id: "model-name", label: "Model", value: this.name, placeholder: chosen?.model ?? "", onInput: (value) => this.#changed(() => (this.name = value)) })}
+        ${field({ id: "model-name", label: "Model", value: this.name, placeholder: chosen.model, onInput: (value) => this.#changed(() => (this.name = value)) })}
         <div class="test-row">
           <button class="button" type="button" ?disabled=${this.testing || this.base === "" || this.name === ""} @click=${() => void this.#test()}>
             ${this.testing ? html`${icon("loader-circle", "s")} Asking the model…` : html`${icon("plug-zap", "s")} Test`}

@@ -7,13 +7,13 @@ import type { ModelKind, Provider } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { kindChoice, kindNamed } from "../parts/model-kind";
 import "../parts/password-field";
 import { change } from "./models";
 import { amount, typed } from "./money";
 
 export class ProviderForm extends FormPage {
   @property({ attribute: false }) provider: Provider | undefined;
-  /** What the first one speaks: another one is not asked. */
   @property({ attribute: false }) kind: ModelKind = "openai";
   @state() private base = "";
   @state() private name = "";
@@ -51,7 +51,8 @@ export class ProviderForm extends FormPage {
     const wrong = "An amount in dollars, such as 1.25";
     const bad = input === undefined || output === undefined || cached === undefined || (input === null) !== (output === null);
     return html`<form @submit=${this.#save}>
-      ${field({ id: "provider-base", label: "Base URL", type: "url", value: this.base, placeholder: this.kind === "openai" ? "https://api.openai.com/v1" : "https://api.anthropic.com", hint: `It must be ${this.kind === "openai" ? "OpenAI" : "Anthropic"}-compatible, as your first model is.`, onInput: (value) => this.#changed(() => (this.base = value)) })}
+      ${kindChoice(this.kind, (kind) => this.#changed(() => (this.kind = kind)))}
+      ${field({ id: "provider-base", label: "Base URL", type: "url", value: this.base, placeholder: kindNamed(this.kind).base, onInput: (value) => this.#changed(() => (this.base = value)) })}
       <hf-password .field=${"provider-key"} .label=${this.provider ? "API key (empty: keep the one in your vault)" : "API key (empty, if it needs none)"} .autocomplete=${"off"} .optional=${true} .value=${this.key} @typed=${(event: CustomEvent<string>) => this.#changed(() => (this.key = event.detail))}></hf-password>
       ${field({ id: "provider-model", label: "Model", value: this.name, onInput: (value) => this.#changed(() => (this.name = value)) })}
       <fieldset class="prices">

@@ -16,6 +16,8 @@ use super::openai::text_of;
 use super::script::{self, Answer};
 use super::streaming::{self, Renderer};
 
+const PROTOCOL: &str = "anthropic";
+
 #[derive(Deserialize)]
 struct Request {
     model: String,
@@ -41,10 +43,10 @@ pub(super) async fn messages(Extract(state): Extract<Shared>, headers: HeaderMap
     };
     let turns: Vec<Turn> = request.messages.iter().flat_map(turns_of).collect();
     let (answer, asked) = script::answer(&turns, state.options.pace);
-    let answer = state.control.unless_down(answer);
+    let answer = state.control.unless_down(PROTOCOL, answer);
     let key = check_key(&state, &headers);
     let mut seen = Seen {
-        protocol: "anthropic",
+        protocol: PROTOCOL,
         headers: &headers,
         model: &request.model,
         stream: request.stream,

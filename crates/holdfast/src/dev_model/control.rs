@@ -4,11 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{Path, State as Extract};
+use axum::extract::{Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Shared;
@@ -49,12 +49,24 @@ struct Hold {
     released: bool,
 }
 
+/// Every call is refused with this status, or every one of a protocol.
+#[derive(Clone)]
+struct Down {
+    status: u16,
+    protocol: Option<String>,
+}
+
+/// Which protocol is down; both where none is named.
+#[derive(Deserialize)]
+struct Of {
+    protocol: Option<String>,
+}
+
 #[derive(Default)]
 pub(super) struct Control {
     requests: Mutex<VecDeque<Record>>,
     holds: Mutex<HashMap<String, watch::Sender<Hold>>>,
-    /// The status that every call is refused with while it is down.
-    down: Mutex<Option<u16>>,
+    down: Mutex<Option<Down>>,
 }
 
 /// What is known of a request when it is written down.
@@ -92,19 +104,20 @@ impl Control {
         requests.push_back(record);
     }
 
-    /// What it answers: what its script says, unless it is down.
-    pub(super) fn unless_down(&self, answer: Answer) -> Answer {
-        match *self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-            Some(status) => Answer::Fail {
-                status,
+    /// What it answers in a protocol: what its script says, unless it is down.
+    pub(super) fn unless_down(&self, protocol: &str, answer: Answer) -> Answer {
+        let down = self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match down.as_ref() {
+            Some(down) if down.protocol.as_deref().is_none_or(|name| name == protocol) => Answer::Fail {
+                status: down.status,
                 message: "told to be down".to_owned(),
             },
-            None => answer,
+            _ => answer,
         }
     }
 
-    fn set_down(&self, status: Option<u16>) {
-        *self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = status;
+    fn set_down(&self, down: Option<Down>) {
+        *self.down.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = down;
     }
 
     /// Waits until somebody releases this hold; at once if somebody did.
@@ -166,11 +179,15 @@ async fn release(Extract(state): Extract<Shared>, Path(name): Path<String>) -> S
     StatusCode::NO_CONTENT
 }
 
-async fn down(Extract(state): Extract<Shared>, Path(status): Path<u16>) -> StatusCode {
+async fn down(
+    Extract(state): Extract<Shared>,
+    Path(status): Path<u16>,
+    Query(Of { protocol }): Query<Of>,
+) -> StatusCode {
     if !(400..600).contains(&status) {
         return StatusCode::BAD_REQUEST;
     }
-    state.control.set_down(Some(status));
+    state.control.set_down(Some(Down { status, protocol }));
     StatusCode::NO_CONTENT
 }
 

@@ -22,7 +22,7 @@
 //!
 //! `GET /_control/requests` tells a test what was asked for (never the key itself), `GET /_control/held/{name}` answers as
 //! soon as a request waits at that hold, `DELETE /_control/requests` forgets. `POST /_control/down/503` has it refuse every call with that
-//! status until `DELETE /_control/down`. Nothing is written to the log.
+//! status until `DELETE /_control/down`, and with `?protocol=openai` or `anthropic` those of one protocol. Nothing is written to the log.
 
 mod anthropic;
 mod command;

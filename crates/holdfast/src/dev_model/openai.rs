@@ -15,6 +15,8 @@ use super::conversation::Turn;
 use super::script::{self, Answer};
 use super::streaming::{self, Renderer};
 
+const PROTOCOL: &str = "openai";
+
 #[derive(Deserialize)]
 struct Request {
     model: String,
@@ -52,9 +54,9 @@ pub(super) async fn chat_completions(Extract(state): Extract<Shared>, headers: H
     };
     let turns: Vec<Turn> = request.messages.iter().filter_map(turn).collect();
     let (answer, asked) = script::answer(&turns, state.options.pace);
-    let answer = state.control.unless_down(answer);
+    let answer = state.control.unless_down(PROTOCOL, answer);
     let mut seen = Seen {
-        protocol: "openai",
+        protocol: PROTOCOL,
         headers: &headers,
         model: &request.model,
         stream: request.stream,

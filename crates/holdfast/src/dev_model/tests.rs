@@ -239,4 +239,8 @@ async fn a_model_that_is_told_to_be_down_refuses_both_protocols_until_it_is_up_a
     assert_eq!((status, json_of(&text)["type"].as_str()), (503, Some("error")));
     assert_eq!(request(&base, "DELETE", "/_control/down", &[], None).await.0, 204);
     assert_eq!(openai(&base, "k", MODEL, "[[say: hello]]", false).await.0, 200);
+    let one = request(&base, "POST", "/_control/down/503?protocol=openai", &[], None).await;
+    assert_eq!(one.0, 204);
+    assert_eq!(openai(&base, "k", MODEL, "[[say: hello]]", false).await.0, 503);
+    assert_eq!(anthropic(&base, "k", MODEL, "[[say: hello]]", true).await.0, 200);
 }
