@@ -15,11 +15,15 @@ function text(file: string): string {
   return body;
 }
 
-function links(to: string, page: string): { file: string; path: string; at: number }[] {
+function mails(to: string): { file: string; at: number; content: string }[] {
   return readdirSync(outbox())
     .filter((name) => name.endsWith(".eml"))
     .map((name) => ({ file: name, at: statSync(join(outbox(), name)).mtimeMs, content: text(join(outbox(), name)) }))
-    .filter(({ content }) => new RegExp(`^To:.*${to.replace(/[.+]/g, "\\$&")}`, "im").test(content))
+    .filter(({ content }) => new RegExp(`^To:.*${to.replace(/[.+]/g, "\\$&")}`, "im").test(content));
+}
+
+function links(to: string, page: string): { file: string; path: string; at: number }[] {
+  return mails(to)
     .flatMap(({ file, at, content }) => {
       const found = content.match(new RegExp(`https?://[^\\s]+(/${page}#[A-Za-z0-9_.:-]+)`));
       return found?.[1] ? [{ file, at, path: found[1] }] : [];
@@ -39,4 +43,9 @@ export async function mailedLink(to: string, page: "sign-in" | "join", action: (
     }, { message: `a mail to ${to} with a link to /${page}` })
     .toBe(true);
   return fresh ?? "";
+}
+
+/** Somebody gets a mail with these words. */
+export async function mailed(to: string, words: string): Promise<void> {
+  await expect.poll(() => mails(to).some(({ content }) => content.replaceAll(/\s+/g, " ").includes(words)), { message: `a mail to ${to}: ${words}` }).toBe(true);
 }

@@ -1,3 +1,4 @@
+import { mailed } from "./mail";
 import { expect, makeVault, type Person, signedInAfresh, test, unlock } from "./person";
 import { CLIENT, startSite } from "./provider";
 import { expectClean, inspect, watched } from "./watched";
@@ -69,6 +70,32 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await carla.page.getByRole("button", { name: "Sign in with Work" }).click();
     await carla.page.getByRole("link", { name: "Continue as Carla Stein" }).click();
     await makeVault(carla, false);
+
+    // Who is refused and asks again stands before nobody.
+    site.somebody = { sub: "3", email: "otto@work.example", name: "Otto Frey" };
+    const otto = await watched(await browser.newContext());
+    const ask = async () => {
+      await otto.page.goto("/sign-in");
+      await otto.page.getByRole("button", { name: "Sign in with Work" }).click();
+      await otto.page.getByRole("link", { name: "Continue as Otto Frey" }).click();
+      await expect(otto.page.getByText("You have asked to join.").first()).toBeVisible();
+    };
+    await ask();
+    await page.reload();
+    const refuse = page.getByRole("button", { name: "Refuse Otto Frey" });
+    const sure = page.getByRole("dialog").filter({ hasText: "You are not asked about them again for 30 days" });
+    await refuse.click({ timeout: 60_000 });
+    await sure.getByRole("button", { name: "Cancel" }).click();
+    await refuse.click();
+    await inspect(page, "waiting-refuse");
+    await sure.getByRole("button", { name: "Refuse" }).click();
+    await expect(page.getByText("Otto Frey is not let in, and is told by mail.").first()).toBeVisible();
+    await mailed("otto@work.example", "Somebody who manages it has said no.");
+    await ask();
+    await page.reload();
+    await expect(page.getByText("Nobody waits.").first()).toBeVisible({ timeout: 60_000 });
+    expectClean(otto);
+    await otto.context.close();
     expectClean(carla);
     expectClean(own);
     await other.close();
