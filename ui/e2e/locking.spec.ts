@@ -1,6 +1,6 @@
 import { answered, newConversation, quiet, send } from "./conversation";
-import { expect, lock, test, unlock } from "./person";
-import { inspect } from "./watched";
+import { expect, join, lock, prove, signedInAfresh, test, unlock } from "./person";
+import { expectClean, inspect, watchedToo } from "./watched";
 
 test("the key is changed under an agent that goes on, a time for it is granted and ended, and the rules of locking are kept", async ({ anna: { page, password } }) => {
   await newConversation(page);
@@ -39,4 +39,59 @@ test("the key is changed under an agent that goes on, a time for it is granted a
   await page.goto("/locking");
   await expect(page.getByLabel("Without use, lock after")).toHaveValue("120");
   await page.goto("/");
+});
+
+test("an owner says how long agents may work alone, and no page offers more, no vault grants more, and what was granted for longer is cut", async ({ anna, browser }, { retry }) => {
+  // Whoever has an invitation is not invited again.
+  const [at, again] = retry === 0 ? ["example.org", ""] : [`again-${retry}.example.org`, ` ${retry}`];
+  const lea = await join(anna, browser, `Lea Brandt${again}`, `lea@${at}`, "eight copper kettles sing");
+  const { page } = lea;
+  const hours = page.getByLabel("For", { exact: true });
+  const open = page.getByText(/^Open until/).first();
+  await page.goto("/locking");
+  await expect(hours.locator("option")).toHaveText(["1 hour", "4 hours", "8 hours", "24 hours"]);
+  await hours.selectOption("24 hours");
+  await page.getByRole("button", { name: "Allow" }).click();
+  await prove(page, lea.password, page.locator(".notice-ok", { hasText: "Your vault stays open for 24 hours." }));
+  const granted = await open.innerText();
+
+  const own = await signedInAfresh(browser, anna);
+  await own.page.goto("/security");
+  const most = own.page.getByLabel("At most", { exact: true });
+  await expect(most).toHaveValue("24");
+  const decide = async (words: string) => {
+    await most.selectOption(words);
+    await expect(own.page.locator(".notice-ok", { hasText: `Agents may work alone for ${words} at most.` })).toBeVisible();
+  };
+  try {
+    await decide("8 hours");
+    await inspect(own.page, "time-alone");
+    await page.reload();
+    await expect(open).toBeVisible({ timeout: 60_000 });
+    await expect(open, "what was granted before is cut").not.toHaveText(granted);
+    await page.getByRole("button", { name: "End it now" }).click();
+    await expect(hours.locator("option")).toHaveText(["1 hour", "4 hours", "8 hours"]);
+    await expect(page.getByText("Your organisation allows 8 hours at most.")).toBeVisible();
+    await inspect(page, "locking-ceiling");
+
+    // This page still offers what the vault has heard of elsewhere that it is too long.
+    await decide("1 hour");
+    const other = await watchedToo(lea.context);
+    await other.page.goto("/locking");
+    await expect(other.page.getByText("Your organisation allows 1 hour at most.")).toBeVisible({ timeout: 60_000 });
+    await hours.selectOption("8 hours");
+    await page.getByRole("button", { name: "Allow" }).click();
+    await prove(page, lea.password, page.getByRole("alert").filter({ hasText: "An agent may work alone for 1 hour at most" }));
+    await expect(hours.locator("option")).toHaveText(["1 hour"]);
+    await expect(page.locator(".status").getByText(/^Open until/)).toHaveCount(0);
+    expectClean(other);
+  } finally {
+    await decide("24 hours");
+    await own.context.close();
+  }
+  await page.reload();
+  await expect(hours.locator("option")).toHaveText(["1 hour", "4 hours", "8 hours", "24 hours"], { timeout: 60_000 });
+  expectClean(lea);
+  expectClean(own);
+  await lea.context.close();
 });

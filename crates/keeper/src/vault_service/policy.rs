@@ -111,8 +111,15 @@ impl VaultService {
     pub(crate) fn grant(&self, _proof: &FreshProof, minutes: u32) -> Result<Millis, VaultError> {
         let longest = self.grant_longest();
         if !(1..=longest).contains(&minutes) {
+            let most = if longest == 60 {
+                "1 hour".to_owned()
+            } else if longest.is_multiple_of(60) {
+                format!("{} hours", longest / 60)
+            } else {
+                format!("{longest} minutes")
+            };
             return Err(VaultError::Policy(format!(
-                "An agent may work alone for 1 to {longest} minutes (GRANT_LONGEST, or what your organisation says)."
+                "An agent may work alone for {most} at most (what your organisation says, or GRANT_LONGEST)."
             )));
         }
         if !self.shared().keyring.is_open() {
