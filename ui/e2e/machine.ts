@@ -1,7 +1,9 @@
-/** The machine that the server runs on, as somebody at its console has it: a cell's volume, and the time of sessions. */
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+/** The machine that the server runs on, as somebody at its console has it: a cell's volume and containers, and the time of sessions. */
+import { execFile, execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 import { type Person } from "./person";
 
 function run(program: string, ...words: string[]): string {
@@ -23,6 +25,33 @@ export async function copyOfVault(person: Person): Promise<() => void> {
   const file = join(await volume(person), "vault");
   const copy = readFileSync(file);
   return () => writeFileSync(file, copy);
+}
+
+/** Somebody's vault is gone, as after a disk that was lost without a backup. For when their cell sleeps. */
+export async function loseVault(person: Person): Promise<void> {
+  const folder = await volume(person);
+  for (const each of readdirSync(folder)) rmSync(join(folder, each), { recursive: true });
+}
+
+const KILL_AGAIN_MS = 200;
+
+/** No OpenClaw of this person lives longer than a moment, as on a machine without memory: its container ends with it. Gives what ends that. */
+export async function noMemoryFor(person: Person): Promise<() => Promise<void>> {
+  const docker = (...words: string[]) => promisify(execFile)("docker", words);
+  const container = run("docker", "ps", "--all", "--format", "{{.Names}}", "--filter", `name=${await cellOf(person)}-agent`);
+  let over = false;
+  const killing = (async () => {
+    while (!over) {
+      // A container that is just being replaced has no processes to show.
+      const { stdout } = await docker("top", container, "-eo", "pid,args").catch(() => ({ stdout: "" }));
+      if (stdout.includes("openclaw")) await docker("kill", container).catch(() => undefined);
+      await pause(KILL_AGAIN_MS);
+    }
+  })();
+  return async () => {
+    over = true;
+    await killing;
+  };
 }
 
 function socketFolder(folder: string): string | undefined {

@@ -4,8 +4,10 @@ import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { cell, link, online, request } from "../app/link";
 import { View } from "../app/view";
-import type { CellEvent, CellPhase } from "../channel/messages";
+import type { CellEvent, CellPhase, Message } from "../channel/messages";
 import { icon } from "../parts/icon";
+import { currentId, threadFor } from "./conversations";
+import { enqueue } from "./outbox";
 import { currentStart, usualStart } from "./starts";
 
 const STEPS: { phases: CellPhase[]; words: string }[] = [
@@ -18,6 +20,11 @@ const STEPS: { phases: CellPhase[]; words: string }[] = [
 export function starting(): boolean {
   const now = cell.value?.phase;
   return online.value && now !== undefined && (STEPS.some((step) => step.phases.includes(now)) || now === "failed");
+}
+
+/** The agent never got what this answers: it said nothing, did nothing, and was not there. */
+function neverGiven(message: Message | undefined): Message | undefined {
+  return message?.status === "failed" && message.error?.code === "agent_failed" && message.parts.length === 0 ? message : undefined;
 }
 
 export class StartCard extends View {
@@ -75,6 +82,7 @@ export class StartCard extends View {
           </li>`,
         )}
       </ol>
+      ${now?.message ? html`<p>${now.message}</p>` : nothing}
       <p class="hint">You can write already: your message goes out as soon as your agent is ready.</p>
     </section>`;
   }
@@ -95,6 +103,9 @@ export class StartCard extends View {
     this.retrying = true;
     try {
       await request("cell.start", {}, { answerMs: 120_000 });
+      // Whoever waits for an answer that failed for want of an agent wants it still.
+      const unanswered = neverGiven(threadFor(currentId()).state.peek().messages.at(-1));
+      if (unanswered) await enqueue({ conversation: currentId(), op: "regenerate", message: unanswered.id, text: "" });
     } catch {
       // The event `cell` tells the reason.
     } finally {

@@ -6,6 +6,7 @@ use protocol::control::AgentState;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::Cell;
+use super::start::Asked;
 use crate::vault_service::{LockReason, VaultNotice};
 
 /// Runs as long as the vault does.
@@ -39,7 +40,7 @@ pub(super) async fn run(cell: Cell) {
             notice = notices.recv() => match notice {
                 Ok(VaultNotice::Unlocked) => {
                     // Without a model there is nothing to start yet.
-                    let _no_model = cell.start();
+                    let _no_model = cell.start(Asked::ByTheWay);
                 }
                 Ok(VaultNotice::ModelChanged) => {
                     let cell = cell.clone();

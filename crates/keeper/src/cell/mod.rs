@@ -42,6 +42,7 @@ pub use busy::TurnGuard;
 use busy::{Busy, Holds};
 use phases::Phases;
 pub use seat::CellSeat;
+use start::Asked;
 
 /// How long an agent that failed is left alone.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -89,6 +90,8 @@ struct Step {
     sealed: bool,
     /// The models that the agent was started with.
     started_for: Option<Vec<ModelPublic>>,
+    /// The last start failed.
+    failed: bool,
     /// When the agent ended by itself lately.
     crashes: VecDeque<Instant>,
 }
@@ -131,7 +134,7 @@ impl Cell {
         // Busy wakes a paused cell, and keeps it from being paused meanwhile.
         let _busy = self.busy();
         let mut phases = self.inner.phases.watch();
-        self.start()?;
+        self.start(Asked::ByTheWay)?;
         let mut vault = self.vault().watch();
         loop {
             let now = phases.borrow_and_update().clone();
@@ -157,11 +160,12 @@ impl Cell {
         }
     }
 
-    /// Begins to start the agent if it is not started, and says how far it is.
+    /// Begins to start the agent if it is not started, and says how far it is. One that has failed just now is started a moment later
+    /// if a person asks.
     ///
     /// # Errors
     /// `vault_locked`, `no_model`.
-    pub fn start(&self) -> Result<CellEvent, ChannelError> {
+    fn start(&self, asked: Asked) -> Result<CellEvent, ChannelError> {
         if self.vault().state() != VaultState::Unlocked {
             return Err(locked());
         }
@@ -171,7 +175,7 @@ impl Cell {
                 "Connect a model first: its address, key and name.",
             ));
         }
-        self.begin_start();
+        self.begin_start(asked);
         Ok(self.current())
     }
 

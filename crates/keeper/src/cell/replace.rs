@@ -4,6 +4,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::CellPhase;
 
 use super::Cell;
+use super::start::Asked;
 use crate::home::Home;
 
 impl Cell {
@@ -33,7 +34,7 @@ impl Cell {
             self.inner.phases.enter(CellPhase::OpeningVault, None);
             drop(step);
             // Without a model there is nothing to start, and that is no failure.
-            let _started = self.start();
+            let _started = self.start(Asked::ByTheWay);
             return replaced;
         }
         step.home_is_live = false;

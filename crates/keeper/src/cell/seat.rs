@@ -8,6 +8,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::{CellEvent, CellPhase};
 use serde_json::Value;
 
+use super::start::Asked;
 use super::{Cell, TurnGuard};
 use crate::agent::Agent;
 use crate::channel::{Methods, Subscriber, unknown_method};
@@ -100,7 +101,7 @@ impl Methods for Cell {
         Box::pin(async move {
             match method {
                 // All of the event `cell`: a client that has just come knows everything.
-                "cell.start" => serde_json::to_value(self.start()?)
+                "cell.start" => serde_json::to_value(self.start(Asked::ByAPerson)?)
                     .map_err(|error| ChannelError::new("internal", error.to_string())),
                 "model.test" => self.inner.parts.broker.test(params).await,
                 _ => Err(unknown_method(method)),

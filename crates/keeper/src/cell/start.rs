@@ -27,6 +27,22 @@ const STOPPED: Duration = Duration::from_secs(15);
 /// Longest wait for the platform's answer to a pause that is over, or to a question for the agent.
 const QUESTION: Duration = Duration::from_secs(3);
 
+/// Who wants the agent started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A person who sees that it failed.
+    ByAPerson,
+    /// What needs it, and can be told that it failed.
+    ByTheWay,
+}
+
+fn seconds(time: Duration) -> String {
+    match time.as_millis().div_ceil(1000) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
 /// Why the agent does not answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
@@ -54,25 +70,37 @@ impl From<HomeError> for StartError {
 }
 
 impl Cell {
-    /// Starts on a task of its own, unless that is done or under way, or has failed just now.
-    pub(super) fn begin_start(&self) {
+    /// Starts on a task of its own, unless that is done or under way. One that has failed just now is left alone for a moment:
+    /// then it is started if a person asks for it, and not for whatever else wants an agent.
+    pub(super) fn begin_start(&self, asked: Asked) {
         let phases = &self.inner.phases;
-        let failed_just_now = phases.is(CellPhase::Failed)
-            && phases.now() - phases.since() < i64::try_from(TRY_AGAIN.as_millis()).unwrap_or(0);
         let mut starting = self.starting();
-        if phases.is(CellPhase::Ready) || failed_just_now || starting.as_ref().is_some_and(|task| !task.is_finished()) {
+        let has_failed = phases.is(CellPhase::Failed);
+        let under_way = !has_failed && starting.as_ref().is_some_and(|task| !task.is_finished());
+        if phases.is(CellPhase::Ready) || under_way {
             return;
         }
-        if phases.is(CellPhase::Failed) {
+        let mut left = Duration::ZERO;
+        if has_failed {
+            let since = u64::try_from(phases.now() - phases.since()).unwrap_or(0);
+            left = TRY_AGAIN.saturating_sub(Duration::from_millis(since));
+            if !left.is_zero() && asked == Asked::ByTheWay {
+                return;
+            }
             // Whoever waits sees that it is tried again.
-            phases.enter(CellPhase::OpeningVault, None);
+            let soon =
+                (!left.is_zero()).then(|| format!("It failed a moment ago, and is tried again in {}.", seconds(left)));
+            phases.enter(CellPhase::OpeningVault, soon);
         }
         let cell = self.clone();
-        *starting = Some(tokio::spawn(async move { cell.start_now().await }));
+        *starting = Some(tokio::spawn(async move {
+            let _busy = cell.busy();
+            tokio::time::sleep(left).await;
+            cell.start_now().await;
+        }));
     }
 
     async fn start_now(&self) {
-        let _busy = self.busy();
         let mut step = self.inner.step.lock().await;
         if self.inner.phases.is(CellPhase::Ready) {
             return;
@@ -84,11 +112,14 @@ impl Cell {
                 self.ask_wake_at().await;
             }
             Err(StartError::Locked) => {}
-            Err(error) => {
-                tracing::warn!("the agent is not started: {error}");
-                self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
-            }
+            Err(error) => self.has_failed(&mut step, &error),
         }
+    }
+
+    fn has_failed(&self, step: &mut Step, error: &StartError) {
+        tracing::warn!("the agent is not started: {error}");
+        step.failed = true;
+        self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
     }
 
     /// Ends a start that is under way; what it has half done is done again.
@@ -126,6 +157,11 @@ impl Cell {
             self.tidy_later();
         }
         self.tell_agent().await;
+        if std::mem::take(&mut step.failed) && *self.agent().state().borrow() == AgentState::Absent {
+            // The container went with the start that failed, and nobody makes another one by themselves.
+            phases.enter(CellPhase::StartingAgent, None);
+            self.replace_agent().await?;
+        }
         self.answering(&models).await?;
         step.started_for = Some(models);
         // Waits for this step's end.
@@ -306,10 +342,7 @@ impl Cell {
         };
         match result {
             Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
-            Err(error) => {
-                tracing::warn!("the agent is not started again: {error}");
-                self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
-            }
+            Err(error) => self.has_failed(&mut step, &error),
         }
     }
 
@@ -330,7 +363,7 @@ impl Cell {
         };
         if !step.home_is_live || !self.inner.phases.is(CellPhase::Ready) {
             drop(step);
-            let _not_yet: Result<_, ChannelError> = self.start();
+            let _not_yet: Result<_, ChannelError> = self.start(Asked::ByTheWay);
             return;
         }
         // Their addresses and their keys are the broker's business.
@@ -348,7 +381,7 @@ impl Cell {
                 step.started_for = Some(models);
                 self.inner.phases.enter(CellPhase::Ready, None);
             }
-            Err(error) => self.inner.phases.enter(CellPhase::Failed, Some(error.to_string())),
+            Err(error) => self.has_failed(&mut step, &error),
         }
     }
 

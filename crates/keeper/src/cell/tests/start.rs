@@ -6,7 +6,8 @@ use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp};
 use secrecy::SecretString;
 
-use super::bench::{Bench, connect_model};
+use super::bench::{Bench, Keeper, connect_model};
+use crate::cell::Asked;
 use crate::secrets::{AgentMay, Secret, SecretKind};
 use crate::vault_service::LockReason;
 
@@ -126,6 +127,50 @@ async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words
     assert_eq!(error.code, "agent_failed");
     assert!(error.message.contains("out of memory"), "{}", error.message);
     assert_eq!(keeper.cell.current().phase, CellPhase::Failed);
+}
+
+/// Well within the time that an agent's container is given to come by itself.
+const SOON: Duration = Duration::from_secs(30);
+
+/// A cell whose agent has failed to start a moment ago.
+async fn failed(bench: &mut Bench) -> Keeper {
+    bench.agent.starts_to_fail.store(2, Ordering::SeqCst);
+    let keeper = bench.keeper().await;
+    bench.unlock(&keeper).await;
+    connect_model(&keeper, "model-1").await;
+    assert_eq!(keeper.cell.ready().await.unwrap_err().code, "agent_failed");
+    keeper
+}
+
+#[tokio::test]
+async fn a_start_that_a_person_asks_for_just_after_one_that_failed_is_done_when_its_time_comes() {
+    let mut bench = Bench::new();
+    let keeper = failed(&mut bench).await;
+    bench.agent.asked();
+    let error = keeper.cell.ready().await.unwrap_err();
+    assert_eq!(
+        error.code, "agent_failed",
+        "what merely needs the agent hears that it failed"
+    );
+    let mut events = keeper.cell.events();
+    let answer = keeper.cell.start(Asked::ByAPerson).unwrap();
+    assert_eq!(answer.phase, CellPhase::OpeningVault);
+    assert!(answer.message.unwrap().contains("tried again in"));
+    assert_eq!(bench.agent.asked(), [""; 0], "not yet");
+    let again = async { while events.recv().await.unwrap().phase != CellPhase::Ready {} };
+    tokio::time::timeout(SOON, again).await.unwrap();
+    assert_eq!(bench.agent.asked(), ["start", "warm up"]);
+}
+
+#[tokio::test]
+async fn a_container_that_went_with_a_start_that_failed_is_made_anew_without_waiting_for_it() {
+    let mut bench = Bench::new();
+    let keeper = failed(&mut bench).await;
+    bench.agent.set(AgentState::Absent);
+    bench.platform.ops();
+    keeper.cell.start(Asked::ByAPerson).unwrap();
+    tokio::time::timeout(SOON, keeper.cell.ready()).await.unwrap().unwrap();
+    assert!(bench.platform.ops().contains(&KeeperOp::RestartAgent));
 }
 
 #[tokio::test]
