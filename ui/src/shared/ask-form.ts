@@ -6,6 +6,7 @@ import { online } from "../app/link";
 import { FormPage } from "../pages/page";
 import { field, notice, submitButton } from "../parts/form";
 import type { Known } from "../trust/identities";
+import { notOffered, offered } from "../trust/offered";
 import { askFor } from "./shared";
 
 const MOST_CHARS = 300;
@@ -21,10 +22,11 @@ export class AskForm extends FormPage {
   }
 
   protected override render(): TemplateResult {
-    const people = this.known.flatMap((each) => (each.keys.at === "pinned" ? [each.keys.contact] : []));
+    const people = offered(this.known);
     if (this.asked) return html`${notice("ok", this.asked)}${this.#close()}`;
-    if (people.length === 0) return html`${notice("info", "Nobody else here has opened a vault yet.")}${this.#close()}`;
+    if (people.length === 0) return html`${notOffered(this.known)}${notice("info", "Nobody else here has opened a vault yet.")}${this.#close()}`;
     return html`<form @submit=${this.#submit}>
+      ${notOffered(this.known)}
       <div class="field">
         <label for="ask-of">Whom?</label>
         <select id="ask-of" required @change=${(event: Event) => (this.of = (event.target as HTMLSelectElement).value)}>

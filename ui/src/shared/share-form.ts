@@ -8,6 +8,7 @@ import { field, notice, submitButton } from "../parts/form";
 import { routes } from "../secrets/services";
 import { digits } from "../trust/digits";
 import type { Contact, Known } from "../trust/identities";
+import { notOffered, offered } from "../trust/offered";
 import { share } from "./shared";
 import { dayField, endOfDay, type Kind, KINDS, readBack, resource } from "./words";
 
@@ -36,10 +37,6 @@ export class ShareForm extends FormPage {
     this.querySelector<HTMLElement>("select")?.focus();
   }
 
-  #contacts(): Contact[] {
-    return this.known.flatMap((each) => (each.keys.at === "pinned" ? [each.keys.contact] : []));
-  }
-
   #choose(service: string): void {
     this.service = service;
     if (this.#readOnly()) this.kind = "read";
@@ -59,13 +56,14 @@ export class ShareForm extends FormPage {
   }
 
   protected override render(): TemplateResult {
-    const contacts = this.#contacts();
-    if (contacts.length === 0) return html`${notice("info", "Nobody else here has opened a vault yet. Sharing needs two: theirs holds what you give them.")}${this.#close()}`;
+    const contacts = offered(this.known);
+    if (contacts.length === 0) return html`${notOffered(this.known)}${notice("info", "Nobody else here has opened a vault yet. Sharing needs two: theirs holds what you give them.")}${this.#close()}`;
     if (routes.value?.length === 0) return html`${notice("info", html`You share a service: a calendar, a code host, a shop. <a href="/services">Connect one first</a>.`)}${this.#close()}`;
     const contact = contacts.find((each) => each.user === this.with);
     const [until, most] = [this.#until(), this.#mostCalls()];
     const ready = contact !== undefined && this.service !== "" && until !== undefined && (this.most.trim() === "" || most !== undefined);
     return html`<form @submit=${this.#submit}>
+      ${notOffered(this.known)}
       <div class="field">
         <label for="share-with">With whom?</label>
         <select id="share-with" required @change=${(event: Event) => (this.with = (event.target as HTMLSelectElement).value)}>

@@ -7,7 +7,8 @@ import { ProofDeclined } from "../app/proof";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, submitButton } from "../parts/form";
 import { FormPage } from "../pages/page";
-import type { Contact, Known } from "./identities";
+import type { Known } from "./identities";
+import { notOffered, offered } from "./offered";
 import { laterKnown, type OwnRecovery, recovery, setRecovery } from "./recovery";
 
 const HOUR = 60 * 60 * 1000;
@@ -45,12 +46,8 @@ export class ContactsCard extends FormPage {
     </section>`;
   }
 
-  #pinned(): Contact[] {
-    return this.known.flatMap((each) => (each.keys.at === "pinned" ? [each.keys.contact] : []));
-  }
-
   #none(): TemplateResult {
-    if (this.#pinned().length < 2) return html`<p class="muted">You need at least two other people here who have made their vaults. Five are a good number.</p>`;
+    if (offered(this.known).length < 2) return html`<p class="muted">You need at least two other people here who have made their vaults. Five are a good number.</p>`;
     return html`<button class="button primary" type="button" ?disabled=${!online.value} @click=${() => this.#change()}>Choose contacts</button>`;
   }
 
@@ -63,7 +60,7 @@ export class ContactsCard extends FormPage {
   #change(own?: OwnRecovery): void {
     this.changing = true;
     this.done = "";
-    const there = new Set(this.#pinned().map((each) => each.user));
+    const there = new Set(offered(this.known).map((each) => each.user));
     this.chosen = (own?.contacts ?? []).map((each) => each.user).filter((user) => there.has(user));
     this.threshold = own?.threshold ?? 0;
     this.waitMs = own?.wait_ms ?? 24 * HOUR;
@@ -76,10 +73,11 @@ export class ContactsCard extends FormPage {
   }
 
   #form(): TemplateResult {
-    const people = this.#pinned();
+    const people = offered(this.known);
     const count = this.chosen.length;
     const unsure = people.filter((each) => this.chosen.includes(each.user) && each.compared_at === null);
     return html`<form @submit=${this.#submit}>
+      ${notOffered(this.known)}
       <fieldset class="choices">
         <legend>Who?</legend>
         ${people.map(
