@@ -1,5 +1,5 @@
 import type { Locator, Page } from "@playwright/test";
-import { answered, answers, newConversation, quiet, send } from "./conversation";
+import { answered, answers, composer, newConversation, quiet, send } from "./conversation";
 import { COLD_START_MS, expect, test } from "./person";
 import { inspect } from "./watched";
 
@@ -36,6 +36,7 @@ test("the agent connects only where its owner lets it, and what was refused is s
   for (const words of [/tried to reach elsewhere\.example:80: not on the list/, /tried to reach a\.pages\.example:80: nothing is allowed/, /tried to reach 10\.0\.0\.1:80/]) await expect(page.locator(".log").getByText(words).first()).toBeVisible();
   await inspect(page, "activity-refused");
   await page.goto("/");
+  await expect(composer(page)).toBeVisible();
 });
 
 /** What an owner lets their agent spend in a day, in dollars. */
@@ -85,6 +86,7 @@ test("a call that could pass a spending limit is refused and says so, and once t
   await mostInADay(page, "");
   await priced(page, "");
   await page.goto("/");
+  await expect(composer(page)).toBeVisible();
 });
 
 /** Which protocols the last calls to the scripted model came in, the newest last. */
@@ -138,4 +140,5 @@ test("the models are asked in their owner's order, and when one is down the next
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await expect(rows).toHaveCount(1);
   await page.goto("/");
+  await expect(composer(page)).toBeVisible();
 });

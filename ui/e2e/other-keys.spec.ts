@@ -88,6 +88,7 @@ test("a vault that was made anew has other keys: nobody takes them unseen, and t
   await page.getByRole("button", { name: "Yes, the same" }).click();
   await expect(row(page, name)).toContainText("Compared on");
   await page.goto("/");
+  await expect(page.getByLabel("Message", { exact: true })).toBeVisible();
   expectClean(nora);
   await nora.context.close();
 });

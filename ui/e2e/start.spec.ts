@@ -34,7 +34,7 @@ test("an agent that does not start is said to have failed, and a word to try aga
   await expect(page.getByText("Agent ready")).toBeVisible({ timeout: STARTED_MS });
   await answered(page, "Here I am again.");
   await expect(page.locator(".message.user")).toHaveCount(2);
-  await expect(page.getByText("The answer failed.")).toHaveCount(0);
+  await expect(page.getByRole("log").getByText("The answer failed.")).toHaveCount(0);
 });
 
 test("the card of an agent that did not start stands until it is tried again", async ({ anna }) => {
