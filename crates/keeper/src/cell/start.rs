@@ -278,6 +278,7 @@ impl Cell {
 
     fn agent_error(&self, error: String) -> StartError {
         StartError::Agent(match self.agent().failure() {
+            Some(last) if last.starts_with(&error) => last,
             Some(last) => format!("{error}: {last}"),
             None => error,
         })

@@ -43,7 +43,7 @@ impl Price {
 pub(super) fn dollars(micro: u64) -> String {
     let (whole, rest) = (micro / 1_000_000, micro % 1_000_000);
     if whole == 0 && rest > 0 && rest < 10_000 {
-        format!("${whole}.{rest:06}")
+        format!("${whole}.{}", format!("{rest:06}").trim_end_matches('0'))
     } else {
         format!("${whole}.{:02}", rest / 10_000)
     }
@@ -86,6 +86,7 @@ mod tests {
         for (micro, told) in [
             (0, "$0.00"),
             (15, "$0.000015"),
+            (1_000, "$0.001"),
             (10_000, "$0.01"),
             (1_234_567, "$1.23"),
             (100_000_000, "$100.00"),
