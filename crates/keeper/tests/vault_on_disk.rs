@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -76,6 +77,16 @@ fn newest(vault: &VaultService) -> u64 {
     let other = vault.get_record("test/filler").unwrap().unwrap();
     assert!(other.as_slice() == filler(number), "half of a write");
     number
+}
+
+#[tokio::test]
+async fn promise_01_what_is_written_of_a_vault_is_read_by_its_keeper_alone() {
+    let folder = TempDir::new().unwrap();
+    make(folder.path());
+    open(folder.path()).await.put_record("test/first", b"1").await.unwrap();
+    let mut files = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+    assert!(files.all(|file| file.metadata().unwrap().permissions().mode() & 0o077 == 0));
+    assert!(folder.path().join("vault").is_file());
 }
 
 /// Not a test: what the keeper that is killed does. Says each number that was acknowledged.

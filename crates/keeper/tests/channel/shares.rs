@@ -1,11 +1,13 @@
 //! What an owner shares: used by its holder through the owner's keeper, within its limits, until it is taken back.
 
+use std::sync::Mutex;
+
 use client::Channel;
 use protocol::{UserId, b64};
 use serde_json::{Value, json};
 use vault::{Capability, Constraints, Identity, NewCapability, Presentation, Resource, Scope, SharedRequest};
 
-use super::agent_side::Service;
+use super::agent_side::{Service, ok};
 use super::bench::{TestKeeper, password, refused};
 
 const HOUR: i64 = 3_600_000;
@@ -20,7 +22,10 @@ struct Sharing {
 
 impl Sharing {
     async fn new() -> Self {
-        let service = Service::echo().await;
+        Self::of(Service::echo().await).await
+    }
+
+    async fn of(service: Service) -> Self {
         let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
         keeper.clock.forward(1_700_000_000_000);
         keeper.named.set([service.at.to_string()]);
@@ -232,6 +237,30 @@ async fn promise_09_what_was_taken_back_is_refused_at_once_also_after_a_restart(
         "revoked"
     );
     assert_eq!(service.heard().len(), 1);
+}
+
+/// The service waits in a thread of its own runtime.
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_what_is_taken_back_while_the_service_answers_is_not_told() {
+    let (asked, mut was_asked) = tokio::sync::mpsc::unbounded_channel();
+    let (go, may_go) = std::sync::mpsc::channel();
+    let may_go = Mutex::new(may_go);
+    let service = Service::new(move |request| {
+        asked.send(()).unwrap();
+        may_go.lock().unwrap().recv().unwrap();
+        ok(&[], request)
+    });
+    let sharing = Sharing::of(service.await).await;
+    let share = sharing.issue(&["read"], json!({})).await;
+    let presented = sharing.presented(&sharing.bob, std::slice::from_ref(&share), "GET", "/work");
+    let (answered, ()) = tokio::join!(sharing.brings(&sharing.bob, &presented), async {
+        was_asked.recv().await.unwrap();
+        let stop = json!({"id": share.jti});
+        sharing.channel.call("share.revoke", stop).await.unwrap();
+        go.send(()).unwrap();
+    });
+    assert_eq!(answered, no("revoked"));
+    assert_eq!(sharing.service.heard().len(), 1);
 }
 
 #[tokio::test]

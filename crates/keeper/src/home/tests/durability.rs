@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::sync::atomic::Ordering;
 
@@ -224,13 +225,17 @@ async fn promise_01_what_is_stored_holds_no_word_and_no_name_of_the_home() {
         let text = String::from_utf8_lossy(object);
         assert!(!name.contains("canary") && !text.contains("canary"), "{name}");
     }
-    // The same content under another key has another name.
-    let name = workshop
-        .store
-        .names()
-        .into_iter()
-        .find(|name| name.starts_with("home/c/"))
-        .unwrap();
+    let chunks = |workshop: &Workshop| -> BTreeSet<String> {
+        let names = workshop.store.names().into_iter();
+        names.filter(|name| name.starts_with("home/c/")).collect()
+    };
+    // The same content under another key has another name, so that nobody can look for a content that they know.
+    let name = chunks(&workshop).pop_first().unwrap();
+    let other = Workshop::new();
+    let elsewhere = other.new_home().await;
+    elsewhere.write("canary-name/canary-file", "canary-content ".repeat(3000));
+    elsewhere.snapshot().await.unwrap();
+    assert!(!chunks(&other).is_empty() && chunks(&other).is_disjoint(&chunks(&workshop)));
     let sealed = workshop.store.objects.lock().unwrap()[&name].clone();
     assert!(
         workshop

@@ -133,6 +133,29 @@ async fn promise_02_a_home_that_is_newer_than_its_vault_is_refused() {
 }
 
 #[tokio::test]
+async fn promise_02_a_newer_home_that_follows_another_one_is_refused() {
+    let workshop = Workshop::new();
+    let pinned = || *workshop.keys.pin.lock().unwrap();
+    let living = workshop.new_home().await;
+    living.write("a", "one");
+    living.snapshot().await.unwrap();
+    let first = pinned();
+    living.write("a", "two");
+    living.snapshot().await.unwrap();
+    // Another home begins, under the same key.
+    let before = std::mem::take(&mut *workshop.store.objects.lock().unwrap());
+    *workshop.keys.pin.lock().unwrap() = None;
+    let other = workshop.new_home().await;
+    other.write("a", "another");
+    other.snapshot().await.unwrap();
+    assert_ne!(pinned(), first);
+    // Whoever stores both offers what follows the first as if it followed the other.
+    workshop.store.objects.lock().unwrap().extend(before);
+    let error = heir(&workshop).restore().await.unwrap_err();
+    assert!(matches!(error, HomeError::Foreign { number: 2, .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_manifest_that_was_complete_but_not_acknowledged_is_taken_over() {
     let workshop = Workshop::new();
     let living = workshop.new_home().await;
