@@ -215,6 +215,26 @@ async fn nothing_is_sealed_or_restored_while_the_vault_is_locked() {
 }
 
 #[tokio::test]
+async fn promise_05_a_store_that_keeps_something_else_is_noticed_and_the_last_sealed_home_stays() {
+    let workshop = Workshop::new();
+    let living = workshop.new_home().await;
+    furnish(&living);
+    living.snapshot().await.unwrap();
+    let pin = *workshop.keys.pin.lock().unwrap();
+    let sealed = workshop.store.objects.lock().unwrap().clone();
+    living.write("new", "x");
+    workshop.store.garbles.store(true, Ordering::SeqCst);
+    let error = living.snapshot().await.unwrap_err();
+    assert!(matches!(error, HomeError::ReadBack(_)), "{error}");
+    assert_eq!(*workshop.keys.pin.lock().unwrap(), pin);
+    let stored = workshop.store.objects.lock().unwrap().clone();
+    assert!(sealed.iter().all(|(name, object)| stored.get(name) == Some(object)));
+    workshop.store.garbles.store(false, Ordering::SeqCst);
+    living.snapshot().await.unwrap();
+    assert_eq!(workshop.restored().await, living.tree());
+}
+
+#[tokio::test]
 async fn promise_01_what_is_stored_holds_no_word_and_no_name_of_the_home() {
     let workshop = Workshop::new();
     let living = workshop.new_home().await;

@@ -67,6 +67,8 @@ pub struct Store {
     pub puts: Arc<AtomicUsize>,
     /// The disk is full.
     pub full: Arc<AtomicBool>,
+    /// The disk keeps something else than it is given, and says nothing.
+    pub garbles: Arc<AtomicBool>,
     failures: watch::Sender<usize>,
 }
 
@@ -106,6 +108,13 @@ impl Store {
             },
             (Method::PUT, Some(name)) => {
                 self.puts.fetch_add(1, Ordering::SeqCst);
+                let mut body = Vec::from(body);
+                if self.garbles.load(Ordering::SeqCst)
+                    && let Some(last) = body.last_mut()
+                {
+                    *last ^= 1;
+                }
+                let body = Bytes::from(body);
                 self.change(|objects| drop(objects.insert(name.to_owned(), body)))
             }
             (Method::DELETE, Some(name)) => self.change(|objects| drop(objects.remove(name))),

@@ -29,6 +29,8 @@ pub enum Lie {
     Invent,
     /// Takes the n-th for the receiver's last, and says that the mailbox is full.
     Refuse(u64),
+    /// Keeps what was acknowledged, and delivers it again.
+    Keep,
     /// Does not push this epoch, and those after it.
     Skip(u64),
     /// Says that everything is revoked.
@@ -191,6 +193,7 @@ impl State {
 
     fn frame(&mut self, from: MailboxKey, frame: &[u8]) {
         match MailboxFrame::decode(frame).unwrap() {
+            MailboxFrame::Ack(_) if self.lie == Lie::Keep => {}
             MailboxFrame::Ack(numbers) => {
                 if let Some(kept) = self.kept.get_mut(&from) {
                     kept.retain(|kept| !numbers.contains(&kept.number));

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::liar::{Liar, Lie};
 use super::person::Person;
 use crate::relay::RelayNotice;
@@ -55,6 +53,7 @@ async fn promise_05_a_message_comes_again_until_it_was_taken_and_then_never() {
     bob.restart(&relay.socket).await;
     // What it was handed to is gone: it was not taken.
     assert!(lost.ack(Vec::new()).await.is_err());
+    relay.now(Lie::Keep);
     let record = vec![("sharing/test".to_owned(), Some(b"done".to_vec()))];
     assert_eq!(bob.take_with(record).await, b"one");
     assert_eq!(
@@ -62,11 +61,11 @@ async fn promise_05_a_message_comes_again_until_it_was_taken_and_then_never() {
         b"done"
     );
 
-    // The relay forgets that it was acknowledged: it is seen that it is old.
-    let again = Arc::new(relay.clone());
+    // The relay brings again what was acknowledged: it is seen that it is old.
     ada.send(&bob, b"two").await;
     assert_eq!(bob.take().await, b"two");
-    bob.restart(&again.socket).await;
+    bob.restart(&relay.socket).await;
+    assert_eq!(relay.waiting(bob.key()), 2);
     ada.send(&bob, b"three").await;
     assert_eq!(bob.take().await, b"three");
 }
