@@ -1,4 +1,4 @@
-import { answered, newConversation, quiet, send } from "./conversation";
+import { answered, composer, newConversation, quiet, send } from "./conversation";
 import { expect, join, lock, prove, signedInAfresh, test, unlock } from "./person";
 import { expectClean, inspect, watchedToo } from "./watched";
 
@@ -39,6 +39,7 @@ test("the key is changed under an agent that goes on, a time for it is granted a
   await page.goto("/locking");
   await expect(page.getByLabel("Without use, lock after")).toHaveValue("120");
   await page.goto("/");
+  await expect(composer(page)).toBeVisible();
 });
 
 test("an owner says how long agents may work alone, and no page offers more, no vault grants more, and what was granted for longer is cut", async ({ anna, browser }, { retry }) => {
