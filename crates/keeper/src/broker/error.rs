@@ -62,7 +62,7 @@ impl BrokerError {
             }
             Self::Provider(ProviderError::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Tls(_)))
             | Self::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Tls(_)) => StatusCode::BAD_GATEWAY,
-            // What 403 says of a call to a model is told at `Spending`.
+            // Not 403, as with the provider's own: to OpenClaw it is the call that was refused, and no credential.
             Self::Provider(ProviderError::Upstream(_)) => StatusCode::BAD_REQUEST,
             Self::Upstream(_) => StatusCode::FORBIDDEN,
             Self::Provider(ProviderError::Key) | Self::Redirect(_) | Self::Encoded(_) => StatusCode::BAD_GATEWAY,

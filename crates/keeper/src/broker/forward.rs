@@ -326,8 +326,8 @@ fn answer_of(
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let meter = reservation.map(|reservation| Meter::new(reservation, stream));
     let mut answer = Response::new(answer::body(response, redactor, permit, meter));
-    // OpenClaw puts a credential aside for a minute when it is refused, also when its owner has put it right by then. The
-    // credential is none of its business: to the agent, it is the call that was refused, in the provider's words.
+    // The credential is none of OpenClaw's business, which has none: to the agent, it is the call that was refused, in the provider's
+    // words.
     *answer.status_mut() = match status {
         StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => StatusCode::BAD_REQUEST,
         other => other,

@@ -108,13 +108,10 @@ impl Store {
             },
             (Method::PUT, Some(name)) => {
                 self.puts.fetch_add(1, Ordering::SeqCst);
-                let mut body = Vec::from(body);
-                if self.garbles.load(Ordering::SeqCst)
-                    && let Some(last) = body.last_mut()
-                {
-                    *last ^= 1;
-                }
-                let body = Bytes::from(body);
+                let body = match self.garbles.load(Ordering::SeqCst) {
+                    true => body.slice(1..),
+                    false => body,
+                };
                 self.change(|objects| drop(objects.insert(name.to_owned(), body)))
             }
             (Method::DELETE, Some(name)) => self.change(|objects| drop(objects.remove(name))),
@@ -167,9 +164,15 @@ impl Store {
     }
 
     pub fn manifests(&self) -> Vec<String> {
-        self.names()
-            .into_iter()
-            .filter(|name| name.starts_with("home/m/"))
-            .collect()
+        self.below("home/m/")
+    }
+
+    pub fn chunks(&self) -> Vec<String> {
+        self.below("home/c/")
+    }
+
+    fn below(&self, prefix: &str) -> Vec<String> {
+        let names = self.names().into_iter();
+        names.filter(|name| name.starts_with(prefix)).collect()
     }
 }
