@@ -1,5 +1,6 @@
 import { answered, answers, composer, newConversation, quiet, send } from "./conversation";
 import { CUT, wired } from "./line";
+import { control } from "./model";
 import { COLD_START_MS, expect, test } from "./person";
 import { expectClean, inspect, watchedToo } from "./watched";
 
@@ -76,7 +77,6 @@ test("a connection that breaks while a message is on its way leaves one message,
 });
 
 test("an answer goes on while no page is open, and is there, whole, for whoever comes back", async ({ anna: { context, page } }) => {
-  const control = (process.env.HOLDFAST_MODEL_URL ?? "").replace(/\/v1$/, "/_control");
   await page.goto("about:blank");
   const only = await watchedToo(context);
   await only.page.goto("/");
@@ -86,7 +86,7 @@ test("an answer goes on while no page is open, and is there, whole, for whoever 
   const address = new URL(only.page.url()).pathname;
   expectClean(only);
   await only.page.close();
-  expect((await fetch(`${control}/release/empty-room`, { method: "POST" })).ok).toBe(true);
+  expect((await control("release/empty-room", "POST")).ok).toBe(true);
 
   await page.goto(address);
   const answer = await answered(page, "And this is the rest.");

@@ -1,5 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { answered, answers, composer, newConversation, quiet, send } from "./conversation";
+import { control, modelUrl } from "./model";
 import { COLD_START_MS, expect, test } from "./person";
 import { inspect } from "./watched";
 
@@ -91,13 +92,14 @@ test("a call that could pass a spending limit is refused and says so, and once t
 
 /** Which protocols the last calls to the scripted model came in, the newest last. */
 async function asked(words: string): Promise<string[]> {
-  const { requests } = (await (await fetch(`${modelUrl}/_control/requests`)).json()) as { requests: { protocol: string; asked: string }[] };
+  const { requests } = (await (await control("requests", "GET")).json()) as { requests: { protocol: string; asked: string }[] };
   return requests.filter((each) => each.asked.includes(words)).map((each) => each.protocol);
 }
 
-const modelUrl = new URL(process.env.HOLDFAST_MODEL_URL ?? "http://localhost").origin;
-
 test("the models are asked in their owner's order, and when one is down the next one answers", async ({ anna: { page } }) => {
+  // Another order starts the agent anew, and a turn that runs then is interrupted.
+  await page.goto("/");
+  await expect(page.getByText("Agent ready")).toBeVisible({ timeout: COLD_START_MS });
   await page.goto("/models");
   await page.getByRole("button", { name: "Add another model" }).click();
   const form = page.locator("hf-provider-form");
@@ -122,11 +124,11 @@ test("the models are asked in their owner's order, and when one is down the next
     return asked(words);
   };
   expect(new Set(await says("The first is asked.")), "the first alone").toEqual(new Set(["openai"]));
-  await fetch(`${modelUrl}/_control/down/503?protocol=openai`, { method: "POST" });
+  await control("down/503?protocol=openai", "POST");
   try {
     expect((await says("The second steps in.")).at(-1), "the next").toBe("anthropic");
   } finally {
-    await fetch(`${modelUrl}/_control/down`, { method: "DELETE" });
+    await control("down", "DELETE");
   }
 
   await page.goto("/models");

@@ -1,5 +1,5 @@
 import { answered, composer, newConversation, quiet, send } from "./conversation";
-import { expect, join, lock, prove, signedInAfresh, test, unlock } from "./person";
+import { expect, join, lock, prove, signedInAfresh, test, unlikeBefore, unlock } from "./person";
 import { expectClean, inspect, watchedToo } from "./watched";
 
 test("the key is changed under an agent that goes on, a time for it is granted and ended, and the rules of locking are kept", async ({ anna: { page, password } }) => {
@@ -43,8 +43,7 @@ test("the key is changed under an agent that goes on, a time for it is granted a
 });
 
 test("an owner says how long agents may work alone, and no page offers more, no vault grants more, and what was granted for longer is cut", async ({ anna, browser }, { retry }) => {
-  // Whoever has an invitation is not invited again.
-  const [at, again] = retry === 0 ? ["example.org", ""] : [`again-${retry}.example.org`, ` ${retry}`];
+  const [at, again] = unlikeBefore(retry);
   const lea = await join(anna, browser, `Lea Brandt${again}`, `lea@${at}`, "eight copper kettles sing");
   const { page } = lea;
   const hours = page.getByLabel("For", { exact: true });

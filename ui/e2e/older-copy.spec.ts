@@ -1,6 +1,6 @@
 import type { Browser, Page } from "@playwright/test";
 import { aQuarterOfAnHourLater, copyOfVault } from "./machine";
-import { expect, join, lock, type Person, prove, test, withAuthenticator } from "./person";
+import { expect, join, lock, type Person, prove, test, unlikeBefore, withAuthenticator } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 test.describe.configure({ mode: "serial" });
@@ -44,8 +44,7 @@ async function choose({ page, password }: Person, button: string, wait: string):
 const OLDER = "Your vault came out of an older backup or copy";
 
 test("a vault that came out of an older copy says that it does not know the contacts chosen last, and choosing again settles it", async ({ anna, browser }, { retry }) => {
-  // Whoever has an invitation is not invited again.
-  const [at, again] = retry === 0 ? ["example.org", ""] : [`again-${retry}.example.org`, ` ${retry}`];
+  const [at, again] = unlikeBefore(retry);
   ida = await join(anna, browser, `Ida Blom${again}`, `ida@${at}`, "twelve paper lanterns glow");
   await ida.page.goto("/trusted");
   await expect(ida.page.getByRole("img", { name: /^Your digits/ })).toBeVisible({ timeout: 60_000 });

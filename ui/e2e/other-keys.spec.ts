@@ -1,6 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { aQuarterOfAnHourLater, loseVault } from "./machine";
-import { expect, join, lock, makeVault, type Person, signInByMail, test } from "./person";
+import { expect, join, lock, makeVault, type Person, signInByMail, test, unlikeBefore } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 /** Their own digits, once others can look them up. */
@@ -21,8 +21,7 @@ async function compare(page: Page, name: string): Promise<string> {
 }
 
 test("a vault that was made anew has other keys: nobody takes them unseen, and they are compared again", async ({ anna, browser }, { retry }) => {
-  // Whoever has an invitation is not invited again.
-  const [at, again] = retry === 0 ? ["example.org", ""] : [`again-${retry}.example.org`, ` ${retry}`];
+  const [at, again] = unlikeBefore(retry);
   let nora: Person = await join(anna, browser, `Nora Quist${again}`, `nora@${at}`, "two brass lanterns hum");
   const { name } = nora;
   const before = await ownDigits(nora.page);

@@ -148,6 +148,11 @@ export async function invite({ page }: Person, email: string): Promise<string> {
   });
 }
 
+/** At which address, and with what behind their name, somebody comes in this try of a test: whoever has an invitation is not invited again. */
+export function unlikeBefore(retry: number): [at: string, again: string] {
+  return retry === 0 ? ["example.org", ""] : [`again-${retry}.example.org`, ` ${retry}`];
+}
+
 /** Somebody who was invited, has joined, and has a vault and no model yet. */
 export async function join(owner: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
   const path = await invite(owner, email);
