@@ -5,7 +5,8 @@ use std::time::Duration;
 use protocol::channel::ChannelError;
 use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp};
-use tokio::time::{Instant, timeout};
+use tokio::sync::MutexGuard;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Cell, Step, TRY_AGAIN, phases};
@@ -355,10 +356,13 @@ impl Cell {
         self.answering(&models).await
     }
 
-    /// The agent has to read its settings again: it is ended and started in the same home.
+    /// The agent has to read its settings again: it is ended and started in the same home, when no answer is under way.
     pub(super) async fn restart_for_model(&self) {
+        if !self.inner.phases.is(CellPhase::Ready) {
+            let _not_yet: Result<_, ChannelError> = self.start(Asked::ByTheWay);
+        }
+        let mut step = self.between_turns().await;
         let _busy = self.busy();
-        let mut step = self.inner.step.lock().await;
         let Ok(models) = self.models() else {
             return;
         };
@@ -383,6 +387,22 @@ impl Cell {
                 self.inner.phases.enter(CellPhase::Ready, None);
             }
             Err(error) => self.has_failed(&mut step, &error),
+        }
+    }
+
+    /// The next step, when no turn is under way any more; at the latest after [`limits::MODEL_CHANGE_WAITS`].
+    async fn between_turns(&self) -> MutexGuard<'_, Step> {
+        let mut turns = self.inner.turns.subscribe();
+        let latest = Instant::now() + limits::MODEL_CHANGE_WAITS;
+        loop {
+            if timeout_at(latest, turns.wait_for(|turns| *turns == 0)).await.is_err() {
+                tracing::info!("another model does not wait any longer for the turns that are under way");
+                return self.inner.step.lock().await;
+            }
+            let step = self.inner.step.lock().await;
+            if *turns.borrow() == 0 {
+                return step;
+            }
         }
     }
 

@@ -117,6 +117,22 @@ async fn another_model_restarts_the_agent_and_another_key_does_not() {
 }
 
 #[tokio::test]
+async fn another_model_waits_until_no_turn_is_under_way() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let (one, other) = (keeper.cell.turn_started(), keeper.cell.turn_started());
+    let mut events = keeper.cell.events();
+    connect_model(&keeper, "model-2").await;
+    drop(one);
+    // The agent would have been ended by now.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(bench.agent.asked(), [""; 0]);
+    drop(other);
+    while events.recv().await.unwrap().phase != CellPhase::Ready {}
+    assert_eq!(bench.agent.asked(), ["stop", "start", "warm up"]);
+}
+
+#[tokio::test]
 async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words() {
     let mut bench = Bench::new();
     bench.agent.starts_to_fail.store(2, Ordering::SeqCst);
