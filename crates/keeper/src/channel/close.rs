@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 pub(super) enum Close {
     Malformed,
     FrameRefused,
+    TicketSpent,
     SlotRemoved,
     TooSlow,
     HandshakeTooLong,
@@ -17,6 +18,7 @@ impl Close {
         let (code, reason) = match self {
             Self::Malformed => (4000, "malformed message"),
             Self::FrameRefused => (4001, "a frame was refused"),
+            Self::TicketSpent => (4002, "this ticket was used: log in"),
             Self::SlotRemoved => (4003, "this way in was replaced: log in again"),
             Self::TooSlow => (4008, "too much waits to be read: connect again"),
             Self::HandshakeTooLong => (4009, "the handshake took too long"),

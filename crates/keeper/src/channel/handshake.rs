@@ -13,6 +13,7 @@ use vault::keys::{self, ChannelKeys};
 
 use super::close::Close;
 use super::host::Inner;
+use super::tickets::Ticket;
 use crate::limits::{CLOSE_GRACE, HANDSHAKE_BYTES, HANDSHAKE_MESSAGES, HANDSHAKE_SILENCE};
 use crate::vault_service::{Challenge, VaultError};
 
@@ -20,6 +21,8 @@ use crate::vault_service::{Challenge, VaultError};
 pub(super) struct Established {
     pub keys: ChannelKeys,
     pub slot: SlotId,
+    /// What the channel was resumed with; used up when its client speaks.
+    pub ticket: Option<Ticket>,
 }
 
 /// What a step leads to.
@@ -189,15 +192,20 @@ impl Handshake {
         };
         let session_key = self.host.vault.login_finish(self.channel, challenge, finish).await?;
         let keys = keys::channel(&session_key);
-        Ok(Step::Up(Established { keys, slot }, None))
+        let established = Established {
+            keys,
+            slot,
+            ticket: None,
+        };
+        Ok(Step::Up(established, None))
     }
 
     fn resume(&mut self, ticket: &[u8], nonce: &[u8]) -> Step {
         let Ok(client_nonce) = <[u8; 32]>::try_from(nonce) else {
             return malformed("A nonce has 32 bytes.");
         };
-        let redeemed = self.host.tickets.redeem(ticket);
-        let Some((secret, slot)) = redeemed.filter(|_| self.host.vault.state() == VaultState::Unlocked) else {
+        let found = self.host.tickets.find(ticket);
+        let Some((ticket, secret, slot)) = found.filter(|_| self.host.vault.state() == VaultState::Unlocked) else {
             return Step::Answer(KeeperHandshake::Error(ChannelError::new(
                 "ticket_unknown",
                 "This ticket was used, or the vault was locked since: log in.",
@@ -208,6 +216,11 @@ impl Handshake {
         let answer = KeeperHandshake::Resumed {
             nonce: keeper_nonce.to_vec(),
         };
-        Step::Up(Established { keys, slot }, Some(answer))
+        let established = Established {
+            keys,
+            slot,
+            ticket: Some(ticket),
+        };
+        Step::Up(established, Some(answer))
     }
 }

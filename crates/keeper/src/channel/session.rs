@@ -22,6 +22,7 @@ use super::host::{ChannelHost, Connection, Inner};
 use super::methods::unknown_method;
 use super::outgoing::{Queue, Subscriber};
 use super::own_methods;
+use super::tickets::Ticket;
 use crate::limits::{CLOSE_GRACE, REQUESTS_AT_ONCE};
 
 /// What may be asked for while the vault is not unlocked.
@@ -58,6 +59,7 @@ pub(super) async fn run<S>(
         host: Arc::clone(&host.inner),
         subscriber,
         opener,
+        ticket: established.ticket,
         tasks: JoinSet::new(),
         requests: HashMap::new(),
         numbers: HashMap::new(),
@@ -91,6 +93,8 @@ struct Reader {
     host: Arc<Inner>,
     subscriber: Subscriber,
     opener: FrameOpener,
+    /// What this channel was resumed with, until its client has spoken.
+    ticket: Option<Ticket>,
     tasks: JoinSet<()>,
     /// By the number that the client gave it.
     requests: HashMap<u64, AbortHandle>,
@@ -116,6 +120,7 @@ impl Reader {
             };
             let outcome = match message {
                 Some(Ok(Message::Binary(frame))) => match self.opener.open(&frame) {
+                    Ok(_) if !self.is_the_first() => Err(Close::TicketSpent),
                     Ok(body) => self.message(&body),
                     Err(error) => {
                         tracing::warn!(%error, "a channel is closed");
@@ -132,6 +137,12 @@ impl Reader {
             }
         }
         self.subscriber.close(None);
+    }
+
+    /// Of several channels that were resumed with one ticket, the first to speak is its client's.
+    fn is_the_first(&mut self) -> bool {
+        let ticket = self.ticket.take();
+        ticket.is_none_or(|ticket| self.host.tickets.spend(&ticket))
     }
 
     fn ended(&mut self, task: Id) {

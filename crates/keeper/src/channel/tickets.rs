@@ -1,4 +1,4 @@
-//! Resumption tickets: in memory alone, each works once, all are gone with a lock.
+//! Resumption tickets: in memory alone, each lets one client speak, all are gone with a lock.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,6 +9,9 @@ use vault::ResumptionSecret;
 use crate::limits::TICKETS;
 use crate::vault_service::unpoisoned;
 
+/// What a client shows; the secret that belongs to it stays with both ends.
+pub(super) type Ticket = [u8; 32];
+
 struct Issued {
     secret: ResumptionSecret,
     slot: SlotId,
@@ -17,12 +20,12 @@ struct Issued {
 
 #[derive(Default)]
 pub(super) struct Tickets {
-    issued: Mutex<(u64, HashMap<[u8; 32], Issued>)>,
+    issued: Mutex<(u64, HashMap<Ticket, Issued>)>,
 }
 
 impl Tickets {
     /// A new ticket for whoever came in through `slot`.
-    pub fn issue(&self, slot: SlotId) -> ([u8; 32], ResumptionSecret) {
+    pub fn issue(&self, slot: SlotId) -> (Ticket, ResumptionSecret) {
         let ticket = vault::random_bytes();
         let secret = ResumptionSecret::random();
         let mut guard = unpoisoned(&self.issued);
@@ -46,11 +49,17 @@ impl Tickets {
         (ticket, secret)
     }
 
-    /// Takes a ticket out: it works once.
-    pub fn redeem(&self, ticket: &[u8]) -> Option<(ResumptionSecret, SlotId)> {
-        let ticket: [u8; 32] = ticket.try_into().ok()?;
-        let held = unpoisoned(&self.issued).1.remove(&ticket)?;
-        Some((held.secret, held.slot))
+    /// What a ticket stands for. It is not used up before its client has spoken: one that was left in between comes back with it.
+    pub fn find(&self, ticket: &[u8]) -> Option<(Ticket, ResumptionSecret, SlotId)> {
+        let ticket: Ticket = ticket.try_into().ok()?;
+        let issued = unpoisoned(&self.issued);
+        let held = issued.1.get(&ticket)?;
+        Some((ticket, held.secret.clone(), held.slot))
+    }
+
+    /// Uses a ticket up. False for one that was used up, or is gone with its slot or a lock.
+    pub fn spend(&self, ticket: &Ticket) -> bool {
+        unpoisoned(&self.issued).1.remove(ticket).is_some()
     }
 
     pub fn revoke_all(&self) {
@@ -71,11 +80,11 @@ mod tests {
         let tickets = Tickets::default();
         let slot = SlotId::new();
         let issued: Vec<_> = (0..=TICKETS).map(|_| tickets.issue(slot)).collect();
-        assert!(tickets.redeem(&issued[0].0).is_none());
-        let (secret, through) = tickets.redeem(&issued[1].0).unwrap();
+        assert!(tickets.find(&issued[0].0).is_none());
+        let (ticket, secret, through) = tickets.find(&issued[1].0).unwrap();
         assert!(secret.expose() == issued[1].1.expose());
-        assert_eq!(through, slot);
-        assert!(tickets.redeem(&[0; 31]).is_none());
+        assert_eq!((ticket, through), (issued[1].0, slot));
+        assert!(tickets.find(&[0; 31]).is_none());
     }
 
     #[test]
@@ -84,10 +93,10 @@ mod tests {
         let (gone, stays) = (SlotId::new(), SlotId::new());
         let (of_gone, of_stays) = (tickets.issue(gone).0, tickets.issue(stays).0);
         tickets.revoke_slot(gone);
-        assert!(tickets.redeem(&of_gone).is_none());
-        assert!(tickets.redeem(&of_stays).is_some());
+        assert!(tickets.find(&of_gone).is_none() && !tickets.spend(&of_gone));
+        assert!(tickets.find(&of_stays).is_some() && tickets.spend(&of_stays));
         let last = tickets.issue(stays).0;
         tickets.revoke_all();
-        assert!(tickets.redeem(&last).is_none());
+        assert!(tickets.find(&last).is_none() && !tickets.spend(&last));
     }
 }

@@ -30,6 +30,7 @@ async fn promise_02_a_stale_ticket_is_refused() {
     let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
     let used = channel.ticket().unwrap();
     let (back, _more) = keeper.handshake(None).await.resume(&used).await.unwrap();
+    back.call("test.echo", json!(1)).await.unwrap();
     let again = keeper.handshake(None).await.resume(&used).await;
     assert_eq!(refused(again).code(), Some("ticket_unknown"), "used before");
 
@@ -71,6 +72,30 @@ async fn promise_02_a_stale_ticket_is_refused() {
     // Whoever replaced it was given a new one.
     let fresh = channel.ticket().unwrap();
     assert!(keeper.handshake(None).await.resume(&fresh).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_that_was_left_before_it_spoke_comes_back_with_the_same_ticket() {
+    let (keeper, _, channel, _events) = TestKeeper::with_vault().await;
+    let ticket = channel.ticket().unwrap();
+    let left = keeper.handshake(None).await.resume(&ticket).await.unwrap();
+    drop(left);
+    let (back, _events) = keeper.handshake(None).await.resume(&ticket).await.unwrap();
+    assert_eq!(back.call("test.echo", json!(1)).await.unwrap(), json!(1));
+}
+
+#[tokio::test]
+async fn promise_02_of_two_channels_with_one_ticket_only_the_first_to_speak_is_answered() {
+    let (keeper, _, channel, _events) = TestKeeper::with_vault().await;
+    let ticket = channel.ticket().unwrap();
+    let (one, _events) = keeper.handshake(None).await.resume(&ticket).await.unwrap();
+    let (other, _more) = keeper.handshake(None).await.resume(&ticket).await.unwrap();
+    assert_eq!(other.call("test.echo", json!(1)).await.unwrap(), json!(1));
+    assert!(matches!(
+        one.call("test.echo", json!(1)).await,
+        Err(ClientError::Closed(_))
+    ));
+    assert_eq!(other.call("test.echo", json!(2)).await.unwrap(), json!(2));
 }
 
 #[tokio::test]
