@@ -108,7 +108,10 @@ pub fn logs(container: &str) -> String {
 
 /// Removes the cells of an installation.
 pub(crate) fn remove_cells(installation: &str) {
-    remove(&["rm", "--force"], &containers(installation));
+    let containers = containers(installation);
+    // As the platform does: Docker 20.10 does not always survive the end of several that are paused.
+    remove(&["unpause"], &containers);
+    remove(&["rm", "--force"], &containers);
     remove(&["volume", "rm", "--force"], &volumes(installation));
 }
 

@@ -113,6 +113,8 @@ impl DockerDriver {
             force: true,
             ..Default::default()
         };
+        // Docker 20.10 now and then answers nothing any more, for good, when several that it kills are paused. Most are not, and it says so.
+        let _not_paused = self.docker.unpause_container(&name).await;
         match self.docker.remove_container(&name, Some(options)).await {
             Ok(()) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
