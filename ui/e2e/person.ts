@@ -154,9 +154,9 @@ export function unlikeBefore(retry: number): [at: string, again: string] {
 }
 
 /** Somebody who was invited, has joined, and has a vault and no model yet. */
-export async function join(owner: Person, browser: Browser, name: string, email: string, password: string): Promise<Person> {
+export async function join(owner: Person, browser: Browser, name: string, email: string, password: string, expected: readonly RegExp[] = []): Promise<Person> {
   const path = await invite(owner, email);
-  const person: Person = { ...(await watched(await browser.newContext())), name, email, password, phrase: "" };
+  const person: Person = { ...(await watched(await browser.newContext(), expected)), name, email, password, phrase: "" };
   await person.page.goto(path);
   await person.page.getByLabel("Your name").fill(name);
   await person.page.getByRole("button", { name: "Join" }).click();
@@ -175,6 +175,14 @@ export async function signedInAfresh(browser: Browser, { email, password }: Pers
   }
   await unlock(own.page, password);
   return own;
+}
+
+/** A vault that the browser refused is taken all the same, by somebody who was told why it is another one. */
+export async function goOnWithThisVault(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: "I know what happened" }).click();
+  const question = page.getByRole("dialog", { name: "Take this vault for yours?" });
+  await inspect(page, name);
+  await question.getByRole("button", { name: "Go on with this vault" }).click();
 }
 
 /** Locks the vault with the button that every page has, and waits until the cell sleeps. */

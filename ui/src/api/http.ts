@@ -316,15 +316,23 @@ export interface RecoveryHints {
 
 const call = caller({ base: "/api/v1", csrfCookie: "holdfast_csrf", read: "/instance" });
 
+/**
+ * What is begun here ends in this browser alone, by a cookie that the first such request brings. They go one after another: of two that are on
+ * the way at once each would bring its own cookie, and what was begun with the one that is lost would count as another browser's.
+ */
+function begin<T>(work: () => Promise<T>): Promise<T> {
+  return navigator.locks.request("holdfast.begin", work);
+}
+
 export const api = {
   instance: () => call<Instance>("GET", "/instance"),
   setup: (body: { token: string; organisation: string; name: string; email: string }) => call<Me | Pending>("POST", "/setup", body),
-  signIn: (email: string) => call<void>("POST", "/sign-in", { email }),
+  signIn: (email: string) => begin(() => call<void>("POST", "/sign-in", { email })),
   completeSignIn: (token: string) => call<Me | Pending>("POST", "/sign-in/complete", { token }),
   signInProviders: (organisation: string) => call<{ providers: ProviderButton[] }>("GET", `/sign-in/providers${organisation === "" ? "" : `?organisation=${encodeURIComponent(organisation)}`}`),
-  beginWithProvider: (provider: string) => call<{ url: string }>("POST", "/sign-in/provider", { provider }),
+  beginWithProvider: (provider: string) => begin(() => call<{ url: string }>("POST", "/sign-in/provider", { provider })),
   accounts: () => call<{ accounts: LinkedAccount[]; providers: ProviderButton[] }>("GET", "/accounts"),
-  linkAccount: (provider: string) => call<{ url: string }>("POST", "/accounts", { provider }),
+  linkAccount: (provider: string) => begin(() => call<{ url: string }>("POST", "/accounts", { provider })),
   unlinkAccount: (id: string) => call<void>("DELETE", `/accounts/${encodeURIComponent(id)}`),
   providers: () => call<{ providers: Provider[]; sign_in_page: string }>("GET", "/providers"),
   addProvider: (body: { kind: ProviderKind; name: string; issuer: string }) => call<Provider>("POST", "/providers", body),
@@ -340,7 +348,7 @@ export const api = {
   acceptJoining: (body: { token: string; name: string }) => call<Me | Pending | { waiting: true }>("POST", "/joining/accept", body),
   pending: () => call<Pending>("GET", "/sign-in/pending"),
   showFactor: (code: string) => call<Me>("POST", "/sign-in/factor", { code }),
-  passkeyChallenge: () => call<PasskeyChallenge>("POST", "/passkeys/challenge"),
+  passkeyChallenge: () => begin(() => call<PasskeyChallenge>("POST", "/passkeys/challenge")),
   signInWithPasskey: (shown: ShownPasskey) => call<Me>("POST", "/sign-in/passkey", shown),
   stepUpWithPasskey: (shown: ShownPasskey) => call<void>("POST", "/step-up/passkey", shown),
   beginPasskey: () => call<NewPasskey>("POST", "/factors/passkeys/begin"),

@@ -5,12 +5,14 @@ import { state } from "lit/decorators.js";
 import { clearConversations, takeUp } from "../chat/conversations";
 import { clearDrafts, flushDrafts, loadDrafts } from "../chat/drafts";
 import { clearOutbox } from "../chat/outbox";
+import { confirmBox } from "../parts/confirm-box";
 import { brand, notice } from "../parts/form";
 import { icon } from "../parts/icon";
+import type { PinProblem } from "../storage/pins";
 import { readTicket } from "../storage/resume";
 import { account, loadAccount, me } from "./account";
 import { alertText, politeText } from "./announcer";
-import { connect, link, locking, onOpen, signOut, unlocked, vault } from "./link";
+import { connect, link, locking, onOpen, signOut, trustAnew, unlocked, vault } from "./link";
 import { go, path } from "./router";
 import { View } from "./view";
 
@@ -125,10 +127,10 @@ export class App extends View {
     </main>`;
   }
 
-  #refused(problem: string, message: string): TemplateResult {
+  #refused(problem: PinProblem | "version", message: string): TemplateResult {
     if (problem === "version")
       return html`<main class="page-card">${brand()}<h1>Reload this page</h1><p class="lead">${message}</p><button class="button primary wide" type="button" @click=${() => location.reload()}>Reload</button></main>`;
-    const title = { rolled_back: "This vault was rolled back", emptied: "This vault was emptied" }[problem] ?? "This is not your vault";
+    const title = { rolled_back: "This vault was rolled back", emptied: "This vault was emptied" }[problem as string] ?? "This is not your vault";
     return html`<main class="page-card">
       ${brand()}
       <div class="page-icon bad">${icon("triangle-alert", "l")}</div>
@@ -136,8 +138,21 @@ export class App extends View {
       <p class="lead">${message} Nothing was opened and nothing was sent.</p>
       ${notice("warn", "A restored backup looks like this, and so does an attack. Ask the people who run this server what happened before you go on.")}
       <button class="button wide" type="button" @click=${() => location.reload()}>Check again</button>
-      <div class="links"><button class="link" type="button" @click=${() => void signOut()}>Sign out</button><span class="muted">${me()?.user.email}</span></div>
+      <div class="links">
+        <button class="link" type="button" @click=${() => void this.#goOn(problem)}>I know what happened…</button>
+        <button class="link" type="button" @click=${() => void signOut()}>Sign out</button><span class="muted">${me()?.user.email}</span>
+      </div>
     </main>`;
+  }
+
+  /** Only the person can know whether there was a reason. */
+  async #goOn(problem: PinProblem): Promise<void> {
+    const what = {
+      rolled_back: "What was changed after that copy is gone, and a way in that you have replaced since may open it again: look at your ways in, and replace the old ones.",
+      emptied: "You make a new vault, with a password that you have not used here before. A backup file of yours can be restored into it.",
+    }[problem as string];
+    const words = `Go on only if the people who run this server gave you a reason that you believe, and not because this page says so. ${what ?? "This browser then takes it for yours, and knows nothing of the one before."}`;
+    if (await confirmBox({ title: "Take this vault for yours?", words, yes: "Go on with this vault", danger: true })) await trustAnew(problem);
   }
 }
 

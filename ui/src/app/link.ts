@@ -9,7 +9,7 @@ import type { Channel } from "../channel/channel";
 import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
 import { type CellEvent, ChannelError, type ReadyEvent, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
 import { type Identifiers, identifiers, normalisedPassword } from "../channel/opaque-names";
-import { pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
+import { acceptProblem, pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
 import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
 import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
 import { account, me } from "./account";
@@ -273,6 +273,15 @@ async function wentLocked(reason: "idle" | "asked"): Promise<void> {
   channel = undefined;
   ended?.close();
   if (who) await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+}
+
+/** Takes what was refused for the person's own from now on, because they said so. */
+export async function trustAnew(problem: PinProblem): Promise<void> {
+  await acceptProblem(user(), problem);
+  await Promise.all([forgetTicket(user()), forgetLocalKey(user())]);
+  vault.value = "unknown";
+  link.value = { at: "resting" };
+  await connect();
 }
 
 async function ready(): Promise<Handshake> {

@@ -34,3 +34,10 @@ export async function raisePin(user: string, cell: string, epoch: number, keeper
   if (key !== undefined) next.keeper = key;
   if (!known || next.epoch > known.epoch || next.keeper !== known.keeper) await database.put("pins", user, next);
 }
+
+/** The person says that there was a reason: an older copy keeps its keeper's key, and of anything else nothing is known any more. */
+export async function acceptProblem(user: string, problem: PinProblem): Promise<void> {
+  const pin = await readPin(user);
+  if (problem === "rolled_back" && pin) await database.put("pins", user, { ...pin, epoch: 0 });
+  else await database.remove("pins", user);
+}
