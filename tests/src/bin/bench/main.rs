@@ -25,9 +25,10 @@ async fn main() {
         return reference::run(socket.as_ref()).await;
     }
     let mut report = Report::default();
-    // A pause and a turn suspend OpenClaw once each, and it allows that 30 times a minute.
+    // People's cells rest for 30 minutes before they are paused; here as long as what OpenClaw puts off after a turn takes: its garbage
+    // collection comes up to 8 s later, and one that is due when the process stops is done before the first answer.
     let settings = Settings::default()
-        .set("cells.pause_after", "3s")
+        .set("cells.pause_after", "45s")
         .set("cells.sleep_after", "1h");
     let installation = settings.start().await;
     report.row(
@@ -40,7 +41,7 @@ async fn main() {
     control_plane::compare(&installation, &owner, &mut report).await;
     let session = phases::first_start(&installation, &owner, &mut report).await;
     first_token::compare(&owner, &session, &mut report).await;
-    wake::from_pause(&owner, &session, &mut report).await;
+    wake::from_pause(&installation, &owner, &session, &mut report).await;
     memory::of_cell(&installation, &owner, &mut report);
     drop(session);
     wake::from_sleep(&owner, &mut report).await;
