@@ -116,12 +116,13 @@ async function setUp(owner: Person): Promise<void> {
   await connectModel(page, true);
 }
 
-export async function signInByMail(page: Page, email: string): Promise<void> {
+export async function signInByMail(page: Page, email: string, meanwhile?: () => Promise<void>): Promise<void> {
   await page.goto("/sign-in");
   const path = await mailedLink(email, "sign-in", async () => {
     await page.getByLabel("E-mail address").fill(email);
     await page.getByRole("button", { name: "Send me a link" }).click();
     await expect(page.getByRole("heading", { name: "Look in your mail" })).toBeVisible();
+    await meanwhile?.();
   });
   await page.goto(path);
 }
