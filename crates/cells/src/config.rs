@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::control::CellConfig;
+use protocol::control::{ApprovalNotice, CellConfig};
 use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -28,6 +28,16 @@ pub struct CellsConfig {
     pub keeper: CellConfig,
     /// Where keepers' connections to the relay go; without it there is none.
     pub relay: Option<RelayAddress>,
+    /// Who hears what keepers say waits for their owners; without it nobody does.
+    pub approvals: Option<mpsc::Sender<CellApprovals>>,
+}
+
+/// What a keeper says waits for its owner now, whole: what is not in it any more does not wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellApprovals {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub approvals: Vec<ApprovalNotice>,
 }
 
 /// Where the relay is.
@@ -63,6 +73,7 @@ impl CellsConfig {
                 public_url: String::new(),
             },
             relay: None,
+            approvals: None,
         }
     }
 }

@@ -129,6 +129,11 @@ pub const APPROVAL_BYTES: usize = 32 * 1024;
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(30 * 60);
 pub const APPROVAL_HELD: Duration = Duration::from_secs(5 * 60);
 pub const AGENT_WAITS_FOR_TOOL: Duration = Duration::from_secs(6 * 60);
+/// Between two words to the platform of what waits while its owner is not there; the first is said at once.
+pub const APPROVAL_NOTICES_APART: Duration = Duration::from_secs(1);
+/// Requests that the platform is told of, and for how long after one was made: in platform custody it hears what became of it.
+pub const APPROVAL_NOTICES: usize = 100;
+pub const APPROVAL_NOTICES_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Calls of the agent that wait for an answer at once; the next one is told to come again.
 pub const APPROVALS_HELD: usize = 16;
 /// Rules of one vault, most uses of one in a day, and how long one lasts at most.

@@ -60,6 +60,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
+use protocol::control::{ApprovalNotice, ApprovalState};
 use protocol::relay::MailboxKey;
 use protocol::{CellId, GatewayToken, TenantId};
 
@@ -97,7 +98,7 @@ use refusals::Refusals;
 use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
-use storage::{TenantTransaction, mailboxes};
+use storage::{TenantTransaction, approval_notices, mailboxes};
 use tenant_api::TenantApi;
 
 /// What management works with.
@@ -265,6 +266,29 @@ impl Management {
         };
         let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
         mailboxes::something_waits(&mut transaction, owner, mailbox, self.app.clock.now()).await?;
+        transaction.commit().await
+    }
+
+    /// What a cell's keeper says waits for its owner while they are not there, whole: what is not among it any more does not wait. They are
+    /// told by mail after a while.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn approvals_wait(
+        &self,
+        cell: CellId,
+        tenant: TenantId,
+        approvals: &[ApprovalNotice],
+    ) -> Result<(), StorageError> {
+        let now = self.app.clock.now();
+        let waiting = approvals.iter().filter(|each| each.state == ApprovalState::Waiting);
+        let last = waiting.filter_map(|each| clock::moment(each.ends_at)).max();
+        let latest = clock::after(now, limits::APPROVAL_LIFE);
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        match last.filter(|ends_at| *ends_at > now) {
+            Some(ends_at) => approval_notices::waits(&mut transaction, cell, ends_at.min(latest), now).await?,
+            None => approval_notices::over(&mut transaction, cell).await?,
+        }
         transaction.commit().await
     }
 

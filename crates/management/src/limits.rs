@@ -233,6 +233,14 @@ pub const REQUEST_MAILS_AT_ONCE: i64 = 50;
 /// How long what was seen waiting is taken to wait: as long as the relay keeps it.
 pub const REQUEST_NOTICE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a request of an agent waits, and nobody is there, before its owner gets a mail: they may be coming, or only their connection broke.
+pub const APPROVAL_PATIENCE: Duration = Duration::from_secs(60);
+/// Shortest time between two such mails to one person, however much their agent asks. Longer than a request lives: of each there is one mail
+/// at most.
+pub const APPROVAL_MAIL_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Longest life of a request that a keeper is believed.
+pub const APPROVAL_LIFE: Duration = Duration::from_secs(60 * 60);
+
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;
 /// Requests with a token or an address that one client may make in [`RATE_PERIOD`]; a whole office may be one client.

@@ -1,5 +1,6 @@
-//! Tells people by mail that something waits for their locked vault: neither what nor from whom, which nobody here knows. What is to be
-//! told waits in the database, so a restart loses none.
+//! Tells people by mail that something waits for them: another vault's message for their locked one, or their own agent for their word
+//! while they are not there. Neither what nor from whom, which nobody here knows. What is to be told waits in the database, so a restart
+//! loses none.
 
 use std::sync::Arc;
 
@@ -9,15 +10,24 @@ use crate::clock::{Clock, after};
 use crate::config::PublicUrl;
 use crate::database::Database;
 use crate::limits;
-use crate::mail::{self, Mailer};
+use crate::mail::{self, Letter, Mailer};
 use crate::repeating::Repeating;
-use crate::storage::{StorageError, TenantTransaction, mailboxes, tenants};
+use crate::storage::{StorageError, TenantTransaction, approval_notices, mailboxes, tenants};
 
 pub(crate) struct RequestMails {
     pub database: Database,
     pub clock: Arc<dyn Clock>,
     pub mailer: Arc<dyn Mailer>,
     pub public_url: PublicUrl,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy)]
+enum Waits {
+    /// Something from another vault.
+    Message,
+    /// Their own agent.
+    Agent,
 }
 
 impl RequestMails {
@@ -36,21 +46,16 @@ impl RequestMails {
 
     async fn round(&self) -> Result<(), StorageError> {
         for (tenant, owner) in mailboxes::to_tell(&self.database, self.clock.now()).await? {
-            self.tell(tenant, owner).await?;
+            self.tell(Waits::Message, tenant, owner).await?;
+        }
+        for (tenant, owner) in approval_notices::to_tell(&self.database, self.clock.now()).await? {
+            self.tell(Waits::Agent, tenant, owner).await?;
         }
         Ok(())
     }
 
-    async fn tell(&self, tenant: TenantId, owner: UserId) -> Result<(), StorageError> {
-        let now = self.clock.now();
-        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
-        // Before it is sent: if this server stops now, or the mail is not taken, it is tried again then.
-        let again = after(now, limits::REQUEST_MAIL_RETRY);
-        let email = mailboxes::take(&mut transaction, owner, now, again).await?;
-        let organisation = tenants::name(&mut transaction).await?;
-        transaction.commit().await?;
-        let page = self.public_url.page("");
-        let Some(letter) = email.and_then(|email| mail::something_waits(&email, &organisation, &page)) else {
+    async fn tell(&self, waits: Waits, tenant: TenantId, owner: UserId) -> Result<(), StorageError> {
+        let Some(letter) = self.letter(waits, tenant, owner).await? else {
             return Ok(());
         };
         if let Err(error) = self.mailer.send(letter).await {
@@ -58,7 +63,29 @@ impl RequestMails {
             return Ok(());
         }
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
-        mailboxes::told(&mut transaction, owner, self.clock.now()).await?;
+        let now = self.clock.now();
+        match waits {
+            Waits::Message => mailboxes::told(&mut transaction, owner, now).await?,
+            Waits::Agent => approval_notices::told(&mut transaction, owner, now).await?,
+        }
         transaction.commit().await
+    }
+
+    /// Takes them in hand, and writes what they are told; nothing where somebody else has them in hand, or they are not told.
+    async fn letter(&self, waits: Waits, tenant: TenantId, owner: UserId) -> Result<Option<Letter>, StorageError> {
+        let now = self.clock.now();
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        // Before it is sent: if this server stops now, or the mail is not taken, it is tried again then.
+        let again = after(now, limits::REQUEST_MAIL_RETRY);
+        let email = match waits {
+            Waits::Message => mailboxes::take(&mut transaction, owner, now, again).await?,
+            Waits::Agent => approval_notices::take(&mut transaction, owner, now, again).await?,
+        };
+        let organisation = tenants::name(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(email.and_then(|email| match waits {
+            Waits::Message => mail::something_waits(&email, &organisation, &self.public_url.page("")),
+            Waits::Agent => mail::agent_waits(&email, &organisation, &self.public_url.page("inbox")),
+        }))
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::channel::VaultState;
-use crate::{CellId, ChannelId, TenantId, b64};
+use crate::{ApprovalId, CellId, ChannelId, Millis, TenantId, b64};
 
 /// The version of the control connection.
 pub const VERSION: u32 = 1;
@@ -44,7 +44,31 @@ pub struct KeeperStatus {
     pub claim: Option<String>,
     /// When the agent next wants to be awake (cron), milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wake_at: Option<crate::Millis>,
+    pub wake_at: Option<Millis>,
+    /// What the agent asks its owner for while they are not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalNotice>,
+}
+
+/// A request of the agent for its owner's word, as far as the platform may know of it: that there is one. What it is for, nobody knows
+/// outside the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalNotice {
+    pub id: ApprovalId,
+    /// When it ends by itself, milliseconds since the Unix epoch.
+    pub ends_at: Millis,
+    pub state: ApprovalState,
+}
+
+/// How far such a request is. One that waits has ended at its time, also if nobody says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalState {
+    Waiting,
+    Allowed,
+    Refused,
+    /// It was not answered in time, or nobody asks any more.
+    Ended,
 }
 
 /// How far the agent is, as its keeper sees it.

@@ -55,6 +55,12 @@ export async function askBeforeCommands(ask: boolean): Promise<void> {
   await loadApprovals();
 }
 
+/** Whether the server hears that something waits while no page is open, and writes a mail. */
+export async function tellWhenAway(tell: boolean): Promise<void> {
+  await request("approval.settings", { tell_when_away: tell });
+  await loadApprovals();
+}
+
 function tick(): void {
   if (!approvals.peek()?.waiting.length) return;
   approvalClock.value = Date.now();

@@ -9,7 +9,7 @@ import { FormPage } from "../pages/page";
 import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import "./approval-card";
-import { approvals, approvalsProblem, askBeforeCommands, loadApprovals, removeRule, waiting } from "./approvals";
+import { approvals, approvalsProblem, askBeforeCommands, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
 import { approvalWords, dayWords, ruleWords } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
@@ -55,7 +55,7 @@ export class InboxPage extends FormPage {
       case "decided":
         return list.decided.length === 0 ? html`<p class="empty">Nothing was decided yet.</p>` : html`<ul class="rows">${repeat(list.decided, (each) => each.id, (each) => this.#decided(each))}</ul>`;
       case "rules":
-        return html`${this.#commands(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
+        return html`${this.#commands(list)} ${this.#away(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
     }
   }
 
@@ -80,6 +80,20 @@ export class InboxPage extends FormPage {
       <h2 id="commands-title">Commands on its own computer</h2>
       <label class="check"><input type="checkbox" .checked=${list.ask_before_commands} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setCommands((event.target as HTMLInputElement).checked)}> <span>Ask me before it runs commands<span class="hint">From the next start of your agent on. Its computer is closed off and holds none of your keys, so this is for watching it, not for keeping it in: a program that runs there already is not stopped by it.</span></span></label>
     </section>`;
+  }
+
+  #away(list: ApprovalList): TemplateResult {
+    return html`<section class="card" aria-labelledby="away-title">
+      <h2 id="away-title">While you are away</h2>
+      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Send me a mail when my agent waits for my answer<span class="hint">One in an hour at most, and only while you have this open nowhere. The server hears that something waits, not what it is.</span></span></label>
+    </section>`;
+  }
+
+  #setAway(tell: boolean): void {
+    void this.work(async () => {
+      await tellWhenAway(tell);
+      announce(tell ? "You will get a mail" : "You will get no mail");
+    });
   }
 
   #setCommands(ask: boolean): void {

@@ -251,6 +251,7 @@ export interface ApprovalList {
   decided: Approval[];
   rules: ApprovalRule[];
   ask_before_commands: boolean;
+  tell_when_away: boolean;
   agent_waits: boolean;
 }
 

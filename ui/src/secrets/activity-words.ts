@@ -34,6 +34,8 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return "You took back what you had allowed beforehand";
     case "commands_changed":
       return why === "asks first" ? "You want to be asked before commands are run" : "You do not want to be asked before commands are run";
+    case "away_changed":
+      return why === "told" ? "You want a mail when your agent waits for you" : "You want no mail when your agent waits for you";
     case "approval_asked":
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "approval_used":

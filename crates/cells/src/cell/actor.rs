@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::control::{AgentState, FromKeeper, FromPlatform, KeeperStatus, PlatformOp};
+use protocol::control::{AgentState, ApprovalNotice, FromKeeper, FromPlatform, KeeperStatus, PlatformOp};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::awaited::Awaited;
 use super::{Attachment, CellState, Event, Published, Reply, Shared};
 use crate::driver::{Driver, DriverError, Part, PartState};
 use crate::socket::{CellSocket, SocketService};
-use crate::{CellsConfig, CellsError, limits};
+use crate::{CellApprovals, CellsConfig, CellsError, limits};
 
 /// How far the cell is.
 #[derive(Debug, Clone, PartialEq)]
@@ -240,6 +240,9 @@ impl Actor {
             self.prepared = None;
         }
         self.note_wake_at(&status);
+        if self.status().is_some_and(|before| before.approvals != status.approvals) {
+            self.tell_approvals(&status.approvals);
+        }
         if let Some(keeper) = &mut self.keeper {
             keeper.status = status;
         }
@@ -258,6 +261,20 @@ impl Actor {
             let wait = at.saturating_sub(crate::now_ms());
             Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or(0))
         });
+    }
+
+    /// Passes on what waits for the cell's owner. Nobody waits for whoever hears it: what does not fit is said with the next change, or
+    /// the next connection.
+    pub(super) fn tell_approvals(&self, approvals: &[ApprovalNotice]) {
+        let Some(hearer) = &self.config.approvals else { return };
+        let told = CellApprovals {
+            cell: self.shared.cell,
+            tenant: self.shared.tenant,
+            approvals: approvals.to_vec(),
+        };
+        if hearer.try_send(told).is_err() {
+            warn!(cell = %self.shared.cell, "what waits for its owner could not be passed on");
+        }
     }
 
     pub(super) fn status(&self) -> Option<&KeeperStatus> {

@@ -65,6 +65,7 @@ impl Actor {
         }
         let status = attachment.status.clone();
         self.note_wake_at(&status);
+        self.tell_approvals(&status.approvals);
         self.shared.set_to_keeper(Some(attachment.to_keeper.clone()));
         self.keeper = Some(attachment);
         self.away = None;

@@ -34,6 +34,7 @@ pub fn idle() -> KeeperStatus {
         busy: false,
         claim: Some("the-claim".into()),
         wake_at: None,
+        approvals: Vec::new(),
     }
 }
 

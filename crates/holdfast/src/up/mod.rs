@@ -2,6 +2,7 @@
 //!
 //! Whatever keeps it from starting is said in one sentence before anything was half done.
 
+mod asked;
 mod cell_control;
 pub(crate) mod database;
 mod demo;
@@ -93,6 +94,8 @@ struct Platform {
     management: Arc<Management>,
     verifying_key: ed25519_dalek::VerifyingKey,
     relay: Relay,
+    /// What waits for people, told to management.
+    asked: asked::Telling,
     /// Held for as long as the platform runs; its model ends with it.
     _demo: Option<Demo>,
 }
@@ -126,6 +129,8 @@ impl Platform {
         let mut relay = Relay::start(config, &database).await?;
         let mut cells_config = cells_config(config, data_dir, private_addresses);
         cells_config.relay = Some(relay.address.clone());
+        let (heard, asked) = asked::asked();
+        cells_config.approvals = Some(heard);
         let cells = Cells::start(cells_config, Arc::new(driver), blobs)
             .await
             .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
@@ -177,12 +182,14 @@ impl Platform {
             .map_err(|error| Refusal::Database(error.to_string()))?;
         let management = Arc::new(management);
         relay.tell(&management);
+        let asked = asked.tell(&management);
         Ok(Self {
             database,
             cells,
             management,
             verifying_key,
             relay,
+            asked,
             _demo: demo,
         })
     }
@@ -218,6 +225,7 @@ impl Platform {
                 }
             }
         }
+        drop(self.asked);
         self.relay.stop().await;
         self.management.shutdown().await;
         self.database.close().await;

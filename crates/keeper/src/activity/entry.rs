@@ -51,6 +51,8 @@ pub enum What {
     RuleRemoved,
     /// Whether the agent asks before it runs commands.
     CommandsChanged,
+    /// Whether they are told by mail that their agent waits for them.
+    AwayChanged,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

@@ -111,6 +111,16 @@ impl Approvals {
         Ok(())
     }
 
+    pub(super) async fn set_tells_when_away(&self, tell: bool) -> Result<(), ApprovalError> {
+        let why = if tell { "told" } else { "not told" };
+        self.activity
+            .note_first(Deed::new(What::AwayChanged, "").because(why))
+            .await?;
+        self.store_tells_when_away(tell).await?;
+        self.changed();
+        Ok(())
+    }
+
     /// What asked is gone: nobody waits for an answer any more.
     pub(super) async fn withdraw(&self, hash: Hash) -> Result<(), ApprovalError> {
         let _one = self.one_at_a_time.lock().await;

@@ -30,7 +30,8 @@ struct One {
 
 #[derive(Deserialize)]
 struct Settings {
-    ask_before_commands: bool,
+    ask_before_commands: Option<bool>,
+    tell_when_away: Option<bool>,
 }
 
 impl Approvals {
@@ -80,6 +81,7 @@ impl Approvals {
             "decided": decided.iter().map(|approval| self.shown(approval)).collect::<Vec<_>>(),
             "rules": rules.iter().filter(|rule| now < rule.until).map(|rule| self.shown_rule(rule)).collect::<Vec<_>>(),
             "ask_before_commands": self.asks_before_commands().map_err(ApprovalError::from)?,
+            "tell_when_away": self.tells_when_away().map_err(ApprovalError::from)?,
             "agent_waits": self.held.load(Ordering::Relaxed) > 0,
         }))
     }
@@ -97,8 +99,16 @@ impl Approvals {
                 Ok(json!({}))
             }
             "approval.settings" => {
-                let Settings { ask_before_commands } = read_value(params)?;
-                self.set_asks_before_commands(ask_before_commands).await?;
+                let Settings {
+                    ask_before_commands,
+                    tell_when_away,
+                } = read_value(params)?;
+                if let Some(ask) = ask_before_commands {
+                    self.set_asks_before_commands(ask).await?;
+                }
+                if let Some(tell) = tell_when_away {
+                    self.set_tells_when_away(tell).await?;
+                }
                 Ok(json!({}))
             }
             _ => Err(unknown_method(method)),

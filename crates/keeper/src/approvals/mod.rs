@@ -11,6 +11,7 @@ mod commands;
 mod decide;
 mod error;
 mod methods;
+mod notices;
 mod record;
 mod rule;
 mod store;
@@ -24,6 +25,7 @@ pub use action::{Action, ShareTerms};
 pub use ask::Verdict;
 pub use commands::bridge_commands;
 pub use error::ApprovalError;
+pub use notices::tell_platform;
 pub use record::{Approval, State};
 pub use rule::Rule;
 

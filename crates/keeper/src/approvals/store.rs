@@ -14,6 +14,9 @@ pub(super) type Change = (String, Option<Vec<u8>>);
 const SETTINGS: &str = "approval-settings";
 /// The setting, as it is stored: a version byte and one for yes or no.
 const ASK_BEFORE_COMMANDS: &[u8] = &[1, 1];
+/// Whether the platform is told that something waits while nobody is there: the same two bytes. Where there are none, it is.
+const AWAY: &str = "approval-away";
+const TELL_WHEN_AWAY: &[u8] = &[1, 1];
 
 impl Approvals {
     /// Every request that is kept, the newest first.
@@ -95,5 +98,20 @@ impl Approvals {
     pub(super) async fn store_asks_before_commands(&self, ask: bool) -> Result<(), VaultError> {
         let bytes = if ask { ASK_BEFORE_COMMANDS } else { &[1, 0] };
         self.vault.put_record(SETTINGS, bytes).await
+    }
+
+    /// Whether the platform is told that something waits while nobody is there.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn tells_when_away(&self) -> Result<bool, VaultError> {
+        let stored = self.vault.get_record(AWAY)?;
+        // What is not understood means to say nothing.
+        Ok(stored.is_none_or(|bytes| bytes.as_slice() == TELL_WHEN_AWAY))
+    }
+
+    pub(super) async fn store_tells_when_away(&self, tell: bool) -> Result<(), VaultError> {
+        let bytes = if tell { TELL_WHEN_AWAY } else { &[1, 0] };
+        self.vault.put_record(AWAY, bytes).await
     }
 }

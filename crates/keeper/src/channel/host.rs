@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use protocol::SlotId;
-use protocol::channel::VaultState;
+use protocol::channel::{SlotKind, VaultState};
 use protocol::limits::{CHANNELS_PER_CELL, FRAME_BYTES};
 use serde::Serialize;
 use serde_json::json;
@@ -38,6 +38,8 @@ pub(super) struct Inner {
     next_id: AtomicU64,
     /// How many clients have said hello.
     pub greetings: watch::Sender<u64>,
+    /// Changes when a channel comes up or ends.
+    comings: watch::Sender<u64>,
 }
 
 /// How the WebSocket under a channel is set up: nothing larger than a frame is read.
@@ -59,6 +61,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.inner.connections.fetch_sub(1, Ordering::Relaxed);
         unpoisoned(&self.inner.open).remove(&self.id);
+        self.inner.somebody_came_or_went();
         self.inner.vault.forget_channel(self.id);
     }
 }
@@ -75,6 +78,7 @@ impl ChannelHost {
                 connections: AtomicUsize::new(0),
                 next_id: AtomicU64::new(1),
                 greetings: watch::Sender::new(0),
+                comings: watch::Sender::new(0),
             }),
         };
         tokio::spawn(tell_of_the_vault(
@@ -113,6 +117,23 @@ impl ChannelHost {
         self.inner.greetings.subscribe()
     }
 
+    /// Changes when a channel comes up or ends.
+    pub fn comings(&self) -> watch::Receiver<u64> {
+        self.inner.comings.subscribe()
+    }
+
+    /// Whether a channel of a person is up. What the platform itself opens, where it keeps the vault's secret, is nobody's.
+    pub fn is_attended(&self) -> bool {
+        let slots = self.inner.vault.slots();
+        let is_platforms = |id: &SlotId| {
+            slots
+                .iter()
+                .any(|slot| slot.id == *id && slot.kind == SlotKind::Platform)
+        };
+        let open = unpoisoned(&self.inner.open);
+        open.values().any(|(_, through)| !is_platforms(through))
+    }
+
     /// How many channels are up: logged in, and not about to be closed.
     pub fn channels(&self) -> usize {
         let open = unpoisoned(&self.inner.open);
@@ -130,6 +151,11 @@ impl Inner {
 
     pub fn opened(&self, subscriber: &Subscriber, slot: SlotId) {
         unpoisoned(&self.open).insert(subscriber.id(), (subscriber.clone(), slot));
+        self.somebody_came_or_went();
+    }
+
+    fn somebody_came_or_went(&self) {
+        self.comings.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Whoever came in through `slot` has to leave, but for the channel that replaced it: that one goes on with the new slot.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::platform_requests::Requests;
 use super::{Args, sockets};
 use crate::agent::{Agent, AgentPaths};
-use crate::approvals::bridge_commands;
+use crate::approvals::{bridge_commands, tell_platform};
 use crate::backup::Backups;
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::ChannelHost;
@@ -39,6 +39,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         busy: false,
         claim: vault.claim(),
         wake_at: None,
+        approvals: Vec::new(),
     };
     let platform = Platform::new(&args.platform, status);
     let named = NamedAddresses::default();
@@ -91,6 +92,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         named,
         unlock,
     });
+    let away = tell_platform(approvals.clone(), host.clone(), platform.clone());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let tell_approvals = || host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
@@ -106,6 +108,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
             () = tell(approvals.changes(), tell_approvals) => Err(anyhow!("the approvals are gone")),
             () = tell(shares.changes(), tell_shares) => Err(anyhow!("the shares are gone")),
+            () = away => Err(anyhow!("the approvals are gone")),
             () = sharing => Err(anyhow!("the shares are gone")),
             () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},

@@ -27,18 +27,23 @@ impl RunningTurns for Turns {
     }
 }
 
-struct Asking {
-    keeper: Arc<TestKeeper>,
-    channel: Channel,
-    service: Service,
+pub struct Asking {
+    pub keeper: Arc<TestKeeper>,
+    pub channel: Channel,
+    pub service: Service,
     turns: Arc<Turns>,
 }
 
 impl Asking {
     /// A keeper whose agent may call a service that its owner wants to be asked about.
-    async fn new() -> Self {
-        let service = Service::echo().await;
+    pub async fn new() -> Self {
         let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        Self::of(keeper, channel).await
+    }
+
+    /// The same, of this one.
+    pub async fn of(keeper: TestKeeper, channel: Channel) -> Self {
+        let service = Service::echo().await;
         keeper.named.set([service.at.to_string()]);
         let turns = Arc::new(Turns::default());
         keeper.approvals.set_turns(Arc::clone(&turns) as Arc<dyn RunningTurns>);
@@ -56,17 +61,17 @@ impl Asking {
     }
 
     /// The agent sends this, and waits for the answer.
-    fn send(&self, line: &str, body: &str) -> tokio::task::JoinHandle<String> {
+    pub fn send(&self, line: &str, body: &str) -> tokio::task::JoinHandle<String> {
         let (keeper, line, body) = (Arc::clone(&self.keeper), line.to_owned(), body.to_owned());
         tokio::spawn(async move { keeper.agent.ask(&line, &["Content-Type: text/plain"], &body).await })
     }
 
-    async fn list(&self) -> Value {
+    pub async fn list(&self) -> Value {
         self.channel.call("approval.list", json!({})).await.unwrap()
     }
 
     /// Waits until so many requests wait.
-    async fn waiting(&self, count: usize) -> Vec<Value> {
+    pub async fn waiting(&self, count: usize) -> Vec<Value> {
         let mut changes = self.keeper.approvals.changes();
         loop {
             let waiting = self.list().await["waiting"].as_array().unwrap().clone();
@@ -77,12 +82,12 @@ impl Asking {
         }
     }
 
-    async fn decide(&self, shown: &Value, answer: Value) -> Result<Value, client::ClientError> {
+    pub async fn decide(&self, shown: &Value, answer: Value) -> Result<Value, client::ClientError> {
         let params = json!({"id": shown["id"], "hash": shown["hash"], "answer": answer});
         self.channel.call("approval.decide", params).await
     }
 
-    async fn allow(&self, shown: &Value) {
+    pub async fn allow(&self, shown: &Value) {
         self.decide(shown, json!({"answer": "once"})).await.unwrap();
     }
 }

@@ -31,6 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::agent_side::{AgentSide, Hosts};
 
+const PLATFORM: &str = "platform.sock";
 pub const PASSWORD: &str = "correct horse battery staple";
 
 pub type Socket = WebSocketStream<DuplexStream>;
@@ -131,6 +132,7 @@ pub struct TestKeeper {
     pub vault: VaultService,
     pub host: ChannelHost,
     pub methods: Arc<TestMethods>,
+    pub platform: Platform,
     /// What the operator named.
     pub named: NamedAddresses,
     pub agent: AgentSide,
@@ -169,10 +171,11 @@ impl TestKeeper {
             busy: false,
             claim: None,
             wake_at: None,
+            approvals: Vec::new(),
         };
-        // Nobody listens there: what is sent to others waits in the vault.
-        let platform = Platform::new(&dir.path().join("nowhere.sock"), status);
-        let relay = Relay::new(vault.clone(), platform, Arc::clone(&clock) as Arc<dyn Clock>);
+        // Nobody listens there, unless a test does: what is sent to others waits in the vault.
+        let platform = Platform::new(&dir.path().join(PLATFORM), status);
+        let relay = Relay::new(vault.clone(), platform.clone(), Arc::clone(&clock) as Arc<dyn Clock>);
         let named_for_agent = named.clone();
         let services = Services::new(
             &vault,
@@ -195,6 +198,7 @@ impl TestKeeper {
             clock,
             vault,
             methods,
+            platform,
             named,
             agent,
             guide,
@@ -218,6 +222,7 @@ impl TestKeeper {
             vault,
             host,
             methods,
+            platform,
             named,
             agent,
             guide,
@@ -228,7 +233,7 @@ impl TestKeeper {
         for connection in connections.into_inner().unwrap() {
             connection.abort();
         }
-        drop((vault, host, methods, named, agent, guide, approvals, shares));
+        drop((vault, host, methods, platform, named, agent, guide, approvals, shares));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");
         let lock = std::fs::File::open(folder.join("lock")).unwrap();
@@ -239,6 +244,11 @@ impl TestKeeper {
         drop(lock);
         meddle(&folder);
         Self::on(dir, cell, clock).await
+    }
+
+    /// Where its platform would listen.
+    pub fn platform_socket(&self) -> PathBuf {
+        self.dir.path().join(PLATFORM)
     }
 
     pub fn folder(&self) -> PathBuf {
@@ -268,13 +278,14 @@ impl TestKeeper {
 
     /// A keeper whose vault was just made with [`PASSWORD`], and the open channel.
     pub async fn with_vault() -> (Self, SlotId, Channel, Events) {
+        Self::with_slot(SlotKind::Password, password()).await
+    }
+
+    /// The same, made with another way in.
+    pub async fn with_slot(kind: SlotKind, secret: ClientSecret) -> (Self, SlotId, Channel, Events) {
         let keeper = Self::new().await;
-        let secret = password_secret(PASSWORD).unwrap();
         let mut handshake = keeper.handshake(None).await;
-        let registered = handshake
-            .register(&keeper.claim(), SlotKind::Password, &secret)
-            .await
-            .unwrap();
+        let registered = handshake.register(&keeper.claim(), kind, &secret).await.unwrap();
         let (channel, events) = handshake.login(registered.slot, &secret).await.unwrap();
         channel.create_vault().await.unwrap();
         (keeper, registered.slot, channel, events)

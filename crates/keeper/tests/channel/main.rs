@@ -5,6 +5,7 @@
 
 mod agent_side;
 mod approvals;
+mod away;
 mod backoff;
 mod bench;
 mod contacts;

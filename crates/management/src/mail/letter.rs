@@ -165,6 +165,18 @@ pub(crate) fn something_waits(to: &Email, organisation: &str, page: &str) -> Opt
     Letter::to(to, "Something waits for your vault".to_owned(), text)
 }
 
+/// Tells somebody that their agent waits for their word. For what, nobody knows who could write it here.
+pub(crate) fn agent_waits(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
+    let every = limits::APPROVAL_MAIL_EVERY.as_secs() / 60;
+    let text = format!(
+        "Hello,\n\nyour agent at {organisation} wants to do something that it may not do without your word, and waits for your answer. \
+         What it is,\nonly your vault can show. Sign in and look into your inbox:\n\n{page}\n\n\
+         It waits for half an hour. Without an answer it is not done.\n\n\
+         You get at most one such mail in {every} minutes, and none while you are there. You can turn them off in your inbox.\n"
+    );
+    Letter::to(to, "Your agent waits for your answer".to_owned(), text)
+}
+
 /// Tells of something that was done. What it says is in the audit log, too.
 pub(crate) fn alert(to: &Email, organisation: &str, what: &str, times: i32, last: &str, page: &str) -> Option<Letter> {
     let times = match times {

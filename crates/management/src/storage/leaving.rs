@@ -174,6 +174,7 @@ pub(crate) async fn remove(
     super::factors::remove_all(transaction, leaver.id).await?;
     super::linked_accounts::remove_all(transaction, leaver.id).await?;
     super::mailboxes::remove(transaction, leaver.id).await?;
+    super::approval_notices::remove(transaction, leaver.id).await?;
     sqlx::query!(
         "UPDATE users SET removed_at = $3, email = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),

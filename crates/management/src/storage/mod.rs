@@ -8,6 +8,7 @@ pub(crate) mod api_tenant_keys;
 pub(crate) mod api_tenants;
 pub(crate) mod api_webhooks;
 pub(crate) mod api_writes;
+pub(crate) mod approval_notices;
 pub(crate) mod audit;
 pub(crate) mod cells;
 pub(crate) mod chain_checks;

@@ -3,6 +3,7 @@
 // Tests may unwrap; so may what they share, which Clippy does not see as a test.
 #![allow(clippy::unwrap_used)]
 
+mod agent_waits;
 mod alerts;
 mod audit;
 mod audit_streams;

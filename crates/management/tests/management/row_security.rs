@@ -178,6 +178,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              SELECT gen_random_uuid(), '{tenant}', id, now(), 'infinity' FROM made",
             "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', 'infinity')",
             "INSERT INTO mailboxes (tenant_id, user_id, mailbox, opened_at) VALUES ('{tenant}', '{user}', sha256('x'), now())",
+            "INSERT INTO approval_notices (tenant_id, user_id) VALUES ('{tenant}', '{user}')",
             "WITH made AS (INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
                 VALUES (gen_random_uuid(), '{tenant}', 'oidc', 'x', 'https://x.example', now()) RETURNING id)
              INSERT INTO sign_in_attempts (state_hash, tenant_id, provider_id, browser_hash, expires_at)
@@ -289,6 +290,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), now(), now())",
         "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', now())",
         "INSERT INTO mailboxes (tenant_id, user_id, mailbox, opened_at) VALUES ('{tenant}', '{user}', sha256('y'), now())",
+        "INSERT INTO approval_notices (tenant_id, user_id) VALUES ('{tenant}', '{user}')",
         "INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ('{tenant}', 99, '{\"at\":1,\"action\":\"x\",\"outcome\":\"x\"}', sha256('x'))",
         "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ('{tenant}', 99, sha256('x'))",
         "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
@@ -352,6 +354,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "DELETE FROM chain_checks",
         "UPDATE mailboxes SET waiting_since = now(), waiting_seen_at = now()",
         "DELETE FROM mailboxes",
+        "UPDATE approval_notices SET told_at = now()",
+        "DELETE FROM approval_notices",
         "UPDATE group_members SET role = 'admin'",
         "DELETE FROM group_members",
         "UPDATE group_invitations SET accepted_at = now()",

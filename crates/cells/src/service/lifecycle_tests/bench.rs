@@ -164,6 +164,7 @@ pub fn idle() -> KeeperStatus {
         busy: false,
         claim: None,
         wake_at: None,
+        approvals: Vec::new(),
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use protocol::CellId;
-use protocol::control::{AgentState, FREEZE_LIMIT_MS, KeeperOp, KeeperStatus, Outcome, PlatformOp};
+use protocol::control::{
+    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, KeeperOp, KeeperStatus, Outcome, PlatformOp,
+};
+use protocol::{ApprovalId, CellId};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::bench::*;
-use crate::driver::fake::CallKind;
+use crate::driver::fake::{CallKind, FakeDriver};
 use crate::driver::{Part, PartState};
-use crate::{CellState, CellsError, limits};
+use crate::{CellApprovals, CellState, CellsError, limits};
 
 const FROZEN: (PartState, PartState) = (PartState::Running, PartState::Paused);
 const RUNNING: (PartState, PartState) = (PartState::Running, PartState::Running);
@@ -175,4 +178,36 @@ fn code(outcome: &Outcome) -> &str {
         Outcome::Ok => "ok",
         Outcome::Error { code, .. } => code,
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_owner_is_passed_on_at_each_connection_and_each_change_of_it() {
+    let (hearer, mut heard) = mpsc::channel(8);
+    let bench = Bench::with(FakeDriver::new(), |config| config.approvals = Some(hearer)).await;
+    let waits = [ApprovalNotice {
+        id: ApprovalId::new(),
+        ends_at: 1,
+        state: ApprovalState::Waiting,
+    }];
+    let said = |approvals: &[ApprovalNotice]| CellApprovals {
+        cell: bench.cell,
+        tenant: bench.tenant,
+        approvals: approvals.to_vec(),
+    };
+    let status = |busy: bool, approvals: &[ApprovalNotice]| KeeperStatus {
+        busy,
+        approvals: approvals.to_vec(),
+        ..idle()
+    };
+    let mut next = async || tokio::time::timeout(HOUR, heard.recv()).await.expect("it is passed on");
+    let keeper = bench.wake().await;
+    assert_eq!(next().await, Some(said(&[])));
+    keeper.status(status(false, &waits)).await;
+    assert_eq!(next().await, Some(said(&waits)));
+    keeper.status(status(true, &waits)).await;
+    keeper.status(status(true, &[])).await;
+    assert_eq!(next().await, Some(said(&[])), "what has not changed is no news");
+    keeper.detach().await;
+    let _keeper = bench.attach(status(false, &waits)).await;
+    assert_eq!(next().await, Some(said(&waits)));
 }

@@ -135,6 +135,7 @@ impl Bench {
                 busy: false,
                 claim: None,
                 wake_at: None,
+                approvals: Vec::new(),
             };
             let platform = Platform::new(&path.join("platform.sock"), status);
             let owner = Owner {

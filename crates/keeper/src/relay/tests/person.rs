@@ -133,6 +133,7 @@ fn start(vault: &VaultService, socket: &Path) -> Started {
         busy: false,
         claim: None,
         wake_at: None,
+        approvals: Vec::new(),
     };
     let relay = Relay::new(vault.clone(), Platform::new(socket, status), Arc::new(SystemClock));
     let (arriving, notices) = (relay.receive(Topic::Sharing), relay.notices());

@@ -1,0 +1,282 @@
+//! What the platform hears of requests while their owner is not there, read from the wire: that there are some, and not a word of one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client::{Channel, SecretBytes, platform_secret};
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use keeper::approvals::tell_platform;
+use keeper::limits;
+use keeper::platform::{ChannelSocket, PlatformRequests, Welcome};
+use keeper::vault_service::LockReason;
+use protocol::TenantId;
+use protocol::channel::SlotKind;
+use protocol::control::{
+    ApprovalNotice, ApprovalState, CellConfig, FromKeeper, FromPlatform, Outcome, PlatformOp, VERSION,
+};
+use serde_json::{Value, json};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::approvals::Asking;
+use super::bench::{TestKeeper, password};
+
+/// A keeper that does nothing for its platform.
+struct Nothing;
+
+impl PlatformRequests for Nothing {
+    fn welcome<'a>(&'a self, _welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn time_alone(&self, _minutes: Option<u32>) {}
+
+    fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
+        std::future::ready(()).boxed()
+    }
+
+    fn request(&self, _op: PlatformOp) -> BoxFuture<'static, Outcome> {
+        std::future::ready(Outcome::Ok).boxed()
+    }
+}
+
+/// The platform's end of the control connection.
+struct Wire {
+    socket: WebSocketStream<UnixStream>,
+    /// Every byte that came over it, as text.
+    heard: String,
+    last: Vec<ApprovalNotice>,
+    words: usize,
+    _tasks: JoinSet<()>,
+}
+
+impl Wire {
+    async fn of(keeper: &TestKeeper) -> Self {
+        let listener = UnixListener::bind(keeper.platform_socket()).unwrap();
+        let mut tasks = JoinSet::new();
+        let platform = keeper.platform.clone();
+        tasks.spawn(async move { platform.run(Arc::new(Nothing)).await.unwrap() });
+        tasks.spawn(tell_platform(
+            keeper.approvals.clone(),
+            keeper.host.clone(),
+            keeper.platform.clone(),
+        ));
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let welcome = FromPlatform::Welcome {
+            version: VERSION,
+            cell: keeper.cell,
+            tenant: TenantId::new(),
+            config: CellConfig {
+                private_model_addresses: Vec::new(),
+                lock_after_ms: 1_800_000,
+                public_url: "https://holdfast.example".into(),
+            },
+        };
+        socket
+            .send(Message::text(serde_json::to_string(&welcome).unwrap()))
+            .await
+            .unwrap();
+        Self {
+            socket,
+            heard: String::new(),
+            last: Vec::new(),
+            words: 0,
+            _tasks: tasks,
+        }
+    }
+
+    async fn read(&mut self) {
+        let message = self.socket.next().await.unwrap().unwrap();
+        let Message::Text(text) = message else { return };
+        self.heard.push_str(text.as_str());
+        self.words += 1;
+        if let FromKeeper::Hello { status, .. } | FromKeeper::Status(status) =
+            serde_json::from_str(text.as_str()).unwrap()
+        {
+            self.last = status.approvals;
+        }
+    }
+
+    /// Reads until the last word is so.
+    async fn until(&mut self, is: impl Fn(&[ApprovalNotice]) -> bool) -> Vec<ApprovalNotice> {
+        let reading = async {
+            while !is(&self.last) {
+                self.read().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(15), reading)
+            .await
+            .expect("the platform hears of it");
+        self.last.clone()
+    }
+
+    /// Reads for twice the time between two words.
+    async fn rest(&mut self) -> Vec<ApprovalNotice> {
+        let _time_is_over = tokio::time::timeout(limits::APPROVAL_NOTICES_APART * 2, async {
+            loop {
+                self.read().await;
+            }
+        })
+        .await;
+        self.last.clone()
+    }
+}
+
+/// Its owner comes back.
+async fn back(keeper: &TestKeeper) -> Channel {
+    let slot = keeper.vault.slots()[0].id;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel
+}
+
+/// What waits, as its owner is shown it.
+async fn shown(channel: &Channel) -> Vec<Value> {
+    let list = channel.call("approval.list", json!({})).await.unwrap();
+    list["waiting"].as_array().unwrap().clone()
+}
+
+/// Waits until the keeper has so many requests, without asking it through a channel.
+async fn asked(keeper: &TestKeeper, count: usize) {
+    let mut changes = keeper.approvals.changes();
+    while keeper.approvals.waiting() != count {
+        changes.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn promise_01_while_nobody_is_there_the_platform_hears_that_something_waits_and_not_a_word_of_it() {
+    let asking = Asking::new().await;
+    let Asking { keeper, .. } = &asking;
+    let mut wire = Wire::of(keeper).await;
+    let first = asking.send("POST /x/svc/canary-path?canary=query", "canary-body");
+    let request = asking.waiting(1).await.remove(0);
+    assert!(wire.rest().await.is_empty(), "its owner is there");
+
+    let Asking {
+        keeper,
+        channel,
+        service,
+        ..
+    } = asking;
+    drop(channel);
+    let told = wire.until(|told| !told.is_empty()).await;
+    let notice = json!({"id": request["id"], "ends_at": request["expires_at"], "state": "waiting"});
+    assert_eq!(json!(told), json!([notice]));
+    // Also when the vault locks: it can be opened and answered.
+    keeper.vault.lock(LockReason::Idle).await.unwrap();
+    assert_eq!(wire.rest().await, told);
+
+    let channel = back(&keeper).await;
+    wire.until(<[_]>::is_empty).await;
+    channel.unlock().await.unwrap();
+    let answer =
+        json!({"id": request["id"], "hash": request["hash"], "answer": {"answer": "deny", "reason": "canary-reason"}});
+    channel.call("approval.decide", answer).await.unwrap();
+    drop(channel);
+    // What was decided is not the platform's: it hears of the next one alone.
+    let agent = Arc::clone(&keeper);
+    let second = tokio::spawn(async move { agent.agent.ask("POST /x/svc/canary-next", &[], "").await });
+    asked(&keeper, 1).await;
+    let told = wire.until(|told| !told.is_empty()).await;
+    assert_eq!((told.len(), told[0].state), (1, ApprovalState::Waiting));
+    assert_ne!(json!(told[0].id), request["id"]);
+    for word in ["canary", "svc", "POST", "call_service", &service.base_url()] {
+        assert!(!wire.heard.contains(word), "{word} in {}", wire.heard);
+    }
+    first.abort();
+    second.abort();
+}
+
+#[tokio::test]
+async fn where_the_platform_keeps_the_secret_nobody_is_ever_there_and_it_hears_what_became_of_each() {
+    let secret = platform_secret(&SecretBytes::copy_from(&[7; 32]).unwrap());
+    let (keeper, _slot, channel, _events) = TestKeeper::with_slot(SlotKind::Platform, secret).await;
+    let asking = Asking::of(keeper, channel).await;
+    let mut wire = Wire::of(&asking.keeper).await;
+    let mut calls = Vec::new();
+    for (count, body) in ["one", "two", "three"].into_iter().enumerate() {
+        calls.push(asking.send("POST /x/svc/items", body));
+        asking.waiting(count + 1).await;
+    }
+    let told = wire.until(|told| told.len() == 3).await;
+    assert!(told.iter().all(|each| each.state == ApprovalState::Waiting));
+    let shown = shown(&asking.channel).await;
+    asking.allow(&shown[0]).await;
+    asking.decide(&shown[1], json!({"answer": "deny"})).await.unwrap();
+    let states = |told: &[ApprovalNotice]| -> Vec<Value> {
+        let state = |shown: &Value| {
+            told.iter()
+                .find(|each| json!(each.id) == shown["id"])
+                .map(|each| each.state)
+        };
+        shown.iter().map(|shown| json!(state(shown))).collect()
+    };
+    let wanted = ["allowed", "refused", "waiting"].map(|state| json!(state));
+    wire.until(|told| states(told) == wanted).await;
+    // Not answered in time, which is told with the next change.
+    asking.keeper.clock.forward(30 * 60_000);
+    calls.push(asking.send("POST /x/svc/items", "four"));
+    let wanted = ["allowed", "refused", "ended"].map(|state| json!(state));
+    let told = wire.until(|told| states(told) == wanted).await;
+    assert_eq!((told.len(), told[0].state), (4, ApprovalState::Waiting));
+    for call in calls {
+        call.abort();
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_want_to_be_called_is_not_spoken_of() {
+    let asking = Asking::new().await;
+    let list = asking.list().await;
+    assert_eq!(list["tell_when_away"], true, "unless they say otherwise");
+    let set = async |channel: &Channel, tell: bool| {
+        let params = json!({"tell_when_away": tell});
+        channel.call("approval.settings", params).await.unwrap();
+    };
+    set(&asking.channel, false).await;
+    let activity = asking.channel.call("activity.list", json!({})).await.unwrap();
+    assert!(activity.to_string().contains("away_changed"), "{activity:#}");
+    let mut wire = Wire::of(&asking.keeper).await;
+    let call = asking.send("POST /x/svc/items", "one");
+    asking.waiting(1).await;
+    let Asking { keeper, channel, .. } = asking;
+    drop(channel);
+    assert!(wire.rest().await.is_empty());
+    let channel = back(&keeper).await;
+    assert_eq!(shown(&channel).await.len(), 1, "it waits all the same");
+    assert_eq!(
+        channel.call("approval.list", json!({})).await.unwrap()["tell_when_away"],
+        false
+    );
+    set(&channel, true).await;
+    drop(channel);
+    wire.until(|told| told.len() == 1).await;
+    call.abort();
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_all_the_time_is_spoken_of_now_and_then() {
+    let secret = platform_secret(&SecretBytes::copy_from(&[7; 32]).unwrap());
+    let (keeper, _slot, channel, _events) = TestKeeper::with_slot(SlotKind::Platform, secret).await;
+    let asking = Asking::of(keeper, channel).await;
+    let mut wire = Wire::of(&asking.keeper).await;
+    wire.until(<[_]>::is_empty).await;
+    let since = Instant::now();
+    let calls: Vec<_> = (0..50)
+        .map(|n| asking.send("POST /x/svc/items", &format!("{n}")))
+        .collect();
+    wire.until(|told| told.len() == 50).await;
+    let most = since.elapsed().as_secs_f64() / limits::APPROVAL_NOTICES_APART.as_secs_f64() + 3.0;
+    assert!(
+        (wire.words as f64) < most,
+        "{} words where {most} are enough",
+        wire.words
+    );
+    for call in calls {
+        call.abort();
+    }
+}

@@ -1,0 +1,131 @@
+//! That somebody's agent waits for their word while they are not there: that alone, and whether they were told.
+
+use protocol::{CellId, TenantId, UserId};
+use time::OffsetDateTime;
+
+use super::transaction::looking_for_due;
+use super::{StorageError, TenantTransaction};
+use crate::clock::before;
+use crate::database::Database;
+use crate::limits;
+use crate::person::Email;
+
+/// The setting under which those of every tenant are seen.
+const EVERY_TENANT: &str = "holdfast.approval_notices";
+
+/// Something waits for the owner of this cell, the last of it until then. Nothing is kept of a cell that is nobody's, and of people who
+/// are suspended.
+pub(crate) async fn waits(
+    transaction: &mut TenantTransaction,
+    cell: CellId,
+    ends_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    // What waited before and has ended is not what waits now.
+    sqlx::query!(
+        "INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at)
+         SELECT c.tenant_id, c.user_id, $4::timestamptz, $3::timestamptz FROM cells c JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
+         WHERE c.tenant_id = $1 AND c.id = $2 AND u.deactivated_at IS NULL AND u.kind = 'person'
+         ON CONFLICT (tenant_id, user_id) DO UPDATE
+         SET waiting_since = CASE WHEN n.ends_at > $4 THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at",
+        transaction.tenant().uuid(),
+        cell.uuid(),
+        ends_at,
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Nothing waits for the owner of this cell any more, or they are there.
+pub(crate) async fn over(transaction: &mut TenantTransaction, cell: CellId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE approval_notices n SET waiting_since = NULL, ends_at = NULL FROM cells c
+         WHERE n.tenant_id = $1 AND c.tenant_id = $1 AND c.id = $2 AND n.user_id = c.user_id AND n.waiting_since IS NOT NULL",
+        transaction.tenant().uuid(),
+        cell.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Somebody is removed.
+pub(super) async fn remove(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM approval_notices WHERE tenant_id = $1 AND user_id = $2",
+        transaction.tenant().uuid(),
+        user.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// People, of every organisation, who are to be told by mail now: their agent has waited for a while, can still be answered, and they
+/// were told of nothing lately.
+pub(crate) async fn to_tell(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, UserId)>, StorageError> {
+    let mut transaction = looking_for_due(database, EVERY_TENANT).await?;
+    let rows = sqlx::query!(
+        "SELECT tenant_id, user_id FROM approval_notices
+         WHERE waiting_since <= $1 AND ends_at > $2 AND (told_at IS NULL OR told_at <= $3) AND (try_at IS NULL OR try_at <= $2)
+         ORDER BY waiting_since LIMIT $4",
+        before(now, limits::APPROVAL_PATIENCE),
+        now,
+        before(now, limits::APPROVAL_MAIL_EVERY),
+        limits::REQUEST_MAILS_AT_ONCE
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id.into(), row.user_id.into()))
+        .collect())
+}
+
+/// Takes one of them in hand until `again`, and says where they get mail. None: another server has them in hand, or they have come
+/// meanwhile, or are suspended.
+pub(crate) async fn take(
+    transaction: &mut TenantTransaction,
+    owner: UserId,
+    now: OffsetDateTime,
+    again: OffsetDateTime,
+) -> Result<Option<Email>, StorageError> {
+    let (tenant, user) = (transaction.tenant().uuid(), owner.uuid());
+    let taken = sqlx::query!(
+        "UPDATE approval_notices SET try_at = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND waiting_since IS NOT NULL AND (try_at IS NULL OR try_at <= $3)",
+        tenant,
+        user,
+        now,
+        again
+    );
+    if taken.execute(&mut **transaction).await?.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let email = sqlx::query_scalar!(
+        "SELECT email FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL AND kind = 'person'",
+        tenant,
+        user
+    );
+    let email = email.fetch_optional(&mut **transaction).await?;
+    Ok(email.and_then(|email| Email::parse(&email).ok()))
+}
+
+/// They were told.
+pub(crate) async fn told(
+    transaction: &mut TenantTransaction,
+    owner: UserId,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE approval_notices SET told_at = $3, try_at = NULL WHERE tenant_id = $1 AND user_id = $2",
+        transaction.tenant().uuid(),
+        owner.uuid(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
