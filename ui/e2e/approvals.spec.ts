@@ -62,6 +62,13 @@ test("what the agent wants to change waits for its owner, in the conversation an
   await page.goto("/inbox");
   await page.getByText("What you allow beforehand", { exact: true }).click();
   await expect(page.getByText("Send something to lunch, at /others")).toBeVisible();
+  const mails = page.getByRole("checkbox", { name: /^Send me a mail when my agent waits/ });
+  await expect(mails).toBeChecked();
+  await mails.uncheck();
+  await expect(mails).toBeEnabled();
+  await page.reload();
+  await page.getByText("What you allow beforehand", { exact: true }).click();
+  await expect(mails).not.toBeChecked();
   await inspect(page, "inbox-rules");
   await page.getByRole("button", { name: /^Ask me again/ }).click();
   await expect(page.getByText("You allow nothing beforehand: your agent asks every time.")).toBeVisible();

@@ -98,8 +98,8 @@ use refusals::Refusals;
 use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
-use storage::{TenantTransaction, approval_notices, mailboxes};
-use tenant_api::TenantApi;
+use storage::{TenantTransaction, api_tenants, approval_notices, mailboxes};
+use tenant_api::{TenantApi, approvals};
 
 /// What management works with.
 pub struct Parts {
@@ -134,6 +134,7 @@ pub struct Management {
     deliveries: Repeating,
     chains: Repeating,
     request_mails: Repeating,
+    tenants_approvals: Option<Repeating>,
     refusals: Repeating,
 }
 
@@ -211,6 +212,7 @@ impl Management {
             operator_token,
             machine,
         });
+        let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
         Self {
             app,
             sending,
@@ -218,6 +220,7 @@ impl Management {
             deliveries,
             chains,
             request_mails,
+            tenants_approvals,
             refusals: refusals_written,
         }
     }
@@ -269,8 +272,8 @@ impl Management {
         transaction.commit().await
     }
 
-    /// What a cell's keeper says waits for its owner while they are not there, whole: what is not among it any more does not wait. They are
-    /// told by mail after a while.
+    /// What a cell's keeper says waits for its owner while they are not there, whole: what is not among it any more does not wait. People
+    /// are told by mail after a while; of cells of the tenant API, webhooks are told.
     ///
     /// # Errors
     /// The database does not answer.
@@ -278,13 +281,17 @@ impl Management {
         &self,
         cell: CellId,
         tenant: TenantId,
-        approvals: &[ApprovalNotice],
+        notices: &[ApprovalNotice],
     ) -> Result<(), StorageError> {
         let now = self.app.clock.now();
-        let waiting = approvals.iter().filter(|each| each.state == ApprovalState::Waiting);
+        let waiting = notices.iter().filter(|each| each.state == ApprovalState::Waiting);
         let last = waiting.filter_map(|each| clock::moment(each.ends_at)).max();
         let latest = clock::after(now, limits::APPROVAL_LIFE);
         let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        if self.app.tenant_api.is_some() && api_tenants::has_cell(&mut transaction, cell).await? {
+            approvals::heard(&self.app, &mut transaction, notices, now).await?;
+            return transaction.commit().await;
+        }
         match last.filter(|ends_at| *ends_at > now) {
             Some(ends_at) => approval_notices::waits(&mut transaction, cell, ends_at.min(latest), now).await?,
             None => approval_notices::over(&mut transaction, cell).await?,
@@ -309,6 +316,9 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.request_mails.stop().await;
+        if let Some(approvals) = &self.tenants_approvals {
+            approvals.stop().await;
+        }
         self.refusals.stop().await;
         self.write_refusals().await;
         self.app.database.close().await;

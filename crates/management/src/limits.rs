@@ -127,6 +127,14 @@ pub const WEBHOOK_OUTCOME_CHARS: usize = 64;
 /// How often, and how long apart, a turn's end is offered to the queue again where the database did not take it.
 pub const WEBHOOK_KEEP_TRIES: u32 = 60;
 pub const WEBHOOK_KEEP_AGAIN: Duration = Duration::from_secs(5);
+/// Requests of one tenant's agent that webhooks are told of within a time. What it asks for beyond that waits, and can be listed.
+pub const TENANT_APPROVALS: i64 = 100;
+pub const TENANT_APPROVALS_WITHIN: Duration = Duration::from_secs(60 * 60);
+/// How long after its time a request that nothing was heard of is taken to have ended; how many are looked for at a time.
+pub const TENANT_APPROVAL_GRACE: Duration = Duration::from_secs(10);
+pub const TENANT_APPROVALS_AT_ONCE: i64 = 200;
+/// How long it is known of a request that webhooks were told; longer than its keeper tells of it.
+pub const TENANT_APPROVALS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Turns of one tenant that run or wait at once.
 pub const TENANT_TURNS: usize = 32;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use system_tests::canary::{Canary, Search};
 use system_tests::docker::{Part, container, exec};
 use system_tests::{Installation, Session, wait_until};
 
@@ -22,6 +23,15 @@ async fn answer(session: &Session, shown: &Value, answer: Value) {
     session.call("approval.decide", params).await;
 }
 
+/// The scripted model stands for a service: it is the one address that is allowed here.
+async fn connect_service(installation: &Installation, session: &Session) {
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = session.call("secret.set", secret).await["id"].clone();
+    let route = json!({"name": "svc", "base_url": installation.model().base_url(), "secret": id,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": "A service"});
+    session.call("route.set", route).await;
+}
+
 #[tokio::test]
 async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_waits_for_its_owner() {
     let installation = Installation::start().await;
@@ -31,12 +41,7 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
         .connect_model(&installation.model().base_url(), "sk-unused")
         .await;
     session.ready().await;
-    // The scripted model stands for a service: it is the one address that is allowed here.
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let id = session.call("secret.set", secret).await["id"].clone();
-    let route = json!({"name": "svc", "base_url": installation.model().base_url(), "secret": id,
-        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": "A service"});
-    session.call("route.set", route).await;
+    connect_service(&installation, &session).await;
     let conversation = session.conversation().await;
 
     let tool = |name: &str, arguments: Value| format!("[[tool: holdfast__{name} {arguments}]]");
@@ -134,4 +139,41 @@ async fn openclaws_own_question_before_a_command_comes_to_its_owner_and_takes_th
         });
         assert_eq!(printed, ran, "{results:#?}");
     }
+}
+
+#[tokio::test]
+async fn promise_01_who_is_away_is_told_by_mail_that_their_agent_waits_and_the_platform_not_a_word_of_it() {
+    let mut installation = Installation::start().await;
+    let owner = installation.owner().await;
+    let session = owner.make_vault(PASSWORD).await.session;
+    session
+        .connect_model(&installation.model().base_url(), "sk-unused")
+        .await;
+    session.ready().await;
+    connect_service(&installation, &session).await;
+    let conversation = session.conversation().await;
+    let asked_for = Canary::new("asked");
+    let changing =
+        json!({"service": "svc", "method": "POST", "path": format!("/{}", asked_for.text), "body": asked_for.text});
+    let words = format!("[[tool: holdfast__call_integration {changing}]] [[say: done]]");
+    session.send(&conversation, &words).await;
+    let shown = asked(&session).await;
+    drop(session);
+    let address = owner.me["user"]["email"].as_str().expect("an address");
+    let mail = installation.letter(address, "Your agent waits for your answer").await;
+    assert!(mail.contains(&format!("{}/inbox", installation.url())), "{mail}");
+    for word in [&asked_for.text, "svc", "POST", shown["id"].as_str().unwrap()] {
+        assert!(!mail.contains(word), "{word} in {mail}");
+    }
+
+    // Whoever follows it finds what waits.
+    let session = owner.unlock(PASSWORD).await;
+    let found = asked(&session).await;
+    assert_eq!((&found["id"], &found["hash"]), (&shown["id"], &shown["hash"]));
+    answer(&session, &found, json!({"answer": "deny", "reason": "No."})).await;
+    drop(session);
+    installation.down().await;
+    let mut search = Search::new(std::slice::from_ref(&asked_for));
+    search.folder(installation.data_dir());
+    assert!(search.found().is_empty(), "{:#?}", search.found());
 }

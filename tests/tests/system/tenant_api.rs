@@ -201,3 +201,51 @@ fn walk(folder: &Path) -> Vec<String> {
     }
     all
 }
+
+#[tokio::test]
+async fn a_tenants_agent_asks_before_a_command_and_the_developers_program_answers() {
+    let settings = Settings::default().set("tenant_api.enabled", "true");
+    let installation = settings.start().await;
+    let operator = operator(&installation);
+    let (_, anna) = tenant(&operator, "Anna", &installation.model().base_url(), "sk-unused").await;
+    let ask = json!({"ask_before_commands": true});
+    // Before the agent's first start: the setting counts from then on.
+    anna.ok(Method::PATCH, "/api/v1/approvals", Some(&ask)).await;
+    for (word, said, ran) in [("permitted-words", "allow", true), ("refused-words", "refuse", false)] {
+        let run = json!({"command": format!("echo {word}")});
+        let message = format!("[[tool: exec {run}]] [[say: done]]");
+        let asked = json!({"session_id": "first", "message": message, "stream": true, "detach": true});
+        let stream = http()
+            .post(format!("{}/api/v1/chat", anna.base))
+            .bearer_auth(&anna.key)
+            .json(&asked)
+            .send()
+            .await
+            .unwrap();
+        let request = wait_until("the agent asks", Duration::from_secs(240), async || {
+            let listed = anna.ok(Method::GET, "/api/v1/approvals", None).await;
+            listed["approvals"].as_array().unwrap().first().cloned()
+        })
+        .await;
+        assert_eq!(
+            (&request["session_id"], &request["action"]["kind"]),
+            (&json!("first"), &json!("run_command")),
+            "{request:#}"
+        );
+        assert!(request["action"]["command"].to_string().contains(word), "{request:#}");
+        let decision = json!({"hash": request["hash"], "answer": said});
+        let path = format!("/api/v1/approvals/{}", request["id"].as_str().unwrap());
+        anna.ok(Method::POST, &path, Some(&decision)).await;
+        let text = stream.text().await.unwrap();
+        assert!(text.contains("event: final"), "{text}");
+        let results = text.lines().filter(|line| line.contains("\"phase\":\"result\""));
+        let output = |line: &str| {
+            let event: Value = serde_json::from_str(line.trim_start_matches("data: ")).unwrap();
+            event["output"].as_str().unwrap_or_default().to_owned()
+        };
+        let printed = results
+            .map(output)
+            .any(|output| output.lines().any(|line| line.trim() == word));
+        assert_eq!(printed, ran, "{text}");
+    }
+}

@@ -93,6 +93,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "api_tenant.webhook_added": "added a webhook to the tenant",
   "api_tenant.webhook_removed": "removed a webhook of the tenant",
   "api_tenant.session_removed": "deleted the session",
+  "api_tenant.approval_answered": "answered a request of its agent",
   "platform_keys.rotated": "sealed the cells' secrets again under a new key",
 };
 

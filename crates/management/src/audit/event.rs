@@ -124,6 +124,7 @@ actions! {
     ApiTenantWebhookAdded = "api_tenant.webhook_added",
     ApiTenantWebhookRemoved = "api_tenant.webhook_removed",
     ApiTenantSessionRemoved = "api_tenant.session_removed",
+    ApiTenantApprovalAnswered = "api_tenant.approval_answered",
     PlatformKeysRotated = "platform_keys.rotated",
     OperatorSignedIn = "operator.signed_in",
     OperatorSteppedUp = "operator.stepped_up",

@@ -77,6 +77,20 @@ pub(crate) async fn list(
     Ok(rows.fetch_all(&mut **transaction).await?)
 }
 
+/// These conversations, each with its session's name.
+pub(crate) async fn names(
+    transaction: &mut TenantTransaction,
+    conversations: &[String],
+) -> Result<Vec<(String, String)>, StorageError> {
+    let rows = sqlx::query!(
+        "SELECT conversation, id FROM api_sessions WHERE tenant_id = $1 AND conversation = ANY($2)",
+        transaction.tenant().uuid(),
+        conversations
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    Ok(rows.into_iter().map(|row| (row.conversation, row.id)).collect())
+}
+
 /// Forgets a session; `false` if there is none of this name.
 pub(crate) async fn remove(transaction: &mut TenantTransaction, id: &str) -> Result<bool, StorageError> {
     let removed = sqlx::query!(

@@ -128,6 +128,16 @@ pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<A
     Ok(row.fetch_optional(&mut **transaction).await?.map(ApiTenant::from))
 }
 
+/// Whether this is the cell of the tenant that the transaction speaks for, which then stays until it ends.
+pub(crate) async fn has_cell(transaction: &mut TenantTransaction, cell: CellId) -> Result<bool, StorageError> {
+    let found = sqlx::query_scalar!(
+        "SELECT cell_id FROM api_tenants WHERE tenant_id = $1 AND cell_id = $2 FOR KEY SHARE",
+        transaction.tenant().uuid(),
+        cell.uuid()
+    );
+    Ok(found.fetch_optional(&mut **transaction).await?.is_some())
+}
+
 /// Tenants in the order in which they were made, after one of them.
 pub(crate) async fn list(
     database: &Database,

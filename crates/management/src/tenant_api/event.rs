@@ -1,9 +1,9 @@
-//! What a tenant's webhooks are told of: that a turn ended, how, and what it used. Never a word of it, nor of the answer: this waits in
-//! the database in clear. Whoever wants to read it asks for the session.
+//! What a tenant's webhooks are told of: that a turn ended, how, and what it used; that its agent asks for something, and that this has
+//! ended. Never a word of it: this waits in the database in clear. Whoever wants to read it asks for the session, or for what waits.
 
-use protocol::TenantId;
+use protocol::{ApprovalId, TenantId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -25,6 +25,12 @@ pub(crate) enum EventKind {
     /// It failed, was stopped, or took too long.
     #[serde(rename = "turn.failed")]
     TurnFailed,
+    /// The agent asks for something that it may not do by itself.
+    #[serde(rename = "approval.waiting")]
+    ApprovalWaiting,
+    /// That was answered, or its time is over.
+    #[serde(rename = "approval.ended")]
+    ApprovalEnded,
 }
 
 impl EventKind {
@@ -32,6 +38,8 @@ impl EventKind {
         match self {
             Self::TurnFinished => "turn.finished",
             Self::TurnFailed => "turn.failed",
+            Self::ApprovalWaiting => "approval.waiting",
+            Self::ApprovalEnded => "approval.ended",
         }
     }
 
@@ -39,23 +47,65 @@ impl EventKind {
         match text {
             "turn.finished" => Ok(Self::TurnFinished),
             "turn.failed" => Ok(Self::TurnFailed),
+            "approval.waiting" => Ok(Self::ApprovalWaiting),
+            "approval.ended" => Ok(Self::ApprovalEnded),
             _ => Err(StorageError::Unreadable("event of a webhook")),
         }
     }
 }
 
-/// A turn that ended.
-pub(super) struct Ended {
+/// Something that happened.
+pub(super) struct Event {
     tenant: TenantId,
-    turn: Uuid,
+    /// The turn, or the request.
+    about: Uuid,
     kind: EventKind,
     at: OffsetDateTime,
     body: String,
 }
 
-impl Ended {
-    /// `None` while it goes on.
-    pub(super) fn of(
+impl Event {
+    fn new(tenant: TenantId, about: Uuid, kind: EventKind, at: OffsetDateTime, data: Value) -> Self {
+        let body = json!({"type": kind, "timestamp": at.format(&Rfc3339).unwrap_or_default(), "data": data});
+        Self {
+            tenant,
+            about,
+            kind,
+            at,
+            body: body.to_string(),
+        }
+    }
+
+    /// The agent asks for something.
+    pub(super) fn approval_waits(
+        tenant: TenantId,
+        approval: ApprovalId,
+        session: Option<&str>,
+        ends_at: OffsetDateTime,
+        at: OffsetDateTime,
+    ) -> Self {
+        let data = json!({
+            "tenant_id": tenant, "session_id": session, "approval_id": approval, "ends_at": millis(ends_at),
+        });
+        Self::new(tenant, approval.uuid(), EventKind::ApprovalWaiting, at, data)
+    }
+
+    /// It does not wait any more.
+    pub(super) fn approval_ended(
+        tenant: TenantId,
+        approval: ApprovalId,
+        session: Option<&str>,
+        outcome: &'static str,
+        at: OffsetDateTime,
+    ) -> Self {
+        let data = json!({
+            "tenant_id": tenant, "session_id": session, "approval_id": approval, "outcome": outcome, "ended_at": millis(at),
+        });
+        Self::new(tenant, approval.uuid(), EventKind::ApprovalEnded, at, data)
+    }
+
+    /// A turn has ended; `None` while it goes on.
+    pub(super) fn turn_ended(
         tenant: TenantId,
         session: &str,
         turn: Uuid,
@@ -72,36 +122,32 @@ impl Ended {
             }
             _ => return None,
         };
-        let body = json!({
-            "type": kind,
-            "timestamp": at.format(&Rfc3339).unwrap_or_default(),
-            "data": {
-                "tenant_id": tenant,
-                "session_id": session,
-                "turn_id": turn,
-                "outcome": outcome,
-                "usage": usage,
-                "begun_at": millis(begun_at),
-                "ended_at": millis(at),
-            },
+        let data = json!({
+            "tenant_id": tenant,
+            "session_id": session,
+            "turn_id": turn,
+            "outcome": outcome,
+            "usage": usage,
+            "begun_at": millis(begun_at),
+            "ended_at": millis(at),
         });
-        Some(Self {
-            tenant,
-            turn,
-            kind,
-            at,
-            body: body.to_string(),
-        })
+        Some(Self::new(tenant, turn, kind, at, data))
     }
 
     /// Puts it into the queue for each webhook that wants it: from then on it is not lost.
     pub(super) async fn keep(&self, app: &App) -> Result<(), StorageError> {
         let mut transaction = TenantTransaction::begin(&app.database, self.tenant).await?;
-        for webhook in api_webhooks::wanting(&mut transaction, self.kind).await? {
-            let id = self.id(webhook);
-            api_webhooks::enqueue(&mut transaction, webhook, id, &self.body, self.at).await?;
-        }
+        self.enqueue(&mut transaction).await?;
         transaction.commit().await
+    }
+
+    /// The same, in a transaction of its tenant's.
+    pub(super) async fn enqueue(&self, transaction: &mut TenantTransaction) -> Result<(), StorageError> {
+        for webhook in api_webhooks::wanting(transaction, self.kind).await? {
+            let id = self.id(webhook);
+            api_webhooks::enqueue(transaction, webhook, id, &self.body, self.at).await?;
+        }
+        Ok(())
     }
 
     /// When the database did not take it: until it does, or for as long as makes sense.
@@ -111,18 +157,18 @@ impl Ended {
             match self.keep(app).await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::warn!(%error, turn = %self.turn, "a turn's end is not in the queue of webhooks yet")
+                    tracing::warn!(%error, turn = %self.about, "a turn's end is not in the queue of webhooks yet")
                 }
             }
         }
-        tracing::error!(turn = %self.turn, "a turn's end is told to no webhook: the database did not take it");
+        tracing::error!(turn = %self.about, "a turn's end is told to no webhook: the database did not take it");
     }
 
-    /// The same for the same turn's same end: a receiver knows by it what it has already, also when the turn is asked for again.
+    /// The same for the same end of the same turn, or the same word of the same request: a receiver knows by it what it has already, also when the turn is asked for again.
     fn id(&self, webhook: Uuid) -> Uuid {
         let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/webhook-event/v1\0")
             .chain_update(webhook.as_bytes())
-            .chain_update(self.turn.as_bytes())
+            .chain_update(self.about.as_bytes())
             .chain_update(self.kind.as_str())
             .finalize()
             .into();
@@ -139,7 +185,7 @@ mod tests {
 
     fn ended(webhook: Uuid, turn: Uuid, last: &TurnEvent) -> Option<(Uuid, String)> {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let ended = Ended::of(TenantId::from(Uuid::nil()), "s", turn, last, now, now)?;
+        let ended = Event::turn_ended(TenantId::from(Uuid::nil()), "s", turn, last, now, now)?;
         Some((ended.id(webhook), ended.body))
     }
 

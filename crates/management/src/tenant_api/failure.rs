@@ -73,10 +73,16 @@ impl From<ChannelError> for Failure {
             | "model_invalid"
             | "address_refused"
             | "out_of_range"
-            | "price_missing" => S::UNPROCESSABLE_ENTITY,
+            | "price_missing"
+            | "reason_too_long" => S::UNPROCESSABLE_ENTITY,
             "message_too_large" => S::PAYLOAD_TOO_LARGE,
-            "unknown_conversation" | "unknown_message" => S::NOT_FOUND,
-            "no_model" | "turn_running" | "too_many_conversations" => S::CONFLICT,
+            "unknown_conversation" | "unknown_message" | "unknown_approval" => S::NOT_FOUND,
+            "no_model"
+            | "turn_running"
+            | "too_many_conversations"
+            | "already_decided"
+            | "approval_expired"
+            | "approval_changed" => S::CONFLICT,
             "queue_full" | "too_many_requests" | "model_rate_limited" | "backoff" => S::TOO_MANY_REQUESTS,
             // Of the model's provider, with the tenant's own key: asking us again does not help.
             "model_refused_key"

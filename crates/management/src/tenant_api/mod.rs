@@ -3,6 +3,7 @@
 
 mod access;
 mod agents;
+pub(crate) mod approvals;
 mod chat;
 mod event;
 mod failure;

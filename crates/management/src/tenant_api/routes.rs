@@ -11,7 +11,7 @@ use axum::{Router, middleware};
 use tower::ServiceExt as _;
 use tower_http::request_id::RequestId;
 
-use super::{access, chat, idempotency, openai, platform_keys, sessions, tenants, usage};
+use super::{access, approvals, chat, idempotency, openai, platform_keys, sessions, tenants, usage};
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
 use crate::openapi::sketch;
@@ -20,9 +20,10 @@ use crate::routes::{Access, Route};
 use crate::{limits, outer, refusals};
 
 /// Beside the routes of people, only these begin so.
-const OURS: [&str; 5] = [
+const OURS: [&str; 6] = [
     "/api/v1/tenants",
     "/api/v1/platform-keys",
+    "/api/v1/approvals",
     "/api/v1/chat",
     "/api/v1/usage",
     "/v1",
@@ -61,6 +62,9 @@ pub(crate) fn all() -> Vec<Route> {
         GET "/api/v1/sessions/{id}" Tenant => sessions::get,
         PATCH "/api/v1/sessions/{id}" Tenant => sessions::patch,
         DELETE "/api/v1/sessions/{id}" Tenant => sessions::delete,
+        GET "/api/v1/approvals" Tenant => approvals::list::get,
+        PATCH "/api/v1/approvals" Tenant => approvals::settings::patch,
+        POST "/api/v1/approvals/{id}" Tenant => approvals::answer::post,
         GET "/api/v1/usage" Tenant => usage::get,
         POST "/v1/chat/completions" Tenant => openai::completions::post,
         POST "/v1/responses" Tenant => openai::responses::post,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::agents::{AgentError, AgentEvent, Listening};
-use super::event::Ended;
+use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
@@ -62,7 +62,7 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
         }
     };
     // Before anybody hears of the end, so that whoever has heard of it knows that the webhooks will.
-    let told = Ended::of(tenant.id, &wanted.session, turn.id, &ended, begun_at, app.clock.now());
+    let told = Event::turn_ended(tenant.id, &wanted.session, turn.id, &ended, begun_at, app.clock.now());
     let kept = match &told {
         Some(told) => told.keep(&app).await,
         None => Ok(()),

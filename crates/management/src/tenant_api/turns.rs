@@ -307,6 +307,17 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The session in which the tenant's agent is at work; none where that is none, or several.
+    pub(crate) fn only_session(&self, tenant: TenantId) -> Option<String> {
+        let turns = self.all();
+        let mut running = turns
+            .iter()
+            .filter(|((of, _), turn)| *of == tenant && !turn.is_over())
+            .map(|(_, turn)| turn.session.as_str());
+        let first = running.next()?;
+        running.all(|other| other == first).then(|| first.to_owned())
+    }
+
     /// Begins a turn, or finds it.
     pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, session: &str, detached: bool) -> Result<Begun, ApiError> {
         let mut turns = self.all();

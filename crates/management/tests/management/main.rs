@@ -39,6 +39,7 @@ mod shared_limits;
 mod sign_in;
 mod support;
 mod tenant_api;
+mod tenant_approvals;
 mod tenant_chat;
 mod tenant_conformance;
 mod tenant_examples;

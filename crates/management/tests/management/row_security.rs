@@ -200,6 +200,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
             "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)
              VALUES (gen_random_uuid(), '{tenant}', sha256('{tenant}'), 'ocpk_x', now())",
             "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'x', 'x', now(), now())",
+            "INSERT INTO api_approvals (tenant_id, id, heard_at, ends_at) VALUES ('{tenant}', gen_random_uuid(), now(), 'infinity')",
             "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('x'), sha256('x'), now())",
             "INSERT INTO api_webhooks (id, tenant_id, host, events, key_id, sealed, created_at)
              VALUES (gen_random_uuid(), '{tenant}', 'x', '{turn.failed}', 1, 'x', now())",
@@ -302,6 +303,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)
          VALUES (gen_random_uuid(), '{tenant}', sha256('y'), 'ocpk_x', now())",
         "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'y', 'x', now(), now())",
+        "INSERT INTO api_approvals (tenant_id, id, heard_at, ends_at) VALUES ('{tenant}', gen_random_uuid(), now(), now())",
         "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('y'), sha256('x'), now())",
         "INSERT INTO api_webhooks (id, tenant_id, host, events, key_id, sealed, created_at)
          VALUES (gen_random_uuid(), '{tenant}', 'x', '{turn.failed}', 1, 'x', now())",
@@ -369,6 +371,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "DELETE FROM api_tenant_keys",
         "UPDATE api_sessions SET used_at = now()",
         "DELETE FROM api_sessions",
+        "UPDATE api_approvals SET outcome = 'allowed'",
+        "DELETE FROM api_approvals",
         "UPDATE api_writes SET status = 200",
         "DELETE FROM api_writes",
         "UPDATE api_webhooks SET last_problem = 'x'",

@@ -191,6 +191,7 @@ async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
         "api_tenant_keys",
         "platform_secrets",
         "api_sessions",
+        "api_approvals",
         "api_writes",
     ] {
         let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))

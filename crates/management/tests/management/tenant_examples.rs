@@ -61,7 +61,7 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         let caller = match access {
             Access::Operator => &operator,
             _ => {
-                let said = json!({"session_id": SESSION, "message": "Hello"});
+                let said = json!({"session_id": SESSION, "message": "Hello, approve"});
                 program.post("/api/v1/chat", said).await.expect(200);
                 &program
             }
@@ -73,6 +73,9 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         };
         let id = if access == Access::Operator {
             tenant.to_string()
+        } else if path.starts_with("/api/v1/approvals") {
+            let listed = program.get("/api/v1/approvals").await.expect(200).json;
+            listed["approvals"][0]["id"].as_str().unwrap().to_owned()
         } else {
             id
         };

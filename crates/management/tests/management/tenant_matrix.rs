@@ -7,7 +7,7 @@ use axum::http::Method;
 use management::Access;
 use serde_json::{Value, json};
 
-use crate::support::{Developer, OPERATOR, World};
+use crate::support::{Developer, HASH, OPERATOR, World};
 
 /// What to send, and the status for those who may. `{id}` is a tenant's or a session's.
 fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
@@ -35,6 +35,19 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
         (Method::GET, "/api/v1/sessions/{id}", None, 200),
         (Method::PATCH, "/api/v1/sessions/{id}", Some(json!({"title": "x"})), 200),
         (Method::DELETE, "/api/v1/sessions/{id}", None, 204),
+        (Method::GET, "/api/v1/approvals", None, 200),
+        (
+            Method::PATCH,
+            "/api/v1/approvals",
+            Some(json!({"ask_before_commands": true})),
+            200,
+        ),
+        (
+            Method::POST,
+            "/api/v1/approvals/{id}",
+            Some(json!({"hash": HASH, "answer": "allow"})),
+            200,
+        ),
         (Method::GET, "/api/v1/usage", None, 200),
         (
             Method::POST,
@@ -69,6 +82,14 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
     let persons_key = persons_key.expect(201).json["key"].as_str().unwrap().to_owned();
     let (mine, tenant) = world.tenant("mine").await;
     let (others, other) = world.tenant("others").await;
+    // The clock stands still here, so what is left this minute does not grow.
+    for id in [mine, others] {
+        let limits = json!({"limits": {"requests_per_minute": i32::MAX}});
+        operator
+            .patch(&format!("/api/v1/tenants/{id}"), limits)
+            .await
+            .expect(200);
+    }
     let made_up = format!("ocpk_{}", "A".repeat(47));
     let mut nobody = operator.clone();
     nobody.headers.clear();
@@ -118,10 +139,14 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                     continue;
                 }
                 let is_tenant = path.starts_with("/api/v1/tenants/");
+                let is_request = path.starts_with("/api/v1/approvals/");
                 let id = match (is_tenant, object) {
                     (true, "own" | "others") => tenant_of_the_operator(&operator, &method, path).await,
                     (true, "none") => "00000000-0000-7000-8000-000000000007".to_owned(),
                     (true, _) => "x".to_owned(),
+                    (false, "own") if is_request => asked(&tenant, "own").await,
+                    (false, "others") if is_request => asked(&other, "others").await,
+                    (false, "none") if is_request => "00000000-0000-7000-8000-000000000007".to_owned(),
                     (false, "own") => talk(&tenant, "own").await,
                     // The same name, in another tenant alone.
                     (false, "others") => talk(&other, "others").await,
@@ -133,7 +158,7 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                     (None, "own") => allowed,
                     // All tenants are the operator's.
                     (None, "others") if is_tenant => allowed,
-                    (None, "no id") if !is_tenant => 400,
+                    (None, "no id") if !is_tenant && !is_request => 400,
                     (None, _) => 404,
                 };
                 let uri = path
@@ -148,7 +173,14 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                     "{who}: {method} {path} on {object}: {}",
                     answer.text
                 );
-                if object == "others" && !is_tenant {
+                if object == "others" && is_request {
+                    let left = other.get("/api/v1/approvals").await.expect(200).json;
+                    let left = left["approvals"].as_array().unwrap();
+                    assert!(
+                        left.iter().any(|each| each["id"] == id),
+                        "{who} answered another tenant's"
+                    );
+                } else if object == "others" && !is_tenant {
                     let left = other.get(&format!("/api/v1/sessions/{id}")).await;
                     assert_eq!(left.status, 200, "{who} changed another tenant's by {method} {path}");
                 }
@@ -178,6 +210,15 @@ async fn talk(tenant: &Developer, session: &str) -> String {
     let said = json!({"session_id": session, "message": format!("{session} said something")});
     assert_eq!(tenant.post("/api/v1/chat", said).await.status, 200);
     session.to_owned()
+}
+
+/// A request of the tenant's agent.
+async fn asked(tenant: &Developer, session: &str) -> String {
+    let said = json!({"session_id": session, "message": format!("{session} said approve")});
+    assert_eq!(tenant.post("/api/v1/chat", said).await.status, 200);
+    let listed = tenant.get("/api/v1/approvals").await.expect(200).json;
+    let last = listed["approvals"].as_array().unwrap().last().unwrap().clone();
+    last["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `GET /api/v1/tenants/{id}/webhooks`: where the ends of the tenant's turns are told, and how the last delivery went.
+//! `GET /api/v1/tenants/{id}/webhooks`: where the ends of the tenant's turns, and what its agent asks for, are told, and how the last delivery went.
 //!
 //! `POST /api/v1/tenants/{id}/webhooks`: adds one; the secret of its signatures is in the answer, this once.
 //!
@@ -133,7 +133,8 @@ pub(crate) async fn post(
     if events.is_empty() {
         return Err(ApiError::InvalidField {
             field: "events",
-            reason: "Name at least one: `turn.finished`, `turn.failed`.".to_owned(),
+            reason: "Name at least one: `turn.finished`, `turn.failed`, `approval.waiting`, `approval.ended`."
+                .to_owned(),
         });
     }
     let custody = &app.tenant_api()?.custody;

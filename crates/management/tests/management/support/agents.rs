@@ -32,7 +32,14 @@ struct Cell {
     spending: Option<Value>,
     conversations: HashMap<String, Conversation>,
     tokens: u64,
+    /// Requests that wait, as `approval.list` has them; and those that were answered.
+    asked: Vec<Value>,
+    answered: Vec<(Value, Value)>,
+    asks_before_commands: bool,
 }
+
+/// What every request here is bound to.
+pub const HASH: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[derive(Default)]
 struct Conversation {
@@ -100,6 +107,12 @@ impl Agents {
         self.state().cells.values().map(|cell| cell.conversations.len()).sum()
     }
 
+    /// What was said to requests, in all cells: their ids, and the answers.
+    pub fn answered(&self) -> Vec<(Value, Value)> {
+        let state = self.state();
+        state.cells.values().flat_map(|cell| cell.answered.clone()).collect()
+    }
+
     /// Ends the connections of everybody who listens.
     pub fn hang_up(&self) {
         for cell in self.state().cells.values_mut() {
@@ -152,6 +165,17 @@ impl Agents {
                     "limits": limits, "spent": {"day": 0, "month": 0}, "month": "2026-11", "usage": [used],
                 }));
             }
+            "approval.list" => {
+                return Ok(json!({
+                    "waiting": cell.asked, "decided": [], "rules": [], "ask_before_commands": cell.asks_before_commands,
+                    "tell_when_away": true, "agent_waits": false,
+                }));
+            }
+            "approval.decide" => return decide(cell, params),
+            "approval.settings" => {
+                cell.asks_before_commands = params["ask_before_commands"].as_bool().unwrap();
+                return Ok(json!({}));
+            }
             "spending.set" => {
                 cell.spending = Some(params.clone());
                 return Ok(json!({}));
@@ -166,6 +190,14 @@ impl Agents {
         }
         if method == "chat.send" {
             cell.tokens += 7;
+            let text = params["text"].as_str().unwrap();
+            if text.contains("approve") {
+                let action = json!({"kind": "run_command", "command": text, "folder": "/home/agent"});
+                cell.asked.push(json!({
+                    "id": Uuid::now_v7(), "asked_at": 1, "expires_at": 1_800_001, "conversation": id, "action": action, "hash": HASH,
+                    "state": "waiting", "at": null, "reason": "", "may": {"always": true, "conversation": true},
+                }));
+            }
         }
         let unknown = || AgentError::Refused(ChannelError::new("unknown_conversation", "gone"));
         if method == "chat.delete" {
@@ -188,6 +220,23 @@ impl Agents {
         }
         Ok(json!({}))
     }
+}
+
+/// As a keeper does.
+fn decide(cell: &mut Cell, params: &Value) -> Result<Value, AgentError> {
+    let refused = |code: &str| Err(AgentError::Refused(ChannelError::new(code, "It is not answered.")));
+    if cell.answered.iter().any(|(id, _)| *id == params["id"]) {
+        return refused("already_decided");
+    }
+    let Some(place) = cell.asked.iter().position(|asked| asked["id"] == params["id"]) else {
+        return refused("unknown_approval");
+    };
+    if params["hash"] != HASH {
+        return refused("approval_changed");
+    }
+    let asked = cell.asked.remove(place);
+    cell.answered.push((asked["id"].clone(), params["answer"].clone()));
+    Ok(asked)
 }
 
 fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {

@@ -14,7 +14,7 @@ pub mod template;
 mod vault;
 mod world;
 
-pub use agents::Agents;
+pub use agents::{Agents, HASH};
 pub use authenticator::Authenticator;
 pub use browser::{Answer, Browser};
 pub use cells::Cells;

@@ -1,0 +1,74 @@
+//! What a tenant's keeper tells of requests, passed on to webhooks: each once when it waits and once when it has ended, by an answer or
+//! by its time. An agent that asks all the time is not passed on without end.
+
+use protocol::control::{ApprovalNotice, ApprovalState};
+use time::OffsetDateTime;
+
+use super::super::event::Event;
+use crate::app::App;
+use crate::clock::{after, moment};
+use crate::limits;
+use crate::repeating::Repeating;
+use crate::storage::{StorageError, TenantTransaction, api_approvals};
+
+/// Takes what a keeper tells.
+pub(crate) async fn heard(
+    app: &App,
+    transaction: &mut TenantTransaction,
+    approvals: &[ApprovalNotice],
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let tenant = transaction.tenant();
+    let latest = after(now, limits::APPROVAL_LIFE);
+    api_approvals::forget_old(transaction, now).await?;
+    for approval in approvals {
+        let outcome = match approval.state {
+            ApprovalState::Waiting => {
+                let ends_at = moment(approval.ends_at).map(|ends_at| ends_at.min(latest));
+                let Some(ends_at) = ends_at.filter(|ends_at| *ends_at > now) else {
+                    continue;
+                };
+                let session = app.tenant_api.as_ref().and_then(|api| api.turns.only_session(tenant));
+                if api_approvals::heard(transaction, approval.id, session.as_deref(), ends_at, now).await? {
+                    let event = Event::approval_waits(tenant, approval.id, session.as_deref(), ends_at, now);
+                    event.enqueue(transaction).await?;
+                }
+                continue;
+            }
+            ApprovalState::Allowed => "allowed",
+            ApprovalState::Refused => "refused",
+            ApprovalState::Ended => "expired",
+        };
+        if let Some(session) = api_approvals::ended(transaction, approval.id, outcome).await? {
+            let event = Event::approval_ended(tenant, approval.id, session.as_deref(), outcome, now);
+            event.enqueue(transaction).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks for those whose time is over, also where no keeper says so, until what is returned is stopped.
+pub(crate) fn start(app: &App) -> Repeating {
+    let app = app.clone();
+    Repeating::start(limits::DELIVERY_CHECK, move || {
+        let app = app.clone();
+        async move {
+            if let Err(error) = expire(&app).await {
+                tracing::warn!(%error, "requests of tenants' agents that have ended could not be looked for; they are told of later");
+            }
+        }
+    })
+}
+
+async fn expire(app: &App) -> Result<(), StorageError> {
+    let now = app.clock.now();
+    for (tenant, id) in api_approvals::due(&app.database, now).await? {
+        let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+        if let Some(session) = api_approvals::ended(&mut transaction, id, "expired").await? {
+            let event = Event::approval_ended(tenant, id, session.as_deref(), "expired", now);
+            event.enqueue(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+    }
+    Ok(())
+}
