@@ -83,6 +83,12 @@ impl Model {
         answer.json().await.expect("the model answers with JSON")
     }
 
+    /// What the last request of an agent said before anybody spoke.
+    pub async fn system(&self) -> String {
+        let answer = crate::person::http().get(self.control("system")).send().await;
+        answer.expect("the model answers").text().await.expect("it is text")
+    }
+
     fn control(&self, path: &str) -> String {
         format!("http://{}/_control/{path}", self.address)
     }

@@ -26,6 +26,7 @@ pub mod serve;
 pub mod services;
 pub mod shares;
 pub mod spending;
+pub mod template;
 pub mod unlock_link;
 pub mod vault_service;
 pub mod write_behind;

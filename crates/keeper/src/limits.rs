@@ -284,6 +284,9 @@ pub const AGENT_BACK_WITHIN: Duration = Duration::from_secs(3);
 /// The next turn does not wait longer than this for the last one to be sealed.
 pub const NEXT_TURN_AFTER: Duration = Duration::from_secs(5);
 
+/// Names of skills of earlier templates that are remembered, to be put out of the way.
+pub const TEMPLATE_SKILLS_GONE: usize = 256;
+
 // The bridge and the agent
 /// How long OpenClaw may take to end when its keeper or its container goes away.
 pub const BRIDGE_END_GRACE: Duration = Duration::from_secs(5);

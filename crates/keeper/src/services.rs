@@ -17,6 +17,7 @@ use crate::relay::Relay;
 use crate::secrets::Secrets;
 use crate::shares::Shares;
 use crate::spending::{ProviderMethods, Spending};
+use crate::template::Templates;
 use crate::unlock_link::UnlockLink;
 use crate::vault_service::VaultService;
 use crate::write_behind::WriteBehind;
@@ -35,6 +36,8 @@ pub struct Services {
     pub unlock: UnlockLink,
     /// What the agent is told of all this.
     pub guide: Guide,
+    /// What the agent is.
+    pub templates: Templates,
 }
 
 impl Services {
@@ -103,6 +106,7 @@ impl Services {
         );
         let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
         let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
+        let templates = Templates::new(vault.clone());
         let guide = Guide::new(routes.clone(), secrets.clone());
         let contacts = Arc::new(contacts);
         let router = Router::new()
@@ -111,6 +115,7 @@ impl Services {
             .namespace("share", Arc::new(shares.clone()))
             .namespace("route", Arc::new(routes))
             .namespace("egress", Arc::new(egress_settings))
+            .namespace("template", Arc::new(templates.clone()))
             .namespace("spending", Arc::new(spending.clone()))
             .secret_namespace("provider", Arc::new(ProviderMethods::new(vault.clone(), spending)))
             .secret_namespace("secret", Arc::new(secrets))
@@ -128,6 +133,7 @@ impl Services {
             shares,
             unlock,
             guide,
+            templates,
         }
     }
 }

@@ -109,6 +109,11 @@ pub const SERVICE_ACCOUNTS: i64 = 100;
 pub const MASTER_KEY_BYTES: usize = 32;
 /// Tenants of the tenant API on one installation.
 pub const API_TENANTS: i64 = 10_000;
+/// Templates of agents that the operator made, those that one page lists, and the longest address or name of a template's model in bytes.
+/// What is in a template is bounded in `protocol::limits`: keepers hold to it too.
+pub const API_TEMPLATES: i64 = 100;
+pub const TEMPLATES_LISTED: i64 = 100;
+pub const TEMPLATE_MODEL_BYTES: usize = 2048;
 /// Tenants, and sessions, that one page lists.
 pub const TENANTS_LISTED: i64 = 100;
 pub const API_SESSIONS_LISTED: i64 = 100;

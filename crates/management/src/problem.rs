@@ -103,6 +103,15 @@ pub(crate) enum ApiError {
     ScopeMissing(&'static str),
     #[error("There are {0} of these already. Remove one first.")]
     LimitReached(i64),
+    #[error("There is a template of this name already.")]
+    TemplateKnown,
+    #[error("This template is built in and stays as it is. Make one of your own with what is to be different.")]
+    TemplateBuiltIn,
+    #[error(
+        "There are {} templates already, which is the most there may be (API_TEMPLATES). Remove one first.",
+        limits::API_TEMPLATES
+    )]
+    TooManyTemplates,
     #[error("This address or destination is told of that already.")]
     AlreadyTold,
     #[error("The mail server did not take the mail. Ask whoever runs this server to look at its log.")]
@@ -250,7 +259,9 @@ impl ApiError {
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::NotForKeys => (S::FORBIDDEN, "not_for_keys", "Not for API keys"),
             Self::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing", "The key's scopes do not cover this"),
-            Self::LimitReached(_) => (S::CONFLICT, "limit_reached", "Too many"),
+            Self::LimitReached(_) | Self::TooManyTemplates => (S::CONFLICT, "limit_reached", "Too many"),
+            Self::TemplateKnown => (S::CONFLICT, "template_known", "There is one of this name"),
+            Self::TemplateBuiltIn => (S::CONFLICT, "template_built_in", "The template is built in"),
             Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
             Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),
             Self::NotDelivered(_) => (S::FAILED_DEPENDENCY, "not_delivered", "Not delivered"),

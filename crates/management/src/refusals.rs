@@ -54,7 +54,7 @@ impl Why {
             }
             ApiError::PasskeyRefused => (Some(Action::PasskeyRefused), true),
             ApiError::CodeWrong | ApiError::AccountUnknown | ApiError::OperatorTokenWrong => (None, true),
-            ApiError::TooMany(_) | ApiError::TooOften(_) | ApiError::LimitReached(_) => {
+            ApiError::TooMany(_) | ApiError::TooOften(_) | ApiError::LimitReached(_) | ApiError::TooManyTemplates => {
                 (Some(Action::LimitReached), false)
             }
             _ => return None,

@@ -13,6 +13,7 @@ mod ids;
 pub mod limits;
 pub mod recovery;
 pub mod relay;
+pub mod template;
 mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};

@@ -34,3 +34,14 @@ pub const RELAY_TEXT_BYTES: usize = 32 * 1024;
 pub const RELAY_WINDOW: usize = 256;
 /// Issuers whose revocations one mailbox follows.
 pub const FOLLOWED_ISSUERS: usize = 1000;
+/// Longest name of a template of agents, and of a skill, in characters.
+pub const TEMPLATE_NAME_CHARS: usize = 40;
+/// Largest persona, in bytes: OpenClaw cuts what has more than 20,000 characters.
+pub const TEMPLATE_PERSONA_BYTES: usize = 16 * 1024;
+/// Skills of one template, the largest of them in bytes, and a persona with all its skills: a vault is written whole with each change.
+pub const TEMPLATE_SKILLS: usize = 16;
+pub const TEMPLATE_SKILL_BYTES: usize = 32 * 1024;
+pub const TEMPLATE_BYTES: usize = 128 * 1024;
+/// Tools that one list of a template names, and the longest such name in characters.
+pub const TEMPLATE_TOOLS: usize = 64;
+pub const TEMPLATE_TOOL_CHARS: usize = 64;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use holdfast::dev_model;
-use keeper::agent::{Agent, AgentPaths};
+use keeper::agent::{Agent, AgentPaths, StartWith};
 use keeper::broker::ModelPublic;
 use keeper::gateway::{Gateway, GatewayEvent, RunEventKind};
 use keeper::vault_service::ModelKind;
+use protocol::template::ToolsPolicy;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
@@ -96,9 +97,9 @@ impl Cell {
     /// Starts OpenClaw with these models.
     pub async fn start_with(&self, models: &[ModelPublic]) -> Gateway {
         let token = secrecy::SecretString::from("t".repeat(43));
-        let started = tokio::time::timeout(PATIENCE, self.agent.start(models, token))
-            .await
-            .expect("in time");
+        let tools = &ToolsPolicy::default();
+        let starting = self.agent.start(StartWith { models, tools }, token);
+        let started = tokio::time::timeout(PATIENCE, starting).await.expect("in time");
         if let Err(error) = started {
             let output = self
                 .agent

@@ -7,8 +7,9 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::docker::{containers, docker, inspect, logs, volumes};
-use system_tests::{Installation, Settings, http, wait_until};
+use system_tests::docker::{Part, container, containers, docker, exec as exec_in, inspect, logs, volumes};
+use system_tests::model::Model;
+use system_tests::{CELL_START, Installation, Settings, http, wait_until};
 
 /// A program with a key.
 struct Program {
@@ -248,4 +249,112 @@ async fn a_tenants_agent_asks_before_a_command_and_the_developers_program_answer
             .any(|output| output.lines().any(|line| line.trim() == word));
         assert_eq!(printed, ran, "{text}");
     }
+}
+
+/// What the last request to the model offered its agent.
+async fn offered(model: &Model) -> Vec<String> {
+    let requests = model.requests().await;
+    let last = requests["requests"]
+        .as_array()
+        .and_then(|all| all.last())
+        .expect("a request");
+    let tools = last["tools"].as_array().expect("a list").iter();
+    tools.map(|tool| tool.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+async fn talk(program: &Program, session: &str, message: &str) -> Value {
+    let asked = json!({"session_id": session, "message": message});
+    program.ok(Method::POST, "/api/v1/chat", Some(&asked)).await
+}
+
+#[tokio::test]
+async fn an_agent_is_what_its_template_says_and_its_model_is_not_offered_what_that_forbids() {
+    let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
+    let mut installation = settings.start().await;
+    let model = installation.separate_model().await;
+    let operator = operator(&installation);
+    let wanted = json!({"name": "Anna", "template": "writer", "model": {
+        "kind": "openai", "base_url": model.base_url(), "key": "sk-of-anna", "model": "scripted",
+    }});
+    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
+    let anna = Program {
+        base: operator.base.clone(),
+        key: made["key"].as_str().unwrap().to_owned(),
+    };
+    let at = format!("/api/v1/tenants/{}", made["id"].as_str().unwrap());
+
+    // Who it is, what it has learnt, and what it may use.
+    talk(&anna, "first", "[[say: hello]]").await;
+    let system = model.system().await;
+    assert!(system.contains("You are a writer and an editor"), "{system}");
+    for skill in [
+        "How to get from a wish to a first draft",
+        "How to edit a text that somebody else wrote",
+    ] {
+        assert!(system.contains(skill), "{skill} is not in {system}");
+    }
+    let tools = offered(&model).await;
+    let forbidden = [
+        "exec",
+        "process",
+        "web_fetch",
+        "web_search",
+        "cron",
+        "automations",
+        "gateway",
+        "openclaw",
+    ];
+    let has = |name: &str| tools.iter().any(|tool| tool == name);
+    assert!(!forbidden.iter().any(|name| has(name)), "{tools:?}");
+    assert!(["read", "write", "edit"].iter().all(|name| has(name)), "{tools:?}");
+
+    // A model that calls one all the same gets nothing done, and the configuration is out of the other tools' reach.
+    let call = |tool: &str, arguments: Value| format!("[[tool: {tool} {arguments}]] [[say: done]]");
+    let exec = call(
+        "exec",
+        json!({"command": "touch /home/node/.openclaw/workspace/by-a-command"}),
+    );
+    talk(&anna, "first", &exec).await;
+    let write = |path: &str, content: &str| call("write", json!({"path": path, "content": content}));
+    talk(&anna, "first", &write("/home/node/.openclaw/openclaw.json", "{}")).await;
+    talk(&anna, "first", &write("SOUL.md", "I write, and I like cats.")).await;
+    let cell = made["cell"]["id"].as_str().unwrap();
+    let agent = container(cell, Part::Agent).expect("the agent runs");
+    let read = |path: &str| exec_in(&agent, &["cat", path]);
+    assert!(!read("/home/node/.openclaw/workspace/by-a-command").0);
+    assert!(read("/home/node/.openclaw/openclaw.json").1.contains("group:runtime"));
+    assert!(read("/home/node/.openclaw/workspace/SOUL.md").1.contains("cats"));
+
+    // Asleep and awake again, it is who it has become, with the same policy.
+    drop(model);
+    installation.down().await;
+    installation.run().await;
+    // On the network that was made anew.
+    let model = installation.separate_model().await;
+    talk(&anna, "second", "[[say: hello again]]").await;
+    let system = model.system().await;
+    assert!(
+        system.contains("I like cats") && !system.contains("You are a writer and an editor"),
+        "{system}"
+    );
+    assert!(!offered(&model).await.iter().any(|tool| tool == "exec"));
+
+    // Another template: without being asked to start, with what the agent had made of the first beside it.
+    let own = json!({"name": "press-desk", "persona": "You write for the press desk.", "tools": {"allow": ["read"]}});
+    operator.ok(Method::POST, "/api/v1/templates", Some(&own)).await;
+    operator
+        .ok(Method::PATCH, &at, Some(&json!({"template": "press-desk"})))
+        .await;
+    // A message that comes before the agent is ended is answered by what it was.
+    let system = wait_until("the agent is another", CELL_START, async || {
+        talk(&anna, "third", "[[say: hello]]").await;
+        let system = model.system().await;
+        system.contains("You write for the press desk.").then_some(system)
+    })
+    .await;
+    assert!(!system.contains("How to get from a wish to a first draft"), "{system}");
+    assert_eq!(offered(&model).await, ["read"]);
+    let agent = container(cell, Part::Agent).expect("the agent runs");
+    let before = exec_in(&agent, &["cat", "/home/node/.openclaw/workspace/SOUL.before.md"]).1;
+    assert!(before.contains("I like cats"), "{before}");
 }

@@ -94,6 +94,9 @@ const WORDS: Readonly<Record<string, string>> = {
   "api_tenant.webhook_removed": "removed a webhook of the tenant",
   "api_tenant.session_removed": "deleted the session",
   "api_tenant.approval_answered": "answered a request of its agent",
+  "api_template.made": "made the template",
+  "api_template.changed": "changed the template",
+  "api_template.removed": "removed the template",
   "platform_keys.rotated": "sealed the cells' secrets again under a new key",
 };
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::control::{Key, Seen};
 use super::conversation::Turn;
-use super::openai::text_of;
+use super::openai::{names, text_of};
 use super::script::{self, Answer};
 use super::streaming::{self, Renderer};
 
@@ -24,6 +24,10 @@ struct Request {
     messages: Vec<Message>,
     #[serde(default)]
     stream: bool,
+    #[serde(default)]
+    system: Value,
+    #[serde(default)]
+    tools: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +49,8 @@ pub(super) async fn messages(Extract(state): Extract<Shared>, headers: HeaderMap
     let (answer, asked) = script::answer(&turns, state.options.pace);
     let answer = state.control.unless_down(PROTOCOL, answer);
     let key = check_key(&state, &headers);
+    let system = text_of(&request.system);
+    let tools = names(request.tools.iter());
     let mut seen = Seen {
         protocol: PROTOCOL,
         headers: &headers,
@@ -53,6 +59,8 @@ pub(super) async fn messages(Extract(state): Extract<Shared>, headers: HeaderMap
         messages: request.messages.len(),
         key,
         asked: &asked,
+        system: &system,
+        tools: &tools,
         status: StatusCode::OK,
     };
     let refusal = match (key, &answer) {

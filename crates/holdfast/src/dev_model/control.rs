@@ -40,6 +40,8 @@ pub(super) struct Record {
     messages: usize,
     /// The person's words that were answered.
     asked: String,
+    /// The tools that were offered, by name.
+    tools: Vec<String>,
     status: u16,
 }
 
@@ -64,6 +66,8 @@ struct Of {
 
 #[derive(Default)]
 pub(super) struct Control {
+    /// What the last request with tools said before anybody spoke.
+    system: Mutex<String>,
     requests: Mutex<VecDeque<Record>>,
     holds: Mutex<HashMap<String, watch::Sender<Hold>>>,
     down: Mutex<Option<Down>>,
@@ -78,6 +82,8 @@ pub(super) struct Seen<'a> {
     pub messages: usize,
     pub key: Key,
     pub asked: &'a str,
+    pub system: &'a str,
+    pub tools: &'a [String],
     pub status: StatusCode,
 }
 
@@ -95,8 +101,13 @@ impl Control {
             headers: seen.headers.keys().map(|name| name.as_str().to_owned()).collect(),
             messages: seen.messages,
             asked: seen.asked.to_owned(),
+            tools: seen.tools.to_vec(),
             status: seen.status.as_u16(),
         };
+        if !seen.tools.is_empty() {
+            seen.system
+                .clone_into(&mut self.system.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        }
         let mut requests = self.requests.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if requests.len() == REQUESTS {
             requests.pop_front();
@@ -140,6 +151,7 @@ impl Control {
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/_control/requests", get(requests).delete(forget))
+        .route("/_control/system", get(system))
         .route("/_control/held/{name}", get(held))
         .route("/_control/release/{name}", post(release))
         .route("/_control/down", delete(up))
@@ -153,6 +165,11 @@ async fn requests(Extract(state): Extract<Shared>) -> Json<serde_json::Value> {
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner());
     Json(serde_json::json!({ "requests": *requests }))
+}
+
+async fn system(Extract(state): Extract<Shared>) -> String {
+    let system = state.control.system.lock();
+    system.unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
 }
 
 async fn forget(Extract(state): Extract<Shared>) -> StatusCode {

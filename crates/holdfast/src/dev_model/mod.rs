@@ -20,7 +20,8 @@
 //! Without one it gives a friendly fixed answer that repeats the person's words. The newest message of a person that holds
 //! a directive counts, back to the last finished answer: what OpenClaw adds after it is passed over.
 //!
-//! `GET /_control/requests` tells a test what was asked for (never the key itself), `GET /_control/held/{name}` answers as
+//! `GET /_control/requests` tells a test what was asked for (never the key itself), `GET /_control/system` what the last request with
+//! tools said before anybody spoke, `GET /_control/held/{name}` answers as
 //! soon as a request waits at that hold, `DELETE /_control/requests` forgets. `POST /_control/down/503` has it refuse every call with that
 //! status until `DELETE /_control/down`, and with `?protocol=openai` or `anthropic` those of one protocol. Nothing is written to the log.
 

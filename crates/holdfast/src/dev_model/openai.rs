@@ -24,6 +24,8 @@ struct Request {
     #[serde(default)]
     stream: bool,
     #[serde(default)]
+    tools: Vec<Value>,
+    #[serde(default)]
     stream_options: StreamOptions,
 }
 
@@ -55,6 +57,13 @@ pub(super) async fn chat_completions(Extract(state): Extract<Shared>, headers: H
     let turns: Vec<Turn> = request.messages.iter().filter_map(turn).collect();
     let (answer, asked) = script::answer(&turns, state.options.pace);
     let answer = state.control.unless_down(PROTOCOL, answer);
+    let system: Vec<String> = request
+        .messages
+        .iter()
+        .filter(|message| matches!(message.role.as_str(), "system" | "developer"))
+        .map(|message| text_of(&message.content))
+        .collect();
+    let tools = names(request.tools.iter().map(|tool| &tool["function"]));
     let mut seen = Seen {
         protocol: PROTOCOL,
         headers: &headers,
@@ -63,6 +72,8 @@ pub(super) async fn chat_completions(Extract(state): Extract<Shared>, headers: H
         messages: request.messages.len(),
         key,
         asked: &asked,
+        system: &system.join("\n"),
+        tools: &tools,
         status: StatusCode::OK,
     };
     if let Some(refusal) = refuse_key(key) {
@@ -174,6 +185,14 @@ pub(super) fn text_of(content: &Value) -> String {
             .join("\n"),
         _ => String::new(),
     }
+}
+
+/// What tools are called.
+pub(super) fn names<'a>(tools: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    tools
+        .filter_map(|tool| tool["name"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// An answer as a `chat.completion` and its chunks.

@@ -214,6 +214,36 @@ async fn requests_are_remembered_without_their_key() {
 }
 
 #[tokio::test]
+async fn what_agents_are_told_and_offered_is_remembered_for_both_protocols() {
+    let base = start(Options::default()).await;
+    let said = json!({"role": "user", "content": "Hi"});
+    let tool = json!({"name": "exec", "description": "d"});
+    let of_openai = json!({
+        "model": MODEL, "messages": [{"role": "system", "content": "You write."}, said], "tools": [{"type": "function", "function": tool}],
+    });
+    let of_anthropic = json!({
+        "model": MODEL, "max_tokens": 9, "system": [{"type": "text", "text": "You edit."}], "messages": [said], "tools": [tool],
+    });
+    for (path, body, system) in [
+        ("/v1/chat/completions", of_openai, "You write."),
+        ("/v1/messages", of_anthropic, "You edit."),
+    ] {
+        let headers = [
+            ("authorization", "Bearer k"),
+            ("x-api-key", "k"),
+            ("anthropic-version", "2023-06-01"),
+        ];
+        assert_eq!(request(&base, "POST", path, &headers, Some(&body)).await.0, 200);
+        let (_, told) = request(&base, "GET", "/_control/system", &[], None).await;
+        assert_eq!(told, system);
+    }
+    let (_, log) = request(&base, "GET", "/_control/requests", &[], None).await;
+    for seen in json_of(&log)["requests"].as_array().unwrap() {
+        assert_eq!(seen["tools"], json!(["exec"]));
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_request_is_refused() {
     let base = start(Options::default()).await;
     let headers = [

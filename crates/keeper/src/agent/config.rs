@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use protocol::bridge::{AGENT_BINARY, BROKER_PORT, HOME_DIR, WARM_UP_PORT};
+use protocol::template::ToolsPolicy;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use crate::vault_service::ModelKind;
 
 /// What is the same for everyone; also what the image's compile cache is made with.
 const TEMPLATE: &str = include_str!("../../../../images/agent/openclaw.json");
-const STATE: &str = ".openclaw";
+pub(super) const STATE: &str = ".openclaw";
 const FILE: &str = "openclaw.json";
 const PARTIAL: &str = ".openclaw.json.holdfast";
 /// The provider of secrets, in references that name it: `{"source":"exec","provider":"holdfast","id":"…"}`.
@@ -26,12 +27,25 @@ const TOOLS: &str = "holdfast";
 const SKILL: &str = "holdfast";
 const SKILL_FILE: &str = "SKILL.md";
 const SKILL_PARTIAL: &str = ".SKILL.md.holdfast";
+/// Tools that change OpenClaw itself, and with it what its configuration forbids.
+const RULERS: [&str; 3] = ["gateway", "openclaw", "plugins"];
+/// Tools and groups that run commands, and those that have them run later.
+const COMMANDS: [&str; 3] = ["group:runtime", "exec", "bash"];
+const SCHEDULERS: [&str; 2] = ["automations", "cron"];
 /// The provider that a warm-up turn uses: the bridge answers it, no model is asked.
 pub(super) const WARM_UP_MODEL: &str = "warmup/warmup";
 
+/// What an agent is started with, as its configuration says it.
+pub struct StartWith<'a> {
+    /// The models that OpenClaw goes through by itself; at least one.
+    pub models: &'a [ModelPublic],
+    pub tools: &'a ToolsPolicy,
+}
+
 /// The whole configuration, for the first model of each step of the order: OpenClaw goes from one to the next when the broker says that
 /// nobody in one answers.
-pub(super) fn render(models: &[ModelPublic], token: &SecretString, asks: bool) -> Zeroizing<String> {
+pub(super) fn render(with: &StartWith<'_>, token: &SecretString, asks: bool) -> Zeroizing<String> {
+    let models = with.models;
     let mut config: Value = serde_json::from_str(TEMPLATE).expect("the template is checked by a test");
     config["gateway"]["auth"]["token"] = json!(token.expose_secret());
     let mut providers = Map::new();
@@ -64,6 +78,7 @@ pub(super) fn render(models: &[ModelPublic], token: &SecretString, asks: bool) -
     // Left alone, OpenClaw hides the tools of MCP servers from the model behind a search of its own.
     config["tools"]["toolSearch"] = json!(false);
     config["tools"]["exec"]["mode"] = json!(if asks { "ask" } else { "full" });
+    forbid(&mut config, with.tools);
     config["agents"]["defaults"]["model"] = match order.split_first() {
         Some((first, [])) => json!({"primary": first}),
         Some((first, rest)) => json!({"primary": first, "fallbacks": rest}),
@@ -71,6 +86,27 @@ pub(super) fn render(models: &[ModelPublic], token: &SecretString, asks: bool) -
     };
     config["agents"]["defaults"]["workspace"] = json!(format!("{HOME_DIR}/{STATE}/workspace"));
     Zeroizing::new(config.to_string())
+}
+
+/// What a template says of tools. Whoever may write the configuration, or have OpenClaw change it, may undo this; so the file tools stay in
+/// the workspace, what rules OpenClaw is forbidden too, and a file that was changed all the same counts for nothing until the next start,
+/// at which it is rendered anew. An agent that may run commands can do by them what its other tools may not.
+fn forbid(config: &mut Value, tools: &ToolsPolicy) {
+    if tools.is_empty() {
+        return;
+    }
+    if !tools.allow.is_empty() {
+        config["tools"]["allow"] = json!(tools.allow);
+    }
+    let mut deny: Vec<&str> = tools.deny.iter().map(String::as_str).collect();
+    let is_denied = |tool: &str| tools.deny.iter().any(|denied| denied == tool);
+    deny.extend(RULERS.iter().filter(|ruler| !is_denied(ruler)));
+    if COMMANDS.iter().any(|tool| is_denied(tool)) {
+        deny.extend(SCHEDULERS.iter().filter(|tool| !is_denied(tool)));
+    }
+    config["tools"]["deny"] = json!(deny);
+    config["tools"]["fs"] = json!({"workspaceOnly": true});
+    config["gateway"]["reload"] = json!({"mode": "off"});
 }
 
 /// A provider on loopback. It has no key, which OpenClaw allows there: the keeper puts the real one in, and what OpenClaw does not have, it
@@ -120,10 +156,41 @@ mod tests {
         }
     }
 
+    fn rendered(models: &[ModelPublic], tools: &ToolsPolicy, asks: bool) -> Zeroizing<String> {
+        let token = SecretString::from("t".repeat(43));
+        render(&StartWith { models, tools }, &token, asks)
+    }
+
+    #[test]
+    fn a_policy_of_tools_is_in_the_configuration_with_what_would_undo_it() {
+        let tools = |allow: &[&str], deny: &[&str]| ToolsPolicy {
+            allow: allow.iter().map(|&tool| tool.to_owned()).collect(),
+            deny: deny.iter().map(|&tool| tool.to_owned()).collect(),
+        };
+        let config = |tools: &ToolsPolicy| -> Value {
+            serde_json::from_str(&rendered(&[model(ModelKind::OpenAi)], tools, false)).unwrap()
+        };
+        let plain = config(&ToolsPolicy::default());
+        for at in ["/tools/allow", "/tools/deny", "/tools/fs", "/gateway/reload"] {
+            assert_eq!(plain.pointer(at), None, "{at}");
+        }
+        let denying = config(&tools(&[], &["exec", "openclaw"]));
+        assert_eq!(
+            denying["tools"]["deny"],
+            json!(["exec", "openclaw", "gateway", "plugins", "automations", "cron"])
+        );
+        assert_eq!(denying["tools"].get("allow"), None);
+        assert_eq!(denying["tools"]["fs"]["workspaceOnly"], true);
+        assert_eq!(denying["gateway"]["reload"]["mode"], "off");
+        assert_eq!(denying["tools"]["toolSearch"], false);
+        let allowing = config(&tools(&["read", "gateway"], &[]));
+        assert_eq!(allowing["tools"]["allow"], json!(["read", "gateway"]));
+        assert_eq!(allowing["tools"]["deny"], json!(["gateway", "openclaw", "plugins"]));
+    }
+
     #[test]
     fn the_configuration_names_the_model_and_not_its_provider() {
-        let token = SecretString::from("t".repeat(43));
-        let text = render(&[model(ModelKind::Anthropic)], &token, false);
+        let text = rendered(&[model(ModelKind::Anthropic)], &ToolsPolicy::default(), false);
         let config: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(config["agents"]["defaults"]["model"]["primary"], "main/org/some-model");
         assert_eq!(config["models"]["providers"]["main"]["api"], "anthropic-messages");
@@ -144,15 +211,15 @@ mod tests {
             config["agents"]["defaults"]["model"],
             json!({"primary": "main/org/some-model"})
         );
-        let asking: Value = serde_json::from_str(&render(&[model(ModelKind::OpenAi)], &token, true)).unwrap();
+        let asking: Value =
+            serde_json::from_str(&rendered(&[model(ModelKind::OpenAi)], &ToolsPolicy::default(), true)).unwrap();
         assert_eq!(asking["tools"]["exec"]["mode"], "ask");
     }
 
     #[test]
     fn the_configuration_names_a_model_of_each_protocol_in_the_order_of_its_owner() {
-        let token = SecretString::from("t".repeat(43));
         let order = [ModelKind::Anthropic, ModelKind::OpenAi, ModelKind::Anthropic].map(model);
-        let config: Value = serde_json::from_str(&render(&order, &token, false)).unwrap();
+        let config: Value = serde_json::from_str(&rendered(&order, &ToolsPolicy::default(), false)).unwrap();
         assert_eq!(
             config["agents"]["defaults"]["model"],
             json!({"primary": "main/org/some-model", "fallbacks": ["then1/org/some-model", "then2/org/some-model"]})

@@ -1,7 +1,7 @@
 //! Files that the keeper puts into the agent's home. It belongs to a hostile agent while it runs: every step is relative to an open
 //! folder, never follows a link, and replaces what it finds in the way.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -64,6 +64,36 @@ pub(super) fn take_away(folder: &OwnedFd, name: &str) -> Result<(), HomeFileErro
     match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => Ok(()),
         Err(errno) => Err(failed("taking a file away", errno)),
+    }
+}
+
+/// What a file holds; none where it is not there, is no file, is larger than this, or is no text.
+pub(super) fn read(folder: &OwnedFd, name: &str, most: u64) -> Option<String> {
+    // What is no file, such as a pipe, is not waited for.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name, flags, Mode::empty()).ok()?;
+    let stat = rustix::fs::fstat(&file).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let mut text = String::new();
+    let mut file = std::fs::File::from(file).take(most + 1);
+    file.read_to_string(&mut text).ok()?;
+    u64::try_from(text.len())
+        .is_ok_and(|length| length <= most)
+        .then_some(text)
+}
+
+/// Gives what is there another name, in the place of whatever had that.
+pub(super) fn rename(folder: &OwnedFd, name: &str, other: &str) -> Result<(), HomeFileError> {
+    if is_folder(folder, other) {
+        set_aside(folder, other)?;
+    }
+    match rustix::fs::renameat(folder, name, folder, other) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        // A folder does not take the place of a file.
+        Err(Errno::NOTDIR) => set_aside(folder, name),
+        Err(errno) => Err(failed("putting a file beside another", errno)),
     }
 }
 

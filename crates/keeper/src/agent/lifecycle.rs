@@ -10,9 +10,9 @@ use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::config::StartWith;
 use super::link::{Ended, Link};
 use super::{Agent, AgentError, Inner, config};
-use crate::broker::ModelPublic;
 use crate::gateway::{Gateway, GatewayError};
 use crate::limits;
 
@@ -38,13 +38,13 @@ impl Agent {
     ///
     /// # Errors
     /// [`AgentError`]; the state is then [`AgentState::Failed`], or [`AgentState::Absent`] without a bridge.
-    pub async fn start(&self, models: &[ModelPublic], token: SecretString) -> Result<(), AgentError> {
+    pub async fn start(&self, with: StartWith<'_>, token: SecretString) -> Result<(), AgentError> {
         let _changing = self.inner.changing.lock().await;
         if self.gateway().is_some_and(|gateway| gateway.is_open()) || self.comes_back().await {
             return Ok(());
         }
         let mut under_way = UnderWay(Some(&*self.inner));
-        let result = self.bring_up(models, token).await;
+        let result = self.bring_up(&with, token).await;
         under_way.0 = None;
         match &result {
             Ok(()) => *self.inner.failure() = None,
@@ -76,7 +76,7 @@ impl Agent {
         }
     }
 
-    async fn bring_up(&self, models: &[ModelPublic], token: SecretString) -> Result<(), AgentError> {
+    async fn bring_up(&self, with: &StartWith<'_>, token: SecretString) -> Result<(), AgentError> {
         let inner = &self.inner;
         let mut connected = inner.link.connected();
         timeout(limits::BRIDGE_APPEARS, connected.wait_for(|connected| *connected))
@@ -87,7 +87,7 @@ impl Agent {
         // Watches before it starts, so that no end is missed.
         let ends = inner.link.ends();
         let asks = inner.asks.get().is_some_and(|asks| asks());
-        let text = config::render(models, &token, asks);
+        let text = config::render(with, &token, asks);
         let home = inner.paths.home.clone();
         tokio::task::spawn_blocking(move || config::install(&home, &text))
             .await
@@ -211,6 +211,7 @@ async fn watch(inner: Weak<Inner>, mut gateway: Gateway, token: SecretString, mu
 #[cfg(test)]
 mod tests {
     use protocol::bridge::{BRIDGE_SOCKET, Opening};
+    use protocol::template::ToolsPolicy;
     use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
     use tokio::net::UnixStream;
 
@@ -231,13 +232,15 @@ mod tests {
         let mut state = agent.state();
         state.wait_for(|state| *state == AgentState::Waiting).await.unwrap();
 
+        let (models, tools) = (&[], &ToolsPolicy::default());
+        let with = StartWith { models, tools };
         let started = async {
             let mut asked = String::new();
             bridge.read_line(&mut asked).await.unwrap();
             asked
         };
         tokio::select! {
-            _ = agent.start(&[], SecretString::from("token")) => panic!("nothing answers"),
+            _ = agent.start(with, SecretString::from("token")) => panic!("nothing answers"),
             asked = started => assert!(asked.contains("start"), "{asked}"),
         }
         assert_eq!(*state.borrow(), AgentState::Failed);

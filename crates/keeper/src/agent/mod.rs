@@ -4,6 +4,7 @@
 mod config;
 mod error;
 mod files;
+mod furnish;
 mod lifecycle;
 mod link;
 mod suspend;
@@ -17,10 +18,14 @@ use protocol::control::AgentState;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use config::StartWith;
 pub use error::AgentError;
 pub use files::HomeFileError;
+#[cfg(test)]
+pub(crate) use furnish::furnish;
 
 use crate::gateway::Gateway;
+use crate::template::Furnishing;
 use link::Link;
 
 /// Where the agent's things are.
@@ -122,6 +127,22 @@ impl Agent {
         tokio::task::spawn_blocking(move || config::tell(&home, skill.as_deref()))
             .await
             .map_err(|error| AgentError::Listen(std::io::Error::other(error)))??;
+        Ok(())
+    }
+
+    /// Puts what its template says into its home, if that is another version than the one that it was given last. It must not run.
+    ///
+    /// # Errors
+    /// [`AgentError::Home`] when the home cannot be written.
+    pub async fn furnish(&self, furnishing: Furnishing) -> Result<(), AgentError> {
+        let home = self.inner.paths.home.clone();
+        let version = furnishing.version();
+        let written = tokio::task::spawn_blocking(move || furnish::furnish(&home, &furnishing))
+            .await
+            .map_err(|error| AgentError::Listen(std::io::Error::other(error)))??;
+        if written {
+            tracing::info!(version, "the home was furnished as the template says");
+        }
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use protocol::control::AgentState;
 use secrecy::SecretString;
 use tokio::sync::watch;
 
-use crate::broker::ModelPublic;
+use crate::agent::StartWith;
+use crate::template::Furnishing;
 
 /// The agent, through its bridge.
 pub trait AgentPort: Send + Sync + 'static {
@@ -20,8 +21,10 @@ pub trait AgentPort: Send + Sync + 'static {
     fn prepare(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Frees what was prepared and not used.
     fn unprepare(&self) -> BoxFuture<'_, Result<(), String>>;
-    /// Starts it in the restored home, with the models that it goes through by itself (one at least), and the token that the keeper shows it; returns when it answers.
-    fn start<'a>(&'a self, models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>>;
+    /// Puts what its template says into the restored home, if it was given another version last; it does not run.
+    fn furnish(&self, furnishing: Furnishing) -> BoxFuture<'_, Result<(), String>>;
+    /// Starts it in the restored home, with the token that the keeper shows it; returns when it answers.
+    fn start<'a>(&'a self, with: StartWith<'a>, token: SecretString) -> BoxFuture<'a, Result<(), String>>;
     /// Tells it about its keeper, in its home, which is there; without words, takes away what it was told.
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>>;
     /// Makes the first turn as fast as those after it.

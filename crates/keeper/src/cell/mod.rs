@@ -4,6 +4,7 @@
 mod agent_port;
 mod busy;
 mod freeze;
+mod furnished;
 mod granted;
 mod ladder;
 mod lookout;
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 use crate::guide::Guide;
 use crate::home::{Home, HomeError};
 use crate::platform::Platform;
+use crate::template::Templates;
 use crate::vault_service::VaultService;
 pub use agent_port::AgentPort;
 pub use busy::TurnGuard;
@@ -57,6 +59,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What the agent is told of its keeper.
     pub guide: Option<Guide>,
+    /// What the agent is.
+    pub templates: Option<Templates>,
 }
 
 /// The cell. Cheap to clone.
@@ -90,6 +94,8 @@ struct Step {
     sealed: bool,
     /// The models that the agent was started with.
     started_for: Option<Vec<ModelPublic>>,
+    /// The version of its template that the agent was started with.
+    furnished_with: Option<String>,
     /// The last start failed.
     failed: bool,
     /// When the agent ended by itself lately.
@@ -120,8 +126,9 @@ impl Cell {
         let saver = save::run(cell.clone(), to_save);
         let granted = granted::run(cell.clone());
         let told = told::run(cell.clone());
+        let furnished = furnished::run(cell.clone());
         let life = async move {
-            tokio::join!(lookout, saver, granted, told);
+            tokio::join!(lookout, saver, granted, told, furnished);
         };
         (cell, life)
     }

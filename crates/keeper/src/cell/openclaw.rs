@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use super::AgentPort;
-use crate::agent::{Agent, AgentError};
-use crate::broker::ModelPublic;
+use crate::agent::{Agent, AgentError, StartWith};
+use crate::template::Furnishing;
 
 fn words(error: AgentError) -> String {
     error.to_string()
@@ -34,8 +34,12 @@ impl AgentPort for Agent {
         Box::pin(async move { Agent::unprepare(self).await.map_err(words) })
     }
 
-    fn start<'a>(&'a self, models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move { Agent::start(self, models, token).await.map_err(words) })
+    fn furnish(&self, furnishing: Furnishing) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::furnish(self, furnishing).await.map_err(words) })
+    }
+
+    fn start<'a>(&'a self, with: StartWith<'a>, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move { Agent::start(self, with, token).await.map_err(words) })
     }
 
     fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Cell, Step, TRY_AGAIN, phases};
+use crate::agent::StartWith;
 use crate::broker::ModelPublic;
 use crate::home::{HomeError, HomeVault, UnlockedVault};
 use crate::limits;
@@ -117,7 +118,7 @@ impl Cell {
         }
     }
 
-    fn has_failed(&self, step: &mut Step, error: &StartError) {
+    pub(super) fn has_failed(&self, step: &mut Step, error: &StartError) {
         tracing::warn!("the agent is not started: {error}");
         step.failed = true;
         self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
@@ -158,6 +159,7 @@ impl Cell {
             self.tidy_later();
         }
         self.tell_agent().await;
+        self.furnish(step).await?;
         if std::mem::take(&mut step.failed) && *self.agent().state().borrow() == AgentState::Absent {
             // The container went with the start that failed, and nobody makes another one by themselves.
             phases.enter(CellPhase::StartingAgent, None);
@@ -202,7 +204,9 @@ impl Cell {
         }
         self.container_waits().await?;
         let token = || self.vault().gateway_token().map_err(|_| StartError::Locked);
-        if let Err(error) = self.agent().start(models, token()?).await {
+        let tools = self.tools()?;
+        let with = || StartWith { models, tools: &tools };
+        if let Err(error) = self.agent().start(with(), token()?).await {
             // On an overloaded machine OpenClaw's first start can run out of one of its own limits of time.
             tracing::warn!(
                 "the agent did not start, and is started once more: {}",
@@ -210,7 +214,7 @@ impl Cell {
             );
             self.replace_agent().await?;
             self.container_waits().await?;
-            let again = self.agent().start(models, token()?).await;
+            let again = self.agent().start(with(), token()?).await;
             again.map_err(|error| self.agent_error(error))?;
         }
         self.warm_up().await;
@@ -340,7 +344,7 @@ impl Cell {
                 last: self.agent().failure().unwrap_or_default(),
             })
         } else {
-            self.restart().await
+            self.restart(&mut step).await
         };
         match result {
             Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
@@ -348,8 +352,9 @@ impl Cell {
         }
     }
 
-    async fn restart(&self) -> Result<(), StartError> {
+    pub(super) async fn restart(&self, step: &mut Step) -> Result<(), StartError> {
         let models = self.models()?;
+        self.furnish(step).await?;
         if *self.agent().state().borrow() != AgentState::Waiting {
             self.replace_agent().await?;
         }
@@ -381,7 +386,7 @@ impl Cell {
         }
         self.inner.phases.enter(CellPhase::StartingAgent, None);
         self.stop_agent().await;
-        match self.restart().await {
+        match self.restart(&mut step).await {
             Ok(()) => {
                 step.started_for = Some(models);
                 self.inner.phases.enter(CellPhase::Ready, None);
@@ -391,12 +396,12 @@ impl Cell {
     }
 
     /// The next step, when no turn is under way any more; at the latest after [`limits::MODEL_CHANGE_WAITS`].
-    async fn between_turns(&self) -> MutexGuard<'_, Step> {
+    pub(super) async fn between_turns(&self) -> MutexGuard<'_, Step> {
         let mut turns = self.inner.turns.subscribe();
         let latest = Instant::now() + limits::MODEL_CHANGE_WAITS;
         loop {
             if timeout_at(latest, turns.wait_for(|turns| *turns == 0)).await.is_err() {
-                tracing::info!("another model does not wait any longer for the turns that are under way");
+                tracing::info!("the agent is ended although turns are under way: they took too long");
                 return self.inner.step.lock().await;
             }
             let step = self.inner.step.lock().await;

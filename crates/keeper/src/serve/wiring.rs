@@ -67,6 +67,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         broker: broker.clone(),
         clock: clock.clone(),
         guide: Some(services.guide),
+        templates: Some(services.templates),
     });
     let backups = Arc::new(Backups::new(vault.clone(), cell.clone()));
     // After the cell's: by then the agent is still.

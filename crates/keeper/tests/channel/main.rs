@@ -27,6 +27,7 @@ mod routes;
 mod secrets;
 mod shares;
 mod slots;
+mod templates;
 mod tickets;
 mod told;
 mod tools;

@@ -27,6 +27,8 @@ pub(crate) async fn authenticate(
         id: row.tenant_id.into(),
         cell: row.cell_id.into(),
         name: row.name,
+        // Like the limits of spending, it is the operator's to see.
+        template: None,
         model: model(row.model_kind, row.model_base_url, row.model_name),
         limits: Limits {
             requests_per_minute: row.requests_per_minute,

@@ -27,12 +27,20 @@ pub(crate) struct Limits {
     pub spend_month: Option<i64>,
 }
 
+/// The template that a tenant's agent was given, as it was then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GivenTemplate {
+    pub name: String,
+    pub version: String,
+}
+
 /// A tenant as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiTenant {
     pub id: TenantId,
     pub cell: CellId,
     pub name: String,
+    pub template: Option<GivenTemplate>,
     pub model: Option<Model>,
     pub limits: Limits,
     pub created_at: OffsetDateTime,
@@ -60,6 +68,8 @@ struct Row {
     tenant_id: uuid::Uuid,
     cell_id: uuid::Uuid,
     name: String,
+    template: Option<String>,
+    template_version: Option<String>,
     model_kind: Option<String>,
     model_base_url: Option<String>,
     model_name: Option<String>,
@@ -76,6 +86,10 @@ impl From<Row> for ApiTenant {
             id: row.tenant_id.into(),
             cell: row.cell_id.into(),
             name: row.name,
+            template: row
+                .template
+                .zip(row.template_version)
+                .map(|(name, version)| GivenTemplate { name, version }),
             model: model(row.model_kind, row.model_base_url, row.model_name),
             limits: Limits {
                 requests_per_minute: row.requests_per_minute,
@@ -120,8 +134,8 @@ pub(crate) async fn create(
 pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<ApiTenant>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT tenant_id, cell_id, name, model_kind, model_base_url, model_name, requests_per_minute, spend_day, spend_month,
-            created_at, updated_at
+        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
+            spend_day, spend_month, created_at, updated_at
          FROM api_tenants WHERE tenant_id = $1 FOR UPDATE",
         transaction.tenant().uuid()
     );
@@ -148,8 +162,8 @@ pub(crate) async fn list(
     look_over_all(&mut transaction).await?;
     let rows = sqlx::query_as!(
         Row,
-        "SELECT tenant_id, cell_id, name, model_kind, model_base_url, model_name, requests_per_minute, spend_day, spend_month,
-            created_at, updated_at
+        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
+            spend_day, spend_month, created_at, updated_at
          FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
         after.map(TenantId::uuid),
         most
@@ -184,7 +198,7 @@ pub(crate) async fn count(database: &Database) -> Result<i64, StorageError> {
 }
 
 /// From now on the transaction sees every tenant of the API, and changes none. For who has the operator's token.
-async fn look_over_all(connection: &mut sqlx::PgConnection) -> Result<(), StorageError> {
+pub(super) async fn look_over_all(connection: &mut sqlx::PgConnection) -> Result<(), StorageError> {
     sqlx::query!(
         r#"SELECT set_config('holdfast.tenant', '', true) AS tenant, set_config('holdfast.api_tenants', 'all', true) AS "all""#
     )
@@ -199,10 +213,10 @@ pub(crate) async fn change(
     tenant: &ApiTenant,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
-    let model = tenant.model.as_ref();
+    let (model, template) = (tenant.model.as_ref(), tenant.template.as_ref());
     sqlx::query!(
         "UPDATE api_tenants SET name = $2, model_kind = $3, model_base_url = $4, model_name = $5, requests_per_minute = $6,
-            spend_day = $7, spend_month = $8, updated_at = $9
+            spend_day = $7, spend_month = $8, template = $9, template_version = $10, updated_at = $11
          WHERE tenant_id = $1",
         transaction.tenant().uuid(),
         tenant.name,
@@ -212,6 +226,8 @@ pub(crate) async fn change(
         tenant.limits.requests_per_minute,
         tenant.limits.spend_day,
         tenant.limits.spend_month,
+        template.map(|template| template.name.as_str()),
+        template.map(|template| template.version.as_str()),
         now
     )
     .execute(&mut **transaction)

@@ -71,6 +71,7 @@ impl From<ChannelError> for Failure {
             | "conversation_too_long"
             | "malformed"
             | "model_invalid"
+            | "template_invalid"
             | "address_refused"
             | "out_of_range"
             | "price_missing"

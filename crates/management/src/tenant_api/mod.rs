@@ -14,6 +14,7 @@ mod requests;
 mod routes;
 mod sessions;
 mod sse;
+mod templates;
 mod tenants;
 mod turn;
 mod turns;

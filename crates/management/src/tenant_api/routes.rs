@@ -11,7 +11,7 @@ use axum::{Router, middleware};
 use tower::ServiceExt as _;
 use tower_http::request_id::RequestId;
 
-use super::{access, approvals, chat, idempotency, openai, platform_keys, sessions, tenants, usage};
+use super::{access, approvals, chat, idempotency, openai, platform_keys, sessions, templates, tenants, usage};
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
 use crate::openapi::sketch;
@@ -20,8 +20,9 @@ use crate::routes::{Access, Route};
 use crate::{limits, outer, refusals};
 
 /// Beside the routes of people, only these begin so.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "/api/v1/tenants",
+    "/api/v1/templates",
     "/api/v1/platform-keys",
     "/api/v1/approvals",
     "/api/v1/chat",
@@ -56,6 +57,11 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/api/v1/tenants/{id}/webhooks" Operator => tenants::webhooks::post,
         DELETE "/api/v1/tenants/{id}/webhooks/{webhook}" Operator => tenants::webhooks::delete,
         POST "/api/v1/tenants/{id}/webhooks/{webhook}/test" Operator => tenants::webhooks::test,
+        GET "/api/v1/templates" Operator => templates::list::get,
+        POST "/api/v1/templates" Operator => templates::create::post,
+        GET "/api/v1/templates/{name}" Operator => templates::get::get,
+        PATCH "/api/v1/templates/{name}" Operator => templates::change::patch,
+        DELETE "/api/v1/templates/{name}" Operator => templates::remove::delete,
         POST "/api/v1/platform-keys/rotate" Operator => platform_keys::post,
         POST "/api/v1/chat" Tenant => chat::post,
         GET "/api/v1/sessions" Tenant => sessions::list,

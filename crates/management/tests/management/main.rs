@@ -45,5 +45,6 @@ mod tenant_conformance;
 mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;
+mod tenant_templates;
 mod tenant_webhooks;
 mod time_alone;

@@ -95,6 +95,7 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE deliveries SET destination_id = destination_id",
         "UPDATE deliveries SET webhook_id = webhook_id",
         "UPDATE api_webhooks SET events = events",
+        "UPDATE api_templates SET name = name",
         "UPDATE linked_accounts SET user_id = user_id",
         "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
@@ -117,6 +118,39 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
             "42501",
             "{forbidden}: {error}"
         );
+    }
+}
+
+#[tokio::test]
+async fn promise_03_templates_are_the_operators_and_no_transaction_of_a_tenant_sees_or_makes_one() {
+    let database = TestDatabase::new().await;
+    management::database::migrate(&database.source()).await.unwrap();
+    let make = |name: &str| {
+        AssertSqlSafe(format!(
+            "INSERT INTO api_templates (name, content, created_at, updated_at) VALUES ('{name}', '{{}}', now(), now())"
+        ))
+    };
+    let mut owner = database.owner().await;
+    sqlx::raw_sql(make("x")).execute(&mut owner).await.unwrap();
+    let mut app = database.app().await;
+    let tenant = Uuid::now_v7().to_string();
+    for (looking, speaks_for, seen) in [
+        ("", "", 0),
+        ("", tenant.as_str(), 0),
+        ("all", tenant.as_str(), 0),
+        ("all", "", 1),
+    ] {
+        let mut transaction = app.begin().await.unwrap();
+        speak_for(&mut transaction, speaks_for).await;
+        set(&mut transaction, "holdfast.api_tenants", looking).await;
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM api_templates")
+            .fetch_one(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(count, seen, "{looking:?} for {speaks_for:?}");
+        let made = sqlx::raw_sql(make("y")).execute(&mut *transaction).await;
+        assert_eq!(made.is_ok(), seen == 1, "{looking:?} for {speaks_for:?}: {made:?}");
+        transaction.rollback().await.unwrap();
     }
 }
 

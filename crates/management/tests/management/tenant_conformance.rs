@@ -33,7 +33,7 @@ include-path-regex = "^/api/v1/sessions(/|$)"
 checks.allow_header_conformance.enabled = false
 "#;
 /// The paths of the tenant API; at two of them are people's sessions, too.
-const OURS: &str = r"^/(api/v1/(tenants|platform-keys|chat|sessions|approvals|usage)(/|$)|v1/)";
+const OURS: &str = r"^/(api/v1/(tenants|templates|platform-keys|chat|sessions|approvals|usage)(/|$)|v1/)";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_11_nobody_makes_the_tenant_api_fail_or_break_its_document() {

@@ -82,7 +82,8 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         let uri = address
             .replace("{id}", &id)
             .replace("{key}", &key_of(&operator, tenant).await)
-            .replace("{webhook}", &webhook_of(&operator, tenant).await);
+            .replace("{webhook}", &webhook_of(&operator, tenant).await)
+            .replace("{name}", &template_of(&operator, tenant).await);
         let answer = caller.send(method.clone(), &uri, asked).await;
         let responses = operation["responses"].as_object().unwrap();
         let (status, response) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
@@ -112,6 +113,18 @@ async fn webhook_of(operator: &Developer, tenant: Uuid) -> String {
         .post(&format!("/api/v1/tenants/{tenant}/webhooks"), wanted)
         .await;
     made.expect(201).json["id"].as_str().unwrap().to_owned()
+}
+
+/// A template with all that a template can have.
+async fn template_of(operator: &Developer, tenant: Uuid) -> String {
+    let name = format!("t-{}", tenant.simple());
+    let document = "---\nname: release\ndescription: What a press release looks like.\n---\n";
+    let wanted = json!({
+        "name": name, "persona": "You write.", "skills": [{"name": "release", "document": document}], "tools": {"deny": ["exec"]},
+        "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+    });
+    operator.post("/api/v1/templates", wanted).await.expect(201);
+    name
 }
 
 async fn key_of(operator: &Developer, tenant: Uuid) -> String {

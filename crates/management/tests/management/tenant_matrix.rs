@@ -29,6 +29,16 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
         ),
         (Method::DELETE, "/api/v1/tenants/{id}/webhooks/{webhook}", None, 404),
         (Method::POST, "/api/v1/tenants/{id}/webhooks/{webhook}/test", None, 404),
+        (Method::GET, "/api/v1/templates", None, 200),
+        (Method::POST, "/api/v1/templates", Some(json!({"name": "x"})), 201),
+        (Method::GET, "/api/v1/templates/{name}", None, 200),
+        (
+            Method::PATCH,
+            "/api/v1/templates/{name}",
+            Some(json!({"persona": "y"})),
+            200,
+        ),
+        (Method::DELETE, "/api/v1/templates/{name}", None, 204),
         (Method::POST, "/api/v1/platform-keys/rotate", Some(json!({})), 200),
         (Method::POST, "/api/v1/chat", Some(json!({"message": "Hi"})), 200),
         (Method::GET, "/api/v1/sessions", None, 200),
@@ -141,6 +151,7 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                 let is_tenant = path.starts_with("/api/v1/tenants/");
                 let is_request = path.starts_with("/api/v1/approvals/");
                 let id = match (is_tenant, object) {
+                    _ if !path.contains("{id}") => String::new(),
                     (true, "own" | "others") => tenant_of_the_operator(&operator, &method, path).await,
                     (true, "none") => "00000000-0000-7000-8000-000000000007".to_owned(),
                     (true, _) => "x".to_owned(),
@@ -165,7 +176,12 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                     .replace("{id}", &id)
                     .replace("{key}", "00000000-0000-7000-8000-000000000007")
                     .replace("{webhook}", "00000000-0000-7000-8000-000000000007")
-                    .replace("{*id}", "m");
+                    .replace("{*id}", "m")
+                    .replace("{name}", "mine");
+                if path.contains("{name}") {
+                    // There already, or gone since the call before.
+                    operator.post("/api/v1/templates", json!({"name": "mine"})).await;
+                }
                 let answer = caller.send(method.clone(), &uri, body.as_ref()).await;
                 assert_eq!(
                     answer.status.as_u16(),
@@ -231,7 +247,8 @@ async fn where_it_is_turned_off_there_is_nothing() {
             .replace("{id}", "x")
             .replace("{key}", "x")
             .replace("{webhook}", "x")
-            .replace("{*id}", "x");
+            .replace("{*id}", "x")
+            .replace("{name}", "writer");
         for caller in [&operator, &key] {
             let status = caller.send(method.clone(), &uri, body.as_ref()).await.status.as_u16();
             let peoples = matches!(

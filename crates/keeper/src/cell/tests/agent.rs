@@ -11,8 +11,9 @@ use protocol::control::AgentState;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
-use crate::broker::ModelPublic;
+use crate::agent::{StartWith, furnish};
 use crate::cell::AgentPort;
+use crate::template::Furnishing;
 
 pub struct PlayedAgent {
     home: PathBuf,
@@ -21,6 +22,8 @@ pub struct PlayedAgent {
     pub asked: Mutex<Vec<&'static str>>,
     /// What it was given to be recognised by, at each start.
     pub tokens: Mutex<Vec<String>>,
+    /// The tools that its template forbade, at each start.
+    pub forbidden: Mutex<Vec<Vec<String>>>,
     /// A tool runs: it does not suspend.
     pub working: AtomicBool,
     /// A warm-up does not end.
@@ -36,6 +39,7 @@ impl PlayedAgent {
             state: watch::Sender::new(AgentState::Waiting),
             asked: Mutex::default(),
             tokens: Mutex::default(),
+            forbidden: Mutex::default(),
             working: AtomicBool::new(false),
             warms_for_ever: AtomicBool::new(false),
             starts_to_fail: AtomicUsize::new(0),
@@ -86,7 +90,18 @@ impl AgentPort for PlayedAgent {
         })
     }
 
-    fn start<'a>(&'a self, _models: &'a [ModelPublic], token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+    fn furnish(&self, furnishing: Furnishing) -> BoxFuture<'_, Result<(), String>> {
+        let written = furnish(&self.home, &furnishing);
+        Box::pin(async move {
+            if written.map_err(|error| error.to_string())? {
+                self.note("furnish");
+            }
+            Ok(())
+        })
+    }
+
+    fn start<'a>(&'a self, with: StartWith<'a>, token: SecretString) -> BoxFuture<'a, Result<(), String>> {
+        self.forbidden.lock().unwrap().push(with.tools.deny.clone());
         self.tokens.lock().unwrap().push(token.expose_secret().to_owned());
         Box::pin(async {
             self.note("start");

@@ -25,6 +25,7 @@ use crate::home::tests::store::Store;
 use crate::home::{Home, Owner};
 use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
 use crate::secrets::Secrets;
+use crate::template::Templates;
 use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use crate::write_behind::WriteBehind;
@@ -43,6 +44,7 @@ pub struct Keeper {
     pub cell: Cell,
     pub vault: VaultService,
     pub secrets: Secrets,
+    pub templates: Templates,
     runtime: Option<Runtime>,
 }
 
@@ -148,6 +150,7 @@ impl Bench {
             let approvals = Approvals::new(vault.clone(), activity.clone(), Arc::new(SystemClock));
             let named = NamedAddresses::default();
             let routes = Routes::new(vault.clone(), secrets.clone(), activity, approvals, named);
+            let templates = Templates::new(vault.clone());
             let (cell, life) = Cell::new(Parts {
                 vault: vault.clone(),
                 home: Home::new(&path.join("home"), owner, platform.blobs()),
@@ -163,6 +166,7 @@ impl Bench {
                 }),
                 clock: Arc::new(SystemClock),
                 guide: Some(Guide::new(routes, secrets.clone())),
+                templates: Some(templates.clone()),
             });
             let requests = Arc::new(Requests {
                 vault: vault.clone(),
@@ -172,13 +176,14 @@ impl Bench {
             tokio::spawn(life);
             tokio::spawn(async move { drop(platform.run(requests).await) });
             welcome.wait_for(Option::is_some).await.unwrap();
-            (cell, vault, secrets)
+            (cell, vault, secrets, templates)
         });
-        let (cell, vault, secrets) = started.await.unwrap();
+        let (cell, vault, secrets, templates) = started.await.unwrap();
         Keeper {
             cell,
             vault,
             secrets,
+            templates,
             runtime: Some(runtime),
         }
     }

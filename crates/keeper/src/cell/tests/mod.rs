@@ -4,6 +4,7 @@
 mod agent;
 pub mod bench;
 mod crash;
+mod furnished;
 mod ladder;
 mod platform;
 mod prepare;

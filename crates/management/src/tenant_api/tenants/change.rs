@@ -6,7 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::{LimitsWanted, ModelWanted, Named, TenantAnswer, create, given, tell};
+use super::{
+    LimitsWanted, ModelWanted, Named, News, TenantAnswer, create, given, given_template, tell, template_called,
+};
 use crate::access::Body;
 use crate::app::App;
 use crate::audit::{Action, Entry};
@@ -19,6 +21,11 @@ use crate::storage::{TenantTransaction, api_tenants};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     name: Option<String>,
+    /// The name of the template that its agent is from now on, as that is at this moment; null: OpenClaw as it comes. An agent that runs is
+    /// started again.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    template: Option<Option<String>>,
     /// It can be replaced and not taken away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ModelWanted>)]
@@ -39,10 +46,19 @@ pub(crate) async fn patch(
     transaction.commit().await?;
     let mut changed = Vec::new();
     changed.extend(change.name.is_some().then_some("name"));
+    changed.extend(change.template.is_some().then_some("template"));
     changed.extend(change.model.is_some().then_some("model"));
     changed.extend(change.limits.is_some().then_some("limits"));
     if let Some(wanted) = change.name {
         tenant.name = name("name", &wanted)?.as_str().to_owned();
+    }
+    let template = match &change.template {
+        Some(Some(name)) => Some(Some(template_called(&app, name).await?.content)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    if let Some(template) = &template {
+        tenant.template = template.as_ref().map(given_template);
     }
     let before = tenant.limits;
     match change.limits {
@@ -64,8 +80,12 @@ pub(crate) async fn patch(
         }
         None => None,
     };
-    let limited = (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month);
-    tell(&app, &tenant, params, limited).await?;
+    let news = News {
+        template: template.as_ref().map(Option::as_ref),
+        model: params,
+        spending: (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month),
+    };
+    tell(&app, &tenant, news).await?;
     let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
     create::store(&app, &operator, &tenant, entry).await?;
     tenant.updated_at = app.clock.now();

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::{LimitsWanted, ModelWanted, TenantAnswer, remove, target, tell, write_down};
+use super::{
+    LimitsWanted, ModelWanted, News, TenantAnswer, given_template, remove, target, tell, template_called, write_down,
+};
 use crate::access::Body;
 use crate::answer::Created;
 use crate::api_key::TenantKey;
@@ -20,7 +22,7 @@ use crate::storage::{TenantTransaction, api_tenant_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({
-    "name": "Anna",
+    "name": "Anna", "template": "writer",
     "model": {
         "kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-of-anna", "model": "gpt-5",
         "price": {"input": 1_250_000, "output": 10_000_000},
@@ -30,7 +32,10 @@ use crate::storage::{TenantTransaction, api_tenant_keys};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     name: String,
-    /// With a model, the answer waits until its key is in the vault of the tenant's cell.
+    /// The name of the template that its agent is; absent: OpenClaw as it comes. The answer waits until it is in the tenant's cell.
+    #[serde(default)]
+    template: Option<String>,
+    /// What it does not say is as the template's, but for the key. With a model, the answer waits until its key is in the vault of the tenant's cell.
     #[serde(default)]
     model: Option<ModelWanted>,
     #[serde(default)]
@@ -40,6 +45,7 @@ pub(crate) struct Wanted {
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
+    "template": {"name": "writer", "version": "5f0c2a91d3b4e678"},
     "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
     "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
     "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
@@ -59,7 +65,13 @@ pub(crate) async fn post(
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     let name = name("name", &wanted.name)?;
-    let model = wanted.model.map(|model| model.onto(None)).transpose()?;
+    let template = match &wanted.template {
+        Some(name) => Some(template_called(&app, name).await?),
+        None => None,
+    };
+    let (template, of_template) = template.map(|template| (template.content, template.model)).unzip();
+    let model = wanted.model.map(|model| model.or(of_template.flatten()).onto(None));
+    let model = model.transpose()?;
     let wanted_limits = wanted.limits.onto(Limits::default())?;
     if api_tenants::count(&app.database).await? >= limits::API_TENANTS {
         return Err(ApiError::LimitReached(limits::API_TENANTS));
@@ -77,13 +89,18 @@ pub(crate) async fn post(
         id,
         cell,
         name: name.as_str().to_owned(),
+        template: template.as_ref().map(given_template),
         model,
         limits: wanted_limits,
         created_at: now,
         updated_at: now,
     };
-    let limited = wanted_limits.spend_day.is_some() || wanted_limits.spend_month.is_some();
-    let told = match tell(&app, &tenant, params, limited).await {
+    let news = News {
+        template: template.as_ref().map(Some),
+        model: params,
+        spending: wanted_limits.spend_day.is_some() || wanted_limits.spend_month.is_some(),
+    };
+    let told = match tell(&app, &tenant, news).await {
         Ok(()) => store(&app, &operator, &tenant, Entry::done(Action::ApiTenantMade)).await,
         error => error,
     };

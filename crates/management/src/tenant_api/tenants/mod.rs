@@ -11,6 +11,7 @@ pub(crate) mod webhooks;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use protocol::template::AgentTemplate;
 use protocol::{ApiKeyId, CellId, Millis, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 use super::access::Operator;
 use super::agents::ModelParams;
 use super::platform_keys::wiped;
+use super::templates::{self, Template};
 use crate::app::App;
 use crate::audit::{Entry, Target};
 use crate::cell_control::CellState;
@@ -28,7 +30,7 @@ use crate::clock::millis;
 use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::storage::api_tenant_keys::Listed;
-use crate::storage::api_tenants::{ApiTenant, Limits, Model};
+use crate::storage::api_tenants::{ApiTenant, GivenTemplate, Limits, Model};
 use crate::storage::{StorageError, TenantTransaction};
 
 /// A tenant, as the operator sees it.
@@ -43,12 +45,23 @@ use crate::storage::{StorageError, TenantTransaction};
 pub(crate) struct TenantAnswer {
     id: TenantId,
     name: String,
+    /// What its agent is; absent: OpenClaw as it comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template: Option<TemplateOf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
     limits: LimitsAnswer,
     cell: CellAnswer,
     created_at: Millis,
     updated_at: Millis,
+}
+
+/// The template that its agent was given, as it was then: it may have been changed since, or removed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTenantTemplate)]
+struct TemplateOf {
+    name: String,
+    version: String,
 }
 
 /// Its model; the key is in the cell's vault and is told to nobody.
@@ -86,6 +99,10 @@ impl TenantAnswer {
         Self {
             id: tenant.id,
             name: tenant.name,
+            template: tenant.template.map(|template| TemplateOf {
+                name: template.name,
+                version: template.version,
+            }),
             model: tenant.model.map(|model| ModelAnswer {
                 kind: model.kind,
                 base_url: model.base_url,
@@ -207,6 +224,17 @@ struct Price {
 }
 
 impl ModelWanted {
+    /// With what it does not say as a template has it.
+    pub(super) fn or(self, of_template: Option<Model>) -> Self {
+        let Some(model) = of_template else { return self };
+        Self {
+            kind: self.kind.or(Some(model.kind)),
+            base_url: self.base_url.or(Some(model.base_url)),
+            model: self.model.or(Some(model.name)),
+            ..self
+        }
+    }
+
     /// The model as it is going to be, and what its keeper is told.
     pub(super) fn onto(self, known: Option<&Model>) -> Result<(Model, ModelParams), ApiError> {
         let missing = |field: &'static str| ApiError::InvalidField {
@@ -289,9 +317,29 @@ impl LimitsWanted {
     }
 }
 
-/// Tells the cell's keeper what is new: the model with its key, then what may be spent on it.
-async fn tell(app: &App, tenant: &ApiTenant, model: Option<ModelParams>, spending: bool) -> Result<(), ApiError> {
+/// What is new for the cell's keeper.
+#[derive(Default)]
+struct News<'a> {
+    /// None in it: the agent is OpenClaw as it comes.
+    template: Option<Option<&'a AgentTemplate>>,
+    model: Option<ModelParams>,
+    /// What may be spent.
+    spending: bool,
+}
+
+/// Tells the cell's keeper what is new: what the agent is, before a model has it started; the model with its key; then what may be spent on
+/// it.
+async fn tell(app: &App, tenant: &ApiTenant, news: News<'_>) -> Result<(), ApiError> {
     let agents = &app.tenant_api()?.agents;
+    let News {
+        template,
+        model,
+        spending,
+    } = news;
+    if let Some(template) = template {
+        let params = json!({"template": template});
+        agents.call(tenant.cell(), "template.set", params).await?;
+    }
     if let Some(model) = model {
         agents.set_model(tenant.cell(), model).await?;
     }
@@ -300,6 +348,22 @@ async fn tell(app: &App, tenant: &ApiTenant, model: Option<ModelParams>, spendin
         agents.call(tenant.cell(), "spending.set", params).await?;
     }
     Ok(())
+}
+
+/// The template of this name, for a tenant's agent.
+async fn template_called(app: &App, name: &str) -> Result<Template, ApiError> {
+    let found = templates::find(app, name).await?;
+    found.ok_or_else(|| ApiError::InvalidField {
+        field: "template",
+        reason: "There is no template of this name.".to_owned(),
+    })
+}
+
+fn given_template(content: &AgentTemplate) -> GivenTemplate {
+    GivenTemplate {
+        name: content.name.clone(),
+        version: content.version(),
+    }
 }
 
 /// A tenant, as the operator's audit log names it.

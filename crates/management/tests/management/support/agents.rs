@@ -30,6 +30,8 @@ struct Cell {
     /// What was told of the model, the key in clear.
     model: Option<Value>,
     spending: Option<Value>,
+    /// What it was told to be, each time.
+    templates: Vec<Value>,
     conversations: HashMap<String, Conversation>,
     tokens: u64,
     /// Requests that wait, as `approval.list` has them; and those that were answered.
@@ -100,6 +102,17 @@ impl Agents {
 
     pub fn spending(&self) -> Option<Value> {
         self.state().cells.values().next()?.spending.clone()
+    }
+
+    /// What the one cell there is was told to be, each time.
+    pub fn templates(&self) -> Vec<Value> {
+        let state = self.state();
+        state
+            .cells
+            .values()
+            .next()
+            .map(|cell| cell.templates.clone())
+            .unwrap_or_default()
     }
 
     /// Conversations in all cells.
@@ -178,6 +191,17 @@ impl Agents {
             }
             "spending.set" => {
                 cell.spending = Some(params.clone());
+                return Ok(json!({}));
+            }
+            "template.set" => {
+                let template = params["template"].clone();
+                if template["persona"]
+                    .as_str()
+                    .is_some_and(|persona| persona.contains("refused"))
+                {
+                    return Err(ChannelError::new("template_invalid", "no agent is like that").into());
+                }
+                cell.templates.push(template);
                 return Ok(json!({}));
             }
             "chat.list" => {

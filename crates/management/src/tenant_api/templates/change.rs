@@ -1,0 +1,100 @@
+//! `PATCH /api/v1/templates/{name}`: JSON Merge Patch (RFC 7396). What tenants' agents were given before stays as it is until they are
+//! given the template again (`PATCH /api/v1/tenants/{id}`).
+
+use axum::Json;
+use axum::extract::State;
+use protocol::template::{Skill, ToolsPolicy};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::access::Operator;
+use super::super::tenants::given;
+use super::{Called, ModelWanted, Template, TemplateAnswer, built_in, target};
+use crate::access::Body;
+use crate::app::App;
+use crate::audit::{Action, Entry};
+use crate::problem::ApiError;
+use crate::storage::{StorageError, api_templates};
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangedTemplate, examples(json!({"persona": "You write for the press desk, in English.", "tools": {"deny": ["group:runtime"]}})))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    persona: Option<Option<String>>,
+    /// All of them: a list is replaced whole.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Skill>>)]
+    skills: Option<Option<Vec<Skill>>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ToolsChange>)]
+    tools: Option<Option<ToolsChange>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ModelWanted>)]
+    model: Option<Option<ModelWanted>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangedTemplateTools)]
+#[serde(deny_unknown_fields)]
+struct ToolsChange {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    allow: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    deny: Option<Option<Vec<String>>>,
+}
+
+pub(crate) async fn patch(
+    State(app): State<App>,
+    operator: Operator,
+    Called(name): Called,
+    Body(change): Body<Change>,
+) -> Result<Json<TemplateAnswer>, ApiError> {
+    if built_in::find(&name).is_some() {
+        return Err(ApiError::TemplateBuiltIn);
+    }
+    let mut transaction = api_templates::begin(&app.database).await?;
+    let found = api_templates::find(&mut transaction, &name).await?;
+    let mut template = found.ok_or(ApiError::NotFound)?;
+    let content = &mut template.content;
+    let mut changed = Vec::new();
+    if let Some(persona) = change.persona {
+        changed.push("persona");
+        content.persona = persona.unwrap_or_default();
+    }
+    if let Some(skills) = change.skills {
+        changed.push("skills");
+        content.skills = skills.unwrap_or_default();
+    }
+    if let Some(tools) = change.tools {
+        changed.push("tools");
+        match tools {
+            Some(tools) => {
+                let known = std::mem::take(&mut content.tools);
+                content.tools.allow = tools.allow.map_or(known.allow, Option::unwrap_or_default);
+                content.tools.deny = tools.deny.map_or(known.deny, Option::unwrap_or_default);
+            }
+            None => content.tools = ToolsPolicy::default(),
+        }
+    }
+    content.check()?;
+    if let Some(model) = change.model {
+        changed.push("model");
+        let known = template.model.take();
+        template.model = model.map(|model| model.onto(known)).transpose()?;
+    }
+    template.updated_at = app.clock.now();
+    api_templates::change(&mut transaction, &template).await?;
+    let entry = Entry::done(Action::ApiTemplateChanged)
+        .on(target(&name))
+        .with("changed", changed.join(", "))
+        .with("version", template.content.version());
+    app.audit
+        .record_operator(&mut transaction, None, &operator.by(), &entry)
+        .await?;
+    transaction.commit().await.map_err(StorageError::from)?;
+    Ok(Json(Template::from(template).into()))
+}

@@ -1,0 +1,80 @@
+//! `POST /api/v1/templates`: a template of the operator's own, for tenants who are given it from then on.
+
+use axum::extract::State;
+use protocol::template::{AgentTemplate, Skill, ToolsPolicy};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::access::Operator;
+use super::{ModelWanted, Template, TemplateAnswer, built_in, target};
+use crate::access::Body;
+use crate::answer::Created;
+use crate::app::App;
+use crate::audit::{Action, Entry};
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::StorageError;
+use crate::storage::api_templates::{self, StoredTemplate};
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WantedTemplate, examples(json!({
+    "name": "press-desk", "persona": "You write for the press desk.",
+    "skills": [{"name": "release", "document": "---\nname: release\ndescription: What a press release looks like.\n---\n\nOne page.\n"}],
+    "tools": {"deny": ["exec", "process"]},
+    "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+})))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// 1 to 40 of `a-z`, `0-9` and `-`.
+    name: String,
+    /// Who the agent is and how it speaks, in Markdown: its `SOUL.md`. Empty: OpenClaw's own words.
+    #[serde(default)]
+    persona: String,
+    #[serde(default)]
+    skills: Vec<Skill>,
+    #[serde(default)]
+    tools: ToolsPolicy,
+    /// The model of tenants who are made with this template and name none; its key they bring.
+    #[serde(default)]
+    model: Option<ModelWanted>,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    operator: Operator,
+    Body(wanted): Body<Wanted>,
+) -> Result<Created<TemplateAnswer>, ApiError> {
+    let content = AgentTemplate {
+        name: wanted.name,
+        persona: wanted.persona,
+        skills: wanted.skills,
+        tools: wanted.tools,
+    };
+    content.check()?;
+    let model = wanted.model.map(|model| model.onto(None)).transpose()?;
+    if built_in::find(&content.name).is_some() {
+        return Err(ApiError::TemplateKnown);
+    }
+    let now = app.clock.now();
+    let template = StoredTemplate {
+        content,
+        model,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut transaction = api_templates::begin(&app.database).await?;
+    if api_templates::count(&mut transaction).await? >= limits::API_TEMPLATES {
+        return Err(ApiError::TooManyTemplates);
+    }
+    if !api_templates::create(&mut transaction, &template).await? {
+        return Err(ApiError::TemplateKnown);
+    }
+    let entry = Entry::done(Action::ApiTemplateMade)
+        .on(target(&template.content.name))
+        .with("version", template.content.version());
+    app.audit
+        .record_operator(&mut transaction, None, &operator.by(), &entry)
+        .await?;
+    transaction.commit().await.map_err(StorageError::from)?;
+    Ok(Created(Template::from(template).into()))
+}
