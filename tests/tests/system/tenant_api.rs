@@ -208,7 +208,11 @@ async fn a_tenants_agent_asks_before_a_command_and_the_developers_program_answer
     let settings = Settings::default().set("tenant_api.enabled", "true");
     let installation = settings.start().await;
     let operator = operator(&installation);
-    let (_, anna) = tenant(&operator, "Anna", &installation.model().base_url(), "sk-unused").await;
+    let (id, anna) = tenant(&operator, "Anna", &installation.model().base_url(), "sk-unused").await;
+    // What waits is asked for again and again below.
+    let limits = json!({"limits": {"requests_per_minute": 100_000}});
+    let path = format!("/api/v1/tenants/{id}");
+    operator.ok(Method::PATCH, &path, Some(&limits)).await;
     let ask = json!({"ask_before_commands": true});
     // Before the agent's first start: the setting counts from then on.
     anna.ok(Method::PATCH, "/api/v1/approvals", Some(&ask)).await;
