@@ -208,14 +208,20 @@ async fn a_tenants_agent_asks_before_a_command_and_the_developers_program_answer
     let settings = Settings::default().set("tenant_api.enabled", "true");
     let installation = settings.start().await;
     let operator = operator(&installation);
-    let (id, anna) = tenant(&operator, "Anna", &installation.model().base_url(), "sk-unused").await;
     // What waits is asked for again and again below.
-    let limits = json!({"limits": {"requests_per_minute": 100_000}});
-    let path = format!("/api/v1/tenants/{id}");
-    operator.ok(Method::PATCH, &path, Some(&limits)).await;
+    let wanted = json!({"name": "Anna", "limits": {"requests_per_minute": 100_000}});
+    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
+    let anna = Program {
+        base: operator.base.clone(),
+        key: made["key"].as_str().expect("a key is text").to_owned(),
+    };
     let ask = json!({"ask_before_commands": true});
-    // Before the agent's first start: the setting counts from then on.
     anna.ok(Method::PATCH, "/api/v1/approvals", Some(&ask)).await;
+    // With its model the agent starts for the first time: the setting counts from then on.
+    let model =
+        json!({"kind": "openai", "base_url": installation.model().base_url(), "key": "sk-unused", "model": "scripted"});
+    let path = format!("/api/v1/tenants/{}", made["id"].as_str().expect("an id is text"));
+    operator.ok(Method::PATCH, &path, Some(&json!({"model": model}))).await;
     for (word, said, ran) in [("permitted-words", "allow", true), ("refused-words", "refuse", false)] {
         let run = json!({"command": format!("echo {word}")});
         let message = format!("[[tool: exec {run}]] [[say: done]]");
