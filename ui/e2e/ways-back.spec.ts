@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { expect, join, lock, newPhrase, prove, test, withAuthenticator } from "./person";
+import { expect, join, lock, newPhrase, prove, test, unlikeBefore, withAuthenticator } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 /** On the unlock page: what is on paper, and a new password. */
@@ -18,8 +18,9 @@ async function isOpen(page: Page): Promise<void> {
   await expect(page.getByRole("heading", { name: "Ways in", exact: true })).toBeVisible({ timeout: 60_000 });
 }
 
-test("who has lost the password comes back with a passkey, with the printed key and with a new phrase; what is old opens nothing", async ({ anna, browser }) => {
-  const gus = await join(anna, browser, "Gus Adler", "gus@example.org", "eight copper kettles sing");
+test("who has lost the password comes back with a passkey, with the printed key and with a new phrase; what is old opens nothing", async ({ anna, browser }, { retry }) => {
+  const [at, again] = unlikeBefore(retry);
+  const gus = await join(anna, browser, `Gus Adler${again}`, `gus@${at}`, "eight copper kettles sing");
   const { page, context } = gus;
   await withAuthenticator(gus);
   await page.goto("/ways-in");
