@@ -77,8 +77,8 @@ pub const EGRESS_HOSTS: usize = 500;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest silence of a model provider in the middle of an answer.
 pub const MODEL_SILENCE: Duration = Duration::from_secs(300);
-/// Longest that another model waits for the answers that are under way: then the agent is started anew all the same.
-pub const MODEL_CHANGE_WAITS: Duration = Duration::from_secs(600);
+/// Longest that another model, or another template, waits for the answers that are under way: then the agent is started anew all the same.
+pub const RESTART_WAITS: Duration = Duration::from_secs(600);
 /// Longest wait for the answer to `model.test`.
 pub const MODEL_TEST: Duration = Duration::from_secs(60);
 /// Most bytes of a provider's error that are shown to the person.

@@ -66,10 +66,6 @@ impl Cell {
             Ok(furnishing) if furnishing.as_ref().map(Furnishing::version) != step.furnished_with => {}
             _ => return,
         }
-        self.inner.phases.enter(CellPhase::StartingAgent, None);
-        match self.restart(&mut step).await {
-            Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
-            Err(error) => self.has_failed(&mut step, &error),
-        }
+        self.start_again(&mut step).await;
     }
 }

@@ -118,7 +118,7 @@ impl Cell {
         }
     }
 
-    pub(super) fn has_failed(&self, step: &mut Step, error: &StartError) {
+    fn has_failed(&self, step: &mut Step, error: &StartError) {
         tracing::warn!("the agent is not started: {error}");
         step.failed = true;
         self.inner.phases.enter(CellPhase::Failed, Some(error.to_string()));
@@ -338,27 +338,33 @@ impl Cell {
             .retain(|at| now.duration_since(*at) < limits::AGENT_CRASH_WINDOW);
         step.crashes.push_back(now);
         self.inner.phases.enter(CellPhase::StartingAgent, None);
-        let result = if step.crashes.len() > limits::AGENT_CRASHES {
+        if step.crashes.len() > limits::AGENT_CRASHES {
             step.crashes.clear();
-            Err(StartError::KeepsEnding {
-                last: self.agent().failure().unwrap_or_default(),
-            })
+            let last = self.agent().failure().unwrap_or_default();
+            self.has_failed(&mut step, &StartError::KeepsEnding { last });
         } else {
-            self.restart(&mut step).await
-        };
-        match result {
-            Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
-            Err(error) => self.has_failed(&mut step, &error),
+            self.start_again(&mut step).await;
         }
     }
 
-    pub(super) async fn restart(&self, step: &mut Step) -> Result<(), StartError> {
+    /// Starts the agent in the home that is there, and says what came of it.
+    pub(super) async fn start_again(&self, step: &mut Step) {
+        self.inner.phases.enter(CellPhase::StartingAgent, None);
+        match self.restart(step).await {
+            Ok(()) => self.inner.phases.enter(CellPhase::Ready, None),
+            Err(error) => self.has_failed(step, &error),
+        }
+    }
+
+    async fn restart(&self, step: &mut Step) -> Result<(), StartError> {
         let models = self.models()?;
         self.furnish(step).await?;
         if *self.agent().state().borrow() != AgentState::Waiting {
             self.replace_agent().await?;
         }
-        self.answering(&models).await
+        self.answering(&models).await?;
+        step.started_for = Some(models);
+        Ok(())
     }
 
     /// The agent has to read its settings again: it is ended and started in the same home, when no answer is under way.
@@ -386,19 +392,13 @@ impl Cell {
         }
         self.inner.phases.enter(CellPhase::StartingAgent, None);
         self.stop_agent().await;
-        match self.restart(&mut step).await {
-            Ok(()) => {
-                step.started_for = Some(models);
-                self.inner.phases.enter(CellPhase::Ready, None);
-            }
-            Err(error) => self.has_failed(&mut step, &error),
-        }
+        self.start_again(&mut step).await;
     }
 
-    /// The next step, when no turn is under way any more; at the latest after [`limits::MODEL_CHANGE_WAITS`].
+    /// The next step, when no turn is under way any more; at the latest after [`limits::RESTART_WAITS`].
     pub(super) async fn between_turns(&self) -> MutexGuard<'_, Step> {
         let mut turns = self.inner.turns.subscribe();
-        let latest = Instant::now() + limits::MODEL_CHANGE_WAITS;
+        let latest = Instant::now() + limits::RESTART_WAITS;
         loop {
             if timeout_at(latest, turns.wait_for(|turns| *turns == 0)).await.is_err() {
                 tracing::info!("the agent is ended although turns are under way: they took too long");
