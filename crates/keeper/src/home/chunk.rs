@@ -4,7 +4,7 @@
 //! Plaintext of a sealed chunk: `0x00 || bytes` or `0x01 || zstd frame`.
 
 use bytes::Bytes;
-use fastcdc::v2020::FastCDC;
+use fastcdc::v2020::{FastCDC, Normalization};
 use futures::{Stream, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -112,8 +112,11 @@ impl<'v> Cutter<'v> {
     pub fn cut(&mut self, mut source: impl Read, size: u64, each: Sink<'_>) -> Result<Vec<ChunkRef>, HomeError> {
         let times = if size < LARGE_FILE_BYTES { 1 } else { LARGE_FILE_CHUNKS };
         let (average, most) = (CHUNK_AVERAGE * times, CHUNK_MAX * times);
-        // What comes before the least is not looked at: most of a large file.
-        let least = if times == 1 { CHUNK_MIN } else { average / 4 * 3 };
+        // What comes before the least is not looked at, and soon after the average a cut is likely: most of a large file is passed over.
+        let (least, level) = match times {
+            1 => (CHUNK_MIN, Normalization::Level1),
+            _ => (average / 8 * 7, Normalization::Level3),
+        };
         // One byte more than there should be, so that the end is seen without growing.
         let wanted = usize::try_from(size)
             .unwrap_or(usize::MAX)
@@ -143,7 +146,7 @@ impl<'v> Cutter<'v> {
             if rest.is_empty() {
                 return Ok(chunks);
             }
-            let (_, length) = FastCDC::new(rest, least, average, most).cut(0, rest.len());
+            let (_, length) = FastCDC::with_level(rest, least, average, most, level).cut(0, rest.len());
             let at = reference(self.vault, &rest[..length])?;
             each(at, &rest[..length])?;
             chunks.push(at);
