@@ -50,6 +50,7 @@ pub const TARGETS: &[Target] = &[
     outside::BROKER_PATH,
     outside::PROVIDER_ANSWER,
     outside::ADDRESS,
+    outside::TEMPLATE,
 ];
 
 /// The target of this name.

@@ -1,8 +1,10 @@
 //! What the agent says to its keeper, what it asks of the world, and what providers answer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Component, Path};
 
 use keeper::{broker, chat, gateway};
+use protocol::template::AgentTemplate;
 
 use crate::Target;
 
@@ -117,4 +119,36 @@ pub const ADDRESS: Target = Target {
         }
     },
     seeds: || vec![vec![169, 254, 169, 254], vec![0; 16], vec![0xfe; 16]],
+};
+
+/// What whoever runs the platform chose for an agent, and what the keeper writes into its home.
+pub const TEMPLATE: Target = Target {
+    name: "template",
+    run: |bytes| {
+        let Ok(template) = serde_json::from_slice::<AgentTemplate>(bytes) else {
+            return;
+        };
+        if template.check().is_err() {
+            return;
+        }
+        for skill in &template.skills {
+            let mut parts = Path::new(&skill.name).components();
+            assert!(
+                matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)),
+                "a skill is one folder"
+            );
+        }
+        let text = serde_json::to_vec(&template).expect("what was read can be written");
+        let again: AgentTemplate = serde_json::from_slice(&text).expect("what was written can be read");
+        assert_eq!(again, template);
+        assert_eq!(again.version(), template.version());
+    },
+    seeds: || {
+        [
+            r#"{"name":"writer"}"#,
+            r##"{"name":"own-1","persona":"# You write\n","skills":[{"name":"edit","document":"---\nname: edit\ndescription: \"What for\"\n---\n\nDo it.\n"}],"tools":{"allow":["group:fs"],"deny":["exec","mcp__*"]}}"##,
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec()
+    },
 };
