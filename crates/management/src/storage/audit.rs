@@ -18,23 +18,32 @@ impl Head {
 
 /// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number.
 pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Head, StorageError> {
-    let tenant = transaction.tenant().uuid();
+    if let Some(head) = locked_head(transaction).await? {
+        return Ok(head);
+    }
+    // The tenant's first event.
     sqlx::query!(
         "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ($1, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING",
-        tenant
+        transaction.tenant().uuid()
     )
     .execute(&mut **transaction)
     .await?;
+    let head = locked_head(transaction).await?;
+    head.ok_or(StorageError::Unreadable("end of the audit chain"))
+}
+
+async fn locked_head(transaction: &mut TenantTransaction) -> Result<Option<Head>, StorageError> {
     let row = sqlx::query!(
         "SELECT seq, hash FROM audit_heads WHERE tenant_id = $1 FOR UPDATE",
-        tenant
-    )
-    .fetch_one(&mut **transaction)
-    .await?;
-    Ok(Head {
+        transaction.tenant().uuid()
+    );
+    let Some(row) = row.fetch_optional(&mut **transaction).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Head {
         seq: row.seq,
         hash: hash(row.hash)?,
-    })
+    }))
 }
 
 /// The end of the tenant's chain as it is now; of an empty one, the beginning.

@@ -80,33 +80,23 @@ pub(crate) async fn create(
     name: &Name,
     now: OffsetDateTime,
 ) -> Result<Option<GroupId>, StorageError> {
-    let tenant = transaction.tenant().uuid();
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM groups WHERE tenant_id = $1 AND archived_at IS NULL"#,
-        tenant
-    );
-    if count.fetch_one(&mut **transaction).await? >= limits::GROUPS {
-        return Ok(None);
-    }
     let id = GroupId::new();
-    sqlx::query!(
-        "INSERT INTO groups (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4)",
+    let joined = sqlx::query!(
+        "WITH made AS (
+            INSERT INTO groups (id, tenant_id, name, created_at) SELECT $2, $1, $3, $4
+            WHERE (SELECT count(*) FROM groups WHERE tenant_id = $1 AND archived_at IS NULL) < $7 RETURNING id)
+         INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at) SELECT $1, id, $5, $6, $4 FROM made",
+        transaction.tenant().uuid(),
         id.uuid(),
-        tenant,
         name.as_str(),
-        now
+        now,
+        person.signed_in().session().user.uuid(),
+        GroupRole::Admin.as_str(),
+        limits::GROUPS
     )
     .execute(&mut **transaction)
     .await?;
-    join(
-        transaction,
-        id,
-        person.signed_in().session().user,
-        GroupRole::Admin,
-        now,
-    )
-    .await?;
-    Ok(Some(id))
+    Ok((joined.rows_affected() == 1).then_some(id))
 }
 
 /// The groups that somebody sees, by name; archived ones last.
