@@ -14,6 +14,9 @@ use crate::report::{Report, Samples, ms};
 const CELLS: usize = 5;
 /// How often each of them is woken, in each of two ways.
 const ROUNDS: usize = 6;
+/// From one cell's waking to the next one's: what a turn leaves to do takes OpenClaw seconds of a processor, and a cell's pause is work,
+/// too. Neither is to be in another cell's time. The rest before a pause is a little shorter than a round of all cells.
+const APART: Duration = Duration::from_secs(10);
 const SLEEPS: usize = 3;
 const TYPING: Duration = Duration::from_secs(8);
 
@@ -37,14 +40,18 @@ pub async fn from_pause(installation: &Installation, owner: &Person, session: &S
         cells.push((agent, session, conversation));
     }
     let (mut opened, mut accepted, mut first) = (Vec::new(), Vec::new(), Vec::new());
+    let mut apart = tokio::time::interval(APART);
+    apart.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for _ in 0..ROUNDS {
         for (agent, session, conversation) in &cells {
+            apart.tick().await;
             paused(agent).await;
             let started = Instant::now();
             session.open(conversation).await;
             opened.push(started.elapsed());
         }
         for (agent, session, conversation) in &cells {
+            apart.tick().await;
             paused(agent).await;
             let started = Instant::now();
             let turn = session.send(conversation, "[[say: hello]]").await;
