@@ -1,7 +1,7 @@
 //! The Docker daemon: started where it does not run, through the service manager where there is one.
 
-use std::fs::File;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -18,14 +18,19 @@ pub fn ensure_running() -> Result<()> {
         return Ok(());
     }
     step("Starting Docker", |_| {
+        let mut daemon = None;
         if machine::has_systemd() {
             process::quiet("systemctl start docker", as_root("systemctl").args(["start", "docker"]))?;
         } else {
-            start_in_background()?;
+            daemon = Some(start_in_background()?);
         }
         let started = Instant::now();
         while !answers() {
-            if started.elapsed() > PATIENCE {
+            let ended = match &mut daemon {
+                Some(daemon) => daemon.try_wait().context("cannot see whether dockerd runs")?.is_some(),
+                None => false,
+            };
+            if ended || started.elapsed() > PATIENCE {
                 bail!("{}", reason());
             }
             sleep(Duration::from_millis(250));
@@ -40,7 +45,7 @@ fn answers() -> bool {
 }
 
 /// Without a service manager: a daemon in a session of its own, which outlives this command.
-fn start_in_background() -> Result<()> {
+fn start_in_background() -> Result<Child> {
     let log = File::create(LOG).with_context(|| format!("cannot write {LOG}: run this as root"))?;
     as_root("setsid")
         .arg(machine::program("dockerd").context("dockerd is not installed")?)
@@ -49,8 +54,7 @@ fn start_in_background() -> Result<()> {
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
-        .context("cannot start dockerd")?;
-    Ok(())
+        .context("cannot start dockerd")
 }
 
 fn as_root(program: &str) -> Command {
@@ -66,6 +70,8 @@ fn reason() -> String {
     if machine::has_systemd() {
         "Docker does not answer: see `journalctl -u docker`, or add your user to the group docker.".to_owned()
     } else {
-        format!("Docker does not answer: the end of {LOG} says why.")
+        let log = fs::read_to_string(LOG).unwrap_or_default();
+        let last = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
+        format!("Docker does not answer. The last that it wrote in {LOG}: {last}")
     }
 }
