@@ -6,6 +6,7 @@ use system_tests::docker::{Part, container, pid};
 use system_tests::{Installation, Person};
 
 use crate::report::Report;
+use crate::wake::CELLS;
 
 /// Resident memory of a process: all of it, and what is its own (not shared with the file that it was started from).
 pub fn resident(pid: u32) -> String {
@@ -22,10 +23,23 @@ pub fn resident(pid: u32) -> String {
     )
 }
 
+/// A process's share of memory: what it has with others, the same program most of all, counts once for all of them.
+fn share(pid: u32) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let share = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib = share.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+    format!("{:.1} MB", kib.unwrap_or(0) as f64 / 1024.0)
+}
+
 /// The two parts of a cell; OpenClaw is a child of the bridge.
 pub fn of_cell(_installation: &Installation, person: &Person, report: &mut Report) {
     if let Some(keeper) = container(person.cell(), Part::Keeper) {
         report.row("keeper, resident, vault open, idle", &resident(pid(&keeper)), "≤ 8 MB");
+        report.row(
+            &format!("the same keeper's share, {CELLS} of them being there"),
+            &share(pid(&keeper)),
+            "",
+        );
     }
     if let Some(agent) = container(person.cell(), Part::Agent) {
         report.row("bridge, resident", &resident(pid(&agent)), "");

@@ -11,7 +11,7 @@ use crate::first_token::first_sign;
 use crate::report::{Report, Samples, ms};
 
 /// Cells that rest side by side, so that so many pauses do not take an hour.
-const CELLS: usize = 5;
+pub const CELLS: usize = 5;
 /// How often each of them is woken, in each of two ways.
 const ROUNDS: usize = 6;
 /// From one cell's waking to the next one's: what a turn leaves to do takes OpenClaw seconds of a processor, and a cell's pause is work,
