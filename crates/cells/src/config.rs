@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::control::{ApprovalNotice, CellConfig};
+use protocol::control::{ApprovalNotice, CellConfig, FromPlatform, GroupTie, Outcome};
 use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -30,6 +30,41 @@ pub struct CellsConfig {
     pub relay: Option<RelayAddress>,
     /// Who hears what keepers say waits for their owners; without it nobody does.
     pub approvals: Option<mpsc::Sender<CellApprovals>>,
+    /// Who knows the members of groups; without it every such question is answered with "not known", and nothing that hangs on it is done.
+    pub groups: Option<mpsc::Sender<CellGroupTie>>,
+}
+
+/// A keeper asks whether two people still have their places in a group.
+#[derive(Debug)]
+pub struct CellGroupTie {
+    pub cell: CellId,
+    pub tenant: TenantId,
+    pub tie: GroupTie,
+    /// Where the answer goes. Dropped without one, the keeper takes it for "not known" after a while.
+    pub answer: TieAnswer,
+}
+
+/// The way back to the keeper that asked, while it is still connected.
+#[derive(Debug)]
+pub struct TieAnswer {
+    id: u64,
+    to_keeper: mpsc::WeakSender<FromPlatform>,
+}
+
+impl TieAnswer {
+    pub(crate) fn new(id: u64, to_keeper: &mpsc::Sender<FromPlatform>) -> Self {
+        Self {
+            id,
+            to_keeper: to_keeper.downgrade(),
+        }
+    }
+
+    /// Answers.
+    pub fn say(self, outcome: Outcome) {
+        let reply = FromPlatform::Reply { id: self.id, outcome };
+        // One that does not read, or is gone, goes without.
+        let _not_heard = self.to_keeper.upgrade().map(|keeper| keeper.try_send(reply));
+    }
 }
 
 /// What a keeper says waits for its owner now, whole: what is not in it any more does not wait.
@@ -74,6 +109,7 @@ impl CellsConfig {
             },
             relay: None,
             approvals: None,
+            groups: None,
         }
     }
 }

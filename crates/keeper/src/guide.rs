@@ -2,12 +2,16 @@
 //! value, written as a skill of OpenClaw's. The words in it are its owner's, in one line each.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 
 use protocol::bridge::BROKER_PORT;
+use protocol::template::Skill;
 use reqwest::Url;
 
 use crate::broker::{Route, RouteError, Routes};
 use crate::secrets::{AgentMay, Secret, Secrets};
+use crate::shares::Shares;
+use crate::vault_service::unpoisoned;
 
 /// Names in the line that every conversation begins with, in bytes; the whole list is in the skill.
 const SHOWN: usize = 400;
@@ -17,16 +21,74 @@ const SHOWN: usize = 400;
 pub struct Guide {
     routes: Routes,
     secrets: Secrets,
+    shares: Option<Shares>,
+    /// What was last said of what is shared.
+    said: Arc<Mutex<Vec<Skill>>>,
+}
+
+/// What an agent is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Of its keeper; none when there is nothing to tell.
+    pub own: Option<String>,
+    /// Of what its owner may use in groups.
+    pub shared: Vec<Skill>,
 }
 
 impl Guide {
     pub fn new(routes: Routes, secrets: Secrets) -> Self {
-        Self { routes, secrets }
+        Self {
+            routes,
+            secrets,
+            shares: None,
+            said: Arc::default(),
+        }
+    }
+
+    /// The same, which also tells what others share in groups.
+    pub fn with_shares(self, shares: Shares) -> Self {
+        Self {
+            shares: Some(shares),
+            ..self
+        }
     }
 
     /// Waits until it says something else. For one who waits.
     pub async fn changed(&self) {
-        self.secrets.told_changes().await;
+        tokio::select! {
+            () = self.secrets.told_changes() => {}
+            () = self.shared_changes() => {}
+        }
+    }
+
+    async fn shared_changes(&self) {
+        let Some(shares) = &self.shares else {
+            return std::future::pending().await;
+        };
+        let mut changes = shares.changes();
+        loop {
+            // Looked at first: what changed while nobody waited has not been said either.
+            if shares.skills().is_ok_and(|skills| skills != *unpoisoned(&self.said)) {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// All that the agent is told now.
+    ///
+    /// # Errors
+    /// When the vault is locked.
+    pub fn told(&self) -> Result<Told, RouteError> {
+        let shared = match &self.shares {
+            Some(shares) => shares.skills()?,
+            None => Vec::new(),
+        };
+        unpoisoned(&self.said).clone_from(&shared);
+        let own = self.skill()?;
+        Ok(Told { own, shared })
     }
 
     /// The skill; none when there is nothing to tell.

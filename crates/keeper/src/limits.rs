@@ -164,6 +164,15 @@ pub const SHARE_ANSWER: Duration = Duration::from_secs(30);
 pub const SHARE_CALLS: usize = 16;
 pub const SHARE_CALLS_OF_ONE: usize = 4;
 pub const SHARE_CALLS_WAITING: usize = 32;
+/// Things that a vault lets groups use at once; the name of one and what it is for, in characters; and what it tells agents, in bytes.
+pub const GROUP_RESOURCES: usize = 50;
+pub const GROUP_RESOURCE_NAME_CHARS: usize = 60;
+pub const GROUP_RESOURCE_ABOUT_CHARS: usize = 200;
+pub const GROUP_RESOURCE_SKILL_BYTES: usize = 16 * 1024;
+/// How often a vault asks whether those with whom it shares in groups are still in them. Each use is asked for beside that.
+pub const GROUPS_LOOK: Duration = Duration::from_secs(60);
+/// Names that are looked through for skills which are not shared any more: an agent may fill that folder.
+pub const SKILL_FOLDERS: usize = 10_000;
 /// Longest words of another vault on why it refuses, in characters: people and their agents read them.
 pub const SHARE_REFUSAL_CHARS: usize = 500;
 

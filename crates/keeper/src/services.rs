@@ -107,7 +107,7 @@ impl Services {
         let recovery = Recovery::new(vault.clone(), contacts.clone(), clock);
         let post = Post::new(vault.clone(), contacts.clone(), recovery.clone());
         let templates = Templates::new(vault.clone());
-        let guide = Guide::new(routes.clone(), secrets.clone());
+        let guide = Guide::new(routes.clone(), secrets.clone()).with_shares(shares.clone());
         let contacts = Arc::new(contacts);
         let router = Router::new()
             .namespace("activity", Arc::new(activity))

@@ -60,7 +60,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use protocol::control::{ApprovalNotice, ApprovalState};
+use protocol::control::{ApprovalNotice, ApprovalState, GroupTie};
 use protocol::relay::MailboxKey;
 use protocol::{CellId, GatewayToken, TenantId};
 
@@ -98,7 +98,7 @@ use refusals::Refusals;
 use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
-use storage::{TenantTransaction, api_tenants, approval_notices, mailboxes};
+use storage::{TenantTransaction, api_tenants, approval_notices, groups, mailboxes};
 use tenant_api::{TenantApi, approvals};
 
 /// What management works with.
@@ -297,6 +297,16 @@ impl Management {
             None => approval_notices::over(&mut transaction, cell).await?,
         }
         transaction.commit().await
+    }
+
+    /// Whether what a cell's owner shares with somebody in a group, or somebody with them, may still be used as far as the group goes: both
+    /// have been in it since then, whoever gives is an admin of it, it is not put away, and nobody of the two is suspended.
+    ///
+    /// # Errors
+    /// The database does not answer: then it is not known.
+    pub async fn group_tie(&self, cell: CellId, tenant: TenantId, tie: &GroupTie) -> Result<bool, StorageError> {
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        groups::tie_stands(&mut transaction, cell, tie).await
     }
 
     /// Whether PostgreSQL answers now, for `/readyz`.

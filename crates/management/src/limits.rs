@@ -163,6 +163,8 @@ pub const WRITE_PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub const GROUPS: i64 = 1000;
 pub const GROUPS_LISTED: i64 = 2000;
 pub const GROUP_MEMBERS: i64 = 1000;
+/// How much later than a keeper's clock says somebody may have come into a group: keepers run beside us, by nearly the same time.
+pub const GROUP_TIE_SKEW: Duration = Duration::from_secs(30);
 
 /// Dangerous acts need that the person showed who they are so recently.
 pub const STEP_UP: Duration = Duration::from_secs(10 * 60);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::channel::VaultState;
-use crate::{ApprovalId, CellId, ChannelId, Millis, TenantId, b64};
+use crate::{ApprovalId, CellId, ChannelId, GroupId, Millis, TenantId, UserId, b64};
 
 /// The version of the control connection.
 pub const VERSION: u32 = 1;
@@ -101,7 +101,33 @@ pub enum KeeperOp {
     Unprepare,
     /// The home is sealed and the keys are wiped: remove both containers.
     Sleep,
+    /// Do these two still have their places in this group? [`Outcome::Ok`]: they do; code [`NO_TIE`]: they do not; anything else: it is not known.
+    GroupTie(GroupTie),
 }
+
+/// What has to stand for something that is shared within a group to be usable: an admin of it who gives, and a member who receives. One of
+/// the two is the owner of the cell that asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupTie {
+    pub group: GroupId,
+    /// The other one.
+    pub other: UserId,
+    /// What the owner of the cell is of the two.
+    pub own: Side,
+    /// Both have been in the group since before this time, milliseconds since the Unix epoch: who was taken out and came back has not.
+    pub since: Millis,
+}
+
+/// One of the two ends of something that is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Gives,
+    Receives,
+}
+
+/// The code of a [`GroupTie`] that does not stand.
+pub const NO_TIE: &str = "no_tie";
 
 /// Longest freeze for a snapshot, in milliseconds.
 pub const FREEZE_LIMIT_MS: u64 = 10_000;

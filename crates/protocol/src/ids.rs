@@ -70,6 +70,8 @@ typed_id! {
     ApiKeyId,
     /// Some people of a tenant who share something.
     GroupId,
+    /// Something that an admin of a group lets its members use.
+    GroupResourceId,
     /// One message between two vaults.
     EnvelopeId,
     /// One permission to have a keeper do something (its `jti`).

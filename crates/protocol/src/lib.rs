@@ -18,8 +18,8 @@ mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};
 pub use ids::{
-    ApiKeyId, ApprovalId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, InstallationId, ProviderId, SecretId,
-    SessionId, SlotId, TenantId, UserId,
+    ApiKeyId, ApprovalId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, GroupResourceId, InstallationId,
+    ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
 };
 pub use wiped_json::wiped_json;
 

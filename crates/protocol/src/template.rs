@@ -12,6 +12,9 @@ use crate::limits::{
 /// The name of the skill in which a keeper tells its agent of itself; no template's is called so.
 pub const OWN_SKILL: &str = "holdfast";
 
+/// What the names of skills begin with that a keeper writes for what is shared in groups; no template's begins so.
+pub const SHARED_SKILL: &str = "holdfast-";
+
 /// A template, as it is kept and sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,6 +118,12 @@ impl AgentTemplate {
         for (at, skill) in self.skills.iter().enumerate() {
             if !is_name(&skill.name) {
                 return wrong("skills.name", name);
+            }
+            if skill.name.starts_with(SHARED_SKILL) {
+                return wrong(
+                    "skills.name",
+                    format!("Skills whose names begin with {SHARED_SKILL} are the keeper's own."),
+                );
             }
             if skill.name == OWN_SKILL {
                 return wrong("skills.name", format!("The skill {OWN_SKILL} is the keeper's own."));
@@ -257,6 +266,7 @@ mod tests {
             assert_eq!(refused(|it| it.skills[0] = skill(name)).0, "skills.name", "{name:?}");
         }
         assert_eq!(refused(|it| it.skills[0] = skill("holdfast")).0, "skills.name");
+        assert_eq!(refused(|it| it.skills[0] = skill("holdfast-crm")).0, "skills.name");
         assert_eq!(refused(|it| it.skills[0] = skill("edit")).0, "skills.name");
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, KeeperOp, Outcome};
+use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, GroupTie, KeeperOp, Outcome};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::actor::{Actor, Hold, Stage, timed};
 use crate::driver::{DriverError, Part};
-use crate::limits;
+use crate::{CellGroupTie, TieAnswer, limits};
 
 /// Before a thaw that failed is tried again.
 const THAW_RETRY: Duration = Duration::from_secs(1);
@@ -30,12 +30,40 @@ impl Actor {
                 self.fall_asleep().await;
                 return;
             }
+            KeeperOp::GroupTie(tie) => match self.ask_for_tie(id, tie) {
+                Some(outcome) => outcome,
+                None => return,
+            },
         };
         self.reply(id, outcome);
     }
 
     fn reply(&mut self, id: u64, outcome: Outcome) {
         self.tell(FromPlatform::Reply { id, outcome });
+    }
+
+    /// Passes on a question about a group, which is answered past this task; an outcome if it is not.
+    fn ask_for_tie(&self, id: u64, tie: GroupTie) -> Option<Outcome> {
+        let not_asked = |message: &str| {
+            Some(Outcome::Error {
+                code: "unavailable".into(),
+                message: message.into(),
+            })
+        };
+        let Some(asked) = &self.config.groups else {
+            return not_asked("nobody here knows of groups");
+        };
+        let keeper = self.keeper.as_ref()?;
+        let question = CellGroupTie {
+            cell: self.shared.cell,
+            tenant: self.shared.tenant,
+            tie,
+            answer: TieAnswer::new(id, &keeper.to_keeper),
+        };
+        match asked.try_send(question) {
+            Ok(()) => None,
+            Err(_) => not_asked("too many questions about groups at once: ask again"),
+        }
     }
 
     async fn freeze(&mut self) -> Outcome {

@@ -14,6 +14,7 @@ mod serve;
 mod sessions;
 mod stop;
 pub mod tenant_api;
+mod ties;
 mod waiting;
 
 use std::path::PathBuf;
@@ -96,6 +97,7 @@ struct Platform {
     relay: Relay,
     /// What waits for people, told to management.
     asked: asked::Telling,
+    ties: ties::Asking,
     /// Held for as long as the platform runs; its model ends with it.
     _demo: Option<Demo>,
 }
@@ -131,6 +133,8 @@ impl Platform {
         cells_config.relay = Some(relay.address.clone());
         let (heard, asked) = asked::asked();
         cells_config.approvals = Some(heard);
+        let (questions, ties) = ties::ties();
+        cells_config.groups = Some(questions);
         let cells = Cells::start(cells_config, Arc::new(driver), blobs)
             .await
             .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
@@ -183,6 +187,7 @@ impl Platform {
         let management = Arc::new(management);
         relay.tell(&management);
         let asked = asked.tell(&management);
+        let ties = ties.ask(&management);
         Ok(Self {
             database,
             cells,
@@ -190,6 +195,7 @@ impl Platform {
             verifying_key,
             relay,
             asked,
+            ties,
             _demo: demo,
         })
     }
@@ -226,6 +232,7 @@ impl Platform {
             }
         }
         drop(self.asked);
+        drop(self.ties);
         self.relay.stop().await;
         self.management.shutdown().await;
         self.database.close().await;

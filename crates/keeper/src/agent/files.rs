@@ -67,6 +67,30 @@ pub(super) fn take_away(folder: &OwnedFd, name: &str) -> Result<(), HomeFileErro
     }
 }
 
+/// Opens a folder that may be there; a link to one is none.
+pub(super) fn folder(parent: &OwnedFd, name: &str) -> Option<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    rustix::fs::openat(parent, name, flags, Mode::empty()).ok()
+}
+
+/// Names in a folder that begin with this, of so many that are looked at.
+pub(super) fn names_with(folder: &OwnedFd, prefix: &str, most: usize) -> Result<Vec<String>, HomeFileError> {
+    let entries = rustix::fs::Dir::read_from(folder).map_err(|e| failed("reading a folder", e))?;
+    let names = entries.take(most).filter_map(|entry| {
+        let name = entry.ok()?.file_name().to_str().ok()?.to_owned();
+        name.starts_with(prefix).then_some(name)
+    });
+    Ok(names.collect())
+}
+
+/// Takes away an empty folder; one in which the agent keeps something stays.
+pub(super) fn take_folder_away(parent: &OwnedFd, name: &str) -> Result<(), HomeFileError> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(failed("taking a folder away", errno)),
+    }
+}
+
 /// What a file holds; none where it is not there, is no file, is larger than this, or is no text.
 pub(super) fn read(folder: &OwnedFd, name: &str, most: u64) -> Option<String> {
     // What is no file, such as a pipe, is not waited for.

@@ -7,6 +7,7 @@ mod files;
 mod furnish;
 mod lifecycle;
 mod link;
+mod shared_skills;
 mod suspend;
 mod warm_up;
 
@@ -25,6 +26,7 @@ pub use files::HomeFileError;
 pub(crate) use furnish::furnish;
 
 use crate::gateway::Gateway;
+use crate::guide::Told;
 use crate::template::Furnishing;
 use link::Link;
 
@@ -118,13 +120,18 @@ impl Agent {
         self.inner.gateway.subscribe()
     }
 
-    /// Tells the agent about its keeper; without words, takes away what it was told. OpenClaw sees it at its next turn.
+    /// Tells the agent about its keeper and of what others share; takes away what it was told before and is not now. OpenClaw sees it at
+    /// its next turn.
     ///
     /// # Errors
     /// [`AgentError::Home`] when the home cannot be written.
-    pub async fn tell(&self, skill: Option<String>) -> Result<(), AgentError> {
+    pub async fn tell(&self, told: Told) -> Result<(), AgentError> {
         let home = self.inner.paths.home.clone();
-        tokio::task::spawn_blocking(move || config::tell(&home, skill.as_deref()))
+        let write = move || {
+            config::tell(&home, told.own.as_deref())?;
+            shared_skills::put(&home, &told.shared)
+        };
+        tokio::task::spawn_blocking(write)
             .await
             .map_err(|error| AgentError::Listen(std::io::Error::other(error)))??;
         Ok(())

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 
 use crate::agent::StartWith;
+use crate::guide::Told;
 use crate::template::Furnishing;
 
 /// The agent, through its bridge.
@@ -25,8 +26,8 @@ pub trait AgentPort: Send + Sync + 'static {
     fn furnish(&self, furnishing: Furnishing) -> BoxFuture<'_, Result<(), String>>;
     /// Starts it in the restored home, with the token that the keeper shows it; returns when it answers.
     fn start<'a>(&'a self, with: StartWith<'a>, token: SecretString) -> BoxFuture<'a, Result<(), String>>;
-    /// Tells it about its keeper, in its home, which is there; without words, takes away what it was told.
-    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>>;
+    /// Tells it about its keeper and of what others share, in its home, which is there; takes away what it was told before and is not now.
+    fn tell(&self, told: Told) -> BoxFuture<'_, Result<(), String>>;
     /// Makes the first turn as fast as those after it.
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>>;
     /// Has it put everything on its disk and take no new work; false when it is too busy.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::AgentPort;
 use crate::agent::{Agent, AgentError, StartWith};
+use crate::guide::Told;
 use crate::template::Furnishing;
 
 fn words(error: AgentError) -> String {
@@ -42,8 +43,8 @@ impl AgentPort for Agent {
         Box::pin(async move { Agent::start(self, with, token).await.map_err(words) })
     }
 
-    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move { Agent::tell(self, skill).await.map_err(words) })
+    fn tell(&self, told: Told) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Agent::tell(self, told).await.map_err(words) })
     }
 
     fn warm_up(&self) -> BoxFuture<'_, Result<(), String>> {

@@ -21,8 +21,8 @@ impl Cell {
     /// What cannot be told is no reason not to work.
     pub(super) async fn tell_agent(&self) {
         let Some(guide) = &self.inner.parts.guide else { return };
-        let told = match guide.skill() {
-            Ok(skill) => self.agent().tell(skill).await,
+        let told = match guide.told() {
+            Ok(told) => self.agent().tell(told).await,
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = told {

@@ -13,7 +13,7 @@ use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
-use crate::shares::{ShareError, Terms, UseReceived};
+use crate::shares::{Received, ShareError, Standing, Terms, UseReceived};
 
 const HOUR: Millis = 60 * 60 * 1000;
 /// Longest time of a share that an agent may ask for, in hours: a month.
@@ -170,8 +170,15 @@ impl Tools {
             .map(|each| self.shares.shown(each))
             .collect::<Result<Vec<_>, _>>()?;
         let received = self.shares.received()?;
+        // What its owner has not accepted is not for the agent to read.
+        let accepted = |each: &&Received| {
+            self.shares
+                .standing(each)
+                .is_ok_and(|standing| standing != Standing::Offered)
+        };
         let others = received
             .iter()
+            .filter(accepted)
             .map(|each| self.shares.shown_received(each))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(json!({"given": shown, "received": others}))
@@ -196,7 +203,7 @@ impl Tools {
 
     pub(super) async fn call_shared(&self, mut call: UseReceived) -> Answered {
         let received = self.shares.one_received(call.id)?;
-        let owner = self.shares.owner_of(&received)?.ok_or(ContactError::Unknown)?;
+        let owner = self.shares.usable(&received)?;
         let resource = &received.capability.resource;
         if call.content_type.is_empty() && !call.body.is_empty() {
             "application/json".clone_into(&mut call.content_type);

@@ -49,6 +49,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let (broker, egress) = (services.broker, services.egress);
     let (approvals, shares, unlock) = (services.approvals, services.shares, services.unlock);
     // Before the relay is reached: what arrives for nobody would wait for the next connection.
+    shares.ask_about_groups(Arc::new(platform.clone()));
     let sharing = shares.carry();
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);

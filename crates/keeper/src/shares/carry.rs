@@ -13,6 +13,7 @@ use uuid::Uuid;
 use vault::{Presentation, PublicIdentity, SignerKey};
 
 use super::given::decode;
+use super::group::GroupOffer;
 use super::message::Message;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
@@ -59,7 +60,8 @@ impl Shares {
         let mut notices = self.relay.notices();
         let mut vault = self.vault.watch();
         let shares = self.clone();
-        async move {
+        let groups = self.clone();
+        let hearing = async move {
             let (mut calls, mut listens) = (Calls::default(), true);
             shares.offer_again().await;
             loop {
@@ -88,13 +90,21 @@ impl Shares {
                     }
                 }
             }
+        };
+        async move {
+            tokio::select! {
+                () = hearing => {}
+                () = groups.watch_groups() => {}
+            }
         }
     }
 
     async fn hear(&self, received: relay::Received, calls: &mut Calls) {
         let from = received.from.clone();
         let outcome = match decode::<Message>(&received.content) {
-            Some(Message::Offer { capability }) => self.hear_offer(received, &capability).await,
+            Some(Message::Offer { capability, group }) => {
+                self.hear_offer(received, &capability, group.map(|group| *group)).await
+            }
             Some(Message::Kept { id }) => self.hear_kept(received, id).await,
             Some(Message::Use {
                 id,
@@ -136,10 +146,15 @@ impl Shares {
         }
     }
 
-    async fn hear_offer(&self, received: relay::Received, capability: &vault::Capability) -> Result<(), ShareError> {
+    async fn hear_offer(
+        &self,
+        received: relay::Received,
+        capability: &vault::Capability,
+        group: Option<GroupOffer>,
+    ) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let from = received.from.clone();
-        let records = match self.take_offer(&from, capability).await {
+        let records = match self.take_offer(&from, capability, group).await {
             Ok(records) => records,
             Err(error) => {
                 // Not another time either; its issuer sees that it was not kept.
@@ -254,8 +269,10 @@ impl Shares {
                 continue;
             };
             given.lost = false;
+            let Ok(group) = self.group_offer(&given) else { continue };
             let capability = Box::new(given.capability.clone());
-            let offer = Message::Offer { capability };
+            let group = group.map(Box::new);
+            let offer = Message::Offer { capability, group };
             let sent = self.relay.send(offer.to(&contact.identity, vec![given.record()])).await;
             if let Err(error) = sent {
                 tracing::info!(code = error.code(), "what is shared is not offered again now");

@@ -51,6 +51,30 @@ pub enum ShareError {
         limits::SHARE_WORDS_CHARS
     )]
     Words,
+    #[error("You share nothing of this kind with a group.")]
+    NoResource,
+    #[error(
+        "A vault shares at most {} things with groups (GROUP_RESOURCES): stop sharing some.",
+        limits::GROUP_RESOURCES
+    )]
+    TooManyResources,
+    #[error(
+        "A name in 1 to {} characters (GROUP_RESOURCE_NAME_CHARS) and what it is for in 1 to {} (GROUP_RESOURCE_ABOUT_CHARS), in one line each; what agents are told in {} bytes at most (GROUP_RESOURCE_SKILL_BYTES), as text.",
+        limits::GROUP_RESOURCE_NAME_CHARS,
+        limits::GROUP_RESOURCE_ABOUT_CHARS,
+        limits::GROUP_RESOURCE_SKILL_BYTES
+    )]
+    ResourceWords,
+    #[error(
+        "What is shared in a group can be read, listed, written and deleted: nothing else can be given away there."
+    )]
+    GroupScope,
+    #[error("Not both of you are in this group any more, or whoever shares is no admin of it.")]
+    NotInGroup,
+    #[error("Who is in the group cannot be looked up just now, so nothing was done: try again in a moment.")]
+    GroupUnknown,
+    #[error("You have not accepted this yet.")]
+    NotAccepted,
     #[error("The service did not answer in time; whether it did what it was asked to is not known.")]
     TooSlow,
     #[error(
@@ -88,6 +112,13 @@ impl ShareError {
             Self::TooManyReceived => "too_many_received",
             Self::TooManyCalls | Self::WaitsForTooMuch => "too_many_calls",
             Self::Words => "malformed",
+            Self::NoResource => "unknown_group_resource",
+            Self::TooManyResources => "too_many_group_resources",
+            Self::ResourceWords => "group_resource_invalid",
+            Self::GroupScope => "group_scope",
+            Self::NotInGroup => "not_in_group",
+            Self::GroupUnknown => "group_unknown",
+            Self::NotAccepted => "not_accepted",
             Self::TooSlow => "too_slow",
             Self::NoAnswer { .. } => "no_answer",
             Self::Refused { code, .. } => code,

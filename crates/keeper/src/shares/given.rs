@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
 
+use super::group::{GroupOffer, InGroup};
 use super::message::Message;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
@@ -41,6 +42,9 @@ pub struct Given {
     /// It did not reach them: it is offered again.
     #[serde(default)]
     pub lost: bool,
+    /// What it is of a group's, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<InGroup>,
 }
 
 impl Given {
@@ -69,6 +73,11 @@ impl Shares {
     /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], [`ShareError::Relay`], the
     /// vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
+        self.issue_of(terms, None).await
+    }
+
+    /// The same, of something that is shared with a group.
+    pub(super) async fn issue_of(&self, terms: Terms, group: Option<GroupOffer>) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let contact = self.contacts.known(terms.with)?;
         self.routes.get(terms.resource.service())?;
@@ -93,6 +102,7 @@ impl Shares {
             capability,
             arrived: None,
             lost: false,
+            group: group.as_ref().map(|group| group.what.clone()),
         };
         let mut records = vec![share.record()];
         records.extend(self.ended(&given, now)?);
@@ -100,7 +110,10 @@ impl Shares {
             .note_first(Deed::new(What::Shared, share.name.as_str()))
             .await?;
         let capability = Box::new(share.capability.clone());
-        let offer = Message::Offer { capability };
+        let offer = Message::Offer {
+            capability,
+            group: group.map(Box::new),
+        };
         self.relay.send(offer.to(&contact.identity, records)).await?;
         self.changed();
         Ok(share)
@@ -134,14 +147,34 @@ impl Shares {
     pub async fn revoke(&self, id: Uuid) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let given = self.was_given(id)?.ok_or(ShareError::Unknown)?;
-        if self.is_revoked(id)? {
+        self.revoke_all(vec![given], Vec::new()).await
+    }
+
+    /// Takes all of these back at once, together with what else is to be written.
+    pub(super) async fn revoke_all(&self, given: Vec<Given>, with: Vec<Record>) -> Result<(), ShareError> {
+        let now = self.clock.now();
+        let (mut ids, mut records, mut names) = (Vec::new(), with, Vec::new());
+        for each in given {
+            let id = each.capability.jti;
+            if !self.is_revoked(id)? {
+                ids.push(id.into());
+                records.push((format!("{REVOKED}{id}"), Some(encode(&now))));
+                names.push(each.name);
+            }
+        }
+        if ids.is_empty() {
+            if !records.is_empty() {
+                self.vault.put_records(records).await?;
+                self.changed();
+            }
             return Ok(());
         }
         // In one write with the epoch that tells everybody else.
-        let revoked = (format!("{REVOKED}{id}"), Some(encode(&self.clock.now())));
-        self.relay.publish(vec![id.into()], vec![revoked]).await?;
-        self.activity.note(Deed::new(What::ShareStopped, given.name))?;
+        self.relay.publish(ids, records).await?;
         self.changed();
+        for name in names {
+            self.activity.note(Deed::new(What::ShareStopped, name))?;
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use vault::{Capability, PublicIdentity};
 use zeroize::Zeroizing;
 
 use super::given::encode;
+use super::group::GroupOffer;
 use super::present::Answered;
 use crate::relay::{Outgoing, Record, Topic};
 
@@ -16,7 +17,12 @@ use crate::relay::{Outgoing, Record, Topic};
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum Message {
     /// From its issuer: this is yours to use.
-    Offer { capability: Box<Capability> },
+    Offer {
+        capability: Box<Capability>,
+        /// What it is of a group's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<Box<GroupOffer>>,
+    },
     /// From its holder: it is kept.
     Kept { id: Uuid },
     /// From a holder: carry this out, or do not begin it after `until`.

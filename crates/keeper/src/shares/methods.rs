@@ -1,19 +1,24 @@
 //! `share.*` of the channel (`docs/protocol.md`, section 2).
 
 use futures::future::BoxFuture;
-use protocol::UserId;
 use protocol::channel::ChannelError;
+use protocol::{GroupResourceId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::given::{Given, Terms};
-use super::{ShareError, Shares, UseReceived};
+use super::{Grant, NewResource, ShareError, Shares, UseReceived};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize)]
 struct One {
     id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct OneResource {
+    id: GroupResourceId,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +46,7 @@ impl Shares {
             "id": capability.jti, "with": given.with, "name": given.name, "resource": capability.resource,
             "scope": capability.scope, "from": capability.iat, "until": capability.exp,
             "constraints": capability.constraints, "state": state, "calls": uses.calls, "last_used": uses.last,
-            "arrived": given.arrived,
+            "arrived": given.arrived, "group": given.group,
         }))
     }
 
@@ -84,6 +89,32 @@ impl Shares {
             "share.asked" => Ok(json!({"asked": self.asked().map_err(ShareError::from)?})),
             "share.dismiss" => {
                 self.dismiss(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.resources" => Ok(json!({"resources": self.resources().map_err(ShareError::from)?})),
+            "share.offer" => {
+                let resource = self.offer(read_value::<NewResource>(params)?).await?;
+                Ok(json!({"resource": resource}))
+            }
+            "share.grant" => {
+                let given = self.grant(read_value::<Grant>(params)?).await?;
+                Ok(json!({"share": self.shown(&given)?}))
+            }
+            "share.withdraw" => {
+                self.withdraw(read_value::<OneResource>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.skill" => {
+                let received = self.one_received(read_value::<One>(params)?.id)?;
+                let group = received.group.ok_or(ShareError::NoResource)?;
+                Ok(json!({"skill": group.skill}))
+            }
+            "share.accept" => {
+                self.accept(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.look_at_groups" => {
+                self.look_at_groups().await?;
                 Ok(json!({}))
             }
             "share.forget" => {

@@ -10,21 +10,28 @@ mod carry;
 mod count;
 mod error;
 mod given;
+mod group;
+#[cfg(test)]
+mod group_tests;
 mod message;
 mod methods;
 mod present;
 mod received;
+mod resources;
+mod skills;
 #[cfg(test)]
 mod tests;
 mod using;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use asked::Asked;
 pub use error::ShareError;
 pub use given::{Given, Terms};
+pub use group::{Groups, InGroup, Tie};
 pub use present::Answered;
 pub use received::{Received, Standing};
+pub use resources::{Grant, GroupResource, NewResource};
 use tokio::sync::watch;
 pub use using::UseReceived;
 use using::Waiting;
@@ -49,6 +56,10 @@ pub struct Shares {
     changes: Arc<watch::Sender<u64>>,
     /// Held while one presentation is counted, or a capability is issued or revoked.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    /// Who knows the members of groups. Without it nothing of a group's is shared or used.
+    groups: Arc<OnceLock<Arc<dyn Groups>>>,
+    /// The names of the skills that were there when they were last looked at.
+    skills_known: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 impl Shares {
@@ -71,6 +82,8 @@ impl Shares {
             waiting: Waiting::default(),
             changes: Arc::new(watch::Sender::new(0)),
             one_at_a_time: Arc::default(),
+            groups: Arc::default(),
+            skills_known: Arc::default(),
         }
     }
 

@@ -60,7 +60,7 @@ impl Shares {
             return Err(CapabilityError::NotHeld.into());
         }
         let own = self.vault.identity().await?.public().signer();
-        {
+        let given = {
             let _one = self.one_at_a_time.lock().await;
             let now = self.clock.now();
             // Asked beforehand, because what cannot be looked up is an error and not a no.
@@ -80,10 +80,12 @@ impl Shares {
             for link in &granted.links {
                 records.push(self.counted(link, now, granted.until)?);
             }
-            self.activity.note(Deed::new(What::ShareUsed, given.name))?;
+            self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
             self.vault.put_records(records).await?;
-        }
+            given
+        };
         self.changed();
+        self.check_group(&given).await?;
         let request = presentation.request;
         let fetched = self
             .routes

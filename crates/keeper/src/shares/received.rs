@@ -8,8 +8,9 @@ use uuid::Uuid;
 use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain};
 
 use super::given::{decode, encode};
+use super::group::{GroupOffer, InGroup};
 use super::{ShareError, Shares};
-use crate::contacts::Contact;
+use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::relay::{Record, Revocations as _};
 use crate::vault_service::VaultError;
@@ -24,6 +25,15 @@ pub struct Received {
     from: Vec<u8>,
     pub capability: Capability,
     pub at: Millis,
+    /// What it is of a group's, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupOffer>,
+    /// When the owner said that they want it; only what is shared in a group waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Millis>,
+    /// One of the two is not in the group any more.
+    #[serde(default)]
+    pub left: bool,
 }
 
 /// How it stands, as far as this vault knows. Its issuer's keeper has the last word.
@@ -31,7 +41,11 @@ pub struct Received {
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     Given,
+    /// The owner has not said yet that they want it: nobody uses it, and the agent hears nothing of it.
+    Offered,
     Stopped,
+    /// One of the two has left the group.
+    Left,
     Over,
     /// Nobody whom the owner knows has these keys.
     UnknownOwner,
@@ -42,6 +56,15 @@ fn name(id: Uuid) -> String {
 }
 
 impl Received {
+    /// What it is of a group's.
+    pub fn in_group(&self) -> Option<&InGroup> {
+        self.group.as_ref().map(|group| &group.what)
+    }
+
+    pub(super) fn record(&self) -> Record {
+        (name(self.capability.jti), Some(encode(self)))
+    }
+
     fn issuer(&self) -> SignerKey {
         self.capability.iss
     }
@@ -91,12 +114,32 @@ impl Shares {
         let id = received.capability.jti;
         if self.relay.has_seen_revoked(received.mailbox(), id.into())? {
             Ok(Standing::Stopped)
+        } else if received.left {
+            Ok(Standing::Left)
         } else if received.capability.exp <= self.clock.now() {
             Ok(Standing::Over)
         } else if self.owner_of(received)?.is_none() {
             Ok(Standing::UnknownOwner)
+        } else if received.group.is_some() && received.accepted.is_none() {
+            Ok(Standing::Offered)
         } else {
             Ok(Standing::Given)
+        }
+    }
+
+    /// Whoever shares it, if it may be used as far as this vault knows.
+    ///
+    /// # Errors
+    /// Why it may not be.
+    pub fn usable(&self, received: &Received) -> Result<Contact, ShareError> {
+        let id = received.capability.jti;
+        match self.standing(received)? {
+            Standing::Given => self.owner_of(received)?.ok_or_else(|| ContactError::Unknown.into()),
+            Standing::Offered => Err(ShareError::NotAccepted),
+            Standing::Stopped => Err(CapabilityError::Revoked(id).into()),
+            Standing::Left => Err(ShareError::NotInGroup),
+            Standing::Over => Err(CapabilityError::Expired(id).into()),
+            Standing::UnknownOwner => Err(ContactError::Unknown.into()),
         }
     }
 
@@ -112,7 +155,7 @@ impl Shares {
             "id": capability.jti, "owner": owner.as_ref().map(|owner| owner.user), "name": owner.map(|owner| owner.name),
             "fingerprint": fingerprint.unwrap_or_default(), "resource": capability.resource, "scope": capability.scope,
             "from": capability.iat, "until": capability.exp, "constraints": capability.constraints,
-            "state": self.standing(received)?,
+            "state": self.standing(received)?, "group": received.in_group(),
         }))
     }
 
@@ -137,11 +180,15 @@ impl Shares {
         &self,
         from: &PublicIdentity,
         capability: &Capability,
+        group: Option<GroupOffer>,
     ) -> Result<Vec<Record>, ShareError> {
         let now = self.clock.now();
         let granted = verify_chain(std::slice::from_ref(capability), &from.signer(), now, |_| false)?;
         if granted.holder != self.vault.identity().await?.public().signer() {
             return Err(CapabilityError::NotHeld.into());
+        }
+        if let Some(group) = &group {
+            group.check()?;
         }
         let known = self.received()?;
         if let Some(there) = known.iter().find(|each| each.capability.jti == capability.jti) {
@@ -154,6 +201,9 @@ impl Shares {
             from: from.encode(),
             capability: capability.clone(),
             at: now,
+            group,
+            accepted: None,
+            left: false,
         };
         let mut unknown = 0;
         if self.owner_of(&received)?.is_none() {
@@ -164,7 +214,7 @@ impl Shares {
         if known.len() >= limits::SHARES_RECEIVED || unknown >= limits::SHARES_RECEIVED_UNKNOWN {
             return Err(ShareError::TooManyReceived);
         }
-        let mut records = vec![(name(capability.jti), Some(encode(&received)))];
+        let mut records = vec![received.record()];
         let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
         let old = |each: &&Received| each.capability.exp.saturating_add(kept) < now;
         records.extend(known.iter().filter(old).map(|each| (name(each.capability.jti), None)));

@@ -21,13 +21,13 @@ use crate::relay::tests::person::Person;
 use crate::secrets::{AgentMay, Secret, SecretKind};
 use crate::services::Services;
 
-const HOUR: i64 = 3_600_000;
-const KEY: &str = "canary-0123456789";
+pub(super) const HOUR: i64 = 3_600_000;
+pub(super) const KEY: &str = "canary-0123456789";
 
-struct Sharer {
-    person: Person,
-    user: UserId,
-    shares: Shares,
+pub(super) struct Sharer {
+    pub person: Person,
+    pub user: UserId,
+    pub shares: Shares,
     contacts: Contacts,
     named: NamedAddresses,
     carrying: JoinHandle<()>,
@@ -40,7 +40,7 @@ impl Drop for Sharer {
 }
 
 impl Sharer {
-    async fn at(relay: &Liar) -> Self {
+    pub async fn at(relay: &Liar) -> Self {
         let person = Person::at(&relay.socket).await;
         let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
         let services = Services::new(
@@ -61,13 +61,13 @@ impl Sharer {
         }
     }
 
-    async fn knows(&self, other: &Self, name: &str) {
+    pub async fn knows(&self, other: &Self, name: &str) {
         let bundle = other.person.identity.encode();
         self.contacts.pin(other.user, name, &bundle).await.unwrap();
     }
 
     /// Connects a service under the name `calendar`.
-    async fn connects(&self, service: &Provider) {
+    pub async fn connects(&self, service: &Provider) {
         self.named.set([service.at.to_string()]);
         let secret = Secret {
             id: SecretId::new(),
@@ -101,18 +101,18 @@ impl Sharer {
     }
 
     /// Waits until something about what is shared makes this true.
-    async fn until(&self, what: impl Fn(&Shares) -> bool) {
+    pub async fn until(&self, what: impl Fn(&Shares) -> bool) {
         let mut changes = self.shares.changes();
         while !what(&self.shares) {
             changes.changed().await.unwrap();
         }
     }
 
-    async fn gets(&self, id: Uuid) {
+    pub async fn gets(&self, id: Uuid) {
         self.until(|shares| shares.one_received(id).is_ok()).await;
     }
 
-    async fn uses(&self, id: Uuid, method: &str, path: &str) -> Result<String, ShareError> {
+    pub async fn uses(&self, id: Uuid, method: &str, path: &str) -> Result<String, ShareError> {
         let call = UseReceived {
             id,
             method: method.to_owned(),
@@ -126,7 +126,7 @@ impl Sharer {
     }
 
     /// The code of the refusal.
-    async fn refused(&self, id: Uuid, method: &str, path: &str) -> String {
+    pub async fn refused(&self, id: Uuid, method: &str, path: &str) -> String {
         match self.uses(id, method, path).await {
             Ok(said) => panic!("answered: {said}"),
             Err(error) => error.code().to_owned(),
@@ -139,7 +139,7 @@ impl Sharer {
     }
 }
 
-async fn calendar() -> Provider {
+pub(super) async fn calendar() -> Provider {
     Provider::start(|asked| {
         let key = asked.headers.get("x-api-key").and_then(|key| key.to_str().ok());
         let said = format!("{} with {}", asked.line, key.unwrap_or("no key"));
@@ -149,7 +149,7 @@ async fn calendar() -> Provider {
 }
 
 /// Anna, who has a calendar, and Bob, who know each other.
-async fn two(relay: &Liar, service: &Provider) -> (Sharer, Sharer) {
+pub(super) async fn two(relay: &Liar, service: &Provider) -> (Sharer, Sharer) {
     let (anna, bob) = (Sharer::at(relay).await, Sharer::at(relay).await);
     anna.connects(service).await;
     anna.knows(&bob, "Bob").await;
@@ -244,7 +244,10 @@ async fn promise_07_an_offer_of_what_is_not_the_senders_or_not_for_this_vault_is
     // Anna's, brought by Mallory; and Bob's, brought to Mallory. Then something that shows that both were heard.
     for (from, to) in [(&mallory, &bob), (&anna, &mallory)] {
         let capability = Box::new(real.clone());
-        let offer = Message::Offer { capability };
+        let offer = Message::Offer {
+            capability,
+            group: None,
+        };
         let offer = offer.to(&to.person.identity, Vec::new());
         from.person.relay.send(offer).await.unwrap();
         mallory.connects(&service).await;

@@ -12,9 +12,7 @@ use vault::{CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, S
 
 use super::message::Message;
 use super::present::Answered;
-use super::received::Standing;
 use super::{ShareError, Shares};
-use crate::contacts::ContactError;
 use crate::limits;
 use crate::relay::{Courier as _, RelayError, RelayNotice};
 use crate::vault_service::{VaultError, unpoisoned};
@@ -96,14 +94,7 @@ impl Shares {
     pub async fn use_received(&self, call: UseReceived) -> Result<Answered, ShareError> {
         let id = call.id;
         let received = self.one_received(id)?;
-        let owner = self.owner_of(&received)?;
-        match self.standing(&received)? {
-            Standing::Given => {}
-            Standing::Stopped => return Err(CapabilityError::Revoked(id).into()),
-            Standing::Over => return Err(CapabilityError::Expired(id).into()),
-            Standing::UnknownOwner => return Err(ContactError::Unknown.into()),
-        }
-        let owner = owner.ok_or(ContactError::Unknown)?;
+        let owner = self.usable(&received)?;
         let resource = &received.capability.resource;
         let request = SharedRequest {
             service: resource.service().to_owned(),

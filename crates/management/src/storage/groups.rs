@@ -1,13 +1,15 @@
 //! Groups and who is in them. A group is looked up for somebody: what they may not see is not there, and what they may not change
 //! they get no [`ManagedGroup`] of.
 
-use protocol::{GroupId, UserId};
+use protocol::control::{GroupTie, Side};
+use protocol::{CellId, GroupId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::{Contributor, SignedIn};
+use crate::clock::{after, moment};
 use crate::limits;
 use crate::person::{Name, Role};
 
@@ -296,6 +298,38 @@ pub(crate) async fn remove(
         user.uuid()
     );
     Ok(name.fetch_optional(&mut **transaction).await?)
+}
+
+/// Whether something that is shared in a group may still be used, as far as the group goes. Asked for each use, of the rows that say who is
+/// in it: nobody who changes them has to think of it.
+pub(crate) async fn tie_stands(
+    transaction: &mut TenantTransaction,
+    cell: CellId,
+    tie: &GroupTie,
+) -> Result<bool, StorageError> {
+    let Some(since) = moment(tie.since) else {
+        return Ok(false);
+    };
+    let stands = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+            SELECT FROM cells c
+            JOIN users own ON own.tenant_id = c.tenant_id AND own.id = c.user_id
+            JOIN users other ON other.tenant_id = c.tenant_id AND other.id = $4
+            JOIN groups g ON g.tenant_id = c.tenant_id AND g.id = $3
+            JOIN group_members i ON i.tenant_id = c.tenant_id AND i.group_id = g.id AND i.user_id = own.id
+            JOIN group_members they ON they.tenant_id = c.tenant_id AND they.group_id = g.id AND they.user_id = other.id
+            WHERE c.tenant_id = $1 AND c.id = $2 AND g.archived_at IS NULL AND own.deactivated_at IS NULL AND other.deactivated_at IS NULL
+                AND i.joined_at <= $6 AND they.joined_at <= $6
+                AND CASE WHEN $5 THEN i.role = 'admin' AND own.role <> 'observer' ELSE they.role = 'admin' AND other.role <> 'observer' END
+        ) AS "stands!""#,
+        transaction.tenant().uuid(),
+        cell.uuid(),
+        tie.group.uuid(),
+        tie.other.uuid(),
+        tie.own == Side::Gives,
+        after(since, limits::GROUP_TIE_SKEW)
+    );
+    Ok(stands.fetch_one(&mut **transaction).await?)
 }
 
 /// Who is taken out of a group: anybody, by who may change it, or oneself.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use management::{CellRef, Clock as _};
+use protocol::control::{GroupTie, Side};
 use serde_json::{Value, json};
 
 use crate::support::{Browser, World};
@@ -239,4 +241,85 @@ async fn observers_make_no_groups_and_change_none() {
     olaf.put(&group, json!({"name": "Mine", "archived": false}))
         .await
         .refused(403, "not_allowed");
+}
+
+/// Whether management says that `of`, who is a member or gives, and `other` still have their places in a group; for something that was shared now.
+async fn tied(world: &World, of: &CellRef, other: &CellRef, group: &str, own: Side) -> bool {
+    let tie = GroupTie {
+        group: group.trim_start_matches("/groups/").parse().unwrap(),
+        other: other.user,
+        own,
+        since: i64::try_from(world.clock.now().unix_timestamp_nanos() / 1_000_000).unwrap(),
+    };
+    world.management.group_tie(of.cell, of.tenant, &tie).await.unwrap()
+}
+
+#[tokio::test]
+async fn promise_09_what_is_shared_in_a_group_stands_while_both_are_in_it_and_who_gives_is_its_admin() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let mut dan = world.join(&mut anna, "dan@acme.example", "member").await;
+    let (anna_cell, bob_cell) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
+    let (carol_cell, dan_cell) = (world.cell_of(&mut carol).await, world.cell_of(&mut dan).await);
+    let olga_cell = world.cell_of(&mut world.second_tenant().await).await;
+    let group = make(&mut bob, "Support").await;
+    let stands = async |of: &CellRef, other: &CellRef, own| tied(&world, of, other, &group, own).await;
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+    invite(&mut bob, &group, "carol@acme.example").await;
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+    answer(&mut carol, "accept").await;
+    assert!(stands(&bob_cell, &carol_cell, Side::Gives).await);
+    assert!(stands(&carol_cell, &bob_cell, Side::Receives).await);
+    // A member gives nothing; nobody outside of the group is in it, whatever else they manage.
+    assert!(!stands(&carol_cell, &bob_cell, Side::Gives).await);
+    assert!(!stands(&bob_cell, &carol_cell, Side::Receives).await);
+    for other in [&dan_cell, &anna_cell, &olga_cell] {
+        assert!(!stands(&bob_cell, other, Side::Gives).await);
+        assert!(!stands(other, &bob_cell, Side::Receives).await);
+    }
+    // Nor is a cell of another organisation that says it is this one.
+    let mut foreign = world.cell_of(&mut bob).await;
+    foreign.tenant = olga_cell.tenant;
+    assert!(!stands(&foreign, &carol_cell, Side::Gives).await);
+
+    // Put away, and taken out again.
+    let archived = |archived: bool| json!({"name": "Support", "archived": archived});
+    bob.put(&group, archived(true)).await.expect(204);
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+    bob.put(&group, archived(false)).await.expect(204);
+    assert!(stands(&bob_cell, &carol_cell, Side::Gives).await);
+
+    // Whoever gives is its admin.
+    let role = |role: &str| json!({"user": carol_cell.user, "role": role});
+    bob.put(&format!("{group}/members"), role("admin")).await.expect(204);
+    assert!(stands(&carol_cell, &bob_cell, Side::Gives).await);
+    bob.put(&format!("{group}/members"), role("member")).await.expect(204);
+    assert!(!stands(&carol_cell, &bob_cell, Side::Gives).await);
+
+    // Out; and what was shared before does not stand again when she comes back.
+    let shared = GroupTie {
+        group: group.trim_start_matches("/groups/").parse().unwrap(),
+        other: carol_cell.user,
+        own: Side::Gives,
+        since: i64::try_from(world.clock.now().unix_timestamp_nanos() / 1_000_000).unwrap(),
+    };
+    let out = json!({"user": carol_cell.user});
+    bob.post(&format!("{group}/members/remove"), out).await.expect(204);
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+    assert!(!stands(&carol_cell, &bob_cell, Side::Receives).await);
+    world.clock.advance(Duration::from_secs(60));
+    invite(&mut bob, &group, "carol@acme.example").await;
+    answer(&mut carol, "accept").await;
+    assert!(stands(&bob_cell, &carol_cell, Side::Gives).await);
+    let before = world
+        .management
+        .group_tie(bob_cell.cell, bob_cell.tenant, &shared)
+        .await;
+    assert!(!before.unwrap());
+
+    // Suspended, whoever it is.
+    let suspended = format!("/people/{}/suspend", carol_cell.user);
+    anna.post(&suspended, json!({})).await.expect(200);
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use protocol::control::{
-    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, KeeperOp, KeeperStatus, Outcome, PlatformOp,
+    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, GroupTie, KeeperOp, KeeperStatus, NO_TIE, Outcome,
+    PlatformOp, Side,
 };
-use protocol::{ApprovalId, CellId};
+use protocol::{ApprovalId, CellId, GroupId, UserId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -210,4 +211,38 @@ async fn what_waits_for_its_owner_is_passed_on_at_each_connection_and_each_chang
     keeper.detach().await;
     let _keeper = bench.attach(status(false, &waits)).await;
     assert_eq!(next().await, Some(said(&waits)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_and_its_answer_back() {
+    let (asked, mut questions) = mpsc::channel(1);
+    let bench = Bench::with(FakeDriver::new(), |config| config.groups = Some(asked)).await;
+    let mut keeper = bench.wake().await;
+    let tie = GroupTie {
+        group: GroupId::new(),
+        other: UserId::new(),
+        own: Side::Gives,
+        since: 1,
+    };
+    for outcome in [
+        Outcome::Ok,
+        Outcome::Error {
+            code: NO_TIE.to_owned(),
+            message: "gone".to_owned(),
+        },
+    ] {
+        let answering = async {
+            let question = questions.recv().await.unwrap();
+            assert_eq!(
+                (question.cell, question.tenant, question.tie),
+                (bench.cell, bench.tenant, tie)
+            );
+            question.answer.say(outcome.clone());
+        };
+        let (said, ()) = tokio::join!(keeper.ask(KeeperOp::GroupTie(tie)), answering);
+        assert_eq!(said, outcome);
+    }
+    // Nobody is there who knows: it is not known, which is neither yes nor no.
+    drop(questions);
+    assert_eq!(code(&keeper.ask(KeeperOp::GroupTie(tie)).await), "unavailable");
 }

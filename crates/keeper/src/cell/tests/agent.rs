@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::agent::{StartWith, furnish};
 use crate::cell::AgentPort;
+use crate::guide::Told;
 use crate::template::Furnishing;
 
 pub struct PlayedAgent {
@@ -116,8 +117,8 @@ impl AgentPort for PlayedAgent {
         })
     }
 
-    fn tell(&self, skill: Option<String>) -> BoxFuture<'_, Result<(), String>> {
-        match skill {
+    fn tell(&self, told: Told) -> BoxFuture<'_, Result<(), String>> {
+        match told.own {
             Some(text) => self.write("SKILL.md", &text),
             None => drop(std::fs::remove_file(self.home.join("SKILL.md"))),
         }

@@ -121,7 +121,11 @@ impl PlayedPlatform {
                             match op {
                                 KeeperOp::RestartAgent => (self.on_restart)(),
                                 KeeperOp::Sleep => drop(self.asleep.send_replace(true)),
-                                KeeperOp::Freeze | KeeperOp::Thaw | KeeperOp::Prepare | KeeperOp::Unprepare => {}
+                                KeeperOp::Freeze
+                                | KeeperOp::Thaw
+                                | KeeperOp::Prepare
+                                | KeeperOp::Unprepare
+                                | KeeperOp::GroupTie(_) => {}
                             }
                             say(&mut socket, &FromPlatform::Reply { id, outcome: Outcome::Ok }).await;
                         }

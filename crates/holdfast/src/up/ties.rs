@@ -1,0 +1,74 @@
+//! What keepers ask about groups, on its way to management and back.
+
+use std::sync::Arc;
+
+use cells::CellGroupTie;
+use futures::StreamExt as _;
+use futures::stream;
+use management::Management;
+use protocol::control::{NO_TIE, Outcome};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+/// Questions that wait for management: a keeper that asks another is told to ask again.
+const QUESTIONS: usize = 1024;
+/// Of them, those that management answers at once.
+const AT_ONCE: usize = 4;
+
+/// Management's end.
+pub struct Ties(mpsc::Receiver<CellGroupTie>);
+
+/// The two ends.
+pub fn ties() -> (mpsc::Sender<CellGroupTie>, Ties) {
+    let (sender, receiver) = mpsc::channel(QUESTIONS);
+    (sender, Ties(receiver))
+}
+
+/// Management is asked until this is dropped.
+pub struct Asking(AbortHandle);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Ties {
+    /// Asks management from now on.
+    pub fn ask(self, management: &Arc<Management>) -> Asking {
+        Asking(tokio::spawn(self.run(Arc::clone(management))).abort_handle())
+    }
+
+    async fn run(self, management: Arc<Management>) {
+        let questions = stream::unfold(self.0, async |mut questions| {
+            questions.recv().await.map(|question| (question, questions))
+        });
+        questions
+            .for_each_concurrent(AT_ONCE, |question| answer(&management, question))
+            .await;
+    }
+}
+
+async fn answer(management: &Management, question: CellGroupTie) {
+    let CellGroupTie {
+        cell,
+        tenant,
+        tie,
+        answer,
+    } = question;
+    answer.say(match management.group_tie(cell, tenant, &tie).await {
+        Ok(true) => Outcome::Ok,
+        Ok(false) => Outcome::Error {
+            code: NO_TIE.to_owned(),
+            message: "not both of them are in this group any more".to_owned(),
+        },
+        Err(error) => {
+            warn!(%cell, %error, "who is in a group could not be looked up");
+            Outcome::Error {
+                code: "unavailable".to_owned(),
+                message: "who is in a group cannot be looked up now".to_owned(),
+            }
+        }
+    });
+}

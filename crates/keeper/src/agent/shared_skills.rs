@@ -1,0 +1,93 @@
+//! Skills of what others share in groups, in the agent's workspace while it may be used. They are the keeper's: written over what the agent made of
+//! them, and taken away again.
+
+use std::path::Path;
+
+use protocol::template::{SHARED_SKILL, Skill};
+
+use super::config::STATE;
+use super::files::{self, HomeFileError};
+use crate::limits;
+
+const FILE: &str = "SKILL.md";
+const PARTIAL: &str = ".SKILL.md.holdfast";
+
+/// Has exactly these in a home.
+pub(super) fn put(home: &Path, skills: &[Skill]) -> Result<(), HomeFileError> {
+    let state = files::own_folder(&files::open(home)?, STATE)?;
+    let folder = files::own_folder(&files::own_folder(&state, "workspace")?, "skills")?;
+    for name in files::names_with(&folder, SHARED_SKILL, limits::SKILL_FOLDERS)? {
+        if skills.iter().all(|skill| skill.name != name) {
+            // What is no folder is none of ours.
+            let Some(gone) = files::folder(&folder, &name) else {
+                continue;
+            };
+            files::take_away(&gone, FILE)?;
+            files::take_folder_away(&folder, &name)?;
+        }
+    }
+    for skill in skills {
+        files::place(
+            &files::own_folder(&folder, &skill.name)?,
+            FILE,
+            PARTIAL,
+            &skill.document,
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn skill(name: &str, document: &str) -> Skill {
+        Skill {
+            name: name.to_owned(),
+            document: document.to_owned(),
+        }
+    }
+
+    #[test]
+    fn exactly_what_is_shared_now_is_there_and_nothing_else_is_touched() {
+        let home = tempfile::tempdir().unwrap();
+        let skills = home.path().join(STATE).join("workspace/skills");
+        let read = |name: &str| std::fs::read_to_string(skills.join(name).join(FILE)).ok();
+        put(
+            home.path(),
+            &[skill("holdfast-crm-1", "one"), skill("holdfast-shop-2", "two")],
+        )
+        .unwrap();
+        std::fs::create_dir_all(skills.join("mine")).unwrap();
+        std::fs::write(skills.join("mine").join(FILE), "the agent's").unwrap();
+        // The agent's changes to what is not its own do not stay.
+        std::fs::write(skills.join("holdfast-crm-1").join(FILE), "the agent's").unwrap();
+        put(home.path(), &[skill("holdfast-crm-1", "one")]).unwrap();
+        assert_eq!(read("holdfast-crm-1").as_deref(), Some("one"));
+        assert!(!skills.join("holdfast-shop-2").exists());
+        put(home.path(), &[]).unwrap();
+        assert_eq!(read("holdfast-crm-1"), None);
+        assert_eq!(read("mine").as_deref(), Some("the agent's"));
+    }
+
+    #[test]
+    fn no_link_of_the_agents_is_followed() {
+        let (home, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(outside.path().join(FILE), "untouched").unwrap();
+        let skills = home.path().join(STATE).join("workspace/skills");
+        std::fs::create_dir_all(&skills).unwrap();
+        for name in ["holdfast-gone-1", "holdfast-crm-2"] {
+            symlink(outside.path(), skills.join(name)).unwrap();
+        }
+        put(home.path(), &[skill("holdfast-crm-2", "one")]).unwrap();
+        let text = |path: &Path| std::fs::read_to_string(path.join(FILE)).unwrap();
+        assert_eq!(text(outside.path()), "untouched");
+        assert_eq!(text(&skills.join("holdfast-crm-2")), "one");
+        // What was moved aside has the same beginning, and is left alone.
+        put(home.path(), &[]).unwrap();
+        assert_eq!(text(outside.path()), "untouched");
+        assert_eq!(std::fs::read_dir(&skills).unwrap().count(), 2);
+    }
+}

@@ -1,0 +1,215 @@
+//! What is shared within a group, and whether the group still allows it. Management says who is in it and can only take away: what may
+//! be done, and by whom, is what the issuer has signed.
+//!
+//! What is promised here: each use is asked for, in the keeper that carries it out; what cannot be looked up is refused; and what the group does
+//! not allow any more is revoked then and there.
+
+use futures::future::BoxFuture;
+use protocol::channel::VaultState;
+use protocol::control::{GroupTie, KeeperOp, NO_TIE, Side};
+use protocol::{GroupId, GroupResourceId};
+use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
+
+use super::given::Given;
+use super::received::{Received, Standing};
+use super::{ShareError, Shares};
+use crate::limits;
+use crate::platform::{Platform, PlatformError};
+
+/// What of a group's something is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InGroup {
+    /// The same for all who may use it.
+    pub resource: GroupResourceId,
+    pub group: GroupId,
+    /// As whoever shares it saw the group's name then.
+    pub group_name: String,
+    pub name: String,
+    /// What it is for, in one line.
+    pub about: String,
+}
+
+/// The same, with what agents are told of it. It goes from keeper to keeper, sealed and signed like the capability beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupOffer {
+    #[serde(flatten)]
+    pub what: InGroup,
+    pub skill: String,
+}
+
+impl GroupOffer {
+    /// # Errors
+    /// [`ShareError::ResourceWords`].
+    pub(super) fn check(&self) -> Result<(), ShareError> {
+        let line = |words: &str, most: usize| {
+            let count = words.trim().chars().count();
+            count > 0 && words.chars().count() <= most && !words.chars().any(char::is_control)
+        };
+        let text = |letter: char| letter == '\n' || letter == '\t' || !letter.is_control();
+        let good = line(&self.what.name, limits::GROUP_RESOURCE_NAME_CHARS)
+            && line(&self.what.about, limits::GROUP_RESOURCE_ABOUT_CHARS)
+            && line(&self.what.group_name, limits::CONTACT_NAME_CHARS)
+            && self.skill.len() <= limits::GROUP_RESOURCE_SKILL_BYTES
+            && self.skill.chars().all(text);
+        if good { Ok(()) } else { Err(ShareError::ResourceWords) }
+    }
+}
+
+/// What there is to know of two people in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tie {
+    Stands,
+    Gone,
+    /// It could not be asked.
+    Unknown,
+}
+
+/// Who knows the members of groups.
+pub trait Groups: Send + Sync + 'static {
+    fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie>;
+}
+
+impl Groups for Platform {
+    fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie> {
+        Box::pin(async move {
+            match self.request(KeeperOp::GroupTie(tie)).await {
+                Ok(()) => Tie::Stands,
+                Err(PlatformError::Refused { code, .. }) if code == NO_TIE => Tie::Gone,
+                Err(error) => {
+                    tracing::info!("who is in a group is not known: {error}");
+                    Tie::Unknown
+                }
+            }
+        })
+    }
+}
+
+impl Shares {
+    /// Asks this one who is in groups, from now on.
+    pub fn ask_about_groups(&self, groups: std::sync::Arc<dyn Groups>) {
+        // The first one stays.
+        let _second = self.groups.set(groups);
+    }
+
+    pub(super) async fn tie(&self, tie: GroupTie) -> Tie {
+        match self.groups.get() {
+            Some(groups) => groups.tie(tie).await,
+            None => Tie::Unknown,
+        }
+    }
+
+    /// Before something is carried out that was shared in a group: whether the group still allows it. What it does not is revoked.
+    pub(super) async fn check_group(&self, given: &Given) -> Result<(), ShareError> {
+        match self.tie_of_given(given).await {
+            None | Some(Tie::Stands) => Ok(()),
+            Some(Tie::Gone) => {
+                self.revoke(given.capability.jti).await?;
+                Err(ShareError::NotInGroup)
+            }
+            Some(Tie::Unknown) => Err(ShareError::GroupUnknown),
+        }
+    }
+
+    async fn tie_of_given(&self, given: &Given) -> Option<Tie> {
+        let tie = GroupTie {
+            group: given.group.as_ref()?.group,
+            other: given.with,
+            own: Side::Gives,
+            since: given.capability.iat,
+        };
+        Some(self.tie(tie).await)
+    }
+
+    async fn tie_of_received(&self, received: &Received) -> Result<Option<Tie>, ShareError> {
+        let (Some(group), Some(owner)) = (received.in_group(), self.owner_of(received)?) else {
+            return Ok(None);
+        };
+        let tie = GroupTie {
+            group: group.group,
+            other: owner.user,
+            own: Side::Receives,
+            since: received.capability.iat,
+        };
+        Ok(Some(self.tie(tie).await))
+    }
+
+    /// The owner wants it: from now on they and their agent may use it, and the agent is told of it.
+    ///
+    /// # Errors
+    /// [`ShareError::NotReceived`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], why it may not be used; the vault's errors.
+    pub async fn accept(&self, id: Uuid) -> Result<(), ShareError> {
+        let received = self.one_received(id)?;
+        if self.standing(&received)? != Standing::Offered {
+            return self.usable(&received).map(|_| ());
+        }
+        match self.tie_of_received(&received).await? {
+            Some(Tie::Stands) => {}
+            Some(Tie::Gone) => {
+                self.leave(id).await?;
+                return Err(ShareError::NotInGroup);
+            }
+            Some(Tie::Unknown) | None => return Err(ShareError::GroupUnknown),
+        }
+        let _one = self.one_at_a_time.lock().await;
+        let mut received = self.one_received(id)?;
+        received.accepted = Some(self.clock.now());
+        self.vault.put_records(vec![received.record()]).await?;
+        self.changed();
+        Ok(())
+    }
+
+    async fn leave(&self, id: Uuid) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let mut received = self.one_received(id)?;
+        received.left = true;
+        self.vault.put_records(vec![received.record()]).await?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Looks at everything that is shared in groups, from here and with the owner, and ends what they do not allow any more.
+    ///
+    /// # Errors
+    /// [`ShareError::GroupUnknown`]: it cannot be looked up now, and uses are refused until it can. The vault's errors.
+    pub async fn look_at_groups(&self) -> Result<(), ShareError> {
+        let now = self.clock.now();
+        for given in self.given()? {
+            let live = given.capability.exp > now && !self.is_revoked(given.capability.jti)?;
+            match self.tie_of_given(&given).await.filter(|_| live) {
+                None | Some(Tie::Stands) => {}
+                Some(Tie::Gone) => self.revoke(given.capability.jti).await?,
+                Some(Tie::Unknown) => return Err(ShareError::GroupUnknown),
+            }
+        }
+        for received in self.received()? {
+            if !matches!(self.standing(&received)?, Standing::Given | Standing::Offered) {
+                continue;
+            }
+            match self.tie_of_received(&received).await? {
+                None | Some(Tie::Stands) => {}
+                Some(Tie::Gone) => self.leave(received.capability.jti).await?,
+                Some(Tie::Unknown) => return Err(ShareError::GroupUnknown),
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, again and again while the vault is open. What ends by itself meanwhile is taken from the agent, too.
+    pub(super) async fn watch_groups(&self) {
+        let mut vault = self.vault.watch();
+        let mut looks = tokio::time::interval(limits::GROUPS_LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if vault.wait_for(|state| *state == VaultState::Unlocked).await.is_err() {
+                return;
+            }
+            looks.tick().await;
+            if let Err(error) = self.look_at_groups().await {
+                tracing::info!(code = error.code(), "what is shared in groups could not be looked at");
+            }
+            self.changed_if_over();
+        }
+    }
+}

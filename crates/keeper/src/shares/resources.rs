@@ -1,0 +1,181 @@
+//! What an admin of a group lets its members use: `share/resource/<id>`. The service and its key stay in this vault; each member gets a
+//! capability of their own, for what the admin has chosen for them.
+
+use protocol::{GroupId, GroupResourceId, Millis, UserId};
+use serde::{Deserialize, Serialize};
+use vault::{Constraints, Resource, Scope, Scopes};
+
+use super::given::{Given, Terms, decode, encode};
+use super::group::{GroupOffer, InGroup};
+use super::{ShareError, Shares, Tie};
+use crate::limits;
+use crate::vault_service::VaultError;
+use protocol::control::{GroupTie, Side};
+
+const RESOURCES: &str = "share/resource/";
+
+/// Something that is there for a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupResource {
+    pub id: GroupResourceId,
+    pub group: GroupId,
+    pub group_name: String,
+    pub name: String,
+    pub about: String,
+    pub resource: Resource,
+    /// What the members' agents are told, in Markdown.
+    pub skill: String,
+    pub at: Millis,
+}
+
+/// A new one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewResource {
+    pub group: GroupId,
+    pub group_name: String,
+    pub name: String,
+    pub about: String,
+    pub resource: Resource,
+    pub skill: String,
+}
+
+/// Who may do what with one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    pub resource: GroupResourceId,
+    pub with: UserId,
+    pub scope: Scopes,
+    pub until: Millis,
+}
+
+impl GroupResource {
+    fn record_name(id: GroupResourceId) -> String {
+        format!("{RESOURCES}{id}")
+    }
+
+    fn offer(&self) -> GroupOffer {
+        GroupOffer {
+            what: InGroup {
+                resource: self.id,
+                group: self.group,
+                group_name: self.group_name.clone(),
+                name: self.name.clone(),
+                about: self.about.clone(),
+            },
+            skill: self.skill.clone(),
+        }
+    }
+}
+
+impl Shares {
+    /// Everything that is there for groups, the newest first.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn resources(&self) -> Result<Vec<GroupResource>, VaultError> {
+        let mut names = self.vault.list_records(RESOURCES)?;
+        names.reverse();
+        let read = |name: String| decode(&self.vault.get_record(&name).ok()??);
+        Ok(names.into_iter().filter_map(read).collect())
+    }
+
+    fn resource(&self, id: GroupResourceId) -> Result<GroupResource, ShareError> {
+        let record = self.vault.get_record(&GroupResource::record_name(id))?;
+        record.and_then(|bytes| decode(&bytes)).ok_or(ShareError::NoResource)
+    }
+
+    /// Keeps something for a group; nobody may use it yet.
+    ///
+    /// # Errors
+    /// [`ShareError::ResourceWords`], [`ShareError::TooManyResources`], [`ShareError::Route`]; the vault's errors.
+    pub async fn offer(&self, new: NewResource) -> Result<GroupResource, ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.routes.get(new.resource.service())?;
+        if self.resources()?.len() >= limits::GROUP_RESOURCES {
+            return Err(ShareError::TooManyResources);
+        }
+        let resource = GroupResource {
+            id: GroupResourceId::new(),
+            group: new.group,
+            group_name: new.group_name.trim().to_owned(),
+            name: new.name.trim().to_owned(),
+            about: new.about.trim().to_owned(),
+            resource: new.resource,
+            skill: new.skill.trim().to_owned(),
+            at: self.clock.now(),
+        };
+        resource.offer().check()?;
+        let record = (GroupResource::record_name(resource.id), Some(encode(&resource)));
+        self.vault.put_records(vec![record]).await?;
+        self.changed();
+        Ok(resource)
+    }
+
+    /// Lets one member use it; what they had of it before ends.
+    ///
+    /// # Errors
+    /// [`ShareError::NoResource`], [`ShareError::GroupScope`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], and those of
+    /// [`Self::issue`].
+    pub async fn grant(&self, grant: Grant) -> Result<Given, ShareError> {
+        let resource = self.resource(grant.resource)?;
+        // Passing it on would be outside of what the group knows.
+        if grant.scope.contains(&Scope::Share) || grant.scope.contains(&Scope::Admin) {
+            return Err(ShareError::GroupScope);
+        }
+        let tie = GroupTie {
+            group: resource.group,
+            other: grant.with,
+            own: Side::Gives,
+            since: self.clock.now(),
+        };
+        match self.tie(tie).await {
+            Tie::Stands => {}
+            Tie::Gone => return Err(ShareError::NotInGroup),
+            Tie::Unknown => return Err(ShareError::GroupUnknown),
+        }
+        let before = self.given_of(resource.id, Some(grant.with))?;
+        let terms = Terms {
+            with: grant.with,
+            resource: resource.resource.clone(),
+            scope: grant.scope,
+            until: grant.until,
+            constraints: Constraints::default(),
+        };
+        let given = self.issue_of(terms, Some(resource.offer())).await?;
+        let _one = self.one_at_a_time.lock().await;
+        self.revoke_all(before, Vec::new()).await?;
+        Ok(given)
+    }
+
+    /// Takes it from everybody at once, and forgets it.
+    ///
+    /// # Errors
+    /// [`ShareError::NoResource`], [`ShareError::Relay`], the vault's errors: then it is as it was.
+    pub async fn withdraw(&self, id: GroupResourceId) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        self.resource(id)?;
+        let gone = (GroupResource::record_name(id), None);
+        self.revoke_all(self.given_of(id, None)?, vec![gone]).await
+    }
+
+    /// What was given of it and has not ended; of one person, or of all.
+    fn given_of(&self, id: GroupResourceId, with: Option<UserId>) -> Result<Vec<Given>, VaultError> {
+        let now = self.clock.now();
+        let of_it = |each: &Given| {
+            each.group.as_ref().is_some_and(|group| group.resource == id)
+                && with.is_none_or(|with| each.with == with)
+                && each.capability.exp > now
+        };
+        Ok(self.given()?.into_iter().filter(of_it).collect())
+    }
+
+    /// What is said beside the capability when it is offered again.
+    pub(super) fn group_offer(&self, given: &Given) -> Result<Option<GroupOffer>, ShareError> {
+        match &given.group {
+            Some(group) => Ok(Some(self.resource(group.resource)?.offer())),
+            None => Ok(None),
+        }
+    }
+}
