@@ -8,6 +8,8 @@ import { go } from "../app/router";
 import { askText, confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import "../shared/group-shared";
+import { lookAtGroups } from "../shared/shared";
 import { FormPage } from "./page";
 
 type Member = WholeGroup["members"][number];
@@ -51,7 +53,7 @@ export class GroupPage extends FormPage {
       <h1>${group.name}</h1>
       <p class="lead"><a href="/groups">All groups</a></p>
       ${group.archived ? notice("info", "This group is put away: nobody can come in.") : nothing} ${this.problem ? notice("error", this.problem) : nothing} ${this.done ? notice("ok", this.done) : nothing}
-      ${this.#members(whole)} ${group.manages && !group.archived ? this.#invite() : nothing} ${this.#acts(whole)}
+      ${this.#members(whole)} ${group.role ? html`<hf-group-shared .whole=${whole}></hf-group-shared>` : nothing} ${group.manages && !group.archived ? this.#invite() : nothing} ${this.#acts(whole)}
     </div>`;
   }
 
@@ -116,6 +118,7 @@ export class GroupPage extends FormPage {
     this.done = "";
     void this.work(async () => {
       if ((await action()) === false) return;
+      await lookAtGroups();
       this.done = words;
       announce(words);
       await this.#load();
@@ -167,7 +170,7 @@ export class GroupPage extends FormPage {
   #archive(whole: WholeGroup): void {
     const { name, archived } = whole.group;
     this.#act(archived ? "The group is back." : "The group is put away.", async () => {
-      const sure = archived || (await confirmBox({ title: `Put ${name} away?`, words: "Nobody can come in, and open invitations end. It can be taken out again.", yes: "Put away" }));
+      const sure = archived || (await confirmBox({ title: `Put ${name} away?`, words: "Nobody can come in, open invitations end, and what is shared in it is refused from now on. It can be taken out again; what was shared has to be shared anew.", yes: "Put away" }));
       if (sure) await api.changeGroup(this.group, { name, archived: !archived });
       return sure;
     });
@@ -175,9 +178,10 @@ export class GroupPage extends FormPage {
 
   #leave(whole: WholeGroup): void {
     void this.work(async () => {
-      const sure = await confirmBox({ title: `Leave ${whole.group.name}?`, words: "You come back only when somebody invites you again.", yes: "Leave", danger: true });
+      const sure = await confirmBox({ title: `Leave ${whole.group.name}?`, words: "What you have through this group, and what you share in it, ends at once. You come back only when somebody invites you again.", yes: "Leave", danger: true });
       if (!sure) return;
       await api.removeMember(this.group, me()?.user.id ?? "");
+      await lookAtGroups();
       announce(`You left ${whole.group.name}.`);
       go("/groups");
     });

@@ -8,10 +8,10 @@ import { confirmBox } from "../parts/confirm-box";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
-import { type Answer, forgetReceived, readReceived, type Received } from "./shared";
+import { acceptReceived, type Answer, forgetReceived, readReceived, type Received, skillOf } from "./shared";
 import { answerWords, dayWords, mayWords, pathOf, resourceWords, serviceOf } from "./words";
 
-const STATES: Record<Received["state"], string> = { given: "Yours to use", stopped: "Stopped", over: "Over", unknown_owner: "Of somebody you do not know" };
+const STATES: Record<Received["state"], string> = { given: "Yours to use", offered: "Waits for your yes", stopped: "Stopped", left: "Not in the group any more", over: "Over", unknown_owner: "Of somebody you do not know" };
 
 export class ReceivedRow extends FormPage {
   @property({ attribute: false }) received!: Received;
@@ -19,20 +19,27 @@ export class ReceivedRow extends FormPage {
   @state() private path = "";
   @state() private query = "";
   @state() private answer: Answer | undefined;
+  /** What the agent would be told, or is. */
+  @state() private skill: string | undefined;
 
   protected override render(): TemplateResult {
     const each = this.received;
-    const title = `${resourceWords(each.resource)}${each.name ? ` of ${each.name}` : ""}`;
+    const what = each.group?.name ?? resourceWords(each.resource);
+    const title = `${what}${each.name ? ` of ${each.name}` : ""}`;
     return html`<div class="row-head">
-        <div class="row-name"><strong>${title}</strong><span class="muted">You may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
+        <div class="row-name"><strong>${title}</strong><span class="muted">${each.group ? `${each.group.about} In the group ${each.group.group_name}. ` : ""}You may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
         <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
       </div>
       ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
+      ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told how. Read what it is told first.</p>` : nothing}
+      ${this.skill !== undefined ? html`<pre class="shared-answer" tabindex="0" role="region" aria-label="What your agent is told of ${title}">${this.skill === "" ? "Nothing but what stands above." : this.skill}</pre>` : nothing}
       ${this.open ? this.#look(title) : nothing}
       <div class="row">
+        ${each.group && (each.state === "offered" || each.state === "given") ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
+        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${this.busy || !online.value} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
-        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Remove from the list: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} Remove from the list</button>
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Remove from the list: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${each.state === "offered" ? "No, thank you" : "Remove from the list"}</button>
       </div>`;
   }
 
@@ -65,6 +72,23 @@ export class ReceivedRow extends FormPage {
       announce("Answered");
     });
   };
+
+  async #tell(): Promise<void> {
+    if (this.skill !== undefined) {
+      this.skill = undefined;
+      return;
+    }
+    await this.work(async () => {
+      this.skill = await skillOf(this.received.id);
+    });
+  }
+
+  async #accept(): Promise<void> {
+    await this.work(async () => {
+      await acceptReceived(this.received.id);
+      announce("Accepted: your agent may use it");
+    });
+  }
 
   async #forget(): Promise<void> {
     const live = this.received.state === "given";

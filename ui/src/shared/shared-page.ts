@@ -95,7 +95,7 @@ export class SharedPage extends FormPage {
   }
 
   #givenRow(each: Given): TemplateResult {
-    const what = resourceWords(each.resource);
+    const what = each.group ? `${each.group.name} (in the group ${each.group.group_name})` : resourceWords(each.resource);
     const uses = each.calls === 0 ? "Not used yet" : `Used ${each.calls === 1 ? "once" : `${each.calls} times`}${each.last_used ? `, last on ${dayWords(each.last_used)}` : ""}`;
     return html`<li>
       <div class="row-head">

@@ -14,6 +14,27 @@ interface Terms {
   constraints: { max_calls?: number };
 }
 
+/** What of a group's something is. */
+export interface InGroup {
+  resource: string;
+  group: string;
+  group_name: string;
+  name: string;
+  about: string;
+}
+
+/** Something that this person, an admin of a group, lets its members use. */
+export interface GroupResource {
+  id: string;
+  group: string;
+  group_name: string;
+  name: string;
+  about: string;
+  resource: string;
+  skill: string;
+  at: number;
+}
+
 /** Something that this person shares. */
 export interface Given extends Terms {
   with: string;
@@ -23,6 +44,7 @@ export interface Given extends Terms {
   last_used: number | null;
   /** When the other vault said that it has it. */
   arrived: number | null;
+  group?: InGroup | null;
 }
 
 /** Something that is shared with this person. */
@@ -30,7 +52,9 @@ export interface Received extends Terms {
   owner: string | null;
   name: string | null;
   fingerprint: string;
-  state: "given" | "stopped" | "over" | "unknown_owner";
+  /** `offered`: this person has not said yet that they want it; `left`: one of the two is not in the group any more. */
+  state: "given" | "offered" | "stopped" | "left" | "over" | "unknown_owner";
+  group?: InGroup | null;
 }
 
 /** Somebody would like something. */
@@ -63,6 +87,7 @@ export interface Shared {
   given: readonly Given[];
   received: readonly Received[];
   asked: readonly Asked[];
+  resources: readonly GroupResource[];
 }
 
 export const shared = signal<Shared | undefined>(undefined);
@@ -73,11 +98,16 @@ const ANSWER_MS = 40_000;
 
 export async function loadShared(): Promise<void> {
   try {
-    const [{ given }, { received }, { asked }] = await Promise.all([request<{ given: Given[] }>("share.given"), request<{ received: Received[] }>("share.received"), request<{ asked: Asked[] }>("share.asked")]);
+    const [{ given }, { received }, { asked }, { resources }] = await Promise.all([
+      request<{ given: Given[] }>("share.given"),
+      request<{ received: Received[] }>("share.received"),
+      request<{ asked: Asked[] }>("share.asked"),
+      request<{ resources: GroupResource[] }>("share.resources"),
+    ]);
     const before = shared.peek();
-    shared.value = { given, received, asked };
+    shared.value = { given, received, asked, resources };
     sharedProblem.value = "";
-    tell(before, { given, received, asked });
+    tell(before, { given, received, asked, resources });
   } catch (error) {
     sharedProblem.value = sentence(error);
   }
@@ -111,6 +141,38 @@ export async function forgetReceived(id: string): Promise<void> {
 export async function dismissAsked(id: string): Promise<void> {
   await request("share.dismiss", { id });
   await loadShared();
+}
+
+/** Keeps a service for a group; nobody may use it before they are let. */
+export async function offerToGroup(resource: Omit<GroupResource, "id" | "at">): Promise<GroupResource> {
+  const made = await request<{ resource: GroupResource }>("share.offer", resource);
+  await loadShared();
+  return made.resource;
+}
+
+export async function grantInGroup(grant: { resource: string; with: string; scope: readonly string[]; until: number }): Promise<void> {
+  await request("share.grant", grant);
+  await loadShared();
+}
+
+export async function withdrawResource(id: string): Promise<void> {
+  await request("share.withdraw", { id });
+  await loadShared();
+}
+
+export async function acceptReceived(id: string): Promise<void> {
+  await request("share.accept", { id });
+  await loadShared();
+}
+
+/** What agents are told of something, for a person to read before they accept it. */
+export async function skillOf(id: string): Promise<string> {
+  return (await request<{ skill: string }>("share.skill", { id })).skill;
+}
+
+/** Somebody came or went: what the groups do not allow any more ends now. Each use is asked for beside this, so it may fail. */
+export async function lookAtGroups(): Promise<void> {
+  await request("share.look_at_groups").catch(() => undefined);
 }
 
 export async function askFor(of: string, words: string): Promise<void> {

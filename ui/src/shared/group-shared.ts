@@ -1,0 +1,126 @@
+/** What is shared in one group: what this person, its admin, lets the members use, and what others let this person use. */
+import { html, nothing, type TemplateResult } from "lit";
+import { property, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import type { WholeGroup } from "../api/http";
+import { me } from "../app/account";
+import { announce } from "../app/announcer";
+import { online } from "../app/link";
+import { FormPage } from "../pages/page";
+import { confirmBox } from "../parts/confirm-box";
+import { notice, sentence } from "../parts/form";
+import { icon } from "../parts/icon";
+import { loadServices } from "../secrets/services";
+import { type Known, loadKnown } from "../trust/identities";
+import { offered } from "../trust/offered";
+import "./group-share-form";
+import { grantOf, kindOf, standingWords, untilFor } from "./group-words";
+import "./received-row";
+import { grantInGroup, type GroupResource, loadShared, shared, type Shared, sharedProblem, stopSharing, withdrawResource } from "./shared";
+import { type Kind, KINDS, resourceWords } from "./words";
+
+export class GroupShared extends FormPage {
+  @property({ attribute: false }) whole!: WholeGroup;
+  @state() private known: readonly Known[] | undefined;
+  @state() private loadProblem = "";
+  @state() private open = false;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    try {
+      // First whose keys are whose: what is shared is known by keys alone.
+      this.known = await loadKnown();
+      await Promise.all([loadServices(), loadShared()]);
+      this.loadProblem = "";
+    } catch (error) {
+      this.loadProblem = sentence(error);
+    }
+  }
+
+  #gives(): boolean {
+    return this.whole.group.role === "admin" && !this.whole.group.archived;
+  }
+
+  protected override render(): TemplateResult {
+    const [all, problem] = [shared.value, this.loadProblem || sharedProblem.value];
+    return html`<section class="stack" aria-labelledby="group-shared-title">
+      <h2 id="group-shared-title">What this group shares</h2>
+      ${problem ? html`${notice("error", problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.problem ? notice("error", this.problem) : nothing}
+      ${all && this.known ? this.#shown(all, this.known) : problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading what is shared"><i></i><i></i></div>`}
+    </section>`;
+  }
+
+  #shown(all: Shared, known: readonly Known[]): TemplateResult {
+    const id = this.whole.group.id;
+    const own = all.resources.filter((each) => each.group === id);
+    const received = all.received.filter((each) => each.group?.group === id);
+    return html`${own.length === 0 && received.length === 0 ? html`<p class="empty">${this.#gives() ? "Nothing yet. Share a service, and choose who may do what with it: nobody gets your key." : "Nothing that you may use yet."}</p>` : nothing}
+      ${own.length > 0 ? html`<ul class="rows">${repeat(own, (each) => each.id, (each) => this.#ownRow(each, all, known))}</ul>` : nothing}
+      ${received.length > 0 ? html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>` : nothing}
+      ${this.#gives() ? this.#form(known) : nothing}`;
+  }
+
+  #form(known: readonly Known[]): TemplateResult {
+    if (!this.open) return html`<div class="row"><button class="button" type="button" ?disabled=${!online.value} @click=${() => (this.open = true)}>${icon("share-2", "s")} Share a service with this group</button></div>`;
+    return html`<section class="card" aria-labelledby="group-share-title">
+      <h3 id="group-share-title">Share a service with ${this.whole.group.name}</h3>
+      <hf-group-share-form .whole=${this.whole} .known=${known} @done=${() => (this.open = false)}></hf-group-share-form>
+    </section>`;
+  }
+
+  #ownRow(each: GroupResource, all: Shared, known: readonly Known[]): TemplateResult {
+    const keys = new Set(offered(known).map((contact) => contact.user));
+    const members = this.whole.members.filter((member) => member.id !== me()?.user.id);
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${each.name}</strong><span class="muted">${each.about} (${resourceWords(each.resource)})</span></div><span class="tag">Yours</span></div>
+      ${members.length === 0 ? html`<p class="muted">Nobody else is in this group yet.</p>` : nothing}
+      <ul class="people">
+        ${members.map((member) => {
+          const grant = grantOf(each, member.id, all.given);
+          const kind = grant ? kindOf(grant.scope) : undefined;
+          return html`<li>
+            <span class="avatar" aria-hidden="true">${icon("user-round", "s")}</span>
+            <span class="people-name"><strong>${member.name}</strong><span class="muted">${standingWords(grant, keys.has(member.id))}</span></span>
+            <select aria-label="What ${member.name} may do with ${each.name}" ?disabled=${this.busy || !online.value || !keys.has(member.id)} @change=${(event: Event) => this.#change(each, member, event.target as HTMLSelectElement)}>
+              <option value="" ?selected=${kind === undefined}>Nothing</option>
+              ${(Object.keys(KINDS) as Kind[]).map((one) => html`<option value=${one} ?selected=${kind === one}>${KINDS[one].words}</option>`)}
+            </select>
+          </li>`;
+        })}
+      </ul>
+      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing it</button></div>
+    </li>`;
+  }
+
+  #change(each: GroupResource, member: { id: string; name: string }, select: HTMLSelectElement): void {
+    const given = shared.value?.given ?? [];
+    const grant = grantOf(each, member.id, given);
+    const kind = select.value as Kind | "";
+    void this.work(async () => {
+      try {
+        if (kind !== "") await grantInGroup({ resource: each.id, with: member.id, scope: KINDS[kind].scope, until: untilFor(each, given, Date.now()) });
+        else if (grant) await stopSharing(grant.id);
+      } catch (error) {
+        select.value = (grant && kindOf(grant.scope)) ?? "";
+        throw error;
+      }
+      announce(kind === "" ? `${member.name} may not use ${each.name} any more` : `${member.name} is offered ${each.name}`);
+    });
+  }
+
+  async #withdraw(each: GroupResource): Promise<void> {
+    const sure = await confirmBox({ title: `Stop sharing ${each.name}?`, words: "From now on your vault refuses it to everybody in this group, and their agents forget how it is used. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
+    if (!sure) return;
+    await this.work(async () => {
+      await withdrawResource(each.id);
+      announce("Stopped");
+    });
+  }
+}
+
+customElements.define("hf-group-shared", GroupShared);

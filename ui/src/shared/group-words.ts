@@ -1,0 +1,32 @@
+/** What a group shares, in words, and who of it may do what. */
+import { dayWords } from "../approvals/words";
+import type { Given, GroupResource } from "./shared";
+import { type Kind, KINDS } from "./words";
+
+/** How long a grant lasts if nobody says otherwise. */
+const USUAL_MS = 90 * 24 * 60 * 60 * 1000;
+
+/** What a member may do with something; nothing if they were not let, or not any more. */
+export function grantOf(resource: GroupResource, member: string, given: readonly Given[]): Given | undefined {
+  return given.find((each) => each.group?.resource === resource.id && each.with === member && each.state === "given");
+}
+
+/** Which of the choices a person is shown that is. */
+export function kindOf(scope: readonly string[]): Kind | undefined {
+  return (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].scope.length === scope.length && KINDS[kind].scope.every((each) => scope.includes(each)));
+}
+
+/** Until when another member may use it: as long as the others, or three months. */
+export function untilFor(resource: GroupResource, given: readonly Given[], now: number): number {
+  const others = given.filter((each) => each.group?.resource === resource.id && each.state === "given").map((each) => each.until);
+  return others.length > 0 ? Math.max(...others) : now + USUAL_MS;
+}
+
+/** How far a member is with it. */
+export function standingWords(grant: Given | undefined, hasVault: boolean): string {
+  if (!hasVault) return "Has not opened a vault yet";
+  if (!grant) return "May not use it";
+  if (grant.arrived === null) return "On its way to their vault";
+  if (grant.calls === 0) return `Has it, and has not used it yet; until ${dayWords(grant.until)}`;
+  return `Used ${grant.calls === 1 ? "once" : `${grant.calls} times`}; until ${dayWords(grant.until)}`;
+}
