@@ -98,7 +98,7 @@ use refusals::Refusals;
 use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
-use storage::{TenantTransaction, api_tenants, approval_notices, groups, mailboxes};
+use storage::{TenantTransaction, api_agents, approval_notices, groups, mailboxes};
 use tenant_api::{TenantApi, approvals};
 
 /// What management works with.
@@ -288,8 +288,10 @@ impl Management {
         let last = waiting.filter_map(|each| clock::moment(each.ends_at)).max();
         let latest = clock::after(now, limits::APPROVAL_LIFE);
         let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
-        if self.app.tenant_api.is_some() && api_tenants::has_cell(&mut transaction, cell).await? {
-            approvals::heard(&self.app, &mut transaction, notices, now).await?;
+        if self.app.tenant_api.is_some()
+            && let Some(agent) = api_agents::of_cell(&mut transaction, cell).await?
+        {
+            approvals::heard(&self.app, &mut transaction, &agent, notices, now).await?;
             return transaction.commit().await;
         }
         match last.filter(|ends_at| *ends_at > now) {

@@ -123,6 +123,10 @@ pub const API_SESSION_CHARS: usize = 128;
 pub const TENANT_KEYS: usize = 10;
 /// Requests of one tenant a minute, where it has no limit of its own.
 pub const TENANT_REQUESTS: u32 = 120;
+/// Agents of a tenant, its first among them; each is a cell.
+pub const TENANT_AGENTS: usize = 5;
+/// Agents on a page.
+pub const AGENTS_LISTED: usize = 100;
 /// Webhooks of one tenant.
 pub const TENANT_WEBHOOKS: i64 = 5;
 /// Deliveries to one webhook that are looked for at a time.

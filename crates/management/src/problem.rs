@@ -105,6 +105,15 @@ pub(crate) enum ApiError {
     LimitReached(i64),
     #[error("There is a template of this name already.")]
     TemplateKnown,
+    #[error("The tenant has an agent of this name already.")]
+    AgentKnown,
+    #[error("`main` is the tenant's own: it is changed and removed with the tenant.")]
+    AgentMain,
+    #[error(
+        "The tenant has {} agents already, which is the most there may be (TENANT_AGENTS). Remove one first.",
+        limits::TENANT_AGENTS
+    )]
+    TooManyAgents,
     #[error("This template is built in and stays as it is. Make one of your own with what is to be different.")]
     TemplateBuiltIn,
     #[error(
@@ -259,8 +268,12 @@ impl ApiError {
             Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::NotForKeys => (S::FORBIDDEN, "not_for_keys", "Not for API keys"),
             Self::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing", "The key's scopes do not cover this"),
-            Self::LimitReached(_) | Self::TooManyTemplates => (S::CONFLICT, "limit_reached", "Too many"),
+            Self::LimitReached(_) | Self::TooManyTemplates | Self::TooManyAgents => {
+                (S::CONFLICT, "limit_reached", "Too many")
+            }
             Self::TemplateKnown => (S::CONFLICT, "template_known", "There is one of this name"),
+            Self::AgentKnown => (S::CONFLICT, "agent_known", "There is one of this name"),
+            Self::AgentMain => (S::CONFLICT, "agent_main", "The tenant's own agent"),
             Self::TemplateBuiltIn => (S::CONFLICT, "template_built_in", "The template is built in"),
             Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
             Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),

@@ -54,9 +54,11 @@ impl Why {
             }
             ApiError::PasskeyRefused => (Some(Action::PasskeyRefused), true),
             ApiError::CodeWrong | ApiError::AccountUnknown | ApiError::OperatorTokenWrong => (None, true),
-            ApiError::TooMany(_) | ApiError::TooOften(_) | ApiError::LimitReached(_) | ApiError::TooManyTemplates => {
-                (Some(Action::LimitReached), false)
-            }
+            ApiError::TooMany(_)
+            | ApiError::TooOften(_)
+            | ApiError::LimitReached(_)
+            | ApiError::TooManyTemplates
+            | ApiError::TooManyAgents => (Some(Action::LimitReached), false),
             _ => return None,
         };
         Some(Self {

@@ -15,14 +15,15 @@ const EVERY_TENANT: &str = "holdfast.api_approvals";
 /// Keeps one that is new; false where it was heard of before, or too many were lately.
 pub(crate) async fn heard(
     transaction: &mut TenantTransaction,
+    agent: &str,
     id: ApprovalId,
     session: Option<&str>,
     ends_at: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
     let heard = sqlx::query!(
-        "INSERT INTO api_approvals (tenant_id, id, session_id, heard_at, ends_at)
-         SELECT $1::uuid, $2::uuid, $3::text, $4::timestamptz, $5::timestamptz
+        "INSERT INTO api_approvals (tenant_id, id, session_id, heard_at, ends_at, agent)
+         SELECT $1::uuid, $2::uuid, $3::text, $4::timestamptz, $5::timestamptz, $8::text
          WHERE (SELECT count(*) FROM api_approvals WHERE tenant_id = $1 AND heard_at > $6) < $7
          ON CONFLICT (tenant_id, id) DO NOTHING",
         transaction.tenant().uuid(),
@@ -31,7 +32,8 @@ pub(crate) async fn heard(
         now,
         ends_at,
         before(now, limits::TENANT_APPROVALS_WITHIN),
-        limits::TENANT_APPROVALS
+        limits::TENANT_APPROVALS,
+        agent
     );
     Ok(heard.execute(&mut **transaction).await?.rows_affected() == 1)
 }
@@ -39,23 +41,28 @@ pub(crate) async fn heard(
 /// Notes what became of one that waits, and gives its session; `None` if it is known already, or none was heard of.
 pub(crate) async fn ended(
     transaction: &mut TenantTransaction,
+    agent: &str,
     id: ApprovalId,
     outcome: &'static str,
 ) -> Result<Option<Option<String>>, StorageError> {
     let session = sqlx::query_scalar!(
-        "UPDATE api_approvals SET outcome = $3 WHERE tenant_id = $1 AND id = $2 AND outcome IS NULL RETURNING session_id",
+        "UPDATE api_approvals SET outcome = $3 WHERE tenant_id = $1 AND id = $2 AND agent = $4 AND outcome IS NULL RETURNING session_id",
         transaction.tenant().uuid(),
         id.uuid(),
-        outcome
+        outcome,
+        agent
     );
     Ok(session.fetch_optional(&mut **transaction).await?)
 }
 
 /// Those of every tenant whose time was over a while ago, without a word of what became of them.
-pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, ApprovalId)>, StorageError> {
+pub(crate) async fn due(
+    database: &Database,
+    now: OffsetDateTime,
+) -> Result<Vec<(TenantId, String, ApprovalId)>, StorageError> {
     let mut transaction = looking_for_due(database, EVERY_TENANT).await?;
     let rows = sqlx::query!(
-        "SELECT tenant_id, id FROM api_approvals WHERE outcome IS NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2",
+        "SELECT tenant_id, agent, id FROM api_approvals WHERE outcome IS NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2",
         before(now, limits::TENANT_APPROVAL_GRACE),
         limits::TENANT_APPROVALS_AT_ONCE
     )
@@ -63,7 +70,7 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.tenant_id.into(), row.id.into()))
+        .map(|row| (row.tenant_id.into(), row.agent, row.id.into()))
         .collect())
 }
 
@@ -73,6 +80,18 @@ pub(crate) async fn forget_old(transaction: &mut TenantTransaction, now: OffsetD
         "DELETE FROM api_approvals WHERE tenant_id = $1 AND outcome IS NOT NULL AND heard_at < $2",
         transaction.tenant().uuid(),
         before(now, limits::TENANT_APPROVALS_KEPT)
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Forgets those of one agent.
+pub(crate) async fn remove_of(transaction: &mut TenantTransaction, agent: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM api_approvals WHERE tenant_id = $1 AND agent = $2",
+        transaction.tenant().uuid(),
+        agent
     )
     .execute(&mut **transaction)
     .await?;

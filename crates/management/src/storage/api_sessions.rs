@@ -1,10 +1,11 @@
-//! The names that a developer gives conversations, and which conversation of the keeper's each is. No word of one is here.
+//! The names that a developer gives conversations with an agent, and which conversation of the keeper's each is. No word of one is here.
 
 use time::OffsetDateTime;
 
+use super::api_agents::MAIN;
 use super::{StorageError, TenantTransaction};
 
-/// A session of a tenant.
+/// A session of an agent.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiSession {
     pub id: String,
@@ -14,44 +15,64 @@ pub(crate) struct ApiSession {
 }
 
 /// The session of this name.
-pub(crate) async fn find(transaction: &mut TenantTransaction, id: &str) -> Result<Option<ApiSession>, StorageError> {
+pub(crate) async fn find(
+    transaction: &mut TenantTransaction,
+    agent: &str,
+    id: &str,
+) -> Result<Option<ApiSession>, StorageError> {
     let row = sqlx::query_as!(
         ApiSession,
-        "SELECT id, conversation, created_at, used_at FROM api_sessions WHERE tenant_id = $1 AND id = $2",
+        "SELECT id, conversation, created_at, used_at FROM api_sessions
+         WHERE tenant_id = $1 AND agent = $2 AND id = $3",
         transaction.tenant().uuid(),
+        agent,
         id
     );
     Ok(row.fetch_optional(&mut **transaction).await?)
 }
 
-/// Names a conversation; the one that has the name, if another request was faster.
+/// Names a conversation; the one that has the name, if another request was faster. `None` if the agent is gone.
 pub(crate) async fn create(
     transaction: &mut TenantTransaction,
+    agent: &str,
     id: &str,
     conversation: &str,
     now: OffsetDateTime,
-) -> Result<String, StorageError> {
+) -> Result<Option<String>, StorageError> {
+    let tenant = transaction.tenant().uuid();
+    // It stays until the transaction ends.
+    let stands = sqlx::query_scalar!(
+        "SELECT name FROM api_agents WHERE tenant_id = $1 AND name = $2 FOR KEY SHARE",
+        tenant,
+        agent
+    );
+    if agent != MAIN && stands.fetch_optional(&mut **transaction).await?.is_none() {
+        return Ok(None);
+    }
     let named = sqlx::query_scalar!(
-        "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ($1, $2, $3, $4, $4)
-         ON CONFLICT (tenant_id, id) DO UPDATE SET used_at = greatest(api_sessions.used_at, excluded.used_at)
+        "INSERT INTO api_sessions (tenant_id, agent, id, conversation, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $5)
+         ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(api_sessions.used_at, excluded.used_at)
          RETURNING conversation",
-        transaction.tenant().uuid(),
+        tenant,
+        agent,
         id,
         conversation,
         now
     );
-    Ok(named.fetch_one(&mut **transaction).await?)
+    Ok(Some(named.fetch_one(&mut **transaction).await?))
 }
 
 /// Notes that a session was used.
 pub(crate) async fn touch(
     transaction: &mut TenantTransaction,
+    agent: &str,
     id: &str,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE api_sessions SET used_at = greatest(used_at, $3) WHERE tenant_id = $1 AND id = $2",
+        "UPDATE api_sessions SET used_at = greatest(used_at, $4) WHERE tenant_id = $1 AND agent = $2 AND id = $3",
         transaction.tenant().uuid(),
+        agent,
         id,
         now
     )
@@ -63,14 +84,16 @@ pub(crate) async fn touch(
 /// Sessions by name, after one of them.
 pub(crate) async fn list(
     transaction: &mut TenantTransaction,
+    agent: &str,
     after: Option<&str>,
     most: i64,
 ) -> Result<Vec<ApiSession>, StorageError> {
     let rows = sqlx::query_as!(
         ApiSession,
         r#"SELECT id, conversation, created_at, used_at FROM api_sessions
-         WHERE tenant_id = $1 AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3"#,
+         WHERE tenant_id = $1 AND agent = $2 AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4"#,
         transaction.tenant().uuid(),
+        agent,
         after,
         most
     );
@@ -80,11 +103,13 @@ pub(crate) async fn list(
 /// These conversations, each with its session's name.
 pub(crate) async fn names(
     transaction: &mut TenantTransaction,
+    agent: &str,
     conversations: &[String],
 ) -> Result<Vec<(String, String)>, StorageError> {
     let rows = sqlx::query!(
-        "SELECT conversation, id FROM api_sessions WHERE tenant_id = $1 AND conversation = ANY($2)",
+        "SELECT conversation, id FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND conversation = ANY($3)",
         transaction.tenant().uuid(),
+        agent,
         conversations
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
@@ -92,13 +117,24 @@ pub(crate) async fn names(
 }
 
 /// Forgets a session; `false` if there is none of this name.
-pub(crate) async fn remove(transaction: &mut TenantTransaction, id: &str) -> Result<bool, StorageError> {
+pub(crate) async fn remove(transaction: &mut TenantTransaction, agent: &str, id: &str) -> Result<bool, StorageError> {
     let removed = sqlx::query!(
-        "DELETE FROM api_sessions WHERE tenant_id = $1 AND id = $2",
+        "DELETE FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND id = $3",
         transaction.tenant().uuid(),
+        agent,
         id
     );
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
+/// Forgets every session of one agent: how many those were.
+pub(crate) async fn remove_of(transaction: &mut TenantTransaction, agent: &str) -> Result<u64, StorageError> {
+    let removed = sqlx::query!(
+        "DELETE FROM api_sessions WHERE tenant_id = $1 AND agent = $2",
+        transaction.tenant().uuid(),
+        agent
+    );
+    Ok(removed.execute(&mut **transaction).await?.rows_affected())
 }
 
 /// Forgets every session: how many those were.

@@ -3,7 +3,7 @@
 use protocol::ApiKeyId;
 use time::OffsetDateTime;
 
-use super::api_tenants::{ApiTenant, Limits, model};
+use super::api_tenants::{ApiTenant, Held, Limits, model};
 use super::{StorageError, TenantTransaction};
 use crate::api_key::TenantKey;
 use crate::database::Database;
@@ -17,7 +17,7 @@ pub(crate) async fn authenticate(
 ) -> Result<Option<ApiTenant>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", cell_id AS "cell_id!", name AS "name!", model_kind, model_base_url, model_name,
-            requests_per_minute, created_at AS "created_at!"
+            requests_per_minute, held_on, created_at AS "created_at!"
         FROM authenticate_tenant_key($1, $2)"#,
         hash.bytes(),
         now
@@ -33,6 +33,10 @@ pub(crate) async fn authenticate(
         limits: Limits {
             requests_per_minute: row.requests_per_minute,
             ..Limits::default()
+        },
+        held: Held {
+            on: row.held_on,
+            ..Held::default()
         },
         created_at: row.created_at,
         updated_at: row.created_at,

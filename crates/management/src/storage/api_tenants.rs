@@ -1,7 +1,7 @@
 //! Tenants of the tenant API: a developer's own users, an isolated agent each.
 
 use protocol::{CellId, TenantId, UserId};
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use super::{StorageError, TenantTransaction};
 use crate::cell_control::CellRef;
@@ -27,6 +27,22 @@ pub(crate) struct Limits {
     pub spend_month: Option<i64>,
 }
 
+/// What an agent may spend of what its tenant may; none is no limit of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Millionths of a US dollar.
+    pub day: Option<i64>,
+    pub month: Option<i64>,
+}
+
+/// Of a tenant's limits, what is nobody's until the day, and the month, of `on` is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub day: i64,
+    pub month: i64,
+    pub on: Option<Date>,
+}
+
 /// The template that a tenant's agent was given, as it was then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GivenTemplate {
@@ -43,12 +59,13 @@ pub(crate) struct ApiTenant {
     pub template: Option<GivenTemplate>,
     pub model: Option<Model>,
     pub limits: Limits,
+    pub held: Held,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,
 }
 
 impl ApiTenant {
-    /// Its one cell, which is no person's.
+    /// The cell of its first agent, which is no person's.
     pub(crate) fn cell(&self) -> CellRef {
         cell_of(self.id, self.cell)
     }
@@ -76,6 +93,9 @@ struct Row {
     requests_per_minute: Option<i32>,
     spend_day: Option<i64>,
     spend_month: Option<i64>,
+    held_day: i64,
+    held_month: i64,
+    held_on: Option<Date>,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
@@ -95,6 +115,11 @@ impl From<Row> for ApiTenant {
                 requests_per_minute: row.requests_per_minute,
                 spend_day: row.spend_day,
                 spend_month: row.spend_month,
+            },
+            held: Held {
+                day: row.held_day,
+                month: row.held_month,
+                on: row.held_on,
             },
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -135,21 +160,11 @@ pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<A
     let row = sqlx::query_as!(
         Row,
         "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
-            spend_day, spend_month, created_at, updated_at
+            spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
          FROM api_tenants WHERE tenant_id = $1 FOR UPDATE",
         transaction.tenant().uuid()
     );
     Ok(row.fetch_optional(&mut **transaction).await?.map(ApiTenant::from))
-}
-
-/// Whether this is the cell of the tenant that the transaction speaks for, which then stays until it ends.
-pub(crate) async fn has_cell(transaction: &mut TenantTransaction, cell: CellId) -> Result<bool, StorageError> {
-    let found = sqlx::query_scalar!(
-        "SELECT cell_id FROM api_tenants WHERE tenant_id = $1 AND cell_id = $2 FOR KEY SHARE",
-        transaction.tenant().uuid(),
-        cell.uuid()
-    );
-    Ok(found.fetch_optional(&mut **transaction).await?.is_some())
 }
 
 /// Tenants in the order in which they were made, after one of them.
@@ -163,7 +178,7 @@ pub(crate) async fn list(
     let rows = sqlx::query_as!(
         Row,
         "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
-            spend_day, spend_month, created_at, updated_at
+            spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
          FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
         after.map(TenantId::uuid),
         most

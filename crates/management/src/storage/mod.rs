@@ -2,6 +2,7 @@
 //! token or address; row-level security in PostgreSQL holds the line if a statement here forgets to.
 
 pub(crate) mod alerts;
+pub(crate) mod api_agents;
 pub(crate) mod api_approvals;
 pub(crate) mod api_keys;
 pub(crate) mod api_sessions;

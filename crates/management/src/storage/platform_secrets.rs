@@ -108,6 +108,18 @@ pub(crate) async fn replace(
     Ok(())
 }
 
+/// Forgets the secret of one cell.
+pub(crate) async fn remove(transaction: &mut TenantTransaction, cell: CellId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM platform_secrets WHERE tenant_id = $1 AND cell_id = $2",
+        transaction.tenant().uuid(),
+        cell.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// Forgets every secret of the tenant: how many those were. What they opened opens never again.
 pub(crate) async fn remove_all(transaction: &mut TenantTransaction) -> Result<u64, StorageError> {
     let removed = sqlx::query!(

@@ -5,19 +5,26 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use protocol::TenantId;
+use protocol::limits::TEMPLATE_NAME_CHARS;
+use protocol::template::is_name;
+use serde::Deserialize;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::TenantApi;
-use crate::access::Client;
+use crate::access::{Client, InQuery};
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
 use crate::audit::By;
-use crate::openapi::silent;
+use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::refusals;
 use crate::routes::Access;
-use crate::storage::api_tenant_keys;
+use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::ApiTenant;
+use crate::storage::{TenantTransaction, api_tenant_keys};
 
 /// Whoever was let through.
 #[derive(Clone)]
@@ -118,6 +125,62 @@ impl FromRequestParts<App> for Tenant {
             Some(Caller::Tenant(tenant)) => Ok(Self(tenant.as_ref().clone())),
             _ => Err(ApiError::KeyNeeded),
         }
+    }
+}
+
+/// A name of an agent, or 400.
+pub(crate) fn agent_name(name: &str) -> Result<&str, ApiError> {
+    match is_name(name) {
+        true => Ok(name),
+        false => Err(ApiError::BadRequest(format!(
+            "the name of an agent is 1 to {TEMPLATE_NAME_CHARS} characters of a-z, 0-9 and -, with no - at its ends"
+        ))),
+    }
+}
+
+/// The tenant's agent of this name; its first where none is named.
+pub(crate) async fn agent(app: &App, tenant: &ApiTenant, name: Option<&str>) -> Result<ApiAgent, ApiError> {
+    let name = name.map(agent_name).transpose()?;
+    let Some(name) = name.filter(|name| *name != api_agents::MAIN) else {
+        return Ok(tenant.main());
+    };
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let found = api_agents::find_whole(&mut transaction, tenant, name).await?;
+    transaction.commit().await?;
+    found.ok_or(ApiError::NotFound)
+}
+
+/// The agent that is meant, of the tenant whose key was presented: `agent` in the address, or the first.
+pub(crate) struct Talking(pub(crate) ApiAgent);
+
+#[derive(Deserialize)]
+struct Meant {
+    agent: Option<String>,
+}
+
+impl FromRequestParts<App> for Talking {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Tenant(tenant) = Tenant::from_request_parts(parts, app).await?;
+        let InQuery(meant) = InQuery::<Meant>::from_request_parts(parts, app).await?;
+        Ok(Self(agent(app, &tenant, meant.agent.as_deref()).await?))
+    }
+}
+
+impl InContract for Talking {
+    fn describe(sketch: &mut Sketch) {
+        let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!(
+            "^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$",
+            TEMPLATE_NAME_CHARS - 2
+        )));
+        let meant = ParameterBuilder::new()
+            .name("agent")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some("The name of the agent that is meant. Absent: `main`."))
+            .schema(Some(name));
+        sketch.parameters.push(meant.build());
     }
 }
 

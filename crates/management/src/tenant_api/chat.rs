@@ -1,4 +1,4 @@
-//! `POST /api/v1/chat`: one message to the tenant's agent, and its answer, whole or as it comes.
+//! `POST /api/v1/chat`: one message to an agent of the tenant's, and its answer, whole or as it comes.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -6,7 +6,7 @@ use protocol::limits::MESSAGE_BYTES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::access::Tenant;
+use super::access::{self, Tenant};
 use super::sse::{LastEvent, WholeOrEvents};
 use super::turn::{self, Wanted};
 use super::turns::{Final, Stage, TurnEvent};
@@ -22,11 +22,15 @@ pub(crate) struct Chat {
     /// The caller's name for the session. Absent: a new one is made.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,128}$")]
     session_id: Option<String>,
+    /// The name of the agent that is spoken to. Absent: `main`.
+    #[serde(default)]
+    #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+    agent: Option<String>,
     /// Needed, but where `Last-Event-ID` names an event.
     message: Option<String>,
     /// Events instead of one answer; also asked for with `Accept: text/event-stream`.
     stream: Option<bool>,
-    /// The tenant's, if any is named.
+    /// The agent's, if any is named.
     model: Option<String>,
     /// Go on when the client closes.
     #[serde(default)]
@@ -49,11 +53,12 @@ pub(crate) async fn post(
             &app, tenant.id, &last,
         )?)));
     }
-    let model = turn::model_of(&tenant)?.to_owned();
+    let agent = access::agent(&app, &tenant, body.agent.as_deref()).await?;
+    let model = turn::model_of(&agent)?.to_owned();
     if body.model.as_ref().is_some_and(|wanted| *wanted != model) {
         return Err(ApiError::InvalidField {
             field: "model",
-            reason: format!("This tenant's model is `{model}`. Leave it out, or PATCH the tenant."),
+            reason: format!("This agent's model is `{model}`. Leave it out, or PATCH the tenant, or the agent."),
         });
     }
     let message = checked(body.message)?;
@@ -74,7 +79,7 @@ pub(crate) async fn post(
         once: false,
         model,
     };
-    let mut follower = turn::start(&app, &tenant, wanted)?;
+    let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream.unwrap_or(asked_for_events) {
         follower.until(Stage::Open).await?;
         return Ok(WholeOrEvents::events(sse::answer(follower)));

@@ -79,13 +79,14 @@ impl Event {
     /// The agent asks for something.
     pub(super) fn approval_waits(
         tenant: TenantId,
+        agent: &str,
         approval: ApprovalId,
         session: Option<&str>,
         ends_at: OffsetDateTime,
         at: OffsetDateTime,
     ) -> Self {
         let data = json!({
-            "tenant_id": tenant, "session_id": session, "approval_id": approval, "ends_at": millis(ends_at),
+            "tenant_id": tenant, "agent": agent, "session_id": session, "approval_id": approval, "ends_at": millis(ends_at),
         });
         Self::new(tenant, approval.uuid(), EventKind::ApprovalWaiting, at, data)
     }
@@ -93,13 +94,14 @@ impl Event {
     /// It does not wait any more.
     pub(super) fn approval_ended(
         tenant: TenantId,
+        agent: &str,
         approval: ApprovalId,
         session: Option<&str>,
         outcome: &'static str,
         at: OffsetDateTime,
     ) -> Self {
         let data = json!({
-            "tenant_id": tenant, "session_id": session, "approval_id": approval, "outcome": outcome, "ended_at": millis(at),
+            "tenant_id": tenant, "agent": agent, "session_id": session, "approval_id": approval, "outcome": outcome, "ended_at": millis(at),
         });
         Self::new(tenant, approval.uuid(), EventKind::ApprovalEnded, at, data)
     }
@@ -107,6 +109,7 @@ impl Event {
     /// A turn has ended; `None` while it goes on.
     pub(super) fn turn_ended(
         tenant: TenantId,
+        agent: &str,
         session: &str,
         turn: Uuid,
         last: &TurnEvent,
@@ -124,6 +127,7 @@ impl Event {
         };
         let data = json!({
             "tenant_id": tenant,
+            "agent": agent,
             "session_id": session,
             "turn_id": turn,
             "outcome": outcome,
@@ -185,7 +189,7 @@ mod tests {
 
     fn ended(webhook: Uuid, turn: Uuid, last: &TurnEvent) -> Option<(Uuid, String)> {
         let now = OffsetDateTime::UNIX_EPOCH;
-        let ended = Event::turn_ended(TenantId::from(Uuid::nil()), "s", turn, last, now, now)?;
+        let ended = Event::turn_ended(TenantId::from(Uuid::nil()), "main", "s", turn, last, now, now)?;
         Some((ended.id(webhook), ended.body))
     }
 

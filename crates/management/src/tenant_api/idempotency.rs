@@ -3,6 +3,7 @@
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -104,9 +105,11 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         .await
         .map_err(|_| ApiError::TooLarge)?;
     let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    // With what stands behind the question mark: it may name another agent.
+    let address = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let asked: [u8; 32] = Sha256::new_with_prefix(parts.method.as_str())
         .chain_update([0])
-        .chain_update(parts.uri.path())
+        .chain_update(address)
         .chain_update([0])
         .chain_update(&body)
         .finalize()

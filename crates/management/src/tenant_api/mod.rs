@@ -13,6 +13,7 @@ mod platform_keys;
 mod requests;
 mod routes;
 mod sessions;
+mod shares;
 mod sse;
 mod templates;
 mod tenants;
@@ -33,6 +34,7 @@ pub(crate) use routes::{all, front, keeps_answers};
 
 use crate::custody::Custody;
 use requests::Requests;
+use shares::Shares;
 use turns::Turns;
 
 /// The operator's token, as its hash. No `Debug`.
@@ -65,6 +67,7 @@ pub(crate) struct TenantApi {
     pub agents: Arc<dyn PlatformAgents>,
     pub turns: Turns,
     pub requests: Requests,
+    pub shares: Shares,
 }
 
 impl TenantApi {
@@ -75,6 +78,7 @@ impl TenantApi {
             agents: parts.agents,
             turns: Turns::default(),
             requests: Requests::default(),
+            shares: Shares::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A tenant's conversations, under the names that the developer gave them. What was said, and titles, come from the cell, which is
+//! Conversations with one of a tenant's agents, under the names that the developer gave them. What was said, and titles, come from the cell, which is
 //! woken for it.
 //!
 //! `GET /api/v1/sessions`: its sessions, in the order of their names, page by page.
@@ -23,7 +23,7 @@ use serde_json::json;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Tenant;
+use super::access::Talking;
 use super::agents::{AgentError, read};
 use super::turn;
 use super::turns::Answer;
@@ -35,8 +35,8 @@ use crate::limits;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
+use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_sessions::{self, ApiSession};
-use crate::storage::api_tenants::ApiTenant;
 
 /// A session's name, or 400.
 pub(super) fn check(id: &str) -> Result<&str, ApiError> {
@@ -97,11 +97,11 @@ struct Listed {
 }
 
 /// The keeper's list.
-async fn conversations(app: &App, tenant: &ApiTenant) -> Result<HashMap<String, Conversation>, ApiError> {
+async fn conversations(app: &App, agent: &ApiAgent) -> Result<HashMap<String, Conversation>, ApiError> {
     let listed = app
         .tenant_api()?
         .agents
-        .call(tenant.cell(), "chat.list", json!({}))
+        .call(agent.cell(), "chat.list", json!({}))
         .await?;
     let listed: Listed = read(listed)?;
     Ok(listed
@@ -137,20 +137,21 @@ impl InContract for Called {
 
 pub(crate) async fn list(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     InQuery(page): InQuery<Page>,
 ) -> Result<Json<Sessions>, ApiError> {
     let after = page.cursor.as_deref().map(check).transpose()?;
-    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    let mut sessions = api_sessions::list(&mut transaction, after, limits::API_SESSIONS_LISTED + 1).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    let mut sessions =
+        api_sessions::list(&mut transaction, &agent.name, after, limits::API_SESSIONS_LISTED + 1).await?;
     transaction.commit().await?;
     let most = usize::try_from(limits::API_SESSIONS_LISTED).unwrap_or(usize::MAX);
     let more = sessions.len() > most;
     sessions.truncate(most);
-    // A tenant that never said anything is not woken to say so.
+    // An agent that was never told anything is not woken to say so.
     let known = match sessions.is_empty() {
         true => HashMap::new(),
-        false => conversations(&app, &tenant).await?,
+        false => conversations(&app, &agent).await?,
     };
     let next_cursor = sessions.last().filter(|_| more).map(|last| last.id.clone());
     let sessions = sessions.into_iter().map(|session| {
@@ -163,10 +164,10 @@ pub(crate) async fn list(
     }))
 }
 
-async fn find(app: &App, tenant: &ApiTenant, id: &str) -> Result<ApiSession, ApiError> {
+async fn find(app: &App, agent: &ApiAgent, id: &str) -> Result<ApiSession, ApiError> {
     check(id)?;
-    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    let found = api_sessions::find(&mut transaction, id).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    let found = api_sessions::find(&mut transaction, &agent.name, id).await?;
     transaction.commit().await?;
     found.ok_or(ApiError::NotFound)
 }
@@ -212,19 +213,15 @@ struct Opened {
 
 pub(crate) async fn get(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     Called(id): Called,
     InQuery(older): InQuery<Older>,
 ) -> Result<Json<Transcript>, ApiError> {
-    let session = find(&app, &tenant, &id).await?;
+    let session = find(&app, &agent, &id).await?;
     let params = json!({"conversation": session.conversation, "before": older.before});
-    let opened = app
-        .tenant_api()?
-        .agents
-        .call(tenant.cell(), "chat.open", params)
-        .await?;
+    let opened = app.tenant_api()?.agents.call(agent.cell(), "chat.open", params).await?;
     let opened: Opened = read(opened)?;
-    let known = conversations(&app, &tenant).await?;
+    let known = conversations(&app, &agent).await?;
     let row = known.get(&session.conversation);
     let messages = opened.messages.into_iter().map(|message| MessageAnswer {
         status: message.status,
@@ -247,11 +244,11 @@ pub(crate) struct Change {
 
 pub(crate) async fn patch(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     Called(id): Called,
     Body(change): Body<Change>,
 ) -> Result<Json<SessionAnswer>, ApiError> {
-    let session = find(&app, &tenant, &id).await?;
+    let session = find(&app, &agent, &id).await?;
     let title = change.title.trim();
     if title.is_empty() || title.chars().count() > TITLE_CHARS {
         return Err(ApiError::InvalidField {
@@ -262,57 +259,49 @@ pub(crate) async fn patch(
     let params = json!({"conversation": session.conversation, "title": title});
     app.tenant_api()?
         .agents
-        .call(tenant.cell(), "chat.rename", params)
+        .call(agent.cell(), "chat.rename", params)
         .await?;
-    let known = conversations(&app, &tenant).await?;
+    let known = conversations(&app, &agent).await?;
     let row = known.get(&session.conversation);
     Ok(Json(SessionAnswer::new(session, row)))
 }
 
 pub(crate) async fn delete(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     client: Client,
     Called(id): Called,
 ) -> Result<NoContent, ApiError> {
-    match remove(&app, &tenant, &id, Some(&client)).await? {
+    match remove(&app, &agent, &id, Some(&client)).await? {
         true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
 }
 
 /// Deletes a session with its transcript and its archives; `false` if there is none. Written down where somebody asked for it.
-pub(super) async fn remove(
-    app: &App,
-    tenant: &ApiTenant,
-    id: &str,
-    asked_by: Option<&Client>,
-) -> Result<bool, ApiError> {
-    let session = match find(app, tenant, id).await {
+pub(super) async fn remove(app: &App, agent: &ApiAgent, id: &str, asked_by: Option<&Client>) -> Result<bool, ApiError> {
+    let session = match find(app, agent, id).await {
         Ok(session) => session,
         Err(ApiError::NotFound) => return Ok(false),
         Err(error) => return Err(error),
     };
     let params = json!({"conversation": session.conversation});
-    match app
-        .tenant_api()?
-        .agents
-        .call(tenant.cell(), "chat.delete", params)
-        .await
-    {
+    match app.tenant_api()?.agents.call(agent.cell(), "chat.delete", params).await {
         // Deleted before, by a request that did not come to forget the name.
         Err(AgentError::Refused(error)) if error.code == "unknown_conversation" => {}
         done => {
             done?;
         }
     }
-    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_sessions::remove(&mut transaction, id).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    api_sessions::remove(&mut transaction, &agent.name, id).await?;
     if let Some(client) = asked_by {
-        let entry = Entry::done(Action::ApiTenantSessionRemoved).on(Target::new("api_session", id, id));
-        let by = By::api_tenant(tenant.id, &tenant.name, client);
+        let entry = Entry::done(Action::ApiTenantSessionRemoved)
+            .on(Target::new("api_session", id, id))
+            .with("agent", &agent.name);
+        let by = By::api_tenant(agent.tenant, &agent.tenant_name, client);
         app.audit
-            .record_operator(&mut transaction, Some(tenant.id), &by, &entry)
+            .record_operator(&mut transaction, Some(agent.tenant), &by, &entry)
             .await?;
     }
     transaction.commit().await?;

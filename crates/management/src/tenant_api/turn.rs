@@ -11,11 +11,12 @@ use super::agents::{AgentError, AgentEvent, Listening};
 use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
+use super::shares;
 use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::api_tenants::ApiTenant;
+use crate::storage::api_agents::ApiAgent;
 use crate::storage::{TenantTransaction, api_sessions};
 
 /// A turn that somebody wants.
@@ -33,22 +34,22 @@ pub(crate) struct Wanted {
 }
 
 /// Begins a turn, or finds the one that was begun under the same key, and reads it.
-pub(crate) fn start(app: &App, tenant: &ApiTenant, wanted: Wanted) -> Result<Follower, ApiError> {
+pub(crate) fn start(app: &App, agent: &ApiAgent, wanted: Wanted) -> Result<Follower, ApiError> {
     let turns = &app.tenant_api()?.turns;
-    match turns.begin(tenant.id, wanted.turn, &wanted.session, wanted.detach)? {
+    match turns.begin(agent.tenant, wanted.turn, &agent.name, &wanted.session, wanted.detach)? {
         Begun::Known(turn) => Ok(turn.follow(0)),
         Begun::New(turn) => {
             let follower = turn.follow(0);
-            tokio::spawn(run(app.clone(), tenant.clone(), turn, wanted));
+            tokio::spawn(run(app.clone(), agent.clone(), turn, wanted));
             Ok(follower)
         }
     }
 }
 
-async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
+async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
     let runner = Runner {
         app: &app,
-        tenant: &tenant,
+        agent: &agent,
         turn: &turn,
         wanted: &wanted,
     };
@@ -62,7 +63,15 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
         }
     };
     // Before anybody hears of the end, so that whoever has heard of it knows that the webhooks will.
-    let told = Event::turn_ended(tenant.id, &wanted.session, turn.id, &ended, begun_at, app.clock.now());
+    let told = Event::turn_ended(
+        agent.tenant,
+        &agent.name,
+        &wanted.session,
+        turn.id,
+        &ended,
+        begun_at,
+        app.clock.now(),
+    );
     let kept = match &told {
         Some(told) => told.keep(&app).await,
         None => Ok(()),
@@ -76,19 +85,19 @@ async fn run(app: App, tenant: ApiTenant, turn: Arc<Turn>, wanted: Wanted) {
         });
     }
     if wanted.once
-        && let Err(error) = sessions::remove(&app, &tenant, &wanted.session, None).await
+        && let Err(error) = sessions::remove(&app, &agent, &wanted.session, None).await
     {
         tracing::warn!(%error, "the session of a single turn was not removed");
     }
     tokio::time::sleep(limits::TURN_KEPT).await;
     if let Ok(api) = app.tenant_api() {
-        api.turns.forget(tenant.id, turn.id);
+        api.turns.forget(agent.tenant, turn.id);
     }
 }
 
 struct Runner<'a> {
     app: &'a App,
-    tenant: &'a ApiTenant,
+    agent: &'a ApiAgent,
     turn: &'a Turn,
     wanted: &'a Wanted,
 }
@@ -97,8 +106,11 @@ impl Runner<'_> {
     async fn drive(&self) -> Result<Final, Failure> {
         self.status("waking");
         let begun = async {
+            if self.agent.is_main() {
+                shares::give_back(self.app, self.agent.tenant, self.agent.held_on).await?;
+            }
             let conversation = self.conversation().await?;
-            let listening = self.agents()?.listen(self.tenant.cell(), &conversation).await?;
+            let listening = self.agents()?.listen(self.agent.cell(), &conversation).await?;
             Ok::<_, ApiError>((conversation, listening))
         };
         let (conversation, listening) = self.unless_cancelled(begun).await?;
@@ -188,7 +200,7 @@ impl Runner<'_> {
                 Some(AgentEvent::Chat(_)) => {}
                 // The connection broke: the cell knows how the turn stands.
                 None => {
-                    let again = self.agents()?.listen(self.tenant.cell(), conversation).await?;
+                    let again = self.agents()?.listen(self.agent.cell(), conversation).await?;
                     again.opened.await?;
                     events = again.events;
                     let message = self.answer_of(conversation).await?.ok_or_else(Failure::interrupted)?;
@@ -219,10 +231,10 @@ impl Runner<'_> {
     async fn conversation(&self) -> Result<String, ApiError> {
         let (app, session) = (self.app, self.wanted.session.as_str());
         let now = app.clock.now();
-        let mut transaction = TenantTransaction::begin(&app.database, self.tenant.id).await?;
-        let known = api_sessions::find(&mut transaction, session).await?;
+        let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
+        let known = api_sessions::find(&mut transaction, &self.agent.name, session).await?;
         if known.is_some() {
-            api_sessions::touch(&mut transaction, session, now).await?;
+            api_sessions::touch(&mut transaction, &self.agent.name, session, now).await?;
         }
         transaction.commit().await?;
         if let Some(known) = known {
@@ -230,9 +242,11 @@ impl Runner<'_> {
         }
         let made = self.call("chat.create", json!({})).await?;
         let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
-        let mut transaction = TenantTransaction::begin(&app.database, self.tenant.id).await?;
-        let named = api_sessions::create(&mut transaction, session, &id, now).await?;
+        let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
+        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, now).await?;
         transaction.commit().await?;
+        // The agent was removed meanwhile.
+        let named = named.ok_or(ApiError::NotFound)?;
         if named != id {
             // Another request named this session at the same moment.
             self.call("chat.delete", json!({"conversation": id})).await?;
@@ -280,7 +294,7 @@ impl Runner<'_> {
 
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, AgentError> {
         let agents = self.agents().map_err(|error| AgentError::Failed(error.to_string()))?;
-        agents.call(self.tenant.cell(), method, params).await
+        agents.call(self.agent.cell(), method, params).await
     }
 
     fn status(&self, phase: impl Into<String>) {
@@ -360,10 +374,13 @@ pub(crate) fn new_session() -> String {
     format!("s-{}", Uuid::now_v7().simple())
 }
 
-/// What a tenant must have before it can be talked to.
-pub(crate) fn model_of(tenant: &ApiTenant) -> Result<&str, ApiError> {
-    let words = "This tenant has no model yet: PATCH it with one and its key.";
-    tenant
+/// What an agent must have before it can be talked to.
+pub(crate) fn model_of(agent: &ApiAgent) -> Result<&str, ApiError> {
+    let words = match agent.is_main() {
+        true => "This tenant has no model yet: PATCH it with one and its key.",
+        false => "This agent has no model yet: PATCH it with one and its key.",
+    };
+    agent
         .model
         .as_ref()
         .map(|model| model.name.as_str())

@@ -129,6 +129,7 @@ pub(crate) enum Stage {
 /// One turn.
 pub(crate) struct Turn {
     pub id: Uuid,
+    pub agent: String,
     pub session: String,
     log: Mutex<Log>,
     changed: watch::Sender<u64>,
@@ -149,9 +150,10 @@ struct Log {
 }
 
 impl Turn {
-    fn new(id: Uuid, session: String, detached: bool) -> Self {
+    fn new(id: Uuid, agent: String, session: String, detached: bool) -> Self {
         Self {
             id,
+            agent,
             session,
             log: Mutex::new(Log {
                 events: VecDeque::new(),
@@ -307,22 +309,29 @@ impl Turns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session in which the tenant's agent is at work; none where that is none, or several.
-    pub(crate) fn only_session(&self, tenant: TenantId) -> Option<String> {
+    /// The session in which this agent of the tenant is at work; none where that is none, or several.
+    pub(crate) fn only_session(&self, tenant: TenantId, agent: &str) -> Option<String> {
         let turns = self.all();
         let mut running = turns
             .iter()
-            .filter(|((of, _), turn)| *of == tenant && !turn.is_over())
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && !turn.is_over())
             .map(|(_, turn)| turn.session.as_str());
         let first = running.next()?;
         running.all(|other| other == first).then(|| first.to_owned())
     }
 
     /// Begins a turn, or finds it.
-    pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, session: &str, detached: bool) -> Result<Begun, ApiError> {
+    pub(crate) fn begin(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        agent: &str,
+        session: &str,
+        detached: bool,
+    ) -> Result<Begun, ApiError> {
         let mut turns = self.all();
         if let Some(turn) = turns.get(&(tenant, id)) {
-            return match turn.session == session {
+            return match turn.agent == agent && turn.session == session {
                 true => Ok(Begun::Known(Arc::clone(turn))),
                 false => Err(ApiError::KeyReused),
             };
@@ -338,7 +347,7 @@ impl Turns {
                 ..Failure::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_turns", &words)
             }));
         }
-        let turn = Arc::new(Turn::new(id, session.to_owned(), detached));
+        let turn = Arc::new(Turn::new(id, agent.to_owned(), session.to_owned(), detached));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
     }
@@ -352,10 +361,10 @@ impl Turns {
         self.all().remove(&(tenant, id));
     }
 
-    /// Stops every turn of a tenant.
-    pub(crate) fn stop_all(&self, tenant: TenantId) {
+    /// Stops every turn of a tenant, or of one of its agents.
+    pub(crate) fn stop_all(&self, tenant: TenantId, agent: Option<&str>) {
         for ((of, _), turn) in &*self.all() {
-            if *of == tenant {
+            if *of == tenant && agent.is_none_or(|agent| turn.agent == agent) {
                 turn.cancel.notify_one();
             }
         }
@@ -367,7 +376,7 @@ mod tests {
     use super::*;
 
     fn turn(detached: bool) -> Arc<Turn> {
-        Arc::new(Turn::new(Uuid::nil(), "s".into(), detached))
+        Arc::new(Turn::new(Uuid::nil(), "main".into(), "s".into(), detached))
     }
 
     fn delta(text: &str) -> TurnEvent {
@@ -429,14 +438,22 @@ mod tests {
     #[test]
     fn a_tenant_has_a_bound_of_turns_and_a_key_names_one() {
         let (turns, tenant) = (Turns::default(), TenantId::new());
-        for _ in 0..limits::TENANT_TURNS {
-            assert!(turns.begin(tenant, Uuid::new_v4(), "s", false).is_ok());
+        for at in 0..limits::TENANT_TURNS {
+            // Of whichever of its agents they are.
+            let agent = if at % 2 == 0 { "main" } else { "press" };
+            assert!(turns.begin(tenant, Uuid::new_v4(), agent, "s", false).is_ok());
         }
-        assert!(turns.begin(tenant, Uuid::new_v4(), "s", false).is_err());
+        assert!(turns.begin(tenant, Uuid::new_v4(), "scout", "s", false).is_err());
         let other = TenantId::new();
         let id = Uuid::new_v4();
-        assert!(matches!(turns.begin(other, id, "s", false), Ok(Begun::New(_))));
-        assert!(matches!(turns.begin(other, id, "s", false), Ok(Begun::Known(_))));
-        assert!(matches!(turns.begin(other, id, "t", false), Err(ApiError::KeyReused)));
+        assert!(matches!(turns.begin(other, id, "main", "s", false), Ok(Begun::New(_))));
+        assert!(matches!(
+            turns.begin(other, id, "main", "s", false),
+            Ok(Begun::Known(_))
+        ));
+        for (agent, session) in [("main", "t"), ("press", "s")] {
+            let again = turns.begin(other, id, agent, session, false);
+            assert!(matches!(again, Err(ApiError::KeyReused)), "{agent}/{session}");
+        }
     }
 }

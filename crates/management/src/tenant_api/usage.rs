@@ -1,4 +1,4 @@
-//! `GET /api/v1/usage`: what the tenant's agent used of its model, by day and model, and its limits, as its keeper counts them.
+//! `GET /api/v1/usage`: what one of the tenant's agents used of its model, by day and model, and its limits, as its keeper counts them.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Tenant;
+use super::access::Talking;
 use super::agents::read;
 use crate::access::InQuery;
 use crate::app::App;
@@ -20,15 +20,25 @@ pub(crate) struct Month {
 }
 
 /// Money is in millionths of a US dollar; days and months are of UTC.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
-    "limits": {"day": 5_000_000, "month": null}, "spent": {"day": 2_100, "month": 48_000}, "month": "2026-11",
+    "agent": "main", "limits": {"day": 5_000_000, "month": null}, "spent": {"day": 2_100, "month": 48_000}, "month": "2026-11",
     "usage": [{
         "day": "2026-11-27", "provider": "llm.example", "model": "gpt-5", "calls": 3, "failed": 0, "input": 1_200, "cached": 300,
         "written": 0, "output": 90, "cost": 2_100, "estimated": 0, "unpriced": 0,
     }],
 })))]
 pub(crate) struct Usage {
+    agent: String,
+    #[serde(flatten)]
+    counted: Counted,
+}
+
+/// As the agent's keeper says it.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = CountedUsage)]
+struct Counted {
+    /// Of this agent: its share, or, for `main`, what the shares of the others leave of the tenant's.
     limits: UsageLimits,
     spent: Spent,
     /// The one that `usage` is of, such as `2026-11`.
@@ -74,7 +84,7 @@ struct Used {
 
 pub(crate) async fn get(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     InQuery(Month { month }): InQuery<Month>,
 ) -> Result<Json<Usage>, ApiError> {
     let params = match month {
@@ -84,7 +94,10 @@ pub(crate) async fn get(
     let spending = app
         .tenant_api()?
         .agents
-        .call(tenant.cell(), "spending.get", params)
+        .call(agent.cell(), "spending.get", params)
         .await?;
-    Ok(Json(read(spending)?))
+    Ok(Json(Usage {
+        agent: agent.name,
+        counted: read(spending)?,
+    }))
 }

@@ -96,6 +96,8 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE deliveries SET webhook_id = webhook_id",
         "UPDATE api_webhooks SET events = events",
         "UPDATE api_templates SET name = name",
+        "UPDATE api_agents SET name = name",
+        "UPDATE api_agents SET cell_id = cell_id",
         "UPDATE linked_accounts SET user_id = user_id",
         "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
@@ -229,6 +231,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",
             "INSERT INTO api_tenants (tenant_id, cell_id, name, created_at, updated_at)
              VALUES ('{tenant}', gen_random_uuid(), 'x', now(), now())",
+            "INSERT INTO api_agents (tenant_id, name, cell_id, created_at, updated_at)
+             VALUES ('{tenant}', 'x', gen_random_uuid(), now(), now())",
             "INSERT INTO platform_secrets (tenant_id, cell_id, key_id, sealed)
              VALUES ('{tenant}', gen_random_uuid(), 1, decode(repeat('00', 61), 'hex'))",
             "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)

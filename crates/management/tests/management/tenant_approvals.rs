@@ -92,8 +92,7 @@ async fn webhooks_hear_once_that_something_waits_and_once_what_became_of_it_sign
     telling.told(&[request]).await;
     let got = receiver.next().await;
     assert_signed(&got, &telling.secret);
-    let data =
-        json!({"tenant_id": telling.id, "session_id": "s_1", "approval_id": request.id, "ends_at": request.ends_at});
+    let data = json!({"tenant_id": telling.id, "agent": "main", "session_id": "s_1", "approval_id": request.id, "ends_at": request.ends_at});
     assert_eq!(
         (&got.json()["type"], &got.json()["data"]),
         (&json!("approval.waiting"), &data)
@@ -108,7 +107,7 @@ async fn webhooks_hear_once_that_something_waits_and_once_what_became_of_it_sign
     telling.told(&[request]).await;
     let got = receiver.next().await;
     assert_signed(&got, &telling.secret);
-    let data = json!({"tenant_id": telling.id, "session_id": "s_1", "approval_id": request.id, "outcome": "refused",
+    let data = json!({"tenant_id": telling.id, "agent": "main", "session_id": "s_1", "approval_id": request.id, "outcome": "refused",
         "ended_at": telling.now()});
     assert_eq!(
         (&got.json()["type"], &got.json()["data"]),

@@ -79,11 +79,15 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         } else {
             id
         };
+        let name = match path.contains("/agents") {
+            true => agent_of(&operator, tenant, path).await,
+            false => template_of(&operator, tenant).await,
+        };
         let uri = address
             .replace("{id}", &id)
             .replace("{key}", &key_of(&operator, tenant).await)
             .replace("{webhook}", &webhook_of(&operator, tenant).await)
-            .replace("{name}", &template_of(&operator, tenant).await);
+            .replace("{name}", &name);
         let answer = caller.send(method.clone(), &uri, asked).await;
         let responses = operation["responses"].as_object().unwrap();
         let (status, response) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
@@ -125,6 +129,16 @@ async fn template_of(operator: &Developer, tenant: Uuid) -> String {
     });
     operator.post("/api/v1/templates", wanted).await.expect(201);
     name
+}
+
+/// An agent with all that an agent can have, where one is asked for.
+async fn agent_of(operator: &Developer, tenant: Uuid, path: &str) -> String {
+    if path.contains("{name}") {
+        let wanted = json!({"name": "press", "template": "writer", "model": {"key": "sk-1"}});
+        let made = operator.post(&format!("/api/v1/tenants/{tenant}/agents"), wanted).await;
+        made.expect(201);
+    }
+    "press".to_owned()
 }
 
 async fn key_of(operator: &Developer, tenant: Uuid) -> String {

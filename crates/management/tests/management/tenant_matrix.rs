@@ -17,6 +17,21 @@ fn calls() -> Vec<(Method, &'static str, Option<Value>, u16)> {
         (Method::POST, "/api/v1/tenants", Some(json!({"name": "x"})), 201),
         (Method::GET, "/api/v1/tenants/{id}", None, 200),
         (Method::PATCH, "/api/v1/tenants/{id}", Some(json!({"name": "y"})), 200),
+        (Method::GET, "/api/v1/tenants/{id}/agents", None, 200),
+        (
+            Method::POST,
+            "/api/v1/tenants/{id}/agents",
+            Some(json!({"name": "x"})),
+            201,
+        ),
+        (Method::GET, "/api/v1/tenants/{id}/agents/{name}", None, 200),
+        (
+            Method::PATCH,
+            "/api/v1/tenants/{id}/agents/{name}",
+            Some(json!({"template": "writer"})),
+            200,
+        ),
+        (Method::DELETE, "/api/v1/tenants/{id}/agents/{name}", None, 200),
         (Method::POST, "/api/v1/tenants/{id}/keys", Some(json!({})), 201),
         (Method::DELETE, "/api/v1/tenants/{id}/keys/{key}", None, 404),
         (Method::DELETE, "/api/v1/tenants/{id}", None, 200),
@@ -152,7 +167,7 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
                 let is_request = path.starts_with("/api/v1/approvals/");
                 let id = match (is_tenant, object) {
                     _ if !path.contains("{id}") => String::new(),
-                    (true, "own" | "others") => tenant_of_the_operator(&operator, &method, path).await,
+                    (true, "own" | "others") => tenant_of_the_operator(&operator, path).await,
                     (true, "none") => "00000000-0000-7000-8000-000000000007".to_owned(),
                     (true, _) => "x".to_owned(),
                     (false, "own") if is_request => asked(&tenant, "own").await,
@@ -217,9 +232,15 @@ async fn promise_03_every_route_of_the_tenant_api_refuses_every_caller_who_may_n
     }
 }
 
-async fn tenant_of_the_operator(operator: &Developer, _method: &Method, _path: &str) -> String {
+/// With an agent beside its first.
+async fn tenant_of_the_operator(operator: &Developer, path: &str) -> String {
     let made = operator.post("/api/v1/tenants", json!({"name": "z"})).await;
-    made.json["id"].as_str().unwrap().to_owned()
+    let id = made.json["id"].as_str().unwrap().to_owned();
+    if path.contains("/agents/") {
+        let agents = format!("/api/v1/tenants/{id}/agents");
+        operator.post(&agents, json!({"name": "mine"})).await.expect(201);
+    }
+    id
 }
 
 async fn talk(tenant: &Developer, session: &str) -> String {

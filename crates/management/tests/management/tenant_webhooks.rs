@@ -80,7 +80,7 @@ async fn a_finished_turn_is_told_signed_and_without_a_word_of_it() {
     assert_eq!(
         told["data"],
         json!({
-            "tenant_id": id, "session_id": "s_1", "turn_id": answer["turn_id"], "outcome": "finished", "usage": answer["usage"],
+            "tenant_id": id, "agent": "main", "session_id": "s_1", "turn_id": answer["turn_id"], "outcome": "finished", "usage": answer["usage"],
             "begun_at": now, "ended_at": now,
         })
     );

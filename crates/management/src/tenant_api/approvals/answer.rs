@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::super::access::Tenant;
+use super::super::access::Talking;
 use crate::access::{Body, Client, Id};
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
@@ -45,7 +45,7 @@ pub(crate) struct Answered {
 
 pub(crate) async fn post(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     client: Client,
     Id(id): Id,
     Body(wanted): Body<Wanted>,
@@ -59,15 +59,16 @@ pub(crate) async fn post(
     let params = json!({"id": id, "hash": hash, "answer": said});
     app.tenant_api()?
         .agents
-        .call(tenant.cell(), "approval.decide", params)
+        .call(agent.cell(), "approval.decide", params)
         .await?;
-    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     let entry = Entry::done(Action::ApiTenantApprovalAnswered)
         .on(Target::new("api_approval", id, ""))
-        .with("answer", word);
-    let by = By::api_tenant(tenant.id, &tenant.name, &client);
+        .with("answer", word)
+        .with("agent", &agent.name);
+    let by = By::api_tenant(agent.tenant, &agent.tenant_name, &client);
     app.audit
-        .record_operator(&mut transaction, Some(tenant.id), &by, &entry)
+        .record_operator(&mut transaction, Some(agent.tenant), &by, &entry)
         .await?;
     transaction.commit().await?;
     Ok(Json(Answered { id, answer }))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::super::access::Tenant;
+use super::super::access::Talking;
 use super::super::agents::read;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -65,11 +65,11 @@ struct Shown {
     action: Value,
 }
 
-pub(crate) async fn get(State(app): State<App>, Tenant(tenant): Tenant) -> Result<Json<Waiting>, ApiError> {
+pub(crate) async fn get(State(app): State<App>, Talking(agent): Talking) -> Result<Json<Waiting>, ApiError> {
     let listed = app
         .tenant_api()?
         .agents
-        .call(tenant.cell(), "approval.list", json!({}))
+        .call(agent.cell(), "approval.list", json!({}))
         .await?;
     let listed: Listed = read(listed)?;
     let conversations: Vec<_> = listed
@@ -77,8 +77,8 @@ pub(crate) async fn get(State(app): State<App>, Tenant(tenant): Tenant) -> Resul
         .iter()
         .filter_map(|each| each.conversation.clone())
         .collect();
-    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    let names: HashMap<_, _> = api_sessions::names(&mut transaction, &conversations)
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    let names: HashMap<_, _> = api_sessions::names(&mut transaction, &agent.name, &conversations)
         .await?
         .into_iter()
         .collect();

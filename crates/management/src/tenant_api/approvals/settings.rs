@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::super::access::Tenant;
+use super::super::access::Talking;
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -21,13 +21,13 @@ pub(crate) struct Settings {
 
 pub(crate) async fn patch(
     State(app): State<App>,
-    Tenant(tenant): Tenant,
+    Talking(agent): Talking,
     Body(settings): Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
     let params = json!({"ask_before_commands": settings.ask_before_commands});
     app.tenant_api()?
         .agents
-        .call(tenant.cell(), "approval.settings", params)
+        .call(agent.cell(), "approval.settings", params)
         .await?;
     Ok(Json(settings))
 }

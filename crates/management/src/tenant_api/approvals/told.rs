@@ -11,10 +11,11 @@ use crate::limits;
 use crate::repeating::Repeating;
 use crate::storage::{StorageError, TenantTransaction, api_approvals};
 
-/// Takes what a keeper tells.
+/// Takes what the keeper of one of the tenant's agents tells.
 pub(crate) async fn heard(
     app: &App,
     transaction: &mut TenantTransaction,
+    agent: &str,
     approvals: &[ApprovalNotice],
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -28,9 +29,12 @@ pub(crate) async fn heard(
                 let Some(ends_at) = ends_at.filter(|ends_at| *ends_at > now) else {
                     continue;
                 };
-                let session = app.tenant_api.as_ref().and_then(|api| api.turns.only_session(tenant));
-                if api_approvals::heard(transaction, approval.id, session.as_deref(), ends_at, now).await? {
-                    let event = Event::approval_waits(tenant, approval.id, session.as_deref(), ends_at, now);
+                let session = app
+                    .tenant_api
+                    .as_ref()
+                    .and_then(|api| api.turns.only_session(tenant, agent));
+                if api_approvals::heard(transaction, agent, approval.id, session.as_deref(), ends_at, now).await? {
+                    let event = Event::approval_waits(tenant, agent, approval.id, session.as_deref(), ends_at, now);
                     event.enqueue(transaction).await?;
                 }
                 continue;
@@ -39,8 +43,8 @@ pub(crate) async fn heard(
             ApprovalState::Refused => "refused",
             ApprovalState::Ended => "expired",
         };
-        if let Some(session) = api_approvals::ended(transaction, approval.id, outcome).await? {
-            let event = Event::approval_ended(tenant, approval.id, session.as_deref(), outcome, now);
+        if let Some(session) = api_approvals::ended(transaction, agent, approval.id, outcome).await? {
+            let event = Event::approval_ended(tenant, agent, approval.id, session.as_deref(), outcome, now);
             event.enqueue(transaction).await?;
         }
     }
@@ -62,10 +66,10 @@ pub(crate) fn start(app: &App) -> Repeating {
 
 async fn expire(app: &App) -> Result<(), StorageError> {
     let now = app.clock.now();
-    for (tenant, id) in api_approvals::due(&app.database, now).await? {
+    for (tenant, agent, id) in api_approvals::due(&app.database, now).await? {
         let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
-        if let Some(session) = api_approvals::ended(&mut transaction, id, "expired").await? {
-            let event = Event::approval_ended(tenant, id, session.as_deref(), "expired", now);
+        if let Some(session) = api_approvals::ended(&mut transaction, &agent, id, "expired").await? {
+            let event = Event::approval_ended(tenant, &agent, id, session.as_deref(), "expired", now);
             event.enqueue(&mut transaction).await?;
         }
         transaction.commit().await?;

@@ -24,7 +24,7 @@ use crate::problem::ApiError;
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"model": "openclaw", "user": "first", "messages": [{"role": "user", "content": "Hello"}]})))]
 pub(crate) struct Completion {
-    /// The tenant's model by its name, or `openclaw`.
+    /// The tenant's model by its name, or `openclaw`; or `holdfast/` and the name of an agent.
     model: String,
     messages: Vec<prompt::Said>,
     /// Chunks instead of one answer.
@@ -139,7 +139,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Body(body): Body<Completion>,
 ) -> Result<WholeOrEvents<Completed, Chunk>, ApiError> {
-    let model = model(&tenant, &body.model)?.to_owned();
+    let (agent, model) = model(&app, &tenant, &body.model).await?;
     if body.n.is_some_and(|n| n != 1) {
         return Err(refuse("n", "The agent gives one answer."));
     }
@@ -166,7 +166,7 @@ pub(crate) async fn post(
         created: app.clock.now().unix_timestamp(),
         model: body.model,
     };
-    let mut follower = turn::start(&app, &tenant, wanted)?;
+    let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream != Some(true) {
         let answer = follower.answer().await?;
         return Ok(WholeOrEvents::Whole(told.whole(answer)));

@@ -10,26 +10,45 @@ pub(crate) mod responses;
 
 use sha2::{Digest as _, Sha256};
 
+use super::access;
 use super::failure::Failure;
 use super::sessions;
 use super::turn;
+use crate::app::App;
 use crate::problem::ApiError;
+use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_tenants::ApiTenant;
 
 /// A name for the agent itself, whatever its model is.
 const AGENT: &str = "openclaw";
 
-/// The model that a request names: the tenant's own, or the agent.
-fn model<'a>(tenant: &'a ApiTenant, wanted: &str) -> Result<&'a str, ApiError> {
-    let model = turn::model_of(tenant)?;
-    match wanted == model || wanted == AGENT {
-        true => Ok(model),
-        false => {
-            let words =
-                format!("The model `{wanted}` does not exist. This tenant has `{model}`, also called `{AGENT}`.");
+/// Before the name of an agent, where a model is named.
+const OF_AGENTS: &str = "holdfast/";
+
+/// The agent that a request's `model` names, and its model: the first agent by its model or as `openclaw`, each as `holdfast/<its name>`.
+async fn model(app: &App, tenant: &ApiTenant, wanted: &str) -> Result<(ApiAgent, String), ApiError> {
+    let main = tenant.main();
+    let is_own = wanted == AGENT || main.model.as_ref().is_some_and(|model| model.name == wanted);
+    let named = wanted.strip_prefix(OF_AGENTS).filter(|_| !is_own);
+    let agent = match named {
+        Some(name) => access::agent(app, tenant, Some(name)).await,
+        None if is_own => Ok(main),
+        None => Err(ApiError::NotFound),
+    };
+    match agent {
+        Ok(agent) => {
+            let model = turn::model_of(&agent)?.to_owned();
+            Ok((agent, model))
+        }
+        Err(ApiError::NotFound | ApiError::BadRequest(_)) => {
+            let model = turn::model_of(&tenant.main())?.to_owned();
+            let words = format!(
+                "The model `{wanted}` does not exist. This tenant has `{model}`, also called `{AGENT}`, and `{OF_AGENTS}` with the name of each agent."
+            );
             let status = axum::http::StatusCode::NOT_FOUND;
             Err(ApiError::Agent(Failure::new(status, "model_not_found", &words)))
         }
+        Err(error) => Err(error),
     }
 }
 

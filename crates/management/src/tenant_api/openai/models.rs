@@ -1,8 +1,8 @@
-//! The tenant's model, under its own name and the agent's.
+//! The tenant's model, under its own name and the first agent's, and its agents, under theirs.
 //!
-//! `GET /v1/models`: the names by which the tenant's model may be asked for.
+//! `GET /v1/models`: the names by which the tenant's agents may be asked for.
 //!
-//! `GET /v1/models/{id}`: the tenant's model under one of its names.
+//! `GET /v1/models/{id}`: one of these names.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -11,11 +11,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::access::Tenant;
-use super::{AGENT, model};
+use super::{AGENT, OF_AGENTS, model};
 use crate::app::App;
 use crate::openapi::silent;
 use crate::problem::ApiError;
-use crate::storage::api_tenants::ApiTenant;
+use crate::storage::TenantTransaction;
+use crate::storage::api_agents::{self, ApiAgent};
 
 /// A model.
 #[derive(Serialize, ToSchema)]
@@ -34,19 +35,27 @@ pub(crate) struct Models {
     data: Vec<Entry>,
 }
 
-fn entry(tenant: &ApiTenant, id: &str) -> Entry {
+fn entry(agent: &ApiAgent, id: &str) -> Entry {
     Entry {
         id: id.to_owned(),
         object: "model",
-        created: tenant.created_at.unix_timestamp(),
+        created: agent.created_at.unix_timestamp(),
         owned_by: "holdfast",
     }
 }
 
-pub(crate) async fn list(State(_app): State<App>, Tenant(tenant): Tenant) -> Json<Models> {
-    let own = tenant.model.as_ref().map(|model| entry(&tenant, &model.name));
-    let data = own.into_iter().chain([entry(&tenant, AGENT)]).collect();
-    Json(Models { object: "list", data })
+pub(crate) async fn list(State(app): State<App>, Tenant(tenant): Tenant) -> Result<Json<Models>, ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let others = api_agents::list(&mut transaction, &tenant).await?;
+    transaction.commit().await?;
+    let main = tenant.main();
+    let own = main.model.as_ref().map(|model| entry(&main, &model.name));
+    let agents = [&main]
+        .into_iter()
+        .chain(&others)
+        .map(|agent| entry(agent, &format!("{OF_AGENTS}{}", agent.name)));
+    let data = own.into_iter().chain([entry(&main, AGENT)]).chain(agents).collect();
+    Ok(Json(Models { object: "list", data }))
 }
 
 /// The name in the path, which may have slashes in it; what cannot be read names nothing.
@@ -64,10 +73,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Called {
 silent!(Called);
 
 pub(crate) async fn get(
-    State(_app): State<App>,
+    State(app): State<App>,
     Tenant(tenant): Tenant,
     Called(id): Called,
 ) -> Result<Json<Entry>, ApiError> {
-    model(&tenant, &id)?;
-    Ok(Json(entry(&tenant, &id)))
+    let (agent, _) = model(&app, &tenant, &id).await?;
+    Ok(Json(entry(&agent, &id)))
 }

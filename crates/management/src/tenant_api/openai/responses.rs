@@ -29,7 +29,7 @@ use crate::problem::ApiError;
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"model": "openclaw", "input": "Hello", "user": "first"})))]
 pub(crate) struct Wish {
-    /// The tenant's model by its name, or `openclaw`.
+    /// The tenant's model by its name, or `openclaw`; or `holdfast/` and the name of an agent.
     model: String,
     input: Input,
     #[serde(default)]
@@ -75,7 +75,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
-    let model = model(&tenant, &body.model)?.to_owned();
+    let (agent, model) = model(&app, &tenant, &body.model).await?;
     if body.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
         return Err(refuse("tools", NO_TOOLS));
     }
@@ -119,7 +119,7 @@ pub(crate) async fn post(
         model: body.model,
         previous: body.previous_response_id,
     };
-    let mut follower = turn::start(&app, &tenant, wanted)?;
+    let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream != Some(true) {
         let answer = follower.answer().await?;
         return Ok(WholeOrEvents::Whole(told.completed(&answer)));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::shares;
 use super::{
     LimitsWanted, ModelWanted, Named, News, TenantAnswer, create, given, given_template, tell, template_called,
 };
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::handlers::name;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, api_tenants};
+use crate::storage::{TenantTransaction, api_agents, api_tenants};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"name": "Anna B.", "limits": {"spend_month": null}})))]
@@ -41,8 +42,10 @@ pub(crate) async fn patch(
     Named(id): Named,
     Body(change): Body<Change>,
 ) -> Result<Json<TenantAnswer>, ApiError> {
+    let _alone = app.tenant_api()?.shares.of(id).await;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let mut tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    let others = api_agents::list(&mut transaction, &tenant).await?;
     transaction.commit().await?;
     let mut changed = Vec::new();
     changed.extend(change.name.is_some().then_some("name"));
@@ -66,6 +69,7 @@ pub(crate) async fn patch(
         Some(None) => tenant.limits = api_tenants::Limits::default(),
         None => {}
     }
+    shares::check(tenant.limits, &others)?;
     let params = match change.model {
         Some(Some(wanted)) => {
             let (model, params) = wanted.onto(tenant.model.as_ref())?;
@@ -80,12 +84,13 @@ pub(crate) async fn patch(
         }
         None => None,
     };
+    let spending = (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month);
     let news = News {
         template: template.as_ref().map(Option::as_ref),
         model: params,
-        spending: (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month),
+        spending: spending.then(|| shares::left(&tenant, &others, app.clock.now())),
     };
-    tell(&app, &tenant, news).await?;
+    tell(&app, tenant.cell(), news).await?;
     let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
     create::store(&app, &operator, &tenant, entry).await?;
     tenant.updated_at = app.clock.now();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::shares;
 use super::{
     LimitsWanted, ModelWanted, News, TenantAnswer, given_template, remove, target, tell, template_called, write_down,
 };
@@ -17,7 +18,7 @@ use crate::audit::{Action, Entry};
 use crate::handlers::name;
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::api_tenants::{self, ApiTenant, Limits};
+use crate::storage::api_tenants::{self, ApiTenant, Held, Limits, Share};
 use crate::storage::{TenantTransaction, api_tenant_keys};
 
 #[derive(Deserialize, ToSchema)]
@@ -92,15 +93,17 @@ pub(crate) async fn post(
         template: template.as_ref().map(given_template),
         model,
         limits: wanted_limits,
+        held: Held::default(),
         created_at: now,
         updated_at: now,
     };
+    let share = shares::left(&tenant, &[], now);
     let news = News {
         template: template.as_ref().map(Some),
         model: params,
-        spending: wanted_limits.spend_day.is_some() || wanted_limits.spend_month.is_some(),
+        spending: (share != Share::default()).then_some(share),
     };
-    let told = match tell(&app, &tenant, news).await {
+    let told = match tell(&app, tenant.cell(), news).await {
         Ok(()) => store(&app, &operator, &tenant, Entry::done(Action::ApiTenantMade)).await,
         error => error,
     };

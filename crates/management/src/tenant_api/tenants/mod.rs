@@ -1,6 +1,7 @@
 //! `/api/v1/tenants`: the operator makes tenants, changes and removes them. A model's key goes through to the cell's vault and is kept
 //! nowhere else.
 
+pub(crate) mod agents;
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod get;
@@ -22,15 +23,16 @@ use zeroize::Zeroizing;
 use super::access::Operator;
 use super::agents::ModelParams;
 use super::platform_keys::wiped;
+use super::shares;
 use super::templates::{self, Template};
 use crate::app::App;
 use crate::audit::{Entry, Target};
-use crate::cell_control::CellState;
+use crate::cell_control::{CellRef, CellState};
 use crate::clock::millis;
 use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::storage::api_tenant_keys::Listed;
-use crate::storage::api_tenants::{ApiTenant, GivenTemplate, Limits, Model};
+use crate::storage::api_tenants::{ApiTenant, GivenTemplate, Limits, Model, Share};
 use crate::storage::{StorageError, TenantTransaction};
 
 /// A tenant, as the operator sees it.
@@ -51,6 +53,7 @@ pub(crate) struct TenantAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
     limits: LimitsAnswer,
+    /// Of its first agent, `main`.
     cell: CellAnswer,
     created_at: Millis,
     updated_at: Millis,
@@ -72,6 +75,25 @@ struct ModelAnswer {
     kind: String,
     base_url: String,
     model: String,
+}
+
+impl From<GivenTemplate> for TemplateOf {
+    fn from(template: GivenTemplate) -> Self {
+        Self {
+            name: template.name,
+            version: template.version,
+        }
+    }
+}
+
+impl From<Model> for ModelAnswer {
+    fn from(model: Model) -> Self {
+        Self {
+            kind: model.kind,
+            base_url: model.base_url,
+            model: model.name,
+        }
+    }
 }
 
 /// Null: none of its own.
@@ -99,15 +121,8 @@ impl TenantAnswer {
         Self {
             id: tenant.id,
             name: tenant.name,
-            template: tenant.template.map(|template| TemplateOf {
-                name: template.name,
-                version: template.version,
-            }),
-            model: tenant.model.map(|model| ModelAnswer {
-                kind: model.kind,
-                base_url: model.base_url,
-                model: model.name,
-            }),
+            template: tenant.template.map(TemplateOf::from),
+            model: tenant.model.map(ModelAnswer::from),
             limits: LimitsAnswer {
                 requests_per_minute: tenant.limits.requests_per_minute,
                 spend_day: tenant.limits.spend_day,
@@ -324,12 +339,12 @@ struct News<'a> {
     template: Option<Option<&'a AgentTemplate>>,
     model: Option<ModelParams>,
     /// What may be spent.
-    spending: bool,
+    spending: Option<Share>,
 }
 
-/// Tells the cell's keeper what is new: what the agent is, before a model has it started; the model with its key; then what may be spent on
+/// Tells a cell's keeper what is new: what the agent is, before a model has it started; the model with its key; then what may be spent on
 /// it.
-async fn tell(app: &App, tenant: &ApiTenant, news: News<'_>) -> Result<(), ApiError> {
+async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> {
     let agents = &app.tenant_api()?.agents;
     let News {
         template,
@@ -338,14 +353,13 @@ async fn tell(app: &App, tenant: &ApiTenant, news: News<'_>) -> Result<(), ApiEr
     } = news;
     if let Some(template) = template {
         let params = json!({"template": template});
-        agents.call(tenant.cell(), "template.set", params).await?;
+        agents.call(cell, "template.set", params).await?;
     }
     if let Some(model) = model {
-        agents.set_model(tenant.cell(), model).await?;
+        agents.set_model(cell, model).await?;
     }
-    if spending {
-        let params = json!({"day": tenant.limits.spend_day, "month": tenant.limits.spend_month});
-        agents.call(tenant.cell(), "spending.set", params).await?;
+    if let Some(share) = spending {
+        agents.call(cell, "spending.set", shares::limits_of(share)).await?;
     }
     Ok(())
 }

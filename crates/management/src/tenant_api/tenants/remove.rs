@@ -1,4 +1,4 @@
-//! `DELETE /api/v1/tenants/{id}`: the cell with its vault and home, everything sealed of it, its keys, sessions and secrets, for
+//! `DELETE /api/v1/tenants/{id}`: its agents, each with its cell, vault and home, everything sealed of them, its keys, sessions and secrets, for
 //! ever. The answer comes when it is done, and says what was there.
 
 use axum::Json;
@@ -14,7 +14,7 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::{
-    TenantTransaction, api_approvals, api_sessions, api_tenant_keys, api_tenants, api_webhooks, api_writes,
+    TenantTransaction, api_agents, api_approvals, api_sessions, api_tenant_keys, api_tenants, api_webhooks, api_writes,
     platform_secrets,
 };
 
@@ -22,7 +22,7 @@ use crate::storage::{
 #[schema(examples(json!({
     "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11",
     "removed": {
-        "cell": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "keys": 1, "sessions": 2, "secrets": 1, "webhooks": 0,
+        "cell": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "agents": 1, "keys": 1, "sessions": 2, "secrets": 1, "webhooks": 0,
         "blobs": 214, "blob_bytes": 9_437_184,
     },
 })))]
@@ -34,12 +34,15 @@ pub(crate) struct Gone {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RemovedTenant)]
 pub(super) struct Removed {
+    /// Of its first agent.
     cell: CellId,
+    /// All of them, each with a cell of its own.
+    agents: u64,
     keys: u64,
     sessions: u64,
     secrets: u64,
     webhooks: u64,
-    /// Sealed pieces of the home, and their size.
+    /// Sealed pieces of the homes, and their size.
     blobs: u64,
     blob_bytes: u64,
 }
@@ -57,7 +60,7 @@ pub(crate) async fn delete(
     Ok(Json(Gone { id, removed }))
 }
 
-/// Ends the keys first, so that nothing begins anew; then the cell; last what says that there was one. If it breaks off, asking again
+/// Ends the keys first, so that nothing begins anew; then the cells; last what says that there was one. If it breaks off, asking again
 /// goes on. Written down where somebody wanted it.
 pub(super) async fn everything(
     app: &App,
@@ -68,14 +71,25 @@ pub(super) async fn everything(
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let keys = api_tenant_keys::remove_all(&mut transaction).await?;
     transaction.commit().await?;
-    api.turns.stop_all(tenant.id);
-    let cell = api.agents.remove(tenant.cell()).await?;
+    api.turns.stop_all(tenant.id, None);
+    // Whoever makes an agent, or removes one, is done then; who comes later finds no tenant.
+    let _alone = api.shares.of(tenant.id).await;
+    let mut cell = api.agents.remove(tenant.cell()).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let others = api_agents::list(&mut transaction, tenant).await?;
+    transaction.commit().await?;
+    for agent in &others {
+        let other = api.agents.remove(agent.cell()).await?;
+        cell.blobs += other.blobs;
+        cell.bytes += other.bytes;
+    }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let sessions = api_sessions::remove_all(&mut transaction).await?;
     let secrets = platform_secrets::remove_all(&mut transaction).await?;
     api_tenant_keys::remove_all(&mut transaction).await?;
     api_writes::remove_all(&mut transaction).await?;
     api_approvals::remove_all(&mut transaction).await?;
+    let agents = api_agents::remove_all(&mut transaction).await?;
     api_tenants::remove(&mut transaction).await?;
     // None is added any more: whoever adds one looks for the tenant first.
     let webhooks = api_webhooks::remove_all(&mut transaction).await?;
@@ -83,14 +97,17 @@ pub(super) async fn everything(
         let entry = Entry::done(Action::ApiTenantRemoved)
             .on(target(tenant))
             .with("keys", keys)
+            .with("agents", agents + 1)
             .with("sessions", sessions)
             .with("blobs", cell.blobs);
         write_down(app, &mut transaction, operator, &entry).await?;
     }
     transaction.commit().await?;
     api.requests.forget(tenant.id);
+    api.shares.forget(tenant.id);
     Ok(Removed {
         cell: tenant.cell,
+        agents: agents + 1,
         keys,
         sessions,
         secrets,

@@ -30,6 +30,8 @@ struct Cell {
     /// What was told of the model, the key in clear.
     model: Option<Value>,
     spending: Option<Value>,
+    /// What it has spent, today and this month.
+    spent: (u64, u64),
     /// What it was told to be, each time.
     templates: Vec<Value>,
     conversations: HashMap<String, Conversation>,
@@ -115,6 +117,35 @@ impl Agents {
             .unwrap_or_default()
     }
 
+    /// What this cell was told of its model.
+    pub fn model_of(&self, cell: &Value) -> Option<Value> {
+        self.with(cell, |cell| cell.model.clone())
+    }
+
+    pub fn spending_of(&self, cell: &Value) -> Option<Value> {
+        self.with(cell, |cell| cell.spending.clone())
+    }
+
+    pub fn templates_of(&self, cell: &Value) -> Vec<Value> {
+        self.with(cell, |cell| cell.templates.clone())
+    }
+
+    /// This cell has spent so much of its tenant's money.
+    pub fn spends(&self, cell: &Value, spent: (u64, u64)) {
+        self.with(cell, |cell| cell.spent = spent);
+    }
+
+    /// How many cells there are.
+    pub fn cells(&self) -> usize {
+        self.state().cells.len()
+    }
+
+    fn with<T>(&self, cell: &Value, look: impl FnOnce(&mut Cell) -> T) -> T {
+        let mut state = self.state();
+        let of = state.cells.iter_mut().find(|(of, _)| cell["id"] == of.cell.to_string());
+        look(of.expect("there is no such cell").1)
+    }
+
     /// Conversations in all cells.
     pub fn conversations(&self) -> usize {
         self.state().cells.values().map(|cell| cell.conversations.len()).sum()
@@ -175,7 +206,7 @@ impl Agents {
                     "written": 0, "output": cell.tokens, "cost": 0, "estimated": 0, "unpriced": 1,
                 });
                 return Ok(json!({
-                    "limits": limits, "spent": {"day": 0, "month": 0}, "month": "2026-11", "usage": [used],
+                    "limits": limits, "spent": {"day": cell.spent.0, "month": cell.spent.1}, "month": "2026-11", "usage": [used],
                 }));
             }
             "approval.list" => {

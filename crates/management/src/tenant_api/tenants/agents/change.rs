@@ -1,0 +1,138 @@
+//! `PATCH /api/v1/tenants/{id}/agents/{name}`: JSON Merge Patch (RFC 7396): what is absent stays, null takes away.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::super::access::Operator;
+use super::super::super::shares;
+use super::super::{ModelWanted, Named, News, given, given_template, tell, template_called};
+use super::{AgentAnswer, Called, ShareWanted, create};
+use crate::access::Body;
+use crate::app::App;
+use crate::audit::{Action, Entry};
+use crate::problem::ApiError;
+use crate::storage::TenantTransaction;
+use crate::storage::api_agents::{self, ApiAgent};
+use crate::storage::api_tenants::{self, ApiTenant, Share};
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ChangedAgent, examples(json!({"template": "writer", "limits": {"spend_day": 2_000_000}})))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    /// As for a tenant.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    template: Option<Option<String>>,
+    /// It can be replaced and not taken away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ModelWanted>)]
+    model: Option<Option<ModelWanted>>,
+    /// More is taken from what `main` has not spent; what comes back is `main`'s when the day, or the month, is over.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ShareWanted>)]
+    limits: Option<Option<ShareWanted>>,
+}
+
+pub(crate) async fn patch(
+    State(app): State<App>,
+    operator: Operator,
+    Named(id): Named,
+    Called(name): Called,
+    Body(change): Body<Change>,
+) -> Result<Json<AgentAnswer>, ApiError> {
+    let template = match &change.template {
+        Some(Some(name)) => Some(Some(template_called(&app, name).await?.content)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    transaction.commit().await?;
+    shares::give_back(&app, id, tenant.held.on).await?;
+    let _alone = app.tenant_api()?.shares.of(id).await;
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    if name == api_agents::MAIN {
+        return Err(ApiError::AgentMain);
+    }
+    let found = api_agents::find(&mut transaction, &tenant, &name).await?;
+    let mut agent = found.ok_or(ApiError::NotFound)?;
+    let mut changed = Vec::new();
+    changed.extend(change.template.is_some().then_some("template"));
+    changed.extend(change.model.is_some().then_some("model"));
+    changed.extend(change.limits.is_some().then_some("limits"));
+    let before = agent.share;
+    agent.share = match change.limits {
+        Some(Some(wanted)) => wanted.onto(before)?,
+        Some(None) => Share::default(),
+        None => before,
+    };
+    if let Some(template) = &template {
+        agent.template = template.as_ref().map(given_template);
+    }
+    let params = match change.model {
+        Some(Some(wanted)) => {
+            let (model, params) = wanted.onto(agent.model.as_ref())?;
+            agent.model = Some(model);
+            Some(params)
+        }
+        Some(None) => {
+            return Err(ApiError::InvalidField {
+                field: "model",
+                reason: "A model can be replaced and not taken away: remove the agent.".to_owned(),
+            });
+        }
+        None => None,
+    };
+    let more = before.or_more(agent.share);
+    if more != before {
+        // From here on nobody else is given it; the first agent loses it before this one has it.
+        api_agents::share(&mut transaction, &name, more).await?;
+        let others = api_agents::list(&mut transaction, &tenant).await?;
+        shares::check(tenant.limits, &others)?;
+    }
+    transaction.commit().await?;
+    if more != before
+        && let Err(error) = shares::take_from_main(&app, &tenant).await
+    {
+        leave(&app, &tenant, &name, before).await?;
+        return Err(error);
+    }
+    let news = News {
+        template: template.as_ref().map(Option::as_ref),
+        model: params,
+        spending: (agent.share != before).then_some(agent.share),
+    };
+    // Where this fails, what is stored is the most that its keeper may have been told.
+    tell(&app, agent.cell(), news).await?;
+    let entry = Entry::done(Action::ApiAgentChanged).with("changed", changed.join(", "));
+    give(&app, &tenant, &agent, before).await?;
+    create::store(&app, &operator, &tenant, &agent, entry).await?;
+    agent.updated_at = app.clock.now();
+    Ok(Json(AgentAnswer::new(&app, agent).await))
+}
+
+/// Its share is as it was, and so is what the first agent has.
+async fn leave(app: &App, tenant: &ApiTenant, name: &str, before: Share) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    api_agents::share(&mut transaction, name, before).await?;
+    transaction.commit().await?;
+    shares::tell_main(app, tenant.id).await?;
+    Ok(())
+}
+
+/// It has been told its share: what comes back is held.
+async fn give(app: &App, tenant: &ApiTenant, agent: &ApiAgent, before: Share) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    api_agents::share(&mut transaction, &agent.name, agent.share).await?;
+    let held = tenant
+        .held
+        .with(before.back(agent.share), tenant.limits, app.clock.now());
+    api_agents::hold(&mut transaction, held).await?;
+    let others = api_agents::list(&mut transaction, &tenant).await?;
+    shares::check(tenant.limits, &others)?;
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,127 @@
+//! `POST /api/v1/tenants/{id}/agents`: another agent of the tenant, with a cell of its own.
+
+use axum::extract::State;
+use protocol::CellId;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::super::super::access::{Operator, agent_name};
+use super::super::super::shares;
+use super::super::{ModelWanted, Named, News, given_template, tell, template_called, write_down};
+use super::{AgentAnswer, ShareWanted, remove, target};
+use crate::access::Body;
+use crate::answer::Created;
+use crate::app::App;
+use crate::audit::{Action, Entry};
+use crate::limits;
+use crate::problem::ApiError;
+use crate::storage::TenantTransaction;
+use crate::storage::api_agents::{self, ApiAgent};
+use crate::storage::api_tenants::{self, ApiTenant, Share};
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WantedAgent, examples(json!({
+    "name": "press", "template": "writer", "model": {"key": "sk-of-anna"}, "limits": {"spend_day": 1_000_000},
+})))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// 1 to 40 of `a-z`, `0-9` and `-`, with no `-` at its ends; `main` is there already.
+    #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+    name: String,
+    /// The name of the template that it is; absent: OpenClaw as it comes. The answer waits until it is in the agent's cell.
+    #[serde(default)]
+    template: Option<String>,
+    /// What it does not say is as the template's, and then as the tenant's, but for the key, which goes into the vault of the agent's cell.
+    #[serde(default)]
+    model: Option<ModelWanted>,
+    /// Its share of what the tenant may spend.
+    #[serde(default)]
+    limits: ShareWanted,
+}
+
+pub(crate) async fn post(
+    State(app): State<App>,
+    operator: Operator,
+    Named(id): Named,
+    Body(wanted): Body<Wanted>,
+) -> Result<Created<AgentAnswer>, ApiError> {
+    let name = agent_name(&wanted.name)?;
+    let share = wanted.limits.onto(Share::default())?;
+    let template = match &wanted.template {
+        Some(name) => Some(template_called(&app, name).await?),
+        None => None,
+    };
+    let (template, of_template) = template.map(|template| (template.content, template.model)).unzip();
+    let (cell, now) = (CellId::new(), app.clock.now());
+    let _alone = app.tenant_api()?.shares.of(id).await;
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    let model = wanted
+        .model
+        .map(|model| model.or(of_template.flatten()).or(tenant.model.clone()).onto(None));
+    let (model, params) = model.transpose()?.unzip();
+    if name == api_agents::MAIN || !api_agents::create(&mut transaction, name, cell, share, now).await? {
+        return Err(ApiError::AgentKnown);
+    }
+    let others = api_agents::list(&mut transaction, &tenant).await?;
+    // The first one counts, too.
+    if others.len() >= limits::TENANT_AGENTS {
+        return Err(ApiError::TooManyAgents);
+    }
+    shares::check(tenant.limits, &others)?;
+    app.tenant_api()?.custody.keep_new(&mut transaction, cell).await?;
+    transaction.commit().await?;
+
+    let agent = ApiAgent {
+        name: name.to_owned(),
+        cell,
+        template: template.as_ref().map(given_template),
+        model,
+        share,
+        created_at: now,
+        updated_at: now,
+        ..tenant.main()
+    };
+    let news = News {
+        template: template.as_ref().map(Some),
+        model: params,
+        spending: (share != Share::default()).then_some(share),
+    };
+    let made = async {
+        shares::take_from_main(&app, &tenant).await?;
+        tell(&app, agent.cell(), news).await?;
+        store(&app, &operator, &tenant, &agent, Entry::done(Action::ApiAgentMade)).await
+    };
+    if let Err(error) = made.await {
+        // Half of an agent is none. It has had no model, so it has spent nothing.
+        if let Err(error) = undo(&app, &tenant, &agent).await {
+            tracing::error!(%error, tenant = %tenant.id, agent = agent.name, "an agent that was not made whole could not be removed");
+        }
+        return Err(error);
+    }
+    tracing::info!(tenant = %id, agent = agent.name, "an agent of a tenant was made by the operator");
+    Ok(Created(AgentAnswer::new(&app, agent).await))
+}
+
+/// What the keeper was told is stored as told, and written down.
+pub(super) async fn store(
+    app: &App,
+    operator: &Operator,
+    tenant: &ApiTenant,
+    agent: &ApiAgent,
+    entry: Entry,
+) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    api_agents::change(&mut transaction, agent, app.clock.now()).await?;
+    let entry = entry.on(target(tenant, &agent.name));
+    write_down(app, &mut transaction, operator, &entry).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn undo(app: &App, tenant: &ApiTenant, agent: &ApiAgent) -> Result<(), ApiError> {
+    remove::everything(app, tenant, agent, Share::default(), None).await?;
+    if tenant.limits.spend_day.is_some() || tenant.limits.spend_month.is_some() {
+        shares::tell_main(app, tenant.id).await?;
+    }
+    Ok(())
+}
