@@ -57,7 +57,7 @@ async fn promise_11_nobody_makes_the_tenant_api_fail_or_break_its_document() {
     program.post("/api/v1/chat", said).await.expect(200);
 }
 
-async fn serve(router: Router) -> SocketAddr {
+pub async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -168,10 +168,15 @@ impl Agents {
 
     /// Lets the turns that wait be answered.
     pub fn release(&self) {
+        self.release_with("at last");
+    }
+
+    /// The same, with this answer.
+    pub fn release_with(&self, text: &str) {
         for cell in self.state().cells.values_mut() {
             for (id, conversation) in &mut cell.conversations {
                 if let Some(turn) = conversation.running.take() {
-                    answer(id, conversation, &turn, "at last");
+                    answer(id, conversation, &turn, text);
                 }
             }
         }
