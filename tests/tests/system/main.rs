@@ -7,6 +7,7 @@ mod command_line;
 mod contract;
 mod conversations;
 mod first_conversation;
+mod group_resources;
 mod http_edges;
 mod openai_sdks;
 mod promise_01;

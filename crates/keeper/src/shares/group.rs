@@ -176,8 +176,10 @@ impl Shares {
     pub async fn look_at_groups(&self) -> Result<(), ShareError> {
         let now = self.clock.now();
         for given in self.given()? {
-            let live = given.capability.exp > now && !self.is_revoked(given.capability.jti)?;
-            match self.tie_of_given(&given).await.filter(|_| live) {
+            if given.capability.exp <= now || self.is_revoked(given.capability.jti)? {
+                continue;
+            }
+            match self.tie_of_given(&given).await {
                 None | Some(Tie::Stands) => {}
                 Some(Tie::Gone) => self.revoke(given.capability.jti).await?,
                 Some(Tie::Unknown) => return Err(ShareError::GroupUnknown),

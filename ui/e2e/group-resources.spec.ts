@@ -1,0 +1,80 @@
+import { expect, join, test } from "./person";
+import { expectClean, inspect } from "./watched";
+
+test("an admin shares a service with their group, and a member accepts it, uses it, and is taken out", async ({ anna, browser }, { retry }) => {
+  const { page } = anna;
+  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
+  const eva = await join(anna, browser, "Eva Ernst", `eva.ernst.${retry}@example.org`, "four slow rivers running");
+  const group = `Sales ${retry}`;
+  await page.goto("/secrets");
+  await page.getByRole("button", { name: "Add a secret" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("Key of the customer list");
+  await page.locator("#secret-value").fill("crm-canary-0123456789");
+  await page.getByRole("button", { name: "Add secret", exact: true }).click();
+  await page.goto("/services");
+  await page.getByRole("button", { name: "Connect a service" }).click();
+  await page.getByLabel("Short name").fill("crm");
+  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
+  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the customer list" });
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await expect(page.getByText("Asks before it changes")).toBeVisible();
+
+  await page.goto("/groups");
+  await page.getByLabel("Name", { exact: true }).fill(group);
+  await page.getByRole("button", { name: "Make group" }).click();
+  await expect(page.getByRole("heading", { name: group, level: 1 })).toBeVisible();
+  await page.getByLabel("E-mail address").fill(eva.email);
+  await page.getByRole("button", { name: "Invite", exact: true }).click();
+  await expect(page.getByRole("button", { name: `Withdraw the invitation of ${eva.email}` })).toBeVisible();
+  await eva.page.goto("/groups");
+  await eva.page.getByRole("button", { name: `Join ${group}`, exact: true }).click();
+  await expect(eva.page.getByText(`You are in ${group} now.`).first()).toBeVisible();
+
+  // Anna shares it, and says what agents should know.
+  await page.reload();
+  await expect(page.getByText("Nothing yet. Share a service")).toBeVisible({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Share a service with this group" }).click();
+  await expect(page.getByLabel("Which service?")).toBeFocused();
+  await page.getByLabel("Which service?").selectOption("crm");
+  await page.getByLabel("What do you call it here?").fill("Customer list");
+  await page.getByLabel("What is it for?").fill("Who our customers are.");
+  await page.getByLabel("What should their agents know?").fill("Look at /models before you write to anybody.");
+  await page.getByLabel("Eva Ernst", { exact: true }).selectOption({ label: "Only look at it" });
+  await inspect(page, "group-share-form");
+  await page.getByRole("button", { name: "Share", exact: true }).click();
+  const choice = page.getByLabel("What Eva Ernst may do with Customer list");
+  await expect(choice).toHaveValue("read", { timeout: 60_000 });
+  await inspect(page, "group-shared-given");
+
+  // Eva reads what her agent would be told, accepts, and looks at it.
+  await eva.page.getByRole("link", { name: group }).first().click();
+  const row = eva.page.locator("hf-received", { hasText: "Customer list of Anna Keller" });
+  await expect(row.getByText("Waits for your yes")).toBeVisible({ timeout: 60_000 });
+  await row.getByRole("button", { name: "What your agent is told" }).click();
+  await expect(row.getByText("Look at /models before you write to anybody.")).toBeVisible();
+  await inspect(eva.page, "group-shared-offered");
+  await row.getByRole("button", { name: "Accept" }).click();
+  await expect(row.getByText("Yours to use")).toBeVisible();
+  await row.getByRole("button", { name: "Look at it" }).click();
+  await row.getByLabel("Path of crm").fill("/models");
+  await row.getByRole("button", { name: "Read", exact: true }).click();
+  const answer = row.getByRole("region", { name: "Answer of Customer list of Anna Keller" });
+  await expect(answer).toContainText("scripted", { timeout: 60_000 });
+  await expect(answer).not.toContainText("crm-canary");
+  await expect(page.getByText("Used once")).toBeVisible({ timeout: 60_000 });
+
+  // Taken out: it is over for her at once.
+  await page.getByRole("button", { name: "Take out Eva Ernst" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Take out" }).click();
+  await expect(page.getByText("Eva Ernst is out of this group.").first()).toBeVisible();
+  await expect(row.getByText("Stopped")).toBeVisible({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Stop sharing Customer list with this group" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).click();
+  await expect(page.getByText("Nothing yet. Share a service")).toBeVisible();
+  expectClean(eva);
+  await eva.context.close();
+
+  await page.goto("/services");
+  await page.getByRole("button", { name: "Remove “crm”" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+});
