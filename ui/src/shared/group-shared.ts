@@ -93,7 +93,7 @@ export class GroupShared extends FormPage {
           </li>`;
         })}
       </ul>
-      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing it</button></div>
+      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
   }
 

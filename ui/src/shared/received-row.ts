@@ -26,6 +26,7 @@ export class ReceivedRow extends FormPage {
     const each = this.received;
     const what = each.group?.name ?? resourceWords(each.resource);
     const title = `${what}${each.name ? ` of ${each.name}` : ""}`;
+    const no = each.state === "offered" ? "No, thank you" : "Remove from the list";
     return html`<div class="row-head">
         <div class="row-name"><strong>${title}</strong><span class="muted">${each.group ? `${each.group.about} In the group ${each.group.group_name}. ` : ""}You may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
         <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
@@ -39,7 +40,7 @@ export class ReceivedRow extends FormPage {
         ${each.group && (each.state === "offered" || each.state === "given") ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
         ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${this.busy || !online.value} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
-        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Remove from the list: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${each.state === "offered" ? "No, thank you" : "Remove from the list"}</button>
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
   }
 

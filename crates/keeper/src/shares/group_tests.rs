@@ -54,6 +54,8 @@ struct Group {
     for_bob: Management,
 }
 
+/// Longer than two keepers in one process need for anything.
+const SOON: std::time::Duration = std::time::Duration::from_secs(10);
 const SKILL: &str = "Ask for /work/today before you promise anybody an hour.";
 
 impl Group {
@@ -113,7 +115,8 @@ impl Group {
 
     async fn bob_sees(&self, id: uuid::Uuid, standing: Standing) {
         let is = |shares: &Shares| shares.standing(&shares.one_received(id).unwrap()).unwrap() == standing;
-        self.bob.until(is).await;
+        let waits = tokio::time::timeout(SOON, self.bob.until(is)).await;
+        waits.expect("it comes to stand so");
     }
 
     fn stopped(&self, id: uuid::Uuid) -> bool {
@@ -288,7 +291,8 @@ async fn promise_09_what_is_withdrawn_is_taken_from_every_member_at_once() {
     assert!(group.anna.shares.resources().unwrap().is_empty());
     assert_eq!(group.bob.refused(bobs, "GET", "/work/today").await, "revoked");
     assert_eq!(carol.refused(carols, "GET", "/work/today").await, "revoked");
-    carol.until(|shares| shares.skills().unwrap().is_empty()).await;
+    let forgets = carol.until(|shares| shares.skills().unwrap().is_empty());
+    tokio::time::timeout(SOON, forgets).await.expect("it is forgotten");
     let again = group.grant(&resource, carol.user, &[Scope::Read]).await;
     assert_eq!(again.unwrap_err().code(), "unknown_group_resource");
 }

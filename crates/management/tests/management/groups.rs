@@ -317,6 +317,25 @@ async fn promise_09_what_is_shared_in_a_group_stands_while_both_are_in_it_and_wh
         .group_tie(bob_cell.cell, bob_cell.tenant, &shared)
         .await;
     assert!(!before.unwrap());
+    let shared = GroupTie {
+        other: bob_cell.user,
+        own: Side::Receives,
+        ..shared
+    };
+    let before = world
+        .management
+        .group_tie(carol_cell.cell, carol_cell.tenant, &shared)
+        .await;
+    assert!(!before.unwrap());
+
+    // An observer of the organisation gives nothing, an admin of the group or not.
+    let role = format!("/people/{}/role", bob_cell.user);
+    anna.put(&role, json!({"role": "observer"})).await.expect(204);
+    assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+    assert!(!stands(&carol_cell, &bob_cell, Side::Receives).await);
+    anna.put(&role, json!({"role": "member"})).await.expect(204);
+    assert!(stands(&bob_cell, &carol_cell, Side::Gives).await);
+    assert!(stands(&carol_cell, &bob_cell, Side::Receives).await);
 
     // Suspended, whoever it is.
     let suspended = format!("/people/{}/suspend", carol_cell.user);
