@@ -368,3 +368,56 @@ async fn an_agent_is_what_its_template_says_and_its_model_is_not_offered_what_th
     let before = exec_in(&agent, &["cat", "/home/node/.openclaw/workspace/SOUL.before.md"]).1;
     assert!(before.contains("I like cats"), "{before}");
 }
+
+#[tokio::test]
+async fn promise_03_two_agents_of_a_tenant_have_a_cell_and_a_home_each_and_one_goes_without_the_other() {
+    let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
+    let installation = settings.start().await;
+    let model = installation.separate_model().await;
+    let operator = operator(&installation);
+    let (id, anna) = tenant(&operator, "Anna", &model.base_url(), "sk-of-anna").await;
+    let wanted = json!({"name": "press", "template": "butler", "model": {"key": "sk-of-press"}});
+    let agents = format!("/api/v1/tenants/{id}/agents");
+    let made = operator.ok(Method::POST, &agents, Some(&wanted)).await;
+    let press = made["cell"]["id"].as_str().expect("an id is text");
+
+    // Each writes into a home of its own, and knows only what was said to it.
+    let write = |text: &str| {
+        let arguments = json!({"path": "note.md", "content": text});
+        format!("[[tool: write {arguments}]] [[say: written]]")
+    };
+    for (agent, text) in [("main", "of the first"), ("press", "of the press")] {
+        let said = json!({"agent": agent, "session_id": "same", "message": write(text)});
+        anna.ok(Method::POST, "/api/v1/chat", Some(&said)).await;
+    }
+    let main = operator.ok(Method::GET, &format!("{agents}/main"), None).await;
+    let main = main["cell"]["id"].as_str().expect("an id is text");
+    let note = |cell: &str| {
+        let agent = container(cell, Part::Agent).expect("the agent runs");
+        exec_in(&agent, &["cat", "/home/node/.openclaw/workspace/note.md"]).1
+    };
+    assert_eq!(
+        (note(main).trim(), note(press).trim()),
+        ("of the first", "of the press")
+    );
+    for query in ["", "?agent=press"] {
+        let read = anna
+            .ok(Method::GET, &format!("/api/v1/sessions/same{query}"), None)
+            .await;
+        assert_eq!(read["messages"].as_array().unwrap().len(), 2, "{query}: {read}");
+    }
+
+    // One is removed, and nothing of it is left; the other goes on.
+    let before = volumes(&installation.id()).len();
+    let gone = operator.ok(Method::DELETE, &format!("{agents}/press"), None).await;
+    assert_eq!(gone["removed"]["sessions"], 1, "{gone}");
+    assert!(gone["removed"]["blobs"].as_u64().unwrap() > 0, "{gone}");
+    assert!(volumes(&installation.id()).len() < before);
+    assert!(container(press, Part::Agent).is_none());
+    let blobs = walk(&installation.data_dir().join("blobs"));
+    assert!(!blobs.iter().any(|path| path.contains(press)), "{blobs:?}");
+    let said = json!({"agent": "press", "message": "[[say: hello]]"});
+    assert_eq!(anna.send(Method::POST, "/api/v1/chat", Some(&said)).await.0, 404);
+    talk(&anna, "same", "[[say: still here]]").await;
+    assert_eq!(note(main).trim(), "of the first");
+}
