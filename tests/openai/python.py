@@ -34,7 +34,7 @@ def conversation():
     assert second.choices[0].message.content == "two", second
     alone = say("[[say: alone]]")
     assert alone.choices[0].message.content == "alone", alone
-    assert {model.id for model in client.models.list()} == {"scripted", "openclaw"}
+    assert {model.id for model in client.models.list()} == {"scripted", "openclaw", "holdfast/main"}
     assert client.models.retrieve("scripted").id == "scripted"
 
 

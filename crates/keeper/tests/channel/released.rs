@@ -54,7 +54,7 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
@@ -63,6 +63,7 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("relay/from/", "crates/keeper/src/relay/records.rs"),
     ("relay/issuer/", "crates/keeper/src/relay/records.rs"),
     ("relay/known", "a hint: what cannot be read is learnt anew"),
+    ("share/resource/", "crates/keeper/src/shares/resources.rs"),
     ("template/agent", "crates/keeper/src/template/mod.rs"),
     (
         "vault/",

@@ -168,6 +168,19 @@ impl FromRequestParts<App> for Talking {
     }
 }
 
+/// Looks at the form of `agent` where a person's own route has the path of one of ours: the document has one form for both.
+pub(crate) struct AgentNamed;
+
+impl FromRequestParts<App> for AgentNamed {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let InQuery(meant) = InQuery::<Meant>::from_request_parts(parts, app).await?;
+        meant.agent.as_deref().map(agent_name).transpose()?;
+        Ok(Self)
+    }
+}
+
 impl InContract for Talking {
     fn describe(sketch: &mut Sketch) {
         let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(format!(
@@ -184,7 +197,7 @@ impl InContract for Talking {
     }
 }
 
-silent!(Operator, Tenant);
+silent!(Operator, Tenant, AgentNamed);
 
 impl App {
     /// The tenant API, where it is turned on; where it is not, there is nothing.

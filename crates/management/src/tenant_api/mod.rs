@@ -1,7 +1,7 @@
 //! The tenant API: an isolated agent for each of a developer's own users, over HTTP, with the user's own model key. It is there only
 //! where the operator has turned it on.
 
-mod access;
+pub(crate) mod access;
 mod agents;
 pub(crate) mod approvals;
 mod chat;

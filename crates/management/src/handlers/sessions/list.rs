@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock::millis;
 use crate::problem::ApiError;
 use crate::storage::sessions;
+use crate::tenant_api::access::AgentNamed;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
@@ -34,7 +35,7 @@ struct One {
     current: bool,
 }
 
-pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Sessions>, ApiError> {
+pub(crate) async fn get(State(app): State<App>, person: SignedIn, _: AgentNamed) -> Result<Json<Sessions>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let listed = sessions::list(&mut transaction, person.session().user, app.session_clock()).await?;
     let sessions = listed
