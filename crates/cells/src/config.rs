@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::control::{ApprovalNotice, CellConfig, FromPlatform, GroupTie, Outcome};
 use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::limits;
 
@@ -49,13 +49,16 @@ pub struct CellGroupTie {
 pub struct TieAnswer {
     id: u64,
     to_keeper: mpsc::WeakSender<FromPlatform>,
+    /// One of `TIES_PER_CELL`: so that no keeper fills the queue for all.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl TieAnswer {
-    pub(crate) fn new(id: u64, to_keeper: &mpsc::Sender<FromPlatform>) -> Self {
+    pub(crate) fn new(id: u64, to_keeper: &mpsc::Sender<FromPlatform>, permit: OwnedSemaphorePermit) -> Self {
         Self {
             id,
             to_keeper: to_keeper.downgrade(),
+            _permit: permit,
         }
     }
 

@@ -144,15 +144,17 @@ pub const RULE_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 pub const DENY_REASON_CHARS: usize = 500;
 
 // What the owner shares
-/// Things that a vault shares at once, and how long one that has ended is remembered.
+/// Things that a vault shares at once; those that it remembers; and how long one whose time is over is remembered.
 pub const SHARES: usize = 200;
+pub const SHARES_REMEMBERED: usize = 2000;
 pub const SHARES_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Presentations that are remembered at once, so that none is answered twice.
 pub const SHARE_NONCES: usize = 2000;
 /// Most calls of one rate that are told apart; a rate that allows more is held to this.
 pub const SHARE_RATE_CALLS: usize = 1000;
-/// Things that a vault keeps which others share with it; and those of people whom it does not know yet.
+/// Things that a vault keeps which others share with it; those of one of them; and those of people whom it does not know yet.
 pub const SHARES_RECEIVED: usize = 500;
+pub const SHARES_RECEIVED_OF_ONE: usize = 60;
 pub const SHARES_RECEIVED_UNKNOWN: usize = 50;
 /// Requests of others for something that wait; those of one person; and the longest words of one, in characters.
 pub const SHARES_ASKED: usize = 100;
@@ -169,6 +171,8 @@ pub const GROUP_RESOURCES: usize = 50;
 pub const GROUP_RESOURCE_NAME_CHARS: usize = 60;
 pub const GROUP_RESOURCE_ABOUT_CHARS: usize = 200;
 pub const GROUP_RESOURCE_SKILL_BYTES: usize = 16 * 1024;
+/// What a vault keeps of what agents are told of things of groups, in all, in bytes: a small part of what a vault can hold.
+pub const GROUP_SKILLS_BYTES: usize = 1024 * 1024;
 /// How often a vault asks whether those with whom it shares in groups are still in them. Each use is asked for beside that.
 pub const GROUPS_LOOK: Duration = Duration::from_secs(60);
 /// Names that are looked through for skills which are not shared any more: an agent may fill that folder.

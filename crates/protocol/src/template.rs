@@ -15,6 +15,9 @@ pub const OWN_SKILL: &str = "holdfast";
 /// What the names of skills begin with that a keeper writes for what is shared in groups; no template's begins so.
 pub const SHARED_SKILL: &str = "holdfast-";
 
+/// How many hexadecimal digits such a name ends with, after a `-`: the last of its capability's id.
+pub const SHARED_SKILL_DIGITS: usize = 8;
+
 /// A template, as it is kept and sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

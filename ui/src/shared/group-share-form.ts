@@ -77,7 +77,7 @@ export class GroupShareForm extends FormPage {
       <div class="field">
         <label for="group-skill">What should their agents know? (optional)</label>
         <textarea id="group-skill" rows="6" aria-describedby="group-skill-hint" aria-invalid=${long ? "true" : nothing} placeholder="Search with /customers?name=… before you write to anybody." .value=${this.skill} @input=${(event: InputEvent) => (this.skill = (event.target as HTMLTextAreaElement).value)}></textarea>
-        <p class="hint" id="group-skill-hint">In your own words. Each member reads it before they accept, and then their agent has it as a skill. It goes sealed from your vault to theirs.</p>
+        <p class="hint" id="group-skill-hint">In your own words. Each member can read it before they accept, and then their agent has it as a skill. It goes sealed from your vault to theirs.</p>
         ${long ? html`<p class="field-error">It is too long: 16 KiB at most.</p>` : nothing}
       </div>
       ${notOffered(this.known)}

@@ -54,11 +54,14 @@ impl Actor {
             return not_asked("nobody here knows of groups");
         };
         let keeper = self.keeper.as_ref()?;
+        let Ok(permit) = Arc::clone(&self.shared.ties).try_acquire_owned() else {
+            return not_asked("too many questions about groups at once (TIES_PER_CELL): ask again");
+        };
         let question = CellGroupTie {
             cell: self.shared.cell,
             tenant: self.shared.tenant,
             tie,
-            answer: TieAnswer::new(id, &keeper.to_keeper),
+            answer: TieAnswer::new(id, &keeper.to_keeper, permit),
         };
         match asked.try_send(question) {
             Ok(()) => None,

@@ -13,7 +13,7 @@ use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
-use crate::shares::{Received, ShareError, Standing, Terms, UseReceived};
+use crate::shares::{ShareError, Terms, UseReceived};
 
 const HOUR: Millis = 60 * 60 * 1000;
 /// Longest time of a share that an agent may ask for, in hours: a month.
@@ -170,15 +170,9 @@ impl Tools {
             .map(|each| self.shares.shown(each))
             .collect::<Result<Vec<_>, _>>()?;
         let received = self.shares.received()?;
-        // What its owner has not accepted is not for the agent to read.
-        let accepted = |each: &&Received| {
-            self.shares
-                .standing(each)
-                .is_ok_and(|standing| standing != Standing::Offered)
-        };
         let others = received
             .iter()
-            .filter(accepted)
+            .filter(|each| each.is_for_the_agent())
             .map(|each| self.shares.shown_received(each))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(json!({"given": shown, "received": others}))

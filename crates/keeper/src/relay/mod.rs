@@ -15,9 +15,11 @@ use futures::future::BoxFuture;
 use protocol::relay::MailboxKey;
 use protocol::{CapabilityId, EnvelopeId, Millis};
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::timeout;
 use vault::PublicIdentity;
 use zeroize::Zeroizing;
 
+use crate::limits;
 pub use error::RelayError;
 pub use service::Relay;
 
@@ -71,13 +73,19 @@ impl Received {
     /// done once, whatever stops in between.
     ///
     /// # Errors
-    /// [`RelayError::Vault`]: nothing was written, and it comes again.
+    /// [`RelayError::Vault`]: nothing was written, and it comes again. [`RelayError::Unreachable`]: the connection to the relay does not get
+    /// on. Whoever holds something meanwhile does not hold it for as long as a relay likes.
     pub async fn ack(self, with: Vec<Record>) -> Result<(), RelayError> {
         let (done, answer) = oneshot::channel();
         let id = self.id;
         let taken = Taken { id, with, done };
-        self.taken.send(taken).await.map_err(|_| RelayError::Ended)?;
-        answer.await.map_err(|_| RelayError::Ended)?
+        let written = async {
+            self.taken.send(taken).await.map_err(|_| RelayError::Ended)?;
+            answer.await.map_err(|_| RelayError::Ended)?
+        };
+        timeout(limits::RELAY_ANSWER, written)
+            .await
+            .unwrap_or(Err(RelayError::Unreachable))
     }
 }
 

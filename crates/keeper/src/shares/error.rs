@@ -25,14 +25,20 @@ pub enum ShareError {
         limits::SHARE_NONCES
     )]
     Busy,
-    #[error("A vault shares at most {} things (SHARES): stop sharing some.", limits::SHARES)]
+    #[error(
+        "A vault shares at most {} things (SHARES): stop sharing some. It remembers {} (SHARES_REMEMBERED), until a month after their time.",
+        limits::SHARES,
+        limits::SHARES_REMEMBERED
+    )]
     TooMany,
     #[error("Nobody shares this with you.")]
     NotReceived,
     #[error(
-        "A vault keeps at most {} things that others share (SHARES_RECEIVED), {} of people it does not know.",
+        "A vault keeps at most {} things that others share (SHARES_RECEIVED), {} of one of them (SHARES_RECEIVED_OF_ONE), {} of people it does not know, and {} bytes of what agents are told of them (GROUP_SKILLS_BYTES).",
         limits::SHARES_RECEIVED,
-        limits::SHARES_RECEIVED_UNKNOWN
+        limits::SHARES_RECEIVED_OF_ONE,
+        limits::SHARES_RECEIVED_UNKNOWN,
+        limits::GROUP_SKILLS_BYTES
     )]
     TooManyReceived,
     #[error(

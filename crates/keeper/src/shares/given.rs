@@ -73,17 +73,27 @@ impl Shares {
     /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], [`ShareError::Relay`], the
     /// vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
-        self.issue_of(terms, None).await
+        let _one = self.one_at_a_time.lock().await;
+        self.issue_of(terms, None, Vec::new()).await
     }
 
-    /// The same, of something that is shared with a group.
-    pub(super) async fn issue_of(&self, terms: Terms, group: Option<GroupOffer>) -> Result<Given, ShareError> {
-        let _one = self.one_at_a_time.lock().await;
+    /// The same, of something that is shared with a group, in the place of what the same person had of it. That is taken back first: whatever
+    /// breaks off in between, nobody has more than was meant. `one_at_a_time` is held.
+    pub(super) async fn issue_of(
+        &self,
+        terms: Terms,
+        group: Option<GroupOffer>,
+        before: Vec<Given>,
+    ) -> Result<Given, ShareError> {
         let contact = self.contacts.known(terms.with)?;
         self.routes.get(terms.resource.service())?;
         let now = self.clock.now();
         let given = self.given()?;
-        if given.iter().filter(|each| each.capability.exp > now).count() >= limits::SHARES {
+        let mut live = 0;
+        for each in &given {
+            live += usize::from(each.capability.exp > now && !self.is_revoked(each.capability.jti)?);
+        }
+        if live >= limits::SHARES + before.len() || given.len() >= limits::SHARES_REMEMBERED {
             return Err(ShareError::TooMany);
         }
         let new = NewCapability {
@@ -104,6 +114,7 @@ impl Shares {
             lost: false,
             group: group.as_ref().map(|group| group.what.clone()),
         };
+        self.revoke_all(before, Vec::new()).await?;
         let mut records = vec![share.record()];
         records.extend(self.ended(&given, now)?);
         self.activity

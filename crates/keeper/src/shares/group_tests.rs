@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use futures::future::BoxFuture;
 use protocol::control::{GroupTie, Side};
 use protocol::{GroupId, UserId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vault::{Resource, Scope};
 
 use super::tests::{HOUR, KEY, Sharer, calendar, two};
 use super::{Given, Grant, GroupResource, Groups, NewResource, ShareError, Shares, Standing, Tie};
 use crate::broker::tests::provider::Provider;
 use crate::clock::{Clock as _, SystemClock};
+use crate::limits;
 use crate::relay::tests::liar::{Liar, Lie};
 
 /// What management says of one of them.
@@ -18,6 +20,8 @@ use crate::relay::tests::liar::{Liar, Lie};
 struct Management {
     says: Arc<Mutex<Tie>>,
     asked: Arc<Mutex<Vec<GroupTie>>>,
+    /// Taken for each answer: whoever has it makes them wait.
+    may_answer: Arc<Semaphore>,
 }
 
 impl Management {
@@ -25,6 +29,7 @@ impl Management {
         let management = Self {
             says: Arc::new(Mutex::new(Tie::Stands)),
             asked: Arc::default(),
+            may_answer: Arc::new(Semaphore::new(1)),
         };
         sharer.shares.ask_about_groups(Arc::new(management.clone()));
         management
@@ -33,13 +38,31 @@ impl Management {
     fn says(&self, tie: Tie) {
         *self.says.lock().unwrap() = tie;
     }
+
+    /// It answers nothing until the permit is dropped.
+    async fn held(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.may_answer).acquire_owned().await.unwrap()
+    }
+
+    /// Until it was asked so often.
+    async fn is_asked(&self, times: usize) {
+        while self.asked.lock().unwrap().len() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    fn times_asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
 }
 
 impl Groups for Management {
     fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie> {
         self.asked.lock().unwrap().push(tie);
-        let says = *self.says.lock().unwrap();
-        Box::pin(async move { says })
+        Box::pin(async move {
+            let _may = self.may_answer.acquire().await.unwrap();
+            *self.says.lock().unwrap()
+        })
     }
 }
 
@@ -244,6 +267,104 @@ async fn promise_09_both_vaults_look_at_the_group_by_themselves_and_end_what_it_
 }
 
 #[tokio::test]
+async fn promise_09_what_is_taken_back_while_the_group_is_asked_is_not_carried_out() {
+    let group = Group::new().await;
+    let (_, id) = group.used_by_bob().await;
+    let (before, asked) = (group.service.asked().len(), group.for_anna.times_asked());
+    let held = group.for_anna.held().await;
+    let (said, ()) = tokio::join!(group.bob.refused(id, "GET", "/work/today"), async {
+        group.for_anna.is_asked(asked + 1).await;
+        group.anna.shares.revoke(id).await.unwrap();
+        drop(held);
+    });
+    assert_eq!(said, "revoked");
+    assert_eq!(group.service.asked().len(), before);
+}
+
+#[tokio::test]
+async fn promise_09_what_is_withdrawn_while_the_group_is_asked_is_granted_to_nobody() {
+    let group = Group::new().await;
+    let resource = group.offered().await;
+    let asked = group.for_anna.times_asked();
+    let held = group.for_anna.held().await;
+    let (granted, ()) = tokio::join!(group.grant(&resource, group.bob.user, &[Scope::Read]), async {
+        group.for_anna.is_asked(asked + 1).await;
+        group.anna.shares.withdraw(resource.id).await.unwrap();
+        drop(held);
+    });
+    assert_eq!(granted.unwrap_err().code(), "unknown_group_resource");
+    assert!(group.anna.shares.given().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn two_grants_at_once_leave_one_that_lives() {
+    let group = Group::new().await;
+    let resource = group.offered().await;
+    let held = group.for_anna.held().await;
+    let asked = group.for_anna.times_asked();
+    let (one, two, ()) = tokio::join!(
+        group.grant(&resource, group.bob.user, &[Scope::Read]),
+        group.grant(&resource, group.bob.user, &[Scope::Read, Scope::Write]),
+        async {
+            group.for_anna.is_asked(asked + 2).await;
+            drop(held);
+        }
+    );
+    let stopped = [one, two].map(|given| group.stopped(given.unwrap().capability.jti));
+    assert_eq!(stopped.iter().filter(|stopped| **stopped).count(), 1, "{stopped:?}");
+}
+
+#[tokio::test]
+async fn promise_07_an_agent_reads_nothing_of_what_its_owner_has_not_accepted_however_it_stands() {
+    let group = Group::new().await;
+    let resource = group.offered().await;
+    let id = group
+        .grant(&resource, group.bob.user, &[Scope::Read])
+        .await
+        .unwrap()
+        .capability
+        .jti;
+    group.bob.gets(id).await;
+    let for_the_agent = || group.bob.shares.one_received(id).unwrap().is_for_the_agent();
+    assert!(!for_the_agent());
+    group.anna.shares.revoke(id).await.unwrap();
+    group.bob_sees(id, Standing::Stopped).await;
+    assert!(!for_the_agent());
+    let (_, accepted) = group.used_by_bob().await;
+    assert!(group.bob.shares.one_received(accepted).unwrap().is_for_the_agent());
+}
+
+#[tokio::test]
+async fn one_who_offers_again_and_again_has_a_bounded_place_and_what_ended_makes_room() {
+    let group = Group::new().await;
+    let resource = group.offered().await;
+    let mut last = None;
+    for _ in 0..limits::SHARES_RECEIVED_OF_ONE + 3 {
+        let given = group.grant(&resource, group.bob.user, &[Scope::Read]).await.unwrap();
+        group.bob.gets(given.capability.jti).await;
+        if let Some(before) = last.replace(given.capability.jti)
+            && group.bob.shares.one_received(before).is_ok()
+        {
+            group.bob_sees(before, Standing::Stopped).await;
+        }
+    }
+    let kept = group.bob.shares.received().unwrap();
+    assert!(kept.len() <= limits::SHARES_RECEIVED_OF_ONE, "{}", kept.len());
+    assert_eq!(Some(kept[0].capability.jti), last);
+
+    // What still lives makes room for nothing: offers beside each other, which nobody has stopped.
+    let group = Group::new().await;
+    for _ in 0..limits::SHARES_RECEIVED_OF_ONE {
+        let given = group.anna.shares_with(&group.bob, &[Scope::Read]).await;
+        group.bob.gets(given.jti).await;
+    }
+    let one_more = group.anna.shares_with(&group.bob, &[Scope::Read]).await;
+    let from = &group.anna.person.identity;
+    let refused = group.bob.shares.take_offer(from, &one_more, None).await;
+    assert_eq!(refused.unwrap_err().code(), "too_many_received");
+}
+
+#[tokio::test]
 async fn who_is_not_in_the_group_is_granted_nothing_and_accepts_nothing() {
     let group = Group::new().await;
     let resource = group.offered().await;
@@ -326,10 +447,39 @@ async fn what_a_skill_says_stays_within_its_place() {
         refused(|new| new.skill = "x".repeat(16 * 1024 + 1)).await,
         "group_resource_invalid"
     );
-    assert_eq!(
-        refused(|new| new.skill = "\u{1b}[2J".into()).await,
-        "group_resource_invalid"
-    );
+    for unseen in [
+        "\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{200b}b",
+        "a\u{e0041}b",
+        "a\u{2028}b",
+        "a\u{fe01}b",
+    ] {
+        let long = unseen.to_owned();
+        let refused = async |change: &dyn Fn(&mut NewResource)| {
+            let mut new = group.described();
+            change(&mut new);
+            group
+                .anna
+                .shares
+                .offer(new)
+                .await
+                .map(|_| ())
+                .unwrap_err()
+                .code()
+                .to_owned()
+        };
+        assert_eq!(
+            refused(&|new| new.skill.clone_from(&long)).await,
+            "group_resource_invalid",
+            "{unseen:?}"
+        );
+        assert_eq!(
+            refused(&|new| new.name.clone_from(&long)).await,
+            "group_resource_invalid",
+            "{unseen:?}"
+        );
+    }
     assert_eq!(
         refused(|new| new.resource = Resource::parse("service/other").unwrap()).await,
         "unknown_route"

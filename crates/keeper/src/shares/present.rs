@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use vault::{CapabilityError, Presentation, SignerKey};
+use vault::{Capability, CapabilityError, Presentation, SignerKey};
 
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
@@ -86,6 +86,8 @@ impl Shares {
         };
         self.changed();
         self.check_group(&given).await?;
+        // Whoever answers for the group may take their time: what was taken back meanwhile, or is over, is not begun.
+        self.still_given(&presentation.chain)?;
         let request = presentation.request;
         let fetched = self
             .routes
@@ -99,11 +101,21 @@ impl Shares {
             })
             .await?;
         // What was taken back while the service answered is not told any more.
-        for link in &presentation.chain {
+        self.still_given(&presentation.chain)?;
+        Ok(fetched.into())
+    }
+
+    /// None of these was taken back, or has ended.
+    fn still_given(&self, chain: &[Capability]) -> Result<(), ShareError> {
+        let now = self.clock.now();
+        for link in chain {
             if self.is_revoked(link.jti)? {
                 return Err(CapabilityError::Revoked(link.jti).into());
             }
+            if link.exp <= now {
+                return Err(CapabilityError::Expired(link.jti).into());
+            }
         }
-        Ok(fetched.into())
+        Ok(())
     }
 }

@@ -65,6 +65,16 @@ impl Received {
         (name(self.capability.jti), Some(encode(self)))
     }
 
+    /// Whether an agent may read of it: what is shared in a group has words of whoever shares it, which nobody has read before its owner
+    /// has accepted it. How it stands does not matter.
+    pub fn is_for_the_agent(&self) -> bool {
+        self.group.is_none() || self.accepted.is_some()
+    }
+
+    fn skill_bytes(&self) -> usize {
+        self.group.as_ref().map_or(0, |group| group.skill.len())
+    }
+
     fn issuer(&self) -> SignerKey {
         self.capability.iss
     }
@@ -205,19 +215,51 @@ impl Shares {
             accepted: None,
             left: false,
         };
+        let (kept, gone) = self.tidied(known, &received, now)?;
         let mut unknown = 0;
         if self.owner_of(&received)?.is_none() {
-            for each in &known {
+            for each in &kept {
                 unknown += usize::from(self.owner_of(each)?.is_none());
             }
         }
-        if known.len() >= limits::SHARES_RECEIVED || unknown >= limits::SHARES_RECEIVED_UNKNOWN {
+        let of_one = kept.iter().filter(|each| each.issuer() == received.issuer()).count();
+        let skills: usize = kept.iter().chain([&received]).map(Received::skill_bytes).sum();
+        if kept.len() >= limits::SHARES_RECEIVED
+            || of_one >= limits::SHARES_RECEIVED_OF_ONE
+            || unknown >= limits::SHARES_RECEIVED_UNKNOWN
+            || skills > limits::GROUP_SKILLS_BYTES
+        {
             return Err(ShareError::TooManyReceived);
         }
         let mut records = vec![received.record()];
-        let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
-        let old = |each: &&Received| each.capability.exp.saturating_add(kept) < now;
-        records.extend(known.iter().filter(old).map(|each| (name(each.capability.jti), None)));
+        records.extend(gone.iter().map(|each| (name(each.capability.jti), None)));
         Ok(records)
+    }
+
+    /// What stays beside a new one, and what goes for it: what ended a month ago, and what cannot be used any more of an issuer who would
+    /// otherwise have too much here.
+    fn tidied(
+        &self,
+        known: Vec<Received>,
+        new: &Received,
+        now: Millis,
+    ) -> Result<(Vec<Received>, Vec<Received>), ShareError> {
+        let month = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
+        let (mut gone, mut kept): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .partition(|each| each.capability.exp.saturating_add(month) < now);
+        let theirs = |each: &Received| each.issuer() == new.issuer();
+        if kept.iter().filter(|each| theirs(each)).count() >= limits::SHARES_RECEIVED_OF_ONE {
+            let mut left = Vec::new();
+            for each in kept {
+                let ended = matches!(
+                    self.standing(&each)?,
+                    Standing::Stopped | Standing::Left | Standing::Over
+                );
+                if theirs(&each) && ended { &mut gone } else { &mut left }.push(each);
+            }
+            kept = left;
+        }
+        Ok((kept, gone))
     }
 }

@@ -135,6 +135,9 @@ impl Shares {
             Tie::Gone => return Err(ShareError::NotInGroup),
             Tie::Unknown => return Err(ShareError::GroupUnknown),
         }
+        let _one = self.one_at_a_time.lock().await;
+        // It may have been withdrawn, or granted otherwise, while the group was asked.
+        let resource = self.resource(grant.resource)?;
         let before = self.given_of(resource.id, Some(grant.with))?;
         let terms = Terms {
             with: grant.with,
@@ -143,10 +146,7 @@ impl Shares {
             until: grant.until,
             constraints: Constraints::default(),
         };
-        let given = self.issue_of(terms, Some(resource.offer())).await?;
-        let _one = self.one_at_a_time.lock().await;
-        self.revoke_all(before, Vec::new()).await?;
-        Ok(given)
+        self.issue_of(terms, Some(resource.offer()), before).await
     }
 
     /// Takes it from everybody at once, and forgets it.
@@ -160,15 +160,18 @@ impl Shares {
         self.revoke_all(self.given_of(id, None)?, vec![gone]).await
     }
 
-    /// What was given of it and has not ended; of one person, or of all.
+    /// What was given of it, has not ended and was not taken back; of one person, or of all.
     fn given_of(&self, id: GroupResourceId, with: Option<UserId>) -> Result<Vec<Given>, VaultError> {
         let now = self.clock.now();
-        let of_it = |each: &Given| {
-            each.group.as_ref().is_some_and(|group| group.resource == id)
-                && with.is_none_or(|with| each.with == with)
-                && each.capability.exp > now
-        };
-        Ok(self.given()?.into_iter().filter(of_it).collect())
+        let mut of_it = Vec::new();
+        for each in self.given()? {
+            let same = each.group.as_ref().is_some_and(|group| group.resource == id);
+            let theirs = with.is_none_or(|with| each.with == with);
+            if same && theirs && each.capability.exp > now && !self.is_revoked(each.capability.jti)? {
+                of_it.push(each);
+            }
+        }
+        Ok(of_it)
     }
 
     /// What is said beside the capability when it is offered again.
@@ -177,5 +180,38 @@ impl Shares {
             Some(group) => Ok(Some(self.resource(group.resource)?.offer())),
             None => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first version that had groups wrote it.
+    const RESOURCE: &str = r##"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","group":"01890a5d-ac96-774b-bcce-b302099a8058","group_name":"Support",
+        "name":"Customer list","about":"Who our customers are.","resource":"service/crm/customers","skill":"Look before you write.","at":1700000000000}"##;
+
+    #[test]
+    fn what_an_earlier_version_shared_with_a_group_is_read() {
+        let resource: GroupResource = decode(&[&[1], RESOURCE.as_bytes()].concat()).unwrap();
+        assert_eq!(resource.resource, Resource::parse("service/crm/customers").unwrap());
+        assert_eq!(
+            (resource.group_name.as_str(), resource.at),
+            ("Support", 1_700_000_000_000)
+        );
+        let written: serde_json::Value = serde_json::from_slice(&encode(&resource)[1..]).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(RESOURCE).unwrap());
+    }
+
+    #[test]
+    fn what_is_said_of_a_group_beside_a_capability_keeps_its_form() {
+        let offer: GroupOffer = serde_json::from_str(
+            r#"{"resource":"01890a5d-ac96-774b-bcce-b302099a8057","group":"01890a5d-ac96-774b-bcce-b302099a8058","group_name":"Support",
+            "name":"Customer list","about":"Who our customers are.","skill":"Look before you write."}"#,
+        )
+        .unwrap();
+        assert_eq!(offer.what.name, "Customer list");
+        let what: InGroup = serde_json::from_value(serde_json::to_value(&offer).unwrap()).unwrap();
+        assert_eq!(what, offer.what);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use protocol::template::{SHARED_SKILL, Skill};
+use protocol::template::{SHARED_SKILL, SHARED_SKILL_DIGITS, Skill};
 
 use super::Shares;
 use super::group::GroupOffer;
@@ -67,7 +67,7 @@ fn write(group: &GroupOffer, received: &Received, owner: &str) -> Skill {
         .collect::<Vec<_>>()
         .join("-");
     let slug = if slug.is_empty() { "shared" } else { &slug };
-    let name = format!("{SHARED_SKILL}{slug}-{}", id.get(24..).unwrap_or(&id));
+    let name = format!("{SHARED_SKILL}{slug}-{}", &id[id.len() - SHARED_SKILL_DIGITS..]);
     let (title, about) = (one_line(&what.name), one_line(&what.about));
     let (owner, of) = (one_line(owner), one_line(&what.group_name));
     let mut document =

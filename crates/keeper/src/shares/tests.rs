@@ -89,7 +89,7 @@ impl Sharer {
         self.person.vault.put_records(records).await.unwrap();
     }
 
-    async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
+    pub async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
         let terms = Terms {
             with: other.user,
             resource: Resource::parse("service/calendar/work").unwrap(),

@@ -179,7 +179,8 @@ pub(crate) async fn change(
 ) -> Result<(), StorageError> {
     let (tenant, id) = (transaction.tenant().uuid(), group.id.uuid());
     sqlx::query!(
-        "UPDATE groups SET name = $3, archived_at = CASE WHEN $4 THEN coalesce(archived_at, $5) END
+        "UPDATE groups SET name = $3, archived_at = CASE WHEN $4 THEN coalesce(archived_at, $5) END,
+            taken_out_at = CASE WHEN archived_at IS NOT NULL AND NOT $4 THEN $5 ELSE taken_out_at END
          WHERE tenant_id = $1 AND id = $2",
         tenant,
         id,
@@ -255,15 +256,17 @@ pub(crate) async fn change_role(
     group: &ManagedGroup,
     user: UserId,
     role: GroupRole,
+    now: OffsetDateTime,
 ) -> Result<Option<String>, StorageError> {
     let name = sqlx::query_scalar!(
-        "UPDATE group_members m SET role = $4 FROM users u
+        "UPDATE group_members m SET role = $4, role_changed_at = CASE WHEN m.role <> $4 THEN $5 ELSE m.role_changed_at END FROM users u
          WHERE m.tenant_id = $1 AND m.group_id = $2 AND m.user_id = $3 AND u.tenant_id = m.tenant_id AND u.id = m.user_id
          RETURNING u.name",
         transaction.tenant().uuid(),
         group.id.uuid(),
         user.uuid(),
-        role.as_str()
+        role.as_str(),
+        now
     );
     Ok(name.fetch_optional(&mut **transaction).await?)
 }
@@ -319,8 +322,11 @@ pub(crate) async fn tie_stands(
             JOIN group_members i ON i.tenant_id = c.tenant_id AND i.group_id = g.id AND i.user_id = own.id
             JOIN group_members they ON they.tenant_id = c.tenant_id AND they.group_id = g.id AND they.user_id = other.id
             WHERE c.tenant_id = $1 AND c.id = $2 AND g.archived_at IS NULL AND own.deactivated_at IS NULL AND other.deactivated_at IS NULL
-                AND i.joined_at <= $6 AND they.joined_at <= $6
-                AND CASE WHEN $5 THEN i.role = 'admin' AND own.role <> 'observer' ELSE they.role = 'admin' AND other.role <> 'observer' END
+                AND i.joined_at <= $6 AND they.joined_at <= $6 AND (g.taken_out_at IS NULL OR g.taken_out_at <= $6)
+                AND CASE WHEN $5
+                    THEN i.role = 'admin' AND own.role <> 'observer' AND (i.role_changed_at IS NULL OR i.role_changed_at <= $6)
+                    ELSE they.role = 'admin' AND other.role <> 'observer' AND (they.role_changed_at IS NULL OR they.role_changed_at <= $6)
+                END
         ) AS "stands!""#,
         transaction.tenant().uuid(),
         cell.uuid(),

@@ -255,6 +255,55 @@ async fn tied(world: &World, of: &CellRef, other: &CellRef, group: &str, own: Si
 }
 
 #[tokio::test]
+async fn promise_09_what_was_shared_before_a_group_was_put_away_or_its_admin_was_none_ends_with_that() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let (bob_cell, carol_cell) = (world.cell_of(&mut bob).await, world.cell_of(&mut carol).await);
+    let group = make(&mut bob, "Support").await;
+    invite(&mut bob, &group, "carol@acme.example").await;
+    answer(&mut carol, "accept").await;
+    let now = || i64::try_from(world.clock.now().unix_timestamp_nanos() / 1_000_000).unwrap();
+    let both = async |since: i64| {
+        let given = GroupTie {
+            group: group.trim_start_matches("/groups/").parse().unwrap(),
+            other: carol_cell.user,
+            own: Side::Gives,
+            since,
+        };
+        let received = GroupTie {
+            other: bob_cell.user,
+            own: Side::Receives,
+            ..given
+        };
+        let ask = async |of: &CellRef, tie| world.management.group_tie(of.cell, of.tenant, tie).await.unwrap();
+        (ask(&bob_cell, &given).await, ask(&carol_cell, &received).await)
+    };
+    let archived = |archived: bool| json!({"name": "Support", "archived": archived});
+    let role = |role: &str| json!({"user": bob_cell.user, "role": role});
+    let first = now();
+    world.clock.advance(Duration::from_secs(120));
+    assert_eq!(both(first).await, (true, true));
+    // A name alone changes nothing.
+    bob.put(&group, archived(false)).await.expect(204);
+    assert_eq!(both(first).await, (true, true));
+    bob.put(&group, archived(true)).await.expect(204);
+    bob.put(&group, archived(false)).await.expect(204);
+    assert_eq!(both(first).await, (false, false));
+    let second = now();
+    assert_eq!(both(second).await, (true, true));
+    world.clock.advance(Duration::from_secs(120));
+    // Nor does the role that somebody has already.
+    anna.put(&format!("{group}/members"), role("admin")).await.expect(204);
+    assert_eq!(both(second).await, (true, true));
+    anna.put(&format!("{group}/members"), role("member")).await.expect(204);
+    assert_eq!(both(second).await, (false, false));
+    anna.put(&format!("{group}/members"), role("admin")).await.expect(204);
+    assert_eq!(both(second).await, (false, false));
+    assert_eq!(both(now()).await, (true, true));
+}
+
+#[tokio::test]
 async fn promise_09_what_is_shared_in_a_group_stands_while_both_are_in_it_and_who_gives_is_its_admin() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use protocol::control::{
-    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, GroupTie, KeeperOp, KeeperStatus, NO_TIE, Outcome,
-    PlatformOp, Side,
+    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus, NO_TIE,
+    Outcome, PlatformOp, Side,
 };
 use protocol::{ApprovalId, CellId, GroupId, UserId};
 use tokio::sync::mpsc;
@@ -245,4 +245,28 @@ async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_a
     // Nobody is there who knows: it is not known, which is neither yes nor no.
     drop(questions);
     assert_eq!(code(&keeper.ask(KeeperOp::GroupTie(tie)).await), "unavailable");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_keeper_that_asks_about_groups_without_end_leaves_room_for_the_others() {
+    let (asked, mut questions) = mpsc::channel(limits::TIES_PER_CELL + 1);
+    let bench = Bench::with(FakeDriver::new(), |config| config.groups = Some(asked)).await;
+    let mut keeper = bench.wake().await;
+    let tie = KeeperOp::GroupTie(GroupTie {
+        group: GroupId::new(),
+        other: UserId::new(),
+        own: Side::Gives,
+        since: 1,
+    });
+    let mut waiting = Vec::new();
+    for id in 1000..1000 + limits::TIES_PER_CELL as u64 {
+        keeper.say(FromKeeper::Request { id, op: tie }).await;
+        waiting.push(questions.recv().await.unwrap());
+    }
+    assert_eq!(code(&keeper.ask(tie).await), "unavailable");
+    // One that is given up, or answered, makes room.
+    waiting.pop();
+    let answering = async { questions.recv().await.unwrap().answer.say(Outcome::Ok) };
+    let (said, ()) = tokio::join!(keeper.ask(tie), answering);
+    assert_eq!(said, Outcome::Ok);
 }

@@ -27,7 +27,7 @@ pub(crate) async fn put(
 ) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let group = managed_open(&mut transaction, &person, id).await?;
-    let name = groups::change_role(&mut transaction, &group, change.user, change.role)
+    let name = groups::change_role(&mut transaction, &group, change.user, change.role, app.clock.now())
         .await?
         .ok_or(ApiError::NotFound)?;
     let entry = Entry::done(Action::GroupRoleChanged)
