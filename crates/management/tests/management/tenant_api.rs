@@ -203,6 +203,31 @@ async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
 }
 
 #[tokio::test]
+async fn what_opens_a_tenants_vault_is_gone_before_its_cell_and_a_removal_that_broke_off_goes_on() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let mut owner = world.database.owner().await;
+    let mut secrets = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM platform_secrets")
+            .fetch_one(&mut owner)
+            .await
+            .unwrap()
+    };
+    assert_eq!(secrets().await, 1);
+    let at = format!("/api/v1/tenants/{id}");
+    agents.break_down();
+    assert_eq!(operator.delete(&at).await.status, 503);
+    assert_eq!((secrets().await, agents.removed().len()), (0, 0));
+    assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
+    agents.repair();
+    let gone = operator.delete(&at).await.expect(200).json;
+    // What the try before has ended is counted, too.
+    assert_eq!(gone["removed"]["secrets"], 1);
+    assert_eq!(agents.removed().len(), 1);
+    assert_eq!(operator.get(&at).await.status, 404);
+}
+
+#[tokio::test]
 async fn keys_are_rotated_with_overlap_and_revoked_at_once() {
     let (world, _, operator) = World::with_tenants().await;
     let (id, first) = world.tenant("x").await;

@@ -60,8 +60,8 @@ pub(crate) async fn delete(
     Ok(Json(Gone { id, removed }))
 }
 
-/// Ends the keys first, so that nothing begins anew; then the cells; last what says that there was one. If it breaks off, asking again
-/// goes on. Written down where somebody wanted it.
+/// Ends first the keys and what opens the vaults, so that nothing begins anew and no request that was let in before wakes a cell again; then
+/// the cells; last what says that there was one. If it breaks off, asking again goes on. Written down where somebody wanted it.
 pub(super) async fn everything(
     app: &App,
     tenant: &ApiTenant,
@@ -70,6 +70,7 @@ pub(super) async fn everything(
     let api = app.tenant_api()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let keys = api_tenant_keys::remove_all(&mut transaction).await?;
+    platform_secrets::remove_all(&mut transaction).await?;
     transaction.commit().await?;
     api.turns.stop_all(tenant.id, None);
     // Whoever makes an agent, or removes one, is done then; who comes later finds no tenant.
@@ -85,7 +86,8 @@ pub(super) async fn everything(
     }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let sessions = api_sessions::remove_all(&mut transaction).await?;
-    let secrets = platform_secrets::remove_all(&mut transaction).await?;
+    // Of an agent that was being made meanwhile.
+    platform_secrets::remove_all(&mut transaction).await?;
     api_tenant_keys::remove_all(&mut transaction).await?;
     api_writes::remove_all(&mut transaction).await?;
     api_approvals::remove_all(&mut transaction).await?;
@@ -110,7 +112,8 @@ pub(super) async fn everything(
         agents: agents + 1,
         keys,
         sessions,
-        secrets,
+        // One of each cell, also where an earlier try has ended them.
+        secrets: agents + 1,
         webhooks,
         blobs: cell.blobs,
         blob_bytes: cell.bytes,
