@@ -86,16 +86,19 @@ pub(crate) async fn forget_old(transaction: &mut TenantTransaction, now: OffsetD
     Ok(())
 }
 
-/// Forgets those of one agent.
-pub(crate) async fn remove_of(transaction: &mut TenantTransaction, agent: &str) -> Result<(), StorageError> {
-    sqlx::query!(
-        "DELETE FROM api_approvals WHERE tenant_id = $1 AND agent = $2",
+/// Forgets those of one agent: which of them waited, each with its session.
+pub(crate) async fn remove_of(
+    transaction: &mut TenantTransaction,
+    agent: &str,
+) -> Result<Vec<(ApprovalId, Option<String>)>, StorageError> {
+    let rows = sqlx::query!(
+        "DELETE FROM api_approvals WHERE tenant_id = $1 AND agent = $2 RETURNING id, session_id, outcome",
         transaction.tenant().uuid(),
         agent
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    let waited = rows.into_iter().filter(|row| row.outcome.is_none());
+    Ok(waited.map(|row| (row.id.into(), row.session_id)).collect())
 }
 
 /// Forgets them all.

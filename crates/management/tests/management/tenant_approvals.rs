@@ -151,6 +151,52 @@ async fn what_nobody_answers_ends_at_its_time_also_while_its_keeper_sleeps() {
 }
 
 #[tokio::test]
+async fn what_an_agent_asks_for_ends_with_it_and_webhooks_hear_that() {
+    let receiver = Receiver::start().await;
+    let telling = Telling::to(&receiver).await;
+    let at = format!("/api/v1/tenants/{}/agents", telling.id);
+    let press = telling
+        .operator
+        .post(&at, json!({"name": "press"}))
+        .await
+        .expect(201)
+        .json;
+    let cell: CellId = press["cell"]["id"].as_str().unwrap().parse().unwrap();
+    let waits = telling.request();
+    let refused = ApprovalNotice {
+        state: ApprovalState::Refused,
+        ..telling.request()
+    };
+    let asked = ApprovalNotice {
+        state: ApprovalState::Waiting,
+        ..refused
+    };
+    for approvals in [[waits, asked], [waits, refused]] {
+        let told = telling
+            .world
+            .management
+            .approvals_wait(cell, TenantId::from(telling.id), &approvals);
+        told.await.unwrap();
+    }
+    // The first agent's stays.
+    telling.told(&[telling.request()]).await;
+    for _ in 0..4 {
+        receiver.next().await;
+    }
+    telling.operator.delete(&format!("{at}/press")).await.expect(200);
+    let got = receiver.next().await;
+    assert_signed(&got, &telling.secret);
+    let data = json!({"tenant_id": telling.id, "agent": "press", "session_id": null, "approval_id": waits.id, "outcome": "expired",
+        "ended_at": telling.now()});
+    assert_eq!(
+        (&got.json()["type"], &got.json()["data"]),
+        (&json!("approval.ended"), &data)
+    );
+    assert!(receiver.rest().await.is_empty());
+    assert_eq!(telling.count("api_approvals").await, 1);
+}
+
+#[tokio::test]
 async fn an_agent_that_asks_all_the_time_is_told_of_within_a_bound_and_later_again() {
     let receiver = Receiver::start().await;
     let telling = Telling::to(&receiver).await;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::super::access::Operator;
+use super::super::super::event::Event;
 use super::super::super::shares;
 use super::super::{Named, write_down};
 use super::{Called, target};
@@ -49,13 +50,17 @@ pub(crate) async fn delete(
     if name == api_agents::MAIN {
         return Err(ApiError::AgentMain);
     }
-    let agent = api_agents::find(&mut transaction, &tenant, &name).await?;
     transaction.commit().await?;
-    let agent = agent.ok_or(ApiError::NotFound)?;
     if let Err(error) = shares::give_back(&app, id, tenant.held.on).await {
         tracing::warn!(%error, tenant = %id, "what was held of yesterday's spending is not the first agent's again yet");
     }
     let _alone = app.tenant_api()?.shares.of(id).await;
+    // Not before: whoever was alone with the tenant's agents until now may have removed it, and made another one of its name.
+    let mut transaction = TenantTransaction::begin(&app.database, id).await?;
+    let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    let agent = api_agents::find(&mut transaction, &tenant, &name).await?;
+    transaction.commit().await?;
+    let agent = agent.ok_or(ApiError::NotFound)?;
     let removed = everything(&app, &tenant, &agent, agent.share, Some(&operator)).await?;
     tracing::info!(tenant = %id, agent = name, "an agent of a tenant was removed by the operator");
     Ok(Json(Gone { name, removed }))
@@ -80,7 +85,11 @@ pub(super) async fn everything(
     // As it is now: another agent may have come or gone meanwhile.
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     let sessions = api_sessions::remove_of(&mut transaction, &agent.name).await?;
-    api_approvals::remove_of(&mut transaction, &agent.name).await?;
+    for (id, session) in api_approvals::remove_of(&mut transaction, &agent.name).await? {
+        let now = app.clock.now();
+        let ended = Event::approval_ended(tenant.id, &agent.name, id, session.as_deref(), "expired", now);
+        ended.enqueue(&mut transaction).await?;
+    }
     if !api_agents::remove(&mut transaction, &agent.name).await? {
         return Err(ApiError::NotFound);
     }
