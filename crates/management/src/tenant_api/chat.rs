@@ -64,7 +64,7 @@ pub(crate) async fn post(
     let message = checked(body.message)?;
     let accepted = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
     let asked_for_events = accepted.is_some_and(|kinds| kinds.contains("text/event-stream"));
-    let (turn, named) = idempotency::turn(&headers, tenant.id)?;
+    let (turn, named) = idempotency::turn(&headers, &agent)?;
     // A turn that is asked for again is of the session that it was of, also where the caller did not name it.
     let session = match (&body.session_id, named) {
         (None, true) => format!("s-{}", turn.simple()),

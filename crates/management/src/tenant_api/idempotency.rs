@@ -7,8 +7,8 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use protocol::TenantId;
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::custody::What;
 use crate::limits;
 use crate::problem::ApiError;
+use crate::storage::api_agents::ApiAgent;
 use crate::storage::{TenantTransaction, api_writes};
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -61,35 +62,48 @@ fn named(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// The turn that a request is about: of its key, or a new one.
-pub(crate) fn turn(headers: &HeaderMap, tenant: TenantId) -> Result<(Uuid, bool), ApiError> {
+/// The turn that a request to this agent is about: of its key, or a new one.
+pub(crate) fn turn(headers: &HeaderMap, agent: &ApiAgent) -> Result<(Uuid, bool), ApiError> {
     let Some(key) = named(headers)? else {
         return Ok((Uuid::new_v4(), false));
     };
-    let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/turn/v1\0")
-        .chain_update(tenant.uuid().as_bytes())
-        .chain_update(key)
-        .finalize()
-        .into();
+    let mut digest = Sha256::new_with_prefix(b"holdfast/turn/v1\0")
+        .chain_update(agent.tenant.uuid().as_bytes())
+        .chain_update(key);
+    // One key names a turn of each agent. No key has a 0 in it, so this is no other key of the first agent's.
+    if !agent.is_main() {
+        digest = digest.chain_update([0]).chain_update(agent.cell.uuid().as_bytes());
+    }
+    let digest: [u8; 32] = digest.finalize().into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     Ok((uuid::Builder::from_random_bytes(bytes).into_uuid(), true))
 }
 
-/// Does a write once.
+/// Does a write once, and to its end: a client that leaves breaks nothing off between what is stored and what a keeper is told.
 pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
         return next.run(request).await;
     }
-    match named(request.headers()) {
-        Ok(None) => next.run(request).await,
-        Ok(Some(key)) => {
-            let key = key.to_owned();
-            guarded(&app, &key, request, next)
+    let key = match named(request.headers()) {
+        Ok(key) => key.map(str::to_owned),
+        Err(error) => return error.into_response(),
+    };
+    let write = async move {
+        match key {
+            None => next.run(request).await,
+            Some(key) => guarded(&app, &key, request, next)
                 .await
-                .unwrap_or_else(|error| error.into_response())
+                .unwrap_or_else(|error| error.into_response()),
         }
-        Err(error) => error.into_response(),
+    };
+    match tokio::spawn(write.in_current_span()).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only when the server ends.
+            Err(_) => ApiError::Busy.into_response(),
+        },
     }
 }
 
@@ -152,4 +166,45 @@ fn answer(status: u16, body: Bytes) -> Response {
         (false, false) => "application/problem+json",
     };
     (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::CellId;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::storage::api_tenants::Share;
+
+    fn agent(name: &str, cell: Uuid) -> ApiAgent {
+        ApiAgent {
+            tenant: Uuid::nil().into(),
+            tenant_name: "Anna".to_owned(),
+            name: name.to_owned(),
+            cell: CellId::from(cell),
+            template: None,
+            model: None,
+            share: Share::default(),
+            held_on: None,
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            updated_at: OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_key_names_a_turn_of_one_agent_and_the_first_agents_are_as_they_were() {
+        let mut headers = HeaderMap::new();
+        headers.insert(&KEY, HeaderValue::from_static("k"));
+        let named = |agent: &ApiAgent| turn(&headers, agent).unwrap();
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let main = named(&agent("main", one));
+        // As each server has always named it.
+        assert_eq!(main, (Uuid::from_u128(0x805a_dfff_00a6_42cd_8985_f4bc_8c5d_e74a), true));
+        assert_eq!(main, named(&agent("main", two)));
+        let press = named(&agent("press", one));
+        assert_eq!(press, named(&agent("press", one)));
+        // One of the same name that is made after it is another agent.
+        assert_ne!(press, named(&agent("press", two)));
+        assert_ne!(press, main);
+    }
 }

@@ -148,7 +148,7 @@ pub(crate) async fn post(
             return Err(refuse(field, NO_TOOLS));
         }
     }
-    let (turn, named) = idempotency::turn(&headers, tenant.id)?;
+    let (turn, named) = idempotency::turn(&headers, &agent)?;
     let wanted = Wanted {
         turn,
         named,

@@ -14,17 +14,18 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::access::Tenant;
+use super::super::access::{Tenant, agent_name};
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
 use super::super::turns::{Final, Follower, Stage, ToolCall, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Content, Said};
 use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, mcp_call, piece};
-use super::{NO_TOOLS, model, prompt, refuse, session_of};
+use super::{NO_TOOLS, OF_AGENTS, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
+use crate::storage::api_agents::MAIN;
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"model": "openclaw", "input": "Hello", "user": "first"})))]
@@ -58,15 +59,33 @@ enum Input {
     Items(Vec<Said>),
 }
 
-/// `resp_<turn>_<session>`: ours to read again.
-fn id_of(turn: Uuid, session: &str) -> String {
-    format!("resp_{}_{session}", turn.simple())
+/// `resp_<turn>_<session>` of the first agent, `resp_<turn>_<agent>.<session>` of another: ours to read again.
+fn id_of(turn: Uuid, agent: &str, session: &str) -> String {
+    let turn = turn.simple();
+    match agent {
+        MAIN => format!("resp_{turn}_{session}"),
+        agent => format!("resp_{turn}_{agent}.{session}"),
+    }
 }
 
-fn session_in(id: &str) -> Option<&str> {
-    let (turn, session) = id.strip_prefix("resp_")?.split_once('_')?;
+/// The agent and its session. There is no `.` in a session's name.
+fn session_in(id: &str) -> Option<(&str, &str)> {
+    let (turn, rest) = id.strip_prefix("resp_")?.split_once('_')?;
     Uuid::try_parse(turn).ok()?;
-    sessions::check(session).ok()
+    let (agent, session) = rest.split_once('.').unwrap_or((MAIN, rest));
+    Some((agent_name(agent).ok()?, sessions::check(session).ok()?))
+}
+
+/// The session that a response before was in, where that was this agent's.
+fn session_before(id: &str, agent: &str) -> Result<String, ApiError> {
+    let wrong = |reason: &str| refuse("previous_response_id", reason);
+    match session_in(id) {
+        Some((of, session)) if of == agent => Ok(session.to_owned()),
+        Some((of, _)) => Err(wrong(&format!(
+            "This response is of the agent `{of}`, and `model` names `{agent}`: go on with the model `{OF_AGENTS}{of}`."
+        ))),
+        None => Err(wrong("There is no such response.")),
+    }
 }
 
 pub(crate) async fn post(
@@ -79,11 +98,9 @@ pub(crate) async fn post(
     if body.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
         return Err(refuse("tools", NO_TOOLS));
     }
-    let (turn, named) = idempotency::turn(&headers, tenant.id)?;
+    let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = match (&body.previous_response_id, &body.user) {
-        (Some(previous), _) => session_in(previous)
-            .ok_or_else(|| refuse("previous_response_id", "There is no such response."))?
-            .to_owned(),
+        (Some(previous), _) => session_before(previous, &agent.name)?,
         (None, Some(user)) => session_of(user),
         (None, None) => format!("s-{}", turn.simple()),
     };
@@ -113,7 +130,7 @@ pub(crate) async fn post(
         session: session.clone(),
     };
     let told = Told {
-        id: id_of(turn, &session),
+        id: id_of(turn, &agent.name, &session),
         message: format!("msg_{}", turn.simple()),
         created: app.clock.now().unix_timestamp(),
         model: body.model,
@@ -317,14 +334,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_response_names_its_session() {
-        let id = id_of(Uuid::nil(), "a_b-c");
-        assert_eq!(session_in(&id), Some("a_b-c"));
+    fn a_response_names_its_agent_and_its_session() {
+        let id = id_of(Uuid::nil(), MAIN, "a_b-c");
+        assert_eq!(id, "resp_00000000000000000000000000000000_a_b-c");
+        assert_eq!(session_in(&id), Some((MAIN, "a_b-c")));
+        let other = id_of(Uuid::nil(), "press", "a_b-c");
+        assert_eq!(session_in(&other), Some(("press", "a_b-c")));
         for other in [
             "resp_1_a",
             "x",
             "resp_",
             &format!("{id}!"),
+            &format!("{other}.a"),
+            "resp_00000000000000000000000000000000_.a",
+            "resp_00000000000000000000000000000000_A.a",
             "resp_00000000000000000000000000000000_",
         ] {
             assert_eq!(session_in(other), None, "{other}");
