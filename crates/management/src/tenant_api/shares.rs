@@ -44,16 +44,27 @@ impl Held {
         }
     }
 
-    /// With what is a limit and comes back: what was no share of one is nobody's.
+    /// With what is a limit and comes back: what was no share of one is nobody's. Where that is nothing, what was held stays as it is, also of
+    /// a day that is over: only who has told the first agent of it forgets it ([`give_back`]).
     pub(super) fn with(self, back: Share, of: Limits, now: OffsetDateTime) -> Self {
-        let held = self.by(now.date());
         let more = |limit: Option<i64>, back: Option<i64>| limit.and(back).unwrap_or(0);
-        let held = Self {
-            day: held.day.saturating_add(more(of.spend_day, back.day)),
-            month: held.month.saturating_add(more(of.spend_month, back.month)),
+        let (day, month) = (more(of.spend_day, back.day), more(of.spend_month, back.month));
+        if (day, month) == (0, 0) {
+            return self;
+        }
+        let held = self.by(now.date());
+        Self {
+            day: held.day.saturating_add(day),
+            month: held.month.saturating_add(month),
             on: Some(now.date()),
-        };
-        held.by(now.date())
+        }
+    }
+}
+
+impl Limits {
+    /// Whether one of them is of spending.
+    pub(super) fn of_spending(self) -> bool {
+        self.spend_day.is_some() || self.spend_month.is_some()
     }
 }
 
@@ -123,13 +134,26 @@ pub(super) fn check(limits: Limits, others: &[ApiAgent]) -> Result<(), ApiError>
     Ok(())
 }
 
-/// Tells the first agent's keeper what it may spend as things are stored now; gives what that is before it is cut off at nothing.
-pub(super) async fn tell_main(app: &App, tenant: TenantId) -> Result<Share, ApiError> {
+/// Tells the first agent's keeper what it may spend as things are stored now.
+pub(super) async fn tell_main(app: &App, tenant: TenantId) -> Result<(), ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     let others = api_agents::list(&mut transaction, &tenant).await?;
     transaction.commit().await?;
-    let left = left(&tenant, &others, app.clock.now());
+    tell_main_beside(app, &tenant, &others).await?;
+    Ok(())
+}
+
+/// After something failed that the first agent's keeper was told of, or may have been: it is told again what is stored.
+pub(super) async fn tell_main_again(app: &App, tenant: TenantId) {
+    if let Err(error) = tell_main(app, tenant).await {
+        tracing::warn!(%error, %tenant, "the first agent may have been told another share than is stored; the next change of an agent tells it");
+    }
+}
+
+/// Tells it what these others leave; gives what that is before it is cut off at nothing.
+async fn tell_main_beside(app: &App, tenant: &ApiTenant, others: &[ApiAgent]) -> Result<Share, ApiError> {
+    let left = left(tenant, others, app.clock.now());
     let params = limits_of(left);
     app.tenant_api()?
         .agents
@@ -156,13 +180,29 @@ struct Spent {
     month: i64,
 }
 
-/// Takes from the first agent what others have been given, before they are told so. Refused where it has spent that already, or where it is
-/// still held.
-pub(super) async fn take_from_main(app: &App, tenant: &ApiTenant) -> Result<(), ApiError> {
-    if tenant.limits.spend_day.is_none() && tenant.limits.spend_month.is_none() {
+/// Takes from the first agent what others are going to have, before that is stored and they are told so: whatever breaks off then, what is
+/// stored has been taken. Where it is `more` than they had, it is refused if the first agent has spent it already, or if it is still held.
+pub(super) async fn take_from_main(
+    app: &App,
+    tenant: &ApiTenant,
+    others: &[ApiAgent],
+    more: bool,
+) -> Result<(), ApiError> {
+    if !tenant.limits.of_spending() {
         return Ok(());
     }
-    let left = tell_main(app, tenant.id).await?;
+    let taken = take(app, tenant, others, more).await;
+    if taken.is_err() {
+        tell_main_again(app, tenant.id).await;
+    }
+    taken
+}
+
+async fn take(app: &App, tenant: &ApiTenant, others: &[ApiAgent], more: bool) -> Result<(), ApiError> {
+    let left = tell_main_beside(app, tenant, others).await?;
+    if !more {
+        return Ok(());
+    }
     let told = app
         .tenant_api()?
         .agents
@@ -265,6 +305,9 @@ mod tests {
         let december = datetime!(2026-12-01 00:00 UTC);
         assert_eq!(left(&tenant(later), &[], december), share(10, 100));
         assert_eq!(later.by(december.date()), Held::default());
+        // What nothing comes back to is not forgotten, for the first agent has not been told yet that it is its own again.
+        assert_eq!(held.with(share(0, 0), limits, december), held);
+        assert_eq!(held.with(Share::default(), limits, tomorrow), held);
         // Where there is no limit, nothing is held of it.
         let unlimited = Limits::default();
         assert_eq!(Held::default().with(share(2, 20), unlimited, noon), Held::default());

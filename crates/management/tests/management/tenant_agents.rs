@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use management::limits;
+use axum::http::Method;
+use management::{CellRef, limits};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Agents, Developer, HASH, World};
+use crate::support::{Agents, Answer, Developer, HASH, World};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -247,6 +248,29 @@ async fn each_agent_has_sessions_requests_and_usage_of_its_own() {
 }
 
 #[tokio::test]
+async fn one_key_names_a_turn_of_each_agent() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    agent(&operator, id, "press").await;
+    let once = tenant.with("idempotency-key", "k");
+    let say = async |agent: &str| {
+        let said = json!({"agent": agent, "session_id": "same", "message": agent});
+        once.post("/api/v1/chat", said).await.expect(200).json
+    };
+    let (main, press) = (say("main").await, say("press").await);
+    assert_eq!(
+        (&main["message"]["text"], &press["message"]["text"]),
+        (&json!("You said: main"), &json!("You said: press"))
+    );
+    assert_ne!(main["turn_id"], press["turn_id"]);
+    for (agent, first) in [("main", &main), ("press", &press)] {
+        assert_eq!(say(agent).await["turn_id"], first["turn_id"], "{agent}");
+        let session = tenant.get(&format!("/api/v1/sessions/same?agent={agent}")).await.json;
+        assert_eq!(session["messages"].as_array().unwrap().len(), 2, "{agent}");
+    }
+}
+
+#[tokio::test]
 async fn openais_clients_choose_an_agent_as_a_model() {
     let (world, _, operator) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;
@@ -274,6 +298,30 @@ async fn openais_clients_choose_an_agent_as_a_model() {
     let session = tenant.get("/api/v1/sessions/s?agent=press").await.expect(200).json;
     assert_eq!(session["messages"].as_array().unwrap().len(), 4);
     assert_eq!(tenant.get("/api/v1/sessions/s").await.status, 404);
+    // What follows a response is said to the agent whose response it is.
+    let respond = async |model: &str, previous: &Value| {
+        let wanted = json!({"model": model, "previous_response_id": previous, "input": "more"});
+        tenant.post("/v1/responses", wanted).await
+    };
+    let first = respond("holdfast/press", &Value::Null).await.expect(200).json["id"].clone();
+    for other in ["m", "openclaw", "holdfast/main"] {
+        let answer = respond(other, &first).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json["error"]["param"]),
+            (400, &json!("previous_response_id")),
+            "{other}"
+        );
+        assert!(answer.text.contains("holdfast/press"), "{}", answer.text);
+    }
+    respond("holdfast/press", &first).await.expect(200);
+    let of_main = respond("m", &Value::Null).await.expect(200).json["id"].clone();
+    assert_eq!(respond("holdfast/press", &of_main).await.status, 400);
+    respond("holdfast/main", &of_main).await.expect(200);
+    let sessions = async |agent: &str| {
+        let listed = tenant.get(&format!("/api/v1/sessions?agent={agent}")).await.json;
+        listed["sessions"].as_array().unwrap().len()
+    };
+    assert_eq!((sessions("press").await, sessions("main").await), (2, 1));
     for unknown in ["holdfast/none", "holdfast/", "holdfast/A", "press"] {
         let wanted = json!({"model": unknown, "messages": said});
         let answer = tenant.post("/v1/chat/completions", wanted).await;
@@ -430,6 +478,230 @@ async fn what_keepers_may_spend_is_never_more_together_than_the_tenant_may() {
         (told(&agents, &main), told(&agents, &press)),
         ((None, None), (Some(4), Some(30)))
     );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_breaks_nothing_off() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _, main) = limited(&world, &operator).await;
+    let one = format!("{}/press", at(id));
+    let leaves = async |method: Method, uri: String, body: Value| {
+        agents.hold();
+        let asking = tokio::spawn({
+            let operator = operator.clone();
+            async move { operator.send(method, &uri, Some(&body)).await }
+        });
+        agents.until_somebody_waits().await;
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        agents.go_on();
+    };
+    let until = async |is: &dyn Fn(&Answer) -> bool| {
+        let comes = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                let seen = operator.get(&one).await;
+                if is(&seen) {
+                    return seen;
+                }
+            }
+        });
+        comes.await.expect("it comes to its end")
+    };
+    leaves(Method::POST, at(id), share("press", 3, 30)).await;
+    let press = until(&|seen| !seen.json["model"].is_null()).await.json["cell"].clone();
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((Some(7), Some(70)), (Some(3), Some(30)))
+    );
+    let more = json!({"model": {"model": "m2"}, "limits": {"spend_day": 5}});
+    leaves(Method::PATCH, one.clone(), more).await;
+    until(&|seen| seen.json["model"]["model"] == "m2").await;
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((Some(5), Some(70)), (Some(5), Some(30)))
+    );
+    leaves(Method::DELETE, one.clone(), Value::Null).await;
+    until(&|seen| seen.status == 404).await;
+    assert_eq!((agents.removed().len(), agents.cells()), (1, 1));
+    let limits = json!({"limits": {"spend_day": 20}});
+    leaves(Method::PATCH, format!("/api/v1/tenants/{id}"), limits).await;
+    let now = async || operator.get(&format!("/api/v1/tenants/{id}")).await.json["limits"]["spend_day"].clone();
+    while now().await != 20 {}
+    // What came back of the agent's share is held.
+    assert_eq!(told(&agents, &main), (Some(15), Some(70)));
+}
+
+#[tokio::test]
+async fn what_broke_off_is_told_by_the_next_change_before_there_is_a_model_to_spend_with() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _, main) = limited(&world, &operator).await;
+    // What a server leaves that ended while it made an agent: a share that no keeper was told of.
+    sqlx::query(
+        "INSERT INTO api_agents (tenant_id, name, cell_id, spend_day, spend_month, created_at, updated_at)
+         VALUES ($1, 'press', $2, 3, 30, now(), now())",
+    )
+    .bind(id)
+    .bind(Uuid::now_v7())
+    .execute(&mut world.database.owner().await)
+    .await
+    .unwrap();
+    let one = format!("{}/press", at(id));
+    let press = operator.get(&one).await.expect(200).json["cell"].clone();
+    let cell = press["id"].as_str().unwrap().to_owned();
+    let of_press = move |of: &CellRef| of.cell.to_string() == cell;
+    operator
+        .patch(
+            &one,
+            json!({"model": {"key": "k", "kind": "openai", "base_url": "https://llm.example/v1", "model": "m"}}),
+        )
+        .await
+        .expect(200);
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((Some(7), Some(70)), (Some(3), Some(30)))
+    );
+
+    // A keeper that could not be told is told by the same change, asked for again.
+    let more = json!({"model": {"model": "m2"}, "limits": {"spend_day": 5}});
+    agents.break_where({
+        let of_press = of_press.clone();
+        move |of, method| of_press(&of) && method == "spending.set"
+    });
+    assert_eq!(operator.patch(&one, more.clone()).await.status, 503);
+    // The first has lost it already, and the model has not come before the limit.
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((Some(5), Some(70)), (Some(3), Some(30)))
+    );
+    assert_eq!(agents.model_of(&press).unwrap()["model"], "m");
+    agents.repair();
+    operator.patch(&one, more).await.expect(200);
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((Some(5), Some(70)), (Some(5), Some(30)))
+    );
+    let none = json!({"limits": null});
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), none.clone())
+        .await
+        .expect(200);
+    agents.break_where(move |of, _| of_press(&of));
+    assert_eq!(operator.patch(&one, none.clone()).await.status, 503);
+    agents.repair();
+    operator.patch(&one, none).await.expect(200);
+    assert_eq!(
+        (told(&agents, &main), told(&agents, &press)),
+        ((None, None), (None, None))
+    );
+}
+
+#[tokio::test]
+async fn what_is_taken_from_the_first_is_stored_last_and_told_again_where_it_is_not() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _, main) = limited(&world, &operator).await;
+    let tenant = format!("/api/v1/tenants/{id}");
+    // The first is told that it has less, and after that it cannot be reached.
+    let after_the_first = || {
+        let mut calls = 0;
+        move |_: CellRef, _: &str| {
+            calls += 1;
+            calls > 1
+        }
+    };
+    agents.break_where(after_the_first());
+    assert_eq!(operator.post(&at(id), share("press", 3, 30)).await.status, 503);
+    agents.repair();
+    // Nobody has it, and there is no half of an agent.
+    assert_eq!(operator.get(&format!("{}/press", at(id))).await.status, 404);
+    assert_eq!(told(&agents, &main), (Some(7), Some(70)));
+    // The tenant's own limits tell it, also where they are as they were; and what is no limit of spending tells nobody.
+    agents.break_down();
+    let requests = json!({"limits": {"requests_per_minute": 1000}});
+    operator.patch(&tenant, requests).await.expect(200);
+    agents.repair();
+    operator
+        .patch(&tenant, json!({"limits": {"spend_day": 10}}))
+        .await
+        .expect(200);
+    assert_eq!(told(&agents, &main), (Some(10), Some(100)));
+
+    operator.post(&at(id), share("press", 3, 30)).await.expect(201);
+    let more = json!({"limits": {"spend_day": 5}});
+    agents.break_where(after_the_first());
+    let one = format!("{}/press", at(id));
+    assert_eq!(operator.patch(&one, more).await.status, 503);
+    agents.repair();
+    assert_eq!(operator.get(&one).await.json["limits"]["spend_day"], 3);
+    operator.patch(&one, json!({"template": "writer"})).await.expect(200);
+    assert_eq!(told(&agents, &main), (Some(7), Some(70)));
+
+    // A limit that came with a model that was refused is not the tenant's.
+    let refused = json!({"model": {"base_url": "https://refused.example", "key": "k"}, "limits": {"spend_day": 20}});
+    operator.patch(&tenant, refused).await.refused(422, "model_invalid");
+    assert_eq!(operator.get(&tenant).await.json["limits"]["spend_day"], 10);
+    assert_eq!(told(&agents, &main), (Some(7), Some(70)));
+}
+
+#[tokio::test]
+async fn an_agent_is_removed_as_it_is_when_nobody_else_changes_it() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _, main) = limited(&world, &operator).await;
+    operator.post(&at(id), share("press", 3, 30)).await.expect(201);
+    let one = format!("{}/press", at(id));
+    agents.hold();
+    let ask = |method: Method, uri: String, body: Value| {
+        let operator = operator.clone();
+        tokio::spawn(async move { operator.send(method, &uri, Some(&body)).await })
+    };
+    // Each waits for the one before; the last has seen the first agent, if it looked before its turn came.
+    let first = ask(Method::DELETE, one.clone(), Value::Null);
+    agents.until_somebody_waits().await;
+    let between = async || {
+        for _ in 0..20 {
+            operator.get(&one).await.expect(200);
+        }
+    };
+    let made = ask(Method::POST, at(id), share("press", 2, 20));
+    between().await;
+    let last = ask(Method::DELETE, one.clone(), Value::Null);
+    between().await;
+    agents.go_on();
+    first.await.unwrap().expect(200);
+    let made = made.await.unwrap().expect(201).json;
+    let gone = last.await.unwrap().expect(200).json;
+    assert_eq!(gone["removed"]["cell"], made["cell"]["id"]);
+    assert_eq!(operator.get(&one).await.status, 404);
+    assert_eq!((agents.removed().len(), agents.cells()), (2, 1));
+    // What is held is what those two had.
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), json!({"limits": {"spend_day": 10}}))
+        .await
+        .expect(200);
+    assert_eq!(told(&agents, &main), (Some(5), Some(50)));
+}
+
+#[tokio::test]
+async fn what_was_held_is_the_firsts_again_also_after_it_could_not_be_told() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), json!({"limits": {"spend_day": 10}}))
+        .await
+        .expect(200);
+    let main = main_cell(&operator, id).await;
+    let share = |name: &str, day: i64| json!({"name": name, "model": {"key": "k"}, "limits": {"spend_day": day}});
+    for (name, day) in [("press", 3), ("brief", 0)] {
+        operator.post(&at(id), share(name, day)).await.expect(201);
+    }
+    operator.delete(&format!("{}/press", at(id))).await.expect(200);
+    world.clock.advance(DAY);
+    // With this one nothing comes back, and the first cannot be told that the day is over.
+    agents.break_where(|_, method| method == "spending.set");
+    operator.delete(&format!("{}/brief", at(id))).await.expect(200);
+    agents.repair();
+    assert_eq!(told(&agents, &main), (Some(7), None));
+    tenant.post("/api/v1/chat", json!({"message": "Hi"})).await.expect(200);
+    assert_eq!(told(&agents, &main), (Some(10), None));
 }
 
 #[tokio::test]

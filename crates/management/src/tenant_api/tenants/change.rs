@@ -63,7 +63,12 @@ pub(crate) async fn patch(
     if let Some(template) = &template {
         tenant.template = template.as_ref().map(given_template);
     }
-    let before = tenant.limits;
+    // Also where they are as they were: an earlier change may have been stored and not told, or told and not stored.
+    let spending = match &change.limits {
+        Some(Some(wanted)) => wanted.names_spending(),
+        Some(None) => true,
+        None => false,
+    };
     match change.limits {
         Some(Some(wanted)) => tenant.limits = wanted.onto(tenant.limits)?,
         Some(None) => tenant.limits = api_tenants::Limits::default(),
@@ -84,15 +89,22 @@ pub(crate) async fn patch(
         }
         None => None,
     };
-    let spending = (before.spend_day, before.spend_month) != (tenant.limits.spend_day, tenant.limits.spend_month);
     let news = News {
         template: template.as_ref().map(Option::as_ref),
         model: params,
         spending: spending.then(|| shares::left(&tenant, &others, app.clock.now())),
     };
-    tell(&app, tenant.cell(), news).await?;
-    let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
-    create::store(&app, &operator, &tenant, entry).await?;
+    let told = async {
+        tell(&app, tenant.cell(), news).await?;
+        let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
+        create::store(&app, &operator, &tenant, entry).await
+    };
+    if let Err(error) = told.await {
+        if spending {
+            shares::tell_main_again(&app, id).await;
+        }
+        return Err(error);
+    }
     tenant.updated_at = app.clock.now();
     Ok(Json(TenantAnswer::new(&app, tenant).await))
 }

@@ -304,6 +304,10 @@ pub(crate) struct LimitsWanted {
 }
 
 impl LimitsWanted {
+    fn names_spending(&self) -> bool {
+        self.spend_day.is_some() || self.spend_month.is_some()
+    }
+
     pub(super) fn onto(self, known: Limits) -> Result<Limits, ApiError> {
         let limits = Limits {
             requests_per_minute: self.requests_per_minute.unwrap_or(known.requests_per_minute),
@@ -342,8 +346,8 @@ struct News<'a> {
     spending: Option<Share>,
 }
 
-/// Tells a cell's keeper what is new: what the agent is, before a model has it started; the model with its key; then what may be spent on
-/// it.
+/// Tells a cell's keeper what is new: what the agent is, before a model has it started; what may be spent, before there is a model to spend it
+/// on; then the model with its key.
 async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> {
     let agents = &app.tenant_api()?.agents;
     let News {
@@ -355,11 +359,11 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
         let params = json!({"template": template});
         agents.call(cell, "template.set", params).await?;
     }
-    if let Some(model) = model {
-        agents.set_model(cell, model).await?;
-    }
     if let Some(share) = spending {
         agents.call(cell, "spending.set", shares::limits_of(share)).await?;
+    }
+    if let Some(model) = model {
+        agents.set_model(cell, model).await?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use protocol::chat::{
     CellEvent, CellPhase, ChatEvent, ChatEventKind, Message, Part, Role, Status, ToolPhase, ToolState,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 #[derive(Clone, Default)]
@@ -22,8 +22,13 @@ pub struct Agents(Arc<Mutex<State>>);
 struct State {
     cells: HashMap<CellRef, Cell>,
     removed: Vec<CellRef>,
-    broken: bool,
+    /// Which calls of which cells fail.
+    broken: Option<Broken>,
+    /// Calls wait while it is true.
+    held: watch::Sender<bool>,
 }
+
+type Broken = Box<dyn FnMut(CellRef, &str) -> bool + Send>;
 
 #[derive(Default)]
 struct Cell {
@@ -86,11 +91,37 @@ impl Agents {
     }
 
     pub fn break_down(&self) {
-        self.state().broken = true;
+        self.break_where(|_, _| true);
+    }
+
+    /// From now on these calls of these cells fail, as one does that cannot be reached.
+    pub fn break_where(&self, broken: impl FnMut(CellRef, &str) -> bool + Send + 'static) {
+        self.state().broken = Some(Box::new(broken));
     }
 
     pub fn repair(&self) {
-        self.state().broken = false;
+        self.state().broken = None;
+    }
+
+    /// From now on whoever calls a cell waits.
+    pub fn hold(&self) {
+        self.state().held.send_replace(true);
+    }
+
+    pub fn go_on(&self) {
+        self.state().held.send_replace(false);
+    }
+
+    /// Until somebody waits who calls a cell.
+    pub async fn until_somebody_waits(&self) {
+        while self.state().held.receiver_count() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn let_go(&self) {
+        let mut held = self.state().held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
     }
 
     pub fn removed(&self) -> Vec<CellRef> {
@@ -184,7 +215,7 @@ impl Agents {
 
     fn handle(&self, cell: CellRef, method: &str, params: &Value) -> Result<Value, AgentError> {
         let mut state = self.state();
-        if state.broken {
+        if state.broken.as_mut().is_some_and(|broken| broken(cell, method)) {
             return Err(AgentError::Unavailable {
                 message: "every cell is in use".into(),
                 retry_after: Duration::from_secs(30),
@@ -373,11 +404,16 @@ impl PlatformAgents for Agents {
         method: &'static str,
         params: Value,
     ) -> BoxFuture<'a, Result<Value, AgentError>> {
-        async move { self.handle(cell, method, &params) }.boxed()
+        async move {
+            self.let_go().await;
+            self.handle(cell, method, &params)
+        }
+        .boxed()
     }
 
     fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>> {
         async move {
+            self.let_go().await;
             self.handle(cell, "spending.get", &json!({}))?;
             let model = serde_json::to_value(model).unwrap();
             if model["base_url"].as_str().unwrap().contains("refused") {
@@ -415,6 +451,7 @@ impl PlatformAgents for Agents {
 
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
         async move {
+            self.let_go().await;
             self.handle(cell, "spending.get", &json!({}))?;
             let mut state = self.state();
             state.cells.remove(&cell);

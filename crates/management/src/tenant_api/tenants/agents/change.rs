@@ -59,6 +59,8 @@ pub(crate) async fn patch(
     }
     let found = api_agents::find(&mut transaction, &tenant, &name).await?;
     let mut agent = found.ok_or(ApiError::NotFound)?;
+    // What an earlier change, or the making of this agent, did not come to the end of, this one does.
+    let spending = tenant.limits.of_spending() || agent.share != Share::default() || change.limits.is_some();
     let mut changed = Vec::new();
     changed.extend(change.template.is_some().then_some("template"));
     changed.extend(change.model.is_some().then_some("model"));
@@ -87,23 +89,25 @@ pub(crate) async fn patch(
         None => None,
     };
     let more = before.or_more(agent.share);
+    let mut others = api_agents::list(&mut transaction, &tenant).await?;
+    transaction.commit().await?;
+    for other in others.iter_mut().filter(|other| other.name == name) {
+        other.share = more;
+    }
     if more != before {
-        // From here on nobody else is given it; the first agent loses it before this one has it.
-        api_agents::share(&mut transaction, &name, more).await?;
-        let others = api_agents::list(&mut transaction, &tenant).await?;
         shares::check(tenant.limits, &others)?;
     }
-    transaction.commit().await?;
+    shares::take_from_main(&app, &tenant, &others, more != before).await?;
     if more != before
-        && let Err(error) = shares::take_from_main(&app, &tenant).await
+        && let Err(error) = take(&app, &tenant, &name, more).await
     {
-        leave(&app, &tenant, &name, before).await?;
+        shares::tell_main_again(&app, id).await;
         return Err(error);
     }
     let news = News {
         template: template.as_ref().map(Option::as_ref),
         model: params,
-        spending: (agent.share != before).then_some(agent.share),
+        spending: spending.then_some(agent.share),
     };
     // Where this fails, what is stored is the most that its keeper may have been told.
     tell(&app, agent.cell(), news).await?;
@@ -114,13 +118,11 @@ pub(crate) async fn patch(
     Ok(Json(AgentAnswer::new(&app, agent).await))
 }
 
-/// Its share is as it was, and so is what the first agent has.
-async fn leave(app: &App, tenant: &ApiTenant, name: &str, before: Share) -> Result<(), ApiError> {
+/// The first agent has lost it: from here on it is this one's, though it has not been told so.
+async fn take(app: &App, tenant: &ApiTenant, name: &str, more: Share) -> Result<(), ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_agents::share(&mut transaction, name, before).await?;
-    transaction.commit().await?;
-    shares::tell_main(app, tenant.id).await?;
-    Ok(())
+    api_agents::share(&mut transaction, name, more).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// It has been told its share: what comes back is held.

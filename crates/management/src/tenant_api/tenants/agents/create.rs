@@ -60,18 +60,11 @@ pub(crate) async fn post(
         .model
         .map(|model| model.or(of_template.flatten()).or(tenant.model.clone()).onto(None));
     let (model, params) = model.transpose()?.unzip();
-    if name == api_agents::MAIN || !api_agents::create(&mut transaction, name, cell, share, now).await? {
+    let mut others = api_agents::list(&mut transaction, &tenant).await?;
+    transaction.commit().await?;
+    if name == api_agents::MAIN || others.iter().any(|other| other.name == name) {
         return Err(ApiError::AgentKnown);
     }
-    let others = api_agents::list(&mut transaction, &tenant).await?;
-    // The first one counts, too.
-    if others.len() >= limits::TENANT_AGENTS {
-        return Err(ApiError::TooManyAgents);
-    }
-    shares::check(tenant.limits, &others)?;
-    app.tenant_api()?.custody.keep_new(&mut transaction, cell).await?;
-    transaction.commit().await?;
-
     let agent = ApiAgent {
         name: name.to_owned(),
         cell,
@@ -82,13 +75,23 @@ pub(crate) async fn post(
         updated_at: now,
         ..tenant.main()
     };
+    others.push(agent.clone());
+    // The first one counts, too.
+    if others.len() >= limits::TENANT_AGENTS {
+        return Err(ApiError::TooManyAgents);
+    }
+    shares::check(tenant.limits, &others)?;
+    shares::take_from_main(&app, &tenant, &others, true).await?;
+    if let Err(error) = begin(&app, &agent).await {
+        shares::tell_main_again(&app, id).await;
+        return Err(error);
+    }
     let news = News {
         template: template.as_ref().map(Some),
         model: params,
         spending: (share != Share::default()).then_some(share),
     };
     let made = async {
-        shares::take_from_main(&app, &tenant).await?;
         tell(&app, agent.cell(), news).await?;
         store(&app, &operator, &tenant, &agent, Entry::done(Action::ApiAgentMade)).await
     };
@@ -101,6 +104,17 @@ pub(crate) async fn post(
     }
     tracing::info!(tenant = %id, agent = agent.name, "an agent of a tenant was made by the operator");
     Ok(Created(AgentAnswer::new(&app, agent).await))
+}
+
+/// From here on it has its share and what opens its vault, and no model: nobody can talk to it yet.
+async fn begin(app: &App, agent: &ApiAgent) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    if !api_agents::create(&mut transaction, &agent.name, agent.cell, agent.share, agent.created_at).await? {
+        return Err(ApiError::AgentKnown);
+    }
+    let custody = &app.tenant_api()?.custody;
+    custody.keep_new(&mut transaction, agent.cell).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// What the keeper was told is stored as told, and written down.
@@ -120,7 +134,7 @@ pub(super) async fn store(
 
 async fn undo(app: &App, tenant: &ApiTenant, agent: &ApiAgent) -> Result<(), ApiError> {
     remove::everything(app, tenant, agent, Share::default(), None).await?;
-    if tenant.limits.spend_day.is_some() || tenant.limits.spend_month.is_some() {
+    if tenant.limits.of_spending() {
         shares::tell_main(app, tenant.id).await?;
     }
     Ok(())
