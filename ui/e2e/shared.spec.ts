@@ -23,7 +23,7 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await expect(bob.page.getByText("Nobody shares anything with you.")).toBeVisible({ timeout: 60_000 });
   await inspect(bob.page, "shared-empty");
   await page.goto("/shared");
-  await expect(page.getByText("You share nothing.")).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("heading", { name: "You share", exact: true })).toBeVisible({ timeout: 60_000 });
   // Anna's vault is locked when it comes: her page says that something waits, and nothing of what.
   await lock(page);
   await bob.page.getByRole("button", { name: "Ask somebody" }).click();
@@ -70,7 +70,7 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await expect(answer).toContainText("scripted", { timeout: 60_000 });
   await expect(answer).not.toContainText("calendar-canary");
   await inspect(bob.page, "shared-received");
-  await expect(page.getByText("Used once")).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole("listitem").filter({ hasText: "calendar with Bob Brandt" }).getByText("Used once")).toBeVisible({ timeout: 60_000 });
   await inspect(page, "shared-given");
 
   // Stopped: Bob's next look is refused, and his page says so.
