@@ -16,6 +16,7 @@ mod outbox;
 mod person;
 mod process;
 mod refusal;
+pub mod shared;
 pub mod trace;
 
 pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};

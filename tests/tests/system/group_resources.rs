@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::b64;
-use serde_json::{Value, json};
+use serde_json::json;
 use system_tests::canary::{Canary, Search};
 use system_tests::contacts::{meets, publishes};
 use system_tests::docker::{Part, container, pid};
+use system_tests::shared::{received, uses};
 use system_tests::{Installation, Person, Session, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -19,26 +19,6 @@ async fn opened(person: &Person) -> Session {
     let session = person.make_vault(PASSWORD).await.session;
     publishes(person, &session).await;
     session
-}
-
-async fn uses(session: &Session, id: &Value, method: &str) -> Result<String, String> {
-    let call = json!({"id": id, "method": method, "path": "/models"});
-    match session.channel.call("share.use", call).await {
-        Ok(answer) => {
-            let body = b64::decode(answer["body"].as_str().expect("text")).expect("base64url");
-            Ok(String::from_utf8(body).expect("text"))
-        }
-        Err(error) => Err(error.code().unwrap_or_default().to_owned()),
-    }
-}
-
-async fn received(session: &Session, state: &str) -> Value {
-    wait_until("what is shared arrives, or ends", SOON, async || {
-        let list = session.call("share.received", json!({})).await;
-        let first = list["received"].as_array()?.first()?.clone();
-        (first["state"] == state).then_some(first)
-    })
-    .await
 }
 
 /// The skills in the agent's workspace that its keeper has put there for what is shared, looked at from outside.

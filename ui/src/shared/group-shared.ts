@@ -10,13 +10,12 @@ import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { loadServices } from "../secrets/services";
-import { type Known, loadKnown } from "../trust/identities";
+import { type Known } from "../trust/identities";
 import { offered } from "../trust/offered";
 import "./group-share-form";
 import { grantOf, kindOf, standingWords, untilFor } from "./group-words";
 import "./received-row";
-import { grantInGroup, type GroupResource, loadShared, shared, type Shared, sharedProblem, stopSharing, withdrawResource } from "./shared";
+import { grantInGroup, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing, withdrawResource } from "./shared";
 import { type Kind, KINDS, resourceWords } from "./words";
 
 export class GroupShared extends FormPage {
@@ -32,9 +31,7 @@ export class GroupShared extends FormPage {
 
   async #load(): Promise<void> {
     try {
-      // First whose keys are whose: what is shared is known by keys alone.
-      this.known = await loadKnown();
-      await Promise.all([loadServices(), loadShared()]);
+      this.known = await loadToShare();
       this.loadProblem = "";
     } catch (error) {
       this.loadProblem = sentence(error);

@@ -8,12 +8,11 @@ import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { loadServices } from "../secrets/services";
-import { type Known, loadKnown } from "../trust/identities";
+import { type Known } from "../trust/identities";
 import "./ask-form";
 import "./received-row";
 import "./share-form";
-import { type Asked, dismissAsked, type Given, loadShared, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { type Asked, dismissAsked, type Given, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
 import { dayWords, mayWords, resourceWords } from "./words";
 
 const STATES: Record<Given["state"], string> = { given: "Shared", stopped: "Stopped", over: "Over" };
@@ -32,9 +31,7 @@ export class SharedPage extends FormPage {
 
   async #load(): Promise<void> {
     try {
-      // First whose keys are whose: what is shared is known by keys alone.
-      this.known = await loadKnown();
-      await Promise.all([loadServices(), loadShared()]);
+      this.known = await loadToShare();
       this.loadProblem = "";
     } catch (error) {
       this.loadProblem = sentence(error);

@@ -3,6 +3,8 @@ import { effect, signal, untracked } from "@preact/signals-core";
 import { announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
 import { sentence } from "../parts/form";
+import { loadServices } from "../secrets/services";
+import { type Known, loadKnown } from "../trust/identities";
 
 interface Terms {
   id: string;
@@ -95,6 +97,14 @@ export const sharedProblem = signal("");
 
 /** The other vault has half a minute; this is a little more. */
 const ANSWER_MS = 40_000;
+
+/** Everything that a page of what is shared shows; gives whose keys are known here. */
+export async function loadToShare(): Promise<readonly Known[]> {
+  // First whose keys are whose: what is shared is known by keys alone.
+  const known = await loadKnown();
+  await Promise.all([loadServices(), loadShared()]);
+  return known;
+}
 
 export async function loadShared(): Promise<void> {
   try {

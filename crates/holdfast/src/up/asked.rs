@@ -8,7 +8,7 @@ use cells::CellApprovals;
 use management::Management;
 use protocol::CellId;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 /// Words that wait for management.
@@ -26,18 +26,12 @@ pub fn asked() -> (mpsc::Sender<CellApprovals>, Asked) {
 }
 
 /// Management is told until this is dropped.
-pub struct Telling(AbortHandle);
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub type Telling = AbortOnDropHandle<()>;
 
 impl Asked {
     /// Tells management from now on.
     pub fn tell(self, management: &Arc<Management>) -> Telling {
-        Telling(tokio::spawn(self.run(Arc::clone(management))).abort_handle())
+        AbortOnDropHandle::new(tokio::spawn(self.run(Arc::clone(management))))
     }
 
     async fn run(mut self, management: Arc<Management>) {

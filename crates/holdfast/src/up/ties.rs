@@ -8,7 +8,7 @@ use futures::stream;
 use management::Management;
 use protocol::control::{NO_TIE, Outcome};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 /// Questions that wait for management: a keeper that asks another is told to ask again.
@@ -26,18 +26,12 @@ pub fn ties() -> (mpsc::Sender<CellGroupTie>, Ties) {
 }
 
 /// Management is asked until this is dropped.
-pub struct Asking(AbortHandle);
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub type Asking = AbortOnDropHandle<()>;
 
 impl Ties {
     /// Asks management from now on.
     pub fn ask(self, management: &Arc<Management>) -> Asking {
-        Asking(tokio::spawn(self.run(Arc::clone(management))).abort_handle())
+        AbortOnDropHandle::new(tokio::spawn(self.run(Arc::clone(management))))
     }
 
     async fn run(self, management: Arc<Management>) {

@@ -121,16 +121,17 @@ impl Group {
         self.anna.shares.grant(grant).await
     }
 
+    /// Something that somebody may look at and has not accepted yet, once it is there.
+    async fn given_to(&self, member: &Sharer, resource: &GroupResource) -> uuid::Uuid {
+        let given = self.grant(resource, member.user, &[Scope::Read]).await.unwrap();
+        member.gets(given.capability.jti).await;
+        given.capability.jti
+    }
+
     /// Something that Bob has and has accepted.
     async fn used_by_bob(&self) -> (GroupResource, uuid::Uuid) {
         let resource = self.offered().await;
-        let id = self
-            .grant(&resource, self.bob.user, &[Scope::Read])
-            .await
-            .unwrap()
-            .capability
-            .jti;
-        self.bob.gets(id).await;
+        let id = self.given_to(&self.bob, &resource).await;
         self.bob.shares.accept(id).await.unwrap();
         assert!(self.bob.uses(id, "GET", "/work/today").await.is_ok());
         (resource, id)
@@ -151,13 +152,7 @@ impl Group {
 async fn a_member_accepts_what_is_shared_in_a_group_and_their_agent_is_told_how_it_is_used() {
     let group = Group::new().await;
     let resource = group.offered().await;
-    let id = group
-        .grant(&resource, group.bob.user, &[Scope::Read])
-        .await
-        .unwrap()
-        .capability
-        .jti;
-    group.bob.gets(id).await;
+    let id = group.given_to(&group.bob, &resource).await;
     // Not before he says so, and the agent hears nothing.
     group.bob_sees(id, Standing::Offered).await;
     assert_eq!(group.bob.refused(id, "GET", "/work/today").await, "not_accepted");
@@ -318,13 +313,7 @@ async fn two_grants_at_once_leave_one_that_lives() {
 async fn promise_07_an_agent_reads_nothing_of_what_its_owner_has_not_accepted_however_it_stands() {
     let group = Group::new().await;
     let resource = group.offered().await;
-    let id = group
-        .grant(&resource, group.bob.user, &[Scope::Read])
-        .await
-        .unwrap()
-        .capability
-        .jti;
-    group.bob.gets(id).await;
+    let id = group.given_to(&group.bob, &resource).await;
     let for_the_agent = || group.bob.shares.one_received(id).unwrap().is_for_the_agent();
     assert!(!for_the_agent());
     group.anna.shares.revoke(id).await.unwrap();
@@ -399,13 +388,7 @@ async fn promise_09_what_is_withdrawn_is_taken_from_every_member_at_once() {
     group.anna.knows(&carol, "Carol").await;
     carol.knows(&group.anna, "Anna").await;
     Management::of(&carol);
-    let carols = group
-        .grant(&resource, carol.user, &[Scope::Read])
-        .await
-        .unwrap()
-        .capability
-        .jti;
-    carol.gets(carols).await;
+    let carols = group.given_to(&carol, &resource).await;
     carol.shares.accept(carols).await.unwrap();
     assert!(carol.uses(carols, "GET", "/work/today").await.is_ok());
     group.anna.shares.withdraw(resource.id).await.unwrap();
@@ -421,7 +404,7 @@ async fn promise_09_what_is_withdrawn_is_taken_from_every_member_at_once() {
 #[tokio::test]
 async fn what_a_skill_says_stays_within_its_place() {
     let group = Group::new().await;
-    let refused = async |change: fn(&mut NewResource)| {
+    let refused = async |change: &dyn Fn(&mut NewResource)| {
         let mut new = group.described();
         change(&mut new);
         group
@@ -434,17 +417,17 @@ async fn what_a_skill_says_stays_within_its_place() {
             .code()
             .to_owned()
     };
-    assert_eq!(refused(|new| new.name = " ".into()).await, "group_resource_invalid");
+    assert_eq!(refused(&|new| new.name = " ".into()).await, "group_resource_invalid");
     assert_eq!(
-        refused(|new| new.name = "two\nlines".into()).await,
+        refused(&|new| new.name = "two\nlines".into()).await,
         "group_resource_invalid"
     );
     assert_eq!(
-        refused(|new| new.about = "x".repeat(201)).await,
+        refused(&|new| new.about = "x".repeat(201)).await,
         "group_resource_invalid"
     );
     assert_eq!(
-        refused(|new| new.skill = "x".repeat(16 * 1024 + 1)).await,
+        refused(&|new| new.skill = "x".repeat(16 * 1024 + 1)).await,
         "group_resource_invalid"
     );
     for unseen in [
@@ -455,46 +438,26 @@ async fn what_a_skill_says_stays_within_its_place() {
         "a\u{2028}b",
         "a\u{fe01}b",
     ] {
-        let long = unseen.to_owned();
-        let refused = async |change: &dyn Fn(&mut NewResource)| {
-            let mut new = group.described();
-            change(&mut new);
-            group
-                .anna
-                .shares
-                .offer(new)
-                .await
-                .map(|_| ())
-                .unwrap_err()
-                .code()
-                .to_owned()
-        };
         assert_eq!(
-            refused(&|new| new.skill.clone_from(&long)).await,
+            refused(&|new| new.skill = unseen.to_owned()).await,
             "group_resource_invalid",
             "{unseen:?}"
         );
         assert_eq!(
-            refused(&|new| new.name.clone_from(&long)).await,
+            refused(&|new| new.name = unseen.to_owned()).await,
             "group_resource_invalid",
             "{unseen:?}"
         );
     }
     assert_eq!(
-        refused(|new| new.resource = Resource::parse("service/other").unwrap()).await,
+        refused(&|new| new.resource = Resource::parse("service/other").unwrap()).await,
         "unknown_route"
     );
     // A name that would end the head of the skill early.
     let mut new = group.described();
     new.name = "\"---\u{a0}../..\\".into();
     let resource = group.anna.shares.offer(new).await.unwrap();
-    let id = group
-        .grant(&resource, group.bob.user, &[Scope::Read])
-        .await
-        .unwrap()
-        .capability
-        .jti;
-    group.bob.gets(id).await;
+    let id = group.given_to(&group.bob, &resource).await;
     group.bob.shares.accept(id).await.unwrap();
     let skill = group.bob.shares.skills().unwrap().remove(0);
     let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';

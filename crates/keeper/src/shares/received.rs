@@ -252,11 +252,9 @@ impl Shares {
         if kept.iter().filter(|each| theirs(each)).count() >= limits::SHARES_RECEIVED_OF_ONE {
             let mut left = Vec::new();
             for each in kept {
-                let ended = matches!(
-                    self.standing(&each)?,
-                    Standing::Stopped | Standing::Left | Standing::Over
-                );
-                if theirs(&each) && ended { &mut gone } else { &mut left }.push(each);
+                let ends = |standing| matches!(standing, Standing::Stopped | Standing::Left | Standing::Over);
+                let goes = theirs(&each) && ends(self.standing(&each)?);
+                if goes { &mut gone } else { &mut left }.push(each);
             }
             kept = left;
         }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::super::access::Operator;
 use super::super::shares;
 use super::{
-    LimitsWanted, ModelWanted, Named, News, TenantAnswer, create, given, given_template, tell, template_called,
+    LimitsWanted, ModelWanted, Named, News, TenantAnswer, create, given, given_template, tell, template_wanted,
 };
 use crate::access::Body;
 use crate::app::App;
@@ -55,11 +55,7 @@ pub(crate) async fn patch(
     if let Some(wanted) = change.name {
         tenant.name = name("name", &wanted)?.as_str().to_owned();
     }
-    let template = match &change.template {
-        Some(Some(name)) => Some(Some(template_called(&app, name).await?.content)),
-        Some(None) => Some(None),
-        None => None,
-    };
+    let template = template_wanted(&app, change.template.as_ref()).await?;
     if let Some(template) = &template {
         tenant.template = template.as_ref().map(given_template);
     }

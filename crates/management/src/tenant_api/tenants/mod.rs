@@ -314,26 +314,31 @@ impl LimitsWanted {
             spend_day: self.spend_day.unwrap_or(known.spend_day),
             spend_month: self.spend_month.unwrap_or(known.spend_month),
         };
-        let wrong = |field, reason: &str| {
-            Err(ApiError::InvalidField {
-                field,
-                reason: reason.to_owned(),
-            })
-        };
         if limits.requests_per_minute.is_some_and(|most| most < 1) {
-            return wrong(
-                "limits.requests_per_minute",
-                "A tenant needs at least one request a minute.",
-            );
+            return Err(ApiError::InvalidField {
+                field: "limits.requests_per_minute",
+                reason: "A tenant needs at least one request a minute.".to_owned(),
+            });
         }
-        if limits.spend_day.is_some_and(|most| most < 0) {
-            return wrong("limits.spend_day", "A limit is not below zero.");
-        }
-        if limits.spend_month.is_some_and(|most| most < 0) {
-            return wrong("limits.spend_month", "A limit is not below zero.");
-        }
+        not_below_zero(Share {
+            day: limits.spend_day,
+            month: limits.spend_month,
+        })?;
         Ok(limits)
     }
+}
+
+/// Of a tenant's limits, and of an agent's share of them.
+fn not_below_zero(share: Share) -> Result<(), ApiError> {
+    for (field, most) in [("limits.spend_day", share.day), ("limits.spend_month", share.month)] {
+        if most.is_some_and(|most| most < 0) {
+            return Err(ApiError::InvalidField {
+                field,
+                reason: "A limit is not below zero.".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What is new for the cell's keeper.
@@ -374,6 +379,18 @@ async fn template_called(app: &App, name: &str) -> Result<Template, ApiError> {
     found.ok_or_else(|| ApiError::InvalidField {
         field: "template",
         reason: "There is no template of this name.".to_owned(),
+    })
+}
+
+/// The content of the template that a change names, null being none; absent stays absent.
+async fn template_wanted(
+    app: &App,
+    wanted: Option<&Option<String>>,
+) -> Result<Option<Option<AgentTemplate>>, ApiError> {
+    Ok(match wanted {
+        Some(Some(name)) => Some(Some(template_called(app, name).await?.content)),
+        Some(None) => Some(None),
+        None => None,
     })
 }
 

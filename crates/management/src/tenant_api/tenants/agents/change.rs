@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::super::super::access::Operator;
 use super::super::super::shares;
-use super::super::{ModelWanted, Named, News, given, given_template, tell, template_called};
+use super::super::{ModelWanted, Named, News, given, given_template, tell, template_wanted};
 use super::{AgentAnswer, Called, ShareWanted, create};
 use crate::access::Body;
 use crate::app::App;
@@ -42,11 +42,7 @@ pub(crate) async fn patch(
     Called(name): Called,
     Body(change): Body<Change>,
 ) -> Result<Json<AgentAnswer>, ApiError> {
-    let template = match &change.template {
-        Some(Some(name)) => Some(Some(template_called(&app, name).await?.content)),
-        Some(None) => Some(None),
-        None => None,
-    };
+    let template = template_wanted(&app, change.template.as_ref()).await?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     transaction.commit().await?;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::agent_name;
-use super::{CellAnswer, ModelAnswer, TemplateOf, given};
+use super::{CellAnswer, ModelAnswer, TemplateOf, given, not_below_zero};
 use crate::app::App;
 use crate::audit::Target;
 use crate::clock::millis;
@@ -95,14 +95,7 @@ impl ShareWanted {
             day: self.spend_day.unwrap_or(known.day),
             month: self.spend_month.unwrap_or(known.month),
         };
-        for (field, most) in [("limits.spend_day", share.day), ("limits.spend_month", share.month)] {
-            if most.is_some_and(|most| most < 0) {
-                return Err(ApiError::InvalidField {
-                    field,
-                    reason: "A limit is not below zero.".to_owned(),
-                });
-            }
-        }
+        not_below_zero(share)?;
         Ok(share)
     }
 }

@@ -1,0 +1,33 @@
+//! What somebody does with what others share with them, through their own keeper.
+
+use std::time::Duration;
+
+use protocol::b64;
+use serde_json::{Value, json};
+
+use crate::{Session, wait_until};
+
+/// Until something that is shared has crossed the relay, on a busy machine.
+const SOON: Duration = Duration::from_secs(90);
+
+/// What came of using something: the status and the words, or the code of the refusal.
+pub async fn uses(session: &Session, id: &Value, method: &str) -> Result<(Value, String), String> {
+    let call = json!({"id": id, "method": method, "path": "/models"});
+    match session.channel.call("share.use", call).await {
+        Ok(answer) => {
+            let body = b64::decode(answer["body"].as_str().expect("text")).expect("base64url");
+            Ok((answer["status"].clone(), String::from_utf8(body).expect("text")))
+        }
+        Err(error) => Err(error.code().unwrap_or_default().to_owned()),
+    }
+}
+
+/// The newest thing that is shared with them, once it stands so.
+pub async fn received(session: &Session, state: &str) -> Value {
+    wait_until("what is shared arrives, or ends", SOON, async || {
+        let list = session.call("share.received", json!({})).await;
+        let first = list["received"].as_array()?.first()?.clone();
+        (first["state"] == state).then_some(first)
+    })
+    .await
+}
