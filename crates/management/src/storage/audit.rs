@@ -16,8 +16,10 @@ impl Head {
     pub(crate) const BEGINNING: Self = Self { seq: 0, hash: [0; 32] };
 }
 
-/// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number.
+/// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number. The lock is not held
+/// while the disk writes: whatever a tenant does waits for it.
 pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Head, StorageError> {
+    transaction.unlocks_early();
     if let Some(head) = locked_head(transaction).await? {
         return Ok(head);
     }
@@ -34,7 +36,8 @@ pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Hea
 
 async fn locked_head(transaction: &mut TenantTransaction) -> Result<Option<Head>, StorageError> {
     let row = sqlx::query!(
-        "SELECT seq, hash FROM audit_heads WHERE tenant_id = $1 FOR UPDATE",
+        "SELECT seq, hash, set_config('synchronous_commit', 'off', true) AS commit
+         FROM audit_heads WHERE tenant_id = $1 FOR UPDATE",
         transaction.tenant().uuid()
     );
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {

@@ -176,7 +176,7 @@ pub(crate) async fn find_open(
     let Some(tenant) = tenant.map(TenantId::from) else {
         return Ok(None);
     };
-    let mut transaction = TenantTransaction::enter(transaction, tenant).await?;
+    let mut transaction = TenantTransaction::enter(database, transaction, tenant).await?;
     let row = sqlx::query!(
         r#"SELECT i.id, i.email, i.role, u.name AS "invited_by?" FROM invitations i
          LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by

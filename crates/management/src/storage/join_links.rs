@@ -64,7 +64,7 @@ pub(crate) async fn redeem(
     let Some(tenant) = tenant.fetch_optional(&mut *transaction).await? else {
         return Ok(Redeemed::Nothing);
     };
-    let mut transaction = TenantTransaction::enter(transaction, tenant.into()).await?;
+    let mut transaction = TenantTransaction::enter(database, transaction, tenant.into()).await?;
     let row = sqlx::query!(
         r#"DELETE FROM join_links WHERE tenant_id = $1 AND token_hash = $2 AND expires_at > $3
          RETURNING email, coalesce(browser_hash = $4, false) AS "same_browser!""#,

@@ -75,7 +75,7 @@ pub(crate) async fn take(
     let Some(tenant) = tenant.fetch_optional(&mut *transaction).await? else {
         return Ok(Taken::Nothing);
     };
-    let mut transaction = TenantTransaction::enter(transaction, tenant.into()).await?;
+    let mut transaction = TenantTransaction::enter(database, transaction, tenant.into()).await?;
     let row = sqlx::query!(
         r#"DELETE FROM sign_in_attempts WHERE tenant_id = $1 AND state_hash = $2 AND expires_at > $3
          RETURNING provider_id, session_id, coalesce(browser_hash = $4, false) AS "same_browser!""#,

@@ -70,7 +70,7 @@ pub(crate) async fn redeem(
     let Some(tenant) = tenant else {
         return Ok(Redeemed::Nothing);
     };
-    let mut transaction = TenantTransaction::enter(transaction, tenant.into()).await?;
+    let mut transaction = TenantTransaction::enter(database, transaction, tenant.into()).await?;
     let row = sqlx::query!(
         r#"UPDATE sign_in_links l SET used_at = $2 FROM users u
          WHERE l.tenant_id = $3 AND l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2

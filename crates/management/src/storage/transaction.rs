@@ -12,6 +12,9 @@ use crate::database::Database;
 pub(crate) struct TenantTransaction {
     transaction: PgTransaction<'static>,
     tenant: TenantId,
+    database: Database,
+    /// Whether it lets go of its locks before the disk has it.
+    unlocks_early: bool,
 }
 
 impl TenantTransaction {
@@ -24,22 +27,45 @@ impl TenantTransaction {
                 set_config('holdfast.tenant', '{tenant}', true)"
         );
         let transaction = database.pool().begin_with(AssertSqlSafe(begin)).await?;
-        Ok(Self { transaction, tenant })
+        Ok(Self::of(database, transaction, tenant))
     }
 
     /// Goes on in the transaction in which the tenant was found.
-    pub(super) async fn enter(mut transaction: PgTransaction<'static>, tenant: TenantId) -> Result<Self, StorageError> {
+    pub(super) async fn enter(
+        database: &Database,
+        mut transaction: PgTransaction<'static>,
+        tenant: TenantId,
+    ) -> Result<Self, StorageError> {
         speak_for(&mut transaction, tenant).await?;
-        Ok(Self { transaction, tenant })
+        Ok(Self::of(database, transaction, tenant))
+    }
+
+    fn of(database: &Database, transaction: PgTransaction<'static>, tenant: TenantId) -> Self {
+        Self {
+            transaction,
+            tenant,
+            database: database.clone(),
+            unlocks_early: false,
+        }
     }
 
     pub(crate) fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// Keeps what was done.
+    /// Called by whoever holds a lock that all of the tenant wait for and has set `synchronous_commit` off for this transaction: its locks
+    /// are gone once it is committed, and [`commit`](Self::commit) waits for the disk only then, together with others.
+    pub(super) fn unlocks_early(&mut self) {
+        self.unlocks_early = true;
+    }
+
+    /// Keeps what was done: when this returns, it is on the disk.
     pub(crate) async fn commit(self) -> Result<(), StorageError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await?;
+        if self.unlocks_early {
+            self.database.flush().await?;
+        }
+        Ok(())
     }
 }
 
