@@ -397,14 +397,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for InQuery<T> {
     }
 }
 
-/// The id in the path; one that is no id names nothing.
-pub(crate) struct Id(pub(crate) Uuid);
+/// The id in the path, of what the handler says; one that is no id names nothing.
+pub(crate) struct Id<T>(pub(crate) T);
 
-impl<S: Send + Sync> FromRequestParts<S> for Id {
+impl<T: From<Uuid>, S: Send + Sync> FromRequestParts<S> for Id<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let path = Path::<Uuid>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id)).map_err(|_| ApiError::NotFound)
+        path.map(|Path(id)| Self(id.into())).map_err(|_| ApiError::NotFound)
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use axum::http::Uri;
 
 use crate::chosen::{RequestLimits, SessionTimes};
+use crate::ids::IdentityProviderId;
 use crate::proxies::Network;
 
 /// Settings of management.
@@ -101,7 +102,7 @@ impl PublicUrl {
     }
 
     /// Where a sign-in provider sends people back to: an address of its own for each.
-    pub(crate) fn way_back(&self, provider: uuid::Uuid) -> String {
+    pub(crate) fn way_back(&self, provider: IdentityProviderId) -> String {
         format!("{}/api/v1/sign-in/return/{provider}", self.origin)
     }
 

@@ -40,7 +40,7 @@ pub(crate) async fn join(
         }
         Some(false) => {
             let user = admit(app, &mut transaction, newcomer).await?;
-            let by = By::user(user.uuid(), newcomer.name.as_str(), client);
+            let by = By::user(user, newcomer.name.as_str(), client);
             let entry = Entry::done(Action::Joined)
                 .on(Target::new("person", user, newcomer.name.as_str()))
                 .with("domain", newcomer.email.domain());

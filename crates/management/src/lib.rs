@@ -23,6 +23,7 @@ mod device;
 mod factors;
 pub mod gateway_key;
 mod handlers;
+mod ids;
 mod joining;
 mod key_file;
 pub mod limits;

@@ -4,9 +4,10 @@
 //! Adding a route:
 //! 1. A file `handlers/<noun>/<verb>.rs` that begins with ``//! `POST /api/v1/things`: what it does.`` The document takes that text.
 //! 2. Types of bodies and answers derive `utoipa::ToSchema` beside `Serialize` or `Deserialize`; a field whose JSON is not its
-//!    type's says so (`#[schema(value_type = String)]`). The handler takes `Body<T>` and `Id`, and answers with `Json<T>`,
-//!    `Created<T>` (201), `Accepted` (202), `NoContent` (204), or one of these `WithCookies`. Another type that it takes or answers
-//!    with implements `openapi::InContract`, in a few lines: see `handlers/audit/mod.rs`.
+//!    type's says so (`#[schema(value_type = String)]`). The handler takes `Body<T>` and, of the path, an `Id<T>` of the thing's own
+//!    type (`ids.rs`, or `protocol`'s), and answers with `Json<T>`, `Created<T>` (201), `Accepted` (202), `NoContent` (204), or one
+//!    of these `WithCookies`. Another type that it takes or answers with implements `openapi::InContract`, in a few lines: see
+//!    `handlers/audit/mod.rs`.
 //! 3. A line in the list below, one in the matrix (`tests/management/matrix.rs`), one in `docs/protocol.md`, section 5.
 //! 4. `cargo xtask openapi` writes `docs/openapi.json` anew. After a rebase, too: never merge that file by hand.
 

@@ -23,8 +23,8 @@ pub(crate) fn derive(bytes: &[u8; 32], purpose: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 /// What says of something sealed that it is this one, of this tenant.
-pub(crate) fn whose(purpose: &[u8], tenant: TenantId, id: Uuid) -> Vec<u8> {
-    [purpose, tenant.uuid().as_bytes(), id.as_bytes()].concat()
+pub(crate) fn whose(purpose: &[u8], tenant: TenantId, id: impl Into<Uuid>) -> Vec<u8> {
+    [purpose, tenant.uuid().as_bytes(), id.into().as_bytes()].concat()
 }
 
 /// Seals; `aad` says whose and what it is.

@@ -129,7 +129,7 @@ pub(crate) async fn issue(
         .on(Target::new("session", id, &client.device))
         .with("way", way.as_str())
         .with("second_factor", shown == Shown::SecondFactor);
-    let by = By::user(user.uuid(), &name, client);
+    let by = By::user(user, &name, client);
     app.audit.record(&mut transaction, &by, entry).await?;
     transaction.commit().await?;
     if state == State::Full {

@@ -1,44 +1,47 @@
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
+/// Makes types of ids: each a UUID, in JSON as it is, that is none of another type. Whoever calls it depends on `uuid` and `serde`.
+#[macro_export]
 macro_rules! typed_id {
-    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
-        #[$doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+    ($($(#[$attribute:meta])+ $visibility:vis $name:ident),+ $(,)?) => {$(
+        $(#[$attribute])+
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ::serde::Serialize, ::serde::Deserialize,
+        )]
         #[serde(transparent)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub struct $name(Uuid);
+        $visibility struct $name(::uuid::Uuid);
 
         impl $name {
             /// A new id, ordered by time (UUID version 7, RFC 9562).
             #[allow(clippy::new_without_default)]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(::uuid::Uuid::now_v7())
             }
 
             /// The plain UUID, for the database.
-            pub fn uuid(self) -> Uuid {
+            pub fn uuid(self) -> ::uuid::Uuid {
                 self.0
             }
         }
 
-        impl From<Uuid> for $name {
-            fn from(uuid: Uuid) -> Self {
+        impl From<::uuid::Uuid> for $name {
+            fn from(uuid: ::uuid::Uuid) -> Self {
                 Self(uuid)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl From<$name> for ::uuid::Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 self.0.fmt(f)
             }
         }
 
-        impl FromStr for $name {
-            type Err = uuid::Error;
+        impl ::std::str::FromStr for $name {
+            type Err = ::uuid::Error;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 text.parse().map(Self)
@@ -47,7 +50,18 @@ macro_rules! typed_id {
     )+};
 }
 
-typed_id! {
+/// Those that cross a process boundary, each of which the OpenAPI document has by its name.
+macro_rules! ids {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {
+        typed_id! {$(
+            #[$doc]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+            pub $name
+        ),+}
+    };
+}
+
+ids! {
     /// An organisation.
     TenantId,
     /// A person in a tenant.

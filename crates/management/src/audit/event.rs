@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Millis, TenantId};
+use protocol::{Millis, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -163,14 +163,14 @@ struct Actor {
 impl By {
     /// Somebody who is signed in, wholly or half.
     pub(crate) fn person(session: &Session, client: &Client) -> Self {
-        Self::user(session.user.uuid(), &session.user_name, client)
+        Self::user(session.user, &session.user_name, client)
     }
 
     /// Somebody who has just shown who they are.
-    pub(crate) fn user(id: Uuid, name: &str, client: &Client) -> Self {
+    pub(crate) fn user(id: UserId, name: &str, client: &Client) -> Self {
         Self {
             actor: Actor {
-                id: Some(id),
+                id: Some(id.uuid()),
                 kind: "person".into(),
                 name: name.into(),
             },

@@ -5,11 +5,11 @@ use axum::http::Uri;
 use protocol::TenantId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::webhook::Secret;
 use crate::clock::{Entropy, NoEntropy};
+use crate::ids::DestinationId;
 use crate::limits;
 use crate::outside::{OutsideClient, Unreachable};
 use crate::storage::StorageError;
@@ -71,7 +71,7 @@ pub(crate) struct Reach {
 
 /// A destination that is about to be kept.
 pub(crate) struct NewDestination {
-    pub id: Uuid,
+    pub id: DestinationId,
     pub kind: Kind,
     pub host: String,
     pub sealed: Vec<u8>,
@@ -127,7 +127,7 @@ impl NewDestination {
                 _ => return Err(wrong("key", "Only PagerDuty has a key.")),
             },
         };
-        let id = Uuid::now_v7();
+        let id = DestinationId::new();
         let sealed = delivery.key.seal(entropy, tenant, id, &reach)?;
         Ok(Self {
             id,

@@ -15,6 +15,7 @@ use super::notice::{Notice, What};
 use super::webhook::Secret;
 use super::{Delivery, NotTaken};
 use crate::clock::moment;
+use crate::ids::DeliveryId;
 use crate::outside::Unreachable;
 use crate::storage::audit::Stored;
 
@@ -31,11 +32,11 @@ impl Delivery {
         &self,
         kind: Kind,
         reach: &Reach,
-        id: Uuid,
+        id: DeliveryId,
         said: &Said<'_>,
     ) -> Result<Request<Vec<u8>>, NotTaken> {
         let body = match (kind, said) {
-            (Kind::Webhook, said) => return self.signed(reach, id, self.webhook(said)?),
+            (Kind::Webhook, said) => return self.signed(reach, id.uuid(), self.webhook(said)?),
             (Kind::Slack, Said::Notice(notice)) => {
                 json!({"text": self.slack(notice), "unfurl_links": false, "unfurl_media": false}).to_string()
             }

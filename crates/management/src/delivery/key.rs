@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use protocol::TenantId;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::destination::Reach;
 use crate::clock::{Entropy, NoEntropy};
+use crate::ids::DestinationId;
 use crate::key_file::{self, KeyFileError};
 use crate::sealing;
 
@@ -41,7 +41,7 @@ impl DestinationKey {
         &self,
         entropy: &dyn Entropy,
         tenant: TenantId,
-        destination: Uuid,
+        destination: DestinationId,
         reach: &Reach,
     ) -> Result<Vec<u8>, NoEntropy> {
         let text = Zeroizing::new(serde_json::to_vec(reach).expect("two texts are JSON"));
@@ -49,7 +49,7 @@ impl DestinationKey {
     }
 
     /// `None` when it was sealed for another destination, under another key, or was changed.
-    pub(super) fn open(&self, tenant: TenantId, destination: Uuid, sealed: &[u8]) -> Option<Reach> {
+    pub(super) fn open(&self, tenant: TenantId, destination: DestinationId, sealed: &[u8]) -> Option<Reach> {
         let bytes = sealing::open(&self.0, &sealing::whose(PURPOSE, tenant, destination), sealed)?;
         serde_json::from_slice(&bytes).ok()
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn how_a_destination_is_reached_opens_for_it_alone() {
         let key = DestinationKey::from_bytes(&[7; 32]);
-        let (tenant, id) = (TenantId::new(), Uuid::now_v7());
+        let (tenant, id) = (TenantId::new(), DestinationId::new());
         let reach = Reach {
             url: "https://hooks.example/s3cret".into(),
             key: "k3y".into(),
@@ -71,7 +71,7 @@ mod tests {
         let sealed = key.seal(&OsEntropy, tenant, id, &reach).unwrap();
         assert!(!String::from_utf8_lossy(&sealed).contains("s3cret"));
         assert_eq!(key.open(tenant, id, &sealed).unwrap().url, reach.url);
-        assert!(key.open(tenant, Uuid::now_v7(), &sealed).is_none());
+        assert!(key.open(tenant, DestinationId::new(), &sealed).is_none());
         assert!(key.open(TenantId::new(), id, &sealed).is_none());
         assert!(DestinationKey::from_bytes(&[8; 32]).open(tenant, id, &sealed).is_none());
     }

@@ -3,9 +3,9 @@
 use protocol::{Millis, b64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use crate::alerts::Trigger;
+use crate::ids::AlertRuleId;
 
 /// What it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +41,10 @@ pub(crate) struct Notice {
 
 impl Notice {
     /// What is told for this rule about this subject.
-    pub(crate) fn about(rule: Uuid, subject: &str) -> String {
+    pub(crate) fn about(rule: AlertRuleId, subject: &str) -> String {
         let mut hash = Sha256::new();
         hash.update(b"holdfast/alert/v1\0");
-        hash.update(rule.as_bytes());
+        hash.update(rule.uuid().as_bytes());
         hash.update(subject.as_bytes());
         b64::encode(hash.finalize())
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::http::Request;
 use futures::StreamExt as _;
 use protocol::TenantId;
-use uuid::Uuid;
 
 use super::destination::Kind;
 use super::form::Said;
 use super::{Delivery, NotTaken, Notice, What};
 use crate::clock::{after, millis};
+use crate::ids::{AlertId, DeliveryId, DestinationId};
 use crate::limits;
 use crate::mail;
 use crate::person::Email;
@@ -49,7 +49,7 @@ impl Delivery {
     }
 
     /// From now on the alert is told: whatever comes up about the same is another one.
-    async fn enqueue(&self, tenant: TenantId, alert: Uuid) -> Result<(), StorageError> {
+    async fn enqueue(&self, tenant: TenantId, alert: AlertId) -> Result<(), StorageError> {
         let now = self.clock.now();
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         // Another server may have it in hand.
@@ -73,7 +73,7 @@ impl Delivery {
         transaction.commit().await
     }
 
-    async fn deliver(&self, tenant: TenantId, id: Uuid) -> Result<(), StorageError> {
+    async fn deliver(&self, tenant: TenantId, id: DeliveryId) -> Result<(), StorageError> {
         let now = self.clock.now();
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         // Another server may have it in hand.
@@ -109,7 +109,7 @@ impl Delivery {
         let taken = match &due.load {
             Load::Notice(notice) => self.tell(tenant, &due.receiver, id, &Said::Notice(notice)).await,
             Load::Body(body) => match &due.receiver {
-                Receiver::Webhook { id: hook, sealed } => self.tell_hook(tenant, *hook, sealed, id, body).await,
+                Receiver::Webhook { id: hook, sealed } => self.tell_hook(tenant, *hook, sealed, id.uuid(), body).await,
                 _ => Err(NotTaken::NoStream("it")),
             },
             Load::Events { .. } if events.is_empty() => Ok(()),
@@ -135,7 +135,7 @@ impl Delivery {
         transaction.commit().await
     }
 
-    async fn tell(&self, tenant: TenantId, to: &Receiver, id: Uuid, said: &Said<'_>) -> Result<(), NotTaken> {
+    async fn tell(&self, tenant: TenantId, to: &Receiver, id: DeliveryId, said: &Said<'_>) -> Result<(), NotTaken> {
         match (to, said) {
             (Receiver::Mailbox(email), Said::Notice(notice)) => self.mail(email, notice).await,
             (Receiver::Mailbox(_), Said::Events(..)) => Err(NotTaken::NoStream("a mailbox")),
@@ -172,23 +172,23 @@ impl Delivery {
     pub(crate) async fn test(
         &self,
         tenant: TenantId,
-        destination: Uuid,
+        destination: DestinationId,
         kind: Kind,
         sealed: &[u8],
         notice: &Notice,
     ) -> Result<(), NotTaken> {
         let said = Said::Notice(notice);
-        self.tell_destination(tenant, destination, kind, sealed, Uuid::now_v7(), &said)
+        self.tell_destination(tenant, destination, kind, sealed, DeliveryId::new(), &said)
             .await
     }
 
     async fn tell_destination(
         &self,
         tenant: TenantId,
-        destination: Uuid,
+        destination: DestinationId,
         kind: Kind,
         sealed: &[u8],
-        id: Uuid,
+        id: DeliveryId,
         said: &Said<'_>,
     ) -> Result<(), NotTaken> {
         let reach = self.key.open(tenant, destination, sealed).ok_or(NotTaken::Sealed)?;

@@ -46,17 +46,12 @@ impl FactorKey {
         user: UserId,
         secret: &[u8],
     ) -> Result<Vec<u8>, NoEntropy> {
-        sealing::seal(
-            &self.sealing,
-            entropy,
-            &sealing::whose(PURPOSE, tenant, user.uuid()),
-            secret,
-        )
+        sealing::seal(&self.sealing, entropy, &sealing::whose(PURPOSE, tenant, user), secret)
     }
 
     /// `None` when it was sealed for somebody else, under another key, or was changed.
     pub(crate) fn open(&self, tenant: TenantId, user: UserId, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        sealing::open(&self.sealing, &sealing::whose(PURPOSE, tenant, user.uuid()), sealed)
+        sealing::open(&self.sealing, &sealing::whose(PURPOSE, tenant, user), sealed)
     }
 
     /// What is stored of a backup code.

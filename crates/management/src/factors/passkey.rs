@@ -152,7 +152,7 @@ pub(crate) async fn show(
             Ok((transaction, user))
         }
         Err(error) => {
-            let by = By::user(user.uuid(), &stored.user_name, client);
+            let by = By::user(user, &stored.user_name, client);
             let entry = Entry::refused(Action::FactorShown)
                 .on(Target::new("passkey", stored.id, &stored.name))
                 .with("factor", "passkey")

@@ -45,7 +45,7 @@ pub(crate) async fn post(
         return Err(ApiError::LinkInvalid);
     }
     let user = users::create(&mut transaction, &name, &email, Role::Owner, now).await?;
-    let by = By::user(user.uuid(), name.as_str(), &client);
+    let by = By::user(user, name.as_str(), &client);
     let made = Target::new("organisation", transaction.tenant(), organisation.as_str());
     let entry = Entry::done(Action::OrganisationMade).on(made);
     app.audit.record(&mut transaction, &by, entry).await?;

@@ -142,7 +142,7 @@ silent!(
     FreshOperator,
 );
 
-impl InContract for Id {
+impl<T> InContract for Id<T> {
     fn describe(sketch: &mut Sketch) {
         sketch.names_an_id();
     }

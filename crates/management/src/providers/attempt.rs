@@ -7,12 +7,12 @@ use protocol::SessionId;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
-use uuid::Uuid;
 
 use super::{Account, Site};
 use crate::access::Client;
 use crate::app::App;
 use crate::clock::after;
+use crate::ids::IdentityProviderId;
 use crate::limits;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
@@ -95,7 +95,7 @@ pub(crate) struct Arrived {
 pub(crate) async fn take(
     app: &App,
     client: &Client,
-    provider: Uuid,
+    provider: IdentityProviderId,
     back: Return,
 ) -> Result<Arrived, (bool, ApiError)> {
     let state = back.state.as_deref().and_then(SecretToken::parse);
@@ -116,7 +116,7 @@ pub(crate) async fn take(
 async fn finish(
     app: &App,
     attempt: Attempt,
-    provider: Uuid,
+    provider: IdentityProviderId,
     state: &SecretToken,
     back: Return,
 ) -> Result<Arrived, ApiError> {

@@ -7,10 +7,10 @@ use hmac::{Hmac, Mac as _};
 use oauth2::PkceCodeVerifier;
 use protocol::{TenantId, b64};
 use sha2::Sha256;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clock::{Entropy, NoEntropy};
+use crate::ids::IdentityProviderId;
 use crate::key_file::{self, KeyFileError};
 use crate::sealing;
 use crate::secret_token::SecretToken;
@@ -46,7 +46,7 @@ impl ProviderKey {
         &self,
         entropy: &dyn Entropy,
         tenant: TenantId,
-        provider: Uuid,
+        provider: IdentityProviderId,
         secret: &str,
     ) -> Result<Vec<u8>, NoEntropy> {
         sealing::seal(
@@ -58,7 +58,12 @@ impl ProviderKey {
     }
 
     /// `None` when it was sealed for another provider, under another key, or was changed.
-    pub(crate) fn open(&self, tenant: TenantId, provider: Uuid, sealed: &[u8]) -> Option<Zeroizing<String>> {
+    pub(crate) fn open(
+        &self,
+        tenant: TenantId,
+        provider: IdentityProviderId,
+        sealed: &[u8],
+    ) -> Option<Zeroizing<String>> {
         let bytes = sealing::open(&self.sealing, &sealing::whose(PURPOSE, tenant, provider), sealed)?;
         std::str::from_utf8(&bytes)
             .ok()
@@ -93,10 +98,10 @@ mod tests {
     #[test]
     fn a_secret_opens_for_its_provider_alone() {
         let key = ProviderKey::from_bytes(&[7; 32]);
-        let (tenant, provider) = (TenantId::new(), Uuid::now_v7());
+        let (tenant, provider) = (TenantId::new(), IdentityProviderId::new());
         let sealed = key.seal(&OsEntropy, tenant, provider, "secret").unwrap();
         assert_eq!(**key.open(tenant, provider, &sealed).unwrap(), *"secret");
-        assert!(key.open(tenant, Uuid::now_v7(), &sealed).is_none());
+        assert!(key.open(tenant, IdentityProviderId::new(), &sealed).is_none());
         assert!(key.open(TenantId::new(), provider, &sealed).is_none());
         assert!(
             ProviderKey::from_bytes(&[8; 32])

@@ -12,12 +12,13 @@ use crate::alerts::{Quiet, Trigger};
 use crate::clock::millis;
 use crate::database::Database;
 use crate::delivery::Kind;
+use crate::ids::{AlertId, AlertRuleId, DestinationId};
 use crate::limits;
 
 /// A rule: who is told of what.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub id: Uuid,
+    pub id: AlertRuleId,
     pub trigger: Trigger,
     pub receiver: Receiver,
     pub quiet: Option<Quiet>,
@@ -29,7 +30,11 @@ pub(crate) struct Rule {
 #[derive(Debug, Clone)]
 pub(crate) enum Receiver {
     Mailbox(String),
-    Destination { id: Uuid, kind: Kind, name: String },
+    Destination {
+        id: DestinationId,
+        kind: Kind,
+        name: String,
+    },
 }
 
 impl Receiver {
@@ -50,7 +55,7 @@ impl Receiver {
         match (email, id, kind, name) {
             (Some(email), None, ..) => Ok(Self::Mailbox(email)),
             (None, Some(id), Some(kind), Some(name)) => Ok(Self::Destination {
-                id,
+                id: id.into(),
                 kind: Kind::stored(&kind)?,
                 name,
             }),
@@ -73,7 +78,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager
     rows.into_iter()
         .map(|row| {
             Ok(Rule {
-                id: row.id,
+                id: row.id.into(),
                 trigger: Trigger::stored(&row.trigger)?,
                 receiver: Receiver::stored(row.email, row.destination_id, row.kind, row.name)?,
                 quiet: quiet(row.quiet_from, row.quiet_to),
@@ -106,15 +111,15 @@ pub(crate) async fn create(
     if count.fetch_one(&mut **transaction).await? >= limits::ALERT_RULES {
         return Ok(None);
     }
-    let id = Uuid::now_v7();
+    let id = AlertRuleId::new();
     let (email, destination) = match &receiver {
         Receiver::Mailbox(email) => (Some(email.as_str()), None),
-        Receiver::Destination { id, .. } => (None, Some(*id)),
+        Receiver::Destination { id, .. } => (None, Some(id.uuid())),
     };
     sqlx::query!(
         "INSERT INTO alert_rules (id, tenant_id, trigger, email, destination_id, quiet_from, quiet_to, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        id,
+        id.uuid(),
         tenant,
         trigger.as_str(),
         email,
@@ -142,7 +147,7 @@ pub(crate) async fn create(
 pub(crate) async fn find(
     transaction: &mut TenantTransaction,
     manager: &Manager,
-    id: Uuid,
+    id: AlertRuleId,
 ) -> Result<Option<Rule>, StorageError> {
     let rules = list(transaction, manager).await?;
     Ok(rules.into_iter().find(|rule| rule.id == id))
@@ -152,12 +157,12 @@ pub(crate) async fn find(
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
-    id: Uuid,
+    id: AlertRuleId,
 ) -> Result<bool, StorageError> {
     let removed = sqlx::query!(
         "DELETE FROM alert_rules WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
@@ -228,7 +233,7 @@ pub(crate) async fn raise(
 }
 
 /// Alerts of every tenant that are due, oldest first. Only which: what is in them is read for each in its tenant.
-pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
+pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, AlertId)>, StorageError> {
     let mut transaction = looking_for_due(database, "holdfast.alerts").await?;
     let rows = sqlx::query!(
         "SELECT tenant_id, id FROM alerts WHERE sent_at IS NULL AND due_at <= $1
@@ -238,14 +243,17 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
     )
     .fetch_all(&mut *transaction)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.id)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id.into(), row.id.into()))
+        .collect())
 }
 
 /// An alert that is to be told now.
 pub(crate) struct Due {
-    pub rule: Uuid,
+    pub rule: AlertRuleId,
     /// None: the rule's mailbox.
-    pub destination: Option<Uuid>,
+    pub destination: Option<DestinationId>,
     pub trigger: Trigger,
     pub quiet: Option<Quiet>,
     pub subject: String,
@@ -256,7 +264,7 @@ pub(crate) struct Due {
 /// Takes a due alert in hand, locked; `None` if somebody else has it, or it is no longer due.
 pub(crate) async fn take(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: AlertId,
     now: OffsetDateTime,
 ) -> Result<Option<Due>, StorageError> {
     let row = sqlx::query!(
@@ -265,14 +273,14 @@ pub(crate) async fn take(
          WHERE a.tenant_id = $1 AND a.id = $2 AND a.sent_at IS NULL AND a.due_at <= $3
          FOR UPDATE OF a SKIP LOCKED",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         now
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     row.map(|row| {
         Ok(Due {
-            rule: row.id,
-            destination: row.destination_id,
+            rule: row.id.into(),
+            destination: row.destination_id.map(DestinationId::from),
             trigger: Trigger::stored(&row.trigger)?,
             quiet: quiet(row.quiet_from, row.quiet_to),
             subject: row.subject,
@@ -286,13 +294,13 @@ pub(crate) async fn take(
 /// Not before then.
 pub(crate) async fn put_off(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: AlertId,
     until: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE alerts SET due_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         until
     )
     .execute(&mut **transaction)
@@ -303,14 +311,14 @@ pub(crate) async fn put_off(
 /// It is in the queue of deliveries. What comes up from now on is another one.
 pub(crate) async fn told(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: AlertId,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
     sqlx::query!(
         "UPDATE alerts SET sent_at = $3 WHERE tenant_id = $1 AND id = $2",
         tenant,
-        id,
+        id.uuid(),
         now
     )
     .execute(&mut **transaction)

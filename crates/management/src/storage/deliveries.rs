@@ -11,14 +11,15 @@ use crate::alerts::Quiet;
 use crate::custody::Sealed;
 use crate::database::Database;
 use crate::delivery::{Kind, Notice};
+use crate::ids::{AlertRuleId, DeliveryId, DestinationId};
 use crate::limits;
 use crate::person::Email;
 
 /// Puts what is told for a rule into the queue.
 pub(crate) async fn enqueue(
     transaction: &mut TenantTransaction,
-    rule: Uuid,
-    destination: Option<Uuid>,
+    rule: AlertRuleId,
+    destination: Option<DestinationId>,
     notice: &Notice,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -26,10 +27,10 @@ pub(crate) async fn enqueue(
     sqlx::query!(
         "INSERT INTO deliveries (id, tenant_id, rule_id, destination_id, notice, created_at, due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
-        Uuid::now_v7(),
+        DeliveryId::new().uuid(),
         transaction.tenant().uuid(),
-        rule,
-        destination,
+        rule.uuid(),
+        destination.map(DestinationId::uuid),
         notice,
         now
     )
@@ -40,7 +41,7 @@ pub(crate) async fn enqueue(
 
 /// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, of each webhook the oldest few,
 /// so that none keeps the others waiting. Only which: what is in them is read for each in its tenant.
-pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, Uuid)>, StorageError> {
+pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, DeliveryId)>, StorageError> {
     let mut transaction = looking_for_due(database, "holdfast.deliveries").await?;
     let rows = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", id AS "id!" FROM (
@@ -54,14 +55,17 @@ pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<
     )
     .fetch_all(&mut *transaction)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.id)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id.into(), row.id.into()))
+        .collect())
 }
 
 /// Where a delivery goes.
 pub(crate) enum Receiver {
     Mailbox(Email),
     Destination {
-        id: Uuid,
+        id: DestinationId,
         kind: Kind,
         sealed: Vec<u8>,
     },
@@ -86,7 +90,7 @@ pub(crate) enum Load {
 
 /// A delivery that is to be sent now.
 pub(crate) struct Due {
-    pub rule: Option<Uuid>,
+    pub rule: Option<AlertRuleId>,
     pub receiver: Receiver,
     pub quiet: Option<Quiet>,
     pub load: Load,
@@ -95,7 +99,7 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    fn destination(&self) -> Option<Uuid> {
+    fn destination(&self) -> Option<DestinationId> {
         match self.receiver {
             Receiver::Destination { id, .. } => Some(id),
             Receiver::Mailbox(_) | Receiver::Webhook { .. } => None,
@@ -113,7 +117,7 @@ impl Due {
 /// Takes a due delivery in hand, locked; `None` if somebody else has it, or it is no longer due.
 pub(crate) async fn take(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DeliveryId,
     now: OffsetDateTime,
 ) -> Result<Option<Due>, StorageError> {
     let row = sqlx::query!(
@@ -127,7 +131,7 @@ pub(crate) async fn take(
          WHERE d.tenant_id = $1 AND d.id = $2 AND d.failed_at IS NULL AND d.due_at <= $3
          FOR UPDATE OF d SKIP LOCKED"#,
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         now
     );
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {
@@ -147,7 +151,7 @@ pub(crate) async fn take(
     }
     let receiver = match (row.destination, row.kind, row.sealed, row.email) {
         (Some(id), Some(kind), Some(sealed), _) => Receiver::Destination {
-            id,
+            id: id.into(),
             kind: Kind::stored(&kind)?,
             sealed,
         },
@@ -167,7 +171,7 @@ pub(crate) async fn take(
         _ => return Err(StorageError::Unreadable("what a delivery carries")),
     };
     Ok(Some(Due {
-        rule: row.rule_id,
+        rule: row.rule_id.map(AlertRuleId::from),
         receiver,
         quiet: alerts::quiet(row.quiet_from, row.quiet_to),
         load,
@@ -178,13 +182,13 @@ pub(crate) async fn take(
 /// Not before then.
 pub(crate) async fn put_off(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DeliveryId,
     until: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE deliveries SET due_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         until
     )
     .execute(&mut **transaction)
@@ -195,7 +199,7 @@ pub(crate) async fn put_off(
 /// One more try, with this load; another then, unless it is taken before.
 pub(crate) async fn tried(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DeliveryId,
     load: &Load,
     again: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -206,7 +210,7 @@ pub(crate) async fn tried(
     sqlx::query!(
         "UPDATE deliveries SET tries = tries + 1, due_at = $3, up_to = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         again,
         up_to
     )
@@ -218,7 +222,7 @@ pub(crate) async fn tried(
 /// It was taken: it is gone, and what came up in a stream meanwhile is next.
 pub(crate) async fn taken(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DeliveryId,
     due: &Due,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -228,7 +232,11 @@ pub(crate) async fn taken(
         Load::Events { .. } => Some(audit::lock_head(transaction).await?),
         Load::Notice(_) | Load::Body(_) => None,
     };
-    let removed = sqlx::query!("DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2", tenant, id);
+    let removed = sqlx::query!(
+        "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        id.uuid()
+    );
     let still_wanted = removed.execute(&mut **transaction).await?.rows_affected() == 1;
     let up_to = match due.load {
         Load::Events { up_to, .. } if still_wanted => up_to,
@@ -239,7 +247,7 @@ pub(crate) async fn taken(
             "UPDATE destinations SET last_sent_at = $3, last_problem = '', streamed_to = coalesce($4, streamed_to)
              WHERE tenant_id = $1 AND id = $2",
             tenant,
-            destination,
+            destination.uuid(),
             now,
             up_to
         )
@@ -258,7 +266,7 @@ pub(crate) async fn taken(
         sqlx::query!(
             "UPDATE alert_rules SET last_sent_at = $3, last_problem = '' WHERE tenant_id = $1 AND id = $2",
             tenant,
-            rule,
+            rule.uuid(),
             now
         )
         .execute(&mut **transaction)
@@ -279,15 +287,15 @@ pub(crate) async fn taken(
 /// Has the next piece of a stream sent.
 pub(crate) async fn next_of_stream(
     transaction: &mut TenantTransaction,
-    destination: Uuid,
+    destination: DestinationId,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at) VALUES ($1, $2, $3, $4, $4)
          ON CONFLICT (tenant_id, destination_id) WHERE rule_id IS NULL DO NOTHING",
-        Uuid::now_v7(),
+        DeliveryId::new().uuid(),
         transaction.tenant().uuid(),
-        destination,
+        destination.uuid(),
         now
     )
     .execute(&mut **transaction)
@@ -303,7 +311,7 @@ pub(super) fn kept(problem: &str) -> String {
 /// It was not taken; with `over`, it is not tried again. `again` is when the other side wants it again.
 pub(crate) async fn failed(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DeliveryId,
     due: &Due,
     problem: &str,
     over: bool,
@@ -314,16 +322,20 @@ pub(crate) async fn failed(
     if let Some(webhook) = due.webhook() {
         api_webhooks::not_arrived(transaction, webhook, problem, over, now).await?;
         if over {
-            sqlx::query!("DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2", tenant, id)
-                .execute(&mut **transaction)
-                .await?;
+            sqlx::query!(
+                "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
+                tenant,
+                id.uuid()
+            )
+            .execute(&mut **transaction)
+            .await?;
             return Ok(());
         }
     }
     sqlx::query!(
         "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",
         tenant,
-        id,
+        id.uuid(),
         over.then_some(now),
         again
     )
@@ -336,7 +348,7 @@ pub(crate) async fn failed(
         sqlx::query!(
             "UPDATE alert_rules SET last_problem = $3 WHERE tenant_id = $1 AND id = $2",
             tenant,
-            rule,
+            rule.uuid(),
             kept(problem)
         )
         .execute(&mut **transaction)

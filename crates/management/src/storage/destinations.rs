@@ -1,17 +1,17 @@
 //! Where an organisation's alerts and audit events go besides mailboxes.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction, audit, deliveries};
 use crate::access::{FreshManager, Manager};
 use crate::delivery::{Kind, NewDestination};
+use crate::ids::DestinationId;
 use crate::limits;
 use crate::person::Name;
 
 /// A destination, with how it is reached as it is kept.
 pub(crate) struct Destination {
-    pub id: Uuid,
+    pub id: DestinationId,
     pub kind: Kind,
     pub name: String,
     pub host: String,
@@ -46,7 +46,7 @@ pub(crate) async fn list(
     rows.into_iter()
         .map(|row| {
             Ok(Destination {
-                id: row.id,
+                id: row.id.into(),
                 kind: Kind::stored(&row.kind)?,
                 name: row.name,
                 host: row.host,
@@ -67,7 +67,7 @@ pub(crate) async fn list(
 pub(crate) async fn find(
     transaction: &mut TenantTransaction,
     manager: &Manager,
-    id: Uuid,
+    id: DestinationId,
 ) -> Result<Option<Destination>, StorageError> {
     let all = list(transaction, manager).await?;
     Ok(all.into_iter().find(|each| each.id == id))
@@ -84,7 +84,7 @@ pub(crate) async fn create(
     let created = sqlx::query!(
         "INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at)
          SELECT $1, $2, $3, $4, $5, $6, $7 WHERE (SELECT count(*) FROM destinations WHERE tenant_id = $2) < $8",
-        new.id,
+        new.id.uuid(),
         transaction.tenant().uuid(),
         new.kind.as_str(),
         name.as_str(),
@@ -100,14 +100,14 @@ pub(crate) async fn create(
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
-    id: Uuid,
+    id: DestinationId,
 ) -> Result<Option<String>, StorageError> {
     // In the order of whoever adds an event and with it to a stream.
     audit::lock_head(transaction).await?;
     let removed = sqlx::query_scalar!(
         "DELETE FROM destinations WHERE tenant_id = $1 AND id = $2 RETURNING name",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     Ok(removed.fetch_optional(&mut **transaction).await?)
 }
@@ -116,7 +116,7 @@ pub(crate) async fn remove(
 pub(crate) async fn stream(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
-    id: Uuid,
+    id: DestinationId,
     on: bool,
 ) -> Result<Option<String>, StorageError> {
     let head = audit::lock_head(transaction).await?;
@@ -125,7 +125,7 @@ pub(crate) async fn stream(
         "UPDATE destinations SET streamed_to = CASE WHEN $3 THEN coalesce(streamed_to, $4) END
          WHERE tenant_id = $1 AND id = $2 RETURNING name",
         tenant,
-        id,
+        id.uuid(),
         on,
         head.seq
     );
@@ -134,7 +134,7 @@ pub(crate) async fn stream(
         sqlx::query!(
             "DELETE FROM deliveries WHERE tenant_id = $1 AND destination_id = $2 AND rule_id IS NULL",
             tenant,
-            id
+            id.uuid()
         )
         .execute(&mut **transaction)
         .await?;
@@ -155,7 +155,7 @@ pub(crate) async fn arrived(
             "DELETE FROM deliveries WHERE tenant_id = $1 AND destination_id = $2 AND rule_id IS NULL
                 AND failed_at IS NOT NULL",
             tenant,
-            destination.id
+            destination.id.uuid()
         );
         if stood.execute(&mut **transaction).await?.rows_affected() == 1 {
             deliveries::next_of_stream(transaction, destination.id, now).await?;
@@ -164,7 +164,7 @@ pub(crate) async fn arrived(
     sqlx::query!(
         "UPDATE destinations SET last_sent_at = $3, last_problem = '' WHERE tenant_id = $1 AND id = $2",
         tenant,
-        destination.id,
+        destination.id.uuid(),
         now
     )
     .execute(&mut **transaction)
@@ -175,7 +175,7 @@ pub(crate) async fn arrived(
 /// Something did not arrive.
 pub(crate) async fn not_arrived(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: DestinationId,
     problem: &str,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
@@ -183,7 +183,7 @@ pub(crate) async fn not_arrived(
     sqlx::query!(
         "UPDATE destinations SET last_failed_at = $3, last_problem = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         now,
         problem
     )

@@ -2,18 +2,18 @@
 
 use protocol::{GroupId, UserId};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::groups::{self, GroupRole, ManagedGroup};
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
+use crate::ids::GroupInvitationId;
 use crate::limits;
 use crate::person::Email;
 
 /// An open invitation, as managers of its group see it.
 #[derive(Debug)]
 pub(crate) struct Open {
-    pub id: Uuid,
+    pub id: GroupInvitationId,
     pub email: String,
     pub role: GroupRole,
     pub expires_at: OffsetDateTime,
@@ -42,11 +42,11 @@ pub(crate) async fn create(
     )
     .execute(&mut **transaction)
     .await?;
-    let id = Uuid::now_v7();
+    let id = GroupInvitationId::new();
     sqlx::query!(
         "INSERT INTO group_invitations (id, tenant_id, group_id, email, role, invited_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        id,
+        id.uuid(),
         tenant,
         group.id.uuid(),
         email.as_str(),
@@ -100,7 +100,7 @@ pub(crate) async fn of_group(
     rows.into_iter()
         .map(|row| {
             Ok(Open {
-                id: row.id,
+                id: row.id.into(),
                 email: row.email,
                 role: GroupRole::stored(&row.role)?,
                 expires_at: row.expires_at,
@@ -113,7 +113,7 @@ pub(crate) async fn of_group(
 pub(crate) async fn withdraw(
     transaction: &mut TenantTransaction,
     group: &ManagedGroup,
-    id: Uuid,
+    id: GroupInvitationId,
     now: OffsetDateTime,
 ) -> Result<Option<String>, StorageError> {
     let email = sqlx::query_scalar!(
@@ -122,7 +122,7 @@ pub(crate) async fn withdraw(
          RETURNING email",
         transaction.tenant().uuid(),
         group.id.uuid(),
-        id,
+        id.uuid(),
         now
     );
     Ok(email.fetch_optional(&mut **transaction).await?)
@@ -149,7 +149,7 @@ pub(super) async fn withdraw_all(
 /// An invitation, as whom it is for sees it.
 #[derive(Debug)]
 pub(crate) struct Received {
-    pub id: Uuid,
+    pub id: GroupInvitationId,
     pub group: GroupId,
     pub group_name: String,
     pub invited_by: String,
@@ -161,7 +161,7 @@ pub(crate) struct Received {
 pub(crate) async fn received(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
-    id: Option<Uuid>,
+    id: Option<GroupInvitationId>,
     now: OffsetDateTime,
 ) -> Result<Vec<Received>, StorageError> {
     let rows = sqlx::query!(
@@ -176,7 +176,7 @@ pub(crate) async fn received(
          FOR UPDATE OF i",
         transaction.tenant().uuid(),
         person.session().user.uuid(),
-        id,
+        id.map(GroupInvitationId::uuid),
         now,
         limits::INVITATIONS_LISTED
     );
@@ -184,7 +184,7 @@ pub(crate) async fn received(
     rows.into_iter()
         .map(|row| {
             Ok(Received {
-                id: row.id,
+                id: row.id.into(),
                 group: row.group_id.into(),
                 group_name: row.group_name,
                 invited_by: row.invited_by,
@@ -205,7 +205,7 @@ pub(crate) async fn accept(
     sqlx::query!(
         "UPDATE group_invitations SET accepted_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        invitation.id,
+        invitation.id.uuid(),
         now
     )
     .execute(&mut **transaction)
@@ -229,7 +229,7 @@ pub(crate) async fn decline(
     sqlx::query!(
         "UPDATE group_invitations SET declined_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        invitation.id,
+        invitation.id.uuid(),
         now
     )
     .execute(&mut **transaction)

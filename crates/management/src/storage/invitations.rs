@@ -2,11 +2,11 @@
 
 use protocol::TenantId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::Manager;
 use crate::database::Database;
+use crate::ids::InvitationId;
 use crate::limits;
 use crate::person::{Email, Role};
 use crate::secret_token::TokenHash;
@@ -14,7 +14,7 @@ use crate::secret_token::TokenHash;
 /// An invitation as its managers see it.
 #[derive(Debug)]
 pub(crate) struct Invitation {
-    pub id: Uuid,
+    pub id: InvitationId,
     pub email: String,
     pub role: Role,
     pub expires_at: OffsetDateTime,
@@ -28,7 +28,7 @@ const OPERATOR: &str = "The operator";
 /// An open invitation as the invited sees it.
 #[derive(Debug)]
 pub(crate) struct Offer {
-    pub id: Uuid,
+    pub id: InvitationId,
     pub email: String,
     pub role: Role,
     pub invited_by: String,
@@ -55,11 +55,11 @@ pub(crate) async fn create(
     )
     .execute(&mut **transaction)
     .await?;
-    let id = Uuid::now_v7();
+    let id = InvitationId::new();
     sqlx::query!(
         "INSERT INTO invitations (id, tenant_id, email, role, invited_by, token_hash, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        id,
+        id.uuid(),
         tenant,
         email.as_str(),
         role.as_str(),
@@ -96,7 +96,7 @@ pub(crate) async fn list(
     rows.into_iter()
         .map(|row| {
             Ok(Invitation {
-                id: row.id,
+                id: row.id.into(),
                 email: row.email,
                 role: Role::stored(&row.role)?,
                 expires_at: row.expires_at,
@@ -112,7 +112,7 @@ pub(crate) async fn list(
 pub(crate) async fn renew(
     transaction: &mut TenantTransaction,
     manager: &Manager,
-    id: Uuid,
+    id: InvitationId,
     hash: TokenHash,
     expires_at: OffsetDateTime,
 ) -> Result<Option<Invitation>, StorageError> {
@@ -121,7 +121,7 @@ pub(crate) async fn renew(
          WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL AND (role <> 'owner' OR $5)
          RETURNING email, role",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         hash.bytes(),
         expires_at,
         manager.may_give(Role::Owner)
@@ -145,7 +145,7 @@ pub(crate) async fn renew(
 pub(crate) async fn revoke(
     transaction: &mut TenantTransaction,
     manager: &Manager,
-    id: Uuid,
+    id: InvitationId,
     now: OffsetDateTime,
 ) -> Result<Option<String>, StorageError> {
     let update = sqlx::query_scalar!(
@@ -153,7 +153,7 @@ pub(crate) async fn revoke(
          WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL AND (role <> 'owner' OR $4)
          RETURNING email",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         now,
         manager.may_give(Role::Owner)
     );
@@ -191,7 +191,7 @@ pub(crate) async fn find_open(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let offer = Offer {
-        id: row.id,
+        id: row.id.into(),
         email: row.email,
         role: Role::stored(&row.role)?,
         invited_by: row.invited_by.unwrap_or_else(|| OPERATOR.into()),
@@ -208,7 +208,7 @@ pub(crate) async fn accept(
     sqlx::query!(
         "UPDATE invitations SET accepted_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        offer.id,
+        offer.id.uuid(),
         now
     )
     .execute(&mut **transaction)

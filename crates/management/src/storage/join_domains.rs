@@ -2,18 +2,18 @@
 
 use protocol::TenantId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::{FreshManager, Manager};
 use crate::database::Database;
+use crate::ids::JoinDomainId;
 use crate::limits;
 use crate::person::{Domain, Email};
 
 /// A domain and what joining from it takes.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub id: Uuid,
+    pub id: JoinDomainId,
     pub domain: String,
     /// Whether somebody who manages the organisation has to agree.
     pub approval: bool,
@@ -36,32 +36,33 @@ pub(crate) async fn put(
     domain: &Domain,
     approval: bool,
     now: OffsetDateTime,
-) -> Result<Option<Uuid>, StorageError> {
+) -> Result<Option<JoinDomainId>, StorageError> {
     let put = sqlx::query_scalar!(
         "INSERT INTO join_domains (id, tenant_id, domain, approval, created_at)
          SELECT $1, $2, $3, $4, $5
          WHERE (SELECT count(*) FROM join_domains WHERE tenant_id = $2 AND domain <> $3) < $6
          ON CONFLICT (tenant_id, domain) DO UPDATE SET approval = excluded.approval RETURNING id",
-        Uuid::now_v7(),
+        JoinDomainId::new().uuid(),
         transaction.tenant().uuid(),
         domain.as_str(),
         approval,
         now,
         limits::JOIN_DOMAINS
     );
-    Ok(put.fetch_optional(&mut **transaction).await?)
+    let id = put.fetch_optional(&mut **transaction).await?;
+    Ok(id.map(JoinDomainId::from))
 }
 
 /// Takes a domain away: which.
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
-    id: Uuid,
+    id: JoinDomainId,
 ) -> Result<Option<String>, StorageError> {
     let removed = sqlx::query_scalar!(
         "DELETE FROM join_domains WHERE tenant_id = $1 AND id = $2 RETURNING domain",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     Ok(removed.fetch_optional(&mut **transaction).await?)
 }

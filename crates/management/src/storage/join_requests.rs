@@ -1,11 +1,11 @@
 //! People who may join an organisation once somebody who manages it agrees. They are nobody yet, and can do nothing.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
 use crate::access::Manager;
+use crate::ids::JoinRequestId;
 use crate::limits;
 use crate::person::{Email, Name};
 use crate::providers::Account;
@@ -13,7 +13,7 @@ use crate::providers::Account;
 /// Somebody who waits.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub id: Uuid,
+    pub id: JoinRequestId,
     pub name: String,
     pub email: String,
     pub issuer: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
-    Waits(Uuid),
+    Waits(JoinRequestId),
     /// They asked before; perhaps they were refused, which they are not told again.
     Already,
     TooMany,
@@ -47,13 +47,13 @@ pub(crate) async fn ask(
     )
     .execute(&mut **transaction)
     .await?;
-    let id = Uuid::now_v7();
+    let id = JoinRequestId::new();
     let made = sqlx::query!(
         "INSERT INTO join_requests (id, tenant_id, email, name, issuer, subject, created_at)
          SELECT $1, $2, $3, $4, $5, $6, $7
          WHERE (SELECT count(*) FROM join_requests WHERE tenant_id = $2 AND refused_at IS NULL) < $8
          ON CONFLICT (tenant_id, email) DO NOTHING",
-        id,
+        id.uuid(),
         tenant,
         email.as_str(),
         name.as_str(),
@@ -94,14 +94,14 @@ pub(crate) async fn list(
 pub(crate) async fn take(
     transaction: &mut TenantTransaction,
     _manager: &Manager,
-    id: Uuid,
+    id: JoinRequestId,
 ) -> Result<Option<Waiting>, StorageError> {
     let row = sqlx::query_as!(
         Waiting,
         "DELETE FROM join_requests WHERE tenant_id = $1 AND id = $2 AND refused_at IS NULL
          RETURNING id, name, email, issuer, subject, created_at",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     Ok(row.fetch_optional(&mut **transaction).await?)
 }
@@ -110,7 +110,7 @@ pub(crate) async fn take(
 pub(crate) async fn refuse(
     transaction: &mut TenantTransaction,
     _manager: &Manager,
-    id: Uuid,
+    id: JoinRequestId,
     now: OffsetDateTime,
 ) -> Result<Option<Waiting>, StorageError> {
     let row = sqlx::query_as!(
@@ -118,7 +118,7 @@ pub(crate) async fn refuse(
         "UPDATE join_requests SET refused_at = $3 WHERE tenant_id = $1 AND id = $2 AND refused_at IS NULL
          RETURNING id, name, email, issuer, subject, created_at",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         now
     );
     Ok(row.fetch_optional(&mut **transaction).await?)

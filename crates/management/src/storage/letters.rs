@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
+use crate::ids::LetterId;
 use crate::limits;
 
 /// A letter that waits.
 #[derive(Debug)]
 pub(crate) struct Letter {
-    pub id: Uuid,
+    pub id: LetterId,
     pub from: UserId,
     pub from_name: String,
     pub body: Vec<u8>,
@@ -39,7 +40,7 @@ pub(crate) async fn waiting(
 pub(crate) async fn send(
     transaction: &mut TenantTransaction,
     from: &SignedIn,
-    id: Uuid,
+    id: LetterId,
     to: UserId,
     body: &[u8],
     now: OffsetDateTime,
@@ -56,7 +57,7 @@ pub(crate) async fn send(
         "INSERT INTO letters (tenant_id, id, from_user, to_user, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (tenant_id, from_user, id) DO NOTHING",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         from.session().user.uuid(),
         to.uuid(),
         body,
@@ -81,7 +82,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, to: &SignedIn) -> 
     Ok(rows
         .into_iter()
         .map(|row| Letter {
-            id: row.id,
+            id: row.id.into(),
             from: row.from_user.into(),
             from_name: row.name,
             body: row.body,
@@ -93,13 +94,14 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, to: &SignedIn) -> 
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     to: &SignedIn,
-    ids: &[Uuid],
+    ids: &[LetterId],
 ) -> Result<(), StorageError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     sqlx::query!(
         "DELETE FROM letters WHERE tenant_id = $1 AND to_user = $2 AND id = ANY($3)",
         transaction.tenant().uuid(),
         to.session().user.uuid(),
-        ids
+        &ids
     )
     .execute(&mut **transaction)
     .await?;

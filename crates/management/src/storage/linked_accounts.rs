@@ -2,17 +2,17 @@
 
 use protocol::UserId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::Fresh;
+use crate::ids::LinkedAccountId;
 use crate::limits;
 use crate::providers::Account;
 
 /// An account, as its owner sees it.
 #[derive(Debug)]
 pub(crate) struct Linked {
-    pub id: Uuid,
+    pub id: LinkedAccountId,
     pub issuer: String,
     pub label: String,
     pub created_at: OffsetDateTime,
@@ -54,7 +54,7 @@ pub(crate) async fn use_by(
 /// What came of linking an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    Made(Uuid),
+    Made(LinkedAccountId),
     /// It is theirs already.
     Own,
     /// It is somebody else's.
@@ -70,13 +70,13 @@ pub(crate) async fn link(
     now: OffsetDateTime,
 ) -> Result<Link, StorageError> {
     let tenant = transaction.tenant().uuid();
-    let id = Uuid::now_v7();
+    let id = LinkedAccountId::new();
     let made = sqlx::query!(
         "INSERT INTO linked_accounts (id, tenant_id, user_id, issuer, subject, label, created_at)
          SELECT $1, $2, $3, $4, $5, $6, $7
          WHERE (SELECT count(*) FROM linked_accounts WHERE tenant_id = $2 AND user_id = $3) < $8
          ON CONFLICT (tenant_id, issuer, subject) DO NOTHING",
-        id,
+        id.uuid(),
         tenant,
         user.uuid(),
         account.issuer,
@@ -105,13 +105,13 @@ pub(crate) async fn link(
 pub(crate) async fn unlink(
     transaction: &mut TenantTransaction,
     person: &Fresh,
-    id: Uuid,
+    id: LinkedAccountId,
 ) -> Result<Option<(String, String)>, StorageError> {
     let row = sqlx::query!(
         "DELETE FROM linked_accounts WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING issuer, label",
         transaction.tenant().uuid(),
         person.signed_in().session().user.uuid(),
-        id
+        id.uuid()
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     Ok(row.map(|row| (row.issuer, row.label)))

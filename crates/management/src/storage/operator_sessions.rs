@@ -1,18 +1,18 @@
 //! The operator's sessions, found by the hash of the cookie's token.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::StorageError;
 use super::interval::interval;
 use crate::database::Database;
+use crate::ids::OperatorSessionId;
 use crate::limits;
 use crate::secret_token::TokenHash;
 
 /// A session of the operator that is not over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OperatorSession {
-    pub id: Uuid,
+    pub id: OperatorSessionId,
     /// Of the cookie's token: what the database is told by whoever speaks as the operator.
     pub hash: TokenHash,
     pub created_at: OffsetDateTime,
@@ -36,11 +36,11 @@ pub(crate) async fn create(
     )
     .execute(&mut *connection)
     .await?;
-    let id = Uuid::now_v7();
+    let id = OperatorSessionId::new();
     sqlx::query!(
         "INSERT INTO operator_sessions (id, token_hash, shown_hash, created_at, last_seen_at, expires_at, proved_at)
          VALUES ($1, $2, $3, $4, $4, $5, $4)",
-        id,
+        id.uuid(),
         hash.bytes(),
         shown.bytes(),
         now,
@@ -76,7 +76,7 @@ pub(crate) async fn authenticate(
     .fetch_optional(database.pool())
     .await?;
     Ok(row.map(|row| OperatorSession {
-        id: row.id,
+        id: row.id.into(),
         hash,
         created_at: row.created_at,
         expires_at: row.expires_at,
@@ -92,7 +92,7 @@ pub(crate) async fn proved(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE operator_sessions SET proved_at = $2 WHERE id = $1",
-        session.id,
+        session.id.uuid(),
         now
     )
     .execute(connection)
@@ -102,7 +102,7 @@ pub(crate) async fn proved(
 
 /// Ends a session.
 pub(crate) async fn end(connection: &mut sqlx::PgConnection, session: &OperatorSession) -> Result<(), StorageError> {
-    sqlx::query!("DELETE FROM operator_sessions WHERE id = $1", session.id)
+    sqlx::query!("DELETE FROM operator_sessions WHERE id = $1", session.id.uuid())
         .execute(connection)
         .await?;
     Ok(())

@@ -1,9 +1,9 @@
 //! Invitations of the operator: to own an organisation in which nobody is yet. Once somebody is in it, who comes in is theirs to say.
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
+use crate::ids::InvitationId;
 use crate::operator::{FreshOperator, Operator};
 use crate::person::{Email, Role};
 use crate::secret_token::TokenHash;
@@ -11,7 +11,7 @@ use crate::secret_token::TokenHash;
 /// Who is to own an organisation, and until when their link works.
 #[derive(Debug)]
 pub(crate) struct OwnerInvitation {
-    pub id: Uuid,
+    pub id: InvitationId,
     pub email: String,
     pub expires_at: OffsetDateTime,
 }
@@ -56,10 +56,10 @@ pub(crate) async fn invite(
     )
     .execute(&mut **transaction)
     .await?;
-    let id = Uuid::now_v7();
+    let id = InvitationId::new();
     sqlx::query!(
         "INSERT INTO invitations (id, tenant_id, email, role, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        id,
+        id.uuid(),
         tenant,
         email.as_str(),
         Role::Owner.as_str(),

@@ -2,15 +2,15 @@
 
 use protocol::UserId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
+use crate::ids::PasskeyId;
 use crate::person::Name;
 
 /// A passkey as its person sees it.
 #[derive(Debug)]
 pub(crate) struct Listed {
-    pub id: Uuid,
+    pub id: PasskeyId,
     pub name: String,
     pub credential_id: Vec<u8>,
     pub created_at: OffsetDateTime,
@@ -32,7 +32,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, user: UserId) -> R
 /// A passkey that was shown, locked until the transaction ends.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    pub id: Uuid,
+    pub id: PasskeyId,
     pub name: String,
     pub public_key: Vec<u8>,
     pub counter: i64,
@@ -60,7 +60,7 @@ pub(crate) async fn find(
 
 /// A passkey to be kept.
 pub(crate) struct New<'a> {
-    pub id: Uuid,
+    pub id: PasskeyId,
     pub user: UserId,
     pub name: &'a Name,
     pub credential_id: &'a [u8],
@@ -74,7 +74,7 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: New<'_>) ->
     sqlx::query!(
         "INSERT INTO passkeys (id, tenant_id, user_id, credential_id, public_key, counter, name, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        new.id,
+        new.id.uuid(),
         transaction.tenant().uuid(),
         new.user.uuid(),
         new.credential_id,
@@ -91,14 +91,14 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: New<'_>) ->
 /// Notes that it was used, and how far its counter is.
 pub(crate) async fn used(
     transaction: &mut TenantTransaction,
-    id: Uuid,
+    id: PasskeyId,
     counter: u32,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE passkeys SET counter = $3, last_used_at = $4 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         i64::from(counter),
         now
     )
@@ -111,14 +111,14 @@ pub(crate) async fn used(
 pub(crate) async fn rename(
     transaction: &mut TenantTransaction,
     user: UserId,
-    id: Uuid,
+    id: PasskeyId,
     name: &Name,
 ) -> Result<bool, StorageError> {
     let renamed = sqlx::query!(
         "UPDATE passkeys SET name = $4 WHERE tenant_id = $1 AND user_id = $2 AND id = $3",
         transaction.tenant().uuid(),
         user.uuid(),
-        id,
+        id.uuid(),
         name.as_str()
     );
     Ok(renamed.execute(&mut **transaction).await?.rows_affected() == 1)
@@ -128,13 +128,13 @@ pub(crate) async fn rename(
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     user: UserId,
-    id: Uuid,
+    id: PasskeyId,
 ) -> Result<Option<String>, StorageError> {
     let name = sqlx::query_scalar!(
         "DELETE FROM passkeys WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING name",
         transaction.tenant().uuid(),
         user.uuid(),
-        id
+        id.uuid()
     );
     Ok(name.fetch_optional(&mut **transaction).await?)
 }

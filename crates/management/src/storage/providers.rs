@@ -2,17 +2,17 @@
 
 use protocol::TenantId;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::{FreshManager, Manager};
 use crate::database::Database;
+use crate::ids::IdentityProviderId;
 use crate::limits;
 use crate::providers::Kind;
 
 /// A provider, with its secret as it is kept.
 pub(crate) struct Provider {
-    pub id: Uuid,
+    pub id: IdentityProviderId,
     pub tenant: TenantId,
     pub kind: Kind,
     pub name: String,
@@ -23,8 +23,8 @@ pub(crate) struct Provider {
 }
 
 struct Row {
-    id: Uuid,
-    tenant_id: Uuid,
+    id: IdentityProviderId,
+    tenant_id: TenantId,
     kind: String,
     name: String,
     issuer: String,
@@ -39,7 +39,7 @@ impl TryFrom<Row> for Provider {
     fn try_from(row: Row) -> Result<Self, StorageError> {
         Ok(Self {
             id: row.id,
-            tenant: row.tenant_id.into(),
+            tenant: row.tenant_id,
             kind: Kind::stored(&row.kind)?,
             name: row.name,
             issuer: row.issuer,
@@ -66,14 +66,14 @@ pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Prov
 pub(crate) async fn find(
     transaction: &mut TenantTransaction,
     _manager: &Manager,
-    id: Uuid,
+    id: IdentityProviderId,
 ) -> Result<Option<Provider>, StorageError> {
     let row = sqlx::query_as!(
         Row,
         "SELECT id, tenant_id, kind, name, issuer, client_id, sealed_secret, enabled FROM sign_in_providers
          WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     row.fetch_optional(&mut **transaction)
         .await?
@@ -82,13 +82,16 @@ pub(crate) async fn find(
 }
 
 /// One of the organisation's that is turned on.
-pub(crate) async fn find_on(transaction: &mut TenantTransaction, id: Uuid) -> Result<Option<Provider>, StorageError> {
+pub(crate) async fn find_on(
+    transaction: &mut TenantTransaction,
+    id: IdentityProviderId,
+) -> Result<Option<Provider>, StorageError> {
     let row = sqlx::query_as!(
         Row,
         "SELECT id, tenant_id, kind, name, issuer, client_id, sealed_secret, enabled FROM sign_in_providers
          WHERE tenant_id = $1 AND id = $2 AND enabled",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     row.fetch_optional(&mut **transaction)
         .await?
@@ -97,7 +100,10 @@ pub(crate) async fn find_on(transaction: &mut TenantTransaction, id: Uuid) -> Re
 }
 
 /// The provider whose button was pressed by somebody who is nobody yet, if it is turned on.
-pub(crate) async fn find_pressed(database: &Database, id: Uuid) -> Result<Option<Provider>, StorageError> {
+pub(crate) async fn find_pressed(
+    database: &Database,
+    id: IdentityProviderId,
+) -> Result<Option<Provider>, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!(
         "SELECT set_config('holdfast.provider', $1, true) AS provider",
@@ -109,7 +115,7 @@ pub(crate) async fn find_pressed(database: &Database, id: Uuid) -> Result<Option
         Row,
         "SELECT id, tenant_id, kind, name, issuer, client_id, sealed_secret, enabled FROM sign_in_providers
          WHERE id = $1 AND enabled",
-        id
+        id.uuid()
     );
     row.fetch_optional(&mut *transaction)
         .await?
@@ -127,7 +133,7 @@ pub(crate) async fn create(
     let created = sqlx::query!(
         "INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
          SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM sign_in_providers WHERE tenant_id = $2) < $7",
-        provider.id,
+        provider.id.uuid(),
         transaction.tenant().uuid(),
         provider.kind.as_str(),
         provider.name,
@@ -148,7 +154,7 @@ pub(crate) async fn change(
         "UPDATE sign_in_providers SET name = $3, client_id = $4, sealed_secret = $5, enabled = $6
          WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
-        provider.id,
+        provider.id.uuid(),
         provider.name,
         provider.client_id,
         provider.sealed_secret,
@@ -163,12 +169,12 @@ pub(crate) async fn change(
 pub(crate) async fn remove(
     transaction: &mut TenantTransaction,
     _manager: &FreshManager,
-    id: Uuid,
+    id: IdentityProviderId,
 ) -> Result<Option<String>, StorageError> {
     let removed = sqlx::query_scalar!(
         "DELETE FROM sign_in_providers WHERE tenant_id = $1 AND id = $2 RETURNING name",
         transaction.tenant().uuid(),
-        id
+        id.uuid()
     );
     Ok(removed.fetch_optional(&mut **transaction).await?)
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
+use crate::ids::RecoveryRequestId;
 use crate::limits;
 
 /// Whom the person's recovery asks.
@@ -30,7 +31,7 @@ pub(crate) enum End {
 /// A request that is open.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub id: Uuid,
+    pub id: RecoveryRequestId,
     pub user: UserId,
     pub user_name: String,
     pub request: Vec<u8>,
@@ -142,13 +143,13 @@ pub(crate) async fn open(
     person: &SignedIn,
     request: &[u8],
     now: OffsetDateTime,
-) -> Result<Uuid, StorageError> {
+) -> Result<RecoveryRequestId, StorageError> {
     end(transaction, person, End::Done, now).await?;
-    let id = Uuid::now_v7();
+    let id = RecoveryRequestId::new();
     sqlx::query!(
         "INSERT INTO recovery_requests (tenant_id, id, user_id, request, created_at) VALUES ($1, $2, $3, $4, $5)",
         transaction.tenant().uuid(),
-        id,
+        id.uuid(),
         person.session().user.uuid(),
         request,
         now
@@ -180,7 +181,7 @@ pub(crate) async fn requests(
     Ok(rows
         .into_iter()
         .map(|row| Request {
-            id: row.id,
+            id: row.id.into(),
             user: row.user_id.into(),
             user_name: row.name,
             request: row.request,
@@ -194,14 +195,14 @@ pub(crate) async fn requests(
 pub(crate) async fn releases(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
-    request: Uuid,
+    request: RecoveryRequestId,
 ) -> Result<Vec<Release>, StorageError> {
     let rows = sqlx::query!(
         "SELECT l.contact_id, l.sealed FROM recovery_releases l
          JOIN recovery_requests q ON q.tenant_id = l.tenant_id AND q.id = l.request_id
          WHERE l.tenant_id = $1 AND l.request_id = $2 AND q.user_id = $3 ORDER BY l.created_at LIMIT 15",
         transaction.tenant().uuid(),
-        request,
+        request.uuid(),
         person.session().user.uuid()
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
@@ -218,7 +219,7 @@ pub(crate) async fn releases(
 pub(crate) async fn release(
     transaction: &mut TenantTransaction,
     contact: &SignedIn,
-    request: Uuid,
+    request: RecoveryRequestId,
     sealed: &[u8],
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
@@ -229,7 +230,7 @@ pub(crate) async fn release(
          WHERE q.tenant_id = $1 AND q.id = $2 AND q.ended_at IS NULL AND $3 = ANY(r.contacts)
          ON CONFLICT (tenant_id, request_id, contact_id) DO UPDATE SET sealed = $4, created_at = $5",
         transaction.tenant().uuid(),
-        request,
+        request.uuid(),
         contact.session().user.uuid(),
         sealed,
         now

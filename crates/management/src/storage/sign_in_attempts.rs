@@ -2,17 +2,17 @@
 
 use protocol::{SessionId, TenantId};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::{StorageError, TenantTransaction};
 use crate::database::Database;
+use crate::ids::IdentityProviderId;
 use crate::secret_token::TokenHash;
 
 /// Keeps one, and clears away those that are over.
 pub(crate) async fn keep(
     transaction: &mut TenantTransaction,
     state: TokenHash,
-    provider: Uuid,
+    provider: IdentityProviderId,
     browser: TokenHash,
     session: Option<SessionId>,
     now: OffsetDateTime,
@@ -31,7 +31,7 @@ pub(crate) async fn keep(
          VALUES ($1, $2, $3, $4, $5, $6)",
         state.bytes(),
         tenant,
-        provider,
+        provider.uuid(),
         browser.bytes(),
         session.map(SessionId::uuid),
         expires_at
@@ -44,7 +44,7 @@ pub(crate) async fn keep(
 /// One that was under way, and is used up.
 pub(crate) struct Attempt {
     pub tenant: TenantId,
-    pub provider: Uuid,
+    pub provider: IdentityProviderId,
     pub session: Option<SessionId>,
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn take(
             transaction.commit().await?;
             Taken::Attempt(Attempt {
                 tenant: tenant.into(),
-                provider: row.provider_id,
+                provider: row.provider_id.into(),
                 session: row.session_id.map(Into::into),
             })
         }

@@ -5,19 +5,20 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, Fresh};
 use crate::answer::WithCookies;
 use crate::app::App;
 use crate::handlers::sign_in::provider::Begun;
+use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
 use crate::providers::attempt;
 use crate::storage::providers;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Wanted {
-    provider: Uuid,
+    #[schema(value_type = Uuid)]
+    provider: IdentityProviderId,
 }
 
 pub(crate) async fn post(

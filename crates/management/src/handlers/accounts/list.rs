@@ -5,12 +5,12 @@ use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::clock::millis;
 use crate::handlers::sign_in::providers::Button;
+use crate::ids::LinkedAccountId;
 use crate::problem::ApiError;
 use crate::storage::{linked_accounts, providers};
 
@@ -23,7 +23,8 @@ pub(crate) struct Accounts {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LinkedAccount)]
 struct Account {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: LinkedAccountId,
     /// What the organisation calls the site; without one it signs nobody in at the moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<String>,

@@ -6,10 +6,15 @@ use axum::response::NoContent;
 use crate::access::{Fresh, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::LinkedAccountId;
 use crate::problem::ApiError;
 use crate::storage::linked_accounts;
 
-pub(crate) async fn delete(State(app): State<App>, person: Fresh, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    person: Fresh,
+    Id(id): Id<LinkedAccountId>,
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.signed_in().transaction(&app).await?;
     let (issuer, label) = linked_accounts::unlink(&mut transaction, &person, id)
         .await?

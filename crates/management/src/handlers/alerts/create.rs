@@ -3,7 +3,6 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::email;
 use super::{QuietTime, RuleAnswer};
@@ -12,6 +11,7 @@ use crate::alerts::{Quiet, Trigger};
 use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::DestinationId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::alerts::Receiver;
@@ -31,7 +31,8 @@ pub(crate) struct Wanted {
     email: Option<String>,
     /// ... or this destination.
     #[serde(default)]
-    destination: Option<Uuid>,
+    #[schema(value_type = Option<Uuid>)]
+    destination: Option<DestinationId>,
     #[serde(default)]
     quiet: Option<QuietTime>,
 }

@@ -8,11 +8,11 @@ pub(crate) mod test;
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::alerts::{Quiet, Trigger};
 use crate::clock::millis;
 use crate::delivery::Kind;
+use crate::ids::{AlertRuleId, DestinationId};
 use crate::storage::alerts::{Receiver, Rule};
 
 /// Minutes of the day, UTC, between which nothing is sent.
@@ -25,7 +25,8 @@ pub(crate) struct QuietTime {
 /// Where an alert goes.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DestinationName {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: DestinationId,
     kind: Kind,
     name: String,
 }
@@ -34,7 +35,8 @@ pub(crate) struct DestinationName {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alert)]
 pub(crate) struct RuleAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: AlertRuleId,
     trigger: Trigger,
     /// Who is told by mail ...
     #[serde(skip_serializing_if = "Option::is_none")]

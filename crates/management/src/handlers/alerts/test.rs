@@ -8,11 +8,16 @@ use crate::access::{Id, Manager};
 use crate::app::App;
 use crate::clock::millis;
 use crate::delivery::Notice;
+use crate::ids::AlertRuleId;
 use crate::problem::ApiError;
 use crate::storage::alerts::{self, Receiver};
 use crate::storage::destinations;
 
-pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: Manager,
+    Id(id): Id<AlertRuleId>,
+) -> Result<NoContent, ApiError> {
     let session = manager.signed_in().session();
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let rule = alerts::find(&mut transaction, &manager, id)

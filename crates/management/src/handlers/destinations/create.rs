@@ -4,7 +4,6 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::name;
 use crate::access::{Body, FreshManager};
@@ -12,6 +11,7 @@ use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::delivery::{Kind, NewDestination, Wrong};
+use crate::ids::DestinationId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::destinations;
@@ -32,7 +32,8 @@ pub(crate) struct Wanted {
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeDestination)]
 pub(crate) struct Made {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: DestinationId,
     kind: Kind,
     name: String,
     host: String,

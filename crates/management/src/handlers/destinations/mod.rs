@@ -10,17 +10,18 @@ pub(crate) mod test;
 use protocol::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::clock::millis;
 use crate::delivery::Kind;
+use crate::ids::DestinationId;
 use crate::storage::destinations::Destination;
 
 /// A destination, as those who manage the organisation get it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Destination)]
 pub(crate) struct DestinationAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: DestinationId,
     kind: Kind,
     name: String,
     /// Of its address. The rest of it, nobody is told.

@@ -6,10 +6,15 @@ use axum::response::NoContent;
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::DestinationId;
 use crate::problem::ApiError;
 use crate::storage::destinations;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<DestinationId>,
+) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let name = destinations::remove(&mut transaction, &manager, id)

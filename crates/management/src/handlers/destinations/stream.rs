@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::access::{Body, FreshManager, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::DestinationId;
 use crate::problem::ApiError;
 use crate::storage::destinations;
 
@@ -20,7 +21,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn put(
     State(app): State<App>,
     manager: FreshManager,
-    Id(id): Id,
+    Id(id): Id<DestinationId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();

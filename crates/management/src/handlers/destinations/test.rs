@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::clock::millis;
 use crate::delivery::Notice;
+use crate::ids::DestinationId;
 use crate::problem::ApiError;
 use crate::storage::destinations;
 
@@ -22,7 +23,11 @@ pub(crate) struct Answer {
     problem: Option<String>,
 }
 
-pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<Json<Answer>, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: Manager,
+    Id(id): Id<DestinationId>,
+) -> Result<Json<Answer>, ApiError> {
     let person = manager.signed_in();
     let session = person.session();
     app.limits

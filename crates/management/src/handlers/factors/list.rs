@@ -5,11 +5,11 @@ use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::clock::{after, millis};
+use crate::ids::PasskeyId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{factors, passkeys};
@@ -25,7 +25,8 @@ pub(crate) struct Factors {
 
 #[derive(Serialize, ToSchema)]
 struct Passkey {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: PasskeyId,
     name: String,
     created_at: Millis,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,10 +7,15 @@ use super::own;
 use crate::access::{Id, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::GroupInvitationId;
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 
-pub(crate) async fn post(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    person: SignedIn,
+    Id(id): Id<GroupInvitationId>,
+) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
     let invitation = own(&app, &mut transaction, &person, id).await?;
     group_invitations::decline(&mut transaction, &invitation, app.clock.now()).await?;

@@ -5,11 +5,11 @@ use axum::extract::State;
 use protocol::{GroupId, Millis};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::clock::millis;
+use crate::ids::GroupInvitationId;
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 use crate::storage::groups::GroupRole;
@@ -22,7 +22,8 @@ pub(crate) struct Invitations {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReceivedInvitation)]
 struct One {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: GroupInvitationId,
     group: Named,
     invited_by: String,
     role: GroupRole,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use protocol::UserId;
+use protocol::{GroupId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,9 +30,13 @@ struct Member {
     role: GroupRole,
 }
 
-pub(crate) async fn get(State(app): State<App>, person: SignedIn, Id(id): Id) -> Result<Json<Whole>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    person: SignedIn,
+    Id(id): Id<GroupId>,
+) -> Result<Json<Whole>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let group = groups::find(&mut transaction, &person, id.into())
+    let group = groups::find(&mut transaction, &person, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     let members = groups::members(&mut transaction, &group).await?;

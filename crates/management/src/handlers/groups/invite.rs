@@ -1,6 +1,7 @@
 //! `POST /api/v1/groups/{id}/invitations`: invites an address. The answer is the same whether or not anybody has it.
 
 use axum::extract::State;
+use protocol::GroupId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -25,7 +26,7 @@ pub(crate) struct Invite {
 pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     Body(body): Body<Invite>,
 ) -> Result<Created<InvitationAnswer>, ApiError> {
     let email = email(&body.email)?;

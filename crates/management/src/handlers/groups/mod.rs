@@ -12,10 +12,10 @@ pub(crate) mod withdraw;
 use protocol::{GroupId, Millis};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::clock::millis;
+use crate::ids::GroupInvitationId;
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 use crate::storage::group_invitations::Open;
@@ -54,7 +54,8 @@ impl From<&Group> for GroupAnswer {
 #[derive(Serialize, ToSchema)]
 #[schema(as = GroupInvitation)]
 pub(crate) struct InvitationAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: GroupInvitationId,
     email: String,
     role: GroupRole,
     expires_at: Millis,
@@ -72,10 +73,12 @@ impl From<Open> for InvitationAnswer {
 }
 
 /// Looks a group up to change it: 404 for who may not see it, 403 for who may only see it.
-async fn managed(transaction: &mut TenantTransaction, person: &SignedIn, id: Uuid) -> Result<ManagedGroup, ApiError> {
-    let group = groups::find(transaction, person, id.into())
-        .await?
-        .ok_or(ApiError::NotFound)?;
+async fn managed(
+    transaction: &mut TenantTransaction,
+    person: &SignedIn,
+    id: GroupId,
+) -> Result<ManagedGroup, ApiError> {
+    let group = groups::find(transaction, person, id).await?.ok_or(ApiError::NotFound)?;
     group.managed().ok_or(ApiError::NotAllowed)
 }
 
@@ -83,7 +86,7 @@ async fn managed(transaction: &mut TenantTransaction, person: &SignedIn, id: Uui
 async fn managed_open(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
-    id: Uuid,
+    id: GroupId,
 ) -> Result<ManagedGroup, ApiError> {
     let group = managed(transaction, person, id).await?;
     match group.archived {

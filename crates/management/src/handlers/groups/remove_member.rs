@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
-use protocol::UserId;
+use protocol::{GroupId, UserId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -20,11 +20,11 @@ pub(crate) struct Remove {
 pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     Body(body): Body<Remove>,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let group = groups::find(&mut transaction, &person, id.into())
+    let group = groups::find(&mut transaction, &person, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     let group_name = group.name.clone();

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
-use protocol::UserId;
+use protocol::{GroupId, UserId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -22,7 +22,7 @@ pub(crate) struct Change {
 pub(crate) async fn put(
     State(app): State<App>,
     person: SignedIn,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     Body(change): Body<Change>,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;

@@ -2,26 +2,28 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::GroupId;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::managed;
 use crate::access::{Body, Id, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::GroupInvitationId;
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Withdraw {
-    invitation: Uuid,
+    #[schema(value_type = Uuid)]
+    invitation: GroupInvitationId,
 }
 
 pub(crate) async fn post(
     State(app): State<App>,
     person: SignedIn,
-    Id(id): Id,
+    Id(id): Id<GroupId>,
     Body(body): Body<Withdraw>,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = person.transaction(&app).await?;

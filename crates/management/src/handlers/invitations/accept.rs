@@ -38,7 +38,7 @@ pub(crate) async fn post(
         other => other.into(),
     })?;
     invitations::accept(&mut transaction, &offer, now).await?;
-    let by = By::user(user.uuid(), name.as_str(), &client);
+    let by = By::user(user, name.as_str(), &client);
     let entry = Entry::done(Action::InvitationAccepted)
         .on(Target::new("person", user, name.as_str()))
         .with("role", offer.role.as_str());

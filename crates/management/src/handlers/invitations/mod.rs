@@ -11,11 +11,11 @@ use protocol::Millis;
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::Manager;
 use crate::app::App;
 use crate::clock::millis;
+use crate::ids::InvitationId;
 use crate::mail::{self, MailError};
 use crate::person::{Email, Role};
 use crate::secret_token::SecretToken;
@@ -25,7 +25,8 @@ use crate::storage::invitations::Invitation;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Invitation)]
 pub(crate) struct InvitationAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: InvitationId,
     email: String,
     role: Role,
     expires_at: Millis,

@@ -9,6 +9,7 @@ use crate::access::{Id, Manager};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::clock::after;
+use crate::ids::InvitationId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::secret_token::SecretToken;
@@ -17,7 +18,7 @@ use crate::storage::invitations;
 pub(crate) async fn post(
     State(app): State<App>,
     manager: Manager,
-    Id(id): Id,
+    Id(id): Id<InvitationId>,
 ) -> Result<Json<InvitationAnswer>, ApiError> {
     app.limits
         .invitation(manager.signed_in().session().tenant)

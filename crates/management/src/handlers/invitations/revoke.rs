@@ -6,10 +6,15 @@ use axum::response::NoContent;
 use crate::access::{Id, Manager};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::InvitationId;
 use crate::problem::ApiError;
 use crate::storage::invitations;
 
-pub(crate) async fn delete(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: Manager,
+    Id(id): Id<InvitationId>,
+) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
     let revoked = invitations::revoke(&mut transaction, &manager, id, app.clock.now()).await?;
     let email = revoked.ok_or(ApiError::NotFound)?;

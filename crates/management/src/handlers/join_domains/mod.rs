@@ -6,13 +6,15 @@ pub(crate) mod remove;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
+
+use crate::ids::JoinDomainId;
 
 /// A domain, as those who manage the organisation get it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JoinDomain)]
 pub(crate) struct DomainAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: JoinDomainId,
     domain: String,
     /// Whether somebody who manages the organisation has to agree.
     approval: bool,

@@ -6,10 +6,15 @@ use axum::response::NoContent;
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::JoinDomainId;
 use crate::problem::ApiError;
 use crate::storage::join_domains;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<JoinDomainId>,
+) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let domain = join_domains::remove(&mut transaction, &manager, id)

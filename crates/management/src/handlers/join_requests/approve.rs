@@ -7,13 +7,18 @@ use super::super::{email, name};
 use crate::access::{Id, Manager};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::JoinRequestId;
 use crate::joining::{self, Newcomer};
 use crate::mail;
 use crate::problem::ApiError;
 use crate::providers::Account;
 use crate::storage::join_requests;
 
-pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: Manager,
+    Id(id): Id<JoinRequestId>,
+) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let waiting = join_requests::take(&mut transaction, &manager, id)

@@ -5,11 +5,11 @@ use axum::extract::State;
 use protocol::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::Manager;
 use crate::app::App;
 use crate::clock::millis;
+use crate::ids::JoinRequestId;
 use crate::problem::ApiError;
 use crate::storage::join_requests;
 
@@ -21,7 +21,8 @@ pub(crate) struct Waiting {
 #[derive(Serialize, ToSchema)]
 #[schema(as = WaitingPerson)]
 struct Person {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: JoinRequestId,
     name: String,
     email: String,
     /// The issuer of the account that they came with.

@@ -2,6 +2,7 @@
 //! for as long as is asked, so that programs can be changed one by one.
 
 use axum::extract::State;
+use protocol::ApiKeyId;
 use serde::Deserialize;
 use time::Duration;
 use utoipa::ToSchema;
@@ -25,7 +26,7 @@ pub(crate) struct Rotate {
 pub(crate) async fn post(
     State(app): State<App>,
     person: Fresh,
-    Id(id): Id,
+    Id(id): Id<ApiKeyId>,
     Body(body): Body<Rotate>,
 ) -> Result<Created<Made>, ApiError> {
     let person = person.signed_in();
@@ -42,7 +43,7 @@ pub(crate) async fn post(
     let until = now.saturating_add(Duration::hours(body.overlap_hours.into()));
     let key = ApiKey::generate(&*app.entropy)?;
     let mut transaction = person.transaction(&app).await?;
-    let old = api_keys::replace(&mut transaction, person, id.into(), now, until)
+    let old = api_keys::replace(&mut transaction, person, id, now, until)
         .await?
         .ok_or(ApiError::NotFound)?;
     let name = name("name", &old.name)?;

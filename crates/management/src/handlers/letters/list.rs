@@ -5,10 +5,10 @@ use axum::extract::State;
 use protocol::{UserId, b64};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::ids::LetterId;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
@@ -19,7 +19,8 @@ pub(crate) struct Letters {
 
 #[derive(Serialize, ToSchema)]
 struct Letter {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: LetterId,
     from: UserId,
     from_name: String,
     #[serde(with = "b64")]

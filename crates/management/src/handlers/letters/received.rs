@@ -4,16 +4,17 @@ use axum::extract::State;
 use axum::response::NoContent;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
+use crate::ids::LetterId;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Received {
-    ids: Vec<Uuid>,
+    #[schema(value_type = Vec<Uuid>)]
+    ids: Vec<LetterId>,
 }
 
 pub(crate) async fn post(

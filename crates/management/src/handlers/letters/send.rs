@@ -5,18 +5,19 @@ use axum::response::NoContent;
 use protocol::{UserId, b64};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::LetterId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::letters;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Letter {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: LetterId,
     to: UserId,
     #[serde(with = "b64")]
     #[schema(value_type = String, content_encoding = "base64url")]

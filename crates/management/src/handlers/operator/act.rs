@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::CellId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,10 +30,10 @@ pub(crate) struct Went {
 pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
-    Id(id): Id,
+    Id(id): Id<CellId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<Went>, ApiError> {
-    let owner = owner_of(&app, &operator, id.into()).await?;
+    let owner = owner_of(&app, &operator, id).await?;
     let cell = cell_of(&owner).ok_or(ApiError::NotFound)?;
     if owner.suspended && matches!(wanted.act, CellAct::Wake | CellAct::Restart) {
         return Err(ApiError::PersonSuspended);

@@ -32,8 +32,11 @@ pub(crate) struct WholeCell {
     log_problem: Option<String>,
 }
 
-pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<WholeCell>, ApiError> {
-    let id = CellId::from(id);
+pub(crate) async fn get(
+    State(app): State<App>,
+    operator: Operator,
+    Id(id): Id<CellId>,
+) -> Result<Json<WholeCell>, ApiError> {
     let person = owner_of(&app, &operator, id).await?;
     let (seen, log) = futures::future::join(
         app.machine.look(),

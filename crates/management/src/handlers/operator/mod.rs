@@ -25,8 +25,7 @@ pub(crate) mod tenant_restore;
 pub(crate) mod tenant_suspend;
 pub(crate) mod tenants;
 
-use protocol::{CellId, UserId};
-use uuid::Uuid;
+use protocol::{CellId, TenantId, UserId};
 
 use crate::app::App;
 use crate::audit::Entry;
@@ -63,8 +62,8 @@ async fn write_down(
 }
 
 /// An organisation.
-async fn tenant_of(app: &App, operator: &Operator, id: Uuid) -> Result<TenantFacts, ApiError> {
-    let found = operator::tenants(&app.database, operator, Some(id.into()), app.session_clock()).await?;
+async fn tenant_of(app: &App, operator: &Operator, id: TenantId) -> Result<TenantFacts, ApiError> {
+    let found = operator::tenants(&app.database, operator, Some(id), app.session_clock()).await?;
     found.into_iter().next().ok_or(ApiError::NotFound)
 }
 

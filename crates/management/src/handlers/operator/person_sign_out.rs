@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::UserId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,8 +20,12 @@ pub(crate) struct Ended {
     ended: u64,
 }
 
-pub(crate) async fn post(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<Ended>, ApiError> {
-    let person = person(&app, &operator, id.into()).await?;
+pub(crate) async fn post(
+    State(app): State<App>,
+    operator: Operator,
+    Id(id): Id<UserId>,
+) -> Result<Json<Ended>, ApiError> {
+    let person = person(&app, &operator, id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
     let ended = sessions::end_all(&mut transaction, person.user, None).await?;
     let entry = || {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::UserId;
 
 use super::{cell_of, person, record};
 use crate::access::Id;
@@ -11,8 +12,12 @@ use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, leaving};
 
-pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
-    let person = person(&app, fresh.operator(), id.into()).await?;
+pub(crate) async fn post(
+    State(app): State<App>,
+    fresh: FreshOperator,
+    Id(id): Id<UserId>,
+) -> Result<NoContent, ApiError> {
+    let person = person(&app, fresh.operator(), id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
     let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
         .await?

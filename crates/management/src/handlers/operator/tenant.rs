@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::TenantId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -43,7 +44,11 @@ struct TenantLimits {
     invitations_minutes: u64,
 }
 
-pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<WholeTenant>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    operator: Operator,
+    Id(id): Id<TenantId>,
+) -> Result<Json<WholeTenant>, ApiError> {
     let now = app.clock.now();
     let tenant = tenant_of(&app, &operator, id).await?;
     let only = Only {

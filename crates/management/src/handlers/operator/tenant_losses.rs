@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::TenantId;
 
 use super::tenant_of;
 use crate::access::Id;
@@ -11,7 +12,11 @@ use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 use crate::storage::removal::{self, Losses};
 
-pub(crate) async fn get(State(app): State<App>, operator: Operator, Id(id): Id) -> Result<Json<Losses>, ApiError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    operator: Operator,
+    Id(id): Id<TenantId>,
+) -> Result<Json<Losses>, ApiError> {
     let tenant = tenant_of(&app, &operator, id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     Ok(Json(removal::losses(&mut transaction, &operator).await?))

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::TenantId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -24,7 +25,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn post(
     State(app): State<App>,
     fresh: FreshOperator,
-    Id(id): Id,
+    Id(id): Id<TenantId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<OwnerAnswer>, ApiError> {
     let email = email(&wanted.email)?;

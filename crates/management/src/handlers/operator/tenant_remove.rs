@@ -5,6 +5,7 @@
 use axum::Json;
 use axum::extract::State;
 use futures::{StreamExt as _, TryStreamExt as _};
+use protocol::TenantId;
 
 use super::tenant_of;
 use crate::access::Id;
@@ -16,7 +17,11 @@ use crate::problem::ApiError;
 use crate::storage::removal::{self, Losses};
 use crate::storage::{StorageError, TenantTransaction};
 
-pub(crate) async fn delete(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<Json<Losses>, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    fresh: FreshOperator,
+    Id(id): Id<TenantId>,
+) -> Result<Json<Losses>, ApiError> {
     let operator = fresh.operator();
     let tenant = tenant_of(&app, operator, id).await?;
     // Who is suspended wakes no cell: what is removed stays removed.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::TenantId;
 
 use super::{record, tenant_of};
 use crate::access::Id;
@@ -11,7 +12,11 @@ use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::{TenantTransaction, suspension};
 
-pub(crate) async fn post(State(app): State<App>, fresh: FreshOperator, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    fresh: FreshOperator,
+    Id(id): Id<TenantId>,
+) -> Result<NoContent, ApiError> {
     let tenant = tenant_of(&app, fresh.operator(), id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if suspension::restore(&mut transaction, &fresh).await? {

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::TenantId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,7 +26,7 @@ pub(crate) struct Suspended {
 pub(crate) async fn post(
     State(app): State<App>,
     fresh: FreshOperator,
-    Id(id): Id,
+    Id(id): Id<TenantId>,
 ) -> Result<Json<Suspended>, ApiError> {
     let operator = fresh.operator();
     let now = app.clock.now();

@@ -5,7 +5,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::name;
 use crate::access::{Body, Enroller};
@@ -13,6 +12,7 @@ use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::factors::{self, passkey};
+use crate::ids::PasskeyId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{StorageError, TenantTransaction, factors as stored, passkeys};
@@ -26,7 +26,8 @@ pub(crate) struct Create {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Kept {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: PasskeyId,
     backup_codes: Vec<String>,
 }
 
@@ -44,7 +45,7 @@ pub(crate) async fn post(
     if standing.passkeys >= limits::PASSKEYS_PER_USER {
         return Err(ApiError::TooManyPasskeys);
     }
-    let id = Uuid::now_v7();
+    let id = PasskeyId::new();
     let new = passkeys::New {
         id,
         user: session.user,

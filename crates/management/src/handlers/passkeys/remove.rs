@@ -7,10 +7,15 @@ use crate::access::{Fresh, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::factors;
+use crate::ids::PasskeyId;
 use crate::problem::ApiError;
 use crate::storage::passkeys;
 
-pub(crate) async fn delete(State(app): State<App>, person: Fresh, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    person: Fresh,
+    Id(id): Id<PasskeyId>,
+) -> Result<NoContent, ApiError> {
     let person = person.signed_in();
     let user = person.session().user;
     let mut transaction = person.transaction(&app).await?;

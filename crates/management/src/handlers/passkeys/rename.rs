@@ -9,6 +9,7 @@ use super::super::name;
 use crate::access::{Body, Id, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::PasskeyId;
 use crate::problem::ApiError;
 use crate::storage::passkeys;
 
@@ -20,7 +21,7 @@ pub(crate) struct Rename {
 pub(crate) async fn put(
     State(app): State<App>,
     person: SignedIn,
-    Id(id): Id,
+    Id(id): Id<PasskeyId>,
     Body(body): Body<Rename>,
 ) -> Result<NoContent, ApiError> {
     let name = name("name", &body.name)?;

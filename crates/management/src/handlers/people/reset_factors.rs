@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::UserId;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
@@ -12,10 +13,14 @@ use crate::person::Email;
 use crate::problem::ApiError;
 use crate::storage::{factors, leaving, sessions};
 
-pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<UserId>,
+) -> Result<NoContent, ApiError> {
     let by = manager.signed_in();
     let mut transaction = by.transaction(&app).await?;
-    let person = leaving::find(&mut transaction, &manager, id.into())
+    let person = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     let cascade = leaving::cascade(&mut transaction, &person).await?;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::UserId;
 
 use super::record;
 use crate::access::{FreshManager, Id};
@@ -10,9 +11,13 @@ use crate::audit::Action;
 use crate::problem::ApiError;
 use crate::storage::leaving;
 
-pub(crate) async fn post(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<UserId>,
+) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
-    let leaver = leaving::find(&mut transaction, &manager, id.into())
+    let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     if leaver.suspended {

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::UserId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -20,11 +21,11 @@ pub(crate) struct Change {
 pub(crate) async fn put(
     State(app): State<App>,
     manager: FreshManager,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     Body(change): Body<Change>,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = manager.signed_in().transaction(&app).await?;
-    let holder = roles::find(&mut transaction, &manager, id.into())
+    let holder = roles::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     if !manager.may_manage(change.role) {

@@ -11,6 +11,7 @@ use super::ProviderAnswer;
 use crate::access::{Body, FreshManager, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::IdentityProviderId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::providers;
@@ -27,7 +28,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn put(
     State(app): State<App>,
     manager: FreshManager,
-    Id(id): Id,
+    Id(id): Id<IdentityProviderId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<ProviderAnswer>, ApiError> {
     let name = name("name", &wanted.name)?;

@@ -4,7 +4,6 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::super::name;
 use super::ProviderAnswer;
@@ -12,6 +11,7 @@ use crate::access::{Body, FreshManager};
 use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::IdentityProviderId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::providers::{Kind, issuer};
@@ -43,7 +43,7 @@ pub(crate) async fn post(
         .map_err(|error| wrong(format!("{error}.")))?;
     let person = manager.signed_in();
     let provider = Provider {
-        id: Uuid::now_v7(),
+        id: IdentityProviderId::new(),
         tenant: person.session().tenant,
         kind: wanted.kind,
         name: name.as_str().to_owned(),

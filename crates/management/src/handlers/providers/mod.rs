@@ -8,9 +8,9 @@ pub(crate) mod test;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::App;
+use crate::ids::IdentityProviderId;
 use crate::providers::Kind;
 use crate::storage::providers::Provider;
 
@@ -18,7 +18,8 @@ use crate::storage::providers::Provider;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Provider)]
 pub(crate) struct ProviderAnswer {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: IdentityProviderId,
     kind: Kind,
     name: String,
     issuer: String,

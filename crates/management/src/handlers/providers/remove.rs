@@ -6,10 +6,15 @@ use axum::response::NoContent;
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
 use crate::storage::providers;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<IdentityProviderId>,
+) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let name = providers::remove(&mut transaction, &manager, id)

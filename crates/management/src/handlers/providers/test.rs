@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::access::{Id, Manager};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
 use crate::providers::{ProviderError, Site, Tested};
 use crate::storage::providers::{self, Provider};
@@ -44,7 +45,11 @@ impl From<Tested> for Outcome {
     }
 }
 
-pub(crate) async fn post(State(app): State<App>, manager: Manager, Id(id): Id) -> Result<Json<Answer>, ApiError> {
+pub(crate) async fn post(
+    State(app): State<App>,
+    manager: Manager,
+    Id(id): Id<IdentityProviderId>,
+) -> Result<Json<Answer>, ApiError> {
     let person = manager.signed_in();
     app.limits
         .provider_test(person.session().tenant)

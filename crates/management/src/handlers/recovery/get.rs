@@ -5,11 +5,11 @@ use axum::extract::State;
 use protocol::{Millis, UserId, b64};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::SignedIn;
 use crate::app::App;
 use crate::clock::millis;
+use crate::ids::RecoveryRequestId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::{recovery, users};
@@ -40,7 +40,8 @@ struct Who {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecoveryRequest)]
 struct Own {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: RecoveryRequestId,
     #[serde(with = "b64")]
     #[schema(value_type = String, content_encoding = "base64url")]
     request: Vec<u8>,
@@ -60,7 +61,8 @@ struct Release {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecoveryAsked)]
 struct Asked {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: RecoveryRequestId,
     user: Who,
     #[serde(with = "b64")]
     #[schema(value_type = String, content_encoding = "base64url")]

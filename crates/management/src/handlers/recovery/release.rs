@@ -5,18 +5,19 @@ use axum::response::NoContent;
 use protocol::b64;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::RecoveryRequestId;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::recovery;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Release {
-    request: Uuid,
+    #[schema(value_type = Uuid)]
+    request: RecoveryRequestId,
     #[serde(with = "b64")]
     #[schema(value_type = String, content_encoding = "base64url")]
     sealed: Vec<u8>,

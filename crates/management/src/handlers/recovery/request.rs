@@ -5,12 +5,12 @@ use axum::extract::State;
 use protocol::b64;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, NewlySignedIn, SignedIn};
 use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::ids::RecoveryRequestId;
 use crate::limits;
 use crate::mail;
 use crate::person::Email;
@@ -26,7 +26,8 @@ pub(crate) struct Ask {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Asked {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: RecoveryRequestId,
 }
 
 pub(crate) async fn post(

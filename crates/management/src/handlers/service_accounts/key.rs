@@ -1,6 +1,7 @@
 //! `POST /api/v1/service-accounts/{id}/keys`: makes a key of a service account. It is shown this once.
 
 use axum::extract::State;
+use protocol::UserId;
 
 use super::super::keys::{Made, Wanted, make};
 use crate::access::{Body, FreshManager, Id};
@@ -12,7 +13,7 @@ use crate::storage::service_accounts;
 pub(crate) async fn post(
     State(app): State<App>,
     manager: FreshManager,
-    Id(id): Id,
+    Id(id): Id<UserId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     if wanted.scopes()?.iter().any(|scope| scope.is_of_cell()) {
@@ -23,7 +24,7 @@ pub(crate) async fn post(
     }
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
-    let account = service_accounts::find(&mut transaction, &manager, id.into())
+    let account = service_accounts::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     make(&app, transaction, &person.by(), account.id, &wanted).await

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::NoContent;
+use protocol::UserId;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
@@ -9,10 +10,14 @@ use crate::audit::{Action, Entry, Target};
 use crate::problem::ApiError;
 use crate::storage::service_accounts;
 
-pub(crate) async fn delete(State(app): State<App>, manager: FreshManager, Id(id): Id) -> Result<NoContent, ApiError> {
+pub(crate) async fn delete(
+    State(app): State<App>,
+    manager: FreshManager,
+    Id(id): Id<UserId>,
+) -> Result<NoContent, ApiError> {
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
-    let account = service_accounts::find(&mut transaction, &manager, id.into())
+    let account = service_accounts::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     let keys = service_accounts::remove(&mut transaction, &account, app.clock.now()).await?;

@@ -10,6 +10,7 @@ use crate::access::{Client, Id};
 use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
+use crate::ids::IdentityProviderId;
 use crate::joining::{self, Newcomer};
 use crate::openapi::{InContract, Sketch};
 use crate::person::Name;
@@ -25,7 +26,7 @@ use crate::storage::sessions::{self, State as Stage};
 pub(crate) async fn get(
     State(app): State<App>,
     client: Client,
-    Id(provider): Id,
+    Id(provider): Id<IdentityProviderId>,
     back: Return,
 ) -> Result<SentOn, ApiError> {
     if let Err(wait) = app.limits.attempt(client.address).await {

@@ -5,18 +5,19 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::access::{Body, Client};
 use crate::answer::WithCookies;
 use crate::app::App;
+use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
 use crate::providers::attempt::{self, Sent};
 use crate::storage::providers;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Begin {
-    provider: Uuid,
+    #[schema(value_type = Uuid)]
+    provider: IdentityProviderId,
 }
 
 #[derive(Serialize, ToSchema)]

@@ -5,10 +5,10 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::access::{Client, InQuery};
 use crate::app::App;
+use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
 use crate::providers::Kind;
 use crate::storage::providers::Provider;
@@ -28,7 +28,8 @@ pub(crate) struct Buttons {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProviderButton)]
 pub(crate) struct Button {
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: IdentityProviderId,
     kind: Kind,
     name: String,
 }

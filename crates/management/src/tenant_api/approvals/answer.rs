@@ -47,10 +47,9 @@ pub(crate) async fn post(
     State(app): State<App>,
     Talking(agent): Talking,
     client: Client,
-    Id(id): Id,
+    Id(id): Id<ApprovalId>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<Answered>, ApiError> {
-    let id = ApprovalId::from(id);
     let Wanted { hash, answer, reason } = wanted;
     let (word, said) = match answer {
         Answer::Allow => ("allowed", json!({"answer": "once"})),
