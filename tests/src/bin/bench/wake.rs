@@ -1,8 +1,9 @@
 //! Coming back: from pause and from sleep.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use system_tests::docker::{Part, container, inspect};
 use system_tests::{Installation, Person, Session, wait_until};
 
@@ -10,17 +11,25 @@ use crate::PASSWORD;
 use crate::first_token::first_sign;
 use crate::report::{Report, Samples, ms};
 
-/// Cells that rest side by side, so that so many pauses do not take an hour.
+/// Cells that rest side by side, so that so many rests do not take an hour.
 pub const CELLS: usize = 5;
-/// How often each of them is woken, in each of two ways.
-const ROUNDS: usize = 6;
-/// From one cell's waking to the next one's: what a turn leaves to do takes OpenClaw seconds of a processor, and a cell's pause is work,
+/// How often each of them is come back to, in each of two ways, paused and not.
+const ROUNDS: usize = 3;
+/// From coming back to one cell to the next one: what a turn leaves to do takes OpenClaw seconds of a processor, and a cell's pause is work,
 /// too. Neither is to be in another cell's time. The rest before a pause is a little shorter than a round of all cells.
 const APART: Duration = Duration::from_secs(10);
 const SLEEPS: usize = 3;
 const TYPING: Duration = Duration::from_secs(8);
 
-/// What a paused cell is asked until OpenClaw answers: its messages, and a new one until the first sign that it works on it.
+/// A cell that rests between two measurements.
+struct Rested<'a> {
+    agent: String,
+    session: &'a Session,
+    conversation: String,
+}
+
+/// What a paused cell is asked: to go on, its messages, and a new one until the first sign that OpenClaw works on it. Beside it the same of cells
+/// that rested as long and were not paused: OpenClaw is slower after a rest, whatever became of its container meanwhile.
 pub async fn from_pause(installation: &Installation, owner: &Person, session: &Session, report: &mut Report) {
     let base_url = installation.model().base_url();
     let mut others = Vec::new();
@@ -37,45 +46,86 @@ pub async fn from_pause(installation: &Installation, owner: &Person, session: &S
         let agent = container(person.cell(), Part::Agent).expect("the agent runs");
         let conversation = session.conversation().await;
         session.ask(&conversation, "[[say: warm]]").await;
-        cells.push((agent, session, conversation));
+        cells.push(Rested {
+            agent,
+            session,
+            conversation,
+        });
     }
-    let (mut opened, mut accepted, mut first) = (Vec::new(), Vec::new(), Vec::new());
+    // Agents that may work alone are not paused.
+    for cell in &cells {
+        cell.session.call("vault.grant", json!({"minutes": 60})).await;
+    }
+    come_back(&cells, false, report).await;
+    for cell in &cells {
+        cell.session.call("vault.grant", json!({"minutes": 0})).await;
+    }
+    come_back(&cells, true, report).await;
+}
+
+async fn come_back(cells: &[Rested<'_>], from_pause: bool, report: &mut Report) {
+    let [mut answers, mut opened, mut accepted, mut first] = [const { Vec::new() }; 4];
     let mut apart = tokio::time::interval(APART);
     apart.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Each has rested for a round before it is measured.
+    for cell in cells {
+        apart.tick().await;
+        cell.session.open(&cell.conversation).await;
+    }
     for _ in 0..ROUNDS {
-        for (agent, session, conversation) in &cells {
+        for cell in cells {
             apart.tick().await;
-            paused(agent).await;
+            if from_pause {
+                paused(&cell.agent).await;
+            }
             let started = Instant::now();
-            session.open(conversation).await;
+            if from_pause {
+                goes_on(cell.session).await;
+                answers.push(started.elapsed());
+            }
+            cell.session.open(&cell.conversation).await;
             opened.push(started.elapsed());
         }
-        for (agent, session, conversation) in &cells {
+        for cell in cells {
             apart.tick().await;
-            paused(agent).await;
+            if from_pause {
+                paused(&cell.agent).await;
+            }
             let started = Instant::now();
-            let turn = session.send(conversation, "[[say: hello]]").await;
+            let turn = cell.session.send(&cell.conversation, "[[say: hello]]").await;
             accepted.push(started.elapsed());
-            first_sign(session, &turn).await;
+            first_sign(cell.session, &turn).await;
             first.push(started.elapsed());
-            session.turn_event(&turn, "saved").await;
+            cell.session.turn_event(&turn, "saved").await;
         }
     }
-    report.row(
-        "paused: a conversation opened (OpenClaw answers with its messages)",
-        &Samples::new(opened).spread(),
-        "≤ 150 ms p95",
-    );
-    report.row(
-        "paused: message written down by the keeper",
-        &Samples::new(accepted).spread(),
-        "",
-    );
-    report.row(
-        "paused: first sign of the agent at work on a message",
-        &Samples::new(first).spread(),
-        "≤ 150 ms p95",
-    );
+    let (state, target) = if from_pause {
+        ("paused", "≤ 150 ms p95")
+    } else {
+        ("not paused, rested as long", "")
+    };
+    let mut row = |what: &str, samples: Vec<Duration>, target: &str| {
+        report.row(&format!("{state}: {what}"), &Samples::new(samples).spread(), target);
+    };
+    if from_pause {
+        row("OpenClaw has answered (that it goes on)", answers, target);
+    }
+    row("a conversation opened (OpenClaw answers with its messages)", opened, "");
+    row("message written down by the keeper", accepted, target);
+    row("first sign of the agent at work on a message", first, "");
+}
+
+/// Has a paused cell go on; until OpenClaw has said so.
+async fn goes_on(session: &Session) {
+    let is_ready = |event: &Value| event["event"] == "cell" && event["data"]["phase"] == "ready";
+    let before = session.events().iter().filter(|event| is_ready(event)).count();
+    session.call("cell.start", json!({})).await;
+    let seen = Cell::new(0);
+    let again = session.event(Duration::from_secs(60), |event| {
+        seen.set(seen.get() + usize::from(is_ready(event)));
+        seen.get() > before
+    });
+    again.await.expect("the cell goes on");
 }
 
 async fn paused(agent: &str) {
