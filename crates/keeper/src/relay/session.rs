@@ -221,9 +221,17 @@ async fn hear(socket: &mut ChannelSocket) -> Result<FromRelay, Ended> {
 }
 
 impl Session<'_> {
+    /// Sends. Nothing else is looked at meanwhile, so a relay that does not read is left.
+    async fn put(&mut self, message: Message) -> Result<(), Ended> {
+        match tokio::time::timeout(RELAY_ANSWER, self.sink.send(message)).await {
+            Ok(sent) => sent.map_err(|_| Ended::Broken),
+            Err(_) => Err(Ended::Silent),
+        }
+    }
+
     async fn say(&mut self, message: &FromMailbox) -> Result<(), Ended> {
         let text = serde_json::to_string(message).map_err(|_| Ended::Malformed)?;
-        self.sink.send(Message::text(text)).await.map_err(|_| Ended::Broken)
+        self.put(Message::text(text)).await
     }
 
     async fn acknowledge(&mut self, numbers: Vec<u64>) -> Result<(), Ended> {
@@ -231,7 +239,7 @@ impl Session<'_> {
             return Ok(());
         }
         let frame = MailboxFrame::Ack(numbers).encode();
-        self.sink.send(Message::binary(frame)).await.map_err(|_| Ended::Broken)
+        self.put(Message::binary(frame)).await
     }
 
     fn wrong(&self, about: MailboxKey, what: impl Into<String>) {

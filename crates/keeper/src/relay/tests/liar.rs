@@ -37,6 +37,8 @@ pub enum Lie {
     AllRevoked,
     /// Says that it has no epochs of anybody.
     NoneRevoked,
+    /// Reads nothing more of those who are connected, who stay so. It hears those who come now.
+    Deaf,
 }
 
 struct Kept {
@@ -155,13 +157,17 @@ async fn serve(state: Arc<Mutex<State>>, stream: UnixStream) {
         }
         state.connected.insert(key, sender);
     }
+    let is_deaf = || state.lock().unwrap().lie == Lie::Deaf;
+    let comes_late = is_deaf();
+    let mut deaf = false;
     loop {
+        deaf |= is_deaf() && !comes_late;
         tokio::select! {
             message = to_send.recv() => match message {
                 Some(message) => if socket.send(message).await.is_err() { return },
                 None => return,
             },
-            message = socket.next() => match message {
+            message = socket.next(), if !deaf => match message {
                 Some(Ok(Message::Binary(frame))) => state.lock().unwrap().frame(key, &frame),
                 Some(Ok(Message::Text(text))) => state.lock().unwrap().text(key, &text),
                 Some(Ok(_)) => {}

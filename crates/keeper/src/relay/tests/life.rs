@@ -1,6 +1,11 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use protocol::CapabilityId;
+
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::relay::RelayNotice;
+use crate::relay::{RelayError, RelayNotice, Revocations as _};
 
 #[tokio::test]
 async fn messages_arrive_in_order_and_once_and_are_gone_from_the_relay() {
@@ -101,4 +106,28 @@ async fn a_locked_vault_receives_nothing() {
         .await;
     assert_eq!(relay.waiting(bob.key()), 1);
     assert!(bob.arriving.is_empty());
+}
+
+#[tokio::test]
+async fn a_relay_that_reads_no_more_is_left_and_the_next_connection_goes_on() {
+    let relay = Liar::start(Lie::Honest);
+    let (mut ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    bob.send(&ada, b"one").await;
+    let held = ada.arriving.recv().await.unwrap();
+
+    relay.now(Lie::Deaf);
+    // More questions than a socket holds.
+    let questions = (0..5_000).map(|_| ada.relay.check(bob.key(), CapabilityId::new()));
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        held.ack(Vec::new()).await
+    };
+    let (answers, acknowledged) = tokio::join!(join_all(questions), later);
+    assert!(matches!(answers.last(), Some(Err(RelayError::Unreachable))));
+    assert!(matches!(acknowledged, Err(RelayError::Unreachable | RelayError::Ended)));
+
+    relay.now(Lie::Honest);
+    ada.send(&bob, b"two").await;
+    let two = tokio::time::timeout(Duration::from_secs(60), bob.take()).await;
+    assert_eq!(two.expect("a new connection carries it"), b"two");
 }
