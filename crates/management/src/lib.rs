@@ -100,7 +100,7 @@ use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
 use storage::{TenantTransaction, api_agents, approval_notices, groups, mailboxes};
-use tenant_api::{TenantApi, approvals};
+use tenant_api::{TenantApi, approvals, schedules};
 
 /// What management works with.
 pub struct Parts {
@@ -136,6 +136,7 @@ pub struct Management {
     chains: Repeating,
     request_mails: Repeating,
     tenants_approvals: Option<Repeating>,
+    schedules: Option<Repeating>,
     refusals: Repeating,
 }
 
@@ -214,6 +215,7 @@ impl Management {
             machine,
         });
         let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
+        let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
         Self {
             app,
             sending,
@@ -222,6 +224,7 @@ impl Management {
             chains,
             request_mails,
             tenants_approvals,
+            schedules,
             refusals: refusals_written,
         }
     }
@@ -329,6 +332,9 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.request_mails.stop().await;
+        if let Some(schedules) = &self.schedules {
+            schedules.stop().await;
+        }
         if let Some(approvals) = &self.tenants_approvals {
             approvals.stop().await;
         }

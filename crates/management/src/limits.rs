@@ -144,6 +144,23 @@ pub const TENANT_APPROVAL_GRACE: Duration = Duration::from_secs(10);
 pub const TENANT_APPROVALS_AT_ONCE: i64 = 200;
 /// How long it is known of a request that webhooks were told; longer than its keeper tells of it.
 pub const TENANT_APPROVALS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often jobs of agents' schedules that are due are looked for.
+pub const SCHEDULE_LOOK: Duration = Duration::from_secs(3);
+/// Runs of jobs that one server carries out at once, each of an agent that may have to be woken: where many are due at the same minute, the
+/// others wait for these.
+pub const SCHEDULED_TOGETHER: usize = 8;
+/// Jobs that are passed over, since their last run goes on, in one look.
+pub const SCHEDULED_PASSED_OVER: i64 = 200;
+/// For how long a run is one server's alone unless it says so again: when that was ended meanwhile, another one goes on.
+pub const SCHEDULE_LEASE: Duration = Duration::from_secs(60);
+/// How long a run that cannot begin now, for want of room or because its tenant does too much at once, is tried again; how long apart.
+pub const SCHEDULE_PATIENCE: Duration = Duration::from_secs(60 * 60);
+pub const SCHEDULE_AGAIN: Duration = Duration::from_secs(15);
+/// How far, in days and in times, a cron expression is followed to see how close together its times are: 29 February comes within this.
+pub const SCHEDULE_DAYS_TRIED: i64 = 9 * 366;
+pub const SCHEDULE_TIMES_TRIED: usize = 1000;
+/// Longest result of a run that is kept, in characters.
+pub const SCHEDULE_RESULT_CHARS: usize = 64;
 /// Turns of one tenant that run or wait at once.
 pub const TENANT_TURNS: usize = 32;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.

@@ -45,3 +45,10 @@ pub const TEMPLATE_BYTES: usize = 128 * 1024;
 /// Tools that one list of a template names, and the longest such name in characters.
 pub const TEMPLATE_TOOLS: usize = 64;
 pub const TEMPLATE_TOOL_CHARS: usize = 64;
+/// Jobs of one template's schedule; the longest expression of one, name of its time zone, and message in bytes.
+pub const TEMPLATE_JOBS: usize = 8;
+pub const JOB_CRON_CHARS: usize = 100;
+pub const JOB_ZONE_CHARS: usize = 64;
+pub const JOB_MESSAGE_BYTES: usize = 8 * 1024;
+/// Shortest and longest time between two runs of a job, in minutes; the shortest holds for its `cron` as well.
+pub const JOB_EVERY_MINUTES: (u32, u32) = (15, 366 * 24 * 60);

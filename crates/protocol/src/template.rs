@@ -1,5 +1,7 @@
-//! What an agent is when it is made: a persona, skills, and the tools that it may use. It goes from whoever chose it to the keeper, which
+//! What an agent is when it is made: a persona, skills, the tools that it may use, and what it does by the clock. It goes from whoever chose it to the keeper, which
 //! writes it into the agent's home and into OpenClaw's configuration (`docs/protocol.md`, section 2).
+
+mod job;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -8,6 +10,8 @@ use crate::limits::{
     TEMPLATE_BYTES, TEMPLATE_NAME_CHARS, TEMPLATE_PERSONA_BYTES, TEMPLATE_SKILL_BYTES, TEMPLATE_SKILLS,
     TEMPLATE_TOOL_CHARS, TEMPLATE_TOOLS,
 };
+
+pub use job::Job;
 
 /// The name of the skill in which a keeper tells its agent of itself; no template's is called so.
 pub const OWN_SKILL: &str = "holdfast";
@@ -31,6 +35,9 @@ pub struct AgentTemplate {
     pub skills: Vec<Skill>,
     #[serde(default)]
     pub tools: ToolsPolicy,
+    /// Absent where it has none, so that the versions of those from before there were schedules stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<Job>,
 }
 
 /// Instructions for one kind of work, as OpenClaw reads them from a file `SKILL.md`.
@@ -96,7 +103,7 @@ fn is_text(text: &str) -> bool {
 }
 
 impl AgentTemplate {
-    /// Whether it can be used: its names, its sizes, its skills' heads.
+    /// Whether it can be used: its names, its sizes, its skills' heads. What the times of its jobs mean is looked at where the clock is.
     ///
     /// # Errors
     /// The first thing that is wrong; where it is too much, the limit by its name.
@@ -137,6 +144,7 @@ impl AgentTemplate {
             skill.check()?;
         }
         self.tools.check()?;
+        job::check(&self.schedule)?;
         let documents = self.skills.iter().map(|skill| skill.document.len());
         if self.persona.len() + documents.sum::<usize>() > TEMPLATE_BYTES {
             let most =
@@ -214,6 +222,7 @@ impl ToolsPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{JOB_MESSAGE_BYTES, TEMPLATE_JOBS};
 
     fn skill(name: &str) -> Skill {
         Skill {
@@ -231,6 +240,25 @@ mod tests {
                 allow: Vec::new(),
                 deny: vec!["exec".to_owned(), "group:web".to_owned(), "mcp__*".to_owned()],
             },
+            schedule: vec![
+                job("morning"),
+                Job {
+                    cron: None,
+                    time_zone: None,
+                    every_minutes: Some(60),
+                    ..job("hourly")
+                },
+            ],
+        }
+    }
+
+    fn job(name: &str) -> Job {
+        Job {
+            name: name.to_owned(),
+            cron: Some("0 9 * * 1-5".to_owned()),
+            time_zone: Some("Europe/Berlin".to_owned()),
+            every_minutes: None,
+            message: "What is new?".to_owned(),
         }
     }
 
@@ -322,10 +350,53 @@ mod tests {
     }
 
     #[test]
+    fn a_job_has_a_name_of_its_own_one_kind_of_times_and_a_message() {
+        for (field, change) in [
+            ("schedule.name", (|job| job.name = "../x".to_owned()) as fn(&mut Job)),
+            ("schedule.name", |job| job.name = "hourly".to_owned()),
+            ("schedule.cron", |job| job.cron = None),
+            ("schedule.cron", |job| job.every_minutes = Some(60)),
+            ("schedule.cron", |job| job.cron = Some("0 ".repeat(51))),
+            ("schedule.cron", |job| job.cron = Some("0 9 * * ä".to_owned())),
+            ("schedule.time_zone", |job| job.time_zone = Some("Z".repeat(65))),
+            ("schedule.message", |job| job.message = " \n".to_owned()),
+            ("schedule.message", |job| job.message = "a\u{1b}".to_owned()),
+            ("schedule.message", |job| {
+                job.message = "a".repeat(JOB_MESSAGE_BYTES + 1)
+            }),
+        ] {
+            let (wrong, reason) = refused(|it| change(&mut it.schedule[0]));
+            assert_eq!(wrong, field, "{reason}");
+        }
+        for minutes in [0, 14, 366 * 24 * 60 + 1] {
+            let (wrong, reason) = refused(|it| it.schedule[1].every_minutes = Some(minutes));
+            assert!(
+                wrong == "schedule.every_minutes" && reason.contains("JOB_EVERY_MINUTES"),
+                "{reason}"
+            );
+        }
+        let zone = refused(|it| it.schedule[1].time_zone = Some("UTC".to_owned()));
+        assert_eq!(zone.0, "schedule.time_zone");
+        let many = refused(|it| it.schedule = (0..=TEMPLATE_JOBS).map(|at| job(&format!("j{at}"))).collect());
+        assert!(many.0 == "schedule" && many.1.contains("TEMPLATE_JOBS"), "{many:?}");
+    }
+
+    #[test]
+    fn one_without_a_schedule_has_the_version_that_it_had_before_there_were_schedules() {
+        let plain = AgentTemplate {
+            schedule: Vec::new(),
+            ..template()
+        };
+        assert!(!serde_json::to_string(&plain).unwrap().contains("schedule"));
+        assert_ne!(plain.version(), template().version());
+    }
+
+    #[test]
     fn whatever_it_says_otherwise_makes_another_version() {
         let first = template().version();
         assert_eq!((first.len(), &first), (16, &template().version()));
-        let changes: [fn(&mut AgentTemplate); 5] = [
+        let changes: [fn(&mut AgentTemplate); 6] = [
+            |it| it.schedule[0].message.push('s'),
             |it| it.name.push('s'),
             |it| it.persona.push('s'),
             |it| it.skills.reverse(),

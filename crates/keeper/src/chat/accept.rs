@@ -12,11 +12,22 @@ use super::conversation::{Conversation, Turn};
 use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::{title, transcript};
 use crate::limits::TURNS_WAITING;
+use crate::template::message_of_job;
 
 impl Chat {
     /// A new message of the person. A key that was seen before is the same turn.
     pub(super) async fn send(&self, conversation: &str, text: String, key: String) -> Result<Millis, ChannelError> {
         let conversation = self.find(conversation)?;
+        self.accept(&conversation, text, key, Act::Send).await
+    }
+
+    /// What the agent's template says under the name of a job, as a message of the person. A key that was seen before is the same turn.
+    pub(super) async fn run_job(&self, conversation: &str, job: &str, key: String) -> Result<Millis, ChannelError> {
+        let conversation = self.find(conversation)?;
+        if let Some(at) = conversation.state().accepted(&key) {
+            return Ok(at);
+        }
+        let text = message_of_job(&self.inner.vault, job)?;
         self.accept(&conversation, text, key, Act::Send).await
     }
 

@@ -47,6 +47,13 @@ struct Send {
 }
 
 #[derive(Deserialize)]
+struct Run {
+    conversation: String,
+    job: String,
+    key: Uuid,
+}
+
+#[derive(Deserialize)]
 struct Abort {
     conversation: String,
     turn: String,
@@ -130,6 +137,11 @@ impl Chat {
                     key,
                 } = read(params)?;
                 let at = self.send(&conversation, text, key.to_string()).await?;
+                Ok(json!({"turn": key, "at": at}))
+            }
+            "chat.run" => {
+                let Run { conversation, job, key } = read(params)?;
+                let at = self.run_job(&conversation, &job, key.to_string()).await?;
                 Ok(json!({"turn": key, "at": at}))
             }
             "chat.abort" => {

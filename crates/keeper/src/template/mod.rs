@@ -76,6 +76,31 @@ impl Furnishing {
     }
 }
 
+fn read(vault: &VaultService) -> Result<Option<Furnishing>, VaultError> {
+    let Some(json) = vault.get_record(RECORD)? else {
+        return Ok(None);
+    };
+    let furnishing: Furnishing = serde_json::from_slice(&json).map_err(|_| VaultError::Newer)?;
+    match furnishing.version {
+        VERSION => Ok(Some(furnishing)),
+        _ => Err(VaultError::Newer),
+    }
+}
+
+/// What the agent of a vault is told when a job of its schedule is due.
+///
+/// # Errors
+/// `unknown_job` where its template has none of this name; the vault's errors.
+pub fn message_of_job(vault: &VaultService, job: &str) -> Result<String, ChannelError> {
+    let furnishing = read(vault)?;
+    let template = furnishing.as_ref().and_then(Furnishing::template);
+    let found = template.and_then(|template| template.schedule.iter().find(|known| known.name == job));
+    found.map(|job| job.message.clone()).ok_or_else(|| {
+        let words = "The agent's template has no job of this name any more.";
+        ChannelError::new("unknown_job", words)
+    })
+}
+
 /// The template of one vault's agent. Cheap to clone.
 #[derive(Clone)]
 pub struct Templates {
@@ -101,14 +126,7 @@ impl Templates {
     /// # Errors
     /// [`VaultError::Locked`]; [`VaultError::Newer`] for one that a later keeper wrote.
     pub fn furnishing(&self) -> Result<Option<Furnishing>, VaultError> {
-        let Some(json) = self.vault.get_record(RECORD)? else {
-            return Ok(None);
-        };
-        let furnishing: Furnishing = serde_json::from_slice(&json).map_err(|_| VaultError::Newer)?;
-        match furnishing.version {
-            VERSION => Ok(Some(furnishing)),
-            _ => Err(VaultError::Newer),
-        }
+        read(&self.vault)
     }
 
     /// Has the agent be what the template says from its next start on, which comes at once if it runs. The same template again changes
@@ -150,6 +168,7 @@ mod tests {
             persona: persona.to_owned(),
             skills: skills.iter().map(skill).collect(),
             tools: ToolsPolicy::default(),
+            schedule: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod api_agents;
 pub(crate) mod api_approvals;
 pub(crate) mod api_keys;
+pub(crate) mod api_schedules;
 pub(crate) mod api_sessions;
 pub(crate) mod api_templates;
 pub(crate) mod api_tenant_keys;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::access::{self, Tenant};
 use super::sse::{LastEvent, WholeOrEvents};
-use super::turn::{self, Wanted};
+use super::turn::{self, Wanted, Words};
 use super::turns::{Final, Stage, TurnEvent};
 use super::{idempotency, sessions, sse};
 use crate::access::Body;
@@ -74,7 +74,7 @@ pub(crate) async fn post(
         turn,
         named,
         session,
-        text: message,
+        words: Words::Text(message),
         detach: body.detach,
         once: false,
         model,

@@ -77,7 +77,7 @@ impl From<ChannelError> for Failure {
             | "price_missing"
             | "reason_too_long" => S::UNPROCESSABLE_ENTITY,
             "message_too_large" => S::PAYLOAD_TOO_LARGE,
-            "unknown_conversation" | "unknown_message" | "unknown_approval" => S::NOT_FOUND,
+            "unknown_conversation" | "unknown_message" | "unknown_approval" | "unknown_job" => S::NOT_FOUND,
             "no_model"
             | "turn_running"
             | "too_many_conversations"

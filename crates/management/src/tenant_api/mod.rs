@@ -12,6 +12,7 @@ mod openai;
 mod platform_keys;
 mod requests;
 mod routes;
+pub(crate) mod schedules;
 mod sessions;
 mod shares;
 mod sse;

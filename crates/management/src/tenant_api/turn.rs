@@ -25,12 +25,19 @@ pub(crate) struct Wanted {
     /// Its key was named by the caller: it may have been run before.
     pub named: bool,
     pub session: String,
-    pub text: String,
+    pub words: Words,
     /// Goes on when nobody reads it.
     pub detach: bool,
     /// The session is forgotten afterwards.
     pub once: bool,
     pub model: String,
+}
+
+/// What the agent is told.
+pub(crate) enum Words {
+    Text(String),
+    /// What its vault has under the name of this job.
+    Job(String),
 }
 
 /// Begins a turn, or finds the one that was begun under the same key, and reads it.
@@ -138,8 +145,16 @@ impl Runner<'_> {
         }
         let before = self.used().await;
         let key = self.turn.id;
-        let params = json!({"conversation": conversation, "text": self.wanted.text, "key": key});
-        self.call("chat.send", params).await?;
+        match &self.wanted.words {
+            Words::Text(text) => {
+                let params = json!({"conversation": conversation, "text": text, "key": key});
+                self.call("chat.send", params).await?;
+            }
+            Words::Job(job) => {
+                let params = json!({"conversation": conversation, "job": job, "key": key});
+                self.call("chat.run", params).await?;
+            }
+        }
         let answered = self.listen_to_the_end(&conversation, events).await?;
         let usage = match (before, self.used().await) {
             (Some(before), Some(after)) => after.since(before),

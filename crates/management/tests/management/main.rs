@@ -46,6 +46,7 @@ mod tenant_conformance;
 mod tenant_examples;
 mod tenant_matrix;
 mod tenant_openai;
+mod tenant_schedules;
 mod tenant_streams;
 mod tenant_templates;
 mod tenant_webhooks;

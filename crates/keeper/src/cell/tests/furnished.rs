@@ -18,6 +18,7 @@ fn writer(persona: &str) -> AgentTemplate {
             name: "edit".to_owned(),
             document: "---\nname: edit\ndescription: How to edit\n---\n\nRead it aloud.\n".to_owned(),
         }],
+        schedule: Vec::new(),
         tools: ToolsPolicy {
             allow: Vec::new(),
             deny: vec!["exec".to_owned()],

@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::keeper::{Ear, Keeper, briefs, short};
+use crate::template::Templates;
 
 #[tokio::test]
 async fn a_message_is_accepted_answered_and_saved() {
@@ -38,6 +39,33 @@ async fn a_tool_call_is_shown_between_the_texts_live_and_in_history() {
     let answer = "Assistant: let me look [exec Ok: a.txt] all done";
     assert_eq!(story[6], format!("answered {answer}"));
     assert_eq!(briefs(&keeper.open(&conversation).await)[1], answer);
+}
+
+#[tokio::test]
+async fn a_job_is_said_as_the_template_in_the_vault_has_it_and_once_for_each_key() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = Uuid::new_v4().to_string();
+    let run = async |key: &str| {
+        let params = json!({"conversation": conversation, "job": "morning", "key": key});
+        keeper.call("chat.run", params).await
+    };
+    assert_eq!(run(&key).await.unwrap_err().code, "unknown_job");
+    let templates = Templates::new(keeper.vault.clone());
+    let template = json!({"name": "desk", "schedule": [
+        {"name": "evening", "every_minutes": 15, "message": "What was new?"},
+        {"name": "morning", "cron": "0 9 * * *", "message": "What is new?"},
+    ]});
+    templates
+        .set(Some(serde_json::from_value(template).unwrap()))
+        .await
+        .unwrap();
+    let at = run(&key).await.unwrap()["at"].clone();
+    keeper.until_saved(&key).await;
+    templates.set(None).await.unwrap();
+    assert_eq!(run(&key).await.unwrap()["at"], at, "it was accepted");
+    assert_eq!(run(&Uuid::new_v4().to_string()).await.unwrap_err().code, "unknown_job");
+    assert_eq!(keeper.cell.openclaw.begun(), ["What is new?"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::super::access::Tenant;
 use super::super::sse::WholeOrEvents;
-use super::super::turn::{self, Wanted};
+use super::super::turn::{self, Wanted, Words};
 use super::super::turns::{Final, Follower, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
 use super::{NO_TOOLS, errors, model, prompt, refuse, session_of};
@@ -152,7 +152,7 @@ pub(crate) async fn post(
     let wanted = Wanted {
         turn,
         named,
-        text: prompt::of(&body.messages, body.user.is_some(), "messages")?,
+        words: Words::Text(prompt::of(&body.messages, body.user.is_some(), "messages")?),
         once: body.user.is_none(),
         session: body
             .user

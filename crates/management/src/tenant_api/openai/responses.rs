@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::super::access::{Tenant, agent_name};
 use super::super::sse::WholeOrEvents;
-use super::super::turn::{self, Wanted};
+use super::super::turn::{self, Wanted, Words};
 use super::super::turns::{Final, Follower, Stage, ToolCall, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Content, Said};
@@ -123,7 +123,7 @@ pub(crate) async fn post(
     let wanted = Wanted {
         turn,
         named,
-        text: prompt::of(&said, remembered, "input")?,
+        words: Words::Text(prompt::of(&said, remembered, "input")?),
         detach: false,
         once: false,
         model,

@@ -20,6 +20,8 @@ macro_rules! template {
                 allow: Vec::new(),
                 deny: $deny.iter().chain(&RULERS).map(|&tool: &&str| tool.to_owned()).collect(),
             },
+            // When somebody wants to hear from it, nobody knows here.
+            schedule: Vec::new(),
         }
     };
 }

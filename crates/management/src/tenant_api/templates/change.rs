@@ -3,11 +3,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use protocol::template::{Skill, ToolsPolicy};
+use protocol::template::{Job, Skill, ToolsPolicy};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::schedules;
 use super::super::tenants::given;
 use super::{Called, ModelWanted, Template, TemplateAnswer, built_in, target};
 use crate::access::Body;
@@ -30,6 +31,10 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ToolsChange>)]
     tools: Option<Option<ToolsChange>>,
+    /// All of it: a list is replaced whole.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<Job>>)]
+    schedule: Option<Option<Vec<Job>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ModelWanted>)]
     model: Option<Option<ModelWanted>>,
@@ -80,13 +85,18 @@ pub(crate) async fn patch(
             None => content.tools = ToolsPolicy::default(),
         }
     }
+    if let Some(schedule) = change.schedule {
+        changed.push("schedule");
+        content.schedule = schedule.unwrap_or_default();
+    }
+    template.updated_at = app.clock.now();
     content.check()?;
+    schedules::check(content, template.updated_at)?;
     if let Some(model) = change.model {
         changed.push("model");
         let known = template.model.take();
         template.model = model.map(|model| model.onto(known)).transpose()?;
     }
-    template.updated_at = app.clock.now();
     api_templates::change(&mut transaction, &template).await?;
     let entry = Entry::done(Action::ApiTemplateChanged)
         .on(target(&name))

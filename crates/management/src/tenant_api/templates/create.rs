@@ -1,11 +1,12 @@
 //! `POST /api/v1/templates`: a template of the operator's own, for tenants who are given it from then on.
 
 use axum::extract::State;
-use protocol::template::{AgentTemplate, Skill, ToolsPolicy};
+use protocol::template::{AgentTemplate, Job, Skill, ToolsPolicy};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::schedules;
 use super::{ModelWanted, Template, TemplateAnswer, built_in, target};
 use crate::access::Body;
 use crate::answer::Created;
@@ -21,6 +22,7 @@ use crate::storage::api_templates::{self, StoredTemplate};
     "name": "press-desk", "persona": "You write for the press desk.",
     "skills": [{"name": "release", "document": "---\nname: release\ndescription: What a press release looks like.\n---\n\nOne page.\n"}],
     "tools": {"deny": ["exec", "process"]},
+    "schedule": [{"name": "morning", "cron": "0 9 * * 1-5", "time_zone": "Europe/Berlin", "message": "Which of our releases are due today?"}],
     "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
 })))]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,9 @@ pub(crate) struct Wanted {
     skills: Vec<Skill>,
     #[serde(default)]
     tools: ToolsPolicy,
+    /// What it does by the clock: a turn in a session of the job's own.
+    #[serde(default)]
+    schedule: Vec<Job>,
     /// The model of tenants who are made with this template and name none; its key they bring.
     #[serde(default)]
     model: Option<ModelWanted>,
@@ -49,13 +54,15 @@ pub(crate) async fn post(
         persona: wanted.persona,
         skills: wanted.skills,
         tools: wanted.tools,
+        schedule: wanted.schedule,
     };
+    let now = app.clock.now();
     content.check()?;
+    schedules::check(&content, now)?;
     let model = wanted.model.map(|model| model.onto(None)).transpose()?;
     if built_in::find(&content.name).is_some() {
         return Err(ApiError::TemplateKnown);
     }
-    let now = app.clock.now();
     let template = StoredTemplate {
         content,
         model,

@@ -33,6 +33,8 @@ struct Listed {
     /// Their names.
     skills: Vec<String>,
     tools: ToolsPolicy,
+    /// The names of its jobs.
+    schedule: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
     version: String,
@@ -50,6 +52,7 @@ impl From<Template> for Listed {
             built_in: whole.built_in,
             skills: whole.skills.into_iter().map(|skill| skill.name).collect(),
             tools: whole.tools,
+            schedule: whole.schedule.into_iter().map(|job| job.name).collect(),
             model: whole.model,
             version: whole.version,
             created_at: whole.created_at,

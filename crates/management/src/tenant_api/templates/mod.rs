@@ -1,4 +1,4 @@
-//! `/api/v1/templates`: what agents of the tenant API are: persona, skills, tools, and a model for who names none. Some are built in, the
+//! `/api/v1/templates`: what agents of the tenant API are: persona, skills, tools, a schedule, and a model for who names none. Some are built in, the
 //! operator makes others. A tenant's agent is given one by name, as it is at that moment: to change a template changes no agent until the
 //! tenant is given it again.
 
@@ -13,7 +13,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use protocol::Millis;
 use protocol::limits::TEMPLATE_NAME_CHARS;
-use protocol::template::{AgentTemplate, Skill, TemplateError, ToolsPolicy, is_name};
+use protocol::template::{AgentTemplate, Job, Skill, TemplateError, ToolsPolicy, is_name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -34,6 +34,7 @@ use crate::storage::api_tenants::Model;
     "name": "press-desk", "built_in": false, "persona": "You write for the press desk.",
     "skills": [{"name": "release", "document": "---\nname: release\ndescription: What a press release looks like.\n---\n\nOne page.\n"}],
     "tools": {"allow": [], "deny": ["exec", "process"]},
+    "schedule": [{"name": "morning", "cron": "0 9 * * 1-5", "time_zone": "Europe/Berlin", "message": "Which of our releases are due today?"}],
     "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
     "version": "5f0c2a91d3b4e678",
     "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
@@ -45,9 +46,11 @@ pub(crate) struct TemplateAnswer {
     persona: String,
     skills: Vec<Skill>,
     tools: ToolsPolicy,
+    /// What it does by the clock.
+    schedule: Vec<Job>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
-    /// Another for every other persona, skill or policy. A tenant says which one its agent was given.
+    /// Another for every other persona, skill, policy or schedule. A tenant says which one its agent was given.
     version: String,
     /// Absent where it is built in, as is the next.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +90,7 @@ impl From<Template> for TemplateAnswer {
             persona: content.persona,
             skills: content.skills,
             tools: content.tools,
+            schedule: content.schedule,
             model: model.map(ModelAnswer::from),
             created_at,
             updated_at,

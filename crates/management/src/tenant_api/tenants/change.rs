@@ -93,7 +93,7 @@ pub(crate) async fn patch(
     let told = async {
         tell(&app, tenant.cell(), news).await?;
         let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
-        create::store(&app, &operator, &tenant, entry).await
+        create::store(&app, &operator, &tenant, template.as_ref().map(Option::as_ref), entry).await
     };
     if let Err(error) = told.await {
         if spending {

@@ -1,11 +1,13 @@
 //! `POST /api/v1/tenants`: a tenant with a cell of its own, what opens its vault, and its first key, told this once.
 
 use axum::extract::State;
+use protocol::template::AgentTemplate;
 use protocol::{CellId, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::schedules;
 use super::super::shares;
 use super::{
     LimitsWanted, ModelWanted, News, TenantAnswer, given_template, remove, target, tell, template_called, write_down,
@@ -19,7 +21,7 @@ use crate::handlers::name;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_tenants::{self, ApiTenant, Held, Limits, Share};
-use crate::storage::{TenantTransaction, api_tenant_keys};
+use crate::storage::{TenantTransaction, api_agents, api_tenant_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({
@@ -104,7 +106,16 @@ pub(crate) async fn post(
         spending: (share != Share::default()).then_some(share),
     };
     let told = match tell(&app, tenant.cell(), news).await {
-        Ok(()) => store(&app, &operator, &tenant, Entry::done(Action::ApiTenantMade)).await,
+        Ok(()) => {
+            store(
+                &app,
+                &operator,
+                &tenant,
+                template.as_ref().map(Some),
+                Entry::done(Action::ApiTenantMade),
+            )
+            .await
+        }
         error => error,
     };
     if let Err(error) = told {
@@ -122,9 +133,19 @@ pub(crate) async fn post(
 }
 
 /// What the keeper was told is stored as told, and written down.
-pub(super) async fn store(app: &App, operator: &Operator, tenant: &ApiTenant, entry: Entry) -> Result<(), ApiError> {
+pub(super) async fn store(
+    app: &App,
+    operator: &Operator,
+    tenant: &ApiTenant,
+    template: Option<Option<&AgentTemplate>>,
+    entry: Entry,
+) -> Result<(), ApiError> {
+    let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_tenants::change(&mut transaction, tenant, app.clock.now()).await?;
+    api_tenants::change(&mut transaction, tenant, now).await?;
+    if let Some(template) = template {
+        schedules::give(&mut transaction, api_agents::MAIN, template, now).await?;
+    }
     let entry = entry.on(target(tenant));
     write_down(app, &mut transaction, operator, &entry).await?;
     Ok(transaction.commit().await?)

@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 use super::access::Operator;
 use super::agents::ModelParams;
 use super::platform_keys::wiped;
+use super::schedules::{self, JobAnswer};
 use super::shares;
 use super::templates::{self, Template};
 use crate::app::App;
@@ -55,6 +56,9 @@ pub(crate) struct TenantAnswer {
     limits: LimitsAnswer,
     /// Of its first agent, `main`.
     cell: CellAnswer,
+    /// What `main` does by the clock; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Vec<JobAnswer>>,
     created_at: Millis,
     updated_at: Millis,
 }
@@ -118,7 +122,9 @@ struct CellAnswer {
 impl TenantAnswer {
     pub(super) async fn new(app: &App, tenant: ApiTenant) -> Self {
         let state = app.cells.state(tenant.cell()).await.ok();
+        let schedule = schedules::of(app, &tenant.main()).await;
         Self {
+            schedule,
             id: tenant.id,
             name: tenant.name,
             template: tenant.template.map(TemplateOf::from),

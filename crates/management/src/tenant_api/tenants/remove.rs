@@ -14,8 +14,8 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::{
-    TenantTransaction, api_agents, api_approvals, api_sessions, api_tenant_keys, api_tenants, api_webhooks, api_writes,
-    platform_secrets,
+    TenantTransaction, api_agents, api_approvals, api_schedules, api_sessions, api_tenant_keys, api_tenants,
+    api_webhooks, api_writes, platform_secrets,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -91,6 +91,7 @@ pub(super) async fn everything(
     api_tenant_keys::remove_all(&mut transaction).await?;
     api_writes::remove_all(&mut transaction).await?;
     api_approvals::remove_all(&mut transaction).await?;
+    api_schedules::remove_all(&mut transaction).await?;
     let agents = api_agents::remove_all(&mut transaction).await?;
     api_tenants::remove(&mut transaction).await?;
     // None is added any more: whoever adds one looks for the tenant first.

@@ -22,6 +22,8 @@ pub struct Agents(Arc<Mutex<State>>);
 struct State {
     cells: HashMap<CellRef, Cell>,
     removed: Vec<CellRef>,
+    /// Jobs that were run, each time that a keeper was told to.
+    runs: Vec<String>,
     /// Which calls of which cells fail.
     broken: Option<Broken>,
     /// Calls wait while it is true.
@@ -124,6 +126,20 @@ impl Agents {
         held.wait_for(|held| !held).await.unwrap();
     }
 
+    /// The jobs that keepers were told to run, each time.
+    pub fn runs(&self) -> Vec<String> {
+        self.state().runs.clone()
+    }
+
+    /// How many turns wait for [`Agents::release`], in all cells.
+    pub fn running(&self) -> usize {
+        let state = self.state();
+        let conversations = state.cells.values().flat_map(|cell| cell.conversations.values());
+        conversations
+            .filter(|conversation| conversation.running.is_some())
+            .count()
+    }
+
     pub fn removed(&self) -> Vec<CellRef> {
         self.state().removed.clone()
     }
@@ -221,6 +237,9 @@ impl Agents {
                 retry_after: Duration::from_secs(30),
             });
         }
+        if method == "chat.run" {
+            state.runs.push(params["job"].as_str().unwrap().to_owned());
+        }
         let cell = state.cells.entry(cell).or_default();
         let id = params["conversation"].as_str().unwrap_or_default().to_owned();
         if method == "chat.create" {
@@ -291,6 +310,11 @@ impl Agents {
             }
         }
         let unknown = || AgentError::Refused(ChannelError::new("unknown_conversation", "gone"));
+        let schedule = cell
+            .templates
+            .last()
+            .map(|template| template["schedule"].clone())
+            .unwrap_or_default();
         if method == "chat.delete" {
             return cell.conversations.remove(&id).map(|_| json!({})).ok_or_else(unknown);
         }
@@ -302,6 +326,17 @@ impl Agents {
                 if let Some(turn) = conversation.running.take() {
                     conversation.tell(&id, &turn, ChatEventKind::Aborted { message: None });
                 }
+            }
+            "chat.run" => {
+                let (turn, job) = (params["key"].as_str().unwrap(), &params["job"]);
+                let schedule = schedule.as_array().map(Vec::as_slice).unwrap_or_default();
+                let Some(job) = schedule.iter().find(|known| known["name"] == *job) else {
+                    return Err(AgentError::Refused(ChannelError::new(
+                        "unknown_job",
+                        "There is no such job.",
+                    )));
+                };
+                send(&id, conversation, turn, job["message"].as_str().unwrap());
             }
             "chat.send" => {
                 let (turn, text) = (params["key"].as_str().unwrap(), params["text"].as_str().unwrap());

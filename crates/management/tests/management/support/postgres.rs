@@ -76,6 +76,7 @@ pub fn open_folder() -> tempfile::TempDir {
 }
 
 /// A database with the whole schema, and nothing in it.
+#[derive(Clone)]
 pub struct TestDatabase {
     shared: Arc<Shared>,
     name: String,

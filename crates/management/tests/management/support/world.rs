@@ -127,6 +127,13 @@ impl World {
         Self::with_tenants_over(self.database, agents, receivers).await
     }
 
+    /// Another server of the same installation, with the tenant API and the same cells. Its clock is its own.
+    pub async fn beside(&self, agents: Agents, receivers: &[String]) -> Self {
+        Self::with_tenants_over(self.database.clone(), agents, receivers)
+            .await
+            .0
+    }
+
     /// A tenant with a model, and a program with its key.
     pub async fn tenant(&self, name: &str) -> (Uuid, Developer) {
         let operator = Developer::new(self.router.clone(), OPERATOR);

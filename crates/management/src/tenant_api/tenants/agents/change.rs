@@ -109,7 +109,15 @@ pub(crate) async fn patch(
     tell(&app, agent.cell(), news).await?;
     let entry = Entry::done(Action::ApiAgentChanged).with("changed", changed.join(", "));
     give(&app, &tenant, &agent, before).await?;
-    create::store(&app, &operator, &tenant, &agent, entry).await?;
+    create::store(
+        &app,
+        &operator,
+        &tenant,
+        &agent,
+        template.as_ref().map(Option::as_ref),
+        entry,
+    )
+    .await?;
     agent.updated_at = app.clock.now();
     Ok(Json(AgentAnswer::new(&app, agent).await))
 }

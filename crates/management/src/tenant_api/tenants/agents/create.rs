@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use protocol::CellId;
+use protocol::template::AgentTemplate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::super::access::{Operator, agent_name};
+use super::super::super::schedules;
 use super::super::super::shares;
 use super::super::{ModelWanted, Named, News, given_template, tell, template_called, write_down};
 use super::{AgentAnswer, ShareWanted, remove, target};
@@ -93,7 +95,8 @@ pub(crate) async fn post(
     };
     let made = async {
         tell(&app, agent.cell(), news).await?;
-        store(&app, &operator, &tenant, &agent, Entry::done(Action::ApiAgentMade)).await
+        let entry = Entry::done(Action::ApiAgentMade);
+        store(&app, &operator, &tenant, &agent, template.as_ref().map(Some), entry).await
     };
     if let Err(error) = made.await {
         // Half of an agent is none. It has had no model, so it has spent nothing.
@@ -123,10 +126,15 @@ pub(super) async fn store(
     operator: &Operator,
     tenant: &ApiTenant,
     agent: &ApiAgent,
+    template: Option<Option<&AgentTemplate>>,
     entry: Entry,
 ) -> Result<(), ApiError> {
+    let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_agents::change(&mut transaction, agent, app.clock.now()).await?;
+    api_agents::change(&mut transaction, agent, now).await?;
+    if let Some(template) = template {
+        schedules::give(&mut transaction, &agent.name, template, now).await?;
+    }
     let entry = entry.on(target(tenant, &agent.name));
     write_down(app, &mut transaction, operator, &entry).await?;
     Ok(transaction.commit().await?)

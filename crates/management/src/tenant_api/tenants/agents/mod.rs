@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::agent_name;
+use super::super::schedules::{self, JobAnswer};
 use super::{CellAnswer, ModelAnswer, TemplateOf, given, not_below_zero};
 use crate::app::App;
 use crate::audit::Target;
@@ -42,6 +43,9 @@ pub(crate) struct AgentAnswer {
     model: Option<ModelAnswer>,
     limits: ShareAnswer,
     cell: CellAnswer,
+    /// What it does by the clock; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Vec<JobAnswer>>,
     created_at: Millis,
     updated_at: Millis,
 }
@@ -60,6 +64,7 @@ impl AgentAnswer {
     async fn new(app: &App, agent: ApiAgent) -> Self {
         let state = app.cells.state(agent.cell()).await.ok();
         Self {
+            schedule: schedules::of(app, &agent).await,
             cell: CellAnswer { id: agent.cell, state },
             name: agent.name,
             template: agent.template.map(TemplateOf::from),

@@ -17,7 +17,7 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::{self, ApiTenant, Share};
-use crate::storage::{TenantTransaction, api_approvals, api_sessions, platform_secrets};
+use crate::storage::{TenantTransaction, api_approvals, api_schedules, api_sessions, platform_secrets};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = GoneAgent, examples(json!({
@@ -85,6 +85,7 @@ pub(super) async fn everything(
     // As it is now: another agent may have come or gone meanwhile.
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     let sessions = api_sessions::remove_of(&mut transaction, &agent.name).await?;
+    api_schedules::remove_of(&mut transaction, &agent.name).await?;
     for (id, session) in api_approvals::remove_of(&mut transaction, &agent.name).await? {
         let now = app.clock.now();
         let ended = Event::approval_ended(tenant.id, &agent.name, id, session.as_deref(), "expired", now);

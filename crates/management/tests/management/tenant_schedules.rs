@@ -1,0 +1,401 @@
+//! Schedules of templates: what agents of tenants are told by the clock, once for each time, whoever is there to do it.
+
+use std::time::Duration;
+
+use management::limits;
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+use crate::support::{Developer, Receiver, World};
+
+const MINUTES: Duration = Duration::from_secs(15 * 60);
+const HOURS: Duration = Duration::from_secs(10 * 60 * 60);
+
+fn every(name: &str, message: &str) -> Value {
+    json!({"name": name, "every_minutes": 15, "message": message})
+}
+
+async fn template(operator: &Developer, name: &str, schedule: Value) {
+    let wanted = json!({"name": name, "schedule": schedule});
+    operator.post("/api/v1/templates", wanted).await.expect(201);
+}
+
+/// A tenant whose agent has this schedule.
+async fn tenant(world: &World, operator: &Developer, name: &str, schedule: Value) -> (Uuid, Developer) {
+    template(operator, name, schedule).await;
+    let (id, tenant) = world.tenant(name).await;
+    give(operator, id, json!(name)).await;
+    (id, tenant)
+}
+
+async fn give(operator: &Developer, id: Uuid, template: Value) -> Value {
+    let change = json!({"template": template});
+    let changed = operator.patch(&format!("/api/v1/tenants/{id}"), change).await;
+    changed.expect(200).json["schedule"].clone()
+}
+
+/// The first agent's only job, once it is as asked for.
+async fn once(operator: &Developer, id: Uuid, is: impl Fn(&Value) -> bool) -> Value {
+    let told = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            let seen = operator.get(&format!("/api/v1/tenants/{id}")).await.expect(200).json;
+            if is(&seen["schedule"][0]) {
+                return seen["schedule"][0].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    told.await.expect("it comes to that")
+}
+
+/// Until every server has looked for what is due once more at least.
+async fn a_look() {
+    tokio::time::sleep(limits::SCHEDULE_LOOK + Duration::from_millis(500)).await;
+}
+
+fn result(result: &str) -> impl Fn(&Value) -> bool {
+    move |job| job["last_result"] == result
+}
+
+async fn messages(tenant: &Developer, session: &str) -> Vec<Value> {
+    let seen = tenant
+        .get(&format!("/api/v1/sessions/{session}"))
+        .await
+        .expect(200)
+        .json;
+    seen["messages"].as_array().unwrap().clone()
+}
+
+async fn stored(world: &World) -> Vec<String> {
+    let mut owner = world.database.owner().await;
+    let rows = sqlx::query_scalar("SELECT t::text FROM api_schedules t ORDER BY job");
+    rows.fetch_all(&mut owner).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_job_that_is_due_is_a_turn_in_a_session_of_its_own_told_as_any_other() {
+    let receiver = Receiver::start().await;
+    let (world, agents, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    // 17 March 2030 is a Sunday.
+    let job = json!({"name": "morning", "cron": "0 9 * * 1-5", "time_zone": "Europe/Berlin", "message": "canary of the morning"});
+    let (id, anna) = tenant(&world, &operator, "press", json!([job])).await;
+    let seen = operator.get("/api/v1/templates/press").await.expect(200).json;
+    assert_eq!(seen["schedule"], json!([job]));
+    let hook = json!({"url": receiver.url("/hook"), "events": ["turn.finished", "turn.failed"]});
+    let at = format!("/api/v1/tenants/{id}");
+    operator.post(&format!("{at}/webhooks"), hook).await.expect(201);
+    let monday = 1_900_051_200_000_i64;
+    let waits = json!([{"name": "morning", "next_at": monday}]);
+    assert_eq!(operator.get(&at).await.expect(200).json["schedule"], waits);
+    assert_eq!(
+        operator.get(&format!("{at}/agents/main")).await.expect(200).json["schedule"],
+        waits
+    );
+    world.clock.advance(Duration::from_secs(51_199));
+    a_look().await;
+    assert_eq!(agents.runs(), Vec::<String>::new(), "before it is due");
+
+    world.clock.advance(Duration::from_secs(2));
+    let done = once(&operator, id, result("done")).await;
+    assert_eq!(done["next_at"], monday + 24 * 60 * 60 * 1000);
+    assert_eq!((&done["last_at"], done.get("due_at")), (&json!(monday + 1000), None));
+    let told = receiver.next().await.json();
+    assert_eq!(told["type"], "turn.finished");
+    assert_eq!(
+        (&told["data"]["session_id"], &told["data"]["agent"]),
+        (&json!("schedule-morning"), &json!("main"))
+    );
+    let said = messages(&anna, "schedule-morning").await;
+    assert_eq!((said.len(), said[0]["role"].clone()), (2, json!("user")));
+    assert!(
+        said[1].to_string().contains("You said: canary of the morning"),
+        "{said:?}"
+    );
+    assert_eq!(agents.runs(), ["morning"]);
+    let rows = stored(&world).await.concat();
+    assert!(rows.contains("Europe/Berlin") && !rows.contains("canary"), "{rows}");
+}
+
+#[tokio::test]
+async fn times_that_were_missed_are_one_run() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, anna) = tenant(&world, &operator, "often", json!([every("often", "hello")])).await;
+    world.clock.advance(HOURS);
+    let done = once(&operator, id, result("done")).await;
+    a_look().await;
+    assert_eq!(
+        (agents.runs().len(), messages(&anna, "schedule-often").await.len()),
+        (1, 2)
+    );
+    let next = done["next_at"].as_i64().unwrap() - world.clock.seconds() * 1000;
+    assert!((1..=15 * 60 * 1000).contains(&next), "{next}");
+}
+
+#[tokio::test]
+async fn a_job_whose_last_run_goes_on_is_passed_over() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, anna) = tenant(&world, &operator, "slow", json!([every("slow", "hold")])).await;
+    world.clock.advance(MINUTES);
+    let runs = once(&operator, id, |job| job["due_at"].is_i64()).await;
+    while agents.running() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.clock.advance(MINUTES);
+    let passed = once(&operator, id, |job| job["passed_over_at"].is_i64()).await;
+    assert_eq!(passed["due_at"], runs["due_at"]);
+    assert_eq!(
+        passed["next_at"].as_i64().unwrap() - runs["next_at"].as_i64().unwrap(),
+        15 * 60 * 1000
+    );
+    agents.release();
+    let done = once(&operator, id, result("done")).await;
+    assert_eq!(done["next_at"], passed["next_at"]);
+    assert_eq!(
+        (agents.runs().len(), messages(&anna, "schedule-slow").await.len()),
+        (1, 2)
+    );
+    world.clock.advance(MINUTES);
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+}
+
+#[tokio::test]
+async fn of_two_servers_that_find_the_same_job_one_runs_it() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "once", json!([every("once", "hold")])).await;
+    let other = world.beside(agents.clone(), &[]).await;
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("SELECT FROM api_schedules FOR UPDATE")
+        .fetch_all(&mut *lock)
+        .await
+        .unwrap();
+    world.clock.advance(MINUTES);
+    other.clock.advance(MINUTES);
+    // Both have seen that it is due, and want it.
+    let both = async {
+        let mut looks = world.database.owner().await;
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(&mut looks)
+            .await
+            .unwrap()
+            < 2
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .expect("both want it");
+    lock.rollback().await.unwrap();
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+    a_look().await;
+    assert_eq!(agents.runs(), ["once"]);
+    agents.release();
+    once(&operator, id, result("done")).await;
+}
+
+#[tokio::test]
+async fn what_a_server_that_ended_was_at_another_one_brings_to_its_end() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "long", json!([every("long", "hold")])).await;
+    world.clock.advance(MINUTES);
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+    while agents.running() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (world, agents, operator) = world.restarted_with_tenants(agents, &[]).await;
+    world.clock.advance(MINUTES);
+    a_look().await;
+    agents.release();
+    let going_on = once(&operator, id, |_| true).await;
+    assert_eq!(going_on.get("last_result"), None, "its lease is not over: {going_on}");
+    world.clock.advance(limits::SCHEDULE_LEASE);
+    once(&operator, id, result("done")).await;
+    assert_eq!(agents.runs(), ["long"], "it was answered meanwhile");
+}
+
+#[tokio::test]
+async fn nothing_is_run_for_a_tenant_without_a_key_or_an_agent_whose_money_is_spent() {
+    let receiver = Receiver::start().await;
+    let (world, agents, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let (id, _) = tenant(&world, &operator, "poor", json!([every("poor", "hello")])).await;
+    let at = format!("/api/v1/tenants/{id}");
+    let hook = json!({"url": receiver.url("/hook"), "events": ["turn.finished", "turn.failed"]});
+    operator.post(&format!("{at}/webhooks"), hook).await.expect(201);
+    operator
+        .patch(&at, json!({"limits": {"spend_day": 100}}))
+        .await
+        .expect(200);
+    let seen = operator.get(&at).await.expect(200).json;
+    agents.spends(&seen["cell"], (100, 100));
+    world.clock.advance(MINUTES);
+    once(&operator, id, result("spending_limit")).await;
+    let told = receiver.next().await.json();
+    assert_eq!(
+        (&told["type"], &told["data"]["outcome"]),
+        (&json!("turn.failed"), &json!("spending_limit"))
+    );
+
+    agents.spends(&seen["cell"], (99, 99));
+    let key = seen["keys"][0]["id"].as_str().unwrap();
+    operator.delete(&format!("{at}/keys/{key}")).await.expect(204);
+    world.clock.advance(MINUTES);
+    once(&operator, id, result("no_key")).await;
+    assert_eq!(agents.runs(), Vec::<String>::new());
+    assert!(
+        receiver.rest().await.is_empty(),
+        "nobody may speak to it, so nobody is told"
+    );
+
+    operator.post(&format!("{at}/keys"), json!({})).await.expect(201);
+    world.clock.advance(MINUTES);
+    once(&operator, id, result("done")).await;
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_it_is_tried_again_and_in_the_end_told_that_it_failed() {
+    let receiver = Receiver::start().await;
+    let (world, agents, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let (id, _) = tenant(
+        &world,
+        &operator,
+        "late",
+        json!([{"name": "late", "every_minutes": 1440, "message": "hello"}]),
+    )
+    .await;
+    let hook = json!({"url": receiver.url("/hook"), "events": ["turn.finished", "turn.failed"]});
+    operator
+        .post(&format!("/api/v1/tenants/{id}/webhooks"), hook)
+        .await
+        .expect(201);
+    agents.break_down();
+    world.clock.advance(Duration::from_secs(24 * 60 * 60));
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+    a_look().await;
+    agents.repair();
+    world.clock.advance(Duration::from_secs(31));
+    once(&operator, id, result("done")).await;
+    assert_eq!(receiver.next().await.json()["type"], "turn.finished");
+
+    agents.break_down();
+    world.clock.advance(Duration::from_secs(24 * 60 * 60));
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+    a_look().await;
+    world.clock.advance(limits::SCHEDULE_PATIENCE);
+    once(&operator, id, result("cell_unavailable")).await;
+    assert_eq!(receiver.next().await.json()["data"]["outcome"], "cell_unavailable");
+}
+
+#[tokio::test]
+async fn so_many_run_at_once_and_the_others_wait_for_these() {
+    let (world, agents, operator) = World::with_tenants().await;
+    template(&operator, "many", json!([every("many", "hold")])).await;
+    for at in 0..limits::SCHEDULED_TOGETHER + 2 {
+        let (id, _) = world.tenant(&format!("t{at}")).await;
+        give(&operator, id, json!("many")).await;
+    }
+    world.clock.advance(MINUTES);
+    while agents.running() < limits::SCHEDULED_TOGETHER {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    a_look().await;
+    assert_eq!(agents.runs().len(), limits::SCHEDULED_TOGETHER);
+    agents.release();
+    while agents.runs().len() < limits::SCHEDULED_TOGETHER + 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_agent_has_the_jobs_of_the_template_that_it_was_given_and_none_when_it_is_gone() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let daily = json!({"name": "daily", "cron": "0 9 * * *", "message": "one"});
+    let (id, _) = tenant(&world, &operator, "desk", json!([every("often", "two"), daily])).await;
+    let agent = json!({"name": "press", "template": "desk", "model": {"key": "sk-2"}});
+    let at = format!("/api/v1/tenants/{id}");
+    let made = operator.post(&format!("{at}/agents"), agent).await.expect(201).json;
+    assert_eq!(
+        (made["schedule"].as_array().unwrap().len(), stored(&world).await.len()),
+        (2, 4)
+    );
+    let names = |schedule: &Value| {
+        let jobs = schedule.as_array().into_iter().flatten();
+        jobs.map(|job| job["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+
+    // To change the template changes no agent. Given again, what has the times that it had comes when it would have come.
+    let before = operator.get(&at).await.expect(200).json["schedule"].clone();
+    let evening = json!({"name": "evening", "cron": "0 18 * * *", "message": "three"});
+    let later = json!({"name": "daily", "cron": "30 9 * * *", "message": "one"});
+    let changed = json!({"schedule": [every("often", "other words"), evening, later]});
+    operator.patch("/api/v1/templates/desk", changed).await.expect(200);
+    assert_eq!(operator.get(&at).await.expect(200).json["schedule"], before);
+    world.clock.advance(Duration::from_secs(60));
+    let after = give(&operator, id, json!("desk")).await;
+    assert_eq!(names(&after), ["daily", "evening", "often"]);
+    assert_eq!(after[2]["next_at"], before[1]["next_at"]);
+    let moved = after[0]["next_at"].as_i64().unwrap() - before[0]["next_at"].as_i64().unwrap();
+    assert_eq!(moved, 30 * 60 * 1000);
+
+    assert_eq!(give(&operator, id, Value::Null).await, Value::Null);
+    assert_eq!(stored(&world).await.len(), 2);
+    // A job that the keeper does not know any more.
+    give(&operator, id, json!("desk")).await;
+    operator.delete(&format!("{at}/agents/press")).await.expect(200);
+    assert_eq!(stored(&world).await.len(), 3);
+    operator.delete(&at).await.expect(200);
+    assert_eq!((stored(&world).await.len(), agents.runs().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn times_that_mean_nothing_or_come_too_often_are_refused_and_nothing_is_stored() {
+    let (_world, _, operator) = World::with_tenants().await;
+    template(&operator, "good", json!([])).await;
+    for (job, field) in [
+        (
+            json!({"name": "x", "cron": "0 0 30 2 *", "message": "m"}),
+            "schedule.cron",
+        ),
+        (
+            json!({"name": "x", "cron": "* * * * *", "message": "m"}),
+            "schedule.cron",
+        ),
+        (
+            json!({"name": "x", "cron": "0 9 * * *", "time_zone": "Mars/Olympus", "message": "m"}),
+            "schedule.time_zone",
+        ),
+        (
+            json!({"name": "x", "every_minutes": 14, "message": "m"}),
+            "schedule.every_minutes",
+        ),
+        (json!({"name": "x", "message": "m"}), "schedule.cron"),
+        (
+            json!({"name": "X y", "every_minutes": 15, "message": "m"}),
+            "schedule.name",
+        ),
+        (
+            json!({"name": "x", "every_minutes": 15, "message": ""}),
+            "schedule.message",
+        ),
+    ] {
+        let wanted = json!({"name": "bad", "schedule": [job]});
+        for answer in [
+            operator.post("/api/v1/templates", wanted).await,
+            operator
+                .patch("/api/v1/templates/good", json!({"schedule": [job]}))
+                .await,
+        ] {
+            assert_eq!(answer.json["field"], field, "{}", answer.text);
+            answer.refused(422, "invalid_field");
+        }
+    }
+    operator.get("/api/v1/templates/bad").await.refused(404, "not_found");
+    assert_eq!(
+        operator.get("/api/v1/templates/good").await.expect(200).json["schedule"],
+        json!([])
+    );
+}
