@@ -421,3 +421,52 @@ async fn promise_03_two_agents_of_a_tenant_have_a_cell_and_a_home_each_and_one_g
     talk(&anna, "same", "[[say: still here]]").await;
     assert_eq!(note(main).trim(), "of the first");
 }
+
+#[tokio::test]
+async fn promise_06_a_job_of_an_agent_that_sleeps_runs_at_its_time_by_itself_and_the_agent_sleeps_again() {
+    let settings = Settings::default()
+        .set("tenant_api.enabled", "true")
+        .set("cells.pause_after", "4s")
+        .set("cells.sleep_after", "10s")
+        .separate_model();
+    let installation = settings.start().await;
+    let model = installation.separate_model().await;
+    let operator = operator(&installation);
+    let (id, anna) = tenant(&operator, "Anna", &model.base_url(), "sk-of-anna").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let minute = seconds / 60 + 3;
+    let (cron, due) = (format!("{} {} * * *", minute % 60, minute / 60 % 24), minute * 60_000);
+    let job = json!({"name": "nightly", "cron": cron, "message": "[[say: by the clock]]"});
+    let wanted = json!({"name": "watch", "schedule": [job]});
+    operator.ok(Method::POST, "/api/v1/templates", Some(&wanted)).await;
+    let given = operator
+        .ok(Method::PATCH, &at, Some(&json!({"template": "watch"})))
+        .await;
+    assert_eq!(given["schedule"], json!([{"name": "nightly", "next_at": due}]));
+
+    // The operator's look at it wakes nobody.
+    let asleep = async || {
+        let seen = operator.ok(Method::GET, &at, None).await;
+        (seen["cell"]["state"] == "asleep").then_some(seen)
+    };
+    let before = wait_until("the agent sleeps", Duration::from_secs(120), &asleep).await;
+    assert_eq!(
+        before["schedule"][0].get("last_at"),
+        None,
+        "it slept too late to show anything: {before}"
+    );
+    let done = wait_until("the job has run", Duration::from_secs(180) + CELL_START, async || {
+        let seen = operator.ok(Method::GET, &at, None).await["schedule"][0].clone();
+        seen["last_at"].is_i64().then_some(seen)
+    })
+    .await;
+    assert_eq!(done["last_result"], "done", "{done}");
+    assert!(done["last_at"].as_u64().unwrap() >= due, "{done}");
+    assert_eq!(done["next_at"], due + 24 * 60 * 60 * 1000);
+    wait_until("the agent sleeps again", Duration::from_secs(120), &asleep).await;
+    let session = anna.ok(Method::GET, "/api/v1/sessions/schedule-nightly", None).await;
+    let said = session["messages"].as_array().unwrap();
+    assert_eq!(said.len(), 2, "{session}");
+    assert!(said[1]["text"].as_str().unwrap().contains("by the clock"), "{session}");
+}
