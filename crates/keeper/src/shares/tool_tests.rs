@@ -23,6 +23,8 @@ use vault::{Resource, Scope};
 use super::group_tests::Group;
 use super::tests::KEY;
 use super::{NewResource, ShareError, UseReceived};
+use crate::broker::Fetch;
+use crate::broker::tests::provider::{Provider, whole};
 
 /// What the server was asked with, and how it describes its search.
 #[derive(Clone)]
@@ -271,4 +273,44 @@ async fn promise_04_a_tool_that_its_server_describes_otherwise_than_when_it_was_
         (&of("add_note")["hint"], &of("hidden")["does"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+/// A server that repeats the key with its first letter written as JSON may write it.
+async fn repeats() -> Provider {
+    Provider::start(|asked| {
+        let request: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        let result = match request["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "it", "version": "1"},
+            }),
+            Some("tools/list") => json!({"tools": [{"name": "search", "inputSchema": {"type": "object"}}]}),
+            Some("tools/call") => json!({"content": [{"type": "text", "text": format!("with {KEY}")}]}),
+            _ => return Box::pin(async { whole(202, "") }),
+        };
+        let said = json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string();
+        let said = said.replace(KEY, &KEY.replacen('c', r"\u0063", 1));
+        Box::pin(async move { whole(200, said) })
+    })
+    .await
+}
+
+#[tokio::test]
+async fn promise_04_a_key_that_a_server_of_tools_writes_in_another_way_does_not_come_back() {
+    let (group, server) = (Group::new().await, repeats().await);
+    group.anna.connects_tools("desk", server.at, json!({})).await;
+    let routes = &group.anna.shares.routes;
+    let seen = routes.tools_of("desk").await.unwrap()[0]["seen"].clone();
+    let allowed = json!({"search": {"does": "read", "seen": seen}});
+    group.anna.connects_tools("desk", server.at, allowed).await;
+    let call = Fetch {
+        service: "desk".to_owned(),
+        method: "GET".to_owned(),
+        path: "/search".to_owned(),
+        query: String::new(),
+        content_type: String::new(),
+        body: bytes::Bytes::new(),
+    };
+    let fetched = routes.fetch_for_agent(call).await.unwrap();
+    let said = String::from_utf8_lossy(&fetched.body).into_owned();
+    assert!(said.contains("with [key removed]") && !said.contains(KEY), "{said}");
 }
