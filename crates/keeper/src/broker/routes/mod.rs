@@ -10,8 +10,6 @@ mod path;
 mod route;
 mod store;
 mod through;
-mod tool_server;
-mod tools;
 
 pub use error::RouteError;
 pub use fetch::{Fetch, Fetched, NotFetched};
