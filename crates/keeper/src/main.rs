@@ -3,7 +3,9 @@
 
 use std::alloc::System;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Wipes memory when it is freed. What we own wipes itself; what passes through the buffers of libraries (HTTP, TLS, JSON) would
@@ -33,8 +35,14 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    // The library tells what it hears: the agent's words, which are not for a log.
+    let unheard = "rmcp=off".parse().context("a filter of the log")?;
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_env_filter(
+            EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info".into())
+                .add_directive(unheard),
+        )
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
