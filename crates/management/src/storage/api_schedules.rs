@@ -109,7 +109,7 @@ pub(crate) async fn give(
         sqlx::query!(
             "INSERT INTO api_schedules AS known (tenant_id, agent, job, timing, next_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (tenant_id, agent, job) DO UPDATE SET timing = EXCLUDED.timing,
-                next_at = CASE WHEN known.timing = EXCLUDED.timing THEN known.next_at ELSE EXCLUDED.next_at END",
+                next_at = CASE WHEN known.timing = EXCLUDED.timing THEN least(known.next_at, EXCLUDED.next_at) ELSE EXCLUDED.next_at END",
             tenant,
             agent,
             job.job,
@@ -134,14 +134,15 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, agent: &str) -> Re
     Ok(rows.fetch_all(&mut **transaction).await?)
 }
 
-/// Those of every tenant that nobody carries out and somebody should: due, or let go of by whoever had them.
+/// Those of every tenant that nobody carries out and somebody should: due, or let go of by whoever had them. Who has waited longest since
+/// it was last tried comes first, so that what is tried again and again keeps nothing else from its turn.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime, most: i64) -> Result<Vec<StoredJob>, StorageError> {
     let mut transaction = looking_for_due(database, EVERY_TENANT).await?;
     let rows = sqlx::query_as!(
         Row,
         "SELECT tenant_id, agent, job, timing, next_at, due_at, claimed_until FROM api_schedules
          WHERE (due_at IS NULL AND next_at <= $1) OR claimed_until <= $1
-         ORDER BY coalesce(due_at, next_at) LIMIT $2",
+         ORDER BY coalesce(claimed_until, next_at) LIMIT $2",
         now,
         most
     );

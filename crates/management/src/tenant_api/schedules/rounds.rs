@@ -14,7 +14,7 @@ use crate::clock::after;
 use crate::limits;
 use crate::repeating::Repeating;
 use crate::storage::StorageError;
-use crate::storage::api_schedules::{self, JobName, StoredJob};
+use crate::storage::api_schedules::{self, Claim, JobName, StoredJob};
 
 /// What this server carries out, each with the time that it is for. Dropping it ends the waiting, not the turns.
 #[derive(Default)]
@@ -52,15 +52,12 @@ async fn round(app: &App, runs: &Mutex<Runs>) -> Result<(), StorageError> {
         runs.under_way.clone()
     };
     for (name, due_at) in &under_way {
-        api_schedules::hold(&app.database, name, *due_at, after(now, limits::SCHEDULE_LEASE)).await?;
+        let held = api_schedules::hold(&app.database, name, *due_at, after(now, limits::SCHEDULE_LEASE)).await;
+        unstored(name, held);
     }
     for job in api_schedules::due_again(&app.database, now).await? {
-        if let Some(following) = following(app, &job, now).await?
-            && api_schedules::pass_over(&app.database, &job, following, now).await?
-        {
-            let JobName { tenant, agent, job } = &job.name;
-            tracing::info!(%tenant, agent, job, "a job was passed over: its last run goes on");
-        }
+        let passed_over = pass_over(app, &job, now).await;
+        unstored(&job.name, passed_over);
     }
     let free = limits::SCHEDULED_TOGETHER.saturating_sub(under_way.len());
     if free == 0 {
@@ -68,11 +65,8 @@ async fn round(app: &App, runs: &Mutex<Runs>) -> Result<(), StorageError> {
     }
     let most = i64::try_from(free).unwrap_or(i64::MAX);
     for job in api_schedules::due(&app.database, now, most).await? {
-        let Some(following) = following(app, &job, now).await? else {
-            continue;
-        };
         // Another server may have it by now.
-        let Some(claim) = api_schedules::claim(&app.database, &job, following, now).await? else {
+        let Some(claim) = unstored(&job.name, claim(app, &job, now).await).flatten() else {
             continue;
         };
         let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,6 +78,30 @@ async fn round(app: &App, runs: &Mutex<Runs>) -> Result<(), StorageError> {
         });
     }
     Ok(())
+}
+
+/// What could not be stored of one job is no reason to leave the others out.
+fn unstored<T>(name: &JobName, done: Result<T, StorageError>) -> Option<T> {
+    let JobName { tenant, agent, job } = name;
+    done.inspect_err(|error| tracing::warn!(%tenant, agent, job, %error, "a job was left out of this round"))
+        .ok()
+}
+
+async fn pass_over(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<(), StorageError> {
+    if let Some(following) = following(app, job, now).await?
+        && api_schedules::pass_over(&app.database, job, following, now).await?
+    {
+        let JobName { tenant, agent, job } = &job.name;
+        tracing::info!(%tenant, agent, job, "a job was passed over: its last run goes on");
+    }
+    Ok(())
+}
+
+async fn claim(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<Option<Claim>, StorageError> {
+    match following(app, job, now).await? {
+        Some(following) => api_schedules::claim(&app.database, job, following, now).await,
+        None => Ok(None),
+    }
 }
 
 /// When a job comes after now. One that never does any more is gone: its zone is not known to this server, or its times are all over.
