@@ -57,6 +57,50 @@ const steps = {
     assert.match(call.output, /from-the-tool/);
     assert.match(answer.output_text, /done$/);
   },
+  async functions() {
+    const asked = [];
+    const weather = ({ city }) => {
+      asked.push(city);
+      return `rain from ${city}`;
+    };
+    const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+    const description = 'Says the weather in a city.';
+    const words = '[[call: weather {"city":"Kiel"}]][[call: weather {"city":"Bonn"}]] [[call: weather {"city":"Ulm"}]]';
+    // The library itself carries the functions out and goes on until there is an answer.
+    for (const stream of [false, true]) {
+      const runner = client.chat.completions.runTools({
+        model: 'openclaw',
+        user: `node-functions-${stream}`,
+        messages: [{ role: 'user', content: words }],
+        tools: [{ type: 'function', function: { name: 'weather', description, parameters, parse: JSON.parse, function: weather } }],
+        stream,
+      });
+      assert.match(await runner.finalContent(), /rain from Ulm/);
+      assert.deepEqual(asked.splice(0).sort(), ['Bonn', 'Kiel', 'Ulm']);
+    }
+
+    const tools = [{ type: 'function', name: 'weather', description, parameters, strict: false }];
+    const input = '[[call: weather {"city":"Kiel"}]]';
+    const call = (answer) => answer.output.find((item) => item.type === 'function_call');
+    const whole = await client.responses.create({ model: 'openclaw', input, tools });
+    const streamed = await client.responses.stream({ model: 'openclaw', input, tools }).finalResponse();
+    for (const first of [whole, streamed]) {
+      assert.deepEqual(JSON.parse(call(first).arguments), { city: 'Kiel' });
+      const output = { type: 'function_call_output', call_id: call(first).call_id, output: 'snow' };
+      const on = { model: 'openclaw', previous_response_id: first.id, input: [output], tools };
+      assert.match((await client.responses.create(on)).output_text, /snow/);
+    }
+    const wrong = [{ type: 'function_call_output', call_id: 'call_no', output: 'x' }];
+    await assert.rejects(client.responses.create({ model: 'openclaw', input: wrong, tools }), (refused) => {
+      assert.ok(refused instanceof OpenAI.BadRequestError);
+      return refused.code === 'unknown_call';
+    });
+    // One that is never answered is left behind.
+    const left = await client.responses.create({ model: 'openclaw', input, tools, user: 'node-left' });
+    assert.equal(call(left).name, 'weather');
+    const next = await client.responses.create({ model: 'openclaw', input: '[[say: next]]', user: 'node-left' });
+    assert.equal(next.output_text, 'next');
+  },
   async error() {
     const nobody = new OpenAI({ baseURL: settings.base_url, apiKey: 'ocpk_no', maxRetries: 0 });
     await assert.rejects(nobody.models.list(), OpenAI.AuthenticationError);

@@ -83,12 +83,145 @@ def tool_call():
     assert again.output_text == "and on", again
 
 
+WEATHER = {
+    "name": "weather",
+    "description": "Says the weather in a city.",
+    "strict": True,
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+}
+
+
+def person(text):
+    return {"role": "user", "content": text}
+
+
+def functions():
+    tools = [{"type": "function", "function": WEATHER}]
+
+    def ask(messages, **more):
+        return client.chat.completions.create(
+            model="openclaw", user="python-functions", messages=messages, tools=tools, **more
+        )
+
+    asked = person('[[say: looking]] [[call: weather {"city":"Kiel"}]]')
+    first = ask([asked]).choices[0]
+    assert first.finish_reason == "tool_calls" and first.message.content == "looking", first
+    [call] = first.message.tool_calls
+    assert call.type == "function" and call.function.name == "weather", call
+    assert json.loads(call.function.arguments) == {"city": "Kiel"}, call
+    result = {"role": "tool", "tool_call_id": call.id, "content": "rain from Kiel"}
+    second = ask([asked, first.message, result]).choices[0]
+    assert second.finish_reason == "stop" and not second.message.tool_calls, second
+    assert "rain from Kiel" in second.message.content and "looking" not in second.message.content, second
+
+    # Two at once and one after them, in chunks, without a session.
+    two = ['[[call: weather {"city":"Kiel"}]]', '[[call: weather {"city":"Bonn"}]]']
+    said = [person(f"{''.join(two)} [[say: then]] [[call: weather {{\"city\":\"Ulm\"}}]] [[say: all done]]")]
+    rounds = []
+    while True:
+        stream = client.chat.completions.create(model="openclaw", messages=said, tools=tools, stream=True)
+        text, calls, reason = "", [], None
+        for chunk in stream:
+            choice = chunk.choices[0]
+            text += choice.delta.content or ""
+            for piece in choice.delta.tool_calls or []:
+                assert piece.index == len(calls), piece
+                calls.append(piece)
+            reason = choice.finish_reason or reason
+        if reason == "stop":
+            break
+        assert reason == "tool_calls", reason
+        cities = [json.loads(call.function.arguments)["city"] for call in calls]
+        rounds.append(sorted(cities))
+        told = [{"id": call.id, "type": "function", "function": call.function.model_dump()} for call in calls]
+        said.append({"role": "assistant", "content": text or None, "tool_calls": told})
+        said += [
+            {"role": "tool", "tool_call_id": call.id, "content": f"sun in {city}"}
+            for call, city in zip(calls, cities)
+        ]
+    assert rounds == [["Bonn", "Kiel"], ["Ulm"]] and text == "all done", (rounds, text)
+
+
+def functions_of_responses():
+    tools = [{"type": "function", **WEATHER}]
+    asked = '[[call: weather {"city":"Kiel"}]]'
+    first = client.responses.create(model="openclaw", input=asked, tools=tools)
+    [call] = [item for item in first.output if item.type == "function_call"]
+    assert call.name == "weather" and json.loads(call.arguments) == {"city": "Kiel"}, call
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain from Kiel"}
+    second = client.responses.create(
+        model="openclaw", previous_response_id=first.id, input=[result], tools=tools
+    )
+    assert "rain from Kiel" in second.output_text, second
+    assert [item.type for item in second.output] == ["message"], second
+    # All that was said, as a client keeps it by itself; as events.
+    with client.responses.stream(model="openclaw", input=asked, tools=tools) as stream:
+        kinds = [event.type for event in stream]
+        third = stream.get_final_response()
+    assert "response.function_call_arguments.done" in kinds and kinds[-1] == "response.completed", kinds
+    [call] = [item for item in third.output if item.type == "function_call"]
+    kept = call.model_dump(include={"type", "id", "call_id", "name", "arguments", "status"})
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "snow from Kiel"}
+    with client.responses.stream(model="openclaw", input=[person(asked), kept, result], tools=tools) as stream:
+        for _ in stream:
+            pass
+        assert "snow from Kiel" in stream.get_final_response().output_text
+    # In the session that the responses named, the agent remembers.
+    fourth = client.responses.create(model="openclaw", previous_response_id=second.id, input="[[say: and on]]")
+    assert fourth.output_text == "and on", fourth
+
+
+def functions_answered_wrongly():
+    tools = [{"type": "function", "function": WEATHER}]
+    asked = person('[[call: weather {"city":"Kiel"}]][[call: weather {"city":"Bonn"}]]')
+
+    def ask(messages, **more):
+        return client.chat.completions.create(
+            model="openclaw", user="python-wrong", messages=messages, tools=tools, **more
+        )
+
+    first = ask([asked]).choices[0].message
+    one, two = [{"role": "tool", "tool_call_id": call.id, "content": "x"} for call in first.tool_calls]
+    other = {"role": "tool", "tool_call_id": "call_no", "content": "x"}
+    for results, code in [
+        ([], "invalid_field"),
+        ([one], "result_missing"),
+        ([one, one, two], "result_twice"),
+        ([one, two, other], "unknown_call"),
+        ([other], "unknown_call"),
+        ([one, two, person("and?")], "invalid_field"),
+    ]:
+        try:
+            ask([asked, first, *results])
+        except openai.BadRequestError as refused:
+            assert refused.code == code, (code, refused)
+            continue
+        raise AssertionError(f"{results} was taken")
+    assert ask([asked, first, one, two]).choices[0].finish_reason == "stop"
+
+    # Whoever never answers can go on with something else, and then it is too late.
+    left = ask([asked]).choices[0].message
+    assert ask([person("[[say: something else]]")]).choices[0].message.content == "something else"
+    late = [{"role": "tool", "tool_call_id": call.id, "content": "x"} for call in left.tool_calls]
+    try:
+        ask([asked, left, *late])
+    except openai.BadRequestError as refused:
+        assert refused.code == "turn_over", refused
+    else:
+        raise AssertionError("what was late was taken")
+
+
 def error():
     for wrong, kind in [
         (lambda: openai.OpenAI(base_url=base, api_key="ocpk_no").models.list(), openai.AuthenticationError),
         (lambda: client.chat.completions.create(model="gpt-x", messages=[]), openai.NotFoundError),
         (lambda: client.chat.completions.create(model="openclaw", messages=[]), openai.BadRequestError),
-        (lambda: say("x", tools=[{"type": "function", "function": {"name": "f"}}]), openai.BadRequestError),
+        (lambda: say("x", tools=[{"type": "function", "function": WEATHER}], tool_choice="required"), openai.BadRequestError),
         (lambda: say("[[fail: 401 no such key]]", user="python-refused"), openai.APIStatusError),
     ]:
         try:
@@ -112,7 +245,17 @@ def retry():
     assert list(patient.models.list()), "tried again after what the answer said"
 
 
-for step in [conversation, streaming, cancellation, tool_call, error, retry]:
+for step in [
+    conversation,
+    streaming,
+    cancellation,
+    tool_call,
+    functions,
+    functions_of_responses,
+    functions_answered_wrongly,
+    error,
+    retry,
+]:
     print(step.__name__, flush=True)
     step()
 print("openai", openai.__version__, "done")

@@ -129,6 +129,12 @@ pub const APPROVAL_BYTES: usize = 32 * 1024;
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(30 * 60);
 pub const APPROVAL_HELD: Duration = Duration::from_secs(5 * 60);
 pub const AGENT_WAITS_FOR_TOOL: Duration = Duration::from_secs(6 * 60);
+/// How long a call of a client's function waits for its result, at most: it ends before OpenClaw gives it up.
+pub const FUNCTION_HELD: Duration = Duration::from_secs(5 * 60);
+/// Calls that the agent makes within this time are asked of the client together.
+pub const FUNCTIONS_TOGETHER: Duration = Duration::from_millis(200);
+/// Calls of one turn that wait, asked for or not.
+pub const FUNCTION_CALLS_WAITING: usize = 32;
 /// Between two words to the platform of what waits while its owner is not there; the first is said at once.
 pub const APPROVAL_NOTICES_APART: Duration = Duration::from_secs(1);
 /// Requests that the platform is told of, and for how long after one was made: in platform custody it hears what became of it.

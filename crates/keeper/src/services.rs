@@ -6,6 +6,7 @@ use crate::activity::{Activity, Deed, What};
 use crate::approvals::Approvals;
 use crate::broker::{Broker, BrokerParts, Routes};
 use crate::channel::Router;
+use crate::chat::Functions;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
@@ -38,6 +39,8 @@ pub struct Services {
     pub guide: Guide,
     /// What the agent is.
     pub templates: Templates,
+    /// What the agent calls of a client's, between its tools and its conversations.
+    pub functions: Functions,
 }
 
 impl Services {
@@ -50,6 +53,7 @@ impl Services {
         named_for_agent: NamedAddresses,
         relay: Relay,
     ) -> Self {
+        let functions = Functions::default();
         let write_behind = WriteBehind::new(vault.clone());
         let activity = Activity::new(vault.clone(), write_behind.clone());
         let secrets = Secrets::new(vault.clone(), activity.clone());
@@ -81,6 +85,7 @@ impl Services {
             shares: shares.clone(),
             clock: clock.clone(),
             unlock: unlock.clone(),
+            functions: functions.clone(),
         };
         let spending = Spending::new(vault.clone(), activity.clone(), write_behind.clone());
         let broker = Broker::new(BrokerParts {
@@ -134,6 +139,7 @@ impl Services {
             unlock,
             guide,
             templates,
+            functions,
         }
     }
 }

@@ -161,6 +161,8 @@ pub const SCHEDULE_DAYS_TRIED: i64 = 9 * 366;
 pub const SCHEDULE_TIMES_TRIED: usize = 1000;
 /// Longest result of a run that is kept, in characters.
 pub const SCHEDULE_RESULT_CHARS: usize = 64;
+/// How long a turn waits for the results of functions that it called; less than its keeper does.
+pub const FUNCTION_WAIT: Duration = Duration::from_secs(4 * 60);
 /// Turns of one tenant that run or wait at once.
 pub const TENANT_TURNS: usize = 32;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.

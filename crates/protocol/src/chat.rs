@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Millis;
 use crate::channel::ChannelError;
+use crate::functions::Call;
 
 /// One row of the list of conversations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +117,10 @@ pub enum ChatEventKind {
         output: Option<String>,
         #[serde(default)]
         is_error: bool,
+    },
+    /// The agent waits for the client to carry these out, all of them: `chat.results`.
+    Calls {
+        calls: Vec<Call>,
     },
     /// The whole answer, not yet sealed.
     Answered {

@@ -8,6 +8,7 @@ pub mod bridge;
 pub mod channel;
 pub mod chat;
 pub mod control;
+pub mod functions;
 mod gateway_token;
 mod ids;
 pub mod limits;

@@ -8,6 +8,14 @@ pub const FRAME_BYTES: usize = 1024 * 1024;
 pub const BLOB_BYTES: usize = 8 * 1024 * 1024;
 /// Largest message that a person sends, in bytes of UTF-8.
 pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Functions of a client's that one turn offers, the longest name of one in characters, and all of them together in bytes.
+pub const FUNCTIONS: usize = 64;
+pub const FUNCTION_NAME_CHARS: usize = 64;
+pub const FUNCTIONS_BYTES: usize = 64 * 1024;
+/// Calls that a client is asked for at once, the largest arguments of one, and all results of such calls together, in bytes.
+pub const FUNCTION_CALLS: usize = 8;
+pub const FUNCTION_ARGUMENTS_BYTES: usize = 32 * 1024;
+pub const FUNCTION_RESULTS_BYTES: usize = 256 * 1024;
 /// Longest conversation title, in characters.
 pub const TITLE_CHARS: usize = 200;
 /// How long a gateway token opens a channel.

@@ -165,7 +165,8 @@ impl Progress {
                 self.out.note(&format!("[{name}]"));
                 self.turn.tools.push(name);
             }
-            ChatEventKind::Tool { .. } => {}
+            // This client offers no functions.
+            ChatEventKind::Tool { .. } | ChatEventKind::Calls { .. } => {}
             ChatEventKind::Answered { message } => {
                 let parts = message.parts.iter().filter_map(|part| match part {
                     Part::Text { text } => Some(text.as_str()),

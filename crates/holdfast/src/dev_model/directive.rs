@@ -11,13 +11,29 @@ const MOST_PIECES: usize = 100_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Directive {
     Say(String),
-    Slow { chunks: usize, every: Duration },
-    Long { words: usize },
+    Slow {
+        chunks: usize,
+        every: Duration,
+    },
+    Long {
+        words: usize,
+    },
     Wait(Duration),
     Hold(String),
-    Tool { name: String, arguments: Value },
+    Tool {
+        name: String,
+        arguments: Value,
+    },
+    /// One of the functions that the message offers.
+    Call {
+        name: String,
+        arguments: Value,
+    },
     Cut,
-    Fail { status: u16, message: String },
+    Fail {
+        status: u16,
+        message: String,
+    },
 }
 
 /// All directives in a text, in order; what is not one is passed over.
@@ -38,8 +54,19 @@ pub(super) fn parse(text: &str) -> Vec<Directive> {
 fn one(text: &str) -> Option<(Directive, &str)> {
     let name_end = text.find(|c: char| !c.is_ascii_lowercase())?;
     let (name, rest) = text.split_at(name_end);
-    if name == "tool" {
-        return tool(rest.strip_prefix(':')?);
+    if matches!(name, "tool" | "call") {
+        let (called, arguments, after) = call(rest.strip_prefix(':')?)?;
+        let directive = match name {
+            "tool" => Directive::Tool {
+                name: called,
+                arguments,
+            },
+            _ => Directive::Call {
+                name: called,
+                arguments,
+            },
+        };
+        return Some((directive, after));
     }
     let (argument, after) = rest.split_once("]]")?;
     let argument = argument.strip_prefix(':').unwrap_or(argument).trim();
@@ -70,7 +97,7 @@ fn one(text: &str) -> Option<(Directive, &str)> {
 }
 
 /// ` exec {"command":"…"}]]`: the arguments may hold brackets themselves, so they are read as JSON.
-fn tool(text: &str) -> Option<(Directive, &str)> {
+fn call(text: &str) -> Option<(String, Value, &str)> {
     let brace = text.find('{')?;
     let name = text[..brace].trim();
     if name.is_empty() || name.contains(char::is_whitespace) {
@@ -79,8 +106,7 @@ fn tool(text: &str) -> Option<(Directive, &str)> {
     let mut values = serde_json::Deserializer::from_str(&text[brace..]).into_iter::<Value>();
     let arguments = values.next()?.ok()?;
     let after = text[brace + values.byte_offset()..].trim_start().strip_prefix("]]")?;
-    let name = name.to_owned();
-    Some((Directive::Tool { name, arguments }, after))
+    Some((name.to_owned(), arguments, after))
 }
 
 fn pieces(text: &str) -> Option<usize> {

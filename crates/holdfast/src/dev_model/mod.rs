@@ -14,6 +14,7 @@
 //! | `[[wait: 500ms]]` | is silent for so long |
 //! | `[[hold: name]]` | is silent until `POST /_control/release/name` |
 //! | `[[tool: exec {"command":"ls"}]]` | calls the tool, and goes on with what follows when the result is there |
+//! | `[[call: name {"a":1}]]` | calls one of the functions that the message offers, those that stand together at once, and goes on as above |
 //! | `[[cut]]` | breaks the connection |
 //! | `[[fail: 500 message]]` | refuses the request with this status |
 //!

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use protocol::functions;
+use serde_json::{Value, json};
 
 use super::conversation::{Turn, current};
 use super::directive::{self, Directive};
@@ -37,7 +38,7 @@ pub(super) fn answer(turns: &[Turn], pace: Duration) -> (Answer, String) {
         (!directives.is_empty()).then_some((at, text, directives))
     });
     if let Some((at, text, directives)) = told {
-        return (carry_out(&directives, &turn[at + 1..]), text);
+        return (carry_out(&directives, &text, &turn[at + 1..]), text);
     }
     let asked = turn.iter().find_map(words).unwrap_or_default();
     let results = turn.iter().filter(|turn| matches!(turn, Turn::ToolResult(_))).count();
@@ -45,7 +46,7 @@ pub(super) fn answer(turns: &[Turn], pace: Duration) -> (Answer, String) {
 }
 
 /// The part of the directives that comes after the tool calls that were already made.
-fn carry_out(directives: &[Directive], since: &[Turn]) -> Answer {
+fn carry_out(directives: &[Directive], text: &str, since: &[Turn]) -> Answer {
     let calls: usize = since
         .iter()
         .map(|turn| match turn {
@@ -56,13 +57,13 @@ fn carry_out(directives: &[Directive], since: &[Turn]) -> Answer {
     let start = directives
         .iter()
         .enumerate()
-        .filter(|(_, directive)| matches!(directive, Directive::Tool { .. }))
+        .filter(|(_, directive)| matches!(directive, Directive::Tool { .. } | Directive::Call { .. }))
         .map(|(at, _)| at + 1)
         .take(calls)
         .last()
         .unwrap_or(0);
     let mut steps = Vec::new();
-    for directive in &directives[start..] {
+    for (at, directive) in directives.iter().enumerate().skip(start) {
         match directive {
             Directive::Say(text) => steps.push(Step::Text(text.clone())),
             Directive::Slow { chunks, every } => {
@@ -83,6 +84,16 @@ fn carry_out(directives: &[Directive], since: &[Turn]) -> Answer {
                 });
                 return Answer::Steps(steps);
             }
+            Directive::Call { name, arguments } => {
+                steps.push(Step::Tool {
+                    name: functions::TOOL.to_owned(),
+                    arguments: json!({"turn": offered_in(text), "name": name, "arguments": arguments}),
+                });
+                // Those that stand together are made together.
+                if !matches!(directives.get(at + 1), Some(Directive::Call { .. })) {
+                    return Answer::Steps(steps);
+                }
+            }
             Directive::Cut => {
                 steps.push(Step::Cut);
                 return Answer::Steps(steps);
@@ -99,6 +110,12 @@ fn carry_out(directives: &[Directive], since: &[Turn]) -> Answer {
         steps.push(Step::Text(conclude(since)));
     }
     Answer::Steps(steps)
+}
+
+/// The turn in which a message offers functions.
+fn offered_in(text: &str) -> &str {
+    let turn = text.rsplit_once("<functions turn=\"").map(|(_, turn)| turn);
+    turn.and_then(|turn| turn.split('"').next()).unwrap_or_default()
 }
 
 /// Said when the directives leave nothing to say.
@@ -224,6 +241,24 @@ mod tests {
         let turns = [asked, Turn::Model { calls: 1 }, Turn::ToolResult("a.txt\n".into())];
         let (second, _) = answer(&turns, Duration::ZERO);
         assert_eq!(said(&second), "The tool answered:\n\n```\na.txt\n```\n");
+    }
+
+    #[test]
+    fn functions_that_stand_together_are_called_together_in_the_turn_that_offers_them() {
+        let asked = person(
+            "[[call: a {}]][[call: b {\"n\":1}]][[say: end]]\n\n<functions turn=\"abc\">\n{\"name\":\"a\"}\n</functions>",
+        );
+        let Answer::Steps(steps) = answer(std::slice::from_ref(&asked), Duration::ZERO).0 else {
+            panic!("refused")
+        };
+        let call = |name: &str, arguments: Value| Step::Tool {
+            name: "holdfast__call_function".to_owned(),
+            arguments: json!({"turn": "abc", "name": name, "arguments": arguments}),
+        };
+        assert_eq!(steps, [call("a", json!({})), call("b", json!({"n": 1}))]);
+        let result = || Turn::ToolResult("x".into());
+        let turns = [asked, Turn::Model { calls: 2 }, result(), result()];
+        assert_eq!(said(&answer(&turns, Duration::ZERO).0), "end");
     }
 
     #[test]

@@ -5,20 +5,30 @@ use std::sync::Arc;
 use protocol::Millis;
 use protocol::channel::ChannelError;
 use protocol::chat::{ChatEventKind, Role};
+use protocol::functions::Offer;
 use protocol::limits::MESSAGE_BYTES;
 
 use super::Chat;
 use super::conversation::{Conversation, Turn};
 use super::journal::{Act, Changes, Stage, TurnRecord};
-use super::{title, transcript};
+use super::{functions, title, transcript};
 use crate::limits::TURNS_WAITING;
 use crate::template::message_of_job;
 
 impl Chat {
     /// A new message of the person. A key that was seen before is the same turn.
-    pub(super) async fn send(&self, conversation: &str, text: String, key: String) -> Result<Millis, ChannelError> {
+    pub(super) async fn send(
+        &self,
+        conversation: &str,
+        text: String,
+        key: String,
+        offer: Option<Offer>,
+    ) -> Result<Millis, ChannelError> {
         let conversation = self.find(conversation)?;
-        self.accept(&conversation, text, key, Act::Send).await
+        if let Some(offer) = &offer {
+            functions::check(offer)?;
+        }
+        self.accept(&conversation, text, key, Act::Send, offer).await
     }
 
     /// What the agent's template says under the name of a job, as a message of the person. A key that was seen before is the same turn.
@@ -28,7 +38,7 @@ impl Chat {
             return Ok(at);
         }
         let text = message_of_job(&self.inner.vault, job)?;
-        self.accept(&conversation, text, key, Act::Send).await
+        self.accept(&conversation, text, key, Act::Send, None).await
     }
 
     /// Other words in the place of a message of the person, and of everything after it.
@@ -49,7 +59,8 @@ impl Chat {
             .iter()
             .find(|known| known.id == message && known.role == Role::User);
         found.ok_or_else(unknown_message)?;
-        self.accept(&conversation, text, key, Act::Replace { message }).await
+        self.accept(&conversation, text, key, Act::Replace { message }, None)
+            .await
     }
 
     /// The same words again, in the place of an answer, or of the message that it answers.
@@ -78,7 +89,8 @@ impl Chat {
             protocol::chat::Part::Tool { .. } => "",
         });
         let (text, message) = (text.collect::<String>(), asked.id.clone());
-        self.accept(&conversation, text, key, Act::Replace { message }).await
+        self.accept(&conversation, text, key, Act::Replace { message }, None)
+            .await
     }
 
     async fn accept(
@@ -87,6 +99,7 @@ impl Chat {
         text: String,
         key: String,
         act: Act,
+        offer: Option<Offer>,
     ) -> Result<Millis, ChannelError> {
         if text.trim().is_empty() {
             return Err(ChannelError::new("message_empty", "The message is empty."));
@@ -119,7 +132,9 @@ impl Chat {
                 state.record.title = title::automatic(&text);
                 changes.put_conversation(&state.record);
             }
-            (TurnRecord::new(key, at, state.last_key(), text, act, stage), titled)
+            let mut turn = TurnRecord::new(key, at, state.last_key(), text, act, stage);
+            turn.functions = offer;
+            (turn, titled)
         };
         changes.put_turn(&conversation.id, &turn);
         self.inner.journal.write(&mut changes).await?;

@@ -196,6 +196,8 @@ impl Chat {
         parts: Vec<protocol::chat::Part>,
     ) {
         let mut turn = turn.clone();
+        // Nobody calls them any more.
+        turn.functions = None;
         turn.stage = Stage::Ended { status, error, parts };
         let mut changes = Changes::default();
         changes.put_turn(&conversation.id, &turn);

@@ -4,6 +4,7 @@
 use protocol::Millis;
 use protocol::channel::ChannelError;
 use protocol::chat::{Part, Status};
+use protocol::functions::Offer;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::KEYS_REMEMBERED;
@@ -52,6 +53,9 @@ pub(super) struct TurnRecord {
     pub text: String,
     pub act: Act,
     pub stage: Stage,
+    /// What the client offers the agent for this turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Offer>,
 }
 
 impl TurnRecord {
@@ -64,6 +68,7 @@ impl TurnRecord {
             text,
             act,
             stage,
+            functions: None,
         }
     }
 }

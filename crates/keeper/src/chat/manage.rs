@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::channel::ChannelError;
 use protocol::chat::{ChatEventKind, Conversation as Row, Status};
+use protocol::functions::CallResult;
 use uuid::Uuid;
 
 use super::answer::Answer;
@@ -116,6 +117,14 @@ impl Chat {
         if let Some(conversations) = &mut self.shelf().conversations {
             conversations.remove(&conversation.id);
         }
+        Ok(())
+    }
+
+    /// What the client's functions came to that the agent calls in a turn.
+    pub(super) fn results(&self, conversation: &str, turn: &str, results: &[CallResult]) -> Result<(), ChannelError> {
+        let conversation = self.find(conversation)?;
+        self.inner.functions.answer(&conversation.id, turn, results)?;
+        self.inner.vault.touch();
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use protocol::Millis;
 use protocol::channel::ChannelError;
 use protocol::chat::{ChatEvent, Conversation, Message};
+use protocol::functions::{Call, CallResult, Offer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -44,6 +45,15 @@ struct Send {
     conversation: String,
     text: String,
     key: Uuid,
+    #[serde(default)]
+    functions: Option<Offer>,
+}
+
+#[derive(Deserialize)]
+struct Results {
+    conversation: String,
+    turn: String,
+    results: Vec<CallResult>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +101,9 @@ pub(super) struct Opened {
 pub(super) struct RunningTurn {
     pub turn: String,
     pub started: Millis,
+    /// What the client has to carry out before it goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
 }
 
 #[derive(Serialize)]
@@ -135,14 +148,24 @@ impl Chat {
                     conversation,
                     text,
                     key,
+                    functions,
                 } = read(params)?;
-                let at = self.send(&conversation, text, key.to_string()).await?;
+                let at = self.send(&conversation, text, key.to_string(), functions).await?;
                 Ok(json!({"turn": key, "at": at}))
             }
             "chat.run" => {
                 let Run { conversation, job, key } = read(params)?;
                 let at = self.run_job(&conversation, &job, key.to_string()).await?;
                 Ok(json!({"turn": key, "at": at}))
+            }
+            "chat.results" => {
+                let Results {
+                    conversation,
+                    turn,
+                    results,
+                } = read(params)?;
+                self.results(&conversation, &turn, &results)?;
+                Ok(json!({}))
             }
             "chat.abort" => {
                 let Abort { conversation, turn } = read(params)?;

@@ -13,6 +13,7 @@ mod conversation;
 mod ending;
 mod failure;
 mod follow;
+mod functions;
 #[doc(hidden)]
 pub mod fuzzing;
 mod journal;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::channel::ChannelError;
 
 pub use conversation::Listener;
+pub use functions::Functions;
 pub use seat::{Seat, TurnUnderWay};
 
 use crate::approvals::RunningTurns;
@@ -52,6 +54,7 @@ struct Inner {
     seat: Arc<dyn Seat>,
     clock: Arc<dyn Clock>,
     vault: VaultService,
+    functions: Functions,
     shelf: Mutex<Shelf>,
     /// Everyone who ever asked for something, while they listen.
     watchers: Mutex<HashMap<u64, Arc<dyn Listener>>>,
@@ -64,14 +67,15 @@ struct Shelf {
 }
 
 impl Chat {
-    /// Conversations in `vault`, held in `seat`. Turns that wait go on as soon as the vault is unlocked.
-    pub fn new(vault: VaultService, seat: Arc<dyn Seat>, clock: Arc<dyn Clock>) -> Self {
+    /// Conversations in `vault`, held in `seat`; what the agent calls of a client's comes by `functions`. Turns that wait go on as soon as the vault is unlocked.
+    pub fn new(vault: VaultService, seat: Arc<dyn Seat>, clock: Arc<dyn Clock>, functions: Functions) -> Self {
         let chat = Self {
             inner: Arc::new(Inner {
                 journal: Journal::new(vault.clone()),
                 seat,
                 clock,
                 vault,
+                functions,
                 shelf: Mutex::default(),
                 watchers: Mutex::default(),
             }),

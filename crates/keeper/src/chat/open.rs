@@ -31,7 +31,7 @@ impl Chat {
             return Ok(Opened {
                 messages: None,
                 more: false,
-                running: running(&state),
+                running: self.running_turn(&state),
                 seq: state.seq(),
             });
         }
@@ -79,7 +79,7 @@ impl Chat {
             .filter(|turn| !turn.answered && Some(turn.record.key.as_str()) != running_key);
         transcript::overlay(&mut messages, kept.map(|turn| &turn.record));
         messages.extend(live.into_iter().flatten());
-        Ok((messages, state.seq(), running(&state)))
+        Ok((messages, state.seq(), self.running_turn(&state)))
     }
 
     /// The transcript. An agent that went away is asked again when it is back.
@@ -112,11 +112,12 @@ impl Chat {
         self.list_changed();
         Ok(())
     }
-}
 
-fn running(state: &super::conversation::State) -> Option<RunningTurn> {
-    state.running.as_ref().map(|running| RunningTurn {
-        turn: running.key.clone(),
-        started: running.started,
-    })
+    fn running_turn(&self, state: &super::conversation::State) -> Option<RunningTurn> {
+        state.running.as_ref().map(|running| RunningTurn {
+            turn: running.key.clone(),
+            started: running.started,
+            calls: self.inner.functions.asked(&running.key),
+        })
+    }
 }

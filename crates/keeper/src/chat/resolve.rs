@@ -15,7 +15,7 @@ use super::work::Locked;
 
 impl Chat {
     /// What became of turns that a keeper before this one gave to the agent.
-    pub(super) async fn resolve(&self, conversation: &Conversation) -> Result<(), Locked> {
+    pub(super) async fn resolve(&self, conversation: &Arc<Conversation>) -> Result<(), Locked> {
         let under_way = self.inner.seat.turn_started();
         let gateway = match self.inner.seat.ready().await {
             Ok(gateway) => gateway,
@@ -80,6 +80,7 @@ impl Chat {
                 abort: Arc::clone(&abort),
             });
         }
+        let (_offered, _) = self.offered(conversation, &turn);
         let events = gateway.events();
         let end = self.follow(conversation, gateway, events, &turn.key, &abort).await;
         self.end(conversation, &turn, end, under_way).await

@@ -9,6 +9,7 @@ use protocol::chat::{Message, Part, Role, Status, ToolState};
 
 use super::answer::pretty;
 use super::failure;
+use super::functions;
 use super::journal::{Stage, TurnRecord};
 use super::size::cut;
 use crate::gateway::{Block, Entry, EntryKind};
@@ -63,7 +64,9 @@ pub(super) fn messages(entries: &[Entry], without: &HashSet<&str>) -> Vec<Messag
                 status: Status::Done,
                 key: entry.run_id.clone(),
                 error: None,
-                parts: vec![Part::Text { text: text.clone() }],
+                parts: vec![Part::Text {
+                    text: functions::without(text, entry.run_id.as_deref()).to_owned(),
+                }],
             }),
             EntryKind::Assistant {
                 blocks,

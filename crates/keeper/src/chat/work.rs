@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::answer::Answer;
 use super::conversation::{Conversation, Running};
 use super::follow::{End, followed};
+use super::functions::Offered;
 use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
 use super::{Chat, failure};
@@ -91,14 +92,27 @@ impl Chat {
     }
 
     /// One turn from beginning to end.
-    async fn turn(&self, conversation: &Conversation, mut turn: TurnRecord, abort: &Notify) -> Result<(), Locked> {
+    async fn turn(&self, conversation: &Arc<Conversation>, mut turn: TurnRecord, abort: &Notify) -> Result<(), Locked> {
         let under_way = self.inner.seat.turn_started();
         self.list_changed();
-        let end = match self.give(conversation, &mut turn, abort).await {
+        let (_offered, words) = self.offered(conversation, &turn);
+        let end = match self.give(conversation, &mut turn, &words, abort).await {
             Ok((gateway, events)) => self.follow(conversation, gateway, events, &turn.key, abort).await,
             Err(end) => end,
         };
         self.end(conversation, &turn, end, under_way).await
+    }
+
+    /// Lets the agent call what the client offers for a turn; and the words that the agent is given.
+    pub(super) fn offered(&self, conversation: &Arc<Conversation>, turn: &TurnRecord) -> (Option<Offered>, String) {
+        match &turn.functions {
+            None => (None, turn.text.clone()),
+            Some(offer) => {
+                let functions = &self.inner.functions;
+                let (offered, words) = functions.offer(conversation, &turn.key, &turn.text, offer);
+                (Some(offered), words)
+            }
+        }
     }
 
     /// Gives the turn to the agent.
@@ -106,6 +120,7 @@ impl Chat {
         &self,
         conversation: &Conversation,
         turn: &mut TurnRecord,
+        words: &str,
         abort: &Notify,
     ) -> Result<followed::Run, End> {
         loop {
@@ -117,7 +132,7 @@ impl Chat {
             let events = gateway.events();
             let started = tokio::time::Instant::now();
             let sent = loop {
-                match gateway.chat_send(&conversation.session, &turn.key, &turn.text).await {
+                match gateway.chat_send(&conversation.session, &turn.key, words).await {
                     Err(error) if is_retryable(&error) && started.elapsed() < GATEWAY_RETRY_FOR => {
                         tokio::time::sleep(GATEWAY_RETRY).await;
                     }

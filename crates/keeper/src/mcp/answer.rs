@@ -44,6 +44,8 @@ pub(super) type Answered = Result<Value, Refused>;
 /// As MCP says it. A refusal is an answer that the model reads.
 pub(super) fn result(answered: Answered, unlock: &UnlockLink) -> CallToolResult {
     match answered {
+        // What is a text already is given as it is.
+        Ok(Value::String(text)) => CallToolResult::success(vec![ContentBlock::text(text)]),
         Ok(value) => CallToolResult::success(vec![ContentBlock::text(value.to_string())]),
         Err(Refused { code, message }) => {
             let words = unlock.told(&code, &message);

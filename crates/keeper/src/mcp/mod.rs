@@ -4,6 +4,7 @@
 //! something is asked of the owner, and no tool answers for them. Nothing that a tool says holds a secret.
 
 mod answer;
+mod functions;
 mod integrations;
 mod schema;
 mod server;
@@ -18,6 +19,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use crate::activity::Activity;
 use crate::approvals::Approvals;
 use crate::broker::Routes;
+use crate::chat::Functions;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
 use crate::secrets::Secrets;
@@ -40,6 +42,7 @@ pub struct Tools {
     pub shares: Shares,
     pub clock: Arc<dyn Clock>,
     pub unlock: UnlockLink,
+    pub functions: Functions,
 }
 
 /// The tools as the broker serves them.

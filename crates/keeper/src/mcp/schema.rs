@@ -75,6 +75,18 @@ pub(super) fn tools() -> Vec<Tool> {
             false,
         ),
         tool(
+            "call_function",
+            "Calls a function that the program which sent the message you are answering has offered you there, between <functions> and \
+             </functions>, and returns what the program answered. Only for those functions, and only with the turn that stands there.",
+            json!({
+                "turn": {"type": "string", "description": "The turn that the functions were offered in."},
+                "name": {"type": "string", "description": "The function's name."},
+                "arguments": {"type": "object", "additionalProperties": true, "description": "What the function's parameters describe."},
+            }),
+            &["turn", "name", "arguments"],
+            false,
+        ),
+        tool(
             "issue_capability",
             "Lets another person use one of your owner's services for a while, through your owner's vault: they never get the key. Your owner \
              is asked first, each time, and this call waits for them. Use it when your owner says something like \"share my calendar with Bob \

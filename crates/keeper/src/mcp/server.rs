@@ -19,6 +19,10 @@ impl Tools {
                 Ok(call) => self.call_integration(call).await,
                 Err(refused) => Err(refused),
             },
+            "call_function" => match read(arguments) {
+                Ok(call) => self.call_function(call).await,
+                Err(refused) => Err(refused),
+            },
             "issue_capability" => match read(arguments) {
                 Ok(call) => self.issue_capability(call).await,
                 Err(refused) => Err(refused),

@@ -77,6 +77,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         vault.clone(),
         Arc::new(CellSeat::new(cell.clone(), agent)),
         clock.clone(),
+        services.functions,
     );
     approvals.set_turns(Arc::new(chat.clone()));
     let router = services

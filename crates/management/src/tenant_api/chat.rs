@@ -77,6 +77,7 @@ pub(crate) async fn post(
         words: Words::Text(message),
         detach: body.detach,
         once: false,
+        functions: None,
         model,
     };
     let mut follower = turn::start(&app, &agent, wanted)?;

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::agents::AgentError;
+use crate::limits;
 use crate::problem::ApiError;
 
 /// Told as the last event of a stream, or as a problem.
@@ -52,6 +53,22 @@ impl Failure {
         Self::new(StatusCode::BAD_GATEWAY, "interrupted", words)
     }
 
+    /// A client sent a result of a call that no turn of its made, or none that is still remembered.
+    pub(crate) fn unknown_call() -> Self {
+        let words = format!(
+            "No turn waits for a result of this call: it was not made here, by this agent and in this session, or its turn has ended. A turn \
+             waits {} seconds for results (`FUNCTION_WAIT`).",
+            limits::FUNCTION_WAIT.as_secs()
+        );
+        Self::new(StatusCode::BAD_REQUEST, "unknown_call", &words)
+    }
+
+    /// A client did not come back with the results of what the agent called.
+    pub(crate) fn not_answered() -> Self {
+        let words = "The results of the functions that the agent called did not come in time.";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "results_missing", words)
+    }
+
     pub(crate) fn too_late() -> Self {
         Self::new(
             StatusCode::GATEWAY_TIMEOUT,
@@ -65,7 +82,9 @@ impl From<ChannelError> for Failure {
     fn from(error: ChannelError) -> Self {
         use StatusCode as S;
         let status = match error.code.as_str() {
+            "unknown_call" | "result_missing" | "turn_over" => S::BAD_REQUEST,
             "message_empty"
+            | "functions_invalid"
             | "title_empty"
             | "title_too_long"
             | "conversation_too_long"
@@ -132,6 +151,12 @@ impl From<ApiError> for Failure {
                 Self::new(status, code, &error.to_string())
             }
         }
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::Agent(failure)
     }
 }
 

@@ -19,6 +19,7 @@ mod sse;
 mod templates;
 mod tenants;
 mod turn;
+mod turn_event;
 mod turns;
 mod usage;
 

@@ -3,6 +3,7 @@
 use futures::FutureExt as _;
 use protocol::TenantId;
 use protocol::chat::{ChatEventKind, Message, Part, Role, Status};
+use protocol::functions::{Call, CallResult, Offer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::shares;
-use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
+use super::turns::{Answer, AnswerTool, Begun, Final, Follower, FunctionCall, Stage, ToolCall, Turn, TurnEvent, Usage};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -30,6 +31,8 @@ pub(crate) struct Wanted {
     pub detach: bool,
     /// The session is forgotten afterwards.
     pub once: bool,
+    /// Functions of the client's that the agent may call.
+    pub functions: Option<Offer>,
     pub model: String,
 }
 
@@ -51,6 +54,45 @@ pub(crate) fn start(app: &App, agent: &ApiAgent, wanted: Wanted) -> Result<Follo
             Ok(follower)
         }
     }
+}
+
+/// Gives the agent the results of what it called, and reads its turn from there on. `session` is the one that the client names, if it does.
+pub(crate) async fn go_on(
+    app: &App,
+    agent: &ApiAgent,
+    session: Option<&str>,
+    results: Vec<CallResult>,
+) -> Result<Follower, ApiError> {
+    let api = app.tenant_api()?;
+    let first = results.first().ok_or_else(Failure::unknown_call)?;
+    let called = api.turns.that_called(agent.tenant, &first.id);
+    let called =
+        called.filter(|turn| turn.agent == agent.name && session.is_none_or(|session| turn.session == session));
+    let turn = called.ok_or_else(Failure::unknown_call)?;
+    let first = first.id.clone();
+    let (follower, is_new) = turn.answer(&results)?;
+    if !is_new {
+        return Ok(follower);
+    }
+    // Of its own, because a client that goes away must not leave it open whether the agent has them.
+    let (app, agent) = (app.clone(), agent.clone());
+    let given = tokio::spawn(async move {
+        let params = json!({"conversation": turn.conversation.get(), "turn": turn.id, "results": results});
+        let given = app
+            .tenant_api()?
+            .agents
+            .call(agent.cell(), "chat.results", params)
+            .await;
+        given.map(|_| ()).map_err(|error| {
+            // What its keeper refuses, it refuses again: how the turn ends is told as any end.
+            if !matches!(error, AgentError::Refused(_)) {
+                turn.not_answered(&first);
+            }
+            ApiError::from(error)
+        })
+    });
+    given.await.map_err(|_| Failure::interrupted())??;
+    Ok(follower)
 }
 
 async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
@@ -121,6 +163,7 @@ impl Runner<'_> {
             Ok::<_, ApiError>((conversation, listening))
         };
         let (conversation, listening) = self.unless_cancelled(begun).await?;
+        let _same = self.turn.conversation.set(conversation.clone());
         self.turn.reach(Stage::Open);
         let Listening { mut events, opened } = listening;
         let opening = async {
@@ -147,7 +190,10 @@ impl Runner<'_> {
         let key = self.turn.id;
         match &self.wanted.words {
             Words::Text(text) => {
-                let params = json!({"conversation": conversation, "text": text, "key": key});
+                let mut params = json!({"conversation": conversation, "text": text, "key": key});
+                if let Some(functions) = &self.wanted.functions {
+                    params["functions"] = json!(functions);
+                }
                 self.call("chat.send", params).await?;
             }
             Words::Job(job) => {
@@ -155,7 +201,7 @@ impl Runner<'_> {
                 self.call("chat.run", params).await?;
             }
         }
-        let answered = self.listen_to_the_end(&conversation, events).await?;
+        let answered = self.listen_to_the_end(&conversation, events, before).await?;
         let usage = match (before, self.used().await) {
             (Some(before), Some(after)) => after.since(before),
             _ => Usage::default(),
@@ -169,6 +215,7 @@ impl Runner<'_> {
         &self,
         conversation: &str,
         mut events: tokio::sync::mpsc::Receiver<AgentEvent>,
+        before: Option<Usage>,
     ) -> Result<Message, Failure> {
         let key = self.turn.id.to_string();
         let mut answered = None;
@@ -177,6 +224,10 @@ impl Runner<'_> {
                 () = self.turn.cancel.notified() => {
                     self.abort_in(conversation).await?;
                     continue;
+                }
+                () = self.turn.is_given_up() => {
+                    self.abort_in(conversation).await?;
+                    return Err(Failure::not_answered());
                 }
                 event = events.recv() => event,
             };
@@ -201,6 +252,10 @@ impl Runner<'_> {
                         output,
                         is_error,
                     })),
+                    ChatEventKind::Calls { calls } => {
+                        let used = before.zip(self.used().await).map(|(before, now)| now.since(before));
+                        self.ask(calls, used.unwrap_or_default());
+                    }
                     ChatEventKind::Answered { message } => answered = Some(message),
                     ChatEventKind::Saved => match answered {
                         Some(message) => return Ok(message),
@@ -273,6 +328,13 @@ impl Runner<'_> {
     async fn answer_of(&self, conversation: &str) -> Result<Option<Message>, Failure> {
         let opened = self.call("chat.open", json!({"conversation": conversation})).await?;
         let messages: Vec<Message> = serde_json::from_value(opened["messages"].clone()).unwrap_or_default();
+        let running = &opened["running"];
+        if running["turn"] == json!(self.turn.id)
+            && let Ok(calls) = serde_json::from_value::<Vec<Call>>(running["calls"].clone())
+        {
+            // Asked for while nobody here listened.
+            self.ask(calls, Usage::default());
+        }
         let id = format!("a-{}", self.turn.id);
         Ok(messages.into_iter().find(|message| message.id == id))
     }
@@ -312,6 +374,16 @@ impl Runner<'_> {
         agents.call(self.agent.cell(), method, params).await
     }
 
+    fn ask(&self, calls: Vec<Call>, usage: Usage) {
+        let calls: Vec<FunctionCall> = calls
+            .into_iter()
+            .map(|Call { id, name, arguments }| FunctionCall { id, name, arguments })
+            .collect();
+        if !calls.is_empty() {
+            self.turn.ask(calls, usage);
+        }
+    }
+
     fn status(&self, phase: impl Into<String>) {
         self.turn.push(TurnEvent::Status { phase: phase.into() });
     }
@@ -333,7 +405,7 @@ impl Usage {
         }
     }
 
-    fn since(self, before: Self) -> Self {
+    pub(super) fn since(self, before: Self) -> Self {
         Self {
             calls: self.calls.saturating_sub(before.calls),
             input_tokens: self.input_tokens.saturating_sub(before.input_tokens),

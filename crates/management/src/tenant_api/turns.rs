@@ -1,118 +1,21 @@
 //! Turns that run, and those that have just ended: what happened in each, in order and in bounds, for whoever reads it now, and for
-//! whoever comes back where their stream broke.
+//! whoever comes back where their stream broke. And what a turn waits for of its client: the results of functions that it called.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use protocol::{Millis, TenantId};
-use serde::Serialize;
+use protocol::TenantId;
+use protocol::chat::{ToolPhase, ToolState};
+use protocol::functions::{self, CallResult};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, watch};
-use utoipa::ToSchema;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::failure::Failure;
+pub(crate) use super::turn_event::{Answer, AnswerTool, Calls, Final, FunctionCall, ToolCall, TurnEvent, Usage};
 use crate::limits;
 use crate::problem::ApiError;
-
-/// One thing that happened in a turn.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ChatEvent)]
-#[serde(untagged)]
-pub(crate) enum TurnEvent {
-    /// `status`: how far it is.
-    Status { phase: String },
-    /// `delta`: the next words of the answer.
-    Delta { text: String },
-    /// `tool`
-    Tool(ToolCall),
-    /// `usage`
-    Usage(Usage),
-    /// `final`, the last event of a turn that was answered: whole and sealed.
-    Final(Final),
-    /// `error`, the last event of every other turn.
-    Error(Failure),
-}
-
-impl TurnEvent {
-    /// What a stream calls it.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Status { .. } => "status",
-            Self::Delta { .. } => "delta",
-            Self::Tool(_) => "tool",
-            Self::Usage(_) => "usage",
-            Self::Final(_) => "final",
-            Self::Error(_) => "error",
-        }
-    }
-}
-
-/// What the agent did with one of its tools.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ChatToolCall)]
-pub(crate) struct ToolCall {
-    pub id: String,
-    pub name: String,
-    /// `start`, `update` or `result`.
-    pub phase: protocol::chat::ToolPhase,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    pub is_error: bool,
-}
-
-/// What the cell used of its model meanwhile. Turns that run at once are counted together.
-#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
-#[schema(as = ChatUsage)]
-pub(crate) struct Usage {
-    pub calls: u64,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    /// Millionths of a US dollar, where the price is known.
-    pub cost: u64,
-}
-
-/// An answer.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ChatAnswer, examples(json!({
-    "session_id": "first", "turn_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "model": "gpt-5",
-    "message": {
-        "id": "a-6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "role": "assistant", "at": 1_795_000_061_000_i64, "text": "Hello, Anna.",
-        "tools": [],
-    },
-    "usage": {"calls": 1, "input_tokens": 812, "output_tokens": 9, "cost": 1_105},
-})))]
-pub(crate) struct Final {
-    pub session_id: String,
-    pub turn_id: Uuid,
-    pub model: String,
-    pub message: Answer,
-    pub usage: Usage,
-}
-
-/// What the agent said.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ChatMessage)]
-pub(crate) struct Answer {
-    pub id: String,
-    /// `user` or `assistant`.
-    pub role: &'static str,
-    pub at: Millis,
-    pub text: String,
-    pub tools: Vec<AnswerTool>,
-}
-
-/// A tool that it used on the way.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ChatTool)]
-pub(crate) struct AnswerTool {
-    pub id: String,
-    pub name: String,
-    pub input: String,
-    pub output: String,
-    pub state: protocol::chat::ToolState,
-}
 
 /// How far a turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +34,8 @@ pub(crate) struct Turn {
     pub id: Uuid,
     pub agent: String,
     pub session: String,
+    /// The keeper's conversation, once it is known.
+    pub conversation: OnceLock<String>,
     log: Mutex<Log>,
     changed: watch::Sender<u64>,
     /// Somebody wants it to stop.
@@ -147,6 +52,36 @@ struct Log {
     failed_at: Option<Stage>,
     followers: usize,
     detached: bool,
+    /// Bytes of the answer so far.
+    said: usize,
+    rounds: Vec<Round>,
+}
+
+/// Calls that the client was asked for together.
+#[derive(Debug, Clone)]
+struct Round {
+    ids: Vec<String>,
+    /// The number of the event that told them, what was said until then, and used.
+    at: usize,
+    before: Before,
+    until: Instant,
+    /// Of the results.
+    answered: Option<[u8; 32]>,
+}
+
+/// What a client was told of a turn before it answered calls.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    said: usize,
+    usage: Usage,
+}
+
+impl Log {
+    /// Until when the turn waits for results, if it does.
+    fn waits_until(&self) -> Option<Instant> {
+        let last = self.rounds.last().filter(|last| last.answered.is_none());
+        last.filter(|_| self.stage != Stage::Ended).map(|last| last.until)
+    }
 }
 
 impl Turn {
@@ -155,6 +90,7 @@ impl Turn {
             id,
             agent,
             session,
+            conversation: OnceLock::new(),
             log: Mutex::new(Log {
                 events: VecDeque::new(),
                 first: 0,
@@ -163,6 +99,8 @@ impl Turn {
                 failed_at: None,
                 followers: 0,
                 detached,
+                said: 0,
+                rounds: Vec::new(),
             }),
             changed: watch::Sender::new(0),
             cancel: Notify::new(),
@@ -177,8 +115,13 @@ impl Turn {
     pub(crate) fn push(&self, event: TurnEvent) {
         let size = serde_json::to_vec(&event).map_or(0, |json| json.len());
         let mut log = self.log();
+        if let TurnEvent::Delta { text } = &event {
+            log.said += text.len();
+        }
         match &event {
-            TurnEvent::Delta { .. } | TurnEvent::Tool(_) => log.stage = log.stage.max(Stage::Speaking),
+            TurnEvent::Delta { .. } | TurnEvent::Tool(_) | TurnEvent::Calls(_) => {
+                log.stage = log.stage.max(Stage::Speaking)
+            }
             TurnEvent::Final(_) => log.stage = Stage::Ended,
             TurnEvent::Error(_) => {
                 log.failed_at = Some(log.stage);
@@ -215,7 +158,111 @@ impl Turn {
             turn: Arc::clone(self),
             at: from,
             changed: self.changed.subscribe(),
+            before: None,
+            heard: Heard::default(),
         }
+    }
+
+    /// Asks the client for these, unless it was already.
+    pub(crate) fn ask(&self, calls: Vec<FunctionCall>, usage: Usage) {
+        {
+            let mut log = self.log();
+            let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
+            if log.rounds.iter().any(|round| round.ids == ids) {
+                return;
+            }
+            let round = Round {
+                ids,
+                at: log.first + log.events.len(),
+                before: Before { said: log.said, usage },
+                until: Instant::now() + limits::FUNCTION_WAIT,
+                answered: None,
+            };
+            log.rounds.push(round);
+        }
+        self.push(TurnEvent::Calls(Calls { calls, usage }));
+    }
+
+    /// Until nobody has answered for too long what the turn called.
+    pub(crate) async fn is_given_up(&self) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let waits_until = self.log().waits_until();
+            let over = async {
+                match waits_until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => if self.log().waits_until() == waits_until { return },
+                still = changed.changed() => if still.is_err() { return std::future::pending().await },
+            }
+        }
+    }
+
+    /// Takes the client's results; reads the turn from there on, and whether the agent has still to be given them. The same results again
+    /// are the same answer.
+    pub(crate) fn answer(self: &Arc<Self>, results: &[CallResult]) -> Result<(Follower, bool), Failure> {
+        let refused = |code: &str, words: &str| Failure::new(axum::http::StatusCode::BAD_REQUEST, code, words);
+        let mut digest = Sha256::new();
+        let mut sorted: Vec<_> = results.iter().collect();
+        sorted.sort_by(|a, b| a.id.cmp(&b.id));
+        for text in sorted.iter().flat_map(|result| [&result.id, &result.output]) {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut log = self.log();
+        let ended = log.stage == Stage::Ended;
+        let asked = |round: &&mut Round| results.iter().any(|result| round.ids.contains(&result.id));
+        let round = log.rounds.iter_mut().find(asked).ok_or_else(Failure::unknown_call)?;
+        if results.iter().any(|result| !round.ids.contains(&result.id)) {
+            return Err(Failure::unknown_call());
+        }
+        if sorted.windows(2).any(|pair| pair[0].id == pair[1].id) {
+            return Err(refused("result_twice", "A call has two results."));
+        }
+        let lacks = |id: &&String| !results.iter().any(|result| result.id == **id);
+        let missing: Vec<&str> = round.ids.iter().filter(lacks).map(String::as_str).collect();
+        if !missing.is_empty() {
+            let words = format!(
+                "The calls are answered together, and these have no result: {}.",
+                missing.join(", ")
+            );
+            return Err(refused("result_missing", &words));
+        }
+        let is_new = match round.answered {
+            Some(before) if before == digest => false,
+            Some(_) => return Err(refused("call_answered", "These calls have other results already.")),
+            None if ended => return Err(refused("turn_over", "The turn that made these calls has ended.")),
+            None => true,
+        };
+        round.answered = Some(digest);
+        let (at, before) = (round.at + 1, round.before);
+        drop(log);
+        self.changed.send_modify(|count| *count += 1);
+        let mut follower = self.follow(at);
+        follower.before = Some(before);
+        Ok((follower, is_new))
+    }
+
+    /// The results did not come to the agent: they may be sent again.
+    pub(crate) fn not_answered(&self, call: &str) {
+        let mut log = self.log();
+        let of = |round: &&mut Round| round.ids.iter().any(|id| id == call);
+        if let Some(round) = log.rounds.iter_mut().find(of) {
+            round.answered = None;
+        }
+        drop(log);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn asks(&self, call: &str) -> bool {
+        self.log()
+            .rounds
+            .iter()
+            .any(|round| round.ids.iter().any(|id| id == call))
     }
 }
 
@@ -224,13 +271,61 @@ pub(crate) struct Follower {
     pub turn: Arc<Turn>,
     at: usize,
     changed: watch::Receiver<u64>,
+    /// It reads from an answer to calls on.
+    before: Option<Before>,
+    heard: Heard,
+}
+
+/// What happened as far as it was read.
+#[derive(Default)]
+struct Heard {
+    text: String,
+    tools: Vec<AnswerTool>,
+}
+
+impl Heard {
+    fn take(&mut self, event: &TurnEvent) {
+        match event {
+            TurnEvent::Delta { text } => self.text.push_str(text),
+            TurnEvent::Tool(call) if call.phase == ToolPhase::Start => self.tools.push(AnswerTool {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                input: call.input.clone().unwrap_or_default(),
+                output: String::new(),
+                state: ToolState::Running,
+            }),
+            TurnEvent::Tool(call) => {
+                if let Some(tool) = self.tools.iter_mut().find(|tool| tool.id == call.id) {
+                    tool.output = call.output.clone().unwrap_or_default();
+                    tool.state = match (call.phase, call.is_error) {
+                        (ToolPhase::Result, true) => ToolState::Failed,
+                        (ToolPhase::Result, false) => ToolState::Ok,
+                        _ => ToolState::Running,
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What one answer to a client is: the whole turn, or as much of it as lies between two of its requests.
+pub(crate) struct Said {
+    pub text: String,
+    /// The agent's own that were carried out.
+    pub tools: Vec<AnswerTool>,
+    /// The client's that it has to carry out. None: the turn has ended.
+    pub calls: Vec<FunctionCall>,
+    pub usage: Usage,
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
         let mut log = self.turn.log();
         log.followers -= 1;
-        if log.followers == 0 && !log.detached && log.stage != Stage::Ended {
+        // Whoever has to answer calls is at work, and comes back.
+        let waits = log.waits_until().is_some();
+        if log.followers == 0 && !log.detached && !waits && log.stage != Stage::Ended {
             self.turn.cancel.notify_one();
         }
     }
@@ -249,6 +344,7 @@ impl Follower {
                     return Some((self.at.saturating_sub(1), Arc::new(TurnEvent::Error(lost))));
                 }
                 if let Some((_, event)) = log.events.get(self.at - log.first) {
+                    self.heard.take(event);
                     self.at += 1;
                     return Some((self.at - 1, Arc::clone(event)));
                 }
@@ -277,6 +373,46 @@ impl Follower {
                 return Err(ApiError::Agent(Failure::interrupted()));
             }
         }
+    }
+
+    /// What a client is answered with after this event, if anything.
+    pub(crate) fn said(&self, event: &TurnEvent) -> Option<Said> {
+        let own = |tool: &&AnswerTool| tool.name != functions::TOOL;
+        let before = self.before.unwrap_or_default();
+        match event {
+            TurnEvent::Calls(Calls { calls, usage }) => Some(Said {
+                text: self.heard.text.clone(),
+                tools: self.heard.tools.iter().filter(own).cloned().collect(),
+                calls: calls.clone(),
+                usage: usage.since(before.usage),
+            }),
+            TurnEvent::Final(answer) => {
+                let rest = answer.message.text.get(before.said..);
+                let new = |tool: &&AnswerTool| self.heard.tools.iter().any(|heard| heard.id == tool.id);
+                let tools = answer.message.tools.iter().filter(own);
+                let tools = tools.filter(|tool| self.before.is_none() || new(tool));
+                Some(Said {
+                    text: rest.unwrap_or(&self.heard.text).to_owned(),
+                    tools: tools.cloned().collect(),
+                    calls: Vec::new(),
+                    usage: answer.usage.since(before.usage),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Waits until the turn is answered, or waits for the client.
+    pub(crate) async fn answer_or_calls(mut self) -> Result<Said, ApiError> {
+        while let Some((_, event)) = self.next().await {
+            if let TurnEvent::Error(failure) = &*event {
+                return Err(ApiError::Agent(failure.clone()));
+            }
+            if let Some(said) = self.said(&event) {
+                return Ok(said);
+            }
+        }
+        Err(ApiError::Agent(Failure::interrupted()))
     }
 
     /// Waits for the answer.
@@ -347,6 +483,13 @@ impl Turns {
                 ..Failure::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_turns", &words)
             }));
         }
+        // Whoever asks for something else in a session has given up what it was asked for.
+        let same = turns
+            .iter()
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && turn.session == session);
+        for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
+            turn.cancel.notify_one();
+        }
         let turn = Arc::new(Turn::new(id, agent.to_owned(), session.to_owned(), detached));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
@@ -355,6 +498,13 @@ impl Turns {
     /// A turn that runs or has just ended.
     pub(crate) fn find(&self, tenant: TenantId, id: Uuid) -> Option<Arc<Turn>> {
         self.all().get(&(tenant, id)).cloned()
+    }
+
+    /// The turn of a tenant that made this call.
+    pub(crate) fn that_called(&self, tenant: TenantId, call: &str) -> Option<Arc<Turn>> {
+        let turns = self.all();
+        let mut of = turns.iter().filter(|((of, _), _)| *of == tenant);
+        of.find(|(_, turn)| turn.asks(call)).map(|(_, turn)| Arc::clone(turn))
     }
 
     pub(crate) fn forget(&self, tenant: TenantId, id: Uuid) {
@@ -419,6 +569,57 @@ mod tests {
         over.push(TurnEvent::Error(Failure::interrupted()));
         drop(reader);
         assert!(!is_cancelled(&over).await);
+    }
+
+    fn call(id: &str) -> FunctionCall {
+        FunctionCall {
+            id: id.to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+        }
+    }
+
+    fn result(id: &str, output: &str) -> CallResult {
+        CallResult {
+            id: id.to_owned(),
+            output: output.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_with_calls_to_carry_out_does_not_stop_the_turn_and_whoever_leaves_after_does() {
+        let turn = turn(false);
+        let reader = turn.follow(0);
+        turn.ask(vec![call("a")], Usage::default());
+        turn.ask(vec![call("a")], Usage::default());
+        assert!(reader.answer_or_calls().await.is_ok());
+        assert!(!is_cancelled(&turn).await);
+        let (reader, is_new) = turn.answer(&[result("a", "x")]).unwrap();
+        assert!(is_new);
+        drop(reader);
+        assert!(is_cancelled(&turn).await);
+        let (mut again, is_new) = turn.answer(&[result("a", "x")]).unwrap();
+        assert!(!is_new);
+        turn.push(delta("and"));
+        assert!(
+            matches!(&*again.next().await.unwrap().1, TurnEvent::Delta { .. }),
+            "calls are told once"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_waits_for_each_of_its_calls_as_long_as_for_the_first() {
+        let turn = turn(false);
+        let wait = limits::FUNCTION_WAIT;
+        let is_given_up = async |within| tokio::time::timeout(within, turn.is_given_up()).await.is_ok();
+        assert!(!is_given_up(wait * 10).await, "nothing was asked");
+        turn.ask(vec![call("a")], Usage::default());
+        assert!(!is_given_up(wait / 2).await);
+        turn.answer(&[result("a", "x")]).unwrap();
+        assert!(!is_given_up(wait * 10).await);
+        turn.ask(vec![call("b")], Usage::default());
+        assert!(!is_given_up(wait - std::time::Duration::from_secs(1)).await);
+        assert!(is_given_up(std::time::Duration::from_secs(2)).await);
     }
 
     #[tokio::test]

@@ -44,6 +44,7 @@ mod tenant_approvals;
 mod tenant_chat;
 mod tenant_conformance;
 mod tenant_examples;
+mod tenant_functions;
 mod tenant_matrix;
 mod tenant_openai;
 mod tenant_schedules;

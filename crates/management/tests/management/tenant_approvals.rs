@@ -122,6 +122,43 @@ async fn webhooks_hear_once_that_something_waits_and_once_what_became_of_it_sign
 }
 
 #[tokio::test]
+async fn a_request_of_another_agent_names_it_and_no_session_of_the_first() {
+    let receiver = Receiver::start().await;
+    let telling = Telling::to(&receiver).await;
+    let press = json!({"name": "press", "model": {"key": "sk-of-press"}});
+    let at = format!("/api/v1/tenants/{}/agents", telling.id);
+    let made = telling.operator.post(&at, press).await.expect(201).json;
+    let cell: CellId = made["cell"]["id"].as_str().unwrap().parse().unwrap();
+    // Both are at work.
+    let mut streams = Vec::new();
+    for (agent, session) in [("main", "s_main"), ("press", "s_press")] {
+        let said = json!({"session_id": session, "message": "hold", "agent": agent});
+        let events = telling.tenant.with("accept", "text/event-stream");
+        let mut stream = events.stream("/api/v1/chat", said).await;
+        stream.until("delta").await;
+        streams.push(stream);
+    }
+    let request = telling.request();
+    let refused = ApprovalNotice {
+        state: ApprovalState::Refused,
+        ..request
+    };
+    for (notice, kind) in [(request, "approval.waiting"), (refused, "approval.ended")] {
+        let tenant = TenantId::from(telling.id);
+        telling
+            .world
+            .management
+            .approvals_wait(cell, tenant, &[notice])
+            .await
+            .unwrap();
+        let told = receiver.next().await.json();
+        let data = &told["data"];
+        assert_eq!((&told["type"], &data["agent"]), (&json!(kind), &json!("press")));
+        assert_eq!(data["session_id"], "s_press");
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_answers_ends_at_its_time_also_while_its_keeper_sleeps() {
     let receiver = Receiver::start().await;
     let telling = Telling::to(&receiver).await;

@@ -87,6 +87,32 @@ async fn a_finished_turn_is_told_signed_and_without_a_word_of_it() {
 }
 
 #[tokio::test]
+async fn a_turn_of_another_agent_names_it() {
+    let receiver = Receiver::start().await;
+    let (world, _, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let (id, tenant) = world.tenant("x").await;
+    let press = json!({"name": "press", "model": {"key": "sk-of-press"}});
+    operator
+        .post(&format!("/api/v1/tenants/{id}/agents"), press)
+        .await
+        .expect(201);
+    add(&operator, id, &receiver).await;
+    for (message, kind) in [("Hello", "turn.finished"), ("fail", "turn.failed")] {
+        let said = json!({"session_id": "s_1", "message": message, "agent": "press"});
+        tenant.post("/api/v1/chat", said).await;
+        let told = receiver.next().await.json();
+        assert_eq!(told["type"], kind);
+        assert_eq!(
+            (&told["data"]["agent"], &told["data"]["session_id"]),
+            (&json!("press"), &json!("s_1"))
+        );
+    }
+    // The same words to the first agent are of the first agent.
+    say(&tenant, "Hello").await;
+    assert_eq!(receiver.next().await.json()["data"]["agent"], "main");
+}
+
+#[tokio::test]
 async fn a_failed_turn_is_told_with_its_code_and_only_to_who_wants_it() {
     let (all, finished) = (Receiver::start().await, Receiver::start().await);
     let named = [all.address.clone(), finished.address.clone()];

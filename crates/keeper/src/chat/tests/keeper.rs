@@ -17,7 +17,7 @@ use vault::Kek;
 use vault::opaque::{ClientRegistration, Names};
 
 use super::openclaw::{Home, OpenClaw};
-use crate::chat::{Chat, Listener, Seat, TurnUnderWay};
+use crate::chat::{Chat, Functions, Listener, Seat, TurnUnderWay};
 use crate::clock::SystemClock;
 use crate::gateway::Gateway;
 use crate::vault_service::VaultService;
@@ -91,6 +91,7 @@ impl TurnUnderWay for UnderWay {
 /// A keeper and its person.
 pub struct Keeper {
     pub chat: Chat,
+    pub functions: Functions,
     pub cell: Arc<Cell>,
     pub vault: VaultService,
     dir: tempfile::TempDir,
@@ -171,14 +172,17 @@ impl Keeper {
             removed: Mutex::default(),
             gateway: tokio::sync::Mutex::default(),
         });
+        let functions = Functions::default();
         let chat = Chat::new(
             vault.clone(),
             Arc::new(CellSeat(Arc::clone(&cell))),
             Arc::new(SystemClock),
+            functions.clone(),
         );
         let (ear, events) = Ear::new();
         Self {
             chat,
+            functions,
             cell,
             vault,
             dir,
@@ -290,6 +294,7 @@ pub fn short(kind: &ChatEventKind) -> String {
         ChatEventKind::Phase { phase } => format!("phase {phase}"),
         ChatEventKind::Text { delta } => format!("text {delta}"),
         ChatEventKind::Tool { phase, .. } => format!("tool {phase:?}"),
+        ChatEventKind::Calls { calls } => format!("calls {}", calls.len()),
         ChatEventKind::Answered { message } => format!("answered {}", brief(message)),
         ChatEventKind::Saved => "saved".into(),
         ChatEventKind::Failed { code, .. } => format!("failed {code}"),

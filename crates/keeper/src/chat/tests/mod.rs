@@ -1,5 +1,6 @@
 //! Conversations against recorded and re-enacted OpenClaw; against the real one in `tests/`.
 
+mod functions;
 mod keeper;
 mod kill;
 mod manage;

@@ -10,13 +10,14 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::access::Tenant;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::{Final, Follower, Stage, TurnEvent, Usage};
+use super::super::turns::{Follower, FunctionCall, Said, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
-use super::{NO_TOOLS, errors, model, prompt, refuse, session_of};
+use super::{errors, functions, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -38,10 +39,17 @@ pub(crate) struct Completion {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1)]
     n: Option<u32>,
-    /// The agent uses its own; there can be none of the client's.
+    /// Functions of the client's that the agent may call until it has answered.
     #[serde(default)]
-    #[schema(max_items = 0)]
-    tools: Option<Vec<Value>>,
+    #[schema(max_items = 64)]
+    tools: Option<Vec<functions::Tool>>,
+    #[serde(default)]
+    #[schema(value_type = Option<functions::Choice>)]
+    tool_choice: Option<Value>,
+    /// False: one call at a time is asked for.
+    #[serde(default)]
+    parallel_tool_calls: Option<bool>,
+    /// As OpenAI once wrote `tools`; there can be none.
     #[serde(default)]
     #[schema(max_items = 0)]
     functions: Option<Vec<Value>>,
@@ -87,10 +95,34 @@ struct Choice {
 #[schema(as = OpenAiAnswer)]
 struct Answered {
     role: &'static str,
-    content: String,
+    /// Null where it said nothing before it called functions.
+    content: Option<String>,
     /// Always null.
     #[schema(value_type = Option<String>)]
     refusal: (),
+    /// What the client has to carry out, where `finish_reason` is `tool_calls`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall>,
+}
+
+/// A function of the client's that the agent calls.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiToolCall)]
+struct ToolCall {
+    /// Where it stands among the calls of a stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    id: String,
+    r#type: &'static str,
+    function: ToCall,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiFunctionToCall)]
+struct ToCall {
+    name: String,
+    /// An object, as JSON.
+    arguments: String,
 }
 
 /// A piece of an answer; after the last one comes `[DONE]`, and where it fails an `OpenAiError`.
@@ -123,6 +155,8 @@ struct Delta {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -143,33 +177,40 @@ pub(crate) async fn post(
     if body.n.is_some_and(|n| n != 1) {
         return Err(refuse("n", "The agent gives one answer."));
     }
-    for (field, tools) in [("tools", &body.tools), ("functions", &body.functions)] {
-        if tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
-            return Err(refuse(field, NO_TOOLS));
-        }
+    if body.functions.is_some_and(|functions| !functions.is_empty()) {
+        return Err(refuse("functions", "Functions are offered as `tools`."));
     }
+    let offer = functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
-    let wanted = Wanted {
-        turn,
-        named,
-        words: Words::Text(prompt::of(&body.messages, body.user.is_some(), "messages")?),
-        once: body.user.is_none(),
-        session: body
-            .user
-            .as_deref()
-            .map_or_else(|| format!("s-{}", turn.simple()), session_of),
-        detach: false,
-        model,
+    let session = body.user.as_deref().map(session_of);
+    let (id, mut follower) = match prompt::results(&body.messages, "messages")? {
+        // The turn goes on, with what it was offered.
+        Some(results) => {
+            let follower = turn::go_on(&app, &agent, session.as_deref(), results).await?;
+            (Uuid::new_v4(), follower)
+        }
+        None => {
+            let wanted = Wanted {
+                turn,
+                named,
+                words: Words::Text(prompt::of(&body.messages, session.is_some(), "messages")?),
+                once: session.is_none(),
+                session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
+                detach: false,
+                functions: offer,
+                model,
+            };
+            (turn, turn::start(&app, &agent, wanted)?)
+        }
     };
     let told = Told {
-        id: format!("chatcmpl-{}", turn.simple()),
+        id: format!("chatcmpl-{}", id.simple()),
         created: app.clock.now().unix_timestamp(),
         model: body.model,
     };
-    let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream != Some(true) {
-        let answer = follower.answer().await?;
-        return Ok(WholeOrEvents::Whole(told.whole(answer)));
+        let said = follower.answer_or_calls().await?;
+        return Ok(WholeOrEvents::Whole(told.whole(said)));
     }
     // What fails before the first word fails as a request: clients try such again where that helps.
     follower.until(Stage::Speaking).await?;
@@ -188,11 +229,13 @@ struct Told {
 }
 
 impl Told {
-    fn whole(self, answer: Final) -> Completed {
+    fn whole(self, said: Said) -> Completed {
+        let is_answer = said.calls.is_empty();
         let message = Answered {
             role: "assistant",
-            content: answer.message.text,
+            content: Some(said.text).filter(|text| is_answer || !text.is_empty()),
             refusal: (),
+            tool_calls: said.calls.into_iter().map(|call| ToolCall::of(call, None)).collect(),
         };
         Completed {
             told: self,
@@ -201,9 +244,9 @@ impl Told {
                 index: 0,
                 message,
                 logprobs: (),
-                finish_reason: "stop",
+                finish_reason: ended(is_answer),
             }],
-            usage: Tokens::of(&answer.usage),
+            usage: Tokens::of(&said.usage),
         }
     }
 
@@ -227,6 +270,28 @@ impl Told {
     }
 }
 
+/// Why an answer ends.
+fn ended(is_answer: bool) -> &'static str {
+    match is_answer {
+        true => "stop",
+        false => "tool_calls",
+    }
+}
+
+impl ToolCall {
+    fn of(call: FunctionCall, index: Option<usize>) -> Self {
+        Self {
+            index,
+            id: call.id,
+            r#type: "function",
+            function: ToCall {
+                name: call.name,
+                arguments: call.arguments,
+            },
+        }
+    }
+}
+
 impl Tokens {
     fn of(usage: &Usage) -> Self {
         Self {
@@ -247,12 +312,14 @@ struct Telling {
     told: Told,
     waiting: VecDeque<Event>,
     with_usage: bool,
+    over: bool,
 }
 
 fn streamed(follower: Follower, told: Told, with_usage: bool) -> Response {
     let begun = Delta {
         role: Some("assistant"),
         content: Some(String::new()),
+        ..Delta::default()
     };
     let begun = told.chunk(begun, None);
     let telling = Telling {
@@ -260,11 +327,15 @@ fn streamed(follower: Follower, told: Told, with_usage: bool) -> Response {
         told,
         waiting: VecDeque::from([begun]),
         with_usage,
+        over: false,
     };
     sse::of(stream::unfold(telling, async |mut telling| {
         let event = loop {
             if let Some(event) = telling.waiting.pop_front() {
                 break event;
+            }
+            if telling.over {
+                return None;
             }
             let (_, happened) = telling.follower.next().await?;
             telling.take(&happened);
@@ -284,18 +355,35 @@ impl Telling {
                 };
                 self.waiting.push_back(self.told.chunk(delta, None));
             }
-            TurnEvent::Final(answer) => {
-                self.waiting.push_back(self.told.chunk(Delta::default(), Some("stop")));
-                if self.with_usage {
-                    let counted = self.told.piece(Vec::new(), Some(Tokens::of(&answer.usage)));
-                    self.waiting.push_back(counted);
-                }
-                self.waiting.push_back(Event::default().data("[DONE]"));
-            }
+            TurnEvent::Final(_) | TurnEvent::Calls(_) => self.end(happened),
             TurnEvent::Error(failure) => {
+                self.over = true;
                 let error = errors::error(failure.status, &failure.message, None, Some(&failure.code));
                 self.waiting.push_back(event(&error));
             }
         }
+    }
+
+    /// The agent has answered, or calls functions of the client's.
+    fn end(&mut self, happened: &TurnEvent) {
+        self.over = true;
+        let Some(said) = self.follower.said(happened) else {
+            return;
+        };
+        let is_answer = said.calls.is_empty();
+        for (index, call) in said.calls.into_iter().enumerate() {
+            let delta = Delta {
+                tool_calls: vec![ToolCall::of(call, Some(index))],
+                ..Delta::default()
+            };
+            self.waiting.push_back(self.told.chunk(delta, None));
+        }
+        self.waiting
+            .push_back(self.told.chunk(Delta::default(), Some(ended(is_answer))));
+        if self.with_usage {
+            let counted = self.told.piece(Vec::new(), Some(Tokens::of(&said.usage)));
+            self.waiting.push_back(counted);
+        }
+        self.waiting.push_back(Event::default().data("[DONE]"));
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod errors;
+mod functions;
 pub(crate) mod models;
 mod prompt;
 mod response;
@@ -71,8 +72,6 @@ fn refuse(field: &'static str, reason: &str) -> ApiError {
         reason: reason.to_owned(),
     }
 }
-
-const NO_TOOLS: &str = "The agent uses tools of its own and does not call the client's. Leave `tools` out.";
 
 #[cfg(test)]
 mod tests {

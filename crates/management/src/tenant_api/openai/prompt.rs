@@ -1,7 +1,8 @@
 //! What a client sends as a list of messages, as the one message that the agent gets. In a session the agent remembers what was said,
 //! so it gets what is new; without one, all of it.
 
-use protocol::limits::MESSAGE_BYTES;
+use protocol::functions::CallResult;
+use protocol::limits::{FUNCTION_RESULTS_BYTES, MESSAGE_BYTES};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,10 +13,32 @@ use crate::problem::ApiError;
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = OpenAiMessage)]
 pub(super) struct Said {
-    /// `system`, `developer`, `user` or `assistant`.
+    /// `system`, `developer`, `user`, `assistant`, or `tool` for the result of a function that the agent called.
     pub role: String,
     #[serde(default)]
     pub content: Option<Content>,
+    /// Of a `tool`: the call that this is the result of.
+    #[serde(default)]
+    pub tool_call_id: Option<String>,
+    /// Of an `assistant`: the functions that the agent called, as it was told.
+    #[serde(default)]
+    pub tool_calls: Option<Vec<Called>>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = OpenAiCalled)]
+pub(super) struct Called {
+    #[serde(default)]
+    pub function: CalledFunction,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = OpenAiCalledFunction)]
+pub(super) struct CalledFunction {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default)]
+    pub arguments: String,
 }
 
 /// What is said: a text, or pieces of one.
@@ -38,6 +61,20 @@ pub(super) struct Part {
 }
 
 impl Said {
+    /// What somebody says, in words.
+    pub(super) fn new(role: &str, content: Content) -> Self {
+        Self {
+            role: role.to_owned(),
+            content: Some(content),
+            tool_call_id: None,
+            tool_calls: None,
+        }
+    }
+
+    fn has_calls(&self) -> bool {
+        self.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
+    }
+
     fn text(&self, field: &'static str) -> Result<String, ApiError> {
         match &self.content {
             None => Ok(String::new()),
@@ -53,6 +90,39 @@ impl Said {
     }
 }
 
+/// The results that a request brings of functions that the agent called: what stands behind the last answer, and nothing beside it.
+pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<Vec<CallResult>>, ApiError> {
+    let last_answer = messages.iter().rposition(|said| said.role == "assistant");
+    let (before, new) = messages.split_at(last_answer.map_or(0, |at| at + 1));
+    if !new.iter().any(|said| said.role == "tool") {
+        if before.last().is_some_and(Said::has_calls) {
+            let words = "The last answer called functions, and no result of theirs follows. Send a message with the role `tool` for each of \
+                         `tool_calls`.";
+            return Err(refuse(field, words));
+        }
+        return Ok(None);
+    }
+    let mut results = Vec::new();
+    for said in new {
+        let words = "Behind the calls of functions come their results and nothing else: the agent goes on in the turn in which it called them.";
+        if said.role != "tool" {
+            return Err(refuse(field, words));
+        }
+        let id = said.tool_call_id.clone();
+        let id = id.ok_or_else(|| refuse(field, "A result names its call in `tool_call_id`."))?;
+        results.push(CallResult {
+            id,
+            output: said.text(field)?,
+        });
+    }
+    if results.iter().map(|result| result.output.len()).sum::<usize>() > FUNCTION_RESULTS_BYTES {
+        let words =
+            format!("The results are larger than {FUNCTION_RESULTS_BYTES} bytes together (`FUNCTION_RESULTS_BYTES`).");
+        return Err(refuse(field, &words));
+    }
+    Ok(Some(results))
+}
+
 /// The one message. `remembered`: the agent knows what was said before the last answer.
 pub(super) fn of(messages: &[Said], remembered: bool, field: &'static str) -> Result<String, ApiError> {
     let last_answer = messages.iter().rposition(|said| said.role == "assistant");
@@ -66,14 +136,19 @@ pub(super) fn of(messages: &[Said], remembered: bool, field: &'static str) -> Re
             "system" | "developer" => "Instructions",
             "user" => "User",
             "assistant" => "Assistant",
+            "tool" => "Result",
             _ => {
                 return Err(refuse(
                     field,
-                    "A message's role is system, developer, user or assistant.",
+                    "A message's role is system, developer, user, assistant or tool.",
                 ));
             }
         };
-        let text = message.text(field)?;
+        let mut text = message.text(field)?;
+        for called in message.tool_calls.iter().flatten() {
+            let CalledFunction { name, arguments } = &called.function;
+            text.push_str(&format!("\n(called {name} with {arguments})"));
+        }
         if !text.trim().is_empty() {
             said.push((name, text));
         }
@@ -127,11 +202,49 @@ mod tests {
         assert_eq!(prompt(said, false).unwrap(), whole);
     }
 
+    fn results_of(messages: Value) -> Result<Option<Vec<CallResult>>, ApiError> {
+        let messages: Vec<Said> = serde_json::from_value(messages).unwrap();
+        results(&messages, "messages")
+    }
+
+    #[test]
+    fn results_stand_behind_the_last_answer_and_alone() {
+        let called = json!({"role": "assistant", "content": null, "tool_calls": [
+            {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
+        let result = json!({"role": "tool", "tool_call_id": "c", "content": "rain"});
+        let asked = json!({"role": "user", "content": "Well?"});
+        let whole = vec![CallResult {
+            id: "c".to_owned(),
+            output: "rain".to_owned(),
+        }];
+        assert_eq!(results_of(json!([asked, called, result])).unwrap(), Some(whole.clone()));
+        assert_eq!(results_of(json!([result])).unwrap(), Some(whole));
+        assert_eq!(results_of(json!([asked])).unwrap(), None);
+        let answered = json!({"role": "assistant", "content": "It rains."});
+        let later = json!([asked, called, result, answered, asked]);
+        assert_eq!(results_of(later.clone()).unwrap(), None);
+        let told = prompt(later, false).unwrap();
+        assert_eq!(
+            told,
+            "User: Well?\n\nAssistant: \n(called f with {})\n\nResult: rain\n\nAssistant: It rains.\n\nUser: Well?"
+        );
+        for bad in [
+            json!([asked, called]),
+            json!([asked, called, asked]),
+            json!([asked, called, result, asked]),
+            json!([asked, called, {"role": "tool", "content": "rain"}]),
+            json!([{"role": "tool", "tool_call_id": "c", "content": "x".repeat(FUNCTION_RESULTS_BYTES + 1)}]),
+        ] {
+            assert!(results_of(bad).is_err());
+        }
+    }
+
     #[test]
     fn what_cannot_be_sent_is_refused() {
         for bad in [
             json!([]),
             json!([{"role": "user", "content": "  "}]),
+            json!([{"role": "function", "content": "x"}]),
             json!([{"role": "tool", "content": "x"}]),
             json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]),
             json!([{"role": "user", "content": "x".repeat(MESSAGE_BYTES + 1)}]),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::turns::{AnswerTool, Usage};
+use super::super::turns::{AnswerTool, FunctionCall, Usage};
 
 /// A response, as far as it has come.
 #[derive(Serialize, ToSchema)]
@@ -76,6 +76,15 @@ pub(super) enum Item {
         role: &'static str,
         status: &'static str,
         content: Vec<Piece>,
+    },
+    /// A function of the client's that the agent calls: the client carries it out.
+    FunctionCall {
+        id: String,
+        call_id: String,
+        name: String,
+        /// An object, as JSON.
+        arguments: String,
+        status: &'static str,
     },
     /// What the agent did with a tool of its own.
     McpCall {
@@ -155,6 +164,25 @@ pub(super) fn piece(text: &str) -> Piece {
         text: text.to_owned(),
         annotations: Vec::new(),
     }
+}
+
+/// A function of the client's.
+pub(super) fn function_call(call: &FunctionCall, status: &'static str) -> Item {
+    Item::FunctionCall {
+        id: item_of(call),
+        call_id: call.id.clone(),
+        name: call.name.clone(),
+        arguments: match status {
+            "completed" => call.arguments.clone(),
+            _ => String::new(),
+        },
+        status,
+    }
+}
+
+/// The id of the item that a call is.
+pub(super) fn item_of(call: &FunctionCall) -> String {
+    format!("fc_{}", call.id.trim_start_matches("call_"))
 }
 
 /// A tool of the agent's own.

@@ -1,5 +1,5 @@
 //! `POST /v1/responses`: a message to the agent and its response, whole or as events. A response's id names its session, so `previous_response_id` goes on in it; `user` names
-//! one, too. What the agent did with its own tools is told as calls that were made on the server's side (`mcp_call`).
+//! one, too. Functions of the client's that the agent calls end the response as `function_call` items; what the agent did with its own tools is told as calls that were made on the server's side (`mcp_call`).
 
 use std::collections::VecDeque;
 
@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::response::sse::Event;
 use futures::stream;
 use protocol::chat::ToolPhase;
+use protocol::functions::TOOL;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -17,11 +18,11 @@ use uuid::Uuid;
 use super::super::access::{Tenant, agent_name};
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::{Final, Follower, Stage, ToolCall, TurnEvent};
+use super::super::turns::{Follower, FunctionCall, Said as Answered, Stage, ToolCall, TurnEvent};
 use super::super::{idempotency, sessions, sse};
-use super::prompt::{Content, Said};
-use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, mcp_call, piece};
-use super::{NO_TOOLS, OF_AGENTS, model, prompt, refuse, session_of};
+use super::prompt::{Called, CalledFunction, Content, Said};
+use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece};
+use super::{OF_AGENTS, functions, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -44,10 +45,16 @@ pub(crate) struct Wish {
     /// Events instead of one answer.
     #[serde(default)]
     stream: Option<bool>,
-    /// The agent uses its own; there can be none of the client's.
+    /// Functions of the client's that the agent may call until it has answered.
     #[serde(default)]
-    #[schema(max_items = 0)]
-    tools: Option<Vec<Value>>,
+    #[schema(max_items = 64)]
+    tools: Option<Vec<functions::FlatTool>>,
+    #[serde(default)]
+    #[schema(value_type = Option<functions::Choice>)]
+    tool_choice: Option<Value>,
+    /// False: one call at a time is asked for.
+    #[serde(default)]
+    parallel_tool_calls: Option<bool>,
 }
 
 /// What is said: a text, or messages.
@@ -56,7 +63,87 @@ pub(crate) struct Wish {
 #[serde(untagged)]
 enum Input {
     Text(String),
-    Items(Vec<Said>),
+    Items(Vec<Given>),
+}
+
+/// A message, a function that the agent called, or the result of one.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiInputItem)]
+#[serde(untagged)]
+enum Given {
+    Result(GivenResult),
+    Call(GivenCall),
+    PassedOver(PassedOver),
+    Said(Said),
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionCallOutput)]
+struct GivenResult {
+    #[serde(rename = "type")]
+    _kind: IsResult,
+    /// Of the `function_call` item.
+    call_id: String,
+    output: Content,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionCallItem)]
+struct GivenCall {
+    #[serde(rename = "type")]
+    _kind: IsCall,
+    name: String,
+    arguments: String,
+}
+
+/// What a response had in it that the agent knows already.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiPassedOver)]
+struct PassedOver {
+    #[serde(rename = "type")]
+    _kind: IsPassedOver,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiPassedOverType)]
+#[serde(rename_all = "snake_case")]
+enum IsPassedOver {
+    McpCall,
+    Reasoning,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionCallOutputType)]
+#[serde(rename_all = "snake_case")]
+enum IsResult {
+    FunctionCallOutput,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionCallType)]
+#[serde(rename_all = "snake_case")]
+enum IsCall {
+    FunctionCall,
+}
+
+impl Given {
+    /// As `/v1/chat/completions` writes it.
+    fn said(self) -> Option<Said> {
+        Some(match self {
+            Self::Said(said) => said,
+            Self::PassedOver(PassedOver { .. }) => return None,
+            Self::Result(GivenResult { call_id, output, .. }) => Said {
+                tool_call_id: Some(call_id),
+                ..Said::new("tool", output)
+            },
+            Self::Call(GivenCall { name, arguments, .. }) => Said {
+                tool_calls: Some(vec![Called {
+                    function: CalledFunction { name, arguments },
+                }]),
+                ..Said::new("assistant", Content::Text(String::new()))
+            },
+        })
+    }
 }
 
 /// `resp_<turn>_<session>` of the first agent, `resp_<turn>_<agent>.<session>` of another: ours to read again.
@@ -95,51 +182,51 @@ pub(crate) async fn post(
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
     let (agent, model) = model(&app, &tenant, &body.model).await?;
-    if body.tools.as_ref().is_some_and(|tools| !tools.is_empty()) {
-        return Err(refuse("tools", NO_TOOLS));
-    }
+    let offer = functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = match (&body.previous_response_id, &body.user) {
-        (Some(previous), _) => session_before(previous, &agent.name)?,
-        (None, Some(user)) => session_of(user),
-        (None, None) => format!("s-{}", turn.simple()),
+        (Some(previous), _) => Some(session_before(previous, &agent.name)?),
+        (None, Some(user)) => Some(session_of(user)),
+        (None, None) => None,
     };
-    let mut said: Vec<Said> = body
-        .instructions
-        .map(|text| Said {
-            role: "developer".to_owned(),
-            content: Some(Content::Text(text)),
-        })
-        .into_iter()
-        .collect();
-    match body.input {
-        Input::Text(text) => said.push(Said {
-            role: "user".to_owned(),
-            content: Some(Content::Text(text)),
-        }),
-        Input::Items(items) => said.extend(items),
-    }
-    let remembered = body.previous_response_id.is_some() || body.user.is_some();
-    let wanted = Wanted {
-        turn,
-        named,
-        words: Words::Text(prompt::of(&said, remembered, "input")?),
-        detach: false,
-        once: false,
-        model,
-        session: session.clone(),
+    let said: Vec<Said> = match body.input {
+        Input::Text(text) => vec![Said::new("user", Content::Text(text))],
+        Input::Items(items) => items.into_iter().filter_map(Given::said).collect(),
+    };
+    let (id, mut follower) = match prompt::results(&said, "input")? {
+        // The turn goes on, with what it was offered and told.
+        Some(results) => {
+            let follower = turn::go_on(&app, &agent, session.as_deref(), results).await?;
+            (Uuid::new_v4(), follower)
+        }
+        None => {
+            let instructions = body
+                .instructions
+                .map(|text| Said::new("developer", Content::Text(text)));
+            let said: Vec<Said> = instructions.into_iter().chain(said).collect();
+            let wanted = Wanted {
+                turn,
+                named,
+                words: Words::Text(prompt::of(&said, session.is_some(), "input")?),
+                detach: false,
+                once: false,
+                functions: offer,
+                model,
+                session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
+            };
+            (turn, turn::start(&app, &agent, wanted)?)
+        }
     };
     let told = Told {
-        id: id_of(turn, &agent.name, &session),
-        message: format!("msg_{}", turn.simple()),
+        id: id_of(id, &agent.name, &follower.turn.session),
+        message: format!("msg_{}", id.simple()),
         created: app.clock.now().unix_timestamp(),
         model: body.model,
         previous: body.previous_response_id,
     };
-    let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream != Some(true) {
-        let answer = follower.answer().await?;
-        return Ok(WholeOrEvents::Whole(told.completed(&answer)));
+        let said = follower.answer_or_calls().await?;
+        return Ok(WholeOrEvents::Whole(told.completed(&said)));
     }
     follower.until(Stage::Speaking).await?;
     Ok(WholeOrEvents::events(streamed(follower, told)))
@@ -170,12 +257,15 @@ impl Told {
         }
     }
 
-    fn completed(&self, answer: &Final) -> Responded {
-        let calls = answer.message.tools.iter().map(call);
-        let message = self.message("completed", Some(&answer.message.text));
+    fn completed(&self, said: &Answered) -> Responded {
+        let mut output: Vec<Item> = said.tools.iter().map(call).collect();
+        if said.calls.is_empty() || !said.text.is_empty() {
+            output.push(self.message("completed", Some(&said.text)));
+        }
+        output.extend(said.calls.iter().map(|call| function_call(call, "completed")));
         Responded {
-            usage: Some(Tokens::of(&answer.usage)),
-            ..self.response("completed", calls.chain([message]).collect())
+            usage: Some(Tokens::of(&said.usage)),
+            ..self.response("completed", output)
         }
     }
 
@@ -257,7 +347,11 @@ impl Telling {
                     json!({"item_id": item, "output_index": at, "content_index": 0, "delta": text, "logprobs": []}),
                 );
             }
-            TurnEvent::Final(answer) => self.finish(answer),
+            TurnEvent::Final(_) | TurnEvent::Calls(_) => {
+                if let Some(said) = self.follower.said(happened) {
+                    self.finish(&said);
+                }
+            }
             TurnEvent::Error(failure) => {
                 self.over = true;
                 let error = Wrong {
@@ -292,6 +386,10 @@ impl Telling {
     }
 
     fn tool(&mut self, tool: &ToolCall) {
+        // The client is asked for it by itself.
+        if tool.name == TOOL {
+            return;
+        }
         match tool.phase {
             ToolPhase::Start => self
                 .inputs
@@ -310,22 +408,49 @@ impl Telling {
         }
     }
 
-    fn finish(&mut self, answer: &Final) {
+    fn finish(&mut self, said: &Answered) {
         self.over = true;
+        if said.calls.is_empty() || !said.text.is_empty() {
+            self.finish_message(&said.text);
+        }
+        for call in &said.calls {
+            self.function_call(call);
+        }
+        let response = self.told.completed(said);
+        self.tell("response.completed", json!({"response": response}));
+    }
+
+    fn finish_message(&mut self, text: &str) {
         let at = self.message();
-        let (id, text) = (json!(self.told.message), answer.message.text.clone());
+        let id = json!(self.told.message);
         self.tell(
             "response.output_text.done",
             json!({"item_id": id, "output_index": at, "content_index": 0, "text": text, "logprobs": []}),
         );
         self.tell(
             "response.content_part.done",
-            json!({"item_id": id, "output_index": at, "content_index": 0, "part": piece(&text)}),
+            json!({"item_id": id, "output_index": at, "content_index": 0, "part": piece(text)}),
         );
-        let item = self.told.message("completed", Some(&text));
+        let item = self.told.message("completed", Some(text));
         self.tell("response.output_item.done", json!({"output_index": at, "item": item}));
-        let response = self.told.completed(answer);
-        self.tell("response.completed", json!({"response": response}));
+    }
+
+    fn function_call(&mut self, call: &FunctionCall) {
+        let at = self.items;
+        self.items += 1;
+        let id = item_of(call);
+        let begun = function_call(call, "in_progress");
+        self.tell("response.output_item.added", json!({"output_index": at, "item": begun}));
+        self.tell(
+            "response.function_call_arguments.delta",
+            json!({"item_id": id, "output_index": at, "delta": call.arguments}),
+        );
+        self.tell(
+            "response.function_call_arguments.done",
+            json!({"item_id": id, "output_index": at, "name": call.name, "arguments": call.arguments}),
+        );
+        let whole = function_call(call, "completed");
+        self.tell("response.output_item.done", json!({"output_index": at, "item": whole}));
     }
 }
 

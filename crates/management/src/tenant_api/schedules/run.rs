@@ -121,6 +121,7 @@ async fn attempt(app: &App, name: &JobName, claim: Claim, begun: &mut Option<(Uu
         words: Words::Job(name.job.clone()),
         detach: true,
         once: false,
+        functions: None,
         model,
     };
     let follower = turn::start(app, &agent, wanted)?;

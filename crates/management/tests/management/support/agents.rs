@@ -11,6 +11,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::{
     CellEvent, CellPhase, ChatEvent, ChatEventKind, Message, Part, Role, Status, ToolPhase, ToolState,
 };
+use protocol::functions::Call;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -57,6 +58,9 @@ struct Conversation {
     title: String,
     messages: Vec<Message>,
     running: Option<String>,
+    /// What the client has to carry out in it, and how often more.
+    calls: Vec<Call>,
+    rounds: usize,
     hearers: Vec<mpsc::Sender<AgentEvent>>,
     seq: u64,
 }
@@ -222,6 +226,7 @@ impl Agents {
     pub fn release_with(&self, text: &str) {
         for cell in self.state().cells.values_mut() {
             for (id, conversation) in &mut cell.conversations {
+                conversation.calls.clear();
                 if let Some(turn) = conversation.running.take() {
                     answer(id, conversation, &turn, text);
                 }
@@ -321,7 +326,17 @@ impl Agents {
         let conversation = cell.conversations.get_mut(&id).ok_or_else(unknown)?;
         match method {
             "chat.rename" => conversation.title = params["title"].as_str().unwrap().to_owned(),
-            "chat.open" => return Ok(json!({"messages": conversation.messages, "more": false, "seq": 0})),
+            "chat.open" => {
+                let mut opened = json!({"messages": conversation.messages, "more": false, "seq": 0});
+                if let Some(turn) = &conversation.running {
+                    opened["running"] = json!({"turn": turn, "started": 1, "calls": conversation.calls});
+                }
+                return Ok(opened);
+            }
+            "chat.results" => {
+                let turn = params["turn"].as_str().unwrap();
+                return results(&id, conversation, turn, params["results"].as_array().unwrap());
+            }
             "chat.abort" => {
                 if let Some(turn) = conversation.running.take() {
                     conversation.tell(&id, &turn, ChatEventKind::Aborted { message: None });
@@ -340,7 +355,10 @@ impl Agents {
             }
             "chat.send" => {
                 let (turn, text) = (params["key"].as_str().unwrap(), params["text"].as_str().unwrap());
-                send(&id, conversation, turn, text);
+                match params.get("functions") {
+                    Some(offer) => call(&id, conversation, turn, text, offer),
+                    None => send(&id, conversation, turn, text),
+                }
             }
             other => panic!("{other} was not expected"),
         }
@@ -409,10 +427,78 @@ fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
     answer(id, conversation, turn, &format!("You said: {text}"));
 }
 
+/// Calls every function that is offered, as often as the message has the word `again` and once more.
+fn call(id: &str, conversation: &mut Conversation, turn: &str, text: &str, offer: &Value) {
+    if conversation
+        .messages
+        .iter()
+        .any(|message| message.id == format!("u-{turn}"))
+    {
+        return;
+    }
+    conversation
+        .messages
+        .push(message(format!("u-{turn}"), Role::User, Status::Done, text));
+    let running = message(format!("a-{turn}"), Role::Assistant, Status::Running, "Let me see. ");
+    conversation.messages.push(running);
+    conversation.running = Some(turn.to_owned());
+    conversation.rounds = text.matches("again").count();
+    let said = ChatEventKind::Text {
+        delta: "Let me see. ".into(),
+    };
+    conversation.tell(id, turn, said);
+    ask(id, conversation, turn, offer["functions"].as_array().unwrap());
+}
+
+fn ask(id: &str, conversation: &mut Conversation, turn: &str, functions: &[Value]) {
+    let calls = functions.iter().map(|function| Call {
+        id: format!("call_{}", Uuid::now_v7().simple()),
+        name: function["name"].as_str().unwrap().to_owned(),
+        arguments: function["parameters"].to_string(),
+    });
+    conversation.calls = calls.collect();
+    let calls = conversation.calls.clone();
+    conversation.tell(id, turn, ChatEventKind::Calls { calls });
+}
+
+/// As a keeper does.
+fn results(id: &str, conversation: &mut Conversation, turn: &str, results: &[Value]) -> Result<Value, AgentError> {
+    let calls = std::mem::take(&mut conversation.calls);
+    let is_asked = conversation.running.as_deref() == Some(turn) && calls.len() == results.len();
+    if !is_asked
+        || !calls
+            .iter()
+            .all(|call| results.iter().any(|result| result["id"] == call.id))
+    {
+        return Err(ChannelError::new("turn_over", "Nobody waits for it.").into());
+    }
+    if conversation.rounds > 0 {
+        conversation.rounds -= 1;
+        let functions: Vec<Value> = calls
+            .iter()
+            .map(|call| json!({"name": call.name, "parameters": {"again": true}}))
+            .collect();
+        ask(id, conversation, turn, &functions);
+        return Ok(json!({}));
+    }
+    conversation.running = None;
+    let outputs: Vec<&str> = results.iter().filter_map(|result| result["output"].as_str()).collect();
+    let rest = format!("It is {}.", outputs.join(" and "));
+    for word in rest.split_inclusive(' ') {
+        conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
+    }
+    end(id, conversation, turn, &format!("Let me see. {rest}"));
+    Ok(json!({}))
+}
+
 fn answer(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
     for word in text.split_inclusive(' ') {
         conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
     }
+    end(id, conversation, turn, text);
+}
+
+fn end(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
     let mut answer = message(format!("a-{turn}"), Role::Assistant, Status::Done, text);
     if text.contains("tool") {
         answer.parts.insert(
