@@ -1,6 +1,17 @@
 //! The ids of what management alone knows. The OpenAPI document has them as UUIDs, without names of their own: each field of such a type
 //! says `#[schema(value_type = Uuid)]`.
 
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// An id that is the same wherever the same was hashed: the first half of the digest.
+pub(crate) fn of_digest(digest: Sha256) -> Uuid {
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
 protocol::typed_id! {
     /// A place that alerts and audit events go to.
     pub(crate) DestinationId,

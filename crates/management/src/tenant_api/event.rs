@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::turns::TurnEvent;
 use crate::app::App;
 use crate::clock::millis;
+use crate::ids;
 use crate::limits;
 use crate::storage::{StorageError, TenantTransaction, api_webhooks};
 
@@ -170,15 +171,11 @@ impl Event {
 
     /// The same for the same end of the same turn, or the same word of the same request: a receiver knows by it what it has already, also when the turn is asked for again.
     fn id(&self, webhook: Uuid) -> Uuid {
-        let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/webhook-event/v1\0")
+        let digest = Sha256::new_with_prefix(b"holdfast/webhook-event/v1\0")
             .chain_update(webhook.as_bytes())
             .chain_update(self.about.as_bytes())
-            .chain_update(self.kind.as_str())
-            .finalize()
-            .into();
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+            .chain_update(self.kind.as_str());
+        ids::of_digest(digest)
     }
 }
 

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::access::Caller;
 use crate::app::App;
 use crate::custody::What;
+use crate::ids;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_agents::ApiAgent;
@@ -74,10 +75,7 @@ pub(crate) fn turn(headers: &HeaderMap, agent: &ApiAgent) -> Result<(Uuid, bool)
     if !agent.is_main() {
         digest = digest.chain_update([0]).chain_update(agent.cell.uuid().as_bytes());
     }
-    let digest: [u8; 32] = digest.finalize().into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Ok((uuid::Builder::from_random_bytes(bytes).into_uuid(), true))
+    Ok((ids::of_digest(digest), true))
 }
 
 /// Does a write once, and to its end: a client that leaves breaks nothing off between what is stored and what a keeper is told.

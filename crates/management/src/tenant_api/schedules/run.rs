@@ -14,6 +14,7 @@ use super::super::turn::{self, Wanted, Words};
 use super::super::turns::TurnEvent;
 use crate::app::App;
 use crate::clock::{after, millis};
+use crate::ids;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
@@ -155,15 +156,11 @@ async fn agent(app: &App, name: &JobName, now: OffsetDateTime) -> Result<(ApiAge
 
 /// The same for the same time of the same job, whoever carries it out: the keeper takes it once.
 fn turn_of(agent: &ApiAgent, name: &JobName, due_at: OffsetDateTime) -> Uuid {
-    let digest: [u8; 32] = Sha256::new_with_prefix(b"holdfast/schedule-turn/v1\0")
+    let digest = Sha256::new_with_prefix(b"holdfast/schedule-turn/v1\0")
         .chain_update(agent.cell.uuid().as_bytes())
         .chain_update(name.job.as_bytes())
-        .chain_update(millis(due_at).to_be_bytes())
-        .finalize()
-        .into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
+        .chain_update(millis(due_at).to_be_bytes());
+    ids::of_digest(digest)
 }
 
 /// Whether the keeper says that it would refuse the next call to the model.
