@@ -114,7 +114,7 @@ fn carry_out(directives: &[Directive], text: &str, since: &[Turn]) -> Answer {
 
 /// The turn in which a message offers functions.
 fn offered_in(text: &str) -> &str {
-    let turn = text.rsplit_once("<functions turn=\"").map(|(_, turn)| turn);
+    let turn = text.rsplit_once(functions::OPENING).map(|(_, turn)| turn);
     turn.and_then(|turn| turn.split('"').next()).unwrap_or_default()
 }
 

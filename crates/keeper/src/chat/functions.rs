@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use protocol::channel::ChannelError;
 use protocol::chat::ChatEventKind;
-use protocol::functions::{Call, CallResult, Function, Offer, TOOL};
-use protocol::limits::{
-    FUNCTION_ARGUMENTS_BYTES, FUNCTION_CALLS, FUNCTION_NAME_CHARS, FUNCTION_RESULTS_BYTES, FUNCTIONS, FUNCTIONS_BYTES,
-};
+use protocol::functions::{self, Call, CallResult, Function, OPENING, Offer, TOOL};
+use protocol::limits::{FUNCTION_ARGUMENTS_BYTES, FUNCTION_CALLS, FUNCTION_RESULTS_BYTES};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -22,8 +20,7 @@ use uuid::Uuid;
 use super::conversation::Conversation;
 use crate::limits::{FUNCTION_CALLS_WAITING, FUNCTION_HELD, FUNCTIONS_TOGETHER};
 
-/// Around what the agent is told of the functions, behind the person's words.
-const OPENING: &str = "\n\n<functions turn=\"";
+/// Ends what the agent is told of the functions, behind the person's words.
 const CLOSING: &str = "</functions>";
 
 /// The functions of all turns that run. Cheap to clone.
@@ -84,38 +81,17 @@ impl Drop for Held<'_> {
 
 /// Whether these can be offered.
 pub(super) fn check(offer: &Offer) -> Result<(), ChannelError> {
-    let refused = |words: String| Err(ChannelError::new("functions_invalid", words));
-    if offer.functions.is_empty() || offer.functions.len() > FUNCTIONS {
-        return refused(format!("A turn offers 1 to {FUNCTIONS} functions (`FUNCTIONS`)."));
+    let refused = |words: String| ChannelError::new("functions_invalid", words);
+    if offer.functions.is_empty() {
+        return Err(refused("A turn that offers functions offers at least one.".to_owned()));
     }
-    let mut names = HashSet::new();
-    for function in &offer.functions {
-        let name = &function.name;
-        let fits = (1..=FUNCTION_NAME_CHARS).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if !fits {
-            return refused(format!(
-                "A function's name is 1 to {FUNCTION_NAME_CHARS} letters, digits, `_` and `-`."
-            ));
-        }
-        if !names.insert(name) {
-            return refused(format!("Two functions are called {name}."));
-        }
-    }
-    match serde_json::to_vec(&offer.functions).map_or(usize::MAX, |json| json.len()) > FUNCTIONS_BYTES {
-        true => refused(format!(
-            "The functions are larger than {FUNCTIONS_BYTES} bytes (`FUNCTIONS_BYTES`)."
-        )),
-        false => Ok(()),
-    }
+    functions::check(&offer.functions).map_err(|unfit| refused(unfit.to_string()))
 }
 
 /// The person's words with what the agent is told of the functions.
 fn told(text: &str, code: &str, offer: &Offer) -> String {
     let mut told = format!(
-        "{text}{OPENING}{code}\">\nThe program that sent this message offers you the functions below, in this turn only. To call one, call the \
+        "{text}\n\n{OPENING}{code}\">\nThe program that sent this message offers you the functions below, in this turn only. To call one, call the \
          tool {TOOL} with this turn, the function's name, and its arguments as an object that fits its parameters; the program carries it out \
          and answers. Make calls that do not need each other's results at once.\n"
     );
@@ -136,7 +112,7 @@ pub(super) fn without<'a>(text: &'a str, turn: Option<&str>) -> &'a str {
     let Some((rest, turn)) = text.trim_end().strip_suffix(CLOSING).zip(turn) else {
         return text;
     };
-    let opening = format!("{OPENING}{}\">\n", code(turn));
+    let opening = format!("\n\n{OPENING}{}\">\n", code(turn));
     rest.rfind(&opening).map_or(text, |at| &text[..at])
 }
 
@@ -286,7 +262,7 @@ impl Functions {
             .get_mut(&code)
             .filter(|desk| desk.turn == turn && desk.conversation.id == conversation)
             .ok_or_else(turn_over)?;
-        if results.iter().map(|result| result.output.len()).sum::<usize>() > FUNCTION_RESULTS_BYTES {
+        if !functions::results_fit(results) {
             let words =
                 format!("The results are larger than {FUNCTION_RESULTS_BYTES} bytes (`FUNCTION_RESULTS_BYTES`).");
             return Err(ChannelError::new("message_too_large", words));
@@ -359,6 +335,7 @@ fn turn_over() -> ChannelError {
 
 #[cfg(test)]
 mod tests {
+    use protocol::limits::{FUNCTION_NAME_CHARS, FUNCTIONS, FUNCTIONS_BYTES};
     use serde_json::json;
 
     use super::*;

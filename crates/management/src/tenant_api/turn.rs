@@ -13,7 +13,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::shares;
-use super::turns::{Answer, AnswerTool, Begun, Final, Follower, FunctionCall, Stage, ToolCall, Turn, TurnEvent, Usage};
+use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -375,10 +375,6 @@ impl Runner<'_> {
     }
 
     fn ask(&self, calls: Vec<Call>, usage: Usage) {
-        let calls: Vec<FunctionCall> = calls
-            .into_iter()
-            .map(|Call { id, name, arguments }| FunctionCall { id, name, arguments })
-            .collect();
         if !calls.is_empty() {
             self.turn.ask(calls, usage);
         }

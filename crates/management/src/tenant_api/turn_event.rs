@@ -1,6 +1,7 @@
 //! What happens in a turn, as it is told.
 
 use protocol::Millis;
+use protocol::functions::Call;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -62,17 +63,8 @@ pub(crate) struct ToolCall {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ChatCalls)]
 pub(crate) struct Calls {
-    pub calls: Vec<FunctionCall>,
+    pub calls: Vec<Call>,
     pub usage: Usage,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ChatFunctionCall)]
-pub(crate) struct FunctionCall {
-    pub id: String,
-    pub name: String,
-    /// An object, as JSON.
-    pub arguments: String,
 }
 
 /// What the cell used of its model meanwhile. Turns that run at once are counted together.

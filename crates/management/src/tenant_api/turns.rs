@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use protocol::TenantId;
 use protocol::chat::{ToolPhase, ToolState};
-use protocol::functions::{self, CallResult};
+use protocol::functions::{self, Call, CallResult};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::failure::Failure;
-pub(crate) use super::turn_event::{Answer, AnswerTool, Calls, Final, FunctionCall, ToolCall, TurnEvent, Usage};
+pub(crate) use super::turn_event::{Answer, AnswerTool, Calls, Final, ToolCall, TurnEvent, Usage};
 use crate::limits;
 use crate::problem::ApiError;
 
@@ -164,7 +164,7 @@ impl Turn {
     }
 
     /// Asks the client for these, unless it was already.
-    pub(crate) fn ask(&self, calls: Vec<FunctionCall>, usage: Usage) {
+    pub(crate) fn ask(&self, calls: Vec<Call>, usage: Usage) {
         {
             let mut log = self.log();
             let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
@@ -315,7 +315,7 @@ pub(crate) struct Said {
     /// The agent's own that were carried out.
     pub tools: Vec<AnswerTool>,
     /// The client's that it has to carry out. None: the turn has ended.
-    pub calls: Vec<FunctionCall>,
+    pub calls: Vec<Call>,
     pub usage: Usage,
 }
 
@@ -571,8 +571,8 @@ mod tests {
         assert!(!is_cancelled(&over).await);
     }
 
-    fn call(id: &str) -> FunctionCall {
-        FunctionCall {
+    fn call(id: &str) -> Call {
+        Call {
             id: id.to_owned(),
             name: "f".to_owned(),
             arguments: "{}".to_owned(),

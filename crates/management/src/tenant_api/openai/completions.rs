@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures::stream;
+use protocol::functions::Call;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::super::access::Tenant;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::{Follower, FunctionCall, Said, Stage, TurnEvent, Usage};
+use super::super::turns::{Follower, Said, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
 use super::{errors, functions, model, prompt, refuse, session_of};
 use crate::access::Body;
@@ -279,7 +280,7 @@ fn ended(is_answer: bool) -> &'static str {
 }
 
 impl ToolCall {
-    fn of(call: FunctionCall, index: Option<usize>) -> Self {
+    fn of(call: Call, index: Option<usize>) -> Self {
         Self {
             index,
             id: call.id,

@@ -1,7 +1,6 @@
 //! Functions of the client's own, as both APIs write them: what a request offers the agent.
 
-use protocol::functions::{Function, Offer};
-use protocol::limits::{FUNCTION_NAME_CHARS, FUNCTIONS, FUNCTIONS_BYTES};
+use protocol::functions::{self, Function, Offer};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -112,33 +111,13 @@ pub(super) fn offer<T: Offered>(
             return Err(refuse("tool_choice", words));
         }
     };
-    let tools = tools.unwrap_or_default();
-    if tools.len() > FUNCTIONS {
-        let words = format!("A request offers {FUNCTIONS} functions at most (`FUNCTIONS`).");
-        return Err(refuse("tools", &words));
-    }
-    let mut functions: Vec<Function> = Vec::new();
-    for tool in tools {
-        let words = "Only functions can be offered to the agent, each with a name: the tools of OpenAI's own servers are not here.";
-        let function = tool.function().ok_or_else(|| refuse("tools", words))?;
-        let name = &function.name;
-        let fits = (1..=FUNCTION_NAME_CHARS).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if !fits {
-            let words = format!("A function's name is 1 to {FUNCTION_NAME_CHARS} letters, digits, `_` and `-`.");
-            return Err(refuse("tools", &words));
-        }
-        if functions.iter().any(|known| known.name == *name) {
-            return Err(refuse("tools", &format!("Two functions are called `{name}`.")));
-        }
-        functions.push(function);
-    }
-    if serde_json::to_vec(&functions).map_or(usize::MAX, |json| json.len()) > FUNCTIONS_BYTES {
-        let words = format!("The functions are larger than {FUNCTIONS_BYTES} bytes together (`FUNCTIONS_BYTES`).");
-        return Err(refuse("tools", &words));
-    }
+    let words =
+        "Only functions can be offered to the agent, each with a name: the tools of OpenAI's own servers are not here.";
+    let tools = tools.unwrap_or_default().into_iter();
+    let functions: Vec<Function> = tools
+        .map(|tool| tool.function().ok_or_else(|| refuse("tools", words)))
+        .collect::<Result<_, _>>()?;
+    functions::check(&functions).map_err(|unfit| refuse("tools", &unfit.to_string()))?;
     Ok((may_call && !functions.is_empty()).then_some(Offer {
         functions,
         one_at_a_time: at_once == Some(false),
@@ -147,6 +126,7 @@ pub(super) fn offer<T: Offered>(
 
 #[cfg(test)]
 mod tests {
+    use protocol::limits::{FUNCTIONS, FUNCTIONS_BYTES};
     use serde_json::json;
 
     use super::*;

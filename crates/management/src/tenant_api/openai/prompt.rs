@@ -1,7 +1,7 @@
 //! What a client sends as a list of messages, as the one message that the agent gets. In a session the agent remembers what was said,
 //! so it gets what is new; without one, all of it.
 
-use protocol::functions::CallResult;
+use protocol::functions::{self, CallResult};
 use protocol::limits::{FUNCTION_RESULTS_BYTES, MESSAGE_BYTES};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -115,7 +115,7 @@ pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<V
             output: said.text(field)?,
         });
     }
-    if results.iter().map(|result| result.output.len()).sum::<usize>() > FUNCTION_RESULTS_BYTES {
+    if !functions::results_fit(&results) {
         let words =
             format!("The results are larger than {FUNCTION_RESULTS_BYTES} bytes together (`FUNCTION_RESULTS_BYTES`).");
         return Err(refuse(field, &words));

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use protocol::chat::ToolState;
+use protocol::functions::Call;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::super::turns::{AnswerTool, FunctionCall, Usage};
+use super::super::turns::{AnswerTool, Usage};
 
 /// A response, as far as it has come.
 #[derive(Serialize, ToSchema)]
@@ -167,7 +168,7 @@ pub(super) fn piece(text: &str) -> Piece {
 }
 
 /// A function of the client's.
-pub(super) fn function_call(call: &FunctionCall, status: &'static str) -> Item {
+pub(super) fn function_call(call: &Call, status: &'static str) -> Item {
     Item::FunctionCall {
         id: item_of(call),
         call_id: call.id.clone(),
@@ -181,7 +182,7 @@ pub(super) fn function_call(call: &FunctionCall, status: &'static str) -> Item {
 }
 
 /// The id of the item that a call is.
-pub(super) fn item_of(call: &FunctionCall) -> String {
+pub(super) fn item_of(call: &Call) -> String {
     format!("fc_{}", call.id.trim_start_matches("call_"))
 }
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::response::sse::Event;
 use futures::stream;
 use protocol::chat::ToolPhase;
-use protocol::functions::TOOL;
+use protocol::functions::{Call, TOOL};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::super::access::{Tenant, agent_name};
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::{Follower, FunctionCall, Said as Answered, Stage, ToolCall, TurnEvent};
+use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Called, CalledFunction, Content, Said};
 use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece};
@@ -435,7 +435,7 @@ impl Telling {
         self.tell("response.output_item.done", json!({"output_index": at, "item": item}));
     }
 
-    fn function_call(&mut self, call: &FunctionCall) {
+    fn function_call(&mut self, call: &Call) {
         let at = self.items;
         self.items += 1;
         let id = item_of(call);
