@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::{Installation, Settings, http, wait_until};
+use system_tests::{Installation, Program, Settings, model_of, wait_until};
 
 /// What the libraries are made of, in this repository.
 fn source() -> PathBuf {
@@ -86,20 +87,10 @@ fn go_through(command: &mut Command, settings: &Value) {
     );
 }
 
-async fn tenant(installation: &Installation, name: &str, limits: Value) -> String {
-    let token = fs::read_to_string(installation.data_dir().join("admin-token"));
-    let token = token.expect("the server made its token");
-    let base_url = installation.model().base_url();
-    let model = json!({"kind": "openai", "base_url": base_url, "key": "sk-test", "model": "scripted"});
-    let made = http()
-        .post(format!("{}/api/v1/tenants", installation.url()))
-        .bearer_auth(token.trim())
-        .json(&json!({"name": name, "model": model, "limits": limits}))
-        .send()
-        .await
-        .expect("the platform answers");
-    let made: Value = made.json().await.expect("it answers with JSON");
-    made["key"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
+async fn tenant(installation: &Installation, name: &str, limits: Value) -> Program {
+    let model = model_of(&installation.model().base_url(), "sk-test");
+    let wanted = json!({"name": name, "model": model, "limits": limits});
+    Program::operator(installation).tenant(&wanted).await.1
 }
 
 #[tokio::test]
@@ -108,13 +99,13 @@ async fn the_official_libraries_of_openai_work_unchanged() {
         .await
         .unwrap();
     let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
-    let key = tenant(&installation, "libraries", json!({"requests_per_minute": 10_000})).await;
-    let limited_key = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
+    let libraries = tenant(&installation, "libraries", json!({"requests_per_minute": 10_000})).await;
+    let limited = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
     let model = fs::read_to_string(installation.data_dir().join("demo-model-url")).unwrap();
     let control = model.trim().trim_end_matches("/v1").to_owned();
     let settings = |name: &str| {
         json!({
-            "base_url": format!("{}/v1", installation.url()), "key": key, "limited_key": limited_key,
+            "base_url": format!("{}/v1", installation.url()), "key": libraries.key, "limited_key": limited.key,
             "held": format!("{control}/_control/held/{name}"), "modules": modules,
         })
     };
@@ -128,13 +119,7 @@ async fn the_official_libraries_of_openai_work_unchanged() {
 
     // What was cancelled is stopped.
     wait_until("no turn runs", Duration::from_secs(60), async || {
-        let listed = http()
-            .get(format!("{}/api/v1/sessions", installation.url()))
-            .bearer_auth(&key)
-            .send()
-            .await
-            .ok()?;
-        let listed: Value = listed.json().await.ok()?;
+        let listed = libraries.ok(Method::GET, "/api/v1/sessions", None).await;
         let all = listed["sessions"].as_array()?.clone();
         all.iter().all(|session| session["running"] == false).then_some(())
     })

@@ -9,51 +9,11 @@ use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
 use system_tests::docker::{Part, container, containers, docker, exec as exec_in, inspect, logs, volumes};
 use system_tests::model::Model;
-use system_tests::{CELL_START, Installation, Settings, http, wait_until};
-
-/// A program with a key.
-struct Program {
-    base: String,
-    key: String,
-}
-
-impl Program {
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let mut request = http()
-            .request(method, format!("{}{path}", self.base))
-            .bearer_auth(&self.key);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.expect("the platform answers");
-        let status = answer.status().as_u16();
-        (status, answer.json().await.unwrap_or(Value::Null))
-    }
-
-    async fn ok(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
-        let (status, answer) = self.send(method, path, body).await;
-        assert!((200..300).contains(&status), "{path}: {status} {answer}");
-        answer
-    }
-}
-
-fn operator(installation: &Installation) -> Program {
-    let token = std::fs::read_to_string(installation.data_dir().join("admin-token"));
-    let token = token.expect("the server made its token");
-    Program {
-        base: installation.url(),
-        key: token.trim().to_owned(),
-    }
-}
+use system_tests::{CELL_START, Program, Settings, model_of, wait_until};
 
 async fn tenant(operator: &Program, name: &str, base_url: &str, key: &str) -> (String, Program) {
-    let model = json!({"kind": "openai", "base_url": base_url, "key": key, "model": "scripted"});
-    let wanted = json!({"name": name, "model": model});
-    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
-    let tenant = Program {
-        base: operator.base.clone(),
-        key: made["key"].as_str().expect("a key is text").to_owned(),
-    };
+    let wanted = json!({"name": name, "model": model_of(base_url, key)});
+    let (made, tenant) = operator.tenant(&wanted).await;
     (made["id"].as_str().expect("an id is text").to_owned(), tenant)
 }
 
@@ -62,7 +22,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
     let mut installation = settings.start().await;
     let model = installation.separate_model().await;
-    let operator = operator(&installation);
+    let operator = Program::operator(&installation);
     let (key, said, title) = (Canary::new("sk-"), Canary::new("said"), Canary::new("title"));
     let (id, anna) = tenant(&operator, "Anna", &model.base_url(), &key.text).await;
     let (_, bob) = tenant(&operator, "Bob", &model.base_url(), "sk-of-bob").await;
@@ -82,13 +42,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
         json!({"command": "echo from-the-tool"})
     );
     let asked = json!({"session_id": "first", "message": tool, "stream": true});
-    let stream = http()
-        .post(format!("{}/api/v1/chat", anna.base))
-        .bearer_auth(&anna.key)
-        .json(&asked)
-        .send()
-        .await
-        .unwrap();
+    let stream = anna.stream(&asked).await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let text = stream.text().await.unwrap();
     for event in [
@@ -117,13 +71,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
 
     // Closing a stream stops the turn.
     let asked = json!({"session_id": "second", "message": "[[hold: stop]]", "stream": true});
-    let mut stream = http()
-        .post(format!("{}/api/v1/chat", anna.base))
-        .bearer_auth(&anna.key)
-        .json(&asked)
-        .send()
-        .await
-        .unwrap();
+    let mut stream = anna.stream(&asked).await;
     model.held("stop").await;
     stream.chunk().await.unwrap();
     drop(stream);
@@ -207,32 +155,21 @@ fn walk(folder: &Path) -> Vec<String> {
 async fn a_tenants_agent_asks_before_a_command_and_the_developers_program_answers() {
     let settings = Settings::default().set("tenant_api.enabled", "true");
     let installation = settings.start().await;
-    let operator = operator(&installation);
+    let operator = Program::operator(&installation);
     // What waits is asked for again and again below.
     let wanted = json!({"name": "Anna", "limits": {"requests_per_minute": 100_000}});
-    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
-    let anna = Program {
-        base: operator.base.clone(),
-        key: made["key"].as_str().expect("a key is text").to_owned(),
-    };
+    let (made, anna) = operator.tenant(&wanted).await;
     let ask = json!({"ask_before_commands": true});
     anna.ok(Method::PATCH, "/api/v1/approvals", Some(&ask)).await;
     // With its model the agent starts for the first time: the setting counts from then on.
-    let model =
-        json!({"kind": "openai", "base_url": installation.model().base_url(), "key": "sk-unused", "model": "scripted"});
+    let model = model_of(&installation.model().base_url(), "sk-unused");
     let path = format!("/api/v1/tenants/{}", made["id"].as_str().expect("an id is text"));
     operator.ok(Method::PATCH, &path, Some(&json!({"model": model}))).await;
     for (word, said, ran) in [("permitted-words", "allow", true), ("refused-words", "refuse", false)] {
         let run = json!({"command": format!("echo {word}")});
         let message = format!("[[tool: exec {run}]] [[say: done]]");
         let asked = json!({"session_id": "first", "message": message, "stream": true, "detach": true});
-        let stream = http()
-            .post(format!("{}/api/v1/chat", anna.base))
-            .bearer_auth(&anna.key)
-            .json(&asked)
-            .send()
-            .await
-            .unwrap();
+        let stream = anna.stream(&asked).await;
         let request = wait_until("the agent asks", Duration::from_secs(240), async || {
             let listed = anna.ok(Method::GET, "/api/v1/approvals", None).await;
             listed["approvals"].as_array().unwrap().first().cloned()
@@ -282,15 +219,11 @@ async fn an_agent_is_what_its_template_says_and_its_model_is_not_offered_what_th
     let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
     let mut installation = settings.start().await;
     let model = installation.separate_model().await;
-    let operator = operator(&installation);
+    let operator = Program::operator(&installation);
     let wanted = json!({"name": "Anna", "template": "writer", "model": {
         "kind": "openai", "base_url": model.base_url(), "key": "sk-of-anna", "model": "scripted",
     }});
-    let made = operator.ok(Method::POST, "/api/v1/tenants", Some(&wanted)).await;
-    let anna = Program {
-        base: operator.base.clone(),
-        key: made["key"].as_str().unwrap().to_owned(),
-    };
+    let (made, anna) = operator.tenant(&wanted).await;
     let at = format!("/api/v1/tenants/{}", made["id"].as_str().unwrap());
 
     // Who it is, what it has learnt, and what it may use.
@@ -374,7 +307,7 @@ async fn promise_03_two_agents_of_a_tenant_have_a_cell_and_a_home_each_and_one_g
     let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
     let installation = settings.start().await;
     let model = installation.separate_model().await;
-    let operator = operator(&installation);
+    let operator = Program::operator(&installation);
     let (id, anna) = tenant(&operator, "Anna", &model.base_url(), "sk-of-anna").await;
     let wanted = json!({"name": "press", "template": "butler", "model": {"key": "sk-of-press"}});
     let agents = format!("/api/v1/tenants/{id}/agents");
@@ -431,7 +364,7 @@ async fn promise_06_a_job_of_an_agent_that_sleeps_runs_at_its_time_by_itself_and
         .separate_model();
     let installation = settings.start().await;
     let model = installation.separate_model().await;
-    let operator = operator(&installation);
+    let operator = Program::operator(&installation);
     let (id, anna) = tenant(&operator, "Anna", &model.base_url(), "sk-of-anna").await;
     let at = format!("/api/v1/tenants/{id}");
     let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();

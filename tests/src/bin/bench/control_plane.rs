@@ -11,6 +11,7 @@ use crate::cpu::{self, Processes};
 use crate::load::{self, Outcome, Work};
 use crate::reference::Reference;
 use crate::report::Report;
+use crate::tenant_api;
 
 const READS: usize = 20_000;
 /// With those that are listed and those that warm up, below what an organisation may have (1,000).
@@ -37,14 +38,22 @@ pub async fn compare(installation: &Installation, owner: &Person, report: &mut R
     let floor = load::put_on(reference.address, &bare, read("/healthz", Vec::new())).await;
     row(report, "health, bare", &floor, None, None);
     let health = load::put_on(here, &ours, read("/healthz", Vec::new())).await;
-    row(report, "health", &health, Some(&floor), Some(Predecessor(2558.0)));
+    row(
+        report,
+        "health",
+        &health,
+        Some((&floor, 2.0)),
+        Some(Predecessor(2558.0)),
+    );
 
     let floor = load::put_on(reference.address, &bare, read("/me", vec![Reference::cookie()])).await;
     row(report, "who am I, bare", &floor, None, None);
     drop(reference);
     let session = || vec![("cookie", owner.cookies().to_owned())];
     let me = load::put_on(here, &ours, read("/api/v1/me", session())).await;
-    row(report, "who am I", &me, Some(&floor), Some(Predecessor(669.0)));
+    row(report, "who am I", &me, Some((&floor, 2.0)), Some(Predecessor(669.0)));
+    let keys = load::put_on(here, &ours, tenant_api::refused(installation, READS).await).await;
+    row(report, "whose key of the tenant API", &keys, Some((&floor, 1.5)), None);
 
     let mut writing = session();
     writing.extend([
@@ -81,7 +90,7 @@ fn read(path: &'static str, headers: Vec<(&'static str, String)>) -> Work {
     }
 }
 
-fn row(report: &mut Report, what: &str, outcome: &Outcome, floor: Option<&Outcome>, peer: Option<Predecessor>) {
+fn row(report: &mut Report, what: &str, outcome: &Outcome, floor: Option<(&Outcome, f64)>, peer: Option<Predecessor>) {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let mut value = format!(
         "{:.0} /s, p99 {:.1} ms, {:.0} µs of CPU",
@@ -90,9 +99,9 @@ fn row(report: &mut Report, what: &str, outcome: &Outcome, floor: Option<&Outcom
         micros(outcome.cpu)
     );
     let mut target = Vec::new();
-    if let Some(floor) = floor {
+    if let Some((floor, most)) = floor {
         value += &format!(" ({:.1} × bare)", micros(outcome.cpu) / micros(floor.cpu));
-        target.push("≤ 2 × bare".to_owned());
+        target.push(format!("≤ {most} × bare"));
     }
     if let Some(Predecessor(a_second)) = peer {
         value += &format!(", {:.0} × OCMT's rate", outcome.a_second / a_second);

@@ -12,10 +12,10 @@ use system_tests::{Person, Session};
 use crate::report::{Differences, Report, Samples};
 
 /// Two turns each, in either order.
-const PAIRS: usize = 60;
+pub const PAIRS: usize = 60;
 /// Before each turn: what the one before left to do is over. OpenClaw is suspended once a pair, which it allows 30 times a minute.
-const QUIET: Duration = Duration::from_millis(750);
-const MESSAGE: &str = "[[say: one two three four five]]";
+pub const QUIET: Duration = Duration::from_millis(750);
+pub const MESSAGE: &str = "[[say: one two three four five]]";
 
 /// Takes turns, so that both meet the same machine.
 pub async fn compare(owner: &Person, session: &Session, report: &mut Report) {
@@ -107,14 +107,15 @@ socket.onmessage = ({ data }) => {
 "#;
 
 /// That client.
-struct Straight {
+pub struct Straight {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
 }
 
 impl Straight {
-    fn connect(agent: &str) -> Option<Self> {
+    /// Starts it in this container.
+    pub fn connect(agent: &str) -> Option<Self> {
         let mut process = Command::new("docker")
             .args([
                 "exec",
@@ -134,7 +135,7 @@ impl Straight {
     }
 
     /// One turn; the time to its first text.
-    fn turn(&mut self) -> Option<Duration> {
+    pub fn turn(&mut self) -> Option<Duration> {
         writeln!(self.to, "{MESSAGE}").ok()?;
         let mut line = String::new();
         self.from.read_line(&mut line).ok()?;

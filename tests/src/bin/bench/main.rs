@@ -10,6 +10,7 @@ mod memory;
 mod phases;
 mod reference;
 mod report;
+mod tenant_api;
 mod wake;
 
 use report::Report;
@@ -29,7 +30,8 @@ async fn main() {
     // collection comes up to 8 s later, and one that is due when the process stops is done before the first answer.
     let settings = Settings::default()
         .set("cells.pause_after", "45s")
-        .set("cells.sleep_after", "1h");
+        .set("cells.sleep_after", "1h")
+        .set("tenant_api.enabled", "true");
     let installation = settings.start().await;
     report.row(
         "server, resident, nobody there",
@@ -41,6 +43,7 @@ async fn main() {
     control_plane::compare(&installation, &owner, &mut report).await;
     let session = phases::first_start(&installation, &owner, &mut report).await;
     first_token::compare(&owner, &session, &mut report).await;
+    tenant_api::first_token(&installation, &mut report).await;
     wake::from_pause(&installation, &owner, &session, &mut report).await;
     memory::of_cell(&installation, &owner, &mut report);
     drop(session);
