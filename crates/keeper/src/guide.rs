@@ -139,16 +139,19 @@ fn write(routes: &[Route], visible: &[Secret]) -> String {
         );
         for route in routes {
             let only = if route.read_only { " (only GET and HEAD)" } else { "" };
+            let address = match route.tools {
+                Some(_) => "a server of tools: with `call_integration`".to_owned(),
+                None => format!("`{}`", route.agent_url()),
+            };
             let _infallible = writeln!(
                 text,
-                "| {} | `{}` | {}{only} | {} |",
+                "| {} | {address} | {}{only} | {} |",
                 route.name,
-                route.agent_url(),
                 host(&route.base_url),
                 one_line(&route.about)
             );
         }
-        if let Some(route) = routes.first() {
+        if let Some(route) = routes.iter().find(|route| route.tools.is_none()) {
             let _infallible = writeln!(
                 text,
                 "\nFor example: `curl --noproxy '*' {}/`. An answer with `vault_locked` says with which link your owner opens the \

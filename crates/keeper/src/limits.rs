@@ -111,6 +111,9 @@ pub const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 /// Services that the agent may call through its keeper, and calls to them at once.
 pub const ROUTES: usize = 100;
 pub const ROUTE_CALLS: usize = 32;
+/// Tools of one server that may be called, and how long a server is given to say what it has and to carry out one call.
+pub const ROUTE_TOOLS: usize = 200;
+pub const TOOL_CALL: Duration = Duration::from_secs(60);
 /// Largest request to a service, and longest secret that is put into one, in bytes.
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;

@@ -209,7 +209,25 @@ export interface Route {
   ask?: boolean;
   /** What it is for: the agent reads it. */
   about: string;
+  /** It is a server of tools, of which these may be called. */
+  tools?: Readonly<Record<string, { does: Does; seen: string }>> | null;
   agent_url?: string;
+}
+
+/** What a tool does, as its owner says. */
+export type Does = "read" | "write" | "delete";
+
+/** A tool as its server describes it now. */
+export interface ServerTool {
+  name: string;
+  title?: string | null;
+  description?: string | null;
+  input_schema: unknown;
+  hint?: Does | null;
+  does?: Does | null;
+  /** The server describes it otherwise than when it was allowed. */
+  changed: boolean;
+  seen: string;
 }
 
 /** What the agent would do, with every parameter. */

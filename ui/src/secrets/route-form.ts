@@ -27,6 +27,8 @@ export class RouteForm extends FormPage {
   @state() private readOnly = false;
   @state() private ask = true;
   @state() private about = "";
+  /** A server of tools, not a plain service. */
+  @state() private isTools = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -38,6 +40,7 @@ export class RouteForm extends FormPage {
     this.readOnly = known.read_only;
     this.ask = known.ask !== false;
     this.about = known.about;
+    this.isTools = Boolean(known.tools);
     const { inject } = known;
     if (inject.as === "basic") this.how = "basic";
     else if (inject.as === "query") [this.how, this.place] = ["query", inject.name];
@@ -72,7 +75,14 @@ export class RouteForm extends FormPage {
       ${this.route
         ? html`<h2>${this.route.name}</h2>`
         : field({ id: "route-name", label: "Short name", value: this.name, maxlength: 40, placeholder: "github", hint: "Small letters, digits and hyphens. Your agent calls the service by it.", onInput: (value) => (this.name = routeName(value)) })}
-      ${field({ id: "route-base", label: "Address", type: "url", value: this.base, placeholder: "https://api.github.com", hint: "Everything below this address can be called, and nothing else.", onInput: (value) => (this.base = value) })}
+      <div class="field">
+        <label for="route-kind">What is it?</label>
+        <select id="route-kind" @change=${(event: Event) => (this.isTools = (event.target as HTMLSelectElement).value === "tools")}>
+          <option value="http" ?selected=${!this.isTools}>A web service</option>
+          <option value="tools" ?selected=${this.isTools}>A server of tools (MCP)</option>
+        </select>
+      </div>
+      ${field({ id: "route-base", label: "Address", type: "url", value: this.base, placeholder: this.isTools ? "https://notes.example.com/mcp" : "https://api.github.com", hint: this.isTools ? "Where the server speaks MCP over HTTP. Once it is connected, you choose which of its tools may be called." : "Everything below this address can be called, and nothing else.", onInput: (value) => (this.base = value) })}
       <div class="field">
         <label for="route-secret">Secret</label>
         <select id="route-secret" @change=${(event: Event) => (this.secret = (event.target as HTMLSelectElement).value)}>
@@ -105,7 +115,7 @@ export class RouteForm extends FormPage {
   #save = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim() });
+      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim(), tools: this.isTools ? (this.route?.tools ?? {}) : null });
       announce("Saved");
       this.#done();
     });

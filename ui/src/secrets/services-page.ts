@@ -12,6 +12,7 @@ import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import "./egress-form";
 import "./route-form";
+import "./route-tools";
 import { loadSecrets, secrets } from "./secrets";
 import { deleteRoute, loadServices, routes, servicesProblem } from "./services";
 import { tabs } from "./tabs";
@@ -19,6 +20,8 @@ import { tabs } from "./tabs";
 export class ServicesPage extends FormPage {
   /** The route whose form is open; "+" for a new one, which no route is called. */
   @state() private open = "";
+  /** The route whose tools are shown. */
+  @state() private toolsOf = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -67,8 +70,11 @@ export class ServicesPage extends FormPage {
       ${each.about ? html`<p>${each.about}</p>` : nothing}
       <p class="muted">With ${secret ? `“${secret.name}”` : "a secret that was deleted"}${secret?.last_use ? `, last used ${new Date(secret.last_use.at).toLocaleString()}` : ""}</p>
       ${broken ? notice("warn", secret ? "Your agent may not use this secret any more, so its calls are refused." : "The secret is gone, so calls are refused. Choose another one.") : nothing}
-      ${each.agent_url ? html`<div class="shown-value"><span class="muted">For your agent: <code>${each.agent_url}</code></span><hf-copy .text=${each.agent_url} label="Copy the address for your agent"></hf-copy></div>` : nothing}
+      ${each.tools ? html`<p class="muted">A server of tools. ${Object.keys(each.tools).length === 0 ? "None of them may be called yet." : `May be called: ${Object.keys(each.tools).join(", ")}.`}</p>` : nothing}
+      ${each.tools && this.toolsOf === each.name ? html`<hf-route-tools .route=${each} @done=${() => (this.toolsOf = "")}></hf-route-tools>` : nothing}
+      ${each.agent_url && !each.tools ? html`<div class="shown-value"><span class="muted">For your agent: <code>${each.agent_url}</code></span><hf-copy .text=${each.agent_url} label="Copy the address for your agent"></hf-copy></div>` : nothing}
       <div class="row">
+        ${each.tools ? html`<button class="button small" type="button" aria-expanded=${this.toolsOf === each.name ? "true" : "false"} aria-label="Tools of “${each.name}”" @click=${() => (this.toolsOf = this.toolsOf === each.name ? "" : each.name)}>${icon("wrench", "s")} Tools</button>` : nothing}
         <button class="button small" type="button" aria-label="Change “${each.name}”" @click=${() => (this.open = each.name)}>${icon("pencil", "s")} Change</button>
         <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove “${each.name}”" @click=${() => void this.#delete(each)}>${icon("trash-2", "s")} Remove</button>
       </div>

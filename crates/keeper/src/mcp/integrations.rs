@@ -23,6 +23,10 @@ pub(super) struct CallIntegration {
     body: String,
 }
 
+/// How the tools of a server are called.
+const TOOLS: &str = "A server of tools: GET with the path / describes them and their arguments. Call one with its method and path, and its arguments \
+                     as a JSON object in the body.";
+
 fn get() -> String {
     "GET".to_owned()
 }
@@ -69,10 +73,19 @@ impl Tools {
                     (false, true) => "your owner is asked each time",
                     (false, false) => "allowed",
                 };
-                json!({
+                let mut told = json!({
                     "service": route.name, "about": route.about, "address": route.base_url, "reading": "allowed",
                     "changing": changes,
-                })
+                });
+                if let Some(tools) = &route.tools {
+                    let tools: Vec<_> = tools
+                        .iter()
+                        .map(|(name, terms)| json!({"method": terms.does.method(), "path": format!("/{name}")}))
+                        .collect();
+                    told["tools"] = json!(tools);
+                    told["how"] = json!(TOOLS);
+                }
+                told
             })
             .collect();
         let note = if services.is_empty() {

@@ -29,6 +29,9 @@ pub struct InGroup {
     pub name: String,
     /// What it is for, in one line.
     pub about: String,
+    /// It is a server of tools.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tools: bool,
 }
 
 /// The same, with what agents are told of it. It goes from keeper to keeper, sealed and signed like the capability beside it.

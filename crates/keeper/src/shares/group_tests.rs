@@ -67,12 +67,12 @@ impl Groups for Management {
 }
 
 /// Anna, an admin of a group who has a calendar, and Bob, a member.
-struct Group {
+pub(super) struct Group {
     _relay: Liar,
     service: Provider,
-    id: GroupId,
-    anna: Sharer,
-    bob: Sharer,
+    pub id: GroupId,
+    pub anna: Sharer,
+    pub bob: Sharer,
     for_anna: Management,
     for_bob: Management,
 }
@@ -82,7 +82,7 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(10);
 const SKILL: &str = "Ask for /work/today before you promise anybody an hour.";
 
 impl Group {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
         let (anna, bob) = two(&relay, &service).await;
         Self {
@@ -111,7 +111,7 @@ impl Group {
         self.anna.shares.offer(self.described()).await.unwrap()
     }
 
-    async fn grant(&self, resource: &GroupResource, with: UserId, scope: &[Scope]) -> Result<Given, ShareError> {
+    pub async fn grant(&self, resource: &GroupResource, with: UserId, scope: &[Scope]) -> Result<Given, ShareError> {
         let grant = Grant {
             resource: resource.id,
             with,

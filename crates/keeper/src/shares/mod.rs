@@ -21,6 +21,8 @@ mod resources;
 mod skills;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_tests;
 mod using;
 
 use std::sync::{Arc, OnceLock};

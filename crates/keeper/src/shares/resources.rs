@@ -26,6 +26,9 @@ pub struct GroupResource {
     /// What the members' agents are told, in Markdown.
     pub skill: String,
     pub at: Millis,
+    /// It is a server of tools.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tools: bool,
 }
 
 /// A new one.
@@ -63,6 +66,7 @@ impl GroupResource {
                 group_name: self.group_name.clone(),
                 name: self.name.clone(),
                 about: self.about.clone(),
+                tools: self.tools,
             },
             skill: self.skill.clone(),
         }
@@ -92,7 +96,7 @@ impl Shares {
     /// [`ShareError::ResourceWords`], [`ShareError::TooManyResources`], [`ShareError::Route`]; the vault's errors.
     pub async fn offer(&self, new: NewResource) -> Result<GroupResource, ShareError> {
         let _one = self.one_at_a_time.lock().await;
-        self.routes.get(new.resource.service())?;
+        let tools = self.routes.get(new.resource.service())?.tools.is_some();
         if self.resources()?.len() >= limits::GROUP_RESOURCES {
             return Err(ShareError::TooManyResources);
         }
@@ -105,6 +109,7 @@ impl Shares {
             resource: new.resource,
             skill: new.skill.trim().to_owned(),
             at: self.clock.now(),
+            tools,
         };
         resource.offer().check()?;
         let record = (GroupResource::record_name(resource.id), Some(encode(&resource)));

@@ -77,10 +77,20 @@ fn write(group: &GroupOffer, received: &Received, owner: &str) -> Skill {
         "" => "any path of it",
         path => path,
     };
+    let tools = match (what.tools, capability.resource.path()) {
+        (false, _) => "",
+        (true, "") => {
+            " It is a server of tools: GET with the path / describes them and their arguments, and one is called with its method and path, and its \
+             arguments as a JSON object in the body."
+        }
+        (true, _) => {
+            " It is one tool of a server: GET of its path with the query describe says how it is called; its arguments are a JSON object in the body."
+        }
+    };
     let _infallible = write!(
         document,
         "# {title}\n\n{owner} lets your owner use this in the group {of}; your owner has accepted it. Call it with the tool `call_shared` and the id \
-         `{}`. What is shared: {} ({path}). You may: {}. What changes something is asked of your owner first. There is no key to ask for: \
+         `{}`. What is shared: {} ({path}). You may: {}.{tools} What changes something is asked of your owner first. There is no key to ask for: \
          {owner}'s vault adds it.\n\nWhat follows is by {owner}. It says how the service is used; it is not a word of your owner's.\n\n{}\n",
         capability.jti,
         capability.resource.service(),

@@ -89,6 +89,27 @@ impl Sharer {
         self.person.vault.put_records(records).await.unwrap();
     }
 
+    /// Connects a server of tools, of which these may be called.
+    pub async fn connects_tools(&self, name: &str, at: std::net::SocketAddr, tools: Value) {
+        self.named.set([at.to_string()]);
+        let id = format!("{:?}", self.person.vault.list_records("secret/").unwrap());
+        let id: SecretId = id
+            .trim_matches(['[', ']', '"'])
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+        let route = json!({"base_url": format!("http://{at}/mcp"), "secret": id, "inject": inject, "tools": tools});
+        let route = [&[1], route.to_string().as_bytes()].concat();
+        self.person
+            .vault
+            .put_record(&format!("route/{name}"), &route)
+            .await
+            .unwrap();
+    }
+
     pub async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
         let terms = Terms {
             with: other.user,

@@ -64,6 +64,30 @@ pub enum RouteError {
     Path,
     #[error("This is no type of content.")]
     ContentType,
+    #[error("This is a server of tools: it is called a tool at a time (call_integration), not through this address.")]
+    ToolServer,
+    #[error("There is no such tool here, or nobody has allowed it: ask for the list with an empty path.")]
+    NoTool,
+    #[error("This tool is called with {0}: its owner says that this is what it does.")]
+    ToolMethod(&'static str),
+    #[error(
+        "The server describes this tool otherwise than when the service's owner allowed it. It is refused until they look at it again."
+    )]
+    ToolChanged,
+    #[error("A tool's arguments are a JSON object.")]
+    Arguments,
+    #[error("The server of tools did not answer as one: {0}.")]
+    NotTools(&'static str),
+    #[error(
+        "A server's tools are at most {} (ROUTE_TOOLS), each with a name of 1 to 128 letters, digits, '_', '-' and '.'.",
+        limits::ROUTE_TOOLS
+    )]
+    Tools,
+    #[error(
+        "The answer is larger than {} bytes (FETCHED_BYTES): ask for less at once.",
+        limits::FETCHED_BYTES
+    )]
+    AnswerTooLarge,
     #[error("The service broke off its answer.")]
     AnswerBroke,
     #[error(
@@ -126,10 +150,14 @@ impl RouteError {
             }
             Self::Approval(ApprovalError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Approval(_) => StatusCode::FORBIDDEN,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoTool | Self::ToolServer => StatusCode::NOT_FOUND,
+            Self::ToolChanged => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Path | Self::AbsoluteUrl | Self::Name | Self::ContentType => StatusCode::BAD_REQUEST,
-            Self::AnswerBroke => StatusCode::BAD_GATEWAY,
+            Self::Path | Self::AbsoluteUrl | Self::Name | Self::ContentType | Self::Arguments => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::AnswerBroke | Self::NotTools(_) | Self::AnswerTooLarge => StatusCode::BAD_GATEWAY,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -144,7 +172,13 @@ impl RouteError {
             Self::Secret(SecretError::Vault(error)) => error.code(),
             Self::Secret(SecretError::Unknown) => "unknown_secret",
             Self::Upstream(error) => error.code,
-            Self::ReadOnly | Self::Method => "method_refused",
+            Self::ReadOnly | Self::Method | Self::ToolMethod(_) => "method_refused",
+            Self::ToolServer => "tool_server",
+            Self::NoTool => "unknown_tool",
+            Self::ToolChanged => "tool_changed",
+            Self::Arguments => "arguments_invalid",
+            Self::NotTools(_) => "not_tools",
+            Self::AnswerTooLarge => "answer_too_large",
             Self::AbsoluteUrl | Self::Path => "path_refused",
             Self::TooLarge => "too_large",
             Self::AnswerBroke => "unreachable",

@@ -82,6 +82,9 @@ impl Routes {
     }
 
     async fn fetch_as(&self, fetch: Fetch, asks: bool) -> Result<Fetched, BrokerError> {
+        if self.get(&fetch.service)?.tools.is_some() {
+            return self.call_tool(fetch, asks).await;
+        }
         let method: Method = fetch.method.parse().map_err(|_| RouteError::Method)?;
         if !fetch.path.is_empty() && !fetch.path.starts_with('/') {
             return Err(RouteError::Path.into());

@@ -32,7 +32,8 @@ impl Routes {
                 let url = route.agent_url();
                 json!({
                     "name": route.name, "base_url": route.base_url, "secret": route.secret, "inject": route.inject,
-                    "read_only": route.read_only, "ask": route.ask, "about": route.about, "agent_url": url,
+                    "read_only": route.read_only, "ask": route.ask, "about": route.about, "tools": route.tools,
+                    "agent_url": url,
                 })
             })
             .collect();
@@ -71,6 +72,10 @@ impl Methods for Routes {
             match method {
                 "route.list" => self.list(),
                 "route.set" => self.set(read_value(params)?).await,
+                "route.tools" => {
+                    let One { name } = read_value(params)?;
+                    Ok(json!({"tools": self.tools_of(&name).await?}))
+                }
                 "route.delete" => self.remove(read_value(params)?).await,
                 _ => Err(unknown_method(method)),
             }

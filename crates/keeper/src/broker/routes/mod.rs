@@ -10,6 +10,8 @@ mod path;
 mod route;
 mod store;
 mod through;
+mod tool_server;
+mod tools;
 
 pub use error::RouteError;
 pub use fetch::{Fetch, Fetched, NotFetched};

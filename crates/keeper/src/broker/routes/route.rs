@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use protocol::SecretId;
 use protocol::bridge::BROKER_PORT;
 use reqwest::Url;
@@ -5,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RouteError;
 use super::inject::Inject;
+use super::tools::{self, ToolTerms};
 use crate::limits;
 
 /// First byte of a stored route.
@@ -27,6 +30,9 @@ pub struct Route {
     /// What it is for, in its owner's words: the agent reads them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
+    /// It is a server of tools (MCP), of which these may be called, as what their owner says that they do. None: a plain HTTP service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<BTreeMap<String, ToolTerms>>,
 }
 
 fn yes() -> bool {
@@ -63,6 +69,7 @@ impl Route {
         if self.about.chars().count() > limits::ROUTE_ABOUT_CHARS {
             return Err(RouteError::About);
         }
+        tools::check(self.tools.as_ref())?;
         self.inject.check()
     }
 

@@ -9,6 +9,7 @@ use hyper::{Method, Request, Response};
 use super::super::error::BrokerError;
 use super::super::forward::Answer;
 use super::super::redact::Redactor;
+use super::super::upstream::Upstream;
 use super::super::{Broker, answer};
 use super::error::RouteError;
 use super::route::Route;
@@ -62,6 +63,15 @@ pub(super) struct Call {
     pub body: CallBody,
     /// What changes something is asked of the owner, where the route says so.
     pub asks: bool,
+}
+
+/// A request as it goes out, but for the secret.
+pub(super) struct Sent<'a> {
+    pub method: Method,
+    pub below: &'a str,
+    pub query: &'a str,
+    pub headers: HeaderMap,
+    pub body: reqwest::Body,
 }
 
 pub(super) enum CallBody {
@@ -163,7 +173,7 @@ impl Broker {
 
 impl Routes {
     /// The route, and its secret if the agent may use it.
-    fn open(&self, name: &str) -> Result<(Route, Secret), RouteError> {
+    pub(super) fn open(&self, name: &str) -> Result<(Route, Secret), RouteError> {
         let route = self.get(name)?;
         let secret = self.secrets.get(route.secret)?;
         if secret.agent < AgentMay::Use {
@@ -193,6 +203,9 @@ impl Routes {
     /// Makes one call, if it may be made.
     pub(super) async fn perform(&self, call: Call) -> Result<Answer, BrokerError> {
         let (route, secret) = self.open(&call.route)?;
+        if route.tools.is_some() {
+            return Err(RouteError::ToolServer.into());
+        }
         path::check(&call.below)?;
         let changes = !matches!(call.method, Method::GET | Method::HEAD);
         match call.method {
@@ -204,47 +217,73 @@ impl Routes {
         if call.body.least() > most {
             return Err(RouteError::TooLarge.into());
         }
-        let upstream = self.upstream(&route.base_url)?;
+        self.upstream(&route.base_url)?;
         let query = path::query_without(&call.query, route.inject.parameter());
-        let mut headers = sent(call.headers, &route);
+        let headers = sent(call.headers, &route);
         let mut body = call.body;
         if changes && route.ask && call.asks {
             let whole = body.whole(limits::APPROVAL_BYTES).await?;
             let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
-            match self
-                .approvals
-                .ask(&action, limits::APPROVAL_HELD)
-                .await
-                .map_err(RouteError::from)?
-            {
-                Verdict::Allowed => {}
-                Verdict::Denied { reason } => return Err(RouteError::Denied(reason).into()),
-                Verdict::Waiting { .. } => return Err(RouteError::AskedOwner.into()),
-            }
-            // Time has passed: what was allowed was for this route and secret as they were.
-            if self.open(&call.route)?.0 != route {
-                return Err(RouteError::AskedOwner.into());
-            }
+            self.ask_owner(&action, &route).await?;
             body = CallBody::Whole(whole);
         }
+        self.exchange(
+            &route,
+            &secret,
+            Sent {
+                method: call.method,
+                below: &call.below,
+                query: &query,
+                headers,
+                body: body.sent(most),
+            },
+            true,
+        )
+        .await
+    }
+
+    /// Ends well when the owner allows exactly this, and it is still for the same.
+    pub(super) async fn ask_owner(&self, action: &Action, route: &Route) -> Result<(), BrokerError> {
+        let held = limits::APPROVAL_HELD;
+        match self.approvals.ask(action, held).await.map_err(RouteError::from)? {
+            Verdict::Allowed => {}
+            Verdict::Denied { reason } => return Err(RouteError::Denied(reason).into()),
+            Verdict::Waiting { .. } => return Err(RouteError::AskedOwner.into()),
+        }
+        // Time has passed: what was allowed was for this route and secret as they were.
+        if self.open(&route.name)?.0 != *route {
+            return Err(RouteError::AskedOwner.into());
+        }
+        Ok(())
+    }
+
+    /// One request with the secret in it, and its answer without.
+    pub(super) async fn exchange(
+        &self,
+        route: &Route,
+        secret: &Secret,
+        sent: Sent<'_>,
+        noted: bool,
+    ) -> Result<Answer, BrokerError> {
+        let upstream = self.upstream(&route.base_url)?;
         let permit = self.calls.clone().try_acquire_owned().map_err(|_| BrokerError::Busy)?;
         let mut url = upstream.base().clone();
-        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), call.below));
-        url.set_query((!query.is_empty()).then_some(&query));
+        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), sent.below));
+        url.set_query((!sent.query.is_empty()).then_some(sent.query));
+        let mut headers = sent.headers;
         // Compressed, the secret could not be found in the answer.
         headers.insert("accept-encoding", HeaderValue::from_static("identity"));
         headers.insert("user-agent", HeaderValue::from_static("holdfast"));
-        let told = route.inject.put(&secret, &mut url, &mut headers)?;
+        let told = route.inject.put(secret, &mut url, &mut headers)?;
 
-        // What cannot be noted is not done.
-        self.activity
-            .note(Deed::new(What::SecretUsed, upstream.host()).with(secret.id, secret.name.as_str()))?;
-        let body = body.sent(most);
+        if noted {
+            self.note_use(&upstream, secret)?;
+        }
         let response = upstream
             .client()
-            .request(call.method, url.clone())
+            .request(sent.method, url.clone())
             .headers(headers)
-            .body(body)
+            .body(sent.body)
             .send()
             .await
             .map_err(|error| upstream.failed(&error))?;
@@ -275,5 +314,11 @@ impl Routes {
         *answer.status_mut() = status;
         *answer.headers_mut() = clean;
         Ok(answer)
+    }
+
+    /// What cannot be noted is not done.
+    pub(super) fn note_use(&self, upstream: &Upstream, secret: &Secret) -> Result<(), RouteError> {
+        let deed = Deed::new(What::SecretUsed, upstream.host()).with(secret.id, secret.name.as_str());
+        Ok(self.activity.note(deed)?)
     }
 }

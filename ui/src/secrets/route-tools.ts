@@ -1,0 +1,81 @@
+/** What a server of tools has, and what its owner says that each tool may be called as. The server's own hints are suggestions. */
+import { html, nothing, type TemplateResult } from "lit";
+import { property, state } from "lit/decorators.js";
+import { announce } from "../app/announcer";
+import { online } from "../app/link";
+import type { Does, Route, ServerTool } from "../channel/messages";
+import { FormPage } from "../pages/page";
+import { notice, submitButton } from "../parts/form";
+import { saveRoute, toolsOf } from "./services";
+
+const DOES: Record<Does, string> = { read: "Reads", write: "Changes something", delete: "Deletes" };
+
+export class RouteTools extends FormPage {
+  @property({ attribute: false }) route!: Route;
+  @state() private tools: readonly ServerTool[] | undefined;
+  /** What was chosen, by tool. */
+  @state() private does: Readonly<Record<string, Does | "">> = {};
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    await this.work(async () => {
+      const tools = await toolsOf(this.route.name);
+      // What has changed is chosen anew, by somebody who has read it.
+      this.does = Object.fromEntries(tools.map((each) => [each.name, each.changed ? "" : (each.does ?? "")]));
+      this.tools = tools;
+    });
+  }
+
+  protected override render(): TemplateResult {
+    const { tools } = this;
+    if (!tools)
+      return this.problem
+        ? html`${notice("error", this.problem)}<div class="row"><button class="button small" type="button" @click=${() => void this.#load()}>Try again</button></div>`
+        : html`<div class="skeleton-list" role="status" aria-label="Asking the server which tools it has"><i></i><i></i></div>`;
+    if (tools.length === 0) return html`<p class="empty">The server has no tools now.</p>`;
+    return html`<form class="inset" @submit=${this.#save}>
+      <p class="muted">You decide what each tool may be called as. A tool that you leave out is refused, to your agent and to those you share with. What the server hints is its own word: read what the tool does.</p>
+      <ul class="people">
+        ${tools.map(
+          (each) => html`<li>
+            <span class="people-name"><strong>${each.title ?? each.name}</strong><span class="muted">${each.description ?? "It does not say what it does."}</span><span class="muted">${each.hint ? `The server hints: ${DOES[each.hint].toLocaleLowerCase()}` : "The server hints nothing"}</span>${each.changed ? html`<span class="field-error">Described otherwise than when you allowed it: refused until you choose again.</span>` : nothing}
+              <details><summary>What it is given<span class="sr-only">: ${each.name}</span></summary><pre class="shared-answer" tabindex="0" role="region" aria-label="Arguments of ${each.name}">${JSON.stringify(each.input_schema, null, 2)}</pre></details>
+            </span>
+            <select aria-label="What ${each.name} does" @change=${(event: Event) => (this.does = { ...this.does, [each.name]: (event.target as HTMLSelectElement).value as Does | "" })}>
+              <option value="" ?selected=${!this.does[each.name]}>Not allowed</option>
+              ${(Object.keys(DOES) as Does[]).map((one) => html`<option value=${one} ?selected=${this.does[each.name] === one}>${DOES[one]}</option>`)}
+            </select>
+          </li>`,
+        )}
+      </ul>
+      ${this.problem ? notice("error", this.problem) : nothing}
+      <div class="row end">
+        <button class="button" type="button" @click=${() => this.#done()}>Cancel</button>
+        ${submitButton("Save tools", this.busy, "Saving…", !online.value)}
+      </div>
+    </form>`;
+  }
+
+  #done(): void {
+    this.dispatchEvent(new CustomEvent("done"));
+  }
+
+  #save = (event: SubmitEvent): void => {
+    event.preventDefault();
+    void this.work(async () => {
+      const allowed = (this.tools ?? []).flatMap((each) => {
+        const does = this.does[each.name];
+        return does ? [[each.name, { does, seen: each.seen }] as const] : [];
+      });
+      await saveRoute({ ...this.route, tools: Object.fromEntries(allowed) });
+      announce("Saved");
+      this.#done();
+    });
+  };
+}
+
+customElements.define("hf-route-tools", RouteTools);
