@@ -50,7 +50,6 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await eva.page.getByRole("link", { name: group }).first().click();
   const row = eva.page.locator("hf-received", { hasText: "Customer list of Anna Keller" });
   await expect(row.getByText("Waits for your yes")).toBeVisible({ timeout: 60_000 });
-  await row.getByRole("button", { name: "What your agent is told" }).click();
   await expect(row.getByText("Look at /models before you write to anybody.")).toBeVisible();
   await inspect(eva.page, "group-shared-offered");
   await row.getByRole("button", { name: "Accept" }).click();

@@ -22,6 +22,11 @@ export class ReceivedRow extends FormPage {
   /** What the agent would be told, or is. */
   @state() private skill: string | undefined;
 
+  protected override updated(): void {
+    // What waits for a yes is read where the yes is given.
+    if (this.received.group && this.received.state === "offered" && this.skill === undefined && !this.busy && !this.problem) void this.#tell();
+  }
+
   protected override render(): TemplateResult {
     const each = this.received;
     const what = each.group?.name ?? resourceWords(each.resource);
@@ -33,12 +38,12 @@ export class ReceivedRow extends FormPage {
       </div>
       ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
-      ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told how. Read what it is told first.</p>` : nothing}
+      ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told this:</p>` : nothing}
       ${this.skill !== undefined ? html`<pre class="shared-answer" tabindex="0" role="region" aria-label="What your agent is told of ${title}">${this.skill === "" ? "Nothing but what stands above." : this.skill}</pre>` : nothing}
       ${this.open ? this.#look(title) : nothing}
       <div class="row">
-        ${each.group && (each.state === "offered" || each.state === "given") ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
-        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${this.busy || !online.value} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
+        ${each.group && (each.state === "given" || (each.state === "offered" && this.problem && this.skill === undefined)) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
+        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${this.busy || !online.value || this.skill === undefined} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
