@@ -102,7 +102,7 @@ impl Sharer {
             .unwrap();
         let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
         let route = json!({"base_url": format!("http://{at}/mcp"), "secret": id, "inject": inject, "tools": tools});
-        let route = [&[1], route.to_string().as_bytes()].concat();
+        let route = [&[2], route.to_string().as_bytes()].concat();
         self.person
             .vault
             .put_record(&format!("route/{name}"), &route)

@@ -41,6 +41,7 @@ const KINDS: [&str; 27] = [
     "relay/epochs/head",
     "relay/out/",
     "relay/to/",
+    // With tools, so of the second version: crates/keeper/src/broker/routes/route.rs.
     "route/",
     "secret/",
     "share/asked/",

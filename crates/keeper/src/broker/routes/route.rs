@@ -10,8 +10,9 @@ use super::inject::Inject;
 use super::tools::{self, ToolTerms};
 use crate::limits;
 
-/// First byte of a stored route.
-const VERSION: u8 = 1;
+/// First byte of a stored route. A keeper that does not know of tools must not take a server of them for a plain service.
+const PLAIN: u8 = 1;
+const WITH_TOOLS: u8 = 2;
 
 /// A service that the agent may call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,17 +74,24 @@ impl Route {
         self.inject.check()
     }
 
+    fn version(&self) -> u8 {
+        if self.tools.is_some() { WITH_TOOLS } else { PLAIN }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![self.version()];
         serde_json::to_writer(&mut bytes, self).expect("a struct of text serialises");
         bytes
     }
 
     pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self, RouteError> {
-        let Some((&VERSION, json)) = bytes.split_first() else {
+        let Some((&version @ (PLAIN | WITH_TOOLS), json)) = bytes.split_first() else {
             return Err(RouteError::Newer);
         };
         let route: Self = serde_json::from_slice(json).map_err(|_| RouteError::Newer)?;
+        if route.version() != version {
+            return Err(RouteError::Newer);
+        }
         Ok(Self {
             name: name.to_owned(),
             ..route
@@ -101,6 +109,25 @@ mod tests {
         let route = Route::decode("github", fixture).unwrap();
         assert_eq!((route.name.as_str(), route.read_only), ("github", true));
         assert_eq!(route.encode(), fixture);
-        assert!(matches!(Route::decode("github", b"\x02{}"), Err(RouteError::Newer)));
+        assert!(matches!(Route::decode("github", b"\x03{}"), Err(RouteError::Newer)));
+    }
+
+    #[test]
+    fn a_stored_server_of_tools_is_of_the_second_version_and_read_and_written_the_same() {
+        let fixture: &[u8] = b"\x02{\"base_url\":\"https://notes.example.com/mcp\",\"secret\":\"0198a2c4-0000-7000-8000-000000000001\",\"inject\":{\"as\":\"header\",\"name\":\"authorization\",\"prefix\":\"Bearer \"},\"read_only\":false,\"tools\":{\"search\":{\"does\":\"read\",\"seen\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}}}";
+        let route = Route::decode("notes", fixture).unwrap();
+        let terms = &route.tools.as_ref().unwrap()["search"];
+        assert_eq!((terms.does, &terms.seen[..8]), (tools::Does::Read, "e3b0c442"));
+        assert_eq!(route.encode(), fixture);
+        // A keeper that knows the first version alone refuses it; and this one takes neither for the other.
+        let none_yet = Route {
+            tools: Some(BTreeMap::new()),
+            ..route.clone()
+        };
+        assert_eq!(none_yet.encode()[0], WITH_TOOLS);
+        for (version, rest) in [(PLAIN, &fixture[1..]), (WITH_TOOLS, &b"{\"base_url\":\"https://a.example\",\"secret\":\"0198a2c4-0000-7000-8000-000000000001\",\"inject\":{\"as\":\"basic\"}}"[..])] {
+            let other = [&[version], rest].concat();
+            assert!(matches!(Route::decode("notes", &other), Err(RouteError::Newer)), "{version}");
+        }
     }
 }
