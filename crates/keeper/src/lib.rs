@@ -28,5 +28,6 @@ pub mod shares;
 pub mod spending;
 pub mod template;
 pub mod unlock_link;
+mod unseen;
 pub mod vault_service;
 pub mod write_behind;

@@ -17,6 +17,7 @@ use super::received::{Received, Standing};
 use super::{ShareError, Shares};
 use crate::limits;
 use crate::platform::{Platform, PlatformError};
+use crate::unseen::{is_plain, is_unseen};
 
 /// What of a group's something is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,23 +51,13 @@ impl GroupOffer {
             let count = words.trim().chars().count();
             count > 0 && words.chars().count() <= most && !words.chars().any(|it| it.is_control() || is_unseen(it))
         };
-        let text = |letter: char| letter == '\n' || letter == '\t' || !letter.is_control() && !is_unseen(letter);
         let good = line(&self.what.name, limits::GROUP_RESOURCE_NAME_CHARS)
             && line(&self.what.about, limits::GROUP_RESOURCE_ABOUT_CHARS)
             && line(&self.what.group_name, limits::CONTACT_NAME_CHARS)
             && self.skill.len() <= limits::GROUP_RESOURCE_SKILL_BYTES
-            && self.skill.chars().all(text);
+            && self.skill.chars().all(is_plain);
         if good { Ok(()) } else { Err(ShareError::ResourceWords) }
     }
-}
-
-/// Letters that a person does not see and a model reads, or that change the order of what is seen: directions, joints of no width, separators
-/// of lines, tags and the supplement of variation selectors. What joins letters of some scripts, and emoji, stays.
-fn is_unseen(letter: char) -> bool {
-    matches!(letter,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// What there is to know of two people in a group.
