@@ -111,9 +111,17 @@ pub const WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 /// Services that the agent may call through its keeper, and calls to them at once.
 pub const ROUTES: usize = 100;
 pub const ROUTE_CALLS: usize = 32;
-/// Tools of one server that may be called, and how long a server is given to say what it has and to carry out one call.
+/// Tools of one server that may be called.
 pub const ROUTE_TOOLS: usize = 200;
-pub const TOOL_CALL: Duration = Duration::from_secs(60);
+/// How long one conversation with such a server lasts at most. For the agent: after its owner's answer, before OpenClaw gives the call up. For
+/// somebody whom it is shared with: before they stop waiting. And for telling the server that it is over.
+pub const TOOL_CALL: Duration = Duration::from_secs(50);
+pub const TOOL_CALL_SHARED: Duration = Duration::from_secs(20);
+pub const TOOL_LEAVE: Duration = Duration::from_secs(3);
+/// Most that a server may say in one conversation: bytes, and values in the JSON that is read of them. A small value costs many times
+/// what it weighs.
+pub const TOOL_SERVER_BYTES: usize = 2 * 1024 * 1024;
+pub const TOOL_SERVER_NODES: usize = 20_000;
 /// Largest request to a service, and longest secret that is put into one, in bytes.
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;

@@ -23,6 +23,9 @@ pub enum Action {
         /// Text; base64url where it is none.
         body: String,
         body_is_text: bool,
+        /// For a tool of a server: how it was described when its owner allowed it (SHA-256). An answer is not good for another description.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<String>,
     },
     /// OpenClaw's own question, before it runs a command in the agent's container.
     RunCommand { command: String, folder: String },
@@ -91,6 +94,7 @@ impl Action {
                 secret,
                 method,
                 path,
+                tool,
                 ..
             } => Self::CallService {
                 service: service.clone(),
@@ -102,6 +106,7 @@ impl Action {
                 headers: Vec::new(),
                 body: String::new(),
                 body_is_text: true,
+                tool: tool.clone(),
             },
             Self::RunCommand { command, folder } => Self::RunCommand {
                 command: command.chars().take(500).collect(),

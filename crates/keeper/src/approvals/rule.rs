@@ -18,6 +18,9 @@ pub enum Pattern {
         base_url: String,
         method: String,
         path: String,
+        /// For a tool of a server: as it was described then. Another description is asked about anew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool: Option<String>,
     },
     RunCommand {
         command: String,
@@ -34,12 +37,14 @@ impl Pattern {
                 base_url,
                 method,
                 path,
+                tool,
                 ..
             } => Some(Self::CallService {
                 service: service.clone(),
                 base_url: base_url.clone(),
                 method: method.clone(),
                 path: path.clone(),
+                tool: tool.clone(),
             }),
             Action::RunCommand { command, folder } => Some(Self::RunCommand {
                 command: command.clone(),

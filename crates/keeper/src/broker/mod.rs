@@ -31,7 +31,7 @@ use crate::spending::Spending;
 use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
-pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes};
+pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes, Stands};
 pub use steps::path as step_path;
 
 /// What may be known of the model outside the keeper.

@@ -1,12 +1,14 @@
 //! A presentation, from whoever brings it: verified, counted, carried out.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use vault::{Capability, CapabilityError, Presentation, SignerKey};
+use vault::{Capability, CapabilityError, Presentation, Scope, SignerKey};
 
+use super::given::Given;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
-use crate::broker::{Fetch, Fetched};
+use crate::broker::{Fetch, Fetched, NotFetched, Stands};
 
 /// What a holder is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,33 @@ impl From<Answered> for Fetched {
     }
 }
 
+/// What is presented, to be looked at again while its call is under way.
+struct Presented<'a> {
+    shares: &'a Shares,
+    given: &'a Given,
+    chain: &'a [Capability],
+}
+
+impl Presented<'_> {
+    /// The group is asked, where it is a group's. Whoever answers for it may take their time, so what was taken back meanwhile, or is over, is
+    /// looked at last.
+    async fn still(&self) -> Result<(), ShareError> {
+        self.shares.check_group(self.given).await?;
+        self.shares.still_given(self.chain)
+    }
+}
+
+impl Stands for Presented<'_> {
+    fn stands(&self) -> BoxFuture<'_, Result<(), NotFetched>> {
+        Box::pin(async move {
+            self.still().await.map_err(|error| NotFetched {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            })
+        })
+    }
+}
+
 impl Shares {
     /// Answers a presentation that `from` has brought: the one who holds it, and nobody in their place.
     ///
@@ -71,6 +100,14 @@ impl Shares {
                 }
             }
             let granted = presentation.verify(&own, now, |id| revoked.contains(&id))?;
+            let request = &presentation.request;
+            // `list` of a tool's own address is how it is called, and not a call of it.
+            if !granted.scope.contains(&Scope::Read)
+                && request.method == "GET"
+                && self.routes.calls_tool(&request.service, &request.path, &request.query)?
+            {
+                return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
+            }
             let first = presentation.chain.first().ok_or(ShareError::Unknown)?;
             let given = self.was_given(first.jti)?.ok_or(ShareError::Unknown)?;
             if given.capability != *first {
@@ -85,21 +122,22 @@ impl Shares {
             given
         };
         self.changed();
-        self.check_group(&given).await?;
-        // Whoever answers for the group may take their time: what was taken back meanwhile, or is over, is not begun.
-        self.still_given(&presentation.chain)?;
+        let presented = Presented {
+            shares: self,
+            given: &given,
+            chain: &presentation.chain,
+        };
+        presented.still().await?;
         let request = presentation.request;
-        let fetched = self
-            .routes
-            .fetch_for_holder(Fetch {
-                service: request.service,
-                method: request.method,
-                path: request.path,
-                query: request.query,
-                content_type: request.content_type,
-                body: Bytes::from(request.body),
-            })
-            .await?;
+        let fetch = Fetch {
+            service: request.service,
+            method: request.method,
+            path: request.path,
+            query: request.query,
+            content_type: request.content_type,
+            body: Bytes::from(request.body),
+        };
+        let fetched = self.routes.fetch_for_holder(fetch, &presented).await?;
         // What was taken back while the service answered is not told any more.
         self.still_given(&presentation.chain)?;
         Ok(fetched.into())

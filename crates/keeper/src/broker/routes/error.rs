@@ -2,6 +2,7 @@ use hyper::StatusCode;
 use protocol::channel::ChannelError;
 
 use super::super::upstream::UpstreamError;
+use super::fetch::NotFetched;
 use crate::approvals::ApprovalError;
 use crate::limits;
 use crate::secrets::SecretError;
@@ -84,10 +85,22 @@ pub enum RouteError {
     )]
     Tools,
     #[error(
-        "The answer is larger than {} bytes (FETCHED_BYTES): ask for less at once.",
+        "The answer is larger than {} bytes (FETCHED_BYTES): ask for less at once. If something was to be changed, look first whether it was.",
         limits::FETCHED_BYTES
     )]
     AnswerTooLarge,
+    #[error(
+        "The server of tools says more than {} bytes (TOOL_SERVER_BYTES) or {} values (TOOL_SERVER_NODES): ask for less at once, or have its owner \
+         make it offer fewer tools.",
+        limits::TOOL_SERVER_BYTES,
+        limits::TOOL_SERVER_NODES
+    )]
+    ToolsTooMuch,
+    #[error("The owner has changed this service or its secret meanwhile, and nothing was done: try again.")]
+    Changed,
+    /// What somebody else had of it: asked for again while the call was under way.
+    #[error("{0}")]
+    Ended(NotFetched),
     #[error("The service broke off its answer.")]
     AnswerBroke,
     #[error(
@@ -152,12 +165,14 @@ impl RouteError {
             Self::Approval(_) => StatusCode::FORBIDDEN,
             Self::Method | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoTool | Self::ToolServer => StatusCode::NOT_FOUND,
-            Self::ToolChanged => StatusCode::FORBIDDEN,
+            Self::ToolChanged | Self::Ended(_) => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Path | Self::AbsoluteUrl | Self::Name | Self::ContentType | Self::Arguments => {
                 StatusCode::BAD_REQUEST
             }
-            Self::AnswerBroke | Self::NotTools(_) | Self::AnswerTooLarge => StatusCode::BAD_GATEWAY,
+            Self::AnswerBroke | Self::NotTools(_) | Self::AnswerTooLarge | Self::ToolsTooMuch => {
+                StatusCode::BAD_GATEWAY
+            }
             _ => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -176,9 +191,11 @@ impl RouteError {
             Self::ToolServer => "tool_server",
             Self::NoTool => "unknown_tool",
             Self::ToolChanged => "tool_changed",
+            Self::Changed => "route_changed",
+            Self::Ended(_) => "share_ended",
             Self::Arguments => "arguments_invalid",
             Self::NotTools(_) => "not_tools",
-            Self::AnswerTooLarge => "answer_too_large",
+            Self::AnswerTooLarge | Self::ToolsTooMuch => "answer_too_large",
             Self::AbsoluteUrl | Self::Path => "path_refused",
             Self::TooLarge => "too_large",
             Self::AnswerBroke => "unreachable",

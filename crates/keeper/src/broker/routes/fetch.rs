@@ -1,6 +1,7 @@
 //! A call through a route with its whole answer: for tools, and for those whom the owner gave a capability.
 
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use hyper::Method;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -44,11 +45,29 @@ pub struct NotFetched {
 
 impl From<BrokerError> for NotFetched {
     fn from(error: BrokerError) -> Self {
-        Self {
-            code: error.code().to_owned(),
-            message: error.to_string(),
+        match error {
+            BrokerError::Route(RouteError::Ended(why)) => why,
+            error => Self {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            },
         }
     }
+}
+
+/// What somebody else calls by.
+pub trait Stands: Send + Sync {
+    /// Whether it still stands: asked right before a call leaves that took its time until then.
+    fn stands(&self) -> BoxFuture<'_, Result<(), NotFetched>>;
+}
+
+/// Who calls.
+#[derive(Clone, Copy)]
+pub(super) enum Caller<'a> {
+    /// The owner's agent: what changes something is asked of the owner, where the route says so.
+    Agent,
+    /// Somebody whom the owner gave a capability, which was verified: that was the owner's word.
+    Holder(&'a dyn Stands),
 }
 
 impl Routes {
@@ -57,7 +76,7 @@ impl Routes {
     /// # Errors
     /// [`NotFetched`].
     pub async fn fetch_for_agent(&self, fetch: Fetch) -> Result<Fetched, NotFetched> {
-        self.fetch(fetch, true).await
+        self.fetch(fetch, Caller::Agent).await
     }
 
     /// Calls for somebody whom the owner gave a capability, which was verified: that was the owner's word. A route that is for
@@ -65,13 +84,13 @@ impl Routes {
     ///
     /// # Errors
     /// [`NotFetched`].
-    pub async fn fetch_for_holder(&self, fetch: Fetch) -> Result<Fetched, NotFetched> {
-        self.fetch(fetch, false).await
+    pub async fn fetch_for_holder(&self, fetch: Fetch, by: &dyn Stands) -> Result<Fetched, NotFetched> {
+        self.fetch(fetch, Caller::Holder(by)).await
     }
 
-    async fn fetch(&self, fetch: Fetch, asks: bool) -> Result<Fetched, NotFetched> {
+    async fn fetch(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, NotFetched> {
         let service = fetch.service.clone();
-        let outcome = self.fetch_as(fetch, asks).await;
+        let outcome = self.fetch_as(fetch, by).await;
         if let Err(BrokerError::Route(error)) = &outcome {
             // A noise that is not noted does not make the refusal any weaker.
             let _locked = self
@@ -81,9 +100,9 @@ impl Routes {
         Ok(outcome?)
     }
 
-    async fn fetch_as(&self, fetch: Fetch, asks: bool) -> Result<Fetched, BrokerError> {
+    async fn fetch_as(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, BrokerError> {
         if self.get(&fetch.service)?.tools.is_some() {
-            return self.call_tool(fetch, asks).await;
+            return self.call_tool(fetch, by).await;
         }
         let method: Method = fetch.method.parse().map_err(|_| RouteError::Method)?;
         if !fetch.path.is_empty() && !fetch.path.starts_with('/') {
@@ -107,7 +126,7 @@ impl Routes {
                 method,
                 headers,
                 body: CallBody::Whole(fetch.body),
-                asks,
+                asks: matches!(by, Caller::Agent),
             })
             .await?;
         let status = answer.status().as_u16();

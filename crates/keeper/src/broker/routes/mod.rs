@@ -14,7 +14,7 @@ mod tool_server;
 mod tools;
 
 pub use error::RouteError;
-pub use fetch::{Fetch, Fetched, NotFetched};
+pub use fetch::{Fetch, Fetched, NotFetched, Stands};
 pub use inject::Inject;
 pub use route::Route;
 pub use store::Routes;

@@ -5,6 +5,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{HeaderMap, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
+use secrecy::ExposeSecret as _;
 
 use super::super::error::BrokerError;
 use super::super::forward::Answer;
@@ -153,6 +154,7 @@ fn asked(route: &Route, method: &Method, below: &str, query: &str, headers: &Hea
         headers,
         body_is_text: words.is_some(),
         body: words.unwrap_or_else(|| protocol::b64::encode(body)),
+        tool: None,
     }
 }
 
@@ -180,6 +182,20 @@ impl Routes {
             return Err(RouteError::NotAllowed);
         }
         Ok((route, secret))
+    }
+
+    /// Whether this route and its secret are what the agent would be given now.
+    ///
+    /// # Errors
+    /// [`RouteError::Changed`]; why it would not be given them, such as a vault that was locked.
+    pub(super) fn still(&self, route: &Route, secret: &Secret) -> Result<(), RouteError> {
+        let (now, key) = self.open(&route.name)?;
+        let same_key = key.username == secret.username && key.value.expose_secret() == secret.value.expose_secret();
+        if now == *route && same_key {
+            Ok(())
+        } else {
+            Err(RouteError::Changed)
+        }
     }
 
     async fn call(&self, request: Request<Incoming>) -> Result<Answer, BrokerError> {

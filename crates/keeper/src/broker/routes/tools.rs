@@ -8,22 +8,23 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
-use rmcp::ServiceError;
-use rmcp::model::{CallToolRequestParams, JsonObject, Tool};
+use rmcp::model::{JsonObject, Tool};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::time::Duration;
 
 use super::super::error::BrokerError;
 use super::super::redact::Redactor;
 use super::error::RouteError;
-use super::fetch::{Fetch, Fetched};
+use super::fetch::{Caller, Fetch, Fetched};
 use super::route::Route;
 use super::store::Routes;
 use super::tool_server::ToolServer;
 use crate::approvals::{Action, ApprovalError};
 use crate::limits;
 use crate::secrets::Secret;
+use crate::unseen::is_plain;
 
 /// Asks for a tool's description instead of calling it.
 const DESCRIBE: &str = "describe";
@@ -53,13 +54,13 @@ impl Does {
 #[serde(deny_unknown_fields)]
 pub struct ToolTerms {
     pub does: Does,
-    /// SHA-256 of the description, in hex.
+    /// SHA-256 of the description, in small hex.
     pub seen: String,
 }
 
 pub(super) fn check(tools: Option<&BTreeMap<String, ToolTerms>>) -> Result<(), RouteError> {
     let Some(tools) = tools else { return Ok(()) };
-    let hex = |seen: &str| seen.len() == 64 && seen.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = |seen: &str| seen.len() == 64 && seen.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let good = tools.iter().all(|(name, terms)| is_name(name) && hex(&terms.seen));
     if good && tools.len() <= limits::ROUTE_TOOLS {
         Ok(())
@@ -82,13 +83,27 @@ fn described(tool: &Tool) -> Value {
     })
 }
 
-fn seen(tool: &Tool) -> Result<String, RouteError> {
-    let canonical = serde_json_canonicalizer::to_vec(&described(tool));
+/// The SHA-256 of what a tool's owner has looked at; none where there is something in it that they do not see and a model reads.
+fn seen(tool: &Tool) -> Result<Option<String>, RouteError> {
+    let described = described(tool);
+    if !all_seen(&described) {
+        return Ok(None);
+    }
+    let canonical = serde_json_canonicalizer::to_vec(&described);
     let canonical = canonical.map_err(|_| RouteError::NotTools("it describes a tool in no known way"))?;
-    Ok(Sha256::digest(canonical)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    let digest = Sha256::digest(canonical);
+    Ok(Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+/// Whether a person sees every letter in this.
+fn all_seen(value: &Value) -> bool {
+    let plain = |text: &str| text.chars().all(|letter| letter == '\r' || is_plain(letter));
+    match value {
+        Value::String(text) => plain(text),
+        Value::Array(all) => all.iter().all(all_seen),
+        Value::Object(all) => all.iter().all(|(name, value)| plain(name) && all_seen(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
 }
 
 /// What the server hints that a tool does: a suggestion for its owner to look at.
@@ -113,13 +128,8 @@ impl Routes {
             .tools
             .as_ref()
             .ok_or(RouteError::NotTools("it is a plain service"))?;
-        let listed = within(async {
-            let server = ToolServer::greet(self, &route, &secret).await?;
-            let listed = list(&server).await;
-            server.leave().await;
-            listed
-        });
-        let listed = listed.await.map_err(|error| match error {
+        let listed = self.list_tools(&route, &secret, limits::TOOL_CALL).await;
+        let listed = listed.map_err(|error| match error {
             BrokerError::Route(error) => error,
             BrokerError::Upstream(error) => error.into(),
             _ => RouteError::NotTools("it could not be asked"),
@@ -131,8 +141,15 @@ impl Routes {
             .take(limits::ROUTE_TOOLS)
             .filter(|tool| is_name(&tool.name))
         {
-            let seen = seen(tool)?;
             let terms = known.get(tool.name.as_ref());
+            let Some(seen) = seen(tool)? else {
+                // What nobody sees is not shown for somebody to allow it.
+                told.push(json!({
+                    "name": tool.name, "title": null, "description": null, "input_schema": {}, "hint": null, "does": null,
+                    "changed": terms.is_some(), "seen": null,
+                }));
+                continue;
+            };
             told.push(clean.json(&json!({
                 "name": tool.name, "title": tool.title, "description": tool.description, "input_schema": tool.input_schema,
                 "hint": hint(tool), "does": terms.map(|terms| terms.does), "changed": terms.is_some_and(|terms| terms.seen != seen),
@@ -142,20 +159,33 @@ impl Routes {
         Ok(told)
     }
 
+    /// Whether this would call a tool of a server: it does not only ask what there is.
+    ///
+    /// # Errors
+    /// As of [`Routes::get`].
+    pub fn calls_tool(&self, service: &str, path: &str, query: &str) -> Result<bool, RouteError> {
+        Ok(self.get(service)?.tools.is_some() && !describes(path, query))
+    }
+
     /// Calls one tool, or says which there are.
-    pub(super) async fn call_tool(&self, fetch: Fetch, asks: bool) -> Result<Fetched, BrokerError> {
-        let (route, secret) = self.open(&fetch.service)?;
+    pub(super) async fn call_tool(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, BrokerError> {
+        let (route, mut secret) = self.open(&fetch.service)?;
         let tools = route.tools.as_ref().ok_or(RouteError::NoTool)?;
         let name = fetch.path.strip_prefix('/').unwrap_or_default();
-        let describes = name.is_empty() || fetch.query == DESCRIBE;
+        let describes = describes(&fetch.path, &fetch.query);
         if !describes && !fetch.query.is_empty() {
             return Err(RouteError::Path.into());
         }
+        let long = match by {
+            Caller::Agent => limits::TOOL_CALL,
+            Caller::Holder(_) => limits::TOOL_CALL_SHARED,
+        };
         if describes {
             if fetch.method != "GET" {
                 return Err(RouteError::ToolMethod("GET").into());
             }
-            return self.describe(&route, &secret, (!name.is_empty()).then_some(name)).await;
+            let one = (!name.is_empty()).then_some(name);
+            return self.describe(&route, &secret, one, long).await;
         }
         let terms = tools.get(name).ok_or(RouteError::NoTool)?;
         if fetch.method != terms.does.method() {
@@ -165,44 +195,82 @@ impl Routes {
         if changes && route.read_only {
             return Err(RouteError::ReadOnly.into());
         }
-        let mut call = CallToolRequestParams::new(name.to_owned());
-        if !fetch.body.trim_ascii().is_empty() {
-            let arguments: JsonObject = serde_json::from_slice(&fetch.body).map_err(|_| RouteError::Arguments)?;
-            call = call.with_arguments(arguments);
-        }
-        if changes && route.ask && asks {
+        let arguments: Option<JsonObject> = match fetch.body.trim_ascii() {
+            b"" => None,
+            written => Some(serde_json::from_slice(written).map_err(|_| RouteError::Arguments)?),
+        };
+        if changes && route.ask && matches!(by, Caller::Agent) {
             if fetch.body.len() > limits::APPROVAL_BYTES {
                 return Err(RouteError::from(ApprovalError::TooLarge).into());
             }
-            self.ask_owner(&asked(&route, terms.does, name, &fetch.body), &route)
-                .await?;
+            self.ask_owner(&asked(&route, terms, name, &fetch.body), &route).await?;
+            secret = self.open(&route.name)?.1;
         }
         self.note_use(&*self.upstream(&route.base_url)?, &secret)?;
         let clean = Clean::new(&route, &secret)?;
-        within(async {
-            let server = ToolServer::greet(self, &route, &secret).await?;
-            let called = call_known(&server, call, terms).await;
-            server.leave().await;
-            let (status, said) = called?;
-            clean.answer(status, &said)
-        })
-        .await
+        let mut server = ToolServer::new(self, &route, &secret, long);
+        let known = Known {
+            route: &route,
+            secret: &secret,
+            name,
+            terms,
+        };
+        let called = self.call_known(&mut server, known, arguments, by).await;
+        // What was done is told, however long the server takes to part.
+        server.leave();
+        let (status, said) = called?;
+        clean.answer(status, &said)
+    }
+
+    /// The call, if the server still describes the tool as it did when its owner allowed it, and everything else still stands, too.
+    async fn call_known(
+        &self,
+        server: &mut ToolServer,
+        known: Known<'_>,
+        arguments: Option<JsonObject>,
+        by: Caller<'_>,
+    ) -> Result<(u16, Value), BrokerError> {
+        server.greet().await?;
+        let listed = server.tools().await?;
+        let mut same = listed.iter().filter(|tool| tool.name == known.name);
+        let (Some(tool), None) = (same.next(), same.next()) else {
+            return Err(RouteError::ToolChanged.into());
+        };
+        if seen(tool)?.as_ref() != Some(&known.terms.seen) {
+            return Err(RouteError::ToolChanged.into());
+        }
+        // The server had its time until here. What was taken back, changed or locked meanwhile is not called.
+        if let Caller::Holder(share) = by {
+            share.stands().await.map_err(RouteError::Ended)?;
+        }
+        self.still(known.route, known.secret)?;
+        server.call(known.name, arguments).await
+    }
+
+    async fn list_tools(&self, route: &Route, secret: &Secret, long: Duration) -> Result<Vec<Tool>, BrokerError> {
+        let mut server = ToolServer::new(self, route, secret, long);
+        let listed = match server.greet().await {
+            Ok(()) => server.tools().await,
+            Err(error) => Err(error),
+        };
+        server.leave();
+        listed
     }
 
     /// One tool, or all that may be called, as their owner has looked at them. What is described otherwise now is told by its name alone.
-    async fn describe(&self, route: &Route, secret: &Secret, name: Option<&str>) -> Result<Fetched, BrokerError> {
+    async fn describe(
+        &self,
+        route: &Route,
+        secret: &Secret,
+        name: Option<&str>,
+        long: Duration,
+    ) -> Result<Fetched, BrokerError> {
         let known = route.tools.as_ref().ok_or(RouteError::NoTool)?;
         if name.is_some_and(|name| !known.contains_key(name)) {
             return Err(RouteError::NoTool.into());
         }
         self.note_use(&*self.upstream(&route.base_url)?, secret)?;
-        let listed = within(async {
-            let server = ToolServer::greet(self, route, secret).await?;
-            let listed = list(&server).await;
-            server.leave().await;
-            listed
-        })
-        .await?;
+        let listed = self.list_tools(route, secret, long).await?;
         let (mut tools, mut changed) = (Vec::new(), Vec::new());
         for tool in &listed {
             let Some(terms) = known.get(tool.name.as_ref()) else {
@@ -211,7 +279,7 @@ impl Routes {
             if name.is_some_and(|name| name != tool.name) {
                 continue;
             }
-            if seen(tool)? != terms.seen {
+            if seen(tool)?.as_ref() != Some(&terms.seen) {
                 changed.push(&tool.name);
                 continue;
             }
@@ -228,64 +296,34 @@ impl Routes {
     }
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, BrokerError>>) -> Result<T, BrokerError> {
-    let late = |_| BrokerError::from(RouteError::NotTools("it took too long"));
-    tokio::time::timeout(limits::TOOL_CALL, work).await.map_err(late)?
+/// The tool that is called, by what its owner has said of it.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    route: &'a Route,
+    secret: &'a Secret,
+    name: &'a str,
+    terms: &'a ToolTerms,
 }
 
-async fn list(server: &ToolServer) -> Result<Vec<Tool>, BrokerError> {
-    let mut all = Vec::new();
-    let mut from = None;
-    // A list without an end is not followed.
-    while all.len() < limits::ROUTE_TOOLS {
-        let page = rmcp::model::PaginatedRequestParams::default().with_cursor(from);
-        let page = server.client.list_tools(Some(page)).await;
-        let page = page.map_err(|_| server.why("it did not say which tools it has"))?;
-        let is_empty = page.tools.is_empty();
-        all.extend(page.tools);
-        from = page.next_cursor;
-        if from.is_none() || is_empty {
-            break;
-        }
-    }
-    Ok(all)
-}
-
-/// The call, if the server still describes the tool as it did when its owner allowed it.
-async fn call_known(
-    server: &ToolServer,
-    call: CallToolRequestParams,
-    terms: &ToolTerms,
-) -> Result<(u16, Value), BrokerError> {
-    let listed = list(server).await?;
-    let mut same = listed.iter().filter(|tool| tool.name == call.name);
-    let (Some(tool), None) = (same.next(), same.next()) else {
-        return Err(RouteError::ToolChanged.into());
-    };
-    if seen(tool)? != terms.seen {
-        return Err(RouteError::ToolChanged.into());
-    }
-    let broke = RouteError::NotTools("its answer cannot be written down");
-    match server.client.peer().call_tool(call).await {
-        Ok(result) => Ok((200, serde_json::to_value(result).map_err(|_| broke)?)),
-        Err(ServiceError::McpError(error)) => Ok((400, json!({"error": error}))),
-        Err(_) => Err(server.why("it did not answer the call")),
-    }
+/// Whether this asks what there is, and calls nothing.
+fn describes(path: &str, query: &str) -> bool {
+    matches!(path, "" | "/") || query == DESCRIBE
 }
 
 /// The call as its owner is asked about it.
-fn asked(route: &Route, does: Does, name: &str, body: &Bytes) -> Action {
+fn asked(route: &Route, terms: &ToolTerms, name: &str, body: &Bytes) -> Action {
     let words = String::from_utf8(body.to_vec()).ok();
     Action::CallService {
         service: route.name.clone(),
         base_url: route.base_url.clone(),
         secret: route.secret,
-        method: does.method().to_owned(),
+        method: terms.does.method().to_owned(),
         path: format!("/{name}"),
         query: String::new(),
         headers: Vec::new(),
         body_is_text: words.is_some(),
         body: words.unwrap_or_else(|| protocol::b64::encode(body)),
+        tool: Some(terms.seen.clone()),
     }
 }
 
