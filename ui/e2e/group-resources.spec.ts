@@ -1,6 +1,23 @@
 import { expect, join, test } from "./person";
 import { expectClean, inspect } from "./watched";
 
+interface Watched {
+  moments: { blind: number; waiting: number };
+}
+
+/** Counts, whenever the page changes, the offers without their words: those that can be accepted, and those that wait. Runs in the page. */
+function watchAccept(): void {
+  const moments = { blind: 0, waiting: 0 };
+  (window as unknown as Watched).moments = moments;
+  new MutationObserver(() => {
+    for (const button of document.querySelectorAll<HTMLButtonElement>('hf-received button[aria-label^="Accept:"]')) {
+      if (button.closest("hf-received")?.querySelector("pre.shared-answer")) continue;
+      if (button.disabled) moments.waiting += 1;
+      else moments.blind += 1;
+    }
+  }).observe(document.documentElement, { subtree: true, childList: true, attributes: true });
+}
+
 test("an admin shares a service with their group, and a member accepts it, uses it, and is taken out", async ({ anna, browser }, { retry }) => {
   const { page } = anna;
   const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
@@ -46,12 +63,16 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await expect(choice).toHaveValue("read", { timeout: 60_000 });
   await inspect(page, "group-shared-given");
 
-  // Eva reads what her agent would be told, accepts, and looks at it.
+  // Eva reads what her agent would be told, accepts, and looks at it. At no moment can she accept what does not stand there yet.
+  await eva.page.evaluate(watchAccept);
   await eva.page.getByRole("link", { name: group }).first().click();
   const row = eva.page.locator("hf-received", { hasText: "Customer list of Anna Keller" });
   await expect(row.getByText("Waits for your yes")).toBeVisible({ timeout: 60_000 });
   await expect(row.getByText("Look at /models before you write to anybody.")).toBeVisible();
   await inspect(eva.page, "group-shared-offered");
+  const moments = await eva.page.evaluate(() => (window as unknown as Watched).moments);
+  expect(moments.blind, "moments in which it could be accepted unread").toBe(0);
+  expect(moments.waiting, "moments in which it waited for what is to be read").toBeGreaterThan(0);
   await row.getByRole("button", { name: "Accept" }).click();
   await expect(row.getByText("Yours to use")).toBeVisible();
   await row.getByRole("button", { name: "Look at it" }).click();

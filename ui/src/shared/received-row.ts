@@ -8,6 +8,7 @@ import { confirmBox } from "../parts/confirm-box";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
+import { canAccept, isShownByItself } from "./offer";
 import { acceptReceived, type Answer, forgetReceived, readReceived, type Received, skillOf } from "./shared";
 import { answerWords, dayWords, mayWords, pathOf, resourceWords, serviceOf } from "./words";
 
@@ -24,7 +25,7 @@ export class ReceivedRow extends FormPage {
 
   protected override updated(): void {
     // What waits for a yes is read where the yes is given.
-    if (this.received.group && this.received.state === "offered" && this.skill === undefined && !this.busy && !this.problem) void this.#tell();
+    if (isShownByItself(this.received, this.skill, this.busy, this.problem)) void this.#tell();
   }
 
   protected override render(): TemplateResult {
@@ -43,7 +44,7 @@ export class ReceivedRow extends FormPage {
       ${this.open ? this.#look(title) : nothing}
       <div class="row">
         ${each.group && (each.state === "given" || (each.state === "offered" && this.problem && this.skill === undefined)) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
-        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${this.busy || !online.value || this.skill === undefined} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
+        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${!canAccept(each, this.skill, this.busy, online.value)} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
