@@ -227,7 +227,8 @@ export interface ServerTool {
   does?: Does | null;
   /** The server describes it otherwise than when it was allowed. */
   changed: boolean;
-  seen: string;
+  /** Nothing where there are letters in its description that nobody sees: then none of it is told, and it cannot be allowed. */
+  seen: string | null;
 }
 
 /** What the agent would do, with every parameter. */

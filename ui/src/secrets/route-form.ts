@@ -4,6 +4,7 @@ import { property, state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import type { Inject, Route } from "../channel/messages";
 import { FormPage } from "../pages/page";
+import { confirmBox } from "../parts/confirm-box";
 import { field, notice, submitButton } from "../parts/form";
 import { secrets } from "./secrets";
 import { routeName, saveRoute } from "./services";
@@ -112,9 +113,18 @@ export class RouteForm extends FormPage {
     this.dispatchEvent(new CustomEvent("done"));
   }
 
+  /** What its owner said of its tools is not dropped by the way. */
+  async #dropsTools(): Promise<boolean> {
+    const count = Object.keys(this.route?.tools ?? {}).length;
+    if (!this.route?.tools || this.isTools) return true;
+    const said = count === 0 ? "" : ` What you said of ${count === 1 ? "its tool" : `its ${count} tools`} is forgotten.`;
+    return confirmBox({ title: "Make it a web service?", words: `Your agent then calls its address as it is, and no tool by its name.${said} Whoever it is shared with is refused until you share it anew.`, yes: "Make it a web service", danger: true });
+  }
+
   #save = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
+      if (!(await this.#dropsTools())) return;
       await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim(), tools: this.isTools ? (this.route?.tools ?? {}) : null });
       announce("Saved");
       this.#done();

@@ -10,6 +10,7 @@ import { field, notice, submitButton } from "../parts/form";
 import { routes } from "../secrets/services";
 import type { Known } from "../trust/identities";
 import { notOffered, offered } from "../trust/offered";
+import { hasParts, partField } from "./part-field";
 import { grantInGroup, type GroupResource, offerToGroup } from "./shared";
 import { dayField, endOfDay, type Kind, KINDS, resource } from "./words";
 
@@ -45,6 +46,7 @@ export class GroupShareForm extends FormPage {
   #choose(service: string): void {
     const before = routes.value?.find((each) => each.name === this.service);
     const route = routes.value?.find((each) => each.name === service);
+    if (service !== this.service) this.path = "";
     this.service = service;
     if (this.name === "" || this.name === before?.name) this.name = route?.name ?? "";
     if (this.about === "" || this.about === before?.about) this.about = route?.about ?? "";
@@ -59,11 +61,11 @@ export class GroupShareForm extends FormPage {
     if (routes.value?.length === 0) return html`${notice("info", html`You share a service: a customer list, a calendar, a shop. <a href="/services">Connect one first</a>.`)}${this.#close()}`;
     const keys = new Set(offered(this.known).map((each) => each.user));
     const others = this.whole.members.filter((each) => each.id !== me()?.user.id);
-    const readOnly = routes.value?.find((each) => each.name === this.service)?.read_only ?? false;
-    const tools = Boolean(routes.value?.find((each) => each.name === this.service)?.tools);
+    const route = routes.value?.find((each) => each.name === this.service);
+    const readOnly = route?.read_only ?? false;
     const until = this.#until();
     const long = new TextEncoder().encode(this.skill).length > SKILL_BYTES;
-    const ready = this.service !== "" && this.name.trim() !== "" && this.about.trim() !== "" && until !== undefined && !long;
+    const ready = this.service !== "" && hasParts(route) && this.name.trim() !== "" && this.about.trim() !== "" && until !== undefined && !long;
     return html`<form @submit=${this.#submit}>
       <div class="field">
         <label for="group-what">Which service?</label>
@@ -74,7 +76,7 @@ export class GroupShareForm extends FormPage {
       </div>
       ${field({ id: "group-name", label: "What do you call it here?", value: this.name, maxlength: 60, placeholder: "Customer list", onInput: (value) => (this.name = value) })}
       ${field({ id: "group-about", label: "What is it for?", value: this.about, maxlength: 200, placeholder: "Who our customers are, and what was agreed with them", onInput: (value) => (this.about = value) })}
-      ${field({ id: "group-path", label: tools ? "Only one of its tools? (optional)" : "Only a part of it? (optional)", value: this.path, required: false, maxlength: 200, placeholder: tools ? "search" : "/customers", hint: tools ? "A tool's name. Without it: all that you have allowed on the page Services, each as what you said that it does." : "A path of the service. Nothing beside it can be reached.", onInput: (value) => (this.path = value) })}
+      ${partField({ id: "group-path", route, value: this.path, placeholder: "/customers", onInput: (value) => (this.path = value) })}
       <div class="field">
         <label for="group-skill">What should their agents know? (optional)</label>
         <textarea id="group-skill" rows="6" aria-describedby="group-skill-hint" aria-invalid=${long ? "true" : nothing} placeholder="Search with /customers?name=… before you write to anybody." .value=${this.skill} @input=${(event: InputEvent) => (this.skill = (event.target as HTMLTextAreaElement).value)}></textarea>

@@ -9,6 +9,7 @@ import { routes } from "../secrets/services";
 import { digits } from "../trust/digits";
 import type { Contact, Known } from "../trust/identities";
 import { notOffered, offered } from "../trust/offered";
+import { hasParts, partField } from "./part-field";
 import { share } from "./shared";
 import { dayField, endOfDay, type Kind, KINDS, readBack, resource } from "./words";
 
@@ -38,6 +39,7 @@ export class ShareForm extends FormPage {
   }
 
   #choose(service: string): void {
+    if (service !== this.service) this.path = "";
     this.service = service;
     if (this.#readOnly()) this.kind = "read";
   }
@@ -61,7 +63,8 @@ export class ShareForm extends FormPage {
     if (routes.value?.length === 0) return html`${notice("info", html`You share a service: a calendar, a code host, a shop. <a href="/services">Connect one first</a>.`)}${this.#close()}`;
     const contact = contacts.find((each) => each.user === this.with);
     const [until, most] = [this.#until(), this.#mostCalls()];
-    const ready = contact !== undefined && this.service !== "" && until !== undefined && (this.most.trim() === "" || most !== undefined);
+    const route = routes.value?.find((each) => each.name === this.service);
+    const ready = contact !== undefined && this.service !== "" && hasParts(route) && until !== undefined && (this.most.trim() === "" || most !== undefined);
     return html`<form @submit=${this.#submit}>
       ${notOffered(this.known)}
       <div class="field">
@@ -79,7 +82,7 @@ export class ShareForm extends FormPage {
           ${(routes.value ?? []).map((each) => html`<option value=${each.name} ?selected=${each.name === this.service}>${each.name}${each.about ? `: ${each.about}` : ""}</option>`)}
         </select>
       </div>
-      ${field({ id: "share-path", label: "Only a part of it? (optional)", value: this.path, required: false, maxlength: 200, placeholder: "/calendars/work", hint: "A path of the service. Nothing beside it can be reached.", onInput: (value) => (this.path = value) })}
+      ${partField({ id: "share-path", route, value: this.path, placeholder: "/calendars/work", onInput: (value) => (this.path = value) })}
       <fieldset class="choices">
         <legend>They may</legend>
         ${(Object.keys(KINDS) as Kind[]).map((kind) => html`<label class="check"><input type="radio" name="share-kind" .checked=${kind === this.kind} ?disabled=${kind !== "read" && this.#readOnly()} @change=${() => (this.kind = kind)}><span>${KINDS[kind].words}</span></label>`)}
