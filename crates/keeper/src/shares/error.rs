@@ -14,6 +14,8 @@ pub enum ShareError {
     Capability(#[from] CapabilityError),
     #[error("This vault does not remember having shared this.")]
     Unknown,
+    #[error("The service is not of the kind that it was when this was shared: whoever shares it has to share it anew.")]
+    OtherKind,
     #[error("This was presented before.")]
     Replayed,
     #[error("What was shared has been used as often as was allowed.")]
@@ -109,6 +111,7 @@ impl ShareError {
         match self {
             Self::Capability(error) => error.code(),
             Self::Unknown => "unknown_capability",
+            Self::OtherKind => "other_kind",
             Self::Replayed => "replayed",
             Self::UsedUp => "used_up",
             Self::TooOften => "too_often",

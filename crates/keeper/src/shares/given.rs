@@ -45,6 +45,9 @@ pub struct Given {
     /// What it is of a group's, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<InGroup>,
+    /// The service was a server of tools then: its paths and methods mean something else than those of a plain one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tools: bool,
 }
 
 impl Given {
@@ -86,7 +89,7 @@ impl Shares {
         before: Vec<Given>,
     ) -> Result<Given, ShareError> {
         let contact = self.contacts.known(terms.with)?;
-        self.routes.get(terms.resource.service())?;
+        let tools = self.routes.get(terms.resource.service())?.tools.is_some();
         let now = self.clock.now();
         let given = self.given()?;
         let mut live = 0;
@@ -113,6 +116,7 @@ impl Shares {
             arrived: None,
             lost: false,
             group: group.as_ref().map(|group| group.what.clone()),
+            tools,
         };
         self.revoke_all(before, Vec::new()).await?;
         let mut records = vec![share.record()];

@@ -55,6 +55,11 @@ impl Presented<'_> {
     /// looked at last.
     async fn still(&self) -> Result<(), ShareError> {
         self.shares.check_group(self.given).await?;
+        // A right to write in a plain service would be one to say anything to a server of tools.
+        let service = self.given.capability.resource.service();
+        if self.shares.routes.get(service)?.tools.is_some() != self.given.tools {
+            return Err(ShareError::OtherKind);
+        }
         self.shares.still_given(self.chain)
     }
 }
