@@ -143,6 +143,11 @@ impl Group {
         waits.expect("it comes to stand so");
     }
 
+    /// Management says from now on that he is not in it.
+    pub fn puts_bob_out(&self) {
+        self.for_anna.says(Tie::Gone);
+    }
+
     fn stopped(&self, id: uuid::Uuid) -> bool {
         self.anna.shares.is_revoked(id).unwrap()
     }

@@ -22,6 +22,8 @@ mod skills;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tool_server_tests;
+#[cfg(test)]
 mod tool_tests;
 mod using;
 

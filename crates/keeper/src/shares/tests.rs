@@ -89,7 +89,7 @@ impl Sharer {
         self.person.vault.put_records(records).await.unwrap();
     }
 
-    /// Connects a server of tools, of which these may be called.
+    /// Connects a server of tools, of which these may be called; or the same address as a plain service, with null.
     pub async fn connects_tools(&self, name: &str, at: std::net::SocketAddr, tools: Value) {
         self.named.set([at.to_string()]);
         let id = format!("{:?}", self.person.vault.list_records("secret/").unwrap());
@@ -102,7 +102,8 @@ impl Sharer {
             .unwrap();
         let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
         let route = json!({"base_url": format!("http://{at}/mcp"), "secret": id, "inject": inject, "tools": tools});
-        let route = [&[2], route.to_string().as_bytes()].concat();
+        let version: u8 = if tools.is_null() { 1 } else { 2 };
+        let route = [&[version], route.to_string().as_bytes()].concat();
         self.person
             .vault
             .put_record(&format!("route/{name}"), &route)

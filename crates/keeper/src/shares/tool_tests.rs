@@ -242,6 +242,17 @@ async fn promise_09_a_tool_that_the_grant_does_not_include_is_refused_in_the_own
     assert_eq!(shared.calls(one, "POST", "/add_note").await, refused("other_resource"));
     assert_eq!(shared.calls(one, "GET", "/").await, refused("other_resource"));
     assert_eq!(shared.desk.called(), ["add_note", "search"]);
+    // Seeing what there is is not calling it.
+    let listed = shared.with_bob("service/desk/search", &[Scope::List]).await;
+    assert_eq!(shared.calls(listed, "GET", "/search").await, refused("scope"));
+    assert!(
+        shared
+            .calls(listed, "GET", "/search?describe")
+            .await
+            .unwrap()
+            .contains("Searches the notes.")
+    );
+    assert_eq!(shared.desk.called(), ["add_note", "search"]);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ mod slots;
 mod templates;
 mod tickets;
 mod told;
+mod tool_servers;
 mod tools;
 mod vault_life;
 mod ways_in;

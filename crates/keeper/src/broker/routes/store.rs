@@ -48,6 +48,12 @@ impl Routes {
         }
     }
 
+    /// Calls that may still be begun.
+    #[cfg(test)]
+    pub(crate) fn calls_left(&self) -> usize {
+        self.calls.available_permits()
+    }
+
     /// Closes idle connections: the vault was locked.
     pub(in crate::broker) fn forget(&self) {
         unpoisoned(&self.upstreams).clear();
