@@ -233,7 +233,7 @@ export interface ServerTool {
 
 /** What the agent would do, with every parameter. */
 export type ApprovalAction =
-  | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean }
+  | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean; tool?: string }
   | { kind: "run_command"; command: string; folder: string }
   | { kind: "share"; with: string; name: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } }
   | { kind: "call_shared"; share: string; owner: string; name: string; service: string; method: string; path: string; query: string; content_type: string; body: string }
@@ -253,7 +253,7 @@ export interface Approval {
   may: { always: boolean; conversation: boolean };
 }
 
-export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; method: string; path: string } | { kind: "run_command"; command: string; folder: string };
+export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; method: string; path: string; tool?: string } | { kind: "run_command"; command: string; folder: string };
 
 export interface ApprovalRule {
   id: string;

@@ -1,7 +1,7 @@
 //! A conversation with one server of tools: the Model Context Protocol over streamable HTTP, each message a request through the broker's own door.
 //!
 //! What is promised here: nothing goes to the server but through [`Routes::exchange`], so to its address alone, checked and with the secret
-//! put in there. Of what it says, the answer to what was asked is read and nothing else: a notice, or a question of its own, is let go as it
+//! put in there, and no message leaves once the service or its key was changed or the vault locked. Of what it says, the answer to what was asked is read and nothing else: a notice, or a question of its own, is let go as it
 //! came. All of it is without the secret before anything reads it, and bounded, each message and the whole conversation. Nothing goes on by itself:
 //! a conversation ends at its time, or with whoever holds it.
 
@@ -149,12 +149,10 @@ impl ToolServer {
             return;
         }
         self.until = Instant::now() + limits::TOOL_LEAVE;
-        // It ends by itself, soon. What was changed or locked since is not spoken for any more.
+        // It ends by itself, soon.
         tokio::spawn(async move {
-            if self.routes.still(&self.route, &self.secret).is_ok() {
-                // Not every server lets a session be ended.
-                let _kept = self.request(Method::DELETE, String::new()).await;
-            }
+            // Not every server lets a session be ended.
+            let _kept = self.request(Method::DELETE, String::new()).await;
         });
     }
 
@@ -172,8 +170,10 @@ impl ToolServer {
             .map_err(|_| late())?
     }
 
-    /// One request, and the beginning of what is answered.
+    /// One request, and the beginning of what is answered. The server had its time until here: what was changed or locked meanwhile is not
+    /// spoken for any more.
     async fn request(&self, method: Method, body: String) -> Result<Answer, BrokerError> {
+        self.routes.still(&self.route, &self.secret)?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -209,42 +209,11 @@ impl Routes {
         self.note_use(&*self.upstream(&route.base_url)?, &secret)?;
         let clean = Clean::new(&route, &secret)?;
         let mut server = ToolServer::new(self, &route, &secret, long);
-        let known = Known {
-            route: &route,
-            secret: &secret,
-            name,
-            terms,
-        };
-        let called = self.call_known(&mut server, known, arguments, by).await;
+        let called = call_known(&mut server, name, terms, arguments, by).await;
         // What was done is told, however long the server takes to part.
         server.leave();
         let (status, said) = called?;
         clean.answer(status, &said)
-    }
-
-    /// The call, if the server still describes the tool as it did when its owner allowed it, and everything else still stands, too.
-    async fn call_known(
-        &self,
-        server: &mut ToolServer,
-        known: Known<'_>,
-        arguments: Option<JsonObject>,
-        by: Caller<'_>,
-    ) -> Result<(u16, Value), BrokerError> {
-        server.greet().await?;
-        let listed = server.tools().await?;
-        let mut same = listed.iter().filter(|tool| tool.name == known.name);
-        let (Some(tool), None) = (same.next(), same.next()) else {
-            return Err(RouteError::ToolChanged.into());
-        };
-        if seen(tool)?.as_ref() != Some(&known.terms.seen) {
-            return Err(RouteError::ToolChanged.into());
-        }
-        // The server had its time until here. What was taken back, changed or locked meanwhile is not called.
-        if let Caller::Holder(share) = by {
-            share.stands().await.map_err(RouteError::Ended)?;
-        }
-        self.still(known.route, known.secret)?;
-        server.call(known.name, arguments).await
     }
 
     async fn list_tools(&self, route: &Route, secret: &Secret, long: Duration) -> Result<Vec<Tool>, BrokerError> {
@@ -296,13 +265,29 @@ impl Routes {
     }
 }
 
-/// The tool that is called, by what its owner has said of it.
-#[derive(Clone, Copy)]
-struct Known<'a> {
-    route: &'a Route,
-    secret: &'a Secret,
-    name: &'a str,
-    terms: &'a ToolTerms,
+/// The call, if the server still describes the tool as it did when its owner allowed it.
+async fn call_known(
+    server: &mut ToolServer,
+    name: &str,
+    terms: &ToolTerms,
+    arguments: Option<JsonObject>,
+    by: Caller<'_>,
+) -> Result<(u16, Value), BrokerError> {
+    server.greet().await?;
+    let listed = server.tools().await?;
+    let mut same = listed.iter().filter(|tool| tool.name == name);
+    let (Some(tool), None) = (same.next(), same.next()) else {
+        return Err(RouteError::ToolChanged.into());
+    };
+    if seen(tool)?.as_ref() != Some(&terms.seen) {
+        return Err(RouteError::ToolChanged.into());
+    }
+    // The server had its time until here. What was taken back meanwhile is not called; whether the service and its key are the same, and the
+    // vault open, is looked at with each message.
+    if let Caller::Holder(share) = by {
+        share.stands().await.map_err(RouteError::Ended)?;
+    }
+    server.call(name, arguments).await
 }
 
 /// Whether this asks what there is, and calls nothing.
