@@ -1,9 +1,10 @@
 //! A conversation with one server of tools: the Model Context Protocol over streamable HTTP, each message a request through the broker's own door.
 //!
 //! What is promised here: nothing goes to the server but through [`Routes::exchange`], so to its address alone, checked and with the secret
-//! put in there, and no message leaves once the service or its key was changed or the vault locked. Of what it says, the answer to what was asked is read and nothing else: a notice, or a question of its own, is let go as it
-//! came. All of it is without the secret before anything reads it, and bounded, each message and the whole conversation. Nothing goes on by itself:
-//! a conversation ends at its time, or with whoever holds it.
+//! put in there, and no message leaves once the service or its key was changed or the vault locked. Of what it says, the answer to what was
+//! asked is read and nothing else: a notice, or a question of its own, is let go as it came. All of it is without the secret before anything
+//! reads it, and bounded, each message and the whole conversation. Nothing goes on by itself: a conversation ends at its time, or with whoever
+//! holds it.
 
 use std::sync::Arc;
 
