@@ -109,7 +109,9 @@ impl Shares {
             // `list` of a tool's own address is how it is called, and not a call of it.
             if !granted.scope.contains(&Scope::Read)
                 && request.method == "GET"
-                && self.routes.calls_tool(&request.service, &request.path, &request.query)?
+                && self
+                    .routes
+                    .calls_tool(&request.service, &request.path, &request.query)?
             {
                 return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
             }

@@ -48,7 +48,10 @@ fn tool(name: &str, description: &str) -> Value {
 }
 
 fn honest_tools() -> [Value; 2] {
-    [tool("search", "Searches the notes."), tool("add_note", "Writes a note.")]
+    [
+        tool("search", "Searches the notes."),
+        tool("add_note", "Writes a note."),
+    ]
 }
 
 fn listed(request: &Value, tools: &Value) -> Option<Says> {
@@ -143,7 +146,11 @@ impl Scripted {
             let does = if name == "search" { "read" } else { "write" };
             terms[name] = json!({"does": does, "seen": each["seen"]});
         }
-        scripted.group.anna.connects_tools("desk", scripted.server.at, terms).await;
+        scripted
+            .group
+            .anna
+            .connects_tools("desk", scripted.server.at, terms)
+            .await;
         scripted.before = scripted.server.asked().len();
         scripted
     }
@@ -277,7 +284,9 @@ async fn what_was_done_is_told_though_its_stream_goes_on_and_its_server_does_not
     let said = timeout(SOON, scripted.searches()).await.expect("it is told at once");
     assert!(said.unwrap().contains("done"));
     // And the session is ended, by its name.
-    timeout(SOON, scripted.is_asked("DELETE")).await.expect("it is told that it is over");
+    timeout(SOON, scripted.is_asked("DELETE"))
+        .await
+        .expect("it is told that it is over");
     let asked = scripted.server.asked();
     let last = asked.last().unwrap();
     assert_eq!(last.headers["mcp-session-id"], "session-1");
@@ -293,7 +302,9 @@ async fn a_session_is_ended_though_its_greeting_was_no_good() {
         _ => None,
     });
     assert_eq!(scripted.searches().await, refused("not_tools"));
-    timeout(SOON, scripted.is_asked("DELETE")).await.expect("it is told that it is over");
+    timeout(SOON, scripted.is_asked("DELETE"))
+        .await
+        .expect("it is told that it is over");
 }
 
 #[tokio::test]

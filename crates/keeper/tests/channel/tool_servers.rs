@@ -66,7 +66,8 @@ impl Desk {
 
     fn route(&self, over: &Value) -> Value {
         let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-        let mut route = json!({"name": "desk", "base_url": self.server.base_url(), "secret": self.secret, "inject": inject});
+        let mut route =
+            json!({"name": "desk", "base_url": self.server.base_url(), "secret": self.secret, "inject": inject});
         for (name, value) in over.as_object().unwrap() {
             route[name] = value.clone();
         }
@@ -152,7 +153,10 @@ async fn an_owner_looks_at_the_tools_of_a_server_and_says_which_may_be_called() 
     let json = ["Content-Type: application/json"];
     for line in ["POST /x/desk/", "POST /x/desk", "GET /x/desk/search"] {
         let said = desk.keeper.agent.ask(line, &json, &body).await;
-        assert!(said.starts_with("HTTP/1.1 404") && said.contains("tool_server"), "{line}: {said}");
+        assert!(
+            said.starts_with("HTTP/1.1 404") && said.contains("tool_server"),
+            "{line}: {said}"
+        );
     }
     assert_eq!(desk.called(), 1);
     // One that only reads changes nothing, and nobody is asked.
@@ -205,7 +209,13 @@ async fn promise_07_a_tool_that_changes_something_waits_for_its_owner() {
     assert!(!failed && told.contains("called"), "{told}");
     let action = &shown["action"];
     assert_eq!(
-        (&action["kind"], &action["service"], &action["method"], &action["path"], &action["body"]),
+        (
+            &action["kind"],
+            &action["service"],
+            &action["method"],
+            &action["path"],
+            &action["body"]
+        ),
         (
             &json!("call_service"),
             &json!("desk"),

@@ -249,10 +249,7 @@ fn answer_in(message: &[u8], id: &str, room: &mut Room) -> Result<Option<Said>, 
         (Some(written), None) | (None, Some(written)) => written.get(),
         _ => return Err(unknown()),
     };
-    room.nodes = room
-        .nodes
-        .checked_sub(nodes(written))
-        .ok_or(RouteError::ToolsTooMuch)?;
+    room.nodes = room.nodes.checked_sub(nodes(written)).ok_or(RouteError::ToolsTooMuch)?;
     Ok(Some(if heard.result.is_some() {
         Ok(serde_json::from_str(written).map_err(|_| unknown())?)
     } else {
@@ -336,11 +333,19 @@ mod tests {
         assert!(of(r#"{"jsonrpc":"2.0","id":2,"method":"sampling/createMessage","params":{}}"#).is_none());
         assert!(of(r#"{"jsonrpc":"2.0","id":1,"result":{"of":"what was asked before"}}"#).is_none());
         assert!(of(r#"{"jsonrpc":"2.0","id":[2],"result":{}}"#).is_none());
-        assert_eq!(of(r#"{"jsonrpc":"2.0","id":2,"result":{"a":1}}"#), Some(Ok(json!({"a": 1}))));
+        assert_eq!(
+            of(r#"{"jsonrpc":"2.0","id":2,"result":{"a":1}}"#),
+            Some(Ok(json!({"a": 1})))
+        );
         assert_eq!(of(r#"{"jsonrpc":"2.0","id":"2","result":{}}"#), Some(Ok(json!({}))));
         let refused = of(r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no"}}"#);
         assert_eq!(refused.unwrap().unwrap_err().message, "no");
-        for none in [r#"{"id":2}"#, r#"{"id":2,"result":1,"error":{}}"#, "no JSON", r#"{"id":2,"result":"#] {
+        for none in [
+            r#"{"id":2}"#,
+            r#"{"id":2,"result":1,"error":{}}"#,
+            "no JSON",
+            r#"{"id":2,"result":"#,
+        ] {
             assert!(answer_in(none.as_bytes(), "2", &mut room(100)).is_err(), "{none}");
         }
     }
