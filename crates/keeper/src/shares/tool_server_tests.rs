@@ -350,6 +350,13 @@ async fn promise_12_a_server_that_says_more_than_is_read_is_refused() {
         (method == "tools/call").then(|| now(whole(200, said)))?
     });
     why("FETCHED_BYTES").await;
+    // One that is only read, and not told.
+    scripted.says(|method, request| {
+        let [search, add_note] = honest_tools();
+        let long = tool("long", &"x".repeat(limits::FETCHED_BYTES));
+        (method == "tools/list").then(|| listed(request, &json!([search, add_note, long])))?
+    });
+    why("FETCHED_BYTES").await;
     // Many that nobody has asked for, before the answer.
     scripted.says(|method, request| {
         let notice = json!({"jsonrpc": "2.0", "method": "notifications/message", "params": "x".repeat(100_000)});

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use client::Channel;
 use serde_json::{Value, json};
+use tokio::time::{Duration, timeout};
 
 use super::agent_side::{Service, ok};
 use super::bench::{TestKeeper, refused};
@@ -12,6 +13,8 @@ use super::tools::call;
 const KEY: &str = "canary-0123456789";
 /// By the keeper's clock, which begins at 0.
 const TOMORROW: i64 = 86_400_000;
+/// Longer than anything here needs for which nobody is asked.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A keeper whose owner has connected a server with a tool that reads and one that writes.
 struct Desk {
@@ -106,12 +109,17 @@ impl Desk {
     }
 
     async fn is_refused(&self, method: &str, path: &str, code: &str) {
-        let (told, failed) = self.calls(method, path).await;
+        let (told, failed) = timeout(SOON, self.calls(method, path)).await.expect("nobody is asked");
         assert!(failed && told.starts_with(code), "{method} {path}: {told}");
     }
 
     /// Answers what waits for its owner, once something does, when tools were called so often; what it was.
     async fn decides(&self, answer: Value, called: usize) -> Value {
+        let asked = self.decided(answer, called);
+        timeout(SOON, asked).await.expect("its owner is asked")
+    }
+
+    async fn decided(&self, answer: Value, called: usize) -> Value {
         let mut changes = self.keeper.approvals.changes();
         loop {
             let list = self.channel.call("approval.list", json!({})).await.unwrap();
@@ -152,7 +160,9 @@ async fn an_owner_looks_at_the_tools_of_a_server_and_says_which_may_be_called() 
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add_note"}}).to_string();
     let json = ["Content-Type: application/json"];
     for line in ["POST /x/desk/", "POST /x/desk", "GET /x/desk/search"] {
-        let said = desk.keeper.agent.ask(line, &json, &body).await;
+        let said = timeout(SOON, desk.keeper.agent.ask(line, &json, &body))
+            .await
+            .expect("nobody is asked");
         assert!(
             said.starts_with("HTTP/1.1 404") && said.contains("tool_server"),
             "{line}: {said}"
