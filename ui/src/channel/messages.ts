@@ -231,6 +231,15 @@ export interface ServerTool {
   seen: string | null;
 }
 
+/** What a server of tools has now. */
+export interface ServerTools {
+  tools: readonly ServerTool[];
+  /** Tools that are not shown: they have names by which they cannot be called. */
+  unnamed: number;
+  /** It has more than are looked at. */
+  more: boolean;
+}
+
 /** What the agent would do, with every parameter. */
 export type ApprovalAction =
   | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean; tool?: string }

@@ -16,6 +16,8 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `You looked at ${secret}`;
     case "secrets_exported":
       return `You exported ${why ?? "your secrets"}${to ? ` to ${to}` : ""}`;
+    case "route_asked":
+      return `You asked the service “${to ?? ""}” for its tools, with ${secret}`;
     case "route_saved":
       return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}`;
     case "route_deleted":

@@ -7,11 +7,13 @@ import type { Does, Route, ServerTool } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { notice, submitButton } from "../parts/form";
 import { saveRoute, toolsOf } from "./services";
-import { allowed, DOES, missing } from "./tool-words";
+import { allowed, DOES, missing, notShown } from "./tool-words";
 
 export class RouteTools extends FormPage {
   @property({ attribute: false }) route!: Route;
   @state() private tools: readonly ServerTool[] | undefined;
+  /** Which of them are not shown, and why. */
+  @state() private unshown = "";
   /** What was chosen, by tool. */
   @state() private does: Readonly<Record<string, Does | "">> = {};
 
@@ -22,12 +24,14 @@ export class RouteTools extends FormPage {
 
   async #load(): Promise<void> {
     await this.work(async () => {
-      const tools = await toolsOf(this.route.name);
+      const now = await toolsOf(this.route.name);
+      const { tools } = now;
       // What has changed is chosen anew, by somebody who has read it.
-      const now = tools.map((each) => [each.name, each.changed ? "" : (each.does ?? "")] as const);
+      const chosen = tools.map((each) => [each.name, each.changed ? "" : (each.does ?? "")] as const);
       const known = this.route.tools ?? {};
-      this.does = Object.fromEntries([...now, ...missing(tools, known).map((name) => [name, known[name]?.does ?? ""] as const)]);
+      this.does = Object.fromEntries([...chosen, ...missing(tools, known).map((name) => [name, known[name]?.does ?? ""] as const)]);
       this.tools = tools;
+      this.unshown = notShown(now);
     });
   }
 
@@ -38,7 +42,7 @@ export class RouteTools extends FormPage {
         ? html`${notice("error", this.problem)}<div class="row"><button class="button small" type="button" @click=${() => void this.#load()}>Try again</button></div>`
         : html`<div class="skeleton-list" role="status" aria-label="Asking the server which tools it has"><i></i><i></i></div>`;
     const gone = missing(tools, this.route.tools ?? {});
-    if (tools.length === 0 && gone.length === 0) return html`<p class="empty">The server has no tools now.</p>`;
+    if (tools.length === 0 && gone.length === 0) return html`<p class="empty">${this.unshown || "The server has no tools now."}</p>`;
     return html`<form class="inset" @submit=${this.#save}>
       <p class="muted">You decide what each tool may be called as. A tool that you leave out is refused, to your agent and to those you share with. What the server hints is its own word: read what the tool does.</p>
       <ul class="people">
@@ -50,6 +54,7 @@ export class RouteTools extends FormPage {
         )}
         ${gone.map((name) => html`<li><span class="people-name"><strong>${name}</strong><span class="muted">The server does not have it now.</span></span>${this.#choice(name)}</li>`)}
       </ul>
+      ${this.unshown ? notice("warn", this.unshown) : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.#done()}>Cancel</button>

@@ -1,7 +1,7 @@
 /** The services that the agent may call with a secret, and where else it may connect. */
 import { effect, signal, untracked } from "@preact/signals-core";
 import { request, unlocked } from "../app/link";
-import type { EgressPolicy, Route, ServerTool } from "../channel/messages";
+import type { EgressPolicy, Route, ServerTools } from "../channel/messages";
 import { sentence } from "../parts/form";
 
 export const routes = signal<readonly Route[] | undefined>(undefined);
@@ -25,9 +25,8 @@ export async function saveRoute(route: Route): Promise<void> {
 }
 
 /** What a server of tools has now. */
-export async function toolsOf(name: string): Promise<readonly ServerTool[]> {
-  const { tools } = await request<{ tools: ServerTool[] }>("route.tools", { name });
-  return tools;
+export async function toolsOf(name: string): Promise<ServerTools> {
+  return request<ServerTools>("route.tools", { name });
 }
 
 export async function deleteRoute(name: string): Promise<void> {

@@ -1,7 +1,16 @@
 /** What the tools of a server do, in words; and what is kept of what their owner said of them. */
-import type { Does, Route, ServerTool } from "../channel/messages";
+import type { Does, Route, ServerTool, ServerTools } from "../channel/messages";
 
 export const DOES: Record<Does, string> = { read: "Reads", write: "Changes something", delete: "Deletes" };
+
+/** Which tools of a server are not shown, and why; empty where all are. */
+export function notShown({ tools, unnamed, more }: ServerTools): string {
+  const said: string[] = [];
+  if (unnamed === 1) said.push("One tool is not shown: by its name it cannot be called.");
+  else if (unnamed > 1) said.push(`${unnamed} tools are not shown: by their names they cannot be called.`);
+  if (more) said.push(`The server has more tools than can be allowed: those after the first ${tools.length + unnamed} are not shown.`);
+  return said.join(" ");
+}
 
 type Terms = NonNullable<Route["tools"]>;
 

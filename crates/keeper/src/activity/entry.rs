@@ -41,6 +41,8 @@ pub enum What {
     SecretRevealed,
     SecretsExported,
     RouteSaved,
+    /// A server of tools was asked which it has.
+    RouteAsked,
     RouteDeleted,
     EgressChanged,
     SpendingChanged,

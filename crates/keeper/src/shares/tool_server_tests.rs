@@ -141,7 +141,7 @@ impl Scripted {
             before: 0,
         };
         let mut terms = json!({});
-        for each in scripted.routes().tools_of("desk").await.unwrap() {
+        for each in scripted.routes().tools_of("desk").await.unwrap().tools {
             let name = each["name"].as_str().unwrap();
             let does = if name == "search" { "read" } else { "write" };
             terms[name] = json!({"does": does, "seen": each["seen"]});
@@ -404,6 +404,39 @@ async fn all_pages_of_a_list_are_looked_at_and_a_tool_that_is_there_twice_is_ref
 }
 
 #[tokio::test]
+async fn an_owner_is_told_of_tools_that_are_not_shown() {
+    let scripted = Scripted::new().await;
+    let shown = scripted.routes().tools_of("desk").await.unwrap();
+    assert_eq!((shown.tools.len(), shown.unnamed, shown.more), (2, 0, false));
+    let lists = |tools: Vec<Value>, next: Option<&'static str>| {
+        let own = move |method: &str, request: &Value| {
+            let page = json!({"tools": tools, "nextCursor": next});
+            (method == "tools/list").then(|| now(whole(200, answer(request, &page))))?
+        };
+        scripted.says(own);
+    };
+    let many = |count: usize| -> Vec<Value> { (0..count).map(|each| tool(&format!("tool-{each}"), "")).collect() };
+    // Names that are no step of a path.
+    lists([many(2), vec![tool("a/b", ""), tool("a b", "")]].concat(), None);
+    let shown = scripted.routes().tools_of("desk").await.unwrap();
+    assert_eq!((shown.tools.len(), shown.unnamed, shown.more), (2, 2, false));
+    // More than may be called: on one page, and on one that is not asked for any more.
+    for (count, next, more) in [
+        (limits::ROUTE_TOOLS, None, false),
+        (limits::ROUTE_TOOLS + 1, None, true),
+        (limits::ROUTE_TOOLS, Some("more"), true),
+    ] {
+        lists(many(count), next);
+        let shown = scripted.routes().tools_of("desk").await.unwrap();
+        assert_eq!(
+            (shown.tools.len(), shown.more),
+            (limits::ROUTE_TOOLS, more),
+            "{count} {next:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn promise_07_a_tool_with_letters_that_nobody_sees_is_neither_shown_nor_called() {
     for unseen in ["\u{e0041}", "\u{202e}", "\u{200b}", "\u{1b}"] {
         let scripted = Scripted::new().await;
@@ -412,7 +445,7 @@ async fn promise_07_a_tool_with_letters_that_nobody_sees_is_neither_shown_nor_ca
             let by_schema = json!({"name": "add_note", "description": "Writes a note.", "inputSchema": {"type": "object", "title": said}});
             (method == "tools/list").then(|| listed(request, &json!([tool("search", &said), by_schema])))?
         });
-        let shown = scripted.routes().tools_of("desk").await.unwrap();
+        let shown = scripted.routes().tools_of("desk").await.unwrap().tools;
         assert_eq!(shown.len(), 2);
         for tool in &shown {
             let told = [&tool["seen"], &tool["description"], &tool["does"]];

@@ -138,7 +138,7 @@ impl Shared {
 
     /// What Anna is shown of the server's tools.
     async fn seen(&self) -> Vec<Value> {
-        self.group.anna.shares.routes.tools_of("desk").await.unwrap()
+        self.group.anna.shares.routes.tools_of("desk").await.unwrap().tools
     }
 
     async fn with_bob(&self, resource: &str, scope: &[Scope]) -> Uuid {
@@ -310,7 +310,7 @@ async fn promise_04_a_key_that_a_server_of_tools_writes_in_another_way_does_not_
     let (group, server) = (Group::new().await, repeats().await);
     group.anna.connects_tools("desk", server.at, json!({})).await;
     let routes = &group.anna.shares.routes;
-    let seen = routes.tools_of("desk").await.unwrap()[0]["seen"].clone();
+    let seen = routes.tools_of("desk").await.unwrap().tools[0]["seen"].clone();
     let allowed = json!({"search": {"does": "read", "seen": seen}});
     group.anna.connects_tools("desk", server.at, allowed).await;
     let call = Fetch {

@@ -173,10 +173,29 @@ async fn an_owner_looks_at_the_tools_of_a_server_and_says_which_may_be_called() 
     desk.set(json!({"tools": terms, "read_only": true})).await;
     desk.is_refused("POST", "/add_note", "method_refused").await;
     assert!(!desk.calls("GET", "/search").await.1);
+    // Looking is in the activity: the key went to the server.
+    let told = desk.channel.call("activity.list", json!({})).await.unwrap();
+    assert!(told.to_string().contains("route_asked"), "{told}");
     // A plain service has no tools to look at.
     desk.set(json!({})).await;
     let plain = desk.channel.call("route.tools", json!({"name": "desk"})).await;
     assert_eq!(refused(plain).code(), Some("not_tools"));
+}
+
+#[tokio::test]
+async fn the_address_of_a_server_of_tools_is_called_as_it_is() {
+    let desk = Desk::new().await;
+    for (path, called) in [("/mcp", "POST /mcp HTTP/1.1"), ("/mcp/", "POST /mcp/ HTTP/1.1")] {
+        let base_url = format!("{}{path}", desk.server.base_url());
+        desk.set(json!({"base_url": base_url, "tools": {}})).await;
+        let before = desk.server.heard().len();
+        desk.shown().await;
+        let heard = desk.server.heard();
+        assert!(
+            heard.len() > before && heard[before..].iter().all(|request| request.starts_with(called)),
+            "{path}: {heard:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -41,9 +41,14 @@ impl Routes {
     }
 
     async fn set(&self, Set { name, route }: Set) -> Result<Value, ChannelError> {
+        // The address of a server of tools is called as it is, and some take the one with a stroke at its end alone.
+        let base_url = match route.tools {
+            Some(_) => route.base_url.as_str(),
+            None => route.base_url.trim_end_matches('/'),
+        };
         let route = Route {
             name,
-            base_url: route.base_url.trim_end_matches('/').to_owned(),
+            base_url: base_url.to_owned(),
             about: route.about.trim().to_owned(),
             ..route
         };
@@ -74,7 +79,7 @@ impl Methods for Routes {
                 "route.set" => self.set(read_value(params)?).await,
                 "route.tools" => {
                     let One { name } = read_value(params)?;
-                    Ok(json!({"tools": self.tools_of(&name).await?}))
+                    Ok(json!(self.tools_of(&name).await?))
                 }
                 "route.delete" => self.remove(read_value(params)?).await,
                 _ => Err(unknown_method(method)),

@@ -284,7 +284,9 @@ impl Routes {
         let upstream = self.upstream(&route.base_url)?;
         let permit = self.calls.clone().try_acquire_owned().map_err(|_| BrokerError::Busy)?;
         let mut url = upstream.base().clone();
-        url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), sent.below));
+        if !sent.below.is_empty() {
+            url.set_path(&format!("{}{}", url.path().trim_end_matches('/'), sent.below));
+        }
         url.set_query((!sent.query.is_empty()).then_some(sent.query));
         let mut headers = sent.headers;
         // Compressed, the secret could not be found in the answer.

@@ -108,12 +108,12 @@ impl ToolServer {
         self.request(Method::POST, greeted.to_string()).await.map(drop)
     }
 
-    /// Which tools it has: as many as may be called, and no more.
-    pub async fn tools(&mut self) -> Result<Vec<Tool>, BrokerError> {
+    /// Which tools it has, page by page until there are as many as may be called; and whether there are more than so many.
+    pub async fn tools(&mut self) -> Result<(Vec<Tool>, bool), BrokerError> {
         let mut all = Vec::new();
         let mut from: Option<String> = None;
         // A list without an end is not followed.
-        while all.len() < limits::ROUTE_TOOLS {
+        loop {
             let page = from.map_or_else(|| json!({}), |from| json!({"cursor": from}));
             let page = self.ask("tools/list", page).await?.ok();
             let page: Option<ListToolsResult> = page.and_then(|page| serde_json::from_value(page).ok());
@@ -121,11 +121,12 @@ impl ToolServer {
             let is_empty = page.tools.is_empty();
             all.extend(page.tools);
             from = page.next_cursor;
-            if from.is_none() || is_empty {
+            if all.len() >= limits::ROUTE_TOOLS || from.is_none() || is_empty {
                 break;
             }
         }
-        Ok(all)
+        let more = all.len() > limits::ROUTE_TOOLS || from.is_some();
+        Ok((all, more))
     }
 
     /// Calls one: a status, and what the server said.

@@ -21,6 +21,7 @@ use super::fetch::{Caller, Fetch, Fetched};
 use super::route::Route;
 use super::store::Routes;
 use super::tool_server::ToolServer;
+use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError};
 use crate::limits;
 use crate::secrets::Secret;
@@ -56,6 +57,16 @@ pub struct ToolTerms {
     pub does: Does,
     /// SHA-256 of the description, in small hex.
     pub seen: String,
+}
+
+/// What an owner is shown of a server's tools.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    pub tools: Vec<Value>,
+    /// Tools with names by which they cannot be called.
+    pub unnamed: usize,
+    /// It has more than are looked at.
+    pub more: bool,
 }
 
 pub(super) fn check(tools: Option<&BTreeMap<String, ToolTerms>>) -> Result<(), RouteError> {
@@ -122,25 +133,25 @@ impl Routes {
     ///
     /// # Errors
     /// [`RouteError`]: the server cannot be asked, or is none of tools.
-    pub async fn tools_of(&self, name: &str) -> Result<Vec<Value>, RouteError> {
+    pub async fn tools_of(&self, name: &str) -> Result<Shown, RouteError> {
         let (route, secret) = self.open(name)?;
         let known = route
             .tools
             .as_ref()
             .ok_or(RouteError::NotTools("it is a plain service"))?;
+        // The key goes to the server.
+        let deed = Deed::new(What::RouteAsked, &route.name).with(secret.id, secret.name.as_str());
+        self.activity.note_first(deed).await?;
         let listed = self.list_tools(&route, &secret, limits::TOOL_CALL).await;
-        let listed = listed.map_err(|error| match error {
+        let (listed, more) = listed.map_err(|error| match error {
             BrokerError::Route(error) => error,
             BrokerError::Upstream(error) => error.into(),
             _ => RouteError::NotTools("it could not be asked"),
         })?;
         let clean = Clean::new(&route, &secret)?;
+        let listed = &listed[..listed.len().min(limits::ROUTE_TOOLS)];
         let mut told = Vec::new();
-        for tool in listed
-            .iter()
-            .take(limits::ROUTE_TOOLS)
-            .filter(|tool| is_name(&tool.name))
-        {
+        for tool in listed.iter().filter(|tool| is_name(&tool.name)) {
             let terms = known.get(tool.name.as_ref());
             let Some(seen) = seen(tool)? else {
                 // What nobody sees is not shown for somebody to allow it.
@@ -156,7 +167,12 @@ impl Routes {
                 "seen": seen,
             }))?);
         }
-        Ok(told)
+        let unnamed = listed.iter().filter(|tool| !is_name(&tool.name)).count();
+        Ok(Shown {
+            tools: told,
+            unnamed,
+            more,
+        })
     }
 
     /// Whether this would call a tool of a server: it does not only ask what there is.
@@ -216,7 +232,12 @@ impl Routes {
         clean.answer(status, &said)
     }
 
-    async fn list_tools(&self, route: &Route, secret: &Secret, long: Duration) -> Result<Vec<Tool>, BrokerError> {
+    async fn list_tools(
+        &self,
+        route: &Route,
+        secret: &Secret,
+        long: Duration,
+    ) -> Result<(Vec<Tool>, bool), BrokerError> {
         let mut server = ToolServer::new(self, route, secret, long);
         let listed = match server.greet().await {
             Ok(()) => server.tools().await,
@@ -239,7 +260,7 @@ impl Routes {
             return Err(RouteError::NoTool.into());
         }
         self.note_use(&*self.upstream(&route.base_url)?, secret)?;
-        let listed = self.list_tools(route, secret, long).await?;
+        let (listed, _more) = self.list_tools(route, secret, long).await?;
         let (mut tools, mut changed) = (Vec::new(), Vec::new());
         for tool in &listed {
             let Some(terms) = known.get(tool.name.as_ref()) else {
@@ -274,7 +295,7 @@ async fn call_known(
     by: Caller<'_>,
 ) -> Result<(u16, Value), BrokerError> {
     server.greet().await?;
-    let listed = server.tools().await?;
+    let (listed, _more) = server.tools().await?;
     let mut same = listed.iter().filter(|tool| tool.name == name);
     let (Some(tool), None) = (same.next(), same.next()) else {
         return Err(RouteError::ToolChanged.into());
