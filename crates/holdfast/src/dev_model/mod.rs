@@ -2,7 +2,7 @@
 //!
 //! It speaks the two protocols that real providers speak, streaming and not: OpenAI chat completions
 //! (`POST /v1/chat/completions`, `GET /v1/models`) and Anthropic messages (`POST /v1/messages`). It checks the key and the
-//! model name, and refuses in the words and shapes of the real ones.
+//! model name, and refuses in the words and shapes of the real ones. `POST /v1/tools` is a server of tools (MCP), to be connected as a service.
 //!
 //! What it answers is decided by directives in the person's words; they are carried out in the order in which they stand:
 //!
@@ -34,6 +34,7 @@ mod directive;
 mod openai;
 mod script;
 mod streaming;
+mod tools;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +95,7 @@ pub fn router(options: Options) -> Router {
         .route("/v1/models", get(openai::models))
         .route("/v1/chat/completions", post(openai::chat_completions))
         .route("/v1/messages", post(anthropic::messages))
+        .route("/v1/tools", post(tools::answer))
         .merge(control::routes())
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
         .with_state(state)

@@ -111,7 +111,7 @@ pub(super) async fn chat_completions(Extract(state): Extract<Shared>, headers: H
 
 /// `GET /v1/models`
 pub(super) async fn models(Extract(state): Extract<Shared>, headers: HeaderMap) -> Response {
-    if let Some(refusal) = refuse_key(check_key(&state, &headers)) {
+    if let Some(refusal) = keyless(&state, &headers) {
         return refusal;
     }
     let models: Vec<Value> = state
@@ -121,6 +121,11 @@ pub(super) async fn models(Extract(state): Extract<Shared>, headers: HeaderMap) 
         .map(|id| json!({"id": id, "object": "model", "created": 1_700_000_000, "owned_by": "holdfast"}))
         .collect();
     Json(json!({"object": "list", "data": models})).into_response()
+}
+
+/// The refusal of a request without the key.
+pub(super) fn keyless(state: &Shared, headers: &HeaderMap) -> Option<Response> {
+    refuse_key(check_key(state, headers))
 }
 
 fn check_key(state: &Shared, headers: &HeaderMap) -> Key {

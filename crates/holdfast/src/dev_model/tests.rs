@@ -274,3 +274,29 @@ async fn a_model_that_is_told_to_be_down_refuses_both_protocols_until_it_is_up_a
     assert_eq!(openai(&base, "k", MODEL, "[[say: hello]]", false).await.0, 503);
     assert_eq!(anthropic(&base, "k", MODEL, "[[say: hello]]", true).await.0, 200);
 }
+
+#[tokio::test]
+async fn it_is_a_server_of_tools_as_well() {
+    let base = start(keyed()).await;
+    let ask = async |key: &str, message: Value| {
+        let bearer = format!("Bearer {key}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        request(&base, "POST", "/v1/tools", &headers, Some(&message)).await
+    };
+    let list = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list"});
+    assert_eq!(ask("sk-wrong", list.clone()).await.0, 401);
+    let (status, listed) = ask("sk-right", list).await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((status, &listed["id"]), (200, &json!(7)));
+    assert_eq!(listed["result"]["tools"][0]["name"], "search_notes");
+    let call = |name: &str| json!({"jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": {"name": name, "arguments": {"words": "rivers"}}});
+    assert!(
+        ask("sk-right", call("add_note"))
+            .await
+            .1
+            .contains("It is written: rivers")
+    );
+    assert!(ask("sk-right", call("odd name")).await.1.contains("-32602"));
+    let told = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(ask("sk-right", told).await, (202, String::new()));
+}
