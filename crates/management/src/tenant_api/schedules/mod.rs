@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 pub(crate) use rounds::start;
-pub(super) use timing::check;
 
 use crate::app::App;
 use crate::clock::millis;
+use crate::problem::ApiError;
 use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_schedules::{self, GivenJob, JobState};
 use crate::storage::{StorageError, TenantTransaction};
@@ -54,6 +54,16 @@ impl From<JobState> for JobAnswer {
             passed_over_at: job.passed_over_at.map(millis),
         }
     }
+}
+
+/// Whether the times of a template's jobs mean something: what its check leaves open. On a thread of its own, since it may take a while.
+pub(super) async fn check(content: &AgentTemplate, now: OffsetDateTime) -> Result<(), ApiError> {
+    if content.schedule.is_empty() {
+        return Ok(());
+    }
+    let schedule = content.schedule.clone();
+    let checked = tokio::task::spawn_blocking(move || timing::check(&schedule, now)).await;
+    Ok(checked.expect("to look at times does not panic")?)
 }
 
 /// Of an agent with a template: its jobs. None where it has none, or they cannot be read at this moment.

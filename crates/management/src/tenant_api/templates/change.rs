@@ -91,7 +91,7 @@ pub(crate) async fn patch(
     }
     template.updated_at = app.clock.now();
     content.check()?;
-    schedules::check(content, template.updated_at)?;
+    schedules::check(content, template.updated_at).await?;
     if let Some(model) = change.model {
         changed.push("model");
         let known = template.model.take();

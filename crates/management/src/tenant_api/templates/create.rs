@@ -58,7 +58,7 @@ pub(crate) async fn post(
     };
     let now = app.clock.now();
     content.check()?;
-    schedules::check(&content, now)?;
+    schedules::check(&content, now).await?;
     let model = wanted.model.map(|model| model.onto(None)).transpose()?;
     if built_in::find(&content.name).is_some() {
         return Err(ApiError::TemplateKnown);
