@@ -229,6 +229,20 @@ impl Cells {
         }
     }
 
+    /// Whether a cell may be woken though nobody waits for it: it runs already, or leaves places to the cells that somebody waits for.
+    /// A paused cell counts as a place, since it makes room.
+    pub fn has_spare_room(&self, cell: CellId) -> bool {
+        if matches!(self.state(cell), CellState::Awake | CellState::Starting) {
+            return true;
+        }
+        let handles = self.handles();
+        let paused = handles
+            .values()
+            .filter(|handle| handle.shared.state() == CellState::Paused);
+        let places = self.0.capacity.available_permits() + paused.count();
+        places > self.0.config.capacity / limits::CELLS_SPARED
+    }
+
     /// Puts the paused cell that was not used for longest to sleep: its home is sealed and its vault locked already.
     async fn make_room(&self) -> bool {
         let idlest = self

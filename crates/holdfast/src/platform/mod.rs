@@ -126,6 +126,23 @@ impl PlatformAgents for Platform {
         .boxed()
     }
 
+    fn has_room(&self, cell: CellRef) -> bool {
+        self.cells.has_spare_room(cell.cell)
+    }
+
+    fn leave(&self, cell: CellRef) -> BoxFuture<'_, bool> {
+        async move {
+            match self.cells.pause(cell.cell).await {
+                Ok(()) | Err(CellsError::NotAwake { .. }) => true,
+                Err(error) => {
+                    tracing::debug!(cell = %cell.cell, %error, "a cell that is not needed any more goes on");
+                    false
+                }
+            }
+        }
+        .boxed()
+    }
+
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
         async move {
             let place = self.place(cell.cell);

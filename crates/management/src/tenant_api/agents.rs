@@ -88,6 +88,10 @@ pub trait PlatformAgents: Send + Sync + 'static {
     fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>>;
     /// Hears of a conversation.
     fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>>;
+    /// Whether the cell may be woken though nobody waits for it: it runs already, or leaves room for those that somebody waits for.
+    fn has_room(&self, cell: CellRef) -> bool;
+    /// Whoever woke it needs it no more: it is frozen, and makes room for others. Whether it is so now; not while its agent is at something.
+    fn leave(&self, cell: CellRef) -> BoxFuture<'_, bool>;
     /// Removes the cell for ever: containers, vault, home, everything sealed. Returns when it is done.
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>>;
 }

@@ -111,6 +111,26 @@ async fn a_paused_cell_makes_room_for_one_that_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_leaves_places_to_what_somebody_waits_for() {
+    let mut bench = Bench::with(Default::default(), |config| config.capacity = 4).await;
+    let mut keepers = Vec::new();
+    for free in [4, 3, 2] {
+        bench.cell = protocol::CellId::new();
+        assert!(bench.cells.has_spare_room(bench.cell), "{free} places are free");
+        keepers.push(bench.wake().await);
+    }
+    let other = protocol::CellId::new();
+    assert!(!bench.cells.has_spare_room(other), "the last place is not for it");
+    assert!(bench.cells.has_spare_room(bench.cell), "it runs already");
+
+    let (cells, last) = (bench.cells.clone(), bench.cell);
+    let pausing = tokio::spawn(async move { cells.pause(last).await });
+    keepers[2].obey(PlatformOp::Pause).await;
+    pausing.await.unwrap().unwrap();
+    assert!(bench.cells.has_spare_room(other), "one that is paused makes room");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cell_answers_its_own_tenant_alone() {
     let (bench, _keeper) = Bench::awake().await;
     let other = TenantId::new();

@@ -23,6 +23,10 @@ pub struct Agents(Arc<Mutex<State>>);
 struct State {
     cells: HashMap<CellRef, Cell>,
     removed: Vec<CellRef>,
+    /// Cells that were left, each time.
+    left: Vec<CellRef>,
+    /// There is room for nothing but what somebody waits for.
+    crowded: bool,
     /// Jobs that were run, each time that a keeper was told to.
     runs: Vec<String>,
     /// Which calls of which cells fail.
@@ -123,6 +127,21 @@ impl Agents {
         while self.state().held.receiver_count() == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    /// How many wait who call a cell.
+    pub fn waiting(&self) -> usize {
+        self.state().held.receiver_count()
+    }
+
+    /// From now on there is room for nothing but what somebody waits for, or there is again.
+    pub fn crowd(&self, crowded: bool) {
+        self.state().crowded = crowded;
+    }
+
+    /// The cells that nobody needed any more, each time.
+    pub fn left(&self) -> Vec<CellRef> {
+        self.state().left.clone()
     }
 
     async fn let_go(&self) {
@@ -568,6 +587,15 @@ impl PlatformAgents for Agents {
             })
         }
         .boxed()
+    }
+
+    fn has_room(&self, _: CellRef) -> bool {
+        !self.state().crowded
+    }
+
+    fn leave(&self, cell: CellRef) -> BoxFuture<'_, bool> {
+        self.state().left.push(cell);
+        std::future::ready(true).boxed()
     }
 
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
