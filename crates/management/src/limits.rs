@@ -146,16 +146,29 @@ pub const TENANT_APPROVALS_AT_ONCE: i64 = 200;
 pub const TENANT_APPROVALS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often jobs of agents' schedules that are due are looked for.
 pub const SCHEDULE_LOOK: Duration = Duration::from_secs(3);
-/// Runs of jobs that one server carries out at once, each of an agent that may have to be woken: where many are due at the same minute, the
-/// others wait for these.
+/// Runs of jobs that one server begins at once, each of an agent that may have to be woken: where many are due at the same minute, the
+/// others wait until these turns have begun.
 pub const SCHEDULED_TOGETHER: usize = 8;
+/// Runs of one tenant's jobs that one server carries out at once, each to the end of its turn.
+pub const SCHEDULED_OF_TENANT: i64 = 2;
+/// How long a run may take to begin: longer than a cell has to open.
+pub const SCHEDULE_START: Duration = Duration::from_secs(150);
 /// Jobs that are passed over, since their last run goes on, in one look.
 pub const SCHEDULED_PASSED_OVER: i64 = 200;
 /// For how long a run is one server's alone unless it says so again: when that was ended meanwhile, another one goes on.
 pub const SCHEDULE_LEASE: Duration = Duration::from_secs(60);
-/// How long a run that cannot begin now, for want of room or because its tenant does too much at once, is tried again; how long apart.
+/// It says so when less than this is left.
+pub const SCHEDULE_LEASE_LEFT: Duration = Duration::from_secs(40);
+/// How long a run that cannot begin now, for want of room or because its tenant does too much at once, is tried again; how long apart at
+/// first, and, since each wait is as long as all that was before, at most.
 pub const SCHEDULE_PATIENCE: Duration = Duration::from_secs(60 * 60);
 pub const SCHEDULE_AGAIN: Duration = Duration::from_secs(15);
+pub const SCHEDULE_AGAIN_LONGEST: Duration = Duration::from_secs(10 * 60);
+/// An agent whose money is spent is woken for its jobs once in so many seconds, counted from the Unix epoch, to see whether it still is.
+pub const SCHEDULE_SPENT_SECONDS: i64 = 60 * 60;
+/// How often a cell whose run is over is told that it is not needed, while its keeper is at something; how long apart.
+pub const SCHEDULE_LEAVE_TRIES: u32 = 5;
+pub const SCHEDULE_LEAVE_AGAIN: Duration = Duration::from_secs(3);
 /// How far, in days and in times, a cron expression is followed to see how close together its times are: 29 February comes within this.
 pub const SCHEDULE_DAYS_TRIED: i64 = 9 * 366;
 pub const SCHEDULE_TIMES_TRIED: usize = 1000;

@@ -78,9 +78,22 @@ pub(crate) struct Claim {
     pub due_at: OffsetDateTime,
     /// When it was first claimed, by whomever.
     pub begun_at: OffsetDateTime,
-    /// Nobody had it before.
-    pub is_new: bool,
+    pub progress: Progress,
+    /// When the run before ended, if the agent's money was spent then.
+    pub spent_at: Option<OffsetDateTime>,
 }
+
+/// How far a run has come, whoever carried it out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Progress {
+    /// It was counted among its tenant's requests.
+    pub is_counted: bool,
+    /// Its turn was begun.
+    pub has_turn: bool,
+}
+
+/// How a run ends for which there is no money.
+pub(crate) const SPENT: &str = "spending_limit";
 
 /// A job that an agent is given.
 pub(crate) struct GivenJob {
@@ -135,16 +148,30 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, agent: &str) -> Re
 }
 
 /// Those of every tenant that nobody carries out and somebody should: due, or let go of by whoever had them. Who has waited longest since
-/// it was last tried comes first, so that what is tried again and again keeps nothing else from its turn.
-pub(crate) async fn due(database: &Database, now: OffsetDateTime, most: i64) -> Result<Vec<StoredJob>, StorageError> {
+/// it was last tried comes first, so that what is tried again and again keeps nothing else from its turn. Of one tenant no more than
+/// [`limits::SCHEDULED_OF_TENANT`], those counted that are carried out already: `at_work` has a tenant once for each.
+pub(crate) async fn due(
+    database: &Database,
+    now: OffsetDateTime,
+    most: i64,
+    at_work: &[uuid::Uuid],
+) -> Result<Vec<StoredJob>, StorageError> {
     let mut transaction = looking_for_due(database, EVERY_TENANT).await?;
     let rows = sqlx::query_as!(
         Row,
-        "SELECT tenant_id, agent, job, timing, next_at, due_at, claimed_until FROM api_schedules
-         WHERE (due_at IS NULL AND next_at <= $1) OR claimed_until <= $1
-         ORDER BY coalesce(claimed_until, next_at) LIMIT $2",
+        r#"SELECT tenant_id AS "tenant_id!", agent AS "agent!", job AS "job!", timing AS "timing!", next_at AS "next_at!",
+            due_at AS "due_at?", claimed_until AS "claimed_until?"
+         FROM (
+            SELECT tenant_id, agent, job, timing, next_at, due_at, claimed_until, coalesce(claimed_until, next_at) AS since,
+                row_number() OVER (PARTITION BY tenant_id ORDER BY coalesce(claimed_until, next_at), agent, job) AS place
+            FROM api_schedules WHERE (due_at IS NULL AND next_at <= $1) OR claimed_until <= $1
+         ) waiting
+         WHERE place + (SELECT count(*) FROM unnest($3::uuid[]) AS busy (tenant) WHERE busy.tenant = waiting.tenant_id) <= $4
+         ORDER BY since LIMIT $2"#,
         now,
-        most
+        most,
+        at_work,
+        limits::SCHEDULED_OF_TENANT
     );
     let rows = rows.fetch_all(&mut *transaction).await?;
     Ok(rows.into_iter().map(StoredJob::from).collect())
@@ -175,10 +202,11 @@ pub(crate) async fn claim(
     let mut transaction = TenantTransaction::begin(database, job.name.tenant).await?;
     let claimed = sqlx::query!(
         r#"UPDATE api_schedules SET due_at = coalesce(due_at, next_at), begun_at = coalesce(begun_at, $9), claimed_until = $4,
-            next_at = CASE WHEN due_at IS NULL THEN $5 ELSE next_at END
+            next_at = CASE WHEN due_at IS NULL THEN $5 ELSE next_at END,
+            is_counted = is_counted AND due_at IS NOT NULL, has_turn = has_turn AND due_at IS NOT NULL
          WHERE tenant_id = $1 AND agent = $2 AND job = $3 AND next_at = $6 AND due_at IS NOT DISTINCT FROM $7
             AND claimed_until IS NOT DISTINCT FROM $8
-         RETURNING due_at AS "due_at!", begun_at AS "begun_at!""#,
+         RETURNING due_at AS "due_at!", begun_at AS "begun_at!", is_counted, has_turn, last_at, last_result"#,
         job.name.tenant.uuid(),
         job.name.agent,
         job.name.job,
@@ -194,7 +222,11 @@ pub(crate) async fn claim(
     Ok(claimed.map(|row| Claim {
         due_at: row.due_at,
         begun_at: row.begun_at,
-        is_new: job.due_at.is_none(),
+        progress: Progress {
+            is_counted: row.is_counted,
+            has_turn: row.has_turn,
+        },
+        spent_at: row.last_at.filter(|_| row.last_result.as_deref() == Some(SPENT)),
     }))
 }
 
@@ -213,6 +245,31 @@ pub(crate) async fn hold(
         name.job,
         due_at,
         until
+    )
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await
+}
+
+/// The same, of a run that has come so far.
+pub(crate) async fn hold_at(
+    database: &Database,
+    name: &JobName,
+    due_at: OffsetDateTime,
+    until: OffsetDateTime,
+    progress: Progress,
+) -> Result<(), StorageError> {
+    let mut transaction = TenantTransaction::begin(database, name.tenant).await?;
+    sqlx::query!(
+        "UPDATE api_schedules SET claimed_until = $5, is_counted = $6, has_turn = $7
+         WHERE tenant_id = $1 AND agent = $2 AND job = $3 AND due_at = $4",
+        name.tenant.uuid(),
+        name.agent,
+        name.job,
+        due_at,
+        until,
+        progress.is_counted,
+        progress.has_turn
     )
     .execute(&mut *transaction)
     .await?;

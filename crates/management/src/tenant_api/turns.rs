@@ -456,6 +456,15 @@ impl Turns {
         running.all(|other| other == first).then(|| first.to_owned())
     }
 
+    /// Whether a turn of this agent runs.
+    pub(crate) fn is_at_work(&self, tenant: TenantId, agent: &str) -> bool {
+        let turns = self.all();
+        let mut of = turns
+            .iter()
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent);
+        of.any(|(_, turn)| !turn.is_over())
+    }
+
     /// Begins a turn, or finds it.
     pub(crate) fn begin(
         &self,

@@ -1,5 +1,7 @@
 //! Schedules of templates: what agents of tenants are told by the clock, once for each time, whoever is there to do it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use management::limits;
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::support::{Developer, Receiver, World};
+use crate::support::{Agents, Developer, Receiver, World};
 
 const MINUTES: Duration = Duration::from_secs(15 * 60);
 const HOURS: Duration = Duration::from_secs(10 * 60 * 60);
@@ -47,6 +49,17 @@ async fn once(operator: &Developer, id: Uuid, is: impl Fn(&Value) -> bool) -> Va
         }
     });
     told.await.expect("it comes to that")
+}
+
+/// Until it is so.
+async fn until(what: &str, is: impl Fn() -> bool) {
+    let waits = async {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(30), waits).await;
+    assert!(came.is_ok(), "{what}");
 }
 
 /// Until every server has looked for what is due once more at least.
@@ -138,9 +151,7 @@ async fn a_job_whose_last_run_goes_on_is_passed_over() {
     let (id, anna) = tenant(&world, &operator, "slow", json!([every("slow", "hold")])).await;
     world.clock.advance(MINUTES);
     let runs = once(&operator, id, |job| job["due_at"].is_i64()).await;
-    while agents.running() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("it runs", || agents.running() == 1).await;
     world.clock.advance(MINUTES);
     let passed = once(&operator, id, |job| job["passed_over_at"].is_i64()).await;
     assert_eq!(passed["due_at"], runs["due_at"]);
@@ -203,9 +214,7 @@ async fn what_a_server_that_ended_was_at_another_one_brings_to_its_end() {
     let (id, _) = tenant(&world, &operator, "long", json!([every("long", "hold")])).await;
     world.clock.advance(MINUTES);
     once(&operator, id, |job| job["due_at"].is_i64()).await;
-    while agents.running() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("it runs", || agents.running() == 1).await;
     let (world, agents, operator) = world.restarted_with_tenants(agents, &[]).await;
     world.clock.advance(MINUTES);
     a_look().await;
@@ -290,23 +299,144 @@ async fn where_there_is_no_room_it_is_tried_again_and_in_the_end_told_that_it_fa
 }
 
 #[tokio::test]
-async fn so_many_run_at_once_and_the_others_wait_for_these() {
+async fn so_many_begin_at_once_and_the_others_wait_until_these_have_begun() {
     let (world, agents, operator) = World::with_tenants().await;
     template(&operator, "many", json!([every("many", "hold")])).await;
     for at in 0..limits::SCHEDULED_TOGETHER + 2 {
         let (id, _) = world.tenant(&format!("t{at}")).await;
         give(&operator, id, json!("many")).await;
     }
+    agents.hold();
     world.clock.advance(MINUTES);
-    while agents.running() < limits::SCHEDULED_TOGETHER {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("as many begin", || agents.waiting() >= limits::SCHEDULED_TOGETHER).await;
     a_look().await;
-    assert_eq!(agents.runs().len(), limits::SCHEDULED_TOGETHER);
+    assert_eq!(agents.waiting(), limits::SCHEDULED_TOGETHER);
+    agents.go_on();
+    // A turn that goes on holds up nobody.
+    until("all of them run", || agents.running() == limits::SCHEDULED_TOGETHER + 2).await;
+}
+
+#[tokio::test]
+async fn a_tenant_with_many_jobs_leaves_the_others_their_turn() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let jobs: Vec<Value> = (0..limits::SCHEDULED_TOGETHER)
+        .map(|at| every(&format!("greedy-{at}"), "hold"))
+        .collect();
+    tenant(&world, &operator, "greedy", json!(jobs)).await;
+    world.clock.advance(Duration::from_secs(1));
+    tenant(&world, &operator, "modest", json!([every("modest", "hold")])).await;
+    agents.hold();
+    world.clock.advance(MINUTES);
+    let of_greedy = usize::try_from(limits::SCHEDULED_OF_TENANT).unwrap();
+    until("they begin", || agents.waiting() > of_greedy).await;
+    agents.go_on();
+    until("they run", || agents.running() > of_greedy).await;
+    a_look().await;
+    let runs = agents.runs();
+    assert!(runs.contains(&"modest".to_owned()), "{runs:?}");
+    assert_eq!(runs.len(), of_greedy + 1, "{runs:?}");
     agents.release();
-    while agents.runs().len() < limits::SCHEDULED_TOGETHER + 2 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the next of its jobs run", || agents.runs().len() > of_greedy + 1).await;
+}
+
+#[tokio::test]
+async fn a_job_wakes_no_cell_where_the_room_is_left_to_requests_and_leaves_the_one_it_woke() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "guest", json!([every("guest", "hello")])).await;
+    agents.crowd(true);
+    world.clock.advance(MINUTES);
+    once(&operator, id, |job| job["due_at"].is_i64()).await;
+    a_look().await;
+    assert_eq!((agents.runs(), agents.left()), (Vec::new(), Vec::new()));
+
+    agents.crowd(false);
+    world.clock.advance(limits::SCHEDULE_AGAIN + Duration::from_secs(1));
+    once(&operator, id, result("done")).await;
+    until("it is left", || agents.left().len() == 1).await;
+    let seen = operator.get(&format!("/api/v1/tenants/{id}")).await.expect(200).json;
+    assert_eq!(seen["cell"]["id"], agents.left()[0].cell.to_string());
+}
+
+/// How often the cells are asked what is spent; broken ones answer nothing else.
+fn asked(agents: &Agents, broken: bool) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&count);
+    agents.break_where(move |_, method| {
+        if method == "spending.get" {
+            counts.fetch_add(1, Ordering::SeqCst);
+        }
+        broken
+    });
+    count
+}
+
+#[tokio::test]
+async fn a_run_that_is_tried_again_counts_once_among_the_tenants_requests() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "frugal", json!([every("frugal", "hello")])).await;
+    let limits = json!({"limits": {"requests_per_minute": 1}});
+    operator.patch(&format!("/api/v1/tenants/{id}"), limits).await.expect(200);
+    let tries = asked(&agents, true);
+    world.clock.advance(MINUTES);
+    until("it is tried", || tries.load(Ordering::SeqCst) == 1).await;
+    a_look().await;
+    agents.repair();
+    // In this time, half a request comes back.
+    world.clock.advance(Duration::from_secs(31));
+    once(&operator, id, result("done")).await;
+}
+
+#[tokio::test]
+async fn what_cannot_begin_is_tried_more_and_more_seldom() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let job = json!({"name": "stuck", "every_minutes": 1440, "message": "hello"});
+    tenant(&world, &operator, "stuck", json!([job])).await;
+    let tries = asked(&agents, true);
+    world.clock.advance(Duration::from_secs(24 * 60 * 60));
+    until("it is tried", || tries.load(Ordering::SeqCst) == 1).await;
+    a_look().await;
+    world.clock.advance(Duration::from_secs(5 * 60));
+    until("it is tried again", || tries.load(Ordering::SeqCst) == 2).await;
+    a_look().await;
+    world.clock.advance(Duration::from_secs(4 * 60));
+    a_look().await;
+    assert_eq!(tries.load(Ordering::SeqCst), 2, "it waits as long as it was tried");
+    world.clock.advance(Duration::from_secs(61));
+    until("it is tried again", || tries.load(Ordering::SeqCst) == 3).await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_money_is_spent_is_not_woken_twice_in_an_hour_to_see_that() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "broke", json!([every("broke", "hello")])).await;
+    let at = format!("/api/v1/tenants/{id}");
+    let limits = json!({"limits": {"spend_day": 100}});
+    let cell = operator.patch(&at, limits).await.expect(200).json["cell"].clone();
+    agents.spends(&cell, (100, 100));
+    // The clock begins 800 seconds before a full hour.
+    world.clock.advance(MINUTES);
+    let first = once(&operator, id, result("spending_limit")).await;
+    let wakes = asked(&agents, false);
+    world.clock.advance(MINUTES);
+    once(&operator, id, |job| job["last_at"] != first["last_at"]).await;
+    assert_eq!(wakes.load(Ordering::SeqCst), 0);
+
+    // It may spend again, which nobody here is told.
+    agents.spends(&cell, (0, 0));
+    world.clock.advance(Duration::from_secs(60 * 60));
+    once(&operator, id, result("done")).await;
+
+    // Whoever gives it more is heard at once.
+    agents.spends(&cell, (100, 100));
+    world.clock.advance(HOURS);
+    once(&operator, id, result("spending_limit")).await;
+    world.clock.advance(Duration::from_secs(1));
+    operator
+        .patch(&at, json!({"limits": {"spend_day": 200}}))
+        .await
+        .expect(200);
+    world.clock.advance(MINUTES);
+    once(&operator, id, result("done")).await;
 }
 
 #[tokio::test]

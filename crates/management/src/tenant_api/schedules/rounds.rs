@@ -1,11 +1,12 @@
-//! Finding what is due, so many at once. Each run is one server's alone, for as long as that says so again and again; when it does not any
-//! more, another one goes on with the same turn. Times that were missed are one run.
+//! Finding what is due, so many at once, and of one tenant fewer. Each run is one server's alone, for as long as that says so again and
+//! again; when it does not any more, another one goes on with the same turn. Times that were missed are one run.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::run;
 use super::timing::Timing;
@@ -16,16 +17,48 @@ use crate::repeating::Repeating;
 use crate::storage::StorageError;
 use crate::storage::api_schedules::{self, Claim, JobName, StoredJob};
 
-/// What this server carries out, each with the time that it is for. Dropping it ends the waiting, not the turns.
-#[derive(Default)]
+/// What this server carries out. Dropping it ends the waiting, not the turns.
 struct Runs {
-    tasks: JoinSet<JobName>,
-    under_way: HashMap<JobName, OffsetDateTime>,
+    tasks: JoinSet<()>,
+    under_way: HashMap<JobName, UnderWay>,
+    /// One permit a run, until its turn has begun.
+    beginning: Arc<Semaphore>,
+}
+
+struct UnderWay {
+    /// The time that the run is for.
+    due_at: OffsetDateTime,
+    held_until: OffsetDateTime,
+    task: AbortHandle,
+}
+
+impl Runs {
+    fn new() -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            under_way: HashMap::new(),
+            beginning: Arc::new(Semaphore::new(limits::SCHEDULED_TOGETHER)),
+        }
+    }
+
+    /// What has ended is not under way any more.
+    fn forget_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a run of an agent's schedule broke off");
+            }
+        }
+        self.under_way.retain(|_, run| !run.task.is_finished());
+    }
+}
+
+fn locked(runs: &Mutex<Runs>) -> MutexGuard<'_, Runs> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Looks for what is due until what is returned is stopped.
 pub(crate) fn start(app: &App) -> Repeating {
-    let (app, runs) = (app.clone(), Arc::new(Mutex::new(Runs::default())));
+    let (app, runs) = (app.clone(), Arc::new(Mutex::new(Runs::new())));
     Repeating::start(limits::SCHEDULE_LOOK, move || {
         let (app, runs) = (app.clone(), Arc::clone(&runs));
         async move {
@@ -38,46 +71,63 @@ pub(crate) fn start(app: &App) -> Repeating {
 
 async fn round(app: &App, runs: &Mutex<Runs>) -> Result<(), StorageError> {
     let now = app.clock.now();
-    let under_way = {
-        let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(ended) = runs.tasks.try_join_next() {
-            match ended {
-                Ok(name) => drop(runs.under_way.remove(&name)),
-                Err(error) => tracing::error!(%error, "a run of an agent's schedule broke off"),
-            }
-        }
-        if runs.tasks.is_empty() {
-            runs.under_way.clear();
-        }
-        runs.under_way.clone()
-    };
-    for (name, due_at) in &under_way {
-        let held = api_schedules::hold(&app.database, name, *due_at, after(now, limits::SCHEDULE_LEASE)).await;
-        unstored(name, held);
-    }
+    hold(app, runs, now).await;
     for job in api_schedules::due_again(&app.database, now).await? {
         let passed_over = pass_over(app, &job, now).await;
         unstored(&job.name, passed_over);
     }
-    let free = limits::SCHEDULED_TOGETHER.saturating_sub(under_way.len());
+    let (beginning, at_work) = {
+        let runs = locked(runs);
+        let at_work: Vec<_> = runs.under_way.keys().map(|name| name.tenant.uuid()).collect();
+        (Arc::clone(&runs.beginning), at_work)
+    };
+    let free = beginning.available_permits();
     if free == 0 {
         return Ok(());
     }
     let most = i64::try_from(free).unwrap_or(i64::MAX);
-    for job in api_schedules::due(&app.database, now, most).await? {
+    for job in api_schedules::due(&app.database, now, most, &at_work).await? {
+        // Permits come back meanwhile and are taken nowhere else.
+        let Ok(permit) = Arc::clone(&beginning).try_acquire_owned() else {
+            break;
+        };
         // Another server may have it by now.
         let Some(claim) = unstored(&job.name, claim(app, &job, now).await).flatten() else {
             continue;
         };
-        let mut runs = runs.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.under_way.insert(job.name.clone(), claim.due_at);
-        let app = app.clone();
-        runs.tasks.spawn(async move {
-            run::run(&app, &job.name, claim).await;
-            job.name
-        });
+        let (app, name) = (app.clone(), job.name.clone());
+        let mut runs = locked(runs);
+        let task = runs
+            .tasks
+            .spawn(async move { run::run(&app, &name, claim, permit).await });
+        let run = UnderWay {
+            due_at: claim.due_at,
+            held_until: after(now, limits::SCHEDULE_LEASE),
+            task,
+        };
+        runs.under_way.insert(job.name, run);
     }
     Ok(())
+}
+
+/// Says again that what is under way here is this server's, where the last time was long ago.
+async fn hold(app: &App, runs: &Mutex<Runs>, now: OffsetDateTime) {
+    let soon = after(now, limits::SCHEDULE_LEASE_LEFT);
+    let ending: Vec<_> = {
+        let mut runs = locked(runs);
+        runs.forget_ended();
+        let ending = runs.under_way.iter().filter(|(_, run)| run.held_until < soon);
+        ending.map(|(name, run)| (name.clone(), run.due_at)).collect()
+    };
+    let until = after(now, limits::SCHEDULE_LEASE);
+    for (name, due_at) in ending {
+        let held = api_schedules::hold(&app.database, &name, due_at, until).await;
+        if unstored(&name, held).is_some()
+            && let Some(run) = locked(runs).under_way.get_mut(&name)
+        {
+            run.held_until = until;
+        }
+    }
 }
 
 /// What could not be stored of one job is no reason to leave the others out.

@@ -1,24 +1,27 @@
-//! One run of a job: whether its agent may be spoken to, as for a request; waking it, within what there is room for; then a turn, which the
-//! keeper begins with what is in the vault. Its end is told to webhooks as that of any turn.
+//! One run of a job: whether its agent may be spoken to, as for a request; waking it, where that leaves room for requests; then a turn, which
+//! the keeper begins with what is in the vault. Its end is told to webhooks as that of any turn, and the cell is left.
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::event::Event;
 use super::super::failure::Failure;
 use super::super::shares;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::TurnEvent;
+use super::super::turns::{Follower, Stage, TurnEvent};
 use crate::app::App;
+use crate::cell_control::CellRef;
 use crate::clock::{after, millis};
 use crate::ids;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
-use crate::storage::api_schedules::{self, Claim, JobName};
+use crate::storage::api_schedules::{self, Claim, JobName, Progress, SPENT};
 use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
 
 /// What a run that was answered is called.
@@ -53,17 +56,43 @@ impl From<ApiError> for Missed {
     }
 }
 
-/// Carries a run out, or lets go of it for a while. Whatever becomes of it is stored.
-pub(super) async fn run(app: &App, name: &JobName, claim: Claim) {
+/// How far a run has come here.
+struct Reached {
+    progress: Progress,
+    /// Its turn, begun or not, and the session of that.
+    turn: Option<(Uuid, String)>,
+    /// The cell that was woken for it.
+    cell: Option<CellRef>,
+}
+
+/// Carries a run out, or lets go of it for a while. Whatever becomes of it is stored. The permit is given back when its turn has begun, or
+/// does not begin.
+pub(super) async fn run(app: &App, name: &JobName, claim: Claim, permit: OwnedSemaphorePermit) {
+    let mut reached = Reached {
+        progress: claim.progress,
+        turn: None,
+        cell: None,
+    };
+    let missed = attempt(app, name, claim, &mut reached, permit).await.err();
+    let cell = reached.cell;
+    settle(app, name, claim, reached, missed).await;
+    if let Some(cell) = cell {
+        leave(app, name, cell).await;
+    }
+}
+
+/// Stores what has become of a run, and tells of it where nobody has.
+async fn settle(app: &App, name: &JobName, claim: Claim, reached: Reached, missed: Option<Missed>) {
     let Claim { due_at, begun_at, .. } = claim;
-    let mut turn = None;
-    let missed = attempt(app, name, claim, &mut turn).await.err();
+    let Reached { progress, turn, .. } = reached;
     let now = app.clock.now();
     let missed = match missed {
         Some(Missed::Later(wait, failure)) if now < after(begun_at, limits::SCHEDULE_PATIENCE) || turn.is_none() => {
             let JobName { tenant, agent, job } = name;
             tracing::info!(%tenant, agent, job, code = failure.code, "a job cannot be run now and is tried again");
-            let held = api_schedules::hold(&app.database, name, due_at, after(now, wait)).await;
+            let tried = Duration::try_from(now - begun_at).unwrap_or_default();
+            let wait = wait.max(tried.min(limits::SCHEDULE_AGAIN_LONGEST));
+            let held = api_schedules::hold_at(&app.database, name, due_at, after(now, wait), progress).await;
             if let Err(error) = held {
                 tracing::warn!(%error, "a run of an agent's schedule is tried again when its lease is over");
             }
@@ -95,26 +124,83 @@ pub(super) async fn run(app: &App, name: &JobName, claim: Claim) {
     }
 }
 
-async fn attempt(app: &App, name: &JobName, claim: Claim, begun: &mut Option<(Uuid, String)>) -> Result<(), Missed> {
+/// Nobody needs the cell for this any more: until somebody does, others may have its place.
+async fn leave(app: &App, name: &JobName, cell: CellRef) {
+    let Ok(api) = app.tenant_api() else { return };
+    for _ in 0..limits::SCHEDULE_LEAVE_TRIES {
+        if api.turns.is_at_work(name.tenant, &name.agent) || api.agents.leave(cell).await {
+            return;
+        }
+        // Its keeper still seals what the turn has changed.
+        tokio::time::sleep(limits::SCHEDULE_LEAVE_AGAIN).await;
+    }
+}
+
+async fn attempt(
+    app: &App,
+    name: &JobName,
+    claim: Claim,
+    reached: &mut Reached,
+    permit: OwnedSemaphorePermit,
+) -> Result<(), Missed> {
+    let by = Instant::now() + limits::SCHEDULE_START;
+    let begun = tokio::time::timeout_at(by, begin(app, name, claim, reached)).await;
+    let late = |_| {
+        let words = "The agent's cell did not open in time.";
+        not_now(limits::SCHEDULE_AGAIN, words)
+    };
+    let mut follower = begun.map_err(late)??;
+    // What keeps it from opening is told as the turn's end.
+    let _opened = tokio::time::timeout_at(by, follower.until(Stage::Open)).await;
+    drop(permit);
+    let ended = tokio::time::timeout(limits::TURN_TIME + limits::SCHEDULE_START, follower.answer()).await;
+    match ended {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Missed::Failed(error.into())),
+        Err(_) => Err(Missed::Failed(Failure::too_late())),
+    }
+}
+
+/// Wakes the agent and begins the turn, or finds the one that was begun.
+async fn begin(app: &App, name: &JobName, claim: Claim, reached: &mut Reached) -> Result<Follower, Missed> {
     let api = app.tenant_api()?;
     let now = app.clock.now();
     let (agent, per_minute) = agent(app, name, now).await?;
     let model = agent.model.as_ref().ok_or(Missed::Barred("no_model"))?.name.clone();
     let (turn, session) = (turn_of(&agent, name, claim.due_at), format!("schedule-{}", name.job));
-    *begun = Some((turn, session.clone()));
-    let requests = api.requests.take(name.tenant, per_minute, now);
-    requests.map_err(ApiError::TooMany)?;
+    reached.turn = Some((turn, session.clone()));
+    // A turn that was begun before is told of as it ended, whatever it has spent.
+    let had_turn = reached.progress.has_turn;
+    if !had_turn && was_spent_lately(claim, &agent, now) {
+        return Err(spent());
+    }
+    if !reached.progress.is_counted {
+        let requests = api.requests.take(name.tenant, per_minute, now);
+        requests.map_err(ApiError::TooMany)?;
+        reached.progress.is_counted = true;
+    }
     if agent.is_main() {
         shares::give_back(app, agent.tenant, agent.held_on).await?;
     }
-    // Wakes it: where there is no room now, no turn begins that could only fail.
-    let spending = api.agents.call(agent.cell(), "spending.get", serde_json::json!({}));
-    // A turn that was begun before is told of as it ended, whatever it has spent.
-    if is_spent(&spending.await.map_err(ApiError::from)?) && claim.is_new {
-        let words = "What this agent may spend is spent: the job was not run.";
-        let status = axum::http::StatusCode::PAYMENT_REQUIRED;
-        return Err(Missed::Refused(Failure::new(status, "spending_limit", words)));
+    let cell = agent.cell();
+    if !api.agents.has_room(cell) {
+        let words = "What room there is for cells is left to requests.";
+        return Err(not_now(limits::SCHEDULE_AGAIN, words));
     }
+    // Wakes it: where there is no room now, no turn begins that could only fail.
+    reached.cell = Some(cell);
+    let spending = api.agents.call(cell, "spending.get", serde_json::json!({}));
+    if is_spent(&spending.await.map_err(ApiError::from)?) && !had_turn {
+        return Err(spent());
+    }
+    // Before it is so: whoever goes on with the run must know of a turn that there may be.
+    let with_turn = Progress {
+        is_counted: true,
+        has_turn: true,
+    };
+    let until = after(app.clock.now(), limits::SCHEDULE_LEASE);
+    let held = api_schedules::hold_at(&app.database, name, claim.due_at, until, with_turn).await;
+    held.map_err(ApiError::from)?;
     let wanted = Wanted {
         turn,
         named: true,
@@ -126,10 +212,27 @@ async fn attempt(app: &App, name: &JobName, claim: Claim, begun: &mut Option<(Uu
         model,
     };
     let follower = turn::start(app, &agent, wanted)?;
-    match follower.answer().await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Missed::Failed(error.into())),
-    }
+    reached.progress = with_turn;
+    Ok(follower)
+}
+
+/// As a cell that cannot be reached.
+fn not_now(wait: Duration, words: &str) -> Missed {
+    let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+    Missed::Later(wait, Failure::new(status, "cell_unavailable", words))
+}
+
+fn spent() -> Missed {
+    let words = "What this agent may spend is spent: the job was not run.";
+    let status = axum::http::StatusCode::PAYMENT_REQUIRED;
+    Missed::Refused(Failure::new(status, SPENT, words))
+}
+
+/// Whether its money was spent when a job of its last came, in the same hour and since it was last changed: then it is not woken to see that.
+fn was_spent_lately(claim: Claim, agent: &ApiAgent, now: OffsetDateTime) -> bool {
+    let hour = |at: OffsetDateTime| at.unix_timestamp().div_euclid(limits::SCHEDULE_SPENT_SECONDS);
+    let lately = |at: OffsetDateTime| hour(at) == hour(now) && agent.updated_at < at;
+    claim.spent_at.is_some_and(lately)
 }
 
 /// The agent, and how many requests its tenant has, where somebody could speak to it now.
