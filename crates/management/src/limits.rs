@@ -164,6 +164,8 @@ pub const SCHEDULE_LEASE_LEFT: Duration = Duration::from_secs(40);
 pub const SCHEDULE_PATIENCE: Duration = Duration::from_secs(60 * 60);
 pub const SCHEDULE_AGAIN: Duration = Duration::from_secs(15);
 pub const SCHEDULE_AGAIN_LONGEST: Duration = Duration::from_secs(10 * 60);
+/// When a job is looked at again of which this server cannot tell when it comes.
+pub const SCHEDULE_UNTOLD_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// An agent whose money is spent is woken for its jobs once in so many seconds, counted from the Unix epoch, to see whether it still is.
 pub const SCHEDULE_SPENT_SECONDS: i64 = 60 * 60;
 /// How often a cell whose run is over is told that it is not needed, while its keeper is at something; how long apart.

@@ -95,6 +95,9 @@ pub(crate) struct Progress {
 /// How a run ends for which there is no money.
 pub(crate) const SPENT: &str = "spending_limit";
 
+/// What stands for a run of a job of which cannot be told when it comes.
+const UNTOLD: &str = "unknown_times";
+
 /// A job that an agent is given.
 pub(crate) struct GivenJob {
     pub job: String,
@@ -323,14 +326,24 @@ pub(crate) async fn ended(
     transaction.commit().await
 }
 
-/// Removes a job that does not come any more.
-pub(crate) async fn remove(database: &Database, name: &JobName) -> Result<(), StorageError> {
-    let mut transaction = TenantTransaction::begin(database, name.tenant).await?;
+/// When a job comes cannot be told now: it says so, and is due again at `again`.
+pub(crate) async fn cannot_tell(
+    database: &Database,
+    job: &StoredJob,
+    again: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), StorageError> {
+    let mut transaction = TenantTransaction::begin(database, job.name.tenant).await?;
     sqlx::query!(
-        "DELETE FROM api_schedules WHERE tenant_id = $1 AND agent = $2 AND job = $3",
-        name.tenant.uuid(),
-        name.agent,
-        name.job
+        "UPDATE api_schedules SET next_at = $5, last_at = $6, last_result = $7
+         WHERE tenant_id = $1 AND agent = $2 AND job = $3 AND next_at = $4",
+        job.name.tenant.uuid(),
+        job.name.agent,
+        job.name.job,
+        job.next_at,
+        again,
+        now,
+        UNTOLD
     )
     .execute(&mut *transaction)
     .await?;

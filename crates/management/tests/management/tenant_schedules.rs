@@ -86,6 +86,13 @@ async fn stored(world: &World) -> Vec<String> {
     rows.fetch_all(&mut owner).await.unwrap()
 }
 
+/// As a server of another version may.
+async fn store_timing(world: &World, timing: &str) {
+    let mut owner = world.database.owner().await;
+    let stored = sqlx::query("UPDATE api_schedules SET timing = $1").bind(timing);
+    assert_eq!(stored.execute(&mut owner).await.unwrap().rows_affected(), 1);
+}
+
 #[tokio::test]
 async fn a_job_that_is_due_is_a_turn_in_a_session_of_its_own_told_as_any_other() {
     let receiver = Receiver::start().await;
@@ -224,6 +231,30 @@ async fn what_a_server_that_ended_was_at_another_one_brings_to_its_end() {
     world.clock.advance(limits::SCHEDULE_LEASE);
     once(&operator, id, result("done")).await;
     assert_eq!(agents.runs(), ["long"], "it was answered meanwhile");
+}
+
+#[tokio::test]
+async fn a_job_whose_times_cannot_be_told_stays_and_comes_when_they_can() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "odd", json!([every("odd", "hello")])).await;
+    for timing in [
+        r#"{"minutes":15,"of_a_later_version":true}"#,
+        r#"{"cron":"0 9 * * *","zone":"Mars/Olympus"}"#,
+    ] {
+        store_timing(&world, timing).await;
+        world.clock.advance(MINUTES);
+        let now = world.clock.seconds() * 1000;
+        let seen = once(&operator, id, |job| job["last_at"] == now).await;
+        let again = i64::try_from(limits::SCHEDULE_UNTOLD_AGAIN.as_millis()).unwrap();
+        assert_eq!(
+            (&seen["last_result"], &seen["next_at"], seen.get("due_at")),
+            (&json!("unknown_times"), &json!(now + again), None)
+        );
+    }
+    assert_eq!(agents.runs(), Vec::<String>::new());
+    store_timing(&world, r#"{"minutes":15}"#).await;
+    world.clock.advance(limits::SCHEDULE_UNTOLD_AGAIN);
+    once(&operator, id, result("done")).await;
 }
 
 #[tokio::test]
@@ -374,8 +405,11 @@ fn asked(agents: &Agents, broken: bool) -> Arc<AtomicUsize> {
 async fn a_run_that_is_tried_again_counts_once_among_the_tenants_requests() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, _) = tenant(&world, &operator, "frugal", json!([every("frugal", "hello")])).await;
-    let limits = json!({"limits": {"requests_per_minute": 1}});
-    operator.patch(&format!("/api/v1/tenants/{id}"), limits).await.expect(200);
+    let wanted = json!({"limits": {"requests_per_minute": 1}});
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), wanted)
+        .await
+        .expect(200);
     let tries = asked(&agents, true);
     world.clock.advance(MINUTES);
     until("it is tried", || tries.load(Ordering::SeqCst) == 1).await;
@@ -410,8 +444,8 @@ async fn an_agent_whose_money_is_spent_is_not_woken_twice_in_an_hour_to_see_that
     let (world, agents, operator) = World::with_tenants().await;
     let (id, _) = tenant(&world, &operator, "broke", json!([every("broke", "hello")])).await;
     let at = format!("/api/v1/tenants/{id}");
-    let limits = json!({"limits": {"spend_day": 100}});
-    let cell = operator.patch(&at, limits).await.expect(200).json["cell"].clone();
+    let wanted = json!({"limits": {"spend_day": 100}});
+    let cell = operator.patch(&at, wanted).await.expect(200).json["cell"].clone();
     agents.spends(&cell, (100, 100));
     // The clock begins 800 seconds before a full hour.
     world.clock.advance(MINUTES);

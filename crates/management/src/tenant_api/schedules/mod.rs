@@ -14,7 +14,8 @@ use utoipa::ToSchema;
 pub(crate) use rounds::start;
 
 use crate::app::App;
-use crate::clock::millis;
+use crate::clock::{after, millis};
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_schedules::{self, GivenJob, JobState};
@@ -34,8 +35,8 @@ pub(super) struct JobAnswer {
     /// When the last run ended; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_at: Option<Millis>,
-    /// How it ended: `done`; `no_key`, where no key of the tenant works, or `no_model`, and it did not begin; or what a turn that failed is
-    /// told by, such as `spending_limit`.
+    /// How it ended: `done`; `no_key`, where no key of the tenant works, or `no_model`, and it did not begin; what a turn that failed is told
+    /// by, such as `spending_limit`; or `unknown_times`, where the server could not tell when it comes, and looks again.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_result: Option<String>,
     /// When it last came while the run before went on, and so had none.
@@ -95,13 +96,15 @@ pub(super) async fn give(
     let jobs = template
         .map(|template| template.schedule.as_slice())
         .unwrap_or_default();
-    let given = jobs.iter().filter_map(|job| {
+    let given = jobs.iter().map(|job| {
         let timing = Timing::of(job);
-        Some(GivenJob {
+        // One that no time can be told of is not left out: it is looked at later, and says so then.
+        let untold = || after(now, limits::SCHEDULE_UNTOLD_AGAIN);
+        GivenJob {
             job: job.name.clone(),
-            next_at: timing.following(now, now)?,
-            timing: serde_json::to_string(&timing).ok()?,
-        })
+            next_at: timing.following(now, now).unwrap_or_else(untold),
+            timing: serde_json::to_string(&timing).unwrap_or_default(),
+        }
     });
     api_schedules::give(transaction, agent, &given.collect::<Vec<_>>()).await
 }

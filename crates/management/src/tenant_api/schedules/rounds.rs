@@ -148,13 +148,19 @@ async fn pass_over(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<()
 }
 
 async fn claim(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<Option<Claim>, StorageError> {
-    match following(app, job, now).await? {
+    let following = match job.due_at {
+        // Whoever goes on with a run leaves the next time as it is.
+        Some(_) => Some(job.next_at),
+        None => following(app, job, now).await?,
+    };
+    match following {
         Some(following) => api_schedules::claim(&app.database, job, following, now).await,
         None => Ok(None),
     }
 }
 
-/// When a job comes after now. One that never does any more is gone: its zone is not known to this server, or its times are all over.
+/// When a job comes after now. One of which this server cannot tell, since it does not know its zone, or a newer one has stored it, stays as
+/// it is, says so, and is looked at again later.
 async fn following(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<Option<OffsetDateTime>, StorageError> {
     let timing = serde_json::from_str::<Timing>(&job.timing).ok();
     let following = timing.and_then(|timing| timing.following(job.next_at, now));
@@ -164,8 +170,8 @@ async fn following(app: &App, job: &StoredJob, now: OffsetDateTime) -> Result<Op
             agent,
             job: name,
         } = &job.name;
-        tracing::error!(%tenant, agent, job = name, timing = job.timing, "a job does not come any more and was removed");
-        api_schedules::remove(&app.database, &job.name).await?;
+        tracing::error!(%tenant, agent, job = name, timing = job.timing, "when a job comes cannot be told here");
+        api_schedules::cannot_tell(&app.database, job, after(now, limits::SCHEDULE_UNTOLD_AGAIN), now).await?;
     }
     Ok(following)
 }
