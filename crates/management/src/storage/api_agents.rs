@@ -187,14 +187,14 @@ pub(crate) async fn of_cell(transaction: &mut TenantTransaction, cell: CellId) -
     Ok(other.fetch_optional(&mut **transaction).await?)
 }
 
-/// Stores what may change of one.
+/// Stores what may change of one; `false` if it is gone.
 pub(crate) async fn change(
     transaction: &mut TenantTransaction,
     agent: &ApiAgent,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let (model, template) = (agent.model.as_ref(), agent.template.as_ref());
-    sqlx::query!(
+    let changed = sqlx::query!(
         "UPDATE api_agents SET template = $3, template_version = $4, model_kind = $5, model_base_url = $6, model_name = $7, updated_at = $8
          WHERE tenant_id = $1 AND name = $2",
         transaction.tenant().uuid(),
@@ -205,10 +205,8 @@ pub(crate) async fn change(
         model.map(|model| model.base_url.as_str()),
         model.map(|model| model.name.as_str()),
         now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(changed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// Gives one another share.

@@ -350,6 +350,20 @@ pub(crate) async fn cannot_tell(
     transaction.commit().await
 }
 
+/// Removes those of an agent beside the first that is gone; of one that is there, none.
+pub(crate) async fn remove_of_gone(database: &Database, name: &JobName) -> Result<(), StorageError> {
+    let mut transaction = TenantTransaction::begin(database, name.tenant).await?;
+    sqlx::query!(
+        "DELETE FROM api_schedules WHERE tenant_id = $1 AND agent = $2
+            AND NOT EXISTS (SELECT FROM api_agents WHERE api_agents.tenant_id = $1 AND api_agents.name = $2)",
+        name.tenant.uuid(),
+        name.agent
+    )
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await
+}
+
 /// Removes those of one agent.
 pub(crate) async fn remove_of(transaction: &mut TenantTransaction, agent: &str) -> Result<(), StorageError> {
     sqlx::query!(

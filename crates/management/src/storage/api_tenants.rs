@@ -222,14 +222,14 @@ pub(super) async fn look_over_all(connection: &mut sqlx::PgConnection) -> Result
     Ok(())
 }
 
-/// Stores what may change of a tenant.
+/// Stores what may change of a tenant; `false` if it is gone.
 pub(crate) async fn change(
     transaction: &mut TenantTransaction,
     tenant: &ApiTenant,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let (model, template) = (tenant.model.as_ref(), tenant.template.as_ref());
-    sqlx::query!(
+    let changed = sqlx::query!(
         "UPDATE api_tenants SET name = $2, model_kind = $3, model_base_url = $4, model_name = $5, requests_per_minute = $6,
             spend_day = $7, spend_month = $8, template = $9, template_version = $10, updated_at = $11
          WHERE tenant_id = $1",
@@ -244,10 +244,8 @@ pub(crate) async fn change(
         template.map(|template| template.name.as_str()),
         template.map(|template| template.version.as_str()),
         now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(changed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// Removes the tenant's row, the last of what it has.

@@ -507,12 +507,52 @@ async fn an_agent_has_the_jobs_of_the_template_that_it_was_given_and_none_when_i
 
     assert_eq!(give(&operator, id, Value::Null).await, Value::Null);
     assert_eq!(stored(&world).await.len(), 2);
-    // A job that the keeper does not know any more.
     give(&operator, id, json!("desk")).await;
     operator.delete(&format!("{at}/agents/press")).await.expect(200);
     assert_eq!(stored(&world).await.len(), 3);
     operator.delete(&at).await.expect(200);
     assert_eq!((stored(&world).await.len(), agents.runs().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn an_agent_that_another_server_removes_while_it_is_given_jobs_leaves_none() {
+    let (world, agents, operator) = World::with_tenants().await;
+    template(&operator, "desk", json!([every("often", "hello")])).await;
+    let (id, _) = world.tenant("Anna").await;
+    let at = format!("/api/v1/tenants/{id}/agents");
+    let agent = json!({"name": "press", "model": {"key": "sk-2"}});
+    operator.post(&at, agent.clone()).await.expect(201);
+    agents.hold();
+    let changing = tokio::spawn({
+        let (operator, at) = (operator.clone(), format!("{at}/press"));
+        async move { operator.patch(&at, json!({"template": "desk"})).await }
+    });
+    agents.until_somebody_waits().await;
+    let mut owner = world.database.owner().await;
+    sqlx::query("DELETE FROM api_agents").execute(&mut owner).await.unwrap();
+    agents.go_on();
+    changing.await.unwrap().refused(404, "not_found");
+    assert_eq!(stored(&world).await, Vec::<String>::new());
+
+    // As one may have been left by an older version.
+    let leave = "INSERT INTO api_schedules (tenant_id, agent, job, timing, next_at) VALUES ($1, 'press', 'left', '{\"minutes\":15}', $2)";
+    let soon = time::OffsetDateTime::from_unix_timestamp(world.clock.seconds() + 60).unwrap();
+    let leaves = sqlx::query(leave).bind(id).bind(soon);
+    leaves.execute(&mut owner).await.unwrap();
+    operator.post(&at, agent).await.expect(201);
+    assert_eq!(stored(&world).await, Vec::<String>::new(), "it is not the new agent's");
+    operator.delete(&format!("{at}/press")).await.expect(200);
+    let leaves = sqlx::query(leave).bind(id).bind(soon);
+    leaves.execute(&mut owner).await.unwrap();
+    world.clock.advance(MINUTES);
+    let gone = async {
+        while !stored(&world).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "nobody's jobs go");
+    assert_eq!(agents.runs(), Vec::<String>::new());
 }
 
 #[tokio::test]

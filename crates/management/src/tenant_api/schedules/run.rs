@@ -27,6 +27,9 @@ use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
 /// What a run that was answered is called.
 const DONE: &str = "done";
 
+/// What one is called of an agent, or a tenant, that is not there.
+const GONE: &str = "gone";
+
 /// Why there was no answer.
 enum Missed {
     /// Nobody may speak to this agent: it did not begin, and nobody is told but the operator.
@@ -117,6 +120,12 @@ async fn settle(app: &App, name: &JobName, claim: Claim, reached: Reached, misse
             tracing::warn!(%error, "a job that failed is told to webhooks later");
             told.keep_on_trying(app).await;
         }
+    }
+    if result == GONE
+        && name.agent != api_agents::MAIN
+        && let Err(error) = api_schedules::remove_of_gone(&app.database, name).await
+    {
+        tracing::warn!(%error, "the jobs of an agent that is gone stay for now");
     }
     // Where this fails, the lease ends, and the turn is found to be over by whoever goes on.
     if let Err(error) = api_schedules::ended(&app.database, name, due_at, &result, now).await {
@@ -250,11 +259,11 @@ async fn agent(app: &App, name: &JobName, now: OffsetDateTime) -> Result<(ApiAge
         transaction.commit().await?;
         Ok::<_, ApiError>(Some((agent, keys.is_empty(), tenant.limits.requests_per_minute)))
     };
-    let (agent, no_key, per_minute) = read.await?.ok_or(Missed::Barred("gone"))?;
+    let (agent, no_key, per_minute) = read.await?.ok_or(Missed::Barred(GONE))?;
     if no_key {
         return Err(Missed::Barred("no_key"));
     }
-    Ok((agent.ok_or(Missed::Barred("gone"))?, per_minute))
+    Ok((agent.ok_or(Missed::Barred(GONE))?, per_minute))
 }
 
 /// The same for the same time of the same job, whoever carries it out: the keeper takes it once.

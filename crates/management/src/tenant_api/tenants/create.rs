@@ -111,7 +111,7 @@ pub(crate) async fn post(
                 &app,
                 &operator,
                 &tenant,
-                template.as_ref().map(Some),
+                Some(template.as_ref()),
                 Entry::done(Action::ApiTenantMade),
             )
             .await
@@ -142,7 +142,10 @@ pub(super) async fn store(
 ) -> Result<(), ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_tenants::change(&mut transaction, tenant, now).await?;
+    if !api_tenants::change(&mut transaction, tenant, now).await? {
+        // Another server has removed it meanwhile.
+        return Err(ApiError::NotFound);
+    }
     if let Some(template) = template {
         schedules::give(&mut transaction, api_agents::MAIN, template, now).await?;
     }

@@ -96,7 +96,8 @@ pub(crate) async fn post(
     let made = async {
         tell(&app, agent.cell(), news).await?;
         let entry = Entry::done(Action::ApiAgentMade);
-        store(&app, &operator, &tenant, &agent, template.as_ref().map(Some), entry).await
+        // Also where it has no template: what is left of an earlier one of its name is not its own.
+        store(&app, &operator, &tenant, &agent, Some(template.as_ref()), entry).await
     };
     if let Err(error) = made.await {
         // Half of an agent is none. It has had no model, so it has spent nothing.
@@ -131,7 +132,10 @@ pub(super) async fn store(
 ) -> Result<(), ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    api_agents::change(&mut transaction, agent, now).await?;
+    // From here on, whoever removes it on another server waits, and finds its jobs.
+    if !api_agents::change(&mut transaction, agent, now).await? {
+        return Err(ApiError::NotFound);
+    }
     if let Some(template) = template {
         schedules::give(&mut transaction, &agent.name, template, now).await?;
     }

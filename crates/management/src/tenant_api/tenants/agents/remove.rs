@@ -84,15 +84,16 @@ pub(super) async fn everything(
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     // As it is now: another agent may have come or gone meanwhile.
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    // First of all, because another server that gives it jobs at this moment holds its row.
+    if !api_agents::remove(&mut transaction, &agent.name).await? {
+        return Err(ApiError::NotFound);
+    }
     let sessions = api_sessions::remove_of(&mut transaction, &agent.name).await?;
     api_schedules::remove_of(&mut transaction, &agent.name).await?;
     for (id, session) in api_approvals::remove_of(&mut transaction, &agent.name).await? {
         let now = app.clock.now();
         let ended = Event::approval_ended(tenant.id, &agent.name, id, session.as_deref(), "expired", now);
         ended.enqueue(&mut transaction).await?;
-    }
-    if !api_agents::remove(&mut transaction, &agent.name).await? {
-        return Err(ApiError::NotFound);
     }
     let held = tenant.held.with(back, tenant.limits, app.clock.now());
     api_agents::hold(&mut transaction, held).await?;
