@@ -8,8 +8,8 @@ pub const PAUSE_AFTER: Duration = Duration::from_secs(30 * 60);
 pub const SLEEP_AFTER: Duration = Duration::from_secs(4 * 60 * 60);
 /// Cells that are not asleep at once, unless the operator says otherwise.
 pub const CELLS_AWAKE: usize = 64;
-/// Of the cells that may run at once, one in so many is left to what somebody waits for.
-pub const CELLS_SPARED: usize = 4;
+/// Of the cells that may run at once, one in so many is left to what somebody waits for, and at least one where there are two.
+pub const CELLS_SPARED: usize = 8;
 /// What a caller is told to wait when [`CELLS_AWAKE`] is reached.
 pub const FULL_RETRY_AFTER: Duration = Duration::from_secs(30);
 

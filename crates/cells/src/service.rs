@@ -240,7 +240,8 @@ impl Cells {
             .values()
             .filter(|handle| handle.shared.state() == CellState::Paused);
         let places = self.0.capacity.available_permits() + paused.count();
-        places > self.0.config.capacity / limits::CELLS_SPARED
+        let capacity = self.0.config.capacity;
+        places > capacity.div_ceil(limits::CELLS_SPARED).min(capacity.saturating_sub(1))
     }
 
     /// Puts the paused cell that was not used for longest to sleep: its home is sealed and its vault locked already.
