@@ -219,9 +219,14 @@ async fn of_two_servers_that_find_the_same_job_one_runs_it() {
 async fn what_a_server_that_ended_was_at_another_one_brings_to_its_end() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, _) = tenant(&world, &operator, "long", json!([every("long", "hold")])).await;
+    let wanted = json!({"limits": {"spend_day": 100}});
+    let changed = operator.patch(&format!("/api/v1/tenants/{id}"), wanted).await;
+    let cell = changed.expect(200).json["cell"].clone();
     world.clock.advance(MINUTES);
     once(&operator, id, |job| job["due_at"].is_i64()).await;
     until("it runs", || agents.running() == 1).await;
+    // With which it spends what there was: that is no reason to call what was begun not begun.
+    agents.spends(&cell, (100, 100));
     let (world, agents, operator) = world.restarted_with_tenants(agents, &[]).await;
     world.clock.advance(MINUTES);
     a_look().await;

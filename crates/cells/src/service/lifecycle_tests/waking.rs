@@ -123,6 +123,8 @@ async fn what_nobody_waits_for_leaves_places_to_what_somebody_waits_for() {
     assert!(!bench.cells.has_spare_room(other), "the last place is not for it");
     assert!(bench.cells.has_spare_room(bench.cell), "it runs already");
 
+    // Whoever woke it has been still for a moment.
+    tokio::time::advance(Duration::from_secs(60)).await;
     let (cells, last) = (bench.cells.clone(), bench.cell);
     let pausing = tokio::spawn(async move { cells.pause(last).await });
     keepers[2].obey(PlatformOp::Pause).await;

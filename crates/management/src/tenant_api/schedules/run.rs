@@ -80,7 +80,9 @@ pub(super) async fn run(app: &App, name: &JobName, claim: Claim, permit: OwnedSe
     let cell = reached.cell;
     settle(app, name, claim, reached, missed).await;
     if let Some(cell) = cell {
-        leave(app, name, cell).await;
+        // Of its own: the run is over, and its lease with it.
+        let (app, name) = (app.clone(), name.clone());
+        tokio::spawn(async move { leave(&app, &name, cell).await });
     }
 }
 
