@@ -178,8 +178,12 @@ pub const SCHEDULE_TIMES_TRIED: usize = 1000;
 pub const SCHEDULE_RESULT_CHARS: usize = 64;
 /// How long a turn waits for the results of functions that it called; less than its keeper does.
 pub const FUNCTION_WAIT: Duration = Duration::from_secs(4 * 60);
-/// Turns of one tenant that run or wait at once.
+/// How long a turn goes on whose client has given it results and left before the answer: it may come again with the same results.
+pub const FUNCTION_AGAIN: Duration = Duration::from_secs(60);
+/// Turns of one tenant that run or wait at once; and those of them that offer functions, which may wait for their client: the others are
+/// left to what waits for nobody.
 pub const TENANT_TURNS: usize = 32;
+pub const TENANT_FUNCTION_TURNS: usize = 24;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.
 pub const TENANT_BODY_BYTES: usize = 1024 * 1024;
 /// How long one turn may take, waking and waiting included.

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::shares;
-use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, ToolCall, Turn, TurnEvent, Usage};
+use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -46,7 +46,16 @@ pub(crate) enum Words {
 /// Begins a turn, or finds the one that was begun under the same key, and reads it.
 pub(crate) fn start(app: &App, agent: &ApiAgent, wanted: Wanted) -> Result<Follower, ApiError> {
     let turns = &app.tenant_api()?.turns;
-    match turns.begin(agent.tenant, wanted.turn, &agent.name, &wanted.session, wanted.detach)? {
+    let offers = wanted.functions.is_some();
+    let begun = turns.begin(
+        agent.tenant,
+        wanted.turn,
+        &agent.name,
+        &wanted.session,
+        wanted.detach,
+        offers,
+    );
+    match begun? {
         Begun::Known(turn) => Ok(turn.follow(0)),
         Begun::New(turn) => {
             let follower = turn.follow(0);
@@ -70,10 +79,15 @@ pub(crate) async fn go_on(
         called.filter(|turn| turn.agent == agent.name && session.is_none_or(|session| turn.session == session));
     let turn = called.ok_or_else(Failure::unknown_call)?;
     let first = first.id.clone();
-    let (follower, is_new) = turn.answer(&results)?;
-    if !is_new {
-        return Ok(follower);
-    }
+    let follower = loop {
+        let (follower, taken) = turn.answer(&results)?;
+        match taken {
+            Taken::New => break follower,
+            Taken::Given => return Ok(follower),
+            // Where they do not come to the agent by that, this request gives it them.
+            Taken::UnderWay => turn.is_delivered(&first).await,
+        }
+    };
     // Of its own, because a client that goes away must not leave it open whether the agent has them.
     let (app, agent) = (app.clone(), agent.clone());
     let given = tokio::spawn(async move {
@@ -83,13 +97,12 @@ pub(crate) async fn go_on(
             .agents
             .call(agent.cell(), "chat.results", params)
             .await;
-        given.map(|_| ()).map_err(|error| {
-            // What its keeper refuses, it refuses again: how the turn ends is told as any end.
-            if !matches!(error, AgentError::Refused(_)) {
-                turn.not_answered(&first);
-            }
-            ApiError::from(error)
-        })
+        // What its keeper refuses, it refuses again: how the turn ends is told as any end.
+        turn.delivered(
+            &first,
+            !matches!(given, Err(AgentError::Unavailable { .. } | AgentError::Failed(_))),
+        );
+        given.map(|_| ()).map_err(ApiError::from)
     });
     given.await.map_err(|_| Failure::interrupted())??;
     Ok(follower)
@@ -222,6 +235,10 @@ impl Runner<'_> {
         loop {
             let event = tokio::select! {
                 () = self.turn.cancel.notified() => {
+                    self.abort_in(conversation).await?;
+                    continue;
+                }
+                () = self.turn.is_left() => {
                     self.abort_in(conversation).await?;
                     continue;
                 }

@@ -34,6 +34,8 @@ pub(crate) struct Turn {
     pub id: Uuid,
     pub agent: String,
     pub session: String,
+    /// The agent may call functions of the client's in it.
+    offers: bool,
     /// The keeper's conversation, once it is known.
     pub conversation: OnceLock<String>,
     log: Mutex<Log>,
@@ -55,6 +57,8 @@ struct Log {
     /// Bytes of the answer so far.
     said: usize,
     rounds: Vec<Round>,
+    /// Until when a client may come again that has given results, and has left.
+    left_until: Option<Instant>,
 }
 
 /// Calls that the client was asked for together.
@@ -67,6 +71,14 @@ struct Round {
     until: Instant,
     /// Of the results.
     answered: Option<[u8; 32]>,
+    /// They have come to the agent.
+    given: bool,
+}
+
+impl Round {
+    fn has(&self, call: &str) -> bool {
+        self.ids.iter().any(|id| id == call)
+    }
 }
 
 /// What a client was told of a turn before it answered calls.
@@ -82,14 +94,21 @@ impl Log {
         let last = self.rounds.last().filter(|last| last.answered.is_none());
         last.filter(|_| self.stage != Stage::Ended).map(|last| last.until)
     }
+
+    /// Until when it goes on though nobody reads it, if that has an end.
+    fn alone_until(&self) -> Option<Instant> {
+        let waits = self.waits_until().is_some();
+        self.left_until.filter(|_| !waits && self.stage != Stage::Ended)
+    }
 }
 
 impl Turn {
-    fn new(id: Uuid, agent: String, session: String, detached: bool) -> Self {
+    fn new(id: Uuid, agent: String, session: String, detached: bool, offers: bool) -> Self {
         Self {
             id,
             agent,
             session,
+            offers,
             conversation: OnceLock::new(),
             log: Mutex::new(Log {
                 events: VecDeque::new(),
@@ -101,6 +120,7 @@ impl Turn {
                 detached,
                 said: 0,
                 rounds: Vec::new(),
+                left_until: None,
             }),
             changed: watch::Sender::new(0),
             cancel: Notify::new(),
@@ -153,7 +173,10 @@ impl Turn {
 
     /// Reads from an event on; as long as somebody does, or the turn was detached, it goes on.
     pub(crate) fn follow(self: &Arc<Self>, from: usize) -> Follower {
-        self.log().followers += 1;
+        let mut log = self.log();
+        log.followers += 1;
+        log.left_until = None;
+        drop(log);
         Follower {
             turn: Arc::clone(self),
             at: from,
@@ -177,6 +200,7 @@ impl Turn {
                 before: Before { said: log.said, usage },
                 until: Instant::now() + limits::FUNCTION_WAIT,
                 answered: None,
+                given: false,
             };
             log.rounds.push(round);
         }
@@ -201,9 +225,33 @@ impl Turn {
         }
     }
 
-    /// Takes the client's results; reads the turn from there on, and whether the agent has still to be given them. The same results again
-    /// are the same answer.
-    pub(crate) fn answer(self: &Arc<Self>, results: &[CallResult]) -> Result<(Follower, bool), Failure> {
+    /// Until a client that had given results has not come again for too long. That is told once.
+    pub(crate) async fn is_left(&self) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let alone_until = self.log().alone_until();
+            let over = async {
+                match alone_until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => {
+                    let mut log = self.log();
+                    if log.alone_until() == alone_until {
+                        log.left_until = None;
+                        return;
+                    }
+                }
+                still = changed.changed() => if still.is_err() { return std::future::pending().await },
+            }
+        }
+    }
+
+    /// Takes the client's results; reads the turn from there on, and what is to be done with them. The same results again are the same
+    /// answer.
+    pub(crate) fn answer(self: &Arc<Self>, results: &[CallResult]) -> Result<(Follower, Taken), Failure> {
         let refused = |code: &str, words: &str| Failure::new(axum::http::StatusCode::BAD_REQUEST, code, words);
         let mut digest = Sha256::new();
         let mut sorted: Vec<_> = results.iter().collect();
@@ -232,11 +280,12 @@ impl Turn {
             );
             return Err(refused("result_missing", &words));
         }
-        let is_new = match round.answered {
-            Some(before) if before == digest => false,
+        let taken = match round.answered {
+            Some(before) if before == digest && round.given => Taken::Given,
+            Some(before) if before == digest => Taken::UnderWay,
             Some(_) => return Err(refused("call_answered", "These calls have other results already.")),
             None if ended => return Err(refused("turn_over", "The turn that made these calls has ended.")),
-            None => true,
+            None => Taken::New,
         };
         round.answered = Some(digest);
         let (at, before) = (round.at + 1, round.before);
@@ -244,29 +293,51 @@ impl Turn {
         self.changed.send_modify(|count| *count += 1);
         let mut follower = self.follow(at);
         follower.before = Some(before);
-        Ok((follower, is_new))
+        Ok((follower, taken))
     }
 
-    /// The results did not come to the agent: they may be sent again.
-    pub(crate) fn not_answered(&self, call: &str) {
+    /// The results came to the agent, or did not: then they may be sent again.
+    pub(crate) fn delivered(&self, call: &str, given: bool) {
         let mut log = self.log();
-        let of = |round: &&mut Round| round.ids.iter().any(|id| id == call);
-        if let Some(round) = log.rounds.iter_mut().find(of) {
-            round.answered = None;
+        if let Some(round) = log.rounds.iter_mut().find(|round| round.has(call)) {
+            round.given = given;
+            if !given {
+                round.answered = None;
+            }
         }
         drop(log);
         self.changed.send_modify(|count| *count += 1);
     }
 
+    /// Until the results of this call have come to the agent, or have not.
+    pub(crate) async fn is_delivered(&self, call: &str) {
+        let mut changed = self.changed.subscribe();
+        let is_under_way = || {
+            let log = self.log();
+            let round = log.rounds.iter().find(|round| round.has(call));
+            round.is_some_and(|round| round.answered.is_some() && !round.given)
+        };
+        while is_under_way() && changed.changed().await.is_ok() {}
+    }
+
     fn asks(&self, call: &str) -> bool {
-        self.log()
-            .rounds
-            .iter()
-            .any(|round| round.ids.iter().any(|id| id == call))
+        self.log().rounds.iter().any(|round| round.has(call))
     }
 }
 
-/// Somebody who reads a turn. When the last one goes, the turn is stopped, unless it was detached.
+/// What is to be done with results that a client has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The agent has still to be given them.
+    New,
+    /// An earlier request is giving it them.
+    UnderWay,
+    /// It has them.
+    Given,
+}
+
+/// Somebody who reads a turn. When the last one goes, the turn is stopped, unless it was detached; one that was given results, only after
+/// a while.
 pub(crate) struct Follower {
     pub turn: Arc<Turn>,
     at: usize,
@@ -323,11 +394,17 @@ impl Drop for Follower {
     fn drop(&mut self) {
         let mut log = self.turn.log();
         log.followers -= 1;
-        // Whoever has to answer calls is at work, and comes back.
-        let waits = log.waits_until().is_some();
-        if log.followers == 0 && !log.detached && !waits && log.stage != Stage::Ended {
-            self.turn.cancel.notify_one();
+        if log.followers > 0 || log.detached || log.stage == Stage::Ended {
+            return;
         }
+        // Whoever has to answer calls is at work, and comes back; so does, with the same results, who has answered some and did not get to
+        // the answer.
+        if !log.rounds.is_empty() {
+            log.left_until = Some(Instant::now() + limits::FUNCTION_AGAIN);
+            drop(log);
+            return self.turn.changed.send_modify(|count| *count += 1);
+        }
+        self.turn.cancel.notify_one();
     }
 }
 
@@ -473,6 +550,7 @@ impl Turns {
         agent: &str,
         session: &str,
         detached: bool,
+        offers: bool,
     ) -> Result<Begun, ApiError> {
         let mut turns = self.all();
         if let Some(turn) = turns.get(&(tenant, id)) {
@@ -482,15 +560,24 @@ impl Turns {
             };
         }
         let running = |((of, _), turn): &(&(TenantId, Uuid), &Arc<Turn>)| *of == tenant && !turn.is_over();
+        let too_many = |words: &str| {
+            Err(ApiError::Agent(Failure {
+                retry_after: Some(std::time::Duration::from_secs(2)),
+                ..Failure::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_turns", words)
+            }))
+        };
         if turns.iter().filter(running).count() >= limits::TENANT_TURNS {
-            let words = format!(
+            return too_many(&format!(
                 "{} turns of this tenant run or wait already (`TENANT_TURNS`).",
                 limits::TENANT_TURNS
-            );
-            return Err(ApiError::Agent(Failure {
-                retry_after: Some(std::time::Duration::from_secs(2)),
-                ..Failure::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_turns", &words)
-            }));
+            ));
+        }
+        let offering = turns.iter().filter(running).filter(|(_, turn)| turn.offers);
+        if offers && offering.count() >= limits::TENANT_FUNCTION_TURNS {
+            return too_many(&format!(
+                "{} turns of this tenant that offer functions run or wait already (`TENANT_FUNCTION_TURNS`).",
+                limits::TENANT_FUNCTION_TURNS
+            ));
         }
         // Whoever asks for something else in a session has given up what it was asked for.
         let same = turns
@@ -499,7 +586,7 @@ impl Turns {
         for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
             turn.cancel.notify_one();
         }
-        let turn = Arc::new(Turn::new(id, agent.to_owned(), session.to_owned(), detached));
+        let turn = Arc::new(Turn::new(id, agent.to_owned(), session.to_owned(), detached, offers));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
     }
@@ -535,7 +622,7 @@ mod tests {
     use super::*;
 
     fn turn(detached: bool) -> Arc<Turn> {
-        Arc::new(Turn::new(Uuid::nil(), "main".into(), "s".into(), detached))
+        Arc::new(Turn::new(Uuid::nil(), "main".into(), "s".into(), detached, true))
     }
 
     fn delta(text: &str) -> TurnEvent {
@@ -596,24 +683,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_leaves_with_calls_to_carry_out_does_not_stop_the_turn_and_whoever_leaves_after_does() {
+    async fn whoever_leaves_with_calls_to_carry_out_or_with_their_results_given_does_not_stop_the_turn() {
         let turn = turn(false);
         let reader = turn.follow(0);
         turn.ask(vec![call("a")], Usage::default());
         turn.ask(vec![call("a")], Usage::default());
         assert!(reader.answer_or_calls().await.is_ok());
         assert!(!is_cancelled(&turn).await);
-        let (reader, is_new) = turn.answer(&[result("a", "x")]).unwrap();
-        assert!(is_new);
+        let (reader, taken) = turn.answer(&[result("a", "x")]).unwrap();
+        assert_eq!(taken, Taken::New);
+        assert_eq!(turn.answer(&[result("a", "x")]).unwrap().1, Taken::UnderWay);
+        turn.delivered("a", true);
         drop(reader);
-        assert!(is_cancelled(&turn).await);
-        let (mut again, is_new) = turn.answer(&[result("a", "x")]).unwrap();
-        assert!(!is_new);
+        assert!(!is_cancelled(&turn).await);
+        let (mut again, taken) = turn.answer(&[result("a", "x")]).unwrap();
+        assert_eq!(taken, Taken::Given);
         turn.push(delta("and"));
         assert!(
             matches!(&*again.next().await.unwrap().1, TurnEvent::Delta { .. }),
             "calls are told once"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_was_given_results_and_is_read_by_nobody_is_left_after_a_while() {
+        let turn = turn(false);
+        let again = limits::FUNCTION_AGAIN;
+        let is_left = async |within| tokio::time::timeout(within, turn.is_left()).await.is_ok();
+        turn.ask(vec![call("a")], Usage::default());
+        let (reader, _) = turn.answer(&[result("a", "x")]).unwrap();
+        assert!(!is_left(again * 10).await, "somebody reads it");
+        drop(reader);
+        assert!(!is_left(again / 2).await);
+        let (reader, _) = turn.answer(&[result("a", "x")]).unwrap();
+        assert!(!is_left(again * 10).await, "it came again");
+        drop(reader);
+        assert!(is_left(again * 2).await);
+        assert!(!is_left(again * 10).await, "that is told once");
     }
 
     #[tokio::test(start_paused = true)]
@@ -651,19 +757,40 @@ mod tests {
         for at in 0..limits::TENANT_TURNS {
             // Of whichever of its agents they are.
             let agent = if at % 2 == 0 { "main" } else { "press" };
-            assert!(turns.begin(tenant, Uuid::new_v4(), agent, "s", false).is_ok());
+            assert!(turns.begin(tenant, Uuid::new_v4(), agent, "s", false, false).is_ok());
         }
-        assert!(turns.begin(tenant, Uuid::new_v4(), "scout", "s", false).is_err());
+        assert!(turns.begin(tenant, Uuid::new_v4(), "scout", "s", false, false).is_err());
         let other = TenantId::new();
         let id = Uuid::new_v4();
-        assert!(matches!(turns.begin(other, id, "main", "s", false), Ok(Begun::New(_))));
         assert!(matches!(
-            turns.begin(other, id, "main", "s", false),
+            turns.begin(other, id, "main", "s", false, false),
+            Ok(Begun::New(_))
+        ));
+        assert!(matches!(
+            turns.begin(other, id, "main", "s", false, false),
             Ok(Begun::Known(_))
         ));
         for (agent, session) in [("main", "t"), ("press", "s")] {
-            let again = turns.begin(other, id, agent, session, false);
+            let again = turns.begin(other, id, agent, session, false, false);
             assert!(matches!(again, Err(ApiError::KeyReused)), "{agent}/{session}");
         }
+    }
+
+    #[test]
+    fn turns_that_may_wait_for_a_client_leave_some_to_those_that_wait_for_nobody() {
+        let (turns, tenant) = (Turns::default(), TenantId::new());
+        let begin = |offers| turns.begin(tenant, Uuid::new_v4(), "main", "s", false, offers);
+        for _ in 0..limits::TENANT_FUNCTION_TURNS {
+            assert!(begin(true).is_ok());
+        }
+        let Err(ApiError::Agent(failure)) = begin(true) else {
+            panic!("one more is taken")
+        };
+        assert_eq!(failure.code, "too_many_turns");
+        assert!(failure.message.contains("TENANT_FUNCTION_TURNS"), "{}", failure.message);
+        for _ in limits::TENANT_FUNCTION_TURNS..limits::TENANT_TURNS {
+            assert!(begin(false).is_ok());
+        }
+        assert!(begin(false).is_err());
     }
 }

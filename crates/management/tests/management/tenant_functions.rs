@@ -274,18 +274,103 @@ async fn a_cell_that_cannot_be_reached_is_given_the_results_when_they_come_again
     assert_eq!(last["choices"][0]["message"]["content"], "It is rain and noon.");
 }
 
+/// A request with these results, under way.
+fn sent(tenant: &Developer, results: &Value) -> tokio::task::JoinHandle<Answer> {
+    let (tenant, results) = (tenant.clone(), results.clone());
+    tokio::spawn(async move { complete(&tenant, results).await })
+}
+
+async fn in_time<T>(what: &str, done: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(Duration::from_secs(20), done).await;
+    done.unwrap_or_else(|_| panic!("{what}"))
+}
+
 #[tokio::test]
-async fn calls_that_were_made_while_the_connection_was_broken_are_told() {
+async fn a_client_that_gave_results_and_lost_its_connection_comes_again_and_gets_the_answer() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
-    let first = complete(&tenant, said("again")).await.expect(200).json;
-    agents.hang_up();
-    let second = complete(&tenant, answered("again", &first, &["rain", "noon"]))
+    let first = complete(&tenant, said("slowly")).await.expect(200).json;
+    let results = answered("slowly", &first, &["rain", "noon"]);
+    let lost = sent(&tenant, &results);
+    let taken = async {
+        while agents.called() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    in_time("the agent has them", taken).await;
+    lost.abort();
+    assert!(lost.await.unwrap_err().is_cancelled());
+    // If that stops the turn, it does so within this time.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(agents.running(), 1);
+    let other = answered("slowly", &first, &["snow", "noon"]);
+    assert_refused(&complete(&tenant, other).await, "call_answered");
+    let again = sent(&tenant, &results);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    agents.release_with("Let me see. It rains.");
+    let again = in_time("it is answered", again).await.unwrap().expect(200).json;
+    assert_eq!(again["choices"][0]["message"]["content"], "It rains.");
+}
+
+#[tokio::test]
+async fn a_client_that_gave_results_and_does_not_come_again_has_left_its_turn() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let first = complete(&tenant, said("slowly")).await.expect(200).json;
+    let results = answered("slowly", &first, &["rain", "noon"]);
+    let lost = sent(&tenant, &results);
+    in_time("the agent has them", async {
+        while agents.called() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    lost.abort();
+    let _aborted = lost.await;
+    tokio::time::pause();
+    tokio::time::advance(limits::FUNCTION_AGAIN + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    in_time("it is stopped", async {
+        while agents.running() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_results_while_the_first_are_under_way_are_given_once_or_instead() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    for broken in [false, true] {
+        let first = complete(&tenant, said("Well?")).await.expect(200).json;
+        let results = answered("Well?", &first, &["rain", "noon"]);
+        agents.hold();
+        let one = sent(&tenant, &results);
+        in_time("it is under way", agents.until_somebody_waits()).await;
+        let two = sent(&tenant, &results);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut breaks = broken;
+        agents.break_where(move |_, method| method == "chat.results" && std::mem::take(&mut breaks));
+        agents.go_on();
+        let one = in_time("the first is answered", one).await.unwrap();
+        assert_eq!(one.status, if broken { 503 } else { 200 }, "{}", one.text);
+        let two = in_time("the second is answered", two).await.unwrap().expect(200).json;
+        assert_eq!(two["choices"][0]["message"]["content"], "It is rain and noon.");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_were_made_while_the_connection_was_broken_are_told() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let first = complete(&tenant, said("again, unheard")).await.expect(200).json;
+    let second = complete(&tenant, answered("again, unheard", &first, &["rain", "noon"]))
         .await
         .expect(200)
         .json;
     assert_eq!(second["choices"][0]["finish_reason"], "tool_calls", "{second}");
-    let last = complete(&tenant, answered("again", &second, &["snow", "night"]))
+    let last = complete(&tenant, answered("again, unheard", &second, &["snow", "night"]))
         .await
         .expect(200)
         .json;

@@ -65,6 +65,10 @@ struct Conversation {
     /// What the client has to carry out in it, and how often more.
     calls: Vec<Call>,
     rounds: usize,
+    /// Given the results, it waits for [`Agents::release`].
+    is_slow: bool,
+    /// Whoever listens has gone when it calls again.
+    is_unheard: bool,
     hearers: Vec<mpsc::Sender<AgentEvent>>,
     seq: u64,
 }
@@ -161,6 +165,13 @@ impl Agents {
         conversations
             .filter(|conversation| conversation.running.is_some())
             .count()
+    }
+
+    /// How many calls of functions wait for their results, in all cells.
+    pub fn called(&self) -> usize {
+        let state = self.state();
+        let conversations = state.cells.values().flat_map(|cell| cell.conversations.values());
+        conversations.map(|conversation| conversation.calls.len()).sum()
     }
 
     pub fn removed(&self) -> Vec<CellRef> {
@@ -462,6 +473,8 @@ fn call(id: &str, conversation: &mut Conversation, turn: &str, text: &str, offer
     conversation.messages.push(running);
     conversation.running = Some(turn.to_owned());
     conversation.rounds = text.matches("again").count();
+    conversation.is_slow = text.contains("slowly");
+    conversation.is_unheard = text.contains("unheard");
     let said = ChatEventKind::Text {
         delta: "Let me see. ".into(),
     };
@@ -493,11 +506,17 @@ fn results(id: &str, conversation: &mut Conversation, turn: &str, results: &[Val
     }
     if conversation.rounds > 0 {
         conversation.rounds -= 1;
+        if conversation.is_unheard {
+            conversation.hearers.clear();
+        }
         let functions: Vec<Value> = calls
             .iter()
             .map(|call| json!({"name": call.name, "parameters": {"again": true}}))
             .collect();
         ask(id, conversation, turn, &functions);
+        return Ok(json!({}));
+    }
+    if conversation.is_slow {
         return Ok(json!({}));
     }
     conversation.running = None;
