@@ -15,7 +15,7 @@ use crate::report::{Differences, Report, Samples};
 /// More than the bench sends.
 const REQUESTS_PER_MINUTE: u32 = 100_000_000;
 
-/// A request that is refused for its form, which is looked at when it is known whose key it bears.
+/// A request that is refused as soon as it is known whose key it bears: a tenant without a model.
 pub async fn refused(installation: &Installation, requests: usize) -> Work {
     let wanted = json!({"name": "Keys", "limits": {"requests_per_minute": REQUESTS_PER_MINUTE}});
     let (_, tenant) = Program::operator(installation).tenant(&wanted).await;
@@ -27,7 +27,7 @@ pub async fn refused(installation: &Installation, requests: usize) -> Work {
             ("content-type", "application/json".to_owned()),
         ],
         body: |_| "{}".to_owned(),
-        answered: StatusCode::BAD_REQUEST,
+        answered: StatusCode::CONFLICT,
         requests,
     }
 }
