@@ -209,29 +209,21 @@ impl Turn {
 
     /// Until nobody has answered for too long what the turn called.
     pub(crate) async fn is_given_up(&self) {
-        let mut changed = self.changed.subscribe();
-        loop {
-            let waits_until = self.log().waits_until();
-            let over = async {
-                match waits_until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = over => if self.log().waits_until() == waits_until { return },
-                still = changed.changed() => if still.is_err() { return std::future::pending().await },
-            }
-        }
+        self.passes(Log::waits_until, |_| {}).await;
     }
 
     /// Until a client that had given results has not come again for too long. That is told once.
     pub(crate) async fn is_left(&self) {
+        self.passes(Log::alone_until, |log| log.left_until = None).await;
+    }
+
+    /// Until the time that the log says has come, and is what it says still; then does this, before anything else happens.
+    async fn passes(&self, time: fn(&Log) -> Option<Instant>, then: fn(&mut Log)) {
         let mut changed = self.changed.subscribe();
         loop {
-            let alone_until = self.log().alone_until();
+            let until = time(&self.log());
             let over = async {
-                match alone_until {
+                match until {
                     Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
@@ -239,9 +231,8 @@ impl Turn {
             tokio::select! {
                 () = over => {
                     let mut log = self.log();
-                    if log.alone_until() == alone_until {
-                        log.left_until = None;
-                        return;
+                    if time(&log) == until {
+                        return then(&mut log);
                     }
                 }
                 still = changed.changed() => if still.is_err() { return std::future::pending().await },
