@@ -222,11 +222,12 @@ impl Scripted {
         id
     }
 
-    /// It says which tools it has when this one gives a permit.
-    fn lists_when(&self, may: &Arc<Semaphore>) {
-        let may = may.clone();
+    /// What a call comes to when this happens after the server was asked for its tools, and before it says them.
+    async fn meanwhile<T>(&self, call: impl Future<Output = T>, happens: impl Future<Output = ()>) -> T {
+        let may = Arc::new(Semaphore::new(0));
+        let says = may.clone();
         self.says(move |method, request| {
-            let (may, request) = (may.clone(), request.clone());
+            let (may, request) = (says.clone(), request.clone());
             (method == "tools/list").then(|| -> Says {
                 Box::pin(async move {
                     may.acquire().await.unwrap().forget();
@@ -234,6 +235,12 @@ impl Scripted {
                 })
             })
         });
+        let (came, ()) = tokio::join!(call, async {
+            self.is_asked("tools/list").await;
+            happens.await;
+            may.add_permits(1);
+        });
+        came
     }
 }
 
@@ -468,14 +475,9 @@ async fn promise_07_a_tool_with_letters_that_nobody_sees_is_neither_shown_nor_ca
 async fn promise_09_what_is_taken_back_while_its_server_is_asked_is_not_called() {
     let scripted = Scripted::new().await;
     let id = scripted.shared_with_bob().await;
-    let may = Arc::new(Semaphore::new(0));
-    scripted.lists_when(&may);
-    let (said, ()) = tokio::join!(scripted.group.bob.refused(id, "POST", "/add_note"), async {
-        scripted.is_asked("tools/list").await;
-        scripted.group.anna.shares.revoke(id).await.unwrap();
-        may.add_permits(1);
-    });
-    assert_eq!(said, "revoked");
+    let call = scripted.group.bob.refused(id, "POST", "/add_note");
+    let taken_back = async { scripted.group.anna.shares.revoke(id).await.unwrap() };
+    assert_eq!(scripted.meanwhile(call, taken_back).await, "revoked");
     assert!(!scripted.asked().iter().any(|asked| asked == "tools/call"));
 }
 
@@ -483,39 +485,25 @@ async fn promise_09_what_is_taken_back_while_its_server_is_asked_is_not_called()
 async fn promise_09_whoever_is_put_out_of_a_group_while_its_server_is_asked_does_not_call_it() {
     let scripted = Scripted::new().await;
     let id = scripted.shared_with_bob().await;
-    let may = Arc::new(Semaphore::new(0));
-    scripted.lists_when(&may);
-    let (said, ()) = tokio::join!(scripted.group.bob.refused(id, "POST", "/add_note"), async {
-        scripted.is_asked("tools/list").await;
-        scripted.group.puts_bob_out();
-        may.add_permits(1);
-    });
-    assert_eq!(said, "not_in_group");
+    let call = scripted.group.bob.refused(id, "POST", "/add_note");
+    let put_out = async { scripted.group.puts_bob_out() };
+    assert_eq!(scripted.meanwhile(call, put_out).await, "not_in_group");
     assert!(!scripted.asked().iter().any(|asked| asked == "tools/call"));
 }
 
 #[tokio::test]
 async fn promise_04_what_its_owner_changes_or_locks_while_its_server_is_asked_is_not_called() {
     let scripted = Scripted::new().await;
-    let may = Arc::new(Semaphore::new(0));
-    scripted.lists_when(&may);
-    let (said, ()) = tokio::join!(scripted.searches(), async {
-        scripted.is_asked("tools/list").await;
-        // The tool is not allowed any more.
-        let anna = &scripted.group.anna;
-        anna.connects_tools("desk", scripted.server.at, json!({})).await;
-        may.add_permits(1);
-    });
+    let anna = &scripted.group.anna;
+    // The tool is not allowed any more.
+    let changed = anna.connects_tools("desk", scripted.server.at, json!({}));
+    let said = scripted.meanwhile(scripted.searches(), changed).await;
     assert_eq!(said, refused("route_changed"));
 
     let scripted = Scripted::new().await;
-    scripted.lists_when(&may);
-    let (said, ()) = tokio::join!(scripted.searches(), async {
-        scripted.is_asked("tools/list").await;
-        let vault = &scripted.group.anna.person.vault;
-        vault.lock(LockReason::Asked).await.unwrap();
-        may.add_permits(1);
-    });
+    let vault = &scripted.group.anna.person.vault;
+    let locked = async { vault.lock(LockReason::Asked).await.unwrap() };
+    let said = scripted.meanwhile(scripted.searches(), locked).await;
     assert_eq!(said, refused("vault_locked"));
     assert!(!scripted.asked().iter().any(|asked| asked == "tools/call"));
 }
