@@ -12,44 +12,35 @@ use system_tests::{Person, Session};
 use crate::report::{Differences, Report, Samples};
 
 /// Two turns each, in either order.
-pub const PAIRS: usize = 60;
+const PAIRS: usize = 60;
 /// Before each turn: what the one before left to do is over. OpenClaw is suspended once a pair, which it allows 30 times a minute.
-pub const QUIET: Duration = Duration::from_millis(750);
+const QUIET: Duration = Duration::from_millis(750);
 pub const MESSAGE: &str = "[[say: one two three four five]]";
 
-/// Takes turns, so that both meet the same machine.
+/// Turns through the encrypted channel.
 pub async fn compare(owner: &Person, session: &Session, report: &mut Report) {
     // The platform does not see the turns that go straight to the Gateway: without a granted time it would pause the cell.
     session.call("vault.grant", json!({"minutes": 60})).await;
     let conversation = session.conversation().await;
     session.ask(&conversation, "[[say: warm]]").await;
-    let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
-    let mut inside = Straight::connect(&agent).expect("a client in the agent's container");
-    inside.turn().expect("a turn straight to the Gateway");
     let (mut begun, mut sealing) = (Vec::new(), Vec::new());
-    let (mut through, mut straight) = (Vec::new(), Vec::new());
-    for pair in 0..PAIRS {
-        for half in 0..2 {
-            tokio::time::sleep(QUIET).await;
-            if pair % 2 == half {
-                straight.push(inside.turn().expect("a turn straight to the Gateway"));
-                continue;
-            }
-            let started = Instant::now();
-            let turn = session.send(&conversation, MESSAGE).await;
-            first_sign(session, &turn).await;
-            begun.push(started.elapsed());
-            let first = session.event(Duration::from_secs(60), |event| {
-                event["data"]["turn"] == turn.as_str() && event["data"]["kind"] == "text"
-            });
-            first.await.expect("a first token");
-            through.push(started.elapsed());
-            session.turn_event(&turn, "answered").await;
-            let answered = Instant::now();
-            session.turn_event(&turn, "saved").await;
-            sealing.push(answered.elapsed());
-        }
-    }
+    let pairs = Pairs::take(owner.cell(), async || {
+        let started = Instant::now();
+        let turn = session.send(&conversation, MESSAGE).await;
+        first_sign(session, &turn).await;
+        begun.push(started.elapsed());
+        let first = session.event(Duration::from_secs(60), |event| {
+            event["data"]["turn"] == turn.as_str() && event["data"]["kind"] == "text"
+        });
+        first.await.expect("a first token");
+        let first = started.elapsed();
+        session.turn_event(&turn, "answered").await;
+        let answered = Instant::now();
+        session.turn_event(&turn, "saved").await;
+        sealing.push(answered.elapsed());
+        first
+    });
+    let pairs = pairs.await;
     session.call("vault.grant", json!({"minutes": 0})).await;
     report.row(
         "one turn sealed (answered to saved)",
@@ -57,14 +48,52 @@ pub async fn compare(owner: &Person, session: &Session, report: &mut Report) {
         "≤ 100 ms",
     );
     report.row("awake: first sign of the agent", &Samples::new(begun).spread(), "");
-    let added = Differences::new(&through, &straight);
-    report.row("first token, through the channel", &Samples::new(through).spread(), "");
-    report.row(
+    pairs.rows(
+        report,
+        "first token, through the channel",
         "first token, straight to the Gateway",
-        &Samples::new(straight).spread(),
-        "",
+        ("first token, added (median of the pairs)", "≤ 3 ms"),
     );
-    report.row("first token, added (median of the pairs)", &added.middle(), "≤ 3 ms");
+}
+
+/// Times to the first token of turns that go through something, and of the same turns straight to the Gateway.
+pub struct Pairs {
+    through: Vec<Duration>,
+    straight: Vec<Duration>,
+}
+
+impl Pairs {
+    /// The two take turns, so that both meet the same machine.
+    pub async fn take(cell: &str, mut through: impl AsyncFnMut() -> Duration) -> Self {
+        let agent = container(cell, Part::Agent).expect("the agent runs");
+        let mut inside = Straight::connect(&agent).expect("a client in the agent's container");
+        inside.turn().expect("a turn straight to the Gateway");
+        let mut pairs = Self {
+            through: Vec::new(),
+            straight: Vec::new(),
+        };
+        for pair in 0..PAIRS {
+            for half in 0..2 {
+                tokio::time::sleep(QUIET).await;
+                if pair % 2 == half {
+                    pairs
+                        .straight
+                        .push(inside.turn().expect("a turn straight to the Gateway"));
+                } else {
+                    pairs.through.push(through().await);
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Both, and what a pair differs by, beside its target.
+    pub fn rows(self, report: &mut Report, through: &str, straight: &str, (added, target): (&str, &str)) {
+        let differences = Differences::new(&self.through, &self.straight);
+        report.row(through, &Samples::new(self.through).spread(), "");
+        report.row(straight, &Samples::new(self.straight).spread(), "");
+        report.row(added, &differences.middle(), target);
+    }
 }
 
 /// Waits for the first sign that OpenClaw works on a turn.
@@ -107,15 +136,14 @@ socket.onmessage = ({ data }) => {
 "#;
 
 /// That client.
-pub struct Straight {
+struct Straight {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
 }
 
 impl Straight {
-    /// Starts it in this container.
-    pub fn connect(agent: &str) -> Option<Self> {
+    fn connect(agent: &str) -> Option<Self> {
         let mut process = Command::new("docker")
             .args([
                 "exec",
@@ -135,7 +163,7 @@ impl Straight {
     }
 
     /// One turn; the time to its first text.
-    pub fn turn(&mut self) -> Option<Duration> {
+    fn turn(&mut self) -> Option<Duration> {
         writeln!(self.to, "{MESSAGE}").ok()?;
         let mut line = String::new();
         self.from.read_line(&mut line).ok()?;

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use serde_json::json;
-use system_tests::docker::{Part, container};
 use system_tests::{Installation, Program, model_of};
 
-use crate::first_token::{MESSAGE, PAIRS, QUIET, Straight};
+use crate::first_token::{MESSAGE, Pairs};
 use crate::load::Work;
-use crate::report::{Differences, Report, Samples};
+use crate::report::Report;
 
 /// More than the bench sends.
 const REQUESTS_PER_MINUTE: u32 = 100_000_000;
@@ -32,7 +31,7 @@ pub async fn refused(installation: &Installation, requests: usize) -> Work {
     }
 }
 
-/// The first token. The two take turns, so that both meet the same machine.
+/// The first token.
 pub async fn first_token(installation: &Installation, report: &mut Report) {
     let operator = Program::operator(installation);
     let wanted = json!({"name": "Tokens", "model": model_of(&installation.model().base_url(), "sk-unused"),
@@ -40,34 +39,16 @@ pub async fn first_token(installation: &Installation, report: &mut Report) {
     let (made, tenant) = operator.tenant(&wanted).await;
     first_delta(&tenant).await;
     let cell = made["cell"]["id"].as_str().expect("an id is text");
-    let agent = container(cell, Part::Agent).expect("the agent runs");
-    let mut inside = Straight::connect(&agent).expect("a client in the agent's container");
-    inside.turn().expect("a turn straight to the Gateway");
-    let (mut through, mut straight) = (Vec::new(), Vec::new());
-    for pair in 0..PAIRS {
-        for half in 0..2 {
-            tokio::time::sleep(QUIET).await;
-            match pair % 2 == half {
-                true => straight.push(inside.turn().expect("a turn straight to the Gateway")),
-                false => through.push(first_delta(&tenant).await),
-            }
-        }
-    }
+    let pairs = Pairs::take(cell, async || first_delta(&tenant).await).await;
     let id = made["id"].as_str().expect("an id is text");
     operator
         .ok(reqwest::Method::DELETE, &format!("/api/v1/tenants/{id}"), None)
         .await;
-    let added = Differences::new(&through, &straight);
-    report.row("tenant API: first token", &Samples::new(through).spread(), "");
-    report.row(
+    pairs.rows(
+        report,
+        "tenant API: first token",
         "tenant API: the same turn straight to its Gateway",
-        &Samples::new(straight).spread(),
-        "",
-    );
-    report.row(
-        "tenant API: first token, added (median of the pairs)",
-        &added.middle(),
-        "≤ 5 ms",
+        ("tenant API: first token, added (median of the pairs)", "≤ 5 ms"),
     );
 }
 
