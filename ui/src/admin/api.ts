@@ -168,11 +168,14 @@ export interface OperatorEvent {
 /** Who is signed in: not known yet, nobody, or the operator. */
 export const session = signal<OperatorSession | "none" | undefined>(undefined);
 
-const ask = caller({ base: "/api/v1/operator", csrfCookie: "holdfast_operator_csrf", read: "/session" });
+const { call: ask, end } = caller({ base: "/api/v1/operator", csrfCookie: "holdfast_operator_csrf", read: "/session" });
 
-async function call<T>(method: string, path: string, body?: object): Promise<T> {
+const call = <T>(method: string, path: string, body?: object): Promise<T> => signedIn(ask<T>(method, path, body));
+
+/** An answer in a session, or the news that there is none any more. */
+async function signedIn<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await ask<T>(method, path, body);
+    return await answer;
   } catch (error) {
     if (error instanceof Problem && error.status === 401) session.value = "none";
     throw error;
@@ -185,7 +188,7 @@ export const operator = {
   session: () => call<OperatorSession>("GET", "/session"),
   signIn: (token: string) => call<OperatorSession>("POST", "/sign-in", { token }),
   stepUp: (token: string) => call<void>("POST", "/step-up", { token }),
-  signOut: () => call<void>("POST", "/sign-out"),
+  signOut: () => signedIn(end("/sign-out")),
   overview: () => call<Overview>("GET", "/overview"),
   tenants: () => call<{ tenants: Tenant[] }>("GET", "/tenants"),
   tenant: (tenant: string) => call<WholeTenant>("GET", `/tenants/${id(tenant)}`),

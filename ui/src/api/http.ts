@@ -314,7 +314,7 @@ export interface RecoveryHints {
   asked: { id: string; user: { id: string; name: string }; request: string; at: number; released: boolean }[];
 }
 
-const call = caller({ base: "/api/v1", csrfCookie: "holdfast_csrf", read: "/instance" });
+const { call, end } = caller({ base: "/api/v1", csrfCookie: "holdfast_csrf", read: "/instance" });
 
 /**
  * What is begun here ends in this browser alone, by a cookie that the first such request brings. They go one after another: of two that are on
@@ -355,7 +355,7 @@ export const api = {
   addPasskey: (made: MadePasskey & { name: string }) => call<{ id: string; backup_codes: string[] }>("POST", "/factors/passkeys", made),
   renamePasskey: (id: string, name: string) => call<void>("PUT", `/factors/passkeys/${encodeURIComponent(id)}`, { name }),
   removePasskey: (id: string) => call<void>("DELETE", `/factors/passkeys/${encodeURIComponent(id)}`),
-  signOut: () => call<void>("POST", "/sign-out"),
+  signOut: () => end("/sign-out"),
   stepUp: (code: string) => call<void>("POST", "/step-up", { code }),
   sessions: () => call<{ sessions: Session[]; idle_ms: number; life_ms: number }>("GET", "/sessions"),
   endSession: (id: string) => call<void>("DELETE", `/sessions/${encodeURIComponent(id)}`),

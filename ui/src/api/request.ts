@@ -21,30 +21,38 @@ export interface Where {
   read: string;
 }
 
-type Call = <T>(method: string, path: string, body?: object) => Promise<T>;
+export interface Caller {
+  call: <T>(method: string, path: string, body?: object) => Promise<T>;
+  /** Signs out. What is under way is broken off first: it would come to the server after the session's end, and be refused for nobody. */
+  end: (path: string) => Promise<void>;
+}
 
-/** A function that calls this API. */
-export function caller(where: Where): Call {
-  const ask = (method: string, path: string, body?: object): Promise<Response> =>
+/** What calls this API. */
+export function caller(where: Where): Caller {
+  let session = new AbortController();
+  const ask = (signal: AbortSignal | null, method: string, path: string, body?: object): Promise<Response> =>
     fetch(`${where.base}${path}`, {
       method,
+      signal,
       credentials: "same-origin",
       cache: "no-store",
       headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken(where.csrfCookie)) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-  return async <T>(method: string, path: string, body?: object): Promise<T> => {
+  const answered = async <T>(signal: AbortSignal | null, method: string, path: string, body?: object): Promise<T> => {
     let response: Response;
+    let text: string;
     try {
-      response = await ask(method, path, body);
+      response = await ask(signal, method, path, body);
       if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
-        await ask("GET", where.read);
-        response = await ask(method, path, body);
+        await ask(signal, "GET", where.read);
+        response = await ask(signal, method, path, body);
       }
+      text = await response.text();
     } catch {
+      if (signal?.aborted) throw new Problem(0, "signing_out", "You are being signed out.");
       throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
     }
-    const text = await response.text();
     let json: unknown;
     try {
       json = text === "" ? undefined : JSON.parse(text);
@@ -54,6 +62,17 @@ export function caller(where: Where): Call {
     if (response.ok) return json as T;
     const problem = (json ?? {}) as { code?: string; detail?: string; title?: string };
     throw new Problem(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? `The server answered with an error (${response.status}).`);
+  };
+  return {
+    call: (method, path, body) => answered(session.signal, method, path, body),
+    end: async (path) => {
+      session.abort();
+      try {
+        await answered<void>(null, "POST", path);
+      } finally {
+        session = new AbortController();
+      }
+    },
   };
 }
 

@@ -417,12 +417,12 @@ function leave(): void {
 export async function signOut(): Promise<void> {
   const who = user();
   await api.signOut();
-  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
-  // At once: there is no moment in which somebody is signed in still and asked to unlock.
+  // At once: there is no moment in which somebody is signed in still, and asked to unlock or the platform asked for them.
   batch(() => {
     leave();
     account.value = { at: "out" };
   });
+  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
 }
 
 /**

@@ -1,0 +1,56 @@
+/** Signing out, against a server that keeps what it is asked waiting. */
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { type Caller, caller } from "../src/api/request";
+
+vi.stubGlobal("location", { protocol: "http:" });
+vi.stubGlobal("document", { cookie: "csrf=token" });
+
+/** Who waits for an answer, by path, and what the sign-out is answered. */
+const waiting = new Map<string, ServerResponse>();
+let signOutStatus = 204;
+
+const server = createServer((request, response) => {
+  const path = request.url ?? "";
+  if (path === "/sign-out") response.writeHead(signOutStatus).end();
+  else if (path === "/now") response.writeHead(200).end("{}");
+  else waiting.set(path, response);
+});
+let api: Caller;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  api = caller({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, csrfCookie: "csrf", read: "/now" });
+});
+
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+beforeEach(() => {
+  waiting.clear();
+  signOutStatus = 204;
+});
+
+it("breaks off what is under way when one signs out, and lets nothing start before that is done", async () => {
+  const read = api.call("GET", "/read");
+  await vi.waitFor(() => expect(waiting.has("/read")).toBe(true));
+  const gone = new Promise((resolve) => waiting.get("/read")?.on("close", resolve));
+  const signedOut = api.end("/sign-out");
+  const late = api.call("GET", "/late");
+  await expect(read).rejects.toMatchObject({ code: "signing_out" });
+  await expect(late).rejects.toMatchObject({ code: "signing_out" });
+  await signedOut;
+  await gone;
+  expect([...waiting.keys()]).toEqual(["/read"]);
+  // The next to sign in is served.
+  await expect(api.call("GET", "/now")).resolves.toEqual({});
+});
+
+it("goes on when signing out failed", async () => {
+  signOutStatus = 503;
+  await expect(api.end("/sign-out")).rejects.toMatchObject({ status: 503 });
+  await expect(api.call("GET", "/now")).resolves.toEqual({});
+});
