@@ -12,6 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 use crate::limits;
+use crate::storage::LookUps;
 
 /// Every migration that this program knows, oldest first.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -71,6 +72,7 @@ pub enum DatabaseError {
 pub struct Database {
     pool: PgPool,
     flushes: Arc<Flushes>,
+    look_ups: Arc<LookUps>,
 }
 
 /// Flushes of the write-ahead log, counted.
@@ -103,6 +105,7 @@ pub async fn open(source: Source) -> Result<Database, DatabaseError> {
         (_, false) => Ok(Database {
             pool,
             flushes: Arc::default(),
+            look_ups: Arc::default(),
         }),
     }
 }
@@ -203,6 +206,11 @@ impl Database {
             *done = asked;
         }
         Ok(())
+    }
+
+    /// What every request begins with.
+    pub(crate) fn look_ups(&self) -> &LookUps {
+        &self.look_ups
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

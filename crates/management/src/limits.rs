@@ -353,5 +353,10 @@ pub const MAIL_TIME: Duration = Duration::from_secs(15);
 
 /// Connections to PostgreSQL that one server holds.
 pub const DATABASE_CONNECTIONS: u32 = 16;
+/// Statements that look up whose sessions or keys some requests bear, of each kind at once. More would be smaller: what comes meanwhile
+/// goes together in the next.
+pub const LOOK_UPS_AT_ONCE: usize = 2;
+/// Requests whose sessions or keys one statement looks up.
+pub const LOOK_UPS_TOGETHER: usize = 64;
 /// How long a request waits for a connection to PostgreSQL.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);

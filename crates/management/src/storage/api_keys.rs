@@ -3,6 +3,7 @@
 use protocol::{ApiKeyId, SessionId, UserId};
 use time::OffsetDateTime;
 
+use super::gathered::{LookedUp, Placed, column};
 use super::interval::interval;
 use super::sessions::{Session, State};
 use super::{StorageError, TenantTransaction};
@@ -21,6 +22,13 @@ pub(crate) struct Found {
     pub scopes: Vec<Scope>,
 }
 
+/// A key, as a request showed it.
+pub(crate) struct Presented {
+    hash: TokenHash,
+    now: OffsetDateTime,
+    used_from: String,
+}
+
 /// The key with this hash, if it works. Notes that it was used, and from where.
 pub(crate) async fn authenticate(
     database: &Database,
@@ -28,39 +36,55 @@ pub(crate) async fn authenticate(
     now: OffsetDateTime,
     used_from: &str,
 ) -> Result<Option<Found>, StorageError> {
-    let row = sqlx::query!(
-        r#"SELECT key_id AS "key_id!", key_name AS "key_name!", scopes AS "scopes!", tenant_id AS "tenant_id!",
-            tenant_name AS "tenant_name!", user_id AS "user_id!", user_name AS "user_name!", email AS "email!",
-            role AS "role!", cell_id AS "cell_id!", state AS "state!"
-        FROM authenticate_key($1, $2, $3, $4)"#,
-        hash.bytes(),
-        now,
-        interval(limits::SESSION_TOUCH),
-        used_from
-    )
-    .fetch_optional(database.pool())
-    .await?;
-    row.map(|row| {
-        Ok(Found {
-            session: Session {
-                // A key has no session; what ends or opens one by its id takes no keys.
-                id: SessionId::from(row.key_id),
-                tenant: row.tenant_id.into(),
-                tenant_name: row.tenant_name,
-                user: row.user_id.into(),
-                user_name: row.user_name,
-                email: row.email,
-                role: Role::stored(&row.role)?,
-                cell: row.cell_id.into(),
-                state: State::stored(&row.state)?,
-                proved_at: OffsetDateTime::UNIX_EPOCH,
-                by_key: true,
-            },
-            name: row.key_name,
-            scopes: row.scopes.iter().filter_map(|scope| Scope::stored(scope)).collect(),
-        })
-    })
-    .transpose()
+    let used_from = used_from.to_owned();
+    let presented = Presented { hash, now, used_from };
+    database.look_ups().api_keys.ask(database, presented).await
+}
+
+impl LookedUp for Presented {
+    type Found = Found;
+
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Found>, StorageError> {
+        let rows = sqlx::query!(
+            r#"SELECT asked.place AS "place!", key_id AS "key_id!", key_name AS "key_name!", scopes AS "scopes!",
+                tenant_id AS "tenant_id!", tenant_name AS "tenant_name!", user_id AS "user_id!", user_name AS "user_name!",
+                email AS "email!", role AS "role!", cell_id AS "cell_id!", state AS "state!"
+            FROM unnest($1::bytea[], $2::timestamptz[], $3::text[]) WITH ORDINALITY AS asked (hash, at, used_from, place)
+            CROSS JOIN LATERAL authenticate_key(asked.hash, asked.at, $4, asked.used_from)"#,
+            &column(asked, |each| each.hash.bytes().to_vec()),
+            &column(asked, |each| each.now),
+            &column(asked, |each| each.used_from.clone()),
+            interval(limits::SESSION_TOUCH)
+        )
+        .fetch_all(database.pool())
+        .await?;
+        let found = rows.into_iter().map(|row| {
+            let read = || {
+                let session = Session {
+                    // A key has no session; what ends or opens one by its id takes no keys.
+                    id: SessionId::from(row.key_id),
+                    tenant: row.tenant_id.into(),
+                    tenant_name: row.tenant_name,
+                    user: row.user_id.into(),
+                    user_name: row.user_name,
+                    email: row.email,
+                    role: Role::stored(&row.role)?,
+                    cell: row.cell_id.into(),
+                    state: State::stored(&row.state)?,
+                    proved_at: OffsetDateTime::UNIX_EPOCH,
+                    by_key: true,
+                };
+                let scopes = row.scopes.iter().filter_map(|scope| Scope::stored(scope)).collect();
+                Ok(Found {
+                    session,
+                    name: row.key_name,
+                    scopes,
+                })
+            };
+            (row.place, read())
+        });
+        Ok(found.collect())
+    }
 }
 
 /// A key as its holder sees it.

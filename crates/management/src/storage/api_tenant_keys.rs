@@ -4,10 +4,17 @@ use protocol::ApiKeyId;
 use time::OffsetDateTime;
 
 use super::api_tenants::{ApiTenant, Held, Limits, model};
+use super::gathered::{LookedUp, Placed, column};
 use super::{StorageError, TenantTransaction};
 use crate::api_key::TenantKey;
 use crate::database::Database;
 use crate::secret_token::TokenHash;
+
+/// A key, as a request showed it.
+pub(crate) struct Presented {
+    hash: TokenHash,
+    now: OffsetDateTime,
+}
 
 /// The tenant whose key has this hash and works.
 pub(crate) async fn authenticate(
@@ -15,32 +22,47 @@ pub(crate) async fn authenticate(
     hash: TokenHash,
     now: OffsetDateTime,
 ) -> Result<Option<ApiTenant>, StorageError> {
-    let row = sqlx::query!(
-        r#"SELECT tenant_id AS "tenant_id!", cell_id AS "cell_id!", name AS "name!", model_kind, model_base_url, model_name,
-            requests_per_minute, held_on, created_at AS "created_at!"
-        FROM authenticate_tenant_key($1, $2)"#,
-        hash.bytes(),
-        now
-    );
-    let row = row.fetch_optional(database.pool()).await?;
-    Ok(row.map(|row| ApiTenant {
-        id: row.tenant_id.into(),
-        cell: row.cell_id.into(),
-        name: row.name,
-        // Like the limits of spending, it is the operator's to see.
-        template: None,
-        model: model(row.model_kind, row.model_base_url, row.model_name),
-        limits: Limits {
-            requests_per_minute: row.requests_per_minute,
-            ..Limits::default()
-        },
-        held: Held {
-            on: row.held_on,
-            ..Held::default()
-        },
-        created_at: row.created_at,
-        updated_at: row.created_at,
-    }))
+    let presented = Presented { hash, now };
+    database.look_ups().tenant_keys.ask(database, presented).await
+}
+
+impl LookedUp for Presented {
+    type Found = ApiTenant;
+
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<ApiTenant>, StorageError> {
+        let rows = sqlx::query!(
+            r#"SELECT asked.place AS "place!", tenant_id AS "tenant_id!", cell_id AS "cell_id!", name AS "name!", model_kind,
+                model_base_url, model_name, requests_per_minute, held_on, created_at AS "created_at!"
+            FROM unnest($1::bytea[], $2::timestamptz[]) WITH ORDINALITY AS asked (hash, at, place)
+            CROSS JOIN LATERAL authenticate_tenant_key(asked.hash, asked.at)"#,
+            &column(asked, |each| each.hash.bytes().to_vec()),
+            &column(asked, |each| each.now),
+        )
+        .fetch_all(database.pool())
+        .await?;
+        let found = rows.into_iter().map(|row| {
+            let tenant = ApiTenant {
+                id: row.tenant_id.into(),
+                cell: row.cell_id.into(),
+                name: row.name,
+                // Like the limits of spending, it is the operator's to see.
+                template: None,
+                model: model(row.model_kind, row.model_base_url, row.model_name),
+                limits: Limits {
+                    requests_per_minute: row.requests_per_minute,
+                    ..Limits::default()
+                },
+                held: Held {
+                    on: row.held_on,
+                    ..Held::default()
+                },
+                created_at: row.created_at,
+                updated_at: row.created_at,
+            };
+            (row.place, Ok(tenant))
+        });
+        Ok(found.collect())
+    }
 }
 
 /// A key as the operator sees it.

@@ -19,6 +19,7 @@ pub(crate) mod chain_checks;
 pub(crate) mod deliveries;
 pub(crate) mod destinations;
 pub(crate) mod factors;
+mod gathered;
 pub(crate) mod group_invitations;
 pub(crate) mod groups;
 pub(crate) mod identities;
@@ -53,19 +54,22 @@ mod transaction;
 pub(crate) mod users;
 pub(crate) mod wrapping_keys;
 
+pub(crate) use gathered::LookUps;
 pub(crate) use transaction::TenantTransaction;
 
+use std::sync::Arc;
+
 /// Why something could not be stored or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StorageError {
     /// PostgreSQL cannot be reached, or is starting or stopping.
     #[error("the database is not available: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Arc<sqlx::Error>),
     /// A rule of the schema was broken: which one.
     #[error("the constraint {0} does not allow it")]
     Conflict(String),
     #[error("the database refused a statement: {0}")]
-    Failed(#[source] sqlx::Error),
+    Failed(#[source] Arc<sqlx::Error>),
     /// The organisation is suspended: nobody comes into it.
     #[error("the organisation is suspended")]
     Suspended,
@@ -80,21 +84,21 @@ impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-                Self::Unavailable(error)
+                Self::Unavailable(error.into())
             }
             // A connection that broke in the middle of a message.
-            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Self::Unavailable(error.into()),
             sqlx::Error::Database(database) => match database.code().as_deref() {
                 // Class 08: connection; 57P0x: shutting down, crashed, starting; 53: out of disk, memory, connections.
                 Some(code) if code.starts_with("08") || code.starts_with("57P0") || code.starts_with("53") => {
-                    Self::Unavailable(error)
+                    Self::Unavailable(error.into())
                 }
                 Some("HF001") => Self::Suspended,
                 Some("HF002") => Self::NotSuspended,
                 Some("23505") => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
-                _ => Self::Failed(error),
+                _ => Self::Failed(error.into()),
             },
-            _ => Self::Failed(error),
+            _ => Self::Failed(error.into()),
         }
     }
 }

@@ -6,6 +6,7 @@ use protocol::{CellId, SessionId, TenantId, UserId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::gathered::{LookedUp, Placed, column};
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
 use crate::access::SignedIn;
@@ -72,6 +73,14 @@ impl Session {
     }
 }
 
+/// A session's token, as a request showed it.
+pub(crate) struct Presented {
+    hash: TokenHash,
+    now: OffsetDateTime,
+    idle: Duration,
+    used_from: String,
+}
+
 /// The session with this token, if it is not over. Notes that it was used, and from where.
 pub(crate) async fn authenticate(
     database: &Database,
@@ -79,35 +88,53 @@ pub(crate) async fn authenticate(
     (now, idle): (OffsetDateTime, Duration),
     used_from: &str,
 ) -> Result<Option<Session>, StorageError> {
-    let row = sqlx::query!(
-        r#"SELECT session_id AS "session_id!", tenant_id AS "tenant_id!", tenant_name AS "tenant_name!",
-            user_id AS "user_id!", user_name AS "user_name!", email AS "email!", role AS "role!", cell_id AS "cell_id!",
-            state AS "state!", proved_at AS "proved_at!"
-        FROM authenticate($1, $2, $3, $4, $5)"#,
-        hash.bytes(),
+    let presented = Presented {
+        hash,
         now,
-        interval(idle),
-        interval(limits::SESSION_TOUCH),
-        used_from
-    )
-    .fetch_optional(database.pool())
-    .await?;
-    row.map(|row| {
-        Ok(Session {
-            id: row.session_id.into(),
-            tenant: row.tenant_id.into(),
-            tenant_name: row.tenant_name,
-            user: row.user_id.into(),
-            user_name: row.user_name,
-            email: row.email,
-            role: Role::stored(&row.role)?,
-            cell: row.cell_id.into(),
-            state: State::stored(&row.state)?,
-            proved_at: row.proved_at,
-            by_key: false,
-        })
-    })
-    .transpose()
+        idle,
+        used_from: used_from.to_owned(),
+    };
+    database.look_ups().sessions.ask(database, presented).await
+}
+
+impl LookedUp for Presented {
+    type Found = Session;
+
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Session>, StorageError> {
+        let rows = sqlx::query!(
+            r#"SELECT asked.place AS "place!", session_id AS "session_id!", tenant_id AS "tenant_id!", tenant_name AS "tenant_name!",
+                user_id AS "user_id!", user_name AS "user_name!", email AS "email!", role AS "role!", cell_id AS "cell_id!",
+                state AS "state!", proved_at AS "proved_at!"
+            FROM unnest($1::bytea[], $2::timestamptz[], $3::interval[], $4::text[]) WITH ORDINALITY AS asked (hash, at, idle, used_from, place)
+            CROSS JOIN LATERAL authenticate(asked.hash, asked.at, asked.idle, $5, asked.used_from)"#,
+            &column(asked, |each| each.hash.bytes().to_vec()),
+            &column(asked, |each| each.now),
+            &column(asked, |each| interval(each.idle)),
+            &column(asked, |each| each.used_from.clone()),
+            interval(limits::SESSION_TOUCH)
+        )
+        .fetch_all(database.pool())
+        .await?;
+        let found = rows.into_iter().map(|row| {
+            let read = || {
+                Ok(Session {
+                    id: row.session_id.into(),
+                    tenant: row.tenant_id.into(),
+                    tenant_name: row.tenant_name,
+                    user: row.user_id.into(),
+                    user_name: row.user_name,
+                    email: row.email,
+                    role: Role::stored(&row.role)?,
+                    cell: row.cell_id.into(),
+                    state: State::stored(&row.state)?,
+                    proved_at: row.proved_at,
+                    by_key: false,
+                })
+            };
+            (row.place, read())
+        });
+        Ok(found.collect())
+    }
 }
 
 /// A session to be made.

@@ -20,6 +20,7 @@ mod instance;
 mod invitations;
 mod joining;
 mod keys;
+mod look_ups;
 mod matrix;
 mod operator;
 mod organisations;

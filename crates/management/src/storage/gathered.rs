@@ -1,0 +1,153 @@
+//! Look-ups that every request begins with. Those that come while others are at the database go together, in the next statement: a call
+//! and a transaction cost PostgreSQL more than what is looked up in them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::{StorageError, api_keys, api_tenant_keys, sessions};
+use crate::database::Database;
+use crate::limits;
+
+/// Something that is looked up, among others, in one statement.
+pub(crate) trait LookedUp: Sized + Send + Sync + 'static {
+    type Found: Send + 'static;
+
+    /// What those of `asked` found that found something.
+    fn look_up(
+        database: &Database,
+        asked: &[Self],
+    ) -> impl Future<Output = Result<Placed<Self::Found>, StorageError>> + Send;
+}
+
+/// What some found, each with its place among all that were asked, from 1.
+pub(super) type Placed<F> = Vec<(i64, Result<F, StorageError>)>;
+
+/// One value of each, as PostgreSQL's `unnest` takes them.
+pub(super) fn column<T, V>(asked: &[T], value: impl Fn(&T) -> V) -> Vec<V> {
+    asked.iter().map(value).collect()
+}
+
+/// A line for each kind.
+#[derive(Default)]
+pub(crate) struct LookUps {
+    pub sessions: Arc<Line<sessions::Presented>>,
+    pub api_keys: Arc<Line<api_keys::Presented>>,
+    pub tenant_keys: Arc<Line<api_tenant_keys::Presented>>,
+}
+
+type Answer<T> = Result<Option<<T as LookedUp>::Found>, StorageError>;
+
+/// Those who wait.
+pub(crate) struct Line<T: LookedUp>(Mutex<State<T>>);
+
+struct State<T: LookedUp> {
+    waiting: VecDeque<(T, oneshot::Sender<Answer<T>>)>,
+    /// Statements on their way.
+    at_work: usize,
+}
+
+impl<T: LookedUp> Line<T> {
+    /// What `asked` found, or why nothing could be looked up.
+    pub(crate) async fn ask(self: &Arc<Self>, database: &Database, asked: T) -> Answer<T> {
+        let (answer, answered) = oneshot::channel();
+        if self.enter(asked, answer) {
+            let work = AtWork(Arc::clone(self), false).serve(database.clone());
+            // Not in the request of whoever came first: theirs may end before the others have been answered.
+            tokio::spawn(work);
+        }
+        // It is gone without an answer only if what looks up panicked.
+        answered
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+
+    /// Whether somebody more is to serve the line.
+    fn enter(&self, asked: T, answer: oneshot::Sender<Answer<T>>) -> bool {
+        let mut state = self.state();
+        state.waiting.push_back((asked, answer));
+        let more = state.at_work < limits::LOOK_UPS_AT_ONCE;
+        state.at_work += usize::from(more);
+        more
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: LookedUp> Default for Line<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            waiting: VecDeque::new(),
+            at_work: 0,
+        }))
+    }
+}
+
+/// Serves the line until nobody waits, and is counted meanwhile.
+struct AtWork<T: LookedUp>(Arc<Line<T>>, bool);
+
+impl<T: LookedUp> AtWork<T> {
+    async fn serve(mut self, database: Database) {
+        while let Some((asked, answers)) = self.next() {
+            match T::look_up(&database, &asked).await {
+                Ok(found) => answer(answers, found),
+                // What one of them has stored does not become another's error.
+                Err(StorageError::Failed(_)) if asked.len() > 1 => {
+                    for (one, to) in asked.iter().zip(answers) {
+                        let found = T::look_up(&database, std::slice::from_ref(one)).await;
+                        match found {
+                            Ok(found) => answer(vec![to], found),
+                            Err(error) => tell(to, Err(error)),
+                        }
+                    }
+                }
+                Err(error) => answers.into_iter().for_each(|to| tell(to, Err(error.clone()))),
+            }
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "two columns of what waits")]
+    fn next(&mut self) -> Option<(Vec<T>, Vec<oneshot::Sender<Answer<T>>>)> {
+        let mut state = self.0.state();
+        // Whose request has ended asks no more.
+        state.waiting.retain(|(_, answer)| !answer.is_closed());
+        let some = state.waiting.len().min(limits::LOOK_UPS_TOGETHER);
+        if some == 0 {
+            // In one breath with the look at the line: whoever comes now finds that nobody serves it.
+            state.at_work -= 1;
+            self.1 = true;
+            return None;
+        }
+        Some(state.waiting.drain(..some).unzip())
+    }
+}
+
+fn answer<F>(to: Vec<oneshot::Sender<Result<Option<F>, StorageError>>>, found: Placed<F>) {
+    let mut to: Vec<_> = to.into_iter().map(Some).collect();
+    for (place, found) in found {
+        let asked = usize::try_from(place - 1).ok().and_then(|place| to.get_mut(place));
+        if let Some(to) = asked.and_then(Option::take) {
+            tell(to, found.map(Some));
+        }
+    }
+    to.into_iter().flatten().for_each(|to| tell(to, Ok(None)));
+}
+
+/// Who asked may have gone.
+fn tell<A>(to: oneshot::Sender<A>, answer: A) {
+    drop(to.send(answer));
+}
+
+impl<T: LookedUp> Drop for AtWork<T> {
+    fn drop(&mut self) {
+        if !self.1 {
+            let mut state = self.0.state();
+            state.at_work -= 1;
+            // They would wait for somebody who does not come.
+            state.waiting.clear();
+        }
+    }
+}
