@@ -19,6 +19,7 @@ pub mod limits;
 pub mod mcp;
 pub mod platform;
 pub mod post;
+pub mod rates;
 pub mod recovery;
 pub mod relay;
 pub mod secrets;

@@ -130,6 +130,22 @@ pub const FETCHED_BYTES: usize = 256 * 1024;
 /// Longest words on what a service is for, in characters: the agent reads them.
 pub const ROUTE_ABOUT_CHARS: usize = 200;
 
+// How often services are called
+/// Calls of one service in an hour, by the agent or by one person: so many are never too many, of those that read and of those that change
+/// something.
+pub const RATE_READS_FLOOR: u32 = 200;
+pub const RATE_CHANGES_FLOOR: u32 = 50;
+/// More than so many are too many for everybody, whatever is usual.
+pub const RATE_READS: u32 = 3000;
+pub const RATE_CHANGES: u32 = 500;
+/// Between these, so many times a usual busy hour: the one in the middle of the busiest hours of so many days, of which at least so many had
+/// calls.
+pub const RATE_TIMES: u32 = 5;
+pub const RATE_DAYS: usize = 28;
+pub const RATE_DAYS_KNOWN: usize = 3;
+/// So many pauses within an hour lock the vault.
+pub const RATE_PAUSES_LOCK: usize = 3;
+
 // What the agent asks its owner for
 /// Requests that wait for an answer, and those that are kept after it.
 pub const APPROVALS_WAITING: usize = 50;

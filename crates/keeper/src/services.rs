@@ -13,6 +13,7 @@ use crate::egress::{EgressProxy, EgressSettings, NamedAddresses};
 use crate::guide::Guide;
 use crate::mcp::Tools;
 use crate::post::Post;
+use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::relay::Relay;
 use crate::secrets::Secrets;
@@ -31,6 +32,8 @@ pub struct Services {
     pub router: Router,
     /// What the agent asks its owner for.
     pub approvals: Approvals,
+    /// How often services are called.
+    pub rates: Rates,
     /// What the owner shares with others, and others with them.
     pub shares: Shares,
     /// What the agent gives its owner to open the vault.
@@ -58,11 +61,13 @@ impl Services {
         let activity = Activity::new(vault.clone(), write_behind.clone());
         let secrets = Secrets::new(vault.clone(), activity.clone());
         let approvals = Approvals::new(vault.clone(), activity.clone(), clock.clone());
+        let rates = Rates::new(vault.clone(), activity.clone(), write_behind.clone());
         let routes = Routes::new(
             vault.clone(),
             secrets.clone(),
             activity.clone(),
             approvals.clone(),
+            rates.clone(),
             named.clone(),
         );
         let unlock = UnlockLink::default();
@@ -71,6 +76,7 @@ impl Services {
             vault.clone(),
             contacts.clone(),
             routes.clone(),
+            rates.clone(),
             activity.clone(),
             relay,
             clock.clone(),
@@ -117,6 +123,7 @@ impl Services {
         let router = Router::new()
             .namespace("activity", Arc::new(activity))
             .namespace("approval", Arc::new(approvals.clone()))
+            .namespace("rate", Arc::new(rates.clone()))
             .namespace("share", Arc::new(shares.clone()))
             .namespace("route", Arc::new(routes))
             .namespace("egress", Arc::new(egress_settings))
@@ -135,6 +142,7 @@ impl Services {
             egress,
             router,
             approvals,
+            rates,
             shares,
             unlock,
             guide,

@@ -17,7 +17,7 @@ import { account, me } from "./account";
 interface VaultEvent {
   vault?: VaultState;
   epoch?: number;
-  reason?: "idle" | "asked" | "sleep";
+  reason?: "idle" | "asked" | "sleep" | "unusual";
   locks_in_ms?: number;
   changed?: boolean;
 }
@@ -41,7 +41,7 @@ export const cell = signal<CellEvent | undefined>(undefined);
 export const locksIn = signal<number | undefined>(undefined);
 /** Since when the vault is being locked. */
 export const locking = signal<number | undefined>(undefined);
-export const lockReason = signal<"idle" | "asked" | undefined>(undefined);
+export const lockReason = signal<"idle" | "asked" | "unusual" | undefined>(undefined);
 export const phraseConfirmed = signal<boolean | undefined>(undefined);
 /** Until when the agent may work while nobody is here. */
 export const grantedUntil = signal<number | undefined>(undefined);
@@ -252,12 +252,12 @@ function receive(event: string, data: unknown): void {
     if (changed) void refreshStatus().catch(() => undefined);
     if (locks_in_ms !== undefined) locksIn.value = Date.now() + locks_in_ms;
     if (epoch !== undefined && state === "unlocked") void raisePin(user(), cellId, epoch);
-    if (state === "locked") void wentLocked(reason === "asked" ? "asked" : "idle");
+    if (state === "locked") void wentLocked(reason === "asked" || reason === "unusual" ? reason : "idle");
   }
   for (const listener of listeners) listener(event, data);
 }
 
-async function wentLocked(reason: "idle" | "asked"): Promise<void> {
+async function wentLocked(reason: "idle" | "asked" | "unusual"): Promise<void> {
   const who = me()?.user.id;
   batch(() => {
     vault.value = "locked";

@@ -8,6 +8,7 @@ import { path } from "./router";
 import { lockAndSay } from "./leave";
 import { View } from "./view";
 import { waiting } from "../approvals/approvals";
+import { paused } from "../approvals/paused";
 import type { Conversation } from "../channel/messages";
 import { conversations, currentId, draftConversation, listProblem, loadList, newConversationId, remove, rename, show } from "../chat/conversations";
 import { dropDraft } from "../chat/drafts";
@@ -190,7 +191,7 @@ export class Shell extends View {
   }
 
   #inboxLink(): TemplateResult {
-    const count = waiting.value.length;
+    const count = waiting.value.length + paused.value.length;
     return html`<a class="page-link" href="/inbox" aria-current=${path.value === "/inbox" ? "page" : nothing} @click=${() => (this.menuOpen = false)}>
       ${icon("inbox")}<span>Inbox</span>${count > 0 ? html`<span class="count">${count}<span class="sr-only"> waiting for you</span></span>` : nothing}
     </a>`;

@@ -4,6 +4,7 @@ import { announce, alertNow } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
 import type { Approval, ApprovalAnswer, ApprovalList } from "../channel/messages";
 import { sentence } from "../parts/form";
+import { paused } from "./paused";
 import { approvalWords } from "./words";
 
 export const approvals = signal<ApprovalList | undefined>(undefined);
@@ -78,7 +79,7 @@ export function startApprovals(): void {
   });
   setInterval(tick, 1000);
   effect(() => {
-    const count = waiting.value.length;
+    const count = waiting.value.length + paused.value.length;
     document.title = count > 0 ? `(${count}) ${title}` : title;
   });
   effect(() => {

@@ -9,7 +9,9 @@ import { FormPage } from "../pages/page";
 import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import "./approval-card";
+import "./paused-card";
 import { approvals, approvalsProblem, askBeforeCommands, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
+import { paused } from "./paused";
 import { approvalWords, dayWords, ruleWords } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
@@ -30,11 +32,12 @@ export class InboxPage extends FormPage {
 
   protected override render(): TemplateResult {
     const list = approvals.value;
+    const count = waiting.value.length + paused.value.length;
     return html`<div class="page">
       <h1>Inbox</h1>
       <p class="lead">What your agent may not do without your word. Nothing that it can write, say or call answers for you.</p>
       <div class="segments" role="radiogroup" aria-label="What to show">
-        ${this.#tab("waiting", `Waiting for you${waiting.value.length > 0 ? ` (${waiting.value.length})` : ""}`)} ${this.#tab("decided", "Decided")} ${this.#tab("rules", "What you allow beforehand")}
+        ${this.#tab("waiting", `Waiting for you${count > 0 ? ` (${count})` : ""}`)} ${this.#tab("decided", "Decided")} ${this.#tab("rules", "What you allow beforehand")}
       </div>
       ${approvalsProblem.value ? html`${notice("error", approvalsProblem.value)}<button class="button" type="button" @click=${() => void loadApprovals()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
@@ -49,14 +52,17 @@ export class InboxPage extends FormPage {
   #shown(list: ApprovalList): TemplateResult {
     switch (this.tab) {
       case "waiting":
-        return waiting.value.length === 0
-          ? html`<p class="empty">Nothing waits for you.</p>`
-          : html`<p class="muted">With a request in focus: y allows it once, n refuses.</p>${repeat(waiting.value, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)}`;
+        return html`<hf-paused></hf-paused>${this.#requests()}`;
       case "decided":
         return list.decided.length === 0 ? html`<p class="empty">Nothing was decided yet.</p>` : html`<ul class="rows">${repeat(list.decided, (each) => each.id, (each) => this.#decided(each))}</ul>`;
       case "rules":
         return html`${this.#commands(list)} ${this.#away(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
     }
+  }
+
+  #requests(): unknown {
+    if (waiting.value.length === 0) return paused.value.length > 0 ? nothing : html`<p class="empty">Nothing waits for you.</p>`;
+    return html`<p class="muted">With a request in focus: y allows it once, n refuses.</p>${repeat(waiting.value, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)}`;
   }
 
   #decided(each: Approval): TemplateResult {

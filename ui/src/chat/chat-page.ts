@@ -5,6 +5,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { me } from "../app/account";
 import { waiting } from "../approvals/approvals";
+import { paused } from "../approvals/paused";
 import { announce, alertNow } from "../app/announcer";
 import { cell, online } from "../app/link";
 import { model } from "../app/model";
@@ -157,11 +158,12 @@ export class ChatPage extends View {
     }
   }
 
-  /** What the agent asks for in this conversation, where the call that waits for it stands. */
+  /** What is paused; and what the agent asks for in this conversation, where the call that waits for it stands. */
   #asked(id: string): unknown {
     const here = waiting.value.filter((each) => each.conversation === id);
     if (here.length > 0) void import("../approvals/approval-card");
-    return repeat(here, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`);
+    if (paused.value.length > 0) void import("../approvals/paused-card");
+    return html`${paused.value.length > 0 ? html`<hf-paused></hf-paused>` : nothing}${repeat(here, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)}`;
   }
 
   #reload(thread: Thread): void {

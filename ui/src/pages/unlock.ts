@@ -115,6 +115,7 @@ export class UnlockPage extends FormPage {
   #reason(): string {
     if (lockReason.value === "idle") return "Locked because it was not used for a while. What you had typed is safe.";
     if (lockReason.value === "asked") return "Locked. Nothing can be read here until you unlock it; what you had typed is safe.";
+    if (lockReason.value === "unusual") return "Locked because several of your services were called far more often than usual. Unlock to see which, and by whom: they stay paused until you let them go on.";
     return "Nothing can be read here until you unlock it.";
   }
 

@@ -8,6 +8,7 @@ import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { activityWords } from "./activity-words";
 import { tabs } from "./tabs";
+import "./week-card";
 
 const CLASSES: { of: ActivityClass | undefined; words: string }[] = [
   { of: undefined, words: "Everything" },
@@ -41,6 +42,7 @@ export class ActivityPage extends FormPage {
       ${tabs()}
       <h1>Activity</h1>
       <p class="lead">Every use of a secret, and everything that your agent was refused. It is sealed in your vault: only you can read it. The newest thousand of each kind are kept.</p>
+      <hf-week></hf-week>
       <div class="row">
         <div class="segments" role="radiogroup" aria-label="Whose activity">
           ${CLASSES.map(({ of, words }) => html`<label class="segment"><input type="radio" name="class" .checked=${of === this.of} @change=${() => this.#choose(of)}><span>${words}</span></label>`)}
@@ -76,7 +78,7 @@ export class ActivityPage extends FormPage {
 
   #line(entry: ActivityEntry): TemplateResult {
     const time = new Date(entry.last);
-    const refused = entry.what.endsWith("_refused");
+    const refused = entry.what.endsWith("_refused") || entry.what === "rate_paused" || entry.what === "rate_locked";
     return html`<li>
       <time datetime=${time.toISOString()}>${time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}</time>
       <span class=${refused ? "bad" : ""}>${refused ? icon("circle-x", "s") : nothing} ${activityWords(entry)}${entry.count > 1 ? html` <span class="tag">${entry.count.toLocaleString()} times</span>` : nothing}</span>

@@ -38,6 +38,12 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return why === "asks first" ? "You want to be asked before commands are run" : "You do not want to be asked before commands are run";
     case "away_changed":
       return why === "told" ? "You want a mail when your agent waits for you" : "You want no mail when your agent waits for you";
+    case "rate_paused":
+      return `Paused: ${why ?? "somebody"} called ${to ?? "a service"} far more often than usual`;
+    case "rate_resumed":
+      return `You let ${why ?? "somebody"} go on with ${to ?? "a service"}`;
+    case "rate_locked":
+      return "Your vault was locked after several pauses within an hour";
     case "approval_asked":
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "approval_used":

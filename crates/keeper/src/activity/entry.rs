@@ -55,6 +55,12 @@ pub enum What {
     CommandsChanged,
     /// Whether they are told by mail that their agent waits for them.
     AwayChanged,
+    /// Calls of a service were paused, and whose: told among what its owner does, where an agent that makes a noise does not push it out.
+    RatePaused,
+    /// Its owner let them go on.
+    RateResumed,
+    /// The vault was locked after several pauses.
+    RateLocked,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

@@ -181,7 +181,7 @@ impl BeforeLock for SealBeforeLock {
             let mut step = cell.inner.step.lock().await;
             let depth = match reason {
                 LockReason::Idle => Depth::Changed,
-                LockReason::Asked | LockReason::Sleep => Depth::Everything,
+                LockReason::Asked | LockReason::Sleep | LockReason::Unusual => Depth::Everything,
             };
             let sealed_just_now = reason == LockReason::Sleep && step.sealed;
             if !step.home_is_live || sealed_just_now {

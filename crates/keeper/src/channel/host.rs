@@ -241,6 +241,7 @@ async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNo
                     LockReason::Idle => "idle",
                     LockReason::Asked => "asked",
                     LockReason::Sleep => "sleep",
+                    LockReason::Unusual => "unusual",
                 };
                 json!({"vault": VaultState::Locked, "reason": reason})
             }

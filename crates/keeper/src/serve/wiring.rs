@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     // The agent reaches models through the broker; the operator's private addresses are none of its business.
     let services = Services::new(&vault, clock.clone(), &named, NamedAddresses::default(), relay.clone());
     let (broker, egress) = (services.broker, services.egress);
-    let (approvals, shares, unlock) = (services.approvals, services.shares, services.unlock);
+    let (approvals, rates, shares, unlock) = (services.approvals, services.rates, services.shares, services.unlock);
     // Before the relay is reached: what arrives for nobody would wait for the next connection.
     shares.ask_about_groups(Arc::new(platform.clone()));
     let sharing = shares.carry();
@@ -99,6 +99,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let tell_approvals = || host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
+    let tell_rates = || host.broadcast("rates", &json!({}));
     let tell_shares = || host.broadcast("shares", &json!({}));
     let serve = async {
         tokio::select! {
@@ -110,6 +111,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = cell.clone().prepare_at(host.greetings()) => Err(anyhow!("the channels are gone")),
             () = tell_phases(&cell, &host) => Err(anyhow!("the cell is gone")),
             () = tell(approvals.changes(), tell_approvals) => Err(anyhow!("the approvals are gone")),
+            () = tell(rates.changes(), tell_rates) => Err(anyhow!("the counts are gone")),
             () = tell(shares.changes(), tell_shares) => Err(anyhow!("the shares are gone")),
             () = away => Err(anyhow!("the approvals are gone")),
             () = sharing => Err(anyhow!("the shares are gone")),

@@ -4,6 +4,7 @@ use vault::CapabilityError;
 use crate::broker::{NotFetched, RouteError};
 use crate::contacts::ContactError;
 use crate::limits;
+use crate::rates::RateError;
 use crate::relay::RelayError;
 use crate::vault_service::VaultError;
 
@@ -22,6 +23,8 @@ pub enum ShareError {
     UsedUp,
     #[error("What was shared is used too often just now: wait a while.")]
     TooOften,
+    #[error("What was shared is paused until its owner lets it go on; they see that in Holdfast. Nothing was done.")]
+    Paused,
     #[error(
         "Too many presentations at once (SHARE_NONCES, {}): wait a while.",
         limits::SHARE_NONCES
@@ -115,6 +118,7 @@ impl ShareError {
             Self::Replayed => "replayed",
             Self::UsedUp => "used_up",
             Self::TooOften => "too_often",
+            Self::Paused => "paused",
             Self::Busy => "busy",
             Self::TooMany => "too_many_shares",
             Self::NotReceived => "not_received",
@@ -136,6 +140,15 @@ impl ShareError {
             Self::Route(error) => error.code(),
             Self::Fetch(error) => &error.code,
             Self::Vault(error) => error.code(),
+        }
+    }
+}
+
+impl From<RateError> for ShareError {
+    fn from(error: RateError) -> Self {
+        match error {
+            RateError::Vault(error) => error.into(),
+            RateError::Paused => Self::Paused,
         }
     }
 }

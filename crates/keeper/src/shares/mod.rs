@@ -44,6 +44,7 @@ use crate::activity::Activity;
 use crate::broker::Routes;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
+use crate::rates::Rates;
 use crate::relay::Relay;
 use crate::vault_service::VaultService;
 
@@ -53,6 +54,7 @@ pub struct Shares {
     vault: VaultService,
     contacts: Contacts,
     routes: Routes,
+    rates: Rates,
     activity: Activity,
     relay: Relay,
     clock: Arc<dyn Clock>,
@@ -72,6 +74,7 @@ impl Shares {
         vault: VaultService,
         contacts: Contacts,
         routes: Routes,
+        rates: Rates,
         activity: Activity,
         relay: Relay,
         clock: Arc<dyn Clock>,
@@ -80,6 +83,7 @@ impl Shares {
             vault,
             contacts,
             routes,
+            rates,
             activity,
             relay,
             clock,

@@ -9,6 +9,7 @@ use super::given::Given;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::broker::{Fetch, Fetched, NotFetched, Stands};
+use crate::rates::By;
 
 /// What a holder is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +125,9 @@ impl Shares {
             for link in &granted.links {
                 records.push(self.counted(link, now, granted.until)?);
             }
+            let changes = request.method != "GET" && request.method != "HEAD";
+            let by = By::Person(given.with, &given.name);
+            self.rates.count(by, &request.service, changes).await?;
             self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
             self.vault.put_records(records).await?;
             given

@@ -28,6 +28,8 @@ pub enum LockReason {
     Asked,
     /// The cell goes to sleep.
     Sleep,
+    /// Services were called far more often than usual.
+    Unusual,
 }
 
 /// Something that must happen before the keys are wiped, such as sealing the home.

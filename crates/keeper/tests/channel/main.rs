@@ -18,6 +18,7 @@ mod middle;
 mod models;
 mod policy;
 mod proof;
+mod rates;
 mod recovery;
 mod released;
 mod requests;

@@ -55,11 +55,12 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
     ("home/manifest", "the pin: src/backup/fixtures/v1.hfb"),
+    ("rates/", "crates/keeper/src/rates/record.rs"),
     ("recovery/stopped", "a hint: what cannot be read is told again"),
     ("relay/from/", "crates/keeper/src/relay/records.rs"),
     ("relay/issuer/", "crates/keeper/src/relay/records.rs"),

@@ -282,3 +282,18 @@ async fn promise_07_a_standing_rule_is_for_a_tool_as_it_was_described_then() {
     assert!(failed && told.starts_with("approval_denied"), "{told}");
     assert_eq!(desk.called(), 2);
 }
+
+#[tokio::test]
+async fn promise_07_calls_of_tools_are_counted_by_what_their_owner_says_they_do() {
+    let desk = Desk::new().await;
+    desk.set(json!({"tools": desk.terms().await, "ask": false})).await;
+    for (method, path) in [("GET", ""), ("GET", "/search"), ("POST", "/add_note")] {
+        let (told, failed) = desk.calls(method, path).await;
+        assert!(!failed, "{method} {path}: {told}");
+    }
+    let week = desk.channel.call("rate.week", json!({})).await.unwrap();
+    assert_eq!(
+        week["rows"],
+        json!([{"user": null, "name": "", "service": "desk", "reads": 2, "changes": 1, "pauses": 0}])
+    );
+}

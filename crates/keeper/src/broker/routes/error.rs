@@ -5,6 +5,7 @@ use super::super::upstream::UpstreamError;
 use super::fetch::NotFetched;
 use crate::approvals::ApprovalError;
 use crate::limits;
+use crate::rates::RateError;
 use crate::secrets::SecretError;
 use crate::vault_service::VaultError;
 
@@ -48,6 +49,11 @@ pub enum RouteError {
     NotAllowed,
     #[error("This route is for reading only (GET, HEAD).")]
     ReadOnly,
+    #[error(
+        "This service was called far more often than usual, so all calls of it are paused and nothing was done. Your owner sees it in Holdfast, \
+         and only they can let it go on: tell them what you were doing, and do not try again before they have answered."
+    )]
+    Paused,
     #[error(
         "Your owner has to allow this first and has been asked; nothing was done. Tell them, and send the very same request again when they \
          have answered: the answer is for exactly this request."
@@ -148,6 +154,15 @@ impl From<ApprovalError> for RouteError {
     }
 }
 
+impl From<RateError> for RouteError {
+    fn from(error: RateError) -> Self {
+        match error {
+            RateError::Vault(error) => error.into(),
+            RateError::Paused => Self::Paused,
+        }
+    }
+}
+
 impl From<VaultError> for RouteError {
     fn from(error: VaultError) -> Self {
         Self::Secret(error.into())
@@ -158,6 +173,7 @@ impl RouteError {
     pub(in crate::broker) fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Paused => StatusCode::TOO_MANY_REQUESTS,
             Self::NotAllowed | Self::ReadOnly | Self::AskedOwner | Self::Denied(_) | Self::Upstream(_) => {
                 StatusCode::FORBIDDEN
             }
@@ -199,6 +215,7 @@ impl RouteError {
             Self::AbsoluteUrl | Self::Path => "path_refused",
             Self::TooLarge => "too_large",
             Self::AnswerBroke => "unreachable",
+            Self::Paused => "paused",
             Self::AskedOwner => "approval_needed",
             Self::Denied(_) => "approval_denied",
             Self::Approval(error) => error.code(),

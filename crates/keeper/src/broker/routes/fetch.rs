@@ -64,9 +64,9 @@ pub trait Stands: Send + Sync {
 /// Who calls.
 #[derive(Clone, Copy)]
 pub(super) enum Caller<'a> {
-    /// The owner's agent: what changes something is asked of the owner, where the route says so.
+    /// The owner's agent: it is counted, and what changes something is asked of the owner, where the route says so.
     Agent,
-    /// Somebody whom the owner gave a capability, which was verified: that was the owner's word.
+    /// Somebody whom the owner gave a capability, which was verified and counted: that was the owner's word.
     Holder(&'a dyn Stands),
 }
 
@@ -126,7 +126,7 @@ impl Routes {
                 method,
                 headers,
                 body: CallBody::Whole(fetch.body),
-                asks: matches!(by, Caller::Agent),
+                by_agent: matches!(by, Caller::Agent),
             })
             .await?;
         let status = answer.status().as_u16();

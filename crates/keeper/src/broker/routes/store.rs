@@ -10,6 +10,7 @@ use crate::activity::Activity;
 use crate::approvals::Approvals;
 use crate::egress::NamedAddresses;
 use crate::limits;
+use crate::rates::Rates;
 use crate::secrets::Secrets;
 use crate::vault_service::{VaultService, unpoisoned};
 
@@ -23,6 +24,7 @@ pub struct Routes {
     pub(in crate::broker) activity: Activity,
     pub(super) named: NamedAddresses,
     pub(super) approvals: Approvals,
+    pub(super) rates: Rates,
     pub(super) calls: Arc<Semaphore>,
     /// Clients by base URL.
     upstreams: Arc<Mutex<HashMap<String, Arc<Upstream>>>>,
@@ -35,6 +37,7 @@ impl Routes {
         secrets: Secrets,
         activity: Activity,
         approvals: Approvals,
+        rates: Rates,
         named: NamedAddresses,
     ) -> Self {
         Self {
@@ -42,6 +45,7 @@ impl Routes {
             secrets,
             activity,
             approvals,
+            rates,
             named,
             calls: Arc::new(Semaphore::new(limits::ROUTE_CALLS)),
             upstreams: Arc::default(),

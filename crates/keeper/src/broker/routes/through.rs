@@ -20,6 +20,7 @@ use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, Verdict};
 use crate::egress::strip_hop_by_hop;
 use crate::limits;
+use crate::rates::By;
 use crate::secrets::{AgentMay, Secret};
 
 /// What of the agent's request headers a service never sees: other credentials, where it comes from, and what would let a secret in
@@ -62,8 +63,8 @@ pub(super) struct Call {
     pub method: Method,
     pub headers: HeaderMap,
     pub body: CallBody,
-    /// What changes something is asked of the owner, where the route says so.
-    pub asks: bool,
+    /// It is counted, and what changes something is asked of the owner, where the route says so.
+    pub by_agent: bool,
 }
 
 /// A request as it goes out, but for the secret.
@@ -211,7 +212,7 @@ impl Routes {
             method: parts.method,
             headers: parts.headers,
             body: CallBody::Streamed(body),
-            asks: true,
+            by_agent: true,
         })
         .await
     }
@@ -234,14 +235,20 @@ impl Routes {
             return Err(RouteError::TooLarge.into());
         }
         self.upstream(&route.base_url)?;
+        if call.by_agent {
+            self.rates.check(By::Agent, &route.name).map_err(RouteError::from)?;
+        }
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
         let mut body = call.body;
-        if changes && route.ask && call.asks {
+        if changes && route.ask && call.by_agent {
             let whole = body.whole(limits::APPROVAL_BYTES).await?;
             let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
             self.ask_owner(&action, &route).await?;
             body = CallBody::Whole(whole);
+        }
+        if call.by_agent {
+            self.count(&route, changes).await?;
         }
         self.exchange(
             &route,
@@ -256,6 +263,11 @@ impl Routes {
             true,
         )
         .await
+    }
+
+    /// One more call of the agent.
+    pub(super) async fn count(&self, route: &Route, changes: bool) -> Result<(), RouteError> {
+        Ok(self.rates.count(By::Agent, &route.name, changes).await?)
     }
 
     /// Ends well when the owner allows exactly this, and it is still for the same.

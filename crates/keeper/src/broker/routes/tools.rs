@@ -24,6 +24,7 @@ use super::tool_server::ToolServer;
 use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError};
 use crate::limits;
+use crate::rates::By;
 use crate::secrets::Secret;
 use crate::unseen::is_plain;
 
@@ -187,6 +188,10 @@ impl Routes {
     pub(super) async fn call_tool(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, BrokerError> {
         let (route, mut secret) = self.open(&fetch.service)?;
         let tools = route.tools.as_ref().ok_or(RouteError::NoTool)?;
+        let by_agent = matches!(by, Caller::Agent);
+        if by_agent {
+            self.rates.check(By::Agent, &route.name).map_err(RouteError::from)?;
+        }
         let name = fetch.path.strip_prefix('/').unwrap_or_default();
         let describes = describes(&fetch.path, &fetch.query);
         if !describes && !fetch.query.is_empty() {
@@ -201,6 +206,9 @@ impl Routes {
                 return Err(RouteError::ToolMethod("GET").into());
             }
             let one = (!name.is_empty()).then_some(name);
+            if by_agent {
+                self.count(&route, false).await?;
+            }
             return self.describe(&route, &secret, one, long).await;
         }
         let terms = tools.get(name).ok_or(RouteError::NoTool)?;
@@ -215,12 +223,15 @@ impl Routes {
             b"" => None,
             written => Some(serde_json::from_slice(written).map_err(|_| RouteError::Arguments)?),
         };
-        if changes && route.ask && matches!(by, Caller::Agent) {
+        if changes && route.ask && by_agent {
             if fetch.body.len() > limits::APPROVAL_BYTES {
                 return Err(RouteError::from(ApprovalError::TooLarge).into());
             }
             self.ask_owner(&asked(&route, terms, name, &fetch.body), &route).await?;
             secret = self.open(&route.name)?.1;
+        }
+        if by_agent {
+            self.count(&route, changes).await?;
         }
         self.note_use(&*self.upstream(&route.base_url)?, &secret)?;
         let clean = Clean::new(&route, &secret)?;

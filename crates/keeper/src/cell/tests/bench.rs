@@ -24,6 +24,7 @@ use crate::guide::Guide;
 use crate::home::tests::store::Store;
 use crate::home::{Home, Owner};
 use crate::platform::{ChannelSocket, Platform, PlatformRequests, Welcome};
+use crate::rates::Rates;
 use crate::secrets::Secrets;
 use crate::template::Templates;
 use crate::unlock_link::UnlockLink;
@@ -145,11 +146,12 @@ impl Bench {
                 gid: rustix::process::getgid().as_raw(),
             };
             let write_behind = WriteBehind::new(vault.clone());
-            let activity = Activity::new(vault.clone(), write_behind);
+            let activity = Activity::new(vault.clone(), write_behind.clone());
             let secrets = Secrets::new(vault.clone(), activity.clone());
             let approvals = Approvals::new(vault.clone(), activity.clone(), Arc::new(SystemClock));
             let named = NamedAddresses::default();
-            let routes = Routes::new(vault.clone(), secrets.clone(), activity, approvals, named);
+            let rates = Rates::new(vault.clone(), activity.clone(), write_behind);
+            let routes = Routes::new(vault.clone(), secrets.clone(), activity, approvals, rates, named);
             let templates = Templates::new(vault.clone());
             let (cell, life) = Cell::new(Parts {
                 vault: vault.clone(),

@@ -1,0 +1,265 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use protocol::{Millis, UserId};
+use tokio::sync::watch;
+
+use super::record::{Counted, DAY, HOUR, Kept, PREFIX, Pause};
+use super::{By, Changes, of_record};
+use crate::activity::{Activity, Deed, What};
+use crate::limits;
+use crate::vault_service::{LockReason, VaultError, VaultService, unpoisoned};
+use crate::write_behind::{Changing, WriteBehind};
+
+/// Why a call is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RateError {
+    #[error("There were far more calls than usual, so they are paused until the owner of this vault lets them go on.")]
+    Paused,
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// What one caller did with one service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// None for the agent.
+    pub user: Option<UserId>,
+    pub name: String,
+    pub service: String,
+    pub kept: Kept,
+}
+
+/// The counts of one vault. Cheap to clone.
+#[derive(Clone)]
+pub struct Rates {
+    book: Arc<Book>,
+    activity: Activity,
+    write_behind: WriteBehind,
+    changes: Changes,
+}
+
+struct Book {
+    vault: VaultService,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    page: Option<Page>,
+    /// The unlock whose end was announced.
+    ended: Option<u64>,
+}
+
+/// What is in memory of one unlock.
+struct Page {
+    unlock: u64,
+    /// By record; none where it was written by a newer version.
+    kept: BTreeMap<String, Option<Kept>>,
+    changed: BTreeSet<String>,
+}
+
+impl Page {
+    fn load(vault: &VaultService, unlock: u64) -> Result<Self, VaultError> {
+        let (mut kept, mut changed) = (BTreeMap::new(), BTreeSet::new());
+        for record in vault.list_records(PREFIX)? {
+            let Some(bytes) = vault.get_record(&record)? else {
+                continue;
+            };
+            let read = Kept::decode(&bytes);
+            if read.as_ref().is_some_and(|kept| kept.is_old(vault.now())) {
+                changed.insert(record);
+            } else {
+                kept.insert(record, read);
+            }
+        }
+        Ok(Self { unlock, kept, changed })
+    }
+
+    /// Pauses within the last hour, of whatever.
+    fn pauses(&self, now: Millis) -> usize {
+        let all = self.kept.values().flatten();
+        all.flat_map(|kept| &kept.paused).filter(|at| now - **at < HOUR).count()
+    }
+}
+
+impl Book {
+    fn with<T>(&self, work: impl FnOnce(&mut Page) -> T) -> Result<T, VaultError> {
+        let unlock = self.vault.unlock_number()?;
+        let mut open = unpoisoned(&self.open);
+        if open.ended == Some(unlock) {
+            return Err(VaultError::Locked);
+        }
+        match &mut open.page {
+            Some(page) if page.unlock == unlock => Ok(work(page)),
+            other => Ok(work(other.insert(Page::load(&self.vault, unlock)?))),
+        }
+    }
+}
+
+impl Changing for Book {
+    fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
+        let mut open = unpoisoned(&self.open);
+        let Some(page) = &mut open.page else {
+            return Vec::new();
+        };
+        let changed = std::mem::take(&mut page.changed);
+        let bytes = |record: &String| page.kept.get(record)?.as_ref()?.encode();
+        changed
+            .into_iter()
+            .map(|record| (record.clone(), bytes(&record)))
+            .collect()
+    }
+
+    fn not_written(&self) {
+        if let Some(page) = &mut unpoisoned(&self.open).page {
+            let readable = page.kept.iter().filter(|(_, kept)| kept.is_some());
+            page.changed.extend(readable.map(|(record, _)| record.clone()));
+        }
+    }
+
+    fn forget(&self) {
+        let mut open = unpoisoned(&self.open);
+        open.ended = self.vault.unlock_number().ok();
+        open.page = None;
+    }
+}
+
+impl Rates {
+    /// The counts of this vault, written behind.
+    pub fn new(vault: VaultService, activity: Activity, write_behind: WriteBehind) -> Self {
+        let book = Arc::new(Book {
+            vault,
+            open: Mutex::default(),
+        });
+        write_behind.add(book.clone());
+        Self {
+            book,
+            activity,
+            write_behind,
+            changes: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Changes when calls are paused, and when they go on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Whether their calls of this service are not paused.
+    ///
+    /// # Errors
+    /// [`RateError::Paused`], [`VaultError::Locked`].
+    pub fn check(&self, by: By<'_>, service: &str) -> Result<(), RateError> {
+        let record = by.record(service);
+        self.book.with(|page| match page.kept.get(&record) {
+            Some(None) => Err(VaultError::Newer.into()),
+            Some(Some(kept)) if kept.pause.is_some() => Err(RateError::Paused),
+            _ => Ok(()),
+        })?
+    }
+
+    /// One more call, which must not leave otherwise. The one that passes the ceiling pauses them, and the third pause within an hour locks
+    /// the vault.
+    ///
+    /// # Errors
+    /// [`RateError::Paused`], [`VaultError::Locked`], the disk's errors.
+    pub async fn count(&self, by: By<'_>, service: &str, changes: bool) -> Result<(), RateError> {
+        let (now, record) = (self.book.vault.now(), by.record(service));
+        let (counted, locks) = self.book.with(|page| {
+            let kept = page.kept.entry(record.clone()).or_insert_with(|| Some(Kept::default()));
+            let kept = kept.as_mut().ok_or(VaultError::Newer)?;
+            let counted = kept.count(changes, now);
+            if counted == Counted::Paused {
+                return Ok((counted, false));
+            }
+            kept.name = by.name();
+            page.changed.insert(record);
+            let locks = matches!(counted, Counted::PausesNow(_)) && page.pauses(now) >= limits::RATE_PAUSES_LOCK;
+            Ok::<_, VaultError>((counted, locks))
+        })??;
+        match counted {
+            Counted::Room => {
+                self.write_behind.changed();
+                Ok(())
+            }
+            Counted::Paused => Err(RateError::Paused),
+            Counted::PausesNow(pause) => {
+                self.pauses(by, service, &pause, locks).await?;
+                Err(RateError::Paused)
+            }
+        }
+    }
+
+    async fn pauses(&self, by: By<'_>, service: &str, pause: &Pause, locks: bool) -> Result<(), VaultError> {
+        self.changed();
+        let who = match by {
+            By::Agent => "your agent",
+            By::Person(_, name) => name,
+        };
+        let mut deeds = vec![Deed::new(What::RatePaused, service).because(who)];
+        if locks {
+            deeds.push(Deed::new(What::RateLocked, ""));
+        }
+        tracing::info!(calls = pause.calls, usual = pause.usual, locks, "calls are paused");
+        let noted = self.activity.note_all_first(deeds).await;
+        if locks {
+            let vault = self.book.vault.clone();
+            // Whoever calls is under way inside what has to end before a lock.
+            tokio::spawn(async move {
+                if let Err(error) = vault.lock(LockReason::Unusual).await {
+                    tracing::warn!(%error, "the vault was not locked after several pauses");
+                }
+            });
+        }
+        noted
+    }
+
+    /// The owner lets them go on, durably.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors.
+    pub(super) async fn resume(&self, user: Option<UserId>, service: &str) -> Result<(), VaultError> {
+        let now = self.book.vault.now();
+        let record = user.map_or(By::Agent, |user| By::Person(user, "")).record(service);
+        let resumed = self.book.with(|page| {
+            let kept = page.kept.get_mut(&record)?.as_mut()?;
+            let name = kept.name.clone();
+            kept.resume(now).then(|| page.changed.insert(record)).map(|_| name)
+        })?;
+        if let Some(name) = resumed {
+            let who = if user.is_none() { "your agent".to_owned() } else { name };
+            self.activity
+                .note_first(Deed::new(What::RateResumed, service).because(who))
+                .await?;
+            self.changed();
+        }
+        Ok(())
+    }
+
+    /// All that is counted.
+    pub(super) fn rows(&self) -> Result<Vec<Row>, VaultError> {
+        self.book.with(|page| {
+            let known = page.kept.iter().filter_map(|(record, kept)| {
+                let ((user, service), kept) = (of_record(record)?, kept.as_ref()?);
+                Some(Row {
+                    user,
+                    name: kept.name.clone(),
+                    service: service.to_owned(),
+                    kept: kept.clone(),
+                })
+            });
+            known.collect()
+        })
+    }
+
+    /// When the last seven days began, today with them: in days since the epoch, and in milliseconds.
+    pub(super) fn week(&self) -> (i64, Millis) {
+        let first = self.book.vault.now().div_euclid(DAY) - 6;
+        (first, first * DAY)
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,81 @@
+//! `rate.*` of the channel (`docs/protocol.md`, section 2).
+
+use futures::future::BoxFuture;
+use protocol::UserId;
+use protocol::channel::ChannelError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Rates;
+use crate::channel::{Methods, Subscriber, read_value, unknown_method};
+
+#[derive(Deserialize)]
+struct Resume {
+    /// None for the agent.
+    user: Option<UserId>,
+    service: String,
+}
+
+impl Rates {
+    /// What is paused, the latest first.
+    fn paused(&self) -> Result<Value, ChannelError> {
+        let mut paused: Vec<_> = self
+            .rows()?
+            .into_iter()
+            .filter_map(|row| Some((row.kept.pause.clone()?, row)))
+            .collect();
+        paused.sort_by_key(|(pause, _)| std::cmp::Reverse(pause.at));
+        let shown = paused.iter().map(|(pause, row)| {
+            json!({
+                "user": row.user, "name": row.name, "service": row.service, "at": pause.at, "changes": pause.changes,
+                "calls": pause.calls, "usual": pause.usual,
+            })
+        });
+        Ok(json!({"paused": shown.collect::<Vec<_>>()}))
+    }
+
+    /// The last seven days, what was called most first.
+    fn this_week(&self) -> Result<Value, ChannelError> {
+        let (first, since) = self.week();
+        let mut rows = Vec::new();
+        for row in self.rows()? {
+            let days = row.kept.days.iter().filter(|day| day.day >= first);
+            let [reads, changes] = days.fold([0_u64; 2], |[reads, changes], day| {
+                [reads + u64::from(day.calls[0]), changes + u64::from(day.calls[1])]
+            });
+            let pauses = row.kept.paused.iter().filter(|at| **at >= since).count();
+            if reads + changes > 0 || pauses > 0 {
+                rows.push((reads + changes, json!({
+                    "user": row.user, "name": row.name, "service": row.service, "reads": reads, "changes": changes, "pauses": pauses,
+                })));
+            }
+        }
+        rows.sort_by_key(|(calls, _)| std::cmp::Reverse(*calls));
+        let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+        Ok(json!({"since": since, "rows": rows}))
+    }
+
+    async fn answer(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
+        match method {
+            "rate.paused" => self.paused(),
+            "rate.week" => self.this_week(),
+            "rate.resume" => {
+                let Resume { user, service } = read_value(params)?;
+                self.resume(user, &service).await?;
+                Ok(json!({}))
+            }
+            _ => Err(unknown_method(method)),
+        }
+    }
+}
+
+impl Methods for Rates {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        params: Value,
+        _subscriber: &'a Subscriber,
+    ) -> BoxFuture<'a, Result<Value, ChannelError>> {
+        Box::pin(self.answer(method, params))
+    }
+}

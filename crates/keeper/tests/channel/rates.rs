@@ -1,0 +1,213 @@
+//! Far more calls than usual: paused until the owner lets them go on, by the agent and by those with whom something is shared.
+
+use client::Channel;
+use keeper::clock::Clock as _;
+use protocol::channel::VaultState;
+use protocol::{UserId, b64};
+use serde_json::{Value, json};
+use vault::{Capability, Identity, Presentation, SharedRequest};
+
+use super::agent_side::Service;
+use super::bench::{TestKeeper, password};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+const FLOOR: u32 = keeper::limits::RATE_READS_FLOOR;
+
+/// A keeper with these services.
+async fn with(services: &[&str]) -> (TestKeeper, Channel, Service) {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.clock.forward(20_000 * DAY);
+    let service = Service::echo().await;
+    keeper.named.set([service.at.to_string()]);
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+    for name in services {
+        let route = json!({"name": name, "base_url": service.base_url(), "secret": id, "inject": inject, "ask": true});
+        channel.call("route.set", route).await.unwrap();
+    }
+    (keeper, channel, service)
+}
+
+/// So many calls of the agent, which go through.
+async fn calls(keeper: &TestKeeper, service: &str, many: u32) {
+    for _ in 0..many {
+        let answer = keeper.agent.get(&format!("/x/{service}/today")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+async fn refused(keeper: &TestKeeper, service: &str) {
+    let answer = keeper.agent.get(&format!("/x/{service}/today")).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 429") && answer.contains("paused"),
+        "{answer}"
+    );
+}
+
+async fn paused(channel: &Channel) -> Vec<Value> {
+    let told = channel.call("rate.paused", json!({})).await.unwrap();
+    told["paused"].as_array().unwrap().clone()
+}
+
+/// In again, after a restart or a lock.
+async fn again(keeper: &TestKeeper) -> Channel {
+    let slot = keeper.vault.slots()[0].id;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    channel
+}
+
+#[tokio::test]
+async fn promise_07_an_agent_that_calls_far_more_than_usual_is_paused_until_its_owner_lets_it_go_on() {
+    let (keeper, channel, service) = with(&["calendar", "notes"]).await;
+    calls(&keeper, "calendar", FLOOR).await;
+    assert!(paused(&channel).await.is_empty());
+    refused(&keeper, "calendar").await;
+    assert_eq!(service.heard().len(), usize::try_from(FLOOR).unwrap());
+    assert_eq!(
+        paused(&channel).await,
+        [
+            json!({"user": null, "name": "", "service": "calendar", "at": keeper.clock.now(), "changes": false, "calls": FLOOR, "usual": 0})
+        ]
+    );
+    // Everything else goes on; and nothing ends a pause but its owner.
+    calls(&keeper, "notes", 1).await;
+    keeper.clock.forward(2 * HOUR);
+    refused(&keeper, "calendar").await;
+    let answer = keeper.agent.ask("POST /x/calendar/new", &[], "{}").await;
+    assert!(answer.starts_with("HTTP/1.1 429"), "{answer}");
+    // Its owner is not asked for what would be refused then.
+    let asked = channel.call("approval.list", json!({})).await.unwrap();
+    assert_eq!(asked["waiting"], json!([]));
+    let noted = channel.call("activity.list", json!({"class": "person"})).await.unwrap();
+    let entry = &noted["entries"][0];
+    assert_eq!(
+        (&entry["what"], &entry["to"], &entry["why"]),
+        (&json!("rate_paused"), &json!("calendar"), &json!("your agent"))
+    );
+    channel
+        .call("rate.resume", json!({"service": "calendar"}))
+        .await
+        .unwrap();
+    calls(&keeper, "calendar", 1).await;
+    assert!(paused(&channel).await.is_empty());
+    let week = channel.call("rate.week", json!({})).await.unwrap();
+    assert_eq!(
+        week["rows"],
+        json!([
+            {"user": null, "name": "", "service": "calendar", "reads": FLOOR + 1, "changes": 0, "pauses": 1},
+            {"user": null, "name": "", "service": "notes", "reads": 1, "changes": 0, "pauses": 0},
+        ])
+    );
+    keeper.clock.forward(7 * DAY);
+    let week = channel.call("rate.week", json!({})).await.unwrap();
+    assert_eq!(week["rows"], json!([]));
+}
+
+#[tokio::test]
+async fn promise_07_a_restart_neither_ends_a_pause_nor_begins_the_hour_anew() {
+    let (keeper, channel, service) = with(&["calendar", "notes"]).await;
+    calls(&keeper, "notes", FLOOR - 1).await;
+    // What was counted until here is written with the next thing that must not be lost.
+    calls(&keeper, "calendar", FLOOR).await;
+    refused(&keeper, "calendar").await;
+    drop(channel);
+    let keeper = keeper.restarted().await;
+    let channel = again(&keeper).await;
+    keeper.named.set([service.at.to_string()]);
+    refused(&keeper, "calendar").await;
+    assert_eq!(paused(&channel).await.len(), 1);
+    calls(&keeper, "notes", 1).await;
+    refused(&keeper, "notes").await;
+}
+
+#[tokio::test]
+async fn promise_07_the_third_pause_within_an_hour_locks_the_vault() {
+    let (keeper, channel, _service) = with(&["a", "b", "c", "d"]).await;
+    calls(&keeper, "a", FLOOR).await;
+    refused(&keeper, "a").await;
+    keeper.clock.forward(HOUR);
+    for name in ["b", "c"] {
+        calls(&keeper, name, FLOOR).await;
+        refused(&keeper, name).await;
+    }
+    // The first one was an hour ago.
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
+    let mut state = keeper.vault.watch();
+    calls(&keeper, "d", FLOOR).await;
+    refused(&keeper, "d").await;
+    state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
+    drop(channel);
+    let channel = again(&keeper).await;
+    assert_eq!(paused(&channel).await.len(), 4);
+    let noted = channel.call("activity.list", json!({"class": "person"})).await.unwrap();
+    assert!(noted["entries"].to_string().contains("rate_locked"), "{noted}");
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
+}
+
+#[tokio::test]
+async fn promise_07_whoever_uses_what_is_shared_far_more_than_usual_is_paused_and_nobody_else() {
+    let (keeper, channel, service) = with(&["calendar"]).await;
+    let mut people = Vec::new();
+    for name in ["Bob", "Carol"] {
+        let (identity, user) = (Identity::random(), UserId::new());
+        let pin = json!({"user": user, "name": name, "bundle": b64::encode(identity.public().encode())});
+        channel.call("contact.pin", pin).await.unwrap();
+        let terms = json!({"with": user, "resource": "service/calendar", "scope": ["read"], "until": keeper.clock.now() + 30 * DAY});
+        let given = channel.call("share.issue", terms).await.unwrap();
+        let share = Capability::parse(&serde_json_canonicalizer::to_vec(&given["capability"]).unwrap()).unwrap();
+        people.push((identity, user, share));
+    }
+    let uses = async |who: usize| {
+        let (identity, _, share) = &people[who];
+        let request = SharedRequest {
+            service: "calendar".into(),
+            method: "GET".into(),
+            path: "/today".into(),
+            query: String::new(),
+            content_type: String::new(),
+            body: Vec::new(),
+        };
+        let presented = Presentation::sign(identity, vec![share.clone()], request, keeper.clock.now()).unwrap();
+        let answered = keeper
+            .shares
+            .answer(&identity.public().signer(), &presented.encode())
+            .await;
+        answered
+            .map(|answered| answered.status)
+            .map_err(|error| (error.code().to_owned(), error.to_string()))
+    };
+    for _ in 0..FLOOR {
+        assert_eq!(uses(0).await, Ok(200));
+    }
+    let (code, words) = uses(0).await.unwrap_err();
+    // In plain words, without how many or why.
+    assert!(
+        code == "paused" && !words.contains(|letter: char| letter.is_ascii_digit()),
+        "{words}"
+    );
+    assert_eq!(service.heard().len(), usize::try_from(FLOOR).unwrap());
+    let told = paused(&channel).await;
+    assert_eq!(
+        (&told[0]["user"], &told[0]["name"], told.len()),
+        (&json!(people[0].1), &json!("Bob"), 1)
+    );
+    // What was refused was not counted as a use.
+    let given = channel.call("share.given", json!({})).await.unwrap();
+    let bobs = given["given"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|given| given["name"] == "Bob")
+        .unwrap();
+    assert_eq!(bobs["calls"], FLOOR);
+    assert_eq!(uses(1).await, Ok(200));
+    calls(&keeper, "calendar", 1).await;
+    keeper.clock.forward(2 * HOUR);
+    assert_eq!(uses(0).await.unwrap_err().0, "paused");
+    let resume = json!({"user": people[0].1, "service": "calendar"});
+    channel.call("rate.resume", resume).await.unwrap();
+    assert_eq!(uses(0).await, Ok(200));
+}

@@ -1,0 +1,81 @@
+/** Calls that the keeper paused because there were far more than usual; kept as it tells them. */
+import { effect, signal, untracked } from "@preact/signals-core";
+import { alertNow, announce } from "../app/announcer";
+import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { sentence } from "../parts/form";
+
+/** Of one service, by the agent or by one person. */
+export interface Paused {
+  /** None for the agent. */
+  user: string | null;
+  name: string;
+  service: string;
+  at: number;
+  /** It was calls that change something. */
+  changes: boolean;
+  calls: number;
+  /** In a busy hour; zero while that is not known. */
+  usual: number;
+}
+
+export const paused = signal<readonly Paused[]>([]);
+export const pausedProblem = signal("");
+
+/** "Bob’s agent", or "Your agent" */
+export function whose({ user, name }: Pick<Paused, "user" | "name">): string {
+  return user === null ? "Your agent" : `${name}’s agent`;
+}
+
+export function pausedWords(each: Paused): string {
+  const did = each.changes ? `changed something in ${each.service}` : `asked ${each.service}`;
+  const usual = each.usual > 0 ? `usual are ${each.usual.toLocaleString()} in a busy one` : "what is usual is not known yet";
+  return `${whose(each)} ${did} more than ${each.calls.toLocaleString()} times in an hour; ${usual}. Paused.`;
+}
+
+const key = (each: Paused): string => `${each.user ?? ""}/${each.service}/${each.at}`;
+
+export async function loadPaused(): Promise<void> {
+  try {
+    const known = new Set(paused.peek().map(key));
+    const list = (await request<{ paused: Paused[] }>("rate.paused")).paused;
+    paused.value = list;
+    pausedProblem.value = "";
+    const fresh = list.find((each) => !known.has(key(each)));
+    if (fresh) alertNow(pausedWords(fresh));
+  } catch (error) {
+    // A keeper from before this counts nothing.
+    if ((error as { code?: string }).code !== "unknown_method") pausedProblem.value = sentence(error);
+  }
+}
+
+export async function resume(each: Paused): Promise<void> {
+  await request("rate.resume", { user: each.user, service: each.service });
+  announce("It goes on");
+  await loadPaused();
+}
+
+/** Takes back all that this person has of the service; then nothing of theirs is paused any more. */
+export async function stopSharing(each: Paused): Promise<void> {
+  const { given } = await request<{ given: { id: string; with: string; resource: string; state: string }[] }>("share.given");
+  for (const share of given) {
+    const service = share.resource.split("/")[1];
+    if (share.with === each.user && service === each.service && share.state === "given") await request("share.revoke", { id: share.id });
+  }
+  await request("rate.resume", { user: each.user, service: each.service });
+  announce("Stopped sharing");
+  await loadPaused();
+}
+
+export function startPaused(): void {
+  onOpen(() => void loadPaused());
+  onEvent((event) => {
+    if (event === "rates") void loadPaused();
+  });
+  effect(() => {
+    if (unlocked.value) return;
+    untracked(() => {
+      paused.value = [];
+      pausedProblem.value = "";
+    });
+  });
+}
