@@ -12,7 +12,7 @@ use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 use vault::{Presentation, PublicIdentity, SignerKey};
 
-use super::given::decode;
+use super::given::{Given, decode};
 use super::group::GroupOffer;
 use super::message::Message;
 use super::{ShareError, Shares};
@@ -105,7 +105,7 @@ impl Shares {
             Some(Message::Offer { capability, group }) => {
                 self.hear_offer(received, &capability, group.map(|group| *group)).await
             }
-            Some(Message::Kept { id }) => self.hear_kept(received, id).await,
+            Some(Message::Kept { id, revision }) => self.hear_kept(received, id, revision).await,
             Some(Message::Use {
                 id,
                 until,
@@ -166,18 +166,22 @@ impl Shares {
         received.ack(records).await?;
         self.changed();
         self.relay.follow(MailboxKey(from.signing_key())).await?;
-        let kept = Message::Kept { id: capability.jti };
+        let kept = Message::Kept {
+            id: capability.jti,
+            revision: self.one_received(capability.jti)?.revision(),
+        };
         self.relay.send(kept.to(&from, Vec::new())).await?;
         Ok(())
     }
 
-    async fn hear_kept(&self, received: relay::Received, id: Uuid) -> Result<(), ShareError> {
+    async fn hear_kept(&self, received: relay::Received, id: Uuid, revision: u64) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let from = received.from.signer();
         let given = self.was_given(id)?.filter(|given| given.capability.sub == from);
-        let arrived = given.filter(|given| given.arrived.is_none()).map(|mut given| {
-            given.arrived = Some(self.clock.now());
-            given.lost = false;
+        let arrived = given.filter(Given::is_on_its_way).map(|mut given| {
+            given.arrived = given.arrived.or(Some(self.clock.now()));
+            given.told = given.told.max(revision);
+            given.lost &= given.is_on_its_way();
             given.record()
         });
         received.ack(Vec::from_iter(arrived)).await?;
@@ -241,12 +245,12 @@ impl Shares {
     }
 
     /// Something did not reach somebody: what they do not have yet is offered again at the next unlock.
-    async fn was_lost(&self, to: MailboxKey) {
+    pub(super) async fn was_lost(&self, to: MailboxKey) {
         let _one = self.one_at_a_time.lock().await;
         let Ok(given) = self.given() else { return };
         let mut records = Vec::new();
         for mut given in given {
-            if given.capability.sub.0 == to.0 && given.arrived.is_none() && !given.lost {
+            if given.capability.sub.0 == to.0 && given.is_on_its_way() && !given.lost {
                 given.lost = true;
                 records.push(given.record());
             }
@@ -256,8 +260,13 @@ impl Shares {
         }
     }
 
-    async fn offer_again(&self) {
+    pub(super) async fn offer_again(&self) {
         let _one = self.one_at_a_time.lock().await;
+        self.offer_lost().await;
+    }
+
+    /// Offers again whatever did not reach somebody. `one_at_a_time` is held.
+    pub(super) async fn offer_lost(&self) {
         let (Ok(given), now) = (self.given(), self.clock.now()) else {
             return;
         };

@@ -86,6 +86,8 @@ pub enum ShareError {
     GroupUnknown,
     #[error("You have not accepted this yet.")]
     NotAccepted,
+    #[error("What agents are told of this was changed meanwhile: read it as it is now, and then accept it.")]
+    OtherWords,
     #[error("The service did not answer in time; whether it did what it was asked to is not known.")]
     TooSlow,
     #[error(
@@ -132,6 +134,7 @@ impl ShareError {
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",
             Self::NotAccepted => "not_accepted",
+            Self::OtherWords => "other_words",
             Self::TooSlow => "too_slow",
             Self::NoAnswer { .. } => "no_answer",
             Self::Refused { code, .. } => code,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
 
-use super::group::{GroupOffer, InGroup};
+use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
@@ -48,9 +48,17 @@ pub struct Given {
     /// The service was a server of tools then: its paths and methods mean something else than those of a plain one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
+    /// The newest words of it that their keeper said it has.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub told: u64,
 }
 
 impl Given {
+    /// Whether their keeper has not said that it has what is newest.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.arrived.is_none() || self.group.as_ref().is_some_and(|group| group.revision > self.told)
+    }
+
     pub(super) fn record(&self) -> Record {
         (format!("{GIVEN}{}", self.capability.jti), Some(encode(self)))
     }
@@ -117,6 +125,7 @@ impl Shares {
             lost: false,
             group: group.as_ref().map(|group| group.what.clone()),
             tools,
+            told: 0,
         };
         self.revoke_all(before, Vec::new()).await?;
         let mut records = vec![share.record()];

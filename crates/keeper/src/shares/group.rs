@@ -33,6 +33,15 @@ pub struct InGroup {
     /// It is a server of tools.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
+    /// How often its words were changed. It only rises: a holder's keeper lets go what is not newer than what it has.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub revision: u64,
+}
+
+/// As the words of something were at first, and wherever no revision is said.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+pub(super) fn is_first(revision: &u64) -> bool {
+    *revision == 0
 }
 
 /// The same, with what agents are told of it. It goes from keeper to keeper, sealed and signed like the capability beside it.
@@ -138,13 +147,16 @@ impl Shares {
         Ok(Some(self.tie(tie).await))
     }
 
-    /// The owner wants it: from now on they and their agent may use it, and the agent is told of it.
+    /// The owner wants it, with the words of this revision, which they have read: from now on they and their agent may use it, and the agent
+    /// is told these words of it.
     ///
     /// # Errors
-    /// [`ShareError::NotReceived`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], why it may not be used; the vault's errors.
-    pub async fn accept(&self, id: Uuid) -> Result<(), ShareError> {
+    /// [`ShareError::NotReceived`], [`ShareError::OtherWords`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], why it may not be
+    /// used; the vault's errors.
+    pub async fn accept(&self, id: Uuid, revision: u64) -> Result<(), ShareError> {
         let received = self.one_received(id)?;
-        if self.standing(&received)? != Standing::Offered {
+        let waits = matches!(self.standing(&received)?, Standing::Offered | Standing::Given);
+        if !waits || received.is_told(revision) {
             return self.usable(&received).map(|_| ());
         }
         match self.tie_of_received(&received).await? {
@@ -157,7 +169,7 @@ impl Shares {
         }
         let _one = self.one_at_a_time.lock().await;
         let mut received = self.one_received(id)?;
-        received.accepted = Some(self.clock.now());
+        received.accept(revision, self.clock.now())?;
         self.vault.put_records(vec![received.record()]).await?;
         self.changed();
         Ok(())

@@ -17,7 +17,7 @@ use crate::relay::tests::liar::{Liar, Lie};
 
 /// What management says of one of them.
 #[derive(Clone)]
-struct Management {
+pub(super) struct Management {
     says: Arc<Mutex<Tie>>,
     asked: Arc<Mutex<Vec<GroupTie>>>,
     /// Taken for each answer: whoever has it makes them wait.
@@ -35,7 +35,7 @@ impl Management {
         management
     }
 
-    fn says(&self, tie: Tie) {
+    pub fn says(&self, tie: Tie) {
         *self.says.lock().unwrap() = tie;
     }
 
@@ -45,7 +45,7 @@ impl Management {
     }
 
     /// Until it was asked so often.
-    async fn is_asked(&self, times: usize) {
+    pub async fn is_asked(&self, times: usize) {
         while self.asked.lock().unwrap().len() < times {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
@@ -73,13 +73,13 @@ pub(super) struct Group {
     pub id: GroupId,
     pub anna: Sharer,
     pub bob: Sharer,
-    for_anna: Management,
+    pub for_anna: Management,
     for_bob: Management,
 }
 
 /// Longer than two keepers in one process need for anything.
-const SOON: std::time::Duration = std::time::Duration::from_secs(10);
-const SKILL: &str = "Ask for /work/today before you promise anybody an hour.";
+pub(super) const SOON: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const SKILL: &str = "Ask for /work/today before you promise anybody an hour.";
 
 impl Group {
     pub async fn new() -> Self {
@@ -107,7 +107,7 @@ impl Group {
         }
     }
 
-    async fn offered(&self) -> GroupResource {
+    pub async fn offered(&self) -> GroupResource {
         self.anna.shares.offer(self.described()).await.unwrap()
     }
 
@@ -122,22 +122,22 @@ impl Group {
     }
 
     /// Something that somebody may look at and has not accepted yet, once it is there.
-    async fn given_to(&self, member: &Sharer, resource: &GroupResource) -> uuid::Uuid {
+    pub async fn given_to(&self, member: &Sharer, resource: &GroupResource) -> uuid::Uuid {
         let given = self.grant(resource, member.user, &[Scope::Read]).await.unwrap();
         member.gets(given.capability.jti).await;
         given.capability.jti
     }
 
     /// Something that Bob has and has accepted.
-    async fn used_by_bob(&self) -> (GroupResource, uuid::Uuid) {
+    pub async fn used_by_bob(&self) -> (GroupResource, uuid::Uuid) {
         let resource = self.offered().await;
         let id = self.given_to(&self.bob, &resource).await;
-        self.bob.shares.accept(id).await.unwrap();
+        self.bob.shares.accept(id, 0).await.unwrap();
         assert!(self.bob.uses(id, "GET", "/work/today").await.is_ok());
         (resource, id)
     }
 
-    async fn bob_sees(&self, id: uuid::Uuid, standing: Standing) {
+    pub async fn bob_sees(&self, id: uuid::Uuid, standing: Standing) {
         let is = |shares: &Shares| shares.standing(&shares.one_received(id).unwrap()).unwrap() == standing;
         let waits = tokio::time::timeout(SOON, self.bob.until(is)).await;
         waits.expect("it comes to stand so");
@@ -148,7 +148,7 @@ impl Group {
         self.for_anna.says(Tie::Gone);
     }
 
-    fn stopped(&self, id: uuid::Uuid) -> bool {
+    pub fn stopped(&self, id: uuid::Uuid) -> bool {
         self.anna.shares.is_revoked(id).unwrap()
     }
 }
@@ -162,7 +162,7 @@ async fn a_member_accepts_what_is_shared_in_a_group_and_their_agent_is_told_how_
     group.bob_sees(id, Standing::Offered).await;
     assert_eq!(group.bob.refused(id, "GET", "/work/today").await, "not_accepted");
     assert!(group.bob.shares.skills().unwrap().is_empty());
-    group.bob.shares.accept(id).await.unwrap();
+    group.bob.shares.accept(id, 0).await.unwrap();
     let said = group.bob.uses(id, "GET", "/work/today").await.unwrap();
     assert!(
         said.starts_with("GET /work/today with ") && !said.contains(KEY),
@@ -208,7 +208,7 @@ async fn an_operation_that_was_not_granted_is_refused_and_more_or_less_can_be_gr
     let more = more.capability.jti;
     assert!(group.stopped(first));
     group.bob.gets(more).await;
-    group.bob.shares.accept(more).await.unwrap();
+    group.bob.shares.accept(more, 0).await.unwrap();
     assert!(group.bob.uses(more, "POST", "/work/today").await.is_ok());
     assert_eq!(group.bob.refused(first, "GET", "/work/today").await, "revoked");
     for scope in [Scope::Admin, Scope::Share] {
@@ -378,7 +378,7 @@ async fn who_is_not_in_the_group_is_granted_nothing_and_accepts_nothing() {
     // The offer names a group that Bob is not in, or in which Anna is no admin.
     for (says, code) in [(Tie::Unknown, "group_unknown"), (Tie::Gone, "not_in_group")] {
         group.for_bob.says(says);
-        assert_eq!(group.bob.shares.accept(granted).await.unwrap_err().code(), code);
+        assert_eq!(group.bob.shares.accept(granted, 0).await.unwrap_err().code(), code);
     }
     assert!(group.bob.shares.skills().unwrap().is_empty());
     assert_eq!(group.bob.refused(granted, "GET", "/work/today").await, "not_in_group");
@@ -394,7 +394,7 @@ async fn promise_09_what_is_withdrawn_is_taken_from_every_member_at_once() {
     carol.knows(&group.anna, "Anna").await;
     Management::of(&carol);
     let carols = group.given_to(&carol, &resource).await;
-    carol.shares.accept(carols).await.unwrap();
+    carol.shares.accept(carols, 0).await.unwrap();
     assert!(carol.uses(carols, "GET", "/work/today").await.is_ok());
     group.anna.shares.withdraw(resource.id).await.unwrap();
     assert!(group.anna.shares.resources().unwrap().is_empty());
@@ -463,7 +463,7 @@ async fn what_a_skill_says_stays_within_its_place() {
     new.name = "\"---\u{a0}../..\\".into();
     let resource = group.anna.shares.offer(new).await.unwrap();
     let id = group.given_to(&group.bob, &resource).await;
-    group.bob.shares.accept(id).await.unwrap();
+    group.bob.shares.accept(id, 0).await.unwrap();
     let skill = group.bob.shares.skills().unwrap().remove(0);
     let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     assert!(skill.name.chars().all(plain), "{}", skill.name);

@@ -8,7 +8,7 @@ use vault::{Capability, PublicIdentity};
 use zeroize::Zeroizing;
 
 use super::given::encode;
-use super::group::GroupOffer;
+use super::group::{GroupOffer, is_first};
 use super::present::Answered;
 use crate::relay::{Outgoing, Record, Topic};
 
@@ -24,7 +24,12 @@ pub(super) enum Message {
         group: Option<Box<GroupOffer>>,
     },
     /// From its holder: it is kept.
-    Kept { id: Uuid },
+    Kept {
+        id: Uuid,
+        /// Of the newest words of it that are kept.
+        #[serde(default, skip_serializing_if = "is_first")]
+        revision: u64,
+    },
     /// From a holder: carry this out, or do not begin it after `until`.
     Use {
         id: Uuid,

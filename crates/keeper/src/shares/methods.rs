@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::given::{Given, Terms};
-use super::{Grant, NewResource, ShareError, Shares, UseReceived};
+use super::{Grant, NewResource, ShareError, Shares, UseReceived, Words};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize)]
@@ -19,6 +19,14 @@ struct One {
 #[derive(Deserialize)]
 struct OneResource {
     id: GroupResourceId,
+}
+
+#[derive(Deserialize)]
+struct Accept {
+    id: Uuid,
+    /// Who says none has read the first words: they are the only ones that an older page has shown.
+    #[serde(default)]
+    revision: u64,
 }
 
 #[derive(Deserialize)]
@@ -42,12 +50,16 @@ impl Shares {
         } else {
             "given"
         };
-        Ok(json!({
+        let mut shown = json!({
             "id": capability.jti, "with": given.with, "name": given.name, "resource": capability.resource,
             "scope": capability.scope, "from": capability.iat, "until": capability.exp,
             "constraints": capability.constraints, "state": state, "calls": uses.calls, "last_used": uses.last,
             "arrived": given.arrived, "group": given.group,
-        }))
+        });
+        if given.told > 0 {
+            shown["told"] = json!(given.told);
+        }
+        Ok(shown)
     }
 
     async fn call_method(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
@@ -73,7 +85,7 @@ impl Shares {
                 let received = self.received().map_err(ShareError::from)?;
                 let shown = received
                     .iter()
-                    .map(|each| self.shown_received(each))
+                    .map(|each| self.shown_to_owner(each))
                     .collect::<Result<Vec<_>, _>>()?;
                 Ok(json!({"received": shown}))
             }
@@ -107,10 +119,19 @@ impl Shares {
             "share.skill" => {
                 let received = self.one_received(read_value::<One>(params)?.id)?;
                 let group = received.group.ok_or(ShareError::NoResource)?;
-                Ok(json!({"skill": group.skill}))
+                let mut shown = json!({"skill": group.skill, "revision": group.what.revision});
+                if let Some(newer) = received.newer {
+                    shown["newer"] = json!(newer);
+                }
+                Ok(shown)
+            }
+            "share.reword" => {
+                let resource = self.reword(read_value::<Words>(params)?).await?;
+                Ok(json!({"resource": resource}))
             }
             "share.accept" => {
-                self.accept(read_value::<One>(params)?.id).await?;
+                let Accept { id, revision } = read_value(params)?;
+                self.accept(id, revision).await?;
                 Ok(json!({}))
             }
             "share.look_at_groups" => {

@@ -18,6 +18,9 @@ mod methods;
 mod present;
 mod received;
 mod resources;
+mod reword;
+#[cfg(test)]
+mod reword_tests;
 mod skills;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,7 @@ pub use group::{Groups, InGroup, Tie};
 pub use present::Answered;
 pub use received::{Received, Standing};
 pub use resources::{Grant, GroupResource, NewResource};
+pub use reword::Words;
 use tokio::sync::watch;
 pub use using::UseReceived;
 use using::Waiting;

@@ -34,6 +34,9 @@ pub struct Received {
     /// One of the two is not in the group any more.
     #[serde(default)]
     pub left: bool,
+    /// What whoever shares it would like agents to be told from now on. Until the owner accepts it, their agent is told what they accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer: Option<GroupOffer>,
 }
 
 /// How it stands, as far as this vault knows. Its issuer's keeper has the last word.
@@ -71,8 +74,12 @@ impl Received {
         self.group.is_none() || self.accepted.is_some()
     }
 
-    fn skill_bytes(&self) -> usize {
-        self.group.as_ref().map_or(0, |group| group.skill.len())
+    pub(super) fn skill_bytes(&self) -> usize {
+        self.group
+            .iter()
+            .chain(&self.newer)
+            .map(|group| group.skill.len())
+            .sum()
     }
 
     fn issuer(&self) -> SignerKey {
@@ -203,7 +210,7 @@ impl Shares {
         let known = self.received()?;
         if let Some(there) = known.iter().find(|each| each.capability.jti == capability.jti) {
             return match there.capability == *capability {
-                true => Ok(Vec::new()),
+                true => self.take_words(there, group, &known),
                 false => Err(ShareError::Unknown),
             };
         }
@@ -214,6 +221,7 @@ impl Shares {
             group,
             accepted: None,
             left: false,
+            newer: None,
         };
         let (kept, gone) = self.tidied(known, &received, now)?;
         let mut unknown = 0;

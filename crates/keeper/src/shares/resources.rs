@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use vault::{Constraints, Resource, Scope, Scopes};
 
 use super::given::{Given, Terms, decode, encode};
-use super::group::{GroupOffer, InGroup};
+use super::group::{GroupOffer, InGroup, is_first};
 use super::{ShareError, Shares, Tie};
 use crate::limits;
 use crate::vault_service::VaultError;
@@ -29,6 +29,9 @@ pub struct GroupResource {
     /// It is a server of tools.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
+    /// How often its words were changed.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub revision: u64,
 }
 
 /// A new one.
@@ -54,11 +57,11 @@ pub struct Grant {
 }
 
 impl GroupResource {
-    fn record_name(id: GroupResourceId) -> String {
+    pub(super) fn record_name(id: GroupResourceId) -> String {
         format!("{RESOURCES}{id}")
     }
 
-    fn offer(&self) -> GroupOffer {
+    pub(super) fn offer(&self) -> GroupOffer {
         GroupOffer {
             what: InGroup {
                 resource: self.id,
@@ -67,6 +70,7 @@ impl GroupResource {
                 name: self.name.clone(),
                 about: self.about.clone(),
                 tools: self.tools,
+                revision: self.revision,
             },
             skill: self.skill.clone(),
         }
@@ -85,7 +89,7 @@ impl Shares {
         Ok(names.into_iter().filter_map(read).collect())
     }
 
-    fn resource(&self, id: GroupResourceId) -> Result<GroupResource, ShareError> {
+    pub(super) fn resource(&self, id: GroupResourceId) -> Result<GroupResource, ShareError> {
         let record = self.vault.get_record(&GroupResource::record_name(id))?;
         record.and_then(|bytes| decode(&bytes)).ok_or(ShareError::NoResource)
     }
@@ -110,6 +114,7 @@ impl Shares {
             skill: new.skill.trim().to_owned(),
             at: self.clock.now(),
             tools,
+            revision: 0,
         };
         resource.offer().check()?;
         let record = (GroupResource::record_name(resource.id), Some(encode(&resource)));
@@ -166,7 +171,7 @@ impl Shares {
     }
 
     /// What was given of it, has not ended and was not taken back; of one person, or of all.
-    fn given_of(&self, id: GroupResourceId, with: Option<UserId>) -> Result<Vec<Given>, VaultError> {
+    pub(super) fn given_of(&self, id: GroupResourceId, with: Option<UserId>) -> Result<Vec<Given>, VaultError> {
         let now = self.clock.now();
         let mut of_it = Vec::new();
         for each in self.given()? {

@@ -218,7 +218,7 @@ impl Scripted {
         let id = self.group.grant(&resource, bob.user, &scope).await.unwrap();
         let id = id.capability.jti;
         bob.gets(id).await;
-        bob.shares.accept(id).await.unwrap();
+        bob.shares.accept(id, 0).await.unwrap();
         id
     }
 

@@ -154,7 +154,7 @@ impl Shared {
         let given = self.group.grant(&resource, self.group.bob.user, scope).await.unwrap();
         let id = given.capability.jti;
         self.group.bob.gets(id).await;
-        self.group.bob.shares.accept(id).await.unwrap();
+        self.group.bob.shares.accept(id, 0).await.unwrap();
         id
     }
 
