@@ -144,7 +144,7 @@ async fn serve(state: ProxyState, token: GatewayToken, mut client: WebSocket) {
     if !matches!(shared.state(), CellState::Awake | CellState::Paused) && !hint(&mut client, "starting_keeper").await {
         return;
     }
-    let keeper = match cells.reach(&shared, admission.time_alone_minutes()).await {
+    let keeper = match cells.reach(&shared, admission.policy()).await {
         Ok(keeper) => keeper,
         Err(error) => return refuse_for(client, &error).await,
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::WebSocket;
 use futures::future::join_all;
 use object_store::ObjectStore;
-use protocol::control::{FromPlatform, KeeperStatus};
+use protocol::control::{FromPlatform, KeeperStatus, TenantPolicy};
 use protocol::{CellId, ChannelId, Millis, TenantId};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -393,36 +393,25 @@ impl Cells {
     ///
     /// # Errors
     /// As [`Self::wake`]; [`CellsError::TooManyChannels`], or a keeper that is away or does not dial.
-    pub(crate) async fn reach(
-        &self,
-        shared: &Shared,
-        time_alone_minutes: Option<u32>,
-    ) -> Result<KeeperChannel, CellsError> {
+    pub(crate) async fn reach(&self, shared: &Shared, policy: TenantPolicy) -> Result<KeeperChannel, CellsError> {
         self.wake(shared.cell, shared.tenant).await?;
-        match self.open_channel(shared, time_alone_minutes).await {
+        match self.open_channel(shared, policy).await {
             Err(CellsError::ChannelNotDialled) => {
                 self.wake(shared.cell, shared.tenant).await?;
-                self.open_channel(shared, time_alone_minutes).await
+                self.open_channel(shared, policy).await
             }
             opened => opened,
         }
     }
 
-    async fn open_channel(
-        &self,
-        shared: &Shared,
-        time_alone_minutes: Option<u32>,
-    ) -> Result<KeeperChannel, CellsError> {
+    async fn open_channel(&self, shared: &Shared, policy: TenantPolicy) -> Result<KeeperChannel, CellsError> {
         let permit = Arc::clone(&shared.channels)
             .try_acquire_owned()
             .map_err(|_| CellsError::TooManyChannels)?;
         let to_keeper = shared.to_keeper().ok_or(CellsError::ChannelNotDialled)?;
         let channel = ChannelId::new();
         let dialled = shared.expect_channel(channel);
-        let asked = to_keeper.try_send(FromPlatform::OpenChannel {
-            channel,
-            time_alone_minutes,
-        });
+        let asked = to_keeper.try_send(FromPlatform::OpenChannel { channel, policy });
         let result = match asked {
             Ok(()) => tokio::time::timeout(limits::DIAL, dialled)
                 .await

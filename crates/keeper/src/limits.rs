@@ -173,6 +173,9 @@ pub const APPROVALS_HELD: usize = 16;
 pub const APPROVAL_RULES: usize = 100;
 pub const RULE_USES: u32 = 1000;
 pub const RULE_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// People who may be the second person, and how long a request that one person has allowed waits for them.
+pub const SECOND_PEOPLE: usize = 5;
+pub const SECOND_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest reason for saying no, in characters: the agent reads it.
 pub const DENY_REASON_CHARS: usize = 500;
 

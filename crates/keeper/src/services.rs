@@ -72,6 +72,7 @@ impl Services {
         );
         let unlock = UnlockLink::default();
         let contacts = Contacts::new(vault.clone(), clock.clone());
+        approvals.set_people(contacts.clone(), relay.clone());
         let shares = Shares::new(
             vault.clone(),
             contacts.clone(),

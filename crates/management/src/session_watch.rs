@@ -89,6 +89,7 @@ impl SessionWatch {
             ended,
             task,
             time_alone_hours: stands.time_alone_hours,
+            second_person: stands.second_person,
         }))
     }
 }
@@ -128,12 +129,18 @@ pub struct ChannelSession {
     ended: watch::Receiver<bool>,
     task: JoinHandle<()>,
     time_alone_hours: i16,
+    second_person: bool,
 }
 
 impl ChannelSession {
     /// For how many minutes at most the person's organisation lets agents work while nobody is there.
     pub fn time_alone_minutes(&self) -> u32 {
         u32::try_from(self.time_alone_hours).unwrap_or(0) * 60
+    }
+
+    /// Whether the person's organisation wants a second person for what agents change.
+    pub fn second_person(&self) -> bool {
+        self.second_person
     }
 
     /// The channel was used, so its session is.

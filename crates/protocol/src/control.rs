@@ -132,6 +132,17 @@ pub const NO_TIE: &str = "no_tie";
 /// Longest freeze for a snapshot, in milliseconds.
 pub const FREEZE_LIMIT_MS: u64 = 10_000;
 
+/// What the organisation of a client wants of its people's keepers. What is left out is as the keeper has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantPolicy {
+    /// For how long agents may work while nobody is there, in minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_alone_minutes: Option<u32>,
+    /// Whether what an agent wants to change needs a second person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_person: Option<bool>,
+}
+
 /// Platform to keeper.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -146,9 +157,8 @@ pub enum FromPlatform {
     /// A client waits: dial `/channels/{channel}`.
     OpenChannel {
         channel: ChannelId,
-        /// For how long the client's organisation lets agents work while nobody is there, in minutes; without it, as the keeper has it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        time_alone_minutes: Option<u32>,
+        #[serde(flatten)]
+        policy: TenantPolicy,
     },
     Request {
         id: u64,

@@ -16,6 +16,7 @@ mod promise_05;
 mod promise_05_steps;
 mod promise_06;
 mod refusals;
+mod second_person;
 mod setup;
 mod sharing;
 mod tenant_api;

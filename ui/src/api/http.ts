@@ -72,6 +72,7 @@ export interface Policy {
   requests_while_locked: "told" | "wait";
   /** For how many hours at most people may let their agents work while nobody is there. */
   time_alone_hours: number;
+  second_person: boolean;
 }
 
 /** Something that was done (docs/protocol.md, section 6). */

@@ -7,8 +7,7 @@ import { cell, extend, grantedUntil, link, locksIn, online, phraseConfirmed, con
 import { path } from "./router";
 import { lockAndSay } from "./leave";
 import { View } from "./view";
-import { waiting } from "../approvals/approvals";
-import { paused } from "../approvals/paused";
+import { inboxCount } from "../approvals/approvals";
 import type { Conversation } from "../channel/messages";
 import { conversations, currentId, draftConversation, listProblem, loadList, newConversationId, remove, rename, show } from "../chat/conversations";
 import { dropDraft } from "../chat/drafts";
@@ -191,7 +190,7 @@ export class Shell extends View {
   }
 
   #inboxLink(): TemplateResult {
-    const count = waiting.value.length + paused.value.length;
+    const count = inboxCount.value;
     return html`<a class="page-link" href="/inbox" aria-current=${path.value === "/inbox" ? "page" : nothing} @click=${() => (this.menuOpen = false)}>
       ${icon("inbox")}<span>Inbox</span>${count > 0 ? html`<span class="count">${count}<span class="sr-only"> waiting for you</span></span>` : nothing}
     </a>`;
@@ -257,7 +256,7 @@ export class Shell extends View {
     const item = (href: string, words: string, sign: IconName, current: boolean, dot = false, dotWords = "Recovery phrase not confirmed") =>
       html`<a href=${href} aria-current=${current ? "page" : nothing}>${icon(sign)}<span>${words}</span>${dot ? html`<span class="dot" role="img" aria-label=${dotWords}></span>` : nothing}</a>`;
     return html`<nav class="bottom-bar" aria-label="Pages">
-      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/inbox", "Inbox", "inbox", path.value === "/inbox", waiting.value.length > 0, "Something waits for you")}
+      ${item("/", "Chat", "message-circle", this.#isChat())} ${item("/inbox", "Inbox", "inbox", path.value === "/inbox", inboxCount.value > 0, "Something waits for you")}
       ${item("/people", "People", "users-round", path.value.startsWith("/people") || path.value === "/groups" || path.value.startsWith(GROUP))}
       ${item("/shared", "Shared", "share-2", path.value === "/shared")}
       ${item("/secrets", "Secrets", "key-round", ["/secrets", "/secrets/import", "/secrets/export", "/services", "/activity"].includes(path.value))}

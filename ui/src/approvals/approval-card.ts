@@ -6,7 +6,7 @@ import type { Approval, ApprovalAnswer } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
-import { approvalClock, decide } from "./approvals";
+import { approvalClock, decide, secondNames } from "./approvals";
 import { approvalWords, details, leftWords } from "./words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -22,7 +22,7 @@ export class ApprovalCard extends FormPage {
   @state() private reason = "";
 
   protected override render(): TemplateResult {
-    const { action, may, expires_at } = this.approval;
+    const { action, may, expires_at, second } = this.approval;
     const id = `approval-${this.approval.id}`;
     const words = approvalWords(action);
     return html`<section class="card approval" aria-labelledby=${id} tabindex="-1" @keydown=${this.#keys}>
@@ -32,12 +32,19 @@ export class ApprovalCard extends FormPage {
         <span class="tag" title=${`Until ${new Date(expires_at).toLocaleTimeString()}`}>${icon("clock", "s")} ${leftWords(expires_at, approvalClock.value)} left</span>
       </div>
       <p class="muted">Asked at ${new Date(this.approval.asked_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. Nothing is done before you answer, and your answer is good for exactly this.</p>
+      ${second ? this.#second() : nothing}
       <dl class="exact">
         ${details(action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}
       </dl>
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.more === "deny" ? this.#refusal() : this.more === "always" ? this.#always() : this.#answers(may)}
     </section>`;
+  }
+
+  #second(): TemplateResult {
+    const names = secondNames();
+    if (names === "") return notice("warn", html`This needs a second person, and you have chosen nobody. Choose somebody in your inbox, under “What you allow beforehand”.`);
+    return html`<p class="muted">When you allow it, ${names} is asked, too. It is done when both of you have said yes.</p>`;
   }
 
   #answers(may: Approval["may"]): TemplateResult {

@@ -2,7 +2,8 @@
 import { computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
-import type { Approval, ApprovalAnswer, ApprovalList } from "../channel/messages";
+import { withProof } from "../app/proof";
+import type { Approval, ApprovalAnswer, ApprovalList, AskedAsSecond } from "../channel/messages";
 import { sentence } from "../parts/form";
 import { paused } from "./paused";
 import { approvalWords } from "./words";
@@ -15,6 +16,18 @@ export const approvalClock = signal(Date.now());
 /** What can still be answered, the oldest first. */
 export const waiting = computed<readonly Approval[]>(() => (approvals.value?.waiting ?? []).filter((each) => each.expires_at > approvalClock.value));
 
+/** What others ask of this person as the second one, the oldest first. */
+export const askedOfMe = computed<readonly AskedAsSecond[]>(() => (approvals.value?.asked ?? []).filter((each) => each.state === "waiting" && each.expires_at > approvalClock.value).reverse());
+
+/** What stands in the inbox. */
+export const inboxCount = computed(() => waiting.value.length + askedOfMe.value.length + paused.value.length);
+
+/** Who may be asked after this person; empty where nobody can be. */
+export function secondNames(): string {
+  const good = (approvals.value?.second.people ?? []).filter((each) => each.good && each.name !== null).map((each) => each.name);
+  return good.length < 2 ? (good[0] ?? "") : `${good.slice(0, -1).join(", ")} or ${good.at(-1)}`;
+}
+
 const WARN_MS = 60_000;
 const warned = new Set<string>();
 const title = document.title;
@@ -22,12 +35,15 @@ const title = document.title;
 export async function loadApprovals(): Promise<void> {
   try {
     const known = new Set(approvals.peek()?.waiting.map((each) => each.id));
+    const asked = new Set(approvals.peek()?.asked.map((each) => each.id));
     const list = await request<ApprovalList>("approval.list");
     approvals.value = list;
     approvalClock.value = Date.now();
     approvalsProblem.value = "";
     const fresh = list.waiting.find((each) => !known.has(each.id));
     if (fresh) announce(`Your agent asks: ${approvalWords(fresh.action)}`);
+    const other = list.asked.find((each) => each.state === "waiting" && !asked.has(each.id));
+    if (other) announce(`You are asked as the second person: ${approvalWords(other.action, `${other.name}’s agent`)}`);
   } catch (error) {
     approvalsProblem.value = sentence(error);
   }
@@ -37,12 +53,25 @@ export async function loadApprovals(): Promise<void> {
 export async function decide(approval: Approval, answer: ApprovalAnswer): Promise<void> {
   try {
     await request("approval.decide", { id: approval.id, hash: approval.hash, answer });
-    announce(answer.answer === "deny" ? "Refused" : "Allowed");
+    announce(answer.answer === "deny" ? "Refused" : approval.second ? "Allowed by you; a second person is asked" : "Allowed");
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
     if (!["already_decided", "unknown_approval"].includes(code)) throw error;
     announce("This was answered elsewhere already");
   }
+  await loadApprovals();
+}
+
+/** The answer of this person as the second one. */
+export async function answerAsSecond(asked: AskedAsSecond, allow: boolean, reason: string): Promise<void> {
+  await request("approval.answer_as_second", { user: asked.user, id: asked.id, hash: asked.hash, allow, reason });
+  announce(allow ? "You agreed" : "Refused");
+  await loadApprovals();
+}
+
+/** Whether a second person is needed, and who that may be. */
+export async function chooseSeconds(on: boolean, people: readonly string[]): Promise<void> {
+  await withProof(() => request("approval.choose_seconds", { on, people }));
   await loadApprovals();
 }
 
@@ -63,7 +92,7 @@ export async function tellWhenAway(tell: boolean): Promise<void> {
 }
 
 function tick(): void {
-  if (!approvals.peek()?.waiting.length) return;
+  if (!approvals.peek()?.waiting.length && askedOfMe.peek().length === 0) return;
   approvalClock.value = Date.now();
   for (const each of waiting.peek()) {
     if (each.expires_at - Date.now() > WARN_MS || warned.has(each.id)) continue;
@@ -79,7 +108,7 @@ export function startApprovals(): void {
   });
   setInterval(tick, 1000);
   effect(() => {
-    const count = waiting.value.length + paused.value.length;
+    const count = inboxCount.value;
     document.title = count > 0 ? `(${count}) ${title}` : title;
   });
   effect(() => {

@@ -4,22 +4,33 @@ import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { online } from "../app/link";
-import type { Approval, ApprovalList, ApprovalRule } from "../channel/messages";
+import type { Approval, ApprovalList, ApprovalRule, AskedAsSecond } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import "./approval-card";
 import "./paused-card";
-import { approvals, approvalsProblem, askBeforeCommands, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
+import "./second-card";
+import "./second-choice";
+import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
 import { paused } from "./paused";
 import { approvalWords, dayWords, ruleWords } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
   waiting: "Expired",
+  awaits_second: "Allowed by you; waits for a second person",
   allowed: "Allowed; not done yet",
   used: "Allowed and done",
   denied: "Refused",
   expired: "Expired: not answered or not used in time",
+};
+
+const SECOND_ENDS: Record<AskedAsSecond["state"], string> = {
+  waiting: "Expired",
+  allowed: "You agreed",
+  denied: "You refused",
+  over: "Over: answered otherwise, or taken back",
+  expired: "Expired: not answered in time",
 };
 
 export class InboxPage extends FormPage {
@@ -32,7 +43,7 @@ export class InboxPage extends FormPage {
 
   protected override render(): TemplateResult {
     const list = approvals.value;
-    const count = waiting.value.length + paused.value.length;
+    const count = inboxCount.value;
     return html`<div class="page">
       <h1>Inbox</h1>
       <p class="lead">What your agent may not do without your word. Nothing that it can write, say or call answers for you.</p>
@@ -54,21 +65,43 @@ export class InboxPage extends FormPage {
       case "waiting":
         return html`<hf-paused></hf-paused>${this.#requests()}`;
       case "decided":
-        return list.decided.length === 0 ? html`<p class="empty">Nothing was decided yet.</p>` : html`<ul class="rows">${repeat(list.decided, (each) => each.id, (each) => this.#decided(each))}</ul>`;
+        return this.#past(list);
       case "rules":
-        return html`${this.#commands(list)} ${this.#away(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
+        return html`<hf-second-choice></hf-second-choice> ${this.#commands(list)} ${this.#away(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
     }
   }
 
   #requests(): unknown {
-    if (waiting.value.length === 0) return paused.value.length > 0 ? nothing : html`<p class="empty">Nothing waits for you.</p>`;
-    return html`<p class="muted">With a request in focus: y allows it once, n refuses.</p>${repeat(waiting.value, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)}`;
+    if (waiting.value.length + askedOfMe.value.length === 0) return paused.value.length > 0 ? nothing : html`<p class="empty">Nothing waits for you.</p>`;
+    return html`<p class="muted">With a request in focus: y allows it once, n refuses.</p>${repeat(waiting.value, (each) => each.id, (each) => html`<hf-approval .approval=${each}></hf-approval>`)} ${repeat(askedOfMe.value, (each) => each.id, (each) => html`<hf-second .asked=${each}></hf-second>`)}`;
+  }
+
+  #past(list: ApprovalList): TemplateResult {
+    const asked = list.asked.filter((each) => each.state !== "waiting");
+    if (list.decided.length + asked.length === 0) return html`<p class="empty">Nothing was decided yet.</p>`;
+    return html`${list.decided.length > 0 ? html`<ul class="rows">${repeat(list.decided, (each) => each.id, (each) => this.#decided(each))}</ul>` : nothing}
+      ${asked.length > 0
+        ? html`<h2>As the second person</h2>
+            <ul class="rows">${repeat(asked, (each) => each.id, (each) => this.#asked(each))}</ul>`
+        : nothing}`;
+  }
+
+  #asked(each: AskedAsSecond): TemplateResult {
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action, `${each.name}’s agent`)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${SECOND_ENDS[each.state]}</span></div>
+      ${each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
+    </li>`;
+  }
+
+  #takeBack(each: Approval): void {
+    void this.work(() => decide(each, { answer: "deny", reason: "" }));
   }
 
   #decided(each: Approval): TemplateResult {
     return html`<li>
       <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${ENDS[each.state]}</span></div>
-      ${each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
+      ${each.seconded ? html`<p class="muted">${each.seconded.name}, the second person, ${each.seconded.allowed ? "agreed" : "refused"}${each.seconded.allowed || !each.reason ? "." : `: ${each.reason}`}</p>` : each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
+      ${each.state === "awaits_second" ? html`<p class="muted">It is done when they agree, until ${dayWords(each.expires_at)}. Without an answer it stays undone, and your agent can ask again.</p><div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} @click=${() => this.#takeBack(each)}>${icon("x", "s")} Take it back</button></div>` : nothing}
       ${each.state === "allowed" ? html`<p class="muted">Your agent had stopped waiting. Tell it to go on, and it is done.</p>` : nothing}
     </li>`;
   }

@@ -21,18 +21,18 @@ export function dayWords(at: number): string {
   return new Date(at).toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
 }
 
-export function approvalWords(action: ApprovalAction): string {
+export function approvalWords(action: ApprovalAction, whose = "Your agent"): string {
   switch (action.kind) {
     case "call_service":
-      return `Your agent wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}.`;
+      return `${whose} wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}.`;
     case "run_command":
-      return "Your agent wants to run a command on its computer.";
+      return `${whose} wants to run a command on its computer.`;
     case "share":
-      return `Your agent wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
+      return `${whose} wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
     case "call_shared":
-      return `Your agent wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}, which ${action.name} shares with you.`;
+      return `${whose} wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}, which ${action.name} shares with ${whose === "Your agent" ? "you" : "them"}.`;
     case "ask_for_share":
-      return `Your agent wants to ask ${action.name} to share something with you.`;
+      return `${whose} wants to ask ${action.name} to share something.`;
   }
 }
 

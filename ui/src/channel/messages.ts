@@ -256,10 +256,35 @@ export interface Approval {
   action: ApprovalAction;
   /** What an answer is bound to. */
   hash: string;
-  state: "waiting" | "allowed" | "used" | "denied" | "expired";
+  state: "waiting" | "awaits_second" | "allowed" | "used" | "denied" | "expired";
   at: number | null;
   reason: string;
   may: { always: boolean; conversation: boolean };
+  /** A second person has to agree, too. */
+  second: boolean;
+  /** What they said. */
+  seconded: { name: string; allowed: boolean; at: number } | null;
+}
+
+/** What somebody else's agent wants, of which this person is the second to be asked. */
+export interface AskedAsSecond {
+  id: string;
+  user: string;
+  name: string;
+  asked_at: number;
+  expires_at: number;
+  action: ApprovalAction;
+  hash: string;
+  state: "waiting" | "allowed" | "denied" | "over" | "expired";
+  at: number | null;
+  reason: string;
+}
+
+export interface SecondChoice {
+  on: boolean;
+  /** The organisation wants it. */
+  demanded: boolean;
+  people: { user: string; name: string | null; good: boolean }[];
 }
 
 export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; method: string; path: string; tool?: string } | { kind: "run_command"; command: string; folder: string };
@@ -281,6 +306,8 @@ export interface ApprovalList {
   ask_before_commands: boolean;
   tell_when_away: boolean;
   agent_waits: boolean;
+  second: SecondChoice;
+  asked: AskedAsSecond[];
 }
 
 export type ApprovalAnswer = { answer: "once" } | { answer: "conversation" } | { answer: "always"; per_day: number; until: number } | { answer: "deny"; reason: string };

@@ -121,6 +121,10 @@ export class SecurityPage extends FormPage {
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${told ? "Turn off" : "Turn on"}: tell people what waits for them" @click=${() => this.#setRequests(told ? "wait" : "told")}>${told ? "Turn off" : "Turn on"}</button>
       </div>
       <div class="setting">
+        <p><strong>A second person for what agents change</strong><br><span class="muted">${this.policy.second_person ? "On. What an agent wants to change at a service, or to share, is done when its person has allowed it and a colleague of their choice has agreed. Who has chosen nobody yet can allow nothing of it. It counts from the next time that somebody opens their page; where it was on once, each person ends it for themselves." : "Off. What an agent wants to change is done when its person has allowed it."}</span></p>
+        <button class="button" type="button" ?disabled=${this.busy} aria-label="${this.policy.second_person ? "Turn off" : "Turn on"}: a second person for what agents change" @click=${() => this.#setSecondPerson(!this.policy?.second_person)}>${this.policy.second_person ? "Turn off" : "Turn on"}</button>
+      </div>
+      <div class="setting">
         <p><strong>Agents that work alone</strong><br><span class="muted">Each person decides whether their vault stays open while they are away. This is how long it may be at most; until then its keys are in this server’s memory. It counts from the next time that somebody opens their page.</span></p>
         <div class="field">
           <label for="time-alone">At most</label>
@@ -194,6 +198,13 @@ export class SecurityPage extends FormPage {
     this.#act(async () => {
       const set = await withStepUp(() => api.setPolicy({ requests_while_locked }));
       if (set) this.#say(requests_while_locked === "told" ? "People are told when something waits for them." : "Nobody is told when something waits for them.");
+    });
+  }
+
+  #setSecondPerson(second_person: boolean): void {
+    this.#act(async () => {
+      const set = await withStepUp(() => api.setPolicy({ second_person }));
+      if (set) this.#say(second_person ? "What agents change needs a second person." : "What agents change needs no second person.");
     });
   }
 

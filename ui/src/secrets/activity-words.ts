@@ -28,9 +28,15 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `You changed the spending limits${reason}`;
     case "models_changed":
       return `You changed your models${to ? `: ${to}` : ""}`;
+    case "second_changed":
+      return `You changed whether a second person has to agree${reason}`;
     case "approval_given":
+      if (why === "as the second person") return `You agreed, as the second person, to what ${to ?? "somebody"} had allowed`;
+      if (why?.startsWith("by ")) return `A change at ${to ?? ""} was allowed ${why}`;
       return `You allowed ${to === "command" ? "a command" : `a change at ${to ?? ""}`}${why ? `, ${why}` : ""}`;
     case "approval_denied":
+      if (why === "as the second person") return `You refused, as the second person, what ${to ?? "somebody"} had allowed`;
+      if (why?.startsWith("by ")) return `A change at ${to ?? ""} was refused ${why}`;
       return `You refused ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "rule_removed":
       return "You took back what you had allowed beforehand";
@@ -45,6 +51,7 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "rate_locked":
       return "Your vault was locked after several pauses within an hour";
     case "approval_asked":
+      if (why === "wants you as the second person") return `${to ?? "Somebody"} asked you to agree as the second person`;
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "approval_used":
       return `Your agent did what you had allowed${to && to !== "command" ? ` at ${to}` : ""}${why ? `, by ${why}` : ""}`;

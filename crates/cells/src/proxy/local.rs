@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame as KeeperClose, Message as KeeperMessage};
 use futures::{SinkExt as _, StreamExt as _};
+use protocol::control::TenantPolicy;
 use protocol::limits::FRAME_BYTES;
 use protocol::{CellId, TenantId};
 use tokio::io::DuplexStream;
@@ -29,7 +30,7 @@ const PIPE_BYTES: usize = 64 * 1024;
 pub async fn dial(cells: &Cells, cell: CellId, tenant: TenantId) -> Result<WebSocketStream<DuplexStream>, CellsError> {
     let shared = cells.shared(cell, tenant)?;
     // No person grants anything here.
-    let keeper = cells.reach(&shared, None).await?;
+    let keeper = cells.reach(&shared, TenantPolicy::default()).await?;
     let (client, platform) = tokio::io::duplex(PIPE_BYTES);
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES))

@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 use protocol::GatewayToken;
+use protocol::control::TenantPolicy;
 
 /// Knows which sessions stand.
 pub trait Sessions: Send + Sync + 'static {
@@ -14,8 +15,8 @@ pub trait Sessions: Send + Sync + 'static {
 
 /// A session that stood when a channel was opened. Held for as long as the channel is open.
 pub trait Admission: Send + Sync {
-    /// For how many minutes at most the person's organisation lets agents work while nobody is there: told to the keeper.
-    fn time_alone_minutes(&self) -> Option<u32>;
+    /// What the person's organisation wants: told to the keeper.
+    fn policy(&self) -> TenantPolicy;
     /// The client wrote: the session is in use.
     fn used(&self);
     /// Returns once the session is over.

@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::sessions::TIME_ALONE_MINUTES;
+use crate::sessions::POLICY;
 
 pub type Socket = WebSocketStream<UnixStream>;
 
@@ -115,11 +115,8 @@ impl Keeper {
 
     pub async fn channel(&mut self) -> ChannelId {
         match self.hear().await {
-            FromPlatform::OpenChannel {
-                channel,
-                time_alone_minutes,
-            } => {
-                assert_eq!(time_alone_minutes, Some(TIME_ALONE_MINUTES));
+            FromPlatform::OpenChannel { channel, policy } => {
+                assert_eq!(policy, POLICY);
                 channel
             }
             other => panic!("{other:?} instead of a channel"),

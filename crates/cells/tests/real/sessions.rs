@@ -3,10 +3,14 @@
 use cells::proxy::{Admission, Sessions, SessionsUnavailable};
 use futures::future::BoxFuture;
 use protocol::GatewayToken;
+use protocol::control::TenantPolicy;
 use tokio::sync::watch;
 
 /// What the organisation of the session allows.
-pub const TIME_ALONE_MINUTES: u32 = 48 * 60;
+pub const POLICY: TenantPolicy = TenantPolicy {
+    time_alone_minutes: Some(48 * 60),
+    second_person: Some(true),
+};
 
 pub struct OneSession {
     over: watch::Sender<bool>,
@@ -48,8 +52,8 @@ impl Sessions for OneSession {
 }
 
 impl Admission for Admitted {
-    fn time_alone_minutes(&self) -> Option<u32> {
-        Some(TIME_ALONE_MINUTES)
+    fn policy(&self) -> TenantPolicy {
+        POLICY
     }
 
     fn used(&self) {

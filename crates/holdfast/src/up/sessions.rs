@@ -6,6 +6,7 @@ use cells::proxy::{Admission, Sessions, SessionsUnavailable};
 use futures::future::BoxFuture;
 use management::{ChannelSession, Management};
 use protocol::GatewayToken;
+use protocol::control::TenantPolicy;
 
 /// What the proxy sees of management.
 pub struct SessionsOfManagement {
@@ -39,8 +40,11 @@ impl Sessions for SessionsOfManagement {
 struct Held(ChannelSession);
 
 impl Admission for Held {
-    fn time_alone_minutes(&self) -> Option<u32> {
-        Some(self.0.time_alone_minutes())
+    fn policy(&self) -> TenantPolicy {
+        TenantPolicy {
+            time_alone_minutes: Some(self.0.time_alone_minutes()),
+            second_person: Some(self.0.second_person()),
+        }
     }
 
     fn used(&self) {

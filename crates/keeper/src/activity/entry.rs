@@ -61,6 +61,8 @@ pub enum What {
     RateResumed,
     /// The vault was locked after several pauses.
     RateLocked,
+    /// Whether a second person is asked, and who.
+    SecondChanged,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

@@ -25,6 +25,8 @@ pub enum Verdict {
     /// Its owner has not answered yet. Asking for the very same again finds the answer.
     Waiting {
         until: Millis,
+        /// Its owner has allowed it, and a second person has not answered yet.
+        second: bool,
     },
 }
 
@@ -59,16 +61,22 @@ impl Approvals {
             if let Some(until) = first
                 && self.clock.now() >= until
             {
-                return Ok(Verdict::Waiting { until });
+                return Ok(Verdict::Waiting { until, second: false });
             }
-            let expires_at = match self.look(action).await? {
-                Verdict::Waiting { until } => until,
+            let (expires_at, second) = match self.look(action).await? {
+                Verdict::Waiting { until, second } => (until, second),
                 verdict => return Ok(verdict),
             };
-            first.get_or_insert(expires_at);
+            // A second person has longer than the owner.
+            if second || first.is_none() {
+                first = Some(expires_at);
+            }
             let left = u64::try_from(expires_at - self.clock.now()).unwrap_or(0);
             let ends = until.min(Instant::now() + Duration::from_millis(left));
-            let over = Verdict::Waiting { until: expires_at };
+            let over = Verdict::Waiting {
+                until: expires_at,
+                second,
+            };
             if crowded {
                 return Ok(over);
             }
@@ -85,7 +93,18 @@ impl Approvals {
         let _one = self.one_at_a_time.lock().await;
         let (now, hash, running) = (self.clock.now(), action.hash(), self.running());
         let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
-        let known = self.all()?.into_iter().find(same);
+        let mut known = self.all()?.into_iter().find(same);
+        let of_two = self.needs_second(action)?;
+        // Allowed by one person, before two were needed: it is asked again.
+        if let Some(approval) = &mut known
+            && of_two
+            && matches!(approval.state, State::Allowed { .. })
+            && approval.seconded.is_none()
+        {
+            approval.state = State::Waiting;
+            self.vault.put_records(vec![Self::put(approval)]).await?;
+            self.changed();
+        }
         match &known {
             Some(approval) if matches!(approval.state, State::Allowed { .. }) => {
                 // The answer is bound to what was asked, also if a record had been mixed up.
@@ -99,11 +118,19 @@ impl Approvals {
             }
             Some(Approval {
                 state: State::Denied { reason, .. },
+                seconded,
                 ..
-            }) => return Ok(Verdict::Denied { reason: reason.clone() }),
+            }) => {
+                let reason = match seconded {
+                    Some(second) => format!("{}, the second person, refused it. {reason}", second.name),
+                    None => reason.clone(),
+                };
+                return Ok(Verdict::Denied { reason });
+            }
             _ => {}
         }
-        for mut rule in self.rules()? {
+        let rules = if of_two { Vec::new() } else { self.rules()? };
+        for mut rule in rules {
             if rule.take(action, &running, now) {
                 let mut changes = vec![Self::put_rule(&rule)];
                 changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
@@ -117,6 +144,7 @@ impl Approvals {
         if let Some(waits) = known {
             return Ok(Verdict::Waiting {
                 until: waits.expires_at,
+                second: matches!(waits.state, State::AwaitsSecond { .. }),
             });
         }
         self.make(action, now, running).await
@@ -143,6 +171,7 @@ impl Approvals {
             action: action.clone(),
             hash: action.hash(),
             state: State::Waiting,
+            seconded: None,
         };
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
@@ -151,6 +180,7 @@ impl Approvals {
         self.changed();
         Ok(Verdict::Waiting {
             until: approval.expires_at,
+            second: false,
         })
     }
 }

@@ -39,33 +39,56 @@ impl Approvals {
         if approval.hash != shown || approval.action.hash() != shown {
             return Err(ApprovalError::Changed);
         }
-        if approval.state != State::Waiting {
+        let of_two = self.needs_second(&approval.action)?;
+        let awaits = matches!(approval.state, State::AwaitsSecond { .. });
+        // While the second person has not answered, their owner may still say no.
+        if approval.state != State::Waiting && !(awaits && matches!(answer, Answer::Deny { .. })) {
             return Err(ApprovalError::Decided);
         }
-        if !approval.is_waiting(now) {
+        if now >= approval.expires_at {
             return Err(ApprovalError::Expired);
         }
         let (deed, why) = match &answer {
+            Answer::Once if of_two => (What::ApprovalGiven, "once; a second person is asked"),
             Answer::Once => (What::ApprovalGiven, "once"),
             Answer::Conversation => (What::ApprovalGiven, "for this conversation"),
             Answer::Always { .. } => (What::ApprovalGiven, "always, within limits"),
             Answer::Deny { .. } => (What::ApprovalDenied, ""),
         };
+        if of_two && matches!(answer, Answer::Conversation | Answer::Always { .. }) {
+            return Err(ApprovalError::NoRules);
+        }
         let rule = self.rule(&approval, &answer, now)?;
         approval.state = match answer {
             Answer::Deny { reason } if reason.chars().count() > limits::DENY_REASON_CHARS => {
                 return Err(ApprovalError::Reason);
             }
             Answer::Deny { reason } => State::Denied { at: now, reason },
+            _ if of_two => {
+                let life = Millis::try_from(limits::SECOND_LIFE.as_millis()).unwrap_or(Millis::MAX);
+                approval.expires_at = now + life;
+                State::AwaitsSecond { at: now }
+            }
             _ => State::Allowed { at: now },
         };
+        let asks_second = matches!(approval.state, State::AwaitsSecond { .. });
+        if asks_second && self.seconds()?.is_empty() {
+            return Err(ApprovalError::NobodySecond);
+        }
         let to = approval.action.to();
         // Noted before it counts: an answer that is not in the activity is none.
         self.activity.note_first(Deed::new(deed, to).because(why)).await?;
-        let mut changes = vec![Self::put(&approval)];
-        changes.extend(rule.as_ref().map(Self::put_rule));
-        self.vault.put_records(changes).await?;
+        if asks_second {
+            self.ask_seconds(&approval).await?;
+        } else {
+            let mut changes = vec![Self::put(&approval)];
+            changes.extend(rule.as_ref().map(Self::put_rule));
+            self.vault.put_records(changes).await?;
+        }
         self.changed();
+        if awaits {
+            self.tell_over(approval.id, None).await;
+        }
         Ok(approval)
     }
 

@@ -1,6 +1,7 @@
 use protocol::channel::ChannelError;
 
 use crate::limits;
+use crate::relay::RelayError;
 use crate::vault_service::VaultError;
 
 /// Why something is not asked, or an answer not taken.
@@ -41,6 +42,22 @@ pub enum ApprovalError {
         limits::APPROVALS_WAITING
     )]
     TooMany,
+    #[error(
+        "This needs a second person, and there is nobody who could be asked: choose one whose digits you have compared, in your inbox."
+    )]
+    NobodySecond,
+    #[error("Your organisation asks for a second person: it cannot be switched off.")]
+    SecondDemanded,
+    #[error("At most {} people may be the second person (SECOND_PEOPLE).", limits::SECOND_PEOPLE)]
+    TooManySeconds,
+    #[error("Compare the digits with this person first: then it is sure that it is them who agree.")]
+    NotCompared,
+    #[error("While a second person is needed, this can only be allowed once.")]
+    NoRules,
+    #[error("This is not one of the people who were chosen to agree.")]
+    NotSecond,
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -53,11 +70,17 @@ impl ApprovalError {
             Self::Decided => "already_decided",
             Self::Expired => "approval_expired",
             Self::Changed => "approval_changed",
-            Self::OnceOnly | Self::NoConversation | Self::RuleLimits => "rule_refused",
+            Self::OnceOnly | Self::NoConversation | Self::RuleLimits | Self::NoRules => "rule_refused",
             Self::TooManyRules => "too_many_rules",
             Self::Reason => "reason_too_long",
             Self::TooLarge => "too_large_to_ask",
             Self::TooMany => "too_many_approvals",
+            Self::NobodySecond => "nobody_second",
+            Self::SecondDemanded => "second_demanded",
+            Self::TooManySeconds => "too_many_seconds",
+            Self::NotCompared => "not_compared",
+            Self::NotSecond => "not_second",
+            Self::Relay(error) => error.code(),
             Self::Vault(error) => error.code(),
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use futures::future::BoxFuture;
-use protocol::ApprovalId;
 use protocol::channel::ChannelError;
+use protocol::{ApprovalId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use vault::Hash;
@@ -34,22 +34,34 @@ struct Settings {
     tell_when_away: Option<bool>,
 }
 
+#[derive(Deserialize)]
+struct Seconds {
+    on: bool,
+    people: Vec<UserId>,
+}
+
 impl Approvals {
     fn shown(&self, approval: &Approval) -> Value {
         let now = self.clock.now();
-        let expired = matches!(approval.state, State::Waiting | State::Allowed { .. }) && now >= approval.expires_at;
+        let open = matches!(
+            approval.state,
+            State::Waiting | State::AwaitsSecond { .. } | State::Allowed { .. }
+        );
+        let expired = open && now >= approval.expires_at;
+        let of_two = self.needs_second(&approval.action).unwrap_or(true);
         let (state, at, reason) = match &approval.state {
             _ if expired => ("expired", Some(approval.expires_at), ""),
             State::Waiting => ("waiting", None, ""),
+            State::AwaitsSecond { at } => ("awaits_second", Some(*at), ""),
             State::Allowed { at } => ("allowed", Some(*at), ""),
             State::Used { at } => ("used", Some(*at), ""),
             State::Denied { at, reason } => ("denied", Some(*at), reason.as_str()),
         };
-        let rules = Pattern::of(&approval.action).is_some();
+        let rules = !of_two && Pattern::of(&approval.action).is_some();
         json!({
             "id": approval.id, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
             "conversation": approval.conversation, "action": approval.action, "hash": approval.hash,
-            "state": state, "at": at, "reason": reason,
+            "state": state, "at": at, "reason": reason, "second": of_two, "seconded": approval.seconded,
             "may": {"always": rules, "conversation": rules && approval.conversation.is_some()},
         })
     }
@@ -65,7 +77,9 @@ impl Approvals {
     pub fn waiting(&self) -> usize {
         let now = self.clock.now();
         let all = self.all().unwrap_or_default();
-        all.iter().filter(|approval| approval.is_waiting(now)).count()
+        let asked = self.asked_of_me().unwrap_or_default();
+        let asked = asked.iter().filter(|asked| asked.is_waiting(now));
+        all.iter().filter(|approval| approval.is_waiting(now)).count() + asked.count()
     }
 
     fn list(&self) -> Result<Value, ChannelError> {
@@ -82,11 +96,13 @@ impl Approvals {
             "rules": rules.iter().filter(|rule| now < rule.until).map(|rule| self.shown_rule(rule)).collect::<Vec<_>>(),
             "ask_before_commands": self.asks_before_commands().map_err(ApprovalError::from)?,
             "tell_when_away": self.tells_when_away().map_err(ApprovalError::from)?,
+            "second": self.shown_choice()?,
+            "asked": self.shown_asked().map_err(ApprovalError::from)?,
             "agent_waits": self.held.load(Ordering::Relaxed) > 0,
         }))
     }
 
-    async fn answer(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
+    async fn answer(&self, method: &str, params: Value, channel: u64) -> Result<Value, ChannelError> {
         match method {
             "approval.list" => self.list(),
             "approval.decide" => {
@@ -111,6 +127,16 @@ impl Approvals {
                 }
                 Ok(json!({}))
             }
+            "approval.choose_seconds" => {
+                let proof = self.vault.fresh_proof(channel)?;
+                let Seconds { on, people } = read_value(params)?;
+                self.choose_seconds(&proof, on, &people).await?;
+                Ok(json!({}))
+            }
+            "approval.answer_as_second" => {
+                self.answer_as_second(read_value(params)?).await?;
+                Ok(json!({}))
+            }
             _ => Err(unknown_method(method)),
         }
     }
@@ -121,8 +147,8 @@ impl Methods for Approvals {
         &'a self,
         method: &'a str,
         params: Value,
-        _subscriber: &'a Subscriber,
+        subscriber: &'a Subscriber,
     ) -> BoxFuture<'a, Result<Value, ChannelError>> {
-        Box::pin(self.answer(method, params))
+        Box::pin(self.answer(method, params, subscriber.id()))
     }
 }

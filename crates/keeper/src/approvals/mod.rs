@@ -14,6 +14,7 @@ mod methods;
 mod notices;
 mod record;
 mod rule;
+mod second;
 mod store;
 
 use std::sync::atomic::AtomicUsize;
@@ -28,6 +29,7 @@ pub use error::ApprovalError;
 pub use notices::tell_platform;
 pub use record::{Approval, State};
 pub use rule::Rule;
+pub use second::carry_seconds;
 
 use crate::activity::Activity;
 use crate::clock::Clock;
@@ -51,6 +53,7 @@ pub struct Approvals {
     /// Calls of the agent that wait for an answer.
     held: Arc<AtomicUsize>,
     changes: Arc<watch::Sender<u64>>,
+    second: Arc<second::Second>,
 }
 
 impl Approvals {
@@ -64,6 +67,7 @@ impl Approvals {
             one_at_a_time: Arc::default(),
             held: Arc::default(),
             changes: Arc::new(watch::Sender::new(0)),
+            second: Arc::default(),
         }
     }
 

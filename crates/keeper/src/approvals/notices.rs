@@ -55,7 +55,14 @@ impl Approvals {
         let over = over
             .into_iter()
             .filter(|approval| of_platform && now < approval.asked_at.saturating_add(kept));
-        let told = waiting.into_iter().chain(over).map(|approval| notice(approval, now));
+        let asked = self.asked_of_me().ok()?.into_iter();
+        let asked = asked.filter(|asked| asked.is_waiting(now)).map(|asked| ApprovalNotice {
+            id: asked.id,
+            ends_at: asked.until,
+            state: ApprovalState::Waiting,
+        });
+        let told = waiting.into_iter().map(|approval| notice(approval, now)).chain(asked);
+        let told = told.chain(over.map(|approval| notice(approval, now)));
         Some(told.take(limits::APPROVAL_NOTICES).collect())
     }
 }
@@ -66,7 +73,8 @@ fn notice(approval: &Approval, now: Millis) -> ApprovalNotice {
         ends_at: approval.expires_at,
         state: match approval.state {
             State::Waiting if approval.is_waiting(now) => ApprovalState::Waiting,
-            State::Waiting => ApprovalState::Ended,
+            State::AwaitsSecond { .. } if now < approval.expires_at => ApprovalState::Waiting,
+            State::Waiting | State::AwaitsSecond { .. } => ApprovalState::Ended,
             State::Allowed { .. } | State::Used { .. } => ApprovalState::Allowed,
             State::Denied { .. } => ApprovalState::Refused,
         },

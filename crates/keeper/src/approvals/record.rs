@@ -19,6 +19,10 @@ pub enum State {
     Allowed {
         at: Millis,
     },
+    /// Its owner said yes, and a second person has not answered yet. A keeper that does not know of it reads no request here.
+    AwaitsSecond {
+        at: Millis,
+    },
     /// It was done, once.
     Used {
         at: Millis,
@@ -27,6 +31,15 @@ pub enum State {
         at: Millis,
         reason: String,
     },
+}
+
+/// What a second person said, in time and signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seconded {
+    /// As the owner knows them.
+    pub name: String,
+    pub allowed: bool,
+    pub at: Millis,
 }
 
 /// One request.
@@ -42,6 +55,8 @@ pub struct Approval {
     pub hash: Hash,
     #[serde(flatten)]
     pub state: State,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconded: Option<Seconded>,
 }
 
 impl Approval {

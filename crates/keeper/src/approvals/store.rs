@@ -80,7 +80,10 @@ impl Approvals {
     pub(super) fn count_waiting(&self, now: Millis) -> Result<usize, VaultError> {
         // One that is allowed and not used yet holds its place.
         let open = |approval: &&Approval| {
-            matches!(approval.state, State::Waiting | State::Allowed { .. }) && now < approval.expires_at
+            matches!(
+                approval.state,
+                State::Waiting | State::AwaitsSecond { .. } | State::Allowed { .. }
+            ) && now < approval.expires_at
         };
         Ok(self.all()?.iter().filter(open).count())
     }

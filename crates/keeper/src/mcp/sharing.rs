@@ -100,6 +100,10 @@ impl Tools {
         match self.approvals.ask(action, limits::APPROVAL_HELD).await? {
             Verdict::Allowed => Ok(()),
             Verdict::Denied { reason } => Err(Refused::new("approval_denied", format!("Your owner said no. {reason}"))),
+            Verdict::Waiting { second: true, .. } => {
+                let words = "Your owner has allowed this, and a second person has to agree, too, and has been asked; nothing was done. Make the very same call again when both have answered.";
+                Err(Refused::new("approval_needed", words))
+            }
             Verdict::Waiting { .. } => {
                 let words = "Your owner has been asked and has not answered yet; nothing was done. Make the very same call again when they have.";
                 Err(Refused::new("approval_needed", words))

@@ -146,9 +146,9 @@ async fn serve(
             }
             message = receive(&mut socket) => match message? {
                 FromPlatform::Welcome { .. } => {}
-                FromPlatform::OpenChannel { channel, time_alone_minutes } => {
+                FromPlatform::OpenChannel { channel, policy } => {
                     // Before the channel is there to ask.
-                    requests.time_alone(time_alone_minutes);
+                    requests.policy(policy);
                     tokio::spawn(open_channel(platform.clone(), requests.clone(), channel));
                 }
                 FromPlatform::Request { id, op } => {

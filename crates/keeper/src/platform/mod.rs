@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use protocol::control::{CellConfig, FromKeeper, KeeperOp, KeeperStatus, Outcome, PlatformOp};
+use protocol::control::{CellConfig, FromKeeper, KeeperOp, KeeperStatus, Outcome, PlatformOp, TenantPolicy};
 use protocol::{CellId, TenantId};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,8 +45,8 @@ pub enum PlatformError {
 pub trait PlatformRequests: Send + Sync {
     /// Called at each connection, before anything else is answered. An error ends the keeper's attempts: this is not its platform.
     fn welcome<'a>(&'a self, welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>>;
-    /// For how many minutes at most the organisation of who opens a channel lets agents work while nobody is there.
-    fn time_alone(&self, minutes: Option<u32>);
+    /// What the organisation of who opens a channel wants.
+    fn policy(&self, policy: TenantPolicy);
     /// A client's channel; the future is the channel's life.
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()>;
     /// A request; the future is polled beside the connection.

@@ -36,6 +36,8 @@ pub enum Topic {
     Recovery = 2,
     /// Groups' vaults.
     Groups = 3,
+    /// What a second person is asked, and their answers.
+    Approvals = 4,
 }
 
 /// Something to send.

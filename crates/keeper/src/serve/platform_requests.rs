@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use protocol::control::{Outcome, PlatformOp};
+use protocol::control::{Outcome, PlatformOp, TenantPolicy};
 
+use crate::approvals::Approvals;
 use crate::cell::Cell;
 use crate::channel::ChannelHost;
 use crate::egress::NamedAddresses;
@@ -18,6 +19,7 @@ pub(super) struct Requests {
     pub host: ChannelHost,
     pub named: NamedAddresses,
     pub unlock: UnlockLink,
+    pub approvals: Approvals,
 }
 
 impl PlatformRequests for Requests {
@@ -35,8 +37,9 @@ impl PlatformRequests for Requests {
         })
     }
 
-    fn time_alone(&self, minutes: Option<u32>) {
-        self.vault.set_grant_longest(minutes);
+    fn policy(&self, policy: TenantPolicy) {
+        self.vault.set_grant_longest(policy.time_alone_minutes);
+        self.approvals.set_second_demanded(policy.second_person);
     }
 
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()> {

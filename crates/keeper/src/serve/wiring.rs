@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::platform_requests::Requests;
 use super::{Args, sockets};
 use crate::agent::{Agent, AgentPaths};
-use crate::approvals::{bridge_commands, tell_platform};
+use crate::approvals::{bridge_commands, carry_seconds, tell_platform};
 use crate::backup::Backups;
 use crate::cell::{Cell, CellSeat, Parts};
 use crate::channel::ChannelHost;
@@ -51,6 +51,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
     // Before the relay is reached: what arrives for nobody would wait for the next connection.
     shares.ask_about_groups(Arc::new(platform.clone()));
     let sharing = shares.carry();
+    let seconds = carry_seconds(&approvals);
     let listen = |name| sockets::listen(&args.sockets, name).with_context(|| format!("{name} could not be made"));
     let (to_broker, to_egress) = (listen(BROKER_SOCKET)?, listen(EGRESS_SOCKET)?);
     let agent = Agent::listen(AgentPaths {
@@ -94,6 +95,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         host: host.clone(),
         named,
         unlock,
+        approvals: approvals.clone(),
     });
     let away = tell_platform(approvals.clone(), host.clone(), platform.clone());
     let mut terminate = signal(SignalKind::terminate())?;
@@ -115,6 +117,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = tell(shares.changes(), tell_shares) => Err(anyhow!("the shares are gone")),
             () = away => Err(anyhow!("the approvals are gone")),
             () = sharing => Err(anyhow!("the shares are gone")),
+            () = seconds => Err(anyhow!("the approvals are gone")),
             () = commands => Err(anyhow!("the agent is gone")),
             never = broker.serve(to_broker) => match never {},
             never = egress.serve(to_egress) => match never {},

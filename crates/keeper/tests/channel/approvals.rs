@@ -377,3 +377,37 @@ async fn a_request_is_in_the_vault_and_there_after_a_restart_and_no_more_wait_th
     let listed = channel.call("approval.list", json!({})).await.unwrap();
     assert_eq!(listed["waiting"].as_array().unwrap().len(), 50);
 }
+
+#[tokio::test]
+async fn promise_07_a_service_that_is_not_asked_about_is_asked_about_while_two_are_needed() {
+    let asking = Asking::new().await;
+    let routes = asking.channel.call("route.list", json!({})).await.unwrap();
+    let mut route = routes["routes"][0].clone();
+    route["ask"] = json!(false);
+    asking.channel.call("route.set", route).await.unwrap();
+    assert!(
+        asking
+            .send("POST /x/svc/items", "one")
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    asking.keeper.approvals.set_second_demanded(Some(true));
+    let call = asking.send("POST /x/svc/items", "two");
+    let shown = asking.waiting(1).await.remove(0);
+    assert_eq!(
+        (&shown["second"], &shown["may"]["always"]),
+        (&json!(true), &json!(false))
+    );
+    let error = refused(asking.decide(&shown, json!({"answer": "once"})).await);
+    assert_eq!(error.code(), Some("nobody_second"));
+    assert_eq!(asking.service.heard().len(), 1);
+    assert!(
+        asking
+            .send("GET /x/svc/items", "")
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    call.abort();
+}

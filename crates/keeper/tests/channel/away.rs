@@ -32,7 +32,7 @@ impl PlatformRequests for Nothing {
         std::future::ready(Ok(())).boxed()
     }
 
-    fn time_alone(&self, _minutes: Option<u32>) {}
+    fn policy(&self, _policy: protocol::control::TenantPolicy) {}
 
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()

@@ -17,6 +17,8 @@ pub(crate) struct Policy {
     requests_while_locked: RequestsWhileLocked,
     /// For how many hours at most people may let their agents work while nobody is there.
     time_alone_hours: i16,
+    /// Whether what an agent wants to change at a service, or to share, needs a second person beside its own.
+    second_person: bool,
 }
 
 /// What is to change; what is left out stays.
@@ -27,6 +29,7 @@ pub(crate) struct PolicyChange {
     /// 1 to 168.
     #[schema(minimum = 1, maximum = 168)]
     time_alone_hours: Option<i16>,
+    second_person: Option<bool>,
 }
 
 /// What becomes of something that another vault sends to one that is locked.
@@ -92,6 +95,7 @@ async fn current(transaction: &mut TenantTransaction) -> Result<Policy, ApiError
         second_factor: tenants::second_factor_required(transaction).await?.into(),
         requests_while_locked: tenants::told_of_requests(transaction).await?.into(),
         time_alone_hours: tenants::time_alone_hours(transaction).await?,
+        second_person: tenants::second_person(transaction).await?,
     })
 }
 
@@ -135,6 +139,14 @@ pub(crate) async fn put(
         let entry = Entry::done(Action::PolicyChanged)
             .on(tenant())
             .with("time_alone_hours", hours);
+        app.audit.record(&mut transaction, &owner.by(), entry).await?;
+    }
+    if let Some(demanded) = change.second_person
+        && tenants::set_second_person(&mut transaction, demanded).await?
+    {
+        let entry = Entry::done(Action::PolicyChanged)
+            .on(tenant())
+            .with("second_person", demanded);
         app.audit.record(&mut transaction, &owner.by(), entry).await?;
     }
     let policy = current(&mut transaction).await?;

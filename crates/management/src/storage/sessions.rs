@@ -346,6 +346,8 @@ pub(crate) async fn ask_for_second_factors(
 pub(crate) struct Stands {
     /// For how many hours at most their organisation lets agents work while nobody is there.
     pub time_alone_hours: i16,
+    /// It wants a second person for what agents change.
+    pub second_person: bool,
 }
 
 /// Whether a session still lets its person in now, if it ends when it was not used for so long; notes that it was used if it was.
@@ -360,7 +362,7 @@ pub(crate) async fn stands(
     let mut transaction = TenantTransaction::begin(database, tenant).await?;
     let stands = sqlx::query_as!(
         Stands,
-        "SELECT t.time_alone_hours FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+        "SELECT t.time_alone_hours, t.second_person FROM sessions s JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
             JOIN tenants t ON t.id = s.tenant_id
          WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3 AND s.state = 'full' AND s.expires_at > $4
             AND s.last_seen_at > $4 - $5::interval AND u.deactivated_at IS NULL",

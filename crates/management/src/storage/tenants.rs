@@ -48,6 +48,26 @@ pub(crate) async fn told_of_requests(transaction: &mut TenantTransaction) -> Res
     Ok(told.fetch_one(&mut **transaction).await?)
 }
 
+/// Whether what an agent wants to change needs a second person.
+pub(crate) async fn second_person(transaction: &mut TenantTransaction) -> Result<bool, StorageError> {
+    let id = transaction.tenant().uuid();
+    let demanded = sqlx::query_scalar!("SELECT second_person FROM tenants WHERE id = $1", id);
+    Ok(demanded.fetch_one(&mut **transaction).await?)
+}
+
+/// Sets it; false if it was so already.
+pub(crate) async fn set_second_person(
+    transaction: &mut TenantTransaction,
+    demanded: bool,
+) -> Result<bool, StorageError> {
+    let update = sqlx::query!(
+        "UPDATE tenants SET second_person = $2 WHERE id = $1 AND second_person <> $2",
+        transaction.tenant().uuid(),
+        demanded
+    );
+    Ok(update.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
 /// For how many hours at most people may let their agents work while nobody is there.
 pub(crate) async fn time_alone_hours(transaction: &mut TenantTransaction) -> Result<i16, StorageError> {
     let id = transaction.tenant().uuid();

@@ -112,11 +112,13 @@ async fn an_organisation_decides_whether_its_people_are_told() {
     let bobs = world.cell_of(&mut bob).await;
     opened(&world, bobs, BOBS).await;
     waits(&world, BOBS).await;
-    let policy = json!({"second_factor": "optional", "requests_while_locked": "told", "time_alone_hours": 24});
+    let policy = json!({"second_factor": "optional", "requests_while_locked": "told", "time_alone_hours": 24,
+        "second_person": false});
     assert_eq!(anna.get("/policy").await.expect(200).json, policy);
     let wait = json!({"requests_while_locked": "wait"});
     bob.put("/policy", wait.clone()).await.refused(403, "not_allowed");
-    let policy = json!({"second_factor": "optional", "requests_while_locked": "wait", "time_alone_hours": 24});
+    let policy = json!({"second_factor": "optional", "requests_while_locked": "wait", "time_alone_hours": 24,
+        "second_person": false});
     assert_eq!(anna.put("/policy", wait).await.expect(200).json, policy);
     // Not of what waited, and not of what comes.
     assert!(!told(&mut bob).await);

@@ -1,11 +1,11 @@
-use management::CellRef;
+use management::{CellRef, ChannelSession};
 use protocol::GatewayToken;
 use serde_json::{Value, json};
 
 use crate::support::{Browser, World};
 
-/// What the keeper is told when this person opens a channel, in minutes.
-async fn told(world: &World, browser: &mut Browser) -> u32 {
+/// What the keeper is told when this person opens a channel.
+async fn told_of(world: &World, browser: &mut Browser) -> ChannelSession {
     let CellRef { cell, tenant, user } = world.cell_of(browser).await;
     let sessions = browser.get("/sessions").await.expect(200).json;
     let own = sessions["sessions"]
@@ -21,8 +21,12 @@ async fn told(world: &World, browser: &mut Browser) -> u32 {
         session,
         exp: 0,
     };
-    let session = world.management.channel_session(&token).await.unwrap().unwrap();
-    session.time_alone_minutes()
+    world.management.channel_session(&token).await.unwrap().unwrap()
+}
+
+/// For how long agents may work alone, in minutes.
+async fn told(world: &World, browser: &mut Browser) -> u32 {
+    told_of(world, browser).await.time_alone_minutes()
 }
 
 fn hours(hours: i32) -> Value {
@@ -57,4 +61,30 @@ async fn an_organisation_decides_how_long_its_peoples_agents_may_work_alone() {
     assert_eq!(log["events"][0]["details"], json!({"time_alone_hours": "168"}));
     anna.put("/policy", hours(1)).await.expect(200);
     assert_eq!(told(&world, &mut bob).await, 60);
+}
+
+#[tokio::test]
+async fn an_organisation_demands_a_second_person_of_its_own_people_alone() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let mut olga = world.second_tenant().await;
+    assert!(!told_of(&world, &mut bob).await.second_person());
+    let demand = json!({"second_person": true});
+    bob.put("/policy", demand.clone()).await.refused(403, "not_allowed");
+    assert!(!told_of(&world, &mut bob).await.second_person());
+    let set = anna.put("/policy", demand).await.expect(200).json;
+    assert_eq!(
+        (&set["second_person"], &set["time_alone_hours"]),
+        (&json!(true), &json!(24))
+    );
+    assert!(told_of(&world, &mut bob).await.second_person());
+    assert!(!told_of(&world, &mut olga).await.second_person());
+    let log = anna
+        .get("/audit?action=organisation.policy_changed")
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(log["events"][0]["details"], json!({"second_person": "true"}));
+    anna.put("/policy", json!({"second_person": false})).await.expect(200);
+    assert!(!told_of(&world, &mut bob).await.second_person());
 }

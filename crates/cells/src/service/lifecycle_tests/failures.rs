@@ -227,7 +227,7 @@ async fn a_keeper_that_reads_nothing_is_cut_off() {
         shared.to_keeper().map(|to| {
             to.try_send(protocol::control::FromPlatform::OpenChannel {
                 channel: protocol::ChannelId::new(),
-                time_alone_minutes: None,
+                policy: protocol::control::TenantPolicy::default(),
             })
         });
     }

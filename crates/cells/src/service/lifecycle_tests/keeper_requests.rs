@@ -123,7 +123,12 @@ async fn a_client_that_comes_while_the_cell_falls_asleep_reaches_the_next_keeper
     let (bench, mut keeper) = Bench::awake().await;
     let came = Instant::now();
     let (cells, shared) = (bench.cells.clone(), bench.shared());
-    let reaching = tokio::spawn(async move { cells.reach(&shared, None).await.map(drop) });
+    let reaching = tokio::spawn(async move {
+        cells
+            .reach(&shared, protocol::control::TenantPolicy::default())
+            .await
+            .map(drop)
+    });
     keeper.asked_to_dial().await;
     // The vault was locked a moment ago, so the keeper asks for sleep instead of dialling.
     assert_eq!(keeper.ask(KeeperOp::Sleep).await, Outcome::Ok);

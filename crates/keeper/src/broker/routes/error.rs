@@ -59,6 +59,11 @@ pub enum RouteError {
          have answered: the answer is for exactly this request."
     )]
     AskedOwner,
+    #[error(
+        "Your owner has allowed this, and a second person has to agree, too, and has been asked; nothing was done. Tell your owner, and send \
+         the very same request again when both have answered."
+    )]
+    AskedSecond,
     #[error("Your owner said no to this.{}", said(.0))]
     Denied(String),
     #[error("{0}")]
@@ -174,9 +179,12 @@ impl RouteError {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Paused => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotAllowed | Self::ReadOnly | Self::AskedOwner | Self::Denied(_) | Self::Upstream(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::NotAllowed
+            | Self::ReadOnly
+            | Self::AskedOwner
+            | Self::AskedSecond
+            | Self::Denied(_)
+            | Self::Upstream(_) => StatusCode::FORBIDDEN,
             Self::Approval(ApprovalError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Approval(_) => StatusCode::FORBIDDEN,
             Self::Method | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
@@ -216,7 +224,7 @@ impl RouteError {
             Self::TooLarge => "too_large",
             Self::AnswerBroke => "unreachable",
             Self::Paused => "paused",
-            Self::AskedOwner => "approval_needed",
+            Self::AskedOwner | Self::AskedSecond => "approval_needed",
             Self::Denied(_) => "approval_denied",
             Self::Approval(error) => error.code(),
             _ => "route_invalid",

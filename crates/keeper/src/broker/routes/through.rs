@@ -241,7 +241,9 @@ impl Routes {
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
         let mut body = call.body;
-        if changes && route.ask && call.by_agent {
+        // A service that is not asked about is a yes of one person to everything: not while two are needed.
+        let asks = route.ask || self.approvals.is_of_two_now().map_err(RouteError::from)?;
+        if changes && asks && call.by_agent {
             let whole = body.whole(limits::APPROVAL_BYTES).await?;
             let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
             self.ask_owner(&action, &route).await?;
@@ -276,6 +278,7 @@ impl Routes {
         match self.approvals.ask(action, held).await.map_err(RouteError::from)? {
             Verdict::Allowed => {}
             Verdict::Denied { reason } => return Err(RouteError::Denied(reason).into()),
+            Verdict::Waiting { second: true, .. } => return Err(RouteError::AskedSecond.into()),
             Verdict::Waiting { .. } => return Err(RouteError::AskedOwner.into()),
         }
         // Time has passed: what was allowed was for this route and secret as they were.

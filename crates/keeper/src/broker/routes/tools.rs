@@ -223,7 +223,8 @@ impl Routes {
             b"" => None,
             written => Some(serde_json::from_slice(written).map_err(|_| RouteError::Arguments)?),
         };
-        if changes && route.ask && by_agent {
+        let asks = route.ask || self.approvals.is_of_two_now().map_err(RouteError::from)?;
+        if changes && asks && by_agent {
             if fetch.body.len() > limits::APPROVAL_BYTES {
                 return Err(RouteError::from(ApprovalError::TooLarge).into());
             }

@@ -81,7 +81,7 @@ impl PlatformRequests for Requests {
         })
     }
 
-    fn time_alone(&self, _minutes: Option<u32>) {}
+    fn policy(&self, _policy: protocol::control::TenantPolicy) {}
 
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         Box::pin(async {})

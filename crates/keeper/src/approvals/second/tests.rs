@@ -1,0 +1,413 @@
+//! Bob, whose agent wants to change something, Anna, whom he has chosen, and a relay between them.
+
+use std::sync::Arc;
+
+use protocol::channel::VaultState;
+use protocol::{SecretId, UserId};
+use serde_json::json;
+use tokio::task::JoinHandle;
+use tokio::time::Duration;
+use vault::{Hash, Identity, SignerKey};
+
+use super::carry_seconds;
+use super::deciding::SecondAnswer;
+use super::message::{Message, Said};
+use crate::approvals::decide::Answer;
+use crate::approvals::record::{Approval, State};
+use crate::approvals::{Action, Approvals, Verdict};
+use crate::clock::SystemClock;
+use crate::contacts::Contacts;
+use crate::egress::NamedAddresses;
+use crate::relay::Courier as _;
+use crate::relay::tests::liar::{Liar, Lie};
+use crate::relay::tests::person::Person;
+use crate::services::Services;
+use crate::vault_service::FreshProof;
+
+struct Member {
+    person: Person,
+    user: UserId,
+    approvals: Approvals,
+    contacts: Contacts,
+    carrying: JoinHandle<()>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.carrying.abort();
+    }
+}
+
+impl Member {
+    async fn at(relay: &Liar) -> Self {
+        let person = Person::at(&relay.socket).await;
+        let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
+        let way = person.relay.clone();
+        let approvals = Services::new(&person.vault, clock.clone(), &named, named.clone(), way).approvals;
+        Self {
+            carrying: tokio::spawn(carry_seconds(&approvals)),
+            user: UserId::new(),
+            contacts: Contacts::new(person.vault.clone(), clock),
+            approvals,
+            person,
+        }
+    }
+
+    async fn knows(&self, other: &Self, name: &str) {
+        let bundle = other.person.identity.encode();
+        self.contacts.pin(other.user, name, &bundle).await.unwrap();
+    }
+
+    async fn compares(&self, other: &Self) {
+        let digits = other.person.identity.fingerprint();
+        self.contacts.compared(other.user, &digits).await.unwrap();
+    }
+
+    async fn chooses(&self, on: bool, people: &[&Self]) -> Result<(), String> {
+        let proof = FreshProof::given(self.person.vault.slots()[0].id);
+        let people: Vec<_> = people.iter().map(|person| person.user).collect();
+        let chosen = self.approvals.choose_seconds(&proof, on, &people).await;
+        chosen.map_err(|error| error.code().to_owned())
+    }
+
+    /// What the agent is told at once.
+    async fn asks(&self, action: &Action) -> Verdict {
+        self.approvals.ask(action, Duration::ZERO).await.unwrap()
+    }
+
+    fn newest(&self) -> Approval {
+        self.approvals.all().unwrap().remove(0)
+    }
+
+    async fn decides(&self, answer: Answer) -> Result<Approval, String> {
+        let shown = self.newest();
+        let decided = self.approvals.decide(shown.id, shown.hash, answer).await;
+        decided.map_err(|error| error.code().to_owned())
+    }
+
+    /// Waits until what this person has makes this true.
+    async fn until(&self, what: impl Fn(&Approvals) -> bool) {
+        let mut changes = self.approvals.changes();
+        while !what(&self.approvals) {
+            changes.changed().await.unwrap();
+        }
+    }
+
+    /// The request that stands in the inbox of a second person, as it is shown.
+    async fn shown(&self) -> serde_json::Value {
+        self.until(|approvals| approvals.waiting() == 1).await;
+        self.approvals.shown_asked().unwrap().remove(0)
+    }
+
+    async fn answers(&self, allow: bool, hash: Option<Hash>) -> Result<(), String> {
+        let mut said = self.shown().await;
+        said["allow"] = json!(allow);
+        said["reason"] = json!("Not to them.");
+        if let Some(hash) = hash {
+            said["hash"] = json!(hash);
+        }
+        let said: SecondAnswer = serde_json::from_value(said).unwrap();
+        let answered = self.approvals.answer_as_second(said).await;
+        answered.map_err(|error| error.code().to_owned())
+    }
+
+    /// Sends an answer as whoever holds this vault, signed by this identity, and another message behind it that shows when it was heard.
+    async fn sends(&self, to: &Self, message: &Message) {
+        let message = message.to(&to.person.identity, Vec::new());
+        self.person.relay.send(message).await.unwrap();
+    }
+
+    async fn identity(&self) -> Identity {
+        self.person.vault.identity().await.unwrap()
+    }
+
+    fn signer(&self) -> SignerKey {
+        self.person.identity.signer()
+    }
+}
+
+fn send(body: &str) -> Action {
+    Action::CallService {
+        service: "mail".to_owned(),
+        base_url: "https://mail.example".to_owned(),
+        secret: SecretId::from(uuid::Uuid::nil()),
+        method: "POST".to_owned(),
+        path: "/send".to_owned(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: body.to_owned(),
+        body_is_text: true,
+        tool: None,
+    }
+}
+
+/// Bob, who has chosen Anna, and Anna.
+async fn two(relay: &Liar) -> (Member, Member) {
+    let (bob, anna) = (Member::at(relay).await, Member::at(relay).await);
+    bob.knows(&anna, "Anna").await;
+    anna.knows(&bob, "Bob").await;
+    bob.compares(&anna).await;
+    bob.chooses(true, &[&anna]).await.unwrap();
+    (bob, anna)
+}
+
+fn waits_for_second(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Waiting { second: true, .. })
+}
+
+/// Bob has allowed it, and Anna sees it.
+async fn allowed_by_bob(bob: &Member, anna: &Member, action: &Action) -> Approval {
+    assert!(matches!(bob.asks(action).await, Verdict::Waiting { second: false, .. }));
+    let approval = bob.decides(Answer::Once).await.unwrap();
+    assert!(matches!(approval.state, State::AwaitsSecond { .. }));
+    anna.shown().await;
+    approval
+}
+
+#[tokio::test]
+async fn promise_07_what_two_people_allow_is_done_once_and_what_one_allows_is_not() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    allowed_by_bob(&bob, &anna, &action).await;
+    assert!(waits_for_second(&bob.asks(&action).await), "one person is not two");
+    let shown = anna.shown().await;
+    assert_eq!((&shown["name"], &shown["state"]), (&json!("Bob"), &json!("waiting")));
+    assert_eq!(shown["action"], json!(action), "all of it is shown");
+    anna.answers(true, None).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+    // Used up: the same again is a new request.
+    assert!(matches!(
+        bob.asks(&action).await,
+        Verdict::Waiting { second: false, .. }
+    ));
+    let kept = anna.approvals.shown_asked().unwrap().remove(0);
+    assert_eq!(
+        (&kept["state"], &kept["action"]["body"]),
+        (&json!("allowed"), &json!(""))
+    );
+}
+
+#[tokio::test]
+async fn a_second_person_refuses_and_the_agent_hears_who_and_why() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    allowed_by_bob(&bob, &anna, &action).await;
+    assert_eq!(
+        anna.answers(true, Some(Hash::of(b"another"))).await,
+        Err("approval_changed".to_owned())
+    );
+    anna.answers(false, None).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    let reason = "Anna, the second person, refused it. Not to them.".to_owned();
+    assert_eq!(bob.asks(&action).await, Verdict::Denied { reason });
+
+    // Their owner may take it back while nobody has answered, and the second person sees that it is over.
+    let other = send("other words");
+    allowed_by_bob(&bob, &anna, &other).await;
+    let no = Answer::Deny { reason: String::new() };
+    bob.decides(no).await.unwrap();
+    anna.until(|annas| annas.waiting() == 0).await;
+    assert_eq!(anna.approvals.shown_asked().unwrap()[0]["state"], "over");
+}
+
+#[tokio::test]
+async fn promise_07_an_answer_that_is_not_of_a_chosen_person_to_exactly_this_counts_for_nothing() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let carol = Member::at(&relay).await;
+    bob.knows(&carol, "Carol").await;
+    bob.compares(&carol).await;
+    let action = send("the words");
+    let approval = allowed_by_bob(&bob, &anna, &action).await;
+    let (annas, carols, own) = (anna.identity().await, carol.identity().await, bob.identity().await);
+    let yes = || Said {
+        id: approval.id,
+        allow: true,
+        reason: String::new(),
+    };
+    let (asker, hash, until) = (bob.signer(), approval.hash, approval.expires_at);
+    let good = || yes().sign(&annas, asker, hash, until);
+    // Somebody who is known and not chosen; and who passes on what the chosen one has signed.
+    carol.sends(&bob, &yes().sign(&carols, asker, hash, until)).await;
+    carol.sends(&bob, &good()).await;
+    // The owner's own key.
+    bob.sends(&bob, &yes().sign(&own, asker, hash, until)).await;
+    // The chosen one, signed by another; for another request, asker and time.
+    anna.sends(&bob, &yes().sign(&carols, asker, hash, until)).await;
+    anna.sends(&bob, &yes().sign(&annas, asker, send("more").hash(), until))
+        .await;
+    anna.sends(&bob, &yes().sign(&annas, carol.signer(), hash, until)).await;
+    anna.sends(&bob, &yes().sign(&annas, asker, hash, until + 1)).await;
+    // A no that became a yes on the way.
+    let no = Said { allow: false, ..yes() };
+    if let Message::Answer { signature, .. } = no.sign(&annas, asker, hash, until) {
+        anna.sends(
+            &bob,
+            &Message::Answer {
+                answer: yes(),
+                signature,
+            },
+        )
+        .await;
+    }
+    // What each of them sends last arrives last: by then the others were heard.
+    for (from, mark) in [(&anna, "a"), (&carol, "c")] {
+        bob.contacts
+            .pin(
+                from.user,
+                if mark == "a" { "Anna" } else { "Carol" },
+                &from.person.identity.encode(),
+            )
+            .await
+            .unwrap();
+        let ask = Message::Ask {
+            id: protocol::ApprovalId::new(),
+            until: until - 1,
+            action: Box::new(send(mark)),
+        };
+        from.sends(&bob, &ask).await;
+    }
+    bob.until(|bobs| bobs.asked_of_me().unwrap().len() == 2).await;
+    assert!(matches!(bob.newest().state, State::AwaitsSecond { .. }));
+    assert!(waits_for_second(&bob.asks(&action).await));
+    // The one that fits.
+    anna.sends(&bob, &good()).await;
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+}
+
+#[tokio::test]
+async fn promise_07_an_answer_is_not_good_for_another_time_nor_when_it_comes_late() {
+    let relay = Liar::start(Lie::Keep);
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    let first = allowed_by_bob(&bob, &anna, &action).await;
+    anna.answers(true, None).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+    // The same request another time: the answer of the first, sent again, is not for it.
+    let second = allowed_by_bob(&bob, &anna, &action).await;
+    assert_eq!(first.hash, second.hash);
+    let annas = anna.identity().await;
+    let said = |approval: &Approval| Said {
+        id: approval.id,
+        allow: true,
+        reason: String::new(),
+    };
+    let replayed = said(&first).sign(&annas, bob.signer(), first.hash, first.expires_at);
+    anna.sends(&bob, &replayed).await;
+    let moved = match said(&first).sign(&annas, bob.signer(), first.hash, first.expires_at) {
+        Message::Answer { signature, .. } => Message::Answer {
+            answer: said(&second),
+            signature,
+        },
+        other => other,
+    };
+    anna.sends(&bob, &moved).await;
+    // In time by its own word, and too late by the clock of whoever asked.
+    let late = Approval {
+        expires_at: second.asked_at,
+        ..second.clone()
+    };
+    let (name, bytes) = Approvals::put(&late);
+    bob.person.vault.put_records(vec![(name, bytes)]).await.unwrap();
+    let in_time = said(&second).sign(&annas, bob.signer(), late.hash, late.expires_at);
+    anna.sends(&bob, &in_time).await;
+    let mark = Message::Ask {
+        id: protocol::ApprovalId::new(),
+        until: second.expires_at,
+        action: Box::new(send("mark")),
+    };
+    anna.sends(&bob, &mark).await;
+    bob.until(|bobs| bobs.asked_of_me().unwrap().len() == 1).await;
+    assert_eq!(bob.newest(), late, "nothing was allowed");
+    let used = bob.approvals.get(first.id).unwrap();
+    assert!(
+        matches!(used.state, State::Used { .. }),
+        "what was used is not allowed again"
+    );
+}
+
+#[tokio::test]
+async fn promise_07_no_rule_and_no_earlier_yes_goes_round_the_second_person() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = (Member::at(&relay).await, Member::at(&relay).await);
+    bob.knows(&anna, "Anna").await;
+    let (ruled, once) = (send("ruled"), send("once"));
+    let always = Answer::Always {
+        per_day: 5,
+        until: bob.approvals.clock.now() + 1_000_000,
+    };
+    // Allowed by one person, and not used yet.
+    bob.asks(&once).await;
+    bob.decides(Answer::Once).await.unwrap();
+    let other = Action::RunCommand {
+        command: "ls".to_owned(),
+        folder: String::new(),
+    };
+    bob.asks(&other).await;
+    bob.decides(Answer::Once).await.unwrap();
+    bob.asks(&ruled).await;
+    // Only somebody whose digits were compared can be chosen.
+    assert_eq!(bob.chooses(true, &[&anna]).await, Err("not_compared".to_owned()));
+    assert_eq!(bob.chooses(true, &[]).await, Err("nobody_second".to_owned()));
+    bob.decides(always.clone()).await.unwrap();
+    assert_eq!(bob.asks(&ruled).await, Verdict::Allowed);
+    bob.compares(&anna).await;
+    bob.chooses(true, &[&anna]).await.unwrap();
+    assert!(
+        matches!(bob.asks(&send("ruled too")).await, Verdict::Waiting { .. }),
+        "a rule of one person"
+    );
+    assert_eq!(bob.decides(always).await.unwrap_err(), "rule_refused");
+    assert!(matches!(bob.asks(&once).await, Verdict::Waiting { second: false, .. }));
+    assert_eq!(bob.asks(&other).await, Verdict::Allowed, "what needs no second person");
+
+    // Somebody else under the name of the chosen one is not the chosen one, and then nobody is.
+    let mallory = Member::at(&relay).await;
+    bob.contacts.forget(anna.user).await.unwrap();
+    bob.contacts
+        .pin(anna.user, "Anna", &mallory.person.identity.encode())
+        .await
+        .unwrap();
+    bob.contacts
+        .compared(anna.user, &mallory.person.identity.fingerprint())
+        .await
+        .unwrap();
+    assert_eq!(bob.decides(Answer::Once).await.unwrap_err(), "nobody_second");
+}
+
+#[tokio::test]
+async fn what_an_organisation_has_demanded_stays_until_the_owner_ends_it() {
+    let relay = Liar::start(Lie::Honest);
+    let bob = Member::at(&relay).await;
+    let action = send("the words");
+    bob.asks(&action).await;
+    bob.approvals.set_second_demanded(Some(true));
+    let kept = |approvals: &Approvals| approvals.vault.get_record("approval-second").unwrap().is_some();
+    bob.until(kept).await;
+    assert_eq!(bob.decides(Answer::Once).await.unwrap_err(), "nobody_second");
+    assert_eq!(bob.chooses(false, &[]).await, Err("second_demanded".to_owned()));
+    // A platform that does not know of it, or takes it away, takes nothing away here.
+    bob.approvals.set_second_demanded(None);
+    bob.approvals.set_second_demanded(Some(false));
+    assert_eq!(bob.decides(Answer::Once).await.unwrap_err(), "nobody_second");
+    assert_eq!(bob.person.vault.state(), VaultState::Unlocked);
+    bob.chooses(false, &[]).await.unwrap();
+    bob.decides(Answer::Once).await.unwrap();
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+}
+
+#[tokio::test]
+async fn a_choice_of_a_newer_version_means_that_nobody_can_agree() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, _anna) = two(&relay).await;
+    let choice = bob.person.vault.get_record("approval-second").unwrap().unwrap();
+    let newer = [&[2], &choice[1..]].concat();
+    bob.person.vault.put_record("approval-second", &newer).await.unwrap();
+    bob.asks(&send("the words")).await;
+    assert_eq!(bob.decides(Answer::Once).await.unwrap_err(), "nobody_second");
+}
