@@ -83,6 +83,28 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await expect(answer).not.toContainText("crm-canary");
   await expect(page.getByText("Used once")).toBeVisible({ timeout: 60_000 });
 
+  // Anna changes what agents are told, without stopping it. Eva's agent keeps what Eva accepted, until she has read and accepted the change.
+  await page.getByRole("button", { name: "Change what agents are told of Customer list" }).click();
+  const skill = page.getByLabel("What should their agents know?");
+  await expect(skill).toBeFocused();
+  await expect(skill).toHaveValue("Look at /models before you write to anybody.");
+  await skill.fill("Look at /models, and write to nobody on a Monday.");
+  await inspect(page, "group-words-form");
+  await page.getByRole("button", { name: "Change", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Change what agents are told of Customer list" })).toBeFocused();
+  await eva.page.evaluate(watchAccept);
+  await expect(row.getByText("Changed: waits for your yes")).toBeVisible({ timeout: 60_000 });
+  await expect(row.getByRole("region", { name: "What your agent would be told of Customer list of Anna Keller" })).toHaveText("Look at /models, and write to nobody on a Monday.");
+  await row.getByRole("button", { name: "What your agent is told" }).click();
+  const told = row.getByRole("region", { name: "What your agent is told of Customer list of Anna Keller" });
+  await expect(told).toHaveText("Look at /models before you write to anybody.");
+  await inspect(eva.page, "group-words-changed");
+  expect((await eva.page.evaluate(() => (window as unknown as Watched).moments)).blind, "moments in which the change could be accepted unread").toBe(0);
+  await row.getByRole("button", { name: "Accept the change" }).click();
+  await expect(row.getByText("Yours to use")).toBeVisible();
+  await row.getByRole("button", { name: "What your agent is told" }).click();
+  await expect(told).toHaveText("Look at /models, and write to nobody on a Monday.");
+
   // Taken out: it is over for her at once.
   await page.getByRole("button", { name: "Take out Eva Ernst" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Take out" }).click();

@@ -10,14 +10,13 @@ import { field, notice, submitButton } from "../parts/form";
 import { routes } from "../secrets/services";
 import type { Known } from "../trust/identities";
 import { notOffered, offered } from "../trust/offered";
+import { isTooLong } from "./group-words";
 import { hasParts, partField } from "./part-field";
 import { grantInGroup, type GroupResource, offerToGroup } from "./shared";
 import { dayField, endOfDay, type Kind, KINDS, resource } from "./words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const LONGEST_DAYS = 365;
-/** Bytes of what agents are told; the keeper has the last word. */
-const SKILL_BYTES = 16 * 1024;
 
 export class GroupShareForm extends FormPage {
   @property({ attribute: false }) whole!: WholeGroup;
@@ -64,7 +63,7 @@ export class GroupShareForm extends FormPage {
     const route = routes.value?.find((each) => each.name === this.service);
     const readOnly = route?.read_only ?? false;
     const until = this.#until();
-    const long = new TextEncoder().encode(this.skill).length > SKILL_BYTES;
+    const long = isTooLong(this.skill);
     const ready = this.service !== "" && hasParts(route) && this.name.trim() !== "" && this.about.trim() !== "" && until !== undefined && !long;
     return html`<form @submit=${this.#submit}>
       <div class="field">

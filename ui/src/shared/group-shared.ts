@@ -13,6 +13,7 @@ import { icon } from "../parts/icon";
 import { type Known } from "../trust/identities";
 import { offered } from "../trust/offered";
 import "./group-share-form";
+import "./group-words-form";
 import { grantOf, kindOf, standingWords, untilFor } from "./group-words";
 import "./received-row";
 import { grantInGroup, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing, withdrawResource } from "./shared";
@@ -23,6 +24,8 @@ export class GroupShared extends FormPage {
   @state() private known: readonly Known[] | undefined;
   @state() private loadProblem = "";
   @state() private open = false;
+  /** Whose words are being changed. */
+  @state() private rewords = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -90,7 +93,9 @@ export class GroupShared extends FormPage {
           </li>`;
         })}
       </ul>
-      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing</button></div>
+      ${this.rewords === each.id ? html`<hf-group-words-form .resource=${each} @done=${() => this.#reworded(each)}></hf-group-words-form>` : nothing}
+      <div class="row"><button class="button small" type="button" id="reword-${each.id}" aria-expanded=${this.rewords === each.id ? "true" : "false"} ?disabled=${this.busy || !online.value} aria-label="Change what agents are told of ${each.name}" @click=${() => (this.rewords = this.rewords === each.id ? "" : each.id)}>${icon("pencil", "s")} Change what agents are told</button>
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
   }
 
@@ -108,6 +113,11 @@ export class GroupShared extends FormPage {
       }
       announce(kind === "" ? `${member.name} may not use ${each.name} any more` : `${member.name} is offered ${each.name}`);
     });
+  }
+
+  #reworded(each: GroupResource): void {
+    this.rewords = "";
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#reword-${CSS.escape(each.id)}`)?.focus());
   }
 
   async #withdraw(each: GroupResource): Promise<void> {

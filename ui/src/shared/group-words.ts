@@ -22,11 +22,19 @@ export function untilFor(resource: GroupResource, given: readonly Given[], now: 
   return others.length > 0 ? Math.max(...others) : now + USUAL_MS;
 }
 
+/** Bytes of what agents are told; the keeper has the last word. */
+const SKILL_BYTES = 16 * 1024;
+
+export function isTooLong(skill: string): boolean {
+  return new TextEncoder().encode(skill).length > SKILL_BYTES;
+}
+
 /** How far a member is with it. */
 export function standingWords(grant: Given | undefined, hasVault: boolean): string {
   if (!hasVault) return "Has not opened a vault yet";
   if (!grant) return "May not use it";
   if (grant.arrived === null) return "On its way to their vault";
+  if ((grant.group?.revision ?? 0) > (grant.told ?? 0)) return `Has it, and what you changed is on its way to their vault; until ${dayWords(grant.until)}`;
   if (grant.calls === 0) return `Has it, and has not used it yet; until ${dayWords(grant.until)}`;
   return `Used ${grant.calls === 1 ? "once" : `${grant.calls} times`}; until ${dayWords(grant.until)}`;
 }

@@ -8,11 +8,15 @@ import { confirmBox } from "../parts/confirm-box";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
-import { canAccept, isShownByItself } from "./offer";
-import { acceptReceived, type Answer, forgetReceived, readReceived, type Received, skillOf } from "./shared";
+import { canAccept, isShownByItself, waitingWords, wordsToAccept } from "./offer";
+import { acceptReceived, type Answer, forgetReceived, type InGroup, readReceived, type Received, type Told, toldOf } from "./shared";
 import { answerWords, dayWords, mayWords, pathOf, resourceWords, serviceOf } from "./words";
 
 const STATES: Record<Received["state"], string> = { given: "Yours to use", offered: "Waits for your yes", stopped: "Stopped", left: "Not in the group any more", over: "Over", unknown_owner: "Of somebody you do not know" };
+
+function told(words: string, label: string): TemplateResult {
+  return html`<pre class="shared-answer" tabindex="0" role="region" aria-label=${label}>${words === "" ? "Nothing but what stands above." : words}</pre>`;
+}
 
 export class ReceivedRow extends FormPage {
   @property({ attribute: false }) received!: Received;
@@ -21,33 +25,51 @@ export class ReceivedRow extends FormPage {
   @state() private query = "";
   @state() private answer: Answer | undefined;
   /** What the agent would be told, or is. */
-  @state() private skill: string | undefined;
+  @state() private told: Told | undefined;
+  /** What it is told now is shown. */
+  @state() private shows = false;
+  /** The words that were looked up last without being asked for: once each. */
+  #lookedUp: number | undefined;
 
   protected override updated(): void {
     // What waits for a yes is read where the yes is given.
-    if (isShownByItself(this.received, this.skill, this.busy, this.problem)) void this.#tell();
+    const waits = waitingWords(this.received);
+    if (waits === this.#lookedUp || !isShownByItself(this.received, this.told, this.busy, this.problem)) return;
+    this.#lookedUp = waits;
+    void this.#lookUp();
   }
 
   protected override render(): TemplateResult {
     const each = this.received;
     const what = each.group?.name ?? resourceWords(each.resource);
     const title = `${what}${each.name ? ` of ${each.name}` : ""}`;
+    const words = wordsToAccept(each, this.told);
     const no = each.state === "offered" ? "No, thank you" : "Remove from the list";
     return html`<div class="row-head">
         <div class="row-name"><strong>${title}</strong><span class="muted">${each.group ? `${each.group.about} In the group ${each.group.group_name}. ` : ""}You may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
-        <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
+        <span class="tag ${each.state === "given" && !each.newer ? "" : "tag-warn"}">${each.state === "given" && each.newer ? "Changed: waits for your yes" : STATES[each.state]}</span>
       </div>
       ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told this:</p>` : nothing}
-      ${this.skill !== undefined ? html`<pre class="shared-answer" tabindex="0" role="region" aria-label="What your agent is told of ${title}">${this.skill === "" ? "Nothing but what stands above." : this.skill}</pre>` : nothing}
+      ${each.state === "given" && each.newer ? this.#changed(each, each.newer) : nothing}
+      ${words !== undefined ? told(words, `What your agent would be told of ${title}`) : nothing}
+      ${each.state === "given" && this.shows && this.told ? html`${each.newer ? html`<p>Until then your agent is told this, as you accepted it:</p>` : nothing}${told(this.told.skill, `What your agent is told of ${title}`)}` : nothing}
       ${this.open ? this.#look(title) : nothing}
       <div class="row">
-        ${each.group && (each.state === "given" || (each.state === "offered" && this.problem && this.skill === undefined)) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.skill === undefined ? "false" : "true"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
-        ${each.state === "offered" ? html`<button class="button primary small" type="button" ?disabled=${!canAccept(each, this.skill, this.busy, online.value)} aria-label="Accept: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} Accept</button>` : nothing}
+        ${waitingWords(each) !== undefined && words === undefined && (this.problem || this.told) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Show what your agent would be told: ${title}" @click=${() => void this.#lookUp()}>${icon("eye", "s")} Show what your agent would be told</button>` : nothing}
+        ${waitingWords(each) !== undefined ? html`<button class="button primary small" type="button" ?disabled=${!canAccept(each, this.told, this.busy, online.value)} aria-label="${each.newer ? "Accept the change" : "Accept"}: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} ${each.newer ? "Accept the change" : "Accept"}</button>` : nothing}
+        ${each.group && each.state === "given" ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.shows ? "true" : "false"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
+  }
+
+  #changed(each: Received, newer: InGroup): TemplateResult {
+    const other = newer.name !== each.group?.name || newer.about !== each.group.about;
+    return html`${notice("warn", `${each.name ?? "Whoever shares this"} has changed what agents are told of it. Your agent goes on using it, and is told what you accepted before, until you accept the change.`)}
+      ${other ? html`<p>It would be called <strong>${newer.name}</strong>: ${newer.about}</p>` : nothing}
+      <p>If you accept, your agent is told this from then on:</p>`;
   }
 
   #look(title: string): TemplateResult {
@@ -80,20 +102,27 @@ export class ReceivedRow extends FormPage {
     });
   };
 
-  async #tell(): Promise<void> {
-    if (this.skill !== undefined) {
-      this.skill = undefined;
-      return;
-    }
+  async #lookUp(): Promise<void> {
     await this.work(async () => {
-      this.skill = await skillOf(this.received.id);
+      this.told = await toldOf(this.received.id);
     });
   }
 
+  async #tell(): Promise<void> {
+    if (!this.shows) await this.#lookUp();
+    this.shows = !this.shows && !this.problem;
+  }
+
   async #accept(): Promise<void> {
+    const { newer } = this.received;
+    // Just what stands there: what has come meanwhile is refused, and read first.
+    const revision = waitingWords(this.received);
+    if (revision === undefined || wordsToAccept(this.received, this.told) === undefined) return;
     await this.work(async () => {
-      await acceptReceived(this.received.id);
-      announce("Accepted: your agent may use it");
+      await acceptReceived(this.received.id, revision);
+      this.told = undefined;
+      this.shows = false;
+      announce(newer ? "Accepted: your agent is told this from now on" : "Accepted: your agent may use it");
     });
   }
 

@@ -23,6 +23,15 @@ export interface InGroup {
   group_name: string;
   name: string;
   about: string;
+  /** How often its words were changed; left out while they are the first ones. */
+  revision?: number;
+}
+
+/** What agents are told of something, and what they are to be told from now on if their owners like. */
+export interface Told {
+  skill: string;
+  revision: number;
+  newer?: InGroup & { skill: string };
 }
 
 /** Something that this person, an admin of a group, lets its members use. */
@@ -35,6 +44,7 @@ export interface GroupResource {
   resource: string;
   skill: string;
   at: number;
+  revision?: number;
 }
 
 /** Something that this person shares. */
@@ -46,6 +56,8 @@ export interface Given extends Terms {
   last_used: number | null;
   /** When the other vault said that it has it. */
   arrived: number | null;
+  /** The newest words that the other vault said it has; left out while they are the first ones. */
+  told?: number;
   group?: InGroup | null;
 }
 
@@ -57,6 +69,8 @@ export interface Received extends Terms {
   /** `offered`: this person has not said yet that they want it; `left`: one of the two is not in the group any more. */
   state: "given" | "offered" | "stopped" | "left" | "over" | "unknown_owner";
   group?: InGroup | null;
+  /** Whoever shares it has changed its words, and this person has not accepted that yet. */
+  newer?: InGroup;
 }
 
 /** Somebody would like something. */
@@ -129,6 +143,8 @@ function tell(before: Shared | undefined, now: Shared): void {
   const fresh = <T extends { id: string }>(all: readonly T[], known: readonly T[]) => all.find((each) => !known.some((old) => old.id === each.id));
   const came = fresh(now.received, before.received);
   if (came) announce(`${came.name ?? "Somebody"} shares something with you`);
+  const changed = now.received.find((each) => each.newer && before.received.some((old) => old.id === each.id && old.newer?.revision !== each.newer?.revision));
+  if (changed?.group) announce(`${changed.name ?? "Somebody"} has changed what your agent is told of ${changed.group.name}`);
   const asks = fresh(now.asked, before.asked);
   if (asks) announce(`${asks.name} asks you to share something`);
 }
@@ -154,7 +170,7 @@ export async function dismissAsked(id: string): Promise<void> {
 }
 
 /** Keeps a service for a group; nobody may use it before they are let. */
-export async function offerToGroup(resource: Omit<GroupResource, "id" | "at">): Promise<GroupResource> {
+export async function offerToGroup(resource: Omit<GroupResource, "id" | "at" | "revision">): Promise<GroupResource> {
   const made = await request<{ resource: GroupResource }>("share.offer", resource);
   await loadShared();
   return made.resource;
@@ -170,14 +186,21 @@ export async function withdrawResource(id: string): Promise<void> {
   await loadShared();
 }
 
-export async function acceptReceived(id: string): Promise<void> {
-  await request("share.accept", { id });
+/** Changes what something is called, what it is for and what agents are told of it: who may use it reads and accepts that first. */
+export async function rewordResource(words: { resource: string; name: string; about: string; skill: string }): Promise<void> {
+  await request("share.reword", words);
+  await loadShared();
+}
+
+/** A yes to just these words. */
+export async function acceptReceived(id: string, revision: number): Promise<void> {
+  await request("share.accept", { id, revision });
   await loadShared();
 }
 
 /** What agents are told of something, for a person to read before they accept it. */
-export async function skillOf(id: string): Promise<string> {
-  return (await request<{ skill: string }>("share.skill", { id })).skill;
+export function toldOf(id: string): Promise<Told> {
+  return request<Told>("share.skill", { id });
 }
 
 /** Somebody came or went: what the groups do not allow any more ends now. Each use is asked for beside this, so it may fail. */
