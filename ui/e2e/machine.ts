@@ -33,6 +33,20 @@ export async function loseVault(person: Person): Promise<void> {
   for (const each of readdirSync(folder)) rmSync(join(folder, each), { recursive: true });
 }
 
+/** A program in the agent's container asks its keeper so often for this; gives the status of the last answer. */
+export async function agentAsks(person: Person, path: string, times: number): Promise<number> {
+  const container = run("docker", "ps", "--format", "{{.Names}}", "--filter", `name=${await cellOf(person)}-agent`);
+  const program = `(async () => {
+    let last;
+    for (let i = 0; i < ${times}; i++) {
+      last = await fetch("http://127.0.0.1:18790${path}");
+      await last.arrayBuffer();
+    }
+    console.log(last.status);
+  })()`;
+  return Number(run("docker", "exec", container, "node", "-e", program));
+}
+
 const KILL_AGAIN_MS = 200;
 
 /** No OpenClaw of this person lives longer than a moment, as on a machine without memory: its container ends with it. Gives what ends that. */

@@ -1,3 +1,4 @@
+import { agentAsks } from "./machine";
 import { expect, join, lock, test } from "./person";
 import { expectClean, inspect } from "./watched";
 
@@ -72,6 +73,25 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await inspect(bob.page, "shared-received");
   await expect(page.getByRole("listitem").filter({ hasText: "calendar with Bob Brandt" }).getByText("Used once")).toBeVisible({ timeout: 60_000 });
   await inspect(page, "shared-given");
+
+  // Anna's agent goes wild at it: it is paused until she lets it go on, and Bob is not.
+  expect(await agentAsks(anna, "/x/calendar/models", 201)).toBe(429);
+  await page.goto("/inbox");
+  const paused = page.getByRole("group", { name: "Your agent asked calendar more than 200 times in an hour" });
+  await expect(paused).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("Waiting for you (1)")).toBeVisible();
+  await inspect(page, "inbox-paused");
+  await bob.page.getByRole("button", { name: "Read", exact: true }).click();
+  await expect(answer).toContainText("scripted", { timeout: 60_000 });
+  await paused.getByRole("button", { name: "Let it go on" }).click();
+  await expect(paused).toHaveCount(0);
+  expect(await agentAsks(anna, "/x/calendar/models", 1)).toBe(200);
+  await page.goto("/activity");
+  const week = page.getByRole("region", { name: "This week" });
+  await expect(week).toContainText("Your agent asked calendar 201 times; paused once");
+  await expect(week).toContainText("Bob Brandt’s agent asked calendar 2 times");
+  await inspect(page, "activity-week");
+  await page.goto("/shared");
 
   // Stopped: Bob's next look is refused, and his page says so.
   await page.getByRole("button", { name: "Stop sharing calendar with Bob Brandt" }).click();
