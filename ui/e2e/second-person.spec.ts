@@ -57,7 +57,7 @@ test("what one person allows waits for a second one, who sees all of it", async 
   await asked.getByRole("button", { name: "Agree" }).click();
   await expect(carla.page.getByText("Nothing waits for you.")).toBeVisible();
   await carla.page.getByText("Decided", { exact: true }).click();
-  await expect(carla.page.getByText("You agreed", { exact: true })).toBeVisible();
+  await expect(carla.page.locator("#main").getByText("You agreed", { exact: true })).toBeVisible();
   await answered(page, "That was the answer.");
   await page.goto("/inbox");
   await page.getByText("Decided", { exact: true }).click();

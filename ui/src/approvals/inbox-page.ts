@@ -63,7 +63,7 @@ export class InboxPage extends FormPage {
   #shown(list: ApprovalList): TemplateResult {
     switch (this.tab) {
       case "waiting":
-        return html`<hf-paused></hf-paused>${this.#requests()}`;
+        return html`${paused.value.length > 0 ? html`<hf-paused></hf-paused>` : nothing}${this.#requests()}`;
       case "decided":
         return this.#past(list);
       case "rules":

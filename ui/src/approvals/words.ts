@@ -85,5 +85,6 @@ function pretty(text: string): string {
 /** "4 min" or "40 s" */
 export function leftWords(until: number, now: number): string {
   const seconds = Math.max(0, Math.ceil((until - now) / 1000));
+  if (seconds >= 2 * 60 * 60) return `${Math.round(seconds / 60 / 60)} h`;
   return seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
 }
