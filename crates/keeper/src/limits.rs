@@ -143,7 +143,7 @@ pub const RATE_CHANGES: u32 = 500;
 pub const RATE_TIMES: u32 = 5;
 pub const RATE_DAYS: usize = 28;
 pub const RATE_DAYS_KNOWN: usize = 3;
-/// So many pauses within an hour lock the vault.
+/// An agent that is paused at so many services within an hour has the vault locked.
 pub const RATE_PAUSES_LOCK: usize = 3;
 
 // What the agent asks its owner for
@@ -176,6 +176,9 @@ pub const RULE_LIFE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// People who may be the second person, and how long a request that one person has allowed waits for them.
 pub const SECOND_PEOPLE: usize = 5;
 pub const SECOND_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// What may wait of one asker at once, and of all of them, in bytes: a vault has room for so much of others' requests.
+pub const SECOND_ASKED_WAITING: usize = 10;
+pub const SECOND_ASKED_BYTES: usize = 512 * 1024;
 /// Longest reason for saying no, in characters: the agent reads it.
 pub const DENY_REASON_CHARS: usize = 500;
 

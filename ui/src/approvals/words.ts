@@ -43,6 +43,10 @@ export function ruleWords(pattern: ApprovalPattern): string {
 
 /** What a person should see before they answer, all of it. */
 export function details(action: ApprovalAction): readonly (readonly [string, string])[] {
+  return parts(action).map(([name, value]) => [name, seen(value)] as const);
+}
+
+function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
   switch (action.kind) {
     case "call_service": {
       const rows: [string, string][] = [
@@ -72,15 +76,28 @@ export function details(action: ApprovalAction): readonly (readonly [string, str
   }
 }
 
-/** JSON is laid out; that it is the same is up to whoever reads it, so nothing is left out. */
+/** JSON is laid out where that changes nothing but white space: a key that is there twice, or a number that is rounded, stays as it is sent. */
 function pretty(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : text;
+    if (typeof value !== "object" || value === null || JSON.stringify(value) !== text.replaceAll(SPACE_OF_JSON, "$1")) return text;
+    return JSON.stringify(value, null, 2);
   } catch {
     return text;
   }
 }
+
+/** A string of JSON, which is kept, or white space between. */
+const SPACE_OF_JSON = /("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g;
+
+/** Letters that nobody sees are written out: what is allowed is what is seen. Those that join letters of some scripts, and emoji, stay. */
+function seen(text: string): string {
+  return text.replaceAll(UNSEEN, (letter) => `\\u{${letter.codePointAt(0)?.toString(16) ?? ""}}`);
+}
+
+/** As the keeper's `is_unseen`, and control characters but the tab and the end of a line. */
+const UNSEEN =
+  /[\u{0}-\u{8}\u{b}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{61c}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{3164}\u{fe00}-\u{fe0e}\u{feff}\u{ffa0}\u{fff0}-\u{fffb}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
 
 /** "4 min" or "40 s" */
 export function leftWords(until: number, now: number): string {

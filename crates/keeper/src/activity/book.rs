@@ -112,8 +112,9 @@ impl Pages {
         if let (What::SecretDeleted, Some((secret, _))) = (deed.what, &deed.secret) {
             self.last_use.changed |= self.last_use.content.remove(secret).is_some();
         }
+        let class = deed.what.class();
         let entry = Entry::new(deed, now);
-        let page = self.class(entry.what.class());
+        let page = self.class(class);
         page.changed = true;
         let entries = &mut page.content;
         if let Some(at) = (entries.iter().rev().take(LOOK_BACK)).position(|known| known.same(&entry)) {

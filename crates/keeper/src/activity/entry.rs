@@ -138,10 +138,19 @@ impl Deed {
     }
 }
 
+/// What an entry is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Kind {
+    Known(What),
+    /// That a newer version noted: kept as it is, so that going back to this one loses no entry.
+    Newer(String),
+}
+
 /// As it is kept and told. Never a value of a secret, never a path or query of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    pub what: What,
+    pub what: Kind,
     /// When for the first and for the last time.
     pub first: Millis,
     pub last: Millis,
@@ -160,7 +169,7 @@ impl Entry {
     pub fn new(deed: Deed, now: Millis) -> Self {
         let (secret, name) = deed.secret.map_or((None, String::new()), |(id, name)| (Some(id), name));
         Self {
-            what: deed.what,
+            what: Kind::Known(deed.what),
             first: now,
             last: now,
             count: 1,
@@ -174,8 +183,8 @@ impl Entry {
     /// Whether `other` is the same thing done again.
     pub fn same(&self, other: &Self) -> bool {
         let together = Millis::try_from(limits::ACTIVITY_TOGETHER.as_millis()).unwrap_or(Millis::MAX);
-        (self.what, &self.secret, &self.name, &self.to, &self.why)
-            == (other.what, &other.secret, &other.name, &other.to, &other.why)
+        (&self.what, &self.secret, &self.name, &self.to, &self.why)
+            == (&other.what, &other.secret, &other.name, &other.to, &other.why)
             && other.last.saturating_sub(self.first) < together
     }
 }
@@ -192,4 +201,20 @@ fn short(text: String) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_version_noted_is_kept_beside_what_is_known() {
+        let stored = concat!(
+            r#"[{"what":"secret_saved","first":1,"last":1,"count":1},"#,
+            r#"{"what":"noted_by_a_newer_version","first":2,"last":3,"count":2,"to":"somewhere"}]"#
+        );
+        let entries: Vec<Entry> = serde_json::from_str(stored).unwrap();
+        assert_eq!(entries[0].what, Kind::Known(What::SecretSaved));
+        assert_eq!(serde_json::to_string(&entries).unwrap(), stored);
+    }
 }

@@ -6,7 +6,7 @@ use protocol::channel::VaultState;
 use protocol::{ApprovalId, Millis};
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::action::Action;
+use super::action::{Action, ShareTerms};
 use super::record::{Approval, State};
 use super::store::Change;
 use super::{ApprovalError, Approvals};
@@ -95,12 +95,15 @@ impl Approvals {
         let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
         let mut known = self.all()?.into_iter().find(same);
         let of_two = self.needs_second(action)?;
-        // Allowed by one person, before two were needed: it is asked again.
+        // Allowed by one person, before two were needed, or waiting for a second one that nobody asks any more: it is asked again.
         if let Some(approval) = &mut known
-            && of_two
-            && matches!(approval.state, State::Allowed { .. })
-            && approval.seconded.is_none()
+            && match approval.state {
+                State::Allowed { .. } => of_two && approval.seconded.is_none(),
+                State::AwaitsSecond { .. } => !of_two,
+                _ => false,
+            }
         {
+            approval.expires_at = approval.expires_at.min(Approval::ends(now));
             approval.state = State::Waiting;
             self.vault.put_records(vec![Self::put(approval)]).await?;
             self.changed();
@@ -150,6 +153,27 @@ impl Approvals {
         self.make(action, now, running).await
     }
 
+    /// The terms of an open request of the agent's to share the same for as long, counted from when it was asked: then it is that one
+    /// which is meant, however long the answer took.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub fn open_share(
+        &self,
+        terms: &ShareTerms,
+        until_from: impl Fn(Millis) -> Millis,
+    ) -> Result<Option<ShareTerms>, VaultError> {
+        let now = self.clock.now();
+        let all = self.all()?;
+        let open = all.into_iter().filter(|approval| !approval.is_over(now));
+        let mut same = open.filter_map(|approval| {
+            let until = until_from(approval.asked_at);
+            let meant = ShareTerms { until, ..terms.clone() };
+            (approval.action == Action::Share(meant.clone()) && until > now).then_some(meant)
+        });
+        Ok(same.next())
+    }
+
     /// The record of a request whose answer is used up.
     fn used(approval: &Approval, now: Millis) -> Change {
         Self::put(&Approval {
@@ -162,11 +186,10 @@ impl Approvals {
         if self.count_waiting(now)? >= limits::APPROVALS_WAITING {
             return Err(ApprovalError::TooMany);
         }
-        let life = Millis::try_from(limits::APPROVAL_LIFE.as_millis()).unwrap_or(Millis::MAX);
         let approval = Approval {
             id: ApprovalId::new(),
             asked_at: now,
-            expires_at: now + life,
+            expires_at: Approval::ends(now),
             conversation: running.pop().filter(|_| running.is_empty()),
             action: action.clone(),
             hash: action.hash(),

@@ -63,7 +63,11 @@ impl Approvals {
             Answer::Deny { reason } if reason.chars().count() > limits::DENY_REASON_CHARS => {
                 return Err(ApprovalError::Reason);
             }
-            Answer::Deny { reason } => State::Denied { at: now, reason },
+            Answer::Deny { reason } => {
+                // What was taken back is refused as long as what was refused at once.
+                approval.expires_at = approval.expires_at.min(Approval::ends(now));
+                State::Denied { at: now, reason }
+            }
             _ if of_two => {
                 let life = Millis::try_from(limits::SECOND_LIFE.as_millis()).unwrap_or(Millis::MAX);
                 approval.expires_at = now + life;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use vault::Hash;
 
 use super::action::Action;
+use crate::limits;
 
 /// First byte of a stored request.
 const VERSION: u8 = 1;
@@ -62,6 +63,11 @@ pub struct Approval {
 impl Approval {
     pub(super) fn record(&self) -> String {
         format!("{PREFIX}{}", self.id)
+    }
+
+    /// When a request, or an answer, of now ends.
+    pub(super) fn ends(now: Millis) -> Millis {
+        now + Millis::try_from(limits::APPROVAL_LIFE.as_millis()).unwrap_or(Millis::MAX)
     }
 
     /// Whether its owner can still answer.

@@ -131,21 +131,25 @@ impl Tools {
         if !(1..=LONGEST_HOURS).contains(&call.hours) {
             return Err(Refused::new("malformed", format!("hours is 1 to {LONGEST_HOURS}.")));
         }
-        // By the hour, so that the same call a moment later is the same request.
-        let until = (self.clock.now() / HOUR + 1 + call.hours) * HOUR;
+        let until_from = |now: Millis| (now / HOUR + 1 + call.hours) * HOUR;
         let constraints = Constraints {
             max_calls: call.max_calls,
             rate: None,
         };
-        let terms = ShareTerms {
+        let mut terms = ShareTerms {
             with: contact.user,
             name: contact.name,
             holder: contact.identity.signer(),
             resource,
             scope: call.may.into_iter().collect(),
-            until,
+            until: until_from(self.clock.now()),
             constraints,
         };
+        // The same call later is the same request, also when a second person took a day.
+        let open = self.approvals.open_share(&terms, until_from);
+        if let Some(open) = open.map_err(ApprovalError::from)? {
+            terms = open;
+        }
         self.ask_owner(&Action::Share(terms.clone())).await?;
         // Their key may have been forgotten and another pinned meanwhile: what was allowed was for the one that was shown.
         if self.contacts.known(terms.with)?.identity.signer() != terms.holder {

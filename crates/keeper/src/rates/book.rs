@@ -76,10 +76,13 @@ impl Page {
         Ok(Self { unlock, kept, changed })
     }
 
-    /// Pauses within the last hour, of whatever.
-    fn pauses(&self, now: Millis) -> usize {
-        let all = self.kept.values().flatten();
-        all.flat_map(|kept| &kept.paused).filter(|at| now - **at < HOUR).count()
+    /// Services at which the agent was paused within the last hour. People do not count: none of them locks the owner out.
+    fn agent_was_paused_at(&self, now: Millis) -> usize {
+        let of_agent = (self.kept.iter()).filter(|(record, _)| matches!(of_record(record), Some((None, _))));
+        of_agent
+            .filter_map(|(_, kept)| kept.as_ref())
+            .filter(|kept| kept.paused.iter().any(|at| now - at < HOUR))
+            .count()
     }
 }
 
@@ -159,8 +162,8 @@ impl Rates {
         })?
     }
 
-    /// One more call, which must not leave otherwise. The one that passes the ceiling pauses them, and the third pause within an hour locks
-    /// the vault.
+    /// One more call, which must not leave otherwise. The one that passes the ceiling pauses them, and an agent that is paused at a third
+    /// service within an hour has the vault locked.
     ///
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`], the disk's errors.
@@ -175,7 +178,8 @@ impl Rates {
             }
             kept.name = by.name();
             page.changed.insert(record);
-            let locks = matches!(counted, Counted::PausesNow(_)) && page.pauses(now) >= limits::RATE_PAUSES_LOCK;
+            let locks = matches!((&counted, by), (Counted::PausesNow(_), By::Agent))
+                && page.agent_was_paused_at(now) >= limits::RATE_PAUSES_LOCK;
             Ok::<_, VaultError>((counted, locks))
         })??;
         match counted {
@@ -185,19 +189,22 @@ impl Rates {
             }
             Counted::Paused => Err(RateError::Paused),
             Counted::PausesNow(pause) => {
-                self.pauses(by, service, &pause, locks).await?;
+                let who = match by {
+                    By::Agent => "your agent".to_owned(),
+                    By::Person(_, name) => name.to_owned(),
+                };
+                let (rates, deed) = (self.clone(), Deed::new(What::RatePaused, service).because(who));
+                // In one piece: whoever calls may go away in this moment.
+                let noted = tokio::spawn(async move { rates.pauses(deed, &pause, locks).await });
+                noted.await.unwrap_or(Ok(()))?;
                 Err(RateError::Paused)
             }
         }
     }
 
-    async fn pauses(&self, by: By<'_>, service: &str, pause: &Pause, locks: bool) -> Result<(), VaultError> {
+    async fn pauses(&self, deed: Deed, pause: &Pause, locks: bool) -> Result<(), VaultError> {
         self.changed();
-        let who = match by {
-            By::Agent => "your agent",
-            By::Person(_, name) => name,
-        };
-        let mut deeds = vec![Deed::new(What::RatePaused, service).because(who)];
+        let mut deeds = vec![deed];
         if locks {
             deeds.push(Deed::new(What::RateLocked, ""));
         }
@@ -261,5 +268,33 @@ impl Rates {
 
     fn changed(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_at_which_the_agent_was_paused_count_once_each_and_people_not_at_all() {
+        let now = 20_000 * DAY;
+        let paused = |at: &[Millis]| {
+            let mut kept = Kept::default();
+            kept.paused = at.to_vec();
+            Some(kept)
+        };
+        let bob = By::Person(UserId::new(), "Bob");
+        let page = Page {
+            unlock: 1,
+            kept: BTreeMap::from([
+                (By::Agent.record("twice"), paused(&[now - 2, now - 1])),
+                (By::Agent.record("once"), paused(&[now - HOUR + 1])),
+                (By::Agent.record("before"), paused(&[now - HOUR])),
+                (bob.record("once"), paused(&[now])),
+                (bob.record("twice"), paused(&[now])),
+            ]),
+            changed: BTreeSet::new(),
+        };
+        assert_eq!(page.agent_was_paused_at(now), 2);
     }
 }

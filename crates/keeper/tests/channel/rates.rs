@@ -124,7 +124,7 @@ async fn promise_07_a_restart_neither_ends_a_pause_nor_begins_the_hour_anew() {
 }
 
 #[tokio::test]
-async fn promise_07_the_third_pause_within_an_hour_locks_the_vault() {
+async fn promise_07_an_agent_that_is_paused_at_a_third_service_within_an_hour_has_the_vault_locked() {
     let (keeper, channel, _service) = with(&["a", "b", "c", "d"]).await;
     calls(&keeper, "a", FLOOR).await;
     refused(&keeper, "a").await;
@@ -133,6 +133,11 @@ async fn promise_07_the_third_pause_within_an_hour_locks_the_vault() {
         calls(&keeper, name, FLOOR).await;
         refused(&keeper, name).await;
     }
+    // One that its owner let go on is still the same service.
+    let go_on = json!({"user": null, "service": "c"});
+    channel.call("rate.resume", go_on).await.unwrap();
+    calls(&keeper, "c", 2 * FLOOR).await;
+    refused(&keeper, "c").await;
     // The first one was an hour ago.
     assert_eq!(keeper.vault.state(), VaultState::Unlocked);
     let mut state = keeper.vault.watch();

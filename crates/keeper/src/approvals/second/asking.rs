@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use protocol::{ApprovalId, Millis};
+use protocol::ApprovalId;
 use vault::PublicIdentity;
 
 use super::Person;
@@ -56,8 +56,14 @@ impl Approvals {
             action: Box::new(approval.action.clone()),
         };
         for person in people {
-            let message = ask.to(&person.identity, std::mem::take(&mut with));
-            self.relay()?.send(message).await?;
+            let with = std::mem::take(&mut with);
+            let is_first = !with.is_empty();
+            match self.relay()?.send(ask.to(&person.identity, with)).await {
+                Ok(_id) => {}
+                Err(error) if is_first => return Err(error.into()),
+                // It is written down that it was allowed, and somebody is asked.
+                Err(error) => tracing::warn!(code = error.code(), "one of the second people is not asked"),
+            }
         }
         Ok(())
     }
@@ -87,9 +93,8 @@ impl Approvals {
         };
         let now = self.clock.now();
         let reason: String = answer.reason.chars().take(limits::DENY_REASON_CHARS).collect();
-        let life = Millis::try_from(limits::APPROVAL_LIFE.as_millis()).unwrap_or(Millis::MAX);
         let answered = Approval {
-            expires_at: now + life,
+            expires_at: Approval::ends(now),
             state: if answer.allow {
                 State::Allowed { at: now }
             } else {

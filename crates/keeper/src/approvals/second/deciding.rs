@@ -147,14 +147,15 @@ impl Approvals {
             return Ok(Vec::new());
         };
         let known = self.asked_of_me()?;
-        let of_them = known
-            .iter()
-            .filter(|each| each.user == contact.user && each.is_waiting(now));
+        let waiting = || known.iter().filter(|each| each.is_waiting(now));
+        let of_them = waiting().filter(|each| each.user == contact.user).count();
+        let bytes: usize = waiting().map(|each| each.action.size()).sum();
+        let room = of_them < limits::SECOND_ASKED_WAITING && bytes + action.size() <= limits::SECOND_ASKED_BYTES;
         let longest = Millis::try_from(2 * limits::SECOND_LIFE.as_millis()).unwrap_or(Millis::MAX);
         let fits =
             is_of_two(&action) && action.size() <= limits::APPROVAL_BYTES && until > now && until - now <= longest;
         let new = !known.iter().any(|each| each.user == contact.user && each.id == id);
-        if !fits || !new || of_them.count() >= limits::APPROVALS_WAITING {
+        if !fits || !new || !room {
             return Ok(Vec::new());
         }
         let mut over = known.iter().filter(|each| !each.is_waiting(now));

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use protocol::channel::VaultState;
-use protocol::{SecretId, UserId};
+use protocol::{ApprovalId, Millis, SecretId, UserId};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::Duration;
-use vault::{Hash, Identity, SignerKey};
+use vault::{Constraints, Hash, Identity, Resource, Scope, SignerKey};
 
 use super::carry_seconds;
 use super::deciding::SecondAnswer;
 use super::message::{Message, Said};
 use crate::approvals::decide::Answer;
 use crate::approvals::record::{Approval, State};
-use crate::approvals::{Action, Approvals, Verdict};
+use crate::approvals::{Action, Approvals, ShareTerms, Verdict};
 use crate::clock::SystemClock;
 use crate::contacts::Contacts;
 use crate::egress::NamedAddresses;
+use crate::limits;
 use crate::relay::Courier as _;
 use crate::relay::tests::liar::{Liar, Lie};
 use crate::relay::tests::person::Person;
@@ -399,6 +400,104 @@ async fn what_an_organisation_has_demanded_stays_until_the_owner_ends_it() {
     bob.chooses(false, &[]).await.unwrap();
     bob.decides(Answer::Once).await.unwrap();
     assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_second_person_is_asked_anew_when_none_is_needed_and_what_is_taken_back_is_refused_for_half_an_hour()
+ {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let (first, other) = (send("first"), send("other"));
+    allowed_by_bob(&bob, &anna, &first).await;
+    bob.chooses(false, &[]).await.unwrap();
+    assert!(matches!(bob.asks(&first).await, Verdict::Waiting { second: false, .. }));
+    bob.decides(Answer::Once).await.unwrap();
+    assert_eq!(bob.asks(&first).await, Verdict::Allowed);
+
+    bob.chooses(true, &[&anna]).await.unwrap();
+    bob.asks(&other).await;
+    let awaits = bob.decides(Answer::Once).await.unwrap();
+    let taken_back = bob.decides(Answer::Deny { reason: String::new() }).await.unwrap();
+    let half_an_hour = Approval::ends(bob.approvals.clock.now());
+    assert!(awaits.expires_at > half_an_hour && taken_back.expires_at <= half_an_hour);
+}
+
+#[tokio::test]
+async fn a_share_that_is_asked_for_again_when_the_hour_has_changed_is_the_same_request() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let (asked, hour) = (bob.approvals.clock.now(), 3_600_000);
+    let terms = |until| ShareTerms {
+        with: anna.user,
+        name: "Anna".to_owned(),
+        holder: anna.signer(),
+        resource: Resource::parse("service/mail").unwrap(),
+        scope: [Scope::Read].into_iter().collect(),
+        until,
+        constraints: Constraints {
+            max_calls: None,
+            rate: None,
+        },
+    };
+    bob.asks(&Action::Share(terms(asked + hour))).await;
+    let at = bob.newest().asked_at;
+    let until = |from: Millis| from - at + asked + hour;
+    let open = |terms: &ShareTerms| bob.approvals.open_share(terms, until).unwrap();
+    assert_eq!(open(&terms(asked + 2 * hour)), Some(terms(asked + hour)));
+    let others = ShareTerms {
+        name: "Somebody else".to_owned(),
+        ..terms(asked + hour)
+    };
+    assert_eq!(open(&others), None);
+    // For longer is another request.
+    assert_eq!(
+        bob.approvals
+            .open_share(&terms(asked + 2 * hour), |from| until(from) + hour)
+            .unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn what_others_ask_of_a_second_person_has_bounds() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let carl = Member::at(&relay).await;
+    anna.knows(&carl, "Carl").await;
+    carl.knows(&anna, "Anna").await;
+    let action = send(&"x".repeat(30 * 1024));
+    let until = bob.approvals.clock.now() + 1_000_000;
+    // As many as are taken of this person; the first of them is over afterwards.
+    let asks = async |who: &Member| {
+        let ids: Vec<_> = (0..limits::SECOND_ASKED_WAITING + 2)
+            .map(|_| ApprovalId::new())
+            .collect();
+        for &id in &ids {
+            who.sends(
+                &anna,
+                &Message::Ask {
+                    id,
+                    until,
+                    action: Box::new(action.clone()),
+                },
+            )
+            .await;
+        }
+        who.sends(&anna, &Message::Over { id: ids[0] }).await;
+        let first = ids[0];
+        anna.until(|approvals| {
+            let asked = approvals.asked_of_me().unwrap();
+            asked.iter().any(|each| each.id == first && !each.is_waiting(until - 1))
+        })
+        .await;
+    };
+    asks(&bob).await;
+    let of_bob = anna.approvals.waiting();
+    assert_eq!(of_bob, limits::SECOND_ASKED_WAITING - 1);
+    asks(&carl).await;
+    let all = limits::SECOND_ASKED_BYTES / action.size();
+    assert!(all < 2 * limits::SECOND_ASKED_WAITING);
+    assert_eq!(anna.approvals.waiting(), all - 1);
 }
 
 #[tokio::test]
