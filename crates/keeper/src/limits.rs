@@ -210,6 +210,8 @@ pub const GROUP_RESOURCES: usize = 50;
 pub const GROUP_RESOURCE_NAME_CHARS: usize = 60;
 pub const GROUP_RESOURCE_ABOUT_CHARS: usize = 200;
 pub const GROUP_RESOURCE_SKILL_BYTES: usize = 16 * 1024;
+/// How often its words can be changed: the largest number that a browser reads as it is (RFC 8259, section 6).
+pub const GROUP_RESOURCE_REVISION: u64 = (1 << 53) - 1;
 /// What a vault keeps of what agents are told of things of groups, in all, in bytes: a small part of what a vault can hold.
 pub const GROUP_SKILLS_BYTES: usize = 1024 * 1024;
 /// How often a vault asks whether those with whom it shares in groups are still in them. Each use is asked for beside that.

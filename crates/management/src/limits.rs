@@ -358,5 +358,5 @@ pub const DATABASE_CONNECTIONS: u32 = 16;
 pub const LOOK_UPS_AT_ONCE: usize = 2;
 /// Requests whose sessions or keys one statement looks up.
 pub const LOOK_UPS_TOGETHER: usize = 64;
-/// How long a request waits for a connection to PostgreSQL.
+/// How long a request waits for a connection to PostgreSQL, and for whose session or key it bears.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);

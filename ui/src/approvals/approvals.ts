@@ -32,11 +32,14 @@ const WARN_MS = 60_000;
 const warned = new Set<string>();
 const title = document.title;
 
+/** What a keeper of an older version does not say. */
+const NO_SECOND: Pick<ApprovalList, "second" | "asked"> = { second: { on: false, demanded: false, people: [] }, asked: [] };
+
 export async function loadApprovals(): Promise<void> {
   try {
     const known = new Set(approvals.peek()?.waiting.map((each) => each.id));
     const asked = new Set(approvals.peek()?.asked.map((each) => each.id));
-    const list = await request<ApprovalList>("approval.list");
+    const list = { ...NO_SECOND, ...(await request<ApprovalList>("approval.list")) };
     approvals.value = list;
     approvalClock.value = Date.now();
     approvalsProblem.value = "";

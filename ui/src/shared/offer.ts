@@ -14,7 +14,7 @@ export function waitingWords(offer: Offer): number | undefined {
 export function wordsToAccept(offer: Offer, told: Told | undefined): string | undefined {
   const revision = waitingWords(offer);
   if (!told || revision === undefined) return undefined;
-  if (offer.state === "offered") return told.revision === revision ? told.skill : undefined;
+  if (offer.state === "offered") return (told.revision ?? 0) === revision ? told.skill : undefined;
   return told.newer && (told.newer.revision ?? 0) === revision ? told.newer.skill : undefined;
 }
 

@@ -30,7 +30,8 @@ export interface InGroup {
 /** What agents are told of something, and what they are to be told from now on if their owners like. */
 export interface Told {
   skill: string;
-  revision: number;
+  /** Absent in what a keeper of an older version says. */
+  revision?: number;
   newer?: InGroup & { skill: string };
 }
 

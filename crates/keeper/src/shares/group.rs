@@ -63,6 +63,7 @@ impl GroupOffer {
         let good = line(&self.what.name, limits::GROUP_RESOURCE_NAME_CHARS)
             && line(&self.what.about, limits::GROUP_RESOURCE_ABOUT_CHARS)
             && line(&self.what.group_name, limits::CONTACT_NAME_CHARS)
+            && self.what.revision <= limits::GROUP_RESOURCE_REVISION
             && self.skill.len() <= limits::GROUP_RESOURCE_SKILL_BYTES
             && self.skill.chars().all(is_plain);
         if good { Ok(()) } else { Err(ShareError::ResourceWords) }

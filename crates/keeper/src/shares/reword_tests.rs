@@ -132,6 +132,13 @@ async fn promise_07_older_words_that_are_said_again_and_words_of_others_are_let_
         group.takes(id, unseen).await.unwrap_err().code(),
         "group_resource_invalid"
     );
+    // A number that a page would read as another one: the yes to it would be to other words.
+    let mut rounded = third.clone();
+    rounded.what.revision = limits::GROUP_RESOURCE_REVISION + 1;
+    assert_eq!(
+        group.takes(id, rounded).await.unwrap_err().code(),
+        "group_resource_invalid"
+    );
     // Bob may use it; he says nothing about it in Anna's place.
     let capability = group.bobs(id).capability;
     let bob = &group.bob.person.identity;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::{StorageError, api_keys, api_tenant_keys, sessions};
 use crate::database::Database;
@@ -53,14 +54,19 @@ impl<T: LookedUp> Line<T> {
     pub(crate) async fn ask(self: &Arc<Self>, database: &Database, asked: T) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
         if self.enter(asked, answer) {
-            let work = AtWork(Arc::clone(self), false).serve(database.clone());
+            let work = AtWork {
+                line: Arc::clone(self),
+                is_counted: true,
+            };
             // Not in the request of whoever came first: theirs may end before the others have been answered.
-            tokio::spawn(work);
+            tokio::spawn(work.serve(database.clone()));
         }
-        // It is gone without an answer only if what looks up panicked.
-        answered
-            .await
-            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        match timeout(limits::DATABASE_WAIT, answered).await {
+            Ok(Ok(answer)) => answer,
+            // It is gone without an answer only if what looks up panicked.
+            Ok(Err(_)) => Err(sqlx::Error::WorkerCrashed.into()),
+            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+        }
     }
 
     /// Whether somebody more is to serve the line.
@@ -87,20 +93,31 @@ impl<T: LookedUp> Default for Line<T> {
 }
 
 /// Serves the line until nobody waits, and is counted meanwhile.
-struct AtWork<T: LookedUp>(Arc<Line<T>>, bool);
+struct AtWork<T: LookedUp> {
+    line: Arc<Line<T>>,
+    is_counted: bool,
+}
 
 impl<T: LookedUp> AtWork<T> {
     async fn serve(mut self, database: Database) {
         while let Some((asked, answers)) = self.next() {
-            match T::look_up(&database, &asked).await {
+            match in_time(&database, &asked).await {
                 Ok(found) => answer(answers, found),
                 // What one of them has stored does not become another's error.
                 Err(StorageError::Failed(_)) if asked.len() > 1 => {
+                    let mut away = None;
                     for (one, to) in asked.iter().zip(answers) {
-                        let found = T::look_up(&database, std::slice::from_ref(one)).await;
+                        let found = match &away {
+                            None => in_time(&database, std::slice::from_ref(one)).await,
+                            Some(error) => Err(StorageError::clone(error)),
+                        };
                         match found {
                             Ok(found) => answer(vec![to], found),
-                            Err(error) => tell(to, Err(error)),
+                            Err(error) => {
+                                away =
+                                    Some(error.clone()).filter(|error| matches!(error, StorageError::Unavailable(_)));
+                                tell(to, Err(error));
+                            }
                         }
                     }
                 }
@@ -111,18 +128,25 @@ impl<T: LookedUp> AtWork<T> {
 
     #[expect(clippy::type_complexity, reason = "two columns of what waits")]
     fn next(&mut self) -> Option<(Vec<T>, Vec<oneshot::Sender<Answer<T>>>)> {
-        let mut state = self.0.state();
+        let mut state = self.line.state();
         // Whose request has ended asks no more.
         state.waiting.retain(|(_, answer)| !answer.is_closed());
         let some = state.waiting.len().min(limits::LOOK_UPS_TOGETHER);
         if some == 0 {
             // In one breath with the look at the line: whoever comes now finds that nobody serves it.
             state.at_work -= 1;
-            self.1 = true;
+            self.is_counted = false;
             return None;
         }
         Some(state.waiting.drain(..some).unzip())
     }
+}
+
+/// A statement that hangs would keep its place, and with it everybody out.
+async fn in_time<T: LookedUp>(database: &Database, asked: &[T]) -> Result<Placed<T::Found>, StorageError> {
+    timeout(limits::DATABASE_WAIT, T::look_up(database, asked))
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
 }
 
 fn answer<F>(to: Vec<oneshot::Sender<Result<Option<F>, StorageError>>>, found: Placed<F>) {
@@ -143,8 +167,8 @@ fn tell<A>(to: oneshot::Sender<A>, answer: A) {
 
 impl<T: LookedUp> Drop for AtWork<T> {
     fn drop(&mut self) {
-        if !self.1 {
-            let mut state = self.0.state();
+        if self.is_counted {
+            let mut state = self.line.state();
             state.at_work -= 1;
             // They would wait for somebody who does not come.
             state.waiting.clear();
