@@ -31,4 +31,5 @@ pub mod template;
 pub mod unlock_link;
 mod unseen;
 pub mod vault_service;
+mod versioned;
 pub mod write_behind;

@@ -20,6 +20,65 @@ pub trait Changing: Send + Sync + 'static {
     fn forget(&self);
 }
 
+/// What is in memory of one unlock of a vault, loaded when it is first asked for.
+pub struct OfUnlock<T> {
+    vault: VaultService,
+    open: Mutex<Open<T>>,
+}
+
+struct Open<T> {
+    /// With the number of its unlock.
+    page: Option<(u64, T)>,
+    /// The unlock whose end was announced.
+    ended: Option<u64>,
+}
+
+impl<T> OfUnlock<T> {
+    pub fn new(vault: VaultService) -> Self {
+        let open = Mutex::new(Open {
+            page: None,
+            ended: None,
+        });
+        Self { vault, open }
+    }
+
+    pub fn vault(&self) -> &VaultService {
+        &self.vault
+    }
+
+    /// Looks at it, or changes it.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], also when a lock is about to come, and those of `load`.
+    pub fn with<R>(
+        &self,
+        load: impl FnOnce(&VaultService) -> Result<T, VaultError>,
+        work: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, VaultError> {
+        let unlock = self.vault.unlock_number()?;
+        let mut open = unpoisoned(&self.open);
+        if open.ended == Some(unlock) {
+            return Err(VaultError::Locked);
+        }
+        match &mut open.page {
+            Some((of, page)) if *of == unlock => Ok(work(page)),
+            other => Ok(work(&mut other.insert((unlock, load(&self.vault)?)).1)),
+        }
+    }
+
+    /// As [`Self::with`], if it is there.
+    pub fn if_there<R>(&self, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        unpoisoned(&self.open).page.as_mut().map(|(_, page)| work(page))
+    }
+
+    /// Ends with the unlock of now.
+    pub fn forget(&self) {
+        let mut open = unpoisoned(&self.open);
+        open.ended = self.vault.unlock_number().ok();
+        open.page = None;
+    }
+}
+
 /// Writes what changed. Cheap to clone.
 #[derive(Clone)]
 pub struct WriteBehind {

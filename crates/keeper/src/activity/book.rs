@@ -1,16 +1,15 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use protocol::{Millis, SecretId};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Class, Deed, Entry, What};
 use crate::limits;
-use crate::vault_service::{VaultError, VaultService, unpoisoned};
-use crate::write_behind::{Changing, WriteBehind};
+use crate::vault_service::{VaultError, VaultService};
+use crate::versioned;
+use crate::write_behind::{Changing, OfUnlock, WriteBehind};
 
-/// First byte of each record.
-const VERSION: u8 = 1;
 const LAST_USE: &str = "activity/last-use";
 /// How far back the same thing is looked for, to be counted there.
 const LOOK_BACK: usize = 64;
@@ -30,20 +29,10 @@ pub struct Activity {
 }
 
 struct Book {
-    vault: VaultService,
-    pages: Mutex<Open>,
+    pages: OfUnlock<Pages>,
 }
 
-#[derive(Default)]
-struct Open {
-    pages: Option<Pages>,
-    /// The unlock whose end was announced.
-    ended: Option<u64>,
-}
-
-/// What is in memory of one unlock.
 struct Pages {
-    unlock: u64,
     classes: [Page<VecDeque<Entry>>; 3],
     last_use: Page<BTreeMap<SecretId, LastUse>>,
 }
@@ -58,12 +47,12 @@ impl<T: Default + Serialize + for<'a> Deserialize<'a>> Page<T> {
     /// What is not understood is left alone, and told: it is a list, and losing it must not lock the agent out.
     fn load(vault: &VaultService, record: &'static str) -> Result<Self, VaultError> {
         let stored = vault.get_record(record)?;
-        let content = stored.and_then(|bytes| match bytes.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
-            _ => {
+        let content = stored.and_then(|bytes| {
+            let content = versioned::decode(&bytes);
+            if content.is_none() {
                 tracing::warn!("the record {record} was written by a newer version: it begins anew");
-                None
             }
+            content
         });
         Ok(Self {
             record,
@@ -73,20 +62,15 @@ impl<T: Default + Serialize + for<'a> Deserialize<'a>> Page<T> {
     }
 
     fn take(&mut self) -> Option<(String, Option<Vec<u8>>)> {
-        if !std::mem::take(&mut self.changed) {
-            return None;
-        }
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, &self.content).ok()?;
-        Some((self.record.to_owned(), Some(bytes)))
+        let changed = std::mem::take(&mut self.changed);
+        changed.then(|| (self.record.to_owned(), Some(versioned::encode(&self.content))))
     }
 }
 
 impl Pages {
-    fn load(vault: &VaultService, unlock: u64) -> Result<Self, VaultError> {
+    fn load(vault: &VaultService) -> Result<Self, VaultError> {
         let page = |class: Class| Page::load(vault, class.record());
         Ok(Self {
-            unlock,
             classes: [page(Class::Person)?, page(Class::Agent)?, page(Class::Refused)?],
             last_use: Page::load(vault, LAST_USE)?,
         })
@@ -135,46 +119,31 @@ impl Pages {
 
 impl Book {
     fn with<T>(&self, work: impl FnOnce(&mut Pages) -> T) -> Result<T, VaultError> {
-        let unlock = self.vault.unlock_number()?;
-        let mut open = unpoisoned(&self.pages);
-        if open.ended == Some(unlock) {
-            return Err(VaultError::Locked);
-        }
-        match &mut open.pages {
-            Some(pages) if pages.unlock == unlock => Ok(work(pages)),
-            other => Ok(work(other.insert(Pages::load(&self.vault, unlock)?))),
-        }
+        self.pages.with(Pages::load, work)
     }
 }
 
 impl Changing for Book {
     fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
-        let mut open = unpoisoned(&self.pages);
-        let Some(pages) = &mut open.pages else {
-            return Vec::new();
-        };
-        let last_use = pages.last_use.take();
-        pages
-            .classes
-            .iter_mut()
-            .filter_map(Page::take)
-            .chain(last_use)
-            .collect()
+        let records = self.pages.if_there(|pages| {
+            let last_use = pages.last_use.take();
+            let classes = pages.classes.iter_mut().filter_map(Page::take);
+            classes.chain(last_use).collect()
+        });
+        records.unwrap_or_default()
     }
 
     fn not_written(&self) {
-        if let Some(pages) = &mut unpoisoned(&self.pages).pages {
+        self.pages.if_there(|pages| {
             for page in &mut pages.classes {
                 page.changed = true;
             }
             pages.last_use.changed = true;
-        }
+        });
     }
 
     fn forget(&self) {
-        let mut open = unpoisoned(&self.pages);
-        open.ended = self.vault.unlock_number().ok();
-        open.pages = None;
+        self.pages.forget();
     }
 }
 
@@ -182,8 +151,7 @@ impl Activity {
     /// The activity of this vault, written behind.
     pub fn new(vault: VaultService, write_behind: WriteBehind) -> Self {
         let book = Arc::new(Book {
-            vault,
-            pages: Mutex::default(),
+            pages: OfUnlock::new(vault),
         });
         write_behind.add(book.clone());
         Self { book, write_behind }
@@ -194,7 +162,7 @@ impl Activity {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn note(&self, deed: Deed) -> Result<(), VaultError> {
-        let now = self.book.vault.now();
+        let now = self.book.pages.vault().now();
         self.book.with(|pages| pages.note(deed, now))?;
         self.write_behind.changed();
         Ok(())
@@ -214,7 +182,7 @@ impl Activity {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn note_all_first(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
-        let now = self.book.vault.now();
+        let now = self.book.pages.vault().now();
         self.book.with(|pages| {
             for deed in deeds {
                 pages.note(deed, now);

@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use vault::Hash;
 
 use super::action::Action;
-use crate::limits;
+use crate::{limits, versioned};
 
-/// First byte of a stored request.
-const VERSION: u8 = 1;
 pub(super) const PREFIX: &str = "approval/";
 
 /// How far a request is. One that is still waiting when it ends has expired.
@@ -81,18 +79,13 @@ impl Approval {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).expect("a struct of text and numbers serialises");
-        bytes
+        versioned::encode(self)
     }
 
     /// None for one that a newer version wrote: it allows nothing here.
     pub(super) fn decode(name: &str, bytes: &[u8]) -> Option<Self> {
         let id: ApprovalId = name.strip_prefix(PREFIX)?.parse().ok()?;
-        let (&VERSION, json) = bytes.split_first()? else {
-            return None;
-        };
-        let approval: Self = serde_json::from_slice(json).ok()?;
+        let approval: Self = versioned::decode(bytes)?;
         (approval.id == id).then_some(approval)
     }
 }

@@ -4,8 +4,8 @@ use protocol::{ApprovalId, Millis};
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+use crate::versioned;
 
-const VERSION: u8 = 1;
 pub(super) const PREFIX: &str = "approval-rule/";
 const DAY: Millis = 24 * 60 * 60 * 1000;
 
@@ -114,17 +114,12 @@ impl Rule {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).expect("a struct of text and numbers serialises");
-        bytes
+        versioned::encode(self)
     }
 
     pub(super) fn decode(name: &str, bytes: &[u8]) -> Option<Self> {
         let id: ApprovalId = name.strip_prefix(PREFIX)?.parse().ok()?;
-        let (&VERSION, json) = bytes.split_first()? else {
-            return None;
-        };
-        let rule: Self = serde_json::from_slice(json).ok()?;
+        let rule: Self = versioned::decode(bytes)?;
         (rule.id == id).then_some(rule)
     }
 }

@@ -13,10 +13,9 @@ use crate::activity::{Activity, Deed, What};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::limits;
 use crate::vault_service::{VaultError, VaultService};
+use crate::versioned;
 
 const RECORD: &str = "egress/policy";
-/// First byte of the record.
-const VERSION: u8 = 1;
 
 /// What is allowed besides the model and the routes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,10 +175,7 @@ impl EgressSettings {
 
     async fn set(&self, policy: EgressPolicy) -> Result<Value, ChannelError> {
         policy.check()?;
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, &policy)
-            .map_err(|_| ChannelError::new("internal", "It does not serialise."))?;
-        self.vault.put_record(RECORD, &bytes).await?;
+        self.vault.put_record(RECORD, &versioned::encode(&policy)).await?;
         let words = match policy.mode {
             EgressMode::Open => "anywhere".to_owned(),
             EgressMode::AllowList => format!("{} hosts", policy.hosts.len()),
@@ -197,10 +193,7 @@ impl EgressSettings {
 fn load(vault: &VaultService) -> Result<EgressPolicy, VaultError> {
     Ok(match vault.get_record(RECORD)? {
         None => EgressPolicy::open(),
-        Some(bytes) => match bytes.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json).unwrap_or_default(),
-            _ => EgressPolicy::default(),
-        },
+        Some(bytes) => versioned::decode(&bytes).unwrap_or_default(),
     })
 }
 

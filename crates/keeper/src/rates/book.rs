@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use protocol::{Millis, UserId};
 use tokio::sync::watch;
@@ -8,8 +8,9 @@ use super::record::{Counted, DAY, HOUR, Kept, PREFIX, Pause};
 use super::{By, Changes, of_record};
 use crate::activity::{Activity, Deed, What};
 use crate::limits;
-use crate::vault_service::{LockReason, VaultError, VaultService, unpoisoned};
-use crate::write_behind::{Changing, WriteBehind};
+use crate::vault_service::{LockReason, VaultError, VaultService};
+use crate::versioned;
+use crate::write_behind::{Changing, OfUnlock, WriteBehind};
 
 /// Why a call is not made.
 #[derive(Debug, thiserror::Error)]
@@ -40,40 +41,30 @@ pub struct Rates {
 }
 
 struct Book {
-    vault: VaultService,
-    open: Mutex<Open>,
+    pages: OfUnlock<Page>,
 }
 
-#[derive(Default)]
-struct Open {
-    page: Option<Page>,
-    /// The unlock whose end was announced.
-    ended: Option<u64>,
-}
-
-/// What is in memory of one unlock.
 struct Page {
-    unlock: u64,
     /// By record; none where it was written by a newer version.
     kept: BTreeMap<String, Option<Kept>>,
     changed: BTreeSet<String>,
 }
 
 impl Page {
-    fn load(vault: &VaultService, unlock: u64) -> Result<Self, VaultError> {
+    fn load(vault: &VaultService) -> Result<Self, VaultError> {
         let (mut kept, mut changed) = (BTreeMap::new(), BTreeSet::new());
         for record in vault.list_records(PREFIX)? {
             let Some(bytes) = vault.get_record(&record)? else {
                 continue;
             };
-            let read = Kept::decode(&bytes);
+            let read = versioned::decode::<Kept>(&bytes);
             if read.as_ref().is_some_and(|kept| kept.is_old(vault.now())) {
                 changed.insert(record);
             } else {
                 kept.insert(record, read);
             }
         }
-        Ok(Self { unlock, kept, changed })
+        Ok(Self { kept, changed })
     }
 
     /// Services at which the agent was paused within the last hour. People do not count: none of them locks the owner out.
@@ -87,44 +78,34 @@ impl Page {
 }
 
 impl Book {
+    fn now(&self) -> Millis {
+        self.pages.vault().now()
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Page) -> T) -> Result<T, VaultError> {
-        let unlock = self.vault.unlock_number()?;
-        let mut open = unpoisoned(&self.open);
-        if open.ended == Some(unlock) {
-            return Err(VaultError::Locked);
-        }
-        match &mut open.page {
-            Some(page) if page.unlock == unlock => Ok(work(page)),
-            other => Ok(work(other.insert(Page::load(&self.vault, unlock)?))),
-        }
+        self.pages.with(Page::load, work)
     }
 }
 
 impl Changing for Book {
     fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
-        let mut open = unpoisoned(&self.open);
-        let Some(page) = &mut open.page else {
-            return Vec::new();
-        };
-        let changed = std::mem::take(&mut page.changed);
-        let bytes = |record: &String| page.kept.get(record)?.as_ref()?.encode();
-        changed
-            .into_iter()
-            .map(|record| (record.clone(), bytes(&record)))
-            .collect()
+        let records = self.pages.if_there(|page| {
+            let bytes = |record: &String| page.kept.get(record)?.as_ref().map(versioned::encode);
+            let changed = std::mem::take(&mut page.changed).into_iter();
+            changed.map(|record| (record.clone(), bytes(&record))).collect()
+        });
+        records.unwrap_or_default()
     }
 
     fn not_written(&self) {
-        if let Some(page) = &mut unpoisoned(&self.open).page {
+        self.pages.if_there(|page| {
             let readable = page.kept.iter().filter(|(_, kept)| kept.is_some());
             page.changed.extend(readable.map(|(record, _)| record.clone()));
-        }
+        });
     }
 
     fn forget(&self) {
-        let mut open = unpoisoned(&self.open);
-        open.ended = self.vault.unlock_number().ok();
-        open.page = None;
+        self.pages.forget();
     }
 }
 
@@ -132,8 +113,7 @@ impl Rates {
     /// The counts of this vault, written behind.
     pub fn new(vault: VaultService, activity: Activity, write_behind: WriteBehind) -> Self {
         let book = Arc::new(Book {
-            vault,
-            open: Mutex::default(),
+            pages: OfUnlock::new(vault),
         });
         write_behind.add(book.clone());
         Self {
@@ -168,7 +148,7 @@ impl Rates {
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`], the disk's errors.
     pub async fn count(&self, by: By<'_>, service: &str, changes: bool) -> Result<(), RateError> {
-        let (now, record) = (self.book.vault.now(), by.record(service));
+        let (now, record) = (self.book.now(), by.record(service));
         let (counted, locks) = self.book.with(|page| {
             let kept = page.kept.entry(record.clone()).or_insert_with(|| Some(Kept::default()));
             let kept = kept.as_mut().ok_or(VaultError::Newer)?;
@@ -211,7 +191,7 @@ impl Rates {
         tracing::info!(calls = pause.calls, usual = pause.usual, locks, "calls are paused");
         let noted = self.activity.note_all_first(deeds).await;
         if locks {
-            let vault = self.book.vault.clone();
+            let vault = self.book.pages.vault().clone();
             // Whoever calls is under way inside what has to end before a lock.
             tokio::spawn(async move {
                 if let Err(error) = vault.lock(LockReason::Unusual).await {
@@ -227,7 +207,7 @@ impl Rates {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub(super) async fn resume(&self, user: Option<UserId>, service: &str) -> Result<(), VaultError> {
-        let now = self.book.vault.now();
+        let now = self.book.now();
         let record = user.map_or(By::Agent, |user| By::Person(user, "")).record(service);
         let resumed = self.book.with(|page| {
             let kept = page.kept.get_mut(&record)?.as_mut()?;
@@ -262,7 +242,7 @@ impl Rates {
 
     /// When the last seven days began, today with them: in days since the epoch, and in milliseconds.
     pub(super) fn week(&self) -> (i64, Millis) {
-        let first = self.book.vault.now().div_euclid(DAY) - 6;
+        let first = self.book.now().div_euclid(DAY) - 6;
         (first, first * DAY)
     }
 
@@ -285,7 +265,6 @@ mod tests {
         };
         let bob = By::Person(UserId::new(), "Bob");
         let page = Page {
-            unlock: 1,
             kept: BTreeMap::from([
                 (By::Agent.record("twice"), paused(&[now - 2, now - 1])),
                 (By::Agent.record("once"), paused(&[now - HOUR + 1])),

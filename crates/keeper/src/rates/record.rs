@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 
 pub(super) const PREFIX: &str = "rates/";
-/// First byte of each record.
-const VERSION: u8 = 1;
 pub(super) const HOUR: Millis = 60 * 60 * 1000;
 pub(super) const DAY: Millis = 24 * HOUR;
 
@@ -75,19 +73,6 @@ fn days(count: usize) -> i64 {
 }
 
 impl Kept {
-    pub fn encode(&self) -> Option<Vec<u8>> {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).ok()?;
-        Some(bytes)
-    }
-
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
-            _ => None,
-        }
-    }
-
     /// What a busy hour is: the one in the middle of the busiest hours of the days before this one. Zero while there are too few days.
     fn usual(&self, kind: usize, today: i64) -> u32 {
         let since = today - days(limits::RATE_DAYS);
@@ -179,6 +164,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::versioned;
 
     /// So many calls that read, in one hour; how many there was room for.
     fn reads(kept: &mut Kept, many: u32, now: Millis) -> u32 {
@@ -273,12 +259,12 @@ mod tests {
     fn records_of_the_first_version_are_read_as_they_were_written() {
         let written = r#"{"name":"Bob","hour":480002,"calls":[7,1],"days":[{"day":20000,"busiest":[7,1],"calls":[9,1]}],"raised":[400,0],"raised_on":19999,"pause":{"at":1728007200000,"changes":false,"calls":200,"usual":20},"paused":[1728007200000]}"#;
         let bytes = [&[1], written.as_bytes()].concat();
-        let kept = Kept::decode(&bytes).unwrap();
+        let kept: Kept = versioned::decode(&bytes).unwrap();
         assert_eq!(
             (kept.calls, kept.raised, kept.pause.as_ref().unwrap().usual),
             ([7, 1], [400, 0], 20)
         );
-        assert_eq!(kept.encode().unwrap(), bytes);
-        assert_eq!(Kept::decode(&[&[2], written.as_bytes()].concat()), None);
+        assert_eq!(versioned::encode(&kept), bytes);
+        assert_eq!(versioned::decode::<Kept>(&[&[2], written.as_bytes()].concat()), None);
     }
 }

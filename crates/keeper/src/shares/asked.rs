@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::PublicIdentity;
 
-use super::given::{decode, encode};
 use super::message::Message;
 use super::{ShareError, Shares};
 use crate::limits;
 use crate::relay::{Courier as _, Record};
 use crate::vault_service::VaultError;
+use crate::versioned::{decode, encode};
 
 const ASKED: &str = "share/asked/";
 

@@ -12,13 +12,14 @@ use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 use vault::{Presentation, PublicIdentity, SignerKey};
 
-use super::given::{Given, decode};
+use super::given::Given;
 use super::group::GroupOffer;
 use super::message::Message;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{self, Courier as _, RelayNotice, Revocations as _, Topic};
+use crate::versioned::decode;
 
 /// Calls of others that are carried out now.
 #[derive(Default)]

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Constraints, Nonce, Presentation};
 
-use super::given::{decode, encode};
 use super::{ShareError, Shares};
 use crate::limits;
 use crate::relay::Record;
 use crate::vault_service::VaultError;
+use crate::versioned::{decode, encode};
 
 const USE: &str = "share/use/";
 const NONCES: &str = "share/nonces";

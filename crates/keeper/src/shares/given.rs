@@ -12,8 +12,8 @@ use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{Courier as _, Record, Revocations as _};
 use crate::vault_service::VaultError;
+use crate::versioned::{decode, encode};
 
-const VERSION: u8 = 1;
 const GIVEN: &str = "share/given/";
 const REVOKED: &str = "share/revoked/";
 
@@ -61,19 +61,6 @@ impl Given {
 
     pub(super) fn record(&self) -> Record {
         (format!("{GIVEN}{}", self.capability.jti), Some(encode(self)))
-    }
-}
-
-pub(super) fn encode(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    serde_json::to_writer(&mut bytes, value).expect("a struct of text and numbers serialises");
-    bytes
-}
-
-pub(super) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
-    match bytes.split_first() {
-        Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
-        _ => None,
     }
 }
 

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use vault::{Capability, PublicIdentity};
 use zeroize::Zeroizing;
 
-use super::given::encode;
 use super::group::{GroupOffer, is_first};
 use super::present::Answered;
 use crate::relay::{Outgoing, Record, Topic};
+use crate::versioned::encode;
 
 /// One of them.
 #[derive(Serialize, Deserialize)]

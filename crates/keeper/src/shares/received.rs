@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain};
 
-use super::given::{decode, encode};
 use super::group::{GroupOffer, InGroup};
 use super::{ShareError, Shares};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::relay::{Record, Revocations as _};
 use crate::vault_service::VaultError;
+use crate::versioned::{decode, encode};
 
 const RECEIVED: &str = "share/received/";
 

@@ -5,11 +5,12 @@ use protocol::{GroupId, GroupResourceId, Millis, UserId};
 use serde::{Deserialize, Serialize};
 use vault::{Constraints, Resource, Scope, Scopes};
 
-use super::given::{Given, Terms, decode, encode};
+use super::given::{Given, Terms};
 use super::group::{GroupOffer, InGroup, is_first};
 use super::{ShareError, Shares, Tie};
 use crate::limits;
 use crate::vault_service::VaultError;
+use crate::versioned::{decode, encode};
 use protocol::control::{GroupTie, Side};
 
 const RESOURCES: &str = "share/resource/";

@@ -7,13 +7,13 @@ use protocol::{GroupResourceId, Millis};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::given::encode;
 use super::group::{GroupOffer, InGroup};
 use super::received::{Received, Standing};
 use super::resources::GroupResource;
 use super::{Given, ShareError, Shares};
 use crate::limits;
 use crate::relay::Record;
+use crate::versioned::encode;
 
 /// How something that is there for a group is to be called and described from now on.
 #[derive(Debug, Clone, Deserialize)]

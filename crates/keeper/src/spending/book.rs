@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,10 @@ use super::price::Tokens;
 use super::reservation::{CallOf, Reservation, SpendingError};
 use crate::activity::{Activity, Deed, What};
 use crate::limits;
-use crate::vault_service::{VaultError, VaultService, unpoisoned};
-use crate::write_behind::{Changing, WriteBehind};
+use crate::vault_service::{VaultError, VaultService};
+use crate::versioned::{decode, encode};
+use crate::write_behind::{Changing, OfUnlock, WriteBehind};
 
-/// First byte of each record.
-const VERSION: u8 = 1;
 const LIMITS: &str = "spending/limits";
 const USAGE: &str = "spending/usage/";
 /// What is counted together once a day has too many rows.
@@ -58,20 +57,11 @@ pub struct Spending {
 }
 
 struct Book {
-    vault: VaultService,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    page: Option<Page>,
-    /// The unlock whose end was announced.
-    ended: Option<u64>,
+    pages: OfUnlock<Page>,
 }
 
 /// The month that is written now.
 struct Page {
-    unlock: u64,
     month: String,
     rows: Month,
     limits: Limits,
@@ -82,29 +72,19 @@ struct Page {
     reserved: u64,
 }
 
-fn encode(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    serde_json::to_writer(&mut bytes, value).expect("a struct of text and numbers serialises");
-    bytes
-}
-
 /// What cannot be read must not count as nothing spent: it is an error.
 fn read<T: Default + for<'a> Deserialize<'a>>(vault: &VaultService, record: &str) -> Result<T, VaultError> {
-    let Some(bytes) = vault.get_record(record)? else {
-        return Ok(T::default());
-    };
-    match bytes.split_first() {
-        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|_| VaultError::Newer),
-        _ => Err(VaultError::Newer),
+    match vault.get_record(record)? {
+        Some(bytes) => decode(&bytes).ok_or(VaultError::Newer),
+        None => Ok(T::default()),
     }
 }
 
 impl Page {
-    fn load(vault: &VaultService, unlock: u64, month: String) -> Result<Self, VaultError> {
+    fn load(vault: &VaultService, month: String) -> Result<Self, VaultError> {
         let old = vault.list_records(USAGE)?;
         let keep = old.len().saturating_sub(limits::USAGE_MONTHS);
         Ok(Self {
-            unlock,
             rows: read(vault, &format!("{USAGE}{month}"))?,
             month,
             limits: read(vault, LIMITS)?,
@@ -112,6 +92,18 @@ impl Page {
             others: old.into_iter().take(keep).map(|name| (name, None)).collect(),
             reserved: 0,
         })
+    }
+
+    /// Goes on with another month, and keeps what is not written of this one.
+    fn turn(&mut self, vault: &VaultService, month: String) -> Result<(), VaultError> {
+        let mut last = std::mem::replace(self, Self::load(vault, month)?);
+        self.reserved = last.reserved;
+        self.others.append(&mut last.others);
+        if last.changed {
+            let record = format!("{USAGE}{}", last.month);
+            self.others.push((record, Some(encode(&last.rows))));
+        }
+        Ok(())
     }
 
     fn spent(&self, day: &str) -> (u64, u64) {
@@ -142,56 +134,40 @@ impl Page {
 }
 
 impl Book {
+    fn now(&self) -> Millis {
+        self.pages.vault().now()
+    }
+
     fn with<T>(&self, now: Millis, work: impl FnOnce(&mut Page) -> T) -> Result<T, VaultError> {
-        let unlock = self.vault.unlock_number()?;
-        let mut open = unpoisoned(&self.open);
-        if open.ended == Some(unlock) {
-            return Err(VaultError::Locked);
-        }
         let month = calendar::month(now);
-        let page = match &mut open.page {
-            Some(page) if page.unlock == unlock && page.month == month => page,
-            other => {
-                let last = other.take().filter(|page| page.unlock == unlock);
-                let mut page = Page::load(&self.vault, unlock, month)?;
-                if let Some(mut last) = last {
-                    page.reserved = last.reserved;
-                    page.others.append(&mut last.others);
-                    if last.changed {
-                        page.others
-                            .push((format!("{USAGE}{}", last.month), Some(encode(&last.rows))));
-                    }
-                }
-                other.insert(page)
+        let load = |vault: &VaultService| Page::load(vault, month.clone());
+        self.pages.with(load, |page| {
+            if page.month != month {
+                page.turn(self.pages.vault(), month.clone())?;
             }
-        };
-        Ok(work(page))
+            Ok(work(page))
+        })?
     }
 }
 
 impl Changing for Book {
     fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
-        let mut open = unpoisoned(&self.open);
-        let Some(page) = &mut open.page else {
-            return Vec::new();
-        };
-        let mut records = std::mem::take(&mut page.others);
-        if std::mem::take(&mut page.changed) {
-            records.push((format!("{USAGE}{}", page.month), Some(encode(&page.rows))));
-        }
-        records
+        let records = self.pages.if_there(|page| {
+            let mut records = std::mem::take(&mut page.others);
+            if std::mem::take(&mut page.changed) {
+                records.push((format!("{USAGE}{}", page.month), Some(encode(&page.rows))));
+            }
+            records
+        });
+        records.unwrap_or_default()
     }
 
     fn not_written(&self) {
-        if let Some(page) = &mut unpoisoned(&self.open).page {
-            page.changed = true;
-        }
+        self.pages.if_there(|page| page.changed = true);
     }
 
     fn forget(&self) {
-        let mut open = unpoisoned(&self.open);
-        open.ended = self.vault.unlock_number().ok();
-        open.page = None;
+        self.pages.forget();
     }
 }
 
@@ -199,8 +175,7 @@ impl Spending {
     /// The book of this vault, written behind.
     pub fn new(vault: VaultService, activity: Activity, write_behind: WriteBehind) -> Self {
         let book = Arc::new(Book {
-            vault,
-            open: Mutex::default(),
+            pages: OfUnlock::new(vault),
         });
         write_behind.add(book.clone());
         Self {
@@ -215,7 +190,7 @@ impl Spending {
     /// # Errors
     /// [`SpendingError::Limit`] when it could pass a limit, [`SpendingError::NoPrice`] when nobody could tell.
     pub fn reserve(&self, call: CallOf) -> Result<Reservation, SpendingError> {
-        let now = self.book.vault.now();
+        let now = self.book.now();
         let reserved = self.book.with(now, |page| {
             let Limits { day, month } = page.limits;
             let more = match call.at_most() {
@@ -252,7 +227,7 @@ impl Spending {
 
     /// The call has ended: its cost takes the place of what was set aside.
     pub(super) fn settle(&self, reservation: &Reservation, tokens: Tokens, estimated: bool) {
-        let now = self.book.vault.now();
+        let now = self.book.now();
         let Reservation { call, reserved, .. } = reservation;
         let settled = self.book.with(now, |page| {
             page.reserved = page.reserved.saturating_sub(*reserved);
@@ -276,7 +251,7 @@ impl Spending {
 
     /// The limits, what was spent today and this month, and the rows of a month (this one, if none is named).
     pub(super) fn overview(&self, month: Option<&str>) -> Result<(Limits, (u64, u64), String, Month), VaultError> {
-        let now = self.book.vault.now();
+        let now = self.book.now();
         let (limits, spent, this, rows) = self.book.with(now, |page| {
             (
                 page.limits,
@@ -287,7 +262,7 @@ impl Spending {
         })?;
         match month {
             Some(month) if month != this => {
-                let rows = read(&self.book.vault, &format!("{USAGE}{month}"))?;
+                let rows = read(self.book.pages.vault(), &format!("{USAGE}{month}"))?;
                 Ok((limits, spent, month.to_owned(), rows))
             }
             _ => Ok((limits, spent, this, rows)),
@@ -296,8 +271,8 @@ impl Spending {
 
     /// Sets the limits, durably; they hold for the next call.
     pub(super) async fn set_limits(&self, limits: Limits, words: String) -> Result<(), VaultError> {
-        self.book.vault.put_record(LIMITS, &encode(&limits)).await?;
-        self.book.with(self.book.vault.now(), |page| page.limits = limits)?;
+        self.book.pages.vault().put_record(LIMITS, &encode(&limits)).await?;
+        self.book.with(self.book.now(), |page| page.limits = limits)?;
         self.activity
             .note_first(Deed::new(What::SpendingChanged, "").because(words))
             .await

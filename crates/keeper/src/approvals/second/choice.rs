@@ -15,9 +15,9 @@ use crate::contacts::Contacts;
 use crate::limits;
 use crate::relay::Relay;
 use crate::vault_service::{FreshProof, VaultError};
+use crate::versioned;
 
 const RECORD: &str = "approval-second";
-const VERSION: u8 = 1;
 
 /// The owner's choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,23 +63,18 @@ impl Approvals {
         let Some(bytes) = self.vault.get_record(RECORD)? else {
             return Ok(Choice::default());
         };
-        let read = bytes.split_first().filter(|(version, _)| **version == VERSION);
         // What is not understood means the careful thing: a second person is needed, and nobody is chosen.
         let careful = Choice {
             on: true,
             people: Vec::new(),
         };
-        Ok(read
-            .and_then(|(_, json)| serde_json::from_slice(json).ok())
-            .unwrap_or(careful))
+        Ok(versioned::decode(&bytes).unwrap_or(careful))
     }
 
     async fn store(&self, choice: &Choice, why: &str) -> Result<(), ApprovalError> {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, choice).expect("keys and ids serialise");
         let deed = Deed::new(What::SecondChanged, "").because(why);
         self.activity.note_first(deed).await?;
-        self.vault.put_record(RECORD, &bytes).await?;
+        self.vault.put_record(RECORD, &versioned::encode(choice)).await?;
         self.changed();
         Ok(())
     }

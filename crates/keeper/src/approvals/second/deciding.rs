@@ -12,9 +12,9 @@ use crate::approvals::{Action, ApprovalError, Approvals};
 use crate::limits;
 use crate::relay::{Courier as _, Received};
 use crate::vault_service::VaultError;
+use crate::versioned;
 
 const PREFIX: &str = "second/asked/";
-const VERSION: u8 = 1;
 
 /// Records to write, and those to take away.
 type Changes = Vec<(String, Option<Vec<u8>>)>;
@@ -50,17 +50,7 @@ impl Asked {
     }
 
     fn put(&self) -> (String, Option<Vec<u8>>) {
-        let mut bytes = vec![VERSION];
-        serde_json::to_writer(&mut bytes, self).expect("a struct of text and numbers serialises");
-        (self.record(), Some(bytes))
-    }
-
-    /// None for one that a newer version wrote.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        match bytes.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
-            _ => None,
-        }
+        (self.record(), Some(versioned::encode(self)))
     }
 
     pub fn is_waiting(&self, now: Millis) -> bool {
@@ -104,7 +94,7 @@ impl Approvals {
     /// What others ask, the newest first.
     pub(in crate::approvals) fn asked_of_me(&self) -> Result<Vec<Asked>, VaultError> {
         let names = self.vault.list_records(PREFIX)?;
-        let read = |name: String| Some(Asked::decode(&self.vault.get_record(&name).ok()??));
+        let read = |name: String| Some(versioned::decode::<Asked>(&self.vault.get_record(&name).ok()??));
         let mut asked: Vec<_> = names.into_iter().filter_map(read).flatten().collect();
         asked.sort_by_key(|each| std::cmp::Reverse(each.asked_at));
         Ok(asked)
@@ -264,9 +254,9 @@ mod tests {
     #[test]
     fn a_record_of_the_first_version_is_read_and_one_of_a_newer_is_not() {
         let written = [&[1], WRITTEN.as_bytes()].concat();
-        let asked = Asked::decode(&written).expect("it is read");
+        let asked: Asked = versioned::decode(&written).expect("it is read");
         assert_eq!(asked.put().1.as_deref(), Some(written.as_slice()));
         let newer = [&[2], WRITTEN.as_bytes()].concat();
-        assert_eq!(Asked::decode(&newer), None);
+        assert_eq!(versioned::decode::<Asked>(&newer), None);
     }
 }

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::approvals::Action;
 use crate::relay::{Outgoing, Record, Topic};
+use crate::versioned;
 
-const VERSION: u8 = 1;
 const PURPOSE: &str = "second-person/v1";
 
 #[derive(Serialize, Deserialize)]
@@ -82,21 +82,16 @@ impl Said {
 impl Message {
     /// On its way to somebody, together with what is to be remembered of it.
     pub fn to(&self, receiver: &PublicIdentity, with: Vec<Record>) -> Outgoing {
-        let mut content = vec![VERSION];
-        serde_json::to_writer(&mut content, self).expect("a struct of text and numbers serialises");
         Outgoing {
             to: receiver.clone(),
             topic: Topic::Approvals,
-            content: Zeroizing::new(content),
+            content: Zeroizing::new(versioned::encode(self)),
             with,
         }
     }
 
     /// None for one of another version.
     pub fn decode(content: &[u8]) -> Option<Self> {
-        match content.split_first() {
-            Some((&VERSION, json)) => serde_json::from_slice(json).ok(),
-            _ => None,
-        }
+        versioned::decode(content)
     }
 }
