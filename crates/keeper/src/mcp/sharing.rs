@@ -11,6 +11,7 @@ use super::answer::{Answered, Refused};
 use super::integrations::told;
 use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
+use crate::broker::changes;
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::shares::{ShareError, Terms, UseReceived};
@@ -211,7 +212,7 @@ impl Tools {
             "application/json".clone_into(&mut call.content_type);
         }
         // The ceiling of an agent: reading. Whoever shares may have allowed more; that is for the owner to use.
-        if !matches!(call.method.as_str(), "GET" | "HEAD") {
+        if changes(&call.method) {
             self.ask_owner(&Action::CallShared {
                 share: call.id,
                 owner: owner.user,

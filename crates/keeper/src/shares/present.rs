@@ -8,7 +8,7 @@ use vault::{Capability, CapabilityError, Presentation, Scope, SignerKey};
 use super::given::Given;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
-use crate::broker::{Fetch, Fetched, NotFetched, Stands};
+use crate::broker::{Fetch, Fetched, NotFetched, Stands, changes};
 use crate::rates::By;
 
 /// What a holder is answered.
@@ -125,9 +125,8 @@ impl Shares {
             for link in &granted.links {
                 records.push(self.counted(link, now, granted.until)?);
             }
-            let changes = request.method != "GET" && request.method != "HEAD";
             let by = By::Person(given.with, &given.name);
-            self.rates.count(by, &request.service, changes).await?;
+            self.rates.count(by, &request.service, changes(&request.method)).await?;
             self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
             self.vault.put_records(records).await?;
             given

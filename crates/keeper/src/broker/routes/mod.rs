@@ -19,5 +19,10 @@ pub use inject::Inject;
 pub use route::Route;
 pub use store::Routes;
 
+/// Whether a request of this method may change something.
+pub(crate) fn changes(method: &str) -> bool {
+    !matches!(method, "GET" | "HEAD")
+}
+
 /// Where routes begin on the agent's side: `/x/<route>/…`.
 pub(super) const PREFIX: &str = "/x/";

@@ -15,7 +15,7 @@ use super::super::{Broker, answer};
 use super::error::RouteError;
 use super::route::Route;
 use super::store::Routes;
-use super::{location, path};
+use super::{changes, location, path};
 use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, Verdict};
 use crate::egress::strip_hop_by_hop;
@@ -224,7 +224,7 @@ impl Routes {
             return Err(RouteError::ToolServer.into());
         }
         path::check(&call.below)?;
-        let changes = !matches!(call.method, Method::GET | Method::HEAD);
+        let changes = changes(call.method.as_str());
         match call.method {
             Method::CONNECT | Method::TRACE => return Err(RouteError::Method.into()),
             _ if changes && route.read_only => return Err(RouteError::ReadOnly.into()),
@@ -241,9 +241,7 @@ impl Routes {
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
         let mut body = call.body;
-        // A service that is not asked about is a yes of one person to everything: not while two are needed.
-        let asks = route.ask || self.approvals.is_of_two_now().map_err(RouteError::from)?;
-        if changes && asks && call.by_agent {
+        if call.by_agent && self.asks_owner(&route, changes)? {
             let whole = body.whole(limits::APPROVAL_BYTES).await?;
             let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
             self.ask_owner(&action, &route).await?;
@@ -265,6 +263,12 @@ impl Routes {
             true,
         )
         .await
+    }
+
+    /// Whether a call of the agent is asked about. A service that is not asked about is a yes of one person to everything: not while two
+    /// are needed.
+    pub(super) fn asks_owner(&self, route: &Route, changes: bool) -> Result<bool, RouteError> {
+        Ok(changes && (route.ask || self.approvals.is_of_two_now()?))
     }
 
     /// One more call of the agent.

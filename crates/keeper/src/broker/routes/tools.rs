@@ -223,8 +223,7 @@ impl Routes {
             b"" => None,
             written => Some(serde_json::from_slice(written).map_err(|_| RouteError::Arguments)?),
         };
-        let asks = route.ask || self.approvals.is_of_two_now().map_err(RouteError::from)?;
-        if changes && asks && by_agent {
+        if by_agent && self.asks_owner(&route, changes)? {
             if fetch.body.len() > limits::APPROVAL_BYTES {
                 return Err(RouteError::from(ApprovalError::TooLarge).into());
             }
