@@ -2,6 +2,7 @@
 //! and a transaction cost PostgreSQL more than what is looked up in them.
 
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -103,25 +104,8 @@ impl<T: LookedUp> AtWork<T> {
         while let Some((asked, answers)) = self.next() {
             match in_time(&database, &asked).await {
                 Ok(found) => answer(answers, found),
-                // What one of them has stored does not become another's error.
-                Err(StorageError::Failed(_)) if asked.len() > 1 => {
-                    let mut away = None;
-                    for (one, to) in asked.iter().zip(answers) {
-                        let found = match &away {
-                            None => in_time(&database, std::slice::from_ref(one)).await,
-                            Some(error) => Err(StorageError::clone(error)),
-                        };
-                        match found {
-                            Ok(found) => answer(vec![to], found),
-                            Err(error) => {
-                                away =
-                                    Some(error.clone()).filter(|error| matches!(error, StorageError::Unavailable(_)));
-                                tell(to, Err(error));
-                            }
-                        }
-                    }
-                }
-                Err(error) => answers.into_iter().for_each(|to| tell(to, Err(error.clone()))),
+                Err(StorageError::Failed(_)) if asked.len() > 1 => each_alone(&database, asked, answers).await,
+                Err(error) => refuse(answers, &error),
             }
         }
     }
@@ -149,6 +133,20 @@ async fn in_time<T: LookedUp>(database: &Database, asked: &[T]) -> Result<Placed
         .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))
 }
 
+/// What one of them has stored does not become another's error.
+async fn each_alone<T: LookedUp>(database: &Database, asked: Vec<T>, answers: Vec<oneshot::Sender<Answer<T>>>) {
+    let mut left = asked.into_iter().zip(answers);
+    while let Some((one, to)) = left.next() {
+        match in_time(database, &[one]).await {
+            Ok(found) => answer(vec![to], found),
+            Err(error @ StorageError::Unavailable(_)) => {
+                return refuse(iter::once(to).chain(left.map(|(_, to)| to)), &error);
+            }
+            Err(error) => refuse([to], &error),
+        }
+    }
+}
+
 fn answer<F>(to: Vec<oneshot::Sender<Result<Option<F>, StorageError>>>, found: Placed<F>) {
     let mut to: Vec<_> = to.into_iter().map(Some).collect();
     for (place, found) in found {
@@ -158,6 +156,10 @@ fn answer<F>(to: Vec<oneshot::Sender<Result<Option<F>, StorageError>>>, found: P
         }
     }
     to.into_iter().flatten().for_each(|to| tell(to, Ok(None)));
+}
+
+fn refuse<A>(to: impl IntoIterator<Item = oneshot::Sender<Result<A, StorageError>>>, error: &StorageError) {
+    to.into_iter().for_each(|to| tell(to, Err(error.clone())));
 }
 
 /// Who asked may have gone.
