@@ -1,24 +1,12 @@
 import { answered, newConversation, send } from "./conversation";
 import { COLD_START_MS, expect, test } from "./person";
+import { connectService } from "./services";
 import { inspect } from "./watched";
 
 const ASK = '[[tool: holdfast__call_integration {"service":"lunch","method":"POST","path":"/things","body":"{\\"lunch\\":true}"}]] [[say: That was the answer.]]';
 
 test("what the agent wants to change waits for its owner, in the conversation and in the inbox", async ({ anna: { page } }) => {
-  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
-  await page.goto("/secrets");
-  await page.getByRole("button", { name: "Add a secret" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Key of the lunch service");
-  await page.locator("#secret-value").fill("lunch-canary-0123456789");
-  await page.getByRole("button", { name: "Add secret", exact: true }).click();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Connect a service" }).click();
-  await page.getByLabel("Short name").fill("lunch");
-  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
-  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the lunch service" });
-  await expect(page.getByLabel("Ask me before it changes anything there")).toBeChecked();
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Asks before it changes")).toBeVisible();
+  await connectService(page, "lunch", "Key of the lunch service", "lunch-canary-0123456789");
   await page.goto("/inbox");
   await expect(page.getByText("Nothing waits for you.")).toBeVisible();
   await inspect(page, "inbox-empty");

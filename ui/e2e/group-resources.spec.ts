@@ -1,4 +1,5 @@
 import { expect, join, test } from "./person";
+import { connectService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 interface Watched {
@@ -20,21 +21,9 @@ function watchAccept(): void {
 
 test("an admin shares a service with their group, and a member accepts it, uses it, and is taken out", async ({ anna, browser }, { retry }) => {
   const { page } = anna;
-  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
   const eva = await join(anna, browser, "Eva Ernst", `eva.ernst.${retry}@example.org`, "four slow rivers running");
   const group = `Sales ${retry}`;
-  await page.goto("/secrets");
-  await page.getByRole("button", { name: "Add a secret" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Key of the customer list");
-  await page.locator("#secret-value").fill("crm-canary-0123456789");
-  await page.getByRole("button", { name: "Add secret", exact: true }).click();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Connect a service" }).click();
-  await page.getByLabel("Short name").fill("crm");
-  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
-  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the customer list" });
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Asks before it changes")).toBeVisible();
+  await connectService(page, "crm", "Key of the customer list", "crm-canary-0123456789");
 
   await page.goto("/groups");
   await page.getByLabel("Name", { exact: true }).fill(group);

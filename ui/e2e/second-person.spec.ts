@@ -1,12 +1,12 @@
 import { answered, newConversation, send } from "./conversation";
 import { COLD_START_MS, expect, join, prove, test } from "./person";
+import { connectService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 const ASK = '[[tool: holdfast__call_integration {"service":"orders","method":"POST","path":"/things","body":"{\\"chairs\\":12}"}]] [[say: That was the answer.]]';
 
 test("what one person allows waits for a second one, who sees all of it", async ({ anna, browser }) => {
   const { page } = anna;
-  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
   const carla = await join(anna, browser, "Carla Sommer", "carla.sommer@example.org", "five green kettles sing");
   await carla.page.goto("/trusted");
   await expect(carla.page.getByRole("img", { name: /^Your digits/ })).toBeVisible({ timeout: 60_000 });
@@ -27,18 +27,7 @@ test("what one person allows waits for a second one, who sees all of it", async 
   await expect(choice).toContainText("On.");
   await inspect(page, "second-choice");
 
-  await page.goto("/secrets");
-  await page.getByRole("button", { name: "Add a secret" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Key of the orders");
-  await page.locator("#secret-value").fill("orders-canary-0123456789");
-  await page.getByRole("button", { name: "Add secret", exact: true }).click();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Connect a service" }).click();
-  await page.getByLabel("Short name").fill("orders");
-  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
-  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the orders" });
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Asks before it changes")).toBeVisible();
+  await connectService(page, "orders", "Key of the orders", "orders-canary-0123456789");
 
   await page.goto("/");
   await newConversation(page);

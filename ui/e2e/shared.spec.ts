@@ -1,23 +1,12 @@
 import { agentAsks } from "./machine";
 import { expect, join, lock, test } from "./person";
+import { connectService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
   const { page } = anna;
-  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
   const bob = await join(anna, browser, "Bob Brandt", "bob.brandt@example.org", "three quiet lamps burning");
-  await page.goto("/secrets");
-  await page.getByRole("button", { name: "Add a secret" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Key of the calendar");
-  await page.locator("#secret-value").fill("calendar-canary-0123456789");
-  await page.getByRole("button", { name: "Add secret", exact: true }).click();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Connect a service" }).click();
-  await page.getByLabel("Short name").fill("calendar");
-  await page.getByLabel("Address", { exact: true }).fill(instance.demo_model.base_url);
-  await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the calendar" });
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Asks before it changes")).toBeVisible();
+  await connectService(page, "calendar", "Key of the calendar", "calendar-canary-0123456789");
 
   // Bob asks for it, in words.
   await bob.page.goto("/shared");

@@ -1,19 +1,15 @@
 import { expect, test } from "./person";
+import { addSecret, demoAddress } from "./services";
 import { expectClean, inspect } from "./watched";
 
 test("a server of tools is connected, and its owner says what each tool may be called as", async ({ anna }) => {
   const { page } = anna;
-  const instance = (await (await page.request.get("/api/v1/instance")).json()) as { demo_model: { base_url: string } };
-  await page.goto("/secrets");
-  await page.getByRole("button", { name: "Add a secret" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Key of the notes");
-  await page.locator("#secret-value").fill("notes-canary-0123456789");
-  await page.getByRole("button", { name: "Add secret", exact: true }).click();
+  await addSecret(page, "Key of the notes", "notes-canary-0123456789");
   await page.goto("/services");
   await page.getByRole("button", { name: "Connect a service" }).click();
   await page.getByLabel("Short name").fill("notes");
   await page.getByLabel("What is it?").selectOption({ label: "A server of tools (MCP)" });
-  await page.getByLabel("Address", { exact: true }).fill(`${instance.demo_model.base_url}/tools`);
+  await page.getByLabel("Address", { exact: true }).fill(`${await demoAddress(page)}/tools`);
   await page.getByLabel("Secret", { exact: true }).selectOption({ label: "Key of the notes" });
   await inspect(page, "tool-server-form");
   await page.getByRole("button", { name: "Connect", exact: true }).click();

@@ -3,6 +3,7 @@ import { effect, signal, untracked } from "@preact/signals-core";
 import { alertNow, announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
 import { sentence } from "../parts/form";
+import { serviceOf } from "../shared/words";
 
 /** Of one service, by the agent or by one person. */
 export interface Paused {
@@ -58,8 +59,7 @@ export async function resume(each: Paused): Promise<void> {
 export async function stopSharing(each: Paused): Promise<void> {
   const { given } = await request<{ given: { id: string; with: string; resource: string; state: string }[] }>("share.given");
   for (const share of given) {
-    const service = share.resource.split("/")[1];
-    if (share.with === each.user && service === each.service && share.state === "given") await request("share.revoke", { id: share.id });
+    if (share.with === each.user && serviceOf(share.resource) === each.service && share.state === "given") await request("share.revoke", { id: share.id });
   }
   await request("rate.resume", { user: each.user, service: each.service });
   announce("Stopped sharing");

@@ -52,7 +52,7 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
       const rows: [string, string][] = [
         ["Request", `${action.method} ${action.base_url}${action.path}${action.query ? `?${action.query}` : ""}`],
         ["Headers", action.headers.map(([name, value]) => `${name}: ${value}`).join("\n")],
-        [action.body_is_text ? "Content" : "Content (not text)", pretty(action.body)],
+        [action.body_is_text ? "Content" : "Content (not text)", laidOut(action.body)],
       ];
       return rows.filter(([, value]) => value !== "");
     }
@@ -67,7 +67,7 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
         ["Whose", action.name],
         ["Request", `${action.method} ${action.service}${action.path}${action.query ? `?${action.query}` : ""}`],
         ["Kind of content", action.content_type],
-        ["Content", pretty(action.body)],
+        ["Content", laidOut(action.body)],
       ];
       return rows.filter(([, value]) => value !== "");
     }
@@ -77,7 +77,7 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
 }
 
 /** JSON is laid out where that changes nothing but white space: a key that is there twice, or a number that is rounded, stays as it is sent. */
-function pretty(text: string): string {
+export function laidOut(text: string): string {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || JSON.stringify(value) !== text.replaceAll(SPACE_OF_JSON, "$1")) return text;

@@ -1,6 +1,6 @@
 /** What is shared, in sentences. */
 import { fromBase64Url } from "../channel/bytes";
-import { dayWords, scopeWords } from "../approvals/words";
+import { dayWords, laidOut, scopeWords } from "../approvals/words";
 import type { Answer } from "./shared";
 
 export { dayWords, resourceWords, scopeWords } from "../approvals/words";
@@ -67,10 +67,5 @@ export function answerWords(answer: Answer): string {
   } catch {
     return `${bytes.length} bytes that are no text (${answer.content_type || "of an unknown kind"})`;
   }
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : text;
-  } catch {
-    return text;
-  }
+  return laidOut(text);
 }
