@@ -67,6 +67,8 @@ pub struct Received {
 pub struct Taken {
     pub id: EnvelopeId,
     pub with: Vec<Record>,
+    /// Said before it is written: who has given up waiting goes on as if it were not, so then it is not.
+    pub begins: oneshot::Sender<()>,
     pub done: oneshot::Sender<Result<(), RelayError>>,
 }
 
@@ -76,18 +78,23 @@ impl Received {
     ///
     /// # Errors
     /// [`RelayError::Vault`]: nothing was written, and it comes again. [`RelayError::Unreachable`]: the connection to the relay does not get
-    /// on. Whoever holds something meanwhile does not hold it for as long as a relay likes.
+    /// on; nothing was written, nor will be. Whoever holds something meanwhile does not hold it for as long as a relay likes.
     pub async fn ack(self, with: Vec<Record>) -> Result<(), RelayError> {
-        let (done, answer) = oneshot::channel();
+        let ((begins, mut begun), (done, answer)) = (oneshot::channel(), oneshot::channel());
         let id = self.id;
-        let taken = Taken { id, with, done };
-        let written = async {
+        let taken = Taken { id, with, begins, done };
+        let taking = async {
             self.taken.send(taken).await.map_err(|_| RelayError::Ended)?;
-            answer.await.map_err(|_| RelayError::Ended)?
+            (&mut begun).await.map_err(|_| RelayError::Ended)
         };
-        timeout(limits::RELAY_ANSWER, written)
-            .await
-            .unwrap_or(Err(RelayError::Unreachable))
+        let in_time = timeout(limits::RELAY_ANSWER, taking).await;
+        begun.close();
+        match in_time {
+            Ok(taken) => taken?,
+            // It may have begun in this very moment.
+            Err(_) => begun.try_recv().map_err(|_| RelayError::Unreachable)?,
+        }
+        answer.await.map_err(|_| RelayError::Ended)?
     }
 }
 

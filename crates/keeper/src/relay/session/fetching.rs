@@ -106,11 +106,14 @@ impl Session<'_> {
 
     /// The application has taken a message.
     pub(super) async fn write_down(&mut self, taken: Taken) -> Result<(), Ended> {
-        let Taken { id, with, done } = taken;
+        let Taken { id, with, begins, done } = taken;
         let Some(serving) = self.serving.remove(&id) else {
-            let _gave_up = done.send(Err(RelayError::Ended));
             return Ok(());
         };
+        if begins.send(()).is_err() {
+            // Whoever has given it up may have done something else since. It comes again at the next connection.
+            return Err(Ended::Broken);
+        }
         let mut changes = with;
         changes.push(records::put_from(&serving.from, &serving.after));
         let written = self.shared.vault.put_records(changes).await.map_err(RelayError::from);

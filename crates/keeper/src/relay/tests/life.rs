@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
 use protocol::CapabilityId;
 
@@ -73,6 +74,22 @@ async fn promise_05_a_message_comes_again_until_it_was_taken_and_then_never() {
     assert_eq!(relay.waiting(bob.key()), 2);
     ada.send(&bob, b"three").await;
     assert_eq!(bob.take().await, b"three");
+}
+
+#[tokio::test]
+async fn promise_05_what_was_given_up_before_it_was_written_down_is_not_written_and_comes_again() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    ada.send(&bob, b"two").await;
+    let record = |value: &[u8]| vec![("sharing/test".to_owned(), Some(value.to_vec()))];
+    let received = bob.arriving.recv().await.unwrap();
+    // It is on its way to be written down, and whoever took it does not wait for that.
+    assert!(received.ack(record(b"late")).now_or_never().is_none());
+    assert_eq!(bob.take_with(record(b"in time")).await, b"one");
+    assert_eq!(bob.take().await, b"two");
+    let written = bob.vault.get_record("sharing/test").unwrap().unwrap();
+    assert_eq!(written.as_slice(), b"in time");
 }
 
 #[tokio::test]
