@@ -55,13 +55,13 @@ export async function resume(each: Paused): Promise<void> {
   await loadPaused();
 }
 
-/** Takes back all that this person has of the service; then nothing of theirs is paused any more. */
+/** Takes back all that this person has of the service; then nothing of theirs is paused any more, and what is shared anew has no more room. */
 export async function stopSharing(each: Paused): Promise<void> {
   const { given } = await request<{ given: { id: string; with: string; resource: string; state: string }[] }>("share.given");
   for (const share of given) {
     if (share.with === each.user && serviceOf(share.resource) === each.service && share.state === "given") await request("share.revoke", { id: share.id });
   }
-  await request("rate.resume", { user: each.user, service: each.service });
+  await request("rate.resume", { user: each.user, service: each.service, raise: false });
   announce("Stopped sharing");
   await loadPaused();
 }

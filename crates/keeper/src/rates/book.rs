@@ -202,17 +202,19 @@ impl Rates {
         noted
     }
 
-    /// The owner lets them go on, durably.
+    /// The owner ends the pause, durably: they let them go on, and `raise` the ceiling with it, or have taken back what was shared.
     ///
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
-    pub(super) async fn resume(&self, user: Option<UserId>, service: &str) -> Result<(), VaultError> {
+    pub(super) async fn resume(&self, user: Option<UserId>, service: &str, raise: bool) -> Result<(), VaultError> {
         let now = self.book.now();
         let record = user.map_or(By::Agent, |user| By::Person(user, "")).record(service);
         let resumed = self.book.with(|page| {
             let kept = page.kept.get_mut(&record)?.as_mut()?;
             let name = kept.name.clone();
-            kept.resume(now).then(|| page.changed.insert(record)).map(|_| name)
+            kept.resume(raise, now)
+                .then(|| page.changed.insert(record))
+                .map(|_| name)
         })?;
         if let Some(name) = resumed {
             let who = if user.is_none() { "your agent".to_owned() } else { name };
@@ -237,6 +239,17 @@ impl Rates {
                 })
             });
             known.collect()
+        })
+    }
+
+    /// When calls were last paused that still are.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(crate) fn last_pause(&self) -> Result<Option<Millis>, VaultError> {
+        self.book.with(|page| {
+            let kept = page.kept.values().flatten();
+            kept.filter_map(|kept| Some(kept.pause.as_ref()?.at)).max()
         })
     }
 

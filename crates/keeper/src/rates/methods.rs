@@ -14,6 +14,13 @@ struct Resume {
     /// None for the agent.
     user: Option<UserId>,
     service: String,
+    /// Twice as many are fine from then on.
+    #[serde(default = "yes")]
+    raise: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Rates {
@@ -60,8 +67,8 @@ impl Rates {
             "rate.paused" => self.paused(),
             "rate.week" => self.this_week(),
             "rate.resume" => {
-                let Resume { user, service } = read_value(params)?;
-                self.resume(user, &service).await?;
+                let Resume { user, service, raise } = read_value(params)?;
+                self.resume(user, &service, raise).await?;
                 Ok(json!({}))
             }
             _ => Err(unknown_method(method)),

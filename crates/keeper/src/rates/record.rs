@@ -43,9 +43,12 @@ pub(super) struct Kept {
     calls: Both,
     /// The days with calls, the newest last.
     pub(super) days: Vec<Day>,
-    /// What the owner's word has raised the learned ceiling to, and on which day.
+    /// What the owner's word has raised the learned ceiling to, and on which day: of calls that read, and of the others where nothing else
+    /// is said of those.
     raised: Both,
     raised_on: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changes_raised_on: Option<i64>,
     pub(super) pause: Option<Pause>,
     /// When there was a pause.
     pub(super) paused: Vec<Millis>,
@@ -89,9 +92,13 @@ impl Kept {
         hours[(hours.len() - 1) / 2]
     }
 
+    fn raised_on(&self, kind: usize) -> i64 {
+        self.changes_raised_on.filter(|_| kind == 1).unwrap_or(self.raised_on)
+    }
+
     /// The most calls that an hour may have today.
     fn ceiling(&self, kind: usize, today: i64) -> u32 {
-        let raised = match today - self.raised_on < days(limits::RATE_DAYS) {
+        let raised = match today - self.raised_on(kind) < days(limits::RATE_DAYS) {
             true => self.raised[kind],
             false => 0,
         };
@@ -137,16 +144,16 @@ impl Kept {
         Counted::Room
     }
 
-    /// The owner says that it may go on: the hour begins anew, and for a while twice as much is learned to be fine.
-    pub fn resume(&mut self, now: Millis) -> bool {
+    /// The owner ends the pause: the hour begins anew, and if it is to `raise`, for a while twice as much of this kind is learned to be fine.
+    pub fn resume(&mut self, raise: bool, now: Millis) -> bool {
         let Some(pause) = self.pause.take() else { return false };
-        let today = now.div_euclid(DAY);
-        if today - self.raised_on >= days(limits::RATE_DAYS) {
-            self.raised = Both::default();
-        }
-        self.raised[usize::from(pause.changes)] = pause.calls.saturating_mul(2);
-        self.raised_on = today;
         self.calls = Both::default();
+        if raise {
+            let (today, kind) = (now.div_euclid(DAY), usize::from(pause.changes));
+            let [reads, changes] = [0, 1].map(|each| if each == kind { today } else { self.raised_on(each) });
+            self.raised[kind] = pause.calls.saturating_mul(2);
+            (self.raised_on, self.changes_raised_on) = (reads, Some(changes));
+        }
         true
     }
 
@@ -235,16 +242,53 @@ mod tests {
             assert_eq!(kept.count(true, later), Counted::Paused);
         }
         assert!(!kept.is_old(now + 100 * DAY));
-        assert!(kept.resume(now) && !kept.resume(now));
+        assert!(kept.resume(true, now) && !kept.resume(true, now));
         // The owner's word counts: twice as many, and no more than the fixed ceiling in the end.
         assert_eq!(reads(&mut kept, 9999, now), 2 * floor);
         for _ in 0..9 {
-            kept.resume(now);
+            kept.resume(true, now);
             reads(&mut kept, 999_999, now);
         }
-        kept.resume(now);
+        kept.resume(true, now);
         assert_eq!(reads(&mut kept, 999_999, now), limits::RATE_READS);
         assert_eq!(kept.paused.len(), 12);
+    }
+
+    /// So many calls that change something, as [`reads`].
+    fn changes(kept: &mut Kept, many: u32, now: Millis) -> u32 {
+        let made = (0..many).filter(|_| kept.count(true, now) == Counted::Room).count();
+        u32::try_from(made).unwrap()
+    }
+
+    #[test]
+    fn what_is_raised_for_one_kind_of_calls_is_raised_no_longer_by_what_is_raised_for_the_other() {
+        let (first, then) = (20_000 * DAY, (20_000 + days(limits::RATE_DAYS) - 1) * DAY);
+        let (few, most) = ([limits::RATE_READS_FLOOR, limits::RATE_CHANGES_FLOOR], 9999);
+        let mut readings_first = Kept::default();
+        assert_eq!(reads(&mut readings_first, most, first), few[0]);
+        readings_first.resume(true, first);
+        assert_eq!(changes(&mut readings_first, most, then), few[1]);
+        readings_first.resume(true, then);
+        assert_eq!(reads(&mut readings_first.clone(), most, then), 2 * few[0]);
+        assert_eq!(reads(&mut readings_first.clone(), most, then + DAY), few[0]);
+        assert_eq!(changes(&mut readings_first, most, then + DAY), 2 * few[1]);
+
+        let mut changes_first = Kept::default();
+        assert_eq!(changes(&mut changes_first, most, first), few[1]);
+        changes_first.resume(true, first);
+        assert_eq!(reads(&mut changes_first, most, then), few[0]);
+        changes_first.resume(true, then);
+        assert_eq!(changes(&mut changes_first.clone(), most, then), 2 * few[1]);
+        assert_eq!(changes(&mut changes_first.clone(), most, then + DAY), few[1]);
+        assert_eq!(reads(&mut changes_first, most, then + DAY), 2 * few[0]);
+    }
+
+    #[test]
+    fn a_pause_that_ends_because_nothing_is_shared_any_more_raises_nothing() {
+        let (mut kept, now) = (Kept::default(), 20_000 * DAY);
+        reads(&mut kept, 9999, now);
+        assert!(kept.resume(false, now));
+        assert_eq!(reads(&mut kept, 9999, now), limits::RATE_READS_FLOOR);
     }
 
     #[test]
