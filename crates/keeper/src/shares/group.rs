@@ -33,7 +33,7 @@ pub struct InGroup {
     /// It is a server of tools.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
-    /// How often its words were changed. It only rises: a holder's keeper lets go what is not newer than what it has.
+    /// Rises whenever its words are changed: a holder's keeper lets go what is not newer than what it has.
     #[serde(default, skip_serializing_if = "is_first")]
     pub revision: u64,
 }
@@ -170,6 +170,10 @@ impl Shares {
         }
         let _one = self.one_at_a_time.lock().await;
         let mut received = self.one_received(id)?;
+        if received.is_told(revision) {
+            // On another page, while the group was asked.
+            return Ok(());
+        }
         received.accept(revision, self.clock.now())?;
         self.vault.put_records(vec![received.record()]).await?;
         self.changed();

@@ -40,7 +40,7 @@ impl Management {
     }
 
     /// It answers nothing until the permit is dropped.
-    async fn held(&self) -> OwnedSemaphorePermit {
+    pub async fn held(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.may_answer).acquire_owned().await.unwrap()
     }
 
@@ -51,7 +51,7 @@ impl Management {
         }
     }
 
-    fn times_asked(&self) -> usize {
+    pub fn times_asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
@@ -74,7 +74,7 @@ pub(super) struct Group {
     pub anna: Sharer,
     pub bob: Sharer,
     pub for_anna: Management,
-    for_bob: Management,
+    pub for_bob: Management,
 }
 
 /// Longer than two keepers in one process need for anything.

@@ -30,7 +30,7 @@ pub struct GroupResource {
     /// It is a server of tools.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
-    /// How often its words were changed.
+    /// When its words were last changed, in milliseconds, or later, so that it only rises; zero for the first ones. Earlier versions counted.
     #[serde(default, skip_serializing_if = "is_first")]
     pub revision: u64,
 }

@@ -7,6 +7,7 @@ use super::group::GroupOffer;
 use super::group_tests::{Group, SKILL, SOON};
 use super::{Given, GroupResource, Received, ShareError, Standing, Tie, Words};
 use crate::limits;
+use crate::versioned::encode;
 
 const NEW: &str = "Ask for /work/today, and never promise a Monday.";
 
@@ -68,8 +69,8 @@ impl Group {
 async fn promise_07_changed_words_are_told_to_no_agent_before_its_owner_has_accepted_just_these() {
     let group = Group::new().await;
     let (resource, id) = group.used_by_bob().await;
-    assert_eq!(group.reworded(&resource).await.revision, 1);
-    group.bob_has_words(id, 1).await;
+    let revision = group.reworded(&resource).await.revision;
+    group.bob_has_words(id, revision).await;
     // What he accepted is told, and what is shared goes on being used.
     let told = group.agent_is_told();
     assert!(told.contains(SKILL) && told.contains("Team calendar"), "{told}");
@@ -79,16 +80,17 @@ async fn promise_07_changed_words_are_told_to_no_agent_before_its_owner_has_acce
     assert!(!shown.contains("diary"), "an agent can list it: {shown}");
     // A yes to what he has read before, or to what nobody has shown him, is none to this.
     group.bob.shares.accept(id, 0).await.unwrap();
-    assert_eq!(group.bob.shares.accept(id, 2).await.unwrap_err().code(), "other_words");
+    let newer = group.bob.shares.accept(id, revision + 1).await;
+    assert_eq!(newer.unwrap_err().code(), "other_words");
     assert!(group.agent_is_told().contains(SKILL));
-    group.bob.shares.accept(id, 1).await.unwrap();
+    group.bob.shares.accept(id, revision).await.unwrap();
     let told = group.agent_is_told();
     assert!(told.contains(NEW) && told.contains("Team diary"), "{told}");
     assert!(!told.contains(SKILL), "{told}");
     assert!(group.bob.uses(id, "GET", "/work/today").await.is_ok());
-    group.anna_hears_of_words(id, 1).await;
+    group.anna_hears_of_words(id, revision).await;
     // The same again is no change.
-    assert_eq!(group.reworded(&resource).await.revision, 1);
+    assert_eq!(group.reworded(&resource).await.revision, revision);
 }
 
 #[tokio::test]
@@ -96,13 +98,49 @@ async fn promise_07_a_yes_to_words_that_were_changed_while_they_were_read_is_non
     let group = Group::new().await;
     let resource = group.offered().await;
     let id = group.given_to(&group.bob, &resource).await;
-    group.reworded(&resource).await;
-    group.bob_has_words(id, 1).await;
+    let revision = group.reworded(&resource).await.revision;
+    group.bob_has_words(id, revision).await;
     assert_eq!(group.bob.shares.accept(id, 0).await.unwrap_err().code(), "other_words");
     group.bob_sees(id, Standing::Offered).await;
     assert!(group.bob.shares.skills().unwrap().is_empty());
-    group.bob.shares.accept(id, 1).await.unwrap();
+    group.bob.shares.accept(id, revision).await.unwrap();
     assert!(group.agent_is_told().contains(NEW));
+}
+
+#[tokio::test]
+async fn the_same_yes_on_two_pages_at_once_is_one() {
+    let group = Group::new().await;
+    let (resource, id) = group.used_by_bob().await;
+    let revision = group.reworded(&resource).await.revision;
+    group.bob_has_words(id, revision).await;
+    let (asked, held) = (group.for_bob.times_asked(), group.for_bob.held().await);
+    let both_wait = async {
+        group.for_bob.is_asked(asked + 2).await;
+        drop(held);
+    };
+    let shares = &group.bob.shares;
+    let (one, other, ()) = tokio::join!(shares.accept(id, revision), shares.accept(id, revision), both_wait);
+    one.unwrap();
+    other.unwrap();
+    assert!(group.agent_is_told().contains(NEW));
+}
+
+#[tokio::test]
+async fn words_of_a_restored_vault_are_newer_than_those_that_holders_have() {
+    let group = Group::new().await;
+    let (resource, id) = group.used_by_bob().await;
+    let before = group.annas(id);
+    let lost = group.reworded(&resource).await.revision;
+    group.bob_has_words(id, lost).await;
+    group.anna_hears_of_words(id, lost).await;
+    // As it was in the backup.
+    let record = (GroupResource::record_name(resource.id), Some(encode(&resource)));
+    let vault = &group.anna.person.vault;
+    vault.put_records(vec![record, before.record()]).await.unwrap();
+    let again = group.reworded(&resource).await.revision;
+    assert!(again > lost, "{again} is not newer than {lost}");
+    group.bob_has_words(id, again).await;
+    group.anna_hears_of_words(id, again).await;
 }
 
 #[tokio::test]
@@ -111,16 +149,16 @@ async fn promise_07_older_words_that_are_said_again_and_words_of_others_are_let_
     let (resource, id) = group.used_by_bob().await;
     let first = resource.offer();
     let second = group.reworded(&resource).await.offer();
-    group.bob_has_words(id, 1).await;
+    group.bob_has_words(id, second.what.revision).await;
     for old in [&first, &second] {
         assert_eq!(group.takes(id, old.clone()).await.unwrap(), 0);
     }
-    group.bob.shares.accept(id, 1).await.unwrap();
+    group.bob.shares.accept(id, second.what.revision).await.unwrap();
     for old in [&first, &second] {
         assert_eq!(group.takes(id, old.clone()).await.unwrap(), 0);
     }
     let mut third = second.clone();
-    third.what.revision = 2;
+    third.what.revision += 1;
     assert_eq!(group.takes(id, third.clone()).await.unwrap(), 1);
     // Words for another thing, and words that nobody can read.
     let mut other = third.clone();
@@ -198,8 +236,8 @@ async fn promise_09_who_is_out_of_the_group_is_told_no_new_words() {
 async fn words_that_did_not_arrive_are_said_again() {
     let group = Group::new().await;
     let (resource, id) = group.used_by_bob().await;
-    group.reworded(&resource).await;
-    group.anna_hears_of_words(id, 1).await;
+    let revision = group.reworded(&resource).await.revision;
+    group.anna_hears_of_words(id, revision).await;
     let bobs = MailboxKey(group.annas(id).capability.sub.0);
     group.anna.shares.was_lost(bobs).await;
     assert!(!group.annas(id).lost, "he has them");
@@ -209,6 +247,6 @@ async fn words_that_did_not_arrive_are_said_again() {
     group.anna.shares.was_lost(bobs).await;
     assert!(group.annas(id).lost);
     group.anna.shares.offer_again().await;
-    group.anna_hears_of_words(id, 1).await;
+    group.anna_hears_of_words(id, revision).await;
     assert!(!group.annas(id).lost);
 }
