@@ -12,7 +12,22 @@ use super::store::Change;
 use super::{ApprovalError, Approvals};
 use crate::activity::{Deed, What};
 use crate::limits;
+use crate::rates::{By, RateError, Rates};
 use crate::vault_service::VaultError;
+
+/// The ceiling that a call of the agent is counted against. What is above it does not leave, so no answer is used up for it.
+#[derive(Clone, Copy)]
+pub struct Ceiling<'a> {
+    pub rates: &'a Rates,
+    pub service: &'a str,
+}
+
+impl Ceiling<'_> {
+    /// One more call; only what changes something is asked about.
+    async fn count(self) -> Result<(), RateError> {
+        self.rates.count(By::Agent, self.service, true).await
+    }
+}
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +56,16 @@ impl Drop for Held<'_> {
 
 impl Approvals {
     /// Asks whether this may be done, and waits so long for an answer. An answer that was given to the very same request, and was not
-    /// used yet, is used up here.
+    /// used yet, is used up here, once it is counted against the ceiling, where there is one.
     ///
     /// # Errors
-    /// [`ApprovalError::TooLarge`], [`ApprovalError::TooMany`], the vault's errors; nothing may be done then.
-    pub async fn ask(&self, action: &Action, patience: Duration) -> Result<Verdict, ApprovalError> {
+    /// [`ApprovalError::TooLarge`], [`ApprovalError::TooMany`], [`ApprovalError::Paused`], the vault's errors; nothing may be done then.
+    pub async fn ask(
+        &self,
+        action: &Action,
+        ceiling: Option<Ceiling<'_>>,
+        patience: Duration,
+    ) -> Result<Verdict, ApprovalError> {
         if action.size() > limits::APPROVAL_BYTES {
             return Err(ApprovalError::TooLarge);
         }
@@ -63,7 +83,7 @@ impl Approvals {
             {
                 return Ok(Verdict::Waiting { until, second: false });
             }
-            let (expires_at, second) = match self.look(action).await? {
+            let (expires_at, second) = match self.look(action, ceiling).await? {
                 Verdict::Waiting { until, second } => (until, second),
                 verdict => return Ok(verdict),
             };
@@ -89,7 +109,7 @@ impl Approvals {
     }
 
     /// Looks for a rule or an answer, and makes the request if there is none.
-    async fn look(&self, action: &Action) -> Result<Verdict, ApprovalError> {
+    async fn look(&self, action: &Action, ceiling: Option<Ceiling<'_>>) -> Result<Verdict, ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
         let (now, hash, running) = (self.clock.now(), action.hash(), self.running());
         let same = |approval: &Approval| approval.hash == hash && !approval.is_over(now);
@@ -114,6 +134,9 @@ impl Approvals {
                 if approval.action.hash() != hash {
                     return Err(ApprovalError::Changed);
                 }
+                if let Some(ceiling) = ceiling {
+                    ceiling.count().await?;
+                }
                 self.vault.put_records(vec![Self::used(approval, now)]).await?;
                 self.activity.note(Deed::new(What::ApprovalUsed, action.to()))?;
                 self.changed();
@@ -135,6 +158,9 @@ impl Approvals {
         let rules = if of_two { Vec::new() } else { self.rules()? };
         for mut rule in rules {
             if rule.take(action, &running, now) {
+                if let Some(ceiling) = ceiling {
+                    ceiling.count().await?;
+                }
                 let mut changes = vec![Self::put_rule(&rule)];
                 changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
                 self.vault.put_records(changes).await?;
@@ -195,6 +221,8 @@ impl Approvals {
             hash: action.hash(),
             state: State::Waiting,
             seconded: None,
+            asks: Vec::new(),
+            not_asked: false,
         };
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));

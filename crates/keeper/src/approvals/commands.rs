@@ -72,7 +72,7 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Arc<Mutex<HashSet<Strin
     let (approvals, gateway, asked) = (approvals.clone(), gateway.clone(), Arc::clone(asked));
     tokio::spawn(async move {
         let verdict = tokio::select! {
-            verdict = approvals.ask(&action, limits::APPROVAL_LIFE) => verdict,
+            verdict = approvals.ask(&action, None, limits::APPROVAL_LIFE) => verdict,
             () = gateway.closed() => {
                 if let Err(error) = approvals.withdraw(action.hash()).await {
                     tracing::debug!("a command that nobody waits for any more stays listed until it expires: {error}");

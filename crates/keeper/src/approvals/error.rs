@@ -1,6 +1,7 @@
 use protocol::channel::ChannelError;
 
 use crate::limits;
+use crate::rates::RateError;
 use crate::relay::RelayError;
 use crate::vault_service::VaultError;
 
@@ -56,6 +57,8 @@ pub enum ApprovalError {
     NoRules,
     #[error("This is not one of the people who were chosen to agree.")]
     NotSecond,
+    #[error("There were far more calls than usual, so they are paused until the owner of this vault lets them go on.")]
+    Paused,
     #[error(transparent)]
     Relay(#[from] RelayError),
     #[error(transparent)]
@@ -80,8 +83,18 @@ impl ApprovalError {
             Self::TooManySeconds => "too_many_seconds",
             Self::NotCompared => "not_compared",
             Self::NotSecond => "not_second",
+            Self::Paused => "paused",
             Self::Relay(error) => error.code(),
             Self::Vault(error) => error.code(),
+        }
+    }
+}
+
+impl From<RateError> for ApprovalError {
+    fn from(error: RateError) -> Self {
+        match error {
+            RateError::Vault(error) => error.into(),
+            RateError::Paused => Self::Paused,
         }
     }
 }

@@ -23,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 pub use action::{Action, ShareTerms};
-pub use ask::Verdict;
+pub use ask::{Ceiling, Verdict};
 pub use commands::bridge_commands;
 pub use error::ApprovalError;
 pub use notices::tell_platform;

@@ -98,7 +98,7 @@ impl Tools {
 
     /// Ends well when the owner allows exactly this, now and once.
     async fn ask_owner(&self, action: &Action) -> Result<(), Refused> {
-        match self.approvals.ask(action, limits::APPROVAL_HELD).await? {
+        match self.approvals.ask(action, None, limits::APPROVAL_HELD).await? {
             Verdict::Allowed => Ok(()),
             Verdict::Denied { reason } => Err(Refused::new("approval_denied", format!("Your owner said no. {reason}"))),
             Verdict::Waiting { second: true, .. } => {

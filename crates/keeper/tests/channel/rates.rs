@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vault::{Capability, Identity, Presentation, SharedRequest};
 
 use super::agent_side::Service;
+use super::approvals::Asking;
 use super::bench::{TestKeeper, password};
 
 const HOUR: i64 = 3_600_000;
@@ -215,4 +216,52 @@ async fn promise_07_whoever_uses_what_is_shared_far_more_than_usual_is_paused_an
     let resume = json!({"user": people[0].1, "service": "calendar"});
     channel.call("rate.resume", resume).await.unwrap();
     assert_eq!(uses(0).await, Ok(200));
+}
+
+#[tokio::test]
+async fn promise_07_no_answer_and_no_rule_is_used_up_by_a_call_that_is_paused() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let asking = Asking::of(keeper, channel).await;
+    let send = async |body: &str| asking.send("POST /x/svc/items", body).await.unwrap();
+    let is_paused = |answer: &str| answer.starts_with("HTTP/1.1 429");
+    // As many as there is room for in this hour, but for one, and nobody is asked about them.
+    let list = asking.channel.call("route.list", json!({})).await.unwrap();
+    let mut route = list["routes"][0].clone();
+    route.as_object_mut().unwrap().remove("agent_url");
+    route["ask"] = json!(false);
+    asking.channel.call("route.set", route.clone()).await.unwrap();
+    let floor = keeper::limits::RATE_CHANGES_FLOOR;
+    for _ in 1..floor {
+        assert!(!is_paused(&send("more").await));
+    }
+    route["ask"] = json!(true);
+    asking.channel.call("route.set", route).await.unwrap();
+    let bodies = ["the words", "other words"];
+    let calls = bodies.map(|body| asking.send("POST /x/svc/items", body));
+    let both = asking.waiting(2).await;
+    asking.allow(&both[0]).await;
+    asking.allow(&both[1]).await;
+    let mut left = Vec::new();
+    for (call, body) in calls.into_iter().zip(bodies) {
+        left.extend(is_paused(&call.await.unwrap()).then_some(body));
+    }
+    assert_eq!(left.len(), 1, "there was room for one");
+    // Its owner lets them go on, and what they had allowed is done without asking again.
+    let resume = json!({"service": "svc"});
+    asking.channel.call("rate.resume", resume).await.unwrap();
+    assert!(!is_paused(&send(left[0]).await));
+    assert_eq!(asking.list().await["waiting"], json!([]));
+
+    // A rule's uses are counted, and what was paused was none.
+    let next = asking.send("POST /x/svc/items", "ruled");
+    let shown = asking.waiting(1).await.remove(0);
+    let rule = json!({"answer": "always", "per_day": 500, "until": asking.keeper.clock.now() + DAY});
+    asking.decide(&shown, rule).await.unwrap();
+    assert!(!is_paused(&next.await.unwrap()));
+    let most = 2 * floor - 2;
+    for number in 0..most {
+        assert!(!is_paused(&send(&format!("ruled {number}")).await));
+    }
+    assert!(is_paused(&send("ruled").await));
+    assert_eq!(asking.list().await["rules"][0]["used_today"], most);
 }

@@ -154,6 +154,7 @@ impl From<ApprovalError> for RouteError {
     fn from(error: ApprovalError) -> Self {
         match error {
             ApprovalError::Vault(error) => error.into(),
+            ApprovalError::Paused => Self::Paused,
             error => Self::Approval(error),
         }
     }

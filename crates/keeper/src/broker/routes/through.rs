@@ -17,7 +17,7 @@ use super::route::Route;
 use super::store::Routes;
 use super::{changes, location, path};
 use crate::activity::{Deed, What};
-use crate::approvals::{Action, ApprovalError, Verdict};
+use crate::approvals::{Action, ApprovalError, Ceiling, Verdict};
 use crate::egress::strip_hop_by_hop;
 use crate::limits;
 use crate::rates::By;
@@ -246,8 +246,7 @@ impl Routes {
             let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
             self.ask_owner(&action, &route).await?;
             body = CallBody::Whole(whole);
-        }
-        if call.by_agent {
+        } else if call.by_agent {
             self.count(&route, changes).await?;
         }
         self.exchange(
@@ -271,15 +270,19 @@ impl Routes {
         Ok(changes && (route.ask || self.approvals.is_of_two_now()?))
     }
 
-    /// One more call of the agent.
+    /// One more call of the agent about which nobody is asked.
     pub(super) async fn count(&self, route: &Route, changes: bool) -> Result<(), RouteError> {
         Ok(self.rates.count(By::Agent, &route.name, changes).await?)
     }
 
-    /// Ends well when the owner allows exactly this, and it is still for the same.
+    /// Ends well when the owner allows exactly this, and it is still for the same: then it is counted, too.
     pub(super) async fn ask_owner(&self, action: &Action, route: &Route) -> Result<(), BrokerError> {
-        let held = limits::APPROVAL_HELD;
-        match self.approvals.ask(action, held).await.map_err(RouteError::from)? {
+        let ceiling = Ceiling {
+            rates: &self.rates,
+            service: &route.name,
+        };
+        let asked = self.approvals.ask(action, Some(ceiling), limits::APPROVAL_HELD);
+        match asked.await.map_err(RouteError::from)? {
             Verdict::Allowed => {}
             Verdict::Denied { reason } => return Err(RouteError::Denied(reason).into()),
             Verdict::Waiting { second: true, .. } => return Err(RouteError::AskedSecond.into()),

@@ -229,8 +229,7 @@ impl Routes {
             }
             self.ask_owner(&asked(&route, terms, name, &fetch.body), &route).await?;
             secret = self.open(&route.name)?.1;
-        }
-        if by_agent {
+        } else if by_agent {
             self.count(&route, changes).await?;
         }
         self.note_use(&*self.upstream(&route.base_url)?, &secret)?;
