@@ -1,7 +1,7 @@
 /** What is shown before an answer is what would be sent. */
 import { describe, expect, it } from "vitest";
-import { details } from "../src/approvals/words";
-import type { ApprovalAction } from "../src/channel/messages";
+import { approvalWords, asSecond, details, secondDetails } from "../src/approvals/words";
+import type { ApprovalAction, AskedAsSecond } from "../src/channel/messages";
 
 function content(body: string): string | undefined {
   const action: ApprovalAction = { kind: "call_service", service: "mail", base_url: "https://mail.example", secret: "s", method: "POST", path: "/send", query: "", headers: [], body, body_is_text: true };
@@ -24,5 +24,25 @@ describe("the content of a request", () => {
     expect(content('{"a":"x\u{E0041}"}')).toBe('{\n  "a": "x\\u{e0041}"\n}');
     const emoji = "👩‍👧 ❤️ क्‍ष";
     expect(content(emoji)).toBe(emoji);
+  });
+});
+
+describe("whom a share is for, as a second person is shown it", () => {
+  const action: ApprovalAction = { kind: "share", with: "u", name: "Carol", holder: "KEY", resource: "service/mail", scope: ["read"], until: 0, constraints: {} };
+  const asked = (receiver: AskedAsSecond["receiver"]): AskedAsSecond => ({ id: "i", user: "b", name: "Bob", asked_at: 0, expires_at: 1, action, hash: "h", state: "waiting", at: null, reason: "", receiver });
+  const row = (of: AskedAsSecond, name: string) => secondDetails(of).find(([label]) => label === name)?.[1];
+
+  it("is who has the key, and not who whoever asks says it is", () => {
+    const known = asked({ me: false, name: "Mallory", fingerprint: "1 2" });
+    expect(approvalWords(asSecond(known), "Bob’s agent")).toContain("with Mallory,");
+    expect([row(known, "With whom"), JSON.stringify(secondDetails(known)).includes("Carol")]).toEqual(["Mallory", false]);
+    expect(row(asked({ me: true, name: null, fingerprint: "3 4" }), "With whom")).toBe("you");
+  });
+
+  it("is the digits, or the key, of whom this person does not know", () => {
+    const digits = asked({ me: false, name: null, fingerprint: "12345 67890" });
+    expect(approvalWords(asSecond(digits), "Bob’s agent")).toContain("with somebody whom you do not know,");
+    expect([row(digits, "Digits of whom you do not know"), row(digits, "What Bob calls them")]).toEqual(["12345 67890", "Carol"]);
+    expect(row(asked(undefined), "Digits of whom you do not know")).toBe("KEY");
   });
 });

@@ -42,6 +42,7 @@ export class ApprovalCard extends FormPage {
   }
 
   #second(): TemplateResult {
+    if (this.approval.not_asked) return notice("warn", "You had allowed this, and the second person could not be asked: it did not get through to them. Allow it again to ask them again.");
     const names = secondNames();
     if (names === "") return notice("warn", html`This needs a second person, and you have chosen nobody. Choose somebody in your inbox, under “What you allow beforehand”.`);
     return html`<p class="muted">When you allow it, ${names} is asked, too. It is done when both of you have said yes.</p>`;

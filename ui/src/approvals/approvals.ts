@@ -6,7 +6,7 @@ import { withProof } from "../app/proof";
 import type { Approval, ApprovalAnswer, ApprovalList, AskedAsSecond } from "../channel/messages";
 import { sentence } from "../parts/form";
 import { paused } from "./paused";
-import { approvalWords } from "./words";
+import { approvalWords, asSecond, secondedWords } from "./words";
 
 export const approvals = signal<ApprovalList | undefined>(undefined);
 export const approvalsProblem = signal("");
@@ -37,8 +37,9 @@ const NO_SECOND: Pick<ApprovalList, "second" | "asked"> = { second: { on: false,
 
 export async function loadApprovals(): Promise<void> {
   try {
-    const known = new Set(approvals.peek()?.waiting.map((each) => each.id));
-    const asked = new Set(approvals.peek()?.asked.map((each) => each.id));
+    const before = approvals.peek();
+    const known = new Set(before?.waiting.map((each) => each.id));
+    const asked = new Set(before?.asked.map((each) => each.id));
     const list = { ...NO_SECOND, ...(await request<ApprovalList>("approval.list")) };
     approvals.value = list;
     approvalClock.value = Date.now();
@@ -46,7 +47,9 @@ export async function loadApprovals(): Promise<void> {
     const fresh = list.waiting.find((each) => !known.has(each.id));
     if (fresh) announce(`Your agent asks: ${approvalWords(fresh.action)}`);
     const other = list.asked.find((each) => each.state === "waiting" && !asked.has(each.id));
-    if (other) announce(`You are asked as the second person: ${approvalWords(other.action, `${other.name}’s agent`)}`);
+    if (other) announce(`You are asked as the second person: ${approvalWords(asSecond(other), `${other.name}’s agent`)}`);
+    const settled = list.decided.find((each) => each.seconded && before?.decided.some((old) => old.id === each.id && !old.seconded));
+    if (settled) alertNow(secondedWords(settled));
   } catch (error) {
     approvalsProblem.value = sentence(error);
   }

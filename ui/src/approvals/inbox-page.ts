@@ -14,7 +14,7 @@ import "./second-card";
 import "./second-choice";
 import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
 import { paused } from "./paused";
-import { approvalWords, dayWords, ruleWords } from "./words";
+import { approvalWords, asSecond, dayWords, ruleWords } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
   waiting: "Expired",
@@ -88,8 +88,9 @@ export class InboxPage extends FormPage {
 
   #asked(each: AskedAsSecond): TemplateResult {
     return html`<li>
-      <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action, `${each.name}’s agent`)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${SECOND_ENDS[each.state]}</span></div>
+      <div class="row-head"><div class="row-name"><strong>${approvalWords(asSecond(each), `${each.name}’s agent`)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${SECOND_ENDS[each.state]}</span></div>
       ${each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
+      ${each.lost ? html`<p class="muted">Your answer has not reached ${each.name}: it is sent again when you next unlock your vault.</p>` : nothing}
     </li>`;
   }
 
@@ -124,7 +125,7 @@ export class InboxPage extends FormPage {
   #away(list: ApprovalList): TemplateResult {
     return html`<section class="card" aria-labelledby="away-title">
       <h2 id="away-title">While you are away</h2>
-      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Send me a mail when my agent waits for my answer<span class="hint">One in an hour at most, and only while you have this open nowhere. The server hears that something waits, not what it is.</span></span></label>
+      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Send me a mail when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, and when calls were paused. One in an hour at most, but for pauses, and only while you have this open nowhere. The server hears that something of this kind waits, not what it is.</span></span></label>
     </section>`;
   }
 

@@ -7,7 +7,7 @@ import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { answerAsSecond, approvalClock } from "./approvals";
-import { approvalWords, details, leftWords } from "./words";
+import { approvalWords, asSecond, leftWords, secondDetails } from "./words";
 
 export class SecondCard extends FormPage {
   @property({ attribute: false }) asked!: AskedAsSecond;
@@ -15,17 +15,17 @@ export class SecondCard extends FormPage {
   @state() private reason = "";
 
   protected override render(): TemplateResult {
-    const { id, name, action, expires_at } = this.asked;
+    const { id, name, expires_at } = this.asked;
     const off = this.busy || !online.value;
     return html`<section class="card approval" aria-labelledby="second-${id}">
       <div class="approval-head">
         ${icon("shield-check")}
-        <h2 id="second-${id}">${approvalWords(action, `${name}’s agent`)}</h2>
+        <h2 id="second-${id}">${approvalWords(asSecond(this.asked), `${name}’s agent`)}</h2>
         <span class="tag">${icon("clock", "s")} ${leftWords(expires_at, approvalClock.value)} left</span>
       </div>
       <p class="muted">${name} has allowed it, and asks you as the second person. It is done when you agree, and your answer is good for exactly this.</p>
       <dl class="exact">
-        ${details(action).map(([label, value]) => html`<dt>${label}</dt><dd><pre tabindex="0" role="region" aria-label=${label}>${value}</pre></dd>`)}
+        ${secondDetails(this.asked).map(([label, value]) => html`<dt>${label}</dt><dd><pre tabindex="0" role="region" aria-label=${label}>${value}</pre></dd>`)}
       </dl>
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.refusing

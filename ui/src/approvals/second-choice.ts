@@ -29,7 +29,7 @@ export class SecondChoiceCard extends FormPage {
     const lost = second.people.filter((each) => !each.good).length > 0;
     return html`<section class="card" aria-labelledby="second-title">
       <h2 id="second-title">A second person</h2>
-      <p>With it, what your agent wants to change at a service, or to share, is done only when you have allowed it and one of these people has agreed. They see exactly what would be sent; the people who run this server do not. Nothing can be allowed beforehand then. <strong>${state}</strong></p>
+      <p>With it, what your agent wants to change at a service, or to share, is done only when you have allowed it and one of these people has agreed. They see exactly what would be sent; the people who run this server do not. Nothing can be allowed beforehand then. What you share yourself, on a page, needs no second person: it asks you to show again that it is you. <strong>${state}</strong></p>
       ${this.problem ? notice("error", this.problem) : nothing}
       ${lost ? notice("warn", "Somebody whom you chose has other keys now, or is not known any more, and is not asked. Compare digits with them, and choose again.") : nothing}
       ${this.contacts === undefined ? nothing : this.contacts.length === 0 ? this.#nobody() : this.#people(this.contacts, chosen)}

@@ -1,5 +1,5 @@
 /** What is asked for, as a sentence: first what it comes to, then where. */
-import type { ApprovalAction, ApprovalPattern } from "../channel/messages";
+import type { Approval, ApprovalAction, ApprovalPattern, AskedAsSecond } from "../channel/messages";
 
 const DOING: Record<string, string> = { POST: "send something to", PUT: "replace something at", PATCH: "change something at", DELETE: "delete something at" };
 
@@ -44,6 +44,25 @@ export function ruleWords(pattern: ApprovalPattern): string {
 /** What a person should see before they answer, all of it. */
 export function details(action: ApprovalAction): readonly (readonly [string, string])[] {
   return parts(action).map(([name, value]) => [name, seen(value)] as const);
+}
+
+/** The same for a second person. */
+export function secondDetails(asked: AskedAsSecond): readonly (readonly [string, string])[] {
+  const { action, receiver } = asked;
+  const isStranger = action.kind === "share" && !receiver?.me && !receiver?.name;
+  const stranger: readonly (readonly [string, string])[] = isStranger ? [["Digits of whom you do not know", receiver?.fingerprint ?? action.holder], [`What ${asked.name} calls them`, action.name]] : [];
+  return [...details(asSecond(asked)), ...stranger.map(([name, value]) => [name, seen(value)] as const)];
+}
+
+/** What somebody wants, for a second person: whom they share with is who has the key, whatever whoever asks calls them. */
+export function asSecond({ action, receiver }: Pick<AskedAsSecond, "action" | "receiver">): ApprovalAction {
+  if (action.kind !== "share") return action;
+  return { ...action, name: receiver?.me ? "you" : (receiver?.name ?? "somebody whom you do not know") };
+}
+
+/** "Anna agreed: your agent wants …" */
+export function secondedWords({ action, seconded }: Pick<Approval, "action" | "seconded">): string {
+  return seconded ? `${seconded.name} ${seconded.allowed ? "agreed" : "refused"}: ${approvalWords(action)}` : "";
 }
 
 function parts(action: ApprovalAction): readonly (readonly [string, string])[] {

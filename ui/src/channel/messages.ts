@@ -244,7 +244,7 @@ export interface ServerTools {
 export type ApprovalAction =
   | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean; tool?: string }
   | { kind: "run_command"; command: string; folder: string }
-  | { kind: "share"; with: string; name: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } }
+  | { kind: "share"; with: string; name: string; holder: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } }
   | { kind: "call_shared"; share: string; owner: string; name: string; service: string; method: string; path: string; query: string; content_type: string; body: string }
   | { kind: "ask_for_share"; of: string; name: string; words: string };
 
@@ -264,6 +264,8 @@ export interface Approval {
   second: boolean;
   /** What they said. */
   seconded: { name: string; allowed: boolean; at: number } | null;
+  /** This person had allowed it, and the second person could not be asked. */
+  not_asked?: boolean;
 }
 
 /** What somebody else's agent wants, of which this person is the second to be asked. */
@@ -278,6 +280,10 @@ export interface AskedAsSecond {
   state: "waiting" | "allowed" | "denied" | "over" | "expired";
   at: number | null;
   reason: string;
+  /** Whom it would be shared with, by the key: as this person knows them, else the digits. A keeper of an older version does not say. */
+  receiver?: { me: boolean; name: string | null; fingerprint: string | null } | null;
+  /** The answer has not reached whoever asked. */
+  lost?: boolean;
 }
 
 export interface SecondChoice {

@@ -29,7 +29,11 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "models_changed":
       return `You changed your models${to ? `: ${to}` : ""}`;
     case "second_changed":
+      if (why === "on: your organisation demands it") return "Your organisation wants a second person to agree";
       return `You changed whether a second person has to agree${reason}`;
+    case "second_lost":
+      if (why === "an answer") return `Your answer as the second person did not reach ${to ?? "whoever asked"}; it is sent again when you next unlock`;
+      return `${to || "Somebody"} could not be asked to agree as the second person`;
     case "approval_given":
       if (why === "as the second person") return `You agreed, as the second person, to what ${to ?? "somebody"} had allowed`;
       if (why?.startsWith("by ")) return `A change at ${to ?? ""} was allowed ${why}`;

@@ -200,7 +200,7 @@ impl Activity {
     }
 
     /// The entries of a class or of all, the newest first.
-    pub(super) fn entries(&self, class: Option<Class>) -> Result<Vec<Entry>, VaultError> {
+    pub(crate) fn entries(&self, class: Option<Class>) -> Result<Vec<Entry>, VaultError> {
         let mut entries: Vec<Entry> = self.book.with(|pages| {
             Class::ALL
                 .into_iter()

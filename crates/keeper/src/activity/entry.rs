@@ -63,6 +63,8 @@ pub enum What {
     RateLocked,
     /// Whether a second person is asked, and who.
     SecondChanged,
+    /// A second person could not be asked, or their answer did not reach whoever asked.
+    SecondLost,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

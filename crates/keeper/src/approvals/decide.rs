@@ -75,6 +75,7 @@ impl Approvals {
             }
             _ => State::Allowed { at: now },
         };
+        approval.not_asked = false;
         let asks_second = matches!(approval.state, State::AwaitsSecond { .. });
         if asks_second && self.seconds()?.is_empty() {
             return Err(ApprovalError::NobodySecond);

@@ -1,6 +1,6 @@
 //! A request as it lies in the vault: `approval/<id>`, a version byte and JSON.
 
-use protocol::{ApprovalId, Millis};
+use protocol::{ApprovalId, EnvelopeId, Millis};
 use serde::{Deserialize, Serialize};
 use vault::Hash;
 
@@ -56,6 +56,12 @@ pub struct Approval {
     pub state: State,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconded: Option<Seconded>,
+    /// The messages by which second people are asked, but for those that were lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) asks: Vec<EnvelopeId>,
+    /// Its owner had allowed it, and none of the second people could be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_asked: bool,
 }
 
 impl Approval {
@@ -71,6 +77,12 @@ impl Approval {
     /// Whether its owner can still answer.
     pub fn is_waiting(&self, now: Millis) -> bool {
         self.state == State::Waiting && now < self.expires_at
+    }
+
+    /// Whether a second person has agreed, and it was not done yet.
+    pub(super) fn is_seconded(&self, now: Millis) -> bool {
+        let agreed = matches!(self.state, State::Allowed { .. }) && self.seconded.is_some();
+        agreed && now < self.expires_at
     }
 
     /// Whether nothing can come of it any more.

@@ -2,23 +2,29 @@
 
 use std::future::Future;
 
-use protocol::ApprovalId;
+use protocol::channel::VaultState;
+use protocol::relay::MailboxKey;
+use protocol::{ApprovalId, EnvelopeId};
+use tokio::sync::broadcast::error::RecvError;
 use vault::PublicIdentity;
 
 use super::Person;
 use super::message::{Message, Said};
 use crate::activity::{Deed, What};
 use crate::approvals::record::{Approval, Seconded, State};
-use crate::approvals::{ApprovalError, Approvals};
+use crate::approvals::{Action, ApprovalError, Approvals};
 use crate::limits;
-use crate::relay::{Courier as _, Received, Topic};
+use crate::relay::{Courier as _, Received, RelayNotice, Topic};
 
 /// Carries requests and answers between this keeper and others, for ever. What arrives from now on is for the future that is returned.
 pub fn carry_seconds(approvals: &Approvals) -> impl Future<Output = ()> + use<> {
-    let arriving = approvals.relay().map(|relay| relay.receive(Topic::Approvals));
+    let way = approvals.relay();
+    let way = way.map(|relay| (relay.receive(Topic::Approvals), relay.notices()));
     let (approvals, mut changes, mut vault) = (approvals.clone(), approvals.changes(), approvals.vault.watch());
     async move {
-        let Ok(mut arriving) = arriving else { return };
+        let Ok((mut arriving, mut notices)) = way else { return };
+        let mut listens = true;
+        approvals.answer_again().await;
         loop {
             // A vault that is locked keeps it when it opens.
             if let Err(error) = approvals.keep_demand().await {
@@ -32,8 +38,22 @@ pub fn carry_seconds(approvals: &Approvals) -> impl Future<Output = ()> + use<> 
                     }
                     None => false,
                 },
+                notice = notices.recv(), if listens => {
+                    match notice {
+                        Ok(RelayNotice::Lost { id, to, .. }) => approvals.was_lost(id, to).await,
+                        Err(RecvError::Closed) => listens = false,
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    }
+                    true
+                }
                 changed = changes.changed() => changed.is_ok(),
-                changed = vault.changed() => changed.is_ok(),
+                changed = vault.changed() => {
+                    let state = *vault.borrow_and_update();
+                    if state == VaultState::Unlocked {
+                        approvals.answer_again().await;
+                    }
+                    changed.is_ok()
+                }
             };
             if !on {
                 return;
@@ -54,24 +74,86 @@ impl Approvals {
             id: approval.id,
             until: approval.expires_at,
             action: Box::new(approval.action.clone()),
+            holder: self.holder(&approval.action)?,
         };
+        let mut asks = Vec::new();
         for person in people {
             let with = std::mem::take(&mut with);
             let is_first = !with.is_empty();
             match self.relay()?.send(ask.to(&person.identity, with)).await {
-                Ok(_id) => {}
+                Ok(id) => asks.push(id),
                 Err(error) if is_first => return Err(error.into()),
                 // It is written down that it was allowed, and somebody is asked.
                 Err(error) => tracing::warn!(code = error.code(), "one of the second people is not asked"),
             }
         }
-        Ok(())
+        let asked = Approval {
+            asks,
+            ..approval.clone()
+        };
+        Ok(self.vault.put_records(vec![Self::put(&asked)]).await?)
+    }
+
+    /// The public keys of whom something is to be shared with; empty for everything else, and where other keys are known meanwhile.
+    fn holder(&self, action: &Action) -> Result<Vec<u8>, ApprovalError> {
+        let Action::Share(terms) = action else {
+            return Ok(Vec::new());
+        };
+        let contact = self.contacts()?.known(terms.with).ok();
+        let same = contact.filter(|contact| contact.identity.signer() == terms.holder);
+        Ok(same.map(|contact| contact.identity.encode()).unwrap_or_default())
+    }
+
+    /// The relay has lost a message of this vault's to this mailbox.
+    async fn was_lost(&self, id: EnvelopeId, to: MailboxKey) {
+        let _one = self.one_at_a_time.lock().await;
+        let noted = match self.ask_was_lost(id, to).await {
+            Ok(false) => self.answer_was_lost(id).await,
+            known => known.map(|_| ()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(
+                code = error.code(),
+                "that something about a request was lost is not noted"
+            );
+        }
+    }
+
+    /// One of the second people was not asked. Where nobody else is, its owner decides anew: they see why, and can ask again.
+    async fn ask_was_lost(&self, id: EnvelopeId, to: MailboxKey) -> Result<bool, ApprovalError> {
+        let now = self.clock.now();
+        let awaits = |each: &Approval| matches!(each.state, State::AwaitsSecond { .. }) && now < each.expires_at;
+        let all = self.all()?.into_iter();
+        let Some(mut approval) = all.filter(awaits).find(|each| each.asks.contains(&id)) else {
+            return Ok(false);
+        };
+        approval.asks.retain(|each| *each != id);
+        if approval.asks.is_empty() {
+            approval.state = State::Waiting;
+            approval.expires_at = approval.expires_at.min(Approval::ends(now));
+            approval.not_asked = true;
+        }
+        let person = self
+            .seconds()?
+            .into_iter()
+            .find(|each| each.identity.signing_key() == to.0);
+        let name = person.map(|person| person.name).unwrap_or_default();
+        self.activity
+            .note(Deed::new(What::SecondLost, name).because("a request"))?;
+        self.vault.put_records(vec![Self::put(&approval)]).await?;
+        self.changed();
+        Ok(true)
     }
 
     async fn hear(&self, received: Received) {
         let from = received.from.clone();
         let heard = match Message::decode(&received.content) {
-            Some(Message::Ask { id, until, action }) => self.hear_ask(received, id, until, *action).await,
+            Some(Message::Ask {
+                id,
+                until,
+                action,
+                holder,
+            }) => self.hear_ask(received, id, until, *action, &holder).await,
             Some(Message::Answer { answer, signature }) => self.hear_answer(received, &answer, &signature).await,
             Some(Message::Over { id }) => self.hear_over(received, &from, id).await,
             None => received.ack(Vec::new()).await.map_err(ApprovalError::from),

@@ -1,6 +1,6 @@
 //! The side of the second person: what others ask of them, `second/asked/<user>/<id>`, a version byte and JSON; and their answers.
 
-use protocol::{ApprovalId, Millis, UserId};
+use protocol::{ApprovalId, EnvelopeId, Millis, UserId, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use vault::{Hash, PublicIdentity, SignerKey};
@@ -9,6 +9,7 @@ use super::is_of_two;
 use super::message::Said;
 use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, Approvals};
+use crate::contacts::Contact;
 use crate::limits;
 use crate::relay::{Courier as _, Received};
 use crate::vault_service::VaultError;
@@ -33,6 +34,18 @@ pub(in crate::approvals) struct Asked {
     hash: Hash,
     #[serde(flatten)]
     state: Stands,
+    /// The public keys of whom it is to be shared with, which are those of the action; empty where it is not shared, or an older version asks.
+    #[serde(default, with = "b64", skip_serializing_if = "Vec::is_empty")]
+    holder: Vec<u8>,
+    /// It is to be shared with this vault's owner themself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    with_me: bool,
+    /// The message with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<EnvelopeId>,
+    /// The answer has not reached whoever asked: it is sent again at the next unlock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    lost: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +79,30 @@ impl Asked {
         }
     }
 
-    fn shown(&self, now: Millis) -> Value {
+    /// The answer that was given.
+    fn said(&self) -> Option<Said> {
+        let (allow, reason) = match &self.state {
+            Stands::Allowed { .. } => (true, String::new()),
+            Stands::Denied { reason, .. } => (false, reason.clone()),
+            Stands::Waiting | Stands::Over { .. } => return None,
+        };
+        let id = self.id;
+        Some(Said { id, allow, reason })
+    }
+
+    /// Whom it is to be shared with, by their key: as this vault's owner knows them, else their digits. The name in the action is the word of
+    /// whoever asks.
+    fn receiver(&self, contacts: &[Contact]) -> Value {
+        let Action::Share(terms) = &self.action else {
+            return Value::Null;
+        };
+        let known = contacts.iter().find(|each| each.identity.signer() == terms.holder);
+        let digits = known.map(|known| known.identity.fingerprint());
+        let digits = digits.or_else(|| Some(PublicIdentity::decode(&self.holder).ok()?.fingerprint()));
+        json!({"me": self.with_me, "name": known.map(|known| &known.name), "fingerprint": digits})
+    }
+
+    fn shown(&self, contacts: &[Contact], now: Millis) -> Value {
         let (state, at, reason) = match &self.state {
             Stands::Waiting if now < self.until => ("waiting", None, ""),
             Stands::Waiting => ("expired", Some(self.until), ""),
@@ -75,7 +111,8 @@ impl Asked {
             Stands::Over { at } => ("over", Some(*at), ""),
         };
         json!({"id": self.id, "user": self.user, "name": self.name, "asked_at": self.asked_at, "expires_at": self.until,
-            "action": self.action, "hash": self.hash, "state": state, "at": at, "reason": reason})
+            "action": self.action, "hash": self.hash, "state": state, "at": at, "reason": reason, "receiver": self.receiver(contacts),
+            "lost": self.lost})
     }
 }
 
@@ -102,7 +139,11 @@ impl Approvals {
 
     pub(in crate::approvals) fn shown_asked(&self) -> Result<Vec<Value>, VaultError> {
         let now = self.clock.now();
-        Ok(self.asked_of_me()?.iter().map(|asked| asked.shown(now)).collect())
+        // Nobody is known where they cannot be looked up: then digits are shown.
+        let contacts = self.contacts().ok().and_then(|contacts| contacts.list().ok());
+        let contacts = contacts.unwrap_or_default();
+        let asked = self.asked_of_me()?;
+        Ok(asked.iter().map(|asked| asked.shown(&contacts, now)).collect())
     }
 
     pub(super) async fn hear_ask(
@@ -111,9 +152,11 @@ impl Approvals {
         id: ApprovalId,
         until: Millis,
         action: Action,
+        holder: &[u8],
     ) -> Result<(), ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
-        let records = self.take(&received.from, id, until, action)?;
+        let own = self.vault.identity().await?.public().signer();
+        let records = self.take(&received.from, own, id, until, action, holder)?;
         let news = !records.is_empty();
         received.ack(records).await?;
         if news {
@@ -127,9 +170,11 @@ impl Approvals {
     fn take(
         &self,
         from: &PublicIdentity,
+        own: SignerKey,
         id: ApprovalId,
         until: Millis,
         action: Action,
+        holder: &[u8],
     ) -> Result<Changes, ApprovalError> {
         let now = self.clock.now();
         let contacts = self.contacts()?.list().map_err(|_| VaultError::Locked)?;
@@ -156,6 +201,12 @@ impl Approvals {
             .map(|each| each.ended(Stands::Over { at: each.until }).put())
             .collect();
         records.extend(over.map(|each| (each.record(), None)));
+        let shared_with = match &action {
+            Action::Share(terms) => Some(terms.holder),
+            _ => None,
+        };
+        let holder = PublicIdentity::decode(holder).ok();
+        let holder = holder.filter(|holder| Some(holder.signer()) == shared_with);
         let asked = Asked {
             id,
             user: contact.user,
@@ -166,6 +217,10 @@ impl Approvals {
             action,
             state: Stands::Waiting,
             name: contact.name.clone(),
+            holder: holder.map(|holder| holder.encode()).unwrap_or_default(),
+            with_me: shared_with == Some(own),
+            sent: None,
+            lost: false,
         };
         let deed = Deed::new(What::ApprovalAsked, contact.name).because("wants you as the second person");
         self.activity.note(deed)?;
@@ -209,33 +264,75 @@ impl Approvals {
         if said.reason.chars().count() > limits::DENY_REASON_CHARS {
             return Err(ApprovalError::Reason);
         }
-        let contact = self
-            .contacts()?
-            .known(asked.user)
-            .map_err(|_| ApprovalError::NotCompared)?;
-        if contact.identity.signer() != asked.key {
-            return Err(ApprovalError::NotCompared);
-        }
-        let reason = if said.allow { String::new() } else { said.reason };
+        let contact = self.asker(&asked)?;
         let (what, state) = if said.allow {
             (What::ApprovalGiven, Stands::Allowed { at: now })
         } else {
-            let reason = reason.clone();
+            let reason = said.reason;
             (What::ApprovalDenied, Stands::Denied { at: now, reason })
         };
         let deed = Deed::new(what, contact.name).because("as the second person");
         self.activity.note_first(deed).await?;
+        self.send_answer(&asked.ended(state), &contact.identity).await
+    }
+
+    /// Who asked, if they have the keys still with which they did.
+    fn asker(&self, asked: &Asked) -> Result<Contact, ApprovalError> {
+        let contact = self.contacts()?.known(asked.user).ok();
+        let same = contact.filter(|contact| contact.identity.signer() == asked.key);
+        same.ok_or(ApprovalError::NotCompared)
+    }
+
+    /// Signs the answer that this holds and sends it, in one write with this. `one_at_a_time` is held.
+    async fn send_answer(&self, asked: &Asked, to: &PublicIdentity) -> Result<(), ApprovalError> {
+        let Some(said) = asked.said() else { return Ok(()) };
         let identity = self.vault.identity().await?;
-        let answer = Said {
-            id: asked.id,
-            allow: said.allow,
-            reason,
+        let answer = said.sign(&identity, asked.key, asked.hash, asked.until);
+        let under_way = Asked {
+            lost: false,
+            ..asked.clone()
         };
-        let answer = answer.sign(&identity, asked.key, hash, asked.until);
-        let answer = answer.to(&contact.identity, vec![asked.ended(state).put()]);
-        self.relay()?.send(answer).await?;
+        let sent = self.relay()?.send(answer.to(to, vec![under_way.put()])).await?;
+        let sent = Some(sent);
+        let sent = Asked { sent, ..under_way };
+        self.vault.put_records(vec![sent.put()]).await?;
         self.changed();
         Ok(())
+    }
+
+    /// The relay has lost a message: if it was an answer, whoever asked does not know of it. `one_at_a_time` is held.
+    pub(super) async fn answer_was_lost(&self, id: EnvelopeId) -> Result<(), ApprovalError> {
+        let now = self.clock.now();
+        let mut asked = self.asked_of_me()?.into_iter();
+        let Some(answered) = asked.find(|each| each.sent == Some(id) && now < each.until) else {
+            return Ok(());
+        };
+        let deed = Deed::new(What::SecondLost, answered.name.as_str()).because("an answer");
+        self.activity.note(deed)?;
+        let lost = Asked {
+            sent: None,
+            lost: true,
+            ..answered
+        };
+        self.vault.put_records(vec![lost.put()]).await?;
+        self.changed();
+        Ok(())
+    }
+
+    /// Sends again the answers that were lost.
+    pub(super) async fn answer_again(&self) {
+        let _one = self.one_at_a_time.lock().await;
+        let now = self.clock.now();
+        let Ok(asked) = self.asked_of_me() else { return };
+        for lost in asked.iter().filter(|each| each.lost && now < each.until) {
+            let again = async { self.send_answer(lost, &self.asker(lost)?.identity).await };
+            if let Err(error) = again.await {
+                tracing::info!(
+                    code = error.code(),
+                    "an answer of a second person is not sent again now"
+                );
+            }
+        }
     }
 }
 

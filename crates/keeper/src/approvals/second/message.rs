@@ -19,6 +19,9 @@ pub(super) enum Message {
         id: ApprovalId,
         until: Millis,
         action: Box<Action>,
+        /// Whom it is to be shared with, where it is: their public keys, whose digits are what two people compare.
+        #[serde(default, with = "b64", skip_serializing_if = "Vec::is_empty")]
+        holder: Vec<u8>,
     },
     /// The answer.
     Answer {

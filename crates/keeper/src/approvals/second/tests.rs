@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::channel::VaultState;
+use protocol::control::NoticeKind;
 use protocol::{ApprovalId, Millis, SecretId, UserId};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -19,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::contacts::Contacts;
 use crate::egress::NamedAddresses;
 use crate::limits;
+use crate::rates::Rates;
 use crate::relay::Courier as _;
 use crate::relay::tests::liar::{Liar, Lie};
 use crate::relay::tests::person::Person;
@@ -30,6 +32,7 @@ struct Member {
     user: UserId,
     approvals: Approvals,
     contacts: Contacts,
+    rates: Rates,
     carrying: JoinHandle<()>,
 }
 
@@ -44,12 +47,14 @@ impl Member {
         let person = Person::at(&relay.socket).await;
         let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
         let way = person.relay.clone();
-        let approvals = Services::new(&person.vault, clock.clone(), &named, named.clone(), way).approvals;
+        let services = Services::new(&person.vault, clock.clone(), &named, named.clone(), way);
+        let (approvals, rates) = (services.approvals, services.rates);
         Self {
             carrying: tokio::spawn(carry_seconds(&approvals)),
             user: UserId::new(),
             contacts: Contacts::new(person.vault.clone(), clock),
             approvals,
+            rates,
             person,
         }
     }
@@ -71,9 +76,15 @@ impl Member {
         chosen.map_err(|error| error.code().to_owned())
     }
 
+    /// What its platform hears of, while this person is away.
+    fn told(&self) -> Vec<NoticeKind> {
+        let waits = self.approvals.waits(&self.rates).unwrap();
+        waits.notices.into_iter().map(|notice| notice.kind).collect()
+    }
+
     /// What the agent is told at once.
     async fn asks(&self, action: &Action) -> Verdict {
-        self.approvals.ask(action, Duration::ZERO).await.unwrap()
+        self.approvals.ask(action, None, Duration::ZERO).await.unwrap()
     }
 
     fn newest(&self) -> Approval {
@@ -139,6 +150,22 @@ fn send(body: &str) -> Action {
         body: body.to_owned(),
         body_is_text: true,
         tool: None,
+    }
+}
+
+/// To let somebody read the mail, as whoever asks calls them.
+fn share_with(member: &Member, name: &str, until: Millis) -> ShareTerms {
+    ShareTerms {
+        with: member.user,
+        name: name.to_owned(),
+        holder: member.signer(),
+        resource: Resource::parse("service/mail").unwrap(),
+        scope: [Scope::Read].into_iter().collect(),
+        until,
+        constraints: Constraints {
+            max_calls: None,
+            rate: None,
+        },
     }
 }
 
@@ -268,6 +295,7 @@ async fn promise_07_an_answer_that_is_not_of_a_chosen_person_to_exactly_this_cou
             id: protocol::ApprovalId::new(),
             until: until - 1,
             action: Box::new(send(mark)),
+            holder: Vec::new(),
         };
         from.sends(&bob, &ask).await;
     }
@@ -321,6 +349,7 @@ async fn promise_07_an_answer_is_not_good_for_another_time_nor_when_it_comes_lat
         id: protocol::ApprovalId::new(),
         until: second.expires_at,
         action: Box::new(send("mark")),
+        holder: Vec::new(),
     };
     anna.sends(&bob, &mark).await;
     bob.until(|bobs| bobs.asked_of_me().unwrap().len() == 1).await;
@@ -427,18 +456,7 @@ async fn a_share_that_is_asked_for_again_when_the_hour_has_changed_is_the_same_r
     let relay = Liar::start(Lie::Honest);
     let (bob, anna) = two(&relay).await;
     let (asked, hour) = (bob.approvals.clock.now(), 3_600_000);
-    let terms = |until| ShareTerms {
-        with: anna.user,
-        name: "Anna".to_owned(),
-        holder: anna.signer(),
-        resource: Resource::parse("service/mail").unwrap(),
-        scope: [Scope::Read].into_iter().collect(),
-        until,
-        constraints: Constraints {
-            max_calls: None,
-            rate: None,
-        },
-    };
+    let terms = |until| share_with(&anna, "Anna", until);
     bob.asks(&Action::Share(terms(asked + hour))).await;
     let at = bob.newest().asked_at;
     let until = |from: Millis| from - at + asked + hour;
@@ -479,6 +497,7 @@ async fn what_others_ask_of_a_second_person_has_bounds() {
                     id,
                     until,
                     action: Box::new(action.clone()),
+                    holder: Vec::new(),
                 },
             )
             .await;
@@ -509,4 +528,117 @@ async fn a_choice_of_a_newer_version_means_that_nobody_can_agree() {
     bob.person.vault.put_record("approval-second", &newer).await.unwrap();
     bob.asks(&send("the words")).await;
     assert_eq!(bob.decides(Answer::Once).await.unwrap_err(), "nobody_second");
+}
+
+#[tokio::test]
+async fn promise_07_a_second_person_sees_by_the_key_whom_a_share_is_for_and_not_by_the_word_of_whoever_asks() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let (carol, mallory) = (Member::at(&relay).await, Member::at(&relay).await);
+    let until = bob.approvals.clock.now() + 3_600_000;
+    bob.knows(&mallory, "Carol").await;
+    anna.knows(&carol, "Carol").await;
+    let action = Action::Share(share_with(&mallory, "Carol", until));
+    allowed_by_bob(&bob, &anna, &action).await;
+    let digits = mallory.person.identity.fingerprint();
+    let unknown = json!({"me": false, "name": null, "fingerprint": digits});
+    assert_eq!(anna.shown().await["receiver"], unknown);
+    anna.knows(&mallory, "Mallory").await;
+    assert_eq!(anna.shown().await["receiver"]["name"], "Mallory");
+
+    // Digits count for the key that the share is for, and for no other.
+    let asks = async |with: &Member, holder: &Member| {
+        let ask = Message::Ask {
+            id: ApprovalId::new(),
+            until,
+            action: Box::new(Action::Share(share_with(with, "Carol", until))),
+            holder: holder.person.identity.encode(),
+        };
+        bob.sends(&anna, &ask).await;
+    };
+    let stranger = Member::at(&relay).await;
+    asks(&stranger, &carol).await;
+    asks(&anna, &anna).await;
+    anna.until(|annas| annas.waiting() == 3).await;
+    let shown = anna.approvals.shown_asked().unwrap();
+    let of = |member: &Member| {
+        let of_them = shown.iter().find(|each| each["action"]["with"] == json!(member.user));
+        of_them.unwrap()["receiver"].clone()
+    };
+    assert_eq!(of(&stranger), json!({"me": false, "name": null, "fingerprint": null}));
+    assert_eq!(of(&anna)["me"], true);
+}
+
+#[tokio::test]
+async fn what_the_relay_loses_on_its_way_to_a_second_person_is_asked_of_the_owner_again() {
+    let relay = Liar::start(Lie::Refuse(1));
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    bob.asks(&action).await;
+    bob.decides(Answer::Once).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].not_asked).await;
+    assert!(matches!(
+        bob.asks(&action).await,
+        Verdict::Waiting { second: false, .. }
+    ));
+    let noted = json!(bob.approvals.activity.entries(None).unwrap());
+    assert!(noted.to_string().contains("second_lost"), "{noted}");
+    // Allowed again, it is asked again.
+    allowed_by_bob(&bob, &anna, &action).await;
+    assert!(!bob.newest().not_asked);
+    anna.answers(true, None).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+}
+
+#[tokio::test]
+async fn what_is_lost_on_its_way_to_one_of_several_still_waits_for_the_others() {
+    let relay = Liar::start(Lie::Refuse(1));
+    let (bob, anna) = two(&relay).await;
+    let carol = Member::at(&relay).await;
+    bob.knows(&carol, "Carol").await;
+    bob.compares(&carol).await;
+    carol.knows(&bob, "Bob").await;
+    bob.chooses(true, &[&anna, &carol]).await.unwrap();
+    bob.asks(&send("the words")).await;
+    bob.decides(Answer::Once).await.unwrap();
+    bob.until(|bobs| bobs.all().unwrap()[0].asks.len() == 1).await;
+    let awaits = bob.newest();
+    assert!(matches!(awaits.state, State::AwaitsSecond { .. }) && !awaits.not_asked);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_relay_loses_is_said_to_be_and_sent_again() {
+    let relay = Liar::start(Lie::Refuse(2));
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    allowed_by_bob(&bob, &anna, &action).await;
+    anna.answers(true, None).await.unwrap();
+    let lost = |approvals: &Approvals| approvals.shown_asked().unwrap()[0]["lost"] == json!(true);
+    anna.until(lost).await;
+    assert!(waits_for_second(&bob.asks(&action).await));
+    // As at her next unlock.
+    anna.approvals.answer_again().await;
+    assert!(!lost(&anna.approvals));
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+}
+
+#[tokio::test]
+async fn promise_01_the_platform_hears_of_which_kind_it_is_that_waits() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let action = send("the words");
+    bob.asks(&action).await;
+    assert_eq!(bob.told(), [NoticeKind::Agent]);
+    bob.decides(Answer::Once).await.unwrap();
+    assert!(bob.told().is_empty(), "it waits for somebody else");
+    anna.shown().await;
+    assert_eq!(anna.told(), [NoticeKind::Second]);
+    anna.answers(true, None).await.unwrap();
+    assert!(anna.told().is_empty());
+    bob.until(|bobs| bobs.all().unwrap()[0].seconded.is_some()).await;
+    assert_eq!(bob.told(), [NoticeKind::Seconded]);
+    assert_eq!(bob.asks(&action).await, Verdict::Allowed);
+    assert!(bob.told().is_empty());
 }
