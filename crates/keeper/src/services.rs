@@ -17,7 +17,7 @@ use crate::rates::Rates;
 use crate::recovery::Recovery;
 use crate::relay::Relay;
 use crate::secrets::Secrets;
-use crate::shares::Shares;
+use crate::shares::{Shares, SharesParts};
 use crate::spending::{ProviderMethods, Spending};
 use crate::template::Templates;
 use crate::unlock_link::UnlockLink;
@@ -73,15 +73,16 @@ impl Services {
         let unlock = UnlockLink::default();
         let contacts = Contacts::new(vault.clone(), clock.clone());
         approvals.set_people(contacts.clone(), relay.clone());
-        let shares = Shares::new(
-            vault.clone(),
-            contacts.clone(),
-            routes.clone(),
-            rates.clone(),
-            activity.clone(),
+        let shares = Shares::new(SharesParts {
+            vault: vault.clone(),
+            contacts: contacts.clone(),
+            routes: routes.clone(),
+            rates: rates.clone(),
+            approvals: approvals.clone(),
+            activity: activity.clone(),
             relay,
-            clock.clone(),
-        );
+            clock: clock.clone(),
+        });
         let tools = Tools {
             vault: vault.clone(),
             routes: routes.clone(),

@@ -2,6 +2,7 @@
 import { effect, signal, untracked } from "@preact/signals-core";
 import { announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { withProof } from "../app/proof";
 import { sentence } from "../parts/form";
 import { loadServices } from "../secrets/services";
 import { type Known, loadKnown } from "../trust/identities";
@@ -151,7 +152,7 @@ function tell(before: Shared | undefined, now: Shared): void {
 }
 
 export async function share(terms: NewShare): Promise<void> {
-  await request("share.issue", terms);
+  await withProof(() => request("share.issue", terms));
   await loadShared();
 }
 
@@ -178,7 +179,7 @@ export async function offerToGroup(resource: Omit<GroupResource, "id" | "at" | "
 }
 
 export async function grantInGroup(grant: { resource: string; with: string; scope: readonly string[]; until: number }): Promise<void> {
-  await request("share.grant", grant);
+  await withProof(() => request("share.grant", grant));
   await loadShared();
 }
 

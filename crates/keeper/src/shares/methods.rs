@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::given::{Given, Terms};
 use super::{Grant, NewResource, ShareError, Shares, UseReceived, Words};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
+use crate::vault_service::VaultError;
 
 #[derive(Deserialize)]
 struct One {
@@ -62,7 +63,16 @@ impl Shares {
         Ok(shown)
     }
 
-    async fn call_method(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
+    /// Whether something may be shared from this channel: while a second person is needed for what the agent shares, whoever finds an open
+    /// page shares nothing without a fresh proof.
+    fn may_share(&self, channel: u64) -> Result<(), VaultError> {
+        if self.approvals.is_of_two_now()? {
+            self.vault.fresh_proof(channel)?;
+        }
+        Ok(())
+    }
+
+    async fn call_method(&self, method: &str, params: Value, channel: u64) -> Result<Value, ChannelError> {
         match method {
             "share.given" => {
                 let given = self.given().map_err(ShareError::from)?;
@@ -73,6 +83,7 @@ impl Shares {
                 Ok(json!({"given": shown}))
             }
             "share.issue" => {
+                self.may_share(channel)?;
                 let terms: Terms = read_value(params)?;
                 let given = self.issue(terms).await?;
                 Ok(json!({"share": self.shown(&given)?, "capability": given.capability}))
@@ -109,6 +120,7 @@ impl Shares {
                 Ok(json!({"resource": resource}))
             }
             "share.grant" => {
+                self.may_share(channel)?;
                 let given = self.grant(read_value::<Grant>(params)?).await?;
                 Ok(json!({"share": self.shown(&given)?}))
             }
@@ -152,8 +164,8 @@ impl Methods for Shares {
         &'a self,
         method: &'a str,
         params: Value,
-        _subscriber: &'a Subscriber,
+        subscriber: &'a Subscriber,
     ) -> BoxFuture<'a, Result<Value, ChannelError>> {
-        Box::pin(self.call_method(method, params))
+        Box::pin(self.call_method(method, params, subscriber.id()))
     }
 }

@@ -45,6 +45,7 @@ pub use using::UseReceived;
 use using::Waiting;
 
 use crate::activity::Activity;
+use crate::approvals::Approvals;
 use crate::broker::Routes;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
@@ -59,6 +60,7 @@ pub struct Shares {
     contacts: Contacts,
     routes: Routes,
     rates: Rates,
+    approvals: Approvals,
     activity: Activity,
     relay: Relay,
     clock: Arc<dyn Clock>,
@@ -72,22 +74,38 @@ pub struct Shares {
     skills_known: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
+/// What they stand on.
+pub struct SharesParts {
+    pub vault: VaultService,
+    pub contacts: Contacts,
+    pub routes: Routes,
+    pub rates: Rates,
+    /// Where it stands whether a second person is needed.
+    pub approvals: Approvals,
+    pub activity: Activity,
+    pub relay: Relay,
+    pub clock: Arc<dyn Clock>,
+}
+
 impl Shares {
     /// The shares in this vault.
-    pub fn new(
-        vault: VaultService,
-        contacts: Contacts,
-        routes: Routes,
-        rates: Rates,
-        activity: Activity,
-        relay: Relay,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(parts: SharesParts) -> Self {
+        let SharesParts {
+            vault,
+            contacts,
+            routes,
+            rates,
+            approvals,
+            activity,
+            relay,
+            clock,
+        } = parts;
         Self {
             vault,
             contacts,
             routes,
             rates,
+            approvals,
             activity,
             relay,
             clock,

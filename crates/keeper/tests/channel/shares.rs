@@ -284,3 +284,26 @@ async fn only_what_is_there_is_shared_and_only_with_somebody_who_is_known() {
     let given = sharing.channel.call("share.given", json!({})).await.unwrap();
     assert_eq!(given["given"], json!([]));
 }
+
+#[tokio::test]
+async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_without_a_fresh_proof() {
+    let sharing = Sharing::new().await;
+    let terms =
+        json!({"with": sharing.user, "resource": "service/calendar", "scope": ["read"], "until": sharing.now() + HOUR});
+    let grant = json!({"resource": uuid::Uuid::now_v7(), "with": sharing.user, "scope": ["read"], "until": sharing.now() + HOUR});
+    let calls = async |method: &str, params: &Value| {
+        let called = sharing.channel.call(method, params.clone()).await;
+        called.map(|_| ()).map_err(|error| error.code().unwrap().to_owned())
+    };
+    // Its client came in long ago.
+    assert_eq!(calls("share.issue", &terms).await, Ok(()));
+    sharing.keeper.approvals.set_second_demanded(Some(true));
+    for (method, params) in [("share.issue", &terms), ("share.grant", &grant)] {
+        assert_eq!(calls(method, params).await, Err("proof_needed".to_owned()), "{method}");
+    }
+    let slot = sharing.keeper.vault.slots()[0].id;
+    sharing.channel.prove(slot, &password()).await.unwrap();
+    assert_eq!(calls("share.issue", &terms).await, Ok(()));
+    let nothing = Err("unknown_group_resource".to_owned());
+    assert_eq!(calls("share.grant", &grant).await, nothing);
+}
