@@ -143,6 +143,8 @@ pub const RATE_CHANGES: u32 = 500;
 pub const RATE_TIMES: u32 = 5;
 pub const RATE_DAYS: usize = 28;
 pub const RATE_DAYS_KNOWN: usize = 3;
+/// How long after a pause, or a lock because of several, an owner who is away is told that there was one.
+pub const RATE_NOTICE_LIFE: Duration = Duration::from_secs(60 * 60);
 /// An agent that is paused at so many services within an hour has the vault locked.
 pub const RATE_PAUSES_LOCK: usize = 3;
 
@@ -210,7 +212,7 @@ pub const GROUP_RESOURCES: usize = 50;
 pub const GROUP_RESOURCE_NAME_CHARS: usize = 60;
 pub const GROUP_RESOURCE_ABOUT_CHARS: usize = 200;
 pub const GROUP_RESOURCE_SKILL_BYTES: usize = 16 * 1024;
-/// How often its words can be changed: the largest number that a browser reads as it is (RFC 8259, section 6).
+/// The newest words of it that there can be: the largest number that a browser reads as it is (RFC 8259, section 6).
 pub const GROUP_RESOURCE_REVISION: u64 = (1 << 53) - 1;
 /// What a vault keeps of what agents are told of things of groups, in all, in bytes: a small part of what a vault can hold.
 pub const GROUP_SKILLS_BYTES: usize = 1024 * 1024;

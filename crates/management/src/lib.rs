@@ -61,9 +61,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use protocol::control::{ApprovalNotice, ApprovalState, GroupTie};
+use protocol::control::{ApprovalNotice, ApprovalState, GroupTie, NoticeKind};
 use protocol::relay::MailboxKey;
 use protocol::{CellId, GatewayToken, TenantId};
+use time::OffsetDateTime;
 
 pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use chosen::{OutOfBounds, RequestLimits, SessionTimes};
@@ -90,7 +91,7 @@ pub use tenant_api::{
 };
 
 use app::{App, Shared};
-use audit::{AuditKey, AuditLog, ChainWatch};
+use audit::{Action, AuditKey, AuditLog, By, ChainWatch, Entry, Target};
 use delivery::Delivery;
 use mail::Mailer;
 use providers::Providers;
@@ -288,9 +289,6 @@ impl Management {
         notices: &[ApprovalNotice],
     ) -> Result<(), StorageError> {
         let now = self.app.clock.now();
-        let waiting = notices.iter().filter(|each| each.state == ApprovalState::Waiting);
-        let last = waiting.filter_map(|each| clock::moment(each.ends_at)).max();
-        let latest = clock::after(now, limits::APPROVAL_LIFE);
         let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
         if self.app.tenant_api.is_some()
             && let Some(agent) = api_agents::of_cell(&mut transaction, cell).await?
@@ -298,11 +296,53 @@ impl Management {
             approvals::heard(&self.app, &mut transaction, &agent, notices, now).await?;
             return transaction.commit().await;
         }
-        match last.filter(|ends_at| *ends_at > now) {
-            Some(ends_at) => approval_notices::waits(&mut transaction, cell, ends_at.min(latest), now).await?,
-            None => approval_notices::over(&mut transaction, cell).await?,
+        let waiting = notices.iter().filter(|each| each.state == ApprovalState::Waiting);
+        let waiting = waiting.filter_map(|each| Some((each.kind, clock::moment(each.ends_at)?)));
+        let mut waiting: Vec<_> = waiting.filter(|(_, ends_at)| *ends_at > now).collect();
+        waiting.sort_unstable();
+        if let Some(last) = waiting.iter().map(|(_, ends_at)| *ends_at).max() {
+            self.something_waits_for(&mut transaction, cell, &waiting, last, now)
+                .await?;
+        } else {
+            approval_notices::over(&mut transaction, cell).await?;
         }
         transaction.commit().await
+    }
+
+    /// Keeps what waits for the owner of a cell, until the last of it ends; what alarms is in the audit log, too, once each time.
+    async fn something_waits_for(
+        &self,
+        transaction: &mut TenantTransaction,
+        cell: CellId,
+        waiting: &[(NoticeKind, OffsetDateTime)],
+        last: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(), StorageError> {
+        let Some(owner) = approval_notices::owner_of(transaction, cell).await? else {
+            return Ok(());
+        };
+        let is_new = |ends_at: OffsetDateTime| owner.alarmed_until.is_none_or(|known| ends_at > known);
+        let alarms = waiting
+            .iter()
+            .filter(|(kind, ends_at)| kind.is_alarm() && is_new(*ends_at));
+        let mut alarmed_until: Option<OffsetDateTime> = None;
+        for (kind, ends_at) in alarms {
+            alarmed_until = alarmed_until.max(Some(*ends_at));
+            let action = match kind {
+                NoticeKind::Locked => Action::VaultLocked,
+                _ => Action::CallsPaused,
+            };
+            let entry = Entry::done(action).on(Target::new("person", owner.user, &owner.name));
+            self.app.audit.record(transaction, &By::server(), entry).await?;
+        }
+        let mut kinds: Vec<_> = waiting.iter().map(|(kind, _)| *kind).collect();
+        kinds.dedup();
+        let waiting = approval_notices::Waiting {
+            kinds,
+            ends_at: last.min(clock::after(now, limits::APPROVAL_LIFE)),
+            alarmed_until,
+        };
+        approval_notices::waits(transaction, owner.user, &waiting, now).await
     }
 
     /// Whether what a cell's owner shares with somebody in a group, or somebody with them, may still be used as far as the group goes: both

@@ -1,5 +1,5 @@
-//! Tells people by mail that something waits for them: another vault's message for their locked one, or their own agent for their word
-//! while they are not there. Neither what nor from whom, which nobody here knows. What is to be told waits in the database, so a restart
+//! Tells people by mail that something waits for them: another vault's message for their locked one, or what their keeper tells of while they
+//! are not there, such as their agent that waits for their word. Neither what nor from whom, which nobody here knows. What is to be told waits in the database, so a restart
 //! loses none.
 
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub(crate) struct RequestMails {
 enum Waits {
     /// Something from another vault.
     Message,
-    /// Their own agent.
-    Agent,
+    /// Their own agent, most often.
+    Owner,
 }
 
 impl RequestMails {
@@ -49,7 +49,7 @@ impl RequestMails {
             self.tell(Waits::Message, tenant, owner).await?;
         }
         for (tenant, owner) in approval_notices::to_tell(&self.database, self.clock.now()).await? {
-            self.tell(Waits::Agent, tenant, owner).await?;
+            self.tell(Waits::Owner, tenant, owner).await?;
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl RequestMails {
         let now = self.clock.now();
         match waits {
             Waits::Message => mailboxes::told(&mut transaction, owner, now).await?,
-            Waits::Agent => approval_notices::told(&mut transaction, owner, now).await?,
+            Waits::Owner => approval_notices::told(&mut transaction, owner, now).await?,
         }
         transaction.commit().await
     }
@@ -77,15 +77,17 @@ impl RequestMails {
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         // Before it is sent: if this server stops now, or the mail is not taken, it is tried again then.
         let again = after(now, limits::REQUEST_MAIL_RETRY);
-        let email = match waits {
-            Waits::Message => mailboxes::take(&mut transaction, owner, now, again).await?,
-            Waits::Agent => approval_notices::take(&mut transaction, owner, now, again).await?,
-        };
         let organisation = tenants::name(&mut transaction).await?;
+        let page = |name| self.public_url.page(name);
+        let letter = match waits {
+            Waits::Message => mailboxes::take(&mut transaction, owner, now, again)
+                .await?
+                .and_then(|email| mail::something_waits(&email, &organisation, &page(""))),
+            Waits::Owner => approval_notices::take(&mut transaction, owner, now, again)
+                .await?
+                .and_then(|(email, kinds)| mail::waits_for_owner(&email, &organisation, &kinds, &page("inbox"))),
+        };
         transaction.commit().await?;
-        Ok(email.and_then(|email| match waits {
-            Waits::Message => mail::something_waits(&email, &organisation, &self.public_url.page("")),
-            Waits::Agent => mail::agent_waits(&email, &organisation, &self.public_url.page("inbox")),
-        }))
+        Ok(letter)
     }
 }

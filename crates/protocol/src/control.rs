@@ -45,19 +45,70 @@ pub struct KeeperStatus {
     /// When the agent next wants to be awake (cron), milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_at: Option<Millis>,
-    /// What the agent asks its owner for while they are not there.
+    /// What waits for the owner while they are not there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalNotice>,
 }
 
-/// A request of the agent for its owner's word, as far as the platform may know of it: that there is one. What it is for, nobody knows
-/// outside the vault.
+/// Something that waits for the owner of a vault, most often a request of their agent, as far as the platform may know of it: that there is
+/// one. What it is for, nobody knows outside the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalNotice {
+    /// Nil for what is no request.
     pub id: ApprovalId,
     /// When it ends by itself, milliseconds since the Unix epoch.
     pub ends_at: Millis,
     pub state: ApprovalState,
+    #[serde(default, skip_serializing_if = "NoticeKind::is_agent")]
+    pub kind: NoticeKind,
+}
+
+/// Of which kind it is, the most pressing one first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// The vault was locked after several pauses.
+    Locked,
+    /// Calls were paused: there were far more than usual.
+    Paused,
+    /// Their agent wants their word.
+    #[default]
+    Agent,
+    /// Somebody else wants their word, as the second person.
+    Second,
+    /// A second person has agreed to what they had allowed, and it was not done yet.
+    Seconded,
+}
+
+impl NoticeKind {
+    const ALL: [Self; 5] = [Self::Locked, Self::Paused, Self::Agent, Self::Second, Self::Seconded];
+
+    /// Whether it says that something is wrong, and is no request.
+    pub fn is_alarm(self) -> bool {
+        matches!(self, Self::Locked | Self::Paused)
+    }
+
+    /// What [`Self::as_str`] wrote.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Paused => "paused",
+            Self::Agent => "agent",
+            Self::Second => "second",
+            Self::Seconded => "seconded",
+        }
+    }
+
+    /// Whether it is a request of the agent, as everything was before there were kinds.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_agent(&self) -> bool {
+        *self == Self::Agent
+    }
 }
 
 /// How far such a request is. One that waits has ended at its time, also if nobody says so.

@@ -50,6 +50,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "person.removed": "removed",
   "person.role_changed": "changed the role of",
   "person.renamed": "changed their name to",
+  "vault.calls_paused": "paused calls of a service, far more than usual, in the vault of",
+  "vault.locked": "locked, after several pauses, the vault of",
   "letter.sent": "sent a sealed letter to the vault of a colleague",
   "identity.changed": "brought other keys of their vault",
   "recovery.contacts_set": "chose who helps with recovery",

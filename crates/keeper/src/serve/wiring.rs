@@ -97,7 +97,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         unlock,
         approvals: approvals.clone(),
     });
-    let away = tell_platform(approvals.clone(), host.clone(), platform.clone());
+    let away = tell_platform(approvals.clone(), rates.clone(), host.clone(), platform.clone());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let tell_approvals = || host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));

@@ -7,6 +7,7 @@ use client::{Channel, SecretBytes, platform_secret};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use keeper::approvals::tell_platform;
+use keeper::clock::Clock as _;
 use keeper::limits;
 use keeper::platform::{ChannelSocket, PlatformRequests, Welcome};
 use keeper::vault_service::LockReason;
@@ -61,6 +62,7 @@ impl Wire {
         tasks.spawn(async move { platform.run(Arc::new(Nothing)).await.unwrap() });
         tasks.spawn(tell_platform(
             keeper.approvals.clone(),
+            keeper.rates.clone(),
             keeper.host.clone(),
             keeper.platform.clone(),
         ));
@@ -279,4 +281,37 @@ async fn an_agent_that_asks_all_the_time_is_spoken_of_now_and_then() {
     for call in calls {
         call.abort();
     }
+}
+
+#[tokio::test]
+async fn promise_01_who_is_away_is_told_of_pauses_and_of_a_lock_because_of_them_and_not_of_what() {
+    let asking = Asking::new().await;
+    let mut wire = Wire::of(&asking.keeper).await;
+    let call = async || asking.send("GET /x/svc/canary-path", "").await.unwrap();
+    for _ in 0..limits::RATE_READS_FLOOR {
+        assert!(call().await.starts_with("HTTP/1.1 200"));
+    }
+    assert!(call().await.starts_with("HTTP/1.1 429"));
+    assert!(wire.rest().await.is_empty(), "its owner is there");
+
+    let Asking { keeper, channel, .. } = asking;
+    drop(channel);
+    let told = wire.until(|told| !told.is_empty()).await;
+    let ends_at = keeper.clock.now() + 60 * 60_000;
+    let notice = |kind: &str| json!({"id": uuid::Uuid::nil(), "ends_at": ends_at, "state": "waiting", "kind": kind});
+    assert_eq!(json!(told), json!([notice("paused")]));
+    keeper.vault.lock(LockReason::Unusual).await.unwrap();
+    let told = wire.until(|told| told.len() == 2).await;
+    assert_eq!(json!(told), json!([notice("locked"), notice("paused")]));
+    for word in ["canary", "svc", "GET"] {
+        assert!(!wire.heard.contains(word), "{word} in {}", wire.heard);
+    }
+
+    // Its owner comes, and goes without having let it go on.
+    let channel = back(&keeper).await;
+    wire.until(<[_]>::is_empty).await;
+    channel.unlock().await.unwrap();
+    drop(channel);
+    let told = wire.until(|told| !told.is_empty()).await;
+    assert_eq!(json!(told), json!([notice("paused")]));
 }

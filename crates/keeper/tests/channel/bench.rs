@@ -14,6 +14,7 @@ use keeper::clock::Clock;
 use keeper::egress::NamedAddresses;
 use keeper::guide::Guide;
 use keeper::platform::Platform;
+use keeper::rates::Rates;
 use keeper::relay::Relay;
 use keeper::services::Services;
 use keeper::shares::Shares;
@@ -140,6 +141,7 @@ pub struct TestKeeper {
     pub guide: Guide,
     pub approvals: Approvals,
     pub shares: Shares,
+    pub rates: Rates,
     connections: Mutex<Vec<AbortHandle>>,
 }
 
@@ -187,6 +189,7 @@ impl TestKeeper {
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
         let (guide, approvals, shares) = (services.guide, services.approvals, services.shares);
+        let rates = services.rates;
         services.unlock.set_installation("https://holdfast.example");
         let router = services
             .router
@@ -204,6 +207,7 @@ impl TestKeeper {
             guide,
             approvals,
             shares,
+            rates,
             connections: Mutex::default(),
         }
     }
@@ -228,12 +232,15 @@ impl TestKeeper {
             guide,
             approvals,
             shares,
+            rates,
             connections,
         } = self;
         for connection in connections.into_inner().unwrap() {
             connection.abort();
         }
-        drop((vault, host, methods, platform, named, agent, guide, approvals, shares));
+        drop((
+            vault, host, methods, platform, named, agent, guide, approvals, shares, rates,
+        ));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");
         let lock = std::fs::File::open(folder.join("lock")).unwrap();

@@ -40,7 +40,11 @@ pub(crate) fn line(event: &Told, version: &str) -> String {
 /// 0 to 10. What was refused is worth a look; what takes a protection away, more than one.
 fn severity(event: &Told) -> u8 {
     match event.action.as_str() {
-        "factor.authenticator_removed" | "organisation.policy_changed" | "person.removed" | "recovery.asked" => 7,
+        "factor.authenticator_removed"
+        | "organisation.policy_changed"
+        | "person.removed"
+        | "recovery.asked"
+        | "vault.locked" => 7,
         "person.role_changed" | "person.suspended" | "audit.exported" | "key.made" => 5,
         _ if event.outcome == "refused" => 6,
         _ => 2,

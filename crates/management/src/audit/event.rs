@@ -96,6 +96,8 @@ actions! {
     GroupLeft = "group.left",
     GroupMemberRemoved = "group.member_removed",
     GroupRoleChanged = "group.role_changed",
+    CallsPaused = "vault.calls_paused",
+    VaultLocked = "vault.locked",
     LetterSent = "letter.sent",
     IdentityChanged = "identity.changed",
     RecoveryContacts = "recovery.contacts_set",

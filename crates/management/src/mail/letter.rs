@@ -3,6 +3,7 @@
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType};
 use lettre::message::{Body, Mailbox, SinglePart};
+use protocol::control::NoticeKind;
 
 use super::MailError;
 use crate::limits;
@@ -165,16 +166,50 @@ pub(crate) fn something_waits(to: &Email, organisation: &str, page: &str) -> Opt
     Letter::to(to, "Something waits for your vault".to_owned(), text)
 }
 
-/// Tells somebody that their agent waits for their word. For what, nobody knows who could write it here.
-pub(crate) fn agent_waits(to: &Email, organisation: &str, page: &str) -> Option<Letter> {
+/// Tells somebody what waits for them while they are not there, of which kinds. What it is, nobody knows who could write it here.
+pub(crate) fn waits_for_owner(to: &Email, organisation: &str, kinds: &[NoticeKind], page: &str) -> Option<Letter> {
     let every = limits::APPROVAL_MAIL_EVERY.as_secs() / 60;
+    let subject = match kinds.first()? {
+        NoticeKind::Locked => "Your vault was locked",
+        NoticeKind::Paused => "Calls of a service were paused",
+        NoticeKind::Agent => "Your agent waits for your answer",
+        NoticeKind::Second => "Somebody asks you to agree",
+        NoticeKind::Seconded => "A second person has answered",
+    };
+    let said: Vec<_> = kinds.iter().map(|kind| waits(*kind, organisation)).collect();
     let text = format!(
-        "Hello,\n\nyour agent at {organisation} wants to do something that it may not do without your word, and waits for your answer. \
-         What it is,\nonly your vault can show. Sign in and look into your inbox:\n\n{page}\n\n\
-         It waits for half an hour. Without an answer it is not done.\n\n\
-         You get at most one such mail in {every} minutes, and none while you are there. You can turn them off in your inbox.\n"
+        "Hello,\n\n{}\n\nWhat it is, only your vault can show. Sign in and look into your inbox:\n\n{page}\n\n\
+         You get at most one such mail in {every} minutes, but for pauses, and none while you are there. You can turn them off in your \
+         inbox.\n",
+        said.join("\n\n")
     );
-    Letter::to(to, "Your agent waits for your answer".to_owned(), text)
+    Letter::to(to, subject.to_owned(), text)
+}
+
+/// What is said of one kind.
+fn waits(kind: NoticeKind, organisation: &str) -> String {
+    match kind {
+        NoticeKind::Locked => format!(
+            "your vault at {organisation} was locked: your agent called several services far more often than usual. It does nothing \
+             until you\nunlock it, and these calls stay paused until you let them go on."
+        ),
+        NoticeKind::Paused => format!(
+            "a service in your vault at {organisation} was called far more often than usual, by your agent or by somebody with whom you \
+             share it.\nThese calls are paused until you let them go on."
+        ),
+        NoticeKind::Agent => format!(
+            "your agent at {organisation} wants to do something that it may not do without your word, and waits for your answer. It \
+             waits for half\nan hour. Without an answer it is not done."
+        ),
+        NoticeKind::Second => format!(
+            "somebody at {organisation} has chosen you as the second person for what their agent does, has allowed something, and asks \
+             whether you\nagree. It waits for a day. Without an answer it is not done."
+        ),
+        NoticeKind::Seconded => format!(
+            "a second person has answered what you allowed your agent at {organisation}, and it was not done yet. If your agent has \
+             stopped waiting,\ntell it to go on within half an hour."
+        ),
+    }
 }
 
 /// Tells of something that was done. What it says is in the audit log, too.

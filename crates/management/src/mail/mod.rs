@@ -8,8 +8,8 @@ use futures::future::BoxFuture;
 
 pub use letter::Letter;
 pub(crate) use letter::{
-    agent_waits, alert, factors_reset, invitation, join_approved, join_asked, join_refused, owner_invitation,
-    recovery_asked, recovery_help, sign_in, something_waits,
+    alert, factors_reset, invitation, join_approved, join_asked, join_refused, owner_invitation, recovery_asked,
+    recovery_help, sign_in, something_waits, waits_for_owner,
 };
 pub use outbox::Outbox;
 pub use smtp::{Encryption, Smtp, SmtpConfig, SmtpConfigError};

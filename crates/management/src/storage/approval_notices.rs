@@ -1,5 +1,6 @@
-//! That somebody's agent waits for their word while they are not there: that alone, and whether they were told.
+//! That something waits for somebody while they are not there, of which kinds, and whether they were told: that alone.
 
+use protocol::control::NoticeKind;
 use protocol::{CellId, TenantId, UserId};
 use time::OffsetDateTime;
 
@@ -13,25 +14,65 @@ use crate::person::Email;
 /// The setting under which those of every tenant are seen.
 const EVERY_TENANT: &str = "holdfast.approval_notices";
 
-/// Something waits for the owner of this cell, the last of it until then. Nothing is kept of a cell that is nobody's, and of people who
-/// are suspended.
+/// Whose a cell is.
+pub(crate) struct Owner {
+    pub user: UserId,
+    pub name: String,
+    /// Until when what they were last alarmed by is told of.
+    pub alarmed_until: Option<OffsetDateTime>,
+}
+
+/// The owner of this cell: none where it is nobody's, or they are suspended.
+pub(crate) async fn owner_of(transaction: &mut TenantTransaction, cell: CellId) -> Result<Option<Owner>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT u.id, u.name, n.alarmed_until AS "alarmed_until?" FROM cells c
+         JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
+         LEFT JOIN approval_notices n ON n.tenant_id = c.tenant_id AND n.user_id = c.user_id
+         WHERE c.tenant_id = $1 AND c.id = $2 AND u.deactivated_at IS NULL AND u.kind = 'person'"#,
+        transaction.tenant().uuid(),
+        cell.uuid()
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(row.map(|row| Owner {
+        user: row.id.into(),
+        name: row.name,
+        alarmed_until: row.alarmed_until,
+    }))
+}
+
+/// What waits for somebody.
+pub(crate) struct Waiting {
+    /// Of these kinds, the most pressing one first.
+    pub kinds: Vec<NoticeKind>,
+    /// When the last of it ends.
+    pub ends_at: OffsetDateTime,
+    /// Until when a new alarm among it is told of: it is not kept back because they were told of something else lately.
+    pub alarmed_until: Option<OffsetDateTime>,
+}
+
+/// Something waits for this person.
 pub(crate) async fn waits(
     transaction: &mut TenantTransaction,
-    cell: CellId,
-    ends_at: OffsetDateTime,
+    owner: UserId,
+    waiting: &Waiting,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
+    let kinds: Vec<_> = waiting.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     // What waited before and has ended is not what waits now.
     sqlx::query!(
-        "INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at)
-         SELECT c.tenant_id, c.user_id, $4::timestamptz, $3::timestamptz FROM cells c JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
-         WHERE c.tenant_id = $1 AND c.id = $2 AND u.deactivated_at IS NULL AND u.kind = 'person'
+        "INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at, kinds, alarmed_until)
+         VALUES ($1, $2, $4::timestamptz, $3::timestamptz, $5, $6::timestamptz)
          ON CONFLICT (tenant_id, user_id) DO UPDATE
-         SET waiting_since = CASE WHEN n.ends_at > $4 THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at",
+         SET waiting_since = CASE WHEN n.ends_at > $4 THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at,
+            kinds = EXCLUDED.kinds, alarmed_until = coalesce(EXCLUDED.alarmed_until, n.alarmed_until),
+            told_at = CASE WHEN EXCLUDED.alarmed_until IS NULL THEN n.told_at END",
         transaction.tenant().uuid(),
-        cell.uuid(),
-        ends_at,
-        now
+        owner.uuid(),
+        waiting.ends_at,
+        now,
+        &kinds,
+        waiting.alarmed_until
     )
     .execute(&mut **transaction)
     .await?;
@@ -84,14 +125,14 @@ pub(crate) async fn to_tell(database: &Database, now: OffsetDateTime) -> Result<
         .collect())
 }
 
-/// Takes one of them in hand until `again`, and says where they get mail. None: another server has them in hand, or they have come
-/// meanwhile, or are suspended.
+/// Takes one of them in hand until `again`, and says where they get mail and of which kinds it is what waits. None: another server has them in
+/// hand, or they have come meanwhile, or are suspended.
 pub(crate) async fn take(
     transaction: &mut TenantTransaction,
     owner: UserId,
     now: OffsetDateTime,
     again: OffsetDateTime,
-) -> Result<Option<Email>, StorageError> {
+) -> Result<Option<(Email, Vec<NoticeKind>)>, StorageError> {
     let (tenant, user) = (transaction.tenant().uuid(), owner.uuid());
     let taken = sqlx::query!(
         "UPDATE approval_notices SET try_at = $4
@@ -104,13 +145,17 @@ pub(crate) async fn take(
     if taken.execute(&mut **transaction).await?.rows_affected() == 0 {
         return Ok(None);
     }
-    let email = sqlx::query_scalar!(
-        "SELECT email FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL AND kind = 'person'",
+    let row = sqlx::query!(
+        "SELECT u.email, n.kinds FROM users u JOIN approval_notices n ON n.tenant_id = u.tenant_id AND n.user_id = u.id
+         WHERE u.tenant_id = $1 AND u.id = $2 AND u.deactivated_at IS NULL AND u.kind = 'person'",
         tenant,
         user
     );
-    let email = email.fetch_optional(&mut **transaction).await?;
-    Ok(email.and_then(|email| Email::parse(&email).ok()))
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.and_then(|row| {
+        let kinds = row.kinds.iter().filter_map(|kind| NoticeKind::read(kind)).collect();
+        Some((Email::parse(&row.email).ok()?, kinds))
+    }))
 }
 
 /// They were told.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use management::{CellRef, limits};
-use protocol::control::{ApprovalNotice, ApprovalState};
+use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
 use protocol::{ApprovalId, CellId};
 use serde_json::json;
 
@@ -17,6 +17,7 @@ fn request(world: &World) -> ApprovalNotice {
         id: ApprovalId::new(),
         ends_at: world.clock.seconds() * 1000 + i64::try_from(LIFE.as_millis()).unwrap(),
         state: ApprovalState::Waiting,
+        kind: NoticeKind::Agent,
     }
 }
 
@@ -193,4 +194,77 @@ async fn promise_03_a_cell_of_another_organisation_or_of_nobody_has_nobody_told(
         .await
         .unwrap();
     assert_eq!(rows, 1);
+}
+
+/// Something that waits for an hour and is no request.
+fn alarm(world: &World, kind: NoticeKind) -> ApprovalNotice {
+    ApprovalNotice {
+        id: uuid::Uuid::nil().into(),
+        ends_at: world.clock.seconds() * 1000 + 60 * 60_000,
+        state: ApprovalState::Waiting,
+        kind,
+    }
+}
+
+#[tokio::test]
+async fn a_mail_says_of_which_kinds_it_is_what_waits() {
+    let (world, _, _, bobs) = two_agents().await;
+    let of = |kind| ApprovalNotice {
+        kind,
+        ..request(&world)
+    };
+    let kinds = [
+        (NoticeKind::Second, "Somebody asks you to agree", "as the second person"),
+        (NoticeKind::Seconded, "A second person has answered", "tell it to go on"),
+    ];
+    for (kind, subject, words) in kinds {
+        told(&world, bobs, &[of(kind)]).await;
+        world.clock.advance(limits::APPROVAL_PATIENCE);
+        let mail = mail_to(&world, "bob@acme.example").await;
+        assert!(
+            mail.contains(&format!("Subject: {subject}")) && mail.contains(words),
+            "{mail}"
+        );
+        assert!(!mail.contains("wants to do something"), "{mail}");
+        told(&world, bobs, &[]).await;
+        world.clock.advance(limits::APPROVAL_MAIL_EVERY);
+    }
+    // What is most pressing is what the mail is called by, and the rest stands in it.
+    told(&world, bobs, &[of(NoticeKind::Second), request(&world)]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("Subject: Your agent waits for your answer"), "{mail}");
+    assert!(
+        mail.contains("wants to do something") && mail.contains("as the second person"),
+        "{mail}"
+    );
+}
+
+#[tokio::test]
+async fn a_pause_and_a_lock_are_each_one_mail_and_one_event_however_often_they_are_told_of_and_whatever_else_waits() {
+    let (world, mut anna, _, bobs) = two_agents().await;
+    // An agent that has its person told of something first keeps nothing back with it.
+    told(&world, bobs, &[request(&world)]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    mail_to(&world, "bob@acme.example").await;
+    let paused = alarm(&world, NoticeKind::Paused);
+    told(&world, bobs, &[request(&world), paused]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("Subject: Calls of a service were paused"), "{mail}");
+    // The same again, after they were there.
+    told(&world, bobs, &[]).await;
+    told(&world, bobs, &[paused]).await;
+    let locked = alarm(&world, NoticeKind::Locked);
+    told(&world, bobs, &[locked, paused]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("Subject: Your vault was locked"), "{mail}");
+    told(&world, bobs, &[locked, paused]).await;
+    assert_eq!(world.mails.files().len(), 4, "the invitation, and these");
+    let export = anna.download("/audit/export").await;
+    for action in ["vault.calls_paused", "vault.locked"] {
+        let times = export.matches(&format!("\"action\":\"{action}\"")).count();
+        assert_eq!(times, 1, "{action}");
+    }
 }

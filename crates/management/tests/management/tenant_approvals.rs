@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use management::limits;
-use protocol::control::{ApprovalNotice, ApprovalState};
+use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
 use protocol::{ApprovalId, CellId, TenantId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,6 +53,7 @@ impl Telling {
             id: ApprovalId::new(),
             ends_at: self.now() + i64::try_from(LIFE.as_millis()).unwrap(),
             state: ApprovalState::Waiting,
+            kind: NoticeKind::Agent,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::control::{
     AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus, NO_TIE,
-    Outcome, PlatformOp, Side,
+    NoticeKind, Outcome, PlatformOp, Side,
 };
 use protocol::{ApprovalId, CellId, GroupId, UserId};
 use tokio::sync::mpsc;
@@ -194,6 +194,7 @@ async fn what_waits_for_its_owner_is_passed_on_at_each_connection_and_each_chang
         id: ApprovalId::new(),
         ends_at: 1,
         state: ApprovalState::Waiting,
+        kind: NoticeKind::Agent,
     }];
     let said = |approvals: &[ApprovalNotice]| CellApprovals {
         cell: bench.cell,

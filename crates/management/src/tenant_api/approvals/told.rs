@@ -1,7 +1,7 @@
 //! What a tenant's keeper tells of requests, passed on to webhooks: each once when it waits and once when it has ended, by an answer or
 //! by its time. An agent that asks all the time is not passed on without end.
 
-use protocol::control::{ApprovalNotice, ApprovalState};
+use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
 use time::OffsetDateTime;
 
 use super::super::event::Event;
@@ -22,7 +22,8 @@ pub(crate) async fn heard(
     let tenant = transaction.tenant();
     let latest = after(now, limits::APPROVAL_LIFE);
     api_approvals::forget_old(transaction, now).await?;
-    for approval in approvals {
+    // What is no request of the agent is no answer's to end.
+    for approval in approvals.iter().filter(|each| each.kind == NoticeKind::Agent) {
         let outcome = match approval.state {
             ApprovalState::Waiting => {
                 let ends_at = moment(approval.ends_at).map(|ends_at| ends_at.min(latest));
