@@ -1,6 +1,6 @@
 /** What a group shares: who may do what, as its admin reads it. */
 import { describe, expect, it } from "vitest";
-import { grantOf, kindOf, standingWords, untilFor } from "../src/shared/group-words";
+import { grantOf, kindOf, standingWords, untilFor, usersWords } from "../src/shared/group-words";
 import type { Given, GroupResource } from "../src/shared/shared";
 
 const crm: GroupResource = { id: "r1", group: "g1", group_name: "Sales", name: "Customer list", about: "Who they are", resource: "service/crm", skill: "", at: 0 };
@@ -28,6 +28,12 @@ describe("what a member may do with something of a group", () => {
   it("lasts as long as what the others have, and three months for the first", () => {
     expect(untilFor(crm, [given({ until: 7_000 }), given({ until: 9_000 }), given({ until: 20_000, state: "stopped" })], 1_000)).toBe(9_000);
     expect(untilFor(crm, [given({ group: null })], 1_000)).toBe(1_000 + 90 * 24 * 60 * 60 * 1000);
+  });
+
+  it("is nobody's any more once it was taken from all, and still there", () => {
+    expect(usersWords(crm, [given({ state: "stopped" }), given({ id: "c2", group: null })])).toBe("Nobody may use it");
+    expect(usersWords(crm, [given({}), given({ id: "c2", state: "over" })])).toBe("One person may use it");
+    expect(usersWords(crm, [given({}), given({ id: "c2", with: "carol" }), given({ id: "c3" })])).toBe("2 people may use it");
   });
 
   it("is said with how far it has come", () => {

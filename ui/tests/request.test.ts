@@ -6,14 +6,15 @@ import { type Caller, caller } from "../src/api/request";
 
 vi.stubGlobal("location", { protocol: "http:" });
 vi.stubGlobal("document", { cookie: "csrf=token" });
+vi.stubGlobal("navigator", { onLine: true });
 
-/** Who waits for an answer, by path, and what the sign-out is answered. */
+/** Who waits for an answer, by path, and what the sign-out is answered: nothing where that is 0. */
 const waiting = new Map<string, ServerResponse>();
 let signOutStatus = 204;
 
 const server = createServer((request, response) => {
   const path = request.url ?? "";
-  if (path === "/sign-out") response.writeHead(signOutStatus).end();
+  if (path === "/sign-out" && signOutStatus > 0) response.writeHead(signOutStatus).end();
   else if (path === "/now") response.writeHead(200).end("{}");
   else waiting.set(path, response);
 });
@@ -21,7 +22,7 @@ let api: Caller;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  api = caller({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, csrfCookie: "csrf", read: "/now" });
+  api = caller({ base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, csrfCookie: "csrf", read: "/now" }, 200);
 });
 
 afterAll(() => {
@@ -52,5 +53,11 @@ it("breaks off what is under way when one signs out, and lets nothing start befo
 it("goes on when signing out failed", async () => {
   signOutStatus = 503;
   await expect(api.end("/sign-out")).rejects.toMatchObject({ status: 503 });
+  await expect(api.call("GET", "/now")).resolves.toEqual({});
+});
+
+it("does not wait for ever for a server that does not answer the sign-out", async () => {
+  signOutStatus = 0;
+  await expect(api.end("/sign-out")).rejects.toMatchObject({ code: "unreachable" });
   await expect(api.call("GET", "/now")).resolves.toEqual({});
 });

@@ -27,10 +27,15 @@ export interface Caller {
   end: (path: string) => Promise<void>;
 }
 
+/** How long signing out may take. */
+const END_MS = 15_000;
+
+const SIGNING_OUT = new Problem(0, "signing_out", "You are being signed out.");
+
 /** What calls this API. */
-export function caller(where: Where): Caller {
+export function caller(where: Where, endMs = END_MS): Caller {
   let session = new AbortController();
-  const ask = (signal: AbortSignal | null, method: string, path: string, body?: object): Promise<Response> =>
+  const ask = (signal: AbortSignal, method: string, path: string, body?: object): Promise<Response> =>
     fetch(`${where.base}${path}`, {
       method,
       signal,
@@ -39,7 +44,7 @@ export function caller(where: Where): Caller {
       headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken(where.csrfCookie)) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-  const answered = async <T>(signal: AbortSignal | null, method: string, path: string, body?: object): Promise<T> => {
+  const answered = async <T>(signal: AbortSignal, method: string, path: string, body?: object): Promise<T> => {
     let response: Response;
     let text: string;
     try {
@@ -50,7 +55,7 @@ export function caller(where: Where): Caller {
       }
       text = await response.text();
     } catch {
-      if (signal?.aborted) throw new Problem(0, "signing_out", "You are being signed out.");
+      if (signal.reason === SIGNING_OUT) throw SIGNING_OUT;
       throw new Problem(0, "unreachable", navigator.onLine ? "The server does not answer. Try again in a moment." : "You are offline.");
     }
     let json: unknown;
@@ -66,9 +71,9 @@ export function caller(where: Where): Caller {
   return {
     call: (method, path, body) => answered(session.signal, method, path, body),
     end: async (path) => {
-      session.abort();
+      session.abort(SIGNING_OUT);
       try {
-        await answered<void>(null, "POST", path);
+        await answered<void>(AbortSignal.timeout(endMs), "POST", path);
       } finally {
         session = new AbortController();
       }

@@ -12,7 +12,8 @@ import type { PinProblem } from "../storage/pins";
 import { readTicket } from "../storage/resume";
 import { account, loadAccount, me } from "./account";
 import { alertText, politeText } from "./announcer";
-import { connect, link, locking, onOpen, signOut, trustAnew, unlocked, vault } from "./link";
+import { signOutAndSay } from "./leave";
+import { connect, link, locking, onOpen, trustAnew, unlocked, vault } from "./link";
 import { go, path } from "./router";
 import { View } from "./view";
 
@@ -140,7 +141,7 @@ export class App extends View {
       <button class="button wide" type="button" @click=${() => location.reload()}>Check again</button>
       <div class="links">
         <button class="link" type="button" @click=${() => void this.#goOn(problem)}>I know what happened…</button>
-        <button class="link" type="button" @click=${() => void signOut()}>Sign out</button><span class="muted">${me()?.user.email}</span>
+        <button class="link" type="button" @click=${() => void signOutAndSay()}>Sign out</button><span class="muted">${me()?.user.email}</span>
       </div>
     </main>`;
   }

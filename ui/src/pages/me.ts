@@ -3,9 +3,9 @@ import { html, nothing, type TemplateResult } from "lit";
 import { api, type Me } from "../api/http";
 import { arrived, me } from "../app/account";
 import { announce } from "../app/announcer";
-import { lockAndSay } from "../app/leave";
+import { lockAndSay, signOutAndSay } from "../app/leave";
 import { type Appearance, appearance, setAppearance } from "../app/appearance";
-import { grantedUntil, phraseConfirmed, signOut, slots } from "../app/link";
+import { grantedUntil, phraseConfirmed, slots } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
 import { askText } from "../parts/confirm-box";
@@ -101,7 +101,7 @@ export class MePage extends FormPage {
         </div>
         <div class="setting">
           <p><strong>Sign out</strong><br><span class="muted">This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.</span></p>
-          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.work(async () => { await flushDrafts(); await signOut(); })}>${icon("log-out", "s")} Sign out</button>
+          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.work(async () => { await flushDrafts(); await signOutAndSay(); })}>${icon("log-out", "s")} Sign out</button>
         </div>
       </section>
     </div>`;

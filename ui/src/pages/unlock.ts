@@ -1,7 +1,8 @@
 /** Opening the vault: with a passkey, with the password, or with what is on paper and a new password. The start of the agent is shown meanwhile. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { link, lockReason, signOut, slots, unlock, unlockSlot, connect } from "../app/link";
+import { signOutAndSay } from "../app/leave";
+import { link, lockReason, slots, unlock, unlockSlot, connect } from "../app/link";
 import { setSlot, typedSecret } from "../app/ways-in";
 import { api } from "../api/http";
 import { me } from "../app/account";
@@ -109,7 +110,7 @@ export class UnlockPage extends FormPage {
       ${now !== "password" && this.#has("password") ? html`<button class="link" type="button" @click=${() => this.#switch("password")}>${now === "paper" ? "I know my password" : "Use your password"}</button>` : nothing}
       ${now !== "paper" ? html`<button class="link" type="button" @click=${() => this.#switch("paper")}>${paper}</button>` : nothing}
       ${now !== "contacts" && this.#has("social") ? html`<button class="link" type="button" @click=${() => this.#switch("contacts")}>Lost everything? Ask your contacts</button>` : nothing}
-      <button class="link" type="button" @click=${() => void this.work(signOut)}>Sign out</button>`;
+      <button class="link" type="button" @click=${() => void this.work(signOutAndSay)}>Sign out</button>`;
   }
 
   #reason(): string {

@@ -7,7 +7,6 @@ import { me } from "../app/account";
 import { announce } from "../app/announcer";
 import { online } from "../app/link";
 import { FormPage } from "../pages/page";
-import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { type Known } from "../trust/identities";
@@ -16,7 +15,8 @@ import "./group-share-form";
 import "./group-words-form";
 import { grantOf, kindOf, standingWords, untilFor } from "./group-words";
 import "./received-row";
-import { grantInGroup, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing, withdrawResource } from "./shared";
+import { grantInGroup, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { withdrawIfSure } from "./withdraw";
 import { type Kind, KINDS, resourceWords } from "./words";
 
 export class GroupShared extends FormPage {
@@ -95,7 +95,7 @@ export class GroupShared extends FormPage {
       </ul>
       ${this.rewords === each.id ? html`<hf-group-words-form .resource=${each} @done=${() => this.#reworded(each)}></hf-group-words-form>` : nothing}
       <div class="row"><button class="button small" type="button" id="reword-${each.id}" aria-expanded=${this.rewords === each.id ? "true" : "false"} ?disabled=${this.busy || !online.value} aria-label="Change what agents are told of ${each.name}" @click=${() => (this.rewords = this.rewords === each.id ? "" : each.id)}>${icon("pencil", "s")} Change what agents are told</button>
-        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.#withdraw(each)}>${icon("x", "s")} Stop sharing</button></div>
+        <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.work(() => withdrawIfSure(each))}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
   }
 
@@ -118,15 +118,6 @@ export class GroupShared extends FormPage {
   #reworded(each: GroupResource): void {
     this.rewords = "";
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(`#reword-${CSS.escape(each.id)}`)?.focus());
-  }
-
-  async #withdraw(each: GroupResource): Promise<void> {
-    const sure = await confirmBox({ title: `Stop sharing ${each.name}?`, words: "From now on your vault refuses it to everybody in this group, and their agents forget how it is used. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
-    if (!sure) return;
-    await this.work(async () => {
-      await withdrawResource(each.id);
-      announce("Stopped");
-    });
   }
 }
 

@@ -38,3 +38,9 @@ export function standingWords(grant: Given | undefined, hasVault: boolean): stri
   if (grant.calls === 0) return `Has it, and has not used it yet; until ${dayWords(grant.until)}`;
   return `Used ${grant.calls === 1 ? "once" : `${grant.calls} times`}; until ${dayWords(grant.until)}`;
 }
+
+/** How many may use something of a group now. It stays with whoever shares it, also when they have left the group and nobody may. */
+export function usersWords(resource: GroupResource, given: readonly Given[]): string {
+  const users = new Set(given.filter((each) => each.group?.resource === resource.id && each.state === "given").map((each) => each.with)).size;
+  return users === 0 ? "Nobody may use it" : users === 1 ? "One person may use it" : `${users} people may use it`;
+}

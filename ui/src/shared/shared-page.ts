@@ -12,7 +12,9 @@ import { type Known } from "../trust/identities";
 import "./ask-form";
 import "./received-row";
 import "./share-form";
-import { type Asked, dismissAsked, type Given, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { usersWords } from "./group-words";
+import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { withdrawIfSure } from "./withdraw";
 import { dayWords, mayWords, resourceWords } from "./words";
 
 const STATES: Record<Given["state"], string> = { given: "Shared", stopped: "Stopped", over: "Over" };
@@ -66,7 +68,7 @@ export class SharedPage extends FormPage {
     </div>`;
   }
 
-  #shown({ given, received, asked }: Shared): TemplateResult {
+  #shown({ given, received, asked, resources }: Shared): TemplateResult {
     return html`${asked.length > 0
         ? html`<section class="stack" aria-labelledby="asked-title"><h2 id="asked-title">Asked of you</h2><ul class="rows">${repeat(asked, (each) => each.id, (each) => this.#askedRow(each))}</ul></section>`
         : nothing}
@@ -74,6 +76,12 @@ export class SharedPage extends FormPage {
         <h2 id="given-title">You share</h2>
         ${given.length === 0 ? html`<p class="empty">You share nothing.</p>` : html`<ul class="rows">${repeat(given, (each) => each.id, (each) => this.#givenRow(each))}</ul>`}
       </section>
+      ${resources.length > 0
+        ? html`<section class="stack" aria-labelledby="resources-title">
+            <h2 id="resources-title">You share with groups</h2>
+            <ul class="rows">${repeat(resources, (each) => each.id, (each) => this.#resourceRow(each, given))}</ul>
+          </section>`
+        : nothing}
       <section class="stack" aria-labelledby="received-title">
         <h2 id="received-title">Shared with you</h2>
         ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>`}
@@ -101,6 +109,13 @@ export class SharedPage extends FormPage {
       </div>
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
       ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+    </li>`;
+  }
+
+  #resourceRow(each: GroupResource, given: readonly Given[]): TemplateResult {
+    return html`<li>
+      <div class="row-head"><div class="row-name"><strong>${each.name} (in the group ${each.group_name})</strong><span class="muted">${resourceWords(each.resource)}. ${usersWords(each, given)}.</span></div></div>
+      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with the group ${each.group_name}" @click=${() => void this.work(() => withdrawIfSure(each))}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
   }
 

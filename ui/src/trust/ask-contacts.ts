@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { Problem } from "../api/http";
-import { signOut } from "../app/link";
+import { signOutAndSay } from "../app/leave";
 import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
 import { confirmBox } from "../parts/confirm-box";
@@ -79,7 +79,7 @@ export class AskContacts extends FormPage {
       words: "Your contacts are asked only by somebody who has signed in within the last ten minutes, with everything that you sign in with. Sign out and in again now. Then choose “Lost everything? Ask your contacts” on the page that you come to.",
       yes: "Sign out and in again",
     });
-    if (sure) await signOut();
+    if (sure) await signOutAndSay();
   }
 
   #wrong(now: Progress): TemplateResult | typeof nothing {
