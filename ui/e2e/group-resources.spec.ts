@@ -99,9 +99,18 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await page.getByRole("dialog").getByRole("button", { name: "Take out" }).click();
   await expect(page.getByText("Eva Ernst is out of this group.").first()).toBeVisible();
   await expect(row.getByText("Stopped")).toBeVisible({ timeout: 60_000 });
-  await page.getByRole("button", { name: "Stop sharing Customer list with this group" }).click();
+
+  // Anna leaves the group, whose page she has no more; what she has for it stands where she sees what she shares.
+  await page.getByRole("button", { name: "Leave", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
+  await expect(page.getByRole("heading", { name: "Groups", level: 1 })).toBeVisible();
+  await page.goto("/shared");
+  const groups = page.getByRole("region", { name: "You share with groups" });
+  await expect(groups).toContainText("Nobody may use it", { timeout: 60_000 });
+  await inspect(page, "shared-with-groups");
+  await groups.getByRole("button", { name: `Stop sharing Customer list with the group ${group}` }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).click();
-  await expect(page.getByText("Nothing yet. Share a service")).toBeVisible();
+  await expect(groups).toHaveCount(0);
   expectClean(eva);
   await eva.context.close();
 
