@@ -68,7 +68,7 @@ struct Server {
     process: Child,
     data_dir: PathBuf,
     url: String,
-    /// Where the tests may start a site to sign in with, or a receiver of alerts.
+    /// Where the tests may start a site to sign in with, or a receiver of alerts or of push messages.
     provider_port: u16,
 }
 
@@ -88,6 +88,10 @@ impl Server {
         );
         command.env(
             "HOLDFAST_ALERTS__PRIVATE_ADDRESSES",
+            format!("[\"127.0.0.1:{provider_port}\"]"),
+        );
+        command.env(
+            "HOLDFAST_PUSH__PRIVATE_ADDRESSES",
             format!("[\"127.0.0.1:{provider_port}\"]"),
         );
         let process = command

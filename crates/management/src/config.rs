@@ -19,6 +19,10 @@ pub struct Config {
     pub private_provider_addresses: Vec<String>,
     /// Destinations of alerts and audit events on addresses that are not public which organisations may name, as `host:port`.
     pub private_alert_addresses: Vec<String>,
+    /// Whether people's devices are told by Web Push that something waits.
+    pub push: bool,
+    /// Push services on addresses that are not public which browsers may name, as `host:port`.
+    pub private_push_addresses: Vec<String>,
     /// How long people stay signed in.
     pub sessions: SessionTimes,
     /// How many requests people and programs may make.

@@ -15,7 +15,7 @@ pub(crate) fn of_digest(digest: Sha256) -> Uuid {
 protocol::typed_id! {
     /// A place that alerts and audit events go to.
     pub(crate) DestinationId,
-    /// Something on its way out to a mailbox, a destination or a webhook.
+    /// Something on its way out to a mailbox, a destination, a webhook or a device.
     pub(crate) DeliveryId,
     /// A rule that says who is told of what.
     pub(crate) AlertRuleId,
@@ -39,6 +39,8 @@ protocol::typed_id! {
     pub(crate) LetterId,
     /// Somebody's request to their contacts to have their vault again.
     pub(crate) RecoveryRequestId,
+    /// A browser that is told by Web Push that something waits.
+    pub(crate) PushDeviceId,
     /// One sign-in of the operator in one browser.
     pub(crate) OperatorSessionId,
 }

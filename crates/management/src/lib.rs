@@ -72,7 +72,7 @@ pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
 pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyTooShort, Rotated};
 pub use database::Database;
-pub use delivery::DestinationKey;
+pub use delivery::{DestinationKey, PushKey};
 pub use factors::FactorKey;
 pub use key_file::KeyFileError;
 pub use openapi::{NotDescribed, document};
@@ -120,6 +120,8 @@ pub struct Parts {
     pub provider_key: ProviderKey,
     /// Seals how destinations of alerts and audit events are reached.
     pub destination_key: DestinationKey,
+    /// What push services know this installation by.
+    pub push_key: PushKey,
     /// Signs where the audit chains stand.
     pub audit_key: AuditKey,
     /// Counts the limits for several servers.
@@ -155,6 +157,7 @@ impl Management {
             factor_key,
             provider_key,
             destination_key,
+            push_key,
             audit_key,
             shared_limits,
             tenant_api,
@@ -180,6 +183,7 @@ impl Management {
             clock.clone(),
             mailer.clone(),
             destination_key,
+            push_key,
             tenant_api.as_ref().map(|parts| parts.custody.clone()),
         ));
         let deliveries = Delivery::start(&delivery);
@@ -278,7 +282,7 @@ impl Management {
     }
 
     /// What a cell's keeper says waits for its owner while they are not there, whole: what is not among it any more does not wait. People
-    /// are told by mail after a while; of cells of the tenant API, webhooks are told.
+    /// are told on their devices, and by mail after a while; of cells of the tenant API, webhooks are told.
     ///
     /// # Errors
     /// The database does not answer.

@@ -298,6 +298,17 @@ pub const APPROVAL_MAIL_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Longest life of a request that a keeper is believed.
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(60 * 60);
 
+/// Devices of one person that are told by Web Push.
+pub const PUSH_DEVICES: i64 = 10;
+/// How long something waits until devices are told: a page that is loaded anew is back sooner, and then nobody is called.
+pub const PUSH_PATIENCE: Duration = Duration::from_secs(5);
+/// Shortest time between two push messages to one device.
+pub const PUSH_BETWEEN: Duration = Duration::from_secs(60);
+/// How long a push service keeps a message for a device that is off: as long as an agent's request may wait. Who comes later has a mail.
+pub const PUSH_LIFE: Duration = APPROVAL_LIFE;
+/// How long a push service may believe that a message is ours (at most 24 hours: RFC 8292, section 2).
+pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// Sign-in links that one address may ask for in [`RATE_PERIOD`].
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;
 /// Requests with a token or an address that one client may make in [`RATE_PERIOD`]; a whole office may be one client.

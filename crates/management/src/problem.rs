@@ -123,6 +123,8 @@ pub(crate) enum ApiError {
     TooManyTemplates,
     #[error("This address or destination is told of that already.")]
     AlreadyTold,
+    #[error("Whoever runs this server has turned Web Push off.")]
+    PushOff,
     #[error("The mail server did not take the mail. Ask whoever runs this server to look at its log.")]
     MailFailed,
     #[error("The destination did not take it: {0}.")]
@@ -276,6 +278,7 @@ impl ApiError {
             Self::AgentMain => (S::CONFLICT, "agent_main", "The tenant's own agent"),
             Self::TemplateBuiltIn => (S::CONFLICT, "template_built_in", "The template is built in"),
             Self::AlreadyTold => (S::CONFLICT, "already_told", "There is this alert already"),
+            Self::PushOff => (S::CONFLICT, "push_off", "Web Push is off"),
             Self::MailFailed => (S::SERVICE_UNAVAILABLE, "mail_failed", "The mail was not taken"),
             Self::NotDelivered(_) => (S::FAILED_DEPENDENCY, "not_delivered", "Not delivered"),
             Self::OperatorTokenWrong => (S::FORBIDDEN, "operator_token_wrong", "Not the right token"),

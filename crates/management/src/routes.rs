@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::handlers::{
     accounts, alerts, audit, cell, contract, destinations, factors, group_invitations, groups, identities, instance,
     invitations, join_domains, join_requests, joining, keys, letters, me, operator, passkeys, people, policy,
-    providers, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
+    providers, push, recovery, service_accounts, sessions, setup, sign_in, sign_out, step_up,
 };
 use crate::openapi::{Sketch, sketch};
 use crate::problem::ApiError;
@@ -215,6 +215,10 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/join-requests/{id}/refuse" Manager + PeopleManage => join_requests::refuse::post,
         POST "/joining/preview" Anyone => joining::preview::post,
         POST "/joining/accept" Anyone => joining::accept::post,
+        GET "/push" SignedIn => push::list::get,
+        POST "/push/devices" SignedIn => push::add::post,
+        PUT "/push/devices/{id}" SignedIn => push::renew::put,
+        DELETE "/push/devices/{id}" SignedIn => push::remove::delete,
         GET "/letters" SignedIn => letters::list::get,
         POST "/letters" SignedIn => letters::send::post,
         POST "/letters/received" SignedIn => letters::received::post,

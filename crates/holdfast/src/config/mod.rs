@@ -24,6 +24,7 @@ pub struct Config {
     pub sign_in: SignIn,
     pub limits: Limits,
     pub alerts: Alerts,
+    pub push: Push,
     pub cells: Cells,
     pub tenant_api: TenantApi,
     pub relay: Relay,
@@ -189,6 +190,27 @@ pub struct Alerts {
     /// Webhooks, chats and collectors of logs on private or loopback addresses that organisations may send alerts and audit events to,
     /// as `host:port`. They may also be reached without TLS. All other private addresses are refused. Default: none
     pub private_addresses: Vec<String>,
+}
+
+/// `[push]`: telling people on their devices that something waits, through the push services that their browsers have (Web Push). No
+/// message has any content.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Push {
+    /// Whether people can turn it on for a device. Default: true
+    pub enabled: bool,
+    /// Push services on private or loopback addresses that browsers may name, as `host:port`. They may also be reached without TLS. All
+    /// other private addresses are refused. Default: none
+    pub private_addresses: Vec<String>,
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            private_addresses: Vec::new(),
+        }
+    }
 }
 
 /// `[cells]`: people's agents.

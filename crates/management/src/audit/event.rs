@@ -104,6 +104,8 @@ actions! {
     RecoveryAsked = "recovery.asked",
     RecoveryReleased = "recovery.released",
     RecoveryStopped = "recovery.stopped",
+    PushTurnedOn = "push.turned_on",
+    PushTurnedOff = "push.turned_off",
     AlertMade = "alert.made",
     AlertRemoved = "alert.removed",
     DestinationAdded = "destination.added",

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::destination::{Kind, Reach, Wrong, address};
+use super::sending::post;
 use super::webhook::Secret;
 use super::{Delivery, NotTaken};
 use crate::clock::Entropy;
@@ -76,7 +77,7 @@ impl Delivery {
             NotTaken::Unopened
         })?;
         let reach: Reach = serde_json::from_slice(&opened).map_err(|_| NotTaken::Unopened)?;
-        self.post(self.signed(&reach, id, body.to_owned())?).await
+        post(&self.outside, self.signed(&reach, id, body.to_owned())?).await
     }
 
     /// Tells a webhook that it is tested.

@@ -1,13 +1,14 @@
-//! What leaves for somebody else's address: alerts by mail and to destinations, audit events as they happen, and what webhooks of the
-//! tenant API are told. Everything waits in
-//! one queue in the database, is tried again until it is taken or given up, and survives a restart; so it may arrive twice, with
-//! the same id.
+//! What leaves for somebody else's address: alerts by mail and to destinations, audit events as they happen, what webhooks of the
+//! tenant API are told, and that something waits, to people's devices. Everything waits in one queue in the database, is tried again
+//! until it is taken or given up, and survives a restart; so it may arrive twice, with the same id.
 
 mod destination;
 mod form;
 mod hook;
 mod key;
 mod notice;
+mod push;
+mod push_key;
 mod sending;
 mod syslog;
 mod webhook;
@@ -19,6 +20,8 @@ pub(crate) use destination::{Kind, NewDestination, Wrong};
 pub(crate) use hook::{NewHook, NoHook};
 pub use key::DestinationKey;
 pub(crate) use notice::{Notice, What};
+pub(crate) use push::Push;
+pub use push_key::PushKey;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -34,6 +37,8 @@ pub(crate) struct Delivery {
     mailer: Arc<dyn Mailer>,
     pub(crate) outside: OutsideClient,
     pub(crate) key: DestinationKey,
+    /// Web Push, where the operator has not turned it off.
+    pub(crate) push: Option<Push>,
     /// Keeps how webhooks of the tenant API are reached, where it is turned on.
     custody: Option<Arc<Custody>>,
     /// Where the events are.
@@ -49,6 +54,8 @@ pub(crate) enum NotTaken {
     Unreachable(#[from] Unreachable),
     #[error("it answered {status}{}", hint(*.status))]
     Refused { status: u16, come_back: Option<Duration> },
+    #[error("where its push service takes messages cannot be read: was keys/push.key replaced? Turn it on again there")]
+    OtherPushKey,
     #[error("its address and key cannot be read: was keys/destinations.key replaced? Remove it and add it again")]
     Sealed,
     #[error("its address and secret cannot be opened: if that stays so, remove it and add it again")]
@@ -85,6 +92,11 @@ impl NotTaken {
         }
     }
 
+    /// Of a device: it is not there any more, or was never to be reached with this installation's key.
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Refused { status: 404 | 410, .. } | Self::OtherPushKey)
+    }
+
     /// There is no use in trying again.
     fn is_final(&self) -> bool {
         matches!(self, Self::Refused { status: 410, .. } | Self::NoStream(_))
@@ -98,6 +110,7 @@ impl Delivery {
         clock: Arc<dyn Clock>,
         mailer: Arc<dyn Mailer>,
         key: DestinationKey,
+        push_key: PushKey,
         custody: Option<Arc<Custody>>,
     ) -> Self {
         Self {
@@ -106,6 +119,7 @@ impl Delivery {
             mailer,
             outside: OutsideClient::new(&config.private_alert_addresses, "`private_addresses` of `[alerts]`"),
             key,
+            push: config.push.then(|| Push::new(config, push_key)),
             custody,
             page: config.public_url.page("audit"),
             host: config.public_url.host().to_owned(),

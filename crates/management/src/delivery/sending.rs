@@ -14,10 +14,11 @@ use crate::clock::{after, millis};
 use crate::ids::{AlertId, DeliveryId, DestinationId};
 use crate::limits;
 use crate::mail;
+use crate::outside::OutsideClient;
 use crate::person::Email;
 use crate::repeating::Repeating;
 use crate::storage::deliveries::{self, Load, Receiver};
-use crate::storage::{StorageError, TenantTransaction, alerts, audit, tenants};
+use crate::storage::{StorageError, TenantTransaction, alerts, audit, push_devices, tenants};
 
 impl Delivery {
     /// Sends, until what is returned is stopped. What waits then is sent by the next one.
@@ -84,8 +85,15 @@ impl Delivery {
             deliveries::put_off(&mut transaction, id, ends).await?;
             return transaction.commit().await;
         }
+        // Who came meanwhile is not called any more.
+        if let Some(device) = due.device()
+            && !(self.push.is_some() && push_devices::something_waits(&mut transaction, device, now).await?)
+        {
+            deliveries::call_off(&mut transaction, id).await?;
+            return transaction.commit().await;
+        }
         let events = match &mut due.load {
-            Load::Notice(_) | Load::Body(_) => Vec::new(),
+            Load::Notice(_) | Load::Body(_) | Load::Nothing => Vec::new(),
             Load::Events { after, up_to } => {
                 let mut events = audit::in_order(
                     &mut transaction,
@@ -112,6 +120,10 @@ impl Delivery {
                 Receiver::Webhook { id: hook, sealed } => self.tell_hook(tenant, *hook, sealed, id.uuid(), body).await,
                 _ => Err(NotTaken::NoStream("it")),
             },
+            Load::Nothing => match (&due.receiver, &self.push) {
+                (Receiver::Device { id: device, sealed }, Some(push)) => push.wake(tenant, *device, sealed, now).await,
+                _ => Err(NotTaken::NoStream("it")),
+            },
             Load::Events { .. } if events.is_empty() => Ok(()),
             Load::Events { .. } => {
                 self.tell(tenant, &due.receiver, id, &Said::Events(tenant, &events))
@@ -123,7 +135,17 @@ impl Delivery {
             Ok(()) => deliveries::taken(&mut transaction, id, &due, self.clock.now()).await?,
             Err(problem) => {
                 let words = problem.to_string();
-                tracing::warn!(problem = words, "an alert, audit events or a turn's end were not taken");
+                tracing::warn!(
+                    problem = words,
+                    "an alert, audit events, a turn's end or a push message were not taken"
+                );
+                if let Some(device) = due.device()
+                    && problem.is_gone()
+                {
+                    // What waits for it goes with it.
+                    push_devices::gone(&mut transaction, device).await?;
+                    return transaction.commit().await;
+                }
                 let now = self.clock.now();
                 let over = problem.is_final() || due.tries + 1 >= limits::DELIVERY_TRIES;
                 let again = problem
@@ -140,6 +162,7 @@ impl Delivery {
             (Receiver::Mailbox(email), Said::Notice(notice)) => self.mail(email, notice).await,
             (Receiver::Mailbox(_), Said::Events(..)) => Err(NotTaken::NoStream("a mailbox")),
             (Receiver::Webhook { .. }, _) => Err(NotTaken::NoStream("a tenant's webhook")),
+            (Receiver::Device { .. }, _) => Err(NotTaken::NoStream("a device")),
             (
                 Receiver::Destination {
                     id: destination,
@@ -195,18 +218,19 @@ impl Delivery {
         if kind == Kind::Syslog {
             return self.syslog(&reach, said).await;
         }
-        self.post(self.request(kind, &reach, id, said)?).await
+        post(&self.outside, self.request(kind, &reach, id, said)?).await
     }
+}
 
-    pub(super) async fn post(&self, request: Request<Vec<u8>>) -> Result<(), NotTaken> {
-        let answered = self.outside.tell(request).await?;
-        match answered.status.is_success() {
-            true => Ok(()),
-            false => Err(NotTaken::Refused {
-                status: answered.status.as_u16(),
-                come_back: answered.retry_after,
-            }),
-        }
+/// Hands it over; anything but 2xx is a no.
+pub(super) async fn post(outside: &OutsideClient, request: Request<Vec<u8>>) -> Result<(), NotTaken> {
+    let answered = outside.tell(request).await?;
+    match answered.status.is_success() {
+        true => Ok(()),
+        false => Err(NotTaken::Refused {
+            status: answered.status.as_u16(),
+            come_back: answered.retry_after,
+        }),
     }
 }
 

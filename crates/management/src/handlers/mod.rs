@@ -23,6 +23,7 @@ pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod providers;
+pub(crate) mod push;
 pub(crate) mod recovery;
 pub(crate) mod service_accounts;
 pub(crate) mod sessions;

@@ -5,7 +5,7 @@ use protocol::{CellId, TenantId, UserId};
 use time::OffsetDateTime;
 
 use super::transaction::looking_for_due;
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, push_devices};
 use crate::clock::before;
 use crate::database::Database;
 use crate::limits;
@@ -51,7 +51,7 @@ pub(crate) struct Waiting {
     pub alarmed_until: Option<OffsetDateTime>,
 }
 
-/// Something waits for this person.
+/// Something waits for this person: their devices are told in a moment, also where it is an alarm among what waits already.
 pub(crate) async fn waits(
     transaction: &mut TenantTransaction,
     owner: UserId,
@@ -60,13 +60,14 @@ pub(crate) async fn waits(
 ) -> Result<(), StorageError> {
     let kinds: Vec<_> = waiting.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     // What waited before and has ended is not what waits now.
-    sqlx::query!(
-        "INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at, kinds, alarmed_until)
+    let begins = sqlx::query_scalar!(
+        r#"INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at, kinds, alarmed_until)
          VALUES ($1, $2, $4::timestamptz, $3::timestamptz, $5, $6::timestamptz)
          ON CONFLICT (tenant_id, user_id) DO UPDATE
          SET waiting_since = CASE WHEN n.ends_at > $4 THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at,
             kinds = EXCLUDED.kinds, alarmed_until = coalesce(EXCLUDED.alarmed_until, n.alarmed_until),
-            told_at = CASE WHEN EXCLUDED.alarmed_until IS NULL THEN n.told_at END",
+            told_at = CASE WHEN EXCLUDED.alarmed_until IS NULL THEN n.told_at END
+         RETURNING n.waiting_since = $4 OR $6::timestamptz IS NOT NULL AS "begins!""#,
         transaction.tenant().uuid(),
         owner.uuid(),
         waiting.ends_at,
@@ -74,9 +75,9 @@ pub(crate) async fn waits(
         &kinds,
         waiting.alarmed_until
     )
-    .execute(&mut **transaction)
+    .fetch_one(&mut **transaction)
     .await?;
-    Ok(())
+    push_devices::wake(transaction, owner, begins, limits::APPROVAL_MAIL_EVERY, now).await
 }
 
 /// Nothing waits for the owner of this cell any more, or they are there.

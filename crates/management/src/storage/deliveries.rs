@@ -1,4 +1,4 @@
-//! What is on its way out to mailboxes, destinations and webhooks.
+//! What is on its way out to mailboxes, destinations, webhooks and devices.
 
 use protocol::TenantId;
 use time::OffsetDateTime;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::interval::interval;
 use super::transaction::looking_for_due;
-use super::{StorageError, TenantTransaction, alerts, api_webhooks, audit, destinations};
+use super::{StorageError, TenantTransaction, alerts, api_webhooks, audit, destinations, push_devices};
 use crate::alerts::Quiet;
 use crate::custody::Sealed;
 use crate::database::Database;
 use crate::delivery::{Kind, Notice};
-use crate::ids::{AlertRuleId, DeliveryId, DestinationId};
+use crate::ids::{AlertRuleId, DeliveryId, DestinationId, PushDeviceId};
 use crate::limits;
 use crate::person::Email;
 
@@ -39,14 +39,14 @@ pub(crate) async fn enqueue(
     Ok(())
 }
 
-/// Deliveries of every tenant that are due: of each rule's mailbox and each destination the oldest, of each webhook the oldest few,
+/// Deliveries of every tenant that are due: of each rule's mailbox, destination and device the oldest, of each webhook the oldest few,
 /// so that none keeps the others waiting. Only which: what is in them is read for each in its tenant.
 pub(crate) async fn due(database: &Database, now: OffsetDateTime) -> Result<Vec<(TenantId, DeliveryId)>, StorageError> {
     let mut transaction = looking_for_due(database, "holdfast.deliveries").await?;
     let rows = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", id AS "id!" FROM (
             SELECT tenant_id, id, due_at, webhook_id,
-                row_number() OVER (PARTITION BY coalesce(webhook_id, destination_id, rule_id) ORDER BY due_at, id) AS place
+                row_number() OVER (PARTITION BY coalesce(push_device_id, webhook_id, destination_id, rule_id) ORDER BY due_at, id) AS place
             FROM deliveries WHERE failed_at IS NULL AND due_at <= $1) d
          WHERE place <= CASE WHEN webhook_id IS NULL THEN 1 ELSE $3 END ORDER BY due_at LIMIT $2"#,
         now,
@@ -74,6 +74,11 @@ pub(crate) enum Receiver {
         id: Uuid,
         sealed: Sealed,
     },
+    /// Somebody's, by Web Push.
+    Device {
+        id: PushDeviceId,
+        sealed: Vec<u8>,
+    },
 }
 
 /// What it carries.
@@ -86,6 +91,8 @@ pub(crate) enum Load {
         after: i64,
         up_to: Option<i64>,
     },
+    /// That something waits, which its coming says.
+    Nothing,
 }
 
 /// A delivery that is to be sent now.
@@ -102,13 +109,20 @@ impl Due {
     fn destination(&self) -> Option<DestinationId> {
         match self.receiver {
             Receiver::Destination { id, .. } => Some(id),
-            Receiver::Mailbox(_) | Receiver::Webhook { .. } => None,
+            Receiver::Mailbox(_) | Receiver::Webhook { .. } | Receiver::Device { .. } => None,
         }
     }
 
     fn webhook(&self) -> Option<Uuid> {
         match self.receiver {
             Receiver::Webhook { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn device(&self) -> Option<PushDeviceId> {
+        match self.receiver {
+            Receiver::Device { id, .. } => Some(id),
             _ => None,
         }
     }
@@ -123,11 +137,13 @@ pub(crate) async fn take(
     let row = sqlx::query!(
         r#"SELECT d.rule_id, d.notice, d.up_to, d.tries, r.email AS "email?", r.quiet_from AS "quiet_from?",
             r.quiet_to AS "quiet_to?", t.id AS "destination?", t.kind AS "kind?", t.sealed AS "sealed?",
-            t.streamed_to AS "streamed_to?", w.id AS "webhook?", w.key_id AS "webhook_key?", w.sealed AS "webhook_sealed?"
+            t.streamed_to AS "streamed_to?", w.id AS "webhook?", w.key_id AS "webhook_key?", w.sealed AS "webhook_sealed?",
+            p.id AS "device?", p.sealed AS "device_sealed?"
          FROM deliveries d
          LEFT JOIN alert_rules r ON r.tenant_id = d.tenant_id AND r.id = d.rule_id
          LEFT JOIN destinations t ON t.tenant_id = d.tenant_id AND t.id = d.destination_id
          LEFT JOIN api_webhooks w ON w.tenant_id = d.tenant_id AND w.id = d.webhook_id
+         LEFT JOIN push_devices p ON p.tenant_id = d.tenant_id AND p.id = d.push_device_id
          WHERE d.tenant_id = $1 AND d.id = $2 AND d.failed_at IS NULL AND d.due_at <= $3
          FOR UPDATE OF d SKIP LOCKED"#,
         transaction.tenant().uuid(),
@@ -146,6 +162,15 @@ pub(crate) async fn take(
             receiver: Receiver::Webhook { id, sealed },
             quiet: None,
             load: Load::Body(body.clone()),
+            tries: row.tries,
+        }));
+    }
+    if let (Some(id), Some(sealed)) = (row.device, row.device_sealed) {
+        return Ok(Some(Due {
+            rule: None,
+            receiver: Receiver::Device { id: id.into(), sealed },
+            quiet: None,
+            load: Load::Nothing,
             tries: row.tries,
         }));
     }
@@ -196,6 +221,18 @@ pub(crate) async fn put_off(
     Ok(())
 }
 
+/// There is no use in it any more.
+pub(crate) async fn call_off(transaction: &mut TenantTransaction, id: DeliveryId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
+        transaction.tenant().uuid(),
+        id.uuid()
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// One more try, with this load; another then, unless it is taken before.
 pub(crate) async fn tried(
     transaction: &mut TenantTransaction,
@@ -205,7 +242,7 @@ pub(crate) async fn tried(
 ) -> Result<(), StorageError> {
     let up_to = match load {
         Load::Events { up_to, .. } => *up_to,
-        Load::Notice(_) | Load::Body(_) => None,
+        Load::Notice(_) | Load::Body(_) | Load::Nothing => None,
     };
     sqlx::query!(
         "UPDATE deliveries SET tries = tries + 1, due_at = $3, up_to = $4 WHERE tenant_id = $1 AND id = $2",
@@ -230,8 +267,12 @@ pub(crate) async fn taken(
     // Whoever adds an event has this lock, too, so none is overlooked.
     let head = match due.load {
         Load::Events { .. } => Some(audit::lock_head(transaction).await?),
-        Load::Notice(_) | Load::Body(_) => None,
+        Load::Notice(_) | Load::Body(_) | Load::Nothing => None,
     };
+    // Before what is on its way to it, as whoever removes it goes.
+    if let Some(device) = due.device() {
+        push_devices::told(transaction, device, now).await?;
+    }
     let removed = sqlx::query!(
         "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
         tenant,
@@ -321,16 +362,10 @@ pub(crate) async fn failed(
     let tenant = transaction.tenant().uuid();
     if let Some(webhook) = due.webhook() {
         api_webhooks::not_arrived(transaction, webhook, problem, over, now).await?;
-        if over {
-            sqlx::query!(
-                "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
-                tenant,
-                id.uuid()
-            )
-            .execute(&mut **transaction)
-            .await?;
-            return Ok(());
-        }
+    }
+    // Nobody looks at what was not told there.
+    if over && (due.webhook().is_some() || due.device().is_some()) {
+        return call_off(transaction, id).await;
     }
     sqlx::query!(
         "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",

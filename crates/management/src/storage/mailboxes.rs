@@ -5,7 +5,7 @@ use protocol::{CellId, TenantId, UserId};
 use time::OffsetDateTime;
 
 use super::transaction::looking_for_due;
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, push_devices};
 use crate::access::SignedIn;
 use crate::clock::before;
 use crate::database::Database;
@@ -52,26 +52,29 @@ pub(crate) async fn owner(
     Ok(row.map(|row| (row.tenant_id.into(), row.user_id.into())))
 }
 
-/// Something waits in it. Nothing is kept of people who are suspended, or whose organisation does not want it.
+/// Something waits in it: its owner's devices are told in a moment. Nothing is kept of people who are suspended, or whose organisation
+/// does not want it.
 pub(crate) async fn something_waits(
     transaction: &mut TenantTransaction,
     owner: UserId,
     mailbox: &MailboxKey,
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE mailboxes m SET waiting_since = coalesce(m.waiting_since, $4), waiting_seen_at = $4
+    let noted = sqlx::query_scalar!(
+        r#"UPDATE mailboxes m SET waiting_since = coalesce(m.waiting_since, $4), waiting_seen_at = $4
          FROM users u, tenants t
          WHERE m.tenant_id = $1 AND m.user_id = $2 AND m.mailbox = $3
             AND u.tenant_id = m.tenant_id AND u.id = m.user_id AND u.deactivated_at IS NULL AND u.kind = 'person'
-            AND t.id = m.tenant_id AND t.told_of_requests",
+            AND t.id = m.tenant_id AND t.told_of_requests
+         RETURNING m.waiting_since = $4 AS "begins!""#,
         transaction.tenant().uuid(),
         owner.uuid(),
         mailbox.0.as_slice(),
         now
-    )
-    .execute(&mut **transaction)
-    .await?;
+    );
+    if let Some(begins) = noted.fetch_optional(&mut **transaction).await? {
+        push_devices::wake(transaction, owner, begins, limits::REQUEST_MAIL_EVERY, now).await?;
+    }
     Ok(())
 }
 

@@ -41,6 +41,7 @@ pub(crate) mod passkey_challenges;
 pub(crate) mod passkeys;
 pub(crate) mod platform_secrets;
 pub(crate) mod providers;
+pub(crate) mod push_devices;
 pub(crate) mod recovery;
 pub(crate) mod removal;
 pub(crate) mod roles;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::gathered::{LookedUp, Placed, column};
 use super::interval::interval;
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, push_devices};
 use crate::access::SignedIn;
 use crate::chosen::SessionTimes;
 use crate::database::Database;
@@ -243,7 +243,7 @@ pub(crate) async fn list(
         .collect())
 }
 
-/// Ends one session of a person: the device that it was on, or `None` if they have no such session.
+/// Ends one session of a person, and with it what is told to the device: which device, or `None` if they have no such session.
 pub(crate) async fn end(
     transaction: &mut TenantTransaction,
     user: UserId,
@@ -255,10 +255,14 @@ pub(crate) async fn end(
         user.uuid(),
         session.uuid()
     );
-    Ok(ended.fetch_optional(&mut **transaction).await?)
+    let ended = ended.fetch_optional(&mut **transaction).await?;
+    if ended.is_some() {
+        push_devices::remove_of_session(transaction, session).await?;
+    }
+    Ok(ended)
 }
 
-/// Ends every session of a person but, perhaps, one; how many.
+/// Ends every session of a person but, perhaps, one, and what is told to the other devices; how many.
 pub(crate) async fn end_all(
     transaction: &mut TenantTransaction,
     user: UserId,
@@ -270,7 +274,9 @@ pub(crate) async fn end_all(
         user.uuid(),
         but.map(SessionId::uuid)
     );
-    Ok(ended.execute(&mut **transaction).await?.rows_affected())
+    let ended = ended.execute(&mut **transaction).await?.rows_affected();
+    push_devices::remove_all(transaction, user, but).await?;
+    Ok(ended)
 }
 
 /// Ends the session that this token is of, in this tenant.

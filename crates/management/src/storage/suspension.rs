@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::{StorageError, TenantTransaction};
 use crate::operator::FreshOperator;
 
-/// Suspends the organisation and everybody in it, and ends their sessions and links; false if it was suspended already.
+/// Suspends the organisation and everybody in it, and ends their sessions, what is told to their devices, and links; false if it was suspended already.
 pub(crate) async fn suspend(
     transaction: &mut TenantTransaction,
     _operator: &FreshOperator,
@@ -29,6 +29,9 @@ pub(crate) async fn suspend(
     .execute(&mut **transaction)
     .await?;
     sqlx::query!("DELETE FROM sessions WHERE tenant_id = $1", tenant)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query!("DELETE FROM push_devices WHERE tenant_id = $1", tenant)
         .execute(&mut **transaction)
         .await?;
     sqlx::query!("DELETE FROM sign_in_links WHERE tenant_id = $1", tenant)

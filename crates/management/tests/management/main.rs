@@ -28,6 +28,7 @@ mod overload;
 mod passkeys;
 mod people;
 mod providers;
+mod push;
 mod recovery;
 mod refusals;
 mod removal;

@@ -29,6 +29,7 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
     let passkey = json!({"id": "AAAA", "authenticator_data": "AAAA", "client_data": "AAAA", "signature": "AAAA", "user_handle": "AAAA"});
     let new_passkey = json!({"name": "Key", "id": "AAAA", "client_data": "AAAA", "attestation": "AAAA"});
     let key = json!({"name": "x", "scopes": ["profile"], "days": 1});
+    let device = json!({"endpoint": "https://push.example/EMAIL"});
     vec![
         (Method::GET, "/openapi.json", json!({}), 200),
         (Method::GET, "/docs", json!({}), 200),
@@ -178,6 +179,10 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/join-requests/{id}/refuse", json!({}), 204),
         (Method::POST, "/joining/preview", link.clone(), 410),
         (Method::POST, "/joining/accept", accept.clone(), 410),
+        (Method::GET, "/push", json!({}), 200),
+        (Method::POST, "/push/devices", device.clone(), 201),
+        (Method::PUT, "/push/devices/{id}", device, 204),
+        (Method::DELETE, "/push/devices/{id}", json!({}), 204),
         (Method::GET, "/letters", json!({}), 200),
         (Method::POST, "/letters", letter, 404),
         (Method::POST, "/letters/received", json!({"ids": [nobody]}), 204),
@@ -556,6 +561,10 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
             "INSERT INTO users (id, tenant_id, name, email, role, created_at, kind)
              SELECT '{id}', tenant_id, 'x', '{id}@service.invalid', 'member', now(), 'service' FROM users WHERE email = '{email}'"
         ),
+        Some("push") if path.contains("{id}") => format!(
+            "INSERT INTO push_devices (id, tenant_id, user_id, session_id, name, sealed, created_at)
+             SELECT '{id}', tenant_id, id, '{id}', 'x', 'x', now() FROM users WHERE email = '{email}'"
+        ),
         Some("sessions") => format!(
             "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at)
              SELECT '{id}', tenant_id, id, {random}, now(), now(), now() + interval '1 day' FROM users WHERE email = '{email}'"
@@ -587,6 +596,9 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
         Some("alerts") => format!("SELECT EXISTS (SELECT FROM alert_rules WHERE id = '{id}')"),
         Some("destinations") => {
             format!("SELECT EXISTS (SELECT FROM destinations WHERE id = '{id}' AND streamed_to IS NULL)")
+        }
+        Some("push") if path.contains("{id}") => {
+            format!("SELECT EXISTS (SELECT FROM push_devices WHERE id = '{id}' AND sealed = 'x')")
         }
         Some("accounts") => format!("SELECT EXISTS (SELECT FROM linked_accounts WHERE id = '{id}')"),
         Some("providers") => {

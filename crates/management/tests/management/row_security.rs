@@ -94,6 +94,8 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE destinations SET sealed = sealed",
         "UPDATE deliveries SET destination_id = destination_id",
         "UPDATE deliveries SET webhook_id = webhook_id",
+        "UPDATE deliveries SET push_device_id = push_device_id",
+        "UPDATE push_devices SET user_id = user_id",
         "UPDATE api_webhooks SET events = events",
         "UPDATE api_templates SET name = name",
         "UPDATE api_agents SET name = name",
@@ -213,6 +215,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
                 VALUES (gen_random_uuid(), '{tenant}', 'webhook', 'x', 'x', 'x', now()) RETURNING id)
              INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
              SELECT gen_random_uuid(), '{tenant}', id, now(), 'infinity' FROM made",
+            "INSERT INTO push_devices (id, tenant_id, user_id, session_id, name, sealed, created_at)
+             VALUES (gen_random_uuid(), '{tenant}', '{user}', gen_random_uuid(), 'x', 'x', now())",
             "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', 'infinity')",
             "INSERT INTO mailboxes (tenant_id, user_id, mailbox, opened_at) VALUES ('{tenant}', '{user}', sha256('x'), now())",
             "INSERT INTO approval_notices (tenant_id, user_id) VALUES ('{tenant}', '{user}')",
@@ -327,6 +331,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), 'x', 'x', 1, now(), now())",
         "INSERT INTO destinations (id, tenant_id, kind, name, host, sealed, created_at)
          VALUES (gen_random_uuid(), '{tenant}', 'webhook', 'x', 'x', 'x', now())",
+        "INSERT INTO push_devices (id, tenant_id, user_id, session_id, name, sealed, created_at)
+         VALUES (gen_random_uuid(), '{tenant}', '{user}', gen_random_uuid(), 'x', 'x', now())",
         "INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), now(), now())",
         "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', now())",

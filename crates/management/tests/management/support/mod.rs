@@ -25,4 +25,4 @@ pub use postgres::TestDatabase;
 pub use postgres::open_folder;
 pub use receiver::{Got, Receiver};
 pub use vault::{TestVault, user_id};
-pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, World};
+pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, Pushes, World};

@@ -72,6 +72,7 @@ impl Receiver {
 
 impl Got {
     pub fn json(&self) -> Value {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/json");
         serde_json::from_slice(&self.body).expect("it is JSON")
     }
 
@@ -87,7 +88,6 @@ async fn take(
     body: Bytes,
 ) -> (StatusCode, HeaderMap) {
     let (status, extra) = answer.lock().unwrap().clone();
-    assert_eq!(headers[header::CONTENT_TYPE], "application/json");
     let _nobody_looks = sender.send(Got {
         path: uri.path().to_owned(),
         headers,

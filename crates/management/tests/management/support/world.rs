@@ -7,7 +7,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
     AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, OsEntropy, Parts,
-    ProviderKey, RequestLimits, SessionTimes, SharedLimits,
+    ProviderKey, PushKey, RequestLimits, SessionTimes, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -46,8 +46,22 @@ struct Plan<'a> {
     agents: Option<Agents>,
     providers: Vec<String>,
     alerts: Vec<String>,
+    pushes: Pushes,
     sessions: SessionTimes,
     requests: Option<RequestLimits>,
+}
+
+/// How Web Push stands.
+pub enum Pushes {
+    Off,
+    /// With push services on these addresses of this machine, which the operator named, and a key of its own.
+    To(Vec<String>, u8),
+}
+
+impl Default for Pushes {
+    fn default() -> Self {
+        Self::To(Vec::new(), 12)
+    }
 }
 
 impl World {
@@ -177,6 +191,29 @@ impl World {
         (world, anna)
     }
 
+    /// With an owner called Anna, and Web Push as it is said.
+    pub async fn owned_pushing(pushes: Pushes) -> (Self, Browser) {
+        let database = TestDatabase::new().await;
+        let world = Self::over_pushing(database, pushes).await;
+        let anna = world.set_up().await;
+        (world, anna)
+    }
+
+    /// The same installation after its server was stopped, with Web Push as it is said.
+    pub async fn restarted_pushing(self, pushes: Pushes) -> Self {
+        self.management.shutdown().await;
+        Self::over_pushing(self.database, pushes).await
+    }
+
+    async fn over_pushing(database: TestDatabase, pushes: Pushes) -> Self {
+        let source = database.source();
+        let plan = Plan {
+            pushes,
+            ..Plan::default()
+        };
+        Self::over(LOCAL, database, source, plan).await
+    }
+
     /// The same installation after its server was stopped, as another one that finds what it left.
     pub async fn restarted(self, receivers: &[String]) -> Self {
         self.management.shutdown().await;
@@ -210,11 +247,17 @@ impl World {
         let mails = Arc::new(Mails::new(folder.path().join("outbox")));
         let cells = Arc::new(Cells::default());
         let gateway_key = SigningKey::from_bytes(&[7; 32]);
+        let (push, private_push_addresses, push_key) = match plan.pushes {
+            Pushes::Off => (false, Vec::new(), 12),
+            Pushes::To(addresses, key) => (true, addresses, key),
+        };
         let config = Config {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
             private_provider_addresses: plan.providers,
             private_alert_addresses: plan.alerts,
+            push,
+            private_push_addresses,
             sessions: plan.sessions,
             requests: plan.requests.unwrap_or_else(many),
             data_dir: folder.path().into(),
@@ -248,6 +291,7 @@ impl World {
             factor_key: FactorKey::from_bytes(&[8; 32]),
             provider_key: ProviderKey::from_bytes(&[10; 32]),
             destination_key: DestinationKey::from_bytes(&[11; 32]),
+            push_key: PushKey::from_bytes(&[push_key; 32]),
             audit_key: AuditKey::from_bytes(&[9; 32]),
             shared_limits: plan.redis.map(|url| SharedLimits::at(url).unwrap()),
         };
