@@ -50,7 +50,7 @@ test("what the agent wants to change waits for its owner, in the conversation an
   await page.goto("/inbox");
   await page.getByText("What you allow beforehand", { exact: true }).click();
   await expect(page.getByText("Send something to lunch, at /others")).toBeVisible();
-  const mails = page.getByRole("checkbox", { name: /^Send me a mail when my agent waits/ });
+  const mails = page.getByRole("checkbox", { name: /^Tell me when my agent waits/ });
   await expect(mails).toBeChecked();
   await mails.uncheck();
   await expect(mails).toBeEnabled();

@@ -21,6 +21,7 @@ import { followLinks } from "./app/router";
 import { startConversations } from "./chat/conversations";
 import { startOutbox } from "./chat/outbox";
 import { followStarts } from "./chat/starts";
+import { startPush } from "./push/follow";
 import { startIdentities } from "./trust/identities";
 import { startRecovery } from "./trust/recovery";
 
@@ -35,3 +36,4 @@ startOutbox();
 followStarts();
 startIdentities();
 startRecovery();
+startPush();

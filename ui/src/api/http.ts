@@ -166,6 +166,13 @@ export interface WantedAlert {
   quiet?: { from: number; to: number };
 }
 
+/** Devices that are told by Web Push that something waits for their person. */
+export interface PushDevices {
+  /** Left out where whoever runs the server has turned it off. */
+  public_key?: string;
+  devices: { id: string; name: string; created_at: number; last_told_at?: number }[];
+}
+
 export type DestinationKind = "webhook" | "slack" | "discord" | "pagerduty" | "syslog";
 
 /** Where alerts and the audit log may go besides mailboxes. */
@@ -388,6 +395,10 @@ export const api = {
   resetFactors: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/reset-factors`),
   restore: (id: string) => call<void>("POST", `/people/${encodeURIComponent(id)}/restore`),
   removePerson: (id: string) => call<Losses>("DELETE", `/people/${encodeURIComponent(id)}`),
+  push: () => call<PushDevices>("GET", "/push"),
+  addPushDevice: (endpoint: string) => call<{ id: string }>("POST", "/push/devices", { endpoint }),
+  renewPushDevice: (id: string, endpoint: string) => call<void>("PUT", `/push/devices/${encodeURIComponent(id)}`, { endpoint }),
+  removePushDevice: (id: string) => call<void>("DELETE", `/push/devices/${encodeURIComponent(id)}`),
   alerts: () => call<{ alerts: AlertRule[] }>("GET", "/alerts"),
   destinations: () => call<{ destinations: Destination[] }>("GET", "/destinations"),
   addDestination: (body: { kind: DestinationKind; name: string; url: string; key?: string }) => call<{ id: string; name: string; secret?: string }>("POST", "/destinations", body),

@@ -9,6 +9,7 @@ import type { Channel } from "../channel/channel";
 import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
 import { type CellEvent, ChannelError, type ReadyEvent, type SlotInfo, type SlotKind, type VaultState, type VaultStatus } from "../channel/messages";
 import { type Identifiers, identifiers, normalisedPassword } from "../channel/opaque-names";
+import { forgetHere } from "../push/push";
 import { acceptProblem, pinProblem, type PinProblem, raisePin, readPin } from "../storage/pins";
 import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
 import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
@@ -422,7 +423,8 @@ export async function signOut(): Promise<void> {
     leave();
     account.value = { at: "out" };
   });
-  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+  // A browser that cannot end what is told here now is told nothing all the same: the server has forgotten it.
+  await Promise.all([forgetTicket(who), forgetLocalKey(who), forgetHere().catch(() => undefined)]);
 }
 
 /**

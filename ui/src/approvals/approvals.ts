@@ -91,7 +91,7 @@ export async function askBeforeCommands(ask: boolean): Promise<void> {
   await loadApprovals();
 }
 
-/** Whether the server hears that something waits while no page is open, and writes a mail. */
+/** Whether the server hears that something waits while no page is open, and tells of it. */
 export async function tellWhenAway(tell: boolean): Promise<void> {
   await request("approval.settings", { tell_when_away: tell });
   await loadApprovals();

@@ -125,14 +125,14 @@ export class InboxPage extends FormPage {
   #away(list: ApprovalList): TemplateResult {
     return html`<section class="card" aria-labelledby="away-title">
       <h2 id="away-title">While you are away</h2>
-      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Send me a mail when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, and when calls were paused. One in an hour at most, but for pauses, and only while you have this open nowhere. The server hears that something of this kind waits, not what it is.</span></span></label>
+      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Tell me when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, and when calls were paused. Only while you have this open nowhere: at once on the devices that you chose under Me, and by mail after a minute, one in an hour at most, but for pauses. The server hears that something of this kind waits, not what it is.</span></span></label>
     </section>`;
   }
 
   #setAway(tell: boolean): void {
     void this.work(async () => {
       await tellWhenAway(tell);
-      announce(tell ? "You will get a mail" : "You will get no mail");
+      announce(tell ? "You will be told" : "You will not be told");
     });
   }
 

@@ -58,6 +58,8 @@ const WORDS: Readonly<Record<string, string>> = {
   "recovery.asked": "asked for help with opening their vault",
   "recovery.released": "helped somebody open their vault",
   "recovery.stopped": "stopped a recovery",
+  "push.turned_on": "is told what waits on the device",
+  "push.turned_off": "is told nothing any more on the device",
   "alert.made": "had told of something",
   "alert.removed": "removed an alert to",
   "destination.added": "added the destination of alerts",

@@ -22,6 +22,11 @@ const LOOKS: { look: Appearance; name: string; icon: IconName }[] = [
 ];
 
 export class MePage extends FormPage {
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void import("../push/tell-here");
+  }
+
   protected override render(): TemplateResult {
     const who = me();
     return html`<div class="page">
@@ -85,6 +90,7 @@ export class MePage extends FormPage {
           <a class="button" href="/audit">Open</a>
         </div>
       </section>
+      <hf-tell-here></hf-tell-here>
       <section class="card" aria-labelledby="look-title">
         <h2 id="look-title">Appearance</h2>
         <div class="segments" role="radiogroup" aria-labelledby="look-title">

@@ -117,7 +117,7 @@ export class SecurityPage extends FormPage {
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${required ? "Turn off" : "Turn on"}: everyone needs a second factor" @click=${() => this.#setSecondFactor(required ? "optional" : "required")}>${required ? "Turn off" : "Turn on"}</button>
       </div>
       <div class="setting">
-        <p><strong>Tell people what waits for them</strong><br><span class="muted">${told ? "On. Whose vault is locked gets a mail, at most one a day, when another agent sends them something. It says neither what nor from whom." : "Off. What other agents send waits until they unlock, and nobody is told."}</span></p>
+        <p><strong>Tell people what waits for them</strong><br><span class="muted">${told ? "On. Whose vault is locked is told, on the devices that they chose and by one mail a day at most, when another agent sends them something. It says neither what nor from whom." : "Off. What other agents send waits until they unlock, and nobody is told."}</span></p>
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${told ? "Turn off" : "Turn on"}: tell people what waits for them" @click=${() => this.#setRequests(told ? "wait" : "told")}>${told ? "Turn off" : "Turn on"}</button>
       </div>
       <div class="setting">
