@@ -197,13 +197,17 @@ pub const SHARE_RATE_CALLS: usize = 1000;
 pub const SHARES_RECEIVED: usize = 500;
 pub const SHARES_RECEIVED_OF_ONE: usize = 60;
 pub const SHARES_RECEIVED_UNKNOWN: usize = 50;
+/// To whom what the owner shares was passed on, as far as the vault remembers: below one share, and in all.
+pub const SHARE_LINKS: usize = 50;
+pub const SHARE_LINKS_ALL: usize = 500;
 /// Requests of others for something that wait; those of one person; and the longest words of one, in characters.
 pub const SHARES_ASKED: usize = 100;
 pub const SHARES_ASKED_BY_ONE: usize = 10;
 pub const SHARE_WORDS_CHARS: usize = 300;
 /// How long somebody else's vault is waited for. What it begins later than that it does not begin at all.
 pub const SHARE_ANSWER: Duration = Duration::from_secs(30);
-/// Calls for others that are carried out at once, in all and for one of them; and own calls that wait for others.
+/// Calls for others that are carried out at once, in all and for one of them, with all to whom they passed something on; and own calls that
+/// wait for others.
 pub const SHARE_CALLS: usize = 16;
 pub const SHARE_CALLS_OF_ONE: usize = 4;
 pub const SHARE_CALLS_WAITING: usize = 32;

@@ -8,9 +8,11 @@ import { confirmBox } from "../parts/confirm-box";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
+import type { Known } from "../trust/identities";
+import "./pass-on-form";
 import { canAccept, isShownByItself, waitingWords, wordsToAccept } from "./offer";
-import { acceptReceived, type Answer, forgetReceived, type InGroup, readReceived, type Received, type Told, toldOf } from "./shared";
-import { answerWords, dayWords, mayWords, pathOf, resourceWords, serviceOf } from "./words";
+import { acceptReceived, type Answer, forgetReceived, type InGroup, readReceived, type Received, type Somebody, type Told, toldOf } from "./shared";
+import { answerWords, dayWords, kindsWithin, mayWords, pathOf, resourceWords, serviceOf, whoWords } from "./words";
 
 const STATES: Record<Received["state"], string> = { given: "Yours to use", offered: "Waits for your yes", stopped: "Stopped", left: "Not in the group any more", over: "Over", unknown_owner: "Of somebody you do not know" };
 
@@ -20,7 +22,10 @@ function told(words: string, label: string): TemplateResult {
 
 export class ReceivedRow extends FormPage {
   @property({ attribute: false }) received!: Received;
+  /** To whom it may be passed on; nobody, where that is not offered. */
+  @property({ attribute: false }) known: readonly Known[] = [];
   @state() private open = false;
+  @state() private passing = false;
   @state() private path = "";
   @state() private query = "";
   @state() private answer: Answer | undefined;
@@ -42,7 +47,8 @@ export class ReceivedRow extends FormPage {
   protected override render(): TemplateResult {
     const each = this.received;
     const what = each.group?.name ?? resourceWords(each.resource);
-    const title = `${what}${each.name ? ` of ${each.name}` : ""}`;
+    const owner = this.#owner();
+    const title = `${what}${owner ? ` of ${owner}` : ""}`;
     const words = wordsToAccept(each, this.told);
     const no = each.state === "offered" ? "No, thank you" : "Remove from the list";
     return html`<div class="row-head">
@@ -50,19 +56,33 @@ export class ReceivedRow extends FormPage {
         <span class="tag ${each.state === "given" && !each.newer ? "" : "tag-warn"}">${each.state === "given" && each.newer ? "Changed: waits for your yes" : STATES[each.state]}</span>
       </div>
       ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
+      ${each.passed_on ? this.#passedOn(each.passed_on) : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told this:</p>` : nothing}
       ${each.state === "given" && each.newer ? this.#changed(each, each.newer) : nothing}
       ${words !== undefined ? told(words, `What your agent would be told of ${title}`) : nothing}
       ${each.state === "given" && this.shows && this.told ? html`${each.newer ? html`<p>Until then your agent is told this, as you accepted it:</p>` : nothing}${told(this.told.skill, `What your agent is told of ${title}`)}` : nothing}
       ${this.open ? this.#look(title) : nothing}
+      ${this.passing && each.state === "given" ? html`<hf-pass-on-form .received=${each} .known=${this.known} @done=${() => (this.passing = false)}></hf-pass-on-form>` : nothing}
       <div class="row">
         ${waitingWords(each) !== undefined && words === undefined && (this.problem || this.told) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Show what your agent would be told: ${title}" @click=${() => void this.#lookUp()}>${icon("eye", "s")} Show what your agent would be told</button>` : nothing}
         ${waitingWords(each) !== undefined ? html`<button class="button primary small" type="button" ?disabled=${!canAccept(each, this.told, this.busy, online.value)} aria-label="${each.newer ? "Accept the change" : "Accept"}: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} ${each.newer ? "Accept the change" : "Accept"}</button>` : nothing}
         ${each.group && each.state === "given" ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.shows ? "true" : "false"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
+        ${each.state === "given" && each.scope.includes("share") && kindsWithin(each.scope).length > 0 && !this.passing ? html`<button class="button small" type="button" ?disabled=${!online.value} aria-label="Pass it on: ${title}" @click=${() => (this.passing = true)}>${icon("share-2", "s")} Pass it on…</button>` : nothing}
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
+  }
+
+  /** Whose it is, as far as this person knows. */
+  #owner(): string | null {
+    const { passed_on, name } = this.received;
+    return passed_on ? passed_on.name : name;
+  }
+
+  #passedOn(owner: Somebody): TemplateResult {
+    return html`<p class="muted">${whoWords(this.received)} passed it on to you. It belongs to ${whoWords(owner)}: what you ask for goes to their vault.</p>
+      ${owner.name === null && owner.fingerprint !== null ? digits(owner.fingerprint, "Digits of whom it belongs to") : nothing}`;
   }
 
   #changed(each: Received, newer: InGroup): TemplateResult {
@@ -78,10 +98,10 @@ export class ReceivedRow extends FormPage {
     return html`<form class="inset" @submit=${this.#submit}>
         ${field({ id: `path-${id}`, label: `Path of ${serviceOf(this.received.resource)}`, value: this.path, required: false, maxlength: 500, placeholder: "/", onInput: (value) => (this.path = value) })}
         ${field({ id: `query-${id}`, label: "Query (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", onInput: (value) => (this.query = value) })}
-        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.received.name}’s vault…` : "Read"}</button></div>
+        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.#owner() ?? "their"}${this.#owner() ? "’s" : ""} vault…` : "Read"}</button></div>
       </form>
       ${answer
-        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.received.name ?? "their"}’s vault and is not kept here.</p>
+        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#owner() ? `${this.#owner()}’s` : "their"} vault and is not kept here.</p>
             <pre class="shared-answer" tabindex="0" role="region" aria-label="Answer of ${title}">${answerWords(answer)}</pre>`
         : nothing}`;
   }

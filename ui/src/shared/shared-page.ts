@@ -8,16 +8,21 @@ import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import { digits } from "../trust/digits";
 import { type Known } from "../trust/identities";
 import "./ask-form";
 import "./received-row";
 import "./share-form";
 import { usersWords } from "./group-words";
-import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, type PassedOn, shared, type Shared, sharedProblem, stopSharing } from "./shared";
 import { withdrawIfSure } from "./withdraw";
-import { dayWords, mayWords, resourceWords } from "./words";
+import { dayWords, mayWords, resourceWords, whoWords } from "./words";
 
 const STATES: Record<Given["state"], string> = { given: "Shared", stopped: "Stopped", over: "Over" };
+
+function usesWords(each: { calls: number; last_used: number | null }): string {
+  return each.calls === 0 ? "Not used yet" : `Used ${each.calls === 1 ? "once" : `${each.calls} times`}${each.last_used ? `, last on ${dayWords(each.last_used)}` : ""}`;
+}
 
 export class SharedPage extends FormPage {
   @state() private known: readonly Known[] | undefined;
@@ -84,7 +89,7 @@ export class SharedPage extends FormPage {
         : nothing}
       <section class="stack" aria-labelledby="received-title">
         <h2 id="received-title">Shared with you</h2>
-        ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>`}
+        ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each} .known=${this.known ?? []}></hf-received></li>`)}</ul>`}
       </section>`;
   }
 
@@ -100,15 +105,29 @@ export class SharedPage extends FormPage {
   }
 
   #givenRow(each: Given): TemplateResult {
-    const what = each.group ? `${each.group.name} (in the group ${each.group.group_name})` : resourceWords(each.resource);
-    const uses = each.calls === 0 ? "Not used yet" : `Used ${each.calls === 1 ? "once" : `${each.calls} times`}${each.last_used ? `, last on ${dayWords(each.last_used)}` : ""}`;
+    const thing = each.group ? `${each.group.name} (in the group ${each.group.group_name})` : resourceWords(each.resource);
+    const what = each.of ? `${thing} of ${whoWords(each.of)}` : thing;
+    const uses = each.of ? "You passed it on. Their vault counts how often it is used, with your own uses" : usesWords(each);
     return html`<li>
       <div class="row-head">
         <div class="row-name"><strong>${what} with ${each.name}</strong><span class="muted">They may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
         <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
       </div>
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
-      ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+      ${each.passed_on ? html`<ul class="rows" aria-label="To whom ${what} was passed on">${each.passed_on.map((link) => this.#linkRow(link, what))}</ul>` : nothing}
+      ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+    </li>`;
+  }
+
+  #linkRow(link: PassedOn, what: string): TemplateResult {
+    const to = whoWords(link.to);
+    return html`<li>
+      <div class="row-head">
+        <div class="row-name"><strong>${whoWords(link.by)} passed it on to ${to}</strong><span class="muted">They may ${mayWords(link.scope)}, until ${dayWords(link.until)}${link.constraints.max_calls ? `, ${link.constraints.max_calls} times at most` : ""}. ${usesWords(link)}.</span></div>
+        <span class="tag ${link.state === "given" ? "" : "tag-warn"}">${STATES[link.state]}</span>
+      </div>
+      ${link.to.name === null && link.to.fingerprint !== null ? digits(link.to.fingerprint, "Digits of whoever has it") : nothing}
+      ${link.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="End what ${whoWords(link.by)} passed on of ${what}" @click=${() => void this.#stop(link.id, to)}>${icon("x", "s")} End it</button></div>` : nothing}
     </li>`;
   }
 
@@ -135,11 +154,11 @@ export class SharedPage extends FormPage {
     void this.work(() => dismissAsked(each.id));
   }
 
-  async #stop(each: Given): Promise<void> {
-    const sure = await confirmBox({ title: `Stop sharing with ${each.name}?`, words: "From now on your vault refuses it. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
+  async #stop(id: string, name: string): Promise<void> {
+    const sure = await confirmBox({ title: `Stop sharing with ${name}?`, words: "From now on it is refused, also to those to whom they passed it on. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
     if (!sure) return;
     await this.work(async () => {
-      await stopSharing(each.id);
+      await stopSharing(id);
       announce("Stopped");
     });
   }

@@ -14,7 +14,23 @@ interface Terms {
   scope: readonly string[];
   from: number;
   until: number;
-  constraints: { max_calls?: number };
+  constraints: { max_calls?: number; rate?: unknown };
+}
+
+/** Somebody as this person knows them: nameless, where they are no contact, and without digits where their keys are not known either. */
+export interface Somebody {
+  user: string | null;
+  name: string | null;
+  fingerprint: string | null;
+}
+
+/** To whom something that this person shares was passed on. */
+export interface PassedOn extends Terms {
+  by: Somebody;
+  to: Somebody;
+  state: "given" | "stopped" | "over";
+  calls: number;
+  last_used: number | null;
 }
 
 /** What of a group's something is. */
@@ -61,6 +77,9 @@ export interface Given extends Terms {
   /** The newest words that the other vault said it has; left out while they are the first ones. */
   told?: number;
   group?: InGroup | null;
+  /** Whose it is, where this person has only passed it on. */
+  of?: Somebody;
+  passed_on?: readonly PassedOn[];
 }
 
 /** Something that is shared with this person. */
@@ -73,6 +92,8 @@ export interface Received extends Terms {
   group?: InGroup | null;
   /** Whoever shares it has changed its words, and this person has not accepted that yet. */
   newer?: InGroup;
+  /** Whose it is, where somebody else has passed it on. */
+  passed_on?: Somebody;
 }
 
 /** Somebody would like something. */
@@ -153,6 +174,12 @@ function tell(before: Shared | undefined, now: Shared): void {
 
 export async function share(terms: NewShare): Promise<void> {
   await withProof(() => request("share.issue", terms));
+  await loadShared();
+}
+
+/** Passes on what somebody shares: never more than this person may. */
+export async function passOn(terms: { id: string; with: string; scope: readonly string[]; until: number; constraints: Received["constraints"] }): Promise<void> {
+  await withProof(() => request("share.pass_on", terms));
   await loadShared();
 }
 

@@ -14,10 +14,34 @@ export const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 
+/** What is signed for one of them, in the order that it is written in. */
+export function scopeOf(kind: Kind, passOn: boolean): readonly string[] {
+  return passOn ? [...KINDS[kind].scope, "share"] : KINDS[kind].scope;
+}
+
+/** Of these kinds, those that allow no more than somebody has: who may read and not list may still let others read. */
+export function kindsWithin(scope: readonly string[]): readonly Kind[] {
+  const reads = scope.includes("read") || scope.includes("list");
+  return (Object.keys(KINDS) as Kind[]).filter((kind) => (kind === "read" ? reads : reads && KINDS[kind].scope.every((each) => each === "read" || each === "list" || scope.includes(each))));
+}
+
 /** "look at it until Friday": what a list of kinds comes to for somebody. */
 export function mayWords(scope: readonly string[]): string {
-  const known = Object.values(KINDS).find((kind) => kind.scope.length === scope.length && kind.scope.every((each) => scope.includes(each)));
-  return known ? known.words.charAt(0).toLocaleLowerCase() + known.words.slice(1) : scopeWords(scope);
+  const known = (Object.keys(KINDS) as Kind[]).flatMap((kind) => [false, true].map((passOn) => ({ kind, passOn })));
+  const same = known.find(({ kind, passOn }) => [...scopeOf(kind, passOn)].sort().join() === [...scope].sort().join());
+  if (!same) return scopeWords(scope);
+  const { words } = KINDS[same.kind];
+  return `${words.charAt(0).toLocaleLowerCase()}${words.slice(1)}${same.passOn ? ", and pass it on" : ""}`;
+}
+
+/** A number from 1 on, as it was typed. */
+export function wholeNumber(typed: string): number | undefined {
+  return /^[1-9]\d{0,5}$/.test(typed.trim()) ? Number(typed) : undefined;
+}
+
+/** Somebody, by the name that this person has for them. */
+export function whoWords(who: { name: string | null } | undefined): string {
+  return who?.name ?? "somebody you do not know";
 }
 
 /** The last moment of a day that was typed as `2026-12-04`, where this person is; nothing if it is none. */
@@ -51,11 +75,11 @@ export function serviceOf(name: string): string {
 }
 
 /** The sentence that reads it back before anything is shared. */
-export function readBack(name: string, kind: Kind, service: string, path: string, until: number, most: number | undefined): string {
+export function readBack(name: string, kind: Kind, service: string, path: string, until: number, most: number | undefined, passOn = false): string {
   const what = path.trim() === "" ? service : `what is below /${path.trim().replace(/^\/+/, "")} of ${service}`;
   const times = most === undefined ? "" : most === 1 ? ", once" : `, ${most} times at most`;
   const doing = { read: `look at ${what}`, write: `look at ${what} and change it`, delete: `look at ${what}, change it and delete in it` }[kind];
-  return `${name} and their agent may ${doing} until ${dayWords(until)}${times}.`;
+  return `${name} and their agent may ${doing} until ${dayWords(until)}${times}${passOn ? `, and ${name} may pass it on` : ""}.`;
 }
 
 /** What a service said, for reading: JSON is laid out, what is no text is only measured. */

@@ -105,7 +105,7 @@ pub(super) fn tools() -> Vec<Tool> {
         tool(
             "list_capabilities",
             "Lists what your owner shares with others (given: with whom, what, until when, how often it was used), and what others share \
-             with your owner (received: from whom, what, what may be done, until when). Call this before call_shared.",
+             with your owner (received: from whom, what, what may be done, until when; under passed_on whose it is, where that is somebody else). Call this before call_shared.",
             json!({}),
             &[],
             true,

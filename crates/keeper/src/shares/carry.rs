@@ -10,15 +10,16 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
-use vault::{Presentation, PublicIdentity, SignerKey};
+use vault::{Capability, Presentation, PublicIdentity, SignerKey};
 
 use super::given::Given;
 use super::group::GroupOffer;
 use super::message::Message;
+use super::passed_on::makers;
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
-use crate::relay::{self, Courier as _, RelayNotice, Revocations as _, Topic};
+use crate::relay::{self, Courier as _, Record, RelayNotice, Revocations as _, Topic};
 use crate::versioned::decode;
 
 /// Calls of others that are carried out now.
@@ -106,6 +107,8 @@ impl Shares {
             Some(Message::Offer { capability, group }) => {
                 self.hear_offer(received, &capability, group.map(|group| *group)).await
             }
+            Some(Message::PassOn { chain, owner }) => self.hear_pass_on(received, chain, &owner).await,
+            Some(Message::PassedOn { chain, to }) => self.hear_passed_on(received, &chain, &to).await,
             Some(Message::Kept { id, revision }) => self.hear_kept(received, id, revision).await,
             Some(Message::Use {
                 id,
@@ -150,12 +153,35 @@ impl Shares {
     async fn hear_offer(
         &self,
         received: relay::Received,
-        capability: &vault::Capability,
+        capability: &Capability,
         group: Option<GroupOffer>,
     ) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
+        let taken = self.take_offer(&received.from, capability, group).await;
+        self.keep_offer(received, capability.jti, taken).await
+    }
+
+    async fn hear_pass_on(
+        &self,
+        received: relay::Received,
+        chain: Vec<Capability>,
+        owner: &[u8],
+    ) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let id = chain.last().map(|last| last.jti).unwrap_or_default();
+        let taken = self.take_passed_on(&received.from, chain, owner).await;
+        self.keep_offer(received, id, taken).await
+    }
+
+    /// Keeps what somebody has brought, follows all who may take it back, and says that it is there.
+    async fn keep_offer(
+        &self,
+        received: relay::Received,
+        id: Uuid,
+        taken: Result<Vec<Record>, ShareError>,
+    ) -> Result<(), ShareError> {
         let from = received.from.clone();
-        let records = match self.take_offer(&from, capability, group).await {
+        let records = match taken {
             Ok(records) => records,
             Err(error) => {
                 // Not another time either; its issuer sees that it was not kept.
@@ -166,12 +192,36 @@ impl Shares {
         };
         received.ack(records).await?;
         self.changed();
-        self.relay.follow(MailboxKey(from.signing_key())).await?;
-        let kept = Message::Kept {
-            id: capability.jti,
-            revision: self.one_received(capability.jti)?.revision(),
-        };
+        let there = self.one_received(id)?;
+        for maker in makers(&there.chain()) {
+            self.relay.follow(maker).await?;
+        }
+        let revision = there.revision();
+        let kept = Message::Kept { id, revision };
         self.relay.send(kept.to(&from, Vec::new())).await?;
+        Ok(())
+    }
+
+    /// Somebody says that they have passed on what was given here: its owner sees it before it is used.
+    async fn hear_passed_on(
+        &self,
+        received: relay::Received,
+        chain: &[Capability],
+        to: &[u8],
+    ) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let records = match self.take_link(&received.from, chain, to).await {
+            Ok(records) => records,
+            Err(error) => {
+                received.ack(Vec::new()).await?;
+                return Err(error);
+            }
+        };
+        received.ack(records).await?;
+        self.changed();
+        for maker in makers(chain).skip(1) {
+            self.relay.follow(maker).await?;
+        }
         Ok(())
     }
 
@@ -198,9 +248,12 @@ impl Shares {
     }
 
     async fn hear_use(&self, from: &PublicIdentity, id: Uuid, until: Millis, presentation: Vec<u8>, calls: &mut Calls) {
-        let who = from.signer();
+        // To anybody else it is as if nobody were there.
+        let Ok(Some(who)) = self.whose_place(from, &presentation) else {
+            return;
+        };
         if !calls.has_room(&who) {
-            return self.refuse(from, id, &presentation, ShareError::TooManyCalls).await;
+            return self.refuse(from, id, ShareError::TooManyCalls).await;
         }
         let (shares, from) = (self.clone(), from.clone());
         calls.begin(who, async move {
@@ -209,11 +262,11 @@ impl Shares {
                 // Nobody waits for it any more.
                 return;
             };
-            let doing = shares.answer(&who, &presentation);
+            let doing = shares.answer(&from, &presentation);
             match timeout(Duration::from_millis(left), doing).await {
                 Ok(Ok(answer)) => shares.say(&Message::Answered { id, answer }, &from).await,
-                Ok(Err(error)) => shares.refuse(&from, id, &presentation, error).await,
-                Err(_) => shares.refuse(&from, id, &presentation, ShareError::TooSlow).await,
+                Ok(Err(error)) => shares.refuse(&from, id, error).await,
+                Err(_) => shares.refuse(&from, id, ShareError::TooSlow).await,
             }
         });
     }
@@ -224,25 +277,27 @@ impl Shares {
         }
     }
 
-    /// Says why not, to somebody who has to do with this vault. To anybody else it is as if nobody were there.
-    async fn refuse(&self, to: &PublicIdentity, id: Uuid, presentation: &[u8], error: ShareError) {
-        if !self.deals_with(to, presentation).unwrap_or(false) {
-            return;
-        }
+    async fn refuse(&self, to: &PublicIdentity, id: Uuid, error: ShareError) {
         let (code, message) = (error.code().to_owned(), error.to_string());
         self.say(&Message::Refused { id, code, message }, to).await;
     }
 
-    /// A contact, or whoever shows what was given here.
-    fn deals_with(&self, who: &PublicIdentity, presentation: &[u8]) -> Result<bool, ShareError> {
-        if self.contacts.list()?.iter().any(|contact| contact.identity == *who) {
-            return Ok(true);
+    /// Whose place among the calls of others somebody takes who has to do with this vault: of whoever was given what they show, so that
+    /// those to whom it was passed on take no more of them; or a contact's own.
+    pub(super) fn whose_place(
+        &self,
+        who: &PublicIdentity,
+        presentation: &[u8],
+    ) -> Result<Option<SignerKey>, ShareError> {
+        let given = Presentation::parse(presentation)
+            .map_err(ShareError::from)
+            .and_then(|presentation| self.root(&presentation.chain));
+        if let Ok(given) = given {
+            return Ok(Some(given.capability.sub));
         }
-        let chain = Presentation::parse(presentation)?.chain;
-        let Some(first) = chain.first() else { return Ok(false) };
-        Ok(self
-            .was_given(first.jti)?
-            .is_some_and(|given| given.capability == *first))
+        let contacts = self.contacts.list()?;
+        let known = contacts.iter().any(|contact| contact.identity == *who);
+        Ok(known.then(|| who.signer()))
     }
 
     /// Something did not reach somebody: what they do not have yet is offered again at the next unlock.
@@ -280,10 +335,8 @@ impl Shares {
             };
             given.lost = false;
             let Ok(group) = self.group_offer(&given) else { continue };
-            let capability = Box::new(given.capability.clone());
-            let group = group.map(Box::new);
-            let offer = Message::Offer { capability, group };
-            let sent = self.relay.send(offer.to(&contact.identity, vec![given.record()])).await;
+            let offer = given.offer(group).to(&contact.identity, vec![given.record()]);
+            let sent = self.relay.send(offer).await;
             if let Err(error) = sent {
                 tracing::info!(code = error.code(), "what is shared is not offered again now");
                 return;

@@ -58,10 +58,10 @@ impl Shares {
         }
     }
 
-    /// One more use of this link, to be stored.
-    pub(super) fn counted(&self, link: &vault::Link, now: Millis, until: Millis) -> Result<Record, ShareError> {
+    /// One more use of this link, to be stored for as long as the link lasts: one after it may end sooner.
+    pub(super) fn counted(&self, link: &vault::Link, now: Millis) -> Result<Record, ShareError> {
         let mut uses = self.uses(link.id)?;
-        uses.take(&link.constraints, now, until)?;
+        uses.take(&link.constraints, now, link.until)?;
         Ok((format!("{USE}{}", link.id), Some(encode(&uses))))
     }
 

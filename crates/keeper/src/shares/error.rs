@@ -36,6 +36,14 @@ pub enum ShareError {
         limits::SHARES_REMEMBERED
     )]
     TooMany,
+    #[error(
+        "What is shared was passed on too often: a vault remembers {} links of one share (SHARE_LINKS) and {} in all (SHARE_LINKS_ALL), until a month after their time.",
+        limits::SHARE_LINKS,
+        limits::SHARE_LINKS_ALL
+    )]
+    TooManyLinks,
+    #[error("This belongs to the person to whom you would pass it on.")]
+    OwnResource,
     #[error("Nobody shares this with you.")]
     NotReceived,
     #[error(
@@ -95,6 +103,11 @@ pub enum ShareError {
         limits::SHARE_ANSWER.as_secs()
     )]
     NoAnswer { name: String },
+    #[error(
+        "The vault of whoever this belongs to did not answer within {} s: it is locked or asleep. You do not know them: ask {by}, who passed it on to you, to have it opened, and try again. What was asked for is not done later; if it was to change something, look first whether it was done.",
+        limits::SHARE_ANSWER.as_secs()
+    )]
+    OwnerSilent { by: String },
     /// By the keeper of whoever shares it.
     #[error("{message}")]
     Refused { code: String, message: String },
@@ -123,6 +136,8 @@ impl ShareError {
             Self::Paused => "paused",
             Self::Busy => "busy",
             Self::TooMany => "too_many_shares",
+            Self::TooManyLinks => "too_many_links",
+            Self::OwnResource => "own_resource",
             Self::NotReceived => "not_received",
             Self::TooManyReceived => "too_many_received",
             Self::TooManyCalls | Self::WaitsForTooMuch => "too_many_calls",
@@ -136,7 +151,7 @@ impl ShareError {
             Self::NotAccepted => "not_accepted",
             Self::OtherWords => "other_words",
             Self::TooSlow => "too_slow",
-            Self::NoAnswer { .. } => "no_answer",
+            Self::NoAnswer { .. } | Self::OwnerSilent { .. } => "no_answer",
             Self::Refused { code, .. } => code,
             Self::Relay(error) => error.code(),
             Self::Contact(error) => error.code(),

@@ -7,6 +7,7 @@ use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
 
 use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
+use super::passed_on::{Through, chain_of};
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
@@ -15,7 +16,7 @@ use crate::vault_service::VaultError;
 use crate::versioned::{decode, encode};
 
 const GIVEN: &str = "share/given/";
-const REVOKED: &str = "share/revoked/";
+pub(super) const REVOKED: &str = "share/revoked/";
 
 /// What is to be shared, and with whom.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +52,15 @@ pub struct Given {
     /// The newest words of it that their keeper said it has.
     #[serde(default, skip_serializing_if = "is_first")]
     pub told: u64,
+    /// What it hangs on, where it is somebody else's and was passed on from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
+}
+
+/// Whether something that has ended is still to be remembered.
+pub(super) fn kept(capability: &Capability, now: Millis) -> bool {
+    let month = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
+    capability.exp.saturating_add(month) >= now
 }
 
 impl Given {
@@ -61,6 +71,25 @@ impl Given {
 
     pub(super) fn record(&self) -> Record {
         (format!("{GIVEN}{}", self.capability.jti), Some(encode(self)))
+    }
+
+    /// How it is brought to whom it is for.
+    pub(super) fn offer(&self, group: Option<GroupOffer>) -> Message {
+        match &self.through {
+            Some(through) => Message::PassOn {
+                chain: chain_of(&self.capability, Some(through)),
+                owner: through.owner.clone(),
+            },
+            None => Message::Offer {
+                capability: Box::new(self.capability.clone()),
+                group: group.map(Box::new),
+            },
+        }
+    }
+
+    /// What ends when it is taken back, and for whom.
+    pub(super) fn ending(&self) -> (Uuid, String) {
+        (self.capability.jti, self.name.clone())
     }
 }
 
@@ -86,14 +115,9 @@ impl Shares {
         let contact = self.contacts.known(terms.with)?;
         let tools = self.routes.get(terms.resource.service())?.tools.is_some();
         let now = self.clock.now();
+        self.tidy_links().await?;
         let given = self.given()?;
-        let mut live = 0;
-        for each in &given {
-            live += usize::from(each.capability.exp > now && !self.is_revoked(each.capability.jti)?);
-        }
-        if live >= limits::SHARES + before.len() || given.len() >= limits::SHARES_REMEMBERED {
-            return Err(ShareError::TooMany);
-        }
+        self.check_room(&given, now, before.len())?;
         let new = NewCapability {
             id: Uuid::now_v7(),
             holder: contact.identity.signer(),
@@ -113,21 +137,32 @@ impl Shares {
             group: group.as_ref().map(|group| group.what.clone()),
             tools,
             told: 0,
+            through: None,
         };
+        let before = before.iter().map(Given::ending).collect();
         self.revoke_all(before, Vec::new()).await?;
         let mut records = vec![share.record()];
         records.extend(self.ended(&given, now)?);
         self.activity
             .note_first(Deed::new(What::Shared, share.name.as_str()))
             .await?;
-        let capability = Box::new(share.capability.clone());
-        let offer = Message::Offer {
-            capability,
-            group: group.map(Box::new),
-        };
-        self.relay.send(offer.to(&contact.identity, records)).await?;
+        self.relay
+            .send(share.offer(group).to(&contact.identity, records))
+            .await?;
         self.changed();
         Ok(share)
+    }
+
+    /// Whether one more can be given when so many go.
+    pub(super) fn check_room(&self, given: &[Given], now: Millis, go: usize) -> Result<(), ShareError> {
+        let mut live = 0;
+        for each in given {
+            live += usize::from(each.capability.exp > now && !self.is_revoked(each.capability.jti)?);
+        }
+        if live >= limits::SHARES + go || given.len() >= limits::SHARES_REMEMBERED {
+            return Err(ShareError::TooMany);
+        }
+        Ok(())
     }
 
     /// Everything that was given and has not been tidied away, the newest first.
@@ -151,26 +186,32 @@ impl Shares {
         Ok(self.vault.get_record(&format!("{REVOKED}{id}"))?.is_some())
     }
 
-    /// Takes back what was given: from this moment on it is refused here, and whoever follows this vault is told.
+    /// Takes back what was given, or one link of those through which it was passed on, with all that hang on it: from this moment on it is
+    /// refused here, and whoever follows this vault is told. What was passed on from here ends where it is used: there they follow this vault.
     ///
     /// # Errors
     /// [`ShareError::Unknown`], [`ShareError::Relay`], the vault's errors: then it is not taken back.
     pub async fn revoke(&self, id: Uuid) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
-        let given = self.was_given(id)?.ok_or(ShareError::Unknown)?;
-        self.revoke_all(vec![given], Vec::new()).await
+        let ending = match self.was_given(id)? {
+            Some(given) => given.ending(),
+            None => {
+                let link = self.link(id)?.ok_or(ShareError::Unknown)?;
+                (id, self.called(&link)?)
+            }
+        };
+        self.revoke_all(vec![ending], Vec::new()).await
     }
 
-    /// Takes all of these back at once, together with what else is to be written.
-    pub(super) async fn revoke_all(&self, given: Vec<Given>, with: Vec<Record>) -> Result<(), ShareError> {
+    /// Takes all of these back at once, each from whom it was for, together with what else is to be written.
+    pub(super) async fn revoke_all(&self, given: Vec<(Uuid, String)>, with: Vec<Record>) -> Result<(), ShareError> {
         let now = self.clock.now();
         let (mut ids, mut records, mut names) = (Vec::new(), with, Vec::new());
-        for each in given {
-            let id = each.capability.jti;
+        for (id, name) in given {
             if !self.is_revoked(id)? {
                 ids.push(id.into());
                 records.push((format!("{REVOKED}{id}"), Some(encode(&now))));
-                names.push(each.name);
+                names.push(name);
             }
         }
         if ids.is_empty() {
@@ -190,13 +231,9 @@ impl Shares {
     }
 
     /// What ended a month ago is not kept any longer.
-    fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<Record>, VaultError> {
-        let kept = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
+    pub(super) fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<Record>, VaultError> {
         let mut records = Vec::new();
-        for each in given
-            .iter()
-            .filter(|each| each.capability.exp.saturating_add(kept) < now)
-        {
+        for each in given.iter().filter(|each| !kept(&each.capability, now)) {
             let id = each.capability.jti;
             records.push((format!("{GIVEN}{id}"), None));
             records.push((format!("{REVOKED}{id}"), None));

@@ -41,6 +41,21 @@ pub(super) enum Message {
     Answered { id: Uuid, answer: Answered },
     /// Why nothing came of it.
     Refused { id: Uuid, code: String, message: String },
+    /// From a holder: what is shared with them is yours to use, too.
+    PassOn {
+        /// The last one is the receiver's.
+        chain: Vec<Capability>,
+        /// The public keys of whoever issued the first: it is used through their keeper.
+        #[serde(with = "b64")]
+        owner: Vec<u8>,
+    },
+    /// From a holder, to whoever issued the first: it was passed on.
+    PassedOn {
+        chain: Vec<Capability>,
+        /// The public keys of who holds the last one.
+        #[serde(with = "b64")]
+        to: Vec<u8>,
+    },
     /// From anybody: please share something with me.
     Ask { id: Uuid, words: String },
 }

@@ -6,9 +6,10 @@ use protocol::{GroupResourceId, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use vault::Capability;
 
 use super::given::{Given, Terms};
-use super::{Grant, NewResource, ShareError, Shares, UseReceived, Words};
+use super::{Grant, NewResource, PassOn, ShareError, Shares, UseReceived, Words};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::vault_service::VaultError;
 
@@ -44,13 +45,11 @@ impl Shares {
     pub fn shown(&self, given: &Given) -> Result<Value, ShareError> {
         let capability = &given.capability;
         let uses = self.uses(capability.jti)?;
-        let state = if self.is_revoked(capability.jti)? {
-            "stopped"
-        } else if capability.exp <= self.clock.now() {
-            "over"
-        } else {
-            "given"
-        };
+        let mut stopped = self.is_revoked(capability.jti)?;
+        if let Some(through) = &given.through {
+            stopped |= self.has_seen_ended(&through.above)?;
+        }
+        let state = self.state(capability, stopped);
         let mut shown = json!({
             "id": capability.jti, "with": given.with, "name": given.name, "resource": capability.resource,
             "scope": capability.scope, "from": capability.iat, "until": capability.exp,
@@ -60,7 +59,25 @@ impl Shares {
         if given.told > 0 {
             shown["told"] = json!(given.told);
         }
+        if let Some(through) = &given.through {
+            shown["of"] = self.person(capability.aud, &through.owner)?;
+        }
+        let links = self.shown_links(capability.jti)?;
+        if !links.is_empty() {
+            shown["passed_on"] = json!(links);
+        }
         Ok(shown)
+    }
+
+    /// How something that may have been taken back stands.
+    pub(super) fn state(&self, capability: &Capability, stopped: bool) -> &'static str {
+        if stopped {
+            "stopped"
+        } else if capability.exp <= self.clock.now() {
+            "over"
+        } else {
+            "given"
+        }
     }
 
     /// Whether something may be shared from this channel: while a second person is needed for what the agent shares, whoever finds an open
@@ -87,6 +104,11 @@ impl Shares {
                 let terms: Terms = read_value(params)?;
                 let given = self.issue(terms).await?;
                 Ok(json!({"share": self.shown(&given)?, "capability": given.capability}))
+            }
+            "share.pass_on" => {
+                self.may_share(channel)?;
+                let given = self.pass_on(read_value::<PassOn>(params)?).await?;
+                Ok(json!({"share": self.shown(&given)?}))
             }
             "share.revoke" => {
                 self.revoke(read_value::<One>(params)?.id).await?;

@@ -3,7 +3,8 @@
 //! What is promised here: a presentation is answered only when its chain begins with a capability that this vault remembers having
 //! issued, no link of it was revoked, each link's limits leave room and its nonce is new; all of that is in the vault before the
 //! call leaves. When any of it cannot be known, the answer is no. What is answered is data, never a key. What is taken back is refused
-//! from the moment of that write on, and told to everybody who follows.
+//! from the moment of that write on, and told to everybody who follows. What was passed on is used within every link that it came through,
+//! and ends with each of them.
 
 mod asked;
 mod carry;
@@ -13,8 +14,12 @@ mod given;
 mod group;
 #[cfg(test)]
 mod group_tests;
+mod links;
+#[cfg(test)]
+mod links_tests;
 mod message;
 mod methods;
+mod passed_on;
 mod present;
 mod received;
 mod resources;
@@ -36,6 +41,7 @@ pub use asked::Asked;
 pub use error::ShareError;
 pub use given::{Given, Terms};
 pub use group::{Groups, InGroup, Tie};
+pub use passed_on::PassOn;
 pub use present::Answered;
 pub use received::{Received, Standing};
 pub use resources::{Grant, GroupResource, NewResource};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use vault::{Capability, CapabilityError, Presentation, Scope, SignerKey};
+use vault::{Capability, CapabilityError, Granted, Presentation, PublicIdentity, Scope, SignerKey};
 
 use super::given::Given;
 use super::{ShareError, Shares};
@@ -77,11 +77,12 @@ impl Stands for Presented<'_> {
 }
 
 impl Shares {
-    /// Answers a presentation that `from` has brought: the one who holds it, and nobody in their place.
+    /// Answers a presentation that `from` has brought: the one who holds it, and nobody in their place. They need not be known here: what
+    /// they hold is what allows it.
     ///
     /// # Errors
     /// [`ShareError`] names why not; nothing was done then, but what was counted stays counted.
-    pub async fn answer(&self, from: &SignerKey, text: &[u8]) -> Result<Answered, ShareError> {
+    pub async fn answer(&self, from: &PublicIdentity, text: &[u8]) -> Result<Answered, ShareError> {
         let outcome = self.answered(from, text).await;
         if let Err(error) = &outcome {
             self.note_refused(error);
@@ -89,23 +90,19 @@ impl Shares {
         outcome
     }
 
-    async fn answered(&self, from: &SignerKey, text: &[u8]) -> Result<Answered, ShareError> {
+    async fn answered(&self, from: &PublicIdentity, text: &[u8]) -> Result<Answered, ShareError> {
         let presentation = Presentation::parse(text)?;
-        if presentation.chain.last().is_none_or(|link| link.sub != *from) {
+        if presentation.chain.last().is_none_or(|link| link.sub != from.signer()) {
             return Err(CapabilityError::NotHeld.into());
         }
         let own = self.vault.identity().await?.public().signer();
+        if presentation.chain.len() > 1 {
+            self.look_at_links(&own, &presentation, from).await?;
+        }
         let given = {
             let _one = self.one_at_a_time.lock().await;
             let now = self.clock.now();
-            // Asked beforehand, because what cannot be looked up is an error and not a no.
-            let mut revoked = Vec::new();
-            for link in &presentation.chain {
-                if self.is_revoked(link.jti)? {
-                    revoked.push(link.jti);
-                }
-            }
-            let granted = presentation.verify(&own, now, |id| revoked.contains(&id))?;
+            let (granted, given) = self.verified(&own, &presentation)?;
             let request = &presentation.request;
             // `list` of a tool's own address is how it is called, and not a call of it.
             if !granted.scope.contains(&Scope::Read)
@@ -116,15 +113,11 @@ impl Shares {
             {
                 return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
             }
-            let first = presentation.chain.first().ok_or(ShareError::Unknown)?;
-            let given = self.was_given(first.jti)?.ok_or(ShareError::Unknown)?;
-            if given.capability != *first {
-                return Err(ShareError::Unknown);
-            }
             let mut records = vec![self.seen(presentation.nonce, now)?];
             for link in &granted.links {
-                records.push(self.counted(link, now, granted.until)?);
+                records.push(self.counted(link, now)?);
             }
+            // Whoever was given it answers for those to whom they passed it on.
             let by = By::Person(given.with, &given.name);
             self.rates.count(by, &request.service, changes(&request.method)).await?;
             self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
@@ -153,17 +146,27 @@ impl Shares {
         Ok(fetched.into())
     }
 
+    /// What a presentation comes to, and what was given here that it begins with.
+    pub(super) fn verified(
+        &self,
+        own: &SignerKey,
+        presentation: &Presentation,
+    ) -> Result<(Granted, Given), ShareError> {
+        // Asked beforehand, because what cannot be looked up is an error and not a no.
+        let revoked = self.revoked_of(&presentation.chain)?;
+        let granted = presentation.verify(own, self.clock.now(), |id| revoked.contains(&id))?;
+        Ok((granted, self.root(&presentation.chain)?))
+    }
+
     /// None of these was taken back, or has ended.
     fn still_given(&self, chain: &[Capability]) -> Result<(), ShareError> {
-        let now = self.clock.now();
-        for link in chain {
-            if self.is_revoked(link.jti)? {
-                return Err(CapabilityError::Revoked(link.jti).into());
-            }
-            if link.exp <= now {
-                return Err(CapabilityError::Expired(link.jti).into());
-            }
+        if let Some(id) = self.revoked_of(chain)?.first() {
+            return Err(CapabilityError::Revoked(*id).into());
         }
-        Ok(())
+        let now = self.clock.now();
+        match chain.iter().find(|link| link.exp <= now) {
+            Some(link) => Err(CapabilityError::Expired(link.jti).into()),
+            None => Ok(()),
+        }
     }
 }

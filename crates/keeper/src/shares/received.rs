@@ -1,17 +1,18 @@
 //! What others share with the owner: `share/received/<id>`, as its issuer has signed it.
 
-use protocol::relay::MailboxKey;
 use protocol::{Millis, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain};
 
+use super::given::kept;
 use super::group::{GroupOffer, InGroup};
+use super::passed_on::{Through, chain_of, makers};
 use super::{ShareError, Shares};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
-use crate::relay::{Record, Revocations as _};
+use crate::relay::Record;
 use crate::vault_service::VaultError;
 use crate::versioned::{decode, encode};
 
@@ -37,6 +38,9 @@ pub struct Received {
     /// What whoever shares it would like agents to be told from now on. Until the owner accepts it, their agent is told what they accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newer: Option<GroupOffer>,
+    /// What it hangs on, where it was passed on by somebody whose it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) through: Option<Through>,
 }
 
 /// How it stands, as far as this vault knows. Its issuer's keeper has the last word.
@@ -59,6 +63,42 @@ fn name(id: Uuid) -> String {
 }
 
 impl Received {
+    pub(super) fn new(
+        from: &PublicIdentity,
+        capability: Capability,
+        at: Millis,
+        group: Option<GroupOffer>,
+        through: Option<Through>,
+    ) -> Self {
+        Self {
+            from: from.encode(),
+            capability,
+            at,
+            group,
+            accepted: None,
+            left: false,
+            newer: None,
+            through,
+        }
+    }
+
+    /// All that it hangs on and itself at the end: what is presented.
+    pub(super) fn chain(&self) -> Vec<Capability> {
+        chain_of(&self.capability, self.through.as_ref())
+    }
+
+    /// Whose it is: through their keeper it is used.
+    pub(super) fn issued_by(&self) -> Result<PublicIdentity, ShareError> {
+        match &self.through {
+            Some(through) => through.owner(),
+            None => Ok(PublicIdentity::decode(&self.from).map_err(ContactError::from)?),
+        }
+    }
+
+    pub(super) fn is_the_same(&self, other: &Self) -> bool {
+        self.capability == other.capability && self.through == other.through
+    }
+
     /// What it is of a group's.
     pub fn in_group(&self) -> Option<&InGroup> {
         self.group.as_ref().map(|group| &group.what)
@@ -84,10 +124,6 @@ impl Received {
 
     fn issuer(&self) -> SignerKey {
         self.capability.iss
-    }
-
-    pub(super) fn mailbox(&self) -> MailboxKey {
-        MailboxKey(self.issuer().0)
     }
 }
 
@@ -128,8 +164,7 @@ impl Shares {
     /// # Errors
     /// The vault's errors.
     pub fn standing(&self, received: &Received) -> Result<Standing, ShareError> {
-        let id = received.capability.jti;
-        if self.relay.has_seen_revoked(received.mailbox(), id.into())? {
+        if self.has_seen_ended(&received.chain())? {
             Ok(Standing::Stopped)
         } else if received.left {
             Ok(Standing::Left)
@@ -168,12 +203,16 @@ impl Shares {
         let capability = &received.capability;
         let owner = self.owner_of(received)?;
         let fingerprint = PublicIdentity::decode(&received.from).map(|from| from.fingerprint());
-        Ok(json!({
+        let mut shown = json!({
             "id": capability.jti, "owner": owner.as_ref().map(|owner| owner.user), "name": owner.map(|owner| owner.name),
             "fingerprint": fingerprint.unwrap_or_default(), "resource": capability.resource, "scope": capability.scope,
             "from": capability.iat, "until": capability.exp, "constraints": capability.constraints,
             "state": self.standing(received)?, "group": received.in_group(),
-        }))
+        });
+        if let Some(through) = &received.through {
+            shown["passed_on"] = self.person(capability.aud, &through.owner)?;
+        }
+        Ok(shown)
     }
 
     /// Does not show it any longer. Its issuer is not told, and may offer it again.
@@ -184,10 +223,7 @@ impl Shares {
         let _one = self.one_at_a_time.lock().await;
         let gone = self.one_received(id)?;
         self.vault.delete_record(&name(id)).await?;
-        let issuer = gone.mailbox();
-        if !self.received()?.iter().any(|left| left.mailbox() == issuer) {
-            self.relay.unfollow(issuer).await?;
-        }
+        self.let_go_of(makers(&gone.chain())).await?;
         self.changed();
         Ok(())
     }
@@ -209,20 +245,22 @@ impl Shares {
         }
         let known = self.received()?;
         if let Some(there) = known.iter().find(|each| each.capability.jti == capability.jti) {
-            return match there.capability == *capability {
+            return match there.capability == *capability && there.through.is_none() {
                 true => self.take_words(there, group, &known),
                 false => Err(ShareError::Unknown),
             };
         }
-        let received = Received {
-            from: from.encode(),
-            capability: capability.clone(),
-            at: now,
-            group,
-            accepted: None,
-            left: false,
-            newer: None,
-        };
+        let received = Received::new(from, capability.clone(), now, group, None);
+        self.kept_beside(known, received, now)
+    }
+
+    /// Something new beside what is known, to be stored, where there is place for it.
+    pub(super) fn kept_beside(
+        &self,
+        known: Vec<Received>,
+        received: Received,
+        now: Millis,
+    ) -> Result<Vec<Record>, ShareError> {
         let (kept, gone) = self.tidied(known, &received, now)?;
         let mut unknown = 0;
         if self.owner_of(&received)?.is_none() {
@@ -252,10 +290,7 @@ impl Shares {
         new: &Received,
         now: Millis,
     ) -> Result<(Vec<Received>, Vec<Received>), ShareError> {
-        let month = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
-        let (mut gone, mut kept): (Vec<_>, Vec<_>) = known
-            .into_iter()
-            .partition(|each| each.capability.exp.saturating_add(month) < now);
+        let (mut kept, mut gone): (Vec<_>, Vec<_>) = known.into_iter().partition(|each| kept(&each.capability, now));
         let theirs = |each: &Received| each.issuer() == new.issuer();
         if kept.iter().filter(|each| theirs(each)).count() >= limits::SHARES_RECEIVED_OF_ONE {
             let mut left = Vec::new();

@@ -168,7 +168,8 @@ impl Shares {
         let _one = self.one_at_a_time.lock().await;
         self.resource(id)?;
         let gone = (GroupResource::record_name(id), None);
-        self.revoke_all(self.given_of(id, None)?, vec![gone]).await
+        let given = self.given_of(id, None)?.iter().map(Given::ending).collect();
+        self.revoke_all(given, vec![gone]).await
     }
 
     /// What was given of it, has not ended and was not taken back; of one person, or of all.

@@ -87,10 +87,11 @@ impl Waiting {
 }
 
 impl Shares {
-    /// Uses what somebody shares with this vault, and waits for their keeper: [`limits::SHARE_ANSWER`] at most.
+    /// Uses what somebody shares with this vault, or has passed on to it, and waits for the keeper of whoever it belongs to:
+    /// [`limits::SHARE_ANSWER`] at most.
     ///
     /// # Errors
-    /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`]; what this vault knows by itself.
+    /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`], [`ShareError::OwnerSilent`]; what this vault knows by itself.
     pub async fn use_received(&self, call: UseReceived) -> Result<Answered, ShareError> {
         let id = call.id;
         let received = self.one_received(id)?;
@@ -104,19 +105,24 @@ impl Shares {
             content_type: call.content_type,
             body: call.body.into_bytes(),
         };
+        let keeper = received.issued_by()?;
+        let contacts = self.contacts.list()?;
+        let silent = match contacts.into_iter().find(|contact| contact.identity == keeper) {
+            Some(contact) => ShareError::NoAnswer { name: contact.name },
+            None => ShareError::OwnerSilent { by: owner.name },
+        };
         let identity = self.vault.identity().await?;
-        let chain = vec![received.capability.clone()];
-        let presentation = Presentation::sign(&identity, chain, request, self.clock.now())?.encode();
+        let presentation = Presentation::sign(&identity, received.chain(), request, self.clock.now())?.encode();
         if presentation.len() > PRESENTATION_BYTES {
             return Err(CapabilityError::TooLarge(PRESENTATION_BYTES).into());
         }
-        self.ask_keeper(&owner.identity, owner.name, presentation).await
+        self.ask_keeper(&keeper, silent, presentation).await
     }
 
     async fn ask_keeper(
         &self,
         keeper: &PublicIdentity,
-        name: String,
+        silent: ShareError,
         presentation: Vec<u8>,
     ) -> Result<Answered, ShareError> {
         let id = Uuid::now_v7();
@@ -150,7 +156,7 @@ impl Shares {
                 },
                 _ = vault.wait_for(|state| *state != VaultState::Unlocked) => return Err(VaultError::Locked.into()),
                 () = &mut deadline => return Err(match taken {
-                    true => ShareError::NoAnswer { name },
+                    true => silent,
                     false => RelayError::Unreachable.into(),
                 }),
             }

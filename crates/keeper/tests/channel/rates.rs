@@ -177,10 +177,7 @@ async fn promise_07_whoever_uses_what_is_shared_far_more_than_usual_is_paused_an
             body: Vec::new(),
         };
         let presented = Presentation::sign(identity, vec![share.clone()], request, keeper.clock.now()).unwrap();
-        let answered = keeper
-            .shares
-            .answer(&identity.public().signer(), &presented.encode())
-            .await;
+        let answered = keeper.shares.answer(&identity.public(), &presented.encode()).await;
         answered
             .map(|answered| answered.status)
             .map_err(|error| (error.code().to_owned(), error.to_string()))

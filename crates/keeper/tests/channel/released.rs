@@ -55,7 +55,7 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
@@ -66,6 +66,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("relay/issuer/", "crates/keeper/src/relay/records.rs"),
     ("relay/known", "a hint: what cannot be read is learnt anew"),
     ("second/asked/", "crates/keeper/src/approvals/second/deciding.rs"),
+    ("share/link/", "crates/keeper/src/shares/links.rs"),
     ("share/resource/", "crates/keeper/src/shares/resources.rs"),
     ("template/agent", "crates/keeper/src/template/mod.rs"),
     (
@@ -270,11 +271,7 @@ async fn written() -> Released {
     let presented = Presentation::sign(&carol, vec![capability], request, START)
         .unwrap()
         .encode();
-    keeper
-        .shares
-        .answer(&carol.public().signer(), &presented)
-        .await
-        .unwrap();
+    keeper.shares.answer(&carol.public(), &presented).await.unwrap();
     let gone = issue(START + 2 * DAY).await["share"]["id"].clone();
     call(&ada, "share.revoke", json!({"id": gone})).await;
 

@@ -79,7 +79,7 @@ impl Sharing {
     }
 
     async fn brings(&self, from: &Identity, presented: &[u8]) -> Result<u16, String> {
-        let answered = self.keeper.shares.answer(&from.public().signer(), presented).await;
+        let answered = self.keeper.shares.answer(&from.public(), presented).await;
         answered
             .map(|answered| answered.status)
             .map_err(|error| error.code().to_owned())
@@ -98,7 +98,7 @@ async fn what_is_shared_is_used_through_its_owners_keeper_which_gives_data_and_n
     let answered = sharing
         .keeper
         .shares
-        .answer(&sharing.bob.public().signer(), &presented)
+        .answer(&sharing.bob.public(), &presented)
         .await
         .unwrap();
     let said = String::from_utf8(answered.body).unwrap();
@@ -153,10 +153,9 @@ async fn promise_07_a_presentation_works_once_and_for_its_holder_alone() {
 }
 
 #[tokio::test]
-async fn uses_are_counted_through_a_restart_and_every_link_counts() {
-    let mut sharing = Sharing::new().await;
-    let rate = json!({"max_calls": 3, "rate": {"calls": 2, "per_ms": HOUR / 4}});
-    let share = sharing.issue(&["read", "share"], rate).await;
+async fn promise_09_what_was_passed_on_is_refused_while_whoever_did_cannot_be_asked_and_after_its_time() {
+    let sharing = Sharing::new().await;
+    let share = sharing.issue(&["read", "share"], json!({})).await;
     let carla = Identity::random();
     let link = NewCapability {
         id: uuid::Uuid::now_v7(),
@@ -164,18 +163,29 @@ async fn uses_are_counted_through_a_restart_and_every_link_counts() {
         resource: share.resource.clone(),
         scope: [Scope::Read].into(),
         from: share.iat,
-        until: share.exp,
-        constraints: Constraints {
-            max_calls: Some(1),
-            rate: share.constraints.rate,
-        },
+        until: share.exp - HOUR / 2,
+        constraints: share.constraints,
     };
     let chain = [share.clone(), Capability::delegate(&sharing.bob, &share, link).unwrap()];
-    let by_carla = sharing.presented(&carla, &chain, "GET", "/work");
-    assert_eq!(sharing.brings(&carla, &by_carla).await, Ok(200));
-    let again = sharing.presented(&carla, &chain, "GET", "/work");
-    assert_eq!(sharing.brings(&carla, &again).await, no("used_up"));
+    // There is no relay here.
+    let presented = sharing.presented(&carla, &chain, "GET", "/work");
+    assert_eq!(sharing.brings(&carla, &presented).await, no("relay_unreachable"));
+    assert_eq!(sharing.uses(&chain[..1], "GET", "/work").await, Ok(200));
+    sharing.keeper.clock.forward(HOUR / 2);
+    let presented = sharing.presented(&carla, &chain, "GET", "/work");
+    assert_eq!(sharing.brings(&carla, &presented).await, no("expired"));
+    assert_eq!(sharing.uses(&chain[..1], "GET", "/work").await, Ok(200));
+    assert_eq!(sharing.service.heard().len(), 2);
+}
+
+#[tokio::test]
+async fn uses_are_counted_through_a_restart() {
+    let mut sharing = Sharing::new().await;
+    let rate = json!({"max_calls": 3, "rate": {"calls": 2, "per_ms": HOUR / 4}});
+    let share = sharing.issue(&["read"], rate).await;
     let own = std::slice::from_ref(&share);
+    let presented = sharing.presented(&sharing.bob, own, "GET", "/work");
+    assert_eq!(sharing.brings(&sharing.bob, &presented).await, Ok(200));
     assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
     assert_eq!(sharing.uses(own, "GET", "/work").await, no("too_often"));
     sharing.keeper.clock.forward(HOUR / 4);
@@ -188,7 +198,7 @@ async fn uses_are_counted_through_a_restart_and_every_link_counts() {
     keeper.named.set([sharing.service.at.to_string()]);
     (sharing.keeper, sharing.channel) = (keeper, channel);
     let own = std::slice::from_ref(&share);
-    assert_eq!(sharing.brings(&carla, &by_carla).await, no("stale"));
+    assert_eq!(sharing.brings(&sharing.bob, &presented).await, no("stale"));
     assert_eq!(sharing.uses(own, "GET", "/work").await, Ok(200));
     assert_eq!(sharing.uses(own, "GET", "/work").await, no("used_up"));
 }
@@ -224,7 +234,7 @@ async fn promise_09_what_was_taken_back_is_refused_at_once_also_after_a_restart(
         bob,
         ..
     } = sharing;
-    let bob = bob.public().signer();
+    let bob = bob.public();
     drop(channel);
     let keeper = keeper.restarted().await;
     let locked = keeper.shares.answer(&bob, &presented).await.unwrap_err();
@@ -298,7 +308,9 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     // Its client came in long ago.
     assert_eq!(calls("share.issue", &terms).await, Ok(()));
     sharing.keeper.approvals.set_second_demanded(Some(true));
-    for (method, params) in [("share.issue", &terms), ("share.grant", &grant)] {
+    let pass_on =
+        json!({"id": uuid::Uuid::now_v7(), "with": sharing.user, "scope": ["read"], "until": sharing.now() + HOUR});
+    for (method, params) in [("share.issue", &terms), ("share.grant", &grant), ("share.pass_on", &pass_on)] {
         assert_eq!(calls(method, params).await, Err("proof_needed".to_owned()), "{method}");
     }
     let slot = sharing.keeper.vault.slots()[0].id;
@@ -306,4 +318,5 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     assert_eq!(calls("share.issue", &terms).await, Ok(()));
     let nothing = Err("unknown_group_resource".to_owned());
     assert_eq!(calls("share.grant", &grant).await, nothing);
+    assert_eq!(calls("share.pass_on", &pass_on).await, Err("not_received".to_owned()));
 }

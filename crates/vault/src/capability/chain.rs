@@ -10,6 +10,8 @@ use crate::limits::CAPABILITY_LINKS;
 pub struct Link {
     pub id: Uuid,
     pub constraints: Constraints,
+    /// Until when this link is good: what is counted of it has to be remembered that long.
+    pub until: i64,
 }
 
 /// What a chain comes to.
@@ -66,6 +68,7 @@ pub fn verify_chain(
             .map(|link| Link {
                 id: link.jti,
                 constraints: link.constraints,
+                until: link.exp,
             })
             .collect(),
     })

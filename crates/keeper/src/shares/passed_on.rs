@@ -1,0 +1,189 @@
+//! Passing on what others share: a capability made from one that is held, no wider, for somebody whom the owner knows. Its keeper brings it
+//! to theirs with the chain that it hangs on; whose it is carries it out, and nobody between.
+
+use protocol::relay::MailboxKey;
+use protocol::{Millis, UserId, b64};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use vault::{Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scopes, verify_chain};
+
+use super::given::Given;
+use super::message::Message;
+use super::received::Received;
+use super::{ShareError, Shares};
+use crate::activity::{Deed, What};
+use crate::contacts::ContactError;
+use crate::relay::{Courier as _, Record, RelayError, Revocations as _};
+
+/// What is to be passed on, and to whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassOn {
+    /// Of what was received.
+    pub id: Uuid,
+    pub with: UserId,
+    /// What is missing is all of it.
+    pub resource: Option<Resource>,
+    pub scope: Scopes,
+    pub until: Millis,
+    #[serde(default)]
+    pub constraints: Constraints,
+}
+
+/// What a capability that was passed on hangs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Through {
+    /// Those before it; the first is by whoever it belongs to.
+    pub above: Vec<Capability>,
+    /// Their public keys.
+    #[serde(with = "b64")]
+    pub(super) owner: Vec<u8>,
+}
+
+impl Through {
+    /// Whose it is.
+    pub(super) fn owner(&self) -> Result<PublicIdentity, ShareError> {
+        Ok(PublicIdentity::decode(&self.owner).map_err(ContactError::from)?)
+    }
+}
+
+/// A capability with those that it hangs on, the first one first.
+pub(super) fn chain_of(capability: &Capability, through: Option<&Through>) -> Vec<Capability> {
+    let mut chain = through.map_or_else(Vec::new, |through| through.above.clone());
+    chain.push(capability.clone());
+    chain
+}
+
+/// Who has made these.
+pub(super) fn makers(chain: &[Capability]) -> impl Iterator<Item = MailboxKey> {
+    chain.iter().map(|link| MailboxKey(link.iss.0))
+}
+
+impl Shares {
+    /// Passes on something that was received, no wider: the owner says so in their own channel, and nobody in their place.
+    ///
+    /// # Errors
+    /// [`ShareError::NotReceived`], why it may not be used, [`ShareError::Contact`], [`ShareError::OwnResource`], [`ShareError::Capability`]
+    /// (it may not be passed on, would be wider, or the chain would have more than `CAPABILITY_LINKS`), [`ShareError::TooMany`],
+    /// [`ShareError::Relay`], the vault's errors: then nothing is passed on.
+    pub async fn pass_on(&self, terms: PassOn) -> Result<Given, ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let received = self.one_received(terms.id)?;
+        self.usable(&received)?;
+        let contact = self.contacts.known(terms.with)?;
+        let owner = received.issued_by()?;
+        if contact.identity == owner {
+            return Err(ShareError::OwnResource);
+        }
+        let (now, given) = (self.clock.now(), self.given()?);
+        self.check_room(&given, now, 0)?;
+        let held = &received.capability;
+        let new = NewCapability {
+            id: Uuid::now_v7(),
+            holder: contact.identity.signer(),
+            resource: terms.resource.unwrap_or_else(|| held.resource.clone()),
+            scope: terms.scope,
+            from: now.max(held.iat),
+            until: terms.until,
+            constraints: terms.constraints,
+        };
+        let capability = Capability::delegate(&self.vault.identity().await?, held, new)?;
+        let through = Through {
+            above: received.chain(),
+            owner: owner.encode(),
+        };
+        let chain = chain_of(&capability, Some(&through));
+        verify_chain(&chain, &owner.signer(), now, |_| false)?;
+        let share = Given {
+            with: contact.user,
+            name: contact.name,
+            capability,
+            arrived: None,
+            lost: false,
+            group: None,
+            tools: false,
+            told: 0,
+            through: Some(through),
+        };
+        let mut records = vec![share.record()];
+        records.extend(self.ended(&given, now)?);
+        self.activity
+            .note_first(Deed::new(What::Shared, share.name.as_str()))
+            .await?;
+        self.relay
+            .send(share.offer(None).to(&contact.identity, records))
+            .await?;
+        self.changed();
+        let told = Message::PassedOn {
+            chain,
+            to: contact.identity.encode(),
+        };
+        if let Err(error) = self.relay.send(told.to(&owner, Vec::new())).await {
+            tracing::info!(code = error.code(), "whose it is learns of it when it is used first");
+        }
+        Ok(share)
+    }
+
+    /// What is to be remembered of something that somebody passes on: their own link, for this vault, of somebody else's.
+    pub(super) async fn take_passed_on(
+        &self,
+        from: &PublicIdentity,
+        mut chain: Vec<Capability>,
+        owner: &[u8],
+    ) -> Result<Vec<Record>, ShareError> {
+        let now = self.clock.now();
+        let owner = PublicIdentity::decode(owner).map_err(ContactError::from)?;
+        let own = self.vault.identity().await?.public();
+        let granted = verify_chain(&chain, &owner.signer(), now, |_| false)?;
+        let capability = chain.pop().ok_or(CapabilityError::EmptyChain)?;
+        if granted.holder != own.signer() || capability.iss != from.signer() {
+            return Err(CapabilityError::NotHeld.into());
+        }
+        if owner == own || chain.is_empty() {
+            return Err(ShareError::OwnResource);
+        }
+        let through = Through {
+            above: chain,
+            owner: owner.encode(),
+        };
+        let received = Received::new(from, capability, now, None, Some(through));
+        let known = self.received()?;
+        match known.iter().find(|each| each.capability.jti == received.capability.jti) {
+            Some(there) if there.is_the_same(&received) => Ok(Vec::new()),
+            Some(_) => Err(ShareError::Unknown),
+            None => self.kept_beside(known, received, now),
+        }
+    }
+
+    /// Whether this vault has seen that one of these was taken back, by whoever made it or by whose it is.
+    pub(super) fn has_seen_ended(&self, chain: &[Capability]) -> Result<bool, RelayError> {
+        for link in chain {
+            for by in [link.iss, link.aud] {
+                if self.relay.has_seen_revoked(MailboxKey(by.0), link.jti.into())? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Follows these people's revocations no longer, but for those of whom there is something left that they have made.
+    pub(super) async fn let_go_of(
+        &self,
+        makers_of_old: impl IntoIterator<Item = MailboxKey>,
+    ) -> Result<(), ShareError> {
+        let mut needed = self.makers_of_links()?;
+        for received in self.received()? {
+            needed.extend(makers(&received.chain()));
+        }
+        for through in self.given()?.iter().filter_map(|given| given.through.as_ref()) {
+            needed.extend(makers(&through.above));
+        }
+        for old in makers_of_old {
+            if !needed.contains(&old) {
+                self.relay.unfollow(old).await?;
+            }
+        }
+        Ok(())
+    }
+}
