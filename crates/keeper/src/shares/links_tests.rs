@@ -245,7 +245,10 @@ async fn promise_07_what_is_passed_on_is_no_wider_than_what_is_held() {
     assert_eq!(three.presented(&chain).await, Err("bad_signature".to_owned()));
     let chain = [three.root.clone(), of_wide];
     assert_eq!(three.presented(&chain).await, Err("broken_chain".to_owned()));
-    assert_eq!(three.presented(&[three.root.clone()]).await, Err("not_held".to_owned()));
+    assert_eq!(
+        three.presented(std::slice::from_ref(&three.root)).await,
+        Err("not_held".to_owned())
+    );
     assert!(three.service.asked().is_empty() && three.seen_by_anna().is_empty());
     assert_eq!(three.presented(&[three.root.clone(), link]).await, Ok(200));
     // Used before it was told: Anna sees it since.
