@@ -127,7 +127,7 @@ export class SharedPage extends FormPage {
         <span class="tag ${link.state === "given" ? "" : "tag-warn"}">${STATES[link.state]}</span>
       </div>
       ${link.to.name === null && link.to.fingerprint !== null ? digits(link.to.fingerprint, "Digits of whoever has it") : nothing}
-      ${link.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="End what ${whoWords(link.by)} passed on of ${what}" @click=${() => void this.#stop(link.id, to)}>${icon("x", "s")} End it</button></div>` : nothing}
+      ${link.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="End it: what ${whoWords(link.by)} passed on to ${to} of ${what}" @click=${() => void this.#stop(link.id, to)}>${icon("x", "s")} End it</button></div>` : nothing}
     </li>`;
   }
 
