@@ -110,7 +110,7 @@ impl Chat {
         }
         let _order = conversation.accepting.lock().await;
         let mut changes = Changes::default();
-        let (turn, titled) = {
+        let (turn, titled, at_once) = {
             let mut state = conversation.state();
             if let Some(at) = state.accepted(&key) {
                 return Ok(at);
@@ -134,9 +134,10 @@ impl Chat {
             }
             let mut turn = TurnRecord::new(key, at, state.last_key(), text, act, stage);
             turn.functions = offer;
-            (turn, titled)
+            (turn, titled, at_once)
         };
         changes.put_turn(&conversation.id, &turn);
+        let ahead = if at_once { self.ahead(conversation, &turn) } else { None };
         self.inner.journal.write(&mut changes).await?;
         self.inner.vault.touch();
 
@@ -154,6 +155,7 @@ impl Chat {
             state.turns.push(Turn {
                 record: turn,
                 pending: true,
+                ahead,
                 answered: false,
                 unresolved: false,
             });

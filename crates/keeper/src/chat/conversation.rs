@@ -7,6 +7,7 @@ use protocol::Millis;
 use protocol::chat::{ChatEvent, ChatEventKind, Conversation as Row, Message, Status};
 use tokio::sync::Notify;
 
+use super::ahead::Ahead;
 use super::answer::Answer;
 use super::journal::{ConversationRecord, Stage, TurnRecord};
 use super::log::EventLog;
@@ -52,6 +53,8 @@ pub(super) struct Turn {
     pub record: TurnRecord,
     /// This keeper has still to give it to the agent.
     pub pending: bool,
+    /// It is on its way to the agent already.
+    pub ahead: Option<Ahead>,
     /// It is in the home, which is not sealed yet.
     pub answered: bool,
     /// Nobody knows yet how far the agent came with it: it was sent by a keeper that ended.
@@ -71,6 +74,7 @@ impl Conversation {
         let turns = turns.into_iter().map(|record| Turn {
             pending: record.stage == Stage::Waiting,
             unresolved: record.stage == Stage::Sent,
+            ahead: None,
             answered: false,
             record,
         });

@@ -7,6 +7,7 @@ use protocol::chat::{ChatEventKind, Conversation as Row, Status};
 use protocol::functions::CallResult;
 use uuid::Uuid;
 
+use super::ahead::Ahead;
 use super::answer::Answer;
 use super::conversation::Conversation;
 use super::journal::{Changes, ConversationRecord, Stage};
@@ -100,6 +101,13 @@ impl Chat {
     /// Takes a deleted conversation out of the home: the transcript, and the archives that OpenClaw makes of it.
     pub(super) async fn remove(&self, conversation: &Conversation) -> Result<(), ChannelError> {
         let under_way = self.inner.seat.turn_started();
+        let ahead: Vec<Ahead> = {
+            let mut state = conversation.state();
+            state.turns.iter_mut().filter_map(|turn| turn.ahead.take()).collect()
+        };
+        for ahead in ahead {
+            ahead.stopped().await;
+        }
         let gateway = self.inner.seat.ready().await?;
         let archives = gateway
             .session_delete(&conversation.session)

@@ -8,6 +8,7 @@
 //! sealed home has it). A turn found `Sent` after a restart is looked up in the restored transcript.
 
 mod accept;
+mod ahead;
 mod answer;
 mod conversation;
 mod ending;

@@ -1,12 +1,12 @@
 //! Working through the turns of one conversation: one at a time, in order, whether anybody looks or not.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::channel::ChannelError;
 use protocol::chat::Status;
 use tokio::sync::Notify;
 
+use super::ahead::{Ahead, Sent};
 use super::answer::Answer;
 use super::conversation::{Conversation, Running};
 use super::follow::{End, followed};
@@ -15,13 +15,12 @@ use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
 use super::{Chat, failure};
 use crate::gateway::{Gateway, GatewayError, SendStatus};
-use crate::limits::{GATEWAY_RETRY, GATEWAY_RETRY_FOR};
 
 /// What there is to do next.
 enum Job {
     Delete,
     Resolve,
-    Turn(Box<TurnRecord>, Arc<Notify>),
+    Turn(Box<TurnRecord>, Option<Ahead>, Arc<Notify>),
 }
 
 /// The vault locked: what is not done goes on after the next unlock.
@@ -57,7 +56,7 @@ impl Chat {
                     resolving = false;
                     self.resolve(conversation).await
                 }
-                Job::Turn(turn, abort) => self.turn(conversation, *turn, &abort).await,
+                Job::Turn(turn, ahead, abort) => self.turn(conversation, *turn, ahead, &abort).await,
             };
             if done.is_err() {
                 conversation.state().working = false;
@@ -80,7 +79,7 @@ impl Chat {
             return None;
         };
         turn.pending = false;
-        let record = turn.record.clone();
+        let (record, ahead) = (turn.record.clone(), turn.ahead.take());
         let abort = Arc::new(Notify::new());
         state.running = Some(Running {
             key: record.key.clone(),
@@ -88,15 +87,24 @@ impl Chat {
             answer: Answer::default(),
             abort: Arc::clone(&abort),
         });
-        Some(Job::Turn(Box::new(record), abort))
+        Some(Job::Turn(Box::new(record), ahead, abort))
     }
 
     /// One turn from beginning to end.
-    async fn turn(&self, conversation: &Arc<Conversation>, mut turn: TurnRecord, abort: &Notify) -> Result<(), Locked> {
-        let under_way = self.inner.seat.turn_started();
+    async fn turn(
+        &self,
+        conversation: &Arc<Conversation>,
+        mut turn: TurnRecord,
+        ahead: Option<Ahead>,
+        abort: &Notify,
+    ) -> Result<(), Locked> {
+        let (under_way, sent) = match ahead.and_then(Ahead::taken) {
+            Some((under_way, sent)) => (under_way, Some(sent)),
+            None => (self.inner.seat.turn_started(), None),
+        };
         self.list_changed();
         let (_offered, words) = self.offered(conversation, &turn);
-        let end = match self.give(conversation, &mut turn, &words, abort).await {
+        let end = match self.give(conversation, &mut turn, &words, sent, abort).await {
             Ok((gateway, events)) => self.follow(conversation, gateway, events, &turn.key, abort).await,
             Err(end) => end,
         };
@@ -115,30 +123,32 @@ impl Chat {
         }
     }
 
-    /// Gives the turn to the agent.
+    /// Gives the turn to the agent, unless that was begun before.
     async fn give(
         &self,
         conversation: &Conversation,
         turn: &mut TurnRecord,
         words: &str,
+        mut ahead: Option<Sent>,
         abort: &Notify,
     ) -> Result<followed::Run, End> {
         loop {
-            let gateway = tokio::select! {
-                gateway = self.inner.seat.ready() => gateway.map_err(not_ready)?,
-                () = abort.notified() => return Err(End::NotGiven(Status::Aborted, None)),
-            };
-            self.mark_sent(conversation, turn, &gateway).await?;
-            let events = gateway.events();
-            let started = tokio::time::Instant::now();
-            let sent = loop {
-                match gateway.chat_send(&conversation.session, &turn.key, words).await {
-                    Err(error) if is_retryable(&error) && started.elapsed() < GATEWAY_RETRY_FOR => {
-                        tokio::time::sleep(GATEWAY_RETRY).await;
-                    }
-                    sent => break sent,
+            let Sent {
+                gateway,
+                events,
+                answer,
+            } = match ahead.take() {
+                Some(sent) => sent,
+                None => {
+                    let gateway = tokio::select! {
+                        gateway = self.inner.seat.ready() => gateway.map_err(not_ready)?,
+                        () = abort.notified() => return Err(End::NotGiven(Status::Aborted, None)),
+                    };
+                    self.mark_sent(conversation, turn, &gateway).await?;
+                    Sent::to(gateway, &conversation.session, &turn.key, words)
                 }
             };
+            let sent = answer.await.unwrap_or(Err(GatewayError::Closed));
             match sent {
                 Ok(SendStatus::Started | SendStatus::InFlight) => return Ok((gateway, events)),
                 Ok(SendStatus::Ended(_)) => return Err(End::Gone),
@@ -225,21 +235,14 @@ pub(super) fn not_ready(error: ChannelError) -> End {
     }
 }
 
-fn is_retryable(error: &GatewayError) -> bool {
-    match error {
-        GatewayError::Starting { .. } => true,
-        GatewayError::Refused { code, .. } => code == "UNAVAILABLE",
-        GatewayError::Closed | GatewayError::TimedOut { .. } | GatewayError::Protocol(_) => false,
-    }
-}
-
 /// The agent did not do as it was asked.
 pub(super) fn gateway_failed(error: GatewayError) -> ChannelError {
     match error {
         GatewayError::Refused { message, .. } => ChannelError::new("agent_refused", message),
         other => {
             let mut refused = ChannelError::new("agent_unreachable", format!("The agent does not answer: {other}."));
-            refused.retry_after_ms = Some(u64::try_from(Duration::from_secs(2).as_millis()).unwrap_or_default());
+            refused.retry_after_ms =
+                Some(u64::try_from(std::time::Duration::from_secs(2).as_millis()).unwrap_or_default());
             refused
         }
     }

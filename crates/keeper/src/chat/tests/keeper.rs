@@ -213,6 +213,15 @@ impl Keeper {
         keeper
     }
 
+    /// From now on, or no more, nothing can be written into the vault's folder: what is to be written first stands there already.
+    pub fn break_disk(&self, broken: bool) {
+        let in_the_way = self.dir.path().join("vault.new");
+        match broken {
+            true => std::fs::create_dir(in_the_way).unwrap(),
+            false => std::fs::remove_dir(in_the_way).unwrap(),
+        }
+    }
+
     pub async fn call(&self, method: &str, params: Value) -> Result<Value, ChannelError> {
         self.chat.handle(method, params, self.ear.clone()).await
     }

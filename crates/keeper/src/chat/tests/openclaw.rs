@@ -103,6 +103,11 @@ impl OpenClaw {
         self.world.lock().unwrap().begun.clone()
     }
 
+    /// How many runs go on.
+    pub fn running(&self) -> usize {
+        self.world.lock().unwrap().runs.len()
+    }
+
     /// Lets a run that holds go on.
     pub fn release(&self) {
         self.release.notify_one();

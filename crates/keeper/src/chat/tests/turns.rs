@@ -238,6 +238,34 @@ async fn a_turn_that_waits_for_the_agent_can_be_stopped() {
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_written_down_is_refused_and_its_run_is_stopped() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let first = keeper.send(&conversation, "hello").await;
+    keeper.until_saved(&first).await;
+
+    keeper.break_disk(true);
+    let params = json!({"conversation": conversation, "text": "hold it", "key": Uuid::new_v4().to_string()});
+    let refused = keeper.call("chat.send", params).await.unwrap_err();
+    assert_eq!(refused.code, "disk", "{refused:?}");
+    tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        // It was on its way to the agent.
+        while keeper.cell.openclaw.begun().len() < 2 || keeper.cell.openclaw.running() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("its run is stopped");
+    assert_eq!(keeper.cell.openclaw.begun(), ["hello", "hold it"]);
+
+    keeper.break_disk(false);
+    let next = keeper.send(&conversation, "again").await;
+    let story = keeper.story(&next).await;
+    assert_eq!(story.last().unwrap(), "saved");
+    assert_eq!(keeper.cell.openclaw.begun(), ["hello", "hold it", "again"]);
+}
+
+#[tokio::test]
 async fn a_failure_is_told_in_plain_words_and_stays_in_history() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
