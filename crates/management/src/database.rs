@@ -3,13 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
-use tokio::sync::Mutex;
 
 use crate::limits;
 use crate::storage::LookUps;
@@ -71,16 +69,7 @@ pub enum DatabaseError {
 #[derive(Clone)]
 pub struct Database {
     pool: PgPool,
-    flushes: Arc<Flushes>,
     look_ups: Arc<LookUps>,
-}
-
-/// Flushes of the write-ahead log, counted.
-#[derive(Default)]
-struct Flushes {
-    asked: AtomicU64,
-    /// All that was asked for up to this one is done. Held while PostgreSQL flushes.
-    done: Mutex<u64>,
 }
 
 /// Brings the schema up to date and opens the application's connections.
@@ -104,7 +93,6 @@ pub async fn open(source: Source) -> Result<Database, DatabaseError> {
         (name, true) => Err(DatabaseError::RoleBypasses(name)),
         (_, false) => Ok(Database {
             pool,
-            flushes: Arc::default(),
             look_ups: Arc::default(),
         }),
     }
@@ -191,21 +179,6 @@ impl Database {
     /// Closes every connection, after what runs on it.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-
-    /// Waits until all that was committed before, by whomever, is on the disk. Those who come while PostgreSQL flushes share the next one.
-    pub(crate) async fn flush(&self) -> Result<(), sqlx::Error> {
-        let ours = self.flushes.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut done = self.flushes.done.lock().await;
-        if *done < ours {
-            let asked = self.flushes.asked.load(Ordering::SeqCst);
-            // A transaction that wrote something waits, as it ends, for its own record in the log and with it for all before it.
-            sqlx::query("SELECT pg_logical_emit_message(true, 'holdfast', '')")
-                .execute(&self.pool)
-                .await?;
-            *done = asked;
-        }
-        Ok(())
     }
 
     /// What every request begins with.

@@ -162,10 +162,7 @@ impl Management {
             shared_limits,
             tenant_api,
         } = parts;
-        let audit = Arc::new(AuditLog {
-            clock: clock.clone(),
-            key: audit_key,
-        });
+        let audit = Arc::new(AuditLog::new(clock.clone(), audit_key));
         let sender = sign_in::Sender {
             database: database.clone(),
             clock: clock.clone(),

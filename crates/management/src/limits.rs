@@ -224,6 +224,8 @@ pub const PASSKEY_CHALLENGE_LIFE: Duration = Duration::from_secs(10 * 60);
 
 /// Events between two signatures over the audit chain.
 pub const AUDIT_CHECKPOINT: i64 = 256;
+/// Audit events that are chained in one transaction.
+pub const AUDIT_CHAINED: i32 = 256;
 /// Audit events that one answer lists.
 pub const AUDIT_LISTED: i64 = 100;
 /// Audit events in one table; the other export has no limit.
@@ -266,7 +268,7 @@ pub const STREAM_EVENTS: i64 = 100;
 pub const STREAM_BYTES: usize = 256 * 1024;
 /// How long a collector of syslog may take to close after it has been told everything.
 pub const SYSLOG_CLOSE: Duration = Duration::from_secs(2);
-/// How often chains that somebody wants watched are looked for, how often each is gone through, and events that are read at a time.
+/// How often chains that somebody wants watched are looked for, and events that a server left unchained, how often each is gone through, and events that are read at a time.
 pub const CHAIN_LOOK: Duration = Duration::from_secs(3);
 pub const CHAIN_CHECK: Duration = Duration::from_secs(6 * 60 * 60);
 pub const CHAIN_EVENTS: i64 = 1000;

@@ -1,8 +1,8 @@
-//! Alerts: rules over audit events. An alert is kept in the transaction that does what it tells of, and becomes a delivery when it is
-//! due; more of the same is one alert.
+//! Alerts: rules over audit events. An alert is kept in the transaction that chains the event it tells of, and becomes a delivery when it
+//! is due; more of the same is one alert.
 
 mod quiet;
 mod trigger;
 
 pub(crate) use quiet::Quiet;
-pub(crate) use trigger::{Happened, Trigger, raise};
+pub(crate) use trigger::{Trigger, raise};

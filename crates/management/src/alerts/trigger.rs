@@ -1,8 +1,10 @@
-//! What sets an alert off. Looked at with each event, in its transaction.
+//! What sets an alert off. Looked at with each event, in the transaction that chains it.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::audit::told::Told;
+use crate::clock::moment;
 use crate::limits;
 use crate::storage::{StorageError, TenantTransaction, alerts};
 
@@ -59,72 +61,31 @@ triggers! {
     ChainBroken = "chain_broken", "The audit log was tampered with";
 }
 
-/// What was done, as far as alerts look at it.
-pub(crate) struct Happened<'a> {
-    pub seq: i64,
-    pub action: &'static str,
-    pub refused: bool,
-    /// Who did it; `None` for somebody who has not shown who they are.
-    pub actor: Option<String>,
-    pub actor_name: &'a str,
-    pub target: &'a str,
-    pub address: &'a str,
-    pub device: &'a str,
-    pub at: OffsetDateTime,
-}
-
-impl Happened<'_> {
-    /// In a line, for the mail.
-    fn summary(&self) -> String {
-        let name = if self.actor_name.is_empty() {
-            "Somebody"
-        } else {
-            self.actor_name
-        };
-        let from = [self.device, self.address]
-            .into_iter()
-            .filter(|text| !text.is_empty())
-            .collect::<Vec<_>>()
-            .join(", ");
-        let target = if self.target.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", self.target)
-        };
-        let line = format!(
-            "{name}: {}{target}{}{from}",
-            self.action,
-            if from.is_empty() { "" } else { ", from " }
-        );
-        line.chars()
-            .filter(|c| !c.is_control())
-            .take(limits::ALERT_CHARS)
-            .collect()
-    }
-}
-
-/// Keeps an alert for each rule that this sets off.
-pub(crate) async fn raise(transaction: &mut TenantTransaction, happened: &Happened<'_>) -> Result<(), StorageError> {
-    let Some(trigger) = trigger(transaction, happened).await? else {
+/// Keeps an alert for each rule that this event sets off.
+pub(crate) async fn raise(transaction: &mut TenantTransaction, event: &Told) -> Result<(), StorageError> {
+    let at = moment(event.at).ok_or(StorageError::Unreadable("time of an audit event"))?;
+    let Some(trigger) = trigger(transaction, event, at).await? else {
         return Ok(());
     };
-    let subject = happened.actor.clone().unwrap_or_else(|| happened.address.to_owned());
-    alerts::raise(transaction, trigger, &subject, &happened.summary(), happened.at).await
+    let subject = event.actor.id.as_ref().unwrap_or(&event.address);
+    alerts::raise(transaction, trigger, subject, &summary(event), at).await
 }
 
 async fn trigger(
     transaction: &mut TenantTransaction,
-    happened: &Happened<'_>,
+    event: &Told,
+    at: OffsetDateTime,
 ) -> Result<Option<Trigger>, StorageError> {
-    if happened.refused {
-        let since = happened.at - limits::ALERT_FAILURES_WITHIN;
-        let refused = alerts::refused_since(transaction, happened.actor.as_deref(), since).await?;
+    // Nobody where who did it has not shown who they are.
+    let actor = event.actor.id.as_deref();
+    if event.is_refused() {
+        let refused = alerts::refused_since(transaction, actor, at - limits::ALERT_FAILURES_WITHIN).await?;
         return Ok((refused >= limits::ALERT_FAILURES).then_some(Trigger::Failures));
     }
-    Ok(match happened.action {
+    Ok(match event.action.as_str() {
         "sign_in.done" | "factor.shown" => {
-            let known = match &happened.actor {
-                Some(actor) => alerts::knows_device(transaction, actor, happened.device, happened.seq).await?,
+            let known = match actor {
+                Some(actor) => alerts::knows_device(transaction, actor, &event.device, event.seq).await?,
                 None => true,
             };
             (!known).then_some(Trigger::NewDevice)
@@ -137,4 +98,30 @@ async fn trigger(
         "audit.chain_broken" => Some(Trigger::ChainBroken),
         _ => None,
     })
+}
+
+/// An event in a line, for the mail.
+fn summary(event: &Told) -> String {
+    let name = match event.actor.name.as_str() {
+        "" => "Somebody",
+        name => name,
+    };
+    let from = [event.device.as_str(), event.address.as_str()]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let target = match event.target.as_ref().map_or("", |target| &target.name) {
+        "" => String::new(),
+        target => format!(" ({target})"),
+    };
+    let line = format!(
+        "{name}: {}{target}{}{from}",
+        event.action,
+        if from.is_empty() { "" } else { ", from " }
+    );
+    line.chars()
+        .filter(|c| !c.is_control())
+        .take(limits::ALERT_CHARS)
+        .collect()
 }

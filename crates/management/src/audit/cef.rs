@@ -46,7 +46,7 @@ fn severity(event: &Told) -> u8 {
         | "recovery.asked"
         | "vault.locked" => 7,
         "person.role_changed" | "person.suspended" | "audit.exported" | "key.made" => 5,
-        _ if event.outcome == "refused" => 6,
+        _ if event.is_refused() => 6,
         _ => 2,
     }
 }

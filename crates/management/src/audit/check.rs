@@ -1,5 +1,5 @@
 //! Goes through the chains of those who want to be told, now and then, from the first event to the last. One that does not hold is an
-//! event itself, which sets their alert off.
+//! event itself, which sets their alert off. Events that a server wrote down and did not get to chain are chained here.
 
 use std::sync::Arc;
 
@@ -42,6 +42,11 @@ impl ChainWatch {
     }
 
     async fn round(&self) -> Result<(), StorageError> {
+        for tenant in stored::waiting(&self.database).await? {
+            if let Err(error) = self.audit.chains.chain(&self.database, tenant).await {
+                tracing::error!(%tenant, %error, "audit events could not be chained");
+            }
+        }
         for tenant in chain_checks::due(&self.database, self.audit.clock.now()).await? {
             // One chain that cannot be read keeps nobody else's from being looked at.
             if let Err(error) = self.check(tenant).await {
@@ -118,7 +123,7 @@ impl AuditLog {
                     return tampered(seq, "the log up to it is not the one that was there before");
                 }
                 while let Some(checkpoint) = signed.next_if(|checkpoint| checkpoint.seq == seq) {
-                    let key = self.key.public();
+                    let key = self.chains.key().public();
                     let (time, signature) = (checkpoint.at, &checkpoint.signature);
                     if checkpoint.hash != hash
                         || !is_signed(&key, Place::Checkpoint, tenant, seq, &hash, time, signature)

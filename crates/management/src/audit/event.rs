@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use protocol::{Millis, TenantId, UserId};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::access::Client;
-use crate::alerts::Happened;
 use crate::storage::StorageError;
 use crate::storage::sessions::Session;
 
@@ -291,8 +289,57 @@ impl Entry {
     }
 }
 
+/// The text of an event, as it is hashed, without its number: that is the chain's. The members stand in alphabetical order.
+pub(crate) struct Text {
+    /// What comes before the number.
+    pub start: String,
+    /// What comes after it.
+    pub rest: String,
+}
+
+impl Text {
+    /// The text of an event that happened at `at`. `tenant` is that of the chain; of the operator's, the organisation that is concerned.
+    pub(super) fn of(tenant: Option<TenantId>, at: Millis, by: &By, entry: &Entry) -> Result<Self, StorageError> {
+        let start = BeforeNumber {
+            action: entry.action.as_str(),
+            actor: &by.actor,
+            address: &by.address,
+            at,
+            details: &entry.details,
+            device: &by.device,
+            outcome: entry.outcome,
+        };
+        let rest = AfterNumber {
+            target: entry.target.as_ref(),
+            tenant,
+            v: 1,
+        };
+        let (start, rest) = (members(&start)?, members(&rest)?);
+        Ok(Self {
+            start: format!("{{{start},\"seq\":"),
+            rest: format!(",{rest}}}"),
+        })
+    }
+
+    /// The whole text, of the event with this number.
+    pub(super) fn numbered(&self, seq: i64) -> String {
+        format!("{}{seq}{}", self.start, self.rest)
+    }
+}
+
+/// The members of an object, without its braces.
+fn members(object: &impl Serialize) -> Result<String, StorageError> {
+    let text = serde_json::to_string(object).ok();
+    let members = text
+        .as_deref()
+        .and_then(|text| text.strip_prefix('{')?.strip_suffix('}'));
+    members
+        .map(str::to_owned)
+        .ok_or(StorageError::Unreadable("an audit event"))
+}
+
 #[derive(Serialize)]
-struct Body<'a> {
+struct BeforeNumber<'a> {
     action: &'static str,
     actor: &'a Actor,
     address: &'a str,
@@ -300,49 +347,12 @@ struct Body<'a> {
     details: &'a BTreeMap<&'static str, String>,
     device: &'a str,
     outcome: Outcome,
-    seq: i64,
+}
+
+#[derive(Serialize)]
+struct AfterNumber<'a> {
     target: Option<&'a Target>,
-    /// Of an organisation's chain; of the operator's, where an organisation is concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
     v: u8,
-}
-
-/// What alerts look at.
-pub(super) fn happened<'a>(seq: i64, at: OffsetDateTime, by: &'a By, entry: &'a Entry) -> Happened<'a> {
-    Happened {
-        seq,
-        action: entry.action.as_str(),
-        refused: entry.outcome == Outcome::Refused,
-        actor: by.actor.id.map(|id| id.to_string()),
-        actor_name: &by.actor.name,
-        target: entry.target.as_ref().map_or("", |target| &target.name),
-        address: &by.address,
-        device: &by.device,
-        at,
-    }
-}
-
-/// The text of an event, as it is hashed.
-pub(super) fn body(
-    seq: i64,
-    tenant: Option<TenantId>,
-    at: Millis,
-    by: &By,
-    entry: &Entry,
-) -> Result<String, StorageError> {
-    let body = Body {
-        action: entry.action.as_str(),
-        actor: &by.actor,
-        address: &by.address,
-        at,
-        details: &entry.details,
-        device: &by.device,
-        outcome: entry.outcome,
-        seq,
-        target: entry.target.as_ref(),
-        tenant,
-        v: 1,
-    };
-    serde_json::to_string(&body).map_err(|_| StorageError::Unreadable("an audit event"))
 }

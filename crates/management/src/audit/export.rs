@@ -62,21 +62,22 @@ impl AuditLog {
     pub(crate) async fn export(
         &self,
         database: &Database,
-        mut transaction: TenantTransaction,
+        tenant: TenantId,
     ) -> Result<impl Stream<Item = Result<Bytes, StorageError>> + use<>, StorageError> {
-        let head = stored::lock_head(&mut transaction).await?;
-        let tenant = transaction.tenant();
+        let mut transaction = TenantTransaction::begin(database, tenant).await?;
+        let head = stored::head(&mut transaction).await?;
+        transaction.commit().await?;
         // Nobody waits for a long download: events are only ever added, so what is read needs no lock.
         let database = database.clone();
-        transaction.commit().await?;
         let at = millis(self.clock.now());
+        let key = self.chains.key();
         let header = Header {
             holdfast_audit: 1,
             tenant,
-            key: b64::encode(self.key.public().as_bytes()),
+            key: b64::encode(key.public().as_bytes()),
         };
         let end = EndLine {
-            end: signed(&self.key, Place::End, tenant, head, at),
+            end: signed(key, Place::End, tenant, head, at),
         };
         let exporting = Exporting {
             database,

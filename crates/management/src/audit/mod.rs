@@ -3,6 +3,7 @@
 
 pub(crate) mod cef;
 mod chain;
+mod chaining;
 mod check;
 mod event;
 mod export;
@@ -10,57 +11,45 @@ mod key;
 pub(crate) mod told;
 mod verify;
 
+pub(crate) use chaining::Chains;
 pub(crate) use check::ChainWatch;
-pub(crate) use event::{Action, By, Entry, Target};
+pub(crate) use event::{Action, By, Entry, Target, Text};
 pub use key::AuditKey;
 pub use verify::{Broken, Verified, verify};
 
 use std::sync::Arc;
 
-use key::Place;
 use protocol::TenantId;
 use sqlx::PgConnection;
 
-use crate::alerts;
 use crate::clock::{Clock, millis};
 use crate::database::Database;
-use crate::limits;
-use crate::storage::audit::{self as stored, Checkpoint, Head};
+use crate::storage::audit::{self as stored, Head};
 use crate::storage::{StorageError, TenantTransaction, operator_audit};
 
 /// Writes events. They are part of the transaction that they tell of: neither is kept without the other.
 pub(crate) struct AuditLog {
-    pub clock: Arc<dyn Clock>,
-    pub key: AuditKey,
+    clock: Arc<dyn Clock>,
+    chains: Arc<Chains>,
 }
 
 impl AuditLog {
-    /// Adds an event to the tenant's chain. Locks the chain until the transaction ends, so this comes last in it.
+    pub(crate) fn new(clock: Arc<dyn Clock>, key: AuditKey) -> Self {
+        let chains = Arc::new(Chains::new(clock.clone(), key));
+        Self { clock, chains }
+    }
+
+    /// Writes an event down. It is in the tenant's chain when the transaction's [`commit`](TenantTransaction::commit) returns.
     pub(crate) async fn record(
         &self,
         transaction: &mut TenantTransaction,
         by: &By,
         entry: Entry,
     ) -> Result<(), StorageError> {
-        let head = stored::lock_head(transaction).await?;
-        let tenant = transaction.tenant();
-        let now = self.clock.now();
-        let at = millis(now);
-        let seq = head.seq + 1;
-        let body = event::body(seq, Some(tenant), at, by, &entry)?;
-        let hash = chain::next(&head.hash, &body);
-        stored::append(transaction, Head { seq, hash }, &body, now).await?;
-        if seq % limits::AUDIT_CHECKPOINT == 0 {
-            let signature = self.key.sign(Place::Checkpoint, tenant, seq, &hash, at);
-            let checkpoint = Checkpoint {
-                seq,
-                hash,
-                at,
-                signature,
-            };
-            stored::add_checkpoint(transaction, &checkpoint).await?;
-        }
-        alerts::raise(transaction, &event::happened(seq, now, by, &entry)).await
+        let text = Text::of(Some(transaction.tenant()), millis(self.clock.now()), by, &entry)?;
+        stored::write_down(transaction, &text).await?;
+        transaction.chained_by(&self.chains);
+        Ok(())
     }
 
     /// Adds an event to the operator's own chain, in whatever transaction it tells of. `tenant` is the organisation that it concerns.
@@ -73,7 +62,7 @@ impl AuditLog {
     ) -> Result<(), StorageError> {
         let head = operator_audit::lock_head(connection).await?;
         let seq = head.seq + 1;
-        let body = event::body(seq, tenant, millis(self.clock.now()), by, entry)?;
+        let body = Text::of(tenant, millis(self.clock.now()), by, entry)?.numbered(seq);
         let hash = chain::next(&head.hash, &body);
         operator_audit::append(connection, Head { seq, hash }, &body).await
     }

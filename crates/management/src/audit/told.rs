@@ -36,4 +36,9 @@ impl Told {
     pub(crate) fn read(body: &str) -> Result<Self, StorageError> {
         serde_json::from_str(body).map_err(|_| StorageError::Unreadable("an audit event"))
     }
+
+    /// Whether somebody tried in vain.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.outcome == "refused"
+    }
 }

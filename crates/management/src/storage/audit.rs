@@ -1,8 +1,13 @@
 //! The audit chain of each tenant. What is in it is added here and changed nowhere.
 
+use protocol::TenantId;
 use time::OffsetDateTime;
 
+use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction};
+use crate::audit::Text;
+use crate::database::Database;
+use crate::limits;
 
 /// Where a chain ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,37 +21,14 @@ impl Head {
     pub(crate) const BEGINNING: Self = Self { seq: 0, hash: [0; 32] };
 }
 
-/// The end of the tenant's chain, locked until the transaction ends, so that the next event has the next number. The lock is not held
-/// while the disk writes: whatever a tenant does waits for it.
+/// The end of the tenant's chain, locked until the transaction ends: what waits is added after it.
 pub(crate) async fn lock_head(transaction: &mut TenantTransaction) -> Result<Head, StorageError> {
-    transaction.unlocks_early();
-    if let Some(head) = locked_head(transaction).await? {
-        return Ok(head);
-    }
-    // The tenant's first event.
-    sqlx::query!(
-        "INSERT INTO audit_heads (tenant_id, seq, hash) VALUES ($1, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING",
-        transaction.tenant().uuid()
-    )
-    .execute(&mut **transaction)
-    .await?;
-    let head = locked_head(transaction).await?;
-    head.ok_or(StorageError::Unreadable("end of the audit chain"))
-}
-
-async fn locked_head(transaction: &mut TenantTransaction) -> Result<Option<Head>, StorageError> {
-    let row = sqlx::query!(
-        "SELECT seq, hash, set_config('synchronous_commit', 'off', true) AS commit
-         FROM audit_heads WHERE tenant_id = $1 FOR UPDATE",
-        transaction.tenant().uuid()
-    );
-    let Some(row) = row.fetch_optional(&mut **transaction).await? else {
-        return Ok(None);
-    };
-    Ok(Some(Head {
+    let row = sqlx::query!(r#"SELECT seq AS "seq!", hash AS "hash!" FROM lock_audit_head()"#);
+    let row = row.fetch_one(&mut **transaction).await?;
+    Ok(Head {
         seq: row.seq,
         hash: hash(row.hash)?,
-    }))
+    })
 }
 
 /// The end of the tenant's chain as it is now; of an empty one, the beginning.
@@ -64,30 +46,45 @@ pub(crate) async fn head(transaction: &mut TenantTransaction) -> Result<Head, St
     }
 }
 
-/// Adds an event after the locked end, and has it sent wherever the log goes as it happens.
-pub(crate) async fn append(
-    transaction: &mut TenantTransaction,
-    head: Head,
-    body: &str,
-    now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    let tenant = transaction.tenant().uuid();
+/// Writes an event down, to be chained. This transaction need not be on the disk before others go on: whoever waits for it waits for the
+/// one that chains its event, which comes after it in PostgreSQL's log.
+pub(crate) async fn write_down(transaction: &mut TenantTransaction, text: &Text) -> Result<(), StorageError> {
     sqlx::query!(
-        "WITH added AS (INSERT INTO audit_events (tenant_id, seq, body, hash) VALUES ($1, $2, $3, $4)),
-            sent AS (INSERT INTO deliveries (id, tenant_id, destination_id, created_at, due_at)
-                SELECT gen_random_uuid(), tenant_id, id, $5, $5 FROM destinations
-                WHERE tenant_id = $1 AND streamed_to IS NOT NULL
-                ON CONFLICT (tenant_id, destination_id) WHERE rule_id IS NULL DO NOTHING)
-         UPDATE audit_heads SET seq = $2, hash = $4 WHERE tenant_id = $1",
-        tenant,
-        head.seq,
-        body,
-        head.hash.as_slice(),
-        now
+        "WITH at_once AS (SELECT set_config('synchronous_commit', 'off', true))
+         INSERT INTO audit_waiting (tenant_id, start, rest) SELECT $1, $2, $3 FROM at_once",
+        transaction.tenant().uuid(),
+        text.start,
+        text.rest
     )
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// Adds what waits to the tenant's chain, oldest first: what was added. As long as it is as much as may be at once, there may be more.
+pub(crate) async fn chain_waiting(
+    transaction: &mut TenantTransaction,
+    now: OffsetDateTime,
+) -> Result<Vec<Stored>, StorageError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT seq AS "seq!", body AS "body!", hash AS "hash!" FROM chain_audit_waiting($1, $2)"#,
+        limits::AUDIT_CHAINED,
+        now
+    );
+    let rows = rows.fetch_all(&mut **transaction).await?;
+    rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// Tenants of whose events some wait.
+pub(crate) async fn waiting(database: &Database) -> Result<Vec<TenantId>, StorageError> {
+    let mut transaction = looking_for_due(database, "holdfast.audit_waiting").await?;
+    let tenants = sqlx::query_scalar!(
+        "SELECT DISTINCT tenant_id FROM audit_waiting LIMIT $1",
+        limits::CHAINS_AT_ONCE
+    );
+    let tenants = tenants.fetch_all(&mut *transaction).await?;
+    Ok(tenants.into_iter().map(TenantId::from).collect())
 }
 
 /// A signature over a place of the chain.

@@ -1,11 +1,13 @@
 //! The unit of work: a transaction that speaks for one tenant. Nothing is kept unless it is committed.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use protocol::TenantId;
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
 use super::StorageError;
+use crate::audit::Chains;
 use crate::database::Database;
 
 /// A transaction inside one tenant: PostgreSQL shows and takes no row of another.
@@ -13,8 +15,8 @@ pub(crate) struct TenantTransaction {
     transaction: PgTransaction<'static>,
     tenant: TenantId,
     database: Database,
-    /// Whether it lets go of its locks before the disk has it.
-    unlocks_early: bool,
+    /// Where events that are written down in it are chained once it is committed.
+    chains: Option<Arc<Chains>>,
 }
 
 impl TenantTransaction {
@@ -45,7 +47,7 @@ impl TenantTransaction {
             transaction,
             tenant,
             database: database.clone(),
-            unlocks_early: false,
+            chains: None,
         }
     }
 
@@ -53,19 +55,18 @@ impl TenantTransaction {
         self.tenant
     }
 
-    /// Called by whoever holds a lock that all of the tenant wait for and has set `synchronous_commit` off for this transaction: its locks
-    /// are gone once it is committed, and [`commit`](Self::commit) waits for the disk only then, together with others.
-    pub(super) fn unlocks_early(&mut self) {
-        self.unlocks_early = true;
+    /// Has what was written down in it chained, once it is committed.
+    pub(crate) fn chained_by(&mut self, chains: &Arc<Chains>) {
+        self.chains = Some(chains.clone());
     }
 
-    /// Keeps what was done: when this returns, it is on the disk.
+    /// Keeps what was done: when this returns, it is on the disk, and the events that tell of it are in the chain.
     pub(crate) async fn commit(self) -> Result<(), StorageError> {
         self.transaction.commit().await?;
-        if self.unlocks_early {
-            self.database.flush().await?;
+        match self.chains {
+            Some(chains) => chains.chain(&self.database, self.tenant).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -178,6 +178,62 @@ async fn a_long_chain_is_signed_on_its_way_and_exports_whole() {
 }
 
 #[tokio::test]
+async fn what_many_do_at_once_is_one_chain_without_a_gap() {
+    const EACH: usize = 12;
+    let (world, mut anna) = World::owned().await;
+    let mut people = Vec::new();
+    for name in ["bob", "carol", "dan", "eve"] {
+        people.push(world.join(&mut anna, &format!("{name}@acme.example"), "member").await);
+    }
+    let before = check(&anna.download("/audit/export").await).unwrap().events;
+    let acts = people.iter_mut().enumerate().map(async |(person, browser)| {
+        for number in 0..EACH {
+            let group = json!({"name": format!("Group {person}-{number}")});
+            browser.post("/groups", group).await.expect(201);
+            // What was answered is in the chain.
+            let newest = browser.get("/audit?action=group.made").await.expect(200).json;
+            let made = newest["events"].as_array().unwrap();
+            assert_eq!(made.len(), number + 1, "{newest}");
+        }
+    });
+    futures::future::join_all(acts).await;
+    let after = check(&anna.download("/audit/export").await).unwrap().events;
+    // And the second export itself.
+    assert_eq!(after - before, i64::try_from(people.len() * EACH).unwrap() + 1);
+}
+
+#[tokio::test]
+async fn promise_10_an_event_that_a_killed_server_left_behind_is_chained() {
+    let (world, mut anna) = World::owned().await;
+    // As it is after a transaction that was committed, and before the one that chains.
+    let start = r#"{"action":"group.made","actor":{"kind":"server","name":""},"address":"","at":1,"details":{},"device":"","outcome":"done","seq":"#;
+    sqlx::query(
+        "INSERT INTO audit_waiting (tenant_id, start, rest) SELECT id, $1, replace($2, 'ID', id::text) FROM tenants",
+    )
+    .bind(start)
+    .bind(r#","target":null,"tenant":"ID","v":1}"#)
+    .execute(&mut world.database.owner().await)
+    .await
+    .unwrap();
+    let chained = tokio::time::timeout(management::limits::CHAIN_LOOK * 3, async {
+        loop {
+            let made = anna.get("/audit?action=group.made").await.expect(200).json;
+            if made["events"].as_array().is_some_and(|events| !events.is_empty()) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    });
+    chained.await.expect("it is chained");
+    check(&anna.download("/audit/export").await).unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_waiting")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
 async fn everybody_sees_their_own_acts_and_managers_see_all() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

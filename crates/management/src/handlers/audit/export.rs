@@ -38,6 +38,7 @@ pub(crate) async fn get(State(app): State<App>, manager: Manager) -> Result<Chai
     let mut transaction = person.transaction(&app).await?;
     let entry = Entry::done(Action::AuditExported).with("format", "jsonl");
     app.audit.record(&mut transaction, &person.by(), entry).await?;
-    let chain = app.audit.export(&app.database, transaction).await?;
+    transaction.commit().await?;
+    let chain = app.audit.export(&app.database, person.session().tenant).await?;
     Ok(Chain(Body::from_stream(chain)))
 }
