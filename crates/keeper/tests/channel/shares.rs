@@ -310,7 +310,11 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     sharing.keeper.approvals.set_second_demanded(Some(true));
     let pass_on =
         json!({"id": uuid::Uuid::now_v7(), "with": sharing.user, "scope": ["read"], "until": sharing.now() + HOUR});
-    for (method, params) in [("share.issue", &terms), ("share.grant", &grant), ("share.pass_on", &pass_on)] {
+    for (method, params) in [
+        ("share.issue", &terms),
+        ("share.grant", &grant),
+        ("share.pass_on", &pass_on),
+    ] {
         assert_eq!(calls(method, params).await, Err("proof_needed".to_owned()), "{method}");
     }
     let slot = sharing.keeper.vault.slots()[0].id;
