@@ -173,18 +173,14 @@ impl Tools {
     }
 
     pub(super) fn list_capabilities(&self) -> Answered {
-        let given = self.shares.given()?;
-        let shown = given
-            .iter()
-            .map(|each| self.shares.shown(each))
-            .collect::<Result<Vec<_>, _>>()?;
+        let given = self.shares.shown_given()?;
         let received = self.shares.received()?;
         let others = received
             .iter()
             .filter(|each| each.is_for_the_agent())
             .map(|each| self.shares.shown_received(each))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({"given": shown, "received": others}))
+        Ok(json!({"given": given, "received": others}))
     }
 
     pub(super) async fn revoke_capability(&self, call: RevokeCapability) -> Answered {

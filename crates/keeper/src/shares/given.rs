@@ -3,7 +3,7 @@
 use protocol::{Millis, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Capability, Constraints, NewCapability, Resource, Scopes};
+use vault::{Capability, Constraints, NewCapability, PublicIdentity, Resource, Scopes};
 
 use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
@@ -141,16 +141,27 @@ impl Shares {
         };
         let before = before.iter().map(Given::ending).collect();
         self.revoke_all(before, Vec::new()).await?;
+        self.bring(&share, group, &contact.identity, &given, now).await?;
+        Ok(share)
+    }
+
+    /// Remembers what is given beside all that was, and brings it to whom it is for. `one_at_a_time` is held.
+    pub(super) async fn bring(
+        &self,
+        share: &Given,
+        group: Option<GroupOffer>,
+        to: &PublicIdentity,
+        before: &[Given],
+        now: Millis,
+    ) -> Result<(), ShareError> {
         let mut records = vec![share.record()];
-        records.extend(self.ended(&given, now)?);
+        records.extend(self.ended(before, now)?);
         self.activity
             .note_first(Deed::new(What::Shared, share.name.as_str()))
             .await?;
-        self.relay
-            .send(share.offer(group).to(&contact.identity, records))
-            .await?;
+        self.relay.send(share.offer(group).to(to, records)).await?;
         self.changed();
-        Ok(share)
+        Ok(())
     }
 
     /// Whether one more can be given when so many go.
@@ -231,7 +242,7 @@ impl Shares {
     }
 
     /// What ended a month ago is not kept any longer.
-    pub(super) fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<Record>, VaultError> {
+    fn ended(&self, given: &[Given], now: Millis) -> Result<Vec<Record>, VaultError> {
         let mut records = Vec::new();
         for each in given.iter().filter(|each| !kept(&each.capability, now)) {
             let id = each.capability.jti;

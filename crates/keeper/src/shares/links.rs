@@ -52,7 +52,7 @@ impl Link {
 }
 
 impl Shares {
-    fn links(&self) -> Result<Vec<Link>, VaultError> {
+    pub(super) fn links(&self) -> Result<Vec<Link>, VaultError> {
         let names = self.vault.list_records(LINKS)?;
         let read = |name: String| decode(&self.vault.get_record(&name).ok()??);
         Ok(names.into_iter().filter_map(read).collect())
@@ -103,9 +103,9 @@ impl Shares {
         let chain = &presentation.chain;
         {
             let _one = self.one_at_a_time.lock().await;
-            self.tidy_links().await?;
+            let known = self.tidy_links().await?;
             self.verified(own, presentation)?;
-            let records = self.remembered(chain, from)?;
+            let records = self.remembered(&known, chain, from)?;
             if !records.is_empty() {
                 self.vault.put_records(records).await?;
                 self.changed();
@@ -136,12 +136,11 @@ impl Shares {
         if !by_them || granted.holder != to.signer() {
             return Err(CapabilityError::NotHeld.into());
         }
-        self.remembered(chain, &to)
+        self.remembered(&self.links()?, chain, &to)
     }
 
-    /// Each link of a verified chain that is not known yet, to be stored; the last one is held by `to`.
-    fn remembered(&self, chain: &[Capability], to: &PublicIdentity) -> Result<Vec<Record>, ShareError> {
-        let known = self.links()?;
+    /// Each link of a verified chain that is not among those known, to be stored; the last one is held by `to`.
+    fn remembered(&self, known: &[Link], chain: &[Capability], to: &PublicIdentity) -> Result<Vec<Record>, ShareError> {
         let (mut records, mut new) = (Vec::new(), 0);
         for (at, capability) in chain.iter().enumerate().skip(1) {
             let to = if at + 1 == chain.len() { to.encode() } else { Vec::new() };
@@ -174,13 +173,12 @@ impl Shares {
         Ok(records)
     }
 
-    /// Forgets links that ended long ago. `one_at_a_time` is held.
-    pub(super) async fn tidy_links(&self) -> Result<(), ShareError> {
+    /// Forgets links that ended long ago: those that are left. `one_at_a_time` is held.
+    pub(super) async fn tidy_links(&self) -> Result<Vec<Link>, ShareError> {
         let now = self.clock.now();
-        let mut gone = self.links()?;
-        gone.retain(|link| !kept(&link.capability, now));
+        let (left, gone): (Vec<_>, Vec<_>) = self.links()?.into_iter().partition(|link| kept(&link.capability, now));
         if gone.is_empty() {
-            return Ok(());
+            return Ok(left);
         }
         let mut records = Vec::new();
         for link in &gone {
@@ -188,7 +186,8 @@ impl Shares {
             records.push((format!("{REVOKED}{}", link.capability.jti), None));
         }
         self.vault.put_records(records).await?;
-        self.let_go_of(gone.iter().map(Link::maker)).await
+        self.let_go_of(gone.iter().map(Link::maker)).await?;
+        Ok(left)
     }
 
     /// Whoever has this key: as the owner knows them, and the digits of their keys where these are known.
@@ -215,9 +214,8 @@ impl Shares {
         Ok(given.map(|given| given.name).unwrap_or_default())
     }
 
-    /// To whom something that was given here was passed on, as its owner and their agent see it.
-    pub(super) fn shown_links(&self, share: Uuid) -> Result<Vec<Value>, ShareError> {
-        let known = self.links()?;
+    /// To whom, of all links that are known, something that was given here was passed on, as its owner and their agent see it.
+    pub(super) fn shown_links(&self, known: &[Link], share: Uuid) -> Result<Vec<Value>, ShareError> {
         let mut shown = Vec::new();
         for link in known.iter().filter(|link| link.is_below(share)) {
             let capability = &link.capability;

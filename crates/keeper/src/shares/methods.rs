@@ -9,6 +9,7 @@ use uuid::Uuid;
 use vault::Capability;
 
 use super::given::{Given, Terms};
+use super::links::Link;
 use super::{Grant, NewResource, PassOn, ShareError, Shares, UseReceived, Words};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::vault_service::VaultError;
@@ -43,6 +44,19 @@ impl Shares {
     /// # Errors
     /// The vault's errors.
     pub fn shown(&self, given: &Given) -> Result<Value, ShareError> {
+        self.shown_beside(&self.links()?, given)
+    }
+
+    /// All that was given, as [`shown`](Self::shown).
+    ///
+    /// # Errors
+    /// The vault's errors.
+    pub fn shown_given(&self) -> Result<Vec<Value>, ShareError> {
+        let (links, given) = (self.links()?, self.given()?);
+        given.iter().map(|each| self.shown_beside(&links, each)).collect()
+    }
+
+    fn shown_beside(&self, links: &[Link], given: &Given) -> Result<Value, ShareError> {
         let capability = &given.capability;
         let uses = self.uses(capability.jti)?;
         let mut stopped = self.is_revoked(capability.jti)?;
@@ -62,7 +76,7 @@ impl Shares {
         if let Some(through) = &given.through {
             shown["of"] = self.person(capability.aud, &through.owner)?;
         }
-        let links = self.shown_links(capability.jti)?;
+        let links = self.shown_links(links, capability.jti)?;
         if !links.is_empty() {
             shown["passed_on"] = json!(links);
         }
@@ -92,12 +106,8 @@ impl Shares {
     async fn call_method(&self, method: &str, params: Value, channel: u64) -> Result<Value, ChannelError> {
         match method {
             "share.given" => {
-                let given = self.given().map_err(ShareError::from)?;
-                let shown = given
-                    .iter()
-                    .map(|each| self.shown(each))
-                    .collect::<Result<Vec<_>, _>>()?;
-                Ok(json!({"given": shown}))
+                let given = self.shown_given()?;
+                Ok(json!({"given": given}))
             }
             "share.issue" => {
                 self.may_share(channel)?;

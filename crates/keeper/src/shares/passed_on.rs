@@ -11,7 +11,6 @@ use super::given::Given;
 use super::message::Message;
 use super::received::Received;
 use super::{ShareError, Shares};
-use crate::activity::{Deed, What};
 use crate::contacts::ContactError;
 use crate::relay::{Courier as _, Record, RelayError, Revocations as _};
 
@@ -105,15 +104,7 @@ impl Shares {
             told: 0,
             through: Some(through),
         };
-        let mut records = vec![share.record()];
-        records.extend(self.ended(&given, now)?);
-        self.activity
-            .note_first(Deed::new(What::Shared, share.name.as_str()))
-            .await?;
-        self.relay
-            .send(share.offer(None).to(&contact.identity, records))
-            .await?;
-        self.changed();
+        self.bring(&share, None, &contact.identity, &given, now).await?;
         let told = Message::PassedOn {
             chain,
             to: contact.identity.encode(),
