@@ -1,8 +1,6 @@
 //! A turn on its way to the agent. A new message is given to an agent that is ready while it is being written down, so that the first word
 //! does not wait for the disk: nobody hears of it before it is written, and one that cannot be written is stopped.
 
-use std::mem;
-
 use futures::FutureExt as _;
 use tokio::sync::broadcast::Receiver;
 use tokio::task::JoinHandle;
@@ -22,10 +20,13 @@ pub(super) struct Sent {
 }
 
 /// A turn that was sent before it is written down. Dropped before it is [taken](Self::taken), it is stopped.
-pub(super) struct Ahead {
+pub(super) struct Ahead(Option<OnItsWay>);
+
+struct OnItsWay {
     session: String,
     key: String,
-    sent: Option<(Box<dyn TurnUnderWay>, Sent)>,
+    under_way: Box<dyn TurnUnderWay>,
+    sent: Sent,
 }
 
 impl Sent {
@@ -70,45 +71,44 @@ impl Chat {
         let under_way = self.inner.seat.turn_started();
         let gateway = self.inner.seat.ready().now_or_never()?.ok()?;
         let sent = Sent::to(gateway, &conversation.session, &turn.key, &turn.text);
-        Some(Ahead {
+        Some(Ahead(Some(OnItsWay {
             session: conversation.session.clone(),
             key: turn.key.clone(),
-            sent: Some((under_way, sent)),
-        })
+            under_way,
+            sent,
+        })))
     }
 }
 
 impl Ahead {
     /// It is written down, and goes on as any other.
     pub(super) fn taken(mut self) -> Option<(Box<dyn TurnUnderWay>, Sent)> {
-        self.sent.take()
+        self.0.take().map(|way| (way.under_way, way.sent))
     }
 
     /// The agent is not to go on with it.
     pub(super) async fn stopped(mut self) {
-        if let Some(stopping) = self.stop() {
-            stopping.await;
+        if let Some(way) = self.0.take() {
+            way.stop().await;
         }
     }
+}
 
-    fn stop(&mut self) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
-        let (under_way, sent) = self.sent.take()?;
-        let (session, key) = (mem::take(&mut self.session), mem::take(&mut self.key));
-        Some(async move {
-            if let Ok(Ok(_)) = sent.answer.await
-                && let Err(error) = sent.gateway.chat_abort(&session, &key).await
-            {
-                tracing::warn!(%error, "a turn that was on its way is not stopped");
-            }
-            drop(under_way);
-        })
+impl OnItsWay {
+    async fn stop(self) {
+        if let Ok(Ok(_)) = self.sent.answer.await
+            && let Err(error) = self.sent.gateway.chat_abort(&self.session, &self.key).await
+        {
+            tracing::warn!(%error, "a turn that was on its way is not stopped");
+        }
+        drop(self.under_way);
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        if let Some(stopping) = self.stop() {
-            tokio::spawn(stopping);
+        if let Some(way) = self.0.take() {
+            tokio::spawn(way.stop());
         }
     }
 }

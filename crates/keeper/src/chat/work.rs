@@ -1,6 +1,7 @@
 //! Working through the turns of one conversation: one at a time, in order, whether anybody looks or not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::channel::ChannelError;
 use protocol::chat::Status;
@@ -241,8 +242,7 @@ pub(super) fn gateway_failed(error: GatewayError) -> ChannelError {
         GatewayError::Refused { message, .. } => ChannelError::new("agent_refused", message),
         other => {
             let mut refused = ChannelError::new("agent_unreachable", format!("The agent does not answer: {other}."));
-            refused.retry_after_ms =
-                Some(u64::try_from(std::time::Duration::from_secs(2).as_millis()).unwrap_or_default());
+            refused.retry_after_ms = Some(u64::try_from(Duration::from_secs(2).as_millis()).unwrap_or_default());
             refused
         }
     }
