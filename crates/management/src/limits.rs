@@ -268,7 +268,8 @@ pub const STREAM_EVENTS: i64 = 100;
 pub const STREAM_BYTES: usize = 256 * 1024;
 /// How long a collector of syslog may take to close after it has been told everything.
 pub const SYSLOG_CLOSE: Duration = Duration::from_secs(2);
-/// How often chains that somebody wants watched are looked for, and events that a server left unchained, how often each is gone through, and events that are read at a time.
+/// How often chains that somebody wants watched are looked for, and those with events that a server left unchained; how often each that is
+/// watched is gone through, and events that are read at a time.
 pub const CHAIN_LOOK: Duration = Duration::from_secs(3);
 pub const CHAIN_CHECK: Duration = Duration::from_secs(6 * 60 * 60);
 pub const CHAIN_EVENTS: i64 = 1000;

@@ -1,6 +1,6 @@
 //! Tells people by mail that something waits for them: another vault's message for their locked one, or what their keeper tells of while they
-//! are not there, such as their agent that waits for their word. Neither what nor from whom, which nobody here knows. What is to be told waits in the database, so a restart
-//! loses none.
+//! are not there, such as their agent that waits for their word. Neither what nor from whom, which nobody here knows. What is to be told
+//! waits in the database, so a restart loses none.
 
 use std::sync::Arc;
 

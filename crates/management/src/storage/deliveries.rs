@@ -221,16 +221,14 @@ pub(crate) async fn put_off(
     Ok(())
 }
 
-/// There is no use in it any more.
-pub(crate) async fn call_off(transaction: &mut TenantTransaction, id: DeliveryId) -> Result<(), StorageError> {
-    sqlx::query!(
+/// There is no use in it any more; false if it was gone already.
+pub(crate) async fn call_off(transaction: &mut TenantTransaction, id: DeliveryId) -> Result<bool, StorageError> {
+    let removed = sqlx::query!(
         "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
         id.uuid()
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// One more try, with this load; another then, unless it is taken before.
@@ -273,12 +271,7 @@ pub(crate) async fn taken(
     if let Some(device) = due.device() {
         push_devices::told(transaction, device, now).await?;
     }
-    let removed = sqlx::query!(
-        "DELETE FROM deliveries WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        id.uuid()
-    );
-    let still_wanted = removed.execute(&mut **transaction).await?.rows_affected() == 1;
+    let still_wanted = call_off(transaction, id).await?;
     let up_to = match due.load {
         Load::Events { up_to, .. } if still_wanted => up_to,
         _ => None,
@@ -365,7 +358,8 @@ pub(crate) async fn failed(
     }
     // Nobody looks at what was not told there.
     if over && (due.webhook().is_some() || due.device().is_some()) {
-        return call_off(transaction, id).await;
+        call_off(transaction, id).await?;
+        return Ok(());
     }
     sqlx::query!(
         "UPDATE deliveries SET failed_at = $3, due_at = coalesce($4, due_at) WHERE tenant_id = $1 AND id = $2",

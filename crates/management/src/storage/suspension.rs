@@ -5,7 +5,8 @@ use time::OffsetDateTime;
 use super::{StorageError, TenantTransaction};
 use crate::operator::FreshOperator;
 
-/// Suspends the organisation and everybody in it, and ends their sessions, what is told to their devices, and links; false if it was suspended already.
+/// Suspends the organisation and everybody in it, and ends their sessions, what is told to their devices, and links; false if it was
+/// suspended already.
 pub(crate) async fn suspend(
     transaction: &mut TenantTransaction,
     _operator: &FreshOperator,
