@@ -80,6 +80,11 @@ export class ReceivedRow extends FormPage {
     return passed_on ? passed_on.name : name;
   }
 
+  #whose(): string {
+    const owner = this.#owner();
+    return owner ? `${owner}’s` : "their";
+  }
+
   #passedOn(owner: Somebody): TemplateResult {
     return html`<p class="muted">${whoWords(this.received)} passed it on to you. It belongs to ${whoWords(owner)}: what you ask for goes to their vault.</p>
       ${owner.name === null && owner.fingerprint !== null ? digits(owner.fingerprint, "Digits of whom it belongs to") : nothing}`;
@@ -98,10 +103,10 @@ export class ReceivedRow extends FormPage {
     return html`<form class="inset" @submit=${this.#submit}>
         ${field({ id: `path-${id}`, label: `Path of ${serviceOf(this.received.resource)}`, value: this.path, required: false, maxlength: 500, placeholder: "/", onInput: (value) => (this.path = value) })}
         ${field({ id: `query-${id}`, label: "Query (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", onInput: (value) => (this.query = value) })}
-        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.#owner() ?? "their"}${this.#owner() ? "’s" : ""} vault…` : "Read"}</button></div>
+        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.#whose()} vault…` : "Read"}</button></div>
       </form>
       ${answer
-        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#owner() ? `${this.#owner()}’s` : "their"} vault and is not kept here.</p>
+        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.</p>
             <pre class="shared-answer" tabindex="0" role="region" aria-label="Answer of ${title}">${answerWords(answer)}</pre>`
         : nothing}`;
   }
