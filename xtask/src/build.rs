@@ -7,6 +7,9 @@ use anyhow::Result;
 
 use crate::{paths, process, steps::step};
 
+/// There is one in each cell, so its size counts: released, it has a profile of its own (`cell` in `Cargo.toml`).
+pub const KEEPER: &str = "holdfast-keeper";
+
 /// How the binaries are built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -24,6 +27,7 @@ impl Profile {
     pub fn binary(self, name: &str) -> PathBuf {
         let folder = match self {
             Self::Debug => "debug",
+            Self::Release if name == KEEPER => "cell",
             Self::Release => "release",
         };
         paths::target().join(folder).join(name)
@@ -33,16 +37,25 @@ impl Profile {
 /// Builds `holdfast` and `holdfast-keeper`; for debugging together with all tests. By themselves they would be built a second time and
 /// nearly all of their libraries too: the tests turn on a feature of `tokio`.
 pub fn binaries(profile: Profile) -> Result<()> {
-    let (name, arguments) = match profile {
-        Profile::Debug => (
+    match profile {
+        Profile::Debug => built(
             "Building the binaries and the tests (debug)",
             "test --locked --workspace --no-run",
         ),
-        Profile::Release => (
-            "Building the binaries",
-            "build --locked --release --package holdfast --package keeper --bins",
-        ),
-    };
+        Profile::Release => {
+            built(
+                "Building the server",
+                "build --locked --release --package holdfast --bins",
+            )?;
+            built(
+                "Building the keeper",
+                "build --locked --profile cell --package keeper --bins",
+            )
+        }
+    }
+}
+
+fn built(name: &str, arguments: &str) -> Result<()> {
     step(name, |step| {
         let mut output = Vec::new();
         let done = process::watched(cargo().args(arguments.split(' ')), |line| {

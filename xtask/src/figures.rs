@@ -1,24 +1,32 @@
-//! Figures of the cryptography and of sealing: measured in release builds of the crates themselves, by tests that print rows.
+//! Figures of the cryptography and of sealing: measured in the crates themselves, built as they are released, by tests that print rows.
 
 use anyhow::{Result, bail};
 
 use crate::build::cargo;
 use crate::process;
 
-/// Crate, and where its figures are.
-const SOURCES: [(&str, &[&str]); 3] = [
-    ("vault", &["--test", "speed"]),
-    ("keeper", &["--lib"]),
-    ("relay", &["--test", "relay"]),
+/// Crate, the profile that it is released in, and where its figures are.
+const SOURCES: [(&str, &str, &[&str]); 3] = [
+    ("vault", "cell", &["--test", "speed"]),
+    ("keeper", "cell", &["--lib"]),
+    ("relay", "release", &["--test", "relay"]),
 ];
 
 /// Rows for the bench's table.
 pub fn measure() -> Result<String> {
     let mut rows = String::new();
-    for (package, place) in SOURCES {
+    for (package, profile, place) in SOURCES {
         let mut command = cargo();
         command
-            .args(["test", "--quiet", "--locked", "--release", "--package", package])
+            .args([
+                "test",
+                "--quiet",
+                "--locked",
+                "--profile",
+                profile,
+                "--package",
+                package,
+            ])
             .args(place);
         command.args(["--", "--ignored", "--nocapture", "--test-threads", "1", "speed_"]);
         // The home is in memory, as in a cell.

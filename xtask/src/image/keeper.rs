@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use super::cache;
 use super::container::{self, Owner};
 use super::hash::Inputs;
-use crate::build::Profile;
+use crate::build::{KEEPER, Profile};
 use crate::{machine, process, steps::step};
 
 const RECIPE: &str = "keeper 4";
@@ -30,7 +30,7 @@ pub struct Binary {
 impl Binary {
     /// Takes the binary of a profile, without its debugging symbols.
     pub fn of(profile: Profile) -> Result<Self> {
-        let built = profile.binary("holdfast-keeper");
+        let built = profile.binary(KEEPER);
         if !built.is_file() {
             bail!("{} is not there: build it first", built.display());
         }

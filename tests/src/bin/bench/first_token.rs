@@ -12,7 +12,7 @@ use system_tests::{Person, Session};
 use crate::report::{Differences, Report, Samples};
 
 /// Two turns each, in either order.
-const PAIRS: usize = 60;
+const PAIRS: usize = 120;
 /// Before each turn: what the one before left to do is over. OpenClaw is suspended once a pair, which it allows 30 times a minute.
 const QUIET: Duration = Duration::from_millis(750);
 pub const MESSAGE: &str = "[[say: one two three four five]]";

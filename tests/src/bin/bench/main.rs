@@ -44,6 +44,9 @@ async fn main() {
     let session = phases::first_start(&installation, &owner, &mut report).await;
     first_token::compare(&owner, &session, &mut report).await;
     tenant_api::first_token(&installation, &mut report).await;
+    // What follows needs a fresh proof that it is them.
+    drop(session);
+    let session = owner.unlock(PASSWORD).await;
     wake::from_pause(&installation, &owner, &session, &mut report).await;
     memory::of_cell(&installation, &owner, &mut report);
     drop(session);
