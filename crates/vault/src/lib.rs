@@ -37,7 +37,8 @@ pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
 pub use capability::{
     Capability, CapabilityError, Constraints, Granted, Hash, Link, NewCapability, Nonce, Presentation, Rate, Resource,
-    Scope, Scopes, SharedRequest, SignerKey, Wider, verify_chain,
+    Scope, Scopes, SharedRequest, SignerKey, Steering, Wider, percent_decoded, steering_in_body, steering_in_query,
+    verify_chain,
 };
 pub use envelope::{
     ENVELOPE_OVERHEAD, EnvelopeError, OpenedEnvelope, Place, envelope_link, open_envelope, seal_envelope,

@@ -154,6 +154,33 @@ fn a_request_for_anything_else_is_refused_and_says_why() {
 }
 
 #[test]
+fn promise_07_a_request_that_a_service_may_take_for_another_one_is_refused() {
+    let may = [Scope::Read, Scope::Write];
+    let of_a_path = Capability::issue(&PEOPLE.anna, terms(7, &PEOPLE.bob, "service/calendar/a", &may)).unwrap();
+    let of_all = Capability::issue(&PEOPLE.anna, terms(8, &PEOPLE.bob, "service/calendar", &may)).unwrap();
+    let asks = |capability: &Capability, method: &str, query: &str, body: &str| {
+        let request = SharedRequest {
+            method: method.into(),
+            query: query.into(),
+            content_type: "application/x-www-form-urlencoded".into(),
+            body: body.into(),
+            ..get("/a")
+        };
+        present(&PEOPLE.bob, vec![capability.clone()], request).map(drop)
+    };
+    let other_method = Err(CapabilityError::OtherMethod);
+    for capability in [&of_a_path, &of_all] {
+        assert_eq!(asks(capability, "GET", "a=1&%5fMethod=DELETE", ""), other_method);
+        assert_eq!(asks(capability, "POST", "", "a=1&_method=DELETE"), other_method);
+        assert!(asks(capability, "POST", "method=a", "http_method=GET").is_ok());
+    }
+    let other_path = Err(CapabilityError::OtherPath);
+    assert_eq!(asks(&of_a_path, "GET", "rest_route=/wp/v2/users", ""), other_path);
+    assert_eq!(asks(&of_a_path, "POST", "", "rest_route=/wp/v2/users"), other_path);
+    assert!(asks(&of_all, "GET", "rest_route=/wp/v2/users", "").is_ok());
+}
+
+#[test]
 fn each_reason_to_refuse_a_chain_has_its_name() {
     let root = root();
     let own = PEOPLE.anna.public().signer();

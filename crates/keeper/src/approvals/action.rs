@@ -3,7 +3,7 @@
 use protocol::{Millis, SecretId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Constraints, Hash, Resource, Scopes, SignerKey};
+use vault::{Constraints, Hash, Resource, Scopes, SignerKey, Steering, steering_in_body, steering_in_query};
 
 /// Something that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,30 @@ impl Action {
     pub fn hash(&self) -> Hash {
         let text = serde_json_canonicalizer::to_vec(self).expect("a struct of text and numbers serialises");
         Hash::of(&text)
+    }
+
+    /// Whether a service may take this for a call of something else than its method and path say.
+    pub(super) fn is_steered(&self) -> bool {
+        let Self::CallService {
+            query,
+            headers,
+            body,
+            body_is_text,
+            tool: None,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let kinds = headers.iter().filter(|(name, _)| name == "content-type");
+        let kinds: Vec<_> = kinds.map(|(_, kind)| kind.as_str()).collect();
+        let in_body = match body_is_text {
+            true => steering_in_body(&kinds.join(" "), body.as_bytes()),
+            false => protocol::b64::decode(body).map_or(Some(Steering::Unreadable), |body| {
+                steering_in_body(&kinds.join(" "), &body)
+            }),
+        };
+        steering_in_query(query).max(in_body).is_some()
     }
 
     /// How many bytes a person would have to read.

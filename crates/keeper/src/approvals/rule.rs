@@ -29,9 +29,10 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// The pattern that this action is of; none for what is asked every time.
+    /// The pattern that this action is of; none for what is asked every time, such as a call that a service may take for one of another path.
     pub(super) fn of(action: &Action) -> Option<Self> {
         match action {
+            Action::CallService { .. } if action.is_steered() => None,
             Action::CallService {
                 service,
                 base_url,

@@ -328,6 +328,22 @@ async fn a_rule_allows_the_same_kind_of_call_within_its_limits_until_it_is_taken
 }
 
 #[tokio::test]
+async fn promise_07_a_rule_for_one_path_lets_nothing_through_that_names_another() {
+    let asking = Asking::new().await;
+    let call = asking.send("POST /x/svc/items", "one");
+    let shown = asking.waiting(1).await.remove(0);
+    let answer = json!({"answer": "always", "per_day": 9, "until": 10 * 24 * 60 * MINUTE});
+    asking.decide(&shown, answer).await.unwrap();
+    assert!(call.await.unwrap().starts_with("HTTP/1.1 200"));
+    let elsewhere = asking.send("POST /x/svc/items?rest_route=/wp/v2/users", "two");
+    let shown = asking.waiting(1).await.remove(0);
+    // And none can be made for it.
+    assert_eq!(shown["may"]["always"], false);
+    assert_eq!(asking.service.heard().len(), 1);
+    elsewhere.abort();
+}
+
+#[tokio::test]
 async fn promise_07_what_is_allowed_for_one_conversation_is_not_for_another() {
     let asking = Asking::new().await;
     asking.turns.set(&["talk"]);

@@ -109,6 +109,40 @@ async fn promise_04_a_secret_goes_out_to_its_service_and_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn promise_07_no_parameter_makes_a_service_take_a_call_for_another_one() {
+    let service = Service::echo().await;
+    let (keeper, channel, id) = with_route(&service, in_header()).await;
+    let ask = async |line: &str| keeper.agent.ask(line, &[], "").await;
+    for line in ["GET /x/svc/a?b=1&%5Fmethod=DELETE", "POST /x/svc/a?X-HTTP-Method-Override=PUT"] {
+        let answer = ask(line).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 405") && answer.contains("method_refused"),
+            "{answer}"
+        );
+    }
+    // The route is one path of its host.
+    let elsewhere = ask("GET /x/svc/a?rest_route=/wp/v2/users").await;
+    assert!(
+        elsewhere.starts_with("HTTP/1.1 400") && elsewhere.contains("path_refused"),
+        "{elsewhere}"
+    );
+    assert!(service.heard().is_empty());
+    let route = json!({"name": "svc", "base_url": service.base_url(), "secret": id, "inject": in_header()});
+    channel.call("route.set", route).await.unwrap();
+    let answer = ask("GET /x/svc/?rest_route=/wp/v2/users").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // What its owner would be asked about, and what a rule of theirs would let through without a look.
+    for (kind, body) in [
+        ("Content-Type: application/json", r#"{"_method":"DELETE"}"#),
+        ("Content-Encoding: gzip", "packed"),
+    ] {
+        let answer = keeper.agent.ask("POST /x/svc/a", &[kind], body).await;
+        assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    }
+    assert_eq!(service.heard().len(), 1);
+}
+
+#[tokio::test]
 async fn promise_04_headers_that_pass_as_others_are_not_sent() {
     let service = Service::echo().await;
     let (keeper, _channel, _id) = with_route(&service, in_header()).await;

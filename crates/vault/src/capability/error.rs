@@ -77,6 +77,10 @@ pub enum CapabilityError {
     NotAllowed(&'static str),
     #[error("this method cannot be used through a capability")]
     Method,
+    #[error("a parameter or a field of it has some services take a request for one of another method, or it cannot be read: say it by the method")]
+    OtherMethod,
+    #[error("a parameter or a field of it has some services take a request for one of another path, and the capability is for one path")]
+    OtherPath,
 }
 
 impl CapabilityError {
@@ -100,10 +104,10 @@ impl CapabilityError {
             Self::Wider { .. } => "wider",
             Self::NotHeld => "not_held",
             Self::Stale => "stale",
-            Self::Path => "path_refused",
+            Self::Path | Self::OtherPath => "path_refused",
             Self::OtherResource => "other_resource",
             Self::NotAllowed(_) => "scope",
-            Self::Method => "method_refused",
+            Self::Method | Self::OtherMethod => "method_refused",
         }
     }
 }

@@ -11,6 +11,7 @@ mod key;
 mod presentation;
 mod request;
 mod resource;
+mod steering;
 mod terms;
 mod token;
 
@@ -20,6 +21,7 @@ pub use key::{Hash, Nonce, SignerKey};
 pub use presentation::Presentation;
 pub use request::SharedRequest;
 pub use resource::Resource;
+pub use steering::{Steering, percent_decoded, steering_in_body, steering_in_query};
 pub use terms::{Constraints, Rate, Scope, Scopes};
 pub use token::{Capability, NewCapability};
 

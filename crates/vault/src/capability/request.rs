@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{CapabilityError, Granted, Scope};
+use super::{CapabilityError, Granted, Scope, Steering, steering_in_body, steering_in_query};
 
 /// One call that a keeper is asked to make: below the service's address, by its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,8 @@ impl SharedRequest {
     /// Whether this is allowed by what was granted.
     ///
     /// # Errors
-    /// [`CapabilityError::Path`], [`CapabilityError::OtherResource`], [`CapabilityError::Method`], [`CapabilityError::NotAllowed`].
+    /// [`CapabilityError::Path`], [`CapabilityError::OtherResource`], [`CapabilityError::Method`], [`CapabilityError::OtherMethod`],
+    /// [`CapabilityError::OtherPath`], [`CapabilityError::NotAllowed`].
     pub fn check(&self, granted: &Granted) -> Result<(), CapabilityError> {
         self.check_path()?;
         let (resource, scope) = (&granted.resource, &granted.scope);
@@ -46,6 +47,11 @@ impl SharedRequest {
             .filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let below = below.filter(|_| self.service == resource.service());
         let below = below.ok_or(CapabilityError::OtherResource)?;
+        match self.steering() {
+            Some(Steering::Method | Steering::Unreadable) => return Err(CapabilityError::OtherMethod),
+            Some(Steering::Path) if !resource.path().is_empty() => return Err(CapabilityError::OtherPath),
+            _ => {}
+        }
         let needed = match self.method.as_str() {
             // Its own address, with or without the last stroke, is a list of what is there.
             "GET" | "HEAD" if below.trim_end_matches('/').is_empty() && scope.contains(&Scope::List) => Scope::List,
@@ -59,6 +65,11 @@ impl SharedRequest {
         } else {
             Err(CapabilityError::NotAllowed(needed.name()))
         }
+    }
+
+    /// What in it a service may go by instead of its method and path.
+    fn steering(&self) -> Option<Steering> {
+        steering_in_query(&self.query).max(steering_in_body(&self.content_type, &self.body))
     }
 
     /// No step upwards and nothing that servers read differently, also not encoded.

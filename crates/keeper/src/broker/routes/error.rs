@@ -74,6 +74,16 @@ pub enum RouteError {
     AbsoluteUrl,
     #[error("The path leads out of the route.")]
     Path,
+    #[error(
+        "A parameter of the query, or a field of the body, has some services take a request for one of another method (_method and the like), or \
+         the body cannot be read to look for one: say what is to be done by the method of the request."
+    )]
+    OtherMethod,
+    #[error(
+        "A parameter of the query, or a field of the body, has some services take a request for one of another path (rest_route and the like), \
+         and this service is one path: say what is to be done by the path of the request."
+    )]
+    OtherPath,
     #[error("This is no type of content.")]
     ContentType,
     #[error("This is a server of tools: it is called a tool at a time (call_integration), not through this address.")]
@@ -188,11 +198,16 @@ impl RouteError {
             | Self::Upstream(_) => StatusCode::FORBIDDEN,
             Self::Approval(ApprovalError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Approval(_) => StatusCode::FORBIDDEN,
-            Self::Method | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::OtherMethod | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoTool | Self::ToolServer => StatusCode::NOT_FOUND,
             Self::ToolChanged | Self::Ended(_) => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Path | Self::AbsoluteUrl | Self::Name | Self::ContentType | Self::Arguments => {
+            Self::Path
+            | Self::OtherPath
+            | Self::AbsoluteUrl
+            | Self::Name
+            | Self::ContentType
+            | Self::Arguments => {
                 StatusCode::BAD_REQUEST
             }
             Self::AnswerBroke | Self::NotTools(_) | Self::AnswerTooLarge | Self::ToolsTooMuch => {
@@ -212,7 +227,7 @@ impl RouteError {
             Self::Secret(SecretError::Vault(error)) => error.code(),
             Self::Secret(SecretError::Unknown) => "unknown_secret",
             Self::Upstream(error) => error.code,
-            Self::ReadOnly | Self::Method | Self::ToolMethod(_) => "method_refused",
+            Self::ReadOnly | Self::Method | Self::OtherMethod | Self::ToolMethod(_) => "method_refused",
             Self::ToolServer => "tool_server",
             Self::NoTool => "unknown_tool",
             Self::ToolChanged => "tool_changed",
@@ -221,7 +236,7 @@ impl RouteError {
             Self::Arguments => "arguments_invalid",
             Self::NotTools(_) => "not_tools",
             Self::AnswerTooLarge | Self::ToolsTooMuch => "answer_too_large",
-            Self::AbsoluteUrl | Self::Path => "path_refused",
+            Self::AbsoluteUrl | Self::Path | Self::OtherPath => "path_refused",
             Self::TooLarge => "too_large",
             Self::AnswerBroke => "unreachable",
             Self::Paused => "paused",

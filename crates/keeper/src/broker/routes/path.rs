@@ -1,5 +1,7 @@
 //! What stands behind the route's name in a request of the agent: a path that no server can read as leading elsewhere.
 
+use vault::percent_decoded;
+
 use super::error::RouteError;
 
 /// How often a path may be encoded over itself before it is refused as a trick.
@@ -27,7 +29,7 @@ pub(super) fn check(path: &str) -> Result<(), RouteError> {
         if steps || !text.iter().all(plain) {
             return Err(RouteError::Path);
         }
-        let decoded = decode(&text);
+        let decoded = percent_decoded(&text);
         if decoded == text {
             return Ok(());
         }
@@ -36,30 +38,11 @@ pub(super) fn check(path: &str) -> Result<(), RouteError> {
     Err(RouteError::Path)
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let digit = |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
-        if byte == b'%'
-            && let (Some(high), Some(low)) = (digit(0), digit(1))
-            && let Ok(decoded) = u8::try_from(high * 16 + low)
-        {
-            out.push(decoded);
-            rest = &tail[2..];
-        } else {
-            out.push(byte);
-            rest = tail;
-        }
-    }
-    out
-}
-
 /// The agent's query without the parameter that the secret goes into.
 pub(super) fn query_without(query: &str, parameter: Option<&str>) -> String {
     let is_it = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
-        let name = decode(name.replace('+', " ").as_bytes());
+        let name = percent_decoded(name.replace('+', " ").as_bytes());
         parameter.is_some_and(|parameter| name.eq_ignore_ascii_case(parameter.as_bytes()))
     };
     query

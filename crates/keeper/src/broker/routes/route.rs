@@ -4,6 +4,7 @@ use protocol::SecretId;
 use protocol::bridge::BROKER_PORT;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use vault::Steering;
 
 use super::error::RouteError;
 use super::inject::Inject;
@@ -72,6 +73,17 @@ impl Route {
         }
         tools::check(self.tools.as_ref())?;
         self.inject.check()
+    }
+
+    /// Whether what a service may go by instead of a call's method and path could lead it elsewhere: out of what is read, asked about or
+    /// shared; or out of the path that this route is.
+    pub(super) fn check_steering(&self, steering: Option<Steering>) -> Result<(), RouteError> {
+        let is_a_path = || self.base_url.parse::<Url>().map_or(true, |url| url.path() != "/");
+        match steering {
+            Some(Steering::Method | Steering::Unreadable) => Err(RouteError::OtherMethod),
+            Some(Steering::Path) if is_a_path() => Err(RouteError::OtherPath),
+            Some(Steering::Path) | None => Ok(()),
+        }
     }
 
     fn version(&self) -> u8 {

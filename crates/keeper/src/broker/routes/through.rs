@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{HeaderMap, HeaderValue, LOCATION};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
 use secrecy::ExposeSecret as _;
+use vault::{Steering, steering_in_body, steering_in_query};
 
 use super::super::error::BrokerError;
 use super::super::forward::Answer;
@@ -133,6 +134,25 @@ fn sent(mut headers: HeaderMap, route: &Route) -> HeaderMap {
         .collect()
 }
 
+/// What in a call a service may go by instead of its method and path. A body that passes by unread is one of an agent that is not asked what it
+/// does there.
+fn steering(query: &str, headers: &HeaderMap, body: &CallBody) -> Option<Steering> {
+    let CallBody::Whole(body) = body else {
+        return steering_in_query(query);
+    };
+    let packed = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|how| !how.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let kinds = headers.get_all(CONTENT_TYPE).iter();
+    let kinds: Vec<_> = kinds.map(|kind| String::from_utf8_lossy(kind.as_bytes())).collect();
+    let in_body = match packed && !body.is_empty() {
+        true => Some(Steering::Unreadable),
+        false => steering_in_body(&kinds.join(" "), body),
+    };
+    steering_in_query(query).max(in_body)
+}
+
 /// The call as its owner is asked about it.
 fn asked(route: &Route, method: &Method, below: &str, query: &str, headers: &HeaderMap, body: &Bytes) -> Action {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
@@ -240,12 +260,17 @@ impl Routes {
         }
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
-        let mut body = call.body;
-        if call.by_agent && self.asks_owner(&route, changes)? {
-            let whole = body.whole(limits::APPROVAL_BYTES).await?;
-            let action = asked(&route, &call.method, &call.below, &query, &headers, &whole);
+        let asks = call.by_agent && self.asks_owner(&route, changes)?;
+        let body = match call.body {
+            body if asks => CallBody::Whole(body.whole(limits::APPROVAL_BYTES).await?),
+            body => body,
+        };
+        route.check_steering(steering(&query, &headers, &body))?;
+        if let CallBody::Whole(whole) = &body
+            && asks
+        {
+            let action = asked(&route, &call.method, &call.below, &query, &headers, whole);
             self.ask_owner(&action, &route).await?;
-            body = CallBody::Whole(whole);
         } else if call.by_agent {
             self.count(&route, changes).await?;
         }

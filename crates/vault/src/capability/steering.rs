@@ -1,0 +1,266 @@
+//! What in a request's parameters makes services take it for another one: some frameworks read the method, or the path, from there.
+//!
+//! What is promised here: a parameter that one of the names below may come out of, however it is written, is found. What a service does with
+//! names of its own is not known here.
+
+use serde_json::Value;
+
+/// How often text may be encoded over itself before it is taken for a trick.
+const DECODINGS: usize = 4;
+
+/// Names that say another method, and another path.
+struct Names {
+    methods: &'static [&'static str],
+    paths: &'static [&'static str],
+}
+
+/// Methods: Rails, Laravel, Symfony, WordPress, Spring, Yii, CakePHP, Jersey; Google's; and headers of the same meaning that some read there, too.
+/// Paths: WordPress, Symfony, Phalcon.
+const OF_A_QUERY: Names = Names {
+    methods: &[
+        "_method",
+        "_http_method",
+        "_method_override",
+        "method_override",
+        "http_method",
+        "$httpmethod",
+        "x_http_method",
+        "x_http_method_override",
+        "x_method_override",
+    ],
+    paths: &["rest_route", "_path", "_url"],
+};
+/// The same frameworks, where other words are data.
+const OF_A_BODY: Names = Names {
+    methods: &["_method"],
+    paths: &["rest_route"],
+};
+
+/// What a request says beside its method and its path that a service may go by instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Steering {
+    /// Another path.
+    Path,
+    /// Another method.
+    Method,
+    /// It cannot be read, so it may be either.
+    Unreadable,
+}
+
+/// What of this is in a query (without its `?`).
+pub fn steering_in_query(query: &str) -> Option<Steering> {
+    in_pairs(query.as_bytes(), &OF_A_QUERY)
+}
+
+/// What of this is in a body: JSON, or a form, in parts or in one. Without a content type it is taken for a form; of others nothing is read.
+pub fn steering_in_body(content_type: &str, body: &[u8]) -> Option<Steering> {
+    let kind = content_type.to_ascii_lowercase();
+    let any = kind.trim().is_empty();
+    let mut found = None;
+    if kind.contains("json") {
+        found = found.max(in_json(body));
+    }
+    if any || kind.contains("urlencoded") {
+        found = found.max(in_pairs(body, &OF_A_BODY));
+    }
+    if any || kind.contains("multipart") {
+        found = found.max(in_parts(body));
+    }
+    found
+}
+
+fn in_pairs(pairs: &[u8], names: &Names) -> Option<Steering> {
+    // Some take ';' for '&'.
+    let pairs = pairs.split(|byte| matches!(byte, b'&' | b';'));
+    pairs
+        .filter_map(|pair| named(pair.split(|byte| *byte == b'=').next()?, names))
+        .max()
+}
+
+/// Of one object, or of several after one another.
+fn in_json(body: &[u8]) -> Option<Steering> {
+    let values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    values
+        .filter_map(|value| match value {
+            Ok(Value::Object(members)) => members
+                .keys()
+                .filter_map(|name| named(name.as_bytes(), &OF_A_BODY))
+                .max(),
+            Ok(_) => None,
+            Err(_) => Some(Steering::Unreadable),
+        })
+        .max()
+}
+
+/// Of every `name=` that stands anywhere in a form of parts: what is none is no harm.
+fn in_parts(body: &[u8]) -> Option<Steering> {
+    let text: Vec<u8> = body.iter().filter(|byte| **byte != b'\\').copied().collect();
+    let lower = text.to_ascii_lowercase();
+    let after_name = lower.windows(4).enumerate().filter(|(_, word)| *word == b"name");
+    after_name
+        .filter_map(|(at, _)| {
+            let rest = text[at + 4..].trim_ascii_start();
+            let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
+            let rest = rest.strip_prefix(b"=")?.trim_ascii_start();
+            let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
+            let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
+            let ends = |byte: &u8| quote(byte) || matches!(byte, b';' | b'\r' | b'\n');
+            named(rest.split(ends).next()?, &OF_A_BODY)
+        })
+        .max()
+}
+
+/// What a parameter of this name does, in any of the ways in which servers read names.
+fn named(name: &[u8], names: &Names) -> Option<Steering> {
+    let mut text = name.to_vec();
+    for _ in 0..DECODINGS {
+        // Before and after each decoding, since what is decoded once more is not known.
+        let found = known(&text, names);
+        let decoded = percent_decoded(&text);
+        if found.is_some() || decoded == text {
+            return found;
+        }
+        text = decoded;
+    }
+    Some(Steering::Unreadable)
+}
+
+fn known(name: &[u8], names: &Names) -> Option<Steering> {
+    // Rack lets brackets before a name go, PHP blanks; PHP reads a blank, a point and an open bracket as '_', and ends at a zero byte.
+    let begins = name
+        .iter()
+        .position(|byte| !matches!(byte, b'[' | b']' | b'+') && !byte.is_ascii_whitespace())?;
+    let name = name[begins..].split(|byte| matches!(byte, 0 | b']')).next()?;
+    let plain = |byte: &u8| match byte {
+        b' ' | b'+' | b'.' | b'-' | b'[' => b'_',
+        other => other.to_ascii_lowercase(),
+    };
+    let whole: Vec<u8> = name.iter().map(plain).collect();
+    // `name[]` is a list of that name.
+    let first = &whole[..name.iter().position(|byte| *byte == b'[').unwrap_or(whole.len())];
+    let is_one_of = |known: &[&str]| known.iter().any(|known| [&whole[..], first].contains(&known.as_bytes()));
+    if is_one_of(names.methods) {
+        Some(Steering::Method)
+    } else {
+        is_one_of(names.paths).then_some(Steering::Path)
+    }
+}
+
+/// The bytes that percent-encoded text stands for, decoded once; what is no encoding stays.
+pub fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let digit = |at: usize| tail.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        if byte == b'%'
+            && let (Some(high), Some(low)) = (digit(0), digit(1))
+            && let Ok(decoded) = u8::try_from(high * 16 + low)
+        {
+            out.push(decoded);
+            rest = &tail[2..];
+        } else {
+            out.push(byte);
+            rest = tail;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_07_a_query_that_names_another_method_is_found_however_it_is_written() {
+        for query in [
+            "_method=DELETE",
+            "a=1&_METHOD=delete",
+            "a=1;_method=PUT",
+            "%5fmethod=DELETE",
+            "%255fmethod=DELETE",
+            "_method",
+            ".method=DELETE",
+            "+_method=DELETE",
+            "%20_method=DELETE",
+            "[_method]=DELETE",
+            "_method%00x=DELETE",
+            "_method[]=DELETE",
+            "X-HTTP-Method-Override=DELETE",
+            "x_http_method=DELETE",
+            "x-method-override=DELETE",
+            "http_method=DELETE",
+            "$httpMethod=DELETE",
+            "%24httpMethod=DELETE",
+        ] {
+            assert_eq!(steering_in_query(query), Some(Steering::Method), "{query}");
+        }
+        for query in ["", "method=flickr.photos.search", "a=_method", "my_method=1", "q=rest_route"] {
+            assert_eq!(steering_in_query(query), None, "{query}");
+        }
+        assert_eq!(
+            steering_in_query("%2525252525255fmethod=DELETE"),
+            Some(Steering::Unreadable)
+        );
+    }
+
+    #[test]
+    fn promise_07_a_query_that_names_another_path_is_found_however_it_is_written() {
+        for query in [
+            "rest_route=/wp/v2/users",
+            "rest.route=/wp/v2/users",
+            "rest[route=/wp/v2/users",
+            "Rest%5Froute=/wp/v2/users",
+            "_path=/admin",
+            "_url=/admin",
+        ] {
+            assert_eq!(steering_in_query(query), Some(Steering::Path), "{query}");
+        }
+        let both = "rest_route=/wp/v2/users/1&_method=DELETE";
+        assert_eq!(steering_in_query(both), Some(Steering::Method));
+    }
+
+    #[test]
+    fn promise_07_a_body_that_names_another_method_is_found_and_other_bodies_are_not() {
+        let form = "application/x-www-form-urlencoded";
+        let parts = "multipart/form-data; boundary=x";
+        for (kind, body) in [
+            (form, "a=1&_method=DELETE"),
+            ("", "_method=DELETE"),
+            ("Application/JSON; charset=utf-8", r#"{"a":1,"_method":"DELETE"}"#),
+            ("application/vnd.api+json", r#"{"\u005fmethod":"DELETE"}"#),
+            ("application/json", "{\"a\":1}\n{\"_method\":\"DELETE\"}"),
+            (
+                parts,
+                "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--",
+            ),
+            (
+                parts,
+                "--x\r\ncontent-disposition: form-data; NAME = _method\r\n\r\nDELETE\r\n--x--",
+            ),
+            (
+                parts,
+                "--x\r\nContent-Disposition: form-data; name=\"_meth\\od\"\r\n\r\nDELETE\r\n--x--",
+            ),
+        ] {
+            assert_eq!(steering_in_body(kind, body.as_bytes()), Some(Steering::Method), "{body}");
+        }
+        for (kind, body) in [
+            (form, "a=_method"),
+            ("application/json", r#"{"a":{"_method":"DELETE"},"http_method":"GET"}"#),
+            ("application/json", ""),
+            ("text/plain", "_method=DELETE"),
+            (
+                parts,
+                "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n_method\r\n--x--",
+            ),
+        ] {
+            assert_eq!(steering_in_body(kind, body.as_bytes()), None, "{body}");
+        }
+        let rest = steering_in_body(form, b"rest_route=/wp/v2/users");
+        assert_eq!(rest, Some(Steering::Path));
+        assert_eq!(
+            steering_in_body("application/json", b"{\"_method\""),
+            Some(Steering::Unreadable)
+        );
+    }
+}
