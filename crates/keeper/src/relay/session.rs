@@ -221,11 +221,16 @@ async fn hear(socket: &mut ChannelSocket) -> Result<FromRelay, Ended> {
 }
 
 impl Session<'_> {
-    /// Sends. Nothing else is looked at meanwhile, so a relay that does not read is left.
+    /// Sends. Nothing else is looked at meanwhile, so a relay that does not read is left; and at once when the vault is locked, since the
+    /// keys of the vault are here.
     async fn put(&mut self, message: Message) -> Result<(), Ended> {
-        match tokio::time::timeout(RELAY_ANSWER, self.sink.send(message)).await {
-            Ok(sent) => sent.map_err(|_| Ended::Broken),
-            Err(_) => Err(Ended::Silent),
+        let mut state = self.shared.vault.watch();
+        tokio::select! {
+            () = locked(&mut state) => Err(Ended::Locked),
+            sent = tokio::time::timeout(RELAY_ANSWER, self.sink.send(message)) => match sent {
+                Ok(sent) => sent.map_err(|_| Ended::Broken),
+                Err(_) => Err(Ended::Silent),
+            },
         }
     }
 

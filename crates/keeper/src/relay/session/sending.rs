@@ -1,6 +1,5 @@
 //! Sends what waits in the vault: to each receiver one at a time, in order, until the relay keeps it or will not.
 
-use futures::SinkExt as _;
 use protocol::EnvelopeId;
 use protocol::relay::frame::MailboxFrame;
 use protocol::relay::{MailboxKey, Refusal};
@@ -77,7 +76,7 @@ impl Session<'_> {
             sealed: &sealed,
         }
         .encode();
-        self.sink.send(Message::binary(frame)).await.map_err(|_| Ended::Broken)
+        self.put(Message::binary(frame)).await
     }
 
     /// They are kept: they need not be kept here, and the next ones are sent.

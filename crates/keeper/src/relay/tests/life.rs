@@ -3,10 +3,14 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::join_all;
 use protocol::CapabilityId;
+use vault::Identity;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::relay::{RelayError, RelayNotice, Revocations as _};
+use crate::limits::RELAY_ANSWER;
+use crate::relay::service::Asked;
+use crate::relay::{Courier as _, Outgoing, RelayError, RelayNotice, Revocations as _, Topic};
+use crate::vault_service::LockReason;
 
 #[tokio::test]
 async fn messages_arrive_in_order_and_once_and_are_gone_from_the_relay() {
@@ -116,13 +120,43 @@ async fn a_message_that_is_refused_is_lost_and_said_to_be_and_the_next_one_arriv
 async fn a_locked_vault_receives_nothing() {
     let relay = Liar::start(Lie::Honest);
     let (ada, bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
-    bob.vault.lock(crate::vault_service::LockReason::Asked).await.unwrap();
+    bob.vault.lock(LockReason::Asked).await.unwrap();
     let mut ada = ada;
     let id = ada.send(&bob, b"one").await;
     ada.until(|notice| (*notice == RelayNotice::Accepted { id }).then_some(()))
         .await;
     assert_eq!(relay.waiting(bob.key()), 1);
     assert!(bob.arriving.is_empty());
+}
+
+#[tokio::test]
+async fn promise_02_a_lock_ends_a_connection_whose_relay_reads_no_more() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    assert_eq!(bob.take().await, b"one");
+    relay.now(Lie::Deaf);
+    // More than a socket holds, each to somebody else: one receiver has one on its way.
+    for _ in 0..20 {
+        let message = Outgoing {
+            to: Identity::random().public(),
+            topic: Topic::Sharing,
+            content: vec![0; 60_000].into(),
+            with: Vec::new(),
+        };
+        ada.relay.send(message).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(ada.relay.shared.ask(Asked::Unfollow(bob.key())).is_ok(), "it is connected");
+    ada.vault.lock(LockReason::Asked).await.unwrap();
+    let ended = async {
+        while ada.relay.shared.ask(Asked::Unfollow(bob.key())).is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // Sooner than a relay is given up that does not answer.
+    let ended = tokio::time::timeout(RELAY_ANSWER / 2, ended).await;
+    ended.expect("nothing of an open vault is left with the relay");
 }
 
 #[tokio::test]
