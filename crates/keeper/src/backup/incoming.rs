@@ -8,6 +8,7 @@ use vault::opaque::Names;
 use vault::{BackupError, BackupReader, Kek, Section, SectionKind, VaultFile, backup_end_name};
 
 use super::error::BackupFailure;
+use super::not_undone::not_undone;
 use super::old_vault::OldVault;
 use crate::home::{Hold, Home, HomeVault, IncomingHome, PIN_RECORD, UnlockedVault};
 use crate::limits::BACKUP_PART_BYTES;
@@ -189,7 +190,8 @@ impl Incoming {
         };
         let pin = staged.map(|pin| serde_json::to_vec(&pin)).transpose();
         let pin = pin.map_err(|error| crate::home::HomeError::Vault(error.to_string()))?;
-        let records = pin.map(|pin| (PIN_RECORD.to_owned(), pin)).into_iter().collect();
+        let mut records = not_undone(&self.vault, &old.body)?;
+        records.extend(pin.map(|pin| (PIN_RECORD.to_owned(), pin)));
         self.vault.replace_content(&old.body, records).await?;
         Ok(())
     }

@@ -2,11 +2,12 @@
 //!
 //! What is promised here: a backup is one moment of vault and home, made while the agent goes on; it can be opened by each slot
 //! that the vault had then, wherever it is taken. Nothing is replaced by a backup before all of it was read, opened and checked;
-//! then vault and home change in one write.
+//! then vault and home change in one write. What was taken back, counted or paused since the backup stays so.
 
 mod error;
 mod incoming;
 mod methods;
+mod not_undone;
 mod old_vault;
 mod outgoing;
 

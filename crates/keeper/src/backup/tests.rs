@@ -126,6 +126,68 @@ async fn a_backup_brings_vault_and_home_to_another_installation() {
 }
 
 #[tokio::test]
+async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paused_since() {
+    let (old, keeper) = full().await;
+    let put = async |records: &[(&str, &str)]| {
+        let records = records.iter().map(|(name, value)| {
+            let version: &[u8] = if name.starts_with("relay/") { &[] } else { &[1] };
+            ((*name).to_owned(), Some([version, value.as_bytes()].concat()))
+        });
+        keeper.vault.put_records(records.collect()).await.unwrap();
+    };
+    let uses = |calls: u8, recent: &str, until: u8| {
+        format!(r#"{{"calls":{calls},"last":9,"recent":[{recent}],"until":{until}}}"#)
+    };
+    let (first, second, both) = (uses(7, "1,2", 5), uses(3, "2,3", 9), uses(7, "1,2,3", 9));
+    let nonce = |of: &str| format!(r#"["{of}AAAAAAAAAAAAAAAAAAAAA",9]"#);
+    let nonces = |of: &[&str]| format!("[{}]", of.iter().map(|of| nonce(of)).collect::<Vec<_>>().join(","));
+    put(&[
+        ("share/revoked/before", "1"),
+        ("share/use/one", &first),
+        ("share/nonces", &nonces(&["A", "Q"])),
+        ("approval-second", "1"),
+        ("relay/epochs/head", r#"{"v":1,"number":1,"hash":""}"#),
+    ])
+    .await;
+    let file = backup_of(&keeper).await;
+    put(&[
+        ("share/revoked/since", "2"),
+        ("share/use/one", &second),
+        ("share/nonces", &nonces(&["A", "g"])),
+        ("approval-second", "2"),
+        ("approval/one", "2"),
+        ("rates/agent/calendar", "2"),
+        ("relay/epochs/head", r#"{"v":1,"number":2,"hash":""}"#),
+        ("relay/restored", r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#),
+    ])
+    .await;
+    keeper.vault.delete_record("share/revoked/before").await.unwrap();
+
+    let mut incoming = read(&keeper, &old, &file).await.unwrap();
+    let replaced = async { Ok(incoming.apply().await?) };
+    keeper.cell.replace_home(replaced).await.unwrap();
+    let is = |name: &str, value: &str| {
+        let there = keeper.vault.get_record(name).unwrap().unwrap_or_default().to_vec();
+        let there = String::from_utf8(there).unwrap();
+        assert_eq!(there.trim_start_matches('\u{1}'), value, "{name}");
+    };
+    is("share/revoked/before", "1");
+    is("share/revoked/since", "2");
+    is("share/use/one", &both);
+    is("share/nonces", &nonces(&["g", "A", "Q"]));
+    is("approval-second", "2");
+    is("approval/one", "2");
+    is("rates/agent/calendar", "2");
+    is("relay/epochs/head", r#"{"v":1,"number":2,"hash":""}"#);
+    is(
+        "relay/restored",
+        r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#,
+    );
+    drop(incoming);
+    keeper.kill().await;
+}
+
+#[tokio::test]
 async fn promise_02_a_backup_that_was_cut_swapped_or_mixed_is_refused_and_replaces_nothing() {
     let (old, keeper) = full().await;
     let file = backup_of(&keeper).await;

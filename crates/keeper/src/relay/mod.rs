@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::limits;
 pub use error::RelayError;
+pub(crate) use records::{REVOKED, after_restore, revoked_record};
 pub use service::Relay;
 
 /// A record of the vault: its name, and its value or none where it is deleted.
@@ -112,7 +113,7 @@ pub enum RelayNotice {
     },
     /// The relay lies, or lost something: what is wrong, in words that name it.
     Wrong { about: MailboxKey, what: String },
-    /// An issuer that is followed has revoked these.
+    /// An issuer that is followed has revoked these; or this vault had, and had forgotten it.
     Revoked {
         issuer: MailboxKey,
         capabilities: Vec<CapabilityId>,
@@ -146,8 +147,9 @@ pub enum Standing {
 /// Publishes what this vault revokes, and knows what others have revoked.
 pub trait Revocations: Send + Sync + 'static {
     /// Revokes capabilities that this vault has issued: durable in this vault when it returns, in one write with `with`, and sent to the
-    /// relay at once and until it is there. With none, says that nothing was revoked up to now. Gives the number of the epoch.
-    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<u64, RelayError>>;
+    /// relay at once and until it is there. With none, says that nothing was revoked up to now. A vault that was restored, and has not heard
+    /// yet what its relay has of it, signs it then.
+    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<(), RelayError>>;
     /// How somebody else's capability stands: what this vault has seen revoked is revoked; else the relay is asked.
     ///
     /// # Errors

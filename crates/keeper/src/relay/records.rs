@@ -2,7 +2,8 @@
 //!
 //! `relay/to/<receiver>`: where the envelopes to somebody stand. `relay/out/<receiver>/<id>`: one that is to be sent.
 //! `relay/from/<sender>`: what was seen of somebody. `relay/epochs/head`, `relay/epochs/<number>`: what this vault has revoked.
-//! `relay/issuer/<issuer>`: what somebody who is followed has revoked.
+//! `relay/issuer/<issuer>`: what somebody who is followed has revoked. `relay/restored`: this vault may have forgotten some of its own epochs.
+//! `share/revoked/<id>`: what was taken back here, written together with the epoch that says so.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +12,21 @@ use protocol::relay::epoch::{EpochHead, SignedEpoch};
 use protocol::{CapabilityId, EnvelopeId, Millis, b64};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vault::PublicIdentity;
+use uuid::Uuid;
+use vault::{Body, PublicIdentity};
 use zeroize::Zeroize as _;
 
 use super::{Record, RelayError};
-use crate::vault_service::VaultService;
+use crate::vault_service::{VaultError, VaultService};
+use crate::versioned;
 
 pub(super) const OUT: &str = "relay/out/";
 const HEAD: &str = "relay/epochs/head";
 const ISSUERS: &str = "relay/issuer/";
+const EPOCHS: &str = "relay/epochs/";
+const RESTORED: &str = "relay/restored";
+/// What was taken back here.
+pub(crate) const REVOKED: &str = "share/revoked/";
 /// What does not come back with a backup: the numbers of a stream are given out once.
 const STREAMS: &str = "relay/to/";
 const VERSION: u8 = 1;
@@ -286,11 +293,66 @@ pub(super) fn put_own(head: &EpochHead, signed: &SignedEpoch) -> [Record; 2] {
 }
 
 fn own_name(number: u64) -> String {
-    format!("relay/epochs/{number:020}")
+    format!("{EPOCHS}{number:020}")
 }
 
 pub(super) fn own(vault: &VaultService, number: u64) -> Result<Option<Vec<u8>>, RelayError> {
     Ok(vault.get_record(&own_name(number))?.map(|bytes| bytes.to_vec()))
+}
+
+/// It was taken back at this time.
+pub(crate) fn revoked_record(id: Uuid, at: Millis) -> Record {
+    (format!("{REVOKED}{id}"), Some(versioned::encode(&at)))
+}
+
+/// What is to be signed once it is known that the relay has no epoch of this vault that the vault has forgotten.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Restored {
+    v: u8,
+    pub revoked: BTreeSet<CapabilityId>,
+}
+
+pub(super) fn restored(vault: &VaultService) -> Result<Option<Restored>, RelayError> {
+    read(vault, RESTORED)
+}
+
+pub(super) fn put_restored(state: Option<&Restored>) -> Record {
+    let name = RESTORED.to_owned();
+    match state {
+        Some(state) => json(name, &Restored {
+            v: VERSION,
+            revoked: state.revoked.clone(),
+        }),
+        None => (name, None),
+    }
+}
+
+/// What lies over the content of a backup that takes the place of this vault's: that no epoch is signed before the relay was heard, with what
+/// was to be signed; and all epochs, where it is the same vault and the backup has fewer.
+pub(crate) fn after_restore(vault: &VaultService, backup: &Body) -> Result<Vec<(String, Vec<u8>)>, VaultError> {
+    let mut records = Vec::new();
+    let mut keep = |name: String| -> Result<(), VaultError> {
+        let value = vault.get_record(&name)?;
+        records.extend(value.map(|value| (name, value.to_vec())));
+        Ok(())
+    };
+    let number = |head: Option<&[u8]>| {
+        let head: Option<Head> = head.and_then(|head| serde_json::from_slice(head).ok());
+        head.map_or(0, |head| head.number)
+    };
+    let (now, then) = (vault.get_record(HEAD)?, backup.get(HEAD));
+    if vault.has_identity_of(backup)? && number(now.as_deref().map(Vec::as_slice)) > number(then) {
+        for name in vault.list_records(EPOCHS)? {
+            keep(name)?;
+        }
+    }
+    let (name, none_yet) = put_restored(Some(&Restored::default()));
+    records.extend(none_yet.map(|none_yet| (name, none_yet)));
+    // After that: what is there already says more.
+    if let Some(there) = vault.get_record(RESTORED)? {
+        records.push((RESTORED.to_owned(), there.to_vec()));
+    }
+    Ok(records)
 }
 
 fn issuer_name(issuer: &MailboxKey) -> String {
@@ -327,6 +389,8 @@ mod tests {
         r#"{"v":1,"stream":1700000000000,"last":7,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
     const ISSUER: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
 
+    const RESTORED_NOW: &str = r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
+
     #[test]
     fn records_of_the_first_version_are_read_and_written_as_they_were() {
         let from: StoredFrom = serde_json::from_str(FROM).unwrap();
@@ -335,6 +399,10 @@ mod tests {
         let issuer: Issuer = serde_json::from_str(ISSUER).unwrap();
         assert_eq!((issuer.number, issuer.revoked.len()), (3, 1));
         assert_eq!(serde_json::to_string(&issuer).unwrap(), ISSUER);
+        let restored: Restored = serde_json::from_str(RESTORED_NOW).unwrap();
+        assert_eq!(restored.revoked.len(), 1);
+        let written = put_restored(Some(&restored)).1.unwrap();
+        assert_eq!(written, RESTORED_NOW.as_bytes());
         assert_eq!(VERSION, 1, "a new version gets fixtures of its own, beside these");
     }
 }

@@ -4,38 +4,37 @@ use futures::future::BoxFuture;
 use protocol::CapabilityId;
 use protocol::limits::{EPOCH_REVOCATIONS, FOLLOWED_ISSUERS};
 use protocol::relay::MailboxKey;
-use protocol::relay::epoch::{Epoch, EpochError, PURPOSE, SignedEpoch};
+use protocol::relay::epoch::{Epoch, EpochError, EpochHead, PURPOSE, SignedEpoch};
 use tokio::sync::oneshot;
+use vault::Identity;
 
-use super::records::{self, Issuer};
+use super::records::{self, Issuer, Restored};
 use super::service::{Answered, Asked, Relay, Shared, unpoisoned};
 use super::{Record, RelayError, RelayNotice, Revocations, Standing};
 use crate::limits::RELAY_ANSWER;
 
 impl Relay {
-    async fn publish_now(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> Result<u64, RelayError> {
+    async fn publish_now(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> Result<(), RelayError> {
         if revoked.len() > EPOCH_REVOCATIONS {
             return Err(EpochError::TooMany.into());
         }
         let shared = &self.shared;
         let _one_at_a_time = shared.writing.lock().await;
-        let identity = shared.vault.identity().await?;
-        let mut head = records::own_head(&shared.vault)?;
-        let epoch = Epoch {
-            issuer: MailboxKey(identity.public().signing_key()),
-            number: head.number + 1,
-            previous: head.hash,
-            at: shared.clock.now(),
-            revoked,
-        };
-        let signature = identity.sign_for(PURPOSE, &epoch.to_sign());
-        let signed = SignedEpoch::new(epoch, signature)?;
-        signed.follow(&mut head)?;
         let mut changes = with;
-        changes.extend(records::put_own(&head, &signed));
+        match records::restored(&shared.vault)? {
+            Some(mut restored) => {
+                restored.revoked.extend(revoked);
+                changes.push(records::put_restored(Some(&restored)));
+            }
+            None => {
+                let identity = shared.vault.identity().await?;
+                let mut head = records::own_head(&shared.vault)?;
+                changes.extend(sign(shared, &identity, &mut head, revoked)?);
+            }
+        }
         shared.vault.put_records(changes).await?;
         shared.changed.notify_one();
-        Ok(head.number)
+        Ok(())
     }
 
     async fn check_now(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<Standing, RelayError> {
@@ -98,6 +97,48 @@ impl Relay {
     }
 }
 
+/// The next of this vault's epochs.
+fn sign(
+    shared: &Shared,
+    identity: &Identity,
+    head: &mut EpochHead,
+    revoked: Vec<CapabilityId>,
+) -> Result<[Record; 2], RelayError> {
+    let epoch = Epoch {
+        issuer: MailboxKey(identity.public().signing_key()),
+        number: head.number + 1,
+        previous: head.hash,
+        at: shared.clock.now(),
+        revoked,
+    };
+    let signature = identity.sign_for(PURPOSE, &epoch.to_sign());
+    let signed = SignedEpoch::new(epoch, signature)?;
+    signed.follow(head)?;
+    Ok(records::put_own(head, &signed))
+}
+
+/// The relay has so many epochs of this vault. Where the vault has fewer, it signs none before it has these; what was to be signed meanwhile is
+/// signed when it has.
+pub(super) async fn settle(shared: &Shared, identity: &Identity, relay_has: u64) -> Result<(), RelayError> {
+    let _one_at_a_time = shared.writing.lock().await;
+    let mut head = records::own_head(&shared.vault)?;
+    let restored = records::restored(&shared.vault)?;
+    if head.number < relay_has {
+        if restored.is_none() {
+            let behind = records::put_restored(Some(&Restored::default()));
+            shared.vault.put_records(vec![behind]).await?;
+        }
+        return Ok(());
+    }
+    let Some(restored) = restored else { return Ok(()) };
+    let mut changes = vec![records::put_restored(None)];
+    let revoked: Vec<_> = restored.revoked.into_iter().collect();
+    for some in revoked.chunks(EPOCH_REVOCATIONS) {
+        changes.extend(sign(shared, identity, &mut head, some.to_vec())?);
+    }
+    Ok(shared.vault.put_records(changes).await?)
+}
+
 /// An epoch of somebody, from the relay.
 pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) -> Result<(), RelayError> {
     let signed = match SignedEpoch::decode(bytes) {
@@ -143,19 +184,30 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
     Ok(())
 }
 
-/// One of this vault's own, which it has forgotten: it was restored from a backup.
+/// One of this vault's own. One that it has forgotten, since it was restored from a backup, it takes back, and refuses again what it had revoked.
 async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError> {
     let _one_at_a_time = shared.writing.lock().await;
     let mut head = records::own_head(&shared.vault)?;
-    if signed.follow(&mut head).is_ok() {
-        let records = records::put_own(&head, signed);
-        shared.vault.put_records(records.into()).await?;
+    let Epoch { issuer, at, revoked, .. } = signed.epoch();
+    match signed.follow(&mut head) {
+        Ok(()) => {
+            let mut changes: Vec<Record> = records::put_own(&head, signed).into();
+            changes.extend(revoked.iter().map(|id| records::revoked_record(id.uuid(), *at)));
+            shared.vault.put_records(changes).await?;
+            let (issuer, capabilities) = (*issuer, revoked.clone());
+            shared.notice(RelayNotice::Revoked { issuer, capabilities });
+        }
+        Err(EpochError::Old { .. }) => {}
+        Err(error) => {
+            let what = format!("what this vault has taken back does not fit what it has told before: {error}. Others may not learn of it");
+            shared.notice(RelayNotice::Wrong { about: *issuer, what });
+        }
     }
     Ok(())
 }
 
 impl Revocations for Relay {
-    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<u64, RelayError>> {
+    fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<(), RelayError>> {
         Box::pin(self.publish_now(revoked, with))
     }
 

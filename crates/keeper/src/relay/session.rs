@@ -19,7 +19,7 @@ use vault::Identity;
 
 use super::incoming::Incoming;
 use super::records;
-use super::revocations::take_epoch;
+use super::revocations::{settle, take_epoch};
 use super::service::{Answered, Asked, Shared};
 use super::{RelayError, RelayNotice, Taken};
 use crate::limits::RELAY_ANSWER;
@@ -81,6 +81,8 @@ struct Session<'a> {
     came: HashSet<u64>,
     checks: HashMap<u64, oneshot::Sender<Result<Answered, RelayError>>>,
     next_check: u64,
+    /// So many of our epochs the relay had when it was reached.
+    relay_had: u64,
     /// Our last epoch that the relay has; none when it refused one.
     published: Option<u64>,
     publishing: bool,
@@ -121,9 +123,11 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
         came: HashSet::new(),
         checks: HashMap::new(),
         next_check: 1,
+        relay_had: epoch,
         published: Some(epoch),
         publishing: false,
     };
+    settle(shared, &session.identity, epoch).await?;
     session.follow_all(epoch).await?;
     shared.answer_with(Some(asked));
     session.send_waiting().await?;
@@ -276,7 +280,11 @@ impl Session<'_> {
                 self.published = None;
                 Ok(())
             }
-            FromRelay::Epoch { epoch } => Ok(take_epoch(self.shared, &self.own, &epoch).await?),
+            FromRelay::Epoch { epoch } => {
+                take_epoch(self.shared, &self.own, &epoch).await?;
+                settle(self.shared, &self.identity, self.relay_had).await?;
+                self.publish().await
+            }
             FromRelay::Checked {
                 request,
                 revoked,
@@ -334,17 +342,17 @@ impl Session<'_> {
         Ok(Following { issuer, after })
     }
 
-    /// Follows whom this vault follows; and itself, where the relay has more of its revocations than it remembers.
+    /// Follows whom this vault follows; and itself, from the last that it remembers, to see that it is the same one and what it does not.
     async fn follow_all(&mut self, epoch: u64) -> Result<(), Ended> {
         let mut issuers = Vec::new();
         for issuer in records::issuers(&self.shared.vault)? {
             issuers.push(self.following(issuer)?);
         }
-        let after = records::own_head(&self.shared.vault)?.number;
-        if epoch > after {
+        let own = records::own_head(&self.shared.vault)?.number;
+        if epoch > 0 && epoch >= own {
             issuers.push(Following {
                 issuer: self.own,
-                after,
+                after: own.saturating_sub(1),
             });
         }
         // Some at a time: a message has a limit.

@@ -3,12 +3,12 @@
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Constraints, Nonce, Presentation};
+use vault::{Body, Constraints, Nonce, Presentation};
 
 use super::{ShareError, Shares};
 use crate::limits;
 use crate::relay::Record;
-use crate::vault_service::VaultError;
+use crate::vault_service::{VaultError, VaultService};
 use crate::versioned::{decode, encode};
 
 const USE: &str = "share/use/";
@@ -47,6 +47,43 @@ impl Uses {
         self.until = until;
         Ok(())
     }
+
+    /// What both have counted.
+    fn with(mut self, other: Self) -> Self {
+        self.recent.extend(other.recent);
+        self.recent.sort_unstable();
+        self.recent.dedup();
+        Self {
+            calls: self.calls.max(other.calls),
+            last: self.last.max(other.last),
+            recent: self.recent,
+            until: self.until.max(other.until),
+        }
+    }
+}
+
+/// Each count of this vault and the nonces that it has seen, together with those of another one, whose content takes its place: nothing can be
+/// used once more by that. What is not understood here stays as it is.
+pub(crate) fn counted_since(vault: &VaultService, other: &Body) -> Result<Vec<(String, Vec<u8>)>, VaultError> {
+    fn both<T: serde::de::DeserializeOwned>(now: &[u8], other: Option<&[u8]>) -> Option<(T, T)> {
+        Some((decode(now)?, decode(other?)?))
+    }
+    let mut records = Vec::new();
+    for name in vault.list_records(USE)?.into_iter().chain([NONCES.to_owned()]) {
+        let Some(now) = vault.get_record(&name)? else { continue };
+        let other = other.get(&name);
+        let merged = if name == NONCES {
+            both::<Vec<(Nonce, Millis)>>(&now, other).map(|(mut now, other)| {
+                now.retain(|seen| !other.contains(seen));
+                now.extend(other);
+                encode(&now)
+            })
+        } else {
+            both::<Uses>(&now, other).map(|(now, other)| encode(&now.with(other)))
+        };
+        records.push((name, merged.unwrap_or_else(|| now.to_vec())));
+    }
+    Ok(records)
 }
 
 impl Shares {

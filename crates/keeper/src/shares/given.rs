@@ -11,12 +11,11 @@ use super::passed_on::{Through, chain_of};
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
-use crate::relay::{Courier as _, Record, Revocations as _};
+use crate::relay::{Courier as _, REVOKED, Record, Revocations as _, revoked_record};
 use crate::vault_service::VaultError;
 use crate::versioned::{decode, encode};
 
 const GIVEN: &str = "share/given/";
-pub(super) const REVOKED: &str = "share/revoked/";
 
 /// What is to be shared, and with whom.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -221,7 +220,7 @@ impl Shares {
         for (id, name) in given {
             if !self.is_revoked(id)? {
                 ids.push(id.into());
-                records.push((format!("{REVOKED}{id}"), Some(encode(&now))));
+                records.push(revoked_record(id, now));
                 names.push(name);
             }
         }

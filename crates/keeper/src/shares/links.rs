@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::{Capability, CapabilityError, Presentation, PublicIdentity, SignerKey, verify_chain};
 
-use super::given::{Given, REVOKED, kept};
+use super::given::{Given, kept};
 use super::{ShareError, Shares};
 use crate::limits;
-use crate::relay::{self, Record, Revocations as _};
+use crate::relay::{self, REVOKED, Record, Revocations as _};
 use crate::vault_service::VaultError;
 use crate::versioned::{decode, encode};
 

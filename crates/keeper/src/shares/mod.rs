@@ -38,6 +38,7 @@ mod using;
 use std::sync::{Arc, OnceLock};
 
 pub use asked::Asked;
+pub(crate) use count::counted_since;
 pub use error::ShareError;
 pub use given::{Given, Terms};
 pub use group::{Groups, InGroup, Tie};

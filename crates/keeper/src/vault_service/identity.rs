@@ -31,6 +31,15 @@ impl VaultService {
         Ok(Identity::decode(&stored)?)
     }
 
+    /// Whether this content is of the same vault, by its identity.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(crate) fn has_identity_of(&self, content: &Body) -> Result<bool, VaultError> {
+        let own = self.entry(ENTRY)?;
+        Ok(own.is_some_and(|own| content.get(ENTRY) == Some(own.as_slice())))
+    }
+
     /// Makes the identity of a vault that has none, beside whatever else goes on.
     pub(super) fn make_identity_later(&self) {
         if !matches!(self.entry(ENTRY), Ok(None)) {

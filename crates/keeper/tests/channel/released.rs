@@ -55,7 +55,7 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 14] = [
+const ELSEWHERE: [(&str, &str); 15] = [
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
@@ -65,6 +65,7 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("relay/from/", "crates/keeper/src/relay/records.rs"),
     ("relay/issuer/", "crates/keeper/src/relay/records.rs"),
     ("relay/known", "a hint: what cannot be read is learnt anew"),
+    ("relay/restored", "crates/keeper/src/relay/records.rs"),
     ("second/asked/", "crates/keeper/src/approvals/second/deciding.rs"),
     ("share/link/", "crates/keeper/src/shares/links.rs"),
     ("share/resource/", "crates/keeper/src/shares/resources.rs"),

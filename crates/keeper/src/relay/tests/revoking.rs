@@ -31,7 +31,7 @@ async fn promise_09_what_is_revoked_is_pushed_and_refused_and_stays_so_without_t
         Standing::NotRevoked { as_of: 0 }
     );
     let with = vec![("sharing/test".to_owned(), Some(b"x".to_vec()))];
-    assert_eq!(ada.relay.publish(vec![one], with).await.unwrap(), 1);
+    ada.relay.publish(vec![one], with).await.unwrap();
     assert!(ada.vault.get_record("sharing/test").unwrap().is_some());
     assert_eq!(revoked(&mut bob).await, [one]);
     assert_eq!(bob.relay.check(ada.key(), one).await.unwrap(), Standing::Revoked);
@@ -95,4 +95,67 @@ async fn promise_09_what_was_revoked_reaches_another_relay_that_knows_nothing() 
     carol.relay.follow(ada.key()).await.unwrap();
     // The issuer's keeper connects again, and brings all that it has revoked.
     assert_eq!(revoked(&mut carol).await, [capability]);
+}
+
+/// The vault as a backup of before anything was revoked leaves it; an earlier version did not remember that it was restored.
+async fn restore(ada: &Person, remembered: bool) {
+    let names = ada.vault.list_records("relay/epochs/").unwrap();
+    let mut records: Vec<_> = names.into_iter().map(|name| (name, None)).collect();
+    records.push(("relay/restored".to_owned(), remembered.then(|| br#"{"v":1,"revoked":[]}"#.to_vec())));
+    ada.vault.put_records(records).await.unwrap();
+}
+
+#[tokio::test]
+async fn promise_09_what_a_restored_vault_revokes_early_follows_what_it_had_revoked_before() {
+    let (relay, mut ada, mut bob) = two(Lie::Honest).await;
+    let (one, other) = (CapabilityId::new(), CapabilityId::new());
+    ada.relay.publish(vec![one], Vec::new()).await.unwrap();
+    bob.relay.follow(ada.key()).await.unwrap();
+    assert_eq!(revoked(&mut bob).await, [one]);
+    ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
+    restore(&ada, true).await;
+    let with = vec![("sharing/test".to_owned(), Some(b"x".to_vec()))];
+    ada.relay.publish(vec![other], with).await.unwrap();
+    // It counts here at once, and no epoch was signed that the relay may have already.
+    assert!(ada.vault.get_record("sharing/test").unwrap().is_some());
+    assert!(ada.vault.list_records("relay/epochs/").unwrap().is_empty());
+    ada.restart(&relay.socket).await;
+    assert_eq!(revoked(&mut bob).await, [other]);
+    // And what it had forgotten is refused here again.
+    let known = ada.vault.list_records("share/revoked/").unwrap();
+    assert_eq!(known, [format!("share/revoked/{one}")]);
+    assert!(ada.vault.get_record("relay/restored").unwrap().is_none());
+}
+
+#[tokio::test]
+async fn promise_09_a_vault_that_is_behind_its_relay_signs_nothing_before_it_has_caught_up() {
+    let (relay, mut ada, mut bob) = two(Lie::Honest).await;
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    bob.relay.follow(ada.key()).await.unwrap();
+    revoked(&mut bob).await;
+    ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
+    restore(&ada, false).await;
+    // The relay says how much it has, and brings nothing of it.
+    relay.now(Lie::Skip(1));
+    ada.restart(&relay.socket).await;
+    while ada.vault.get_record("relay/restored").unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    assert!(ada.vault.list_records("relay/epochs/").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn promise_09_a_vault_whose_own_revocations_went_two_ways_says_so() {
+    let (relay, mut ada, mut bob) = two(Lie::Honest).await;
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    bob.relay.follow(ada.key()).await.unwrap();
+    revoked(&mut bob).await;
+    ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
+    // By an earlier version, which signed another first one.
+    restore(&ada, false).await;
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    ada.restart(&relay.socket).await;
+    let said = ada.wrong().await;
+    assert!(said.contains("epoch 1 does not follow"), "{said}");
 }
