@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use uuid::Uuid;
 use vault::{
-    Capability, CapabilityError, Constraints, Granted, Identity, NewCapability, Presentation, Rate, Resource, Scope,
-    Scopes, SharedRequest, Wider, verify_chain,
+    Capability, CapabilityError, Constraints, Granted, Identity, KnownChains, NewCapability, Presentation, Rate,
+    Resource, Scope, Scopes, SharedRequest, Wider, verify_chain,
 };
 
 const NOW: i64 = 1_763_800_000_000;
@@ -151,6 +151,37 @@ fn a_request_for_anything_else_is_refused_and_says_why() {
         present(&PEOPLE.bob, vec![list], get("/a/b")),
         Err(CapabilityError::NotAllowed("read"))
     );
+}
+
+#[test]
+fn promise_07_a_chain_that_is_known_is_looked_at_for_all_that_changes() {
+    let (own, root) = (PEOPLE.anna.public().signer(), root());
+    let known = KnownChains::new(8);
+    let presented = |by: &Identity, chain: &[Capability], at, revoked: &[Uuid]| {
+        let presentation = Presentation::sign(by, chain.to_vec(), get("/a"), at).unwrap();
+        let granted = presentation.verify_among(&known, &own, at, |id| revoked.contains(&id));
+        granted.map(|granted| granted.links.len())
+    };
+    let chain = [root.clone()];
+    for _ in 0..2 {
+        assert_eq!(presented(&PEOPLE.bob, &chain, NOW, &[]), Ok(1));
+    }
+    let gone = Err(CapabilityError::Revoked(root.jti));
+    assert_eq!(presented(&PEOPLE.bob, &chain, NOW, &[root.jti]), gone);
+    let over = Err(CapabilityError::Expired(root.jti));
+    assert_eq!(presented(&PEOPLE.bob, &chain, NOW + HOUR, &[]), over);
+    let stolen = Err(CapabilityError::NotHeld);
+    assert_eq!(presented(&PEOPLE.carla, &chain, NOW, &[]), stolen);
+    let of_carla = known.verify(&chain, &PEOPLE.carla.public().signer(), NOW, |_| false);
+    assert_eq!(of_carla, Err(CapabilityError::NotIssuedHere));
+    // One letter of it is another chain.
+    let mut longer = root.clone();
+    longer.exp += 1;
+    let forged = Err(CapabilityError::BadSignature(root.jti));
+    for _ in 0..2 {
+        assert_eq!(presented(&PEOPLE.bob, &[longer.clone()], NOW, &[]), forged);
+    }
+    assert_eq!(presented(&PEOPLE.bob, &chain, NOW, &[]), Ok(1));
 }
 
 #[test]

@@ -6,12 +6,15 @@
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use ed25519_dalek::{Signer as _, SigningKey};
 use uuid::Uuid;
 use vault::opaque::{
     ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, ClientLogin, ClientRegistration, Names, Registration, ServerSetup,
 };
 use vault::{
-    Body, DataKey, FrameOpener, FrameSealer, Kek, NewSlot, SlotChange, SlotKind, VaultFile, keys, password_secret,
+    Body, Capability, Constraints, DataKey, FrameOpener, FrameSealer, Identity, Kek, KnownChains, NewCapability,
+    NewSlot, Presentation, Resource, Scope, SharedRequest, SlotChange, SlotKind, VaultFile, keys, password_secret,
+    verify_chain,
 };
 
 const ROUNDS: usize = 9;
@@ -145,5 +148,84 @@ fn speed_of_opening_a_vault_of_5000_secrets() {
             file.len() as f64 / 1e6
         ),
         "≤ 50 ms",
+    );
+}
+
+#[test]
+#[ignore = "a figure: needs --release and a quiet machine"]
+fn speed_of_checking_a_capability_beside_the_signatures_alone() {
+    const CHECKS: u32 = 2000;
+    let (anna, bob) = (Identity::random(), Identity::random());
+    let (own, now) = (anna.public().signer(), 1_763_800_000_000);
+    let terms = NewCapability {
+        id: Uuid::from_u128(1),
+        holder: bob.public().signer(),
+        resource: Resource::parse("service/calendar/work").unwrap(),
+        scope: [Scope::Read, Scope::List].into(),
+        from: now,
+        until: now + 3_600_000,
+        constraints: Constraints::default(),
+    };
+    let chain = [Capability::issue(&anna, terms).unwrap()];
+    let request = SharedRequest {
+        service: "calendar".into(),
+        method: "GET".into(),
+        path: "/work/today".into(),
+        query: String::new(),
+        content_type: String::new(),
+        body: Vec::new(),
+    };
+    let presentation = Presentation::sign(&bob, chain.to_vec(), request, now).unwrap();
+    // As many bytes as are signed of a capability.
+    let message = chain[0].encode();
+    let signer = SigningKey::from_bytes(&[7; 32]);
+    let (key, signature) = (signer.verifying_key(), signer.sign(&message));
+    let known = KnownChains::new(8);
+    let (mut bare, mut whole, mut cached) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut presented, mut presented_known) = (Vec::new(), Vec::new());
+    let repeat = |check: &dyn Fn() -> bool| (0..CHECKS).for_each(|_| assert!(check()));
+    for _ in 0..ROUNDS {
+        timed(&mut bare, || {
+            repeat(&|| key.verify_strict(&message, &signature).is_ok())
+        });
+        timed(&mut whole, || {
+            repeat(&|| verify_chain(&chain, &own, now, |_| false).is_ok())
+        });
+        timed(&mut cached, || {
+            repeat(&|| known.verify(&chain, &own, now, |_| false).is_ok())
+        });
+        timed(&mut presented, || {
+            repeat(&|| presentation.verify(&own, now, |_| false).is_ok())
+        });
+        timed(&mut presented_known, || {
+            repeat(&|| presentation.verify_among(&known, &own, now, |_| false).is_ok());
+        });
+    }
+    let micros = |rounds| median(rounds) * 1000.0 / f64::from(CHECKS);
+    let (bare, whole, cached) = (micros(bare), micros(whole), micros(cached));
+    let (presented, presented_known) = (micros(presented), micros(presented_known));
+    figure(
+        "one Ed25519 verification alone (strict)",
+        &format!("{bare:.1} µs median (n = {ROUNDS} × {CHECKS})"),
+        "",
+    );
+    figure(
+        "a chain of one capability checked, which takes one verification",
+        &format!("{whole:.1} µs median, {:.2} × one verification", whole / bare),
+        "≤ 1.2 ×",
+    );
+    figure(
+        "the same chain when its signature is known to be good: no verification",
+        &format!("{cached:.1} µs median"),
+        "≤ 5 µs",
+    );
+    figure(
+        "a presentation of it checked, which takes two verifications; one where the chain is known",
+        &format!(
+            "{presented:.1} µs median, {:.2} × two verifications; {presented_known:.1} µs, {:.2} × one",
+            presented / bare / 2.0,
+            presented_known / bare
+        ),
+        "",
     );
 }

@@ -77,9 +77,13 @@ pub enum CapabilityError {
     NotAllowed(&'static str),
     #[error("this method cannot be used through a capability")]
     Method,
-    #[error("a parameter or a field of it has some services take a request for one of another method, or it cannot be read: say it by the method")]
+    #[error(
+        "a parameter or a field of it has some services take a request for one of another method, or it cannot be read: say it by the method"
+    )]
     OtherMethod,
-    #[error("a parameter or a field of it has some services take a request for one of another path, and the capability is for one path")]
+    #[error(
+        "a parameter or a field of it has some services take a request for one of another path, and the capability is for one path"
+    )]
     OtherPath,
 }
 

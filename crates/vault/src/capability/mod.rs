@@ -8,6 +8,7 @@
 mod chain;
 mod error;
 mod key;
+mod known;
 mod presentation;
 mod request;
 mod resource;
@@ -18,6 +19,7 @@ mod token;
 pub use chain::{Granted, Link, verify_chain};
 pub use error::{CapabilityError, Wider};
 pub use key::{Hash, Nonce, SignerKey};
+pub use known::KnownChains;
 pub use presentation::Presentation;
 pub use request::SharedRequest;
 pub use resource::Resource;

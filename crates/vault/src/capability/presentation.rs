@@ -3,7 +3,8 @@ use uuid::Uuid;
 
 use super::key::{Bytes, Nonce, Sig, SignerKey};
 use super::{
-    Capability, CapabilityError, Granted, SharedRequest, VERSION, canonical, parse, signed_bytes, verify_chain,
+    Capability, CapabilityError, Granted, KnownChains, SharedRequest, VERSION, canonical, parse, signed_bytes,
+    verify_chain,
 };
 use crate::limits::{PRESENTATION_BYTES, PRESENTATION_LIFE_MS};
 use crate::{Identity, random_bytes};
@@ -87,13 +88,36 @@ impl Presentation {
         now: i64,
         is_revoked: impl Fn(Uuid) -> bool,
     ) -> Result<Granted, CapabilityError> {
+        self.verify_by(own, now, || verify_chain(&self.chain, own, now, is_revoked))
+    }
+
+    /// The same, where the signatures of some chains are known to be good. Its own is verified every time.
+    ///
+    /// # Errors
+    /// As of [`Self::verify`].
+    pub fn verify_among(
+        &self,
+        known: &KnownChains,
+        own: &SignerKey,
+        now: i64,
+        is_revoked: impl Fn(Uuid) -> bool,
+    ) -> Result<Granted, CapabilityError> {
+        self.verify_by(own, now, || known.verify(&self.chain, own, now, is_revoked))
+    }
+
+    fn verify_by(
+        &self,
+        own: &SignerKey,
+        now: i64,
+        chain: impl FnOnce() -> Result<Granted, CapabilityError>,
+    ) -> Result<Granted, CapabilityError> {
         if self.ver != VERSION {
             return Err(CapabilityError::UnknownVersion(self.ver));
         }
         if self.aud != *own {
             return Err(CapabilityError::WrongAudience);
         }
-        let granted = verify_chain(&self.chain, own, now, is_revoked)?;
+        let granted = chain()?;
         if !granted.holder.verifies(&signed_bytes(DOMAIN, self), &self.sig) {
             return Err(CapabilityError::NotHeld);
         }

@@ -138,7 +138,11 @@ fn known(name: &[u8], names: &Names) -> Option<Steering> {
     let whole: Vec<u8> = name.iter().map(plain).collect();
     // `name[]` is a list of that name.
     let first = &whole[..name.iter().position(|byte| *byte == b'[').unwrap_or(whole.len())];
-    let is_one_of = |known: &[&str]| known.iter().any(|known| [&whole[..], first].contains(&known.as_bytes()));
+    let is_one_of = |known: &[&str]| {
+        known
+            .iter()
+            .any(|known| [&whole[..], first].contains(&known.as_bytes()))
+    };
     if is_one_of(names.methods) {
         Some(Steering::Method)
     } else {
@@ -194,7 +198,13 @@ mod tests {
         ] {
             assert_eq!(steering_in_query(query), Some(Steering::Method), "{query}");
         }
-        for query in ["", "method=flickr.photos.search", "a=_method", "my_method=1", "q=rest_route"] {
+        for query in [
+            "",
+            "method=flickr.photos.search",
+            "a=_method",
+            "my_method=1",
+            "q=rest_route",
+        ] {
             assert_eq!(steering_in_query(query), None, "{query}");
         }
         assert_eq!(
@@ -242,7 +252,11 @@ mod tests {
                 "--x\r\nContent-Disposition: form-data; name=\"_meth\\od\"\r\n\r\nDELETE\r\n--x--",
             ),
         ] {
-            assert_eq!(steering_in_body(kind, body.as_bytes()), Some(Steering::Method), "{body}");
+            assert_eq!(
+                steering_in_body(kind, body.as_bytes()),
+                Some(Steering::Method),
+                "{body}"
+            );
         }
         for (kind, body) in [
             (form, "a=_method"),
