@@ -46,3 +46,26 @@ describe("whom a share is for, as a second person is shown it", () => {
     expect(row(asked(undefined), "Digits of whom you do not know")).toBe("KEY");
   });
 });
+
+describe("whose it is that was passed on", () => {
+  const of = { keys: "KEYS", name: "Anna", fingerprint: "1 2" };
+  const action: ApprovalAction = { kind: "call_shared", share: "s", owner: "b", name: "Bob", of, service: "calendar", method: "DELETE", path: "/work", query: "", content_type: "", body: "" };
+  const row = (of: ApprovalAction, name: string) => details(of).find(([label]) => label === name)?.[1];
+
+  it("is who has the key, by name or by the digits, and not who passed it on", () => {
+    expect(approvalWords(action)).toBe("Your agent wants to delete something at calendar of Anna, which Bob passed on to you.");
+    expect([row(action, "Whose"), row(action, "Passed on by")]).toEqual(["Anna", "Bob"]);
+    const stranger = { ...action, of: { ...of, name: null } };
+    expect(approvalWords(stranger)).toContain("of somebody whom you do not know, which Bob passed on to you");
+    expect(row(stranger, "Whose")).toContain("1 2");
+    expect(row({ ...action, of: undefined }, "Passed on by")).toBeUndefined();
+  });
+
+  it("is for a second person who they know by that key, whatever whoever asks calls them", () => {
+    const shown = (receiver: AskedAsSecond["receiver"]) => asSecond({ action, receiver });
+    expect(approvalWords(shown({ me: true, name: null, fingerprint: "3 4" }), "Bob’s agent")).toContain("calendar of you, which Bob passed on to them");
+    expect(row(shown({ me: false, name: "Mallory", fingerprint: "3 4" }), "Whose")).toBe("Mallory");
+    expect(row(shown({ me: false, name: null, fingerprint: "3 4" }), "Whose")).toContain("3 4");
+    expect(row(shown(null), "Whose")).toContain("KEYS");
+  });
+});

@@ -29,8 +29,11 @@ export function approvalWords(action: ApprovalAction, whose = "Your agent"): str
       return `${whose} wants to run a command on its computer.`;
     case "share":
       return `${whose} wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
-    case "call_shared":
-      return `${whose} wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}, which ${action.name} shares with ${whose === "Your agent" ? "you" : "them"}.`;
+    case "call_shared": {
+      const [doing, to] = [DOING[action.method] ?? `call (${action.method})`, whose === "Your agent" ? "you" : "them"];
+      if (action.of) return `${whose} wants to ${doing} ${action.service} of ${action.of.name ?? "somebody whom you do not know"}, which ${action.name} passed on to ${to}.`;
+      return `${whose} wants to ${doing} ${action.service}, which ${action.name} shares with ${to}.`;
+    }
     case "ask_for_share":
       return `${whose} wants to ask ${action.name} to share something.`;
   }
@@ -54,8 +57,9 @@ export function secondDetails(asked: AskedAsSecond): readonly (readonly [string,
   return [...details(asSecond(asked)), ...stranger.map(([name, value]) => [name, seen(value)] as const)];
 }
 
-/** What somebody wants, for a second person: whom they share with is who has the key, whatever whoever asks calls them. */
+/** What somebody wants, for a second person: whom they share with, and whose it is, is who has the key, whatever whoever asks calls them. */
 export function asSecond({ action, receiver }: Pick<AskedAsSecond, "action" | "receiver">): ApprovalAction {
+  if (action.kind === "call_shared" && action.of) return { ...action, of: { ...action.of, name: receiver?.me ? "you" : (receiver?.name ?? null), fingerprint: receiver?.fingerprint ?? action.of.keys } };
   if (action.kind !== "share") return action;
   return { ...action, name: receiver?.me ? "you" : (receiver?.name ?? "somebody whom you do not know") };
 }
@@ -83,7 +87,8 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
       return [["What", action.resource], ["With whom", action.name], ["They may", scopeWords(action.scope)], ["Until", dayWords(action.until)], ["How often", action.constraints.max_calls ? `${action.constraints.max_calls} times in all` : "without a limit"]];
     case "call_shared": {
       const rows: [string, string][] = [
-        ["Whose", action.name],
+        ["Whose", action.of ? (action.of.name ?? `Somebody whom you do not know, with the digits ${action.of.fingerprint}`) : action.name],
+        ["Passed on by", action.of ? action.name : ""],
         ["Request", `${action.method} ${action.service}${action.path}${action.query ? `?${action.query}` : ""}`],
         ["Kind of content", action.content_type],
         ["Content", laidOut(action.body)],

@@ -240,12 +240,19 @@ export interface ServerTools {
   more: boolean;
 }
 
+/** Whose something is that was passed on; nameless to whom it was passed on, where they do not know them. */
+export interface Whose {
+  keys: string;
+  name: string | null;
+  fingerprint: string;
+}
+
 /** What the agent would do, with every parameter. */
 export type ApprovalAction =
   | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean; tool?: string }
   | { kind: "run_command"; command: string; folder: string }
-  | { kind: "share"; with: string; name: string; holder: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number } }
-  | { kind: "call_shared"; share: string; owner: string; name: string; service: string; method: string; path: string; query: string; content_type: string; body: string }
+  | { kind: "share"; with: string; name: string; holder: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number }; place?: string }
+  | { kind: "call_shared"; share: string; owner: string; name: string; of?: Whose; service: string; method: string; path: string; query: string; content_type: string; body: string }
   | { kind: "ask_for_share"; of: string; name: string; words: string };
 
 export interface Approval {
@@ -280,7 +287,7 @@ export interface AskedAsSecond {
   state: "waiting" | "allowed" | "denied" | "over" | "expired";
   at: number | null;
   reason: string;
-  /** Whom it would be shared with, by the key: as this person knows them, else the digits. A keeper of an older version does not say. */
+  /** Whom it would be shared with, or whose it is, by the key: as this person knows them, else the digits. A keeper of an older version does not say. */
   receiver?: { me: boolean; name: string | null; fingerprint: string | null } | null;
   /** The answer has not reached whoever asked. */
   lost?: boolean;

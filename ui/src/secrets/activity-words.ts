@@ -59,6 +59,10 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "approval_used":
       return `Your agent did what you had allowed${to && to !== "command" ? ` at ${to}` : ""}${why ? `, by ${why}` : ""}`;
+    case "relay_wrong":
+      return `The relay between vaults did not do what it should: something between you and ${to || "somebody"} was left out, repeated, exchanged or made up. What did not fit was not believed`;
+    case "revocations_unknown":
+      return `What ${to || "somebody"} has stopped sharing is not known for certain, as the relay keeps something of it back or exchanged it: all that they share counts as stopped until it is`;
     case "shared":
       return `You shared something with ${to ?? "somebody"}`;
     case "share_stopped":
@@ -84,4 +88,16 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     default:
       return [what, name, to, why].filter(Boolean).join(" · ");
   }
+}
+
+/** Whether it tells that the relay lies, or lost something. */
+export function isOfRelay({ what }: ActivityEntry): boolean {
+  return what === "relay_wrong" || what === "revocations_unknown";
+}
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** What the relay did wrong within the last week. */
+export function relayWrongs(entries: readonly ActivityEntry[], now: number): readonly ActivityEntry[] {
+  return entries.filter((entry) => isOfRelay(entry) && now - entry.last < WEEK_MS);
 }

@@ -7,7 +7,9 @@ import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import { field, notice, submitButton } from "../parts/form";
 import { secrets } from "./secrets";
-import { routeName, saveRoute } from "./services";
+import { shared } from "../shared/shared";
+import { routeName, routes, saveRoute } from "./services";
+import { isAnother, losesShares } from "./shared-of";
 
 type How = "bearer" | "header" | "query" | "basic";
 
@@ -113,19 +115,25 @@ export class RouteForm extends FormPage {
     this.dispatchEvent(new CustomEvent("done"));
   }
 
-  /** What its owner said of its tools is not dropped by the way. */
-  async #dropsTools(): Promise<boolean> {
-    const count = Object.keys(this.route?.tools ?? {}).length;
-    if (!this.route?.tools || this.isTools) return true;
-    const said = count === 0 ? "" : ` What you said of ${count === 1 ? "its tool" : `its ${count} tools`} is forgotten.`;
-    return confirmBox({ title: "Make it a web service?", words: `Your agent then calls its address as it is, and no tool by its name.${said} Whoever it is shared with is refused until you share it anew.`, yes: "Make it a web service", danger: true });
+  /** What its owner said of its tools, and with whom it is shared, is not dropped by the way. */
+  async #mayChange(now: Route): Promise<boolean> {
+    const before = this.route ?? routes.value?.find((each) => each.name === now.name);
+    if (!before || !isAnother(before, now)) return true;
+    const loses = losesShares(now.name, shared.value?.given);
+    const count = Object.keys(before.tools ?? {}).length;
+    if (before.tools && !now.tools) {
+      const said = count === 0 ? "" : ` What you said of ${count === 1 ? "its tool" : `its ${count} tools`} is forgotten.`;
+      return confirmBox({ title: "Make it a web service?", words: `Your agent then calls its address as it is, and no tool by its name.${said} ${loses}`, yes: "Make it a web service", danger: true });
+    }
+    return loses === "" || confirmBox({ title: "Make it another service?", words: `With another address, secret or kind it is not the service any more that you have shared. ${loses}`, yes: "Save", danger: true });
   }
 
   #save = (event: SubmitEvent): void => {
     event.preventDefault();
     void this.work(async () => {
-      if (!(await this.#dropsTools())) return;
-      await saveRoute({ name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim(), tools: this.isTools ? (this.route?.tools ?? {}) : null });
+      const route: Route = { name: this.name, base_url: this.base.trim(), secret: this.secret, inject: this.#inject(), read_only: this.readOnly, ask: this.ask, about: this.about.trim(), tools: this.isTools ? (this.route?.tools ?? {}) : null };
+      if (!(await this.#mayChange(route))) return;
+      await saveRoute(route);
       announce("Saved");
       this.#done();
     });

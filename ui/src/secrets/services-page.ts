@@ -13,8 +13,10 @@ import { icon } from "../parts/icon";
 import "./egress-form";
 import "./route-form";
 import "./route-tools";
+import { loadShared, shared } from "../shared/shared";
 import { loadSecrets, secrets } from "./secrets";
 import { deleteRoute, loadServices, routes, servicesProblem } from "./services";
+import { losesShares } from "./shared-of";
 import { tabs } from "./tabs";
 
 export class ServicesPage extends FormPage {
@@ -29,7 +31,7 @@ export class ServicesPage extends FormPage {
   }
 
   async #load(): Promise<void> {
-    await Promise.all([loadServices(), loadSecrets()]);
+    await Promise.all([loadServices(), loadSecrets(), loadShared()]);
   }
 
   protected override render(): TemplateResult {
@@ -82,7 +84,7 @@ export class ServicesPage extends FormPage {
   }
 
   async #delete(each: Route): Promise<void> {
-    const sure = await confirmBox({ title: `Remove “${each.name}”?`, words: "Your agent cannot call this service any more. The secret stays in your vault.", yes: "Remove", danger: true });
+    const sure = await confirmBox({ title: `Remove “${each.name}”?`, words: `Your agent cannot call this service any more. The secret stays in your vault. ${losesShares(each.name, shared.value?.given)}`, yes: "Remove", danger: true });
     if (!sure) return;
     await this.work(async () => {
       await deleteRoute(each.name);

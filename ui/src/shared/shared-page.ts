@@ -9,12 +9,13 @@ import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
+import { activityWords } from "../secrets/activity-words";
 import { type Known } from "../trust/identities";
 import "./ask-form";
 import "./received-row";
 import "./share-form";
 import { usersWords } from "./group-words";
-import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, type PassedOn, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, ofRelay, type PassedOn, shared, type Shared, sharedProblem, stopSharing } from "./shared";
 import { withdrawIfSure } from "./withdraw";
 import { dayWords, mayWords, resourceWords, whoWords } from "./words";
 
@@ -52,6 +53,7 @@ export class SharedPage extends FormPage {
       <p class="lead">Let somebody use one of your services for a while. They never get your key: your vault does what they ask and gives them the answer, while it is open. You can stop it at any time.</p>
       ${problem ? html`${notice("error", problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
+      ${all ? ofRelay.value.map((each) => notice("warn", `${activityWords(each)} (${dayWords(each.last)}). If it happens again, tell whoever runs this server.`)) : nothing}
       ${all && this.known ? html`${this.#forms(this.known)} ${this.#shown(all)}` : problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading what is shared"><i></i><i></i><i></i></div>`}
     </div>`;
   }
@@ -114,6 +116,7 @@ export class SharedPage extends FormPage {
         <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
       </div>
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
+      ${each.elsewhere && each.state === "given" ? notice("warn", `The service is not the one that you shared: its address, its secret or its kind was changed, or it was removed. ${each.name} is refused. Stop it, and share it anew if you like.`) : nothing}
       ${each.passed_on ? html`<ul class="rows" aria-label="To whom ${what} was passed on">${each.passed_on.map((link) => this.#linkRow(link, what))}</ul>` : nothing}
       ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
     </li>`;

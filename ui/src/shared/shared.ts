@@ -3,7 +3,9 @@ import { effect, signal, untracked } from "@preact/signals-core";
 import { announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
 import { withProof } from "../app/proof";
+import type { ActivityEntry } from "../channel/messages";
 import { sentence } from "../parts/form";
+import { relayWrongs } from "../secrets/activity-words";
 import { loadServices } from "../secrets/services";
 import { type Known, loadKnown } from "../trust/identities";
 
@@ -77,6 +79,8 @@ export interface Given extends Terms {
   /** The newest words that the other vault said it has; left out while they are the first ones. */
   told?: number;
   group?: InGroup | null;
+  /** The service is not the one any more that it was when this was shared: it is refused. */
+  elsewhere?: boolean;
   /** Whose it is, where this person has only passed it on. */
   of?: Somebody;
   passed_on?: readonly PassedOn[];
@@ -131,6 +135,8 @@ export interface Shared {
 
 export const shared = signal<Shared | undefined>(undefined);
 export const sharedProblem = signal("");
+/** What the relay did wrong lately. */
+export const ofRelay = signal<readonly ActivityEntry[]>([]);
 
 /** The other vault has half a minute; this is a little more. */
 const ANSWER_MS = 40_000;
@@ -152,6 +158,8 @@ export async function loadShared(): Promise<void> {
       request<{ resources: GroupResource[] }>("share.resources"),
     ]);
     const before = shared.peek();
+    const noted = await request<{ entries: ActivityEntry[] }>("activity.list", { class: "person" }).catch(() => ({ entries: [] }));
+    ofRelay.value = relayWrongs(noted.entries, Date.now());
     shared.value = { given, received, asked, resources };
     sharedProblem.value = "";
     tell(before, { given, received, asked, resources });
@@ -258,5 +266,6 @@ effect(() => {
   untracked(() => {
     shared.value = undefined;
     sharedProblem.value = "";
+    ofRelay.value = [];
   });
 });

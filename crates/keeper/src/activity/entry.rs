@@ -65,6 +65,11 @@ pub enum What {
     SecondChanged,
     /// A second person could not be asked, or their answer did not reach whoever asked.
     SecondLost,
+    /// The relay has left something out of what goes between this vault and somebody, or repeated, exchanged or invented it. Without the details:
+    /// what it does over and over is one entry.
+    RelayWrong,
+    /// What somebody has taken back is not known for certain, so everything of theirs counts as taken back.
+    RevocationsUnknown,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

@@ -3,7 +3,9 @@
 use protocol::{Millis, SecretId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Constraints, Hash, Resource, Scopes, SignerKey, Steering, steering_in_body, steering_in_query};
+use vault::{
+    Constraints, Hash, PublicIdentity, Resource, Scopes, SignerKey, Steering, steering_in_body, steering_in_query,
+};
 
 /// Something that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +35,13 @@ pub enum Action {
     Share(ShareTerms),
     /// A call to what somebody else shares that changes something there.
     CallShared {
-        /// What is shared, and by whom.
+        /// What is shared, and by whom: the one who passed it on, where it was.
         share: Uuid,
         owner: UserId,
         name: String,
+        /// Whose it is, where it was passed on: what is done is done there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Whose>,
         service: String,
         method: String,
         path: String,
@@ -47,6 +52,18 @@ pub enum Action {
     },
     /// To ask somebody to share something.
     AskForShare { of: UserId, name: String, words: String },
+}
+
+/// Whose something is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whose {
+    /// Their public keys.
+    #[serde(with = "protocol::b64")]
+    pub keys: Vec<u8>,
+    /// As whoever asks knows them; none where they do not.
+    pub name: Option<String>,
+    /// The digits of the keys.
+    pub fingerprint: String,
 }
 
 /// What is to be shared.
@@ -61,6 +78,9 @@ pub struct ShareTerms {
     pub scope: Scopes,
     pub until: Millis,
     pub constraints: Constraints,
+    /// Which service it is: its address, its secret and its kind (SHA-256). Requests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Hash>,
 }
 
 impl Action {
@@ -92,6 +112,15 @@ impl Action {
             }),
         };
         steering_in_query(query).max(in_body).is_some()
+    }
+
+    /// Somebody else whom this is about, by their key: whom it is to be shared with, or whose it is.
+    pub(super) fn concerns(&self) -> Option<SignerKey> {
+        match self {
+            Self::Share(terms) => Some(terms.holder),
+            Self::CallShared { of, .. } => Some(PublicIdentity::decode(&of.as_ref()?.keys).ok()?.signer()),
+            _ => None,
+        }
     }
 
     /// How many bytes a person would have to read.
@@ -141,6 +170,7 @@ impl Action {
                 share,
                 owner,
                 name,
+                of,
                 service,
                 method,
                 path,
@@ -149,6 +179,7 @@ impl Action {
                 share: *share,
                 owner: *owner,
                 name: name.clone(),
+                of: of.clone(),
                 service: service.clone(),
                 method: method.clone(),
                 path: path.clone(),

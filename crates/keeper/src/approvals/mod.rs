@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-pub use action::{Action, ShareTerms};
+pub use action::{Action, ShareTerms, Whose};
 pub use ask::{Ceiling, Verdict};
 pub use commands::bridge_commands;
 pub use error::ApprovalError;

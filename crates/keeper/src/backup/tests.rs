@@ -158,7 +158,10 @@ async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paus
         ("approval/one", "2"),
         ("rates/agent/calendar", "2"),
         ("relay/epochs/head", r#"{"v":1,"number":2,"hash":""}"#),
-        ("relay/restored", r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#),
+        (
+            "relay/restored",
+            r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#,
+        ),
     ])
     .await;
     keeper.vault.delete_record("share/revoked/before").await.unwrap();

@@ -126,7 +126,8 @@ impl Tools {
                 "A service's name and a plain path below it, without dots or percent signs.",
             )
         })?;
-        self.routes
+        let route = self
+            .routes
             .get(resource.service())
             .map_err(|error| Refused::new(error.code(), error.to_string()))?;
         if !(1..=LONGEST_HOURS).contains(&call.hours) {
@@ -145,6 +146,7 @@ impl Tools {
             scope: call.may.into_iter().collect(),
             until: until_from(self.clock.now()),
             constraints,
+            place: Some(route.place()),
         };
         // The same call later is the same request, also when a second person took a day.
         let open = self.approvals.open_share(&terms, until_from);
@@ -167,6 +169,7 @@ impl Tools {
                 scope: terms.scope,
                 until: terms.until,
                 constraints: terms.constraints,
+                place: terms.place,
             })
             .await?;
         Ok(json!({"shared": self.shares.shown(&given)?}))
@@ -203,27 +206,15 @@ impl Tools {
     pub(super) async fn call_shared(&self, mut call: UseReceived) -> Answered {
         let received = self.shares.one_received(call.id)?;
         let owner = self.shares.usable(&received)?;
-        let resource = &received.capability.resource;
         if call.content_type.is_empty() && !call.body.is_empty() {
             "application/json".clone_into(&mut call.content_type);
         }
         // The ceiling of an agent: reading. Whoever shares may have allowed more; that is for the owner to use.
         if changes(&call.method) {
-            self.ask_owner(&Action::CallShared {
-                share: call.id,
-                owner: owner.user,
-                name: owner.name.clone(),
-                service: resource.service().to_owned(),
-                method: call.method.clone(),
-                path: call.path.clone().unwrap_or_else(|| resource.path().to_owned()),
-                query: call.query.clone(),
-                content_type: call.content_type.clone(),
-                body: call.body.clone(),
-            })
-            .await?;
+            self.ask_owner(&self.shares.asked_call(&received, &call)?).await?;
         }
         self.activity.note(Deed::new(What::ReceivedUsed, owner.name.as_str()))?;
-        let answered = self.shares.use_received(call).await?;
+        let answered = self.shares.use_as_asked(&received, call).await?;
         Ok(told(&answered.into()))
     }
 }

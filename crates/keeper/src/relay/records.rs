@@ -319,10 +319,13 @@ pub(super) fn restored(vault: &VaultService) -> Result<Option<Restored>, RelayEr
 pub(super) fn put_restored(state: Option<&Restored>) -> Record {
     let name = RESTORED.to_owned();
     match state {
-        Some(state) => json(name, &Restored {
-            v: VERSION,
-            revoked: state.revoked.clone(),
-        }),
+        Some(state) => json(
+            name,
+            &Restored {
+                v: VERSION,
+                revoked: state.revoked.clone(),
+            },
+        ),
         None => (name, None),
     }
 }

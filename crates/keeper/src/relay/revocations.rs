@@ -188,7 +188,9 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
 async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError> {
     let _one_at_a_time = shared.writing.lock().await;
     let mut head = records::own_head(&shared.vault)?;
-    let Epoch { issuer, at, revoked, .. } = signed.epoch();
+    let Epoch {
+        issuer, at, revoked, ..
+    } = signed.epoch();
     match signed.follow(&mut head) {
         Ok(()) => {
             let mut changes: Vec<Record> = records::put_own(&head, signed).into();
@@ -199,7 +201,9 @@ async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayErro
         }
         Err(EpochError::Old { .. }) => {}
         Err(error) => {
-            let what = format!("what this vault has taken back does not fit what it has told before: {error}. Others may not learn of it");
+            let what = format!(
+                "what this vault has taken back does not fit what it has told before: {error}. Others may not learn of it"
+            );
             shared.notice(RelayNotice::Wrong { about: *issuer, what });
         }
     }

@@ -75,6 +75,8 @@ impl Shares {
                     notice = notices.recv(), if listens => match notice {
                         Ok(RelayNotice::Lost { to, .. }) => shares.was_lost(to).await,
                         Ok(RelayNotice::Revoked { .. }) => shares.changed(),
+                        Ok(RelayNotice::Wrong { about, .. }) => shares.note_of_relay(What::RelayWrong, about),
+                        Ok(RelayNotice::IssuerUnknown { issuer }) => shares.note_of_relay(What::RevocationsUnknown, issuer),
                         Err(RecvError::Closed) => listens = false,
                         Ok(_) | Err(RecvError::Lagged(_)) => {}
                     },
@@ -318,6 +320,12 @@ impl Shares {
 
     pub(super) async fn offer_again(&self) {
         let _one = self.one_at_a_time.lock().await;
+        if let Err(error) = self.bind_all().await {
+            tracing::debug!(
+                code = error.code(),
+                "what earlier versions shared is bound at its next use"
+            );
+        }
         self.offer_lost().await;
     }
 
@@ -342,6 +350,18 @@ impl Shares {
                 return;
             }
         }
+    }
+
+    /// That something is wrong with what comes from somebody, or with this vault's own. What is wrong is in the log.
+    fn note_of_relay(&self, what: What, about: MailboxKey) {
+        let contacts = self.contacts.list().unwrap_or_default();
+        let about = contacts
+            .into_iter()
+            .find(|contact| contact.identity.signer().0 == about.0);
+        let name = about.map(|contact| contact.name).unwrap_or_default();
+        // Nothing was done because of it that would have to be undone if it cannot be noted.
+        let _locked = self.activity.note(Deed::new(what, name));
+        self.changed();
     }
 
     /// What became of calls that were refused before they came to the broker.

@@ -15,7 +15,9 @@ pub enum ShareError {
     Capability(#[from] CapabilityError),
     #[error("This vault does not remember having shared this.")]
     Unknown,
-    #[error("The service is not of the kind that it was when this was shared: whoever shares it has to share it anew.")]
+    #[error(
+        "This is not the service that was shared: its address, its secret or its kind was changed, or another one has its name. Whoever shares it has to share it anew."
+    )]
     OtherKind,
     #[error("This was presented before.")]
     Replayed,
@@ -92,6 +94,8 @@ pub enum ShareError {
     NotInGroup,
     #[error("Who is in the group cannot be looked up just now, so nothing was done: try again in a moment.")]
     GroupUnknown,
+    #[error("What is shared is not what it was when your owner was asked, and nothing was done: ask anew.")]
+    Exchanged,
     #[error("You have not accepted this yet.")]
     NotAccepted,
     #[error("What agents are told of this was changed meanwhile: read it as it is now, and then accept it.")]
@@ -148,6 +152,7 @@ impl ShareError {
             Self::GroupScope => "group_scope",
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",
+            Self::Exchanged => "share_changed",
             Self::NotAccepted => "not_accepted",
             Self::OtherWords => "other_words",
             Self::TooSlow => "too_slow",

@@ -3,7 +3,7 @@
 use protocol::{Millis, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Capability, Constraints, NewCapability, PublicIdentity, Resource, Scopes};
+use vault::{Capability, Constraints, Hash, NewCapability, PublicIdentity, Resource, Scopes};
 
 use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
@@ -27,6 +27,9 @@ pub struct Terms {
     pub until: Millis,
     #[serde(default)]
     pub constraints: Constraints,
+    /// The service as whoever said yes saw it: it is shared if it is still the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Hash>,
 }
 
 /// A capability that was issued here.
@@ -48,6 +51,9 @@ pub struct Given {
     /// The service was a server of tools then: its paths and methods mean something else than those of a plain one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tools: bool,
+    /// Which service it is of. Earlier versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Hash>,
     /// The newest words of it that their keeper said it has.
     #[serde(default, skip_serializing_if = "is_first")]
     pub told: u64,
@@ -96,8 +102,8 @@ impl Shares {
     /// Issues a capability, and offers it to whom it is for: the owner has said so, here or by allowing what their agent asked for.
     ///
     /// # Errors
-    /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::Capability`], [`ShareError::TooMany`], [`ShareError::Relay`], the
-    /// vault's errors: then nothing is shared.
+    /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::OtherKind`], [`ShareError::Capability`], [`ShareError::TooMany`],
+    /// [`ShareError::Relay`], the vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
         self.issue_of(terms, None, Vec::new()).await
@@ -112,7 +118,11 @@ impl Shares {
         before: Vec<Given>,
     ) -> Result<Given, ShareError> {
         let contact = self.contacts.known(terms.with)?;
-        let tools = self.routes.get(terms.resource.service())?.tools.is_some();
+        let route = self.routes.get(terms.resource.service())?;
+        let (tools, place) = (route.tools.is_some(), route.place());
+        if terms.place.is_some_and(|seen| seen != place) {
+            return Err(ShareError::OtherKind);
+        }
         let now = self.clock.now();
         self.tidy_links().await?;
         let given = self.given()?;
@@ -135,6 +145,7 @@ impl Shares {
             lost: false,
             group: group.as_ref().map(|group| group.what.clone()),
             tools,
+            place: Some(place),
             told: 0,
             through: None,
         };

@@ -7,7 +7,8 @@ use vault::{CAPABILITY_LINKS, Capability, Constraints, NewCapability, Presentati
 use super::passed_on::Through;
 use super::received::Received;
 use super::tests::{HOUR, KEY, Sharer, calendar, two};
-use super::{Given, PassOn, ShareError, Standing, Terms};
+use super::{Given, PassOn, ShareError, Standing, Terms, UseReceived};
+use crate::approvals::Action;
 use crate::broker::tests::provider::Provider;
 use crate::clock::{Clock as _, SystemClock};
 use crate::limits;
@@ -48,6 +49,7 @@ impl Three {
             scope: allows(scope),
             until: SystemClock.now() + HOUR,
             constraints,
+            place: None,
         };
         let root = anna.shares.issue(terms).await.unwrap().capability;
         bob.gets(root.jti).await;
@@ -253,6 +255,60 @@ async fn promise_07_what_is_passed_on_is_no_wider_than_what_is_held() {
     assert_eq!(three.presented(&[three.root.clone(), link]).await, Ok(200));
     // Used before it was told: Anna sees it since.
     assert_eq!(three.seen_by_anna().len(), 1);
+}
+
+#[tokio::test]
+async fn promise_07_a_call_of_what_was_passed_on_is_asked_about_as_its_owners() {
+    let three = Three::new().await;
+    let link = three.passed_on(&[Scope::Read]).await;
+    let carols = &three.carol.shares;
+    let call = UseReceived {
+        id: link.jti,
+        method: "GET".to_owned(),
+        path: None,
+        query: String::new(),
+        content_type: String::new(),
+        body: String::new(),
+    };
+    let received = carols.one_received(link.jti).unwrap();
+    let asked = || match carols.asked_call(&received, &call).unwrap() {
+        Action::CallShared { owner, name, of, .. } => (owner, name, of.unwrap()),
+        other => panic!("{other:?}"),
+    };
+    let (by, name, of) = asked();
+    assert_eq!((by, name.as_str()), (three.bob.user, "Bob"));
+    let anna = &three.anna.person.identity;
+    assert_eq!(
+        (of.keys, of.name, of.fingerprint),
+        (anna.encode(), None, anna.fingerprint())
+    );
+    three.carol.knows(&three.anna, "Aunt Anna").await;
+    assert_eq!(asked().2.name.as_deref(), Some("Aunt Anna"));
+    // What Bob shares himself is his.
+    let direct = three.bob.shares.one_received(three.root.jti).unwrap();
+    let its_own = UseReceived {
+        id: three.root.jti,
+        ..call.clone()
+    };
+    let action = three.bob.shares.asked_call(&direct, &its_own).unwrap();
+    assert!(matches!(action, Action::CallShared { of: None, .. }));
+    // Something else under its id, after the answer, is not called.
+    assert_eq!(carols.use_as_asked(&received, call.clone()).await.unwrap().status, 200);
+    let used = three.service.asked().len();
+    let other = three.by_hand_with_id(link.jti, &three.root, &three.carol).await;
+    let mut exchanged = received.clone();
+    exchanged.capability = other;
+    let (record, value) = exchanged.record();
+    three
+        .carol
+        .person
+        .vault
+        .put_records(vec![(record, value)])
+        .await
+        .unwrap();
+    let refused = carols.use_as_asked(&received, call).await;
+    assert!(matches!(refused, Err(ShareError::Exchanged)));
+    assert_eq!(three.service.asked().len(), used);
 }
 
 #[tokio::test]

@@ -76,6 +76,9 @@ impl Shares {
         if let Some(through) = &given.through {
             shown["of"] = self.person(capability.aud, &through.owner)?;
         }
+        if self.is_elsewhere(given)? {
+            shown["elsewhere"] = json!(true);
+        }
         let links = self.shown_links(links, capability.jti)?;
         if !links.is_empty() {
             shown["passed_on"] = json!(links);

@@ -20,6 +20,9 @@ mod links_tests;
 mod message;
 mod methods;
 mod passed_on;
+mod place;
+#[cfg(test)]
+mod place_tests;
 mod present;
 mod received;
 mod resources;
@@ -50,12 +53,14 @@ pub use reword::Words;
 use tokio::sync::watch;
 pub use using::UseReceived;
 use using::Waiting;
+use vault::KnownChains;
 
 use crate::activity::Activity;
 use crate::approvals::Approvals;
 use crate::broker::Routes;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
+use crate::limits;
 use crate::rates::Rates;
 use crate::relay::Relay;
 use crate::vault_service::VaultService;
@@ -77,6 +82,8 @@ pub struct Shares {
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
     /// Who knows the members of groups. Without it nothing of a group's is shared or used.
     groups: Arc<OnceLock<Arc<dyn Groups>>>,
+    /// Chains whose signatures were verified.
+    known_chains: Arc<KnownChains>,
     /// The names of the skills that were there when they were last looked at.
     skills_known: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -120,6 +127,7 @@ impl Shares {
             changes: Arc::new(watch::Sender::new(0)),
             one_at_a_time: Arc::default(),
             groups: Arc::default(),
+            known_chains: Arc::new(KnownChains::new(limits::SHARE_CHAINS_KNOWN)),
             skills_known: Arc::default(),
         }
     }

@@ -101,6 +101,7 @@ impl Shares {
             lost: false,
             group: None,
             tools: false,
+            place: None,
             told: 0,
             through: Some(through),
         };

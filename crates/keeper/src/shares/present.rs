@@ -56,11 +56,7 @@ impl Presented<'_> {
     /// looked at last.
     async fn still(&self) -> Result<(), ShareError> {
         self.shares.check_group(self.given).await?;
-        // A right to write in a plain service would be one to say anything to a server of tools.
-        let service = self.given.capability.resource.service();
-        if self.shares.routes.get(service)?.tools.is_some() != self.given.tools {
-            return Err(ShareError::OtherKind);
-        }
+        self.shares.check_place(self.given)?;
         self.shares.still_given(self.chain)
     }
 }
@@ -102,7 +98,7 @@ impl Shares {
         let given = {
             let _one = self.one_at_a_time.lock().await;
             let now = self.clock.now();
-            let (granted, given) = self.verified(&own, &presentation)?;
+            let (granted, mut given) = self.verified(&own, &presentation)?;
             let request = &presentation.request;
             // `list` of a tool's own address is how it is called, and not a call of it.
             if !granted.scope.contains(&Scope::Read)
@@ -114,6 +110,9 @@ impl Shares {
                 return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
             }
             let mut records = vec![self.seen(presentation.nonce, now)?];
+            if self.bind(&mut given)? {
+                records.push(given.record());
+            }
             for link in &granted.links {
                 records.push(self.counted(link, now)?);
             }
@@ -154,7 +153,8 @@ impl Shares {
     ) -> Result<(Granted, Given), ShareError> {
         // Asked beforehand, because what cannot be looked up is an error and not a no.
         let revoked = self.revoked_of(&presentation.chain)?;
-        let granted = presentation.verify(own, self.clock.now(), |id| revoked.contains(&id))?;
+        let is_revoked = |id| revoked.contains(&id);
+        let granted = presentation.verify_among(&self.known_chains, own, self.clock.now(), is_revoked)?;
         Ok((granted, self.root(&presentation.chain)?))
     }
 

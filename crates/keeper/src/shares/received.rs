@@ -95,6 +95,7 @@ impl Received {
         }
     }
 
+    /// Whether it allows the same, of the same people.
     pub(super) fn is_the_same(&self, other: &Self) -> bool {
         self.capability == other.capability && self.through == other.through
     }

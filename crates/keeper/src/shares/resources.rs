@@ -156,6 +156,7 @@ impl Shares {
             scope: grant.scope,
             until: grant.until,
             constraints: Constraints::default(),
+            place: None,
         };
         self.issue_of(terms, Some(resource.offer()), before).await
     }

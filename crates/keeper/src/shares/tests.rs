@@ -29,7 +29,7 @@ pub(super) struct Sharer {
     pub user: UserId,
     pub shares: Shares,
     contacts: Contacts,
-    named: NamedAddresses,
+    pub named: NamedAddresses,
     carrying: JoinHandle<()>,
 }
 
@@ -111,14 +111,19 @@ impl Sharer {
             .unwrap();
     }
 
-    pub async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
-        let terms = Terms {
+    pub fn terms(&self, other: &Self, scope: &[Scope]) -> Terms {
+        Terms {
             with: other.user,
             resource: Resource::parse("service/calendar/work").unwrap(),
             scope: scope.iter().copied().collect(),
             until: SystemClock.now() + HOUR,
             constraints: Constraints::default(),
-        };
+            place: None,
+        }
+    }
+
+    pub async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
+        let terms = self.terms(other, scope);
         self.shares.issue(terms).await.unwrap().capability
     }
 
@@ -297,4 +302,27 @@ async fn promise_05_an_offer_that_was_lost_is_made_again() {
     anna.carrying = tokio::spawn(anna.shares.carry());
     bob.gets(id).await;
     assert!(bob.uses(id, "GET", "/work").await.is_ok());
+}
+
+#[tokio::test]
+async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
+    let noted = |shares: &Shares, what: &str| {
+        let entries = json!(shares.activity.entries(None).unwrap());
+        let entries = entries.as_array().unwrap().clone();
+        entries
+            .iter()
+            .any(|entry| entry["what"] == what && entry["to"] == "Anna" && entry["why"].is_null())
+    };
+    let (relay, service) = (Liar::start(Lie::Twice), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    anna.shares_with(&bob, &[Scope::Read]).await;
+    bob.until(|shares| noted(shares, "relay_wrong")).await;
+    // An epoch of Anna's is kept back: what she has taken back is not known for certain.
+    relay.now(Lie::Skip(2));
+    for _ in 0..3 {
+        let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+        bob.gets(id).await;
+        anna.shares.revoke(id).await.unwrap();
+    }
+    bob.until(|shares| noted(shares, "revocations_unknown")).await;
 }

@@ -12,7 +12,8 @@ use vault::{CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, S
 
 use super::message::Message;
 use super::present::Answered;
-use super::{ShareError, Shares};
+use super::{Received, ShareError, Shares};
+use crate::approvals::{Action, Whose};
 use crate::limits;
 use crate::relay::{Courier as _, RelayError, RelayNotice};
 use crate::vault_service::{VaultError, unpoisoned};
@@ -87,6 +88,53 @@ impl Waiting {
 }
 
 impl Shares {
+    /// A call of the owner's agent, as its owner is asked about it.
+    ///
+    /// # Errors
+    /// Why it may not be used.
+    pub fn asked_call(&self, received: &Received, call: &UseReceived) -> Result<Action, ShareError> {
+        let by = self.usable(received)?;
+        let resource = &received.capability.resource;
+        Ok(Action::CallShared {
+            share: call.id,
+            owner: by.user,
+            name: by.name,
+            of: self.whose(received)?,
+            service: resource.service().to_owned(),
+            method: call.method.clone(),
+            path: call.path.clone().unwrap_or_else(|| resource.path().to_owned()),
+            query: call.query.clone(),
+            content_type: call.content_type.clone(),
+            body: call.body.clone(),
+        })
+    }
+
+    /// Whose it is, where it was passed on: by their keys, and as the owner of this vault knows them.
+    fn whose(&self, received: &Received) -> Result<Option<Whose>, ShareError> {
+        let Some(through) = &received.through else {
+            return Ok(None);
+        };
+        let owner = through.owner()?;
+        let contacts = self.contacts.list()?;
+        let known = contacts.into_iter().find(|contact| contact.identity == owner);
+        Ok(Some(Whose {
+            keys: owner.encode(),
+            name: known.map(|known| known.name),
+            fingerprint: owner.fingerprint(),
+        }))
+    }
+
+    /// As [`use_received`](Self::use_received), if it still is what it was when its owner was asked.
+    ///
+    /// # Errors
+    /// [`ShareError::Exchanged`], and those.
+    pub async fn use_as_asked(&self, asked: &Received, call: UseReceived) -> Result<Answered, ShareError> {
+        if !self.one_received(call.id)?.is_the_same(asked) {
+            return Err(ShareError::Exchanged);
+        }
+        self.use_received(call).await
+    }
+
     /// Uses what somebody shares with this vault, or has passed on to it, and waits for the keeper of whoever it belongs to:
     /// [`limits::SHARE_ANSWER`] at most.
     ///

@@ -113,7 +113,10 @@ async fn promise_07_no_parameter_makes_a_service_take_a_call_for_another_one() {
     let service = Service::echo().await;
     let (keeper, channel, id) = with_route(&service, in_header()).await;
     let ask = async |line: &str| keeper.agent.ask(line, &[], "").await;
-    for line in ["GET /x/svc/a?b=1&%5Fmethod=DELETE", "POST /x/svc/a?X-HTTP-Method-Override=PUT"] {
+    for line in [
+        "GET /x/svc/a?b=1&%5Fmethod=DELETE",
+        "POST /x/svc/a?X-HTTP-Method-Override=PUT",
+    ] {
         let answer = ask(line).await;
         assert!(
             answer.starts_with("HTTP/1.1 405") && answer.contains("method_refused"),

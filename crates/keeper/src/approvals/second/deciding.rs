@@ -37,7 +37,7 @@ pub(in crate::approvals) struct Asked {
     /// The public keys of whom it is to be shared with, which are those of the action; empty where it is not shared, or an older version asks.
     #[serde(default, with = "b64", skip_serializing_if = "Vec::is_empty")]
     holder: Vec<u8>,
-    /// It is to be shared with this vault's owner themself.
+    /// It is to be shared with this vault's owner themself, or is theirs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     with_me: bool,
     /// The message with the answer.
@@ -90,15 +90,19 @@ impl Asked {
         Some(Said { id, allow, reason })
     }
 
-    /// Whom it is to be shared with, by their key: as this vault's owner knows them, else their digits. The name in the action is the word of
-    /// whoever asks.
+    /// Whom it is to be shared with, or whose it is, by their key: as this vault's owner knows them, else their digits. The name in the action
+    /// is the word of whoever asks.
     fn receiver(&self, contacts: &[Contact]) -> Value {
-        let Action::Share(terms) = &self.action else {
+        let Some(key) = self.action.concerns() else {
             return Value::Null;
         };
-        let known = contacts.iter().find(|each| each.identity.signer() == terms.holder);
+        let keys = match &self.action {
+            Action::CallShared { of: Some(whose), .. } => &whose.keys,
+            _ => &self.holder,
+        };
+        let known = contacts.iter().find(|each| each.identity.signer() == key);
         let digits = known.map(|known| known.identity.fingerprint());
-        let digits = digits.or_else(|| Some(PublicIdentity::decode(&self.holder).ok()?.fingerprint()));
+        let digits = digits.or_else(|| Some(PublicIdentity::decode(keys).ok()?.fingerprint()));
         json!({"me": self.with_me, "name": known.map(|known| &known.name), "fingerprint": digits})
     }
 
@@ -201,12 +205,9 @@ impl Approvals {
             .map(|each| each.ended(Stands::Over { at: each.until }).put())
             .collect();
         records.extend(over.map(|each| (each.record(), None)));
-        let shared_with = match &action {
-            Action::Share(terms) => Some(terms.holder),
-            _ => None,
-        };
+        let concerns = action.concerns();
         let holder = PublicIdentity::decode(holder).ok();
-        let holder = holder.filter(|holder| Some(holder.signer()) == shared_with);
+        let holder = holder.filter(|holder| Some(holder.signer()) == concerns);
         let asked = Asked {
             id,
             user: contact.user,
@@ -218,7 +219,7 @@ impl Approvals {
             state: Stands::Waiting,
             name: contact.name.clone(),
             holder: holder.map(|holder| holder.encode()).unwrap_or_default(),
-            with_me: shared_with == Some(own),
+            with_me: concerns == Some(own),
             sent: None,
             lost: false,
         };

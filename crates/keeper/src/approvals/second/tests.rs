@@ -15,7 +15,7 @@ use super::deciding::SecondAnswer;
 use super::message::{Message, Said};
 use crate::approvals::decide::Answer;
 use crate::approvals::record::{Approval, State};
-use crate::approvals::{Action, Approvals, ShareTerms, Verdict};
+use crate::approvals::{Action, Approvals, ShareTerms, Verdict, Whose};
 use crate::clock::SystemClock;
 use crate::contacts::Contacts;
 use crate::egress::NamedAddresses;
@@ -166,6 +166,7 @@ fn share_with(member: &Member, name: &str, until: Millis) -> ShareTerms {
             max_calls: None,
             rate: None,
         },
+        place: None,
     }
 }
 
@@ -567,6 +568,35 @@ async fn promise_07_a_second_person_sees_by_the_key_whom_a_share_is_for_and_not_
     };
     assert_eq!(of(&stranger), json!({"me": false, "name": null, "fingerprint": null}));
     assert_eq!(of(&anna)["me"], true);
+}
+
+#[tokio::test]
+async fn promise_07_a_second_person_sees_by_the_key_whose_it_is_that_was_passed_on() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, anna) = two(&relay).await;
+    let owner = Member::at(&relay).await;
+    let keys = &owner.person.identity;
+    let action = Action::CallShared {
+        share: uuid::Uuid::nil(),
+        owner: UserId::new(),
+        name: "Carol".to_owned(),
+        of: Some(Whose {
+            keys: keys.encode(),
+            name: Some("Anna".to_owned()),
+            fingerprint: "1 2".to_owned(),
+        }),
+        service: "calendar".to_owned(),
+        method: "POST".to_owned(),
+        path: "/work".to_owned(),
+        query: String::new(),
+        content_type: String::new(),
+        body: String::new(),
+    };
+    allowed_by_bob(&bob, &anna, &action).await;
+    let unknown = json!({"me": false, "name": null, "fingerprint": keys.fingerprint()});
+    assert_eq!(anna.shown().await["receiver"], unknown);
+    anna.knows(&owner, "Mallory").await;
+    assert_eq!(anna.shown().await["receiver"]["name"], "Mallory");
 }
 
 #[tokio::test]

@@ -202,12 +202,7 @@ impl RouteError {
             Self::NoTool | Self::ToolServer => StatusCode::NOT_FOUND,
             Self::ToolChanged | Self::Ended(_) => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Path
-            | Self::OtherPath
-            | Self::AbsoluteUrl
-            | Self::Name
-            | Self::ContentType
-            | Self::Arguments => {
+            Self::Path | Self::OtherPath | Self::AbsoluteUrl | Self::Name | Self::ContentType | Self::Arguments => {
                 StatusCode::BAD_REQUEST
             }
             Self::AnswerBroke | Self::NotTools(_) | Self::AnswerTooLarge | Self::ToolsTooMuch => {

@@ -4,7 +4,7 @@ use protocol::SecretId;
 use protocol::bridge::BROKER_PORT;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use vault::Steering;
+use vault::{Hash, Steering};
 
 use super::error::RouteError;
 use super::inject::Inject;
@@ -84,6 +84,12 @@ impl Route {
             Some(Steering::Path) if is_a_path() => Err(RouteError::OtherPath),
             Some(Steering::Path) | None => Ok(()),
         }
+    }
+
+    /// Which service this is, for whoever is let use it: another address, secret or kind under the same name is another one.
+    pub fn place(&self) -> Hash {
+        let text = serde_json::to_vec(&(&self.base_url, self.secret, self.tools.is_some()));
+        Hash::of(&text.expect("text and ids serialise"))
     }
 
     fn version(&self) -> u8 {

@@ -147,7 +147,10 @@ async fn promise_02_a_lock_ends_a_connection_whose_relay_reads_no_more() {
         ada.relay.send(message).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(ada.relay.shared.ask(Asked::Unfollow(bob.key())).is_ok(), "it is connected");
+    assert!(
+        ada.relay.shared.ask(Asked::Unfollow(bob.key())).is_ok(),
+        "it is connected"
+    );
     ada.vault.lock(LockReason::Asked).await.unwrap();
     let ended = async {
         while ada.relay.shared.ask(Asked::Unfollow(bob.key())).is_ok() {

@@ -101,7 +101,10 @@ async fn promise_09_what_was_revoked_reaches_another_relay_that_knows_nothing() 
 async fn restore(ada: &Person, remembered: bool) {
     let names = ada.vault.list_records("relay/epochs/").unwrap();
     let mut records: Vec<_> = names.into_iter().map(|name| (name, None)).collect();
-    records.push(("relay/restored".to_owned(), remembered.then(|| br#"{"v":1,"revoked":[]}"#.to_vec())));
+    records.push((
+        "relay/restored".to_owned(),
+        remembered.then(|| br#"{"v":1,"revoked":[]}"#.to_vec()),
+    ));
     ada.vault.put_records(records).await.unwrap();
 }
 

@@ -1,0 +1,24 @@
+/** That the relay lies is said in plain words, for a week. */
+import { describe, expect, it } from "vitest";
+import type { ActivityEntry } from "../src/channel/messages";
+import { activityWords, relayWrongs } from "../src/secrets/activity-words";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function entry(what: string, last: number, to?: string): ActivityEntry {
+  return { what, first: last, last, count: 1, ...(to ? { to } : {}) };
+}
+
+describe("what the relay did wrong", () => {
+  it("is said with the name of whom it is about, and without one", () => {
+    expect(activityWords(entry("relay_wrong", 0, "Anna"))).toContain("something between you and Anna was left out, repeated, exchanged or made up");
+    expect(activityWords(entry("relay_wrong", 0))).toContain("between you and somebody");
+    expect(activityWords(entry("revocations_unknown", 0, "Anna"))).toContain("What Anna has stopped sharing is not known for certain");
+  });
+
+  it("is above what is shared for a week, and nothing else is", () => {
+    const now = 30 * DAY_MS;
+    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
+    expect(relayWrongs(all, now)).toEqual(all.slice(0, 2));
+  });
+});
