@@ -252,12 +252,13 @@ impl Session {
         self.comes_to(&["ready"]).await;
     }
 
-    /// Waits until the cell, which starts, is in one of these phases; panics with the reason if it fails.
-    pub async fn comes_to(&self, phases: &[&str]) {
+    /// Waits until the cell, which starts, is in one of these phases, and tells in which; panics with the reason if it fails.
+    pub async fn comes_to(&self, phases: &[&str]) -> String {
         let is = |data: &Value| phases.iter().any(|phase| data["phase"] == *phase);
+        let which = |data: &Value| data["phase"].as_str().unwrap_or_default().to_owned();
         let now = self.call("cell.start", json!({})).await;
         if is(&now) {
-            return;
+            return which(&now);
         }
         let event = self
             .event(CELL_START, |event| {
@@ -266,6 +267,7 @@ impl Session {
             .await;
         let event = event.unwrap_or_else(|| panic!("not {phases:?}, but {:?}", self.phases()));
         assert!(is(&event["data"]), "{event}");
+        which(&event["data"])
     }
 
     /// The phases of the cell so far, each with its time.

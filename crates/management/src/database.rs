@@ -36,7 +36,9 @@ pub enum Source {
 pub enum DatabaseError {
     #[error("DATABASE_URL is not like postgresql://user@host:5432/holdfast")]
     Url,
-    #[error("cannot reach PostgreSQL: {0}. Check DATABASE_URL and that the server runs")]
+    #[error(
+        "cannot reach PostgreSQL: {0}. Check its URL (DATABASE_URL or `database.url_file`) and that the server runs"
+    )]
     Unreachable(#[source] sqlx::Error),
     #[error(
         "the database is of a newer Holdfast (it has migration {0}, which this version does not know). \

@@ -87,8 +87,19 @@ async fn promise_04_a_program_in_the_agents_container_reaches_no_network_no_key_
         search.searched()
     );
     assert!(search.found().is_empty(), "{:?}", search.found());
+    // And yet its model was asked with a key.
     let asked = installation.model().requests().await;
-    assert!(!asked.to_string().is_empty(), "the model was asked");
+    let requests = asked["requests"].as_array().cloned().unwrap_or_default();
+    let hello: Vec<_> = requests
+        .iter()
+        .filter(|request| {
+            request["asked"]
+                .as_str()
+                .is_some_and(|words| words.contains("[[say: hello]]"))
+        })
+        .collect();
+    assert!(!hello.is_empty(), "the model was not asked: {asked:#}");
+    assert!(hello.iter().all(|request| request["key"] == "right"), "{hello:#?}");
 
     // No file of the vault, and nothing of the host or of the keeper's container.
     let (_, mounts) = shell("cat /proc/self/mountinfo");

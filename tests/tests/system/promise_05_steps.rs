@@ -85,6 +85,45 @@ enum Moment {
 
 use Moment::{After, Phase, Runs};
 
+/// Of the kills that were aimed by time or by phase, those that came while what they were aimed at was under way.
+#[derive(Debug, Default)]
+struct Hits {
+    aimed: usize,
+    hit: usize,
+}
+
+impl Hits {
+    fn count(&mut self, hit: bool) {
+        self.aimed += 1;
+        self.hit += usize::from(hit);
+    }
+
+    /// A test whose kills all came too late, or too early, has proved nothing.
+    fn prove(&self, step: &str) {
+        let Self { aimed, hit } = self;
+        eprintln!("{hit} of {aimed} kills came in the middle of {step}");
+        assert!(*hit > 0, "none of {aimed} kills came in the middle of {step}");
+    }
+}
+
+/// Asks for a step and strikes after so many milliseconds: what was answered, and whether the strike came before the answer.
+async fn struck<T>(asked: impl Future<Output = T>, after: u64, strike: impl Future<Output = ()>) -> (T, bool) {
+    let answered = std::cell::Cell::new(false);
+    let asking = async {
+        let answer = asked.await;
+        answered.set(true);
+        answer
+    };
+    let striking = async {
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        let under_way = !answered.get();
+        strike.await;
+        under_way
+    };
+    // In this order: an answer that is there is seen before the strike.
+    tokio::join!(biased; asking, striking)
+}
+
 /// What a cell goes through when it wakes. One that was killed before it slept has its home and is ready at once.
 const WAKING: [&str; 4] = ["restoring_home", "starting_agent", "warming_up", "ready"];
 
@@ -102,6 +141,9 @@ struct Trial {
     secret: Value,
     /// Values that the secret may have: the acknowledged one, and others where a step under way may have replaced it.
     values: Vec<String>,
+    sleeping: Hits,
+    waking: Hits,
+    restoring: Hits,
 }
 
 impl Trial {
@@ -127,6 +169,9 @@ impl Trial {
             conversation,
             secret,
             values: vec!["value-0".to_owned()],
+            sleeping: Hits::default(),
+            waking: Hits::default(),
+            restoring: Hits::default(),
         };
         (trial, session, model)
     }
@@ -185,6 +230,7 @@ impl Trial {
         self.change(&session, &format!("before-sleep-{victim:?}-{moment:?}"))
             .await;
         let aim = self.aim(victim).expect("it runs");
+        let Aim(_, keeper) = self.aim(Keeper).expect("it runs");
         let locking = session.channel.call("vault.lock", json!({}));
         let killing = async {
             match moment {
@@ -195,6 +241,8 @@ impl Trial {
                 }
                 After(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
             }
+            // The keeper goes last.
+            self.sleeping.count(runs(keeper));
             aim.strike(&mut self.installation).await;
         };
         // Whether it was still answered does not matter here: who locks loses nothing either way.
@@ -217,7 +265,8 @@ impl Trial {
             Phase(phase) => {
                 let session = get_in(&self.person).await;
                 let aim = victim.first_aim(&self.installation, &self.person).await;
-                session.comes_to(since(phase)).await;
+                let phase = session.comes_to(since(phase)).await;
+                self.waking.count(phase != "ready");
                 aim.strike(&mut self.installation).await;
             }
             After(_) => unreachable!("a start is followed by its phases"),
@@ -233,11 +282,8 @@ impl Trial {
         let state = session.read_backup(file, SlotKind::Password, &secret(PASSWORD)).await;
         let aim = self.aim(victim).expect("it runs");
         let applying = session.channel.apply_restore(&state.backup);
-        let killing = async {
-            tokio::time::sleep(Duration::from_millis(after)).await;
-            aim.strike(&mut self.installation).await;
-        };
-        let (applied, ()) = tokio::join!(applying, killing);
+        let (applied, hit) = struck(applying, after, aim.strike(&mut self.installation)).await;
+        self.restoring.count(hit);
         if applied.is_ok() {
             self.values.clear();
         }
@@ -248,6 +294,11 @@ impl Trial {
                 .await,
         );
     }
+}
+
+/// Whether a process is there.
+fn runs(pid: u32) -> bool {
+    std::path::Path::new("/proc").join(pid.to_string()).exists()
 }
 
 async fn get_in(person: &Person) -> Session {
@@ -270,10 +321,10 @@ async fn promise_05_kills_while_a_cell_pauses_sleeps_wakes_and_is_restored_lose_
     }
 
     let steps = [
-        (Keeper, After(0), Runs),
+        (Keeper, After(1), Runs),
         (Keeper, After(30), Phase("restoring_home")),
         (Keeper, Phase("paused"), Phase("starting_agent")),
-        (Agent, After(0), Phase("starting_agent")),
+        (Agent, After(1), Phase("starting_agent")),
         (Server, After(10), Phase("restoring_home")),
         (Postgres, After(10), Phase("starting_agent")),
     ];
@@ -286,11 +337,14 @@ async fn promise_05_kills_while_a_cell_pauses_sleeps_wakes_and_is_restored_lose_
     drop(session);
 
     // All of what was there, or all of the backup.
-    for step in [(Keeper, 0), (Keeper, 10), (Keeper, 40), (Server, 5), (Postgres, 5)] {
+    for step in [(Keeper, 1), (Keeper, 10), (Keeper, 40), (Server, 5), (Postgres, 5)] {
         trial.killed_in_a_restore(&file, step).await;
     }
     let session = trial.back("all of them").await;
     trial.goes_on(&session, "goes-on").await;
+    trial.sleeping.prove("going to sleep");
+    trial.waking.prove("waking");
+    trial.restoring.prove("a restore");
 }
 
 /// Until where the first visit comes before the kill.
@@ -304,7 +358,12 @@ enum Until {
 }
 
 /// Whether the person was told that the vault is made.
-async fn first_visit(installation: &mut Installation, person: &Person, victim: Victim, until: Until) -> bool {
+async fn first_visit(
+    installation: &mut Installation,
+    person: &Person,
+    (victim, until): (Victim, Until),
+    hits: &mut Hits,
+) -> bool {
     let claim = person.claim().await;
     let password = secret(PASSWORD);
     let mut handshake: Handshake<_> = person.dial(None).await.expect("the channel opens");
@@ -323,11 +382,9 @@ async fn first_visit(installation: &mut Installation, person: &Person, victim: V
             false
         }
         Until::Making(millis) => {
-            let killing = async {
-                tokio::time::sleep(Duration::from_millis(millis)).await;
-                aim.strike(installation).await;
-            };
-            tokio::join!(channel.create_vault(), killing).0.is_ok()
+            let (made, hit) = struck(channel.create_vault(), millis, aim.strike(installation)).await;
+            hits.count(hit);
+            made.is_ok()
         }
         Until::Made => {
             channel.create_vault().await.expect("the vault is made");
@@ -344,13 +401,14 @@ async fn promise_05_kills_while_a_vault_is_made_leave_one_that_opens_or_none() {
     let steps = [
         (Keeper, Until::Registered),
         (Keeper, Until::LoggedIn),
-        (Keeper, Until::Making(0)),
+        (Keeper, Until::Making(1)),
         (Keeper, Until::Making(4)),
-        (Server, Until::Making(0)),
-        (Postgres, Until::Making(0)),
+        (Server, Until::Making(1)),
+        (Postgres, Until::Making(1)),
         (Keeper, Until::Made),
     ];
     let mut person = None;
+    let mut making = Hits::default();
     for (number, (victim, until)) in steps.into_iter().enumerate() {
         let who = match person.take() {
             Some(who) => who,
@@ -359,7 +417,7 @@ async fn promise_05_kills_while_a_vault_is_made_leave_one_that_opens_or_none() {
                 installation.member(&owner, "Person", &address).await
             }
         };
-        let told = first_visit(&mut installation, &who, victim, until).await;
+        let told = first_visit(&mut installation, &who, (victim, until), &mut making).await;
         let what = format!("a kill of {victim:?} at {until:?}");
         let hello = wait_until("the keeper is back", SOON, async || {
             let handshake = who.dial(None).await.ok()?;
@@ -386,6 +444,7 @@ async fn promise_05_kills_while_a_vault_is_made_leave_one_that_opens_or_none() {
         }
     }
     assert!(person.is_none(), "the vault that was told of last is there");
+    making.prove("making a vault");
 
     // The phrase that was shown is a way in from then on.
     let last = installation.member(&owner, "Last", "last@example.org").await;

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::geteuid;
 use system_tests::{Installation, refused};
 
 #[test]
@@ -29,8 +30,10 @@ fn a_missing_docker_is_named() {
         &[("HOLDFAST_CELLS__DOCKER_SOCKET", socket)],
     );
     assert_eq!(refusal.code, Some(69), "{}", refusal.sentence);
-    assert!(refusal.sentence.contains("Docker"), "{}", refusal.sentence);
-    assert!(refusal.sentence.contains(socket), "{}", refusal.sentence);
+    let what = format!("holdfast: Docker does not answer on {socket} (");
+    let to_do = "): install Docker Engine and start it (`systemctl start docker`), or run as a user who may use it";
+    assert!(refusal.sentence.starts_with(&what), "{}", refusal.sentence);
+    assert!(refusal.sentence.ends_with(to_do), "{}", refusal.sentence);
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn an_unreachable_postgres_is_named_without_its_password() {
     let url = format!("postgres://someone:secretpassword@127.0.0.1:{port}/holdfast");
     let refusal = refused(dir.path(), &["--port", "0"], &[("DATABASE_URL", &url)]);
     assert_eq!(refusal.code, Some(69), "{}", refusal.sentence);
-    assert!(refusal.sentence.contains("PostgreSQL"), "{}", refusal.sentence);
+    let to_do = "Check its URL (DATABASE_URL or `database.url_file`) and that the server runs";
+    let what = "holdfast: cannot reach PostgreSQL: ";
+    assert!(refusal.sentence.starts_with(what), "{}", refusal.sentence);
+    assert!(refusal.sentence.ends_with(to_do), "{}", refusal.sentence);
     assert!(!refusal.sentence.contains("secretpassword"), "{}", refusal.sentence);
 }
 
@@ -61,13 +67,17 @@ fn a_wrong_setting_is_named() {
 #[test]
 fn a_full_disk_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(_disk) = SmallDisk::mount(dir.path()) else {
-        eprintln!("not run: only root can mount a small disk");
-        return;
+    let _disk = match SmallDisk::mount(dir.path()) {
+        Ok(disk) => disk,
+        Err(why) if geteuid().is_root() => panic!("a small disk cannot be mounted: {why}"),
+        Err(why) => return eprintln!("not run: only root can mount a small disk ({why})"),
     };
     let refusal = refused(dir.path(), &["--port", "0"], &[]);
     assert_eq!(refusal.code, Some(73), "{}", refusal.sentence);
-    assert!(refusal.sentence.contains("full"), "{}", refusal.sentence);
+    let what = format!("holdfast: The disk that holds {} is full (", dir.path().display());
+    assert!(refusal.sentence.starts_with(&what), "{}", refusal.sentence);
+    let to_do = " MiB free, 200 needed): make room and start again.";
+    assert!(refusal.sentence.ends_with(to_do), "{}", refusal.sentence);
 }
 
 #[tokio::test]
@@ -75,8 +85,13 @@ async fn a_second_server_on_one_data_directory_is_refused_and_the_first_goes_on(
     let first = Installation::start().await;
     let refusal = refused(first.data_dir(), &["--port", "0"], &[]);
     assert_eq!(refusal.code, Some(75), "{}", refusal.sentence);
-    let holder = format!("process {}", first.server_pid());
-    assert!(refusal.sentence.contains(&holder), "{}", refusal.sentence);
+    let what = format!(
+        "holdfast: Another Holdfast (process {}) already uses ",
+        first.server_pid()
+    );
+    assert!(refusal.sentence.starts_with(&what), "{}", refusal.sentence);
+    let to_do = ": stop it, or choose another folder with --data-dir.";
+    assert!(refusal.sentence.ends_with(to_do), "{}", refusal.sentence);
     assert!(first.get("/readyz").await.status.is_success());
 }
 
@@ -84,14 +99,14 @@ async fn a_second_server_on_one_data_directory_is_refused_and_the_first_goes_on(
 struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"])
-            .arg(at)
-            .stderr(std::process::Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        mounted.then_some(Self(at))
+    fn mount(at: &'a Path) -> Result<Self, String> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(at);
+        let mounted = mount.output().map_err(|error| error.to_string())?;
+        match mounted.status.success() {
+            true => Ok(Self(at)),
+            false => Err(String::from_utf8_lossy(&mounted.stderr).trim().to_owned()),
+        }
     }
 }
 

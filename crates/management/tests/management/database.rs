@@ -147,7 +147,7 @@ async fn an_upgrade_keeps_the_deliveries_that_wait_also_where_later_numbers_came
 async fn a_server_that_cannot_be_reached_is_one_sentence_that_says_what_to_do() {
     let url = "postgresql://nobody@127.0.0.1:1/none?sslmode=disable";
     let error = database::open(Source::Url(url.into())).await.err().unwrap();
-    assert!(error.to_string().contains("Check DATABASE_URL"), "{error}");
+    assert!(error.to_string().contains("Check its URL (DATABASE_URL"), "{error}");
     assert!(matches!(
         database::open(Source::Url("mysql://x".into())).await,
         Err(DatabaseError::Url)
