@@ -110,7 +110,7 @@ impl Server {
             provider_port,
         };
         let started = Instant::now();
-        while !running::is_ready(port) {
+        while !running::find(data_dir).is_some_and(|server| server.is_ready()) {
             let ended = server.process.try_wait()?;
             if ended.is_some() || started.elapsed() > PATIENCE {
                 let log = fs::read_to_string(data_dir.join("holdfast.log")).unwrap_or_default();

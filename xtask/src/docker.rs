@@ -1,5 +1,6 @@
 //! The Docker daemon: started where it does not run, through the service manager where there is one.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -39,9 +40,15 @@ pub fn ensure_running() -> Result<()> {
     })
 }
 
+/// What `docker` prints, given these; `None` where the daemon refuses, or does not answer within [`PATIENCE`].
+pub fn ask<S: AsRef<OsStr>>(arguments: &[S]) -> Option<String> {
+    let mut docker = Command::new("timeout");
+    docker.args(["--foreground", &PATIENCE.as_secs().to_string(), "docker"]);
+    process::output(docker.args(arguments))
+}
+
 fn answers() -> bool {
-    process::output(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]))
-        .is_some_and(|version| !version.is_empty())
+    ask(&["version", "--format", "{{.Server.Version}}"]).is_some_and(|version| !version.is_empty())
 }
 
 /// Without a service manager: a daemon in a session of its own, which outlives this command.

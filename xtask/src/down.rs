@@ -7,11 +7,11 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::steps::step;
-use crate::{paths, process, running};
+use crate::{docker, paths, process, running};
 
 #[derive(Args)]
 pub struct Options {
@@ -32,26 +32,23 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// Stops the server of a data directory and everything it started; with `discard` also cells that could not be sealed.
 pub fn stop(data_dir: &Path, discard: bool) -> Result<()> {
-    let installation = installation(data_dir);
     match running::find(data_dir) {
         None => eprintln!("No Holdfast runs with the data directory {}.", data_dir.display()),
-        Some(server) => step("Putting cells to sleep and stopping Holdfast", |_| {
-            server.ask_to_stop()?;
-            let started = Instant::now();
-            while running::find(data_dir).is_some() {
-                if started.elapsed() > PATIENCE {
-                    bail!("Holdfast (process {}) does not stop; its log says why.", server.pid);
-                }
-                sleep(Duration::from_millis(100));
+        Some(server) => {
+            if !server.has_started() {
+                step("Letting Holdfast start, so that it finds its cells", |_| {
+                    wait_while(|| running::find(data_dir).is_some_and(|now| !now.has_started()));
+                    Ok(())
+                })?;
             }
-            Ok(())
-        })?,
+            step("Putting cells to sleep and stopping Holdfast", |_| end(data_dir))?;
+        }
     }
-    let Some(id) = installation else {
+    let Some(id) = installation(data_dir) else {
         return Ok(());
     };
-    let running = containers(&id, &["running", "paused", "restarting"]);
-    remove(&containers(&id, &["created", "exited", "dead"]))?;
+    let running = containers(&id, &["running", "paused", "restarting"])?;
+    remove(&containers(&id, &["created", "exited", "dead"])?)?;
     if discard {
         return remove(&running);
     }
@@ -66,22 +63,46 @@ pub fn stop(data_dir: &Path, discard: bool) -> Result<()> {
     Ok(())
 }
 
+/// Asks the server to stop and waits until it has; one whose start took too long ends it.
+fn end(data_dir: &Path) -> Result<()> {
+    let Some(server) = running::find(data_dir) else {
+        return Ok(());
+    };
+    server.ask_to_stop()?;
+    if !wait_while(|| running::find(data_dir).is_some_and(|now| now.pid == server.pid)) {
+        bail!("Holdfast (process {}) does not stop; its log says why.", server.pid);
+    }
+    Ok(())
+}
+
+/// Waits while something is so; false when [`PATIENCE`] has passed and it still is.
+fn wait_while(is_so: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while is_so() {
+        if started.elapsed() > PATIENCE {
+            return false;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    true
+}
+
 fn installation(data_dir: &Path) -> Option<String> {
     let text = fs::read_to_string(data_dir.join("installation.json")).ok()?;
     let value: serde_json::Value = serde_json::from_str(&text).ok()?;
     Some(value.get("id")?.as_str()?.to_owned())
 }
 
-/// The containers of an installation in one of these states. None where Docker does not answer.
-fn containers(installation: &str, states: &[&str]) -> Vec<String> {
-    let mut docker = Command::new("docker");
-    docker.args(["ps", "--all", "--quiet", "--filter"]);
-    docker.arg(format!("label=holdfast.installation={installation}"));
-    for state in states {
-        docker.arg("--filter").arg(format!("status={state}"));
-    }
-    let list = process::output(&mut docker).unwrap_or_default();
-    list.lines().map(str::to_owned).collect()
+/// The containers of an installation in one of these states.
+fn containers(installation: &str, states: &[&str]) -> Result<Vec<String>> {
+    let mut arguments = vec!["ps".to_owned(), "--all".to_owned(), "--quiet".to_owned()];
+    let label = format!("label=holdfast.installation={installation}");
+    let filters = states.iter().map(|state| format!("status={state}")).chain([label]);
+    arguments.extend(filters.map(|filter| format!("--filter={filter}")));
+    let list = docker::ask(&arguments).context(
+        "Docker does not answer, so nobody can say whether cells still run: start it (`cargo xtask up` does), and run this again.",
+    )?;
+    Ok(list.lines().map(str::to_owned).collect())
 }
 
 /// Removes containers. The sealed homes and vaults of their cells are volumes and blobs, and stay.

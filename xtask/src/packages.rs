@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{machine, node, process, steps::step};
+use crate::{dpkg, machine, node, process, settings, steps::step};
 
 /// One thing that the machine must have.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ const POSTGRES: Need = Need {
     name: "PostgreSQL",
     why: "keeps accounts and metadata",
     packages: &["postgresql"],
-    present: || std::env::var_os("DATABASE_URL").is_some() || machine::has_postgres(),
+    present: machine::has_postgres,
 };
 const DEBOOTSTRAP: Need = Need {
     name: "debootstrap",
@@ -113,15 +113,31 @@ pub const TEST: &[Need] = &[
     PYTHON,
 ];
 
-/// Installs what is missing, after asking.
+/// For running Holdfast on a data directory: without PostgreSQL where the configuration names another.
+pub fn run(data_dir: &Path) -> Vec<Need> {
+    let named = settings::name_a_database(data_dir);
+    let needs = RUN.iter().copied();
+    needs.filter(|need| !named || need.name != POSTGRES.name).collect()
+}
+
+/// Installs what is missing, after asking. What an installation that was interrupted left is set up first.
 pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
-    if missing.is_empty() {
+    let half_done = half_done(needs);
+    if missing.is_empty() && half_done.is_empty() {
         return Ok(());
     }
-    eprintln!("Missing on this machine:");
+    if !missing.is_empty() {
+        eprintln!("Missing on this machine:");
+    }
     for need in &missing {
         eprintln!("  {:<18} {} (from {})", need.name, need.why, need.packages.join(", "));
+    }
+    if !half_done.is_empty() {
+        eprintln!(
+            "Unpacked but not set up, by an installation that was interrupted:\n  {}",
+            half_done.join(", ")
+        );
     }
     if machine::program("apt-get").is_none() {
         bail!("This machine has no apt-get: install the above by hand and run this again.");
@@ -129,12 +145,23 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     if !yes && !confirmed()? {
         bail!("Nothing was installed. Install the above by hand, or run this again with --yes.");
     }
+    if !half_done.is_empty() {
+        finish(needs, &half_done)?;
+    }
+    install(&missing)
+}
+
+/// Installs the packages of what is missing.
+fn install(missing: &[&Need]) -> Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
     let wanted: BTreeSet<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
     step("Reading the distribution's package lists", |_| {
         process::quiet("apt-get update", apt().arg("update"))
     })?;
     // Some distributions split a package that others ship whole: ask only for those that exist here.
-    let known: Vec<&str> = wanted.into_iter().filter(|name| is_known(name)).collect();
+    let known: Vec<&str> = wanted.into_iter().filter(|name| dpkg::is_known(name)).collect();
     if known.contains(&"postgresql") {
         without_a_cluster_of_the_system()?;
     }
@@ -158,6 +185,35 @@ pub fn ensure(needs: &[Need], yes: bool) -> Result<()> {
     Ok(())
 }
 
+fn half_done(needs: &[Need]) -> Vec<String> {
+    let packages: Vec<&str> = needs.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    dpkg::half_done(&packages)
+}
+
+/// Sets up what is unpacked.
+fn finish(needs: &[Need], begun: &[String]) -> Result<()> {
+    if begun.iter().any(|name| name.starts_with("postgresql")) {
+        without_a_cluster_of_the_system()?;
+    }
+    step("Setting up what an interrupted installation left", |_| {
+        // apt-get does nothing before dpkg's own journal is done with. What dpkg cannot set up for want of another package, apt-get fetches.
+        let set_up = process::quiet("dpkg --configure -a", as_root("dpkg").args(["--configure", "-a"]));
+        process::quiet(
+            "apt-get install --fix-broken",
+            apt().args(["install", "--fix-broken", "--yes", "--no-install-recommends"]),
+        )?;
+        match half_done(needs) {
+            left if left.is_empty() => Ok(()),
+            left => set_up.and_then(|()| {
+                bail!(
+                    "{} could not be set up: do it by hand and run this again.",
+                    left.join(", ")
+                )
+            }),
+        }
+    })
+}
+
 /// The distribution's package would make and start a cluster of its own, which nobody here uses.
 fn without_a_cluster_of_the_system() -> Result<()> {
     let file = Path::new("/etc/postgresql-common/createcluster.conf");
@@ -169,37 +225,26 @@ fn without_a_cluster_of_the_system() -> Result<()> {
         file.parent().unwrap_or(Path::new("/")).display(),
         file.display()
     );
-    let mut shell = if machine::is_root() {
-        Command::new("sh")
-    } else {
-        let mut sudo = Command::new("sudo");
-        sudo.arg("sh");
-        sudo
-    };
-    process::quiet("postgresql-common settings", shell.args(["-c", &script]))
+    process::quiet("postgresql-common settings", as_root("sh").args(["-c", &script]))
 }
 
-fn apt() -> Command {
+/// A program as root, which asks nothing.
+fn as_root(program: &str) -> Command {
     let mut command = if machine::is_root() {
-        Command::new("apt-get")
+        Command::new(program)
     } else {
         let mut sudo = Command::new("sudo");
-        sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+        sudo.args(["--preserve-env=DEBIAN_FRONTEND", program]);
         sudo
     };
-    command.env("DEBIAN_FRONTEND", "noninteractive").args([
-        "-q",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-        "-o",
-        "Acquire::Retries=3",
-    ]);
+    command.env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
-fn is_known(package: &str) -> bool {
-    process::output(Command::new("apt-cache").args(["show", "--no-all-versions", package]))
-        .is_some_and(|text| !text.is_empty())
+fn apt() -> Command {
+    let mut command = as_root("apt-get");
+    command.args(["-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]);
+    command
 }
 
 fn confirmed() -> Result<bool> {
@@ -211,4 +256,19 @@ fn confirmed() -> Result<bool> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgresql_is_not_asked_for_where_the_configuration_names_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let asked_for = || run(dir.path()).iter().any(|need| need.name == POSTGRES.name);
+        assert!(asked_for());
+        std::fs::write(dir.path().join("holdfast.toml"), "[database]\nurl_file = \"/x\"\n").unwrap();
+        assert!(!asked_for());
+        assert_eq!(run(dir.path()).len(), RUN.len() - 1);
+    }
 }

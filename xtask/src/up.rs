@@ -11,8 +11,9 @@ use clap::Args;
 
 use crate::build::{self, Profile};
 use crate::image::{self, Images};
+use crate::running::{self, Server};
 use crate::steps::step;
-use crate::{docker, packages, paths, running, ui};
+use crate::{docker, packages, paths, ui};
 
 #[derive(Args)]
 pub struct Options {
@@ -25,9 +26,9 @@ pub struct Options {
     /// Where Holdfast keeps its data. [default: /var/lib/holdfast for root, .holdfast in the repository otherwise]
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// The port on localhost.
-    #[arg(long, default_value_t = 8080)]
-    port: u16,
+    /// The port on localhost, instead of the configuration's. [default: 8080]
+    #[arg(long)]
+    port: Option<u16>,
     /// Connect a scripted model, to try Holdfast without a provider's key.
     #[arg(long)]
     demo: bool,
@@ -36,19 +37,15 @@ pub struct Options {
     debug: bool,
 }
 
+/// How long `--detach` and the next `up` wait for a server to be ready. With its log on the terminal, whoever looks decides.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn run(options: &Options) -> Result<()> {
     let data_dir = paths::absolute(&options.data_dir.clone().unwrap_or_else(paths::default_data_dir));
     if let Some(server) = running::find(&data_dir) {
-        eprintln!(
-            "Holdfast already runs (process {}) with this data directory.",
-            server.pid
-        );
-        greet(&data_dir, &server.url);
-        return Ok(());
+        return join(options, &data_dir, server);
     }
-    packages::ensure(packages::RUN, options.yes)?;
+    packages::ensure(&packages::run(&data_dir), options.yes)?;
     docker::ensure_running()?;
     ui::build()?;
     let profile = Profile::of(options.debug);
@@ -56,18 +53,58 @@ pub fn run(options: &Options) -> Result<()> {
     let images = image::ensure(profile)?;
 
     fs::create_dir_all(&data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
-    let mut server = start(options, &data_dir, &images)?;
-    step("Starting Holdfast", |_| until_ready(&mut server, options, &data_dir))?;
-    greet(&data_dir, &format!("http://localhost:{}", options.port));
+    let mut child = start(options, &data_dir, &images)?;
+    let patience = options.detach.then_some(PATIENCE);
+    let server = step("Starting Holdfast", |_| {
+        until_ready(&data_dir, child.id(), patience, || match child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("Holdfast did not start ({status}){}", last_words(options, &data_dir)),
+        })
+    })?;
+    greet(&data_dir, &server);
     if options.detach {
         eprintln!("Stop it with: cargo xtask down --data-dir {}", data_dir.display());
         return Ok(());
     }
     eprintln!("Ctrl-C stops it; cells stay as they are.");
-    let status = server.wait()?;
+    let status = child.wait()?;
     if !status.success() {
         bail!("Holdfast ended with {status}.");
     }
+    Ok(())
+}
+
+/// A server is there: nothing is begun again, and it is waited for where it is not ready yet.
+fn join(options: &Options, data_dir: &Path, mut server: Server) -> Result<()> {
+    let pid = server.pid;
+    eprintln!("Holdfast already runs (process {pid}) with this data directory.");
+    if !server.is_ready() {
+        server = step("Waiting until it is ready", |_| {
+            until_ready(data_dir, pid, Some(PATIENCE), || {
+                let there = running::find(data_dir).is_some_and(|now| now.pid == pid);
+                let ended = || format!("Holdfast (process {pid}) ended before it was ready: run this again.");
+                there.then_some(()).with_context(ended)
+            })
+        })?;
+    }
+    let mut without_effect = Vec::new();
+    if let Some(port) = options
+        .port
+        .filter(|port| server.port().is_some_and(|its| its != *port))
+    {
+        without_effect.push(format!("--port {port}"));
+    }
+    if options.demo && !server.was_given("--demo") {
+        without_effect.push("--demo".to_owned());
+    }
+    if !without_effect.is_empty() {
+        eprintln!(
+            "It goes on as it was started, without {}: for that, stop it first with `cargo xtask down --data-dir {}`.",
+            without_effect.join(" and "),
+            data_dir.display()
+        );
+    }
+    greet(data_dir, &server);
     Ok(())
 }
 
@@ -82,7 +119,9 @@ fn start(options: &Options, data_dir: &Path, images: &Images) -> Result<Child> {
         Command::new(&binary)
     };
     command.arg("up").arg("--data-dir").arg(data_dir);
-    command.arg("--port").arg(options.port.to_string());
+    if let Some(port) = options.port {
+        command.arg("--port").arg(port.to_string());
+    }
     if options.demo {
         command.arg("--demo");
     }
@@ -101,35 +140,51 @@ fn start(options: &Options, data_dir: &Path, images: &Images) -> Result<Child> {
         .with_context(|| format!("cannot run {}", binary.display()))
 }
 
-fn until_ready(server: &mut Child, options: &Options, data_dir: &Path) -> Result<()> {
+/// Waits until the server with this process id is ready. `alive` says why it will never be.
+fn until_ready(
+    data_dir: &Path,
+    pid: u32,
+    patience: Option<Duration>,
+    mut alive: impl FnMut() -> Result<()>,
+) -> Result<Server> {
     let started = Instant::now();
     loop {
-        if let Some(status) = server.try_wait()? {
-            if !options.detach {
-                bail!("Holdfast did not start ({status}).");
-            }
-            let log = fs::read_to_string(log_file(data_dir)).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(5).collect();
-            let last: Vec<&str> = last.into_iter().rev().collect();
-            bail!("Holdfast did not start ({status}):\n{}", last.join("\n"));
-        }
+        alive()?;
         // Ours, not another server's that happens to answer on this port.
-        if running::find(data_dir).is_some() && running::is_ready(options.port) {
-            return Ok(());
+        if let Some(server) = running::find(data_dir).filter(|server| server.pid == pid)
+            && server.is_ready()
+        {
+            return Ok(server);
         }
-        if started.elapsed() > PATIENCE {
+        if let Some(patience) = patience.filter(|patience| started.elapsed() > *patience) {
+            let log = log_file(data_dir);
+            let place = match log.exists() {
+                true => format!(" ({})", log.display()),
+                false => String::new(),
+            };
             bail!(
-                "Holdfast is not ready after {} s; see {}",
-                PATIENCE.as_secs(),
-                log_file(data_dir).display()
+                "Holdfast (process {pid}) is not ready after {} s, and goes on starting: its log says with what{place}. Run this again to wait \
+                 for it, or end it with `cargo xtask down --data-dir {}`.",
+                patience.as_secs(),
+                data_dir.display()
             );
         }
         sleep(Duration::from_millis(100));
     }
 }
 
-fn greet(data_dir: &Path, url: &str) {
-    eprintln!("\nHoldfast is at {url}");
+/// The end of the log that a server without a terminal wrote.
+fn last_words(options: &Options, data_dir: &Path) -> String {
+    if !options.detach {
+        return ".".to_owned();
+    }
+    let log = fs::read_to_string(log_file(data_dir)).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    format!(":\n{}", lines[lines.len().saturating_sub(5)..].join("\n"))
+}
+
+fn greet(data_dir: &Path, server: &Server) {
+    eprintln!("\nHoldfast is at {}", server.url());
     if let Ok(setup) = fs::read_to_string(data_dir.join("setup-url")) {
         eprintln!(
             "Nobody owns it yet. This link makes you the owner, once:\n\n  {}\n",

@@ -1,22 +1,22 @@
 //! `cargo xtask up` and `down` as an operator runs them, on real data directories, ports and Docker. The binaries and images of the
 //! debug profile are there already when `cargo xtask test` comes to this.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
 #[test]
 fn up_is_ready_when_it_returns_is_found_by_the_next_and_ends_with_down() {
-    let here = Installation::new();
+    let mut here = Installation::new();
     let first = here.up(&["--yes", "--detach"]);
     assert!(first.status.success(), "{}", said(&first));
-    assert!(here.answers(), "--detach returns when it is ready");
+    assert!(here.is_ready(), "--detach returns when it is ready");
     // What was done, with its time; and the way in, once.
     assert!(said(&first).contains("✓ Starting Holdfast"), "{}", said(&first));
     let file = here.dir.path().join("setup-url");
@@ -42,44 +42,54 @@ fn up_is_ready_when_it_returns_is_found_by_the_next_and_ends_with_down() {
     let sentence = format!("Port {} on 127.0.0.1 is taken", here.port);
     assert!(said(&refused).contains(&sentence), "{}", said(&refused));
     assert!(said(&refused).contains("--port"), "{}", said(&refused));
-    assert!(here.answers());
+    assert!(here.is_ready());
 
     let down = here.down();
     assert!(down.status.success(), "{}", said(&down));
-    assert!(!here.answers());
+    assert!(TcpStream::connect(("127.0.0.1", here.port)).is_err());
     let again = here.down();
     assert!(again.status.success(), "{}", said(&again));
     assert!(said(&again).contains("No Holdfast runs"), "{}", said(&again));
 
-    // What it knew is there again.
-    let back = here.up(&["--yes", "--detach"]);
+    // What it knew is there again, at the port that the operator has set by now.
+    here.port = Installation::new().port;
+    let settings = format!("[server]\nport = {}\n", here.port);
+    std::fs::write(here.dir.path().join("holdfast.toml"), settings).unwrap();
+    let back = here.command("up", &["--debug", "--yes", "--detach"]).output().unwrap();
     assert!(back.status.success(), "{}", said(&back));
-    assert!(here.answers());
+    let place = format!("Holdfast is at http://localhost:{}", here.port);
+    assert!(said(&back).contains(&place), "{}", said(&back));
+    assert!(here.is_ready());
     assert_eq!(here.id(), id);
 }
 
 #[test]
 fn what_is_interrupted_while_it_starts_goes_on_at_the_next_run() {
     let here = Installation::new();
-    // A process group of its own, so that an interrupt reaches what it started too, as Ctrl-C does.
-    let mut up = here
-        .command("up", &["--yes", "--debug", "--port", &here.port.to_string()])
-        .process_group(0)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(up.stderr.take().unwrap()).lines();
-    let starting = lines.any(|line| line.unwrap().contains("Starting Holdfast"));
-    assert!(starting, "it came to its last step");
-    kill_process_group(Pid::from_child(&up), Signal::INT).unwrap();
-    // To its end: a full pipe would hold what still ends.
-    lines.for_each(drop);
-    assert!(!up.wait().unwrap().success());
+    assert!(!here.interrupted(&[], |_| {}).success());
 
     let next = here.up(&["--yes", "--detach"]);
     assert!(next.status.success(), "{}", said(&next));
-    assert!(here.answers());
+    assert!(here.is_ready());
+}
+
+#[test]
+fn what_starts_by_itself_when_it_is_interrupted_is_found_by_the_next_run() {
+    let here = Installation::new();
+    let lock = here.dir.path().join("lock");
+    let status = here.interrupted(&["--detach"], |up| {
+        // Until the server has the data directory: it is in a session of its own, which the interrupt does not reach.
+        while !std::fs::read_to_string(&lock).is_ok_and(|text| text.ends_with('\n')) {
+            assert!(up.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+            std::thread::yield_now();
+        }
+    });
+    assert!(!status.success());
+
+    let next = here.up(&["--yes", "--detach"]);
+    assert!(next.status.success(), "{}", said(&next));
+    assert!(said(&next).contains("already runs"), "{}", said(&next));
+    assert!(here.is_ready());
 }
 
 #[test]
@@ -138,12 +148,42 @@ impl Installation {
         up.args(arguments).output().expect("xtask can be run")
     }
 
+    /// Begins `up` and interrupts it in its last step, once `until` has returned.
+    fn interrupted(&self, arguments: &[&str], until: impl FnOnce(&mut Child)) -> ExitStatus {
+        // A process group of its own, so that an interrupt reaches what it started too, as Ctrl-C does.
+        let mut up = self
+            .command("up", &["--yes", "--debug", "--port", &self.port.to_string()])
+            .args(arguments)
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("xtask can be run");
+        let mut lines = BufReader::new(up.stderr.take().expect("it is piped")).lines();
+        let starting = lines.any(|line| line.is_ok_and(|line| line.contains("Starting Holdfast")));
+        assert!(starting, "it came to its last step");
+        until(&mut up);
+        kill_process_group(Pid::from_child(&up), Signal::INT).expect("it runs");
+        // To its end: a full pipe would hold what still ends.
+        lines.for_each(drop);
+        up.wait().expect("it was started")
+    }
+
     fn down(&self) -> Output {
         self.command("down", &[]).output().expect("xtask can be run")
     }
 
-    fn answers(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    fn is_ready(&self) -> bool {
+        self.ready().unwrap_or(false)
+    }
+
+    /// What it says itself: its port is open long before.
+    fn ready(&self) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
     }
 
     fn id(&self) -> String {

@@ -1,7 +1,8 @@
 //! The data directory: one server at a time, an identity that lasts, and files that only their reader can read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -65,19 +66,21 @@ impl DataDir {
         self.installation
     }
 
-    /// Says in the lock file which process holds the directory and where it answers, for `cargo xtask` and error messages.
+    /// Says in the lock file that this process has started: where people reach it, and where it listens.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn announce(&mut self, url: &str) -> Result<(), Refusal> {
-        let text = format!("{}\n{url}\n", std::process::id());
-        let write = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            lock.write_all(text.as_bytes())
-        };
-        write(&mut self.lock).map_err(|error| Refusal::file(&self.path.join("lock"), error))
+    pub fn announce(&mut self, url: &str, listens: SocketAddr) -> Result<(), Refusal> {
+        // At the end, in one piece: whoever reads meanwhile never misses the process.
+        let write = self.lock.write_all(format!("{url}\n{listens}\n").as_bytes());
+        write.map_err(|error| Refusal::file(&self.path.join("lock"), error))
     }
+}
+
+/// Writes this process's id, for `cargo xtask` and error messages, in the place of all that an earlier one left.
+fn name_holder(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.write_all(format!("{}\n", std::process::id()).as_bytes())
 }
 
 fn take_lock(dir: &Path) -> Result<File, Refusal> {
@@ -92,7 +95,8 @@ fn take_lock(dir: &Path) -> Result<File, Refusal> {
         .open(&path)
         .map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        // Named at once: while it starts, nobody may take an earlier process for this one.
+        Ok(()) => name_holder(&mut lock).map(|()| lock).map_err(failed),
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
             // Only for the message: who it is may be unknown.
@@ -161,8 +165,7 @@ mod tests {
     #[test]
     fn two_servers_never_hold_one_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let mut first = DataDir::hold(dir.path()).unwrap();
-        first.announce("http://localhost:1").unwrap();
+        let first = DataDir::hold(dir.path()).unwrap();
         let Err(refusal) = DataDir::hold(dir.path()) else {
             panic!("a second server took the directory");
         };
@@ -172,6 +175,20 @@ mod tests {
         );
         drop(first);
         assert!(DataDir::hold(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn whoever_holds_it_is_named_at_once_and_its_addresses_when_it_has_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("lock");
+        fs::write(&file, "1\nhttp://localhost:1\n127.0.0.1:1\n").unwrap();
+        let mut held = DataDir::hold(dir.path()).unwrap();
+        let id = std::process::id();
+        assert_eq!(fs::read_to_string(&file).unwrap(), format!("{id}\n"));
+        held.announce("https://agents.example.org", "127.0.0.1:8080".parse().unwrap())
+            .unwrap();
+        let said = fs::read_to_string(&file).unwrap();
+        assert_eq!(said, format!("{id}\nhttps://agents.example.org\n127.0.0.1:8080\n"));
     }
 
     #[test]

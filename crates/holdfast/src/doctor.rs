@@ -4,8 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::config::{self, Config, Overrides};
 use crate::data_dir::free_mib;
 use crate::refusal::{NEEDED_MIB, Refusal};
+
+/// What the machine itself, the server, PostgreSQL and Docker take, in MiB.
+const OWN_MEMORY_MIB: u64 = 512;
 
 /// How one look ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +54,14 @@ fn bad(found: impl Into<String>, fix: impl Into<String>) -> Finding {
     }
 }
 
-/// Looks at everything, in the order in which it is told. Runs other programs and waits for them.
-pub fn look(data_dir: &Path) -> Vec<(&'static str, Finding)> {
+/// Looks at everything that this configuration needs, in the order in which it is told. Runs other programs and waits for them.
+pub fn look(data_dir: &Path, config: &Config) -> Vec<(&'static str, Finding)> {
     vec![
         ("Docker", docker()),
         ("Firewall", firewall()),
-        ("PostgreSQL", postgres()),
+        ("PostgreSQL", postgres(&config.database)),
         ("Disk", disk(data_dir)),
-        ("Memory", memory()),
+        ("Memory", memory(total_memory_mib(), &config.cells)),
         ("Swap", swap()),
     ]
 }
@@ -68,7 +72,15 @@ pub fn look(data_dir: &Path) -> Vec<(&'static str, Finding)> {
 /// Something that Holdfast needs is missing.
 pub async fn run(data_dir: &Path) -> Result<(), Refusal> {
     let mut missing = 0;
-    for (name, finding) in look(data_dir) {
+    let (config, mut findings) = match config::load(data_dir, None, &Overrides::default()) {
+        Ok(config) => (config, Vec::new()),
+        Err(error) => {
+            let wrong = bad(format!("{error}."), "Correct that; the rest is looked at without it.");
+            (Config::default(), vec![("Settings", wrong)])
+        }
+    };
+    findings.extend(look(data_dir, &config));
+    for (name, finding) in findings {
         let mark = match finding.mark {
             Mark::Good => "ok  ",
             Mark::Weak => "weak",
@@ -112,8 +124,11 @@ fn firewall() -> Finding {
     }
 }
 
-fn postgres() -> Finding {
-    if std::env::var_os("DATABASE_URL").is_some() {
+fn postgres(database: &config::Database) -> Finding {
+    if let Some(file) = &database.url_file {
+        return good(format!("{} names a server.", file.display()));
+    }
+    if std::env::var_os("DATABASE_URL").is_some_and(|url| !url.is_empty()) {
         return good("DATABASE_URL names a server.");
     }
     let newest = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -125,7 +140,7 @@ fn postgres() -> Finding {
         Some(path) => good(format!("The server's programs are in {}.", path.display())),
         None => bad(
             "No server's programs are in /usr/lib/postgresql.",
-            "Install postgresql, or set DATABASE_URL.",
+            "Install postgresql, or name a server in `database.url_file`.",
         ),
     }
 }
@@ -149,15 +164,27 @@ fn disk(data_dir: &Path) -> Finding {
     }
 }
 
-fn memory() -> Finding {
-    let total_mib = fs::read_to_string("/proc/meminfo")
+fn total_memory_mib() -> u64 {
+    fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| text.lines().next()?.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .map_or(0, |kib| kib / 1024);
-    if total_mib < 3 * 1024 {
+        .map_or(0, |kib| kib / 1024)
+}
+
+/// One cell at its limits should fit.
+fn memory(total_mib: u64, cells: &config::Cells) -> Finding {
+    let config::Cells {
+        agent_memory_mib,
+        home_mib,
+        ..
+    } = cells;
+    if total_mib < agent_memory_mib + home_mib + OWN_MEMORY_MIB {
         weak(
             format!("{total_mib} MiB."),
-            "Add memory: an awake agent takes up to 1.5 GiB.",
+            &format!(
+                "Add memory: an awake agent takes up to {agent_memory_mib} MiB, its home up to {home_mib} MiB \
+                 (`cells.agent_memory_mib`, `cells.home_mib`)."
+            ),
         )
     } else {
         good(format!("{total_mib} MiB."))
@@ -210,4 +237,37 @@ fn output(program: &str, args: &[&str]) -> Result<String, String> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(format!("{program} says {:?}", said.lines().next().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_weighed_against_what_the_configuration_gives_an_agent() {
+        let usual = config::Cells::default();
+        let wide = config::Cells {
+            agent_memory_mib: 6000,
+            ..config::Cells::default()
+        };
+        assert_eq!(memory(4096, &usual).mark, Mark::Good);
+        let finding = memory(4096, &wide);
+        assert_eq!(finding.mark, Mark::Weak);
+        let fix = finding.fix.unwrap();
+        assert!(fix.contains("up to 6000 MiB"), "{fix}");
+    }
+
+    #[test]
+    fn a_postgresql_that_the_configuration_names_is_enough() {
+        let named = config::Database {
+            url_file: Some("/etc/holdfast/database-url".into()),
+        };
+        let finding = postgres(&named);
+        assert_eq!(finding.mark, Mark::Good);
+        assert!(
+            finding.found.contains("/etc/holdfast/database-url"),
+            "{}",
+            finding.found
+        );
+    }
 }

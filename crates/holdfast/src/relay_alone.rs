@@ -1,6 +1,7 @@
 //! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform's.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ::relay::NobodyWakes;
@@ -35,7 +36,7 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     let config = config::load(&args.data_dir, args.config.as_deref(), &Overrides::default())
         .map_err(|error| Refusal::Config(format!("{error}.")))?;
     log::start(&config.log)?;
-    let data_dir = DataDir::hold(&args.data_dir)?;
+    let mut data_dir = DataDir::hold(&args.data_dir)?;
     let (address, port) = (config.relay.listen, config.relay.port);
     let listener = TcpListener::bind((address, port))
         .await
@@ -50,6 +51,8 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
         }
     };
     let relay = relay::open(&source, std::sync::Arc::new(NobodyWakes)).await?;
+    let listens = SocketAddr::from((address, port));
+    data_dir.announce(&format!("http://{listens}"), listens)?;
     info!(%address, port, "the relay is ready");
     let serving = tokio::spawn(connections::serve(listener, relay.router(), pending()));
     let _how = signals.next().await;

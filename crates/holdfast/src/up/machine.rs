@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::cell_control::state;
 use super::host;
+use crate::config::Config;
 use crate::doctor::{self, Finding};
 use crate::limits;
 
@@ -26,6 +27,7 @@ pub struct MachineOfManagement {
     cells: Cells,
     limits: CellLimits,
     data_dir: PathBuf,
+    config: Config,
     last: Mutex<Option<Look>>,
     checked: Mutex<Option<(Instant, Vec<Check>)>>,
 }
@@ -40,11 +42,12 @@ struct Look {
 }
 
 impl MachineOfManagement {
-    pub fn new(cells: Cells, limits: CellLimits, data_dir: PathBuf) -> Self {
+    pub fn new(cells: Cells, limits: CellLimits, data_dir: PathBuf, config: Config) -> Self {
         Self {
             cells,
             limits,
             data_dir,
+            config,
             last: Mutex::default(),
             checked: Mutex::default(),
         }
@@ -138,8 +141,8 @@ impl Machine for MachineOfManagement {
             if let Some((_, checks)) = checked.as_ref().filter(|(at, _)| at.elapsed() < limits::CHECKS_EVERY) {
                 return checks.clone();
             }
-            let data_dir = self.data_dir.clone();
-            let looked = tokio::task::spawn_blocking(move || doctor::look(&data_dir)).await;
+            let (data_dir, config) = (self.data_dir.clone(), self.config.clone());
+            let looked = tokio::task::spawn_blocking(move || doctor::look(&data_dir, &config)).await;
             let checks: Vec<_> = match looked {
                 Ok(findings) => findings.into_iter().map(check).collect(),
                 Err(error) => vec![Check {

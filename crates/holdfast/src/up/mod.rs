@@ -72,6 +72,9 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     let listener = TcpListener::bind((address, port))
         .await
         .map_err(|error| Refusal::listen(address, port, error))?;
+    let listens = listener
+        .local_addr()
+        .map_err(|error| Refusal::listen(address, port, error))?;
     operator_token::ensure(data_dir.path())?;
 
     // A signal during the start ends it at once: dropping the parts stops what they have started.
@@ -79,7 +82,7 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
         platform = Platform::start(&config, &data_dir, args.demo) => platform?,
         _ = signals.next() => return Ok(()),
     };
-    data_dir.announce(&config.server.public_url())?;
+    data_dir.announce(&config.server.public_url(), listens)?;
     info!(url = config.server.public_url(), data_dir = %data_dir.path().display(), "Holdfast is ready");
 
     let stop = serve::until(listener, platform.router(&config), signals.next()).await;
@@ -172,6 +175,7 @@ impl Platform {
                     cells.clone(),
                     cell_limits(config),
                     path.to_owned(),
+                    config.clone(),
                 )),
                 gateway_key,
                 factor_key: management::FactorKey::load_or_create(path).map_err(no_key)?,
