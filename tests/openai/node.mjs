@@ -101,6 +101,18 @@ const steps = {
     const next = await client.responses.create({ model: 'openclaw', input: '[[say: next]]', user: 'node-left' });
     assert.equal(next.output_text, 'next');
   },
+  async functions_that_are_wanted() {
+    const tools = ['weather', 'time'].map((name) => ({ type: 'function', function: { name, parameters: { type: 'object', properties: {} } } }));
+    const ask = (words, tool_choice) => say(words, { user: 'node-wanted', tools, tool_choice });
+    for (const choice of ['required', { type: 'function', function: { name: 'weather' } }]) {
+      const [call] = (await ask('[[call: weather {}]]', choice)).choices[0].message.tool_calls;
+      assert.equal(call.function.name, 'weather');
+    }
+    await assert.rejects(ask('[[say: no]]', 'required'), (refused) => {
+      assert.equal(refused.status, 424);
+      return refused.code === 'function_not_called';
+    });
+  },
   async error() {
     const nobody = new OpenAI({ baseURL: settings.base_url, apiKey: 'ocpk_no', maxRetries: 0 });
     await assert.rejects(nobody.models.list(), OpenAI.AuthenticationError);

@@ -216,12 +216,34 @@ def functions_answered_wrongly():
         raise AssertionError("what was late was taken")
 
 
+def functions_that_are_wanted():
+    tools = [{"type": "function", "function": function} for function in [WEATHER, {"name": "time"}]]
+
+    def ask(text, choice, **more):
+        return say(text, user="python-wanted", tools=tools, tool_choice=choice, **more)
+
+    for choice in ["required", {"type": "function", "function": {"name": "weather"}}]:
+        answer = ask('[[call: weather {"city":"Kiel"}]]', choice).choices[0]
+        [call] = answer.message.tool_calls
+        assert answer.finish_reason == "tool_calls" and call.function.name == "weather", answer
+    # An agent that answers instead has not done what was asked of it.
+    for stream in [False, True]:
+        try:
+            answer = ask("[[say: no]]", "required", stream=stream)
+            print(list(answer))
+        except openai.APIError as refused:
+            assert refused.code == "function_not_called", refused
+            continue
+        raise AssertionError("an answer without the call was taken")
+    assert ask("[[say: no]]", "auto").choices[0].message.content == "no"
+
+
 def error():
     for wrong, kind in [
         (lambda: openai.OpenAI(base_url=base, api_key="ocpk_no").models.list(), openai.AuthenticationError),
         (lambda: client.chat.completions.create(model="gpt-x", messages=[]), openai.NotFoundError),
         (lambda: client.chat.completions.create(model="openclaw", messages=[]), openai.BadRequestError),
-        (lambda: say("x", tools=[{"type": "function", "function": WEATHER}], tool_choice="required"), openai.BadRequestError),
+        (lambda: say("x", tool_choice="required"), openai.BadRequestError),
         (lambda: say("[[fail: 401 no such key]]", user="python-refused"), openai.APIStatusError),
     ]:
         try:
@@ -253,6 +275,7 @@ for step in [
     functions,
     functions_of_responses,
     functions_answered_wrongly,
+    functions_that_are_wanted,
     error,
     retry,
 ]:

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use protocol::limits::FUNCTION_WAIT;
+
 // The home
 /// Most bytes of files that a home may hold when it is sealed.
 pub const HOME_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -158,8 +160,11 @@ pub const APPROVAL_BYTES: usize = 32 * 1024;
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(30 * 60);
 pub const APPROVAL_HELD: Duration = Duration::from_secs(5 * 60);
 pub const AGENT_WAITS_FOR_TOOL: Duration = Duration::from_secs(6 * 60);
-/// How long a call of a client's function waits for its result, at most: it ends before OpenClaw gives it up.
+/// How long a call of a client's function waits for its result, at most: it ends before OpenClaw gives it up. And how much of that it may
+/// wait behind other calls: the rest is the client's, with half a minute for what it says to come here.
 pub const FUNCTION_HELD: Duration = Duration::from_secs(5 * 60);
+pub const FUNCTION_QUEUED: Duration = Duration::from_secs(30);
+const _: () = assert!(FUNCTION_HELD.as_secs() >= FUNCTION_QUEUED.as_secs() + FUNCTION_WAIT.as_secs() + 30);
 /// Calls that the agent makes within this time are asked of the client together.
 pub const FUNCTIONS_TOGETHER: Duration = Duration::from_millis(200);
 /// Calls of one turn that wait, asked for or not.

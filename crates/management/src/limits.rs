@@ -176,8 +176,6 @@ pub const SCHEDULE_DAYS_TRIED: i64 = 9 * 366;
 pub const SCHEDULE_TIMES_TRIED: usize = 1000;
 /// Longest result of a run that is kept, in characters.
 pub const SCHEDULE_RESULT_CHARS: usize = 64;
-/// How long a turn waits for the results of functions that it called; less than its keeper does.
-pub const FUNCTION_WAIT: Duration = Duration::from_secs(4 * 60);
 /// How long a turn goes on whose client has given it results and left before the answer: it may come again with the same results.
 pub const FUNCTION_AGAIN: Duration = Duration::from_secs(60);
 /// Turns of one tenant that run or wait at once; and those of them that offer functions, which may wait for their client: the others are

@@ -19,6 +19,9 @@ pub struct Offer {
     /// The client wants to be asked for one call at a time.
     #[serde(default)]
     pub one_at_a_time: bool,
+    /// The client wants a call before the turn ends: the agent is told so.
+    #[serde(default)]
+    pub required: bool,
 }
 
 /// One function.

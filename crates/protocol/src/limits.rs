@@ -16,6 +16,8 @@ pub const FUNCTIONS_BYTES: usize = 64 * 1024;
 pub const FUNCTION_CALLS: usize = 8;
 pub const FUNCTION_ARGUMENTS_BYTES: usize = 32 * 1024;
 pub const FUNCTION_RESULTS_BYTES: usize = 256 * 1024;
+/// How long a client may take to answer the calls that it is asked for.
+pub const FUNCTION_WAIT: Duration = Duration::from_secs(4 * 60);
 /// Longest conversation title, in characters.
 pub const TITLE_CHARS: usize = 200;
 /// How long a gateway token opens a channel.

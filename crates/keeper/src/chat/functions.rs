@@ -1,8 +1,8 @@
 //! Functions of the client's that the agent may call in one turn. OpenClaw knows none such in a conversation, so the agent is told of them
 //! with the message and calls them by a tool of the keeper's, which waits until the client has answered.
 //!
-//! What is promised here: a call belongs to the turn whose code it names and to nothing after it; a client is asked for each call once;
-//! its results are taken whole or not at all.
+//! What is promised here: a call belongs to the turn whose code it names and to nothing after it; a client is asked for each call once,
+//! and has all of its time for it; its results are taken whole or not at all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,11 @@ use protocol::limits::{FUNCTION_ARGUMENTS_BYTES, FUNCTION_CALLS, FUNCTION_RESULT
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::conversation::Conversation;
-use crate::limits::{FUNCTION_CALLS_WAITING, FUNCTION_HELD, FUNCTIONS_TOGETHER};
+use crate::limits::{FUNCTION_CALLS_WAITING, FUNCTION_HELD, FUNCTION_QUEUED, FUNCTIONS_TOGETHER};
 
 /// Ends what the agent is told of the functions, behind the person's words.
 const CLOSING: &str = "</functions>";
@@ -43,9 +44,14 @@ struct Desk {
 
 struct Waiting {
     call: Call,
+    /// When the agent made it.
+    since: Instant,
     /// None: the agent does not wait for it any more.
-    answer: Option<oneshot::Sender<String>>,
+    answer: Option<oneshot::Sender<Answered>>,
 }
+
+/// What the client said, or why it was not asked.
+type Answered = Result<String, ChannelError>;
 
 /// A turn whose functions may be called, until this is dropped.
 pub(super) struct Offered {
@@ -95,6 +101,9 @@ fn told(text: &str, code: &str, offer: &Offer) -> String {
          tool {TOOL} with this turn, the function's name, and its arguments as an object that fits its parameters; the program carries it out \
          and answers. Make calls that do not need each other's results at once.\n"
     );
+    if offer.required {
+        told.push_str("It needs such a call: call one of them at least, before you answer.\n");
+    }
     for function in &offer.functions {
         // Nothing in a function looks like the end of them.
         let json = serde_json::to_string(function)
@@ -154,7 +163,7 @@ impl Functions {
     ///
     /// # Errors
     /// A code and words for the model.
-    pub async fn call(&self, code: &str, name: &str, arguments: &Map<String, Value>) -> Result<String, ChannelError> {
+    pub async fn call(&self, code: &str, name: &str, arguments: &Map<String, Value>) -> Answered {
         let (id, answer) = self.take(code, name, arguments)?;
         let _held = Held {
             functions: self,
@@ -162,7 +171,7 @@ impl Functions {
             id,
         };
         match tokio::time::timeout(FUNCTION_HELD, answer).await {
-            Ok(Ok(output)) => Ok(output),
+            Ok(Ok(answered)) => answered,
             Ok(Err(_)) => Err(turn_over()),
             Err(_) => Err(ChannelError::new(
                 "function_not_answered",
@@ -176,7 +185,7 @@ impl Functions {
         code: &str,
         name: &str,
         arguments: &Map<String, Value>,
-    ) -> Result<(String, oneshot::Receiver<String>), ChannelError> {
+    ) -> Result<(String, oneshot::Receiver<Answered>), ChannelError> {
         let mut desks = self.desks();
         let desk = desks.get_mut(code).ok_or_else(turn_over)?;
         let Some(function) = desk.offer.functions.iter().find(|function| function.name == name) else {
@@ -216,6 +225,7 @@ impl Functions {
                 name: name.to_owned(),
                 arguments,
             },
+            since: Instant::now(),
             answer: Some(answer),
         });
         self.gather(code, desk);
@@ -244,6 +254,7 @@ impl Functions {
             let mut desks = self.desks();
             let Some(desk) = desks.get_mut(code) else { return };
             desk.gathering = false;
+            desk.refuse_late();
             if desk.next.is_empty() {
                 return;
             }
@@ -288,7 +299,7 @@ impl Functions {
             desk.answered.insert(waiting.call.id, digest(&result.output));
             if let Some(answer) = waiting.answer {
                 // Who does not wait any more has no use for it.
-                let _gone = answer.send(result.output.clone());
+                let _gone = answer.send(Ok(result.output.clone()));
             }
         }
         self.gather(&code, desk);
@@ -315,6 +326,17 @@ impl Functions {
 impl Desk {
     fn calls(&self) -> Vec<Call> {
         self.asked.iter().map(|waiting| waiting.call.clone()).collect()
+    }
+
+    /// Calls that waited for so long behind others that the client would not have its time for them are the agent's to make again.
+    fn refuse_late(&mut self) {
+        let is_late = |waiting: &mut Waiting| waiting.since.elapsed() > FUNCTION_QUEUED;
+        for late in self.next.extract_if(.., is_late) {
+            if let Some(answer) = late.answer {
+                let words = "The program was at your other calls until now and was not asked for this one. If you still need it, call it again.";
+                let _gone = answer.send(Err(ChannelError::new("function_not_asked", words)));
+            }
+        }
     }
 }
 
@@ -344,7 +366,22 @@ mod tests {
         Offer {
             functions: serde_json::from_value(functions).unwrap(),
             one_at_a_time: false,
+            required: false,
         }
+    }
+
+    #[test]
+    fn the_agent_is_told_to_call_where_the_client_wants_a_call_and_only_there() {
+        let leaves_it = offer(json!([{"name": "f"}]));
+        let wants_it = Offer {
+            required: true,
+            ..leaves_it.clone()
+        };
+        let words = "call one of them at least";
+        assert!(!told("Hello", "x", &leaves_it).contains(words));
+        let told = told("Hello", &code("x"), &wants_it);
+        assert!(told.contains(words), "{told}");
+        assert_eq!(without(&told, Some("x")), "Hello");
     }
 
     #[test]

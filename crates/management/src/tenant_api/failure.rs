@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use protocol::channel::ChannelError;
+use protocol::limits::FUNCTION_WAIT;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::agents::AgentError;
-use crate::limits;
 use crate::problem::ApiError;
 
 /// Told as the last event of a stream, or as a problem.
@@ -58,7 +58,7 @@ impl Failure {
         let words = format!(
             "No turn waits for a result of this call: it was not made here, by this agent and in this session, or its turn has ended. A turn \
              waits {} seconds for results (`FUNCTION_WAIT`).",
-            limits::FUNCTION_WAIT.as_secs()
+            FUNCTION_WAIT.as_secs()
         );
         Self::new(StatusCode::BAD_REQUEST, "unknown_call", &words)
     }
@@ -67,6 +67,12 @@ impl Failure {
     pub(crate) fn not_answered() -> Self {
         let words = "The results of the functions that the agent called did not come in time.";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "results_missing", words)
+    }
+
+    /// The client wanted a function called, and the turn ended without.
+    pub(crate) fn not_called() -> Self {
+        let words = "The agent ended the turn without the call that `tool_choice` wants: ask again, or leave it to the agent (`auto`).";
+        Self::new(StatusCode::FAILED_DEPENDENCY, "function_not_called", words)
     }
 
     pub(crate) fn too_late() -> Self {

@@ -2,8 +2,8 @@
 
 use futures::FutureExt as _;
 use protocol::TenantId;
-use protocol::chat::{ChatEventKind, Message, Part, Role, Status};
-use protocol::functions::{Call, CallResult, Offer};
+use protocol::chat::{ChatEventKind, Message, Part, Role, Status, ToolState};
+use protocol::functions::{Call, CallResult, Offer, TOOL};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -300,7 +300,9 @@ impl Runner<'_> {
     }
 
     fn ended(&self, message: Message, usage: Usage) -> Result<Final, Failure> {
+        let is_wanted = self.wanted.functions.as_ref().is_some_and(|offer| offer.required);
         match message.status {
+            Status::Done if is_wanted && !has_called(&message) => Err(Failure::not_called()),
             Status::Done => Ok(Final {
                 session_id: self.wanted.session.clone(),
                 turn_id: self.turn.id,
@@ -426,6 +428,12 @@ impl Usage {
             cost: self.cost.saturating_sub(before.cost),
         }
     }
+}
+
+/// Whether the agent called a function of the client's on the way to this answer, and had its result.
+fn has_called(answer: &Message) -> bool {
+    let is_call = |part: &Part| matches!(part, Part::Tool { name, state: ToolState::Ok, .. } if name == TOOL);
+    answer.parts.iter().any(is_call)
 }
 
 /// A message of the keeper's as the API tells it.

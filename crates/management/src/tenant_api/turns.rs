@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use protocol::TenantId;
 use protocol::chat::{ToolPhase, ToolState};
 use protocol::functions::{self, Call, CallResult};
+use protocol::limits::FUNCTION_WAIT;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -198,7 +199,7 @@ impl Turn {
                 ids,
                 at: log.first + log.events.len(),
                 before: Before { said: log.said, usage },
-                until: Instant::now() + limits::FUNCTION_WAIT,
+                until: Instant::now() + FUNCTION_WAIT,
                 answered: None,
                 given: false,
             };
@@ -716,7 +717,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_turn_waits_for_each_of_its_calls_as_long_as_for_the_first() {
         let turn = turn(false);
-        let wait = limits::FUNCTION_WAIT;
+        let wait = FUNCTION_WAIT;
         let is_given_up = async |within| tokio::time::timeout(within, turn.is_given_up()).await.is_ok();
         assert!(!is_given_up(wait * 10).await, "nothing was asked");
         turn.ask(vec![call("a")], Usage::default());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use management::limits;
+use protocol::limits::FUNCTION_WAIT;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Developer, Receiver, World};
@@ -402,7 +403,7 @@ async fn a_client_that_never_answers_is_waited_for_so_long_and_webhooks_hear_tha
         .expect(201);
     let first = complete(&tenant, said("Well?")).await.expect(200).json;
     tokio::time::pause();
-    tokio::time::advance(limits::FUNCTION_WAIT - Duration::from_secs(1)).await;
+    tokio::time::advance(FUNCTION_WAIT - Duration::from_secs(1)).await;
     tokio::time::resume();
     let partly = answered("Well?", &first, &["rain"]);
     assert_refused(&complete(&tenant, partly).await, "result_missing");
@@ -432,6 +433,79 @@ async fn a_request_that_comes_again_gets_the_same_calls() {
     assert_eq!(last["choices"][0]["finish_reason"], "stop");
 }
 
+/// A request for these functions, of which something is to be called.
+fn wanting(choice: &Value, text: &str) -> Value {
+    json!({"model": "m", "messages": said(text), "tools": tools(), "tool_choice": choice})
+}
+
+#[tokio::test]
+async fn a_call_that_the_client_wants_is_made_and_of_a_function_that_it_names_no_other() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let time = json!({"type": "function", "function": {"name": "time"}});
+    for (choice, names) in [(json!("required"), &["weather", "time"][..]), (time, &["time"][..])] {
+        let asked = wanting(&choice, "Well?");
+        let first = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+        let calls = first["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        let called: Vec<_> = calls
+            .iter()
+            .map(|call| call["function"]["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(called, names);
+        // With which the turn has what was wanted, whatever comes after it.
+        let outputs = ["rain", "noon"];
+        let mut asked = wanting(&choice, "");
+        asked["messages"] = answered("Well?", &first, &outputs[..called.len()]);
+        let last = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+        assert_eq!(last["choices"][0]["finish_reason"], "stop", "{last}");
+    }
+    let tools = json!([{"type": "function", "name": "weather"}, {"type": "function", "name": "time"}]);
+    let choice = json!({"type": "function", "name": "time"});
+    let asked = json!({"model": "m", "input": "Well?", "tools": tools, "tool_choice": choice});
+    let response = tenant.post("/v1/responses", asked).await.expect(200).json;
+    assert_eq!(response["tool_choice"], choice);
+    let output = response["output"].as_array().unwrap();
+    assert_eq!((output.len(), &output[1]["name"]), (2, &json!("time")));
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_without_the_call_that_is_wanted_has_failed_whoever_hears_of_it() {
+    let receiver = Receiver::start().await;
+    let (world, agents, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let (id, tenant) = world.tenant("x").await;
+    let wanted = json!({"url": receiver.url("/hook"), "events": ["turn.finished", "turn.failed"]});
+    operator
+        .post(&format!("/api/v1/tenants/{id}/webhooks"), wanted)
+        .await
+        .expect(201);
+    let mut asked = wanting(&json!("required"), "decline");
+    asked["user"] = json!("anna");
+    let once = tenant.with("idempotency-key", "k");
+    let refused = once.post("/v1/chat/completions", asked.clone()).await;
+    assert_eq!(refused.status, 424, "{}", refused.text);
+    assert_eq!(refused.json["error"]["code"], "function_not_called");
+    let told = receiver.next().await.json();
+    assert_eq!(
+        (&told["type"], &told["data"]["outcome"]),
+        (&json!("turn.failed"), &json!("function_not_called"))
+    );
+    // Also where it is looked up again, on a server that did not run it.
+    let other = world.beside(agents, &[]).await;
+    let there = once.asking(other.router.clone());
+    let again = there.post("/v1/chat/completions", asked.clone()).await;
+    assert_eq!(again.json["error"]["code"], "function_not_called", "{}", again.text);
+
+    asked["stream"] = json!(true);
+    let events = tenant.stream("/v1/chat/completions", asked).await.rest().await;
+    let last = events.last().unwrap().json();
+    assert_eq!(last["error"]["code"], "function_not_called");
+    assert!(events.iter().all(|event| event.data != "[DONE]"));
+    // Left to the agent, the same answer is one.
+    let asked = wanting(&json!("auto"), "decline");
+    let answer = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+    assert_eq!(answer["choices"][0]["message"]["content"], "I had rather not.");
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_refused_by_name() {
     let (world, agents, _) = World::with_tenants().await;
@@ -439,6 +513,7 @@ async fn what_is_not_there_is_refused_by_name() {
     for (path, field, value) in [
         ("/v1/chat/completions", "tools", json!([{"type": "function"}])),
         ("/v1/chat/completions", "tool_choice", json!("required")),
+        ("/v1/chat/completions", "tool_choice", json!("any")),
         ("/v1/chat/completions", "functions", json!([{"name": "old"}])),
         ("/v1/responses", "tools", json!([{"type": "web_search"}])),
         ("/v1/responses", "tool_choice", json!({"type": "function", "name": "f"})),

@@ -1,5 +1,7 @@
 //! Functions of the client's that the agent calls in a turn.
 
+use std::time::Duration;
+
 use protocol::channel::ChannelError;
 use protocol::chat::ChatEventKind;
 use protocol::functions::Call;
@@ -8,6 +10,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::keeper::{Keeper, briefs};
+use crate::limits::{FUNCTION_CALLS_WAITING, FUNCTION_QUEUED};
 
 fn weather() -> Value {
     json!({"functions": [{
@@ -37,6 +40,12 @@ fn call(keeper: &Keeper, code: &str, name: &str, arguments: Value) -> JoinHandle
     let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
     let (functions, code, name) = (keeper.functions.clone(), code.to_owned(), name.to_owned());
     tokio::spawn(async move { functions.call(&code, &name, &arguments).await })
+}
+
+/// What became of a call that the client is not asked for.
+async fn ended(call: JoinHandle<Result<String, ChannelError>>) -> Result<String, ChannelError> {
+    let ended = tokio::time::timeout(Duration::from_secs(20), call).await;
+    ended.expect("it waits for nobody").unwrap()
 }
 
 async fn asked(keeper: &Keeper) -> Vec<Call> {
@@ -167,6 +176,49 @@ async fn a_client_that_wants_one_call_at_a_time_is_asked_for_one() {
     for (call, city) in both.into_iter().zip(["Kiel", "Bonn"]) {
         assert!(call.await.unwrap().unwrap().contains(city));
     }
+}
+
+#[tokio::test]
+async fn a_call_that_waited_long_behind_another_is_the_agents_to_make_again_so_that_the_client_has_its_time() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let mut offer = weather();
+    offer["one_at_a_time"] = json!(true);
+    let (key, code) = offered(&keeper, &conversation, offer).await;
+    let kiel = call(&keeper, &code, "weather", json!({"city": "Kiel"}));
+    let first = asked(&keeper).await;
+    let bonn = call(&keeper, &code, "weather", json!({"city": "Bonn"}));
+    while keeper.functions.asked_in_all() < 2 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(FUNCTION_QUEUED + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    let results = json!([{"id": first[0].id, "output": "rain"}]);
+    answer(&keeper, &conversation, &key, results).await.unwrap();
+    assert_eq!(kiel.await.unwrap().unwrap(), "rain");
+    assert_eq!(ended(bonn).await.unwrap_err().code, "function_not_asked");
+    assert_eq!(keeper.functions.asked_in_all(), 0);
+
+    let bonn = call(&keeper, &code, "weather", json!({"city": "Bonn"}));
+    let again = asked(&keeper).await;
+    let results = json!([{"id": again[0].id, "output": "sunny"}]);
+    answer(&keeper, &conversation, &key, results).await.unwrap();
+    assert_eq!(bonn.await.unwrap().unwrap(), "sunny");
+}
+
+#[tokio::test]
+async fn so_many_calls_of_a_turn_wait_and_the_next_is_refused() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let (_, code) = offered(&keeper, &conversation, weather()).await;
+    let one = || call(&keeper, &code, "weather", json!({"city": "Kiel"}));
+    let waiting: Vec<_> = (0..FUNCTION_CALLS_WAITING).map(|_| one()).collect();
+    while keeper.functions.asked_in_all() < FUNCTION_CALLS_WAITING {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ended(one()).await.unwrap_err().code, "too_many_calls");
+    assert!(waiting.iter().all(|call| !call.is_finished()));
 }
 
 #[tokio::test]

@@ -53,16 +53,55 @@ pub(super) struct Described {
     parameters: Option<Map<String, Value>>,
 }
 
-/// Whether the agent may call them. It decides by itself when.
-#[derive(ToSchema)]
-#[schema(as = OpenAiToolChoiceWanted, rename_all = "lowercase")]
-#[expect(
-    dead_code,
-    reason = "the document says it; what comes is read as any value, to be refused by name"
-)]
+/// Whether the agent calls them.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiToolChoice)]
+#[serde(untagged)]
 pub(super) enum Choice {
+    Word(Word),
+    /// This one, and no other is offered; as `/v1/chat/completions` writes it.
+    Named(Named),
+    /// As `/v1/responses` writes it.
+    Flat(FlatNamed),
+}
+
+/// `auto`: as it decides by itself. `none`: it is offered none. `required`: one at least, before the turn ends.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiToolChoiceWord)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Word {
     Auto,
     None,
+    Required,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiToolChoiceNamed)]
+pub(super) struct Named {
+    #[serde(rename = "type")]
+    _kind: IsFunction,
+    function: Name,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiToolChoiceFlat)]
+pub(super) struct FlatNamed {
+    #[serde(rename = "type")]
+    _kind: IsFunction,
+    name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionName)]
+struct Name {
+    name: String,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiFunctionType)]
+#[serde(rename_all = "lowercase")]
+enum IsFunction {
+    Function,
 }
 
 /// Either way of writing one.
@@ -102,26 +141,48 @@ pub(super) fn offer<T: Offered>(
     choice: Option<&Value>,
     at_once: Option<bool>,
 ) -> Result<Option<Offer>, ApiError> {
-    let may_call = match choice {
-        None | Some(Value::Null) => true,
-        Some(choice) if choice == "auto" => true,
-        Some(choice) if choice == "none" => false,
-        Some(_) => {
-            let words = "The agent decides by itself when it calls a function: `tool_choice` is `auto` or `none`.";
-            return Err(refuse("tool_choice", words));
-        }
-    };
     let words =
         "Only functions can be offered to the agent, each with a name: the tools of OpenAI's own servers are not here.";
     let tools = tools.unwrap_or_default().into_iter();
-    let functions: Vec<Function> = tools
+    let mut functions: Vec<Function> = tools
         .map(|tool| tool.function().ok_or_else(|| refuse("tools", words)))
         .collect::<Result<_, _>>()?;
     functions::check(&functions).map_err(|unfit| refuse("tools", &unfit.to_string()))?;
-    Ok((may_call && !functions.is_empty()).then_some(Offer {
+    let required = match chosen(choice)? {
+        Choice::Word(Word::Auto) => false,
+        Choice::Word(Word::None) => return Ok(None),
+        Choice::Word(Word::Required) => true,
+        Choice::Named(Named {
+            function: Name { name },
+            ..
+        })
+        | Choice::Flat(FlatNamed { name, .. }) => {
+            functions.retain(|function| function.name == name);
+            true
+        }
+    };
+    if required && functions.is_empty() {
+        return Err(refuse(
+            "tool_choice",
+            "None of `tools` is what `tool_choice` wants called.",
+        ));
+    }
+    Ok((!functions.is_empty()).then_some(Offer {
         functions,
         one_at_a_time: at_once == Some(false),
+        required,
     }))
+}
+
+fn chosen(choice: Option<&Value>) -> Result<Choice, ApiError> {
+    let Some(choice) = choice.filter(|choice| !choice.is_null()) else {
+        return Ok(Choice::Word(Word::Auto));
+    };
+    Choice::deserialize(choice).map_err(|_| {
+        let words = "`tool_choice` is `auto`, `none`, `required`, or one function by its name, as {\"type\": \"function\", \
+                     \"function\": {\"name\": \"…\"}}.";
+        refuse("tool_choice", words)
+    })
 }
 
 #[cfg(test)]
@@ -150,12 +211,33 @@ mod tests {
         );
         assert!(offered(both, json!("none")).unwrap().is_none());
         assert!(offered(json!([]), Value::Null).unwrap().is_none());
+        assert!(offered(json!([]), json!("auto")).unwrap().is_none());
         let flat: Vec<FlatTool> =
             serde_json::from_value(json!([{"type": "function", "name": "f", "parameters": {"a": 1}, "strict": true}]))
                 .unwrap();
         let flat = offer(Some(flat), None, Some(false)).unwrap().unwrap();
         assert!(flat.one_at_a_time);
         assert_eq!(flat.functions[0].parameters, *json!({"a": 1}).as_object().unwrap());
+    }
+
+    #[test]
+    fn a_call_that_is_wanted_is_required_and_of_a_function_that_is_named_no_other_is_offered() {
+        let both = json!([named("a"), named("b")]);
+        let offer = |choice: Value| offered(both.clone(), choice).unwrap().unwrap();
+        let names = |offer: &Offer| -> Vec<String> {
+            let functions = offer.functions.iter();
+            functions.map(|function| function.name.clone()).collect()
+        };
+        assert!(!offer(json!("auto")).required && !offer(Value::Null).required);
+        let any = offer(json!("required"));
+        assert_eq!(
+            (any.required, names(&any)),
+            (true, vec!["a".to_owned(), "b".to_owned()])
+        );
+        for one in [named("b"), json!({"type": "function", "name": "b"})] {
+            let one = offer(one);
+            assert_eq!((one.required, names(&one)), (true, vec!["b".to_owned()]));
+        }
     }
 
     #[test]
@@ -178,12 +260,15 @@ mod tests {
                 "{refused}"
             );
         }
-        for choice in [
-            json!("required"),
-            json!({"type": "function", "function": {"name": "a"}}),
-            json!(1),
+        for (tools, choice) in [
+            (json!([]), json!("required")),
+            (json!([named("a")]), named("b")),
+            (json!([named("a")]), json!({"type": "function"})),
+            (json!([named("a")]), json!({"type": "custom", "name": "a"})),
+            (json!([named("a")]), json!("any")),
+            (json!([named("a")]), json!(1)),
         ] {
-            let refused = offered(json!([named("a")]), choice).unwrap_err();
+            let refused = offered(tools, choice).unwrap_err();
             assert!(
                 matches!(
                     refused,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::turns::{AnswerTool, Usage};
+use super::functions::Choice;
 
 /// A response, as far as it has come.
 #[derive(Serialize, ToSchema)]
@@ -54,18 +55,12 @@ pub(super) struct Rest {
     parallel_tool_calls: bool,
     #[schema(value_type = Option<f64>)]
     temperature: (),
-    tool_choice: Auto,
+    /// As it was asked for.
+    #[schema(value_type = Choice)]
+    tool_choice: Value,
     tools: Vec<Value>,
     #[schema(value_type = Option<f64>)]
     top_p: (),
-}
-
-#[derive(Default, Serialize, ToSchema)]
-#[schema(as = OpenAiToolChoice)]
-#[serde(rename_all = "lowercase")]
-enum Auto {
-    #[default]
-    Auto,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -145,6 +140,16 @@ pub(crate) struct Happened {
     pub(super) sequence_number: u64,
     #[serde(flatten)]
     pub(super) data: BTreeMap<String, Value>,
+}
+
+impl Rest {
+    /// With this `tool_choice`.
+    pub(super) fn choosing(choice: &Value) -> Self {
+        Self {
+            tool_choice: choice.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Tokens {

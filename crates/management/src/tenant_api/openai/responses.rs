@@ -223,6 +223,7 @@ pub(crate) async fn post(
         created: app.clock.now().unix_timestamp(),
         model: body.model,
         previous: body.previous_response_id,
+        choice: body.tool_choice.unwrap_or_else(|| json!("auto")),
     };
     if body.stream != Some(true) {
         let said = follower.answer_or_calls().await?;
@@ -239,6 +240,7 @@ struct Told {
     created: i64,
     model: String,
     previous: Option<String>,
+    choice: Value,
 }
 
 impl Told {
@@ -253,7 +255,7 @@ impl Told {
             usage: None,
             error: None,
             previous_response_id: self.previous.clone(),
-            rest: Rest::default(),
+            rest: Rest::choosing(&self.choice),
         }
     }
 

@@ -11,7 +11,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::{
     CellEvent, CellPhase, ChatEvent, ChatEventKind, Message, Part, Role, Status, ToolPhase, ToolState,
 };
-use protocol::functions::Call;
+use protocol::functions::{Call, TOOL};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -31,8 +31,9 @@ struct State {
     runs: Vec<String>,
     /// Which calls of which cells fail.
     broken: Option<Broken>,
-    /// Calls wait while it is true.
+    /// Calls wait while it is true; where a method is named, those of it alone.
     held: watch::Sender<bool>,
+    held_at: Option<&'static str>,
 }
 
 type Broken = Box<dyn FnMut(CellRef, &str) -> bool + Send>;
@@ -122,8 +123,16 @@ impl Agents {
         self.state().held.send_replace(true);
     }
 
+    /// From now on whoever calls this method of a cell waits.
+    pub fn hold_at(&self, method: &'static str) {
+        self.state().held_at = Some(method);
+        self.hold();
+    }
+
     pub fn go_on(&self) {
-        self.state().held.send_replace(false);
+        let mut state = self.state();
+        state.held_at = None;
+        state.held.send_replace(false);
     }
 
     /// Until somebody waits who calls a cell.
@@ -148,8 +157,14 @@ impl Agents {
         self.state().left.clone()
     }
 
-    async fn let_go(&self) {
-        let mut held = self.state().held.subscribe();
+    async fn let_go(&self, method: &str) {
+        let mut held = {
+            let state = self.state();
+            if state.held_at.is_some_and(|held| held != method) {
+                return;
+            }
+            state.held.subscribe()
+        };
         held.wait_for(|held| !held).await.unwrap();
     }
 
@@ -431,8 +446,16 @@ fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
             replaces: None,
         },
     );
+    if text.contains("half") {
+        conversation.tell(id, turn, ChatEventKind::Text { delta: "so ".into() });
+    }
     if text.contains("fail") {
-        let (code, message) = ("model_refused_key".to_owned(), "The key is refused.".to_owned());
+        let code = text
+            .split("fail with ")
+            .nth(1)
+            .unwrap_or("model_refused_key")
+            .to_owned();
+        let message = "It is refused.".to_owned();
         return conversation.tell(id, turn, ChatEventKind::Failed { code, message });
     }
     if text.contains("hold") {
@@ -457,7 +480,7 @@ fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
     answer(id, conversation, turn, &format!("You said: {text}"));
 }
 
-/// Calls every function that is offered, as often as the message has the word `again` and once more.
+/// Calls every function that is offered, as often as the message has the word `again` and once more; none where it has the word `decline`.
 fn call(id: &str, conversation: &mut Conversation, turn: &str, text: &str, offer: &Value) {
     if conversation
         .messages
@@ -469,6 +492,9 @@ fn call(id: &str, conversation: &mut Conversation, turn: &str, text: &str, offer
     conversation
         .messages
         .push(message(format!("u-{turn}"), Role::User, Status::Done, text));
+    if text.contains("decline") {
+        return answer(id, conversation, turn, "I had rather not.");
+    }
     let running = message(format!("a-{turn}"), Role::Assistant, Status::Running, "Let me see. ");
     conversation.messages.push(running);
     conversation.running = Some(turn.to_owned());
@@ -525,7 +551,20 @@ fn results(id: &str, conversation: &mut Conversation, turn: &str, results: &[Val
     for word in rest.split_inclusive(' ') {
         conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
     }
-    end(id, conversation, turn, &format!("Let me see. {rest}"));
+    let carried_out = calls.into_iter().zip(outputs).map(|(call, output)| Part::Tool {
+        id: call.id,
+        name: TOOL.to_owned(),
+        input: call.arguments,
+        output: output.to_owned(),
+        state: ToolState::Ok,
+    });
+    end(
+        id,
+        conversation,
+        turn,
+        carried_out.collect(),
+        &format!("Let me see. {rest}"),
+    );
     Ok(json!({}))
 }
 
@@ -533,23 +572,19 @@ fn answer(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
     for word in text.split_inclusive(' ') {
         conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
     }
-    end(id, conversation, turn, text);
+    let used = text.contains("tool").then(|| Part::Tool {
+        id: "t1".into(),
+        name: "exec".into(),
+        input: "{}".into(),
+        output: "done".into(),
+        state: ToolState::Ok,
+    });
+    end(id, conversation, turn, used.into_iter().collect(), text);
 }
 
-fn end(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
+fn end(id: &str, conversation: &mut Conversation, turn: &str, used: Vec<Part>, text: &str) {
     let mut answer = message(format!("a-{turn}"), Role::Assistant, Status::Done, text);
-    if text.contains("tool") {
-        answer.parts.insert(
-            0,
-            Part::Tool {
-                id: "t1".into(),
-                name: "exec".into(),
-                input: "{}".into(),
-                output: "done".into(),
-                state: ToolState::Ok,
-            },
-        );
-    }
+    answer.parts.splice(0..0, used);
     conversation.messages.retain(|message| message.id != answer.id);
     conversation.messages.push(answer.clone());
     conversation.tell(id, turn, ChatEventKind::Answered { message: answer });
@@ -564,7 +599,7 @@ impl PlatformAgents for Agents {
         params: Value,
     ) -> BoxFuture<'a, Result<Value, AgentError>> {
         async move {
-            self.let_go().await;
+            self.let_go(method).await;
             self.handle(cell, method, &params)
         }
         .boxed()
@@ -572,7 +607,7 @@ impl PlatformAgents for Agents {
 
     fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>> {
         async move {
-            self.let_go().await;
+            self.let_go("provider.set").await;
             self.handle(cell, "spending.get", &json!({}))?;
             let model = serde_json::to_value(model).unwrap();
             if model["base_url"].as_str().unwrap().contains("refused") {
@@ -619,7 +654,7 @@ impl PlatformAgents for Agents {
 
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
         async move {
-            self.let_go().await;
+            self.let_go("remove").await;
             self.handle(cell, "spending.get", &json!({}))?;
             let mut state = self.state();
             state.cells.remove(&cell);

@@ -44,6 +44,14 @@ impl Developer {
         }
     }
 
+    /// The same program, asking another server.
+    pub fn asking(&self, router: Router) -> Self {
+        Self {
+            router,
+            headers: self.headers.clone(),
+        }
+    }
+
     /// With one more header.
     pub fn with(&self, name: &'static str, value: impl Into<String>) -> Self {
         let mut other = self.clone();
@@ -127,9 +135,15 @@ impl Stream {
                     });
                 }
             }
-            let piece = self.body.next().await?.unwrap();
-            self.text.push_str(std::str::from_utf8(&piece).unwrap());
+            let piece = self.piece().await?;
+            self.text.push_str(&piece);
         }
+    }
+
+    /// What comes next, as it comes.
+    pub async fn piece(&mut self) -> Option<String> {
+        let piece = self.body.next().await?.unwrap();
+        Some(String::from_utf8(piece.to_vec()).unwrap())
     }
 
     /// Reads on to an event of this name.
