@@ -5,6 +5,7 @@ use protocol::TenantId;
 use protocol::chat::{ChatEventKind, Message, Part, Role, Status, ToolState};
 use protocol::functions::{Call, CallResult, Offer, TOOL};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::shares;
-use super::turns::{Answer, AnswerTool, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage};
+use super::turns::{Answer, AnswerTool, Asked, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -36,6 +37,23 @@ pub(crate) struct Wanted {
     pub model: String,
 }
 
+impl Wanted {
+    /// What the agent is told, as a digest.
+    fn told(&self) -> [u8; 32] {
+        let (kind, words) = match &self.words {
+            Words::Text(text) => (0_u8, text),
+            Words::Job(job) => (1, job),
+        };
+        let offer = self.functions.as_ref().map(serde_json::to_vec);
+        Sha256::new_with_prefix([kind])
+            .chain_update((words.len() as u64).to_be_bytes())
+            .chain_update(words)
+            .chain_update(offer.and_then(Result::ok).unwrap_or_default())
+            .finalize()
+            .into()
+    }
+}
+
 /// What the agent is told.
 pub(crate) enum Words {
     Text(String),
@@ -46,16 +64,14 @@ pub(crate) enum Words {
 /// Begins a turn, or finds the one that was begun under the same key, and reads it.
 pub(crate) fn start(app: &App, agent: &ApiAgent, wanted: Wanted) -> Result<Follower, ApiError> {
     let turns = &app.tenant_api()?.turns;
-    let offers = wanted.functions.is_some();
-    let begun = turns.begin(
-        agent.tenant,
-        wanted.turn,
-        &agent.name,
-        &wanted.session,
-        wanted.detach,
-        offers,
-    );
-    match begun? {
+    let asked = Asked {
+        agent: &agent.name,
+        session: &wanted.session,
+        told: wanted.told(),
+        detached: wanted.detach,
+        offers: wanted.functions.is_some(),
+    };
+    match turns.begin(agent.tenant, wanted.turn, &asked)? {
         Begun::Known(turn) => Ok(turn.follow(0)),
         Begun::New(turn) => {
             let follower = turn.follow(0);

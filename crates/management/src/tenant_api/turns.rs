@@ -30,11 +30,24 @@ pub(crate) enum Stage {
     Ended,
 }
 
+/// What was asked for as a turn.
+pub(crate) struct Asked<'a> {
+    pub agent: &'a str,
+    pub session: &'a str,
+    /// What the agent is told, as a digest.
+    pub told: [u8; 32],
+    /// It goes on when nobody reads it.
+    pub detached: bool,
+    /// The agent may call functions of the client's in it.
+    pub offers: bool,
+}
+
 /// One turn.
 pub(crate) struct Turn {
     pub id: Uuid,
     pub agent: String,
     pub session: String,
+    told: [u8; 32],
     /// The agent may call functions of the client's in it.
     offers: bool,
     /// The keeper's conversation, once it is known.
@@ -104,12 +117,13 @@ impl Log {
 }
 
 impl Turn {
-    fn new(id: Uuid, agent: String, session: String, detached: bool, offers: bool) -> Self {
+    fn new(id: Uuid, asked: &Asked<'_>) -> Self {
         Self {
             id,
-            agent,
-            session,
-            offers,
+            agent: asked.agent.to_owned(),
+            session: asked.session.to_owned(),
+            told: asked.told,
+            offers: asked.offers,
             conversation: OnceLock::new(),
             log: Mutex::new(Log {
                 events: VecDeque::new(),
@@ -118,7 +132,7 @@ impl Turn {
                 stage: Stage::Begun,
                 failed_at: None,
                 followers: 0,
-                detached,
+                detached: asked.detached,
                 said: 0,
                 rounds: Vec::new(),
                 left_until: None,
@@ -534,19 +548,12 @@ impl Turns {
         of.any(|(_, turn)| !turn.is_over())
     }
 
-    /// Begins a turn, or finds it.
-    pub(crate) fn begin(
-        &self,
-        tenant: TenantId,
-        id: Uuid,
-        agent: &str,
-        session: &str,
-        detached: bool,
-        offers: bool,
-    ) -> Result<Begun, ApiError> {
+    /// Begins a turn, or finds it. The key of one that was asked for with other words, or elsewhere, was used before.
+    pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, asked: &Asked<'_>) -> Result<Begun, ApiError> {
         let mut turns = self.all();
         if let Some(turn) = turns.get(&(tenant, id)) {
-            return match turn.agent == agent && turn.session == session {
+            let is_same = turn.agent == asked.agent && turn.session == asked.session && turn.told == asked.told;
+            return match is_same {
                 true => Ok(Begun::Known(Arc::clone(turn))),
                 false => Err(ApiError::KeyReused),
             };
@@ -565,7 +572,7 @@ impl Turns {
             ));
         }
         let offering = turns.iter().filter(running).filter(|(_, turn)| turn.offers);
-        if offers && offering.count() >= limits::TENANT_FUNCTION_TURNS {
+        if asked.offers && offering.count() >= limits::TENANT_FUNCTION_TURNS {
             return too_many(&format!(
                 "{} turns of this tenant that offer functions run or wait already (`TENANT_FUNCTION_TURNS`).",
                 limits::TENANT_FUNCTION_TURNS
@@ -574,11 +581,11 @@ impl Turns {
         // Whoever asks for something else in a session has given up what it was asked for.
         let same = turns
             .iter()
-            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && turn.session == session);
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == asked.agent && turn.session == asked.session);
         for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
             turn.cancel.notify_one();
         }
-        let turn = Arc::new(Turn::new(id, agent.to_owned(), session.to_owned(), detached, offers));
+        let turn = Arc::new(Turn::new(id, asked));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
     }
@@ -613,8 +620,24 @@ impl Turns {
 mod tests {
     use super::*;
 
+    /// What is asked of an agent in a session.
+    fn asked<'a>(agent: &'a str, session: &'a str) -> Asked<'a> {
+        Asked {
+            agent,
+            session,
+            told: [1; 32],
+            detached: false,
+            offers: false,
+        }
+    }
+
     fn turn(detached: bool) -> Arc<Turn> {
-        Arc::new(Turn::new(Uuid::nil(), "main".into(), "s".into(), detached, true))
+        let asked = Asked {
+            detached,
+            offers: true,
+            ..asked("main", "s")
+        };
+        Arc::new(Turn::new(Uuid::nil(), &asked))
     }
 
     fn delta(text: &str) -> TurnEvent {
@@ -749,29 +772,41 @@ mod tests {
         for at in 0..limits::TENANT_TURNS {
             // Of whichever of its agents they are.
             let agent = if at % 2 == 0 { "main" } else { "press" };
-            assert!(turns.begin(tenant, Uuid::new_v4(), agent, "s", false, false).is_ok());
+            assert!(turns.begin(tenant, Uuid::new_v4(), &asked(agent, "s")).is_ok());
         }
-        assert!(turns.begin(tenant, Uuid::new_v4(), "scout", "s", false, false).is_err());
+        assert!(turns.begin(tenant, Uuid::new_v4(), &asked("scout", "s")).is_err());
         let other = TenantId::new();
         let id = Uuid::new_v4();
-        assert!(matches!(
-            turns.begin(other, id, "main", "s", false, false),
-            Ok(Begun::New(_))
-        ));
-        assert!(matches!(
-            turns.begin(other, id, "main", "s", false, false),
-            Ok(Begun::Known(_))
-        ));
-        for (agent, session) in [("main", "t"), ("press", "s")] {
-            let again = turns.begin(other, id, agent, session, false, false);
-            assert!(matches!(again, Err(ApiError::KeyReused)), "{agent}/{session}");
+        let first = asked("main", "s");
+        assert!(matches!(turns.begin(other, id, &first), Ok(Begun::New(_))));
+        assert!(matches!(turns.begin(other, id, &first), Ok(Begun::Known(_))));
+        let other_words = Asked {
+            told: [2; 32],
+            ..asked("main", "s")
+        };
+        for another in [asked("main", "t"), asked("press", "s"), other_words] {
+            let again = turns.begin(other, id, &another);
+            let Asked {
+                agent, session, told, ..
+            } = another;
+            assert!(
+                matches!(again, Err(ApiError::KeyReused)),
+                "{agent}/{session}/{}",
+                told[0]
+            );
         }
     }
 
     #[test]
     fn turns_that_may_wait_for_a_client_leave_some_to_those_that_wait_for_nobody() {
         let (turns, tenant) = (Turns::default(), TenantId::new());
-        let begin = |offers| turns.begin(tenant, Uuid::new_v4(), "main", "s", false, offers);
+        let begin = |offers| {
+            let asked = Asked {
+                offers,
+                ..asked("main", "s")
+            };
+            turns.begin(tenant, Uuid::new_v4(), &asked)
+        };
         for _ in 0..limits::TENANT_FUNCTION_TURNS {
             assert!(begin(true).is_ok());
         }

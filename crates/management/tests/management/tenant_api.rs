@@ -1,6 +1,9 @@
 //! Making tenants, changing and removing them, their keys, and writes that are asked for twice.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::support::{Developer, OPERATOR, World};
 
@@ -125,6 +128,11 @@ async fn a_change_is_a_merge_patch() {
         (&json!("y"), &json!(5))
     );
     assert_eq!(agents.spending().unwrap(), json!({"day": null, "month": 7}));
+    // What a tenant cannot be without is not taken away.
+    operator
+        .patch(&at, json!({"name": null}))
+        .await
+        .refused(422, "invalid_field");
     // What is absent stays; null takes away.
     let changed = operator
         .patch(&at, json!({"limits": {"spend_month": null}}))
@@ -289,12 +297,72 @@ async fn a_write_with_a_key_is_done_once_and_answered_twice() {
             .status,
         400
     );
-    // A failure on our side is not kept.
-    let failed = operator
-        .with("idempotency-key", "fails")
-        .post("/api/v1/tenants", json!({"name": ""}))
-        .await;
-    assert_eq!(failed.status, 422);
+}
+
+#[tokio::test]
+async fn what_failed_on_our_side_is_done_under_the_same_key_and_what_was_wrong_is_refused_again() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let once = operator.with("idempotency-key", "k");
+    let change = json!({"model": {"model": "other"}});
+    agents.break_down();
+    once.patch(&at, change.clone()).await.refused(503, "cell_unavailable");
+    agents.repair();
+    let done = once.patch(&at, change.clone()).await.expect(200);
+    assert_eq!(done.headers.get("idempotency-replayed"), None, "it was not done before");
+    let again = once.patch(&at, change).await.expect(200);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+
+    let wrong = operator.with("idempotency-key", "wrong");
+    wrong
+        .patch(&at, json!({"name": ""}))
+        .await
+        .refused(422, "invalid_field");
+    let again = wrong.patch(&at, json!({"name": ""})).await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    again.refused(422, "invalid_field");
+}
+
+#[tokio::test]
+async fn of_two_servers_that_are_asked_for_the_same_write_one_does_it_and_both_answer_the_same() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let other = world.beside(agents.clone(), &[]).await;
+    let here = operator.with("idempotency-key", "make-x");
+    let there = here.asking(other.router.clone());
+    let wanted = json!({"name": "x", "model": model()});
+    let ask = |program: &Developer| {
+        let (program, wanted) = (program.clone(), wanted.clone());
+        Box::pin(async move { program.post("/api/v1/tenants", wanted).await })
+    };
+    // Both have taken it up, and nobody knows yet who was first.
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE api_writes IN EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    agents.hold();
+    let goes_on = async {
+        world.database.until_wait_for_locks(2).await;
+        lock.rollback().await.unwrap();
+    };
+    let both = futures::future::select(ask(&here), ask(&there));
+    let both = async { tokio::join!(both, goes_on).0.factor_first() };
+    let both = tokio::time::timeout(Duration::from_secs(20), both).await;
+    let (second, first) = both.expect("one of them is answered, since the other is at it");
+    second.refused(409, "write_under_way");
+    agents.until_somebody_waits().await;
+    assert_eq!(agents.waiting(), 1);
+    agents.go_on();
+    let made = first.await.expect(201).json;
+    for program in [&here, &there] {
+        let again = ask(program).await.expect(201);
+        assert_eq!(again.json, made);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+    }
+    let listed = operator.get("/api/v1/tenants").await.expect(200).json;
+    assert_eq!(listed["tenants"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -178,6 +178,36 @@ async fn closing_the_stream_stops_the_turn_unless_it_is_detached() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_wait_for_its_whole_answer_stops_the_turn_unless_it_is_detached() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let running = async |many| {
+        let comes = async {
+            while agents.running() != many {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let came = tokio::time::timeout(Duration::from_secs(20), comes).await;
+        assert!(came.is_ok(), "{} turns run, and not {many}", agents.running());
+    };
+    for detach in [false, true] {
+        let asked = json!({"message": "hold", "detach": detach});
+        let tenant = tenant.clone();
+        let waits = tokio::spawn(async move { tenant.post("/api/v1/chat", asked).await });
+        running(1).await;
+        waits.abort();
+        assert!(waits.await.unwrap_err().is_cancelled());
+        if !detach {
+            running(0).await;
+        }
+    }
+    // If that stops it, it does so within this time.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    running(1).await;
+    agents.release();
+}
+
+#[tokio::test]
 async fn a_turn_of_another_tenant_is_not_there_to_come_back_to() {
     let (world, agents, _) = World::with_tenants().await;
     let ((_, tenant), (_, other)) = (world.tenant("x").await, world.tenant("y").await);
@@ -210,10 +240,45 @@ async fn a_message_with_a_key_is_one_turn_however_often_it_is_sent() {
     assert_eq!(first["message"], again["message"]);
     let seen = tenant.get("/api/v1/sessions/s").await.expect(200).json;
     assert_eq!(seen["messages"].as_array().unwrap().len(), 2);
-    let elsewhere = once
-        .post("/api/v1/chat", json!({"session_id": "t", "message": "Hello"}))
-        .await;
-    assert_eq!(elsewhere.status, 422);
+    for (session, message) in [("t", "Hello"), ("s", "Something else")] {
+        let other = json!({"session_id": session, "message": message});
+        once.post("/api/v1/chat", other)
+            .await
+            .refused(422, "idempotency_key_reused");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_may_spend_no_more_is_402_in_the_shape_of_either_api() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let spent = "fail with spending_limit";
+    let said = json!({"message": spent});
+    tenant.post("/api/v1/chat", said).await.refused(402, "spending_limit");
+    let said = json!({"model": "m", "messages": [{"role": "user", "content": spent}]});
+    let refused = tenant.post("/v1/chat/completions", said).await;
+    assert_eq!(refused.status, 402);
+    let error = &refused.json["error"];
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("insufficient_quota"), &json!("spending_limit"))
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_is_quiet_shows_signs_of_life() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"message": "hold", "stream": true});
+    let mut stream = tenant.stream("/api/v1/chat", asked).await;
+    stream.until("delta").await;
+    tokio::time::pause();
+    tokio::time::advance(management::limits::STREAM_HEARTBEAT).await;
+    tokio::time::resume();
+    let sign = tokio::time::timeout(Duration::from_secs(10), stream.piece()).await;
+    assert_eq!(sign.expect("there is one").unwrap(), ":\n\n");
+    agents.release();
+    assert_eq!(stream.until("final").await.json()["message"]["text"], "at last");
 }
 
 #[tokio::test]
@@ -276,6 +341,32 @@ async fn sessions_are_listed_read_renamed_and_deleted() {
     assert_eq!(tenant.delete("/api/v1/sessions/a").await.status, 404);
     assert_eq!(tenant.get("/api/v1/sessions/a").await.status, 404);
     assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_page_by_page() {
+    let (world, ..) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let mut owner = world.database.owner().await;
+    let many = management::limits::API_SESSIONS_LISTED + 1;
+    let add = "INSERT INTO api_sessions (tenant_id, agent, id, conversation, created_at, used_at)
+        SELECT $1, 'main', lpad(n::text, 4, '0'), n::text, now(), now() FROM generate_series(1, $2) n";
+    let added = sqlx::query(add).bind(id).bind(many);
+    added.execute(&mut owner).await.unwrap();
+    let mut seen = Vec::new();
+    let mut next = "/api/v1/sessions".to_owned();
+    for last in [false, true] {
+        let page = tenant.get(&next).await.expect(200).json;
+        let sessions = page["sessions"].as_array().unwrap();
+        seen.extend(sessions.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+        assert_eq!(page["next_cursor"].is_null(), last);
+        next = format!(
+            "/api/v1/sessions?cursor={}",
+            page["next_cursor"].as_str().unwrap_or_default()
+        );
+    }
+    let expected: Vec<_> = (1..=many).map(|n| format!("{n:04}")).collect();
+    assert_eq!(seen, expected);
 }
 
 #[tokio::test]

@@ -21,13 +21,15 @@ use crate::storage::{TenantTransaction, api_agents, api_tenants};
 #[schema(examples(json!({"name": "Anna B.", "limits": {"spend_month": null}})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    name: Option<String>,
+    /// It can be replaced and not taken away, as can the model.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    name: Option<Option<String>>,
     /// The name of the template that its agent is from now on, as that is at this moment; null: OpenClaw as it comes. An agent that runs is
     /// started again.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     template: Option<Option<String>>,
-    /// It can be replaced and not taken away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ModelWanted>)]
     model: Option<Option<ModelWanted>>,
@@ -52,8 +54,15 @@ pub(crate) async fn patch(
     changed.extend(change.template.is_some().then_some("template"));
     changed.extend(change.model.is_some().then_some("model"));
     changed.extend(change.limits.is_some().then_some("limits"));
-    if let Some(wanted) = change.name {
-        tenant.name = name("name", &wanted)?.as_str().to_owned();
+    match change.name {
+        Some(Some(wanted)) => tenant.name = name("name", &wanted)?.as_str().to_owned(),
+        Some(None) => {
+            return Err(ApiError::InvalidField {
+                field: "name",
+                reason: "A tenant has a name.".to_owned(),
+            });
+        }
+        None => {}
     }
     let template = template_wanted(&app, change.template.as_ref()).await?;
     if let Some(template) = &template {

@@ -128,6 +128,25 @@ impl TestDatabase {
         self.options(&self.name, "holdfast").connect().await.unwrap()
     }
 
+    /// Until so many wait for a lock in it.
+    pub async fn until_wait_for_locks(&self, many: i64) {
+        let mut looks = self.owner().await;
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let wait = async {
+            while sqlx::query_scalar::<_, i64>(waiting)
+                .fetch_one(&mut looks)
+                .await
+                .unwrap()
+                < many
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let came = tokio::time::timeout(std::time::Duration::from_secs(20), wait).await;
+        came.unwrap_or_else(|_| panic!("{many} wait for a lock"));
+    }
+
     /// A connection as the application signs in.
     pub async fn app(&self) -> PgConnection {
         self.options(&self.name, "holdfast_app").connect().await.unwrap()
