@@ -33,9 +33,15 @@ pub struct Settings {
 impl Settings {
     /// Sets one setting of the configuration, such as `cells.pause_after`.
     #[must_use]
-    pub fn set(mut self, name: &str, value: &str) -> Self {
+    pub fn set(self, name: &str, value: &str) -> Self {
         let name = format!("HOLDFAST_{}", name.replace('.', "__").to_uppercase());
-        self.environment.push((name, value.to_owned()));
+        self.environment(&name, value)
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -49,9 +55,8 @@ impl Settings {
 
     /// Names a PostgreSQL server instead of the embedded one.
     #[must_use]
-    pub fn database(mut self, url: &str) -> Self {
-        self.environment.push(("DATABASE_URL".to_owned(), url.to_owned()));
-        self
+    pub fn database(self, url: &str) -> Self {
+        self.environment("DATABASE_URL", url)
     }
 
     /// Starts it.

@@ -1,5 +1,6 @@
 //! OpenAI's official libraries for Python and Node, unchanged and pinned (`tests/openai`), against the real thing: a conversation,
-//! streaming, cancellation, a tool call, errors, and trying again.
+//! streaming, cancellation, a tool call, errors, and trying again. The API is turned on by its environment here, with a token and a master
+//! key that are in no file.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use system_tests::{Installation, Program, Settings, model_of, wait_until};
+
+const TOKEN: &str = "a-token-that-the-operator-keeps-elsewhere";
 
 /// What the libraries are made of, in this repository.
 fn source() -> PathBuf {
@@ -90,7 +93,11 @@ fn go_through(command: &mut Command, settings: &Value) {
 async fn tenant(installation: &Installation, name: &str, limits: Value) -> Program {
     let model = model_of(&installation.model().base_url(), "sk-test");
     let wanted = json!({"name": name, "model": model, "limits": limits});
-    Program::operator(installation).tenant(&wanted).await.1
+    let operator = Program {
+        base: installation.url(),
+        key: TOKEN.to_owned(),
+    };
+    operator.tenant(&wanted).await.1
 }
 
 #[tokio::test]
@@ -98,7 +105,18 @@ async fn the_official_libraries_of_openai_work_unchanged() {
     let (python, modules) = tokio::task::spawn_blocking(|| (python(), node_modules()))
         .await
         .unwrap();
-    let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
+    let settings = Settings::default()
+        .environment("OPENCLAW_MULTITENANT", "1")
+        .environment("OPENCLAW_ADMIN_TOKEN", TOKEN)
+        .environment(
+            "OPENCLAW_TENANT_MASTER_KEY",
+            "a passphrase that the operator keeps elsewhere",
+        );
+    let installation = settings.start().await;
+    let token_of_the_file = Program::operator(&installation);
+    let refused = token_of_the_file.send(Method::GET, "/api/v1/tenants", None).await;
+    assert_eq!(refused.0, 401, "{}", refused.1);
+    assert!(!installation.data_dir().join("keys/tenant-master.key").exists());
     let libraries = tenant(&installation, "libraries", json!({"requests_per_minute": 10_000})).await;
     let limited = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
     let model = fs::read_to_string(installation.data_dir().join("demo-model-url")).unwrap();

@@ -25,7 +25,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     let operator = Program::operator(&installation);
     let (key, said, title) = (Canary::new("sk-"), Canary::new("said"), Canary::new("title"));
     let (id, anna) = tenant(&operator, "Anna", &model.base_url(), &key.text).await;
-    let (_, bob) = tenant(&operator, "Bob", &model.base_url(), "sk-of-bob").await;
+    let (bobs, bob) = tenant(&operator, "Bob", &model.base_url(), "sk-of-bob").await;
 
     // One answer.
     let asked = json!({"session_id": "first", "message": format!("[[say: you {}]]", said.text)});
@@ -83,6 +83,31 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     .await;
     model.release("stop").await;
 
+    // What a function of the program's is asked, and what it answers, are words as well.
+    let (asked, found) = (Canary::new("asked"), Canary::new("found"));
+    let call = format!("[[call: look_up {}]] [[say: looked up]]", json!({"what": asked.text}));
+    let question = json!({"role": "user", "content": call});
+    let complete = async |messages: Value| {
+        let tools = json!([{"type": "function", "function": {"name": "look_up"}}]);
+        let wanted = json!({"model": "openclaw", "user": "second", "messages": messages, "tools": tools});
+        let answer = anna.ok(Method::POST, "/v1/chat/completions", Some(&wanted)).await;
+        answer["choices"][0]["message"].clone()
+    };
+    let called = complete(json!([question])).await;
+    let result = json!({"role": "tool", "tool_call_id": called["tool_calls"][0]["id"], "content": found.text});
+    let answer = complete(json!([question, called, result])).await;
+    assert_eq!(answer["content"], "looked up", "{answer}");
+
+    // Who may spend nothing gets nothing from the model, and nothing is asked of it.
+    let poor = json!({"model": {"price": {"input": 1_000_000, "output": 1_000_000}}, "limits": {"spend_day": 0}});
+    operator
+        .ok(Method::PATCH, &format!("/api/v1/tenants/{bobs}"), Some(&poor))
+        .await;
+    let wanted = json!({"session_id": "poor", "message": "[[say: for nothing]]"});
+    let (status, refused) = bob.send(Method::POST, "/api/v1/chat", Some(&wanted)).await;
+    assert_eq!((status, &refused["code"]), (402, &json!("spending_limit")), "{refused}");
+    assert!(!model.requests().await.to_string().contains("for nothing"));
+
     // The wrapping key is changed while it serves.
     let rotated = std::process::Command::new(system_tests::binary())
         .args(["keys", "rotate", "--server", &installation.url(), "--data-dir"])
@@ -93,7 +118,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     assert!(String::from_utf8_lossy(&rotated.stdout).contains("Wrapping key 2"));
 
     // While it is awake: what Docker knows, what was logged, what the process was started with.
-    let canaries = [key, said, title];
+    let canaries = [key, said, title, asked, found];
     let mut search = Search::new(&canaries);
     for container in containers(&installation.id()) {
         search.bytes("docker inspect", docker(&["inspect", &container]).as_bytes());
@@ -122,6 +147,8 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     assert_eq!(read["messages"].as_array().unwrap().len(), 4, "{read}");
     assert_eq!(anna.send(Method::DELETE, "/api/v1/sessions/first", None).await.0, 204);
     assert_eq!(anna.send(Method::GET, "/api/v1/sessions/first", None).await.0, 404);
+    let listed = anna.ok(Method::GET, "/api/v1/sessions", None).await;
+    assert!(!listed.to_string().contains("first"), "{listed}");
 
     // Gone is gone, and the other stays.
     let before = volumes(&installation.id()).len();

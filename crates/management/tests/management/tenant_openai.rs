@@ -201,6 +201,36 @@ async fn errors_have_the_shape_that_the_clients_read() {
 }
 
 #[tokio::test]
+async fn what_fails_in_the_middle_of_a_stream_is_its_last_event() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let failing = "half, then fail with model_overloaded";
+    let asked = json!({"model": "m", "messages": said(failing), "stream": true});
+    let events = tenant.stream("/v1/chat/completions", asked).await.rest().await;
+    let last = events.last().unwrap().json();
+    assert_eq!(
+        (&last["error"]["type"], &last["error"]["code"]),
+        (&json!("server_error"), &json!("model_overloaded"))
+    );
+    let texts: Vec<Value> = events
+        .iter()
+        .map(|event| event.json()["choices"][0]["delta"]["content"].clone())
+        .collect();
+    assert!(texts.contains(&json!("so ")), "{events:?}");
+
+    let asked = json!({"model": "m", "input": failing, "stream": true});
+    let events = tenant.stream("/v1/responses", asked).await.rest().await;
+    let last = events.last().unwrap();
+    assert_eq!(last.event, "response.failed");
+    let response = &last.json()["response"];
+    assert_eq!(
+        (&response["status"], &response["error"]["code"]),
+        (&json!("failed"), &json!("model_overloaded"))
+    );
+    assert!(events.iter().any(|event| event.event == "response.output_text.delta"));
+}
+
+#[tokio::test]
 async fn closing_a_stream_stops_the_turn() {
     let (world, ..) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;

@@ -191,22 +191,7 @@ async fn of_two_servers_that_find_the_same_job_one_runs_it() {
     world.clock.advance(MINUTES);
     other.clock.advance(MINUTES);
     // Both have seen that it is due, and want it.
-    let both = async {
-        let mut looks = world.database.owner().await;
-        let waiting =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while sqlx::query_scalar::<_, i64>(waiting)
-            .fetch_one(&mut looks)
-            .await
-            .unwrap()
-            < 2
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), both)
-        .await
-        .expect("both want it");
+    world.database.until_wait_for_locks(2).await;
     lock.rollback().await.unwrap();
     once(&operator, id, |job| job["due_at"].is_i64()).await;
     a_look().await;
@@ -350,6 +335,54 @@ async fn so_many_begin_at_once_and_the_others_wait_until_these_have_begun() {
     agents.go_on();
     // A turn that goes on holds up nobody.
     until("all of them run", || agents.running() == limits::SCHEDULED_TOGETHER + 2).await;
+}
+
+/// The time that a run has to begin in is over.
+async fn past_its_start() {
+    tokio::time::pause();
+    tokio::time::advance(limits::SCHEDULE_START + Duration::from_secs(1)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_run_whose_cell_does_not_answer_in_time_is_let_go_of_and_tried_again() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = tenant(&world, &operator, "stuck", json!([every("stuck", "hello")])).await;
+    agents.hold();
+    world.clock.advance(MINUTES);
+    until("it waits for its cell", || agents.waiting() == 1).await;
+    past_its_start().await;
+    until("it waits no more", || agents.waiting() == 0).await;
+    agents.go_on();
+    world.clock.advance(limits::SCHEDULE_AGAIN + Duration::from_secs(1));
+    once(&operator, id, result("done")).await;
+    assert_eq!(agents.runs(), ["stuck"]);
+}
+
+#[tokio::test]
+async fn runs_whose_turns_do_not_get_on_leave_the_others_their_place() {
+    let (world, agents, operator) = World::with_tenants().await;
+    template(&operator, "slow", json!([every("slow", "hello")])).await;
+    for at in 0..limits::SCHEDULED_TOGETHER + 2 {
+        let (id, _) = world.tenant(&format!("t{at}")).await;
+        give(&operator, id, json!("slow")).await;
+    }
+    // Their cells answer, and then do not.
+    agents.hold_at("chat.create");
+    world.clock.advance(MINUTES);
+    until("as many begin", || agents.waiting() >= limits::SCHEDULED_TOGETHER).await;
+    a_look().await;
+    assert_eq!(agents.waiting(), limits::SCHEDULED_TOGETHER);
+    past_its_start().await;
+    until("the others begin", || {
+        agents.waiting() == limits::SCHEDULED_TOGETHER + 2
+    })
+    .await;
+    agents.go_on();
+    until("all of them run", || {
+        agents.runs().len() == limits::SCHEDULED_TOGETHER + 2
+    })
+    .await;
 }
 
 #[tokio::test]
