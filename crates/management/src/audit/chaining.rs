@@ -8,9 +8,9 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use protocol::TenantId;
 
-use super::AuditKey;
 use super::key::Place;
 use super::told::Told;
+use super::{AuditKey, chain};
 use crate::alerts;
 use crate::clock::{Clock, millis};
 use crate::database::Database;
@@ -87,7 +87,7 @@ impl Chains {
         let mut transaction = TenantTransaction::begin(database, tenant).await?;
         let chained = stored::chain_waiting(&mut transaction, now).await?;
         for Stored { seq, body, hash } in &chained {
-            if seq % limits::AUDIT_CHECKPOINT == 0 {
+            if chain::is_signed_at(*seq) {
                 let at = millis(now);
                 let checkpoint = Checkpoint {
                     seq: *seq,

@@ -5,21 +5,14 @@ use std::sync::Arc;
 
 use protocol::TenantId;
 
-use super::key::{Place, is_signed};
-use super::{Action, AuditLog, By, Entry, Target, chain};
+use super::walk::{self, Tampered, Walk};
+use super::{Action, AuditLog, By, Entry, Target};
 use crate::clock::after;
 use crate::database::Database;
 use crate::limits;
 use crate::repeating::Repeating;
 use crate::storage::audit::{self as stored, Head};
 use crate::storage::{StorageError, TenantTransaction, chain_checks};
-
-/// Where a chain does not hold, and how that shows.
-#[derive(Debug, PartialEq, Eq)]
-struct Tampered {
-    seq: i64,
-    how: &'static str,
-}
 
 /// Watches the chains.
 pub(crate) struct ChainWatch {
@@ -95,47 +88,23 @@ impl AuditLog {
         if head.seq < known.seq {
             return tampered(head.seq + 1, "the end was cut off");
         }
-        let mut at = Head::BEGINNING;
-        while at.seq < head.seq {
-            // Events are only ever added, so what is read needs no lock, and nobody waits for a long chain.
+        let mut walk = Walk::begin(tenant, self.chains.key().public());
+        while walk.at().seq < head.seq {
             let mut transaction = TenantTransaction::begin(database, tenant).await?;
-            let events = stored::in_order(&mut transaction, at.seq, head.seq, limits::CHAIN_EVENTS).await?;
-            let last = events.last().map_or(at.seq, |event| event.seq);
-            let mut signed = stored::checkpoints(&mut transaction, at.seq, last)
-                .await?
-                .into_iter()
-                .peekable();
+            let events = walk::page(&mut transaction, walk.at().seq, head.seq, limits::CHAIN_EVENTS).await?;
             transaction.commit().await?;
             if events.is_empty() {
-                return tampered(at.seq + 1, "it is missing");
+                break;
             }
-            for event in events {
-                let seq = at.seq + 1;
-                let hash = chain::next(&at.hash, &event.body);
-                if event.seq != seq {
-                    return tampered(seq, "it is missing");
+            for (event, signed) in events {
+                if let Err(tampered) = walk.step(&event, signed.as_ref()) {
+                    return Ok(Err(tampered));
                 }
-                if event.hash != hash {
-                    return tampered(seq, "it was changed");
-                }
-                at = Head { seq, hash };
-                if at.seq == known.seq && at.hash != known.hash {
-                    return tampered(seq, "the log up to it is not the one that was there before");
-                }
-                while let Some(checkpoint) = signed.next_if(|checkpoint| checkpoint.seq == seq) {
-                    let key = self.chains.key().public();
-                    let (time, signature) = (checkpoint.at, &checkpoint.signature);
-                    if checkpoint.hash != hash
-                        || !is_signed(&key, Place::Checkpoint, tenant, seq, &hash, time, signature)
-                    {
-                        return tampered(seq, "the signature over it is not of this server's key");
-                    }
+                if walk.at().seq == known.seq && walk.at() != known {
+                    return tampered(known.seq, "the log up to it is not the one that was there before");
                 }
             }
         }
-        match at == head {
-            true => Ok(Ok(head)),
-            false => tampered(head.seq, "it is not the one that was added last"),
-        }
+        Ok(walk.end(head).map(|()| head))
     }
 }

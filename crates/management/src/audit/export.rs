@@ -1,7 +1,8 @@
 //! A tenant's chain as a file of JSON lines that can be checked without us: a header, every event with its hash, the signatures
-//! over places of the chain, and last a signature over where it ended when it was exported.
+//! over places of the chain, and last a signature over where it ended when it was exported. A chain that does not hold is exported as it
+//! is, and its end is not signed.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use futures::Stream;
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::key::Place;
-use super::{AuditKey, AuditLog};
+use super::walk::{self, Tampered, Walk};
+use super::{AuditLog, Chains};
 use crate::clock::millis;
 use crate::database::Database;
 use crate::storage::audit::{self as stored, Head};
@@ -67,25 +69,21 @@ impl AuditLog {
         let mut transaction = TenantTransaction::begin(database, tenant).await?;
         let head = stored::head(&mut transaction).await?;
         transaction.commit().await?;
-        // Nobody waits for a long download: events are only ever added, so what is read needs no lock.
-        let database = database.clone();
-        let at = millis(self.clock.now());
-        let key = self.chains.key();
+        let key = self.chains.key().public();
         let header = Header {
             holdfast_audit: 1,
             tenant,
-            key: b64::encode(key.public().as_bytes()),
-        };
-        let end = EndLine {
-            end: signed(key, Place::End, tenant, head, at),
+            key: b64::encode(key.as_bytes()),
         };
         let exporting = Exporting {
-            database,
+            database: database.clone(),
+            chains: self.chains.clone(),
             tenant,
             head,
+            header: Some(line(&header)?),
             after: 0,
-            ready: VecDeque::from([line(&header)?]),
-            end: Some(line(&end)?),
+            held: Ok(Walk::begin(tenant, key)),
+            ends_at: Some(millis(self.clock.now())),
         };
         Ok(futures::stream::try_unfold(
             exporting,
@@ -97,46 +95,42 @@ impl AuditLog {
     }
 }
 
-fn signed(key: &AuditKey, place: Place, tenant: TenantId, head: Head, at: Millis) -> Signed {
-    Signed {
-        seq: head.seq,
-        hash: b64::encode(head.hash),
-        at,
-        signature: b64::encode(key.sign(place, tenant, head.seq, &head.hash, at)),
-    }
-}
-
 struct Exporting {
     database: Database,
+    chains: Arc<Chains>,
     tenant: TenantId,
     head: Head,
+    header: Option<Bytes>,
     after: i64,
-    ready: VecDeque<Bytes>,
-    end: Option<Bytes>,
+    /// How far the chain was gone through, or where it does not hold.
+    held: Result<Walk, Tampered>,
+    /// When it was exported; none once its end was written.
+    ends_at: Option<Millis>,
 }
 
 impl Exporting {
     async fn next(&mut self) -> Result<Option<Bytes>, StorageError> {
-        if let Some(bytes) = self.ready.pop_front() {
-            return Ok(Some(bytes));
+        if let Some(header) = self.header.take() {
+            return Ok(Some(header));
         }
         let mut transaction = TenantTransaction::begin(&self.database, self.tenant).await?;
-        let events = stored::in_order(&mut transaction, self.after, self.head.seq, PAGE).await?;
-        let Some(last) = events.last().map(|event| event.seq) else {
-            return Ok(self.end.take());
+        let events = walk::page(&mut transaction, self.after, self.head.seq, PAGE).await?;
+        let Some(last) = events.last().map(|(event, _)| event.seq) else {
+            return self.end();
         };
-        let mut checkpoints = stored::checkpoints(&mut transaction, self.after, last)
-            .await?
-            .into_iter()
-            .peekable();
         let mut text = Vec::new();
-        for event in events {
+        for (event, signed) in events {
+            if let Ok(walk) = &mut self.held
+                && let Err(tampered) = walk.step(&event, signed.as_ref())
+            {
+                self.held = Err(tampered);
+            }
             let body = RawValue::from_string(event.body).map_err(|_| StorageError::Unreadable("an audit event"))?;
             text.extend(line(&EventLine {
                 event: body,
                 hash: b64::encode(event.hash),
             })?);
-            while let Some(checkpoint) = checkpoints.next_if(|checkpoint| checkpoint.seq == event.seq) {
+            if let Some(checkpoint) = signed {
                 let checkpoint = Signed {
                     seq: checkpoint.seq,
                     hash: b64::encode(checkpoint.hash),
@@ -148,6 +142,30 @@ impl Exporting {
         }
         self.after = last;
         Ok(Some(text.into()))
+    }
+
+    /// The signature over the end, once, of a chain that holds and ends where the database says.
+    fn end(&mut self) -> Result<Option<Bytes>, StorageError> {
+        let Some(at) = self.ends_at.take() else {
+            return Ok(None);
+        };
+        let (tenant, head) = (self.tenant, self.head);
+        let held = match &self.held {
+            Ok(walk) => walk.end(head),
+            Err(tampered) => Err(*tampered),
+        };
+        if let Err(Tampered { seq, how }) = held {
+            tracing::error!(%tenant, seq, how, "an audit chain does not hold, so the end of its export is not signed");
+            return Ok(None);
+        }
+        let signature = self.chains.key().sign(Place::End, tenant, head.seq, &head.hash, at);
+        let end = Signed {
+            seq: head.seq,
+            hash: b64::encode(head.hash),
+            at,
+            signature: b64::encode(signature),
+        };
+        line(&EndLine { end }).map(Some)
     }
 }
 

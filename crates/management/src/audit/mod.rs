@@ -10,6 +10,7 @@ mod export;
 mod key;
 pub(crate) mod told;
 mod verify;
+mod walk;
 
 pub(crate) use chaining::Chains;
 pub(crate) use check::ChainWatch;

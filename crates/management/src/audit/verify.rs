@@ -46,6 +46,8 @@ pub enum Broken {
     Changed { line: usize, seq: i64 },
     #[error("line {line}: the signature over event {seq} is not good: the chain up to here was changed")]
     Signature { line: usize, seq: i64 },
+    #[error("line {line}: the signature over event {seq} is missing: the chain up to here may have been written anew")]
+    Unsigned { line: usize, seq: i64 },
     #[error("the end is missing: the file was cut after event {after}")]
     Cut { after: i64 },
 }
@@ -81,6 +83,7 @@ pub fn verify(mut file: impl BufRead, key: Option<&str>) -> Result<Verified, Bro
         public,
         seq: 0,
         hash: [0; 32],
+        signed: 0,
         signatures: 0,
     };
     for line in 2.. {
@@ -129,11 +132,22 @@ struct Chain {
     public: VerifyingKey,
     seq: i64,
     hash: [u8; 32],
+    /// The last event over whose place there was a signature on the way.
+    signed: i64,
     signatures: u64,
 }
 
 impl Chain {
+    /// Nothing may follow a place where an installation signs before its signature.
+    fn is_signed_so_far(&self, line: usize) -> Result<(), Broken> {
+        match chain::is_signed_at(self.seq) && self.signed != self.seq {
+            true => Err(Broken::Unsigned { line, seq: self.seq }),
+            false => Ok(()),
+        }
+    }
+
     fn event(&mut self, line: usize, event: &EventLine) -> Result<(), Broken> {
+        self.is_signed_so_far(line)?;
         let body = event.event.get();
         let numbered: Numbered = serde_json::from_str(body).map_err(|_| Broken::Line { line })?;
         let expected = self.seq + 1;
@@ -153,6 +167,10 @@ impl Chain {
 
     fn signed(&mut self, line: usize, place: Place, signed: &Signed) -> Result<(), Broken> {
         let seq = self.seq;
+        match place {
+            Place::Checkpoint => self.signed = seq,
+            Place::End => self.is_signed_so_far(line)?,
+        }
         if signed.seq != seq || signed.hash != b64::encode(self.hash) {
             return Err(Broken::Signature { line, seq });
         }

@@ -2,7 +2,7 @@ use management::audit::{AuditKey, Broken, Verified, verify};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use crate::support::{Browser, TestVault, World, user_id};
+use crate::support::{Browser, TestVault, World, rehash, user_id};
 
 /// The key that the test installation signs with.
 fn key() -> String {
@@ -175,6 +175,55 @@ async fn a_long_chain_is_signed_on_its_way_and_exports_whole() {
     let cut = format!("{kept}{}", rest.split_inclusive('\n').next().unwrap());
     assert!(matches!(check(&cut), Err(Broken::Cut { after: 256 })));
     drop(world);
+}
+
+#[tokio::test]
+async fn promise_10_a_long_chain_that_the_databases_superuser_hashed_anew_is_found_in_an_export() {
+    let changed = "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 3";
+    let relabelled = "UPDATE audit_checkpoints c SET hash = e.hash FROM audit_events e WHERE e.seq = c.seq";
+    let place = management::limits::AUDIT_CHECKPOINT;
+    for (checkpoints, missing) in [(relabelled, false), ("DELETE FROM audit_checkpoints", true)] {
+        let (world, mut anna) = World::owned().await;
+        for _ in 0..place {
+            anna.post("/cell/wake", json!({})).await.expect(202);
+        }
+        let whole = anna.download("/audit/export").await;
+        check(&whole).unwrap();
+        let mut owner = world.database.owner().await;
+        sqlx::raw_sql(changed).execute(&mut owner).await.unwrap();
+        rehash(&mut owner, 3).await;
+        sqlx::raw_sql(checkpoints).execute(&mut owner).await.unwrap();
+        let export = anna.download("/audit/export").await;
+        match check(&export) {
+            Err(Broken::Unsigned { seq, .. }) => assert!(missing && seq == place),
+            Err(Broken::Signature { seq, .. }) => assert!(!missing && seq == place),
+            other => panic!("{other:?}"),
+        }
+        // The server signs no end of what does not hold.
+        assert!(!export.contains("{\"end\""), "{}", &export[export.len() - 300..]);
+        // A signature that was taken out of the file itself is missed, too.
+        let without: Vec<&str> = whole
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with("{\"checkpoint\""))
+            .collect();
+        assert!(matches!(check(&without.concat()), Err(Broken::Unsigned { seq, .. }) if seq == place));
+    }
+}
+
+#[tokio::test]
+async fn promise_10_no_end_is_signed_of_a_short_chain_that_does_not_hold() {
+    for change in [
+        "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 2",
+        "DELETE FROM audit_events WHERE seq = 3",
+        "UPDATE audit_heads SET hash = sha256('x')",
+    ] {
+        let (world, mut anna) = busy().await;
+        assert!(anna.download("/audit/export").await.contains("{\"end\""));
+        let mut owner = world.database.owner().await;
+        sqlx::raw_sql(AssertSqlSafe(change)).execute(&mut owner).await.unwrap();
+        let export = anna.download("/audit/export").await;
+        assert!(!export.contains("{\"end\""), "{change}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,8 @@
 use management::limits;
 use serde_json::json;
-use sha2::Digest as _;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::support::{Browser, World};
+use crate::support::{Browser, World, rehash};
 
 async fn watched() -> (World, Browser) {
     let (world, mut anna) = World::owned().await;
@@ -40,38 +39,6 @@ async fn checked(world: &World) -> i64 {
         }
     });
     looked.await.expect("it is gone through")
-}
-
-/// What the superuser of the database can do to it: every event from here on hashed anew, and the end, too.
-async fn rehash(connection: &mut PgConnection, from: i64) {
-    let mut before: Vec<u8> = sqlx::query_scalar("SELECT hash FROM audit_events WHERE seq = $1")
-        .bind(from - 1)
-        .fetch_one(&mut *connection)
-        .await
-        .unwrap();
-    let bodies: Vec<(i64, String)> = sqlx::query_as("SELECT seq, body FROM audit_events WHERE seq >= $1 ORDER BY seq")
-        .bind(from)
-        .fetch_all(&mut *connection)
-        .await
-        .unwrap();
-    for (seq, body) in bodies {
-        let mut hash = sha2::Sha256::new();
-        hash.update(b"holdfast/audit/v1\0");
-        hash.update(&before);
-        hash.update(body.as_bytes());
-        before = hash.finalize().to_vec();
-        sqlx::query("UPDATE audit_events SET hash = $1 WHERE seq = $2")
-            .bind(&before)
-            .bind(seq)
-            .execute(&mut *connection)
-            .await
-            .unwrap();
-    }
-    sqlx::query("UPDATE audit_heads SET hash = $1")
-        .bind(&before)
-        .execute(connection)
-        .await
-        .unwrap();
 }
 
 const CHANGED: &str = "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 3";
@@ -116,6 +83,37 @@ async fn promise_10_a_log_whose_end_was_cut_off_sets_an_alert_off() {
 #[tokio::test]
 async fn promise_10_a_log_that_was_hashed_anew_sets_an_alert_off() {
     found(CHANGED, true, "the log up to it is not the one that was there before").await;
+}
+
+#[tokio::test]
+async fn promise_10_a_log_that_was_hashed_anew_over_a_place_that_was_signed_sets_an_alert_off_also_without_what_was_noted_of_it()
+ {
+    for (checkpoints, how) in [
+        (
+            "UPDATE audit_checkpoints c SET hash = e.hash FROM audit_events e WHERE e.seq = c.seq",
+            "the signature over it is not of this server's key",
+        ),
+        ("DELETE FROM audit_checkpoints", "the signature over it is missing"),
+    ] {
+        let (world, mut anna) = watched().await;
+        for _ in 0..limits::AUDIT_CHECKPOINT {
+            anna.post("/cell/wake", json!({})).await.expect(202);
+        }
+        checked(&world).await;
+        let mut owner = world.database.owner().await;
+        run(&mut owner, CHANGED).await;
+        rehash(&mut owner, 3).await;
+        run(&mut owner, checkpoints).await;
+        let forgotten = "UPDATE chain_checks SET seq = 0, hash = decode(repeat('00', 32), 'hex')";
+        run(&mut owner, forgotten).await;
+        world.clock.advance(limits::CHAIN_CHECK);
+        let mail = world.mails.next().await;
+        assert!(mail.contains("The audit log was tampered with at Acme"), "{mail}");
+        let mut anna = world.enter("anna@acme.example", "full", true).await;
+        let log = anna.get("/audit?action=audit.chain_broken").await.expect(200).json;
+        assert_eq!(log["events"][0]["details"]["how"], how);
+        assert_eq!(log["events"][0]["target"]["id"], limits::AUDIT_CHECKPOINT.to_string());
+    }
 }
 
 #[tokio::test]
