@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 
 use crate::app::App;
 use crate::secret_token::TokenHash;
-use crate::{api_key, device, proxies, refusals, session, sign_in};
+use crate::{device, proxies, refusals, session, sign_in};
 
 /// From where somebody asks, and with what cookies.
 #[derive(Debug, Clone)]
@@ -40,11 +40,7 @@ impl Client {
                 .get::<ConnectInfo<SocketAddr>>()
                 .map(|peer| proxies::client(peer.0.ip(), headers, &app.config.trusted_proxies)),
             device: device::describe(agent.unwrap_or_default()),
-            // Who presents a key is not also somebody's browser.
-            session: match api_key::presented(headers) {
-                Some(_) => None,
-                None => session::presented(headers, url).map(|token| token.hash()),
-            },
+            session: session::presented(headers, url).map(|token| token.hash()),
             begun: session::named(headers, sign_in::cookie_name(url)).map(|token| token.hash()),
         }
     }

@@ -16,7 +16,7 @@ use crate::refusals;
 /// Refuses writes that another site caused.
 pub(crate) async fn refuse(State(app): State<App>, request: Request, next: Next) -> Response {
     let url = &app.config.public_url;
-    // A page of another site cannot present a key: browsers would ask us first, and we say no. And with a key no cookie counts.
+    // A page of another site cannot present a key: browsers would ask us first, and we say no. And with a key no cookie counts, of anybody.
     if api_key::presented(request.headers()).is_some() {
         return next.run(request).await;
     }

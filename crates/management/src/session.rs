@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::access::Client;
 use crate::answer::WithCookies;
+use crate::api_key;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::clock::after;
@@ -186,8 +187,11 @@ pub(crate) fn presented(headers: &HeaderMap, public_url: &PublicUrl) -> Option<S
     named(headers, name(public_url))
 }
 
-/// The token of a cookie.
+/// The token of a cookie. None counts where a key is presented: such a request is no browser's, and is not asked for what browsers' are.
 pub(crate) fn named(headers: &HeaderMap, name: &str) -> Option<SecretToken> {
+    if api_key::bearer(headers).is_some() {
+        return None;
+    }
     headers
         .get_all(COOKIE)
         .iter()
