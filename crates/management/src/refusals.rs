@@ -21,6 +21,7 @@ use crate::audit::{Action, AuditLog, By, Entry, Target};
 use crate::database::Database;
 use crate::limits;
 use crate::problem::ApiError;
+use crate::providers::ProviderError;
 use crate::rate_limit::network;
 use crate::repeating::Repeating;
 use crate::storage::{StorageError, TenantTransaction};
@@ -61,11 +62,26 @@ impl Why {
             | ApiError::TooManyAgents => (Some(Action::LimitReached), false),
             _ => return None,
         };
-        Some(Self {
+        Some(Self::new(action, error, failed))
+    }
+
+    /// What is written down of a refusal of somebody who came back from another site: also that the site sent them away, or that what they
+    /// brought is not good there. A site that cannot be reached refuses nobody.
+    pub(crate) fn of_return(error: &ApiError) -> Option<Self> {
+        match error {
+            ApiError::ProviderRefused | ApiError::Provider(ProviderError::Answer(_) | ProviderError::Token(_)) => {
+                Some(Self::new(Some(Action::SignInRefused), error, true))
+            }
+            _ => Self::of(error),
+        }
+    }
+
+    fn new(action: Option<Action>, error: &ApiError, failed: bool) -> Self {
+        Self {
             action,
             code: error.kind().1,
             failed,
-        })
+        }
     }
 }
 
@@ -73,6 +89,8 @@ impl Why {
 #[derive(Clone)]
 enum Seen {
     Somebody(Box<Client>),
+    /// Who came back from a site that this organisation set up.
+    Returning(TenantId, Box<Client>),
     Person(Arc<Asker>),
     Operator(Box<Client>),
     Tenant(TenantId, String, Box<Client>),
@@ -93,6 +111,11 @@ pub(crate) fn see_somebody(client: &Client) {
         slot.borrow_mut()
             .get_or_insert_with(|| Seen::Somebody(Box::new(client.clone())));
     });
+}
+
+/// Somebody comes back from a site that this organisation set up.
+pub(crate) fn see_returning(tenant: TenantId, client: &Client) {
+    see(Seen::Returning(tenant, Box::new(client.clone())));
 }
 
 /// A person asks, or a program for one.
@@ -132,7 +155,9 @@ pub(crate) async fn notice(State(app): State<App>, request: Request, next: Next)
 fn address(seen: Option<&Seen>) -> Option<IpAddr> {
     match seen? {
         Seen::Person(asker) => asker.client().address,
-        Seen::Tenant(_, _, client) | Seen::Operator(client) | Seen::Somebody(client) => client.address,
+        Seen::Tenant(_, _, client) | Seen::Operator(client) | Seen::Returning(_, client) | Seen::Somebody(client) => {
+            client.address
+        }
     }
 }
 
@@ -177,6 +202,7 @@ impl Refusals {
                 (None, Some(id.uuid()), Some(*id), By::api_tenant(*id, name, client))
             }
             Some(Seen::Operator(client)) => (None, None, None, By::operator(client)),
+            Some(Seen::Returning(tenant, client)) => (Some(*tenant), None, None, By::nobody(Some(client))),
             Some(Seen::Somebody(client)) => (None, None, None, By::nobody(Some(client))),
             None => (None, None, None, By::nobody(None)),
         };

@@ -16,6 +16,7 @@ use crate::ids::IdentityProviderId;
 use crate::limits;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
+use crate::refusals;
 use crate::secret_token::SecretToken;
 use crate::sign_in::mark;
 use crate::storage::providers::Provider;
@@ -107,6 +108,7 @@ pub(crate) async fn take(
         Ok(Taken::Nothing) => return Err((false, ApiError::AttemptInvalid)),
         Err(error) => return Err((false, error.into())),
     };
+    refusals::see_returning(attempt.tenant, client);
     let linking = attempt.session.is_some();
     finish(app, attempt, provider, &state, back)
         .await

@@ -285,6 +285,49 @@ async fn a_provider_that_says_no_is_told_apart_from_one_that_fails() {
 }
 
 #[tokio::test]
+async fn who_comes_back_from_a_provider_and_is_refused_is_in_the_organisations_log_and_waits_longer_each_time() {
+    let provider = Provider::start().await;
+    let (world, mut anna, id) = beside(&provider).await;
+    let mut browser = world.browser_at("192.0.2.7");
+    let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
+    let answer = browser.get(&back.replace("code=code", "code=other")).await.expect(303);
+    lands(&answer, "/sign-in#refused:provider_failed");
+    let mut refusals = 1;
+    let refused = loop {
+        let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
+        let (path, _) = back.split_once('?').unwrap();
+        let state = back.split_once("state=").unwrap().1;
+        let said = format!("{path}?error=access_denied&state={state}");
+        let answer = browser.get(&said).await.expect(303);
+        lands(&answer, "/sign-in#refused:provider_refused");
+        refusals += 1;
+        if refusals > limits::CLIENT_FAILURES_FREE {
+            break browser.post("/sign-in/provider", json!({"provider": id})).await;
+        }
+    };
+    refused.refused(429, "too_many_requests");
+    world.management.write_refusals().await;
+    let log = anna.get("/audit?action=sign_in.refused").await.expect(200).json;
+    let mut told: Vec<_> = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| (event["target"]["id"].clone(), event["details"]["times"].clone()))
+        .collect();
+    told.sort_by_key(|(code, _)| code.to_string());
+    let often = limits::CLIENT_FAILURES_FREE.to_string();
+    assert_eq!(
+        told,
+        [
+            (json!("provider_failed"), json!("1")),
+            (json!("provider_refused"), json!(often))
+        ]
+    );
+    assert_eq!(log["events"][0]["address"], "192.0.2.7");
+    assert_eq!(log["events"][0]["actor"]["kind"], "nobody");
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for_after_a_provider_too() {
     let provider = Provider::start().await;
     let (world, mut anna, id) = beside(&provider).await;

@@ -1,19 +1,9 @@
 //! What was refused is in an audit log, counted, whoever is refused how often.
 
-use std::net::SocketAddr;
-
-use axum::Extension;
-use axum::extract::ConnectInfo;
 use management::{RequestLimits, Scope, SecretToken, SessionTimes, limits};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Developer, World};
-
-/// A browser at this address.
-fn at(world: &World, address: &str) -> Browser {
-    let peer: SocketAddr = format!("{address}:4000").parse().unwrap();
-    Browser::new(world.router.clone().layer(Extension(ConnectInfo(peer))))
-}
+use crate::support::{Developer, World};
 
 /// What the operator's log says of refusals, the newest first.
 async fn of_the_operator(world: &World) -> Vec<Value> {
@@ -82,7 +72,7 @@ async fn keys_and_links_that_do_not_work_are_in_the_operators_log_and_their_text
         .expect(204);
     let token = SecretToken::generate(&management::OsEntropy).unwrap();
     let link = json!({"token": token.text().as_str()});
-    let mut stranger = at(&world, "192.0.2.7");
+    let mut stranger = world.browser_at("192.0.2.7");
     for _ in 0..2 {
         stranger
             .post("/sign-in/complete", link.clone())
@@ -116,7 +106,7 @@ async fn a_flood_from_anywhere_grows_the_log_by_so_many_entries_a_minute_and_hid
     let (world, mut anna) = World::owned().await;
     let many = limits::REFUSALS_OF_UNKNOWN + 40;
     for number in 0..many {
-        let mut stranger = at(&world, &format!("10.1.{}.{}", number / 256, number % 256));
+        let mut stranger = world.browser_at(&format!("10.1.{}.{}", number / 256, number % 256));
         stranger.headers.push(("authorization", "Bearer hf_x".to_owned()));
         stranger.get("/me").await.refused(401, "not_signed_in");
     }
@@ -191,7 +181,7 @@ async fn a_person_and_a_key_that_ask_too_often_are_told_which_limit_and_when_to_
 #[tokio::test]
 async fn who_fails_to_come_in_again_and_again_waits_longer_and_longer_whichever_way_they_try() {
     let (world, _anna) = World::owned().await;
-    let mut guesser = at(&world, "192.0.2.9");
+    let mut guesser = world.browser_at("192.0.2.9");
     let token = SecretToken::generate(&management::OsEntropy).unwrap();
     let link = json!({"token": token.text().as_str()});
     for _ in 0..limits::CLIENT_FAILURES_FREE {
@@ -226,7 +216,8 @@ async fn who_fails_to_come_in_again_and_again_waits_longer_and_longer_whichever_
         .await
         .refused(429, "too_many_requests");
     // Others are not kept out by it.
-    at(&world, "192.0.2.10")
+    world
+        .browser_at("192.0.2.10")
         .post("/sign-in/complete", link)
         .await
         .refused(410, "link_invalid");

@@ -88,7 +88,7 @@ fn to(page: &str, fragment: &str) -> SentOn {
 
 fn refused(page: &str, error: &ApiError) -> SentOn {
     SentOn {
-        refused: Why::of(error),
+        refused: Why::of_return(error),
         ..to(page, &format!("refused:{}", error.code()))
     }
 }

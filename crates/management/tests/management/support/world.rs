@@ -1,8 +1,10 @@
 //! An installation with everything real but the cells and the clock.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
@@ -311,6 +313,12 @@ impl World {
 
     pub fn browser(&self) -> Browser {
         Browser::new(self.router.clone())
+    }
+
+    /// A browser at this address.
+    pub fn browser_at(&self, address: &str) -> Browser {
+        let peer: SocketAddr = format!("{address}:4000").parse().unwrap();
+        Browser::new(self.router.clone().layer(Extension(ConnectInfo(peer))))
     }
 
     /// The token of the link in `setup-url`.
