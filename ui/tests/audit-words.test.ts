@@ -21,6 +21,17 @@ it("every act of the operator's log has words, whoever did it", () => {
   expect(whoWords({ kind: "nobody", name: "" })).toBe("Somebody");
 });
 
+it("what is asked of everybody is told by what was changed in it", () => {
+  const words = (details: Record<string, string>) => actWords("organisation.policy_changed", details);
+  expect(words({ second_factor: "required", sessions_ended: "2" })).toBe("asks everybody for a second factor");
+  expect(words({ second_factor: "optional", sessions_ended: "0" })).toBe("no longer asks everybody for a second factor");
+  expect(words({ time_alone_hours: "1" })).toBe("lets agents work alone for 1 hour at most");
+  expect(words({ second_person: "true" })).toBe("asks for a second person for what agents change");
+  expect(words({ requests_while_locked: "wait" })).toBe("has nobody told that something waits for their locked vault");
+  // Of another version, or none.
+  expect(words({})).toBe("changed what is asked of everybody");
+});
+
 it("what was refused again and again says how often", () => {
   expect(timesWords({})).toBe("");
   expect(timesWords({ times: "1" })).toBe("");

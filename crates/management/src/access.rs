@@ -335,6 +335,28 @@ impl Manager {
     pub(crate) fn may_give(&self, role: Role) -> bool {
         role != Role::Owner || self.0.session().role == Role::Owner
     }
+
+    /// The role, for somebody whom they invite. One that manages the organisation takes the same proof as giving it to who is in it already,
+    /// which no program has.
+    pub(crate) fn give(&self, role: Role, app: &App) -> Result<Given, ApiError> {
+        let manages = matches!(role, Role::Owner | Role::Admin);
+        match self.may_give(role) {
+            false => Err(ApiError::NotAllowed),
+            true if manages && self.0.session().by_key => Err(ApiError::NotForKeys),
+            true if manages && !self.0.is_fresh(app) => Err(ApiError::StepUpNeeded),
+            true => Ok(Given(role)),
+        }
+    }
+}
+
+/// A role that whoever invites may give at this moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given(Role);
+
+impl Given {
+    pub(crate) fn role(self) -> Role {
+        self.0
+    }
 }
 
 impl FromRequestParts<App> for Manager {

@@ -236,6 +236,8 @@ export interface Losses {
   second_factors: number;
   api_keys: number;
   groups: number;
+  /** That are mailed to them. */
+  alerts: number;
   cell: string;
 }
 

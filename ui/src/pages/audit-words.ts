@@ -1,14 +1,24 @@
+type Details = Readonly<Record<string, string>>;
+
+/** What is asked of everybody, by what was changed in it. */
+const POLICIES: Readonly<Record<string, (value: string) => string>> = {
+  second_factor: (value) => (value === "required" ? "asks everybody for a second factor" : "no longer asks everybody for a second factor"),
+  requests_while_locked: (value) => (value === "told" ? "has people told that something waits for their locked vault" : "has nobody told that something waits for their locked vault"),
+  time_alone_hours: (value) => `lets agents work alone for ${value} ${value === "1" ? "hour" : "hours"} at most`,
+  second_person: (value) => (value === "true" ? "asks for a second person for what agents change" : "no longer asks for a second person for what agents change"),
+};
+
 /** The acts of the audit log in plain words: between who did it and the name of what it was done to. */
 const WORDS: Readonly<Record<string, string>> = {
   "organisation.made": "made the organisation",
-  "organisation.policy_changed": "changed what everybody needs to sign in",
+  "organisation.policy_changed": "changed what is asked of everybody",
   "organisation.suspended": "suspended the organisation",
   "organisation.restored": "let the organisation back in",
   "organisation.removed": "deleted the organisation",
   "sign_in.link_sent": "Somebody asked for a sign-in link",
   "sign_in.done": "signed in",
   "sign_in.factor_asked": "opened a sign-in link and was asked for a second factor",
-  "sign_in.refused": "Somebody came with an account that is linked to nobody here, from",
+  "sign_in.refused": "Somebody came back from another site and was not let in:",
   "factor.shown": "showed a second factor",
   "factor.authenticator_begun": "began to set up an authenticator app",
   "factor.authenticator_added": "set up an authenticator app",
@@ -108,12 +118,18 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** How often it was refused, where what was refused is counted. */
-export function timesWords(details: Readonly<Record<string, string>>): string {
+export function timesWords(details: Details): string {
   const times = Number(details.times ?? "1");
   return times > 1 ? `(${String(times)} times)` : "";
 }
 
 /** One that is not here is shown as programs know it. */
-export function actWords(action: string): string {
+export function actWords(action: string, details: Details = {}): string {
+  if (action === "organisation.policy_changed") {
+    for (const [policy, words] of Object.entries(POLICIES)) {
+      const value = details[policy];
+      if (value !== undefined) return words(value);
+    }
+  }
   return WORDS[action] ?? action;
 }

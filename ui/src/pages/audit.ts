@@ -111,7 +111,7 @@ export class AuditPage extends FormPage {
 
   #row(event: AuditEvent): TemplateResult {
     const at = new Date(event.at);
-    const act = actWords(event.action);
+    const act = actWords(event.action, event.details);
     const where = [event.device, event.address].filter(Boolean).join(", ");
     const name = event.target && !KINDS_WITHOUT_NAME.has(event.target.kind) && event.target.id !== event.actor.id ? event.target.name : "";
     return html`<li>

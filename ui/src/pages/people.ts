@@ -106,7 +106,8 @@ export class PeoplePage extends FormPage {
     event.preventDefault();
     void this.work(async () => {
       this.invited = "";
-      const invitation = await api.invite({ email: this.email.trim(), role: this.newRole });
+      const invitation = await withStepUp(() => api.invite({ email: this.email.trim(), role: this.newRole }));
+      if (!invitation) return;
       this.#told(invitation);
       this.email = "";
       await this.#load();
@@ -240,6 +241,7 @@ function listed(losses: Losses): string {
     ...count(losses.groups, "place in a group", "places in groups"),
     ...count(losses.api_keys, "API key", "API keys"),
     ...count(losses.second_factors, "second factor", "second factors"),
+    ...count(losses.alerts, "alert that is mailed to them", "alerts that are mailed to them"),
     "the use of their agent",
   ].join(", ");
 }

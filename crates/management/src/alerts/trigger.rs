@@ -47,7 +47,7 @@ triggers! {
     Failures = "failures", "Many wrong codes";
     /// Somebody signed in with a device that they have not used before.
     NewDevice = "new_device", "A sign-in from a new device";
-    /// Somebody removed their second factor, or the organisation asks for none any more.
+    /// Somebody removed a second factor, theirs were reset, or the organisation asks for none any more.
     FactorOff = "factor_off", "A second factor was turned off";
     /// The audit log was taken away.
     Exported = "exported", "The audit log was exported";
@@ -90,7 +90,8 @@ async fn trigger(
             };
             (!known).then_some(Trigger::NewDevice)
         }
-        "factor.authenticator_removed" | "organisation.policy_changed" => Some(Trigger::FactorOff),
+        "factor.authenticator_removed" | "factor.passkey_removed" | "person.factors_reset" => Some(Trigger::FactorOff),
+        "organisation.policy_changed" => (event.details["second_factor"] == "optional").then_some(Trigger::FactorOff),
         "audit.exported" => Some(Trigger::Exported),
         "person.role_changed" | "person.suspended" | "person.removed" => Some(Trigger::PeopleChanged),
         "key.made" | "key.rotated" => Some(Trigger::KeyMade),

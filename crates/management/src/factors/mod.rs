@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::audit::{Action, By, Entry};
 use crate::problem::ApiError;
 use crate::session::{self, Shown};
+use crate::storage::factors::Enrolment;
 use crate::storage::sessions::{Session, State as Stage};
 use crate::storage::{StorageError, TenantTransaction, factors, sessions};
 
@@ -115,6 +116,15 @@ pub(crate) async fn new_backup_codes(
         .collect();
     factors::replace_backup_codes(transaction, session.user, &hashes).await?;
     Ok(codes.iter().map(|code| backup_codes::shown(code)).collect())
+}
+
+/// Lets whoever asks set up a factor, unless there is one that they have to show first.
+pub(crate) async fn enrolment(transaction: &mut TenantTransaction, enroller: &Enroller) -> Result<Enrolment, ApiError> {
+    let allowed = factors::enrolment(transaction, enroller).await?;
+    allowed.ok_or(match enroller.session().state {
+        Stage::Full => ApiError::StepUpNeeded,
+        Stage::Factor | Stage::Enrol => ApiError::FactorNeeded,
+    })
 }
 
 /// Ends setting up a factor: commits, and answers; where signing in waited for this, one is signed in.

@@ -117,12 +117,12 @@ pub(crate) async fn put(
     let mut transaction = owner.transaction(&app).await?;
     let tenant = || Target::new("organisation", owner.session().tenant, &owner.session().tenant_name);
     if let Some(factor) = change.second_factor
-        && let Some(lowered) = set_second_factor(&mut transaction, owner, factor).await?
+        && let Some(ended) = set_second_factor(&mut transaction, owner, factor).await?
     {
         let entry = Entry::done(Action::PolicyChanged)
             .on(tenant())
             .with("second_factor", factor.as_str())
-            .with("sessions_lowered", lowered);
+            .with("sessions_ended", ended);
         app.audit.record(&mut transaction, &owner.by(), entry).await?;
     }
     if let Some(requests) = change.requests_while_locked
@@ -154,7 +154,7 @@ pub(crate) async fn put(
     Ok(Json(policy))
 }
 
-/// How many sessions that lowered; none if it was so already.
+/// How many sessions that ended; none if it was so already.
 async fn set_second_factor(
     transaction: &mut TenantTransaction,
     owner: &SignedIn,
@@ -169,7 +169,7 @@ async fn set_second_factor(
         return Ok(None);
     }
     Ok(Some(match required {
-        true => sessions::ask_for_second_factors(transaction, owner.session().id).await?,
+        true => sessions::end_without_factor(transaction, owner.session().id).await?,
         false => 0,
     }))
 }

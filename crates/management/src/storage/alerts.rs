@@ -167,14 +167,24 @@ pub(crate) async fn remove(
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
-/// How many acts of this actor were refused since then.
+/// Ends the rules that tell this mailbox, with what waits for them; how many.
+pub(super) async fn remove_mailbox(transaction: &mut TenantTransaction, email: &str) -> Result<u64, StorageError> {
+    let removed = sqlx::query!(
+        "DELETE FROM alert_rules WHERE tenant_id = $1 AND email = $2",
+        transaction.tenant().uuid(),
+        email
+    );
+    Ok(removed.execute(&mut **transaction).await?.rows_affected())
+}
+
+/// How many acts of this actor were refused since then, also those that were counted together.
 pub(crate) async fn refused_since(
     transaction: &mut TenantTransaction,
     actor: Option<&str>,
     since: OffsetDateTime,
 ) -> Result<i64, StorageError> {
     let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM audit_events
+        r#"SELECT coalesce(sum(coalesce((body::jsonb #>> '{details,times}')::bigint, 1)), 0)::bigint AS "count!" FROM audit_events
          WHERE tenant_id = $1 AND at >= $2 AND outcome = 'refused' AND actor IS NOT DISTINCT FROM $3"#,
         transaction.tenant().uuid(),
         millis(since),
@@ -183,7 +193,7 @@ pub(crate) async fn refused_since(
     Ok(count.fetch_one(&mut **transaction).await?)
 }
 
-/// Whether somebody signed in with this device before, or never signed in before at all: nobody's first device is news.
+/// Whether somebody came in with this device before, or never signed in before at all: nobody's first device is news.
 pub(crate) async fn knows_device(
     transaction: &mut TenantTransaction,
     actor: &str,
@@ -193,7 +203,7 @@ pub(crate) async fn knows_device(
     let known = sqlx::query_scalar!(
         r#"SELECT coalesce(bool_or(e.device = $3), true) AS "known!" FROM (
             SELECT body::jsonb ->> 'device' AS device FROM audit_events
-            WHERE tenant_id = $1 AND actor = $2 AND seq < $4 AND action IN ('sign_in.done', 'factor.shown')
+            WHERE tenant_id = $1 AND actor = $2 AND seq < $4 AND action IN ('sign_in.done', 'factor.shown') AND outcome = 'done'
             ORDER BY seq DESC LIMIT 100) e"#,
         transaction.tenant().uuid(),
         actor,

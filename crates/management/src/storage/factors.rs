@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
+use crate::access::Enroller;
 use crate::limits;
 
 /// What somebody can show, and whether they must.
@@ -45,6 +46,43 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
         backup_codes: row.backup_codes,
         required: row.second_factor_required,
     })
+}
+
+/// Somebody may set up a factor at this moment, and nobody else does for them until the transaction ends.
+pub(crate) struct Enrolment {
+    user: UserId,
+    pub standing: Standing,
+}
+
+impl Enrolment {
+    pub(super) fn user(&self) -> UserId {
+        self.user
+    }
+}
+
+/// Whether whoever asks may set up a factor: where there is one by now, it was shown in their session. `None` if it was not, or if the
+/// session has ended meanwhile. Two who ask for the same person go one after the other, and the second one finds what the first has made.
+pub(crate) async fn enrolment(
+    transaction: &mut TenantTransaction,
+    enroller: &Enroller,
+) -> Result<Option<Enrolment>, StorageError> {
+    let session = enroller.session();
+    let shown = sqlx::query_scalar!(
+        "SELECT s.second_factor FROM users u JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id
+         WHERE u.tenant_id = $1 AND u.id = $2 AND s.id = $3 FOR UPDATE OF u",
+        transaction.tenant().uuid(),
+        session.user.uuid(),
+        session.id.uuid()
+    );
+    let Some(shown) = shown.fetch_optional(&mut **transaction).await? else {
+        return Ok(None);
+    };
+    // Read after the lock was had.
+    let standing = standing(transaction, session.user).await?;
+    Ok((shown || !standing.has_factor()).then_some(Enrolment {
+        user: session.user,
+        standing,
+    }))
 }
 
 /// Counts a try before it is looked at; how long to wait instead, if there were too many wrong ones.
@@ -112,7 +150,7 @@ pub(crate) async fn sealed_secret(
 /// Keeps a secret that waits for its first code; false if there is a confirmed one.
 pub(crate) async fn begin_authenticator(
     transaction: &mut TenantTransaction,
-    user: UserId,
+    enrolment: &Enrolment,
     sealed: &[u8],
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
@@ -121,7 +159,7 @@ pub(crate) async fn begin_authenticator(
          ON CONFLICT (tenant_id, user_id) DO UPDATE SET sealed_secret = $3, created_at = $4, last_step = 0
          WHERE a.confirmed_at IS NULL",
         transaction.tenant().uuid(),
-        user.uuid(),
+        enrolment.user.uuid(),
         sealed,
         now
     );
@@ -131,7 +169,7 @@ pub(crate) async fn begin_authenticator(
 /// The first code was right; false if another request was faster.
 pub(crate) async fn confirm_authenticator(
     transaction: &mut TenantTransaction,
-    user: UserId,
+    enrolment: &Enrolment,
     step: i64,
     now: OffsetDateTime,
 ) -> Result<bool, StorageError> {
@@ -139,7 +177,7 @@ pub(crate) async fn confirm_authenticator(
         "UPDATE authenticators SET confirmed_at = $3, last_step = $4
          WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NULL",
         transaction.tenant().uuid(),
-        user.uuid(),
+        enrolment.user.uuid(),
         now,
         step
     );

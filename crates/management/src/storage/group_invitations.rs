@@ -146,6 +146,24 @@ pub(super) async fn withdraw_all(
     Ok(())
 }
 
+/// Takes back the open invitations of somebody to groups that they do not manage any more; how many.
+pub(super) async fn withdraw_unmanaged(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    now: OffsetDateTime,
+) -> Result<u64, StorageError> {
+    let withdrawn = sqlx::query!(
+        "UPDATE group_invitations i SET withdrawn_at = $3
+         WHERE i.tenant_id = $1 AND i.invited_by = $2 AND i.accepted_at IS NULL AND i.withdrawn_at IS NULL AND NOT EXISTS (
+            SELECT FROM users u LEFT JOIN group_members m ON m.tenant_id = u.tenant_id AND m.group_id = i.group_id AND m.user_id = u.id
+            WHERE u.tenant_id = $1 AND u.id = $2 AND (u.role IN ('owner', 'admin') OR (u.role <> 'observer' AND m.role = 'admin')))",
+        transaction.tenant().uuid(),
+        user.uuid(),
+        now
+    );
+    Ok(withdrawn.execute(&mut **transaction).await?.rows_affected())
+}
+
 /// An invitation, as whom it is for sees it.
 #[derive(Debug)]
 pub(crate) struct Received {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, group_invitations};
 use crate::access::{Contributor, SignedIn};
 use crate::clock::{after, moment};
 use crate::limits;
@@ -250,7 +250,8 @@ pub(super) async fn join(
     Ok(())
 }
 
-/// Gives a member another role: their name, or `None` if nobody of this id is in the group.
+/// Gives a member another role, and takes back open invitations that they sent and could not send with it: their name, or `None` if nobody
+/// of this id is in the group.
 pub(crate) async fn change_role(
     transaction: &mut TenantTransaction,
     group: &ManagedGroup,
@@ -268,7 +269,9 @@ pub(crate) async fn change_role(
         role.as_str(),
         now
     );
-    Ok(name.fetch_optional(&mut **transaction).await?)
+    let name = name.fetch_optional(&mut **transaction).await?;
+    group_invitations::withdraw_unmanaged(transaction, user, now).await?;
+    Ok(name)
 }
 
 /// Takes a member out, who loses everything of the group at once, also the invitations that they sent: their name, or `None` if nobody of this id is in it. Who may do

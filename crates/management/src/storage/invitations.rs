@@ -4,7 +4,7 @@ use protocol::TenantId;
 use time::OffsetDateTime;
 
 use super::{StorageError, TenantTransaction};
-use crate::access::Manager;
+use crate::access::{Given, Manager};
 use crate::database::Database;
 use crate::ids::InvitationId;
 use crate::limits;
@@ -40,12 +40,12 @@ pub(crate) async fn create(
     transaction: &mut TenantTransaction,
     manager: &Manager,
     email: &Email,
-    role: Role,
+    role: Given,
     hash: TokenHash,
     now: OffsetDateTime,
     expires_at: OffsetDateTime,
 ) -> Result<Invitation, StorageError> {
-    let tenant = transaction.tenant().uuid();
+    let (tenant, role) = (transaction.tenant().uuid(), role.role());
     sqlx::query!(
         "UPDATE invitations SET revoked_at = $3 WHERE tenant_id = $1 AND email = $2
          AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at <= $3",

@@ -18,7 +18,24 @@ pub(crate) struct Leaver {
     pub name: String,
     pub email: String,
     pub cell: CellId,
-    pub suspended: bool,
+    pub suspended: Option<Suspended>,
+}
+
+/// How somebody came to be suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suspended {
+    /// Themselves: they stay so when their organisation is let back in.
+    Alone,
+    WithOrganisation,
+}
+
+impl Suspended {
+    fn stored(deactivated_at: Option<OffsetDateTime>, with_tenant: bool) -> Option<Self> {
+        deactivated_at.map(|_| match with_tenant {
+            true => Self::WithOrganisation,
+            false => Self::Alone,
+        })
+    }
 }
 
 /// What somebody has that ends with them.
@@ -32,6 +49,8 @@ pub(crate) struct Cascade {
     pub api_keys: i64,
     /// That they are in.
     pub groups: i64,
+    /// That are mailed to them.
+    pub alerts: i64,
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
@@ -44,7 +63,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Leaver>, StorageError> {
     lock_owners(transaction).await?;
     let row = sqlx::query!(
-        "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
+        "SELECT u.name, u.email, u.deactivated_at, u.suspended_with_tenant, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
          WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' AND (u.role <> 'owner' OR $3) AND u.id <> $4
             AND EXISTS (SELECT FROM users m WHERE m.tenant_id = $1 AND m.id = $4 AND m.deactivated_at IS NULL)
@@ -60,7 +79,7 @@ pub(crate) async fn find(
         name: row.name,
         email: row.email,
         cell: row.cell.into(),
-        suspended: row.deactivated_at.is_some(),
+        suspended: Suspended::stored(row.deactivated_at, row.suspended_with_tenant),
     }))
 }
 
@@ -71,7 +90,7 @@ pub(crate) async fn find_as_operator(
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
     let row = sqlx::query!(
-        "SELECT u.name, u.email, u.deactivated_at, c.id AS cell FROM users u
+        "SELECT u.name, u.email, u.deactivated_at, u.suspended_with_tenant, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
          WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' FOR UPDATE OF u",
         transaction.tenant().uuid(),
@@ -83,7 +102,7 @@ pub(crate) async fn find_as_operator(
         name: row.name,
         email: row.email,
         cell: row.cell.into(),
-        suspended: row.deactivated_at.is_some(),
+        suspended: Suspended::stored(row.deactivated_at, row.suspended_with_tenant),
     }))
 }
 
@@ -100,9 +119,11 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
             (SELECT count(*) FROM group_members WHERE tenant_id = $1 AND user_id = $2) AS "groups!",
             (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
                 + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!",
-            (SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND user_id = $2) AS "api_keys!""#,
+            (SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND user_id = $2) AS "api_keys!",
+            (SELECT count(*) FROM alert_rules WHERE tenant_id = $1 AND email = $3) AS "alerts!""#,
         transaction.tenant().uuid(),
-        leaver.id.uuid()
+        leaver.id.uuid(),
+        leaver.email
     );
     let row = row.fetch_one(&mut **transaction).await?;
     Ok(Cascade {
@@ -112,10 +133,11 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
         second_factors: row.factors,
         api_keys: row.api_keys,
         groups: row.groups,
+        alerts: row.alerts,
     })
 }
 
-/// Takes away whatever lets them in, and what they sent out. Second factors stay for who is let back in.
+/// Takes away whatever lets them in, what they sent out, and what is told to their mailbox. Second factors stay for who is let back in.
 pub(crate) async fn suspend(
     transaction: &mut TenantTransaction,
     leaver: &Leaver,
@@ -123,7 +145,7 @@ pub(crate) async fn suspend(
 ) -> Result<(), StorageError> {
     let (tenant, user) = (transaction.tenant().uuid(), leaver.id.uuid());
     sqlx::query!(
-        "UPDATE users SET deactivated_at = coalesce(deactivated_at, $3) WHERE tenant_id = $1 AND id = $2",
+        "UPDATE users SET deactivated_at = coalesce(deactivated_at, $3), suspended_with_tenant = false WHERE tenant_id = $1 AND id = $2",
         tenant,
         user,
         now
@@ -133,6 +155,7 @@ pub(crate) async fn suspend(
     super::sessions::end_all(transaction, leaver.id, None).await?;
     super::api_keys::remove_all(transaction, leaver.id).await?;
     super::group_invitations::leave_all(transaction, leaver.id, now).await?;
+    super::alerts::remove_mailbox(transaction, &leaver.email).await?;
     sqlx::query!(
         "DELETE FROM sign_in_links WHERE tenant_id = $1 AND user_id = $2",
         tenant,

@@ -3,6 +3,7 @@
 use protocol::UserId;
 use time::OffsetDateTime;
 
+use super::factors::Enrolment;
 use super::{StorageError, TenantTransaction};
 use crate::ids::PasskeyId;
 use crate::person::Name;
@@ -61,7 +62,6 @@ pub(crate) async fn find(
 /// A passkey to be kept.
 pub(crate) struct New<'a> {
     pub id: PasskeyId,
-    pub user: UserId,
     pub name: &'a Name,
     pub credential_id: &'a [u8],
     pub public_key: &'a [u8],
@@ -70,13 +70,17 @@ pub(crate) struct New<'a> {
 }
 
 /// Keeps a passkey. [`StorageError::Conflict`] when somebody in the organisation has it.
-pub(crate) async fn create(transaction: &mut TenantTransaction, new: New<'_>) -> Result<(), StorageError> {
+pub(crate) async fn create(
+    transaction: &mut TenantTransaction,
+    enrolment: &Enrolment,
+    new: New<'_>,
+) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO passkeys (id, tenant_id, user_id, credential_id, public_key, counter, name, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         new.id.uuid(),
         transaction.tenant().uuid(),
-        new.user.uuid(),
+        enrolment.user().uuid(),
         new.credential_id,
         new.public_key,
         i64::from(new.counter),

@@ -4,7 +4,7 @@ use protocol::UserId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, group_invitations};
 use crate::access::FreshManager;
 use crate::person::Role;
 
@@ -55,7 +55,8 @@ pub(super) async fn lock_owners(transaction: &mut TenantTransaction) -> Result<V
     Ok(owners.fetch_all(&mut **transaction).await?)
 }
 
-/// Gives the role, and takes back open invitations that they sent and could not send with it. How many those were.
+/// Gives the role, and takes back open invitations, to the organisation and to groups, that they sent and could not send with it. How many
+/// those were.
 pub(crate) async fn change(
     transaction: &mut TenantTransaction,
     holder: &Holder,
@@ -80,5 +81,6 @@ pub(crate) async fn change(
         now,
         role.as_str()
     );
-    Ok(revoked.execute(&mut **transaction).await?.rows_affected())
+    let revoked = revoked.execute(&mut **transaction).await?.rows_affected();
+    Ok(revoked + group_invitations::withdraw_unmanaged(transaction, holder.id, now).await?)
 }

@@ -330,22 +330,21 @@ pub(crate) async fn begun(
     .await?)
 }
 
-/// Lowers every session of the tenant that was begun without a second factor, but for one: its holder has to show or set up one.
-pub(crate) async fn ask_for_second_factors(
+/// Ends every session of the tenant in which no second factor was shown, or of whose person there is none any more, but for one; how
+/// many. Devices are told on: nobody suspects those whose they are.
+pub(crate) async fn end_without_factor(
     transaction: &mut TenantTransaction,
     but: SessionId,
 ) -> Result<u64, StorageError> {
-    let lowered = sqlx::query!(
-        "UPDATE sessions s SET state = CASE WHEN EXISTS (
-                SELECT FROM authenticators a
+    let ended = sqlx::query!(
+        "DELETE FROM sessions s WHERE s.tenant_id = $1 AND s.state = 'full' AND s.id <> $2 AND NOT (s.second_factor AND (
+            EXISTS (SELECT FROM authenticators a
                 WHERE a.tenant_id = s.tenant_id AND a.user_id = s.user_id AND a.confirmed_at IS NOT NULL)
-            OR EXISTS (SELECT FROM passkeys p WHERE p.tenant_id = s.tenant_id AND p.user_id = s.user_id)
-            THEN 'factor' ELSE 'enrol' END
-         WHERE s.tenant_id = $1 AND s.state = 'full' AND NOT s.second_factor AND s.id <> $2",
+            OR EXISTS (SELECT FROM passkeys p WHERE p.tenant_id = s.tenant_id AND p.user_id = s.user_id)))",
         transaction.tenant().uuid(),
         but.uuid()
     );
-    Ok(lowered.execute(&mut **transaction).await?.rows_affected())
+    Ok(ended.execute(&mut **transaction).await?.rows_affected())
 }
 
 /// A session that lets its person in.

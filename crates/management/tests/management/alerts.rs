@@ -3,7 +3,7 @@ use std::time::Duration;
 use management::limits;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, World};
+use crate::support::{Authenticator, Browser, World};
 
 async fn rule(browser: &mut Browser, trigger: &str, quiet: Value) -> String {
     let wanted = json!({"trigger": trigger, "email": "Watch@acme.example", "quiet": quiet});
@@ -113,6 +113,146 @@ async fn a_new_device_and_many_wrong_codes_are_noticed() {
     }
     let mail = world.mails.next().await;
     assert!(mail.contains("Many wrong codes at Acme"), "{mail}");
+}
+
+/// Sets a passkey up: its path, and the backup codes that are shown once.
+async fn passkey(browser: &mut Browser, seed: u8) -> (String, Value) {
+    let begun = browser
+        .post("/factors/passkeys/begin", json!({}))
+        .await
+        .expect(200)
+        .json;
+    let made = Authenticator::new(seed).create(&begun);
+    let kept = browser.post("/factors/passkeys", made).await.expect(200).json;
+    let path = format!("/factors/passkeys/{}", kept["id"].as_str().unwrap());
+    (path, kept["backup_codes"].clone())
+}
+
+/// How many events were found worth telling of.
+async fn raised(world: &World) -> i64 {
+    sqlx::query_scalar("SELECT coalesce(sum(events), 0)::bigint FROM alerts")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_wrong_code_makes_no_device_a_known_one() {
+    let (world, mut anna) = World::owned().await;
+    let (_, codes) = passkey(&mut anna, 7).await;
+    rule(&mut anna, "new_device", Value::Null).await;
+    let mut phone = world.browser();
+    phone.headers.push(("user-agent", "Firefox/140.0 (iPhone)".to_owned()));
+    phone
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let token = crate::support::token(&world.mails.next().await, "sign-in");
+    phone
+        .post("/sign-in/complete", json!({"token": token}))
+        .await
+        .expect(200);
+    phone
+        .post("/sign-in/factor", json!({"code": "000000"}))
+        .await
+        .refused(403, "code_wrong");
+    assert_eq!(raised(&world).await, 0);
+    phone
+        .post("/sign-in/factor", json!({"code": codes[0]}))
+        .await
+        .expect(200);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("A sign-in from a new device at Acme"), "{mail}");
+    // Being asked for the code and being in are told in one.
+    assert_eq!(raised(&world).await, 1);
+}
+
+#[tokio::test]
+async fn every_way_in_which_a_second_factor_is_turned_off_is_told_and_nothing_else() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let bobs = bob.get("/me").await.expect(200).json["user"]["id"].clone();
+    rule(&mut anna, "factor_off", Value::Null).await;
+    let (own, _) = passkey(&mut anna, 7).await;
+    for other in [
+        json!({"time_alone_hours": 5}),
+        json!({"second_person": true}),
+        json!({"requests_while_locked": "wait"}),
+    ] {
+        anna.put("/policy", other).await.expect(200);
+    }
+    assert_eq!(raised(&world).await, 0);
+
+    let (path, _) = passkey(&mut bob, 8).await;
+    bob.delete(&path).await.expect(204);
+    assert_eq!(raised(&world).await, 1, "the only passkey");
+    passkey(&mut bob, 8).await;
+    anna.post(&format!("/people/{}/reset-factors", bobs.as_str().unwrap()), json!({}))
+        .await
+        .expect(204);
+    assert_eq!(raised(&world).await, 2, "somebody's reset");
+    anna.put("/policy", json!({"second_factor": "required"}))
+        .await
+        .expect(200);
+    assert_eq!(raised(&world).await, 2);
+    anna.put("/policy", json!({"second_factor": "optional"}))
+        .await
+        .expect(200);
+    assert_eq!(raised(&world).await, 3, "no longer asked of everybody");
+    sqlx::query(
+        "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at, confirmed_at)
+         SELECT tenant_id, id, 'x', now(), now() FROM users WHERE email = 'anna@acme.example'",
+    )
+    .execute(&mut world.database.owner().await)
+    .await
+    .unwrap();
+    anna.delete("/factors/authenticator").await.expect(204);
+    assert_eq!(raised(&world).await, 4, "an authenticator, though a passkey is left");
+    anna.delete(&own).await.expect(204);
+    assert_eq!(raised(&world).await, 5);
+}
+
+#[tokio::test]
+async fn refusals_that_were_counted_together_count_each() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    rule(&mut anna, "failures", Value::Null).await;
+    for times in [limits::ALERT_FAILURES - 1, 1] {
+        assert_eq!(raised(&world).await, 0);
+        for _ in 0..times {
+            bob.get("/alerts").await.refused(403, "not_allowed");
+        }
+        world.management.write_refusals().await;
+    }
+    assert_eq!(raised(&world).await, 1);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Many wrong codes at Acme"), "{mail}");
+}
+
+#[tokio::test]
+async fn who_is_sent_away_is_told_nothing_any_more() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let bobs = bob.get("/me").await.expect(200).json["user"]["id"].clone();
+    let person = format!("/people/{}", bobs.as_str().unwrap());
+    rule(&mut anna, "exported", Value::Null).await;
+    for way in ["suspended", "removed"] {
+        let told = json!({"trigger": "exported", "email": "bob@acme.example"});
+        anna.post("/alerts", told).await.expect(201);
+        let losses = match way {
+            "suspended" => anna.post(&format!("{person}/suspend"), json!({})).await,
+            _ => anna.delete(&person).await,
+        };
+        assert_eq!(losses.expect(200).json["alerts"], 1);
+        let left = anna.get("/alerts").await.expect(200).json;
+        let left: Vec<_> = left["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["email"].clone())
+            .collect();
+        assert_eq!(left, ["watch@acme.example"], "{way}");
+    }
 }
 
 #[tokio::test]

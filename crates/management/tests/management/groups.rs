@@ -195,6 +195,38 @@ async fn promise_09_removed_from_a_group_or_the_organisation_is_out_at_once() {
 }
 
 #[tokio::test]
+async fn promise_09_who_manages_a_group_no_more_takes_back_the_invitations_to_it() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let bobs = user(&mut bob).await;
+    let person = format!("/people/{}/role", bobs.as_str().unwrap());
+    // One in which Bob is an admin, and one in which he is not.
+    let (theirs, other) = (make(&mut bob, "Theirs").await, make(&mut anna, "Other").await);
+    let open = async |browser: &mut Browser, group: &str| {
+        let seen = browser.get(group).await.expect(200).json;
+        seen["invitations"].as_array().unwrap().len()
+    };
+    anna.put(&person, json!({"role": "admin"})).await.expect(204);
+    invite(&mut bob, &theirs, "carol@acme.example").await;
+    invite(&mut bob, &other, "carol@acme.example").await;
+    invite(&mut anna, &other, "dan@acme.example").await;
+    anna.put(&person, json!({"role": "member"})).await.expect(204);
+    assert_eq!((open(&mut anna, &theirs).await, open(&mut anna, &other).await), (1, 1));
+    let log = anna.get("/audit?action=person.role_changed").await.expect(200).json;
+    assert_eq!(log["events"][0]["details"]["invitations_revoked"], "1");
+    // An observer manages no group.
+    anna.put(&person, json!({"role": "observer"})).await.expect(204);
+    assert_eq!((open(&mut anna, &theirs).await, open(&mut anna, &other).await), (0, 1));
+    // Nor does who is a member of it.
+    anna.put(&person, json!({"role": "member"})).await.expect(204);
+    invite(&mut bob, &theirs, "carol@acme.example").await;
+    anna.put(&format!("{theirs}/members"), json!({"user": bobs, "role": "member"}))
+        .await
+        .expect(204);
+    assert_eq!(open(&mut anna, &theirs).await, 0);
+}
+
+#[tokio::test]
 async fn a_group_that_is_put_away_takes_nobody_in_and_comes_back() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

@@ -1,4 +1,4 @@
-use management::limits;
+use management::{Scope, limits};
 use serde_json::json;
 
 use crate::support::{World, token};
@@ -45,6 +45,29 @@ async fn somebody_invited_joins_with_a_cell_of_their_own() {
     assert_eq!(bobs.tenant, annas.tenant);
     let listed = anna.get("/invitations").await.expect(200).json;
     assert_eq!(listed["invitations"][0]["status"], "accepted");
+}
+
+#[tokio::test]
+async fn inviting_somebody_who_will_manage_takes_a_fresh_proof_which_no_key_has() {
+    let (world, mut fresh) = World::owned().await;
+    let mut stale = world.enter("anna@acme.example", "full", false).await;
+    let mut program = world.program("anna@acme.example", &[Scope::PeopleManage]).await;
+    for role in ["owner", "admin"] {
+        let body = json!({"email": format!("{role}@acme.example"), "role": role});
+        stale
+            .post("/invitations", body.clone())
+            .await
+            .refused(403, "step_up_needed");
+        program
+            .post("/invitations", body.clone())
+            .await
+            .refused(403, "not_for_keys");
+        fresh.post("/invitations", body).await.expect(201);
+    }
+    for (browser, role) in [(stale, "member"), (program, "observer")] {
+        let body = json!({"email": format!("{role}@acme.example"), "role": role});
+        browser.clone().post("/invitations", body).await.expect(201);
+    }
 }
 
 #[tokio::test]

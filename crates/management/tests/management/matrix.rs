@@ -242,6 +242,8 @@ enum Who {
     /// A sign-in that waits for a second factor to be shown, or to be set up.
     Factor,
     Enrol,
+    /// The latter, of somebody who has a second factor by now.
+    EnrolLate,
     Role(&'static str, Proof),
     /// A program with a key of somebody in this role.
     Key(&'static str, Scopes),
@@ -275,11 +277,12 @@ enum Proof {
     Old,
 }
 
-const CALLERS: [Who; 19] = [
+const CALLERS: [Who; 20] = [
     Who::Nobody,
     Who::Forged,
     Who::Factor,
     Who::Enrol,
+    Who::EnrolLate,
     Who::Role("observer", Proof::Old),
     Who::Role("observer", Proof::Fresh),
     Who::Role("member", Proof::Old),
@@ -318,9 +321,9 @@ fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
             Some(_) => turned_away(access, scope, Who::Role(role, Old)),
         },
         (_, Who::Nobody | Who::Forged) => Some(401),
-        (AnySession, _) | (Half, Who::Factor | Who::Enrol) | (Enroller, Who::Enrol) => None,
+        (AnySession, _) | (Half, Who::Factor | Who::Enrol | Who::EnrolLate) | (Enroller, Who::Enrol) => None,
         (Half, Who::Role(..)) => Some(409),
-        (_, Who::Factor | Who::Enrol) => Some(403),
+        (_, Who::Factor | Who::Enrol | Who::EnrolLate) => Some(403),
         (SignedIn, _) => None,
         (Enroller | Fresh | NewlySignedIn, Who::Role(_, Old)) => Some(403),
         (Enroller | Fresh | NewlySignedIn, _) => None,
@@ -358,6 +361,13 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
     for role in ["admin", "member", "observer"] {
         world.join(&mut owner, &format!("{role}@acme.example"), role).await;
     }
+    world.join(&mut owner, "holder@acme.example", "member").await;
+    run(
+        &world,
+        "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at, confirmed_at)
+         SELECT tenant_id, id, 'x', now(), now() FROM users WHERE email = 'holder@acme.example'",
+    )
+    .await;
     let mut olga = world.second_tenant().await;
     let mut count = 0;
     let mut programs = BTreeMap::new();
@@ -392,7 +402,7 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
                     None if object == Object::Others && matches!(who, Who::Operator(_)) => allowed,
                     None if object != Object::Own => 404,
                     // Setting one up comes before showing it.
-                    None if path == "/sign-in/factor" && who == Who::Enrol => 409,
+                    None if path == "/sign-in/factor" && matches!(who, Who::Enrol | Who::EnrolLate) => 409,
                     // An admin of a group manages it, but observers change nothing.
                     None if path.starts_with("/groups/") && method != Method::GET && is_observer(who) => 403,
                     None => allowed,
@@ -437,6 +447,7 @@ fn email_of(who: Who) -> String {
     match who {
         Who::Role("owner", _) | Who::Key("owner", _) => "anna@acme.example".to_owned(),
         Who::Role(role, _) | Who::Key(role, _) => format!("{role}@acme.example"),
+        Who::EnrolLate => "holder@acme.example".to_owned(),
         _ => "member@acme.example".to_owned(),
     }
 }
@@ -458,7 +469,7 @@ async fn caller(world: &World, who: Who) -> Browser {
             Browser::holding(world.router.clone(), forged).await
         }
         Who::Factor => world.enter(&email, "factor", false).await,
-        Who::Enrol => world.enter(&email, "enrol", false).await,
+        Who::Enrol | Who::EnrolLate => world.enter(&email, "enrol", false).await,
         Who::Role(_, proof) => world.enter(&email, "full", proof == Proof::Fresh).await,
         Who::Operator(proof) => world.operator(proof == Proof::Fresh).await,
         Who::Key(..) => unreachable!("keys are made once"),
@@ -624,12 +635,20 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
                     WHERE u.id = '{id}' AND u.deactivated_at IS NULL AND u.removed_at IS NULL AND u.role = 'member')"
             )
         }
+        Some("operator") if path.starts_with("/operator/tenants/") => {
+            format!("SELECT EXISTS (SELECT FROM tenants WHERE id = '{id}' AND suspended_at IS NULL)")
+        }
+        Some("operator") => {
+            format!(
+                "SELECT EXISTS (SELECT FROM users WHERE id = '{id}' AND deactivated_at IS NULL AND removed_at IS NULL)"
+            )
+        }
         Some("service-accounts") => {
             format!(
                 "SELECT EXISTS (SELECT FROM users WHERE id = '{id}' AND deactivated_at IS NULL AND removed_at IS NULL AND role = 'member')"
             )
         }
-        _ => return true,
+        _ => panic!("{path}: say how it shows that nothing was done"),
     };
     sqlx::query_scalar(AssertSqlSafe(statement))
         .fetch_one(&mut world.database.owner().await)
@@ -642,6 +661,81 @@ async fn run(world: &World, statement: &str) {
         .execute(&mut world.database.owner().await)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn promise_03_what_is_anothers_is_not_reached_by_naming_it_in_a_body_either() {
+    let (world, mut anna) = World::owned().await;
+    let mut olga = world.second_tenant().await;
+    let who = Who::Role("owner", Proof::Fresh);
+    let others = async |path: &str| object_id(&world, path, who, Object::Others).await;
+    let group = format!("/groups/{}", object_id(&world, "/groups/{id}", who, Object::Own).await);
+    let olgas = olga.get("/me").await.expect(200).json["user"]["id"].clone();
+    let named = ["/group-invitations/{id}", "/providers/{id}", "/destinations/{id}"];
+    let (invitation, provider, destination) = (others(named[0]).await, others(named[1]).await, others(named[2]).await);
+    let letter = json!({"id": Uuid::now_v7(), "to": olgas, "body": "AAAA"});
+    olga.post("/letters", letter.clone()).await.expect(204);
+    let asked = olga
+        .post("/recovery/request", json!({"request": "AAAA"}))
+        .await
+        .expect(201)
+        .json;
+    for (method, path, body, status) in [
+        (
+            Method::PUT,
+            format!("{group}/members"),
+            json!({"user": olgas, "role": "admin"}),
+            404,
+        ),
+        (
+            Method::POST,
+            format!("{group}/members/remove"),
+            json!({"user": olgas}),
+            404,
+        ),
+        (
+            Method::POST,
+            format!("{group}/invitations/withdraw"),
+            json!({"invitation": invitation}),
+            404,
+        ),
+        (
+            Method::POST,
+            "/letters".into(),
+            json!({"id": Uuid::now_v7(), "to": olgas, "body": "AAAA"}),
+            404,
+        ),
+        // Taking away what is not there is no mistake.
+        (
+            Method::POST,
+            "/letters/received".into(),
+            json!({"ids": [letter["id"]]}),
+            204,
+        ),
+        (Method::POST, "/accounts".into(), json!({"provider": provider}), 404),
+        (
+            Method::POST,
+            "/alerts".into(),
+            json!({"trigger": "exported", "destination": destination}),
+            422,
+        ),
+        (
+            Method::POST,
+            "/recovery/release".into(),
+            json!({"request": asked["id"], "sealed": "AAAA"}),
+            404,
+        ),
+    ] {
+        let sent = anna
+            .send(method, &path, Body::from(body.to_string()), Some("application/json"))
+            .await;
+        assert_eq!(sent.status.as_u16(), status, "{path}: {:?}", sent.json);
+    }
+    for (path, id) in named.into_iter().zip([&invitation, &provider, &destination]) {
+        assert!(untouched(&world, path, id).await, "{path}");
+    }
+    let waiting = olga.get("/letters").await.expect(200).json;
+    assert_eq!(waiting["letters"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -315,6 +315,54 @@ async fn a_suspended_organisation_is_out_of_use_until_it_is_let_back_in() {
 }
 
 #[tokio::test]
+async fn who_is_suspended_while_their_organisation_is_stays_so_when_it_is_let_back_in() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let (annas, bobs) = (world.cell_of(&mut anna).await, world.cell_of(&mut bob).await);
+    let mut operator = world.operator(true).await;
+    let at = |act: &str| format!("/operator/tenants/{}/{act}", annas.tenant);
+    let person = |act: &str| format!("/operator/people/{}/{act}", bobs.user);
+    operator.post(&at("suspend"), json!({})).await.expect(200);
+    operator.post(&person("suspend"), json!({})).await.expect(204);
+    // Once more is no other event.
+    operator.post(&person("suspend"), json!({})).await.expect(204);
+    operator.post(&at("restore"), json!({})).await.expect(204);
+
+    let mut anna = world.sign_in("anna@acme.example").await;
+    let people = anna.get("/people").await.expect(200).json["people"].clone();
+    let suspended: Vec<_> = people
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|person| person["suspended"] == true)
+        .map(|person| person["email"].clone())
+        .collect();
+    assert_eq!(suspended, ["bob@acme.example"]);
+    let seen = anna.get("/audit?action=person.suspended").await.expect(200).json;
+    assert_eq!(seen["events"].as_array().unwrap().len(), 1);
+    operator.post(&person("restore"), json!({})).await.expect(204);
+    world.sign_in("bob@acme.example").await.get("/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn where_a_key_is_presented_the_operators_cookie_does_not_count() {
+    let (world, _anna) = World::owned().await;
+    let mut operator = world.operator(true).await;
+    let mut other_site = operator.clone();
+    other_site.headers = vec![
+        ("sec-fetch-site", "cross-site".to_owned()),
+        ("authorization", "Bearer x".to_owned()),
+        ("x-csrf-token", "AAAA".to_owned()),
+    ];
+    other_site.get("/operator/overview").await.refused(401, "not_signed_in");
+    other_site
+        .post("/operator/sign-out", json!({}))
+        .await
+        .refused(401, "not_signed_in");
+    operator.get("/operator/session").await.expect(200);
+}
+
+#[tokio::test]
 async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
     let (world, mut anna) = World::owned().await;
     let cell = world.cell_of(&mut anna).await;

@@ -316,7 +316,8 @@ async fn somebody_who_must_set_up_a_factor_may_set_up_a_passkey() {
     anna.put("/policy", json!({"second_factor": "required"}))
         .await
         .expect(200);
-    bob.get("/me").await.refused(403, "factor_needed");
+    bob.get("/me").await.refused(401, "not_signed_in");
+    let mut bob = world.enter("bob@acme.example", "enrol", false).await;
     let mut phone = Authenticator::new(8);
     enrol(&mut bob, &mut phone).await;
     bob.get("/me").await.expect(200);
@@ -337,6 +338,55 @@ async fn somebody_who_must_set_up_a_factor_may_set_up_a_passkey() {
         .post("/sign-in/passkey", phone.show(&asked))
         .await
         .refused(403, "passkey_refused");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_for_a_factor_adds_no_passkey_to_the_one_that_there_is() {
+    let (world, mut anna) = World::owned().await;
+    let mut thief = world.enter("anna@acme.example", "enrol", false).await;
+    let (mut theirs, mut own) = (Authenticator::new(8), Authenticator::new(7));
+    let begun = thief.post("/factors/passkeys/begin", json!({})).await.expect(200).json;
+    let (_, codes) = enrol(&mut anna, &mut own).await;
+    thief
+        .post("/factors/passkeys", theirs.create(&begun))
+        .await
+        .refused(403, "factor_needed");
+    // Nor one that was not told of it, as when both came at the same moment.
+    let mut thief = world.enter("anna@acme.example", "enrol", false).await;
+    for (path, body) in [
+        ("/factors/passkeys/begin", json!({})),
+        ("/factors/authenticator", json!({})),
+        ("/factors/authenticator/confirm", json!({"code": "000000"})),
+    ] {
+        thief.post(path, body).await.refused(403, "factor_needed");
+    }
+    let factors = anna.get("/factors").await.expect(200).json;
+    assert_eq!(factors["passkeys"].as_array().unwrap().len(), 1);
+    assert_eq!(factors["backup_codes"], codes.len());
+}
+
+#[tokio::test]
+async fn two_sign_ins_that_both_wait_for_a_factor_do_not_both_set_one_up() {
+    let (world, mut anna) = World::owned().await;
+    let one = world.enter("anna@acme.example", "enrol", false).await;
+    let two = world.enter("anna@acme.example", "enrol", false).await;
+    let mut made = Vec::new();
+    for (mut browser, seed) in [(one, 7), (two, 8)] {
+        let begun = browser
+            .post("/factors/passkeys/begin", json!({}))
+            .await
+            .expect(200)
+            .json;
+        made.push((browser, Authenticator::new(seed).create(&begun)));
+    }
+    let made = made
+        .into_iter()
+        .map(async |(mut browser, made)| browser.post("/factors/passkeys", made).await.status.as_u16());
+    let mut answers = futures::future::join_all(made).await;
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 403]);
+    let factors = anna.get("/factors").await.expect(200).json;
+    assert_eq!(factors["passkeys"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
     let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
     assert_eq!(
         before,
-        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "cell": "awake"})
+        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "alerts": 0, "cell": "awake"})
     );
     bob.get("/me").await.expect(200);
     let after = anna

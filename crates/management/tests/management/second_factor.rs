@@ -200,8 +200,8 @@ async fn an_organisation_may_ask_everybody_for_a_second_factor() {
     anna.put("/policy", required.clone()).await.expect(200);
     anna.get("/me").await.expect(200);
 
-    // Who is signed in without one has to set one up before anything else.
-    bob.get("/me").await.refused(403, "factor_needed");
+    // Who is signed in without one signs in again, and sets one up before anything else.
+    bob.get("/me").await.refused(401, "not_signed_in");
     let (mut bob, answer) = half(&world, "bob@acme.example").await;
     assert_eq!(answer, json!({"pending": "enrol", "factors": []}));
     bob.get("/me").await.refused(403, "factor_needed");
@@ -231,6 +231,90 @@ async fn an_organisation_may_ask_everybody_for_a_second_factor() {
         .await
         .expect(200);
     bob.put("/policy", required).await.refused(403, "not_allowed");
+}
+
+#[tokio::test]
+async fn where_a_second_factor_is_asked_of_everybody_no_session_goes_on_without_one_that_there_is() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    let mut dan = world.join(&mut anna, "dan@acme.example", "member").await;
+    let mut dans_other = world.enter("dan@acme.example", "full", false).await;
+    enrol(&world, &mut anna).await;
+    // Bob showed one and removed it; Carol has one; Dan set one up in one of his two browsers.
+    enrol(&world, &mut bob).await;
+    bob.delete("/factors/authenticator").await.expect(204);
+    enrol(&world, &mut carol).await;
+    enrol(&world, &mut dan).await;
+    anna.put("/policy", json!({"second_factor": "required"}))
+        .await
+        .expect(200);
+    bob.get("/me").await.refused(401, "not_signed_in");
+    carol.get("/me").await.expect(200);
+    dan.get("/me").await.expect(200);
+    dans_other.get("/me").await.refused(401, "not_signed_in");
+    // And nobody sets one up in a session of before.
+    bob.post("/factors/authenticator", json!({}))
+        .await
+        .refused(401, "not_signed_in");
+    let log = anna
+        .get("/audit?action=organisation.policy_changed")
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(
+        log["events"][0]["details"],
+        json!({"second_factor": "required", "sessions_ended": "2"})
+    );
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_for_a_factor_to_be_set_up_has_to_show_the_one_that_there_is_by_now() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    enrol(&world, &mut anna).await;
+    anna.put("/policy", json!({"second_factor": "required"}))
+        .await
+        .expect(200);
+    let (mut thief, answer) = half(&world, "bob@acme.example").await;
+    assert_eq!(answer["pending"], "enrol");
+    thief.post("/factors/authenticator", json!({})).await.expect(200);
+    let (mut bob, _) = half(&world, "bob@acme.example").await;
+    let (phone, codes) = enrol(&world, &mut bob).await;
+    assert_eq!(
+        thief.get("/sign-in/pending").await.expect(200).json,
+        json!({"pending": "factor", "factors": ["authenticator"]})
+    );
+    thief
+        .post("/factors/authenticator/confirm", code("000000"))
+        .await
+        .refused(403, "factor_needed");
+    thief
+        .post("/factors/passkeys/begin", json!({}))
+        .await
+        .refused(403, "factor_needed");
+    // Whose it is shows it there, too: the codes are still the ones that they were given.
+    thief.post("/sign-in/factor", code(codes[0].clone())).await.expect(200);
+    world.clock.advance(limits::STEP_UP);
+    bob.post("/step-up", code(phone.code(&world))).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_session_that_was_begun_by_mail_is_not_fresh_any_more_once_there_is_a_factor() {
+    let (world, mut anna) = World::owned().await;
+    let mut other = world.sign_in("anna@acme.example").await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    other
+        .delete("/factors/authenticator")
+        .await
+        .refused(403, "step_up_needed");
+    other
+        .post("/factors/passkeys/begin", json!({}))
+        .await
+        .refused(403, "step_up_needed");
+    world.clock.advance(Duration::from_secs(30));
+    other.post("/step-up", code(phone.code(&world))).await.expect(204);
+    other.delete("/factors/authenticator").await.expect(204);
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use crate::access::Enroller;
 use crate::app::App;
 use crate::audit::{Action, Entry};
-use crate::factors::authenticator;
+use crate::factors::{self, authenticator};
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, factors};
+use crate::storage::{TenantTransaction, factors as stored};
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Begun {
@@ -25,7 +25,8 @@ pub(crate) async fn post(State(app): State<App>, enroller: Enroller) -> Result<J
         .factor_key
         .seal(&*app.entropy, session.tenant, session.user, &secret)?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
-    if !factors::begin_authenticator(&mut transaction, session.user, &sealed, app.clock.now()).await? {
+    let enrolment = factors::enrolment(&mut transaction, &enroller).await?;
+    if !stored::begin_authenticator(&mut transaction, &enrolment, &sealed, app.clock.now()).await? {
         return Err(ApiError::AlreadyEnrolled);
     }
     let entry = Entry::done(Action::AuthenticatorBegun);

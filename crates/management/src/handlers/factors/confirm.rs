@@ -32,10 +32,11 @@ pub(crate) async fn post(
     let (session, by) = (enroller.session(), enroller.by());
     factors::begin_try(&app, session).await?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
+    let enrolment = factors::enrolment(&mut transaction, &enroller).await?;
     let now = app.clock.now();
     let step = factors::step(&app, &mut transaction, session, &body.code, false).await?;
     let step = step.ok_or(ApiError::CodeWrong)?;
-    if !stored::confirm_authenticator(&mut transaction, session.user, step, now).await? {
+    if !stored::confirm_authenticator(&mut transaction, &enrolment, step, now).await? {
         return Err(ApiError::AlreadyEnrolled);
     }
     stored::end_tries(&mut transaction, session.user).await?;

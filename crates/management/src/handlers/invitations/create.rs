@@ -1,4 +1,4 @@
-//! `POST /api/v1/invitations`: invites an address, by mail.
+//! `POST /api/v1/invitations`: invites an address, by mail. Inviting an owner or an admin takes a fresh proof, which no API key has.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -29,9 +29,7 @@ pub(crate) async fn post(
     Body(body): Body<Invite>,
 ) -> Result<Created<InvitationAnswer>, ApiError> {
     let email = email(&body.email)?;
-    if !manager.may_give(body.role) {
-        return Err(ApiError::NotAllowed);
-    }
+    let role = manager.give(body.role, &app)?;
     app.limits
         .invitation(manager.signed_in().session().tenant)
         .await
@@ -43,15 +41,7 @@ pub(crate) async fn post(
     if users::has_email(&mut transaction, &email).await? {
         return Err(ApiError::AlreadyMember);
     }
-    let created = invitations::create(
-        &mut transaction,
-        &manager,
-        &email,
-        body.role,
-        token.hash(),
-        now,
-        expires_at,
-    );
+    let created = invitations::create(&mut transaction, &manager, &email, role, token.hash(), now, expires_at);
     let invitation = created.await.map_err(|error| match error {
         StorageError::Conflict(rule) if rule == "invitations_open" => ApiError::AlreadyInvited,
         other => other.into(),

@@ -22,7 +22,7 @@ pub(crate) async fn post(
     let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
         .await?
         .ok_or(ApiError::NotFound)?;
-    if leaver.suspended {
+    if leaver.suspended.is_some() {
         leaving::restore(&mut transaction, &leaver).await?;
         let entry = || Entry::done(Action::PersonRestored).on(Target::new("person", leaver.id, &leaver.name));
         record(&app, transaction, fresh.operator(), entry).await?;

@@ -1,4 +1,5 @@
-//! `POST /api/v1/operator/people/{id}/suspend`: takes away at once what lets somebody in, as their organisation's admins may.
+//! `POST /api/v1/operator/people/{id}/suspend`: takes away at once what lets somebody in, as their organisation's admins may. Who was suspended with their
+//! organisation stays so when it is let back in.
 
 use axum::extract::State;
 use axum::response::NoContent;
@@ -10,6 +11,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
+use crate::storage::leaving::Suspended;
 use crate::storage::{TenantTransaction, leaving};
 
 pub(crate) async fn post(
@@ -22,7 +24,7 @@ pub(crate) async fn post(
     let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
         .await?
         .ok_or(ApiError::NotFound)?;
-    if !leaver.suspended {
+    if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
         let entry = || Entry::done(Action::PersonSuspended).on(Target::new("person", leaver.id, &leaver.name));
         record(&app, transaction, fresh.operator(), entry).await?;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::access::Enroller;
 use crate::app::App;
-use crate::factors::passkey;
+use crate::factors::{self, passkey};
 use crate::problem::ApiError;
 use crate::storage::passkey_challenges::Purpose;
 use crate::storage::{TenantTransaction, passkeys};
@@ -35,6 +35,7 @@ pub(crate) async fn post(State(app): State<App>, enroller: Enroller) -> Result<J
     let session = enroller.session();
     let presented = enroller.client().session.ok_or(ApiError::NotSignedIn)?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
+    factors::enrolment(&mut transaction, &enroller).await?;
     let known = passkeys::list(&mut transaction, session.user).await?;
     drop(transaction);
     Ok(Json(Begun {

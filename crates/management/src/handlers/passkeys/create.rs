@@ -15,7 +15,7 @@ use crate::factors::{self, passkey};
 use crate::ids::PasskeyId;
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::{StorageError, TenantTransaction, factors as stored, passkeys};
+use crate::storage::{StorageError, TenantTransaction, passkeys};
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Create {
@@ -41,21 +41,21 @@ pub(crate) async fn post(
     let presented = enroller.client().session.ok_or(ApiError::NotSignedIn)?;
     let checked = passkey::check_new(&app, presented, session.tenant, session.user, body.made).await?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
-    let standing = stored::standing(&mut transaction, session.user).await?;
+    let enrolment = factors::enrolment(&mut transaction, &enroller).await?;
+    let standing = enrolment.standing;
     if standing.passkeys >= limits::PASSKEYS_PER_USER {
         return Err(ApiError::TooManyPasskeys);
     }
     let id = PasskeyId::new();
     let new = passkeys::New {
         id,
-        user: session.user,
         name: &name,
         credential_id: &checked.credential_id,
         public_key: &checked.public_key,
         counter: checked.counter,
         now,
     };
-    let created = passkeys::create(&mut transaction, new).await;
+    let created = passkeys::create(&mut transaction, &enrolment, new).await;
     created.map_err(|error| match error {
         StorageError::Conflict(_) => ApiError::PasskeyKnown,
         other => other.into(),

@@ -77,7 +77,8 @@ async fn record(
             .with("invitations", cascade.invitations)
             .with("second_factors", cascade.second_factors)
             .with("api_keys", cascade.api_keys)
-            .with("groups", cascade.groups);
+            .with("groups", cascade.groups)
+            .with("alerts", cascade.alerts);
     }
     app.audit
         .record(&mut transaction, &manager.signed_in().by(), entry)

@@ -20,7 +20,7 @@ pub(crate) async fn post(
     let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    if leaver.suspended {
+    if leaver.suspended.is_some() {
         leaving::restore(&mut transaction, &leaver).await?;
         record(&app, transaction, &manager, &leaver, Action::PersonRestored, None).await?;
     }
