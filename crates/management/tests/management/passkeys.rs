@@ -478,5 +478,12 @@ async fn who_lost_every_factor_is_let_in_by_mail_again_by_an_admin_and_told_so()
     anna.put("/policy", json!({"second_factor": "required"}))
         .await
         .expect(200);
-    bob.get("/me").await.refused(403, "factor_needed");
+    bob.get("/me").await.refused(401, "not_signed_in");
+    let mut bob = world.browser();
+    bob.post("/sign-in", json!({"email": "bob@acme.example"}))
+        .await
+        .expect(202);
+    let link = token(&world.mails.next().await, "sign-in");
+    let answer = bob.post("/sign-in/complete", json!({"token": link})).await.expect(200);
+    assert_eq!(answer.json, json!({"pending": "enrol", "factors": []}));
 }
