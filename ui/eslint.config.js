@@ -11,7 +11,7 @@ const noHtmlStrings = [
   { selector: "CallExpression[callee.property.name='scrollIntoView']", message: "On phones it moves the whole page: use container.scrollTo." },
   { selector: "TemplateElement[value.raw=/\\sstyle\\s*=/]", message: "The CSP blocks style attributes: use classes or el.style.setProperty." },
   { selector: "TemplateElement[value.raw=/[\\s.](innerHTML|srcdoc)\\s*=/]", message: "No HTML from strings." },
-  { selector: "MemberExpression[object.name='localStorage']", message: "Only app/appearance.ts may use localStorage, and only for the look." },
+  { selector: "MemberExpression[object.name='localStorage']", message: "Only app/appearance.ts may use localStorage, and only for how a page presents itself." },
 ];
 
 export default tseslint.config(

@@ -1,6 +1,7 @@
+import type { Locator, Page } from "@playwright/test";
 import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
 import { COLD_START_MS, expect, lock, test, unlock } from "./person";
-import { expectAccessible, inspect, shot } from "./watched";
+import { expectAccessible, expectClean, inspect, shot, watched } from "./watched";
 
 test("a message that was typed while the agent starts goes out when it is ready", async ({ anna: { page, password } }) => {
   await page.goto("/");
@@ -41,6 +42,21 @@ test("an answer streams word by word, and a screen reader hears its start and it
   await expect(page.getByRole("log")).toHaveAttribute("aria-live", "off");
 });
 
+test("a screen reader is read the whole answer where its person wants that", async ({ anna: { page } }) => {
+  const whole = page.getByLabel("Read me whole answers");
+  await page.goto("/me");
+  await whole.check();
+  await page.reload();
+  await expect(whole).toBeChecked();
+  await page.getByRole("navigation", { name: "Conversations and pages" }).getByRole("button", { name: "New conversation" }).click();
+  const heard = await recordAnnouncements(page);
+  await send(page, "[[say: One sentence. And **another** one.]]");
+  await expect.poll(heard, { timeout: COLD_START_MS }).toContain("Answer finished. One sentence. And another one.");
+  await page.goto("/me");
+  await whole.uncheck();
+  await page.goto("/");
+});
+
 test("a tool call is one line that folds out to its input and output", async ({ anna: { page } }) => {
   await newConversation(page);
   await send(page, 'Please look. [[tool: exec {"command":"echo from-the-tool"}]] [[say: The tool has answered.]]');
@@ -52,6 +68,24 @@ test("a tool call is one line that folds out to its input and output", async ({ 
   await expect(row.getByRole("region", { name: "Input" })).toContainText("echo from-the-tool");
   await expect(row.getByRole("region", { name: "Output" })).toContainText("from-the-tool");
   await inspect(page, "tool-call");
+
+  // Asking again may do again what was done: only after a word.
+  await quiet(page);
+  const again = page.getByRole("button", { name: "Answer again" });
+  const question = page.getByRole("dialog", { name: "Answer again?" });
+  await again.click();
+  await expect(question).toContainText("In this answer your agent used tools. Answering again may do the same things a second time.");
+  await expectAccessible(page, "the question before answering again");
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await expect(question).toHaveCount(0);
+  await expect(page.locator(".outgoing")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Stop" })).toHaveCount(0);
+  await expect(again).toBeFocused();
+  const heard = await recordAnnouncements(page);
+  await again.click();
+  await question.getByRole("button", { name: "Answer again" }).click();
+  await expect.poll(heard, { timeout: COLD_START_MS }).toContainEqual(expect.stringMatching(/^Answer finished\. The tool has answered\./));
+  await expect(page.locator(".message.user")).toHaveCount(1);
 });
 
 test("Markdown is shown as code, tables and safe links, and never as HTML", async ({ anna: { page } }) => {
@@ -214,6 +248,109 @@ test("conversations are switched, renamed, found and deleted, each with its own 
   await page.reload();
   await expect(composer(page)).toBeVisible();
   await expect(page.getByRole("link", { name: "The letter A" })).toHaveCount(0);
+});
+
+/** Presses a key until what stands there has the focus; says what had it on the way. */
+async function walkTo(page: Page, key: "Tab" | "Shift+Tab", end: Locator): Promise<void> {
+  const way: string[] = [];
+  for (let steps = 0; steps < 400; steps++) {
+    if (await end.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press(key);
+    way.push(await page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent?.trim().slice(0, 30) ?? ""));
+  }
+  throw new Error(`${key} does not lead there, but to: ${way.join(" · ")}`);
+}
+
+test("a chat is held with the keyboard alone, and the focus is never lost", async ({ anna: { page } }) => {
+  const { keyboard } = page;
+  await page.goto("/");
+  await expect(composer(page)).toBeVisible();
+  await keyboard.press("Control+Shift+O");
+  await expect(page.getByRole("heading", { name: /^Hello/ })).toBeVisible();
+  await expect(composer(page)).toBeFocused();
+  await keyboard.type("By keyboard [[say: Heard and answered.]]");
+  await keyboard.press("Enter");
+  await answered(page, "Heard and answered.");
+  await quiet(page);
+  await expect(composer(page)).toBeFocused();
+
+  // Back through the thread and the list to the top, and past the list down again.
+  const own = page.locator(".message.user");
+  await walkTo(page, "Shift+Tab", own.getByRole("button", { name: "Edit and send again" }));
+  await expect(own.locator(".message-actions"), "what has the focus is seen").toHaveCSS("opacity", "1");
+  const skip = page.getByRole("link", { name: "Skip to the conversation" });
+  await walkTo(page, "Shift+Tab", skip);
+  await expect(skip).toBeInViewport();
+  await keyboard.press("Enter");
+  await expect(page.locator("#main")).toBeFocused();
+  await walkTo(page, "Tab", composer(page));
+
+  // To another conversation, and back.
+  await keyboard.press("Control+k");
+  const find = page.getByLabel("Find a conversation");
+  await expect(find).toBeFocused();
+  await keyboard.type("by keyboard");
+  const row = page.locator(".conversation").first();
+  await expect(page.locator(".conversation").filter({ hasNotText: "By keyboard" })).toHaveCount(0);
+  await walkTo(page, "Tab", row.getByRole("button", { name: /^Rename/ }));
+  await keyboard.press("Enter");
+  await expect(page.getByRole("dialog").getByLabel("Title")).toBeFocused();
+  await keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(row.getByRole("button", { name: /^Rename/ })).toBeFocused();
+  await walkTo(page, "Shift+Tab", row.getByRole("link"));
+  await keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/c\//);
+  await answered(page, "Heard and answered.");
+  await walkTo(page, "Shift+Tab", find);
+  await keyboard.press("Control+A");
+  await keyboard.press("Delete");
+  await walkTo(page, "Tab", composer(page));
+});
+
+test("on a phone one writes, reads and changes conversations by touch", async ({ anna, browser }) => {
+  const { cookies } = await anna.context.storageState();
+  const phone = await watched(await browser.newContext({ storageState: { cookies, origins: [] }, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }));
+  const { page } = phone;
+  await page.goto("/");
+  await unlock(page, anna.password);
+  const list = page.getByRole("navigation", { name: "Conversations and pages" });
+  const open = page.getByRole("button", { name: "Conversations", exact: true });
+  await expect(list).toBeHidden();
+
+  await page.locator(".top").getByRole("button", { name: "New conversation" }).tap();
+  for (const words of ["First thing", "Second thing"]) {
+    await expect(page.getByRole("heading", { name: /^Hello/ })).toBeVisible();
+    await composer(page).tap();
+    await page.keyboard.type(`${words} [[say: Answer to ${words}.]]`);
+    await page.getByRole("button", { name: "Send", exact: true }).tap();
+    await answered(page, `Answer to ${words}.`);
+    await quiet(page);
+    if (words === "First thing") await page.locator(".top").getByRole("button", { name: "New conversation" }).tap();
+  }
+
+  await open.tap();
+  await expect(open).toHaveAttribute("aria-expanded", "true");
+  await expect(list).toBeInViewport();
+  await expectAccessible(page, "the list on a phone");
+  await shot(page, "phone-list");
+  await list.getByRole("link", { name: /^First thing/ }).first().tap();
+  await expect(list).toBeHidden();
+  await expect(open).toHaveAttribute("aria-expanded", "false");
+  await answered(page, "Answer to First thing.");
+  await expect(answers(page).filter({ hasText: "Answer to Second thing." })).toHaveCount(0);
+
+  // Beside the list it closes without another choice.
+  await open.tap();
+  await expect(list).toBeInViewport();
+  await page.touchscreen.tap(380, 400);
+  await expect(list).toBeHidden();
+  await page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name: /^Me/ }).tap();
+  await expect(page.getByRole("heading", { name: "Me", exact: true })).toBeVisible();
+  await page.goBack();
+  await answered(page, "Answer to First thing.");
+  expectClean(phone);
+  await phone.context.close();
 });
 
 test("the empty chat and the page of an unknown conversation say what to do", async ({ anna: { page } }) => {

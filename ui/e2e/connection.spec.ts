@@ -1,11 +1,12 @@
-import { answered, answers, composer, newConversation, quiet, send } from "./conversation";
+import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
 import { CUT, wired } from "./line";
 import { control } from "./model";
-import { COLD_START_MS, expect, test } from "./person";
-import { expectClean, inspect, watchedToo } from "./watched";
+import { COLD_START_MS, expect, test, unlock } from "./person";
+import { expectClean, inspect, watched, watchedToo } from "./watched";
 
-test("a connection that breaks while a message is on its way leaves one message, and says how it stands meanwhile", async ({ anna: { context, page } }) => {
-  // A second tab; the first one goes on beside it.
+test("a connection that breaks while a message is on its way leaves one message, and says how it stands meanwhile", async ({ anna: { context, page, password }, browser }) => {
+  // A tab of its own; another one that is connected would send what it cannot.
+  await page.goto("about:blank");
   const second = await watchedToo(context, [CUT]);
   const tab = second.page;
   const line = await wired(tab);
@@ -15,6 +16,7 @@ test("a connection that breaks while a message is on its way leaves one message,
   await send(tab, "[[say: Before the tunnel.]]");
   await answered(tab, "Before the tunnel.");
   await quiet(tab);
+  const heard = await recordAnnouncements(tab);
 
   line.mute(true);
   await send(tab, "[[say: Sent into the tunnel.]]");
@@ -28,6 +30,7 @@ test("a connection that breaks while a message is on its way leaves one message,
   // What is typed now waits behind it.
   await send(tab, "[[say: Written in the dark.]]");
   await expect(tab.getByText("Waiting for the connection")).toBeVisible();
+  await composer(tab).fill("a thought in the dark");
 
   // The next try by itself is far enough away for somebody to press before it.
   await expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
@@ -39,12 +42,25 @@ test("a connection that breaks while a message is on its way leaves one message,
   await quiet(tab);
   await expect(tab.locator(".message.user")).toHaveCount(3);
   await expect(answers(tab)).toHaveCount(3);
+  await expect(composer(tab), "a draft stays where it is").toHaveValue("a thought in the dark");
+  await composer(tab).fill("");
+  const said = (await heard()).filter((each) => /^(Delivery|Connect|All sent|Sent)/.test(each));
+  expect(said, "who cannot see it hears each of it once").toEqual([
+    expect.stringMatching(/^Delivery unconfirmed\. The connection was lost/),
+    expect.stringMatching(/^Connection lost\. What you write is kept/),
+    "Connected again. 2 messages go out now",
+    "All sent",
+  ]);
 
-  // The first tab heard it all, once.
-  await page.goto(new URL(tab.url()).pathname);
-  await answered(page, "Written in the dark.");
-  await expect(page.locator(".message.user")).toHaveCount(3);
-  await quiet(page);
+  // Another device heard it all, once.
+  const { cookies } = await context.storageState();
+  const elsewhere = await watched(await browser.newContext({ storageState: { cookies, origins: [] } }));
+  const device = elsewhere.page;
+  await device.goto(new URL(tab.url()).pathname);
+  await unlock(device, password);
+  await answered(device, "Written in the dark.");
+  await expect(device.locator(".message.user")).toHaveCount(3);
+  await quiet(device);
 
   // What is edited here without a connection is edited there meanwhile: it cannot be sent, and is not lost.
   await composer(tab).press("ArrowUp");
@@ -54,11 +70,13 @@ test("a connection that breaks while a message is on its way leaves one message,
   await expect(tab.getByText(/Connection lost/).first()).toBeVisible();
   await tab.getByRole("button", { name: "Send again", exact: true }).click();
   await expect(tab.getByText("Waiting for the connection")).toBeVisible();
-  await composer(page).press("ArrowUp");
-  await page.getByLabel("Edit your message").fill("[[say: Written in time.]]");
-  await page.getByRole("button", { name: "Send again", exact: true }).click();
-  await answered(page, "Written in time.");
-  await quiet(page);
+  await composer(device).press("ArrowUp");
+  await device.getByLabel("Edit your message").fill("[[say: Written in time.]]");
+  await device.getByRole("button", { name: "Send again", exact: true }).click();
+  await answered(device, "Written in time.");
+  await quiet(device);
+  expectClean(elsewhere);
+  await elsewhere.context.close();
   line.refuse(false);
   await tab.getByRole("button", { name: "Try now" }).first().click();
   const unsent = tab.getByRole("article", { name: "You, not sent" });
@@ -74,6 +92,53 @@ test("a connection that breaks while a message is on its way leaves one message,
   await answered(tab, "Written too late.");
   expectClean(second);
   await tab.close();
+  await page.goto("/");
+});
+
+test("two tabs have one outbox: what is typed without a connection goes out once, and what one takes back the other does not send", async ({ anna: { context, page } }) => {
+  await page.goto("about:blank");
+  const tabs = [await watchedToo(context, [CUT]), await watchedToo(context, [CUT])] as const;
+  const [one, two] = [tabs[0].page, tabs[1].page];
+  const lines = [await wired(one), await wired(two)];
+  await one.goto("/");
+  await newConversation(one);
+  await send(one, "[[say: Before the storm.]]");
+  await answered(one, "Before the storm.");
+  await quiet(one);
+  const address = new URL(one.url()).pathname;
+  await two.goto(address);
+  await answered(two, "Before the storm.");
+
+  for (const line of lines) {
+    line.refuse(true);
+    await line.cut();
+  }
+  await send(one, "[[say: Never to be said.]]");
+  await send(one, "[[say: Said after the storm.]]");
+  const waits = two.locator(".outgoing");
+  await expect(waits).toHaveCount(2);
+  await waits.first().getByRole("button", { name: "Discard" }).click();
+  for (const tab of [one, two]) await expect(tab.locator(".outgoing")).toHaveCount(1);
+
+  await one.getByRole("button", { name: "New conversation" }).first().click();
+  await send(one, "Begun in the storm. [[say: A new beginning.]]");
+  await expect(two.getByText("2 waiting")).toBeVisible();
+  for (const line of lines) line.refuse(false);
+  for (const tab of [one, two]) await tab.getByRole("button", { name: "Try now" }).first().click();
+  await answered(one, "A new beginning.");
+  await answered(two, "Said after the storm.");
+  for (const tab of [one, two]) {
+    await quiet(tab);
+    await expect(tab.getByRole("link", { name: /Begun in the storm/ })).toHaveCount(1);
+  }
+  await expect(one.locator(".message.user")).toHaveCount(1);
+  await expect(two.locator(".message.user")).toHaveCount(2);
+  await expect(two.getByText("Never to be said.")).toHaveCount(0);
+  for (const each of tabs) {
+    expectClean(each);
+    await each.page.close();
+  }
+  await page.goto("/");
 });
 
 test("an answer goes on while no page is open, and is there, whole, for whoever comes back", async ({ anna: { context, page } }) => {

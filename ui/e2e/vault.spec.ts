@@ -1,6 +1,9 @@
 import { answered, composer, newConversation, quiet, send } from "./conversation";
 import { COLD_START_MS, expect, goOnWithThisVault, signInByMail, test, unlock } from "./person";
-import { expectClean, inspect, watched } from "./watched";
+import { expectClean, inspect, shot, watched } from "./watched";
+
+/** The wait after this many mistakes in a row, 8 seconds, is long enough to be seen; the first three cost nothing, and then it doubles. */
+const DEAR_MISTAKE = 7;
 
 test("locking hides everything, and the right password brings the same page and draft back", async ({ anna }) => {
   const { page, password } = anna;
@@ -21,8 +24,18 @@ test("locking hides everything, and the right password brings the same page and 
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await expect(page.locator(".field-error", { hasText: "That is not the password." })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "wrong-password");
-  await expect(page.getByText(/You can try again in/)).toHaveCount(0, { timeout: 60_000 });
+  const wait = page.getByText(/You can try again in \d+ seconds?\./);
+  await expect(wait, "a mistake costs nothing").toHaveCount(0);
+  for (let mistakes = 1; mistakes < DEAR_MISTAKE; mistakes++) {
+    await page.getByLabel("Vault password", { exact: true }).fill(`not the password ${mistakes}`);
+    await page.getByRole("button", { name: "Unlock", exact: true }).click();
+    await expect(page.locator(".field-error", { hasText: "That is not the password." })).toBeVisible({ timeout: 60_000 });
+  }
+  await expect(wait, "many do").toBeVisible();
+  await expect(page.getByRole("button", { name: "Unlock", exact: true })).toBeDisabled();
+  await shot(page, "made-to-wait");
 
+  // The right one can be typed meanwhile, and is taken once the wait is over.
   await page.getByLabel("Vault password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await expect(composer(page)).toHaveValue("half a thought", { timeout: 60_000 });
@@ -154,6 +167,11 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
 test("settings say what lock and sign out mean, and the look is kept", async ({ anna: { page } }) => {
   await page.goto("/me");
   await expect(page.getByRole("heading", { name: "Me" })).toBeVisible();
+  const leave = page.getByRole("region", { name: "Leave" });
+  await expect(leave).toContainText("Closes your vault everywhere and puts your agent to sleep. You stay signed in; your password opens it again.");
+  await expect(leave.getByRole("button", { name: "Lock now" })).toBeEnabled();
+  await expect(leave).toContainText("This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.");
+  await expect(leave.getByRole("button", { name: "Sign out" })).toBeEnabled();
   await inspect(page, "me");
   await page.getByLabel("Dark").check({ force: true });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");

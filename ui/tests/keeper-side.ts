@@ -2,6 +2,7 @@
 import { fromUtf8, utf8 } from "../src/channel/bytes";
 import { FrameOpener, FrameSealer, JSON_KIND } from "../src/channel/frames";
 import type { DirectionKeys } from "../src/channel/keys";
+import { ChannelError } from "../src/channel/messages";
 
 export interface Call {
   id: number;
@@ -49,7 +50,7 @@ export class KeeperSide {
   readonly #socket: FakeSocket;
   readonly #opener: FrameOpener;
   readonly #sealer: FrameSealer;
-  /** What it answers to a call; undefined is no answer. */
+  /** What it answers to a call; undefined is no answer, and an error a refusal. */
   answer: (call: Call) => unknown = () => undefined;
 
   constructor(socket: FakeSocket, keys: DirectionKeys) {
@@ -62,7 +63,9 @@ export class KeeperSide {
       if (!("method" in message)) return;
       this.calls.push(message);
       const result = this.answer(message);
-      if (result !== undefined) queueMicrotask(() => this.#socket.deliver(this.seal({ id: message.id, result })));
+      if (result === undefined) return;
+      const said = result instanceof ChannelError ? { error: { code: result.code, message: result.message, retry_after_ms: result.retryAfterMs } } : { result };
+      queueMicrotask(() => this.#socket.deliver(this.seal({ id: message.id, ...said })));
     };
   }
 

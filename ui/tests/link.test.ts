@@ -4,6 +4,7 @@ import { fromBase64Url, randomBytes, toBase64Url } from "../src/channel/bytes";
 import { ANSWER_MS, PROBE_MS } from "../src/channel/channel";
 import { directionKeys, resumedSessionKey, sealResumeSecret } from "../src/channel/keys";
 import { fakeDocument, fakeWindow } from "./fake-page";
+import { ChannelError } from "../src/channel/messages";
 import { type Call, FakeSocket, KeeperSide } from "./keeper-side";
 import { stored } from "./memory-database";
 
@@ -13,6 +14,9 @@ const { account } = await import("../src/app/account");
 const link = await import("../src/app/link");
 const { startConversations } = await import("../src/chat/conversations");
 const { enqueue, outbox, startOutbox } = await import("../src/chat/outbox");
+const { tellConnection, LOST_MS } = await import("../src/app/tell-connection");
+const { alertText, politeText } = await import("../src/app/announcer");
+type Outgoing = (typeof outbox.value)[number];
 
 const ticketSecret = randomBytes(32);
 const keepers: KeeperSide[] = [];
@@ -57,6 +61,21 @@ function until(at: string, sockets: number): Promise<void> {
   });
 }
 
+/** Resolves when the outbox is so, now or later. */
+function untilOutbox(is: (entries: readonly Outgoing[]) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      if (is(outbox.value)) queueMicrotask(() => (stop(), resolve()));
+    });
+  });
+}
+
+const inState = (state: string) => untilOutbox((entries) => entries.length === 1 && entries[0]?.state === state);
+const allSent = () => untilOutbox((entries) => entries.length === 0);
+
+/** How often each keeper was asked to send something. */
+const sends = () => keepers.map(({ methods }) => methods.filter((method) => method === "chat.send").length);
+
 beforeEach(async () => {
   vi.useFakeTimers();
   stored.clear();
@@ -81,6 +100,7 @@ afterEach(async () => {
 link.watchNetwork();
 startConversations();
 startOutbox();
+tellConnection();
 
 const somebodyComesBack: [string, () => void][] = [
   ["the page is looked at again", () => fakeDocument.dispatchEvent(new Event("visibilitychange"))],
@@ -119,21 +139,81 @@ describe("a link whose connection is half open", () => {
   it("is found by a message that nobody answers, which then goes over the next one with its key", async () => {
     answers = () => undefined;
     await enqueue({ conversation: "c", op: "send", text: "hello" });
-    await vi.advanceTimersByTimeAsync(0);
-    expect(outbox.value).toMatchObject([{ text: "hello", state: "sending" }]);
+    await inState("sending");
     answers = living;
     await vi.advanceTimersByTimeAsync(ANSWER_MS);
-    expect(outbox.value).toMatchObject([{ text: "hello", state: "unconfirmed" }]);
-    const sentAll = new Promise<void>((resolve) => {
-      const stop = effect(() => {
-        if (outbox.value.length === 0) queueMicrotask(() => (stop(), resolve()));
-      });
-    });
+    await inState("unconfirmed");
+    expect(alertText.value).toMatch(/^Delivery unconfirmed\. /);
     await vi.advanceTimersByTimeAsync(500);
     await until("open", 2);
-    await sentAll;
+    await allSent();
     const keys = keepers.map(({ calls }) => calls.filter(({ method }) => method === "chat.send").map(({ params }) => params.key));
     expect(keys.map((each) => each.length)).toEqual([1, 1]);
     expect(keys[0]).toEqual(keys[1]);
+  });
+});
+
+describe("a message that the keeper does not take yet", () => {
+  it("is tried again when it said, and not before", async () => {
+    answers = (call) => (call.method === "chat.send" ? new ChannelError("busy", "Your agent is being saved.", 5_000) : living(call));
+    await enqueue({ conversation: "busy", op: "send", text: "hello" });
+    await untilOutbox(([entry]) => entry?.problem !== undefined);
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(sends()).toEqual([1]);
+    answers = living;
+    await vi.advanceTimersByTimeAsync(200);
+    await allSent();
+    expect(sends()).toEqual([2]);
+  });
+});
+
+describe("who cannot see it", () => {
+  beforeEach(() => {
+    alertText.value = "";
+    politeText.value = "";
+  });
+
+  /** The line is dead, and each new one is, until it is mended. */
+  function cut(): void {
+    FakeSocket.onopen = (socket) => queueMicrotask(() => socket.dispatchEvent(new Event("close")));
+    FakeSocket.opened.at(-1)?.dispatchEvent(new Event("close"));
+  }
+
+  async function mend(): Promise<void> {
+    FakeSocket.onopen = keep;
+    fakeWindow.dispatchEvent(new Event("online"));
+    await vi.waitFor(() => expect(link.link.value.at).toBe("open"));
+  }
+
+  it("is told once that the connection is lost, that it is back, and when all is sent", async () => {
+    cut();
+    await enqueue({ conversation: "one", op: "send", text: "hello" });
+    await enqueue({ conversation: "two", op: "send", text: "hello" });
+    const alerts: string[] = [];
+    const polite: string[] = [];
+    const stop = [effect(() => void alerts.push(alertText.value)), effect(() => void polite.push(politeText.value))];
+    await vi.advanceTimersByTimeAsync(10 * LOST_MS);
+    expect(alerts).toEqual(["", expect.stringMatching(/^Connection lost\. /)]);
+    await mend();
+    await allSent();
+    expect(alerts).toHaveLength(2);
+    expect(polite).toEqual(["", "Connected again. 2 messages go out now", "All sent"]);
+    for (const each of stop) each();
+  });
+
+  it("is not told of a moment without it", async () => {
+    cut();
+    await vi.advanceTimersByTimeAsync(300);
+    await mend();
+    await vi.advanceTimersByTimeAsync(10 * LOST_MS);
+    expect([alertText.value, politeText.value]).toEqual(["", ""]);
+  });
+
+  it("is not told of it after a lock: the page that unlocks says how the connection is", async () => {
+    cut();
+    await vi.advanceTimersByTimeAsync(100);
+    link.unlocked.value = false;
+    await vi.advanceTimersByTimeAsync(10 * LOST_MS);
+    expect(alertText.value).toBe("");
   });
 });

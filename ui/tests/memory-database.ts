@@ -5,7 +5,11 @@ export function get(store: string, key: string): Promise<unknown> {
   return Promise.resolve(stored.get(`${store}/${key}`));
 }
 
+/** Stores into which nothing can be put any more. */
+export const full = new Set<string>();
+
 export function put(store: string, key: string, value: unknown): Promise<void> {
+  if (full.has(store)) return Promise.reject(new Error("storage is full"));
   stored.set(`${store}/${key}`, value);
   return Promise.resolve();
 }

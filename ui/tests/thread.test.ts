@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ChatEvent, Message } from "../src/channel/messages";
-import { apply, emptyThread, firstSentence, older, opened, ranTools, textOf, type ThreadState } from "../src/chat/thread";
+import { apply, emptyThread, firstSentence, older, opened, ranTools, spoken, textOf, type ThreadState } from "../src/chat/thread";
 
 const conversation = "c";
 const turn = "t1";
@@ -114,5 +114,9 @@ describe("a thread", () => {
     expect(firstSentence("**Yes.** And more.")).toBe("Yes.");
     expect(firstSentence("See [the docs](https://x.y) now! Then")).toBe("See the docs now!");
     expect(firstSentence("```js\nlet a\n```\nDone.")).toBe("code");
+  });
+
+  it("says all of an answer, its code too, without its marks", () => {
+    expect(spoken("**Yes.** See [the docs](https://x.y).\n\n```js\nlet a\n```\n\n> Done.")).toBe("Yes. See the docs.\n\n\nlet a\n\n\n Done.");
   });
 });

@@ -19,7 +19,7 @@ import "./composer";
 import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
 import type { MessageView } from "./message";
 import "./message";
-import { discard, enqueue, inConversation, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
+import { discard, enqueue, inConversation, isStuck, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
 import { starting } from "./start-card";
 import "./start-card";
 import { ranTools } from "./thread";
@@ -191,21 +191,21 @@ export class ChatPage extends View {
           : entry.state === "unconfirmed"
             ? `Delivery unconfirmed. ${entry.problem ?? ""}`
             : `Not sent. ${entry.problem ?? ""}`;
-    const stuck = entry.state === "unconfirmed" || entry.state === "not_sent";
+    const stuck = isStuck(entry);
     return html`<article class="message user outgoing ${entry.state}" aria-label="You, ${entry.state === "not_sent" ? "not sent" : "on its way"}">
       ${entry.op === "regenerate" ? html`<div class="bubble quiet">Answer again</div>` : html`<div class="bubble">${entry.text}</div>`}
       <footer class="message-foot">
         <span class="delivery">${icon(stuck ? "triangle-alert" : entry.state === "sending" ? "loader-circle" : "clock", "s")} ${words}</span>
-        ${stuck ? html`<button class="link" type="button" @click=${() => retry(entry.key)}>Retry</button>` : nothing}
-        ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => this.#takeBack(entry)}>Edit</button>` : nothing}
-        ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => discard(entry.key)}>Discard</button>` : nothing}
+        ${stuck ? html`<button class="link" type="button" @click=${() => void retry(entry.key)}>Retry</button>` : nothing}
+        ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => void this.#takeBack(entry.key)}>Edit</button>` : nothing}
+        ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => void discard(entry.key)}>Discard</button>` : nothing}
       </footer>
     </article>`;
   }
 
-  #takeBack(entry: Outgoing): void {
-    discard(entry.key);
-    this.querySelector<Composer>("hf-composer")?.put(entry.text);
+  async #takeBack(key: string): Promise<void> {
+    const taken = await discard(key);
+    if (taken) this.querySelector<Composer>("hf-composer")?.put(taken.text);
   }
 
   #working(thread: Thread): TemplateResult | typeof nothing {

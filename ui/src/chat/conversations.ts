@@ -1,12 +1,13 @@
 /** The conversations of the unlocked vault: the list, the threads that were opened, and which one is looked at. */
 import { type Signal, signal } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
+import { readsWhole } from "../app/appearance";
 import { onEvent, onOpen, online, request } from "../app/link";
 import { go, path } from "../app/router";
 import { type CellEvent, ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
 import { moveDraft } from "./drafts";
 import type { Outgoing } from "./outbox";
-import { apply, cutAt, emptyThread, firstSentence, older, opened, textOf, type ThreadState, withUserMessage } from "./thread";
+import { apply, cutAt, emptyThread, firstSentence, older, opened, spoken, textOf, type ThreadState, withUserMessage } from "./thread";
 
 export interface Thread {
   readonly id: string;
@@ -123,7 +124,7 @@ function speak(event: ChatEvent): void {
   if (event.kind === "text" && answering !== event.turn) {
     answering = event.turn;
     announce("Answering");
-  } else if (event.kind === "answered") announce(`Answer finished. ${firstSentence(textOf(event.message))}`);
+  } else if (event.kind === "answered") announce(`Answer finished. ${(readsWhole.peek() ? spoken : firstSentence)(textOf(event.message))}`);
   else if (event.kind === "aborted") announce("Stopped.");
   else if (event.kind === "failed") alertNow(`The answer failed. ${event.message}`);
   else if (event.kind === "interrupted") alertNow("Your agent was interrupted while it answered.");
@@ -135,7 +136,9 @@ export function acceptedLocally(entry: Outgoing, turn: string, at: number): void
   const state = thread.state.peek();
   if (entry.op === "regenerate" || state.messages.some((each) => each.key === entry.key)) return;
   const message: Message = { id: `u-${entry.key}`, role: "user", at, status: "done", key: entry.key, parts: [{ type: "text", text: entry.text }] };
-  thread.state.value = { ...state, messages: withUserMessage(cutAt(state.messages, entry.message), message), running: state.running ?? { turn, started: at } };
+  // Where the conversation is not open, nobody would hear the turn's end.
+  const running = state.running ?? (thread.loading.peek() === "loaded" ? { turn, started: at } : null);
+  thread.state.value = { ...state, messages: withUserMessage(cutAt(state.messages, entry.message), message), running };
 }
 
 /** Makes the conversation that a first message was typed for, and moves everything over to its real id. */
@@ -146,13 +149,17 @@ export async function createFor(temporary: string, firstText: string): Promise<s
   // Nothing has happened in it yet: it is heard from its first event on, and sending does not wait for the agent.
   threads.set(id, { id, state: signal(threadFor(temporary).state.peek()), loading: signal("loaded") });
   void load(id);
-  moveDraft(temporary, id);
-  if (draftConversation.peek() === temporary) {
-    draftConversation.value = newConversationId();
-    if (path.peek() === "/") go(`/c/${encodeURIComponent(id)}`, { replace: true });
-  }
+  begun(temporary, id);
   void loadList();
   return id;
+}
+
+/** A conversation that was new has its real id, from this tab or from another: what is typed in it, and whoever looks at it, goes along. */
+export function begun(temporary: string, id: string): void {
+  moveDraft(temporary, id);
+  if (draftConversation.peek() !== temporary) return;
+  draftConversation.value = newConversationId();
+  if (path.peek() === "/") go(`/c/${encodeURIComponent(id)}`, { replace: true });
 }
 
 export async function rename(conversation: string, title: string): Promise<void> {

@@ -1,13 +1,14 @@
 /**
  * Messages on their way. Each is written down (sealed) before it is tried and carries its idempotency key, so that trying
- * again is safe: the keeper makes one turn of one key.
+ * again is safe: the keeper makes one turn of one key in one conversation. What is written down is one outbox for all tabs; whoever
+ * sends a message, or takes it back, is alone with it among them, and has read it again first.
  */
-import { computed, effect, signal, untracked } from "@preact/signals-core";
+import { batch, computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
-import { cell, onOpen, online, request } from "../app/link";
+import { cell, onOpen, online, request, unlocked } from "../app/link";
 import { ChannelError } from "../channel/messages";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
-import { acceptedLocally, createFor, isNew, takeUp, threadFor } from "./conversations";
+import { acceptedLocally, begun, createFor, isNew, takeUp, threadFor } from "./conversations";
 
 export type OutboxState = "waiting" | "sending" | "unconfirmed" | "not_sent";
 
@@ -21,6 +22,8 @@ export interface Outgoing {
   at: number;
   state: OutboxState;
   problem?: string;
+  /** While it waits: it is not tried before this. */
+  after?: number;
 }
 
 export const outbox = signal<readonly Outgoing[]>([]);
@@ -34,41 +37,108 @@ export function inConversation(conversation: string): readonly Outgoing[] {
   return outbox.value.filter((each) => each.conversation === conversation);
 }
 
-function update(key: string, change: Partial<Outgoing>): void {
-  outbox.value = outbox.peek().map((each) => (each.key === key ? { ...each, ...change } : each));
-  const entry = find(key);
-  if (entry) void putSealed("outbox", key, entry);
-}
-
 function find(key: string): Outgoing | undefined {
   return outbox.peek().find((each) => each.key === key);
 }
 
-function drop(key: string): void {
-  outbox.value = outbox.peek().filter((each) => each.key !== key);
-  void removeSealed("outbox", key);
+/** What a tab tells the others, besides that they are to read again: a conversation that has its real id now, or a message that was sent. */
+interface Told {
+  begun?: { from: string; to: string };
+  sent?: { key: string; conversation: string; turn: string; at: number };
+}
+
+const tabs = new BroadcastChannel("holdfast.outbox");
+
+function tell(told: Told = {}): void {
+  tabs.postMessage(told);
+}
+
+/** Keys of what storage does not have as this page has it: not yet, or not at all where it takes nothing more. */
+const unwritten = new Set<string>();
+let storage: Promise<unknown> = Promise.resolve();
+
+/** Storage does one thing after the other: nothing is read that is half written, and nothing comes back that was removed. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = storage.then(work);
+  storage = done.catch(() => undefined);
+  return done;
+}
+
+/** Changes what this page has, and has storage hold the same of this message; the other tabs read it then. */
+function write(key: string, entries: readonly Outgoing[], told?: Told): Promise<void> {
+  return batch(() => {
+    outbox.value = entries;
+    const entry = find(key);
+    unwritten.add(key);
+    const done = inTurn(async () => {
+      if (!entry) await removeSealed("outbox", key);
+      else if (!(await putSealed("outbox", key, entry))) return;
+      if (find(key) === entry) unwritten.delete(key);
+      tell(told);
+    });
+    // What storage does not take is this page's alone, and goes out all the same.
+    return done.catch(() => undefined);
+  });
+}
+
+function update(key: string, change: Partial<Outgoing>): Promise<void> {
+  if (!find(key)) return Promise.resolve();
+  return write(key, outbox.peek().map((each) => (each.key === key ? { ...each, ...change } : each)));
+}
+
+function drop(key: string, told?: Told): Promise<void> {
+  return write(key, outbox.peek().filter((each) => each.key !== key), told);
+}
+
+/** Things stand as storage has them, but for what this page has changed since. */
+function readAgain(): Promise<void> {
+  return inTurn(async () => {
+    const all = (await allSealed<Outgoing>("outbox")).map(({ value }) => value);
+    // Locked meanwhile: nothing readable comes back.
+    if (!unlocked.peek()) return;
+    const kept = [...all.filter(({ key }) => !unwritten.has(key)), ...outbox.peek().filter(({ key }) => unwritten.has(key))];
+    outbox.value = kept.sort((a, b) => a.at - b.at);
+  });
+}
+
+/** Alone with a message among all tabs, and with it as they have left it: nothing, where it was sent or taken back there. */
+function alone<T>(key: string, work: (entry: Outgoing | undefined) => Promise<T>): Promise<T> {
+  return navigator.locks.request(`holdfast.outbox.${key}`, async () => {
+    await readAgain();
+    return work(find(key));
+  });
 }
 
 export async function enqueue(what: Pick<Outgoing, "conversation" | "op" | "text"> & { message?: string }): Promise<void> {
-  const entry: Outgoing = { ...what, key: crypto.randomUUID(), at: Date.now(), state: "waiting" };
-  outbox.value = [...outbox.peek(), entry];
-  await putSealed("outbox", entry.key, entry);
+  const before = outbox.peek();
+  // Their order is by time, also when two come in the same millisecond.
+  const at = Math.max(Date.now(), (before.at(-1)?.at ?? 0) + 1);
+  const entry: Outgoing = { ...what, key: crypto.randomUUID(), at, state: "waiting" };
+  await write(entry.key, [...before, entry]);
   void flush();
 }
 
-export function retry(key: string): void {
-  update(key, { state: "waiting", problem: undefined });
+/** Tries again what is stuck. */
+export async function retry(key: string): Promise<void> {
+  await alone(key, (entry) => (entry && isStuck(entry) ? update(key, { state: "waiting", problem: undefined }) : Promise.resolve()));
   void flush();
 }
 
-export function discard(key: string): Outgoing | undefined {
-  const entry = find(key);
-  drop(key);
-  return entry;
+/** Takes a message back, in all tabs; gives it, or nothing when it was sent meanwhile. */
+export function discard(key: string): Promise<Outgoing | undefined> {
+  return alone(key, async (entry) => {
+    if (entry) await drop(key);
+    return entry;
+  });
 }
 
 export function dropConversation(conversation: string): void {
-  for (const entry of outbox.peek()) if (entry.conversation === conversation) drop(entry.key);
+  for (const { key } of inConversation(conversation)) void discard(key);
+}
+
+/** It needs the person: a word to try it again, or to let it go. */
+export function isStuck({ state }: Outgoing): boolean {
+  return state === "unconfirmed" || state === "not_sent";
 }
 
 let flushing = false;
@@ -97,14 +167,21 @@ export async function flush(): Promise<void> {
   }
 }
 
+function isDue({ state, after = 0 }: Outgoing): boolean {
+  return state === "waiting" && after <= Date.now();
+}
+
+/** The first that may be tried; failing that, one that another tab is sending, to go on with should that tab be gone. */
 function nextToSend(tried: ReadonlySet<string>): Outgoing | undefined {
   const blocked = new Set<string>();
+  let elsewhere: Outgoing | undefined;
   for (const entry of outbox.peek()) {
     const free = !blocked.has(entry.conversation) && !tried.has(entry.key) && !threadFor(entry.conversation).state.peek().running;
-    if (entry.state === "waiting" && free) return entry;
+    if (free && isDue(entry)) return entry;
+    if (free && entry.state === "sending") elsewhere ??= entry;
     blocked.add(entry.conversation);
   }
-  return undefined;
+  return elsewhere;
 }
 
 export type WaitsFor =
@@ -136,65 +213,110 @@ export function waitsFor(entry: Outgoing): WaitsFor {
 }
 
 async function send(key: string): Promise<void> {
-  // Two tabs hold the same outbox: whoever has the lock sends, the other finds it gone.
-  await navigator.locks.request(`holdfast.outbox.${key}`, async () => {
-    let entry = find(key);
-    if (!entry) return;
-    update(key, { state: "sending", problem: undefined });
+  await alone(key, async (entry) => {
+    // What is being sent still was left so by a tab that is gone.
+    if (!entry || !(isDue(entry) || entry.state === "sending") || inConversation(entry.conversation)[0] !== entry) return;
     try {
-      if (isNew(entry.conversation)) {
-        const conversation = await createFor(entry.conversation, entry.text);
-        for (const each of outbox.peek()) if (each.conversation === entry.conversation) update(each.key, { conversation });
-        entry = { ...entry, conversation };
-      }
-      const { conversation, text, message, op } = entry;
+      void update(key, { state: "sending", problem: undefined, after: undefined });
+      const { text, message, op } = entry;
+      const conversation = isNew(entry.conversation) ? await begin(entry.conversation, text) : entry.conversation;
       const params = op === "send" ? { conversation, text, key } : op === "edit" ? { conversation, message, text, key } : { conversation, message, key };
       const { turn, at } = await request<{ turn: string; at: number }>(`chat.${op}`, params);
-      acceptedLocally(entry, turn, at);
-      drop(key);
-      announce("Sent");
+      acceptedLocally({ ...entry, conversation }, turn, at);
+      const dropped = drop(key, { sent: { key, conversation, turn, at } });
+      saySent();
+      await dropped;
     } catch (error) {
-      notSent(key, error);
+      await notSent(key, error);
     }
   });
+}
+
+/** Makes the conversation that a first message was typed for. All that was typed for it is written down as its own before any of it is sent. */
+async function begin(from: string, firstText: string): Promise<string> {
+  const to = await createFor(from, firstText);
+  await moveTo(from, to);
+  tell({ begun: { from, to } });
+  return to;
+}
+
+async function moveTo(from: string, to: string): Promise<void> {
+  await Promise.all(inConversation(from).map(({ key }) => update(key, { conversation: to })));
+}
+
+/** What another tab tells. */
+async function hear({ begun: named, sent }: Told): Promise<void> {
+  if (!unlocked.peek()) return;
+  const entry = sent && find(sent.key);
+  // Also where there is no connection, over which the keeper would tell of it.
+  if (entry) acceptedLocally({ ...entry, conversation: sent.conversation }, sent.turn, sent.at);
+  await readAgain();
+  if (named) {
+    begun(named.from, named.to);
+    await moveTo(named.from, named.to);
+  }
+  if (sent) saySent();
+}
+
+/** What had waited for the connection is going out: it is said of all together. */
+let catchingUp = false;
+
+function saySent(): void {
+  if (catchingUp && outbox.peek().some((each) => !isStuck(each))) return;
+  announce(catchingUp && outbox.peek().length === 0 ? "All sent" : "Sent");
+  catchingUp = false;
 }
 
 /** What the keeper says is for whoever looks at the conversation as it was; here it is shown as it is now. */
 const CHANGED = "What you wanted to change was changed elsewhere meanwhile. “Edit” puts your text where you write.";
 
-function notSent(key: string, error: unknown): void {
+async function notSent(key: string, error: unknown): Promise<void> {
   const { code, message, retryAfterMs } = error instanceof ChannelError ? error : new ChannelError("failed", error instanceof Error ? error.message : String(error));
   if (code === "closed" || code === "no_answer" || code === "tampered") {
-    update(key, { state: "unconfirmed", problem: code === "no_answer" ? "There was no answer in time. It may have arrived." : "The connection was lost while it was sent. It may have arrived." });
+    const problem = code === "no_answer" ? "There was no answer in time. It may have arrived." : "The connection was lost while it was sent. It may have arrived.";
+    alertNow(`Delivery unconfirmed. ${problem}`);
+    await update(key, { state: "unconfirmed", problem });
   } else if (PASSING.has(code) || retryAfterMs !== undefined) {
-    update(key, { state: "waiting", problem: message });
-    setTimeout(() => void flush(), retryAfterMs ?? RETRY_MS);
+    await update(key, { state: "waiting", problem: message, after: Date.now() + (retryAfterMs ?? RETRY_MS) });
   } else {
     const problem = code === "unknown_message" && find(key)?.op === "edit" ? CHANGED : message;
-    update(key, { state: "not_sent", problem });
     alertNow(`Not sent. ${problem}`);
+    await update(key, { state: "not_sent", problem });
   }
 }
 
-/** Reads what an earlier page left, and sends it. What was on its way is tried again with its key: that cannot make it twice. */
+/** Reads what an earlier page or another tab left, and sends it. What was on its way is tried again with its key: that cannot make it twice. */
 async function recover(): Promise<void> {
   const known = new Set(outbox.peek().map((each) => each.key));
-  const left = (await allSealed<Outgoing>("outbox")).map(({ value }) => value).filter((each) => !known.has(each.key));
-  const all = [...outbox.peek(), ...left].sort((a, b) => a.at - b.at);
-  outbox.value = all.map((each) => (each.state === "sending" || each.state === "unconfirmed" ? { ...each, state: "waiting" as const } : each));
-  takeUp(left.map((each) => each.conversation));
+  await readAgain();
+  takeUp(outbox.peek().filter((each) => !known.has(each.key)).map((each) => each.conversation));
+  catchingUp = outbox.peek().length > 0;
+  for (const { key, state } of outbox.peek()) if (state === "unconfirmed") void retry(key);
   await flush();
 }
 
 export function clearOutbox(): void {
   outbox.value = [];
+  unwritten.clear();
+}
+
+let later: ReturnType<typeof setTimeout> | undefined;
+
+/** Tries what may be tried now, and comes back when the next may be. */
+function tryNowAndLater(): void {
+  clearTimeout(later);
+  const now = Date.now();
+  const next = Math.min(...outbox.peek().map(({ after = 0 }) => (after > now ? after : Infinity)));
+  if (next < Infinity) later = setTimeout(tryNowAndLater, next - now);
+  void flush();
 }
 
 export function startOutbox(): void {
+  tabs.onmessage = ({ data }: MessageEvent<Told>) => void hear(data);
   onOpen(() => void recover());
   // A turn that ended lets the next message go.
   effect(() => {
     for (const conversation of new Set(outbox.value.map((each) => each.conversation))) void threadFor(conversation).state.value.running;
-    untracked(() => void flush());
+    untracked(tryNowAndLater);
   });
 }

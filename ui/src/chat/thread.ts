@@ -132,9 +132,18 @@ export function ranTools(message: Message): boolean {
   return message.parts.some((part) => part.type === "tool");
 }
 
+function withoutMarks(text: string): string {
+  return text.replace(/[*_`#>|]/g, "").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
+}
+
 /** For a screen reader: the first sentence, without Markdown's marks. */
 export function firstSentence(text: string): string {
-  const plain = text.replace(/```[\s\S]*?(```|$)/g, " code ").replace(/[*_`#>|]/g, "").replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
+  const plain = withoutMarks(text.replace(/```[\s\S]*?(```|$)/g, " code "));
   const end = plain.search(/[.!?](\s|$)|\n/);
   return (end < 0 ? plain : plain.slice(0, end + 1)).slice(0, 240).trim();
+}
+
+/** For a screen reader: all of it, code too, without Markdown's marks. */
+export function spoken(text: string): string {
+  return withoutMarks(text.replace(/^ *```.*$/gm, ""));
 }

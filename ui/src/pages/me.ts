@@ -4,7 +4,7 @@ import { api, type Me } from "../api/http";
 import { arrived, me } from "../app/account";
 import { announce } from "../app/announcer";
 import { lockAndSay, signOutAndSay } from "../app/leave";
-import { type Appearance, appearance, setAppearance } from "../app/appearance";
+import { type Appearance, appearance, readsWhole, setAppearance, setReadsWhole } from "../app/appearance";
 import { grantedUntil, phraseConfirmed, slots } from "../app/link";
 import { model } from "../app/model";
 import { flushDrafts } from "../chat/drafts";
@@ -98,6 +98,7 @@ export class MePage extends FormPage {
             ({ look, name, icon: sign }) => html`<label class="segment"><input type="radio" name="look" .checked=${appearance.value === look} @change=${() => setAppearance(look)}><span>${icon(sign, "s")} ${name}</span></label>`,
           )}
         </div>
+        <label class="check"><input type="checkbox" .checked=${readsWhole.value} @change=${(event: Event) => setReadsWhole((event.target as HTMLInputElement).checked)}> <span>Read me whole answers<span class="hint">For screen readers: a finished answer is read to its end, and not its first sentence alone.</span></span></label>
       </section>
       <section class="card" aria-labelledby="leave-title">
         <h2 id="leave-title">Leave</h2>
