@@ -166,7 +166,7 @@ test("the recovery phrase opens the vault and sets a new password", async ({ ann
 
 test("settings say what lock and sign out mean, and the look is kept", async ({ anna: { page } }) => {
   await page.goto("/me");
-  await expect(page.getByRole("heading", { name: "Me" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Me", exact: true })).toBeVisible();
   const leave = page.getByRole("region", { name: "Leave" });
   await expect(leave).toContainText("Closes your vault everywhere and puts your agent to sleep. You stay signed in; your password opens it again.");
   await expect(leave.getByRole("button", { name: "Lock now" })).toBeEnabled();
@@ -178,7 +178,7 @@ test("settings say what lock and sign out mean, and the look is kept", async ({ 
   await page.reload();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(22, 23, 22)");
-  await expect(page.getByRole("heading", { name: "Me" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Me", exact: true })).toBeVisible();
   await page.getByLabel("As the system").check({ force: true });
   await page.goto("/");
   await expect(composer(page)).toBeVisible();

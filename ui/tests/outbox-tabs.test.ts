@@ -71,13 +71,13 @@ function connect(): void {
   for (const listener of keeper.listeners) listener();
 }
 
-/** Nothing is on its way in either; answers have ended meanwhile. */
-async function drained(): Promise<void> {
+/** Nothing is on its way in any of these; answers have ended meanwhile. */
+async function drained(...tabs: Tab[]): Promise<void> {
   await vi.waitFor(() => {
-    for (const { state } of [one.threadFor("c1"), two.threadFor("c1")]) if (state.value.running) state.value = { ...state.value, running: null };
-    expect([...one.outbox.value, ...two.outbox.value]).toEqual([]);
+    for (const { state } of tabs.map((each) => each.threadFor("c1"))) if (state.value.running) state.value = { ...state.value, running: null };
+    expect(tabs.flatMap(texts)).toEqual([]);
   });
-  await Promise.all([one.flush(), two.flush()]);
+  await Promise.all(tabs.map((each) => each.flush()));
 }
 
 beforeEach(async () => {
@@ -110,7 +110,7 @@ describe("a message that was typed offline into a new conversation", () => {
     await vi.waitFor(() => expect(texts(two)).toEqual(["hello"]));
     Told.frozen = frozen;
     connect();
-    await drained();
+    await drained(one, two);
     expect(calls("chat.create")).toBe(1);
     expect(sent).toEqual([expect.objectContaining({ conversation: "c1", text: "hello" })]);
   });
@@ -123,12 +123,27 @@ describe("a message that was typed offline into a new conversation", () => {
     two.setDraft(conversation, "half a thought");
     await two.enqueue({ conversation, op: "send", text: "second" });
     connect();
-    await drained();
+    await drained(one, two);
     expect(calls("chat.create")).toBe(1);
     expect(sent).toMatchObject([{ conversation: "c1", text: "first" }, { conversation: "c1", text: "second" }]);
     await vi.waitFor(() => expect(two.draftConversation.value).not.toBe(conversation));
     expect(two.draftOf("c1")).toBe("half a thought");
     expect(address.mock.calls.map(([, , to]) => to), "both look at it").toEqual(["/c/c1", "/c/c1"]);
+  });
+});
+
+describe("what is typed in two tabs for one new conversation", () => {
+  it("goes into one, the first of it first, also where neither has heard of the other", async () => {
+    const conversation = one.draftConversation.value;
+    Told.frozen = true;
+    await one.enqueue({ conversation, op: "send", text: "first" });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await two.enqueue({ conversation, op: "send", text: "second" });
+    keeper.online.value = true;
+    await two.flush();
+    await drained(two);
+    expect(calls("chat.create")).toBe(1);
+    expect(sent).toMatchObject([{ conversation: "c1", text: "first" }, { conversation: "c1", text: "second" }]);
   });
 });
 
@@ -150,9 +165,10 @@ describe("a message that waits", () => {
     Told.frozen = true;
     expect(await two.discard(two.outbox.value[0]?.key ?? "")).toMatchObject({ text: "hello" });
     expect(texts(one), "it has not heard of it").toEqual(["hello"]);
-    connect();
-    await drained();
+    keeper.online.value = true;
+    await one.flush();
     expect(sent).toEqual([]);
+    expect(texts(one)).toEqual([]);
   });
 
   it("and was taken back in one tab is gone from the others", async () => {
@@ -181,7 +197,7 @@ describe("a message that waits", () => {
     const { putSealed } = await import("../src/storage/sealed");
     await putSealed("outbox", key, { ...entry, key, state: "sending" });
     connect();
-    await drained();
+    await drained(one, two);
     expect(sent).toMatchObject([{ key }]);
   });
 
@@ -189,7 +205,7 @@ describe("a message that waits", () => {
     database.full.add("outbox");
     await one.enqueue({ conversation: "c", op: "send", text: "hello" });
     connect();
-    await drained();
+    await drained(one, two);
     expect(sent).toHaveLength(1);
   });
 });
