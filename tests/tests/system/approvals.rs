@@ -153,8 +153,8 @@ async fn promise_01_who_is_away_is_told_by_mail_that_their_agent_waits_and_the_p
     connect_service(&installation, &session).await;
     let conversation = session.conversation().await;
     let asked_for = Canary::new("asked");
-    let changing =
-        json!({"service": "svc", "method": "POST", "path": format!("/{}", asked_for.text), "body": asked_for.text});
+    let body = json!({"note": asked_for.text}).to_string();
+    let changing = json!({"service": "svc", "method": "POST", "path": format!("/{}", asked_for.text), "body": body});
     let words = format!("[[tool: holdfast__call_integration {changing}]] [[say: done]]");
     session.send(&conversation, &words).await;
     let shown = asked(&session).await;
