@@ -66,12 +66,14 @@ impl Why {
     }
 
     /// What is written down of a refusal of somebody who came back from another site: also that the site sent them away, or that what they
-    /// brought is not good there. A site that cannot be reached refuses nobody.
+    /// brought is not good there. A site that cannot be reached refuses nobody, and one that answers something else than it should, which
+    /// may be its own fault, counts against nobody.
     pub(crate) fn of_return(error: &ApiError) -> Option<Self> {
         match error {
-            ApiError::ProviderRefused | ApiError::Provider(ProviderError::Answer(_) | ProviderError::Token(_)) => {
+            ApiError::ProviderRefused | ApiError::Provider(ProviderError::Token(_)) => {
                 Some(Self::new(Some(Action::SignInRefused), error, true))
             }
+            ApiError::Provider(ProviderError::Answer(_)) => Some(Self::new(Some(Action::SignInRefused), error, false)),
             _ => Self::of(error),
         }
     }

@@ -97,6 +97,7 @@ pub(crate) async fn issue(
 ) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
+    factors::one_at_a_time(&mut transaction, user).await?;
     let standing = factors::standing(&mut transaction, user).await?;
     let state = state(shown, standing);
     let life = match state {

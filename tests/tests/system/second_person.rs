@@ -47,7 +47,8 @@ async fn promise_07_what_an_organisation_wants_two_to_allow_is_done_when_both_ha
 
     // His agent wants something. Without a second person he can allow nothing.
     let lunch = Canary::new("lunch");
-    let call = json!({"service": "svc", "method": "POST", "path": "/things", "body": lunch.text});
+    let body = json!({"lunch": lunch.text}).to_string();
+    let call = json!({"service": "svc", "method": "POST", "path": "/things", "body": body});
     let words = format!("[[tool: holdfast__call_integration {call}]] [[say: asked]]");
     let conversation = with_bob.conversation().await;
     let turn = with_bob.send(&conversation, &words).await;
@@ -73,7 +74,7 @@ async fn promise_07_what_an_organisation_wants_two_to_allow_is_done_when_both_ha
     let asked = first_of(&with_anna, "asked", "waiting").await;
     assert_eq!(
         (&asked["name"], &asked["action"]["body"]),
-        (&json!("Bob"), &json!(lunch.text))
+        (&json!("Bob"), &json!(body))
     );
     let still = with_bob.call("approval.list", json!({})).await;
     assert_eq!(still["decided"][0]["state"], "awaits_second", "one person is not two");

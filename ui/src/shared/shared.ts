@@ -159,6 +159,8 @@ export async function loadShared(): Promise<void> {
     ]);
     const before = shared.peek();
     const noted = await request<{ entries: ActivityEntry[] }>("activity.list", { class: "person" }).catch(() => ({ entries: [] }));
+    // Locked meanwhile: nothing of it is shown again.
+    if (!unlocked.peek()) return;
     ofRelay.value = relayWrongs(noted.entries, Date.now());
     shared.value = { given, received, asked, resources };
     sharedProblem.value = "";

@@ -108,8 +108,10 @@ pub(crate) async fn take(
         Ok(Taken::Nothing) => return Err((false, ApiError::AttemptInvalid)),
         Err(error) => return Err((false, error.into())),
     };
-    refusals::see_returning(attempt.tenant, client);
     let linking = attempt.session.is_some();
+    if !linking {
+        refusals::see_returning(attempt.tenant, client);
+    }
     finish(app, attempt, provider, &state, back)
         .await
         .map_err(|error| (linking, error))

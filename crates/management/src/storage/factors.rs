@@ -48,6 +48,20 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
     })
 }
 
+/// What a person's factors decide, a new factor or a new session, is decided one after the other: what is read after this stays true until
+/// the transaction ends.
+pub(crate) async fn one_at_a_time(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
+    // A foreign key that points to the person is no reason to wait.
+    sqlx::query!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        transaction.tenant().uuid(),
+        user.uuid()
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// Somebody may set up a factor at this moment, and nobody else does for them until the transaction ends.
 pub(crate) struct Enrolment {
     user: UserId,
@@ -67,9 +81,9 @@ pub(crate) async fn enrolment(
     enroller: &Enroller,
 ) -> Result<Option<Enrolment>, StorageError> {
     let session = enroller.session();
+    one_at_a_time(transaction, session.user).await?;
     let shown = sqlx::query_scalar!(
-        "SELECT s.second_factor FROM users u JOIN sessions s ON s.tenant_id = u.tenant_id AND s.user_id = u.id
-         WHERE u.tenant_id = $1 AND u.id = $2 AND s.id = $3 FOR UPDATE OF u",
+        "SELECT second_factor FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3",
         transaction.tenant().uuid(),
         session.user.uuid(),
         session.id.uuid()
@@ -77,7 +91,6 @@ pub(crate) async fn enrolment(
     let Some(shown) = shown.fetch_optional(&mut **transaction).await? else {
         return Ok(None);
     };
-    // Read after the lock was had.
     let standing = standing(transaction, session.user).await?;
     Ok((shown || !standing.has_factor()).then_some(Enrolment {
         user: session.user,

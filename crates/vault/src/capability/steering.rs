@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// How often text may be encoded over itself before it is taken for a trick.
 const DECODINGS: usize = 4;
+/// The longest name of a part of a form that is read.
+const NAME_BYTES: usize = 256;
 
 /// Names that say another method, and another path.
 struct Names {
@@ -92,22 +94,45 @@ fn in_json(body: &[u8]) -> Option<Steering> {
         .max()
 }
 
-/// Of every `name=` that stands anywhere in a form of parts: what is none is no harm.
+/// Of every `name=` that stands before a part of a form. One that is longer than [`NAME_BYTES`], or is said in pieces or in another alphabet
+/// (`name*`, RFC 2231), is not read.
 fn in_parts(body: &[u8]) -> Option<Steering> {
-    let text: Vec<u8> = body.iter().filter(|byte| **byte != b'\\').copied().collect();
+    let text = before_parts(body);
     let lower = text.to_ascii_lowercase();
+    let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
     let after_name = lower.windows(4).enumerate().filter(|(_, word)| *word == b"name");
     after_name
+        .filter(|(at, _)| !text[..*at].last().is_some_and(u8::is_ascii_alphanumeric))
         .filter_map(|(at, _)| {
             let rest = text[at + 4..].trim_ascii_start();
-            let rest = rest.strip_prefix(b"*").unwrap_or(rest).trim_ascii_start();
+            if rest.starts_with(b"*") {
+                return Some(Steering::Unreadable);
+            }
             let rest = rest.strip_prefix(b"=")?.trim_ascii_start();
-            let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
             let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
             let ends = |byte: &u8| quote(byte) || matches!(byte, b';' | b'\r' | b'\n');
-            named(rest.split(ends).next()?, &OF_A_BODY)
+            match rest.iter().take(NAME_BYTES + 1).position(ends) {
+                Some(end) => named(&rest[..end], &OF_A_BODY),
+                None if rest.len() <= NAME_BYTES => named(rest, &OF_A_BODY),
+                None => Some(Steering::Unreadable),
+            }
         })
         .max()
+}
+
+/// What stands between a line that may part a form and the next empty one, without the strokes that quote a letter. Where lines do not end as
+/// RFC 2046 has it, servers differ in what is empty, so that all the rest is taken.
+fn before_parts(body: &[u8]) -> Vec<u8> {
+    let (mut headers, mut is_inside, mut was_ended) = (Vec::new(), false, false);
+    for line in body.split_inclusive(|byte| *byte == b'\n') {
+        is_inside &= !(was_ended && line == b"\r\n");
+        is_inside |= line.split(|byte| *byte == b'\r').any(|line| line.starts_with(b"--"));
+        was_ended = line.ends_with(b"\r\n");
+        if is_inside {
+            headers.extend(line.iter().filter(|byte| **byte != b'\\'));
+        }
+    }
+    headers
 }
 
 /// What a parameter of this name does, in any of the ways in which servers read names.
@@ -251,6 +276,14 @@ mod tests {
                 parts,
                 "--x\r\nContent-Disposition: form-data; name=\"_meth\\od\"\r\n\r\nDELETE\r\n--x--",
             ),
+            (
+                parts,
+                "--x\r\nContent-Disposition: form-data; a=\"\n\n\"; name=\"_method\"\r\n\r\nDELETE\r\n--x--",
+            ),
+            (
+                parts,
+                "--x\nContent-Disposition: form-data;\n name=\n \"_method\"\n\nDELETE\n--x--",
+            ),
         ] {
             assert_eq!(
                 steering_in_body(kind, body.as_bytes()),
@@ -267,8 +300,23 @@ mod tests {
                 parts,
                 "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n_method\r\n--x--",
             ),
+            // A page that is uploaded, and its name.
+            (
+                parts,
+                "--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"_method\"; filename*=utf-8''_method\r\n\r\n<input name=\"_method\">\r\n--x--",
+            ),
+            ("", "<input name=\"_method\">"),
         ] {
             assert_eq!(steering_in_body(kind, body.as_bytes()), None, "{body}");
+        }
+        for name in [
+            "name*=utf-8''_method",
+            "name*0=_met; name*1=hod",
+            &format!("name={}_method", "+".repeat(NAME_BYTES)),
+        ] {
+            let body = format!("--x\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--x--");
+            let found = steering_in_body(parts, body.as_bytes());
+            assert_eq!(found, Some(Steering::Unreadable), "{body}");
         }
         let rest = steering_in_body(form, b"rest_route=/wp/v2/users");
         assert_eq!(rest, Some(Steering::Path));

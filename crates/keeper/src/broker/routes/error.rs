@@ -76,7 +76,7 @@ pub enum RouteError {
     Path,
     #[error(
         "A parameter of the query, or a field of the body, has some services take a request for one of another method (_method and the like), or \
-         the body cannot be read to look for one: say what is to be done by the method of the request."
+         the body is not what its content type says, or is compressed: say what is to be done by the method of the request."
     )]
     OtherMethod,
     #[error(
