@@ -21,7 +21,10 @@ pub fn ensure_running() -> Result<()> {
     step("Starting Docker", |_| {
         let mut daemon = None;
         if machine::has_systemd() {
-            process::quiet("systemctl start docker", as_root("systemctl").args(["start", "docker"]))?;
+            process::quiet(
+                "systemctl start docker",
+                machine::as_root("systemctl", &[]).args(["start", "docker"]),
+            )?;
         } else {
             daemon = Some(start_in_background()?);
         }
@@ -54,7 +57,7 @@ fn answers() -> bool {
 /// Without a service manager: a daemon in a session of its own, which outlives this command.
 fn start_in_background() -> Result<Child> {
     let log = File::create(LOG).with_context(|| format!("cannot write {LOG}: run this as root"))?;
-    as_root("setsid")
+    machine::as_root("setsid", &[])
         .arg(machine::program("dockerd").context("dockerd is not installed")?)
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null())
@@ -62,15 +65,6 @@ fn start_in_background() -> Result<Child> {
         .stderr(log)
         .spawn()
         .context("cannot start dockerd")
-}
-
-fn as_root(program: &str) -> Command {
-    if machine::is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("sudo");
-    command.arg(program);
-    command
 }
 
 fn reason() -> String {

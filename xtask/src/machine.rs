@@ -4,11 +4,29 @@ use std::env;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Whether this process is root.
 pub fn is_root() -> bool {
     // The owner of our own /proc entry is our effective user.
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+/// A program as root, with these variables.
+pub fn as_root(program: &str, variables: &[(&str, &str)]) -> Command {
+    let mut command = if is_root() {
+        Command::new(program)
+    } else {
+        let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+        let mut sudo = Command::new("sudo");
+        if !names.is_empty() {
+            sudo.arg(format!("--preserve-env={}", names.join(",")));
+        }
+        sudo.arg(program);
+        sudo
+    };
+    command.envs(variables.iter().copied());
+    command
 }
 
 /// Whether a person can answer a question.

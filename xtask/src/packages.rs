@@ -230,15 +230,7 @@ fn without_a_cluster_of_the_system() -> Result<()> {
 
 /// A program as root, which asks nothing.
 fn as_root(program: &str) -> Command {
-    let mut command = if machine::is_root() {
-        Command::new(program)
-    } else {
-        let mut sudo = Command::new("sudo");
-        sudo.args(["--preserve-env=DEBIAN_FRONTEND", program]);
-        sudo
-    };
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
+    machine::as_root(program, &[("DEBIAN_FRONTEND", "noninteractive")])
 }
 
 fn apt() -> Command {

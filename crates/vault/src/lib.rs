@@ -37,7 +37,7 @@ pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
 pub use capability::{
     Capability, CapabilityError, Constraints, Granted, Hash, KnownChains, Link, NewCapability, Nonce, Presentation,
-    Rate, Resource, Scope, Scopes, SharedRequest, SignerKey, Steering, Wider, percent_decoded, steering_in_body,
+    Rate, Resource, Scope, Scopes, SharedRequest, SignerKey, Steering, Wider, percent_decoded, steering,
     steering_in_query, verify_chain,
 };
 pub use envelope::{

@@ -3,9 +3,7 @@
 use protocol::{Millis, SecretId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{
-    Constraints, Hash, PublicIdentity, Resource, Scopes, SignerKey, Steering, steering_in_body, steering_in_query,
-};
+use vault::{Constraints, Hash, PublicIdentity, Resource, Scopes, SignerKey, steering};
 
 /// Something that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,13 +103,12 @@ impl Action {
         };
         let kinds = headers.iter().filter(|(name, _)| name == "content-type");
         let kinds: Vec<_> = kinds.map(|(_, kind)| kind.as_str()).collect();
-        let in_body = match body_is_text {
-            true => steering_in_body(&kinds.join(" "), body.as_bytes()),
-            false => protocol::b64::decode(body).map_or(Some(Steering::Unreadable), |body| {
-                steering_in_body(&kinds.join(" "), &body)
-            }),
-        };
-        steering_in_query(query).max(in_body).is_some()
+        let is_steered = |body: &[u8]| steering(query, &kinds.join(" "), body).is_some();
+        match body_is_text {
+            true => is_steered(body.as_bytes()),
+            // What cannot be read may be either.
+            false => protocol::b64::decode(body).map_or(true, |body| is_steered(&body)),
+        }
     }
 
     /// Somebody else whom this is about, by their key: whom it is to be shared with, or whose it is.

@@ -155,20 +155,22 @@ impl Approvals {
             }
             _ => {}
         }
-        let rules = if of_two { Vec::new() } else { self.rules()? };
-        for mut rule in rules {
-            if rule.take(action, &running, now) {
-                if let Some(ceiling) = ceiling {
-                    ceiling.count().await?;
-                }
-                let mut changes = vec![Self::put_rule(&rule)];
-                changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
-                self.vault.put_records(changes).await?;
-                self.activity
-                    .note(Deed::new(What::ApprovalUsed, action.to()).because("a rule of yours"))?;
-                self.changed();
-                return Ok(Verdict::Allowed);
+        let rule = if of_two {
+            None
+        } else {
+            self.rule_for(action, &running, now)?
+        };
+        if let Some(rule) = rule {
+            if let Some(ceiling) = ceiling {
+                ceiling.count().await?;
             }
+            let mut changes = vec![Self::put_rule(&rule)];
+            changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
+            self.vault.put_records(changes).await?;
+            self.activity
+                .note(Deed::new(What::ApprovalUsed, action.to()).because("a rule of yours"))?;
+            self.changed();
+            return Ok(Verdict::Allowed);
         }
         if let Some(waits) = known {
             return Ok(Verdict::Waiting {

@@ -102,11 +102,11 @@ impl Rule {
         if self.day == now.div_euclid(DAY) { self.used } else { 0 }
     }
 
-    /// Uses it for this action, if it is for it and has room; the caller stores it.
-    pub(super) fn take(&mut self, action: &Action, running: &[String], now: Millis) -> bool {
+    /// Uses it for an action of this pattern, if it is for it and has room; the caller stores it.
+    pub(super) fn take(&mut self, pattern: &Pattern, running: &[String], now: Millis) -> bool {
         let here = self.conversation.as_ref().is_none_or(|id| running.contains(id));
         let used = self.used_on(now);
-        if !here || now >= self.until || used >= self.per_day || Pattern::of(action).as_ref() != Some(&self.pattern) {
+        if !here || now >= self.until || used >= self.per_day || *pattern != self.pattern {
             return false;
         }
         self.day = now.div_euclid(DAY);

@@ -2,8 +2,9 @@
 
 use protocol::{ApprovalId, Millis};
 
+use super::action::Action;
 use super::record::{self, Approval, State};
-use super::rule::{self, Rule};
+use super::rule::{self, Pattern, Rule};
 use super::{ApprovalError, Approvals};
 use crate::limits;
 use crate::vault_service::VaultError;
@@ -45,6 +46,20 @@ impl Approvals {
         names.reverse();
         let read = |name: String| Some(Rule::decode(&name, &self.vault.get_record(&name).ok()??));
         Ok(names.into_iter().filter_map(read).flatten().collect())
+    }
+
+    /// The first rule for this action that has room, used once more; the caller stores it.
+    pub(super) fn rule_for(
+        &self,
+        action: &Action,
+        running: &[String],
+        now: Millis,
+    ) -> Result<Option<Rule>, VaultError> {
+        let Some(pattern) = Pattern::of(action) else {
+            return Ok(None);
+        };
+        let mut rules = self.rules()?.into_iter();
+        Ok(rules.find_map(|mut rule| rule.take(&pattern, running, now).then_some(rule)))
     }
 
     pub(super) fn put(approval: &Approval) -> Change {

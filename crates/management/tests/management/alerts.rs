@@ -12,6 +12,22 @@ async fn rule(browser: &mut Browser, trigger: &str, quiet: Value) -> String {
     format!("/alerts/{}", made["id"].as_str().unwrap())
 }
 
+/// Anna comes, by a mailed link, with a device that she has not used before.
+async fn phone(world: &World) -> Browser {
+    let mut phone = world.browser();
+    phone.headers.push(("user-agent", "Firefox/140.0 (iPhone)".to_owned()));
+    phone
+        .post("/sign-in", json!({"email": "anna@acme.example"}))
+        .await
+        .expect(202);
+    let token = crate::support::token(&world.mails.next().await, "sign-in");
+    phone
+        .post("/sign-in/complete", json!({"token": token}))
+        .await
+        .expect(200);
+    phone
+}
+
 /// What is told of the only rule, once it is.
 async fn shown(browser: &mut Browser, member: &str) -> Value {
     let told = tokio::time::timeout(Duration::from_secs(20), async {
@@ -90,17 +106,7 @@ async fn a_mail_that_was_not_taken_is_tried_again() {
 async fn a_new_device_and_many_wrong_codes_are_noticed() {
     let (world, mut anna) = World::owned().await;
     rule(&mut anna, "new_device", Value::Null).await;
-    let mut phone = world.browser();
-    phone.headers.push(("user-agent", "Firefox/140.0 (iPhone)".to_owned()));
-    phone
-        .post("/sign-in", json!({"email": "anna@acme.example"}))
-        .await
-        .expect(202);
-    let token = crate::support::token(&world.mails.next().await, "sign-in");
-    phone
-        .post("/sign-in/complete", json!({"token": token}))
-        .await
-        .expect(200);
+    phone(&world).await;
     let mail = world.mails.next().await;
     assert!(mail.contains("A sign-in from a new device at Acme"), "{mail}");
     assert!(mail.contains("Firefox on iPhone"), "{mail}");
@@ -141,17 +147,7 @@ async fn a_wrong_code_makes_no_device_a_known_one() {
     let (world, mut anna) = World::owned().await;
     let (_, codes) = passkey(&mut anna, 7).await;
     rule(&mut anna, "new_device", Value::Null).await;
-    let mut phone = world.browser();
-    phone.headers.push(("user-agent", "Firefox/140.0 (iPhone)".to_owned()));
-    phone
-        .post("/sign-in", json!({"email": "anna@acme.example"}))
-        .await
-        .expect(202);
-    let token = crate::support::token(&world.mails.next().await, "sign-in");
-    phone
-        .post("/sign-in/complete", json!({"token": token}))
-        .await
-        .expect(200);
+    let mut phone = phone(&world).await;
     phone
         .post("/sign-in/factor", json!({"code": "000000"}))
         .await

@@ -23,7 +23,7 @@ pub use known::KnownChains;
 pub use presentation::Presentation;
 pub use request::SharedRequest;
 pub use resource::Resource;
-pub use steering::{Steering, percent_decoded, steering_in_body, steering_in_query};
+pub use steering::{Steering, percent_decoded, steering, steering_in_query};
 pub use terms::{Constraints, Rate, Scope, Scopes};
 pub use token::{Capability, NewCapability};
 

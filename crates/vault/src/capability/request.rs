@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{CapabilityError, Granted, Scope, Steering, steering_in_body, steering_in_query};
+use super::{CapabilityError, Granted, Scope, Steering, steering};
 
 /// One call that a keeper is asked to make: below the service's address, by its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl SharedRequest {
             .filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let below = below.filter(|_| self.service == resource.service());
         let below = below.ok_or(CapabilityError::OtherResource)?;
-        match self.steering() {
+        match steering(&self.query, &self.content_type, &self.body) {
             Some(Steering::Method | Steering::Unreadable) => return Err(CapabilityError::OtherMethod),
             Some(Steering::Path) if !resource.path().is_empty() => return Err(CapabilityError::OtherPath),
             _ => {}
@@ -65,11 +65,6 @@ impl SharedRequest {
         } else {
             Err(CapabilityError::NotAllowed(needed.name()))
         }
-    }
-
-    /// What in it a service may go by instead of its method and path.
-    fn steering(&self) -> Option<Steering> {
-        steering_in_query(&self.query).max(steering_in_body(&self.content_type, &self.body))
     }
 
     /// No step upwards and nothing that servers read differently, also not encoded.

@@ -49,13 +49,18 @@ pub enum Steering {
     Unreadable,
 }
 
+/// What of this is in a request: its query (without the `?`), its content types and its body.
+pub fn steering(query: &str, content_type: &str, body: &[u8]) -> Option<Steering> {
+    steering_in_query(query).max(steering_in_body(content_type, body))
+}
+
 /// What of this is in a query (without its `?`).
 pub fn steering_in_query(query: &str) -> Option<Steering> {
     in_pairs(query.as_bytes(), &OF_A_QUERY)
 }
 
 /// What of this is in a body: JSON, or a form, in parts or in one. Without a content type it is taken for a form; of others nothing is read.
-pub fn steering_in_body(content_type: &str, body: &[u8]) -> Option<Steering> {
+fn steering_in_body(content_type: &str, body: &[u8]) -> Option<Steering> {
     let kind = content_type.to_ascii_lowercase();
     let any = kind.trim().is_empty();
     let mut found = None;

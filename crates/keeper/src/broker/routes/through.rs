@@ -6,7 +6,7 @@ use hyper::body::{Body as _, Frame, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
 use secrecy::ExposeSecret as _;
-use vault::{Steering, steering_in_body, steering_in_query};
+use vault::{Steering, steering_in_query};
 
 use super::super::error::BrokerError;
 use super::super::forward::Answer;
@@ -144,13 +144,12 @@ fn steering(query: &str, headers: &HeaderMap, body: &CallBody) -> Option<Steerin
         .get_all(CONTENT_ENCODING)
         .iter()
         .any(|how| !how.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if packed && !body.is_empty() {
+        return Some(Steering::Unreadable);
+    }
     let kinds = headers.get_all(CONTENT_TYPE).iter();
     let kinds: Vec<_> = kinds.map(|kind| String::from_utf8_lossy(kind.as_bytes())).collect();
-    let in_body = match packed && !body.is_empty() {
-        true => Some(Steering::Unreadable),
-        false => steering_in_body(&kinds.join(" "), body),
-    };
-    steering_in_query(query).max(in_body)
+    vault::steering(query, &kinds.join(" "), body)
 }
 
 /// The call as its owner is asked about it.

@@ -108,15 +108,22 @@ async fn restore(ada: &Person, remembered: bool) {
     ada.vault.put_records(records).await.unwrap();
 }
 
-#[tokio::test]
-async fn promise_09_what_a_restored_vault_revokes_early_follows_what_it_had_revoked_before() {
+/// Somebody knows what a vault has revoked, which is restored from before that, and reaches no relay.
+async fn set_back(remembered: bool) -> (Liar, Person, Person, CapabilityId) {
     let (relay, mut ada, mut bob) = two(Lie::Honest).await;
-    let (one, other) = (CapabilityId::new(), CapabilityId::new());
+    let one = CapabilityId::new();
     ada.relay.publish(vec![one], Vec::new()).await.unwrap();
     bob.relay.follow(ada.key()).await.unwrap();
     assert_eq!(revoked(&mut bob).await, [one]);
     ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
-    restore(&ada, true).await;
+    restore(&ada, remembered).await;
+    (relay, ada, bob, one)
+}
+
+#[tokio::test]
+async fn promise_09_what_a_restored_vault_revokes_early_follows_what_it_had_revoked_before() {
+    let (relay, mut ada, mut bob, one) = set_back(true).await;
+    let other = CapabilityId::new();
     let with = vec![("sharing/test".to_owned(), Some(b"x".to_vec()))];
     ada.relay.publish(vec![other], with).await.unwrap();
     // It counts here at once, and no epoch was signed that the relay may have already.
@@ -132,12 +139,7 @@ async fn promise_09_what_a_restored_vault_revokes_early_follows_what_it_had_revo
 
 #[tokio::test]
 async fn promise_09_a_vault_that_is_behind_its_relay_signs_nothing_before_it_has_caught_up() {
-    let (relay, mut ada, mut bob) = two(Lie::Honest).await;
-    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
-    bob.relay.follow(ada.key()).await.unwrap();
-    revoked(&mut bob).await;
-    ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
-    restore(&ada, false).await;
+    let (relay, mut ada, _bob, _) = set_back(false).await;
     // The relay says how much it has, and brings nothing of it.
     relay.now(Lie::Skip(1));
     ada.restart(&relay.socket).await;
@@ -150,13 +152,8 @@ async fn promise_09_a_vault_that_is_behind_its_relay_signs_nothing_before_it_has
 
 #[tokio::test]
 async fn promise_09_a_vault_whose_own_revocations_went_two_ways_says_so() {
-    let (relay, mut ada, mut bob) = two(Lie::Honest).await;
-    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
-    bob.relay.follow(ada.key()).await.unwrap();
-    revoked(&mut bob).await;
-    ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
     // By an earlier version, which signed another first one.
-    restore(&ada, false).await;
+    let (relay, mut ada, _bob, _) = set_back(false).await;
     ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
     ada.restart(&relay.socket).await;
     let said = ada.wrong().await;
