@@ -37,12 +37,18 @@ pub fn run(command: Command) -> Result<(), Refusal> {
     let found = verify(BufReader::new(export), public.as_deref())
         .map_err(|error| Refusal::Broken(format!("{} is not whole: {error}.", file.display())))?;
     println!(
-        "{} is whole: {} events of organisation {}, {} signatures.",
+        "{} is whole: {} events of {}, {} signatures.",
         file.display(),
         found.events,
-        found.tenant,
+        found.whose,
         found.signatures
     );
+    if found.unsigned > 0 {
+        println!(
+            "Events up to {} were written before this log was signed on its way: compare them with an earlier export.",
+            found.unsigned
+        );
+    }
     if key.is_none() {
         println!(
             "It was signed by the key {}. Compare it with the installation's keys/audit.pub, or name that file with --key.",

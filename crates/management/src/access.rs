@@ -18,6 +18,7 @@ use crate::cell_control::CellRef;
 pub(crate) use crate::client::Client;
 use crate::clock::after;
 use crate::limits;
+use crate::operator::FreshOperator;
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::refusals;
@@ -111,8 +112,19 @@ async fn authenticated(parts: &mut Parts, app: &App) -> Result<Arc<Asker>, ApiEr
     }
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
     let found = sessions::authenticate(&app.database, token, app.session_clock(), &client.address_text()).await?;
-    let session = found.ok_or(ApiError::NotSignedIn)?;
-    known(app, Asker { session, client }).await
+    match found {
+        Some(session) => known(app, Asker { session, client }).await,
+        None => Err(not_signed_in(app, &client).await),
+    }
+}
+
+/// The refusal of a session that is over, or never was; who comes with too many is told to wait.
+pub(crate) async fn not_signed_in(app: &App, client: &Client) -> ApiError {
+    refusals::see_somebody(client);
+    match app.limits.unknown_session(client.address).await {
+        Ok(()) => ApiError::NotSignedIn,
+        Err(wait) => ApiError::TooMany(wait),
+    }
 }
 
 /// A program with a key acts as whose the key is, with their role of this moment, where the route takes keys and the key has its
@@ -348,6 +360,13 @@ impl Manager {
         }
     }
 }
+
+/// Who may say whether somebody who asked for it joins an organisation: who manages it, and the operator.
+pub(crate) trait LetsIn {}
+
+impl LetsIn for Manager {}
+
+impl LetsIn for FreshOperator {}
 
 /// A role that whoever invites may give at this moment.
 #[derive(Debug, Clone, Copy)]

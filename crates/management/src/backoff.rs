@@ -1,6 +1,6 @@
 //! Who fails to come in, by whichever way, waits longer and longer: some failures cost nothing, since a whole office may be one client,
-//! then one waits 1 s, 2 s, 4 s, ... Coming in ends it. It is kept in memory, beside the limits on how often anybody may try; second
-//! factors are counted for each person, too, in the database.
+//! then one waits 1 s, 2 s, 4 s, ... Coming in ends it. It is kept in memory, beside the limits on how often anybody may try, and, where
+//! several servers share a Redis, there too; second factors are counted for each person, too, in the database.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

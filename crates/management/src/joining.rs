@@ -3,9 +3,10 @@
 
 use protocol::UserId;
 
-use crate::access::Client;
+use crate::access::{Client, LetsIn};
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
+use crate::ids::JoinRequestId;
 use crate::mail::{self, Letter};
 use crate::person::{Email, Name, Role};
 use crate::problem::ApiError;
@@ -101,6 +102,82 @@ async fn ask(
         send(app, letter).await;
     }
     Ok(())
+}
+
+/// What somebody who waits is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Approve,
+    Refuse,
+}
+
+/// What was answered to whom: to be written down, and told once that is kept.
+pub(crate) struct Answered {
+    answer: Answer,
+    target: Target,
+    email: Email,
+    pub letter: Option<Letter>,
+}
+
+impl Answered {
+    pub(crate) fn entry(&self) -> Entry {
+        match self.answer {
+            Answer::Approve => Entry::done(Action::JoinApproved)
+                .on(self.target.clone())
+                .with("email", self.email.as_str()),
+            Answer::Refuse => Entry::done(Action::JoinRefused).on(self.target.clone()),
+        }
+    }
+}
+
+/// Lets somebody in who waits, as a member, or refuses them.
+pub(crate) async fn answer(
+    app: &App,
+    transaction: &mut TenantTransaction,
+    by: &impl LetsIn,
+    id: JoinRequestId,
+    answer: Answer,
+) -> Result<Answered, ApiError> {
+    let found = match answer {
+        Answer::Approve => join_requests::take(transaction, by, id).await?,
+        Answer::Refuse => join_requests::refuse(transaction, by, id, app.clock.now()).await?,
+    };
+    let waiting = found.ok_or(ApiError::NotFound)?;
+    let email = Email::parse(&waiting.email).map_err(|_| StorageError::Unreadable("address of who waits"))?;
+    let organisation = tenants::name(transaction).await?;
+    let (target, letter) = match answer {
+        Answer::Refuse => (
+            Target::new("join_request", id, email.as_str()),
+            mail::join_refused(&email, &organisation),
+        ),
+        Answer::Approve => {
+            let name = Name::parse(&waiting.name).map_err(|_| StorageError::Unreadable("name of who waits"))?;
+            let account = waiting.issuer.zip(waiting.subject).map(|(issuer, subject)| Account {
+                issuer,
+                subject,
+                email: None,
+                name: None,
+                label: waiting.email,
+            });
+            let newcomer = Newcomer {
+                name: &name,
+                email: &email,
+                account: account.as_ref(),
+            };
+            let user = admit(app, transaction, &newcomer).await?;
+            let page = app.config.public_url.page("sign-in");
+            (
+                Target::new("person", user, name.as_str()),
+                mail::join_approved(&email, &organisation, &page),
+            )
+        }
+    };
+    Ok(Answered {
+        answer,
+        target,
+        email,
+        letter,
+    })
 }
 
 /// Tells somebody. The pages tell it too, so a mail that is not sent undoes nothing.

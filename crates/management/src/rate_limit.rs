@@ -20,7 +20,7 @@ use crate::chosen::RequestLimits;
 use crate::clock::Clock;
 use crate::limits;
 use crate::person::Email;
-use crate::shared_limits::SharedLimits;
+use crate::shared_limits::{SharedLimits, Tried};
 use crate::storage::sessions::Session;
 
 /// From this number of keys on, those that have refilled are forgotten whenever the number has doubled.
@@ -79,6 +79,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
 pub(crate) struct RateLimits {
     sign_ins: Keyed<Email>,
     attempts: Keyed<Option<IpAddr>>,
+    unknown_sessions: Keyed<Option<IpAddr>>,
     invitations: Keyed<TenantId>,
     operator: Keyed<Option<IpAddr>>,
     operators: Keyed<()>,
@@ -111,6 +112,7 @@ impl RateLimits {
             backoff: Backoff::new(clock),
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
+            unknown_sessions: Keyed::new(limits::UNKNOWN_SESSIONS_PER_CLIENT, clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
             operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
             operators: Keyed::new(limits::OPERATOR_TRIES, clock),
@@ -130,10 +132,19 @@ impl RateLimits {
     /// Somebody presents a token or an address. Clients of one IPv6 network count as one; unknown ones count together.
     pub(crate) async fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
-        client.map_or(Ok(()), |client| self.backoff.check(client))?;
+        self.wait(client).await?;
         self.attempts.check(&client)?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
         self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
+    }
+
+    /// Somebody came with a session that is over, or never was.
+    pub(crate) async fn unknown_session(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        let client = client.map(network);
+        self.unknown_sessions.check(&client)?;
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        self.share("unknown-session", &who, limits::UNKNOWN_SESSIONS_PER_CLIENT)
+            .await
     }
 
     /// A tenant sends an invitation.
@@ -146,7 +157,7 @@ impl RateLimits {
     /// Somebody presents what may be the operator's token.
     pub(crate) async fn operator(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
-        client.map_or(Ok(()), |client| self.backoff.check(client))?;
+        self.wait(client).await?;
         self.operator.check(&client)?;
         self.operators.check(&())?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
@@ -174,11 +185,31 @@ impl RateLimits {
     }
 
     /// A client tried to come in, and did or did not. One whose address is not known is not told from others, and waits for nobody.
-    pub(crate) fn tried(&self, client: Option<IpAddr>, came_in: bool) {
+    pub(crate) async fn tried(&self, client: Option<IpAddr>, came_in: bool) {
         let Some(client) = client.map(network) else { return };
-        match came_in {
-            true => self.backoff.succeeded(client),
-            false => self.backoff.failed(client),
+        let tried = match came_in {
+            true => {
+                self.backoff.succeeded(client);
+                Tried::CameIn
+            }
+            false => {
+                self.backoff.failed(client);
+                Tried::Failed
+            }
+        };
+        if let Some(shared) = &self.shared {
+            // How long that makes the next try wait is asked then.
+            let _next = shared.back_off(&client.to_string(), tried).await;
+        }
+    }
+
+    /// Whether a client has to wait because it failed, here or at another server.
+    async fn wait(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        let Some(client) = client else { return Ok(()) };
+        self.backoff.check(client)?;
+        match &self.shared {
+            Some(shared) => shared.back_off(&client.to_string(), Tried::NotYet).await,
+            None => Ok(()),
         }
     }
 

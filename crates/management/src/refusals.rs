@@ -143,7 +143,7 @@ pub(crate) async fn notice(State(app): State<App>, request: Request, next: Next)
         if let Some(why) = response.extensions().get::<Why>() {
             let seen = SEEN.with(RefCell::take);
             if why.failed {
-                app.limits.tried(address(seen.as_ref()), false);
+                app.limits.tried(address(seen.as_ref()), false).await;
             }
             if let Some(action) = why.action {
                 app.refusals.note((action, why.code), seen, &method, &uri);

@@ -247,11 +247,15 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/operator/people/{id}/sign-out" OperatorSession => operator::person_sign_out::post,
         POST "/operator/people/{id}/suspend" FreshOperator => operator::person_suspend::post,
         POST "/operator/people/{id}/restore" FreshOperator => operator::person_restore::post,
+        GET "/operator/join-requests" OperatorSession => operator::waiting::get,
+        POST "/operator/join-requests/{id}/approve" FreshOperator => operator::waiting_approve::post,
+        POST "/operator/join-requests/{id}/refuse" FreshOperator => operator::waiting_refuse::post,
         GET "/operator/cells" OperatorSession => operator::cells::get,
         GET "/operator/cells/{id}" OperatorSession => operator::cell::get,
         POST "/operator/cells/{id}/act" OperatorSession => operator::act::post,
         GET "/operator/health" OperatorSession => operator::health::get,
         GET "/operator/audit" OperatorSession => operator::audit::get,
+        GET "/operator/audit/export" OperatorSession => operator::audit_export::get,
     }
 }
 

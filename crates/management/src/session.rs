@@ -97,7 +97,9 @@ pub(crate) async fn issue(
 ) -> Result<WithCookies<Json<Arrived>>, ApiError> {
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
-    factors::one_at_a_time(&mut transaction, user).await?;
+    if !factors::one_at_a_time(&mut transaction, user).await? {
+        return Err(ApiError::LinkInvalid);
+    }
     let standing = factors::standing(&mut transaction, user).await?;
     let state = state(shown, standing);
     let life = match state {
@@ -135,7 +137,7 @@ pub(crate) async fn issue(
     app.audit.record(&mut transaction, &by, entry).await?;
     transaction.commit().await?;
     if state == State::Full {
-        app.limits.tried(client.address, true);
+        app.limits.tried(client.address, true).await;
     }
     // Read back as any later request will: what does not work now is an error now.
     let session = sessions::authenticate(&app.database, token.hash(), app.session_clock(), "")

@@ -1,11 +1,12 @@
-//! Limits that several servers share, in Redis: one script that looks and takes in one step, by Redis' own clock. Redis only ever
-//! refuses more than this server does by itself: where it cannot be asked, the server's own limits stay, and the log says so.
+//! Limits that several servers share, in Redis: one script that looks and takes in one step, and one for who fails again and again, by
+//! Redis' own clock. Redis only ever refuses more than this server does by itself: where it cannot be asked, the server's own limits
+//! stay, and the log says so.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::Script;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Script, ScriptInvocation};
 use sha2::{Digest as _, Sha256};
 
 use crate::limits;
@@ -22,6 +23,41 @@ redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - 
 return 0
 ";
 
+/// The rule of `backoff.rs`, for all servers. What is kept is how many failures there were in a row, and until when they have to wait, in
+/// microseconds. Answers how long that still is, or 0.
+const BACK_OFF: &str = r"
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local tried, free, longest, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if tried == 'came in' then redis.call('DEL', KEYS[1]) return 0 end
+if tried == 'failed' then
+    local more = redis.call('HINCRBY', KEYS[1], 'failures', 1) - free
+    local wait = more > 0 and math.min(2 ^ math.min(more - 1, 20) * 1000000, longest) or 0
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + wait))
+    redis.call('PEXPIRE', KEYS[1], kept)
+end
+return math.max(tonumber(redis.call('HGET', KEYS[1], 'until') or now) - now, 0)
+";
+
+/// What became of somebody's try to come in, for the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// It is still to be made.
+    NotYet,
+    Failed,
+    CameIn,
+}
+
+impl Tried {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotYet => "not yet",
+            Self::Failed => "failed",
+            Self::CameIn => "came in",
+        }
+    }
+}
+
 /// The address of Redis cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the address of Redis is not like redis://127.0.0.1:6379 or redis+unix:///run/redis.sock: {0}")]
@@ -31,6 +67,7 @@ pub struct SharedLimitsError(redis::RedisError);
 pub struct SharedLimits {
     connection: ConnectionManager,
     take: Script,
+    back_off: Script,
     /// Since it could not be asked: when to try again.
     away: Mutex<Option<Instant>>,
 }
@@ -49,25 +86,39 @@ impl SharedLimits {
         Ok(Self {
             connection: ConnectionManager::new_lazy_with_config(client, config).map_err(SharedLimitsError)?,
             take: Script::new(TAKE),
+            back_off: Script::new(BACK_OFF),
             away: Mutex::default(),
         })
     }
 
     /// Takes one of `times` tries in `period`, or says how long to wait. Who tries is kept as a hash.
     pub(crate) async fn take(&self, kind: &str, who: &str, times: u32, period: Duration) -> Result<(), Duration> {
+        let every = period.as_micros() / u128::from(times.max(1));
+        let mut take = self.take.key(key("limit", kind, who));
+        self.ask(take.arg(every.to_string()).arg(times)).await
+    }
+
+    /// Tells what became of a try to come in, or asks before one; says how long to wait where that is not over. Who tries is kept as a hash.
+    pub(crate) async fn back_off(&self, who: &str, tried: Tried) -> Result<(), Duration> {
+        let mut back_off = self.back_off.key(key("failures", "client", who));
+        back_off
+            .arg(tried.as_str())
+            .arg(limits::CLIENT_FAILURES_FREE)
+            .arg(limits::CLIENT_WAIT.as_micros().to_string())
+            .arg(limits::CLIENT_FAILURES_KEPT.as_millis().to_string());
+        self.ask(&back_off).await
+    }
+
+    async fn ask(&self, script: &ScriptInvocation<'_>) -> Result<(), Duration> {
         if self.is_away() {
             return Ok(());
         }
-        let hash: String = Sha256::digest(who).iter().map(|byte| format!("{byte:02x}")).collect();
-        let every = period.as_micros() / u128::from(times.max(1));
         let mut connection = self.connection.clone();
-        let mut take = self.take.key(format!("holdfast:limit:v1:{kind}:{hash}"));
-        take.arg(every.to_string()).arg(times);
         let asked = async {
-            match take.invoke_async::<u64>(&mut connection).await {
+            match script.invoke_async::<u64>(&mut connection).await {
                 // The connection of before is gone; by this it is made anew.
-                Err(_) => take.invoke_async::<u64>(&mut connection).await,
-                taken => taken,
+                Err(_) => script.invoke_async::<u64>(&mut connection).await,
+                answer => answer,
             }
         };
         match tokio::time::timeout(limits::SHARED_LIMITS_WAIT, asked).await {
@@ -115,4 +166,9 @@ impl SharedLimits {
             tracing::info!("Redis answers again: the limits are shared");
         }
     }
+}
+
+fn key(what: &str, kind: &str, who: &str) -> String {
+    let hash: String = Sha256::digest(who).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("holdfast:{what}:v1:{kind}:{hash}")
 }

@@ -14,6 +14,7 @@ const PAGES: readonly { path: string; title: string; icon: IconName }[] = [
   { path: "/admin", title: "Overview", icon: "gauge" },
   { path: "/admin/tenants", title: "Tenants", icon: "building-2" },
   { path: "/admin/people", title: "People", icon: "users-round" },
+  { path: "/admin/waiting", title: "Waiting", icon: "clock" },
   { path: "/admin/cells", title: "Cells", icon: "box" },
   { path: "/admin/health", title: "Health", icon: "heart-pulse" },
   { path: "/admin/audit", title: "Audit", icon: "scroll-text" },
@@ -81,6 +82,8 @@ export class AdminApp extends View {
         return html`<hf-admin-tenants></hf-admin-tenants>`;
       case "/admin/people":
         return html`<hf-admin-people></hf-admin-people>`;
+      case "/admin/waiting":
+        return html`<hf-admin-waiting></hf-admin-waiting>`;
       case "/admin/cells":
         return html`<hf-admin-cells></hf-admin-cells>`;
       case "/admin/health":

@@ -46,6 +46,14 @@ export interface Person extends Named {
   cell?: string;
 }
 
+/** Somebody who waits to be let in. */
+export interface Waiting extends Named {
+  tenant: Named;
+  email: string;
+  issuer?: string;
+  asked_at: number;
+}
+
 export interface CellLimits {
   capacity: number;
   agent_memory_bytes: number;
@@ -202,6 +210,8 @@ export const operator = {
   signPersonOut: (person: string) => call<{ ended: number }>("POST", `/people/${id(person)}/sign-out`),
   suspendPerson: (person: string) => call<void>("POST", `/people/${id(person)}/suspend`),
   restorePerson: (person: string) => call<void>("POST", `/people/${id(person)}/restore`),
+  waiting: () => call<{ waiting: Waiting[]; more: boolean }>("GET", "/join-requests"),
+  answerWaiting: (request: string, answer: "approve" | "refuse") => call<void>("POST", `/join-requests/${id(request)}/${answer}`),
   cells: () => call<Cells>("GET", "/cells"),
   cell: (cell: string) => call<WholeCell>("GET", `/cells/${id(cell)}`),
   act: (cell: string, act: CellAct) => call<{ outcome: "done" | "under_way" }>("POST", `/cells/${id(cell)}/act`, { act }),

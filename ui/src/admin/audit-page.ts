@@ -40,8 +40,8 @@ export class AuditPage extends View {
   protected override render(): TemplateResult {
     if (this.#text !== undefined && param("q") !== this.#text) queueMicrotask(() => void this.#search());
     return html`<div class="admin-page">
-      <div class="admin-head"><h1>Audit</h1></div>
-      <p class="lead">What was done here. What concerns an organisation is in its own log, too, where its admins see it.</p>
+      <div class="admin-head"><h1>Audit</h1><a class="button" href="/api/v1/operator/audit/export" download="holdfast-audit.jsonl">${icon("download", "s")} Signed log</a></div>
+      <p class="lead">What was done here. What concerns an organisation is in its own log, too, where its admins see it. The signed log is all of it; <code>holdfast audit verify</code> checks it.</p>
       ${filterField("Find", "A name, an address", "")}
       ${this.problem ? html`${notice("error", this.problem)}<p><button class="button" type="button" @click=${() => void this.#search()}>Try again</button></p>` : nothing}
       ${this.events === undefined ? (this.problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`) : this.#list(this.events)}

@@ -9,6 +9,7 @@ import "./people-page";
 import "./sign-in-page";
 import "./tenant-page";
 import "./tenants-page";
+import "./waiting-page";
 import { followLinks } from "./address";
 
 followLinks();

@@ -25,7 +25,7 @@ async function signOut(person: Person): Promise<string | undefined> {
 }
 
 async function suspend(person: Person): Promise<string | undefined> {
-  const words = "They lose at once their sessions, sign-in links, API keys, open invitations and places in groups, and their cell goes to sleep. Nothing in it is deleted. The admins of their organisation may let them back in.";
+  const words = "They lose at once their sessions, sign-in links, API keys, open invitations, places in groups and whatever they share and is shared with them, and their cell goes to sleep. Nothing in it is deleted. The admins of their organisation may let them back in.";
   if (!(await confirmBox({ title: `Suspend ${person.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
   const done = await withToken(async () => {
     await operator.suspendPerson(person.id);

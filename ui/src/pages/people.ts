@@ -231,7 +231,7 @@ export class PeoplePage extends FormPage {
   }
 }
 
-/** What is lost, in words; their agent's place is always among it. */
+/** What is lost, in words. What they share, and what is shared with them, is always among it: only vaults know what, and how much. */
 function listed(losses: Losses): string {
   const count = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
   return [
@@ -242,6 +242,7 @@ function listed(losses: Losses): string {
     ...count(losses.api_keys, "API key", "API keys"),
     ...count(losses.second_factors, "second factor", "second factors"),
     ...count(losses.alerts, "alert that is mailed to them", "alerts that are mailed to them"),
+    "whatever they share and is shared with them",
     "the use of their agent",
   ].join(", ");
 }

@@ -2,8 +2,6 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::limits;
-
 const DOMAIN: &[u8] = b"holdfast/audit/v1\0";
 
 /// The hash of an event, given that of the one before and its text.
@@ -13,9 +11,4 @@ pub(super) fn next(before: &[u8; 32], body: &str) -> [u8; 32] {
     hash.update(before);
     hash.update(body.as_bytes());
     hash.finalize().into()
-}
-
-/// Whether the installation signs where the chain stands after this event.
-pub(super) fn is_signed_at(seq: i64) -> bool {
-    seq > 0 && seq % limits::AUDIT_CHECKPOINT == 0
 }

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use protocol::TenantId;
+use protocol::{Millis, TenantId};
 
-use super::key::Place;
+use super::AuditKey;
+use super::key::{Place, Whose};
 use super::told::Told;
-use super::{AuditKey, chain};
 use crate::alerts;
 use crate::clock::{Clock, millis};
 use crate::database::Database;
 use crate::limits;
-use crate::storage::audit::{self as stored, Checkpoint, Stored};
+use crate::storage::audit::{self as stored, Checkpoint, Head, Stored};
 use crate::storage::{StorageError, TenantTransaction};
 
 /// The chains of all tenants, and who signs them.
@@ -87,20 +87,23 @@ impl Chains {
         let mut transaction = TenantTransaction::begin(database, tenant).await?;
         let chained = stored::chain_waiting(&mut transaction, now).await?;
         for Stored { seq, body, hash } in &chained {
-            if chain::is_signed_at(*seq) {
-                let at = millis(now);
-                let checkpoint = Checkpoint {
-                    seq: *seq,
-                    hash: *hash,
-                    at,
-                    signature: self.key.sign(Place::Checkpoint, tenant, *seq, hash, at),
-                };
+            if let Some(checkpoint) = self.checkpoint(Whose::Tenant(tenant), *seq, *hash, millis(now)) {
                 stored::add_checkpoint(&mut transaction, &checkpoint).await?;
             }
             alerts::raise(&mut transaction, &Told::read(body)?).await?;
         }
         transaction.commit().await?;
         Ok(chained.len())
+    }
+
+    /// The signature over this place of a chain, where it is one at which the installation signs.
+    pub(super) fn checkpoint(&self, whose: Whose, seq: i64, hash: [u8; 32], at: Millis) -> Option<Checkpoint> {
+        whose.is_signed_at(seq).then(|| Checkpoint {
+            seq,
+            hash,
+            at,
+            signature: self.key.sign(Place::Checkpoint, whose, &Head { seq, hash }, at),
+        })
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<Line>>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::TenantId;
 
+use super::key::Whose;
 use super::walk::{self, Tampered, Walk};
 use super::{Action, AuditLog, By, Entry, Target};
 use crate::clock::after;
@@ -57,7 +58,13 @@ impl ChainWatch {
         let Some(known) = taken else {
             return Ok(());
         };
-        let found = self.audit.go_through(&self.database, tenant, known).await?;
+        let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+        let head = stored::head(&mut transaction).await?;
+        transaction.commit().await?;
+        let found = self
+            .audit
+            .go_through(&self.database, Whose::Tenant(tenant), known, head)
+            .await?;
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         match found {
             Ok(head) => chain_checks::held(&mut transaction, head).await?,
@@ -75,24 +82,20 @@ impl ChainWatch {
 
 impl AuditLog {
     /// Where the chain ends, if it holds up to there and goes through where it held before.
-    async fn go_through(
+    pub(super) async fn go_through(
         &self,
         database: &Database,
-        tenant: TenantId,
+        whose: Whose,
         known: Head,
+        head: Head,
     ) -> Result<Result<Head, Tampered>, StorageError> {
-        let mut transaction = TenantTransaction::begin(database, tenant).await?;
-        let head = stored::head(&mut transaction).await?;
-        transaction.commit().await?;
         let tampered = |seq, how| Ok(Err(Tampered { seq, how }));
         if head.seq < known.seq {
             return tampered(head.seq + 1, "the end was cut off");
         }
-        let mut walk = Walk::begin(tenant, self.chains.key().public());
+        let mut walk = Walk::begin(whose, self.chains.key().public());
         while walk.at().seq < head.seq {
-            let mut transaction = TenantTransaction::begin(database, tenant).await?;
-            let events = walk::page(&mut transaction, walk.at().seq, head.seq, limits::CHAIN_EVENTS).await?;
-            transaction.commit().await?;
+            let events = walk::page(database, whose, walk.at().seq, head.seq, limits::CHAIN_EVENTS).await?;
             if events.is_empty() {
                 break;
             }

@@ -1,22 +1,23 @@
-//! A tenant's chain as a file of JSON lines that can be checked without us: a header, every event with its hash, the signatures
+//! A chain as a file of JSON lines that can be checked without us: a header, every event with its hash, the signatures
 //! over places of the chain, and last a signature over where it ended when it was exported. A chain that does not hold is exported as it
 //! is, and its end is not signed.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use ed25519_dalek::VerifyingKey;
 use futures::Stream;
 use protocol::{Millis, TenantId, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::key::Place;
+use super::key::{Place, Whose};
 use super::walk::{self, Tampered, Walk};
 use super::{AuditLog, Chains};
 use crate::clock::millis;
 use crate::database::Database;
 use crate::storage::audit::{self as stored, Head};
-use crate::storage::{StorageError, TenantTransaction};
+use crate::storage::{StorageError, TenantTransaction, operator_audit};
 
 /// Events that are read at a time.
 const PAGE: i64 = 1000;
@@ -26,9 +27,44 @@ const PAGE: i64 = 1000;
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {
     pub holdfast_audit: u8,
-    pub tenant: TenantId,
+    /// Whose chain it is: this, or the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorsChain>,
     /// The public key whose signatures follow.
     pub key: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperatorsChain {
+    /// Events up to this one were written before the chain was signed.
+    pub unsigned: i64,
+}
+
+impl Header {
+    fn new(whose: Whose, key: &VerifyingKey) -> Self {
+        let (tenant, operator) = match whose {
+            Whose::Tenant(tenant) => (Some(tenant), None),
+            Whose::Operator { unsigned } => (None, Some(OperatorsChain { unsigned })),
+        };
+        Self {
+            holdfast_audit: 1,
+            tenant,
+            operator,
+            key: b64::encode(key.as_bytes()),
+        }
+    }
+
+    /// Whose chain follows; none where that is not said, or said twice.
+    pub(super) fn whose(&self) -> Option<Whose> {
+        match (self.tenant, &self.operator) {
+            (Some(tenant), None) => Some(Whose::Tenant(tenant)),
+            (None, Some(OperatorsChain { unsigned })) => Some(Whose::Operator { unsigned: *unsigned }),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,20 +105,33 @@ impl AuditLog {
         let mut transaction = TenantTransaction::begin(database, tenant).await?;
         let head = stored::head(&mut transaction).await?;
         transaction.commit().await?;
+        self.pieces(database, Whose::Tenant(tenant), head)
+    }
+
+    /// The whole chain of the operator, as [`export`](Self::export).
+    pub(crate) async fn export_operator(
+        &self,
+        database: &Database,
+    ) -> Result<impl Stream<Item = Result<Bytes, StorageError>> + use<>, StorageError> {
+        let (head, unsigned) = operator_audit::head(&mut *database.pool().acquire().await?).await?;
+        self.pieces(database, Whose::Operator { unsigned }, head)
+    }
+
+    fn pieces(
+        &self,
+        database: &Database,
+        whose: Whose,
+        head: Head,
+    ) -> Result<impl Stream<Item = Result<Bytes, StorageError>> + use<>, StorageError> {
         let key = self.chains.key().public();
-        let header = Header {
-            holdfast_audit: 1,
-            tenant,
-            key: b64::encode(key.as_bytes()),
-        };
         let exporting = Exporting {
             database: database.clone(),
             chains: self.chains.clone(),
-            tenant,
+            whose,
             head,
-            header: Some(line(&header)?),
+            header: Some(line(&Header::new(whose, &key))?),
             after: 0,
-            held: Ok(Walk::begin(tenant, key)),
+            held: Ok(Walk::begin(whose, key)),
             ends_at: Some(millis(self.clock.now())),
         };
         Ok(futures::stream::try_unfold(
@@ -98,7 +147,7 @@ impl AuditLog {
 struct Exporting {
     database: Database,
     chains: Arc<Chains>,
-    tenant: TenantId,
+    whose: Whose,
     head: Head,
     header: Option<Bytes>,
     after: i64,
@@ -113,8 +162,7 @@ impl Exporting {
         if let Some(header) = self.header.take() {
             return Ok(Some(header));
         }
-        let mut transaction = TenantTransaction::begin(&self.database, self.tenant).await?;
-        let events = walk::page(&mut transaction, self.after, self.head.seq, PAGE).await?;
+        let events = walk::page(&self.database, self.whose, self.after, self.head.seq, PAGE).await?;
         let Some(last) = events.last().map(|(event, _)| event.seq) else {
             return self.end();
         };
@@ -149,16 +197,16 @@ impl Exporting {
         let Some(at) = self.ends_at.take() else {
             return Ok(None);
         };
-        let (tenant, head) = (self.tenant, self.head);
+        let (whose, head) = (self.whose, self.head);
         let held = match &self.held {
             Ok(walk) => walk.end(head),
             Err(tampered) => Err(*tampered),
         };
         if let Err(Tampered { seq, how }) = held {
-            tracing::error!(%tenant, seq, how, "an audit chain does not hold, so the end of its export is not signed");
+            tracing::error!(%whose, seq, how, "an audit chain does not hold, so the end of its export is not signed");
             return Ok(None);
         }
-        let signature = self.chains.key().sign(Place::End, tenant, head.seq, &head.hash, at);
+        let signature = self.chains.key().sign(Place::End, whose, &head, at);
         let end = Signed {
             seq: head.seq,
             hash: b64::encode(head.hash),

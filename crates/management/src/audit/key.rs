@@ -1,12 +1,14 @@
 //! The key that signs where a chain stands. Its public half lies beside it (`audit.pub`), for whoever checks an export.
 
+use std::fmt;
 use std::path::Path;
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use protocol::{Millis, TenantId, b64};
 
 use crate::key_file::{self, KeyFileError};
-use crate::private_file;
+use crate::storage::audit::Head;
+use crate::{limits, private_file};
 
 /// Signs checkpoints.
 pub struct AuditKey(SigningKey);
@@ -35,8 +37,8 @@ impl AuditKey {
         self.0.verifying_key()
     }
 
-    pub(super) fn sign(&self, place: Place, tenant: TenantId, seq: i64, hash: &[u8; 32], at: Millis) -> [u8; 64] {
-        self.0.sign(&signed(place, tenant, seq, hash, at)).to_bytes()
+    pub(super) fn sign(&self, place: Place, whose: Whose, head: &Head, at: Millis) -> [u8; 64] {
+        self.0.sign(&signed(place, whose, head, at)).to_bytes()
     }
 }
 
@@ -49,11 +51,49 @@ pub(super) enum Place {
     End,
 }
 
-impl Place {
-    fn domain(self) -> &'static [u8] {
+/// Whose chain one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Tenant(TenantId),
+    /// The operator's. Events up to this one were written before it was signed; 0 where all were since.
+    Operator {
+        unsigned: i64,
+    },
+}
+
+impl Whose {
+    /// Whether the installation signs where this chain stands after this event.
+    pub(super) fn is_signed_at(self, seq: i64) -> bool {
+        let before = match self {
+            Self::Tenant(_) => 0,
+            Self::Operator { unsigned } => unsigned,
+        };
+        seq > before && seq % limits::AUDIT_CHECKPOINT == 0
+    }
+
+    /// What a signature is for, and of which chain.
+    fn domain(self, place: Place) -> Vec<u8> {
+        let (domain, chain) = match (self, place) {
+            (Self::Tenant(tenant), Place::Checkpoint) => {
+                ("holdfast/audit-checkpoint/v1", tenant.uuid().as_bytes().to_vec())
+            }
+            (Self::Tenant(tenant), Place::End) => ("holdfast/audit-end/v1", tenant.uuid().as_bytes().to_vec()),
+            (Self::Operator { unsigned }, Place::Checkpoint) => {
+                ("holdfast/operator-audit-checkpoint/v1", unsigned.to_be_bytes().to_vec())
+            }
+            (Self::Operator { unsigned }, Place::End) => {
+                ("holdfast/operator-audit-end/v1", unsigned.to_be_bytes().to_vec())
+            }
+        };
+        [domain.as_bytes(), &[0], &chain].concat()
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Checkpoint => b"holdfast/audit-checkpoint/v1\0",
-            Self::End => b"holdfast/audit-end/v1\0",
+            Self::Tenant(tenant) => write!(f, "organisation {tenant}"),
+            Self::Operator { .. } => f.write_str("the operator"),
         }
     }
 }
@@ -62,23 +102,20 @@ impl Place {
 pub(super) fn is_signed(
     key: &VerifyingKey,
     place: Place,
-    tenant: TenantId,
-    seq: i64,
-    hash: &[u8; 32],
+    whose: Whose,
+    head: &Head,
     at: Millis,
     signature: &[u8; 64],
 ) -> bool {
     let signature = Signature::from_bytes(signature);
-    key.verify_strict(&signed(place, tenant, seq, hash, at), &signature)
-        .is_ok()
+    key.verify_strict(&signed(place, whose, head, at), &signature).is_ok()
 }
 
-fn signed(place: Place, tenant: TenantId, seq: i64, hash: &[u8; 32], at: Millis) -> Vec<u8> {
+fn signed(place: Place, whose: Whose, head: &Head, at: Millis) -> Vec<u8> {
     [
-        place.domain(),
-        tenant.uuid().as_bytes(),
-        &seq.to_be_bytes(),
-        hash,
+        whose.domain(place).as_slice(),
+        &head.seq.to_be_bytes(),
+        &head.hash,
         &at.to_be_bytes(),
     ]
     .concat()

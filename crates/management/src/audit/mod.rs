@@ -23,6 +23,8 @@ use std::sync::Arc;
 use protocol::TenantId;
 use sqlx::PgConnection;
 
+use key::Whose;
+
 use crate::clock::{Clock, millis};
 use crate::database::Database;
 use crate::storage::audit::{self as stored, Head};
@@ -61,32 +63,23 @@ impl AuditLog {
         by: &By,
         entry: &Entry,
     ) -> Result<(), StorageError> {
-        let head = operator_audit::lock_head(connection).await?;
+        let (head, unsigned) = operator_audit::lock_head(connection).await?;
         let seq = head.seq + 1;
-        let body = Text::of(tenant, millis(self.clock.now()), by, entry)?.numbered(seq);
+        let at = millis(self.clock.now());
+        let body = Text::of(tenant, at, by, entry)?.numbered(seq);
         let hash = chain::next(&head.hash, &body);
-        operator_audit::append(connection, Head { seq, hash }, &body).await
+        operator_audit::append(connection, Head { seq, hash }, &body).await?;
+        match self.chains.checkpoint(Whose::Operator { unsigned }, seq, hash, at) {
+            Some(checkpoint) => operator_audit::add_checkpoint(connection, &checkpoint).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether the operator's chain holds: the number of its events, or the first one that does not fit.
     pub(crate) async fn verify_operator(&self, database: &Database) -> Result<Result<i64, i64>, StorageError> {
-        let mut connection = database.pool().acquire().await?;
-        let head = operator_audit::head(&mut connection).await?;
-        let mut hash = [0; 32];
-        let mut after = 0;
-        while after < head.seq {
-            let events = operator_audit::in_order(&mut connection, after, head.seq).await?;
-            if events.is_empty() {
-                return Ok(Err(after + 1));
-            }
-            for event in events {
-                hash = chain::next(&hash, &event.body);
-                if event.seq != after + 1 || event.hash != hash {
-                    return Ok(Err(after + 1));
-                }
-                after = event.seq;
-            }
-        }
-        Ok(if hash == head.hash { Ok(after) } else { Err(after) })
+        let (head, unsigned) = operator_audit::head(&mut *database.pool().acquire().await?).await?;
+        let whose = Whose::Operator { unsigned };
+        let found = self.go_through(database, whose, Head::BEGINNING, head).await?;
+        Ok(found.map(|head| head.seq).map_err(|tampered| tampered.seq))
     }
 }

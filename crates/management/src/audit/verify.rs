@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::chain;
 use super::export::{CheckpointLine, EndLine, EventLine, Header, Signed};
-use super::key::{Place, is_signed};
+use super::key::{Place, Whose, is_signed};
+use crate::storage::audit::Head;
 
 /// Longest line of an export, in bytes.
 const LINE_BYTES: usize = 64 * 1024;
@@ -17,7 +18,10 @@ const LINE_BYTES: usize = 64 * 1024;
 /// What was found in an export that is whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    pub tenant: TenantId,
+    /// Whose log it is, in words.
+    pub whose: String,
+    /// Events up to this one were written before the log was signed on its way: the operator's, until it was. 0 otherwise.
+    pub unsigned: i64,
     /// Events, from the first one on.
     pub events: i64,
     /// Signatures over places of the chain, with the one at its end.
@@ -55,7 +59,7 @@ pub enum Broken {
 #[derive(Deserialize)]
 struct Numbered {
     seq: i64,
-    tenant: TenantId,
+    tenant: Option<TenantId>,
 }
 
 /// Checks an export. `key` is the installation's public key, as in `keys/audit.pub`; without it, the key that the file names is
@@ -78,8 +82,9 @@ pub fn verify(mut file: impl BufRead, key: Option<&str>) -> Result<Verified, Bro
     let public = bytes
         .and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok())
         .ok_or(Broken::NotAnExport)?;
+    let whose = header.whose().ok_or(Broken::NotAnExport)?;
     let mut chain = Chain {
-        tenant: header.tenant,
+        whose,
         public,
         seq: 0,
         hash: [0; 32],
@@ -99,7 +104,11 @@ pub fn verify(mut file: impl BufRead, key: Option<&str>) -> Result<Verified, Bro
             return match read(&mut file, line + 1)? {
                 Some(_) => Err(Broken::Line { line: line + 1 }),
                 None => Ok(Verified {
-                    tenant: header.tenant,
+                    whose: whose.to_string(),
+                    unsigned: match whose {
+                        Whose::Tenant(_) => 0,
+                        Whose::Operator { unsigned } => unsigned,
+                    },
                     events: chain.seq,
                     signatures: chain.signatures,
                     exported_at: end.at,
@@ -128,7 +137,7 @@ fn read(file: &mut impl BufRead, line: usize) -> Result<Option<String>, Broken> 
 }
 
 struct Chain {
-    tenant: TenantId,
+    whose: Whose,
     public: VerifyingKey,
     seq: i64,
     hash: [u8; 32],
@@ -140,7 +149,7 @@ struct Chain {
 impl Chain {
     /// Nothing may follow a place where an installation signs before its signature.
     fn is_signed_so_far(&self, line: usize) -> Result<(), Broken> {
-        match chain::is_signed_at(self.seq) && self.signed != self.seq {
+        match self.whose.is_signed_at(self.seq) && self.signed != self.seq {
             true => Err(Broken::Unsigned { line, seq: self.seq }),
             false => Ok(()),
         }
@@ -154,7 +163,8 @@ impl Chain {
         if numbered.seq != expected {
             return Err(Broken::Gap { line, expected });
         }
-        if numbered.tenant != self.tenant {
+        // The operator's tells of every organisation, and of none.
+        if matches!(self.whose, Whose::Tenant(tenant) if numbered.tenant != Some(tenant)) {
             return Err(Broken::OtherTenant { line, seq: expected });
         }
         self.hash = chain::next(&self.hash, body);
@@ -178,7 +188,8 @@ impl Chain {
             .ok()
             .and_then(|bytes| bytes.try_into().ok());
         let good = signature.is_some_and(|signature| {
-            is_signed(&self.public, place, self.tenant, seq, &self.hash, signed.at, &signature)
+            let head = Head { seq, hash: self.hash };
+            is_signed(&self.public, place, self.whose, &head, signed.at, &signature)
         });
         self.signatures += 1;
         good.then_some(()).ok_or(Broken::Signature { line, seq })

@@ -152,6 +152,9 @@ pub(crate) async fn enrolled<T>(
 
 /// After a factor was taken away: the last one stays where the organisation asks for one, and backup codes go with it.
 pub(crate) async fn after_removal(transaction: &mut TenantTransaction, user: UserId) -> Result<(), ApiError> {
+    if !factors::one_at_a_time(transaction, user).await? {
+        return Err(ApiError::NotSignedIn);
+    }
     let standing = factors::standing(transaction, user).await?;
     match standing {
         left if left.has_factor() => Ok(()),

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::session;
-use crate::access::Client;
+use crate::access::{Client, not_signed_in};
 use crate::app::App;
 use crate::audit::By;
 use crate::clock::after;
@@ -53,7 +53,9 @@ impl FromRequestParts<App> for Operator {
         })?;
         let now = app.clock.now();
         let found = operator_sessions::authenticate(&app.database, token.hash(), shown, now).await?;
-        let session = found.ok_or(ApiError::NotSignedIn)?;
+        let Some(session) = found else {
+            return Err(not_signed_in(app, &client).await);
+        };
         refusals::see_operator(&client);
         Ok(Self(session, client))
     }

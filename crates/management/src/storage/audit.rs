@@ -96,6 +96,27 @@ pub(crate) struct Checkpoint {
     pub signature: [u8; 64],
 }
 
+pub(super) struct CheckpointRow {
+    pub(super) seq: i64,
+    pub(super) hash: Vec<u8>,
+    pub(super) at: i64,
+    pub(super) signature: Vec<u8>,
+}
+
+impl TryFrom<CheckpointRow> for Checkpoint {
+    type Error = StorageError;
+
+    fn try_from(row: CheckpointRow) -> Result<Self, StorageError> {
+        let signature = row.signature.try_into();
+        Ok(Self {
+            seq: row.seq,
+            hash: hash(row.hash)?,
+            at: row.at,
+            signature: signature.map_err(|_| StorageError::Unreadable("signature of the audit chain"))?,
+        })
+    }
+}
+
 /// Keeps a signature.
 pub(crate) async fn add_checkpoint(
     transaction: &mut TenantTransaction,
@@ -216,24 +237,13 @@ pub(crate) async fn checkpoints(
     after: i64,
     up_to: i64,
 ) -> Result<Vec<Checkpoint>, StorageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        CheckpointRow,
         "SELECT seq, hash, at, signature FROM audit_checkpoints WHERE tenant_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq",
         transaction.tenant().uuid(),
         after,
         up_to
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(Checkpoint {
-                seq: row.seq,
-                hash: hash(row.hash)?,
-                at: row.at,
-                signature: row
-                    .signature
-                    .try_into()
-                    .map_err(|_| StorageError::Unreadable("signature of the audit chain"))?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(Checkpoint::try_from).collect()
 }

@@ -48,18 +48,23 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
     })
 }
 
-/// What a person's factors decide, a new factor or a new session, is decided one after the other: what is read after this stays true until
-/// the transaction ends.
-pub(crate) async fn one_at_a_time(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
-    // A foreign key that points to the person is no reason to wait.
+/// What a person's factors decide, a new factor or a new session, is decided one after the other, and while their organisation asks for
+/// what it asks for now: what is read after this stays true until the transaction ends. False: they were suspended meanwhile.
+pub(crate) async fn one_at_a_time(transaction: &mut TenantTransaction, user: UserId) -> Result<bool, StorageError> {
+    // The organisation first, as who suspends it does.
     sqlx::query!(
-        "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        transaction.tenant().uuid(),
-        user.uuid()
+        "SELECT id FROM tenants WHERE id = $1 FOR SHARE",
+        transaction.tenant().uuid()
     )
     .fetch_optional(&mut **transaction)
     .await?;
-    Ok(())
+    // A foreign key that points to the person is no reason to wait.
+    let stands = sqlx::query!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL FOR NO KEY UPDATE",
+        transaction.tenant().uuid(),
+        user.uuid()
+    );
+    Ok(stands.fetch_optional(&mut **transaction).await?.is_some())
 }
 
 /// Somebody may set up a factor at this moment, and nobody else does for them until the transaction ends.
@@ -81,7 +86,9 @@ pub(crate) async fn enrolment(
     enroller: &Enroller,
 ) -> Result<Option<Enrolment>, StorageError> {
     let session = enroller.session();
-    one_at_a_time(transaction, session.user).await?;
+    if !one_at_a_time(transaction, session.user).await? {
+        return Ok(None);
+    }
     let shown = sqlx::query_scalar!(
         "SELECT second_factor FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3",
         transaction.tenant().uuid(),

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::interval::interval;
 use super::{StorageError, TenantTransaction};
-use crate::access::Manager;
+use crate::access::{LetsIn, Manager};
 use crate::ids::JoinRequestId;
 use crate::limits;
 use crate::person::{Email, Name};
@@ -93,7 +93,7 @@ pub(crate) async fn list(
 /// Takes somebody out of the queue who is let in.
 pub(crate) async fn take(
     transaction: &mut TenantTransaction,
-    _manager: &Manager,
+    _by: &impl LetsIn,
     id: JoinRequestId,
 ) -> Result<Option<Waiting>, StorageError> {
     let row = sqlx::query_as!(
@@ -109,7 +109,7 @@ pub(crate) async fn take(
 /// Refuses somebody; that is kept for a while.
 pub(crate) async fn refuse(
     transaction: &mut TenantTransaction,
-    _manager: &Manager,
+    _by: &impl LetsIn,
     id: JoinRequestId,
     now: OffsetDateTime,
 ) -> Result<Option<Waiting>, StorageError> {

@@ -62,25 +62,7 @@ pub(crate) async fn find(
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
     lock_owners(transaction).await?;
-    let row = sqlx::query!(
-        "SELECT u.name, u.email, u.deactivated_at, u.suspended_with_tenant, c.id AS cell FROM users u
-         JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
-         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' AND (u.role <> 'owner' OR $3) AND u.id <> $4
-            AND EXISTS (SELECT FROM users m WHERE m.tenant_id = $1 AND m.id = $4 AND m.deactivated_at IS NULL)
-         FOR UPDATE OF u",
-        transaction.tenant().uuid(),
-        user.uuid(),
-        manager.may_manage(Role::Owner),
-        manager.user().uuid()
-    );
-    let row = row.fetch_optional(&mut **transaction).await?;
-    Ok(row.map(|row| Leaver {
-        id: user,
-        name: row.name,
-        email: row.email,
-        cell: row.cell.into(),
-        suspended: Suspended::stored(row.deactivated_at, row.suspended_with_tenant),
-    }))
+    look_up(transaction, user, Some(manager)).await
 }
 
 /// As [`find`], for the operator, who may send anybody away.
@@ -89,12 +71,25 @@ pub(crate) async fn find_as_operator(
     _operator: &FreshOperator,
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
+    look_up(transaction, user, None).await
+}
+
+async fn look_up(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+    manager: Option<&FreshManager>,
+) -> Result<Option<Leaver>, StorageError> {
     let row = sqlx::query!(
         "SELECT u.name, u.email, u.deactivated_at, u.suspended_with_tenant, c.id AS cell FROM users u
          JOIN cells c ON c.tenant_id = u.tenant_id AND c.user_id = u.id
-         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person' FOR UPDATE OF u",
+         WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND u.kind = 'person'
+            AND ($3::uuid IS NULL OR u.id <> $3 AND (u.role <> 'owner' OR $4)
+                AND EXISTS (SELECT FROM users m WHERE m.tenant_id = $1 AND m.id = $3 AND m.deactivated_at IS NULL))
+         FOR UPDATE OF u",
         transaction.tenant().uuid(),
-        user.uuid()
+        user.uuid(),
+        manager.map(|manager| manager.user().uuid()),
+        manager.is_none_or(|manager| manager.may_manage(Role::Owner))
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     Ok(row.map(|row| Leaver {

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use super::StorageError;
 use super::interval::interval;
 use crate::database::Database;
+use crate::ids::JoinRequestId;
 use crate::limits;
 use crate::operator::Operator;
 use crate::person::{Name, Role};
@@ -46,6 +47,18 @@ pub(crate) struct PersonFacts {
     pub sessions: i64,
     pub last_seen_at: Option<OffsetDateTime>,
     pub cell: Option<CellId>,
+}
+
+/// Somebody who waits to be let in.
+#[derive(Debug)]
+pub(crate) struct WaitingFacts {
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    pub request: JoinRequestId,
+    pub name: String,
+    pub email: String,
+    pub issuer: Option<String>,
+    pub created_at: OffsetDateTime,
 }
 
 /// What to list; everything where nothing is named.
@@ -158,4 +171,34 @@ pub(crate) async fn people(
             })
         })
         .collect()
+}
+
+/// Who waits to be let in, by organisation, the longest first, or one of them. Nobody of a suspended organisation.
+pub(crate) async fn waiting(
+    database: &Database,
+    operator: &Operator,
+    only: Option<JoinRequestId>,
+) -> Result<Vec<WaitingFacts>, StorageError> {
+    let mut transaction = begin(database, operator).await?;
+    let rows = sqlx::query!(
+        r#"SELECT tenant_id AS "tenant_id!", tenant_name AS "tenant_name!", request_id AS "request_id!", name AS "name!", email AS "email!",
+            issuer, created_at AS "created_at!"
+        FROM operator_waiting($1) LIMIT $2"#,
+        only.map(JoinRequestId::uuid),
+        limits::OPERATOR_LISTED
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| WaitingFacts {
+            tenant: row.tenant_id.into(),
+            tenant_name: row.tenant_name,
+            request: row.request_id.into(),
+            name: row.name,
+            email: row.email,
+            issuer: row.issuer,
+            created_at: row.created_at,
+        })
+        .collect())
 }

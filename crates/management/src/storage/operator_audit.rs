@@ -3,31 +3,54 @@
 use sqlx::PgConnection;
 
 use super::StorageError;
-use super::audit::{Head, Row, Stored, hash};
+use super::audit::{Checkpoint, CheckpointRow, Head, Row, Stored, hash};
 
-/// Events that are read at a time.
-const PAGE: i64 = 1000;
-
-/// The end of the chain, locked until the transaction ends.
-pub(crate) async fn lock_head(connection: &mut PgConnection) -> Result<Head, StorageError> {
-    let row = sqlx::query!("SELECT seq, hash FROM operator_head FOR UPDATE")
+/// The end of the chain, locked until the transaction ends, and up to which event it was written before it was signed.
+pub(crate) async fn lock_head(connection: &mut PgConnection) -> Result<(Head, i64), StorageError> {
+    let row = sqlx::query!("SELECT seq, hash, unsigned FROM operator_head FOR UPDATE")
         .fetch_one(connection)
         .await?;
-    Ok(Head {
-        seq: row.seq,
-        hash: hash(row.hash)?,
-    })
+    let (seq, hash) = (row.seq, hash(row.hash)?);
+    Ok((Head { seq, hash }, row.unsigned))
 }
 
-/// Where the chain ends now.
-pub(crate) async fn head(connection: &mut PgConnection) -> Result<Head, StorageError> {
-    let row = sqlx::query!("SELECT seq, hash FROM operator_head")
+/// Where the chain ends now, and up to which event it was written before it was signed.
+pub(crate) async fn head(connection: &mut PgConnection) -> Result<(Head, i64), StorageError> {
+    let row = sqlx::query!("SELECT seq, hash, unsigned FROM operator_head")
         .fetch_one(connection)
         .await?;
-    Ok(Head {
-        seq: row.seq,
-        hash: hash(row.hash)?,
-    })
+    let (seq, hash) = (row.seq, hash(row.hash)?);
+    Ok((Head { seq, hash }, row.unsigned))
+}
+
+/// Keeps a signature over a place of the chain.
+pub(crate) async fn add_checkpoint(connection: &mut PgConnection, checkpoint: &Checkpoint) -> Result<(), StorageError> {
+    sqlx::query!(
+        "INSERT INTO operator_checkpoints (seq, hash, at, signature) VALUES ($1, $2, $3, $4)",
+        checkpoint.seq,
+        checkpoint.hash.as_slice(),
+        checkpoint.at,
+        checkpoint.signature.as_slice()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Signatures over places of the chain, after one and up to one.
+pub(crate) async fn checkpoints(
+    connection: &mut PgConnection,
+    after: i64,
+    up_to: i64,
+) -> Result<Vec<Checkpoint>, StorageError> {
+    let rows = sqlx::query_as!(
+        CheckpointRow,
+        "SELECT seq, hash, at, signature FROM operator_checkpoints WHERE seq > $1 AND seq <= $2 ORDER BY seq",
+        after,
+        up_to
+    );
+    let rows = rows.fetch_all(connection).await?;
+    rows.into_iter().map(Checkpoint::try_from).collect()
 }
 
 /// Adds an event after the locked end.
@@ -67,18 +90,19 @@ pub(crate) async fn find(
     rows.into_iter().map(Stored::try_from).collect()
 }
 
-/// Events in their order, after one and up to one, some at a time.
+/// Events in their order, after one and up to one.
 pub(crate) async fn in_order(
     connection: &mut PgConnection,
     after: i64,
     up_to: i64,
+    limit: i64,
 ) -> Result<Vec<Stored>, StorageError> {
     let rows = sqlx::query_as!(
         Row,
         "SELECT seq, body, hash FROM operator_events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3",
         after,
         up_to,
-        PAGE
+        limit
     );
     let rows = rows.fetch_all(connection).await?;
     rows.into_iter().map(Stored::try_from).collect()

@@ -144,6 +144,30 @@ async fn an_upgrade_keeps_the_deliveries_that_wait_also_where_later_numbers_came
 }
 
 #[tokio::test]
+async fn an_upgrade_ends_sessions_that_were_lowered_and_kept_their_days() {
+    let database = TestDatabase::empty().await;
+    let url = of_the_operators(&database).await;
+    migrate_by(&url, |version| version < 361).await;
+    let mut owner = database.owner().await;
+    let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
+        INSERT INTO users (id, tenant_id, name, email, role, created_at) VALUES ('00000000-0000-7000-8000-000000000002',
+            '00000000-0000-7000-8000-000000000001', 'Anna', 'anna@example.org', 'owner', now());
+        INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, device)
+            SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000002',
+                sha256(device::bytea), now(), now(), now() + life, state, device
+            FROM (VALUES ('full', interval '7 days', 'whole'), ('enrol', interval '7 days', 'lowered'),
+                ('factor', interval '7 days', 'lowered, too'), ('factor', interval '15 minutes', 'half')) AS session (state, life, device);";
+    sqlx::raw_sql(rows).execute(&mut owner).await.unwrap();
+
+    assert!(database::open(Source::Url(url)).await.unwrap().ready().await);
+    let left: Vec<String> = sqlx::query_scalar("SELECT device FROM sessions ORDER BY device")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(left, ["half", "whole"]);
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_reached_is_one_sentence_that_says_what_to_do() {
     let url = "postgresql://nobody@127.0.0.1:1/none?sslmode=disable";
     let error = database::open(Source::Url(url.into())).await.err().unwrap();

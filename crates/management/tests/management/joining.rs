@@ -326,3 +326,96 @@ async fn the_queue_and_the_list_of_domains_have_an_end() {
     let bad = json!({"domain": "not a domain", "approval": false});
     anna.put("/join-domains", bad).await.refused(422, "invalid_field");
 }
+
+#[tokio::test]
+async fn the_operator_sees_who_waits_in_every_organisation_and_answers_with_the_token_at_hand() {
+    let (world, mut anna) = World::owned().await;
+    let mut olga = world.second_tenant().await;
+    allow(&mut anna, "acme.example", true).await;
+    allow(&mut olga, "globex.example", true).await;
+    for (name, email) in [
+        ("Bob", "bob@acme.example"),
+        ("Carol", "carol@acme.example"),
+        ("Gus", "gus@globex.example"),
+    ] {
+        let (mut browser, link) = ask(&world, email).await;
+        browser
+            .post("/joining/accept", json!({"token": link, "name": name}))
+            .await
+            .expect(202);
+        world.mails.next().await;
+    }
+    let mut operator = world.operator(true).await;
+    let listed = operator.get("/operator/join-requests").await.expect(200).json;
+    assert_eq!(listed["more"], false);
+    let waiting = |listed: &Value| -> Vec<(String, String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let each = |who: &Value| (text(&who["tenant"]["name"]), text(&who["email"]), text(&who["id"]));
+        listed["waiting"].as_array().unwrap().iter().map(each).collect()
+    };
+    let mut who = waiting(&listed);
+    who.sort();
+    let names: Vec<_> = who
+        .iter()
+        .map(|(tenant, email, _)| (tenant.as_str(), email.as_str()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("Acme", "bob@acme.example"),
+            ("Acme", "carol@acme.example"),
+            ("Globex", "gus@globex.example")
+        ]
+    );
+    let answer = |place: usize, answer: &str| format!("/operator/join-requests/{}/{answer}", who[place].2);
+    let mut stale = world.operator(false).await;
+    stale
+        .post(&answer(0, "approve"), json!({}))
+        .await
+        .refused(403, "step_up_needed");
+
+    operator.post(&answer(0, "approve"), json!({})).await.expect(204);
+    operator
+        .post(&answer(0, "approve"), json!({}))
+        .await
+        .refused(404, "not_found");
+    assert!(world.mails.next().await.contains("Welcome to Acme"));
+    let mut bob = world.sign_in("bob@acme.example").await;
+    let me = bob.get("/me").await.expect(200).json;
+    assert_eq!(
+        (&me["user"]["role"], &me["tenant"]["name"]),
+        (&json!("member"), &json!("Acme"))
+    );
+    operator.post(&answer(1, "refuse"), json!({})).await.expect(204);
+    assert!(world.mails.next().await.contains("To: carol@acme.example"));
+    assert!(self::waiting(&mut anna).await.is_empty());
+
+    // It stands in the organisation's log, and in the operator's.
+    let log = anna.get("/audit?action=join.").await.expect(200).json;
+    let acts: Vec<_> = log["events"].as_array().unwrap().iter().take(2).collect();
+    assert_eq!(
+        (&acts[0]["action"], &acts[1]["action"]),
+        (&json!("join.refused"), &json!("join.approved"))
+    );
+    assert!(acts.iter().all(|act| act["actor"]["kind"] == "operator"), "{acts:?}");
+    let log = operator.get("/operator/audit?action=join.").await.expect(200).json;
+    assert_eq!(log["events"].as_array().unwrap().len(), 2);
+    assert_eq!(log["events"][1]["tenant"], me["tenant"]["id"]);
+
+    // Nobody comes into an organisation that is suspended.
+    let globex = listed["waiting"].as_array().unwrap().iter();
+    let globex = globex
+        .map(|who| &who["tenant"])
+        .find(|tenant| tenant["name"] == "Globex");
+    let globex = globex.unwrap()["id"].as_str().unwrap();
+    operator
+        .post(&format!("/operator/tenants/{globex}/suspend"), json!({}))
+        .await
+        .expect(200);
+    let left = operator.get("/operator/join-requests").await.expect(200).json;
+    assert!(waiting(&left).is_empty());
+    operator
+        .post(&answer(2, "approve"), json!({}))
+        .await
+        .refused(404, "not_found");
+}

@@ -227,11 +227,15 @@ fn calls() -> Vec<(Method, &'static str, Value, u16)> {
         (Method::POST, "/operator/people/{id}/sign-out", json!({}), 200),
         (Method::POST, "/operator/people/{id}/suspend", json!({}), 204),
         (Method::POST, "/operator/people/{id}/restore", json!({}), 204),
+        (Method::GET, "/operator/join-requests", json!({}), 200),
+        (Method::POST, "/operator/join-requests/{id}/approve", json!({}), 204),
+        (Method::POST, "/operator/join-requests/{id}/refuse", json!({}), 204),
         (Method::GET, "/operator/cells", json!({}), 200),
         (Method::GET, "/operator/cells/{id}", json!({}), 200),
         (Method::POST, "/operator/cells/{id}/act", json!({"act": "sleep"}), 200),
         (Method::GET, "/operator/health", json!({}), 200),
         (Method::GET, "/operator/audit", json!({}), 200),
+        (Method::GET, "/operator/audit/export", json!({}), 200),
     ]
 }
 
@@ -492,6 +496,15 @@ async fn program(
     program
 }
 
+/// What a path is about: its first word, but for what the operator answers in place of an organisation's managers.
+fn noun(path: &str) -> Option<&str> {
+    let path = path
+        .strip_prefix("/operator")
+        .filter(|rest| rest.starts_with("/join-requests"))
+        .unwrap_or(path);
+    path.split('/').nth(1)
+}
+
 /// Something that the path can name.
 async fn object_id(world: &World, path: &str, who: Who, object: Object) -> String {
     let email = match object {
@@ -524,7 +537,7 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
         run(world, &statement).await;
         return id.to_string();
     }
-    let statement = match path.split('/').nth(1) {
+    let statement = match noun(path) {
         Some("alerts") => format!(
             "INSERT INTO alert_rules (id, tenant_id, trigger, email, created_at)
              SELECT '{id}', tenant_id, 'key_made', '{id}@example.org', now() FROM users WHERE email = '{email}'"
@@ -596,7 +609,7 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
 }
 
 async fn untouched(world: &World, path: &str, id: &str) -> bool {
-    let statement = match path.split('/').nth(1) {
+    let statement = match noun(path) {
         Some("sessions") => format!("SELECT EXISTS (SELECT FROM sessions WHERE id = '{id}')"),
         Some("invitations") => format!(
             "SELECT EXISTS (SELECT FROM invitations WHERE id = '{id}' AND revoked_at IS NULL AND token_hash = sha256('{id}'))"

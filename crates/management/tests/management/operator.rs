@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use management::audit::{AuditKey, Broken, Verified, verify};
 use management::limits;
 use serde_json::json;
+use sqlx::PgConnection;
 
-use crate::support::{Browser, OPERATOR_TOKEN, World, token};
+use crate::support::{Browser, OPERATOR_TOKEN, World, rehash_operators, token};
 
 async fn signed_in(world: &World) -> Browser {
     let mut operator = world.browser();
@@ -434,4 +436,99 @@ async fn a_change_in_the_operators_log_is_found() {
         .await
         .unwrap();
     assert_eq!(state(&mut operator).await, "bad");
+}
+
+/// The operator's log as a file.
+async fn exported(world: &World) -> String {
+    world.operator(true).await.download("/operator/audit/export").await
+}
+
+fn check(export: &str) -> Result<Verified, Broken> {
+    let key = protocol::b64::encode(AuditKey::from_bytes(&[9; 32]).public().as_bytes());
+    verify(export.as_bytes(), Some(&key))
+}
+
+/// An operator's log that is signed on its way once.
+async fn long_log(world: &World) {
+    let (mut operator, mut anna) = (world.operator(true).await, world.sign_in("anna@acme.example").await);
+    let me = anna.get("/me").await.expect(200).json;
+    let at = format!("/operator/cells/{}/act", me["cell"]["id"].as_str().unwrap());
+    for _ in 0..limits::AUDIT_CHECKPOINT {
+        operator.post(&at, json!({"act": "sleep"})).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn promise_10_the_operators_log_is_signed_and_a_change_is_found_in_its_export() {
+    let (world, mut anna) = World::owned().await;
+    long_log(&world).await;
+    let export = exported(&world).await;
+    let verified = check(&export).unwrap();
+    assert!(verified.events > limits::AUDIT_CHECKPOINT);
+    assert_eq!(
+        (verified.signatures, verified.unsigned, &*verified.whose),
+        (2, 0, "the operator")
+    );
+    assert!(export.contains("audit.exported"));
+    // No organisation's log passes for it, nor it for one.
+    let tenants = anna.download("/audit/export").await;
+    let (theirs, _) = tenants.split_once('\n').unwrap();
+    let (ours, events) = export.split_once('\n').unwrap();
+    assert!(check(&format!("{theirs}\n{events}")).is_err());
+    assert!(check(&format!("{ours}\n{}", tenants.split_once('\n').unwrap().1)).is_err());
+    // Nor does it say of itself that less of it was signed.
+    let less = export.replacen("\"unsigned\":0", "\"unsigned\":256", 1);
+    assert!(matches!(check(&less), Err(Broken::Signature { .. })));
+    let cut: String = export
+        .split_inclusive('\n')
+        .filter(|line| !line.contains("\"checkpoint\""))
+        .collect();
+    assert!(matches!(check(&cut), Err(Broken::Unsigned { seq: 256, .. })));
+
+    // The database's superuser changes an event, and every hash from there on: the signatures are another's.
+    let mut owner = world.database.owner().await;
+    run(
+        &mut owner,
+        "UPDATE operator_events SET body = replace(body, '\"operator\"', '\"nobody\"') WHERE seq = 3",
+    )
+    .await;
+    rehash_operators(&mut owner, 3).await;
+    run(
+        &mut owner,
+        "UPDATE operator_checkpoints c SET hash = e.hash FROM operator_events e WHERE e.seq = c.seq",
+    )
+    .await;
+    let export = exported(&world).await;
+    assert!(matches!(check(&export), Err(Broken::Signature { seq: 256, .. })));
+    assert!(!export.contains("{\"end\""), "no end is signed of what does not hold");
+    let health = world
+        .operator(true)
+        .await
+        .get("/operator/health")
+        .await
+        .expect(200)
+        .text;
+    assert!(health.contains("Its chain is broken at event 256"), "{health}");
+}
+
+#[tokio::test]
+async fn what_the_operator_did_before_their_log_was_signed_is_exported_as_that() {
+    let (world, _anna) = World::owned().await;
+    long_log(&world).await;
+    // As an upgrade finds it.
+    let mut owner = world.database.owner().await;
+    run(
+        &mut owner,
+        "DELETE FROM operator_checkpoints; UPDATE operator_head SET unsigned = seq",
+    )
+    .await;
+    let verified = check(&exported(&world).await).unwrap();
+    assert_eq!((verified.signatures, verified.unsigned), (1, verified.events - 1));
+    // From then on it is signed on its way.
+    long_log(&world).await;
+    assert_eq!(check(&exported(&world).await).unwrap().signatures, 2);
+}
+
+async fn run(connection: &mut PgConnection, statement: &'static str) {
+    sqlx::raw_sql(statement).execute(connection).await.unwrap();
 }

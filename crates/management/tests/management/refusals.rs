@@ -240,3 +240,46 @@ async fn what_a_tenant_of_the_api_is_refused_names_it_in_the_operators_log() {
     assert_eq!(access["tenant"], json!(id));
     assert!(refused.iter().any(|event| event["action"] == "key.refused"));
 }
+
+#[tokio::test]
+async fn who_comes_with_session_after_session_that_is_none_waits_and_who_has_one_does_not() {
+    let (world, _anna) = World::owned().await;
+    let mut guesser = world.browser_at("192.0.2.9");
+    for number in 0..limits::UNKNOWN_SESSIONS_PER_CLIENT {
+        let token = SecretToken::generate(&management::OsEntropy).unwrap();
+        let session = Some(format!(
+            "{}={}",
+            if number % 2 == 0 {
+                "holdfast_session"
+            } else {
+                "holdfast_operator"
+            },
+            token.text().as_str()
+        ));
+        let path = match number % 2 {
+            0 => {
+                guesser.cookie = session;
+                "/me"
+            }
+            _ => {
+                guesser.operator = session;
+                "/operator/session"
+            }
+        };
+        guesser.get(path).await.refused(401, "not_signed_in");
+    }
+    for path in ["/me", "/operator/session"] {
+        let refused = guesser.get(path).await.refused(429, "too_many_requests");
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    // Without one, and with one that there is, from the same place: as before.
+    let mut neighbour = world.browser_at("192.0.2.9");
+    neighbour.get("/me").await.refused(401, "not_signed_in");
+    neighbour.cookie = world.sign_in("anna@acme.example").await.cookie;
+    neighbour.get("/me").await.expect(200);
+    world
+        .browser_at("192.0.2.10")
+        .get("/me")
+        .await
+        .refused(401, "not_signed_in");
+}

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use management::limits;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::support::{Browser, World, token};
+use crate::support::{Answer, Browser, World, token};
 
 /// An authenticator app, as on somebody's phone.
 struct Phone(Totp);
@@ -42,13 +43,8 @@ async fn enrol(world: &World, browser: &mut Browser) -> (Phone, Vec<String>) {
 
 /// Comes with a mailed link and is asked for more.
 async fn half(world: &World, email: &str) -> (Browser, Value) {
-    let mut browser = world.browser();
-    browser.post("/sign-in", json!({"email": email})).await.expect(202);
-    let link = token(&world.mails.next().await, "sign-in");
-    let answer = browser
-        .post("/sign-in/complete", json!({"token": link}))
-        .await
-        .expect(200);
+    let (mut browser, link) = link(world, email).await;
+    let answer = browser.post("/sign-in/complete", link).await.expect(200);
     (browser, answer.json)
 }
 
@@ -422,4 +418,57 @@ async fn promise_08_asking_for_recovery_takes_a_new_sign_in_with_every_factor_an
         .post("/recovery/request", request)
         .await
         .refused(403, "sign_in_again");
+}
+
+/// Changes something in a transaction that is still open, while this is done, which waits for it.
+async fn meanwhile(world: &World, change: &'static str, act: impl Future<Output = Answer> + Send + 'static) -> Answer {
+    let mut owner = world.database.owner().await;
+    let mut changing = owner.begin().await.unwrap();
+    sqlx::raw_sql(change).execute(&mut *changing).await.unwrap();
+    let act = tokio::spawn(act);
+    world.database.until_wait_for_locks(1).await;
+    changing.commit().await.unwrap();
+    act.await.unwrap()
+}
+
+const REQUIRED: &str = "UPDATE tenants SET second_factor_required = true";
+
+/// Asks for a link, and gives what opens it.
+async fn link(world: &World, email: &str) -> (Browser, Value) {
+    let mut browser = world.browser();
+    browser.post("/sign-in", json!({"email": email})).await.expect(202);
+    let link = json!({"token": token(&world.mails.next().await, "sign-in")});
+    (browser, link)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_while_a_factor_comes_to_be_asked_of_everybody_is_asked_for_one() {
+    let (world, _anna) = World::owned().await;
+    let (mut browser, link) = link(&world, "anna@acme.example").await;
+    let signing_in = async move { browser.post("/sign-in/complete", link).await };
+    let answer = meanwhile(&world, REQUIRED, signing_in).await;
+    assert_eq!(answer.expect(200).json["pending"], "enrol");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_their_last_factor_away_while_one_comes_to_be_asked_of_everybody_keeps_it() {
+    let (world, mut anna) = World::owned().await;
+    enrol(&world, &mut anna).await;
+    let mut taking = anna.clone();
+    let taking = async move { taking.delete("/factors/authenticator").await };
+    let answer = meanwhile(&world, REQUIRED, taking).await;
+    answer.refused(409, "factor_required");
+    assert_eq!(anna.get("/factors").await.expect(200).json["authenticator"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_suspended_while_they_sign_in_does_not_come_in() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    let (mut bob, link) = link(&world, "bob@acme.example").await;
+    let suspended = "UPDATE users SET deactivated_at = now() WHERE name <> 'Anna'";
+    let signing_in = async move { bob.post("/sign-in/complete", link).await };
+    meanwhile(&world, suspended, signing_in)
+        .await
+        .refused(410, "link_invalid");
 }

@@ -3,10 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use management::limits;
+use management::{SecretToken, limits};
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Browser, OPERATOR_TOKEN, World};
 
 /// A Redis on a free port of the loopback, gone when this is dropped.
 struct Redis {
@@ -101,4 +101,66 @@ async fn two_servers_share_their_limits_and_each_keeps_its_own_while_redis_is_aw
     // It is left alone for so long: there is nothing to wait for but time.
     tokio::time::sleep(limits::SHARED_LIMITS_PAUSE).await;
     assert_eq!(taken(&both, "dora@acme.example", limit).await, limit, "shared again");
+}
+
+/// Fails to come in, once; whether it was let try.
+async fn fails(browser: &mut Browser) -> bool {
+    let token = SecretToken::generate(&management::OsEntropy).unwrap();
+    let answer = browser
+        .post("/sign-in/complete", json!({"token": token.text().as_str()}))
+        .await;
+    match answer.status.as_u16() {
+        410 => true,
+        _ => {
+            assert!(
+                answer
+                    .refused(429, "too_many_requests")
+                    .headers
+                    .contains_key("retry-after")
+            );
+            false
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fails_at_one_server_waits_at_another_until_they_come_in_and_each_counts_by_itself_while_redis_is_away() {
+    let redis = Redis::start(None);
+    let (one, two) = (World::sharing(&redis.url()).await, World::sharing(&redis.url()).await);
+    let free = limits::CLIENT_FAILURES_FREE;
+    // By itself, neither would make anybody wait for so few. On a machine so slow that a wait is over before the next try, the next one
+    // is twice as long.
+    let (mut at_one, mut at_two) = (one.browser_at("192.0.2.9"), two.browser_at("192.0.2.9"));
+    let mut tries = 0;
+    while fails(if tries % 2 == 0 { &mut at_one } else { &mut at_two }).await {
+        tries += 1;
+        assert!(tries < 2 * free, "nobody had to wait");
+    }
+    assert!(tries > free, "{free} are free: {tries}");
+    // Others are not kept out by it.
+    assert!(fails(&mut two.browser_at("192.0.2.10")).await);
+
+    // Coming in ends it, at whichever server.
+    let came_in = async {
+        while at_two
+            .post("/operator/sign-in", json!({"token": OPERATOR_TOKEN}))
+            .await
+            .status
+            != 200
+        {
+            tokio::time::sleep(limits::SHARED_LIMITS_WAIT).await;
+        }
+    };
+    came_in.await;
+    for _ in 0..free {
+        assert!(fails(&mut at_two).await);
+    }
+
+    // Away: each counts by itself, and forgives nothing.
+    drop(redis);
+    let mut guesser = one.browser_at("192.0.2.11");
+    for _ in 0..=free {
+        assert!(fails(&mut guesser).await);
+    }
+    assert!(!fails(&mut guesser).await);
 }

@@ -1,6 +1,6 @@
-//! The tenant API keeps to the OpenAPI document, whatever the operator and a tenant send: requests made from the document by
-//! schemathesis, right ones and bent ones. Cells are in memory here, so that what would start one can be asked for, too; what
-//! everybody else is answered is tried against the real server (`tests/tests/system/contract.rs`).
+//! The tenant API, and the routes of who runs the machine, keep to the OpenAPI document, whatever the operator and a tenant send: requests
+//! made from the document by schemathesis, right ones and bent ones. Cells are in memory here, so that what would start one can be asked for,
+//! too; what everybody else is answered is tried against the real server (`tests/tests/system/contract.rs`).
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,6 +32,10 @@ missing_required_header.enabled = false
 include-path-regex = "^/api/v1/sessions(/|$)"
 checks.allow_header_conformance.enabled = false
 "#;
+/// The paths of who runs the machine.
+const OPERATORS: &str = r"^/api/v1/operator/";
+/// Ends what all others need.
+const SIGN_OUT: &str = "/api/v1/operator/sign-out";
 /// The paths of the tenant API; at two of them are people's sessions, too.
 const OURS: &str = r"^/(api/v1/(tenants|templates|platform-keys|chat|sessions|approvals|usage)(/|$)|v1/)";
 
@@ -49,12 +53,36 @@ async fn promise_11_nobody_makes_the_tenant_api_fail_or_break_its_document() {
     let address = serve(world.router.clone()).await;
     // The tenant first: the operator removes those that are there.
     for (caller, authorization) in [("a tenant", tenants_key), ("the operator", &operators)] {
-        hold_to_the_document(address, caller, authorization).await;
+        // How many the document has at these paths: the tenant API's, and people's that end all their other sessions.
+        let operations = management::tenant_routes().len() + 1;
+        let headers = [("Authorization", authorization.clone())];
+        hold_to_the_document(address, caller, &headers, &["--include-path-regex", OURS], operations).await;
     }
     // After all that, it serves as before.
     let (_, program) = world.tenant("y").await;
     let said = json!({"session_id": "first", "message": "Hello"});
     program.post("/api/v1/chat", said).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_11_the_operators_pages_make_nothing_fail_and_break_no_document() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    let mut operator = world.operator(true).await;
+    let address = serve(world.router.clone()).await;
+    let listed = management::routes().into_iter();
+    let operations = listed.filter(|(_, path, ..)| path.starts_with("/api/v1/operator/") && *path != SIGN_OUT);
+    let paths = ["--include-path-regex", OPERATORS, "--exclude-path", SIGN_OUT];
+    hold_to_the_document(
+        address,
+        "the operator",
+        &operator.sent_as_operator(),
+        &paths,
+        operations.count(),
+    )
+    .await;
+    // After all that, it serves as before.
+    operator.get("/operator/overview").await.expect(200);
 }
 
 pub async fn serve(router: Router) -> SocketAddr {
@@ -66,21 +94,30 @@ pub async fn serve(router: Router) -> SocketAddr {
 }
 
 /// Sends what the document allows and what it does not, as one caller.
-async fn hold_to_the_document(address: SocketAddr, caller: &str, authorization: &str) {
+async fn hold_to_the_document(
+    address: SocketAddr,
+    caller: &str,
+    headers: &[(&'static str, String)],
+    paths: &[&str],
+    operations: usize,
+) {
     let program = std::env::var_os("HOLDFAST_SCHEMATHESIS");
     let program = program.expect("schemathesis is not installed: run `cargo xtask test`");
     let dir = tempfile::tempdir().unwrap();
     // In a file that only we read, not among the arguments. JSON's strings are TOML's.
     let config = dir.path().join("schemathesis.toml");
-    let header = format!("[headers]\nAuthorization = {}\n", Value::from(authorization));
-    std::fs::write(&config, header + EXCEPT).unwrap();
+    let headers: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name} = {}\n", Value::from(value.as_str())))
+        .collect();
+    std::fs::write(&config, format!("[headers]\n{headers}{EXCEPT}")).unwrap();
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
     let mut command = Command::new(program);
     command
         .arg("--config-file")
         .arg(&config)
         .args(["--no-color", "run", "--url", &format!("http://{address}")])
-        .args(["--include-path-regex", OURS])
+        .args(paths)
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", CASES])
         .args(["--max-time", SECONDS, "--generation-with-security-parameters", "false"])
         .args([
@@ -100,16 +137,11 @@ async fn hold_to_the_document(address: SocketAddr, caller: &str, authorization: 
     let output = output.unwrap_or_else(|_| panic!("as {caller}: not done in {} s", PATIENCE.as_secs()));
     let output = output.expect("schemathesis can be run");
     let said = String::from_utf8_lossy(&output.stdout);
-    let tested = format!("Tested: {}", operations());
+    let tested = format!("Tested: {operations}");
     assert!(
         said.contains(&tested),
         "as {caller}, every operation is tried ({tested}):\n{said}"
     );
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "as {caller}:\n{said}\n{errors}");
-}
-
-/// How many the document has at these paths: the tenant API's, and people's that end all their other sessions.
-fn operations() -> usize {
-    management::tenant_routes().len() + 1
 }

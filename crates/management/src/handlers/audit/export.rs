@@ -12,7 +12,7 @@ use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 
 /// The file.
-pub(crate) struct Chain(Body);
+pub(crate) struct Chain(pub(in crate::handlers) Body);
 
 impl IntoResponse for Chain {
     fn into_response(self) -> Response {

@@ -4,30 +4,17 @@
 use axum::extract::State;
 use axum::response::NoContent;
 
-use super::super::email;
+use super::answer;
 use crate::access::{Id, Manager};
 use crate::app::App;
-use crate::audit::{Action, Entry, Target};
 use crate::ids::JoinRequestId;
-use crate::joining;
-use crate::mail;
+use crate::joining::Answer;
 use crate::problem::ApiError;
-use crate::storage::join_requests;
 
 pub(crate) async fn post(
     State(app): State<App>,
     manager: Manager,
     Id(id): Id<JoinRequestId>,
 ) -> Result<NoContent, ApiError> {
-    let person = manager.signed_in();
-    let mut transaction = person.transaction(&app).await?;
-    let waiting = join_requests::refuse(&mut transaction, &manager, id, app.clock.now())
-        .await?
-        .ok_or(ApiError::NotFound)?;
-    let entry = Entry::done(Action::JoinRefused).on(Target::new("join_request", id, &waiting.email));
-    app.audit.record(&mut transaction, &person.by(), entry).await?;
-    transaction.commit().await?;
-    let letter = mail::join_refused(&email(&waiting.email)?, &person.session().tenant_name);
-    joining::send(&app, letter).await;
-    Ok(NoContent)
+    answer(&app, &manager, id, Answer::Refuse).await
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod act;
 pub(crate) mod audit;
+pub(crate) mod audit_export;
 pub(crate) mod cell;
 pub(crate) mod cells;
 pub(crate) mod health;
@@ -24,13 +25,19 @@ pub(crate) mod tenant_remove;
 pub(crate) mod tenant_restore;
 pub(crate) mod tenant_suspend;
 pub(crate) mod tenants;
+pub(crate) mod waiting;
+pub(crate) mod waiting_approve;
+pub(crate) mod waiting_refuse;
 
+use axum::response::NoContent;
 use protocol::{CellId, TenantId, UserId};
 
 use crate::app::App;
 use crate::audit::Entry;
 use crate::cell_control::CellRef;
-use crate::operator::Operator;
+use crate::ids::JoinRequestId;
+use crate::joining::{self, Answer};
+use crate::operator::{FreshOperator, Operator};
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only, PersonFacts, TenantFacts};
 use crate::storage::{StorageError, TenantTransaction};
@@ -88,6 +95,23 @@ async fn owner_of(app: &App, operator: &Operator, cell: CellId) -> Result<Person
     };
     let found = operator::people(&app.database, operator, only, app.session_clock()).await?;
     found.into_iter().next().ok_or(ApiError::NotFound)
+}
+
+/// Lets somebody in who waits, in whichever organisation they do, or refuses them.
+async fn answer_waiting(
+    app: &App,
+    fresh: &FreshOperator,
+    id: JoinRequestId,
+    answer: Answer,
+) -> Result<NoContent, ApiError> {
+    let operator = fresh.operator();
+    let found = operator::waiting(&app.database, operator, Some(id)).await?;
+    let waiting = found.into_iter().next().ok_or(ApiError::NotFound)?;
+    let mut transaction = TenantTransaction::begin(&app.database, waiting.tenant).await?;
+    let answered = joining::answer(app, &mut transaction, fresh, id, answer).await?;
+    record(app, transaction, operator, || answered.entry()).await?;
+    joining::send(app, answered.letter).await;
+    Ok(NoContent)
 }
 
 fn cell_of(person: &PersonFacts) -> Option<CellRef> {

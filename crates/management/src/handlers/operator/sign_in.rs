@@ -59,7 +59,7 @@ pub(crate) async fn post(
         .record_operator(&mut transaction, None, &By::operator(&client), &entry)
         .await?;
     transaction.commit().await.map_err(StorageError::from)?;
-    app.limits.tried(client.address, true);
+    app.limits.tried(client.address, true).await;
     Ok(WithCookies {
         answer: Json(SessionAnswer::new(&app, &session)),
         cookies: operator::cookies(&app.config.public_url, &Given(token))?.into(),

@@ -51,6 +51,18 @@ impl Browser {
         self.held("holdfast_csrf")
     }
 
+    /// What it sends with every request on the operator's pages.
+    pub fn sent_as_operator(&self) -> [(&'static str, String); 3] {
+        let token = self
+            .held("holdfast_operator_csrf")
+            .expect("the operator has loaded a page");
+        [
+            ("Sec-Fetch-Site", "same-origin".into()),
+            ("Cookie", self.operator.clone().expect("the operator is signed in")),
+            ("X-CSRF-Token", token.to_owned()),
+        ]
+    }
+
     fn held(&self, cookie: &str) -> Option<&str> {
         let held = self.others.iter().find(|(name, _)| name.ends_with(cookie));
         held.map(|(_, token)| token.as_str())

@@ -25,6 +25,6 @@ pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;
 pub use receiver::{Got, Receiver};
-pub use tampering::rehash;
+pub use tampering::{rehash, rehash_operators};
 pub use vault::{TestVault, user_id};
 pub use world::{MASTER_KEY, OPERATOR, OPERATOR_TOKEN, Pushes, World};
