@@ -152,6 +152,7 @@ fn a_capability() -> Capability {
             max_calls: Some(5),
             rate: None,
         },
+        cached: None,
     };
     Capability::issue(&identity(3), terms).expect("its terms are good")
 }

@@ -213,6 +213,21 @@ pub const SHARES_ASKED_BY_ONE: usize = 10;
 pub const SHARE_WORDS_CHARS: usize = 300;
 /// How long somebody else's vault is waited for. What it begins later than that it does not begin at all.
 pub const SHARE_ANSWER: Duration = Duration::from_secs(30);
+/// Largest copy of what is shared, in bytes of the answer; shares of one vault with a copy at once; and what a vault keeps of others' copies,
+/// in bytes: a small part of what it can hold, which is written again with each change.
+pub const SHARE_COPY_BYTES: usize = 128 * 1024;
+pub const SHARE_COPIES: usize = 20;
+pub const SHARE_COPIES_BYTES: usize = 1024 * 1024;
+/// How often what there are copies of is read again while the vault is open, and how often copies are looked through for what has ended.
+pub const SHARE_COPY_REFRESH: Duration = Duration::from_secs(15 * 60);
+pub const SHARE_COPIES_LOOK: Duration = Duration::from_secs(60);
+/// When a copy goes again though nothing has changed, or though nobody has said that the last one arrived: what waits for a vault that is
+/// locked does not fill its mailbox.
+pub const SHARE_COPY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the owner is waited for where there is a copy; and how long one who was silent is not asked again: calls that nobody takes fill
+/// a mailbox.
+pub const SHARE_ANSWER_BEFORE_COPY: Duration = Duration::from_secs(5);
+pub const SHARE_SILENT: Duration = Duration::from_secs(15 * 60);
 /// Calls for others that are carried out at once, in all and for one of them, with all to whom they passed something on; and own calls that
 /// wait for others.
 pub const SHARE_CALLS: usize = 16;

@@ -29,6 +29,8 @@ pub const ENVELOPE_CLASSES: [usize; 5] = [256, 1024, 4096, 16 * 1024, 64 * 1024]
 /// Largest capability, and longest name of what it is for, in bytes.
 pub const CAPABILITY_BYTES: usize = 4096;
 pub const CAPABILITY_RESOURCE_BYTES: usize = 300;
+/// Largest request of which a capability lets a copy be made, in bytes of its canonical writing.
+pub const CACHED_REQUEST_BYTES: usize = 2048;
 /// Links of a chain of capabilities.
 pub const CAPABILITY_LINKS: usize = 8;
 /// Longest life of a capability, in milliseconds: a year.

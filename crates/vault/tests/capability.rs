@@ -35,6 +35,7 @@ fn terms(id: u128, holder: &Identity, resource: &str, scope: &[Scope]) -> NewCap
         from: NOW - HOUR,
         until: NOW + HOUR,
         constraints: Constraints::default(),
+        cached: None,
     }
 }
 
@@ -358,6 +359,82 @@ fn names_of_resources_have_one_reading() {
     }
 }
 
+/// One that may be copied: of one request, read alone, and by nobody else.
+fn with_copy() -> NewCapability {
+    NewCapability {
+        cached: Some(get("/a/b")),
+        ..terms(1, &PEOPLE.bob, "service/calendar/a", &[Scope::Read])
+    }
+}
+
+#[test]
+fn promise_07_a_copy_is_of_one_request_that_reads_what_is_shared() {
+    let issued = Capability::issue(&PEOPLE.anna, with_copy()).unwrap();
+    assert_eq!(issued.cached, Some(get("/a/b")));
+    assert!(verify(std::slice::from_ref(&issued)).is_ok());
+    assert_eq!(Capability::parse(&issued.encode()).unwrap(), issued);
+    let cached = |request| NewCapability {
+        cached: Some(request),
+        ..with_copy()
+    };
+    let of_scope = |scope: &[Scope]| NewCapability {
+        scope: scope.iter().copied().collect(),
+        ..with_copy()
+    };
+    let post = SharedRequest {
+        method: "POST".into(),
+        ..get("/a/b")
+    };
+    let large = SharedRequest {
+        body: vec![b'x'; vault::CACHED_REQUEST_BYTES],
+        ..get("/a/b")
+    };
+    let counted = NewCapability {
+        constraints: Constraints {
+            max_calls: Some(1),
+            rate: None,
+        },
+        ..with_copy()
+    };
+    for bad in [
+        cached(get("/b")),
+        cached(get("/a/../b")),
+        cached(post),
+        cached(large),
+        of_scope(&[Scope::List]),
+        of_scope(&[Scope::Read, Scope::Write]),
+        of_scope(&[Scope::Read, Scope::Share]),
+        counted,
+    ] {
+        let refused = Capability::issue(&PEOPLE.anna, bad).unwrap_err();
+        assert_eq!(refused.code(), "bad_terms");
+    }
+}
+
+#[test]
+fn promise_07_nobody_but_the_issuer_lets_a_copy_be_made() {
+    let mut raised = Capability::issue(
+        &PEOPLE.anna,
+        terms(1, &PEOPLE.bob, "service/calendar/a", &[Scope::Read]),
+    )
+    .unwrap();
+    raised.cached = Some(get("/a/b"));
+    assert_eq!(
+        verify(std::slice::from_ref(&raised)),
+        Err(CapabilityError::BadSignature(raised.jti))
+    );
+    // Nor whoever passes it on.
+    let passable = terms(1, &PEOPLE.bob, "service/calendar/a", &[Scope::Read, Scope::Share]);
+    let passable = Capability::issue(&PEOPLE.anna, passable).unwrap();
+    let link = NewCapability {
+        id: Uuid::from_u128(2),
+        holder: PEOPLE.carla.public().signer(),
+        ..with_copy()
+    };
+    let refused = Capability::delegate(&PEOPLE.bob, &passable, link).unwrap_err();
+    assert_eq!(refused.code(), "bad_terms");
+}
+
 fn scopes() -> impl Strategy<Value = Scopes> {
     let all = [
         Scope::Read,
@@ -393,6 +470,7 @@ proptest! {
         let new = |id, holder: &Identity, resource: &Resource, scope: &Scopes, constraints, until| NewCapability {
             id: Uuid::from_u128(id), holder: holder.public().signer(), resource: resource.clone(),
             scope: scope.clone(), from: NOW, until: NOW + until, constraints,
+            cached: None,
         };
         let first = Capability::issue(
             &PEOPLE.anna, new(1, &PEOPLE.bob, &resource_1, &scope_1, limits_1, until_1)).unwrap();

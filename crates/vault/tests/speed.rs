@@ -165,6 +165,7 @@ fn speed_of_checking_a_capability_beside_the_signatures_alone() {
         from: now,
         until: now + 3_600_000,
         constraints: Constraints::default(),
+        cached: None,
     };
     let chain = [Capability::issue(&anna, terms).unwrap()];
     let request = SharedRequest {

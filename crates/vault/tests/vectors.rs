@@ -333,6 +333,7 @@ fn capabilities_are_signed_and_presented_to_the_known_texts() {
                 per_ms: 60_000,
             }),
         },
+        cached: None,
     };
     let root = Capability::issue(&anna, first).unwrap();
     let second = NewCapability {
@@ -349,6 +350,7 @@ fn capabilities_are_signed_and_presented_to_the_known_texts() {
                 per_ms: 60_000,
             }),
         },
+        cached: None,
     };
     let link = Capability::delegate(&bob, &root, second).unwrap();
     let request = SharedRequest {
@@ -383,4 +385,29 @@ fn capabilities_are_signed_and_presented_to_the_known_texts() {
         verify_chain(&chain, &own, 1_763_840_000_000, |_| false).unwrap()
     );
     assert_eq!(granted.holder, carla.public().signer());
+    let copied = NewCapability {
+        id: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000013").unwrap(),
+        holder: bob.public().signer(),
+        resource: Resource::parse("service/calendar/calendars/work").unwrap(),
+        scope: [Scope::Read, Scope::List].into(),
+        from: 1_763_800_000_000,
+        until: 1_763_900_000_000,
+        constraints: Constraints::default(),
+        cached: Some(SharedRequest {
+            service: "calendar".into(),
+            method: "GET".into(),
+            path: "/calendars/work/events".into(),
+            query: "max=10".into(),
+            content_type: String::new(),
+            body: Vec::new(),
+        }),
+    };
+    let copied = Capability::issue(&anna, copied).unwrap();
+    check(
+        "capability-cached.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.9. By anna for bob, whose keys are in capability.json.",
+            "capability": text(&copied.encode()),
+        }),
+    );
 }

@@ -67,6 +67,14 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `You shared something with ${to ?? "somebody"}`;
     case "share_stopped":
       return `You stopped sharing something with ${to ?? "somebody"}`;
+    case "share_copied":
+      return `A copy of what you share went to ${to ?? "somebody"}`;
+    case "copy_kept":
+      return `A copy of what ${to || "somebody"} shares with you has come`;
+    case "copy_read":
+      return `A copy of what ${to || "somebody"} shares with you was read: their agent sleeps`;
+    case "copy_destroyed":
+      return `A copy of what ${to || "somebody"} shared with you was destroyed`;
     case "share_used":
       return `${to ?? "Somebody"} used what you share`;
     case "received_used":

@@ -10,6 +10,7 @@ import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
 import type { Known } from "../trust/identities";
 import "./pass-on-form";
+import { firstRequest, heldCopyWords, isOfCopy } from "./copy-words";
 import { canAccept, isShownByItself, waitingWords, wordsToAccept } from "./offer";
 import { acceptReceived, type Answer, forgetReceived, type InGroup, readReceived, type Received, type Somebody, type Told, toldOf } from "./shared";
 import { answerWords, dayWords, kindsWithin, mayWords, pathOf, resourceWords, serviceOf, whoWords } from "./words";
@@ -57,6 +58,7 @@ export class ReceivedRow extends FormPage {
       </div>
       ${each.state === "unknown_owner" ? html`${notice("warn", "Nobody whom you know has these keys, so it cannot be used. If somebody here shares it with you, compare these digits with theirs.")}${digits(each.fingerprint, "Digits of whoever shares this")}` : nothing}
       ${each.passed_on ? this.#passedOn(each.passed_on) : nothing}
+      ${each.cached && each.state === "given" ? html`<p class="muted">${heldCopyWords(owner, each.copy)}</p>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told this:</p>` : nothing}
       ${each.state === "given" && each.newer ? this.#changed(each, each.newer) : nothing}
@@ -106,7 +108,7 @@ export class ReceivedRow extends FormPage {
         <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.#whose()} vault…` : "Read"}</button></div>
       </form>
       ${answer
-        ? html`<p class="muted">Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.</p>
+        ? html`<p class="muted">${answer.copy ? `A copy, as of ${dayWords(answer.copy.as_of)}, while ${this.#whose()} agent sleeps. It may have changed since.` : `Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.`}</p>
             <pre class="shared-answer" tabindex="0" role="region" aria-label="Answer of ${title}">${answerWords(answer)}</pre>`
         : nothing}`;
   }
@@ -114,7 +116,7 @@ export class ReceivedRow extends FormPage {
   #toggle(): void {
     this.open = !this.open;
     this.answer = undefined;
-    this.path = pathOf(this.received.resource);
+    ({ path: this.path, query: this.query } = firstRequest(this.received, pathOf(this.received.resource)));
     if (this.open) void this.updateComplete.then(() => this.querySelector<HTMLElement>("form input")?.focus());
   }
 
@@ -122,7 +124,8 @@ export class ReceivedRow extends FormPage {
     event.preventDefault();
     void this.work(async () => {
       this.answer = undefined;
-      this.answer = await readReceived(this.received.id, this.path.trim(), this.query.trim().replace(/^\?/, ""));
+      const [path, query] = [this.path.trim(), this.query.trim().replace(/^\?/, "")];
+      this.answer = await readReceived(this.received.id, isOfCopy(this.received, path, query) ? {} : { path, query });
       announce("Answered");
     });
   };

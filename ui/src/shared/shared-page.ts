@@ -14,8 +14,9 @@ import { type Known } from "../trust/identities";
 import "./ask-form";
 import "./received-row";
 import "./share-form";
+import { givenCopyWords } from "./copy-words";
 import { usersWords } from "./group-words";
-import { type Asked, dismissAsked, type Given, type GroupResource, loadToShare, ofRelay, type PassedOn, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, type PassedOn, refreshCopy, shared, type Shared, sharedProblem, stopSharing } from "./shared";
 import { withdrawIfSure } from "./withdraw";
 import { dayWords, mayWords, resourceWords, whoWords } from "./words";
 
@@ -117,9 +118,22 @@ export class SharedPage extends FormPage {
       </div>
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
       ${each.elsewhere && each.state === "given" ? notice("warn", `The service is not the one that you shared: its address, its secret or its kind was changed, or it was removed. ${each.name} is refused. Stop it, and share it anew if you like.`) : nothing}
+      ${each.copy ? this.#copy(each, each.copy) : nothing}
       ${each.passed_on ? html`<ul class="rows" aria-label="To whom ${what} was passed on">${each.passed_on.map((link) => this.#linkRow(link, what))}</ul>` : nothing}
-      ${each.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+      ${each.state === "given" ? html`<div class="row">${each.copy && each.arrived !== null ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Refresh the copy of ${what} with ${each.name}" @click=${() => void this.#refresh(each.id)}>${icon("refresh-cw", "s")} Refresh the copy</button>` : nothing}<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
     </li>`;
+  }
+
+  #copy(each: Given, copy: GivenCopy): TemplateResult {
+    return html`<p class="muted">${givenCopyWords(each.name, copy, each.state)}</p>
+      ${copy.problem && each.state === "given" ? notice("warn", `No newer copy was made since ${dayWords(copy.problem.since)}: ${copy.problem.words}`) : nothing}`;
+  }
+
+  async #refresh(id: string): Promise<void> {
+    await this.work(async () => {
+      await refreshCopy(id);
+      announce("A copy is on its way");
+    });
   }
 
   #linkRow(link: PassedOn, what: string): TemplateResult {

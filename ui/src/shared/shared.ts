@@ -67,6 +67,28 @@ export interface GroupResource {
   revision?: number;
 }
 
+/** The one request of which there may be a copy; `body` is base64url. */
+export interface Cached {
+  path: string;
+  query: string;
+  body: string;
+}
+
+/** What lies with somebody of what this person shares. */
+export interface GivenCopy {
+  as_of: number | null;
+  bytes: number | null;
+  on_its_way: boolean;
+  /** Why there is no newer one. */
+  problem: { code: string; words: string; since: number } | null;
+}
+
+/** What lies here of what somebody else shares. */
+export interface HeldCopy {
+  as_of: number;
+  bytes: number;
+}
+
 /** Something that this person shares. */
 export interface Given extends Terms {
   with: string;
@@ -84,6 +106,8 @@ export interface Given extends Terms {
   /** Whose it is, where this person has only passed it on. */
   of?: Somebody;
   passed_on?: readonly PassedOn[];
+  cached?: Cached;
+  copy?: GivenCopy;
 }
 
 /** Something that is shared with this person. */
@@ -98,6 +122,8 @@ export interface Received extends Terms {
   newer?: InGroup;
   /** Whose it is, where somebody else has passed it on. */
   passed_on?: Somebody;
+  cached?: Cached;
+  copy?: HeldCopy | null;
 }
 
 /** Somebody would like something. */
@@ -116,6 +142,8 @@ export interface Answer {
   /** base64url */
   body: string;
   cut: boolean;
+  /** Where it is out of a copy. */
+  copy?: { as_of: number; owner: string };
 }
 
 export interface NewShare {
@@ -124,6 +152,8 @@ export interface NewShare {
   scope: readonly string[];
   until: number;
   constraints: { max_calls?: number };
+  /** What may also be read while this person is asleep: what is shared, with this query or with these arguments of a tool. */
+  cached?: { query?: string; body?: string };
 }
 
 export interface Shared {
@@ -251,9 +281,15 @@ export async function askFor(of: string, words: string): Promise<void> {
   await request("share.ask", { of, words });
 }
 
-/** Reads what somebody shares, through their vault. */
-export function readReceived(id: string, path: string, query: string): Promise<Answer> {
-  return request<Answer>("share.use", { id, path, query }, { answerMs: ANSWER_MS });
+/** Reads what somebody shares, through their vault; without a word of what, that of which there may be a copy. */
+export function readReceived(id: string, what: { path?: string; query?: string } = {}): Promise<Answer> {
+  return request<Answer>("share.use", { id, ...what }, { answerMs: ANSWER_MS });
+}
+
+/** Reads again what there is a copy of, and sends it to whom it is for. */
+export async function refreshCopy(id: string): Promise<void> {
+  await request("share.refresh", { id }, { answerMs: ANSWER_MS });
+  await loadShared();
 }
 
 onOpen(() => {

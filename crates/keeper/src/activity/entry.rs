@@ -73,6 +73,8 @@ pub enum What {
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,
+    /// A copy of what somebody shares was destroyed here.
+    CopyDestroyed,
     /// It was put into a request of the agent, on its way out.
     SecretUsed,
     /// The agent was told its value.
@@ -85,8 +87,14 @@ pub enum What {
     ApprovalUsed,
     /// Somebody used what was shared with them.
     ShareUsed,
+    /// A copy of what is shared went to whom it is for.
+    ShareCopied,
     /// The agent used what somebody shares with its owner.
     ReceivedUsed,
+    /// A copy of what somebody shares has come, and lies here.
+    CopyKept,
+    /// It was read, since they did not answer.
+    CopyRead,
     ShareRefused,
     SecretRefused,
     EgressRefused,
@@ -102,6 +110,9 @@ impl What {
             | Self::ApprovalAsked
             | Self::ApprovalUsed
             | Self::ReceivedUsed
+            | Self::CopyKept
+            | Self::CopyRead
+            | Self::ShareCopied
             | Self::ShareUsed => Class::Agent,
             Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused => Class::Refused,
             _ => Class::Person,

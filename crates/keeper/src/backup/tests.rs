@@ -75,6 +75,8 @@ fn durable(bench: &Bench, keeper: &Keeper) -> (HashMap<String, Vec<u8>>, Vec<u8>
 #[tokio::test]
 async fn a_backup_brings_vault_and_home_to_another_installation() {
     let (old, keeper) = full().await;
+    // A copy of what somebody shares: they may take it back before this backup is restored.
+    keeper.vault.put_record("share/copy/one", b"theirs").await.unwrap();
     let file = backup_of(&keeper).await;
     // What comes after it is not in it.
     old.agent.write("notes.txt", "later");
@@ -113,6 +115,7 @@ async fn a_backup_brings_vault_and_home_to_another_installation() {
         b"first"
     );
     assert!(restored.vault.get_record("chat/conversation/two").unwrap().is_none());
+    assert!(restored.vault.get_record("share/copy/one").unwrap().is_none());
     assert_eq!(restored.vault.model().unwrap().unwrap().model, "model-1");
     assert_eq!(restored.vault.identity().await.unwrap().public(), identity);
     assert_eq!(new.agent.read("notes.txt").unwrap(), "what the agent knows");

@@ -170,6 +170,7 @@ impl Tools {
                 until: terms.until,
                 constraints: terms.constraints,
                 place: terms.place,
+                cached: None,
             })
             .await?;
         Ok(json!({"shared": self.shares.shown(&given)?}))
@@ -214,7 +215,11 @@ impl Tools {
             self.ask_owner(&self.shares.asked_call(&received, &call)?).await?;
         }
         self.activity.note(Deed::new(What::ReceivedUsed, owner.name.as_str()))?;
-        let answered = self.shares.use_as_asked(&received, call).await?;
-        Ok(told(&answered.into()))
+        let used = self.shares.use_as_asked(&received, call).await?;
+        let mut told = told(&used.answer.into());
+        if let Some(copy) = used.copy {
+            told["copy"] = json!(copy);
+        }
+        Ok(told)
     }
 }

@@ -16,7 +16,8 @@ use super::given::Given;
 use super::group::GroupOffer;
 use super::message::Message;
 use super::passed_on::makers;
-use super::{ShareError, Shares};
+use super::present::Answered;
+use super::{ShareError, Shares, millis};
 use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{self, Courier as _, Record, RelayNotice, Revocations as _, Topic};
@@ -62,7 +63,7 @@ impl Shares {
         let mut notices = self.relay.notices();
         let mut vault = self.vault.watch();
         let shares = self.clone();
-        let groups = self.clone();
+        let (groups, copies) = (self.clone(), self.clone());
         let hearing = async move {
             let (mut calls, mut listens) = (Calls::default(), true);
             shares.offer_again().await;
@@ -74,11 +75,18 @@ impl Shares {
                     },
                     notice = notices.recv(), if listens => match notice {
                         Ok(RelayNotice::Lost { to, .. }) => shares.was_lost(to).await,
-                        Ok(RelayNotice::Revoked { .. }) => shares.changed(),
+                        Ok(RelayNotice::Revoked { .. }) => {
+                            shares.sweep_copies(None).await;
+                            shares.changed();
+                        }
                         Ok(RelayNotice::Wrong { about, .. }) => shares.note_of_relay(What::RelayWrong, about),
-                        Ok(RelayNotice::IssuerUnknown { issuer }) => shares.note_of_relay(What::RevocationsUnknown, issuer),
+                        Ok(RelayNotice::IssuerUnknown { issuer }) => {
+                            shares.note_of_relay(What::RevocationsUnknown, issuer);
+                            shares.sweep_copies(Some(issuer)).await;
+                        }
                         Err(RecvError::Closed) => listens = false,
-                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Lagged(_)) => shares.sweep_copies(None).await,
+                        Ok(_) => {}
                     },
                     Some(ended) = calls.all.join_next() => calls.ended(ended.ok()),
                     turned = vault.changed() => {
@@ -99,12 +107,14 @@ impl Shares {
             tokio::select! {
                 () = hearing => {}
                 () = groups.watch_groups() => {}
+                () = copies.watch_copies() => {}
             }
         }
     }
 
     async fn hear(&self, received: relay::Received, calls: &mut Calls) {
         let from = received.from.clone();
+        self.waiting.heard(&from.signer());
         let outcome = match decode::<Message>(&received.content) {
             Some(Message::Offer { capability, group }) => {
                 self.hear_offer(received, &capability, group.map(|group| *group)).await
@@ -141,6 +151,8 @@ impl Shares {
                     .answered(&from.signer(), id, Err((short(code), short(message))));
                 received.ack(Vec::new()).await.map_err(ShareError::from)
             }
+            Some(Message::Copy { id, number, at, answer }) => self.hear_copy(received, id, number, at, answer).await,
+            Some(Message::CopyKept { id, number }) => self.hear_copy_kept(received, id, number).await,
             Some(Message::Ask { id, words }) => self.hear_ask(received, id, &words).await,
             None => {
                 tracing::info!("a message about what is shared is of a form that is not known here");
@@ -239,6 +251,44 @@ impl Shares {
         });
         received.ack(Vec::from_iter(arrived)).await?;
         self.changed();
+        self.copies_wanted.notify_one();
+        Ok(())
+    }
+
+    async fn hear_copy(
+        &self,
+        received: relay::Received,
+        id: Uuid,
+        number: u64,
+        at: Millis,
+        answer: Answered,
+    ) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let from = received.from.clone();
+        let record = match self.take_copy(&from, id, number, at, answer) {
+            Ok(record) => record,
+            Err(error) => {
+                received.ack(Vec::new()).await?;
+                return Err(error);
+            }
+        };
+        received.ack(vec![record]).await?;
+        self.changed();
+        let owner = self.owner_of(&self.one_received(id)?)?;
+        let name = owner.map(|owner| owner.name).unwrap_or_default();
+        self.activity.note(Deed::new(What::CopyKept, name))?;
+        let kept = Message::CopyKept { id, number };
+        self.relay.send(kept.to(&from, Vec::new())).await?;
+        Ok(())
+    }
+
+    async fn hear_copy_kept(&self, received: relay::Received, id: Uuid, number: u64) -> Result<(), ShareError> {
+        let _one = self.one_at_a_time.lock().await;
+        let from = received.from.signer();
+        let given = self.was_given(id)?.filter(|given| given.capability.sub == from);
+        let there = given.map(|given| self.take_copy_kept(&given, number)).transpose()?;
+        received.ack(Vec::from_iter(there.flatten())).await?;
+        self.changed();
         Ok(())
     }
 
@@ -259,7 +309,7 @@ impl Shares {
         }
         let (shares, from) = (self.clone(), from.clone());
         calls.begin(who, async move {
-            let left = (until - shares.clock.now()).clamp(0, most());
+            let left = (until - shares.clock.now()).clamp(0, millis(limits::SHARE_ANSWER));
             let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
                 // Nobody waits for it any more.
                 return;
@@ -371,8 +421,4 @@ impl Shares {
             .activity
             .note(Deed::new(What::ShareRefused, "").because(error.code()));
     }
-}
-
-fn most() -> Millis {
-    Millis::try_from(limits::SHARE_ANSWER.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -44,6 +44,29 @@ pub enum ShareError {
         limits::SHARE_LINKS_ALL
     )]
     TooManyLinks,
+    #[error(
+        "What is shared may not be copied: whoever shares it has to share it anew, so that it can be read while they are away."
+    )]
+    NoCopy,
+    #[error(
+        "The answer is too large for a copy (SHARE_COPY_BYTES, {} bytes): share less of it, so that they can read it while you are away.",
+        limits::SHARE_COPY_BYTES
+    )]
+    CopyTooLarge,
+    #[error("The service answered with {0}, and of that no copy is made.")]
+    CopyRefused(u16),
+    #[error("This copy is no newer than the one that lies here.")]
+    OlderCopy,
+    #[error(
+        "Of at most {} things that a vault shares there is a copy (SHARE_COPIES): stop sharing some.",
+        limits::SHARE_COPIES
+    )]
+    TooManyCopies,
+    #[error(
+        "A vault keeps at most {} bytes of copies (SHARE_COPIES_BYTES): remove some of what is shared with it.",
+        limits::SHARE_COPIES_BYTES
+    )]
+    TooManyCopiesHeld,
     #[error("This belongs to the person to whom you would pass it on.")]
     OwnResource,
     #[error("Nobody shares this with you.")]
@@ -141,6 +164,11 @@ impl ShareError {
             Self::Busy => "busy",
             Self::TooMany => "too_many_shares",
             Self::TooManyLinks => "too_many_links",
+            Self::NoCopy => "no_copy",
+            Self::CopyTooLarge => "copy_too_large",
+            Self::CopyRefused(_) => "copy_refused",
+            Self::OlderCopy => "older_copy",
+            Self::TooManyCopies | Self::TooManyCopiesHeld => "too_many_copies",
             Self::OwnResource => "own_resource",
             Self::NotReceived => "not_received",
             Self::TooManyReceived => "too_many_received",

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Capability, Constraints, Hash, NewCapability, PublicIdentity, Resource, Scopes};
 
+use super::copy_given::{COPIED, CopyOf};
 use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
 use super::passed_on::{Through, chain_of};
-use super::{ShareError, Shares};
+use super::{ShareError, Shares, millis};
 use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{Courier as _, REVOKED, Record, Revocations as _, revoked_record};
@@ -30,6 +31,9 @@ pub struct Terms {
     /// The service as whoever said yes saw it: it is shared if it is still the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Hash>,
+    /// They may also read this while the owner is away: of what a copy lies with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<CopyOf>,
 }
 
 /// A capability that was issued here.
@@ -64,8 +68,7 @@ pub struct Given {
 
 /// Whether something that has ended is still to be remembered.
 pub(super) fn kept(capability: &Capability, now: Millis) -> bool {
-    let month = Millis::try_from(limits::SHARES_KEPT.as_millis()).unwrap_or(Millis::MAX);
-    capability.exp.saturating_add(month) >= now
+    capability.exp.saturating_add(millis(limits::SHARES_KEPT)) >= now
 }
 
 impl Given {
@@ -103,6 +106,7 @@ impl Shares {
     ///
     /// # Errors
     /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::OtherKind`], [`ShareError::Capability`], [`ShareError::TooMany`],
+    /// [`ShareError::TooManyCopies`],
     /// [`ShareError::Relay`], the vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
@@ -127,6 +131,10 @@ impl Shares {
         self.tidy_links().await?;
         let given = self.given()?;
         self.check_room(&given, now, before.len())?;
+        let cached = terms.cached.map(|of| of.request(&terms.resource));
+        if cached.is_some() {
+            self.check_room_for_copy(&given)?;
+        }
         let new = NewCapability {
             id: Uuid::now_v7(),
             holder: contact.identity.signer(),
@@ -135,6 +143,7 @@ impl Shares {
             from: now,
             until: terms.until,
             constraints: terms.constraints,
+            cached,
         };
         let capability = Capability::issue(&self.vault.identity().await?, new)?;
         let share = Given {
@@ -258,6 +267,7 @@ impl Shares {
             let id = each.capability.jti;
             records.push((format!("{GIVEN}{id}"), None));
             records.push((format!("{REVOKED}{id}"), None));
+            records.push((format!("{COPIED}{id}"), None));
         }
         records.extend(self.counts_over(now)?);
         Ok(records)

@@ -50,6 +50,7 @@ impl Three {
             until: SystemClock.now() + HOUR,
             constraints,
             place: None,
+            cached: None,
         };
         let root = anna.shares.issue(terms).await.unwrap().capability;
         bob.gets(root.jti).await;
@@ -122,6 +123,7 @@ impl Three {
             from: parent.iat,
             until: parent.exp,
             constraints: parent.constraints,
+            cached: None,
         };
         Capability::delegate(&self.bob.person.vault.identity().await.unwrap(), parent, new).unwrap()
     }
@@ -269,6 +271,7 @@ async fn promise_07_a_call_of_what_was_passed_on_is_asked_about_as_its_owners() 
         query: String::new(),
         content_type: String::new(),
         body: String::new(),
+        live: false,
     };
     let received = carols.one_received(link.jti).unwrap();
     let asked = || match carols.asked_call(&received, &call).unwrap() {
@@ -293,7 +296,7 @@ async fn promise_07_a_call_of_what_was_passed_on_is_asked_about_as_its_owners() 
     let action = three.bob.shares.asked_call(&direct, &its_own).unwrap();
     assert!(matches!(action, Action::CallShared { of: None, .. }));
     // Something else under its id, after the answer, is not called.
-    assert_eq!(carols.use_as_asked(&received, call.clone()).await.unwrap().status, 200);
+    assert_eq!(carols.use_as_asked(&received, call.clone()).await.unwrap().answer.status, 200);
     let used = three.service.asked().len();
     let other = three.by_hand_with_id(link.jti, &three.root, &three.carol).await;
     let mut exchanged = received.clone();

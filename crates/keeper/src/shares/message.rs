@@ -56,6 +56,16 @@ pub(super) enum Message {
         #[serde(with = "b64")]
         to: Vec<u8>,
     },
+    /// From its issuer: what this says, in case nobody answers for it. A holder's keeper that has a higher number of it keeps that.
+    Copy {
+        id: Uuid,
+        number: u64,
+        /// When the service was asked.
+        at: Millis,
+        answer: Answered,
+    },
+    /// From its holder: the copy of this number is kept.
+    CopyKept { id: Uuid, number: u64 },
     /// From anybody: please share something with me.
     Ask { id: Uuid, words: String },
 }

@@ -73,6 +73,10 @@ impl Shares {
         if given.told > 0 {
             shown["told"] = json!(given.told);
         }
+        if let Some(cached) = &capability.cached {
+            shown["cached"] = json!(cached);
+            shown["copy"] = self.shown_copy(given)?;
+        }
         if let Some(through) = &given.through {
             shown["of"] = self.person(capability.aud, &through.owner)?;
         }
@@ -136,8 +140,12 @@ impl Shares {
                 Ok(json!({"received": shown}))
             }
             "share.use" => {
-                let answered = self.use_received(read_value::<UseReceived>(params)?).await?;
-                Ok(json!(answered))
+                let used = self.use_received(read_value::<UseReceived>(params)?).await?;
+                Ok(json!(used))
+            }
+            "share.refresh" => {
+                self.refresh_copy(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
             }
             "share.ask" => {
                 let Ask { of, words } = read_value(params)?;

@@ -4,10 +4,15 @@
 //! issued, no link of it was revoked, each link's limits leave room and its nonce is new; all of that is in the vault before the
 //! call leaves. When any of it cannot be known, the answer is no. What is answered is data, never a key. What is taken back is refused
 //! from the moment of that write on, and told to everybody who follows. What was passed on is used within every link that it came through,
-//! and ends with each of them.
+//! and ends with each of them. Of what may be copied, a copy is read only where its owner does not answer, and the relay says that it was not
+//! taken back.
 
 mod asked;
 mod carry;
+#[cfg(test)]
+mod copies_tests;
+mod copy_given;
+mod copy_held;
 mod count;
 mod error;
 mod given;
@@ -41,16 +46,20 @@ mod using;
 use std::sync::{Arc, OnceLock};
 
 pub use asked::Asked;
+pub use copy_given::CopyOf;
+pub use copy_held::{AsOf, Used};
 pub(crate) use count::counted_since;
 pub use error::ShareError;
 pub use given::{Given, Terms};
 pub use group::{Groups, InGroup, Tie};
 pub use passed_on::PassOn;
 pub use present::Answered;
+use protocol::Millis;
 pub use received::{Received, Standing};
 pub use resources::{Grant, GroupResource, NewResource};
 pub use reword::Words;
 use tokio::sync::watch;
+use tokio::time::Duration;
 pub use using::UseReceived;
 use using::Waiting;
 use vault::KnownChains;
@@ -64,6 +73,10 @@ use crate::limits;
 use crate::rates::Rates;
 use crate::relay::Relay;
 use crate::vault_service::VaultService;
+
+fn millis(long: Duration) -> Millis {
+    Millis::try_from(long.as_millis()).unwrap_or(Millis::MAX)
+}
 
 /// The shares of one vault. Cheap to clone.
 #[derive(Clone)]
@@ -84,6 +97,10 @@ pub struct Shares {
     groups: Arc<OnceLock<Arc<dyn Groups>>>,
     /// Chains whose signatures were verified.
     known_chains: Arc<KnownChains>,
+    /// Held while one copy is read and sent.
+    one_copy_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    /// There is something of which there may be a copy and none is.
+    copies_wanted: Arc<tokio::sync::Notify>,
     /// The names of the skills that were there when they were last looked at.
     skills_known: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -128,6 +145,8 @@ impl Shares {
             one_at_a_time: Arc::default(),
             groups: Arc::default(),
             known_chains: Arc::new(KnownChains::new(limits::SHARE_CHAINS_KNOWN)),
+            one_copy_at_a_time: Arc::default(),
+            copies_wanted: Arc::default(),
             skills_known: Arc::default(),
         }
     }

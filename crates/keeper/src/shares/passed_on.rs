@@ -85,6 +85,7 @@ impl Shares {
             from: now.max(held.iat),
             until: terms.until,
             constraints: terms.constraints,
+            cached: None,
         };
         let capability = Capability::delegate(&self.vault.identity().await?, held, new)?;
         let through = Through {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use vault::{Capability, CapabilityError, Granted, Presentation, PublicIdentity, Scope, SignerKey};
+use vault::{Capability, CapabilityError, Granted, Presentation, PublicIdentity, Scope, SharedRequest, SignerKey};
 
 use super::given::Given;
 use super::{ShareError, Shares};
@@ -100,15 +100,7 @@ impl Shares {
             let now = self.clock.now();
             let (granted, mut given) = self.verified(&own, &presentation)?;
             let request = &presentation.request;
-            // `list` of a tool's own address is how it is called, and not a call of it.
-            if !granted.scope.contains(&Scope::Read)
-                && request.method == "GET"
-                && self
-                    .routes
-                    .calls_tool(&request.service, &request.path, &request.query)?
-            {
-                return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
-            }
+            self.check_call(&granted, request)?;
             let mut records = vec![self.seen(presentation.nonce, now)?];
             if self.bind(&mut given)? {
                 records.push(given.record());
@@ -124,13 +116,36 @@ impl Shares {
             given
         };
         self.changed();
+        self.carry_out(&given, &presentation.chain, presentation.request).await
+    }
+
+    /// What a kind of service adds to what a capability allows.
+    pub(super) fn check_call(&self, granted: &Granted, request: &SharedRequest) -> Result<(), ShareError> {
+        // `list` of a tool's own address is how it is called, and not a call of it.
+        if !granted.scope.contains(&Scope::Read)
+            && request.method == "GET"
+            && self
+                .routes
+                .calls_tool(&request.service, &request.path, &request.query)?
+        {
+            return Err(CapabilityError::NotAllowed(Scope::Read.name()).into());
+        }
+        Ok(())
+    }
+
+    /// Does what was verified and may be done, for whoever holds the last of this chain.
+    pub(super) async fn carry_out(
+        &self,
+        given: &Given,
+        chain: &[Capability],
+        request: SharedRequest,
+    ) -> Result<Answered, ShareError> {
         let presented = Presented {
             shares: self,
-            given: &given,
-            chain: &presentation.chain,
+            given,
+            chain,
         };
         presented.still().await?;
-        let request = presentation.request;
         let fetch = Fetch {
             service: request.service,
             method: request.method,
@@ -141,7 +156,7 @@ impl Shares {
         };
         let fetched = self.routes.fetch_for_holder(fetch, &presented).await?;
         // What was taken back while the service answered is not told any more.
-        self.still_given(&presentation.chain)?;
+        self.still_given(chain)?;
         Ok(fetched.into())
     }
 
@@ -159,7 +174,7 @@ impl Shares {
     }
 
     /// None of these was taken back, or has ended.
-    fn still_given(&self, chain: &[Capability]) -> Result<(), ShareError> {
+    pub(super) fn still_given(&self, chain: &[Capability]) -> Result<(), ShareError> {
         if let Some(id) = self.revoked_of(chain)?.first() {
             return Err(CapabilityError::Revoked(*id).into());
         }

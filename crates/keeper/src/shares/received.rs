@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain};
 
+use super::copy_held::destroyed;
 use super::given::kept;
 use super::group::{GroupOffer, InGroup};
 use super::passed_on::{Through, chain_of, makers};
@@ -210,21 +211,25 @@ impl Shares {
             "from": capability.iat, "until": capability.exp, "constraints": capability.constraints,
             "state": self.standing(received)?, "group": received.in_group(),
         });
+        if let Some(cached) = &capability.cached {
+            shown["cached"] = json!(cached);
+            shown["copy"] = self.shown_held(capability.jti)?;
+        }
         if let Some(through) = &received.through {
             shown["passed_on"] = self.person(capability.aud, &through.owner)?;
         }
         Ok(shown)
     }
 
-    /// Does not show it any longer. Its issuer is not told, and may offer it again.
+    /// Does not show it any longer, and destroys the copy that lies here. Its issuer is not told, and may offer it again.
     ///
     /// # Errors
     /// [`ShareError::NotReceived`]; the vault's errors.
     pub async fn forget_received(&self, id: Uuid) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
-        let gone = self.one_received(id)?;
-        self.vault.delete_record(&name(id)).await?;
-        self.let_go_of(makers(&gone.chain())).await?;
+        let old = self.one_received(id)?;
+        self.vault.put_records(vec![(name(id), None), destroyed(id)]).await?;
+        self.let_go_of(makers(&old.chain())).await?;
         self.changed();
         Ok(())
     }

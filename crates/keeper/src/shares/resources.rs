@@ -157,6 +157,7 @@ impl Shares {
             until: grant.until,
             constraints: Constraints::default(),
             place: None,
+            cached: None,
         };
         self.issue_of(terms, Some(resource.offer()), before).await
     }

@@ -119,12 +119,18 @@ impl Sharer {
             until: SystemClock.now() + HOUR,
             constraints: Constraints::default(),
             place: None,
+            cached: None,
         }
     }
 
     pub async fn shares_with(&self, other: &Self, scope: &[Scope]) -> Capability {
         let terms = self.terms(other, scope);
         self.shares.issue(terms).await.unwrap().capability
+    }
+
+    /// Nothing here hears what comes: the vault is locked, or its cell asleep.
+    pub fn falls_asleep(&self) {
+        self.carrying.abort();
     }
 
     /// Waits until something about what is shared makes this true.
@@ -147,9 +153,10 @@ impl Sharer {
             query: String::new(),
             content_type: String::new(),
             body: String::new(),
+            live: false,
         };
         let answered = self.shares.use_received(call).await?;
-        Ok(String::from_utf8(answered.body).unwrap())
+        Ok(String::from_utf8(answered.answer.body).unwrap())
     }
 
     /// The code of the refusal.

@@ -167,10 +167,11 @@ impl Shared {
             query: query.to_owned(),
             content_type: String::new(),
             body: r#"{"words":"rivers"}"#.to_owned(),
+            live: false,
         };
         let answered = self.group.bob.shares.use_received(call).await;
         let answered = answered.map_err(|error: ShareError| error.code().to_owned())?;
-        Ok(String::from_utf8(answered.body).unwrap())
+        Ok(String::from_utf8(answered.answer.body).unwrap())
     }
 }
 

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use protocol::Millis;
 use protocol::channel::VaultState;
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
+use tokio::time::Duration;
 use uuid::Uuid;
-use vault::{CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, SharedRequest, SignerKey};
+use vault::{Capability, CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, SharedRequest, SignerKey};
 
+use super::copy_held::Used;
 use super::message::Message;
 use super::present::Answered;
-use super::{Received, ShareError, Shares};
+use super::{Received, ShareError, Shares, millis};
 use crate::approvals::{Action, Whose};
 use crate::limits;
 use crate::relay::{Courier as _, RelayError, RelayNotice};
@@ -34,6 +37,27 @@ pub struct UseReceived {
     /// Text.
     #[serde(default)]
     pub body: String,
+    /// Ask whoever shares it, and never read a copy.
+    #[serde(default)]
+    pub live: bool,
+}
+
+impl UseReceived {
+    /// What is asked for: where nothing is said, what there may be a copy of.
+    fn request(self, of: &Capability) -> SharedRequest {
+        let says_nothing = self.method == get() && self.path.is_none() && self.query.is_empty() && self.body.is_empty();
+        match &of.cached {
+            Some(cached) if says_nothing => cached.clone(),
+            _ => SharedRequest {
+                service: of.resource.service().to_owned(),
+                method: self.method,
+                path: self.path.unwrap_or_else(|| of.resource.path().to_owned()),
+                query: self.query,
+                content_type: self.content_type,
+                body: self.body.into_bytes(),
+            },
+        }
+    }
 }
 
 fn get() -> String {
@@ -49,9 +73,14 @@ struct Waits {
     answer: oneshot::Sender<Said>,
 }
 
-/// Calls that wait for others' keepers, by their ids.
+/// Calls that wait for others' keepers.
 #[derive(Clone, Default)]
-pub(super) struct Waiting(Arc<std::sync::Mutex<HashMap<Uuid, Waits>>>);
+pub(super) struct Waiting {
+    /// By their ids.
+    calls: Arc<std::sync::Mutex<HashMap<Uuid, Waits>>>,
+    /// Since when keepers that have not answered have said nothing.
+    silent: Arc<std::sync::Mutex<HashMap<SignerKey, Millis>>>,
+}
 
 /// One that waits; gone when it is dropped.
 struct Place<'a> {
@@ -61,13 +90,13 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        unpoisoned(&self.waiting.0).remove(&self.id);
+        unpoisoned(&self.waiting.calls).remove(&self.id);
     }
 }
 
 impl Waiting {
     fn wait(&self, id: Uuid, of: SignerKey) -> Result<(Place<'_>, oneshot::Receiver<Said>), ShareError> {
-        let mut waiting = unpoisoned(&self.0);
+        let mut waiting = unpoisoned(&self.calls);
         if waiting.len() >= limits::SHARE_CALLS_WAITING {
             return Err(ShareError::WaitsForTooMuch);
         }
@@ -78,12 +107,27 @@ impl Waiting {
 
     /// An answer came. One that nobody waits for, or that somebody else has sent, is let go.
     pub fn answered(&self, by: &SignerKey, id: Uuid, said: Said) {
-        let mut waiting = unpoisoned(&self.0);
+        let mut waiting = unpoisoned(&self.calls);
         if waiting.get(&id).is_some_and(|waits| waits.of == *by)
             && let Some(waits) = waiting.remove(&id)
         {
             let _gave_up = waits.answer.send(said);
         }
+    }
+
+    /// This keeper says something again.
+    pub fn heard(&self, keeper: &SignerKey) {
+        unpoisoned(&self.silent).remove(keeper);
+    }
+
+    fn was_silent(&self, keeper: SignerKey, now: Millis) {
+        unpoisoned(&self.silent).insert(keeper, now);
+    }
+
+    /// Whether it did not answer just now, and has said nothing since.
+    fn is_silent(&self, keeper: &SignerKey, now: Millis) -> bool {
+        let since = unpoisoned(&self.silent).get(keeper).copied();
+        since.is_some_and(|since| now.saturating_sub(since) < millis(limits::SHARE_SILENT))
     }
 }
 
@@ -128,7 +172,7 @@ impl Shares {
     ///
     /// # Errors
     /// [`ShareError::Exchanged`], and those.
-    pub async fn use_as_asked(&self, asked: &Received, call: UseReceived) -> Result<Answered, ShareError> {
+    pub async fn use_as_asked(&self, asked: &Received, call: UseReceived) -> Result<Used, ShareError> {
         if !self.one_received(call.id)?.is_the_same(asked) {
             return Err(ShareError::Exchanged);
         }
@@ -136,24 +180,25 @@ impl Shares {
     }
 
     /// Uses what somebody shares with this vault, or has passed on to it, and waits for the keeper of whoever it belongs to:
-    /// [`limits::SHARE_ANSWER`] at most.
+    /// [`limits::SHARE_ANSWER`] at most. Where there may be a copy of just this and they do not answer, it is read out of the copy.
     ///
     /// # Errors
-    /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`], [`ShareError::OwnerSilent`]; what this vault knows by itself.
-    pub async fn use_received(&self, call: UseReceived) -> Result<Answered, ShareError> {
+    /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`], [`ShareError::OwnerSilent`]; what this vault knows by
+    /// itself. [`ShareError::Relay`]: the relay cannot be asked whether it was taken back, and then no copy is read.
+    pub async fn use_received(&self, call: UseReceived) -> Result<Used, ShareError> {
         let id = call.id;
         let received = self.one_received(id)?;
         let owner = self.usable(&received)?;
-        let resource = &received.capability.resource;
-        let request = SharedRequest {
-            service: resource.service().to_owned(),
-            method: call.method,
-            path: call.path.unwrap_or_else(|| resource.path().to_owned()),
-            query: call.query,
-            content_type: call.content_type,
-            body: call.body.into_bytes(),
-        };
+        let live = call.live;
+        let request = call.request(&received.capability);
+        let copied = !live && received.capability.cached.as_ref() == Some(&request) && self.held_copy(id)?.is_some();
         let keeper = received.issued_by()?;
+        if copied
+            && self.waiting.is_silent(&keeper.signer(), self.clock.now())
+            && let Some(used) = self.from_copy(id).await?
+        {
+            return Ok(used);
+        }
         let contacts = self.contacts.list()?;
         let silent = match contacts.into_iter().find(|contact| contact.identity == keeper) {
             Some(contact) => ShareError::NoAnswer { name: contact.name },
@@ -164,7 +209,25 @@ impl Shares {
         if presentation.len() > PRESENTATION_BYTES {
             return Err(CapabilityError::TooLarge(PRESENTATION_BYTES).into());
         }
-        self.ask_keeper(&keeper, silent, presentation).await
+        let patience = match copied {
+            true => limits::SHARE_ANSWER_BEFORE_COPY,
+            false => limits::SHARE_ANSWER,
+        };
+        let error = match self.ask_keeper(&keeper, silent, presentation, patience).await {
+            Ok(answer) => return Ok(Used { answer, copy: None }),
+            Err(error) => error,
+        };
+        let nobody = matches!(
+            error,
+            ShareError::NoAnswer { .. }
+                | ShareError::OwnerSilent { .. }
+                | ShareError::Relay(RelayError::Refused { .. })
+        );
+        if copied && nobody {
+            self.waiting.was_silent(keeper.signer(), self.clock.now());
+            return self.from_copy(id).await?.ok_or(error);
+        }
+        Err(error)
     }
 
     async fn ask_keeper(
@@ -172,19 +235,19 @@ impl Shares {
         keeper: &PublicIdentity,
         silent: ShareError,
         presentation: Vec<u8>,
+        patience: Duration,
     ) -> Result<Answered, ShareError> {
         let id = Uuid::now_v7();
-        let patience = protocol::Millis::try_from(limits::SHARE_ANSWER.as_millis()).unwrap_or(0);
         let message = Message::Use {
             id,
-            until: self.clock.now() + patience,
+            until: self.clock.now() + millis(patience),
             presentation,
         };
         let mut vault = self.vault.watch();
         let mut notices = self.relay.notices();
         let (_place, mut answer) = self.waiting.wait(id, keeper.signer())?;
         let sent = self.relay.send(message.to(keeper, Vec::new())).await?;
-        let deadline = tokio::time::sleep(limits::SHARE_ANSWER);
+        let deadline = tokio::time::sleep(patience);
         let mut deadline = std::pin::pin!(deadline);
         let (mut listens, mut taken) = (true, false);
         loop {

@@ -26,9 +26,12 @@ pub struct VaultCopy {
     body: Body,
 }
 
-/// What was true of another time, and must not come back: numbers that were given out, and what waits to be sent under them.
+/// What was true of another time, and must not come back: numbers that were given out, what waits to be sent under them, and copies of what
+/// others shared, who may have taken it back since.
 fn of_its_time(name: &str) -> bool {
-    name.starts_with("relay/to/") || name.starts_with("relay/out/")
+    ["relay/to/", "relay/out/", "share/copy/"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }
 
 impl VaultCopy {

@@ -55,7 +55,7 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 15] = [
+const ELSEWHERE: [(&str, &str); 17] = [
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
@@ -67,6 +67,8 @@ const ELSEWHERE: [(&str, &str); 15] = [
     ("relay/known", "a hint: what cannot be read is learnt anew"),
     ("relay/restored", "crates/keeper/src/relay/records.rs"),
     ("second/asked/", "crates/keeper/src/approvals/second/deciding.rs"),
+    ("share/copied/", "crates/keeper/src/shares/copy_given.rs"),
+    ("share/copy/", "crates/keeper/src/shares/copy_held.rs"),
     ("share/link/", "crates/keeper/src/shares/links.rs"),
     ("share/resource/", "crates/keeper/src/shares/resources.rs"),
     ("template/agent", "crates/keeper/src/template/mod.rs"),
@@ -290,6 +292,7 @@ async fn written() -> Released {
         from: START,
         until: START + DAY,
         constraints: Constraints::default(),
+        cached: None,
     };
     let id = new.id;
     let capability = serde_json::to_value(Capability::issue(&carol, new).unwrap()).unwrap();

@@ -146,6 +146,7 @@ async fn promise_07_a_presentation_works_once_and_for_its_holder_alone() {
         from: sharing.now(),
         until: sharing.now() + HOUR,
         constraints: Constraints::default(),
+        cached: None,
     };
     let foreign = Capability::issue(&other, made).unwrap();
     assert_eq!(sharing.uses(&[foreign], "GET", "/work").await, no("wrong_audience"));
@@ -165,6 +166,7 @@ async fn promise_09_what_was_passed_on_is_refused_while_whoever_did_cannot_be_as
         from: share.iat,
         until: share.exp - HOUR / 2,
         constraints: share.constraints,
+        cached: None,
     };
     let chain = [share.clone(), Capability::delegate(&sharing.bob, &share, link).unwrap()];
     // There is no relay here.
@@ -323,4 +325,44 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     let nothing = Err("unknown_group_resource".to_owned());
     assert_eq!(calls("share.grant", &grant).await, nothing);
     assert_eq!(calls("share.pass_on", &pass_on).await, Err("not_received".to_owned()));
+}
+
+#[tokio::test]
+async fn what_may_be_read_while_its_owner_sleeps_is_said_and_renewed_by_hand() {
+    let sharing = Sharing::new().await;
+    let terms = |cached: Value, constraints: Value| {
+        json!({"with": sharing.user, "resource": "service/calendar/work", "scope": ["read"], "until": sharing.now() + HOUR,
+            "constraints": constraints, "cached": cached})
+    };
+    for (cached, constraints) in [
+        (json!({"path": "/private"}), json!({})),
+        (json!({"query": "max=10"}), json!({"max_calls": 3})),
+    ] {
+        let error = refused(sharing.channel.call("share.issue", terms(cached, constraints)).await);
+        assert_eq!(error.code(), Some("bad_terms"));
+    }
+    let given = sharing
+        .channel
+        .call("share.issue", terms(json!({"query": "max=10"}), json!({})))
+        .await
+        .unwrap();
+    let (share, id) = (&given["share"], json!({"id": given["share"]["id"]}));
+    assert_eq!(
+        (&share["cached"]["path"], &share["cached"]["query"]),
+        (&json!("/work"), &json!("max=10"))
+    );
+    assert_eq!(share["cached"], given["capability"]["cached"]);
+    let none = json!({"as_of": null, "bytes": null, "on_its_way": false, "problem": null});
+    assert_eq!(share["copy"], none);
+    sharing.channel.call("share.refresh", id).await.unwrap();
+    assert!(sharing.service.heard()[0].starts_with("GET /work?max=10"));
+    let given = sharing.channel.call("share.given", json!({})).await.unwrap();
+    assert_eq!(given["given"][0]["copy"]["on_its_way"], true);
+    assert_eq!(given["given"][0]["calls"], 0);
+    let noted = sharing.channel.call("activity.list", json!({})).await.unwrap();
+    assert!(noted.to_string().contains("share_copied"), "{noted}");
+    // What is shared otherwise has none.
+    let plain = sharing.issue(&["read"], json!({})).await;
+    let error = refused(sharing.channel.call("share.refresh", json!({"id": plain.jti})).await);
+    assert_eq!(error.code(), Some("no_copy"));
 }

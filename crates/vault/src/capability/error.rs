@@ -55,6 +55,10 @@ pub enum CapabilityError {
     BadNumber(Uuid),
     #[error("capability {0} allows nothing")]
     NoScope(Uuid),
+    #[error(
+        "capability {0} lets a copy be made of what cannot have one: it would have to be for reading alone, uncounted, not passed on, and the copy of one GET of at most {1} bytes that it allows (CACHED_REQUEST_BYTES)"
+    )]
+    BadCopy(Uuid, usize),
     #[error("capability {0} comes twice in the chain")]
     Twice(Uuid),
     #[error("capability {0} was not passed on by the one who held it")]
@@ -102,7 +106,7 @@ impl CapabilityError {
             Self::NotYet(_) => "not_yet",
             Self::Expired(_) => "expired",
             Self::Revoked(_) => "revoked",
-            Self::BadTimes(_) | Self::BadNumber(_) | Self::NoScope(_) => "bad_terms",
+            Self::BadTimes(_) | Self::BadNumber(_) | Self::NoScope(_) | Self::BadCopy(..) => "bad_terms",
             Self::Twice(_) | Self::NotTheHolder(_) | Self::WrongProof(_) => "broken_chain",
             Self::MayNotShare(_) => "may_not_share",
             Self::Wider { .. } => "wider",

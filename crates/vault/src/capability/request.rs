@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{CapabilityError, Granted, Scope, Steering, steering};
+use super::{CapabilityError, Granted, Resource, Scope, Scopes, Steering, steering};
 
 /// One call that a keeper is asked to make: below the service's address, by its own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,11 @@ impl SharedRequest {
     /// [`CapabilityError::Path`], [`CapabilityError::OtherResource`], [`CapabilityError::Method`], [`CapabilityError::OtherMethod`],
     /// [`CapabilityError::OtherPath`], [`CapabilityError::NotAllowed`].
     pub fn check(&self, granted: &Granted) -> Result<(), CapabilityError> {
+        self.check_within(&granted.resource, &granted.scope)
+    }
+
+    pub(super) fn check_within(&self, resource: &Resource, scope: &Scopes) -> Result<(), CapabilityError> {
         self.check_path()?;
-        let (resource, scope) = (&granted.resource, &granted.scope);
         let below = self
             .path
             .strip_prefix(resource.path())

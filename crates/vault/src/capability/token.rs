@@ -4,9 +4,9 @@ use uuid::Uuid;
 use super::error::Wider;
 use super::key::{Hash, Sig, SignerKey};
 use super::terms::{Constraints, Scope, Scopes};
-use super::{CapabilityError, LARGEST_NUMBER, Resource, VERSION, canonical, parse, signed_bytes};
+use super::{CapabilityError, LARGEST_NUMBER, Resource, SharedRequest, VERSION, canonical, parse, signed_bytes};
 use crate::Identity;
-use crate::limits::{CAPABILITY_BYTES, CAPABILITY_CLOCK_MS, CAPABILITY_LIFE_MS};
+use crate::limits::{CACHED_REQUEST_BYTES, CAPABILITY_BYTES, CAPABILITY_CLOCK_MS, CAPABILITY_LIFE_MS};
 
 const DOMAIN: &[u8] = b"holdfast/capability/v1";
 
@@ -28,6 +28,9 @@ pub struct Capability {
     /// Until when, this moment not included.
     pub exp: i64,
     pub constraints: Constraints,
+    /// The one request of whose answer a copy may lie with the holder, for when the issuer's keeper cannot be asked; none for no copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<SharedRequest>,
     /// SHA-256 of the canonical writing of the one that this was made from; none for the first of a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prf: Option<Hash>,
@@ -44,6 +47,7 @@ pub struct NewCapability {
     pub from: i64,
     pub until: i64,
     pub constraints: Constraints,
+    pub cached: Option<SharedRequest>,
 }
 
 impl Capability {
@@ -83,6 +87,7 @@ impl Capability {
             iat: new.from,
             exp: new.until,
             constraints: new.constraints,
+            cached: new.cached,
             prf: made_from,
             sig: super::key::Bytes([0; 64]),
         };
@@ -139,7 +144,21 @@ impl Capability {
         if self.scope.is_empty() {
             return Err(CapabilityError::NoScope(self.jti));
         }
+        if self.cached.as_ref().is_some_and(|request| !self.may_be_cached(request)) {
+            return Err(CapabilityError::BadCopy(self.jti, CACHED_REQUEST_BYTES));
+        }
         Ok(())
+    }
+
+    /// Whether a copy of this may lie with somebody: it is read out of what they may read, which nobody counts, and is theirs alone.
+    fn may_be_cached(&self, request: &SharedRequest) -> bool {
+        let reads = |scope: &Scope| matches!(scope, Scope::Read | Scope::List);
+        self.scope.iter().all(reads)
+            && self.constraints == Constraints::default()
+            && self.prf.is_none()
+            && request.method == "GET"
+            && canonical(request).len() <= CACHED_REQUEST_BYTES
+            && request.check_within(&self.resource, &self.scope).is_ok()
     }
 
     /// Checks it as the link after `parent`: made from it, by the one who held it, and no wider.

@@ -52,6 +52,8 @@ struct State {
     relay: [u8; 32],
     number: u64,
     kept: HashMap<MailboxKey, Vec<Kept>>,
+    /// All that it was ever given, as it was given.
+    passed: Vec<Vec<u8>>,
     late: Option<(MailboxKey, Message)>,
     epochs: HashMap<MailboxKey, Vec<Vec<u8>>>,
     follow: HashSet<(MailboxKey, MailboxKey)>,
@@ -77,6 +79,7 @@ impl Liar {
                 relay: [7; 32],
                 number: 0,
                 kept: HashMap::new(),
+                passed: Vec::new(),
                 late: None,
                 epochs: HashMap::new(),
                 follow: HashSet::new(),
@@ -112,6 +115,11 @@ impl Liar {
 
     pub fn waiting(&self, who: MailboxKey) -> usize {
         self.state().kept.get(&who).map_or(0, Vec::len)
+    }
+
+    /// Everything that it could read, of all envelopes that it was ever given.
+    pub fn passed(&self) -> Vec<Vec<u8>> {
+        self.state().passed.clone()
     }
 
     /// Becomes another relay, with nothing of this one.
@@ -207,6 +215,7 @@ impl State {
             }
             MailboxFrame::Send { to, id, sealed } => {
                 self.number += 1;
+                self.passed.push(sealed.to_vec());
                 let number = self.number;
                 if self.lie == Lie::Refuse(number) {
                     let (code, message) = (Refusal::MailboxFull, "full".to_owned());
