@@ -149,8 +149,8 @@ impl Copied {
         record["sent"].clone()
     }
 
-    async fn from_copy(&self) -> Result<Option<Used>, ShareError> {
-        self.bob.shares.from_copy(self.id()).await
+    async fn read_copy(&self) -> Result<Option<Used>, ShareError> {
+        self.bob.shares.read_copy(self.id()).await
     }
 }
 
@@ -198,7 +198,7 @@ async fn promise_09_what_is_taken_back_is_destroyed_where_a_copy_lies() {
     let copied = Copied::new().await;
     copied.anna.shares.revoke(copied.id()).await.unwrap();
     copied.bob_has_none().await;
-    assert_eq!(code(copied.from_copy().await), "revoked");
+    assert_eq!(code(copied.read_copy().await), "revoked");
     assert_eq!(code(copied.anna.shares.refresh_copy(copied.id()).await), "revoked");
     // One that comes all the same is not kept.
     let taken = copied
@@ -213,7 +213,7 @@ async fn promise_09_a_copy_goes_with_what_was_removed_from_the_list() {
     let copied = Copied::new().await;
     copied.bob.shares.forget_received(copied.id()).await.unwrap();
     assert!(held(&copied.bob.shares, copied.id()).is_null());
-    assert_eq!(code(copied.from_copy().await), "not_received");
+    assert_eq!(code(copied.read_copy().await), "not_received");
 }
 
 #[tokio::test]
@@ -241,13 +241,13 @@ async fn promise_09_a_copy_is_not_given_while_nobody_can_say_that_it_was_not_tak
         shares.standing(&received).unwrap() == Standing::Stopped
     };
     copied.bob.until(stopped).await;
-    assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), "lunch");
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "lunch");
     copied.relay.now(Lie::NoneRevoked);
-    assert_eq!(code(copied.from_copy().await), "revocations_unknown");
+    assert_eq!(code(copied.read_copy().await), "revocations_unknown");
     copied.relay.now(Lie::Honest);
     let nowhere = copied.relay.socket.with_file_name("nowhere.sock");
     copied.bob.person.restart(&nowhere).await;
-    assert_eq!(code(copied.from_copy().await), "relay_unreachable");
+    assert_eq!(code(copied.read_copy().await), "relay_unreachable");
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn promise_07_a_copy_is_kept_only_of_what_its_sender_shares_so_and_never_i
         let asked = |shares: &Shares| !shares.asked().unwrap().is_empty();
         bob.until(asked).await;
         bob.shares.dismiss(bob.shares.asked().unwrap()[0].id).await.unwrap();
-        assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), "lunch");
+        assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "lunch");
     }
 }
 
@@ -315,7 +315,7 @@ async fn a_copy_goes_again_when_it_has_changed_and_not_before() {
     copied.anna_knows_of_one().await;
     let second = copied.number();
     assert!(second.as_u64() > first.as_u64(), "{first} {second}");
-    assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), "dinner");
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "dinner");
     // By hand it goes in any case.
     copied.anna.shares.refresh_copy(copied.id()).await.unwrap();
     copied.anna_knows_of_one().await;
@@ -356,12 +356,12 @@ async fn what_is_too_large_or_refused_is_not_copied_and_its_owner_sees_why() {
     assert_eq!(code(copied.anna.shares.refresh_copy(copied.id()).await), "copy_refused");
     assert_eq!(copied.seen_by_anna()["problem"]["code"], "copy_refused");
     // What was there stays, and is replaced when there is something again.
-    assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), "lunch");
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "lunch");
     copied.says.now(200, "dinner");
     copied.anna.shares.refresh_copies(true).await.unwrap();
     copied.anna_knows_of_one().await;
     assert!(copied.seen_by_anna()["problem"].is_null());
-    assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), "dinner");
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "dinner");
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn promise_04_a_copy_says_no_more_than_its_holder_would_be_told() {
     copied.says.now(200, &format!("lunch with {KEY}"));
     copied.anna.shares.refresh_copies(true).await.unwrap();
     copied.anna_knows_of_one().await;
-    let told = words(&copied.from_copy().await.unwrap().unwrap());
+    let told = words(&copied.read_copy().await.unwrap().unwrap());
     assert!(told.starts_with("lunch with ") && !told.contains(KEY), "{told}");
     assert_eq!(copied.service.asked()[1].headers["x-api-key"], KEY);
     // Nothing beside what is shared.
@@ -446,7 +446,7 @@ async fn promise_01_no_relay_can_read_a_copy() {
     copied.says.now(200, &canary);
     copied.anna.shares.refresh_copies(true).await.unwrap();
     copied.anna_knows_of_one().await;
-    assert_eq!(words(&copied.from_copy().await.unwrap().unwrap()), canary);
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), canary);
     let passed = copied.relay.passed();
     assert!(passed.iter().any(|envelope| envelope.len() > canary.len()));
     let encoded = protocol::b64::encode(&canary);

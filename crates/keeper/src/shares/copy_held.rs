@@ -121,7 +121,7 @@ impl Shares {
     ///
     /// # Errors
     /// It was, is over, or it cannot be asked: unreachable means no.
-    pub(super) async fn from_copy(&self, id: Uuid) -> Result<Option<Used>, ShareError> {
+    pub(super) async fn read_copy(&self, id: Uuid) -> Result<Option<Used>, ShareError> {
         let capability = self.one_received(id)?.capability;
         let standing = self
             .relay

@@ -296,7 +296,15 @@ async fn promise_07_a_call_of_what_was_passed_on_is_asked_about_as_its_owners() 
     let action = three.bob.shares.asked_call(&direct, &its_own).unwrap();
     assert!(matches!(action, Action::CallShared { of: None, .. }));
     // Something else under its id, after the answer, is not called.
-    assert_eq!(carols.use_as_asked(&received, call.clone()).await.unwrap().answer.status, 200);
+    assert_eq!(
+        carols
+            .use_as_asked(&received, call.clone())
+            .await
+            .unwrap()
+            .answer
+            .status,
+        200
+    );
     let used = three.service.asked().len();
     let other = three.by_hand_with_id(link.jti, &three.root, &three.carol).await;
     let mut exchanged = received.clone();

@@ -104,7 +104,6 @@ async fn promise_07_a_yes_to_share_one_service_shares_no_other_one() {
     let terms = Terms {
         place,
         ..anna.terms(&bob, &[Scope::Read])
-        cached: None,
     };
     let refused = anna.shares.issue(terms).await;
     assert!(matches!(refused, Err(ShareError::OtherKind)));

@@ -195,7 +195,7 @@ impl Shares {
         let keeper = received.issued_by()?;
         if copied
             && self.waiting.is_silent(&keeper.signer(), self.clock.now())
-            && let Some(used) = self.from_copy(id).await?
+            && let Some(used) = self.read_copy(id).await?
         {
             return Ok(used);
         }
@@ -225,7 +225,7 @@ impl Shares {
         );
         if copied && nobody {
             self.waiting.was_silent(keeper.signer(), self.clock.now());
-            return self.from_copy(id).await?.ok_or(error);
+            return self.read_copy(id).await?.ok_or(error);
         }
         Err(error)
     }
