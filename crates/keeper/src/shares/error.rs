@@ -110,9 +110,13 @@ pub enum ShareError {
     )]
     ResourceWords,
     #[error(
-        "What is shared in a group can be read, listed, written and deleted: nothing else can be given away there."
+        "What is shared in a group can be read, listed, written, deleted and passed on: nothing else can be given away there."
     )]
     GroupScope,
+    #[error(
+        "Whoever this belongs to does not know you, and it is for people of a group alone: ask them to open the page of the group in Holdfast, and try again."
+    )]
+    HolderUnknown,
     #[error("Not both of you are in this group any more, or whoever shares is no admin of it.")]
     NotInGroup,
     #[error("Who is in the group cannot be looked up just now, so nothing was done: try again in a moment.")]
@@ -178,6 +182,7 @@ impl ShareError {
             Self::TooManyResources => "too_many_group_resources",
             Self::ResourceWords => "group_resource_invalid",
             Self::GroupScope => "group_scope",
+            Self::HolderUnknown => "holder_unknown",
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",
             Self::Exchanged => "share_changed",

@@ -2,15 +2,17 @@
 //! be done, and by whom, is what the issuer has signed.
 //!
 //! What is promised here: each use is asked for, in the keeper that carries it out; what cannot be looked up is refused; and what the group does
-//! not allow any more is revoked then and there.
+//! not allow any more is revoked then and there. The same holds for each one to whom it was passed on: they are people of the group, known here
+//! by their keys, or they are refused.
 
 use futures::future::BoxFuture;
 use protocol::channel::VaultState;
 use protocol::control::{GroupTie, KeeperOp, NO_TIE, Side};
-use protocol::{GroupId, GroupResourceId};
+use protocol::{GroupId, GroupResourceId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
+use vault::Capability;
 
 use super::given::Given;
 use super::received::{Received, Standing};
@@ -113,26 +115,47 @@ impl Shares {
         }
     }
 
-    /// Before something is carried out that was shared in a group: whether the group still allows it. What it does not is revoked.
-    pub(super) async fn check_group(&self, given: &Given) -> Result<(), ShareError> {
-        match self.tie_of_given(given).await {
-            None | Some(Tie::Stands) => Ok(()),
-            Some(Tie::Gone) => {
-                self.revoke(given.capability.jti).await?;
+    /// Before something is carried out that was shared in a group: whether the group still allows it to whoever was given it, and to each one to
+    /// whom it was passed on. What it does not is revoked, and with it what hangs on that.
+    pub(super) async fn check_group(&self, given: &Given, chain: &[Capability]) -> Result<(), ShareError> {
+        let Some(group) = &given.group else {
+            return Ok(());
+        };
+        self.check_holder(group, given.with, &given.capability).await?;
+        for link in chain.iter().skip(1) {
+            let holder = self.contact_with(link.sub)?.ok_or(ShareError::HolderUnknown)?;
+            self.check_holder(group, holder.user, link).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_holder(&self, group: &InGroup, holder: UserId, held: &Capability) -> Result<(), ShareError> {
+        let tie = GroupTie {
+            group: group.group,
+            other: holder,
+            own: Side::Gives,
+            since: held.iat,
+        };
+        match self.tie(tie).await {
+            Tie::Stands => Ok(()),
+            Tie::Gone => {
+                self.revoke(held.jti).await?;
                 Err(ShareError::NotInGroup)
             }
-            Some(Tie::Unknown) => Err(ShareError::GroupUnknown),
+            Tie::Unknown => Err(ShareError::GroupUnknown),
         }
     }
 
-    async fn tie_of_given(&self, given: &Given) -> Option<Tie> {
-        let tie = GroupTie {
-            group: given.group.as_ref()?.group,
-            other: given.with,
-            own: Side::Gives,
-            since: given.capability.iat,
-        };
-        Some(self.tie(tie).await)
+    /// Whether it is theirs still; what the group does not allow any more ends.
+    async fn look_at_holder(&self, group: &InGroup, holder: UserId, held: &Capability) -> Result<bool, ShareError> {
+        if held.exp <= self.clock.now() || self.is_stopped(held)? {
+            return Ok(false);
+        }
+        match self.check_holder(group, holder, held).await {
+            Ok(()) => Ok(true),
+            Err(ShareError::NotInGroup) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn tie_of_received(&self, received: &Received) -> Result<Option<Tie>, ShareError> {
@@ -194,15 +217,17 @@ impl Shares {
     /// # Errors
     /// [`ShareError::GroupUnknown`]: it cannot be looked up now, and uses are refused until it can. The vault's errors.
     pub async fn look_at_groups(&self) -> Result<(), ShareError> {
-        let now = self.clock.now();
+        let links = self.links()?;
         for given in self.given()? {
-            if given.capability.exp <= now || self.is_revoked(given.capability.jti)? {
+            let Some(group) = &given.group else { continue };
+            if !self.look_at_holder(group, given.with, &given.capability).await? {
                 continue;
             }
-            match self.tie_of_given(&given).await {
-                None | Some(Tie::Stands) => {}
-                Some(Tie::Gone) => self.revoke(given.capability.jti).await?,
-                Some(Tie::Unknown) => return Err(ShareError::GroupUnknown),
+            for link in links.iter().filter(|link| link.is_below(given.capability.jti)) {
+                // Who is not known here is refused until they are.
+                if let Some(holder) = self.contact_with(link.capability.sub)? {
+                    self.look_at_holder(group, holder.user, &link.capability).await?;
+                }
             }
         }
         for received in self.received()? {

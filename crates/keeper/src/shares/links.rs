@@ -13,6 +13,7 @@ use vault::{Capability, CapabilityError, Presentation, PublicIdentity, SignerKey
 
 use super::given::{Given, kept};
 use super::{ShareError, Shares};
+use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::relay::{self, REVOKED, Record, Revocations as _};
 use crate::vault_service::VaultError;
@@ -41,7 +42,7 @@ impl Link {
         (self.name(), Some(encode(self)))
     }
 
-    fn is_below(&self, share: Uuid) -> bool {
+    pub(super) fn is_below(&self, share: Uuid) -> bool {
         self.above.first() == Some(&share)
     }
 
@@ -79,7 +80,7 @@ impl Shares {
         Ok(revoked)
     }
 
-    fn is_stopped(&self, link: &Capability) -> Result<bool, ShareError> {
+    pub(super) fn is_stopped(&self, link: &Capability) -> Result<bool, ShareError> {
         let by = MailboxKey(link.iss.0);
         Ok(self.is_revoked(link.jti)? || self.relay.has_seen_revoked(by, link.jti.into())?)
     }
@@ -131,7 +132,7 @@ impl Shares {
         let revoked = self.revoked_of(chain)?;
         let granted = verify_chain(chain, &own, self.clock.now(), |id| revoked.contains(&id))?;
         self.root(chain)?;
-        let to = PublicIdentity::decode(to).map_err(crate::contacts::ContactError::from)?;
+        let to = PublicIdentity::decode(to).map_err(ContactError::from)?;
         let by_them = chain.last().is_some_and(|link| link.iss == from.signer());
         if !by_them || granted.holder != to.signer() {
             return Err(CapabilityError::NotHeld.into());
@@ -190,10 +191,15 @@ impl Shares {
         Ok(left)
     }
 
+    /// Whoever of those whom the owner knows has this key.
+    pub(super) fn contact_with(&self, key: SignerKey) -> Result<Option<Contact>, ContactError> {
+        let contacts = self.contacts.list()?;
+        Ok(contacts.into_iter().find(|contact| contact.identity.signer() == key))
+    }
+
     /// Whoever has this key: as the owner knows them, and the digits of their keys where these are known.
     pub(super) fn person(&self, key: SignerKey, bundle: &[u8]) -> Result<Value, ShareError> {
-        let contacts = self.contacts.list()?;
-        let contact = contacts.into_iter().find(|contact| contact.identity.signer() == key);
+        let contact = self.contact_with(key)?;
         let identity = match &contact {
             Some(contact) => Some(contact.identity.clone()),
             None => PublicIdentity::decode(bundle).ok(),

@@ -18,6 +18,8 @@ mod error;
 mod given;
 mod group;
 #[cfg(test)]
+mod group_links_tests;
+#[cfg(test)]
 mod group_tests;
 mod links;
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Presented<'_> {
     /// The group is asked, where it is a group's. Whoever answers for it may take their time, so what was taken back meanwhile, or is over, is
     /// looked at last.
     async fn still(&self) -> Result<(), ShareError> {
-        self.shares.check_group(self.given).await?;
+        self.shares.check_group(self.given, self.chain).await?;
         self.shares.check_place(self.given)?;
         self.shares.still_given(self.chain)
     }

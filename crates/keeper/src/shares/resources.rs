@@ -131,8 +131,7 @@ impl Shares {
     /// [`Self::issue`].
     pub async fn grant(&self, grant: Grant) -> Result<Given, ShareError> {
         let resource = self.resource(grant.resource)?;
-        // Passing it on would be outside of what the group knows.
-        if grant.scope.contains(&Scope::Share) || grant.scope.contains(&Scope::Admin) {
+        if grant.scope.contains(&Scope::Admin) {
             return Err(ShareError::GroupScope);
         }
         let tie = GroupTie {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use protocol::template::{SHARED_SKILL, SHARED_SKILL_DIGITS, Skill};
+use vault::Scope;
 
 use super::Shares;
 use super::group::GroupOffer;
@@ -72,7 +73,8 @@ fn write(group: &GroupOffer, received: &Received, owner: &str) -> Skill {
     let (owner, of) = (one_line(owner), one_line(&what.group_name));
     let mut document =
         format!("---\nname: {name}\ndescription: \"{title}: {about} Shared by {owner} in the group {of}.\"\n---\n\n");
-    let may: Vec<_> = capability.scope.iter().map(|scope| scope.name()).collect();
+    let calls = |scope: &&Scope| !matches!(scope, Scope::Share | Scope::Admin);
+    let may: Vec<_> = capability.scope.iter().filter(calls).map(|scope| scope.name()).collect();
     let path = match capability.resource.path() {
         "" => "any path of it",
         path => path,
