@@ -1,10 +1,10 @@
 //! What people and platforms carry from one vault to another: backups, typed keys, identities, sealed messages.
 
 use vault::{
-    BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, Capability, Constraints, DataKey, Identity, NewCapability,
-    Nonce, Presentation, PublicIdentity, RecoveryRequest, RecoveryShare, RecoveryTerms, Resource, Scope, SealKey,
-    SecretBytes, SectionKind, SharedRequest, join_shares, open_sealed_to, open_secrets_export_with_root,
-    seal_backup_end, seal_secrets_export_with, seal_to_with_one_time_key, split_secret,
+    BACKUP_PURPOSE, BackupKey, BackupReader, BackupWriter, Capability, Constraints, DataKey, Identity, ManageRequest,
+    Management, NewCapability, Nonce, Presentation, PublicIdentity, RecoveryRequest, RecoveryShare, RecoveryTerms,
+    Resource, Scope, SealKey, SecretBytes, SectionKind, SharedRequest, join_shares, open_sealed_to,
+    open_secrets_export_with_root, seal_backup_end, seal_secrets_export_with, seal_to_with_one_time_key, split_secret,
 };
 
 use crate::Target;
@@ -170,6 +170,16 @@ fn a_presentation() -> Presentation {
     Presentation::sign_with_nonce(&identity(4), vec![a_capability()], request, 1_500, nonce).expect("there is a chain")
 }
 
+fn a_management() -> Management {
+    let request = ManageRequest::Grant {
+        user: uuid::Uuid::from_u128(5),
+        scope: [Scope::Read].into(),
+        until: 1_900,
+    };
+    let nonce = Nonce::new([9; 16]);
+    Management::sign_with_nonce(&identity(4), vec![a_capability()], request, 1_500, nonce).expect("there is a chain")
+}
+
 pub const CAPABILITY: Target = Target {
     name: "capability",
     run: |bytes| {
@@ -183,8 +193,19 @@ pub const CAPABILITY: Target = Target {
                 assert_eq!(presentation, a_presentation(), "nothing else was ever signed");
             }
         }
+        if let Ok(management) = Management::parse(bytes) {
+            assert_eq!(management.encode(), bytes, "a request to manage has one writing");
+            let own = identity(3).public().signer();
+            assert!(management.verify(&own, 1_500, |_| false).is_err(), "nobody was ever let manage it");
+        }
     },
-    seeds: || vec![a_capability().encode(), a_presentation().encode()],
+    seeds: || {
+        vec![
+            a_capability().encode(),
+            a_presentation().encode(),
+            a_management().encode(),
+        ]
+    },
 };
 
 /// Three contacts, any two of whom are enough.

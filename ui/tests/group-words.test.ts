@@ -1,7 +1,9 @@
 /** What a group shares: who may do what, as its admin reads it. */
 import { describe, expect, it } from "vitest";
-import { grantOf, kindOf, standingWords, untilFor, usersWords } from "../src/shared/group-words";
+import { activityWords } from "../src/secrets/activity-words";
+import { grantOf, grantWords, standingWords, untilFor, usersWords } from "../src/shared/group-words";
 import type { Given, GroupResource } from "../src/shared/shared";
+import { kindOf, moreOf, scopeOf } from "../src/shared/words";
 
 const crm: GroupResource = { id: "r1", group: "g1", group_name: "Sales", name: "Customer list", about: "Who they are", resource: "service/crm", skill: "", at: 0 };
 
@@ -22,7 +24,25 @@ describe("what a member may do with something of a group", () => {
     expect(kindOf(["list", "read"])).toBe("read");
     expect(kindOf(["read", "list", "write", "delete"])).toBe("delete");
     expect(kindOf(["read"])).toBeUndefined();
-    expect(kindOf(["read", "list", "share"])).toBeUndefined();
+  });
+
+  it("is the same choice with the right to pass it on, or to manage it", () => {
+    for (const more of [{ passOn: true, manage: false }, { passOn: false, manage: true }, { passOn: true, manage: true }]) {
+      const scope = scopeOf("write", more);
+      expect([kindOf(scope), moreOf(scope)]).toEqual(["write", more]);
+    }
+    expect(scopeOf("read", { passOn: true, manage: true })).toEqual(["read", "list", "admin", "share"]);
+    expect(kindOf(["admin", "share"])).toBeUndefined();
+  });
+
+  it("is read back in a sentence, with what they may do beside using it", () => {
+    const until = new Date("2026-12-04T23:59:59").getTime();
+    const plain = grantWords("Bob", "Customer list", scopeOf("read"), until);
+    expect(plain).toMatch(/^Bob and their agent may look at Customer list until .*\.$/);
+    expect(grantWords("Bob", "Customer list", scopeOf("read", { passOn: true }), until)).toBe(`${plain} Bob may pass it on to others in this group.`);
+    expect(grantWords("Bob", "Customer list", scopeOf("read", { manage: true }), until)).toBe(`${plain} Bob may manage it for you: say what other members may do with it, never more than Bob may.`);
+    expect(grantWords("Bob", "Customer list", scopeOf("read", { manage: true }), until, "Anna")).toContain("may manage it for Anna:");
+    expect(grantWords("Bob", "Customer list", ["read"], until)).toMatch(/^Bob and their agent may read it until/);
   });
 
   it("lasts as long as what the others have, and three months for the first", () => {
@@ -40,6 +60,14 @@ describe("what a member may do with something of a group", () => {
     expect(standingWords(undefined, false)).toBe("Has not opened a vault yet");
     expect(standingWords(undefined, true)).toBe("May not use it");
     expect(standingWords(given({ arrived: null }), true)).toBe("On its way to their vault");
-    expect(standingWords(given({ calls: 2 }), true)).toContain("Used 2 times");
+    expect(standingWords(given({ calls: 2 }), true)).toBe("Used 2 times");
+    expect(standingWords(given({ by: "Eva" }), true)).toBe("Has it, and has not used it yet. Eva let them");
+  });
+
+  it("is told in the activity with whose doing it was", () => {
+    const entry = { what: "shared", first: 0, last: 0, count: 1, to: "Carol" };
+    expect(activityWords(entry)).toBe("You shared something with Carol");
+    expect(activityWords({ ...entry, why: "by Bob" })).toBe("Bob, who manages it for you, shared something of yours with Carol");
+    expect(activityWords({ ...entry, what: "share_stopped", why: "by Bob" })).toBe("Bob, who manages it for you, stopped sharing something of yours with Carol");
   });
 });

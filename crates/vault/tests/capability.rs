@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use uuid::Uuid;
 use vault::{
-    Capability, CapabilityError, Constraints, Granted, Identity, KnownChains, NewCapability, Presentation, Rate,
-    Resource, Scope, Scopes, SharedRequest, Wider, verify_chain,
+    Capability, CapabilityError, Constraints, Granted, Identity, KnownChains, ManageRequest, Management, NewCapability,
+    Presentation, Rate, Resource, Scope, Scopes, SharedRequest, Wider, verify_chain,
 };
 
 const NOW: i64 = 1_763_800_000_000;
@@ -104,6 +104,76 @@ fn a_presentation_is_for_one_keeper_one_request_and_a_few_minutes() {
     );
     presentation.request.path = "/a/secret".into();
     assert_eq!(presentation.verify(&own, NOW, |_| false), Err(CapabilityError::NotHeld));
+}
+
+/// What Bob is answered who asks to manage what he holds with these rights.
+fn manage(held: &[Scope], request: ManageRequest) -> Result<Granted, CapabilityError> {
+    let own = PEOPLE.anna.public().signer();
+    let held = terms(1, &PEOPLE.bob, "service/calendar/a", held);
+    let chain = vec![Capability::issue(&PEOPLE.anna, held).unwrap()];
+    let text = Management::sign(&PEOPLE.bob, chain, request, NOW).unwrap().encode();
+    Management::parse(&text)?.verify(&own, NOW, |_| false)
+}
+
+#[test]
+fn promise_07_who_manages_something_lets_others_do_no_more_than_they_may_themself() {
+    let grant = |scope: &[Scope], until| ManageRequest::Grant {
+        user: Uuid::from_u128(7),
+        scope: scope.iter().copied().collect(),
+        until,
+    };
+    let own = [Scope::Read, Scope::List, Scope::Admin];
+    let end = ManageRequest::End {
+        user: Uuid::from_u128(7),
+    };
+    for request in [ManageRequest::Look, end, grant(&[Scope::Read], NOW + HOUR)] {
+        assert!(manage(&own, request.clone()).is_ok());
+        let refused = manage(&[Scope::Read, Scope::List, Scope::Share], request);
+        assert_eq!(refused, Err(CapabilityError::NotAllowed("admin")));
+    }
+    for scope in [Scope::Write, Scope::Delete, Scope::Share, Scope::Admin] {
+        let refused = manage(&own, grant(&[Scope::Read, scope], NOW + HOUR));
+        assert_eq!(refused, Err(CapabilityError::MoreThanOwn(Wider::Scope)), "{scope:?}");
+    }
+    let longer = manage(&own, grant(&[Scope::Read], NOW + HOUR + 1));
+    assert_eq!(longer, Err(CapabilityError::MoreThanOwn(Wider::Time)));
+}
+
+#[test]
+fn promise_07_a_right_to_manage_that_was_passed_on_does_not_count() {
+    let rights = [Scope::Read, Scope::Admin, Scope::Share];
+    let root = Capability::issue(&PEOPLE.anna, terms(1, &PEOPLE.bob, "service/calendar/a", &rights)).unwrap();
+    let link = terms(2, &PEOPLE.carla, "service/calendar/a", &rights);
+    let chain = vec![root.clone(), Capability::delegate(&PEOPLE.bob, &root, link).unwrap()];
+    let own = PEOPLE.anna.public().signer();
+    let asked = Management::sign(&PEOPLE.carla, chain, ManageRequest::Look, NOW).unwrap();
+    let refused = asked.verify(&own, NOW, |_| false);
+    assert_eq!(refused, Err(CapabilityError::NotAllowed("admin")));
+}
+
+#[test]
+fn promise_07_a_request_to_manage_is_signed_for_itself_alone() {
+    let rights = [Scope::Read, Scope::Admin];
+    let root = Capability::issue(&PEOPLE.anna, terms(1, &PEOPLE.bob, "service/calendar/a", &rights)).unwrap();
+    let own = PEOPLE.anna.public().signer();
+    let grant = ManageRequest::Grant {
+        user: Uuid::from_u128(7),
+        scope: [Scope::Read].into(),
+        until: NOW + HOUR,
+    };
+    let mut asked = Management::sign(&PEOPLE.bob, vec![root], grant, NOW).unwrap();
+    assert!(asked.verify(&own, NOW, |_| false).is_ok());
+    let late = NOW + 5 * 60_000 + 1;
+    assert_eq!(asked.verify(&own, late, |_| false), Err(CapabilityError::Stale));
+    assert!(Presentation::parse(&asked.encode()).is_err());
+    asked.request = ManageRequest::End {
+        user: Uuid::from_u128(7),
+    };
+    assert_eq!(asked.verify(&own, NOW, |_| false), Err(CapabilityError::NotHeld));
+    // A member beside those that are known, also where none is.
+    let look = String::from_utf8(asked.encode()).unwrap();
+    let more = look.replace(r#"{"act":"end","#, r#"{"act":"look","#);
+    assert!(more != look && Management::parse(more.as_bytes()).is_err());
 }
 
 #[test]

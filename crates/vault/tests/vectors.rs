@@ -411,3 +411,54 @@ fn capabilities_are_signed_and_presented_to_the_known_texts() {
         }),
     );
 }
+
+#[test]
+fn a_request_to_manage_is_signed_to_the_known_text() {
+    use vault::{
+        Capability, Constraints, Identity, ManageRequest, Management, NewCapability, Nonce, Resource, Scope,
+    };
+
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let who = |number: u8| Identity::decode(&[&[1], [number; 64].as_slice()].concat()).unwrap();
+    let (anna, bob) = (who(0x21), who(0x22));
+    let held = NewCapability {
+        id: Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000013").unwrap(),
+        holder: bob.public().signer(),
+        resource: Resource::parse("service/crm").unwrap(),
+        scope: [Scope::Read, Scope::List, Scope::Admin].into(),
+        from: 1_763_800_000_000,
+        until: 1_763_900_000_000,
+        constraints: Constraints::default(),
+        cached: None,
+    };
+    let held = Capability::issue(&anna, held).unwrap();
+    let user = Uuid::parse_str("0198a2c4-1b7e-7c3a-9d11-000000000014").unwrap();
+    let signed = |request: ManageRequest, nonce: u8| {
+        let nonce = Nonce::new([nonce; 16]);
+        Management::sign_with_nonce(&bob, vec![held.clone()], request, 1_763_840_000_000, nonce).unwrap()
+    };
+    let grant = ManageRequest::Grant {
+        user,
+        scope: [Scope::Read, Scope::List].into(),
+        until: 1_763_850_000_000,
+    };
+    let all = [
+        signed(ManageRequest::Look, 0x5b),
+        signed(grant, 0x5c),
+        signed(ManageRequest::End { user }, 0x5d),
+    ];
+    check(
+        "management.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.9. Identities are those of capability.json; the texts are byte for byte.",
+            "held": text(&held.encode()),
+            "look": text(&all[0].encode()),
+            "grant": text(&all[1].encode()),
+            "end": text(&all[2].encode()),
+            "presented_at": 1_763_840_000_000_u64,
+        }),
+    );
+    for one in all {
+        assert!(one.verify(&anna.public().signer(), 1_763_840_000_000, |_| false).is_ok());
+    }
+}

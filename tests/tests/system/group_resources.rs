@@ -39,6 +39,17 @@ fn skills(person: &Person) -> Vec<String> {
     entries.filter_map(text).collect()
 }
 
+/// Anna invites them into her group, and they come.
+async fn comes_in(anna: &Person, group: &str, who: &Person, email: &str) {
+    let invitation = json!({"email": email, "role": "member"});
+    anna.post(&format!("{group}/invitations"), &invitation).await.ok();
+    let waiting = who.get("/api/v1/group-invitations").await.ok();
+    let invited = waiting["invitations"][0]["id"].as_str().expect("an id");
+    who.post(&format!("/api/v1/group-invitations/{invited}/accept"), &json!({}))
+        .await
+        .ok();
+}
+
 #[tokio::test]
 async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_until_they_are_out() {
     let installation = Installation::start().await;
@@ -51,13 +62,7 @@ async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_unt
     }
     let group = anna.post("/api/v1/groups", &json!({"name": "Sales"})).await.ok()["id"].clone();
     let path = format!("/api/v1/groups/{}", group.as_str().expect("an id"));
-    let invitation = json!({"email": "bob@example.org", "role": "member"});
-    anna.post(&format!("{path}/invitations"), &invitation).await.ok();
-    let waiting = bob.get("/api/v1/group-invitations").await.ok();
-    let invited = waiting["invitations"][0]["id"].as_str().expect("an id");
-    bob.post(&format!("/api/v1/group-invitations/{invited}/accept"), &json!({}))
-        .await
-        .ok();
+    comes_in(&anna, &path, &bob, "bob@example.org").await;
 
     // The scripted model stands for a list of customers: it is the one address that is allowed here.
     let (key, skill, name) = (
@@ -73,7 +78,7 @@ async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_unt
     let offer = json!({"group": group, "group_name": "Sales", "name": name.text, "about": "Who our customers are.",
         "resource": "service/crm", "skill": format!("Look before you write: {}", skill.text)});
     let resource = with_anna.call("share.offer", offer).await["resource"]["id"].clone();
-    let grant = |person: &Person| json!({"resource": resource, "with": person.me["user"]["id"], "scope": ["read", "list"], "until": now() + 3 * DAY});
+    let grant = |person: &Person| json!({"resource": resource, "with": person.me["user"]["id"], "scope": ["read", "list", "admin", "share"], "until": now() + 3 * DAY});
     // Carol is no member: nothing is granted to her, and nothing was offered.
     let refused = with_anna.channel.call("share.grant", grant(&carol)).await;
     assert_eq!(refused.expect_err("Carol is in no group").code(), Some("not_in_group"));
@@ -114,10 +119,27 @@ async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_unt
     }
     assert!(uses(&with_bob, &id, "GET").await.is_ok());
 
+    // Carol comes in. Bob passes it on to her, and manages it for Anna, whose vault gives nobody more than he has.
+    comes_in(&anna, &path, &carol, "carol@example.org").await;
+    let carols = &carol.me["user"]["id"];
+    let on = json!({"id": id, "with": carols, "scope": ["read"], "until": now() + DAY});
+    let link = with_bob.call("share.pass_on", on).await["share"]["id"].clone();
+    received(&with_carol, "given").await;
+    assert!(uses(&with_carol, &link, "GET").await.is_ok());
+    let lets = |scope: &[&str]| json!({"id": id, "request": {"act": "grant", "user": carols, "scope": scope, "until": now() + DAY}});
+    let wider = with_bob.channel.call("share.manage", lets(&["read", "write"])).await;
+    assert_eq!(wider.expect_err("Bob may not write").code(), Some("wider"));
+    let members = with_bob.call("share.manage", lets(&["read"])).await["members"].clone();
+    assert_eq!(members.as_array().map(Vec::len), Some(2), "{members}");
+    let ends = json!({"id": id, "request": {"act": "end", "user": carols}});
+    let members = with_bob.call("share.manage", ends).await["members"].clone();
+    assert_eq!(members.as_array().map(Vec::len), Some(1), "{members}");
+
     // Bob is taken out, and the server alone is told: his next use is refused, and his agent forgets it.
     let out = json!({"user": bob.me["user"]["id"]});
     anna.post(&format!("{path}/members/remove"), &out).await.ok();
     assert_eq!(uses(&with_bob, &id, "GET").await, Err("not_in_group".to_owned()));
+    assert_eq!(uses(&with_carol, &link, "GET").await, Err("revoked".to_owned()));
     received(&with_bob, "stopped").await;
     wait_until("the agent has the skill no more", SOON, async || {
         skills(&bob).is_empty().then_some(())
@@ -125,12 +147,7 @@ async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_unt
     .await;
 
     // He comes back, and has nothing of what he had before.
-    anna.post(&format!("{path}/invitations"), &invitation).await.ok();
-    let waiting = bob.get("/api/v1/group-invitations").await.ok();
-    let invited = waiting["invitations"][0]["id"].as_str().expect("an id");
-    bob.post(&format!("/api/v1/group-invitations/{invited}/accept"), &json!({}))
-        .await
-        .ok();
+    comes_in(&anna, &path, &bob, "bob@example.org").await;
     assert_eq!(uses(&with_bob, &id, "GET").await, Err("revoked".to_owned()));
 
     // Nothing of it is where the platform writes: neither the key, nor what it is called, nor what agents are told.

@@ -3,7 +3,7 @@ import type { Approval, ApprovalAction, ApprovalPattern, AskedAsSecond } from ".
 
 const DOING: Record<string, string> = { POST: "send something to", PUT: "replace something at", PATCH: "change something at", DELETE: "delete something at" };
 
-const SCOPES: Record<string, string> = { read: "read it", list: "see what is there", write: "change it", delete: "delete in it", admin: "administer it", share: "pass it on" };
+const SCOPES: Record<string, string> = { read: "read it", list: "see what is there", write: "change it", delete: "delete in it", admin: "manage it", share: "pass it on" };
 
 /** "read it and change it" */
 export function scopeWords(scope: readonly string[]): string {

@@ -64,8 +64,10 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "revocations_unknown":
       return `What ${to || "somebody"} has stopped sharing is not known for certain, as the relay keeps something of it back or exchanged it: all that they share counts as stopped until it is`;
     case "shared":
+      if (why?.startsWith("by ")) return `${why.slice(3)}, who manages it for you, shared something of yours with ${to ?? "somebody"}`;
       return `You shared something with ${to ?? "somebody"}`;
     case "share_stopped":
+      if (why?.startsWith("by ")) return `${why.slice(3)}, who manages it for you, stopped sharing something of yours with ${to ?? "somebody"}`;
       return `You stopped sharing something with ${to ?? "somebody"}`;
     case "share_copied":
       return `A copy of what you share went to ${to ?? "somebody"}`;

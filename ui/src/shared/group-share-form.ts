@@ -10,10 +10,11 @@ import { field, notice, submitButton } from "../parts/form";
 import { routes } from "../secrets/services";
 import type { Known } from "../trust/identities";
 import { notOffered, offered } from "../trust/offered";
-import { isTooLong } from "./group-words";
+import { grantWords, isTooLong } from "./group-words";
+import { moreFields } from "./more-fields";
 import { hasParts, partField } from "./part-field";
 import { grantInGroup, type GroupResource, offerToGroup } from "./shared";
-import { dayField, endOfDay, type Kind, KINDS, resource } from "./words";
+import { dayField, endOfDay, type Kind, KINDS, kindOf, moreOf, resource, scopeOf } from "./words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const LONGEST_DAYS = 365;
@@ -27,8 +28,8 @@ export class GroupShareForm extends FormPage {
   @state() private about = "";
   @state() private skill = "";
   @state() private day = dayField(Date.now() + 90 * DAY_MS);
-  /** By member. */
-  @state() private may: Readonly<Record<string, Kind>> = {};
+  /** By member: what is to be signed for them. */
+  @state() private may: Readonly<Record<string, readonly string[]>> = {};
   /** What was made already, where somebody could not be let use it. */
   @state() private made: GroupResource | undefined;
 
@@ -86,17 +87,9 @@ export class GroupShareForm extends FormPage {
       <fieldset class="choices">
         <legend>Who may do what?</legend>
         ${others.length === 0 ? html`<p class="muted">Nobody else is in this group yet. You can let them later.</p>` : nothing}
-        ${others.map(
-          (member) => html`<div class="field">
-            <label for="group-may-${member.id}">${member.name}</label>
-            <select id="group-may-${member.id}" ?disabled=${!keys.has(member.id)} @change=${(event: Event) => this.#let(member.id, (event.target as HTMLSelectElement).value as Kind | "")}>
-              <option value="">${keys.has(member.id) ? "Nothing" : "Has not opened a vault yet"}</option>
-              ${(Object.keys(KINDS) as Kind[]).map((kind) => html`<option value=${kind} ?disabled=${kind !== "read" && readOnly} ?selected=${this.may[member.id] === kind}>${KINDS[kind].words}</option>`)}
-            </select>
-          </div>`,
-        )}
+        ${others.map((member) => this.#member(member, keys.has(member.id), readOnly, until))}
       </fieldset>
-      ${Object.values(this.may).some((kind) => kind !== "read") ? notice("warn", "You are not asked again each time that they change something. They can do it while you are away.") : nothing}
+      ${Object.values(this.may).some((scope) => scope.includes("write")) ? notice("warn", "You are not asked again each time that they change something. They can do it while you are away.") : nothing}
       <div class="field">
         <label for="group-day">Until the end of</label>
         <input id="group-day" type="date" required .value=${this.day} min=${dayField(Date.now())} max=${dayField(Date.now() + (LONGEST_DAYS - 1) * DAY_MS)} aria-invalid=${until === undefined ? "true" : nothing} @input=${(event: InputEvent) => (this.day = (event.target as HTMLInputElement).value)}>
@@ -111,13 +104,33 @@ export class GroupShareForm extends FormPage {
     </form>`;
   }
 
+  #member(member: { id: string; name: string }, hasVault: boolean, readOnly: boolean, until: number | undefined): TemplateResult {
+    const scope = this.may[member.id];
+    const kind = scope && kindOf(scope);
+    return html`<div class="field">
+        <label for="group-may-${member.id}">${member.name}</label>
+        <select id="group-may-${member.id}" ?disabled=${!hasVault} @change=${(event: Event) => this.#chooseKind(member.id, (event.target as HTMLSelectElement).value as Kind | "")}>
+          <option value="">${hasVault ? "Nothing" : "Has not opened a vault yet"}</option>
+          ${(Object.keys(KINDS) as Kind[]).map((each) => html`<option value=${each} ?disabled=${each !== "read" && readOnly} ?selected=${kind === each}>${KINDS[each].words}</option>`)}
+        </select>
+      </div>
+      ${scope && kind
+        ? html`${moreFields({ name: member.name, what: this.name, more: moreOf(scope), offered: ["passOn", "manage"], off: false, onChange: (more) => this.#let(member.id, scopeOf(kind, more)) })}
+            ${until === undefined ? nothing : html`<p class="hint">${grantWords(member.name, this.name.trim() || this.service, scope, until)}</p>`}`
+        : nothing}`;
+  }
+
   #close(): TemplateResult {
     return html`<div class="row end"><button class="button" type="button" @click=${() => this.#done()}>Close</button></div>`;
   }
 
-  #let(member: string, kind: Kind | ""): void {
+  #chooseKind(member: string, kind: Kind | ""): void {
+    this.#let(member, kind === "" ? undefined : scopeOf(kind, moreOf(this.may[member] ?? [])));
+  }
+
+  #let(member: string, scope: readonly string[] | undefined): void {
     const others = Object.entries(this.may).filter(([each]) => each !== member);
-    this.may = Object.fromEntries(kind === "" ? others : [...others, [member, kind]]);
+    this.may = Object.fromEntries(scope ? [...others, [member, scope]] : others);
   }
 
   #done(): void {
@@ -133,9 +146,9 @@ export class GroupShareForm extends FormPage {
       // One that was made before a grant failed is not made again.
       this.made ??= await offerToGroup({ group: group.id, group_name: group.name, name: this.name.trim(), about: this.about.trim(), resource: resource(this.service, this.path), skill: this.skill.trim() });
       const { made } = this;
-      for (const [member, kind] of Object.entries(this.may)) {
-        await grantInGroup({ resource: made.id, with: member, scope: KINDS[kind].scope, until });
-        this.#let(member, "");
+      for (const [member, scope] of Object.entries(this.may)) {
+        await grantInGroup({ resource: made.id, with: member, scope, until });
+        this.#let(member, undefined);
       }
       announce(`${made.name} is shared with ${group.name}`);
       this.#done();

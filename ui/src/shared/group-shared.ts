@@ -13,11 +13,15 @@ import { type Known } from "../trust/identities";
 import { offered } from "../trust/offered";
 import "./group-share-form";
 import "./group-words-form";
-import { grantOf, kindOf, standingWords, untilFor } from "./group-words";
+import { grantOf, grantWords, standingWords, untilFor } from "./group-words";
+import { moreFields } from "./more-fields";
+import { passedOnList } from "./passed-on";
 import "./received-row";
-import { grantInGroup, type GroupResource, loadToShare, shared, type Shared, sharedProblem, stopSharing } from "./shared";
-import { withdrawIfSure } from "./withdraw";
-import { type Kind, KINDS, resourceWords } from "./words";
+import { type Given, grantInGroup, type GroupResource, loadToShare, type PassedOn, shared, type Shared, sharedProblem, stopSharing } from "./shared";
+import { stopIfSure, withdrawIfSure } from "./withdraw";
+import { type Kind, kindOf, KINDS, moreOf, resourceWords, scopeOf } from "./words";
+
+type Member = WholeGroup["members"][number];
 
 export class GroupShared extends FormPage {
   @property({ attribute: false }) whole!: WholeGroup;
@@ -61,8 +65,12 @@ export class GroupShared extends FormPage {
     const received = all.received.filter((each) => each.group?.group === id);
     return html`${own.length === 0 && received.length === 0 ? html`<p class="empty">${this.#gives() ? "Nothing yet. Share a service, and choose who may do what with it: nobody gets your key." : "Nothing that you may use yet."}</p>` : nothing}
       ${own.length > 0 ? html`<ul class="rows">${repeat(own, (each) => each.id, (each) => this.#ownRow(each, all, known))}</ul>` : nothing}
-      ${received.length > 0 ? html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each}></hf-received></li>`)}</ul>` : nothing}
+      ${received.length > 0 ? html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each} .known=${this.#inGroup(known)} .members=${this.whole.members}></hf-received></li>`)}</ul>` : nothing}
       ${this.#gives() ? this.#form(known) : nothing}`;
+  }
+
+  #inGroup(known: readonly Known[]): readonly Known[] {
+    return known.filter((each) => this.whole.members.some((member) => member.id === each.person.id));
   }
 
   #form(known: readonly Known[]): TemplateResult {
@@ -80,38 +88,60 @@ export class GroupShared extends FormPage {
       <div class="row-head"><div class="row-name"><strong>${each.name}</strong><span class="muted">${each.about} (${resourceWords(each.resource)})</span></div><span class="tag">Yours</span></div>
       ${members.length === 0 ? html`<p class="muted">Nobody else is in this group yet.</p>` : nothing}
       <ul class="people">
-        ${members.map((member) => {
-          const grant = grantOf(each, member.id, all.given);
-          const kind = grant ? kindOf(grant.scope) : undefined;
-          return html`<li>
-            <span class="avatar" aria-hidden="true">${icon("user-round", "s")}</span>
-            <span class="people-name"><strong>${member.name}</strong><span class="muted">${standingWords(grant, keys.has(member.id))}</span></span>
-            <select aria-label="What ${member.name} may do with ${each.name}" ?disabled=${this.busy || !online.value || !keys.has(member.id)} @change=${(event: Event) => this.#change(each, member, event.target as HTMLSelectElement)}>
-              <option value="" ?selected=${kind === undefined}>Nothing</option>
-              ${(Object.keys(KINDS) as Kind[]).map((one) => html`<option value=${one} ?selected=${kind === one}>${KINDS[one].words}</option>`)}
-            </select>
-          </li>`;
-        })}
+        ${members.map((member) => this.#member(each, member, grantOf(each, member.id, all.given), keys.has(member.id)))}
       </ul>
+      ${passedOnList({ what: each.name, links: this.#passedOn(each, all), off: this.busy || !online.value, onEnd: (id, name) => void this.work(() => stopIfSure(id, name)) })}
       ${this.rewords === each.id ? html`<hf-group-words-form .resource=${each} @done=${() => this.#reworded(each)}></hf-group-words-form>` : nothing}
       <div class="row"><button class="button small" type="button" id="reword-${each.id}" aria-expanded=${this.rewords === each.id ? "true" : "false"} ?disabled=${this.busy || !online.value} aria-label="Change what agents are told of ${each.name}" @click=${() => (this.rewords = this.rewords === each.id ? "" : each.id)}>${icon("pencil", "s")} Change what agents are told</button>
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with this group" @click=${() => void this.work(() => withdrawIfSure(each))}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
   }
 
-  #change(each: GroupResource, member: { id: string; name: string }, select: HTMLSelectElement): void {
+  #member(each: GroupResource, member: Member, grant: Given | undefined, hasVault: boolean): TemplateResult {
+    const kind = grant ? kindOf(grant.scope) : undefined;
+    const off = this.busy || !online.value || !hasVault;
+    return html`<li>
+      <span class="avatar" aria-hidden="true">${icon("user-round", "s")}</span>
+      <span class="people-name"><strong>${member.name}</strong><span class="muted">${standingWords(grant, hasVault)}</span></span>
+      <select aria-label="What ${member.name} may do with ${each.name}" ?disabled=${off} @change=${(event: Event) => this.#choose(each, member, grant, event.target as HTMLSelectElement)}>
+        <option value="" ?selected=${kind === undefined}>Nothing</option>
+        ${(Object.keys(KINDS) as Kind[]).map((one) => html`<option value=${one} ?selected=${kind === one}>${KINDS[one].words}</option>`)}
+      </select>
+      ${grant && kind
+        ? html`<div class="row-below">
+            ${moreFields({ name: member.name, what: each.name, more: moreOf(grant.scope), offered: ["passOn", "manage"], off, onChange: (more, box) => this.#grant(each, member, scopeOf(kind, more), () => (box.checked = !box.checked)) })}
+            <p class="muted">${grantWords(member.name, each.name, grant.scope, grant.until)}</p>
+          </div>`
+        : nothing}
+    </li>`;
+  }
+
+  /** Those to whom it is passed on now. */
+  #passedOn(each: GroupResource, { given }: Shared): PassedOn[] {
+    return given.filter((one) => one.group?.resource === each.id).flatMap((one) => one.passed_on ?? []).filter((link) => link.state === "given");
+  }
+
+  #choose(each: GroupResource, member: Member, grant: Given | undefined, select: HTMLSelectElement): void {
+    const kind = select.value as Kind | "";
+    const undo = (): void => {
+      select.value = (grant && kindOf(grant.scope)) ?? "";
+    };
+    this.#grant(each, member, kind === "" ? undefined : scopeOf(kind, moreOf(grant?.scope ?? [])), undo);
+  }
+
+  /** Lets somebody do this with it, or nothing any more. */
+  #grant(each: GroupResource, member: Member, scope: readonly string[] | undefined, undo: () => void): void {
     const given = shared.value?.given ?? [];
     const grant = grantOf(each, member.id, given);
-    const kind = select.value as Kind | "";
     void this.work(async () => {
       try {
-        if (kind !== "") await grantInGroup({ resource: each.id, with: member.id, scope: KINDS[kind].scope, until: untilFor(each, given, Date.now()) });
+        if (scope) await grantInGroup({ resource: each.id, with: member.id, scope, until: untilFor(each, given, Date.now()) });
         else if (grant) await stopSharing(grant.id);
       } catch (error) {
-        select.value = (grant && kindOf(grant.scope)) ?? "";
+        undo();
         throw error;
       }
-      announce(kind === "" ? `${member.name} may not use ${each.name} any more` : `${member.name} is offered ${each.name}`);
+      announce(scope ? `${member.name} is offered ${each.name}` : `${member.name} may not use ${each.name} any more`);
     });
   }
 

@@ -24,21 +24,26 @@ export class PassOnForm extends TermsForm {
     this.kind = this.#kinds()[0] ?? "read";
   }
 
+  protected override passOnWords(): string {
+    return this.received.group ? "They choose to whom of this group. It is never more than this, it counts as yours, and it ends with theirs and with yours." : super.passOnWords();
+  }
+
   #kinds(): readonly Kind[] {
     return kindsWithin(this.received.scope);
   }
 
   protected override render(): TemplateResult {
     const { until: latest, constraints, resource, id } = this.received;
-    if (offered(this.known).length === 0) return html`${notOffered(this.known)}${notice("info", "Nobody else here has opened a vault yet.")}<div class="row end"><button class="button" type="button" @click=${() => this.done(false)}>Close</button></div>`;
+    if (offered(this.known).length === 0) return html`${notOffered(this.known)}${notice("info", this.received.group ? "Nobody else in this group has opened a vault yet." : "Nobody else here has opened a vault yet.")}<div class="row end"><button class="button" type="button" @click=${() => this.done(false)}>Close</button></div>`;
     const [contact, until, most] = [this.contact(), this.until(latest), this.mostCalls(constraints.max_calls)];
     const ready = contact !== undefined && until !== undefined && (most !== undefined || (constraints.max_calls === undefined && this.most.trim() === ""));
     return html`<form class="inset" aria-label="Pass on" @submit=${this.#submit} data-share=${id}>
       ${notOffered(this.known)}
+      ${this.received.group ? notice("info", "To people of this group alone. It ends when they or you are not in it any more.") : nothing}
       ${this.whom("To whom?")}
       ${this.kinds(this.#kinds(), () => false)}
       ${this.times(latest, "A day from today on, not after yours.", constraints.max_calls)}
-      ${contact && ready && until !== undefined ? notice("info", readBack(contact.name, this.kind, serviceOf(resource), pathOf(resource), until, most, this.passOn)) : nothing}
+      ${contact && ready && until !== undefined ? notice("info", readBack(contact.name, this.kind, serviceOf(resource), pathOf(resource), until, most, { passOn: this.passOn })) : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.done(false)}>Cancel</button>
@@ -53,7 +58,7 @@ export class PassOnForm extends TermsForm {
     const [until, most] = [this.until(latest), this.mostCalls(constraints.max_calls)];
     if (until === undefined) return;
     void this.work(async () => {
-      const within = scopeOf(this.kind, this.passOn).filter((each) => scope.includes(each));
+      const within = scopeOf(this.kind, { passOn: this.passOn }).filter((each) => scope.includes(each));
       await passOn({ id, with: this.with, scope: within, until, constraints: most === undefined ? constraints : { ...constraints, max_calls: most } });
       announce("Passed on");
       this.done(true);

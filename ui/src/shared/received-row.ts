@@ -1,6 +1,7 @@
 /** One thing that somebody shares with this person: what it is, and looking at it through their vault. */
 import { html, nothing, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
+import type { WholeGroup } from "../api/http";
 import { announce } from "../app/announcer";
 import { online } from "../app/link";
 import { FormPage } from "../pages/page";
@@ -9,6 +10,7 @@ import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
 import type { Known } from "../trust/identities";
+import "./manage-list";
 import "./pass-on-form";
 import { firstRequest, heldCopyWords, isOfCopy } from "./copy-words";
 import { canAccept, isShownByItself, waitingWords, wordsToAccept } from "./offer";
@@ -23,10 +25,13 @@ function told(words: string, label: string): TemplateResult {
 
 export class ReceivedRow extends FormPage {
   @property({ attribute: false }) received!: Received;
-  /** To whom it may be passed on; nobody, where that is not offered. */
-  @property({ attribute: false }) known: readonly Known[] = [];
+  /** To whom it may be passed on; left out where that is not offered. */
+  @property({ attribute: false }) known: readonly Known[] | undefined;
+  /** Who is in its group; left out where it is not managed. */
+  @property({ attribute: false }) members: WholeGroup["members"] | undefined;
   @state() private open = false;
   @state() private passing = false;
+  @state() private managing = false;
   @state() private path = "";
   @state() private query = "";
   @state() private answer: Answer | undefined;
@@ -65,15 +70,26 @@ export class ReceivedRow extends FormPage {
       ${words !== undefined ? told(words, `What your agent would be told of ${title}`) : nothing}
       ${each.state === "given" && this.shows && this.told ? html`${each.newer ? html`<p>Until then your agent is told this, as you accepted it:</p>` : nothing}${told(this.told.skill, `What your agent is told of ${title}`)}` : nothing}
       ${this.open ? this.#look(title) : nothing}
-      ${this.passing && each.state === "given" ? html`<hf-pass-on-form .received=${each} .known=${this.known} @done=${() => (this.passing = false)}></hf-pass-on-form>` : nothing}
+      ${this.passing && each.state === "given" && this.known ? html`<hf-pass-on-form .received=${each} .known=${this.known} @done=${() => (this.passing = false)}></hf-pass-on-form>` : nothing}
+      ${this.managing && each.state === "given" && this.members ? html`<hf-manage-list .received=${each} .members=${this.members}></hf-manage-list>` : nothing}
       <div class="row">
         ${waitingWords(each) !== undefined && words === undefined && (this.problem || this.told) ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Show what your agent would be told: ${title}" @click=${() => void this.#lookUp()}>${icon("eye", "s")} Show what your agent would be told</button>` : nothing}
         ${waitingWords(each) !== undefined ? html`<button class="button primary small" type="button" ?disabled=${!canAccept(each, this.told, this.busy, online.value)} aria-label="${each.newer ? "Accept the change" : "Accept"}: ${title}" @click=${() => void this.#accept()}>${icon("circle-check", "s")} ${each.newer ? "Accept the change" : "Accept"}</button>` : nothing}
         ${each.group && each.state === "given" ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-expanded=${this.shows ? "true" : "false"} aria-label="What your agent is told: ${title}" @click=${() => void this.#tell()}>${icon("eye", "s")} What your agent is told</button>` : nothing}
         ${each.state === "given" ? html`<button class="button small" type="button" aria-expanded=${this.open ? "true" : "false"} aria-label="${this.open ? "Close" : "Look at it"}: ${title}" @click=${() => this.#toggle()}>${icon(this.open ? "x" : "eye", "s")} ${this.open ? "Close" : "Look at it"}</button>` : nothing}
-        ${each.state === "given" && each.scope.includes("share") && kindsWithin(each.scope).length > 0 && !this.passing ? html`<button class="button small" type="button" ?disabled=${!online.value} aria-label="Pass it on: ${title}" @click=${() => (this.passing = true)}>${icon("share-2", "s")} Pass it on…</button>` : nothing}
+        ${each.state === "given" ? this.#rights(each, title) : nothing}
         <button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="${no}: ${title}" @click=${() => void this.#forget()}>${icon("trash-2", "s")} ${no}</button>
       </div>`;
+  }
+
+  /** What this person may do with it beside using it. What is of a group is passed on and managed on its page, where its people are. */
+  #rights(each: Received, title: string): TemplateResult {
+    const passes = each.scope.includes("share") && kindsWithin(each.scope).length > 0;
+    const manages = each.group && each.scope.includes("admin");
+    const words = [...(passes && !this.known ? ["Pass it on"] : []), ...(manages && !this.members ? ["Manage it"] : [])].join(" or ");
+    return html`${passes && this.known && !this.passing ? html`<button class="button small" type="button" ?disabled=${!online.value} aria-label="Pass it on: ${title}" @click=${() => (this.passing = true)}>${icon("share-2", "s")} Pass it on…</button>` : nothing}
+      ${manages && this.members ? html`<button class="button small" type="button" ?disabled=${!online.value} aria-expanded=${this.managing ? "true" : "false"} aria-label="Who may use it: ${title}" @click=${() => (this.managing = !this.managing)}>${icon("user-round", "s")} Who may use it</button>` : nothing}
+      ${each.group && words ? html`<a class="button small" href="/groups/${each.group.group}" aria-label="${words} in the group ${each.group.group_name}: ${title}">${words} in the group</a>` : nothing}`;
   }
 
   /** Whose it is, as far as this person knows. */

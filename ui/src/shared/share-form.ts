@@ -71,7 +71,7 @@ export class ShareForm extends TermsForm {
       ${this.kind === "read" ? nothing : notice("warn", "You are not asked again each time that they change something. They can do it while you are away.")}
       ${this.times(this.#latest(), "A day from today on, at most a year ahead.")}
       ${this.#copy(route, copied)}
-      ${contact && ready && until !== undefined ? notice("info", `${readBack(contact.name, this.kind, this.service, this.path, until, most, this.passOn)}${copied ? ` ${copyReadBack(contact.name)}` : ""}`) : nothing}
+      ${contact && ready && until !== undefined ? notice("info", `${readBack(contact.name, this.kind, this.service, this.path, until, most, { passOn: this.passOn })}${copied ? ` ${copyReadBack(contact.name)}` : ""}`) : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.done(false)}>Cancel</button>
@@ -117,7 +117,7 @@ export class ShareForm extends TermsForm {
     const [until, most] = [this.until(this.#latest()), this.mostCalls()];
     if (until === undefined) return;
     void this.work(async () => {
-      await share({ with: this.with, resource: resource(this.service, this.path), scope: scopeOf(this.kind, this.passOn), until, constraints: most === undefined ? {} : { max_calls: most }, cached: this.#cached() });
+      await share({ with: this.with, resource: resource(this.service, this.path), scope: scopeOf(this.kind, { passOn: this.passOn }), until, constraints: most === undefined ? {} : { max_calls: most }, cached: this.#cached() });
       announce("Shared");
       this.done(true);
     });

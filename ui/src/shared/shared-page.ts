@@ -5,10 +5,8 @@ import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { online } from "../app/link";
 import { FormPage } from "../pages/page";
-import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { digits } from "../trust/digits";
 import { activityWords } from "../secrets/activity-words";
 import { type Known } from "../trust/identities";
 import "./ask-form";
@@ -16,15 +14,10 @@ import "./received-row";
 import "./share-form";
 import { givenCopyWords } from "./copy-words";
 import { usersWords } from "./group-words";
-import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, type PassedOn, refreshCopy, shared, type Shared, sharedProblem, stopSharing } from "./shared";
-import { withdrawIfSure } from "./withdraw";
+import { passedOnList, STATES, usesWords } from "./passed-on";
+import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, refreshCopy, shared, type Shared, sharedProblem } from "./shared";
+import { stopIfSure, withdrawIfSure } from "./withdraw";
 import { dayWords, mayWords, resourceWords, whoWords } from "./words";
-
-const STATES: Record<Given["state"], string> = { given: "Shared", stopped: "Stopped", over: "Over" };
-
-function usesWords(each: { calls: number; last_used: number | null }): string {
-  return each.calls === 0 ? "Not used yet" : `Used ${each.calls === 1 ? "once" : `${each.calls} times`}${each.last_used ? `, last on ${dayWords(each.last_used)}` : ""}`;
-}
 
 export class SharedPage extends FormPage {
   @state() private known: readonly Known[] | undefined;
@@ -92,7 +85,7 @@ export class SharedPage extends FormPage {
         : nothing}
       <section class="stack" aria-labelledby="received-title">
         <h2 id="received-title">Shared with you</h2>
-        ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each} .known=${this.known ?? []}></hf-received></li>`)}</ul>`}
+        ${received.length === 0 ? html`<p class="empty">Nobody shares anything with you.</p>` : html`<ul class="rows">${repeat(received, (each) => each.id, (each) => html`<li><hf-received .received=${each} .known=${each.group ? undefined : (this.known ?? [])}></hf-received></li>`)}</ul>`}
       </section>`;
   }
 
@@ -119,8 +112,8 @@ export class SharedPage extends FormPage {
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
       ${each.elsewhere && each.state === "given" ? notice("warn", `The service is not the one that you shared: its address, its secret or its kind was changed, or it was removed. ${each.name} is refused. Stop it, and share it anew if you like.`) : nothing}
       ${each.copy ? this.#copy(each, each.copy) : nothing}
-      ${each.passed_on ? html`<ul class="rows" aria-label="To whom ${what} was passed on">${each.passed_on.map((link) => this.#linkRow(link, what))}</ul>` : nothing}
-      ${each.state === "given" ? html`<div class="row">${each.copy && each.arrived !== null ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Refresh the copy of ${what} with ${each.name}" @click=${() => void this.#refresh(each.id)}>${icon("refresh-cw", "s")} Refresh the copy</button>` : nothing}<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => void this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
+      ${passedOnList({ what, links: each.passed_on ?? [], off: this.busy || !online.value, onEnd: (id, name) => this.#stop(id, name) })}
+      ${each.state === "given" ? html`<div class="row">${each.copy && each.arrived !== null ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Refresh the copy of ${what} with ${each.name}" @click=${() => void this.#refresh(each.id)}>${icon("refresh-cw", "s")} Refresh the copy</button>` : nothing}<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
     </li>`;
   }
 
@@ -136,23 +129,15 @@ export class SharedPage extends FormPage {
     });
   }
 
-  #linkRow(link: PassedOn, what: string): TemplateResult {
-    const to = whoWords(link.to);
-    return html`<li>
-      <div class="row-head">
-        <div class="row-name"><strong>${whoWords(link.by)} passed it on to ${to}</strong><span class="muted">They may ${mayWords(link.scope)}, until ${dayWords(link.until)}${link.constraints.max_calls ? `, ${link.constraints.max_calls} times at most` : ""}. ${usesWords(link)}.</span></div>
-        <span class="tag ${link.state === "given" ? "" : "tag-warn"}">${STATES[link.state]}</span>
-      </div>
-      ${link.to.name === null && link.to.fingerprint !== null ? digits(link.to.fingerprint, "Digits of whoever has it") : nothing}
-      ${link.state === "given" ? html`<div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="End it: what ${whoWords(link.by)} passed on to ${to} of ${what}" @click=${() => void this.#stop(link.id, to)}>${icon("x", "s")} End it</button></div>` : nothing}
-    </li>`;
-  }
-
   #resourceRow(each: GroupResource, given: readonly Given[]): TemplateResult {
     return html`<li>
       <div class="row-head"><div class="row-name"><strong>${each.name} (in the group ${each.group_name})</strong><span class="muted">${resourceWords(each.resource)}. ${usersWords(each, given)}.</span></div></div>
       <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${each.name} with the group ${each.group_name}" @click=${() => void this.work(() => withdrawIfSure(each))}>${icon("x", "s")} Stop sharing</button></div>
     </li>`;
+  }
+
+  #stop(id: string, name: string): void {
+    void this.work(() => stopIfSure(id, name));
   }
 
   #answer(each: Asked): void {
@@ -169,15 +154,6 @@ export class SharedPage extends FormPage {
 
   #dismiss(each: Asked): void {
     void this.work(() => dismissAsked(each.id));
-  }
-
-  async #stop(id: string, name: string): Promise<void> {
-    const sure = await confirmBox({ title: `Stop sharing with ${name}?`, words: "From now on it is refused, also to those to whom they passed it on. What they have read already cannot be taken back.", yes: "Stop sharing", danger: true });
-    if (!sure) return;
-    await this.work(async () => {
-      await stopSharing(id);
-      announce("Stopped");
-    });
   }
 }
 

@@ -103,6 +103,8 @@ export interface Given extends Terms {
   group?: InGroup | null;
   /** The service is not the one any more that it was when this was shared: it is refused. */
   elsewhere?: boolean;
+  /** Who has let them, where it was not this person but somebody who manages it for them. */
+  by?: string;
   /** Whose it is, where this person has only passed it on. */
   of?: Somebody;
   passed_on?: readonly PassedOn[];
@@ -154,6 +156,18 @@ export interface NewShare {
   constraints: { max_calls?: number };
   /** What may also be read while this person is asleep: what is shared, with this query or with these arguments of a tool. */
   cached?: { query?: string; body?: string };
+}
+
+/** What somebody does who manages what another shares with a group; `user` is a member. */
+export type ManageRequest = { act: "look" } | { act: "grant"; user: string; scope: readonly string[]; until: number } | { act: "end"; user: string };
+
+/** Who may use it, as the vault of whoever shares it says. */
+export interface Managed {
+  user: string;
+  scope: readonly string[];
+  until: number;
+  /** Their vault has said that it has it. */
+  arrived: boolean;
 }
 
 export interface Shared {
@@ -248,6 +262,12 @@ export async function offerToGroup(resource: Omit<GroupResource, "id" | "at" | "
 export async function grantInGroup(grant: { resource: string; with: string; scope: readonly string[]; until: number }): Promise<void> {
   await withProof(() => request("share.grant", grant));
   await loadShared();
+}
+
+/** Has the vault of whoever shares it do this; tells who may use it then. It waits as long as a use does. */
+export async function manageReceived(id: string, asked: ManageRequest): Promise<readonly Managed[]> {
+  const { members } = await withProof(() => request<{ members: readonly Managed[] }>("share.manage", { id, request: asked }, { answerMs: ANSWER_MS }));
+  return members;
 }
 
 export async function withdrawResource(id: string): Promise<void> {

@@ -67,7 +67,11 @@ export abstract class TermsForm extends FormPage {
         ${kinds.map((kind) => html`<label class="check"><input type="radio" name="${this.names}-kind" .checked=${kind === this.kind} ?disabled=${isOff(kind)} @change=${() => (this.kind = kind)}><span>${KINDS[kind].words}</span></label>`)}
       </fieldset>
       <label class="check"><input type="checkbox" .checked=${this.passOn} @change=${(event: Event) => (this.passOn = (event.target as HTMLInputElement).checked)}><span>They may pass it on</span></label>
-      ${this.passOn ? notice("warn", "They choose to whom, and you need not know that person. It is never more than this, it counts as theirs, and it ends with theirs.") : nothing}`;
+      ${this.passOn ? notice("warn", this.passOnWords()) : nothing}`;
+  }
+
+  protected passOnWords(): string {
+    return "They choose to whom, and you need not know that person. It is never more than this, it counts as theirs, and it ends with theirs.";
   }
 
   protected times(latest: number, dayError: string, atMost?: number): TemplateResult {

@@ -14,9 +14,26 @@ export const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 
+/** What somebody may do beside using it. */
+export interface More {
+  passOn: boolean;
+  /** To say what others may do with it. */
+  manage: boolean;
+}
+
 /** What is signed for one of them, in the order that it is written in. */
-export function scopeOf(kind: Kind, passOn: boolean): readonly string[] {
-  return passOn ? [...KINDS[kind].scope, "share"] : KINDS[kind].scope;
+export function scopeOf(kind: Kind, more: Partial<More> = {}): readonly string[] {
+  return [...KINDS[kind].scope, ...(more.manage ? ["admin"] : []), ...(more.passOn ? ["share"] : [])];
+}
+
+/** Which of the choices that a person is shown it is, whatever may be done beside using it. */
+export function kindOf(scope: readonly string[]): Kind | undefined {
+  const using = scope.filter((each) => each !== "admin" && each !== "share");
+  return (Object.keys(KINDS) as Kind[]).find((kind) => KINDS[kind].scope.length === using.length && KINDS[kind].scope.every((each) => using.includes(each)));
+}
+
+export function moreOf(scope: readonly string[]): More {
+  return { passOn: scope.includes("share"), manage: scope.includes("admin") };
 }
 
 /** Of these kinds, those that allow no more than somebody has: who may read and not list may still let others read. */
@@ -27,11 +44,13 @@ export function kindsWithin(scope: readonly string[]): readonly Kind[] {
 
 /** "look at it until Friday": what a list of kinds comes to for somebody. */
 export function mayWords(scope: readonly string[]): string {
-  const known = (Object.keys(KINDS) as Kind[]).flatMap((kind) => [false, true].map((passOn) => ({ kind, passOn })));
-  const same = known.find(({ kind, passOn }) => [...scopeOf(kind, passOn)].sort().join() === [...scope].sort().join());
-  if (!same) return scopeWords(scope);
-  const { words } = KINDS[same.kind];
-  return `${words.charAt(0).toLocaleLowerCase()}${words.slice(1)}${same.passOn ? ", and pass it on" : ""}`;
+  const kind = kindOf(scope);
+  if (!kind) return scopeWords(scope);
+  const { words } = KINDS[kind];
+  const { passOn, manage } = moreOf(scope);
+  const more = [...(passOn ? ["pass it on"] : []), ...(manage ? ["manage it"] : [])];
+  const all = [`${words.charAt(0).toLocaleLowerCase()}${words.slice(1)}`, ...more];
+  return more.length === 0 ? (all[0] ?? "") : `${all.slice(0, -1).join(", ")}, and ${all.at(-1)}`;
 }
 
 /** A number from 1 on, as it was typed. */
@@ -75,11 +94,11 @@ export function serviceOf(name: string): string {
 }
 
 /** The sentence that reads it back before anything is shared. */
-export function readBack(name: string, kind: Kind, service: string, path: string, until: number, most: number | undefined, passOn = false): string {
+export function readBack(name: string, kind: Kind, service: string, path: string, until: number, most: number | undefined, more: Partial<More> = {}): string {
   const what = path.trim() === "" ? service : `what is below /${path.trim().replace(/^\/+/, "")} of ${service}`;
   const times = most === undefined ? "" : most === 1 ? ", once" : `, ${most} times at most`;
   const doing = { read: `look at ${what}`, write: `look at ${what} and change it`, delete: `look at ${what}, change it and delete in it` }[kind];
-  return `${name} and their agent may ${doing} until ${dayWords(until)}${times}${passOn ? `, and ${name} may pass it on` : ""}.`;
+  return `${name} and their agent may ${doing} until ${dayWords(until)}${times}${more.passOn ? `, and ${name} may pass it on` : ""}.`;
 }
 
 /** What a service said, for reading: JSON is laid out, what is no text is only measured. */

@@ -14,7 +14,7 @@ use vault::{Capability, Presentation, PublicIdentity, SignerKey};
 
 use super::given::Given;
 use super::group::GroupOffer;
-use super::message::Message;
+use super::message::{Call, Message};
 use super::passed_on::makers;
 use super::present::Answered;
 use super::{ShareError, Shares, millis};
@@ -113,8 +113,8 @@ impl Shares {
     }
 
     async fn hear(&self, received: relay::Received, calls: &mut Calls) {
-        let from = received.from.clone();
-        self.waiting.heard(&from.signer());
+        let from = received.from.signer();
+        self.waiting.heard(&from);
         let outcome = match decode::<Message>(&received.content) {
             Some(Message::Offer { capability, group }) => {
                 self.hear_offer(received, &capability, group.map(|group| *group)).await
@@ -122,18 +122,8 @@ impl Shares {
             Some(Message::PassOn { chain, owner }) => self.hear_pass_on(received, chain, &owner).await,
             Some(Message::PassedOn { chain, to }) => self.hear_passed_on(received, &chain, &to).await,
             Some(Message::Kept { id, revision }) => self.hear_kept(received, id, revision).await,
-            Some(Message::Use {
-                id,
-                until,
-                presentation,
-            }) => {
-                // Taken first: what would come again after a crash is better lost than done twice.
-                let taken = received.ack(Vec::new()).await;
-                if taken.is_ok() {
-                    self.hear_use(&from, id, until, presentation, calls).await;
-                }
-                taken.map_err(ShareError::from)
-            }
+            Some(Message::Use(call)) => self.hear_call(received, call, false, calls).await,
+            Some(Message::Manage(call)) => self.hear_call(received, call, true, calls).await,
             Some(Message::Answered { id, answer }) => {
                 let said = match answer.body.len() <= limits::FETCHED_BYTES {
                     true => Ok(answer),
@@ -142,13 +132,12 @@ impl Shares {
                         "The answer is larger than any may be.".to_owned(),
                     )),
                 };
-                self.waiting.answered(&from.signer(), id, said);
+                self.waiting.answered(&from, id, said);
                 received.ack(Vec::new()).await.map_err(ShareError::from)
             }
             Some(Message::Refused { id, code, message }) => {
                 let short = |text: String| text.chars().take(limits::SHARE_REFUSAL_CHARS).collect::<String>();
-                self.waiting
-                    .answered(&from.signer(), id, Err((short(code), short(message))));
+                self.waiting.answered(&from, id, Err((short(code), short(message))));
                 received.ack(Vec::new()).await.map_err(ShareError::from)
             }
             Some(Message::Copy { id, number, at, answer }) => self.hear_copy(received, id, number, at, answer).await,
@@ -299,28 +288,48 @@ impl Shares {
         Ok(())
     }
 
-    async fn hear_use(&self, from: &PublicIdentity, id: Uuid, until: Millis, presentation: Vec<u8>, calls: &mut Calls) {
+    /// Somebody wants to use what is shared, or manages it.
+    async fn hear_call(
+        &self,
+        received: relay::Received,
+        call: Call,
+        manages: bool,
+        calls: &mut Calls,
+    ) -> Result<(), ShareError> {
+        let from = received.from.clone();
+        // Taken first: what would come again after a crash is better lost than done twice.
+        received.ack(Vec::new()).await?;
         // To anybody else it is as if nobody were there.
-        let Ok(Some(who)) = self.whose_place(from, &presentation) else {
-            return;
+        let Ok(Some(who)) = self.whose_place(&from, &call.presentation) else {
+            return Ok(());
         };
         if !calls.has_room(&who) {
-            return self.refuse(from, id, ShareError::TooManyCalls).await;
+            self.refuse(&from, call.id, ShareError::TooManyCalls).await;
+            return Ok(());
         }
-        let (shares, from) = (self.clone(), from.clone());
-        calls.begin(who, async move {
-            let left = (until - shares.clock.now()).clamp(0, millis(limits::SHARE_ANSWER));
-            let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-                // Nobody waits for it any more.
-                return;
-            };
-            let doing = shares.answer(&from, &presentation);
-            match timeout(Duration::from_millis(left), doing).await {
-                Ok(Ok(answer)) => shares.say(&Message::Answered { id, answer }, &from).await,
-                Ok(Err(error)) => shares.refuse(&from, id, error).await,
-                Err(_) => shares.refuse(&from, id, ShareError::TooSlow).await,
+        let shares = self.clone();
+        calls.begin(who, async move { shares.attend(&from, call, manages).await });
+        Ok(())
+    }
+
+    async fn attend(&self, from: &PublicIdentity, call: Call, manages: bool) {
+        let left = (call.until - self.clock.now()).clamp(0, millis(limits::SHARE_ANSWER));
+        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+            // Nobody waits for it any more.
+            return;
+        };
+        let doing = async {
+            match manages {
+                true => self.managed(from, &call.presentation).await,
+                false => self.answer(from, &call.presentation).await,
             }
-        });
+        };
+        let id = call.id;
+        match timeout(Duration::from_millis(left), doing).await {
+            Ok(Ok(answer)) => self.say(&Message::Answered { id, answer }, from).await,
+            Ok(Err(error)) => self.refuse(from, id, error).await,
+            Err(_) => self.refuse(from, id, ShareError::TooSlow).await,
+        }
     }
 
     async fn say(&self, message: &Message, to: &PublicIdentity) {

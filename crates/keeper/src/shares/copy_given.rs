@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
-use vault::{Hash, PublicIdentity, Resource, SharedRequest, verify_chain};
+use vault::{Hash, Presentable as _, PublicIdentity, Resource, SharedRequest, verify_chain};
 
 use super::given::Given;
 use super::message::Message;

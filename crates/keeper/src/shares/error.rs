@@ -109,12 +109,10 @@ pub enum ShareError {
         limits::GROUP_RESOURCE_SKILL_BYTES
     )]
     ResourceWords,
+    #[error("Who manages this, and what they may do with it, is for whoever shares it alone to say.")]
+    OwnerOnly,
     #[error(
-        "What is shared in a group can be read, listed, written, deleted and passed on: nothing else can be given away there."
-    )]
-    GroupScope,
-    #[error(
-        "Whoever this belongs to does not know you, and it is for people of a group alone: ask them to open the page of the group in Holdfast, and try again."
+        "Whoever this belongs to does not know the one who is to use it, and it is for people of their group alone: ask them to open the page of the group in Holdfast, and try again."
     )]
     HolderUnknown,
     #[error("Not both of you are in this group any more, or whoever shares is no admin of it.")]
@@ -181,7 +179,7 @@ impl ShareError {
             Self::NoResource => "unknown_group_resource",
             Self::TooManyResources => "too_many_group_resources",
             Self::ResourceWords => "group_resource_invalid",
-            Self::GroupScope => "group_scope",
+            Self::OwnerOnly => "owner_only",
             Self::HolderUnknown => "holder_unknown",
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",

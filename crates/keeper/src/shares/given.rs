@@ -3,7 +3,7 @@
 use protocol::{Millis, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Capability, Constraints, Hash, NewCapability, PublicIdentity, Resource, Scopes};
+use vault::{Capability, Constraints, Hash, NewCapability, PublicIdentity, Resource, Scope, Scopes};
 
 use super::copy_given::{COPIED, CopyOf};
 use super::group::{GroupOffer, InGroup, is_first};
@@ -64,6 +64,14 @@ pub struct Given {
     /// What it hangs on, where it is somebody else's and was passed on from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Through>,
+    /// Who has let them, where it was somebody who manages it and not the owner; as the owner knew them then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// Whose doing it was, for the activity: nothing where it was the owner's.
+fn done_by(manager: Option<&str>) -> String {
+    manager.map_or_else(String::new, |name| format!("by {name}"))
 }
 
 /// Whether something that has ended is still to be remembered.
@@ -95,6 +103,11 @@ impl Given {
         }
     }
 
+    /// Whether its holder may say what others may do with it.
+    pub(super) fn manages(&self) -> bool {
+        self.capability.scope.contains(&Scope::Admin)
+    }
+
     /// What ends when it is taken back, and for whom.
     pub(super) fn ending(&self) -> (Uuid, String) {
         (self.capability.jti, self.name.clone())
@@ -110,16 +123,17 @@ impl Shares {
     /// [`ShareError::Relay`], the vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
-        self.issue_of(terms, None, Vec::new()).await
+        self.issue_of(terms, None, Vec::new(), None).await
     }
 
     /// The same, of something that is shared with a group, in the place of what the same person had of it. That is taken back first: whatever
-    /// breaks off in between, nobody has more than was meant. `one_at_a_time` is held.
+    /// breaks off in between, nobody has more than was meant. It may be somebody's doing who manages it. `one_at_a_time` is held.
     pub(super) async fn issue_of(
         &self,
         terms: Terms,
         group: Option<GroupOffer>,
         before: Vec<Given>,
+        by: Option<&Given>,
     ) -> Result<Given, ShareError> {
         let contact = self.contacts.known(terms.with)?;
         let route = self.routes.get(terms.resource.service())?;
@@ -157,9 +171,10 @@ impl Shares {
             place: Some(place),
             told: 0,
             through: None,
+            by: by.map(|by| by.name.clone()),
         };
         let before = before.iter().map(Given::ending).collect();
-        self.revoke_all(before, Vec::new()).await?;
+        self.revoke_all(before, Vec::new(), by).await?;
         self.bring(&share, group, &contact.identity, &given, now).await?;
         Ok(share)
     }
@@ -175,9 +190,8 @@ impl Shares {
     ) -> Result<(), ShareError> {
         let mut records = vec![share.record()];
         records.extend(self.ended(before, now)?);
-        self.activity
-            .note_first(Deed::new(What::Shared, share.name.as_str()))
-            .await?;
+        let shared = Deed::new(What::Shared, share.name.as_str()).because(done_by(share.by.as_deref()));
+        self.activity.note_first(shared).await?;
         self.relay.send(share.offer(group).to(to, records)).await?;
         self.changed();
         Ok(())
@@ -230,11 +244,17 @@ impl Shares {
                 (id, self.called(&link)?)
             }
         };
-        self.revoke_all(vec![ending], Vec::new()).await
+        self.revoke_all(vec![ending], Vec::new(), None).await
     }
 
-    /// Takes all of these back at once, each from whom it was for, together with what else is to be written.
-    pub(super) async fn revoke_all(&self, given: Vec<(Uuid, String)>, with: Vec<Record>) -> Result<(), ShareError> {
+    /// Takes all of these back at once, each from whom it was for, together with what else is to be written. It may be somebody's doing who
+    /// manages it.
+    pub(super) async fn revoke_all(
+        &self,
+        given: Vec<(Uuid, String)>,
+        with: Vec<Record>,
+        by: Option<&Given>,
+    ) -> Result<(), ShareError> {
         let now = self.clock.now();
         let (mut ids, mut records, mut names) = (Vec::new(), with, Vec::new());
         for (id, name) in given {
@@ -255,7 +275,8 @@ impl Shares {
         self.relay.publish(ids, records).await?;
         self.changed();
         for name in names {
-            self.activity.note(Deed::new(What::ShareStopped, name))?;
+            let by = done_by(by.map(|by| by.name.as_str()));
+            self.activity.note(Deed::new(What::ShareStopped, name).because(by))?;
         }
         Ok(())
     }

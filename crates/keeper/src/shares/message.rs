@@ -12,6 +12,16 @@ use super::present::Answered;
 use crate::relay::{Outgoing, Record, Topic};
 use crate::versioned::encode;
 
+/// What a holder asks for, with what allows it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Call {
+    pub id: Uuid,
+    /// Nobody waits for it from then on.
+    pub until: Millis,
+    #[serde(with = "b64")]
+    pub presentation: Vec<u8>,
+}
+
 /// One of them.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -30,13 +40,10 @@ pub(super) enum Message {
         #[serde(default, skip_serializing_if = "is_first")]
         revision: u64,
     },
-    /// From a holder: carry this out, or do not begin it after `until`.
-    Use {
-        id: Uuid,
-        until: Millis,
-        #[serde(with = "b64")]
-        presentation: Vec<u8>,
-    },
+    /// From a holder: carry this out, or do not begin it after its time.
+    Use(Call),
+    /// From a holder who manages it: do this to who else may use it, or do not begin it after its time.
+    Manage(Call),
     /// What came of it.
     Answered { id: Uuid, answer: Answered },
     /// Why nothing came of it.

@@ -10,7 +10,7 @@ use vault::Capability;
 
 use super::given::{Given, Terms};
 use super::links::Link;
-use super::{Grant, NewResource, PassOn, ShareError, Shares, UseReceived, Words};
+use super::{Grant, Manage, NewResource, PassOn, ShareError, Shares, UseReceived, Words};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 use crate::vault_service::VaultError;
 
@@ -76,6 +76,9 @@ impl Shares {
         if let Some(cached) = &capability.cached {
             shown["cached"] = json!(cached);
             shown["copy"] = self.shown_copy(given)?;
+        }
+        if let Some(by) = &given.by {
+            shown["by"] = json!(by);
         }
         if let Some(through) = &given.through {
             shown["of"] = self.person(capability.aud, &through.owner)?;
@@ -166,6 +169,13 @@ impl Shares {
                 self.may_share(channel)?;
                 let given = self.grant(read_value::<Grant>(params)?).await?;
                 Ok(json!({"share": self.shown(&given)?}))
+            }
+            "share.manage" => {
+                let manage: Manage = read_value(params)?;
+                if manage.request.changes() {
+                    self.may_share(channel)?;
+                }
+                Ok(json!({"members": self.manage(manage).await?}))
             }
             "share.withdraw" => {
                 self.withdraw(read_value::<OneResource>(params)?.id).await?;

@@ -24,6 +24,9 @@ mod group_tests;
 mod links;
 #[cfg(test)]
 mod links_tests;
+mod managing;
+#[cfg(test)]
+mod managing_tests;
 mod message;
 mod methods;
 mod passed_on;
@@ -54,6 +57,7 @@ pub(crate) use count::counted_since;
 pub use error::ShareError;
 pub use given::{Given, Terms};
 pub use group::{Groups, InGroup, Tie};
+pub use managing::{Manage, Managed};
 pub use passed_on::PassOn;
 pub use present::Answered;
 use protocol::Millis;

@@ -5,7 +5,7 @@ use protocol::relay::MailboxKey;
 use protocol::{Millis, UserId, b64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scopes, verify_chain};
+use vault::{Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, verify_chain};
 
 use super::given::Given;
 use super::message::Message;
@@ -62,13 +62,16 @@ impl Shares {
     /// Passes on something that was received, no wider: the owner says so in their own channel, and nobody in their place.
     ///
     /// # Errors
-    /// [`ShareError::NotReceived`], why it may not be used, [`ShareError::Contact`], [`ShareError::OwnResource`], [`ShareError::Capability`]
+    /// [`ShareError::NotReceived`], why it may not be used, [`ShareError::OwnerOnly`], [`ShareError::Contact`], [`ShareError::OwnResource`], [`ShareError::Capability`]
     /// (it may not be passed on, would be wider, or the chain would have more than `CAPABILITY_LINKS`), [`ShareError::TooMany`],
     /// [`ShareError::Relay`], the vault's errors: then nothing is passed on.
     pub async fn pass_on(&self, terms: PassOn) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
         let received = self.one_received(terms.id)?;
         self.usable(&received)?;
+        if terms.scope.contains(&Scope::Admin) {
+            return Err(ShareError::OwnerOnly);
+        }
         let contact = self.contacts.known(terms.with)?;
         let owner = received.issued_by()?;
         if contact.identity == owner {
@@ -105,6 +108,7 @@ impl Shares {
             place: None,
             told: 0,
             through: Some(through),
+            by: None,
         };
         self.bring(&share, None, &contact.identity, &given, now).await?;
         let told = Message::PassedOn {

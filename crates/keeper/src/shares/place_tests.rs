@@ -10,7 +10,7 @@ use crate::relay::tests::liar::{Liar, Lie};
 
 impl Sharer {
     /// Changes what is written down of a record that is `0x01 || JSON`.
-    async fn rewrites(&self, record: &str, change: impl FnOnce(&mut Value)) {
+    pub(super) async fn rewrites(&self, record: &str, change: impl FnOnce(&mut Value)) {
         let bytes = self.person.vault.get_record(record).unwrap().unwrap();
         let mut value = serde_json::from_slice(&bytes[1..]).unwrap();
         change(&mut value);

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use vault::{Capability, CapabilityError, Granted, Presentation, PublicIdentity, Scope, SharedRequest, SignerKey};
+use vault::{
+    Capability, CapabilityError, Granted, Presentable, Presentation, PresentationOf, PublicIdentity, Scope,
+    SharedRequest, SignerKey,
+};
 
 use super::given::Given;
 use super::{ShareError, Shares};
@@ -161,10 +164,10 @@ impl Shares {
     }
 
     /// What a presentation comes to, and what was given here that it begins with.
-    pub(super) fn verified(
+    pub(super) fn verified<R: Presentable>(
         &self,
         own: &SignerKey,
-        presentation: &Presentation,
+        presentation: &PresentationOf<R>,
     ) -> Result<(Granted, Given), ShareError> {
         // Asked beforehand, because what cannot be looked up is an error and not a no.
         let revoked = self.revoked_of(&presentation.chain)?;

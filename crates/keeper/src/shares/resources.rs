@@ -3,7 +3,7 @@
 
 use protocol::{GroupId, GroupResourceId, Millis, UserId};
 use serde::{Deserialize, Serialize};
-use vault::{Constraints, Resource, Scope, Scopes};
+use vault::{Constraints, Resource, Scopes};
 
 use super::given::{Given, Terms};
 use super::group::{GroupOffer, InGroup, is_first};
@@ -127,13 +127,14 @@ impl Shares {
     /// Lets one member use it; what they had of it before ends.
     ///
     /// # Errors
-    /// [`ShareError::NoResource`], [`ShareError::GroupScope`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], and those of
-    /// [`Self::issue`].
+    /// [`ShareError::NoResource`], [`ShareError::NotInGroup`], [`ShareError::GroupUnknown`], and those of [`Self::issue`].
     pub async fn grant(&self, grant: Grant) -> Result<Given, ShareError> {
+        self.grant_by(grant, None).await
+    }
+
+    /// The same; it may be somebody's doing who manages it, and who has been asked for already: never to those who manage it, too.
+    pub(super) async fn grant_by(&self, grant: Grant, by: Option<&Given>) -> Result<Given, ShareError> {
         let resource = self.resource(grant.resource)?;
-        if grant.scope.contains(&Scope::Admin) {
-            return Err(ShareError::GroupScope);
-        }
         let tie = GroupTie {
             group: resource.group,
             other: grant.with,
@@ -149,16 +150,23 @@ impl Shares {
         // It may have been withdrawn, or granted otherwise, while the group was asked.
         let resource = self.resource(grant.resource)?;
         let before = self.given_of(resource.id, Some(grant.with))?;
+        if let Some(by) = by {
+            self.may_change(by, &before)?;
+            if self.contacts.get(grant.with)?.is_none() {
+                return Err(ShareError::HolderUnknown);
+            }
+        }
         let terms = Terms {
             with: grant.with,
             resource: resource.resource.clone(),
             scope: grant.scope,
             until: grant.until,
-            constraints: Constraints::default(),
-            place: None,
+            constraints: by.map_or_else(Constraints::default, |by| by.capability.constraints),
+            // Of what it was when they were let manage it, and not of another service that has its name now.
+            place: by.and_then(|by| by.place),
             cached: None,
         };
-        self.issue_of(terms, Some(resource.offer()), before).await
+        self.issue_of(terms, Some(resource.offer()), before, by).await
     }
 
     /// Takes it from everybody at once, and forgets it.
@@ -170,7 +178,7 @@ impl Shares {
         self.resource(id)?;
         let gone = (GroupResource::record_name(id), None);
         let given = self.given_of(id, None)?.iter().map(Given::ending).collect();
-        self.revoke_all(given, vec![gone]).await
+        self.revoke_all(given, vec![gone], None).await
     }
 
     /// What was given of it, has not ended and was not taken back; of one person, or of all.

@@ -10,13 +10,17 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use tokio::time::Duration;
 use uuid::Uuid;
-use vault::{Capability, CapabilityError, PRESENTATION_BYTES, Presentation, PublicIdentity, SharedRequest, SignerKey};
+use vault::{
+    Capability, CapabilityError, PRESENTATION_BYTES, Presentable, PresentationOf, PublicIdentity, SharedRequest,
+    SignerKey,
+};
 
 use super::copy_held::Used;
-use super::message::Message;
+use super::message::{Call, Message};
 use super::present::Answered;
 use super::{Received, ShareError, Shares, millis};
 use crate::approvals::{Action, Whose};
+use crate::contacts::Contact;
 use crate::limits;
 use crate::relay::{Courier as _, RelayError, RelayNotice};
 use crate::vault_service::{VaultError, unpoisoned};
@@ -188,32 +192,22 @@ impl Shares {
     pub async fn use_received(&self, call: UseReceived) -> Result<Used, ShareError> {
         let id = call.id;
         let received = self.one_received(id)?;
-        let owner = self.usable(&received)?;
+        let from = self.usable(&received)?;
         let live = call.live;
         let request = call.request(&received.capability);
         let copied = !live && received.capability.cached.as_ref() == Some(&request) && self.held_copy(id)?.is_some();
-        let keeper = received.issued_by()?;
+        let keeper = received.issued_by()?.signer();
         if copied
-            && self.waiting.is_silent(&keeper.signer(), self.clock.now())
+            && self.waiting.is_silent(&keeper, self.clock.now())
             && let Some(used) = self.read_copy(id).await?
         {
             return Ok(used);
-        }
-        let contacts = self.contacts.list()?;
-        let silent = match contacts.into_iter().find(|contact| contact.identity == keeper) {
-            Some(contact) => ShareError::NoAnswer { name: contact.name },
-            None => ShareError::OwnerSilent { by: owner.name },
-        };
-        let identity = self.vault.identity().await?;
-        let presentation = Presentation::sign(&identity, received.chain(), request, self.clock.now())?.encode();
-        if presentation.len() > PRESENTATION_BYTES {
-            return Err(CapabilityError::TooLarge(PRESENTATION_BYTES).into());
         }
         let patience = match copied {
             true => limits::SHARE_ANSWER_BEFORE_COPY,
             false => limits::SHARE_ANSWER,
         };
-        let error = match self.ask_keeper(&keeper, silent, presentation, patience).await {
+        let error = match self.present(&received, &from, request, Message::Use, patience).await {
             Ok(answer) => return Ok(Used { answer, copy: None }),
             Err(error) => error,
         };
@@ -224,25 +218,49 @@ impl Shares {
                 | ShareError::Relay(RelayError::Refused { .. })
         );
         if copied && nobody {
-            self.waiting.was_silent(keeper.signer(), self.clock.now());
+            self.waiting.was_silent(keeper, self.clock.now());
             return self.read_copy(id).await?.ok_or(error);
         }
         Err(error)
+    }
+
+    /// Presents what was received of somebody, with what is asked for, to the keeper of whoever it belongs to, and waits so long for its answer.
+    pub(super) async fn present<R: Presentable>(
+        &self,
+        received: &Received,
+        from: &Contact,
+        request: R,
+        message: fn(Call) -> Message,
+        patience: Duration,
+    ) -> Result<Answered, ShareError> {
+        let keeper = received.issued_by()?;
+        let contacts = self.contacts.list()?;
+        let silent = match contacts.into_iter().find(|contact| contact.identity == keeper) {
+            Some(contact) => ShareError::NoAnswer { name: contact.name },
+            None => ShareError::OwnerSilent { by: from.name.clone() },
+        };
+        let identity = self.vault.identity().await?;
+        let presentation = PresentationOf::sign(&identity, received.chain(), request, self.clock.now())?.encode();
+        if presentation.len() > PRESENTATION_BYTES {
+            return Err(CapabilityError::TooLarge(PRESENTATION_BYTES).into());
+        }
+        let id = Uuid::now_v7();
+        let call = Call {
+            id,
+            until: self.clock.now() + millis(patience),
+            presentation,
+        };
+        self.ask_keeper(&keeper, silent, id, message(call), patience).await
     }
 
     async fn ask_keeper(
         &self,
         keeper: &PublicIdentity,
         silent: ShareError,
-        presentation: Vec<u8>,
+        id: Uuid,
+        message: Message,
         patience: Duration,
     ) -> Result<Answered, ShareError> {
-        let id = Uuid::now_v7();
-        let message = Message::Use {
-            id,
-            until: self.clock.now() + millis(patience),
-            presentation,
-        };
         let mut vault = self.vault.watch();
         let mut notices = self.relay.notices();
         let (_place, mut answer) = self.waiting.wait(id, keeper.signer())?;

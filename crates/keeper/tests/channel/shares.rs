@@ -312,10 +312,12 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     sharing.keeper.approvals.set_second_demanded(Some(true));
     let pass_on =
         json!({"id": uuid::Uuid::now_v7(), "with": sharing.user, "scope": ["read"], "until": sharing.now() + HOUR});
+    let manage = json!({"id": uuid::Uuid::now_v7(), "request": {"act": "end", "user": sharing.user}});
     for (method, params) in [
         ("share.issue", &terms),
         ("share.grant", &grant),
         ("share.pass_on", &pass_on),
+        ("share.manage", &manage),
     ] {
         assert_eq!(calls(method, params).await, Err("proof_needed".to_owned()), "{method}");
     }
@@ -324,7 +326,9 @@ async fn promise_07_while_a_second_person_is_needed_a_page_shares_nothing_withou
     assert_eq!(calls("share.issue", &terms).await, Ok(()));
     let nothing = Err("unknown_group_resource".to_owned());
     assert_eq!(calls("share.grant", &grant).await, nothing);
-    assert_eq!(calls("share.pass_on", &pass_on).await, Err("not_received".to_owned()));
+    for (method, params) in [("share.pass_on", &pass_on), ("share.manage", &manage)] {
+        assert_eq!(calls(method, params).await, Err("not_received".to_owned()), "{method}");
+    }
 }
 
 #[tokio::test]

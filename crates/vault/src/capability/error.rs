@@ -69,6 +69,8 @@ pub enum CapabilityError {
     MayNotShare(Uuid),
     #[error("capability {id} allows more than the one that it was made from: its {} is wider", what.name())]
     Wider { id: Uuid, what: Wider },
+    #[error("who manages something lets others do no more than they may themself, and not manage it: the {} is wider", .0.name())]
+    MoreThanOwn(Wider),
     #[error("the one who presents this does not hold it")]
     NotHeld,
     #[error("this was presented too long ago, or by a clock that is wrong")]
@@ -109,7 +111,7 @@ impl CapabilityError {
             Self::BadTimes(_) | Self::BadNumber(_) | Self::NoScope(_) | Self::BadCopy(..) => "bad_terms",
             Self::Twice(_) | Self::NotTheHolder(_) | Self::WrongProof(_) => "broken_chain",
             Self::MayNotShare(_) => "may_not_share",
-            Self::Wider { .. } => "wider",
+            Self::Wider { .. } | Self::MoreThanOwn(_) => "wider",
             Self::NotHeld => "not_held",
             Self::Stale => "stale",
             Self::Path | Self::OtherPath => "path_refused",

@@ -1,31 +1,49 @@
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::key::{Bytes, Nonce, Sig, SignerKey};
 use super::{
-    Capability, CapabilityError, Granted, KnownChains, SharedRequest, VERSION, canonical, parse, signed_bytes,
+    Capability, CapabilityError, Granted, KnownChains, ManageRequest, SharedRequest, VERSION, canonical, parse,
+    signed_bytes,
     verify_chain,
 };
 use crate::limits::{PRESENTATION_BYTES, PRESENTATION_LIFE_MS};
 use crate::{Identity, random_bytes};
 
-const DOMAIN: &[u8] = b"holdfast/presentation/v1";
+/// What whoever holds something can ask for with it.
+pub trait Presentable: Serialize + DeserializeOwned {
+    /// What it is signed under, so that a request of one kind is never taken for one of another.
+    const DOMAIN: &'static [u8];
+
+    /// Whether this is allowed by what was granted.
+    ///
+    /// # Errors
+    /// [`CapabilityError`] names why not.
+    fn check(&self, granted: &Granted) -> Result<(), CapabilityError>;
+}
 
 /// A request with the chain that allows it, signed by whoever holds the last of the chain: for one keeper, one time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Presentation {
+pub struct PresentationOf<R> {
     pub ver: u8,
     pub aud: SignerKey,
     pub chain: Vec<Capability>,
-    pub request: SharedRequest,
+    pub request: R,
     /// When it was signed.
     pub at: i64,
     pub nonce: Nonce,
     sig: Sig,
 }
 
-impl Presentation {
+/// Of a call of what is shared.
+pub type Presentation = PresentationOf<SharedRequest>;
+
+/// Of what somebody does who manages what is shared.
+pub type Management = PresentationOf<ManageRequest>;
+
+impl<R: Presentable> PresentationOf<R> {
     /// Presents a chain whose last link the signer holds.
     ///
     /// # Errors
@@ -33,7 +51,7 @@ impl Presentation {
     pub fn sign(
         identity: &Identity,
         chain: Vec<Capability>,
-        request: SharedRequest,
+        request: R,
         now: i64,
     ) -> Result<Self, CapabilityError> {
         Self::sign_with_nonce(identity, chain, request, now, Nonce::new(random_bytes()))
@@ -46,7 +64,7 @@ impl Presentation {
     pub fn sign_with_nonce(
         identity: &Identity,
         chain: Vec<Capability>,
-        request: SharedRequest,
+        request: R,
         now: i64,
         nonce: Nonce,
     ) -> Result<Self, CapabilityError> {
@@ -60,7 +78,7 @@ impl Presentation {
             nonce,
             sig: Bytes([0; 64]),
         };
-        presentation.sig = Bytes(identity.sign(&signed_bytes(DOMAIN, &presentation)));
+        presentation.sig = Bytes(identity.sign(&signed_bytes(R::DOMAIN, &presentation)));
         Ok(presentation)
     }
 
@@ -118,7 +136,7 @@ impl Presentation {
             return Err(CapabilityError::WrongAudience);
         }
         let granted = chain()?;
-        if !granted.holder.verifies(&signed_bytes(DOMAIN, self), &self.sig) {
+        if !granted.holder.verifies(&signed_bytes(R::DOMAIN, self), &self.sig) {
             return Err(CapabilityError::NotHeld);
         }
         if now.saturating_sub(self.at).saturating_abs() > PRESENTATION_LIFE_MS {

@@ -2,6 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use super::presentation::Presentable;
 use super::{CapabilityError, Granted, Resource, Scope, Scopes, Steering, steering};
 
 /// One call that a keeper is asked to make: below the service's address, by its own words.
@@ -32,16 +33,16 @@ fn read_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::E
         .map_err(|_| D::Error::custom("not base64url"))
 }
 
-impl SharedRequest {
-    /// Whether this is allowed by what was granted.
-    ///
-    /// # Errors
-    /// [`CapabilityError::Path`], [`CapabilityError::OtherResource`], [`CapabilityError::Method`], [`CapabilityError::OtherMethod`],
-    /// [`CapabilityError::OtherPath`], [`CapabilityError::NotAllowed`].
-    pub fn check(&self, granted: &Granted) -> Result<(), CapabilityError> {
+impl Presentable for SharedRequest {
+    const DOMAIN: &'static [u8] = b"holdfast/presentation/v1";
+
+    fn check(&self, granted: &Granted) -> Result<(), CapabilityError> {
         self.check_within(&granted.resource, &granted.scope)
     }
+}
 
+impl SharedRequest {
+    /// Whether this is allowed by what may be done with this.
     pub(super) fn check_within(&self, resource: &Resource, scope: &Scopes) -> Result<(), CapabilityError> {
         self.check_path()?;
         let below = self

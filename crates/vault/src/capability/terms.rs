@@ -18,7 +18,7 @@ pub enum Scope {
     /// POST, PUT and PATCH.
     Write,
     Delete,
-    /// What changes who may do what: nothing that goes over HTTP counts as it.
+    /// To manage it, which is to change what others may do: nothing that goes over HTTP counts as it.
     Admin,
     /// To pass it on to somebody else.
     Share,
