@@ -196,7 +196,10 @@ pub const CAPABILITY: Target = Target {
         if let Ok(management) = Management::parse(bytes) {
             assert_eq!(management.encode(), bytes, "a request to manage has one writing");
             let own = identity(3).public().signer();
-            assert!(management.verify(&own, 1_500, |_| false).is_err(), "nobody was ever let manage it");
+            assert!(
+                management.verify(&own, 1_500, |_| false).is_err(),
+                "nobody was ever let manage it"
+            );
         }
     },
     seeds: || {

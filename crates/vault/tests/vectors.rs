@@ -414,9 +414,7 @@ fn capabilities_are_signed_and_presented_to_the_known_texts() {
 
 #[test]
 fn a_request_to_manage_is_signed_to_the_known_text() {
-    use vault::{
-        Capability, Constraints, Identity, ManageRequest, Management, NewCapability, Nonce, Resource, Scope,
-    };
+    use vault::{Capability, Constraints, Identity, ManageRequest, Management, NewCapability, Nonce, Resource, Scope};
 
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     let who = |number: u8| Identity::decode(&[&[1], [number; 64].as_slice()].concat()).unwrap();
@@ -459,6 +457,9 @@ fn a_request_to_manage_is_signed_to_the_known_text() {
         }),
     );
     for one in all {
-        assert!(one.verify(&anna.public().signer(), 1_763_840_000_000, |_| false).is_ok());
+        assert!(
+            one.verify(&anna.public().signer(), 1_763_840_000_000, |_| false)
+                .is_ok()
+        );
     }
 }

@@ -115,7 +115,7 @@ export function laidOut(text: string): string {
 const SPACE_OF_JSON = /("(?:[^"\\]|\\.)*")|[ \t\r\n]+/g;
 
 /** Letters that nobody sees are written out: what is allowed is what is seen. Those that join letters of some scripts, and emoji, stay. */
-function seen(text: string): string {
+export function seen(text: string): string {
   return text.replaceAll(UNSEEN, (letter) => `\\u{${letter.codePointAt(0)?.toString(16) ?? ""}}`);
 }
 

@@ -104,8 +104,8 @@ export class GroupShared extends FormPage {
       <span class="avatar" aria-hidden="true">${icon("user-round", "s")}</span>
       <span class="people-name"><strong>${member.name}</strong><span class="muted">${standingWords(grant, hasVault)}</span></span>
       <select aria-label="What ${member.name} may do with ${each.name}" ?disabled=${off} @change=${(event: Event) => this.#choose(each, member, grant, event.target as HTMLSelectElement)}>
-        <option value="" ?selected=${kind === undefined}>Nothing</option>
-        ${(Object.keys(KINDS) as Kind[]).map((one) => html`<option value=${one} ?selected=${kind === one}>${KINDS[one].words}</option>`)}
+        <option value="" .selected=${kind === undefined}>Nothing</option>
+        ${(Object.keys(KINDS) as Kind[]).map((one) => html`<option value=${one} .selected=${kind === one}>${KINDS[one].words}</option>`)}
       </select>
       ${grant && kind
         ? html`<div class="row-below">

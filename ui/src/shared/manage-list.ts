@@ -55,9 +55,9 @@ export class ManageList extends FormPage {
       <span class="avatar" aria-hidden="true">${icon("user-round", "s")}</span>
       <span class="people-name"><strong>${member.name}</strong><span class="muted">${!has ? "May not use it" : has.arrived ? "Has it" : "On its way to their vault"}</span></span>
       <select aria-label="What ${member.name} may do with ${this.#what()}" ?disabled=${off} @change=${(event: Event) => this.#choose(member, has, event.target as HTMLSelectElement)}>
-        <option value="" ?selected=${!has}>Nothing</option>
-        ${(Object.keys(KINDS) as Kind[]).filter((each) => kinds.includes(each) || each === kind).map((each) => html`<option value=${each} ?disabled=${!kinds.includes(each)} ?selected=${kind === each}>${KINDS[each].words}</option>`)}
-        ${has && !kind ? html`<option value="other" disabled selected>Something else</option>` : nothing}
+        <option value="" .selected=${!has}>Nothing</option>
+        ${(Object.keys(KINDS) as Kind[]).filter((each) => kinds.includes(each) || each === kind).map((each) => html`<option value=${each} ?disabled=${!kinds.includes(each)} .selected=${kind === each}>${KINDS[each].words}</option>`)}
+        ${has && !kind ? html`<option value="other" disabled .selected=${true}>Something else</option>` : nothing}
       </select>
       ${has
         ? html`<div class="row-below">

@@ -11,6 +11,7 @@ import { icon } from "../parts/icon";
 import { digits } from "../trust/digits";
 import type { Known } from "../trust/identities";
 import "./manage-list";
+import "./offered-tools";
 import "./pass-on-form";
 import { firstRequest, heldCopyWords, isOfCopy } from "./copy-words";
 import { canAccept, isShownByItself, waitingWords, wordsToAccept } from "./offer";
@@ -68,6 +69,7 @@ export class ReceivedRow extends FormPage {
       ${each.state === "offered" ? html`<p>If you accept, you and your agent may use it, and your agent is told this:</p>` : nothing}
       ${each.state === "given" && each.newer ? this.#changed(each, each.newer) : nothing}
       ${words !== undefined ? told(words, `What your agent would be told of ${title}`) : nothing}
+      ${each.state === "offered" && each.group?.tools ? html`<hf-offered-tools .received=${each}></hf-offered-tools>` : nothing}
       ${each.state === "given" && this.shows && this.told ? html`${each.newer ? html`<p>Until then your agent is told this, as you accepted it:</p>` : nothing}${told(this.told.skill, `What your agent is told of ${title}`)}` : nothing}
       ${this.open ? this.#look(title) : nothing}
       ${this.passing && each.state === "given" && this.known ? html`<hf-pass-on-form .received=${each} .known=${this.known} @done=${() => (this.passing = false)}></hf-pass-on-form>` : nothing}

@@ -42,6 +42,8 @@ export interface InGroup {
   group_name: string;
   name: string;
   about: string;
+  /** It is a server of tools. */
+  tools?: boolean;
   /** How often its words were changed; left out while they are the first ones. */
   revision?: number;
 }
@@ -290,6 +292,11 @@ export async function acceptReceived(id: string, revision: number): Promise<void
 /** What agents are told of something, for a person to read before they accept it. */
 export function toldOf(id: string): Promise<Told> {
   return request<Told>("share.skill", { id });
+}
+
+/** How the tools are described that somebody shares with a group, asked through their vault. */
+export function toolsOfReceived(id: string): Promise<Answer> {
+  return request<Answer>("share.tools", { id }, { answerMs: ANSWER_MS });
 }
 
 /** Somebody came or went: what the groups do not allow any more ends now. Each use is asked for beside this, so it may fail. */

@@ -32,7 +32,7 @@ use crate::unlock_link::UnlockLink;
 use crate::vault_service::{ModelKind, ModelSettings, VaultError, VaultService};
 use providers::Providers;
 pub(crate) use routes::changes;
-pub use routes::{Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes, Stands};
+pub use routes::{DESCRIBE, Fetch, Fetched, Inject, NotFetched, Route, RouteError, Routes, Stands};
 pub use steps::path as step_path;
 
 /// What may be known of the model outside the keeper.

@@ -106,7 +106,10 @@ async fn a_member_passes_on_what_a_group_shares_to_another_whose_calls_go_to_the
     };
     assert_eq!(passed.group.for_anna.last_asked(), Some(wanted));
     let seen = passed.seen_by_anna();
-    assert_eq!((&seen[0]["by"]["name"], &seen[0]["to"]["name"]), (&json!("Bob"), &json!("Carol")));
+    assert_eq!(
+        (&seen[0]["by"]["name"], &seen[0]["to"]["name"]),
+        (&json!("Bob"), &json!("Carol"))
+    );
     assert_eq!((&seen[0]["calls"], &seen[0]["state"]), (&json!(1), &json!("given")));
     // Passing on is for people: his agent is told what it may call.
     let told = passed.group.bob.shares.skills().unwrap().remove(0).document;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use vault::{Capability, ManageRequest, Management, Scope};
 
 use super::group_tests::{Group, Management as Platform};
-use super::tests::{HOUR, Sharer};
+use super::tests::Sharer;
 use super::{Given, GroupResource, Manage, Managed, PassOn, ShareError};
 use crate::activity::What;
 use crate::clock::{Clock as _, SystemClock};
@@ -114,13 +114,22 @@ async fn who_manages_it_lets_others_use_what_a_group_shares_and_ends_that_and_it
     // What he did stands in her activity, with whose doing it was.
     for what in [What::Shared, What::ShareStopped] {
         let entries = json!(anna.shares.activity.entries(None).unwrap());
-        let by_bob = entries.as_array().unwrap().iter().any(|entry| {
-            entry["what"] == json!(what) && entry["to"] == "Carol" && entry["why"] == "by Bob"
-        });
+        let by_bob = entries
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["what"] == json!(what) && entry["to"] == "Carol" && entry["why"] == "by Bob");
         assert!(by_bob, "{what:?}: {entries}");
     }
     // He has used nothing up that was not his: he reads as before.
-    assert!(managing.group.bob.uses(managing.bobs.jti, "GET", "/work/today").await.is_ok());
+    assert!(
+        managing
+            .group
+            .bob
+            .uses(managing.bobs.jti, "GET", "/work/today")
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -181,7 +190,10 @@ async fn promise_07_a_request_to_manage_counts_once_and_for_whoever_may_alone() 
     // What is shared with a person has nobody who manages it.
     let hers = managing.group.anna.shares_with(carol, &HIS).await;
     let text = Managing::signed(carol, &hers, ManageRequest::Look).await;
-    assert_eq!(managing.brought(carol, &text).await, Managing::no("unknown_group_resource"));
+    assert_eq!(
+        managing.brought(carol, &text).await,
+        Managing::no("unknown_group_resource")
+    );
 }
 
 #[tokio::test]

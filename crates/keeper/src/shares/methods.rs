@@ -150,6 +150,10 @@ impl Shares {
                 self.refresh_copy(read_value::<One>(params)?.id).await?;
                 Ok(json!({}))
             }
+            "share.tools" => {
+                let answered = self.tools_of(read_value::<One>(params)?.id).await?;
+                Ok(json!(answered))
+            }
             "share.ask" => {
                 let Ask { of, words } = read_value(params)?;
                 self.ask(of, &words).await?;

@@ -5,7 +5,9 @@ use protocol::relay::MailboxKey;
 use protocol::{Millis, UserId, b64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vault::{Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, verify_chain};
+use vault::{
+    Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, verify_chain,
+};
 
 use super::given::Given;
 use super::message::Message;

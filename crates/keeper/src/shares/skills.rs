@@ -74,7 +74,12 @@ fn write(group: &GroupOffer, received: &Received, owner: &str) -> Skill {
     let mut document =
         format!("---\nname: {name}\ndescription: \"{title}: {about} Shared by {owner} in the group {of}.\"\n---\n\n");
     let calls = |scope: &&Scope| !matches!(scope, Scope::Share | Scope::Admin);
-    let may: Vec<_> = capability.scope.iter().filter(calls).map(|scope| scope.name()).collect();
+    let may: Vec<_> = capability
+        .scope
+        .iter()
+        .filter(calls)
+        .map(|scope| scope.name())
+        .collect();
     let path = match capability.resource.path() {
         "" => "any path of it",
         path => path,

@@ -142,6 +142,12 @@ impl Shared {
     }
 
     async fn with_bob(&self, resource: &str, scope: &[Scope]) -> Uuid {
+        let id = self.offered_to_bob(resource, scope).await;
+        self.group.bob.shares.accept(id, 0).await.unwrap();
+        id
+    }
+
+    async fn offered_to_bob(&self, resource: &str, scope: &[Scope]) -> Uuid {
         let new = NewResource {
             group: self.group.id,
             group_name: "Support".to_owned(),
@@ -154,8 +160,14 @@ impl Shared {
         let given = self.group.grant(&resource, self.group.bob.user, scope).await.unwrap();
         let id = given.capability.jti;
         self.group.bob.gets(id).await;
-        self.group.bob.shares.accept(id, 0).await.unwrap();
         id
+    }
+
+    /// What Bob is shown of what its tools do.
+    async fn described(&self, id: Uuid) -> Result<String, String> {
+        let answered = self.group.bob.shares.tools_of(id).await;
+        let answered = answered.map_err(|error: ShareError| error.code().to_owned())?;
+        Ok(String::from_utf8(answered.body).unwrap())
     }
 
     async fn calls(&self, id: Uuid, method: &str, path: &str) -> Result<String, String> {
@@ -325,4 +337,31 @@ async fn promise_04_a_key_that_a_server_of_tools_writes_in_another_way_does_not_
     let fetched = routes.fetch_for_agent(call).await.unwrap();
     let said = String::from_utf8_lossy(&fetched.body).into_owned();
     assert!(said.contains("with [key removed]") && !said.contains(KEY), "{said}");
+}
+
+#[tokio::test]
+async fn a_member_reads_how_tools_are_described_before_they_accept_them_and_calls_none() {
+    let shared = Shared::new().await;
+    let id = shared.offered_to_bob("service/desk", &[Scope::Read, Scope::List]).await;
+    let described = shared.described(id).await.unwrap();
+    for part in ["\"/search\"", "Searches the notes.", "Tidies up."] {
+        assert!(described.contains(part), "{part}: {described}");
+    }
+    assert!(!described.contains("Nobody has allowed this."), "{described}");
+    assert_eq!(shared.calls(id, "GET", "/search").await, refused("not_accepted"));
+    // Of one tool that is shared: of this one alone.
+    let one = shared.offered_to_bob("service/desk/search", &[Scope::List]).await;
+    let described = shared.described(one).await.unwrap();
+    assert!(
+        described.contains("Searches the notes.") && !described.contains("Tidies up."),
+        "{described}"
+    );
+    assert!(shared.desk.called().is_empty());
+    // What has ended is not asked for, and what is no server of tools has none.
+    shared.group.anna.shares.revoke(id).await.unwrap();
+    shared.group.bob_sees(id, super::Standing::Stopped).await;
+    assert_eq!(shared.described(id).await, refused("revoked"));
+    let plain = shared.group.offered().await;
+    let plain = shared.group.given_to(&shared.group.bob, &plain).await;
+    assert_eq!(shared.described(plain).await, refused("unknown_group_resource"));
 }

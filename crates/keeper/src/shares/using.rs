@@ -20,7 +20,8 @@ use super::message::{Call, Message};
 use super::present::Answered;
 use super::{Received, ShareError, Shares, millis};
 use crate::approvals::{Action, Whose};
-use crate::contacts::Contact;
+use crate::broker::DESCRIBE;
+use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::relay::{Courier as _, RelayError, RelayNotice};
 use crate::vault_service::{VaultError, unpoisoned};
@@ -222,6 +223,35 @@ impl Shares {
             return self.read_copy(id).await?.ok_or(error);
         }
         Err(error)
+    }
+
+    /// How the tools are described that are shared with this vault in a group, for its owner to read also before they have accepted it: as the
+    /// keeper of whoever shares them answers now.
+    ///
+    /// # Errors
+    /// [`ShareError::NoResource`] where it is no server of tools, and those of [`Self::use_received`].
+    pub async fn tools_of(&self, id: Uuid) -> Result<Answered, ShareError> {
+        let received = self.one_received(id)?;
+        let from = match self.usable(&received) {
+            Err(ShareError::NotAccepted) => self.owner_of(&received)?.ok_or(ContactError::Unknown)?,
+            usable => usable?,
+        };
+        let tools = received.in_group().is_some_and(|group| group.tools);
+        if !tools {
+            return Err(ShareError::NoResource);
+        }
+        let resource = &received.capability.resource;
+        let one = !resource.path().is_empty();
+        let request = SharedRequest {
+            service: resource.service().to_owned(),
+            method: get(),
+            path: resource.path().to_owned(),
+            query: if one { DESCRIBE.to_owned() } else { String::new() },
+            content_type: String::new(),
+            body: Vec::new(),
+        };
+        self.present(&received, &from, request, Message::Use, limits::SHARE_ANSWER)
+            .await
     }
 
     /// Presents what was received of somebody, with what is asked for, to the keeper of whoever it belongs to, and waits so long for its answer.

@@ -48,12 +48,7 @@ impl<R: Presentable> PresentationOf<R> {
     ///
     /// # Errors
     /// [`CapabilityError::EmptyChain`].
-    pub fn sign(
-        identity: &Identity,
-        chain: Vec<Capability>,
-        request: R,
-        now: i64,
-    ) -> Result<Self, CapabilityError> {
+    pub fn sign(identity: &Identity, chain: Vec<Capability>, request: R, now: i64) -> Result<Self, CapabilityError> {
         Self::sign_with_nonce(identity, chain, request, now, Nonce::new(random_bytes()))
     }
 

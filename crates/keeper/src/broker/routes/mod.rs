@@ -18,6 +18,7 @@ pub use fetch::{Fetch, Fetched, NotFetched, Stands};
 pub use inject::Inject;
 pub use route::Route;
 pub use store::Routes;
+pub use tools::DESCRIBE;
 
 /// Whether a request of this method may change something.
 pub(crate) fn changes(method: &str) -> bool {

@@ -29,7 +29,7 @@ use crate::secrets::Secret;
 use crate::unseen::is_plain;
 
 /// Asks for a tool's description instead of calling it.
-const DESCRIBE: &str = "describe";
+pub const DESCRIBE: &str = "describe";
 
 /// What a tool does, as its owner says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
