@@ -19,9 +19,10 @@ function watchAccept(): void {
   }).observe(document.documentElement, { subtree: true, childList: true, attributes: true });
 }
 
-test("an admin shares a service with their group, and a member accepts it, uses it, and is taken out", async ({ anna, browser }, { retry }) => {
+test("an admin shares a service with their group, and a member accepts it, uses it, manages it, passes it on, and is taken out", async ({ anna, browser }, { retry }) => {
   const { page } = anna;
   const eva = await join(anna, browser, "Eva Ernst", `eva.ernst.${retry}@example.org`, "four slow rivers running");
+  const felix = await join(anna, browser, "Felix Frei", `felix.frei.${retry}@example.org`, "five warm islands sleeping");
   const group = `Sales ${retry}`;
   await connectService(page, "crm", "Key of the customer list", "crm-canary-0123456789");
 
@@ -29,12 +30,14 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await page.getByLabel("Name", { exact: true }).fill(group);
   await page.getByRole("button", { name: "Make group" }).click();
   await expect(page.getByRole("heading", { name: group, level: 1 })).toBeVisible();
-  await page.getByLabel("E-mail address").fill(eva.email);
-  await page.getByRole("button", { name: "Invite", exact: true }).click();
-  await expect(page.getByRole("button", { name: `Withdraw the invitation of ${eva.email}` })).toBeVisible();
-  await eva.page.goto("/groups");
-  await eva.page.getByRole("button", { name: `Join ${group}`, exact: true }).click();
-  await expect(eva.page.getByText(`You are in ${group} now.`).first()).toBeVisible();
+  for (const person of [eva, felix]) {
+    await page.getByLabel("E-mail address").fill(person.email);
+    await page.getByRole("button", { name: "Invite", exact: true }).click();
+    await expect(page.getByRole("button", { name: `Withdraw the invitation of ${person.email}` })).toBeVisible();
+    await person.page.goto("/groups");
+    await person.page.getByRole("button", { name: `Join ${group}`, exact: true }).click();
+    await expect(person.page.getByText(`You are in ${group} now.`).first()).toBeVisible();
+  }
 
   // Anna shares it, and says what agents should know.
   await page.reload();
@@ -46,6 +49,11 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await page.getByLabel("What is it for?").fill("Who our customers are.");
   await page.getByLabel("What should their agents know?").fill("Look at /models before you write to anybody.");
   await page.getByLabel("Eva Ernst", { exact: true }).selectOption({ label: "Only look at it" });
+  const sentence = page.getByText("Eva Ernst and their agent may look at Customer list until");
+  await expect(sentence).not.toContainText("pass it on");
+  await page.getByLabel("May pass it on: Eva Ernst").check();
+  await page.getByLabel("May manage it for you: Eva Ernst").check();
+  await expect(sentence).toContainText("Eva Ernst may pass it on to others in this group. Eva Ernst may manage it for you");
   await inspect(page, "group-share-form");
   await page.getByRole("button", { name: "Share", exact: true }).click();
   const choice = page.getByLabel("What Eva Ernst may do with Customer list");
@@ -71,6 +79,36 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await expect(answer).toContainText("scripted", { timeout: 60_000 });
   await expect(answer).not.toContainText("crm-canary");
   await expect(page.getByText("Used once")).toBeVisible({ timeout: 60_000 });
+
+  // Eva manages it for Anna, whose vault does what she says of Felix, and who sees it.
+  await row.getByRole("button", { name: "Who may use it" }).click();
+  const felixMay = row.getByLabel("What Felix Frei may do with Customer list");
+  await expect(felixMay).toHaveValue("", { timeout: 60_000 });
+  await expect(felixMay.getByRole("option")).toHaveText(["Nothing", "Only look at it"]);
+  await felixMay.selectOption({ label: "Only look at it" });
+  await expect(row.getByText("Felix Frei and their agent may look at Customer list until")).toBeVisible({ timeout: 60_000 });
+  await expect(row.getByLabel("What Anna Keller may do with Customer list")).toHaveCount(0);
+  await inspect(eva.page, "group-managed");
+  await expect(page.getByLabel("What Felix Frei may do with Customer list")).toHaveValue("read", { timeout: 60_000 });
+  await expect(page.getByText("Eva Ernst let them")).toBeVisible();
+  await felixMay.selectOption({ label: "Nothing" });
+  await expect(page.getByLabel("What Felix Frei may do with Customer list")).toHaveValue("", { timeout: 60_000 });
+  await row.getByRole("button", { name: "Who may use it" }).click();
+
+  // She passes it on to him herself, and Anna sees that, too.
+  await row.getByRole("button", { name: "Pass it on: Customer list" }).click();
+  await row.getByLabel("To whom?").selectOption({ label: "Felix Frei" });
+  await inspect(eva.page, "group-pass-on-form");
+  await row.getByRole("button", { name: "Pass it on", exact: true }).click();
+  await felix.page.goto("/shared");
+  await expect(felix.page.getByText("Eva Ernst passed it on to you. It belongs to Anna Keller")).toBeVisible({ timeout: 60_000 });
+  await felix.page.getByRole("button", { name: "Look at it: crm of Anna Keller" }).click();
+  await felix.page.getByLabel("Path of crm").fill("/models");
+  await felix.page.getByRole("button", { name: "Read", exact: true }).click();
+  await expect(felix.page.getByRole("region", { name: "Answer of crm of Anna Keller" })).toContainText("scripted", { timeout: 60_000 });
+  const links = page.getByRole("list", { name: "To whom Customer list was passed on" });
+  await expect(links).toContainText("Eva Ernst passed it on to Felix Frei", { timeout: 60_000 });
+  await inspect(page, "group-passed-on");
 
   // Anna changes what agents are told, without stopping it. Eva's agent keeps what Eva accepted, until she has read and accepted the change.
   await page.getByRole("button", { name: "Change what agents are told of Customer list" }).click();
@@ -99,6 +137,9 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await page.getByRole("dialog").getByRole("button", { name: "Take out" }).click();
   await expect(page.getByText("Eva Ernst is out of this group.").first()).toBeVisible();
   await expect(row.getByText("Stopped")).toBeVisible({ timeout: 60_000 });
+  // And for whom she passed it on to.
+  await expect(felix.page.locator(".row-head", { hasText: "crm of Anna Keller" }).getByText("Stopped")).toBeVisible({ timeout: 60_000 });
+  await expect(links).toHaveCount(0);
 
   // Anna leaves the group, whose page she has no more; what she has for it stands where she sees what she shares.
   await page.getByRole("button", { name: "Leave", exact: true }).click();
@@ -111,8 +152,10 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await groups.getByRole("button", { name: `Stop sharing Customer list with the group ${group}` }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Stop sharing" }).click();
   await expect(groups).toHaveCount(0);
-  expectClean(eva);
-  await eva.context.close();
+  for (const person of [eva, felix]) {
+    expectClean(person);
+    await person.context.close();
+  }
 
   await page.goto("/services");
   await page.getByRole("button", { name: "Remove “crm”" }).click();

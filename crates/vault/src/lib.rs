@@ -36,9 +36,9 @@ pub use backup::{
 pub use backup_key::{BackupKey, BackupKeyError};
 pub use body::{Body, BodyError};
 pub use capability::{
-    Capability, CapabilityError, Constraints, Granted, Hash, KnownChains, Link, ManageRequest, Management, NewCapability,
-    Nonce, Presentable, Presentation, PresentationOf, Rate, Resource, Scope, Scopes, SharedRequest, SignerKey, Steering,
-    Wider, percent_decoded, steering, steering_in_query, verify_chain,
+    Capability, CapabilityError, Constraints, Granted, Hash, KnownChains, Link, ManageRequest, Management,
+    NewCapability, Nonce, Presentable, Presentation, PresentationOf, Rate, Resource, Scope, Scopes, SharedRequest,
+    SignerKey, Steering, Wider, percent_decoded, steering, steering_in_query, verify_chain,
 };
 pub use envelope::{
     ENVELOPE_OVERHEAD, EnvelopeError, OpenedEnvelope, Place, envelope_link, open_envelope, seal_envelope,

@@ -5,8 +5,7 @@ use uuid::Uuid;
 use super::key::{Bytes, Nonce, Sig, SignerKey};
 use super::{
     Capability, CapabilityError, Granted, KnownChains, ManageRequest, SharedRequest, VERSION, canonical, parse,
-    signed_bytes,
-    verify_chain,
+    signed_bytes, verify_chain,
 };
 use crate::limits::{PRESENTATION_BYTES, PRESENTATION_LIFE_MS};
 use crate::{Identity, random_bytes};
