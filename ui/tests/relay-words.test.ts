@@ -11,14 +11,15 @@ function entry(what: string, last: number, to?: string): ActivityEntry {
 
 describe("what the relay did wrong", () => {
   it("is said with the name of whom it is about, and without one", () => {
-    expect(activityWords(entry("relay_wrong", 0, "Anna"))).toContain("something between you and Anna was left out, repeated, exchanged or made up");
+    expect(activityWords(entry("relay_wrong", 0, "Anna"))).toContain("something between you and Anna was left out, repeated or made up");
     expect(activityWords(entry("relay_wrong", 0))).toContain("between you and somebody");
+    expect(activityWords(entry("relay_odd", 0, "Anna"))).toMatch(/^Something between you and Anna does not fit: .*The relay may have done that, or they/);
     expect(activityWords(entry("revocations_unknown", 0, "Anna"))).toContain("What Anna has stopped sharing is not known for certain");
   });
 
   it("is above what is shared for a week, and nothing else is", () => {
     const now = 30 * DAY_MS;
-    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
-    expect(relayWrongs(all, now)).toEqual(all.slice(0, 2));
+    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_odd", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
+    expect(relayWrongs(all, now)).toEqual(all.slice(0, 3));
   });
 });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::control::{ApprovalNotice, CellConfig, FromPlatform, GroupTie, Outcome};
+use protocol::control::{ApprovalNotice, CellConfig, Deeds, FromPlatform, GroupTie, Outcome};
 use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -30,30 +30,40 @@ pub struct CellsConfig {
     pub relay: Option<RelayAddress>,
     /// Who hears what keepers say waits for their owners; without it nobody does.
     pub approvals: Option<mpsc::Sender<CellApprovals>>,
-    /// Who knows the members of groups; without it every such question is answered with "not known", and nothing that hangs on it is done.
-    pub groups: Option<mpsc::Sender<CellGroupTie>>,
+    /// Who knows the members of groups and keeps the audit log; without it every such question is answered with "not known", and nothing that
+    /// hangs on it is done.
+    pub questions: Option<mpsc::Sender<CellQuestion>>,
 }
 
-/// A keeper asks whether two people still have their places in a group.
+/// What a keeper asks of who knows the people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Do two people still have their places in a group?
+    Tie(GroupTie),
+    /// Is it in the audit log that this was done?
+    Deeds(Deeds),
+}
+
+/// It, and whose keeper asks.
 #[derive(Debug)]
-pub struct CellGroupTie {
+pub struct CellQuestion {
     pub cell: CellId,
     pub tenant: TenantId,
-    pub tie: GroupTie,
+    pub question: Question,
     /// Where the answer goes. Dropped without one, the keeper takes it for "not known" after a while.
-    pub answer: TieAnswer,
+    pub answer: QuestionAnswer,
 }
 
 /// The way back to the keeper that asked, while it is still connected.
 #[derive(Debug)]
-pub struct TieAnswer {
+pub struct QuestionAnswer {
     id: u64,
     to_keeper: mpsc::WeakSender<FromPlatform>,
-    /// One of `TIES_PER_CELL`: so that no keeper fills the queue for all.
+    /// One of `QUESTIONS_PER_CELL`: so that no keeper fills the queue for all.
     _permit: OwnedSemaphorePermit,
 }
 
-impl TieAnswer {
+impl QuestionAnswer {
     pub(crate) fn new(id: u64, to_keeper: &mpsc::Sender<FromPlatform>, permit: OwnedSemaphorePermit) -> Self {
         Self {
             id,
@@ -112,7 +122,7 @@ impl CellsConfig {
             },
             relay: None,
             approvals: None,
-            groups: None,
+            questions: None,
         }
     }
 }

@@ -150,6 +150,9 @@ pub const RATE_NOTICE_LIFE: Duration = Duration::from_secs(60 * 60);
 /// An agent that is paused at so many services within an hour has the vault locked.
 pub const RATE_PAUSES_LOCK: usize = 3;
 
+/// How often the audit log hears of what was asked for, allowed, refused, shared and taken back, at most: it is counted between.
+pub const DEEDS_APART: Duration = Duration::from_secs(60);
+
 // What the agent asks its owner for
 /// Requests that wait for an answer, and those that are kept after it.
 pub const APPROVALS_WAITING: usize = 50;

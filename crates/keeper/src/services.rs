@@ -30,6 +30,8 @@ pub struct Services {
     pub broker: Broker,
     pub egress: EgressProxy,
     pub router: Router,
+    /// What was done in the vault.
+    pub activity: Activity,
     /// What the agent asks its owner for.
     pub approvals: Approvals,
     /// How often services are called.
@@ -123,7 +125,7 @@ impl Services {
         let guide = Guide::new(routes.clone(), secrets.clone()).with_shares(shares.clone());
         let contacts = Arc::new(contacts);
         let router = Router::new()
-            .namespace("activity", Arc::new(activity))
+            .namespace("activity", Arc::new(activity.clone()))
             .namespace("approval", Arc::new(approvals.clone()))
             .namespace("rate", Arc::new(rates.clone()))
             .namespace("share", Arc::new(shares.clone()))
@@ -143,6 +145,7 @@ impl Services {
             broker,
             egress,
             router,
+            activity,
             approvals,
             rates,
             shares,

@@ -61,7 +61,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::Method;
 use ed25519_dalek::SigningKey;
-use protocol::control::{ApprovalNotice, ApprovalState, GroupTie, NoticeKind};
+use protocol::control::{ApprovalNotice, ApprovalState, Deeds, GroupTie, NoticeKind};
 use protocol::relay::MailboxKey;
 use protocol::{CellId, GatewayToken, TenantId};
 use time::OffsetDateTime;
@@ -344,6 +344,32 @@ impl Management {
             alarmed_until,
         };
         approval_notices::waits(transaction, owner.user, &waiting, now).await
+    }
+
+    /// What was done in a person's vault, since its keeper last said it: an event of each kind in the audit log, with how often. Of cells of the
+    /// tenant API, the requests and their answers are told of otherwise.
+    ///
+    /// # Errors
+    /// The database does not answer: nothing is written.
+    pub async fn deeds_done(&self, cell: CellId, tenant: TenantId, deeds: Deeds) -> Result<(), StorageError> {
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        let Some(owner) = approval_notices::owner_of(&mut transaction, cell).await? else {
+            return Ok(());
+        };
+        for (action, times) in [
+            (Action::ApprovalAsked, deeds.asked),
+            (Action::ApprovalAllowed, deeds.allowed),
+            (Action::ApprovalDenied, deeds.denied),
+            (Action::ShareGiven, deeds.shared),
+            (Action::ShareEnded, deeds.unshared),
+        ] {
+            if times > 0 {
+                let entry = Entry::done(action).on(Target::new("person", owner.user, &owner.name));
+                let entry = entry.with("times", times);
+                self.app.audit.record(&mut transaction, &By::server(), entry).await?;
+            }
+        }
+        transaction.commit().await
     }
 
     /// Whether what a cell's owner shares with somebody in a group, or somebody with them, may still be used as far as the group goes: both

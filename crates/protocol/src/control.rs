@@ -154,6 +154,46 @@ pub enum KeeperOp {
     Sleep,
     /// Do these two still have their places in this group? [`Outcome::Ok`]: they do; code [`NO_TIE`]: they do not; anything else: it is not known.
     GroupTie(GroupTie),
+    /// So often something was done in the vault since this was last taken: for the audit log. [`Outcome::Ok`]: it is in there.
+    Deeds(Deeds),
+}
+
+/// What was done in a vault, as far as the platform may know of it: of which kind and how often. Never what, nor with whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deeds {
+    /// Somebody's word was asked for: the owner's by their agent, or theirs as the second person.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub asked: u32,
+    /// It was given, by the owner or by a second person.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub allowed: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub denied: u32,
+    /// Something was shared, or passed on.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub shared: u32,
+    /// It was taken back.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unshared: u32,
+}
+
+impl Deeds {
+    /// What is left of these when those are told.
+    #[must_use]
+    pub fn without(self, told: Self) -> Self {
+        Self {
+            asked: self.asked.saturating_sub(told.asked),
+            allowed: self.allowed.saturating_sub(told.allowed),
+            denied: self.denied.saturating_sub(told.denied),
+            shared: self.shared.saturating_sub(told.shared),
+            unshared: self.unshared.saturating_sub(told.unshared),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What has to stand for something that is shared within a group to be usable: an admin of it who gives, and a member who receives. One of

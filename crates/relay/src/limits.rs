@@ -15,9 +15,9 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Envelopes that go back in one transaction.
 pub const SWEEP_ROWS: i64 = 1_000;
 
-/// Envelopes that one sender may send in a second, on average; above it the relay reads more slowly.
+/// Envelopes, epochs, checks and issuers to be followed that one mailbox may send in a second, on average; above it the relay reads more slowly.
 pub const SENT_PER_SECOND: u32 = 100;
-/// Envelopes that one sender may send at once before that counts.
+/// So many it may send at once before that counts.
 pub const SENT_BURST: u32 = 500;
 
 /// Mailboxes of one relay.

@@ -62,6 +62,11 @@ const WORDS: Readonly<Record<string, string>> = {
   "person.renamed": "changed their name to",
   "vault.calls_paused": "paused calls of a service, far more than usual, in the vault of",
   "vault.locked": "locked, after several pauses, the vault of",
+  "approval.asked": "heard that somebody's word was asked for in the vault of",
+  "approval.allowed": "heard of a yes to what was asked for in the vault of",
+  "approval.denied": "heard of a no to what was asked for in the vault of",
+  "share.given": "heard that something was shared out of the vault of",
+  "share.ended": "heard that sharing was ended in the vault of",
   "letter.sent": "sent a sealed letter to the vault of a colleague",
   "identity.changed": "brought other keys of their vault",
   "recovery.contacts_set": "chose who helps with recovery",
@@ -117,7 +122,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "platform_keys.rotated": "sealed the cells' secrets again under a new key",
 };
 
-/** How often it was refused, where what was refused is counted. */
+/** How often it was done, where that is counted: what was refused, and what keepers tell of. */
 export function timesWords(details: Details): string {
   const times = Number(details.times ?? "1");
   return times > 1 ? `(${String(times)} times)` : "";

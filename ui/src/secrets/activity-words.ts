@@ -60,7 +60,9 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "approval_used":
       return `Your agent did what you had allowed${to && to !== "command" ? ` at ${to}` : ""}${why ? `, by ${why}` : ""}`;
     case "relay_wrong":
-      return `The relay between vaults did not do what it should: something between you and ${to || "somebody"} was left out, repeated, exchanged or made up. What did not fit was not believed`;
+      return `The relay between vaults did not do what it should: something between you and ${to || "somebody"} was left out, repeated or made up. What did not fit was not believed`;
+    case "relay_odd":
+      return `Something between you and ${to || "somebody"} does not fit: it is missing, out of order or not to be read, or another relay is in use than before. The relay may have done that, or they, or a vault that was restored. What does not fit is not believed`;
     case "revocations_unknown":
       return `What ${to || "somebody"} has stopped sharing is not known for certain, as the relay keeps something of it back or exchanged it: all that they share counts as stopped until it is`;
     case "shared":
@@ -100,9 +102,9 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
   }
 }
 
-/** Whether it tells that the relay lies, or lost something. */
+/** Whether it tells that the relay lies, that something was lost on the way, or does not fit. */
 export function isOfRelay({ what }: ActivityEntry): boolean {
-  return what === "relay_wrong" || what === "revocations_unknown";
+  return what === "relay_wrong" || what === "relay_odd" || what === "revocations_unknown";
 }
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, GroupTie, KeeperOp, Outcome};
+use protocol::control::{FREEZE_LIMIT_MS, FromPlatform, KeeperOp, Outcome};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::actor::{Actor, Hold, Stage, timed};
 use crate::driver::{DriverError, Part};
-use crate::{CellGroupTie, TieAnswer, limits};
+use crate::{CellQuestion, Question, QuestionAnswer, limits};
 
 /// Before a thaw that failed is tried again.
 const THAW_RETRY: Duration = Duration::from_secs(1);
@@ -30,7 +30,11 @@ impl Actor {
                 self.fall_asleep().await;
                 return;
             }
-            KeeperOp::GroupTie(tie) => match self.ask_for_tie(id, tie) {
+            KeeperOp::GroupTie(tie) => match self.pass_on(id, Question::Tie(tie)) {
+                Some(outcome) => outcome,
+                None => return,
+            },
+            KeeperOp::Deeds(deeds) => match self.pass_on(id, Question::Deeds(deeds)) {
                 Some(outcome) => outcome,
                 None => return,
             },
@@ -42,30 +46,30 @@ impl Actor {
         self.tell(FromPlatform::Reply { id, outcome });
     }
 
-    /// Passes on a question about a group, which is answered past this task; an outcome if it is not.
-    fn ask_for_tie(&self, id: u64, tie: GroupTie) -> Option<Outcome> {
+    /// Passes on a question to who knows the people, which is answered past this task; an outcome if it is not.
+    fn pass_on(&self, id: u64, question: Question) -> Option<Outcome> {
         let not_asked = |message: &str| {
             Some(Outcome::Error {
                 code: "unavailable".into(),
                 message: message.into(),
             })
         };
-        let Some(asked) = &self.config.groups else {
-            return not_asked("nobody here knows of groups");
+        let Some(asked) = &self.config.questions else {
+            return not_asked("nobody here knows people and groups");
         };
         let keeper = self.keeper.as_ref()?;
-        let Ok(permit) = Arc::clone(&self.shared.ties).try_acquire_owned() else {
-            return not_asked("too many questions about groups at once (TIES_PER_CELL): ask again");
+        let Ok(permit) = Arc::clone(&self.shared.questions).try_acquire_owned() else {
+            return not_asked("too many questions at once (QUESTIONS_PER_CELL): ask again");
         };
-        let question = CellGroupTie {
+        let asks = CellQuestion {
             cell: self.shared.cell,
             tenant: self.shared.tenant,
-            tie,
-            answer: TieAnswer::new(id, &keeper.to_keeper, permit),
+            question,
+            answer: QuestionAnswer::new(id, &keeper.to_keeper, permit),
         };
-        match asked.try_send(question) {
+        match asked.try_send(asks) {
             Ok(()) => None,
-            Err(_) => not_asked("too many questions about groups at once: ask again"),
+            Err(_) => not_asked("too many questions at once: ask again"),
         }
     }
 

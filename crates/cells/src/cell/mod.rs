@@ -92,8 +92,8 @@ pub(crate) struct Shared {
     pub channels: Arc<Semaphore>,
     /// One permit a connection to the relay.
     pub relay_connections: Arc<Semaphore>,
-    /// One permit a question about a group.
-    pub ties: Arc<Semaphore>,
+    /// One permit a question to who knows the people.
+    pub questions: Arc<Semaphore>,
     generations: AtomicU64,
     to_keeper: Mutex<Option<mpsc::Sender<FromPlatform>>>,
     waiting: Mutex<HashMap<ChannelId, oneshot::Sender<WebSocket>>>,
@@ -113,7 +113,7 @@ impl Shared {
             history: History::new(),
             channels: Arc::new(Semaphore::new(protocol::limits::CHANNELS_PER_CELL)),
             relay_connections: Arc::new(Semaphore::new(crate::limits::RELAY_CONNECTIONS)),
-            ties: Arc::new(Semaphore::new(crate::limits::TIES_PER_CELL)),
+            questions: Arc::new(Semaphore::new(crate::limits::QUESTIONS_PER_CELL)),
             generations: AtomicU64::new(0),
             to_keeper: Mutex::new(None),
             waiting: Mutex::new(HashMap::new()),

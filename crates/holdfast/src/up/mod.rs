@@ -9,12 +9,12 @@ mod demo;
 mod host;
 mod machine;
 mod mail;
+mod questions;
 pub(crate) mod relay;
 mod serve;
 mod sessions;
 mod stop;
 pub mod tenant_api;
-mod ties;
 mod waiting;
 
 use std::path::PathBuf;
@@ -100,7 +100,7 @@ struct Platform {
     relay: Relay,
     /// What waits for people, told to management.
     asked: asked::Telling,
-    ties: ties::Asking,
+    questions: questions::Asking,
     /// Held for as long as the platform runs; its model ends with it.
     _demo: Option<Demo>,
 }
@@ -136,8 +136,8 @@ impl Platform {
         cells_config.relay = Some(relay.address.clone());
         let (heard, asked) = asked::asked();
         cells_config.approvals = Some(heard);
-        let (questions, ties) = ties::ties();
-        cells_config.groups = Some(questions);
+        let (asked_of_us, questions) = questions::questions();
+        cells_config.questions = Some(asked_of_us);
         let cells = Cells::start(cells_config, Arc::new(driver), blobs)
             .await
             .map_err(|error| Refusal::Cells(format!("Cells cannot start: {error}.")))?;
@@ -194,7 +194,7 @@ impl Platform {
         let management = Arc::new(management);
         relay.tell(&management);
         let asked = asked.tell(&management);
-        let ties = ties.ask(&management);
+        let questions = questions.ask(&management);
         Ok(Self {
             database,
             cells,
@@ -202,7 +202,7 @@ impl Platform {
             verifying_key,
             relay,
             asked,
-            ties,
+            questions,
             _demo: demo,
         })
     }
@@ -239,7 +239,7 @@ impl Platform {
             }
         }
         drop(self.asked);
-        drop(self.ties);
+        drop(self.questions);
         self.relay.stop().await;
         self.management.shutdown().await;
         self.database.close().await;

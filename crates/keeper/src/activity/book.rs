@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use protocol::control::Deeds;
 use protocol::{Millis, SecretId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::entry::{Class, Deed, Entry, What};
 use crate::limits;
@@ -11,6 +13,8 @@ use crate::versioned;
 use crate::write_behind::{Changing, OfUnlock, WriteBehind};
 
 const LAST_USE: &str = "activity/last-use";
+/// What the audit log has not heard of yet.
+pub(crate) const UNTOLD: &str = "activity/untold";
 /// How far back the same thing is looked for, to be counted there.
 const LOOK_BACK: usize = 64;
 
@@ -26,6 +30,8 @@ pub struct LastUse {
 pub struct Activity {
     book: Arc<Book>,
     write_behind: WriteBehind,
+    /// Changes when there is something to tell.
+    untold: Arc<watch::Sender<()>>,
 }
 
 struct Book {
@@ -35,6 +41,7 @@ struct Book {
 struct Pages {
     classes: [Page<VecDeque<Entry>>; 3],
     last_use: Page<BTreeMap<SecretId, LastUse>>,
+    untold: Page<Deeds>,
 }
 
 struct Page<T> {
@@ -73,6 +80,7 @@ impl Pages {
         Ok(Self {
             classes: [page(Class::Person)?, page(Class::Agent)?, page(Class::Refused)?],
             last_use: Page::load(vault, LAST_USE)?,
+            untold: Page::load(vault, UNTOLD)?,
         })
     }
 
@@ -95,6 +103,10 @@ impl Pages {
         }
         if let (What::SecretDeleted, Some((secret, _))) = (deed.what, &deed.secret) {
             self.last_use.changed |= self.last_use.content.remove(secret).is_some();
+        }
+        if let Some(count) = deed.what.counted(&mut self.untold.content) {
+            *count = count.saturating_add(1);
+            self.untold.changed = true;
         }
         let class = deed.what.class();
         let entry = Entry::new(deed, now);
@@ -126,9 +138,9 @@ impl Book {
 impl Changing for Book {
     fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
         let records = self.pages.if_there(|pages| {
-            let last_use = pages.last_use.take();
+            let others = [pages.last_use.take(), pages.untold.take()];
             let classes = pages.classes.iter_mut().filter_map(Page::take);
-            classes.chain(last_use).collect()
+            classes.chain(others.into_iter().flatten()).collect()
         });
         records.unwrap_or_default()
     }
@@ -139,6 +151,7 @@ impl Changing for Book {
                 page.changed = true;
             }
             pages.last_use.changed = true;
+            pages.untold.changed = true;
         });
     }
 
@@ -154,7 +167,12 @@ impl Activity {
             pages: OfUnlock::new(vault),
         });
         write_behind.add(book.clone());
-        Self { book, write_behind }
+        let untold = Arc::new(watch::Sender::new(()));
+        Self {
+            book,
+            write_behind,
+            untold,
+        }
     }
 
     /// Notes what is being done; written within a second. What cannot be noted must not be done.
@@ -162,8 +180,7 @@ impl Activity {
     /// # Errors
     /// [`VaultError::Locked`].
     pub fn note(&self, deed: Deed) -> Result<(), VaultError> {
-        let now = self.book.pages.vault().now();
-        self.book.with(|pages| pages.note(deed, now))?;
+        self.take(vec![deed])?;
         self.write_behind.changed();
         Ok(())
     }
@@ -173,8 +190,7 @@ impl Activity {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn note_first(&self, deed: Deed) -> Result<(), VaultError> {
-        self.note(deed)?;
-        self.write_behind.write_now().await
+        self.note_all_first(vec![deed]).await
     }
 
     /// As [`Self::note_first`], for several deeds in one write.
@@ -182,13 +198,53 @@ impl Activity {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn note_all_first(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
+        self.take(deeds)?;
+        self.write_behind.write_now().await
+    }
+
+    fn take(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
         let now = self.book.pages.vault().now();
-        self.book.with(|pages| {
+        let untold = self.book.with(|pages| {
             for deed in deeds {
                 pages.note(deed, now);
             }
+            pages.untold.changed
         })?;
-        self.write_behind.write_now().await
+        if untold {
+            self.untold.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// What the audit log has not heard of yet.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(super) fn untold(&self) -> Result<Deeds, VaultError> {
+        self.book.with(|pages| pages.untold.content)
+    }
+
+    /// The audit log has these.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`]: they are told again.
+    pub(super) fn were_told(&self, told: Deeds) -> Result<(), VaultError> {
+        self.book.with(|pages| {
+            pages.untold.content = pages.untold.content.without(told);
+            pages.untold.changed = true;
+        })?;
+        self.write_behind.changed();
+        Ok(())
+    }
+
+    /// Changes when there is something to tell.
+    pub(super) fn when_untold(&self) -> watch::Receiver<()> {
+        self.untold.subscribe()
+    }
+
+    /// The vault whose activity it is.
+    pub(super) fn vault(&self) -> &VaultService {
+        self.book.pages.vault()
     }
 
     /// When each secret was used last.

@@ -1,5 +1,6 @@
 //! One line of the activity.
 
+use protocol::control::Deeds;
 use protocol::{Millis, SecretId};
 use serde::{Deserialize, Serialize};
 
@@ -65,9 +66,11 @@ pub enum What {
     SecondChanged,
     /// A second person could not be asked, or their answer did not reach whoever asked.
     SecondLost,
-    /// The relay has left something out of what goes between this vault and somebody, or repeated, exchanged or invented it. Without the details:
+    /// The relay has left something out of what goes between this vault and somebody, or repeated or invented it. Without the details:
     /// what it does over and over is one entry.
     RelayWrong,
+    /// Something between this vault and somebody does not fit, and it need not be the relay that made it so. Without the details, as before.
+    RelayOdd,
     /// What somebody has taken back is not known for certain, so everything of theirs counts as taken back.
     RevocationsUnknown,
     /// Something was shared with somebody, or is not any more.
@@ -117,6 +120,18 @@ impl What {
             Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused => Class::Refused,
             _ => Class::Person,
         }
+    }
+
+    /// Where the audit log counts it, if it does.
+    pub(super) fn counted(self, deeds: &mut Deeds) -> Option<&mut u32> {
+        Some(match self {
+            Self::ApprovalAsked => &mut deeds.asked,
+            Self::ApprovalGiven => &mut deeds.allowed,
+            Self::ApprovalDenied => &mut deeds.denied,
+            Self::Shared => &mut deeds.shared,
+            Self::ShareStopped => &mut deeds.unshared,
+            _ => return None,
+        })
     }
 }
 

@@ -4,6 +4,9 @@
 mod book;
 mod entry;
 mod methods;
+mod telling;
 
+pub(crate) use book::UNTOLD;
 pub use book::{Activity, LastUse};
 pub use entry::{Deed, What};
+pub use telling::tell_deeds;

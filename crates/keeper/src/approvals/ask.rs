@@ -229,7 +229,9 @@ impl Approvals {
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
         self.vault.put_records(changes).await?;
-        self.activity.note(Deed::new(What::ApprovalAsked, action.to()))?;
+        self.activity
+            .note_first(Deed::new(What::ApprovalAsked, action.to()))
+            .await?;
         self.changed();
         Ok(Verdict::Waiting {
             until: approval.expires_at,

@@ -3,13 +3,21 @@
 
 use vault::Body;
 
+use crate::activity::UNTOLD;
 use crate::relay;
 use crate::shares;
 use crate::vault_service::{VaultError, VaultService};
 
 /// Kinds of records of which those that are there now stay: what was taken back, whose calls are paused, which requests were used up or
-/// refused, and who the second person is.
-const STAY: [&str; 4] = [relay::REVOKED, "rates/", "approval/", "approval-second"];
+/// refused, what is allowed beforehand, who the second person is, and what the audit log has not heard of.
+const STAY: [&str; 6] = [
+    relay::REVOKED,
+    "rates/",
+    "approval/",
+    "approval-rule/",
+    "approval-second",
+    UNTOLD,
+];
 
 /// Records to be laid over those of the backup.
 pub(super) fn not_undone(vault: &VaultService, backup: &Body) -> Result<Vec<(String, Vec<u8>)>, VaultError> {

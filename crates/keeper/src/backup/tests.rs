@@ -149,7 +149,14 @@ async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paus
         ("share/use/one", &first),
         ("share/nonces", &nonces(&["A", "Q"])),
         ("approval-second", "1"),
+        ("approval-rule/taken-back", "1"),
+        ("approval-rule/kept", "1"),
+        ("activity/untold", r#"{"asked":1}"#),
         ("relay/epochs/head", r#"{"v":1,"number":1,"hash":""}"#),
+        (
+            "relay/restored",
+            r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af60"]}"#,
+        ),
     ])
     .await;
     let file = backup_of(&keeper).await;
@@ -158,7 +165,9 @@ async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paus
         ("share/use/one", &second),
         ("share/nonces", &nonces(&["A", "g"])),
         ("approval-second", "2"),
+        ("approval-rule/kept", "2"),
         ("approval/one", "2"),
+        ("activity/untold", r#"{"asked":2}"#),
         ("rates/agent/calendar", "2"),
         ("relay/epochs/head", r#"{"v":1,"number":2,"hash":""}"#),
         (
@@ -168,6 +177,7 @@ async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paus
     ])
     .await;
     keeper.vault.delete_record("share/revoked/before").await.unwrap();
+    keeper.vault.delete_record("approval-rule/taken-back").await.unwrap();
 
     let mut incoming = read(&keeper, &old, &file).await.unwrap();
     let replaced = async { Ok(incoming.apply().await?) };
@@ -182,12 +192,15 @@ async fn promise_09_a_restore_undoes_nothing_that_was_taken_back_counted_or_paus
     is("share/use/one", &both);
     is("share/nonces", &nonces(&["g", "A", "Q"]));
     is("approval-second", "2");
+    is("approval-rule/taken-back", "");
+    is("approval-rule/kept", "2");
     is("approval/one", "2");
+    is("activity/untold", r#"{"asked":2}"#);
     is("rates/agent/calendar", "2");
     is("relay/epochs/head", r#"{"v":1,"number":2,"hash":""}"#);
     is(
         "relay/restored",
-        r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#,
+        r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af60","01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#,
     );
     drop(incoming);
     keeper.kill().await;

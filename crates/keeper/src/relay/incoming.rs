@@ -47,8 +47,8 @@ pub(super) struct Incoming {
     stuck: Option<Instant>,
     /// Need not come again.
     pub seen: Vec<u64>,
-    /// What is wrong, in words.
-    pub wrong: Vec<String>,
+    /// What does not fit, in words. A relay cannot write it, so its sender may have.
+    pub odd: Vec<String>,
 }
 
 impl Incoming {
@@ -60,7 +60,7 @@ impl Incoming {
             serving: false,
             stuck: None,
             seen: Vec::new(),
-            wrong: Vec::new(),
+            odd: Vec::new(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Incoming {
             Entry::Occupied(there) => {
                 self.seen.push(arrived.number);
                 if there.get().link != arrived.link {
-                    self.wrong
+                    self.odd
                         .push(format!("there are two different envelopes of number {}", place.1));
                 }
             }
@@ -108,7 +108,7 @@ impl Incoming {
             }
             self.stuck = None;
             if sequence == expected && place.previous != before.link {
-                self.wrong.push(format!(
+                self.odd.push(format!(
                     "number {sequence} does not follow the one before it: one of the two was exchanged"
                 ));
             }
@@ -133,7 +133,7 @@ impl Incoming {
                 1 => format!("number {expected} is"),
                 _ => format!("numbers {expected} to {} are", sequence - 1),
             };
-            self.wrong.push(format!(
+            self.odd.push(format!(
                 "{missing} missing before number {sequence}: kept back, lost, or out of order"
             ));
             now
@@ -163,7 +163,7 @@ impl Incoming {
         self.parts.push(arrived);
         let length: usize = self.parts.iter().map(|part| part.content.len()).sum();
         if length > RELAYED_BYTES {
-            self.wrong.push("a message is larger than RELAYED_BYTES".to_owned());
+            self.odd.push("a message is larger than RELAYED_BYTES".to_owned());
             self.seen.extend(self.parts.drain(..).map(|part| part.number));
             return None;
         }
@@ -246,7 +246,7 @@ mod tests {
             }
             prop_assert_eq!(all, (1..=8).collect::<Vec<_>>());
             // Out of order is named; in order nothing is.
-            prop_assert_eq!(order.is_sorted(), incoming.wrong.is_empty());
+            prop_assert_eq!(order.is_sorted(), incoming.odd.is_empty());
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
         incoming.arrive(envelope(1, 4, 1, (0, 1)));
         assert_eq!(taken(&mut incoming, now), [1]);
         assert_eq!(
-            incoming.wrong,
+            incoming.odd,
             ["numbers 2 to 3 are missing before number 4: kept back, lost, or out of order"]
         );
         assert_eq!(taken(&mut incoming, now + GAP_WAIT), [4]);
@@ -270,7 +270,7 @@ mod tests {
         incoming.arrive(envelope(1, 1, 1, (0, 1)));
         incoming.arrive(envelope(1, 3, 3, (0, 1)));
         assert_eq!(taken(&mut incoming, Instant::now()), [1, 3]);
-        assert!(incoming.wrong.is_empty());
+        assert!(incoming.odd.is_empty());
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
         });
         incoming.arrive(envelope(1, 2, 1, (0, 1)));
         assert_eq!(taken(&mut incoming, Instant::now()), [2]);
-        assert_eq!(incoming.wrong.len(), 1);
+        assert_eq!(incoming.odd.len(), 1);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(taken(&mut incoming, now), [1]);
         incoming.arrive(envelope(1, 6, 1, (0, 1)));
         assert!(taken(&mut incoming, now).is_empty());
-        assert_eq!((incoming.seen.as_slice(), incoming.wrong.len()), (&[6][..], 0));
+        assert_eq!((incoming.seen.as_slice(), incoming.odd.len()), (&[6][..], 0));
     }
 
     #[test]

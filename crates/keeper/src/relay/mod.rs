@@ -111,8 +111,11 @@ pub enum RelayNotice {
         code: protocol::relay::Refusal,
         message: String,
     },
-    /// The relay lies, or lost something: what is wrong, in words that name it.
+    /// The relay lies, or lost something: what only a relay can make, in words that name it.
     Wrong { about: MailboxKey, what: String },
+    /// Something does not fit, in words that name it. It may be the relay's doing, or that of whoever is at the other end, or come of a restore
+    /// or of another relay.
+    Odd { about: MailboxKey, what: String },
     /// An issuer that is followed has revoked these; or this vault had, and had forgotten it.
     Revoked {
         issuer: MailboxKey,

@@ -349,12 +349,21 @@ pub(crate) fn after_restore(vault: &VaultService, backup: &Body) -> Result<Vec<(
             keep(name)?;
         }
     }
-    let (name, none_yet) = put_restored(Some(&Restored::default()));
-    records.extend(none_yet.map(|none_yet| (name, none_yet)));
-    // After that: what is there already says more.
-    if let Some(there) = vault.get_record(RESTORED)? {
-        records.push((RESTORED.to_owned(), there.to_vec()));
+    // What this vault has still to sign, and what the backup's had: a revocation that is signed twice is none too many.
+    let mut both = Restored::default();
+    let (here, there) = (vault.get_record(RESTORED)?, backup.get(RESTORED));
+    for bytes in [here.as_deref().map(Vec::as_slice), there].into_iter().flatten() {
+        match serde_json::from_slice::<Restored>(bytes) {
+            Ok(one) if one.v == VERSION => both.revoked.extend(one.revoked),
+            _ => {
+                // Of a newer version, which goes on with it; nothing is signed over it here.
+                records.push((RESTORED.to_owned(), bytes.to_vec()));
+                return Ok(records);
+            }
+        }
     }
+    let (name, bytes) = put_restored(Some(&both));
+    records.extend(bytes.map(|bytes| (name, bytes)));
     Ok(records)
 }
 

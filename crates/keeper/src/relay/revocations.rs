@@ -173,10 +173,7 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
         Err(EpochError::Old { .. }) => {}
         Err(error) => {
             unpoisoned(&shared.distrusted).insert(issuer, error);
-            shared.notice(RelayNotice::Wrong {
-                about: issuer,
-                what: error.to_string(),
-            });
+            shared.notice(of_epoch(error, issuer, error.to_string()));
             shared.notice(RelayNotice::IssuerUnknown { issuer });
         }
     }
@@ -204,10 +201,18 @@ async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayErro
             let what = format!(
                 "what this vault has taken back does not fit what it has told before: {error}. Others may not learn of it"
             );
-            shared.notice(RelayNotice::Wrong { about: *issuer, what });
+            shared.notice(of_epoch(error, *issuer, what));
         }
     }
     Ok(())
+}
+
+/// A relay that brings a later epoch has those before it. Two of one number were signed by their issuer, or by whoever has two copies of the vault.
+fn of_epoch(error: EpochError, about: MailboxKey, what: String) -> RelayNotice {
+    match error {
+        EpochError::Gap { .. } => RelayNotice::Wrong { about, what },
+        _ => RelayNotice::Odd { about, what },
+    }
 }
 
 impl Revocations for Relay {

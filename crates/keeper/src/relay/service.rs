@@ -74,8 +74,10 @@ impl Shared {
     }
 
     pub fn notice(&self, notice: RelayNotice) {
-        if let RelayNotice::Wrong { about, what } = &notice {
-            tracing::warn!(%about, "the relay: {what}");
+        match &notice {
+            RelayNotice::Wrong { about, what } => tracing::warn!(%about, "the relay: {what}"),
+            RelayNotice::Odd { about, what } => tracing::warn!(%about, "through the relay: {what}"),
+            _ => {}
         }
         let _nobody_listens = self.notices.send(notice);
     }

@@ -206,7 +206,7 @@ async fn know(shared: &Shared, own: MailboxKey, relay: &[u8; 32]) -> Result<(), 
         Some(known) if known == relay => return Ok(()),
         Some(_) => {
             let what = "this is another relay than before: what waited at the other one may not come".to_owned();
-            shared.notice(RelayNotice::Wrong { about: own, what });
+            shared.notice(RelayNotice::Odd { about: own, what });
         }
         None => {}
     }
@@ -256,6 +256,11 @@ impl Session<'_> {
         self.shared.notice(RelayNotice::Wrong { about, what });
     }
 
+    fn odd(&self, about: MailboxKey, what: impl Into<String>) {
+        let what = what.into();
+        self.shared.notice(RelayNotice::Odd { about, what });
+    }
+
     async fn frame(&mut self, frame: &[u8]) -> Result<(), Ended> {
         match RelayFrame::decode(frame).map_err(|_| Ended::Malformed)? {
             RelayFrame::Accepted(ids) => self.accepted(&ids).await,
@@ -273,7 +278,7 @@ impl Session<'_> {
                 self.publish().await
             }
             FromRelay::NotPublished { number, message, .. } => {
-                self.wrong(
+                self.odd(
                     self.own,
                     format!("it does not take this vault's revocations, of which it has {number}: {message}"),
                 );

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::platform_requests::Requests;
 use super::{Args, sockets};
+use crate::activity::tell_deeds;
 use crate::agent::{Agent, AgentPaths};
 use crate::approvals::{bridge_commands, carry_seconds, tell_platform};
 use crate::backup::Backups;
@@ -98,6 +99,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
         approvals: approvals.clone(),
     });
     let away = tell_platform(approvals.clone(), rates.clone(), host.clone(), platform.clone());
+    let deeds = tell_deeds(services.activity, platform.clone());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let tell_approvals = || host.broadcast("approvals", &json!({"waiting": approvals.waiting()}));
@@ -116,6 +118,7 @@ pub(super) async fn run(args: &Args, owner: Owner) -> anyhow::Result<()> {
             () = tell(rates.changes(), tell_rates) => Err(anyhow!("the counts are gone")),
             () = tell(shares.changes(), tell_shares) => Err(anyhow!("the shares are gone")),
             () = away => Err(anyhow!("the approvals are gone")),
+            () = deeds => Err(anyhow!("the activity is gone")),
             () = sharing => Err(anyhow!("the shares are gone")),
             () = seconds => Err(anyhow!("the approvals are gone")),
             () = commands => Err(anyhow!("the agent is gone")),

@@ -80,6 +80,7 @@ impl Shares {
                             shares.changed();
                         }
                         Ok(RelayNotice::Wrong { about, .. }) => shares.note_of_relay(What::RelayWrong, about),
+                        Ok(RelayNotice::Odd { about, .. }) => shares.note_of_relay(What::RelayOdd, about),
                         Ok(RelayNotice::IssuerUnknown { issuer }) => {
                             shares.note_of_relay(What::RevocationsUnknown, issuer);
                             shares.sweep_copies(Some(issuer)).await;

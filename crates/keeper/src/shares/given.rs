@@ -274,11 +274,11 @@ impl Shares {
         // In one write with the epoch that tells everybody else.
         self.relay.publish(ids, records).await?;
         self.changed();
-        for name in names {
-            let by = done_by(by.map(|by| by.name.as_str()));
-            self.activity.note(Deed::new(What::ShareStopped, name).because(by))?;
-        }
-        Ok(())
+        let by = done_by(by.map(|by| by.name.as_str()));
+        let deeds = names
+            .into_iter()
+            .map(|name| Deed::new(What::ShareStopped, name).because(&by));
+        Ok(self.activity.note_all_first(deeds.collect()).await?)
     }
 
     /// What ended a month ago is not kept any longer.

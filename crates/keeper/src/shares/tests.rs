@@ -333,3 +333,27 @@ async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
     }
     bob.until(|shares| noted(shares, "revocations_unknown")).await;
 }
+
+#[tokio::test]
+async fn what_is_shared_and_taken_back_is_counted_for_the_audit_log_in_the_write_that_notes_it() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let counted = || {
+        let record = anna.person.vault.get_record("activity/untold").unwrap().unwrap();
+        String::from_utf8(record[1..].to_vec()).unwrap()
+    };
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    assert_eq!(counted(), r#"{"shared":1}"#);
+    anna.shares.revoke(id).await.unwrap();
+    assert_eq!(counted(), r#"{"shared":1,"unshared":1}"#);
+}
+
+#[tokio::test]
+async fn what_anybody_may_have_made_is_not_said_of_the_relay() {
+    let (relay, service) = (Liar::start(Lie::Invent), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    anna.shares_with(&bob, &[Scope::Read]).await;
+    let noted = |shares: &Shares, what: &str| json!(shares.activity.entries(None).unwrap()).to_string().contains(what);
+    bob.until(|shares| noted(shares, "relay_odd")).await;
+    assert!(!noted(&bob.shares, "relay_wrong"));
+}

@@ -26,10 +26,10 @@ pub struct VaultCopy {
     body: Body,
 }
 
-/// What was true of another time, and must not come back: numbers that were given out, what waits to be sent under them, and copies of what
-/// others shared, who may have taken it back since.
+/// What was true of another time, and must not come back: numbers that were given out, what waits to be sent under them, copies of what others
+/// shared, who may have taken it back since, and what its owner allowed beforehand, and may have taken back since.
 fn of_its_time(name: &str) -> bool {
-    ["relay/to/", "relay/out/", "share/copy/"]
+    ["relay/to/", "relay/out/", "share/copy/", "approval-rule/"]
         .iter()
         .any(|kind| name.starts_with(kind))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use client::{Channel, SecretBytes, platform_secret};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use keeper::activity::tell_deeds;
 use keeper::approvals::tell_platform;
 use keeper::clock::Clock as _;
 use keeper::limits;
@@ -14,7 +15,7 @@ use keeper::vault_service::LockReason;
 use protocol::TenantId;
 use protocol::channel::SlotKind;
 use protocol::control::{
-    ApprovalNotice, ApprovalState, CellConfig, FromKeeper, FromPlatform, Outcome, PlatformOp, VERSION,
+    ApprovalNotice, ApprovalState, CellConfig, Deeds, FromKeeper, FromPlatform, KeeperOp, Outcome, PlatformOp, VERSION,
 };
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
@@ -50,6 +51,8 @@ struct Wire {
     /// Every byte that came over it, as text.
     heard: String,
     last: Vec<ApprovalNotice>,
+    /// What the audit log is told, with the number of the request.
+    deeds: Vec<(u64, Deeds)>,
     words: usize,
     _tasks: JoinSet<()>,
 }
@@ -66,6 +69,7 @@ impl Wire {
             keeper.host.clone(),
             keeper.platform.clone(),
         ));
+        tasks.spawn(tell_deeds(keeper.activity.clone(), keeper.platform.clone()));
         let (stream, _) = listener.accept().await.unwrap();
         let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
         let welcome = FromPlatform::Welcome {
@@ -86,6 +90,7 @@ impl Wire {
             socket,
             heard: String::new(),
             last: Vec::new(),
+            deeds: Vec::new(),
             words: 0,
             _tasks: tasks,
         }
@@ -95,12 +100,33 @@ impl Wire {
         let message = self.socket.next().await.unwrap().unwrap();
         let Message::Text(text) = message else { return };
         self.heard.push_str(text.as_str());
-        self.words += 1;
-        if let FromKeeper::Hello { status, .. } | FromKeeper::Status(status) =
-            serde_json::from_str(text.as_str()).unwrap()
-        {
-            self.last = status.approvals;
+        match serde_json::from_str(text.as_str()).unwrap() {
+            FromKeeper::Hello { status, .. } | FromKeeper::Status(status) => {
+                self.words += 1;
+                self.last = status.approvals;
+            }
+            FromKeeper::Request {
+                id,
+                op: KeeperOp::Deeds(deeds),
+            } => self.deeds.push((id, deeds)),
+            _ => {}
         }
+    }
+
+    /// The next word for the audit log, answered with this.
+    async fn next_deeds(&mut self, outcome: Outcome) -> Deeds {
+        let reading = async {
+            while self.deeds.is_empty() {
+                self.read().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(15), reading)
+            .await
+            .expect("the audit log is told");
+        let (id, deeds) = self.deeds.remove(0);
+        let reply = serde_json::to_string(&FromPlatform::Reply { id, outcome }).unwrap();
+        self.socket.send(Message::text(reply)).await.unwrap();
+        deeds
     }
 
     /// Reads until the last word is so.
@@ -142,7 +168,7 @@ async fn shown(channel: &Channel) -> Vec<Value> {
 }
 
 /// Waits until the keeper has so many requests, without asking it through a channel.
-async fn asked(keeper: &TestKeeper, count: usize) {
+async fn asked_for(keeper: &TestKeeper, count: usize) {
     let mut changes = keeper.approvals.changes();
     while keeper.approvals.waiting() != count {
         changes.changed().await.unwrap();
@@ -182,7 +208,7 @@ async fn promise_01_while_nobody_is_there_the_platform_hears_that_something_wait
     // What was decided is not the platform's: it hears of the next one alone.
     let agent = Arc::clone(&keeper);
     let second = tokio::spawn(async move { agent.agent.ask("POST /x/svc/canary-next", &[], "").await });
-    asked(&keeper, 1).await;
+    asked_for(&keeper, 1).await;
     let told = wire.until(|told| !told.is_empty()).await;
     assert_eq!((told.len(), told[0].state), (1, ApprovalState::Waiting));
     assert_ne!(json!(told[0].id), request["id"]);
@@ -314,4 +340,75 @@ async fn promise_01_who_is_away_is_told_of_pauses_and_of_a_lock_because_of_them_
     drop(channel);
     let told = wire.until(|told| !told.is_empty()).await;
     assert_eq!(json!(told), json!([notice("paused")]));
+}
+
+/// So much time has gone by.
+async fn later(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn promise_01_the_audit_log_hears_how_often_something_was_asked_for_and_decided_and_not_a_word_of_it() {
+    let asking = Asking::new().await;
+    let mut wire = Wire::of(&asking.keeper).await;
+    let mut calls = vec![asking.send("POST /x/svc/canary-path", "canary-body")];
+    let first = asking.waiting(1).await.remove(0);
+    let asked = |asked| Deeds {
+        asked,
+        ..Deeds::default()
+    };
+    let unavailable = Outcome::Error {
+        code: "unavailable".to_owned(),
+        message: String::new(),
+    };
+    assert_eq!(wire.next_deeds(unavailable).await, asked(1));
+    let deny = json!({"answer": "deny", "reason": "canary-reason"});
+    asking.decide(&first, deny).await.unwrap();
+    // However much is asked meanwhile, it is told of together.
+    for number in 0..3 {
+        calls.push(asking.send("POST /x/svc/items", &format!("canary-{number}")));
+    }
+    let waiting = asking.waiting(3).await;
+    asking.allow(&waiting[0]).await;
+    wire.rest().await;
+    assert_eq!(wire.deeds, []);
+    let Asking { keeper, channel, .. } = asking;
+    drop(channel);
+    later(limits::DEEDS_APART).await;
+    let told = wire.next_deeds(Outcome::Ok).await;
+    let all = Deeds {
+        allowed: 1,
+        denied: 1,
+        ..asked(4)
+    };
+    assert_eq!(told, all, "what was not taken is told again");
+    wire.rest().await;
+    later(limits::DEEDS_APART).await;
+    wire.rest().await;
+    assert_eq!(wire.deeds, [], "what was taken is not");
+    for word in ["canary", "svc", "POST"] {
+        assert!(!wire.heard.contains(word), "{word} in {}", wire.heard);
+    }
+    // What a locked vault has not told yet is told after the next unlock.
+    let send = |body: &'static str| {
+        let keeper = Arc::clone(&keeper);
+        tokio::spawn(async move { keeper.agent.ask("POST /x/svc/items", &[], body).await })
+    };
+    calls.push(send("fourth"));
+    assert_eq!(wire.next_deeds(Outcome::Ok).await, asked(1));
+    calls.push(send("fifth"));
+    asked_for(&keeper, 4).await;
+    wire.rest().await;
+    keeper.vault.lock(LockReason::Idle).await.unwrap();
+    later(limits::DEEDS_APART).await;
+    wire.rest().await;
+    assert_eq!(wire.deeds, []);
+    let channel = back(&keeper).await;
+    channel.unlock().await.unwrap();
+    assert_eq!(wire.next_deeds(Outcome::Ok).await, asked(1));
+    for call in calls {
+        call.abort();
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use client::{Channel, ClientError, ClientSecret, Events, Handshake, Known, password_secret};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use keeper::activity::Activity;
 use keeper::approvals::Approvals;
 use keeper::channel::{ChannelHost, Methods, Subscriber, websocket_config};
 use keeper::clock::Clock;
@@ -139,6 +140,7 @@ pub struct TestKeeper {
     pub agent: AgentSide,
     /// What its agent is told.
     pub guide: Guide,
+    pub activity: Activity,
     pub approvals: Approvals,
     pub shares: Shares,
     pub rates: Rates,
@@ -189,7 +191,7 @@ impl TestKeeper {
         services.write_behind.write_before_lock();
         let agent = AgentSide::before(dir.path(), services.broker, services.egress);
         let (guide, approvals, shares) = (services.guide, services.approvals, services.shares);
-        let rates = services.rates;
+        let (activity, rates) = (services.activity, services.rates);
         services.unlock.set_installation("https://holdfast.example");
         let router = services
             .router
@@ -205,6 +207,7 @@ impl TestKeeper {
             named,
             agent,
             guide,
+            activity,
             approvals,
             shares,
             rates,
@@ -230,6 +233,7 @@ impl TestKeeper {
             named,
             agent,
             guide,
+            activity,
             approvals,
             shares,
             rates,
@@ -239,7 +243,7 @@ impl TestKeeper {
             connection.abort();
         }
         drop((
-            vault, host, methods, platform, named, agent, guide, approvals, shares, rates,
+            vault, host, methods, platform, named, agent, guide, activity, approvals, shares, rates,
         ));
         // The folder is free once the tasks have seen that nobody holds the vault.
         let folder = dir.path().join("vault");

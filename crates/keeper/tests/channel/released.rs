@@ -55,7 +55,8 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 17] = [
+const ELSEWHERE: [(&str, &str); 18] = [
+    ("activity/untold", "counts: what cannot be read is not told"),
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),

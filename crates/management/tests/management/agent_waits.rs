@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use management::{CellRef, limits};
-use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
+use protocol::control::{ApprovalNotice, ApprovalState, Deeds, NoticeKind};
 use protocol::{ApprovalId, CellId};
 use serde_json::json;
 
@@ -267,4 +267,56 @@ async fn a_pause_and_a_lock_are_each_one_mail_and_one_event_however_often_they_a
         let times = export.matches(&format!("\"action\":\"{action}\"")).count();
         assert_eq!(times, 1, "{action}");
     }
+}
+
+#[tokio::test]
+async fn what_was_asked_for_decided_and_shared_is_one_event_of_each_kind_with_how_often_and_nothing_else() {
+    let (world, mut anna, _, bobs) = two_agents().await;
+    let done = async |deeds| {
+        world
+            .management
+            .deeds_done(bobs.cell, bobs.tenant, deeds)
+            .await
+            .unwrap()
+    };
+    done(Deeds {
+        asked: 3,
+        denied: 2,
+        ..Deeds::default()
+    })
+    .await;
+    done(Deeds {
+        allowed: 1,
+        shared: 1,
+        unshared: 1,
+        ..Deeds::default()
+    })
+    .await;
+    done(Deeds::default()).await;
+    let list = anna.get("/audit").await.expect(200).json;
+    let told: Vec<_> = (list["events"].as_array().unwrap().iter().rev())
+        .filter(|event| event["details"]["times"].is_string() && event["target"]["kind"] == "person")
+        .map(|event| (event["action"].as_str().unwrap(), event["details"].to_string()))
+        .collect();
+    let of = |action, times| (action, format!(r#"{{"times":"{times}"}}"#));
+    let wanted = [
+        of("approval.asked", 3),
+        of("approval.denied", 2),
+        of("approval.allowed", 1),
+        of("share.given", 1),
+        of("share.ended", 1),
+    ];
+    assert_eq!(told, wanted);
+    // A cell that is nobody's.
+    let nobody = world.management.deeds_done(
+        CellId::new(),
+        bobs.tenant,
+        Deeds {
+            asked: 1,
+            ..Deeds::default()
+        },
+    );
+    nobody.await.unwrap();
+    let after = anna.get("/audit").await.expect(200).json;
+    assert_eq!(after["events"], list["events"]);
 }

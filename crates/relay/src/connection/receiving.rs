@@ -127,6 +127,7 @@ impl Receiving {
                     return Err(Refused::new(Refusal::LimitReached, words));
                 }
                 for following in issuers {
+                    self.mailbox.sending.until_ready().await;
                     // Of whom nobody has a key here, nothing can be revoked here; they are looked for again at the next connection.
                     if let Some(issuer) = self.shared.mailboxes.get(&following.issuer) {
                         self.epochs.follow(issuer.id, following.after);
@@ -152,6 +153,8 @@ impl Receiving {
     }
 
     async fn publish(&self, epoch: &[u8]) {
+        // A refusal would keep back what was revoked.
+        self.mailbox.sending.until_ready().await;
         let answer = match self.shared.revocations.publish(&self.mailbox, epoch).await {
             Ok(number) => FromRelay::Published { number },
             Err(error) => FromRelay::NotPublished {

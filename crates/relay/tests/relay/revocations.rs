@@ -1,6 +1,11 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use protocol::CapabilityId;
 use protocol::relay::epoch::{Epoch, EpochHead, PURPOSE, SignedEpoch};
 use protocol::relay::{Following, FromMailbox, FromRelay, Refusal};
+use relay::{NobodyWakes, RelayConfig};
 use vault::Identity;
 
 use crate::support::{Peer, Said, Server, key};
@@ -144,4 +149,48 @@ async fn promise_09_a_check_fails_when_the_database_is_away() {
             code: Refusal::Unavailable
         }
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_whoever_publishes_or_follows_without_end_is_read_more_slowly_and_told_no_no() {
+    let server = Server::new().await;
+    let slow = RelayConfig {
+        sent_per_second: NonZeroU32::MIN,
+        sent_burst: NonZeroU32::MIN,
+        ..RelayConfig::default()
+    };
+    let relay = server.relay_with(slow, Arc::new(NobodyWakes)).await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let (mut peer, mut follower) = (
+        Peer::connect(&relay.socket, &ada).await,
+        Peer::connect(&relay.socket, &bob).await,
+    );
+    // One at once, and one a second from then on: no machine is too slow for that.
+    let began = Instant::now();
+    let mut head = EpochHead::default();
+    for number in 1..=3 {
+        let next = epoch(&ada, &mut head, vec![CapabilityId::new()]);
+        assert_eq!(publish(&mut peer, next).await, FromRelay::Published { number });
+    }
+    assert!(began.elapsed() > Duration::from_millis(1_900));
+    let began = Instant::now();
+    let issuers = (0..3)
+        .map(|after| Following {
+            issuer: key(&ada),
+            after,
+        })
+        .collect();
+    follower.say(&FromMailbox::Follow { issuers }).await;
+    let mut frames = 0;
+    follower.say(&FromMailbox::Publish { epoch: vec![1] }).await;
+    loop {
+        match follower.next().await {
+            Said::Text(FromRelay::Epoch { .. }) => frames += 1,
+            Said::Text(FromRelay::NotPublished { .. }) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(began.elapsed() > Duration::from_millis(2_900));
+    assert!(frames >= 3, "{frames}");
+    relay.stop().await;
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use protocol::control::{
-    AgentState, ApprovalNotice, ApprovalState, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus, NO_TIE,
-    NoticeKind, Outcome, PlatformOp, Side,
+    AgentState, ApprovalNotice, ApprovalState, Deeds, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus,
+    NO_TIE, NoticeKind, Outcome, PlatformOp, Side,
 };
 use protocol::{ApprovalId, CellId, GroupId, UserId};
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::bench::*;
 use crate::driver::fake::{CallKind, FakeDriver};
 use crate::driver::{Part, PartState};
-use crate::{CellApprovals, CellState, CellsError, limits};
+use crate::{CellApprovals, CellState, CellsError, Question, limits};
 
 const FROZEN: (PartState, PartState) = (PartState::Running, PartState::Paused);
 const RUNNING: (PartState, PartState) = (PartState::Running, PartState::Running);
@@ -222,7 +222,7 @@ async fn what_waits_for_its_owner_is_passed_on_at_each_connection_and_each_chang
 #[tokio::test(start_paused = true)]
 async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_and_its_answer_back() {
     let (asked, mut questions) = mpsc::channel(1);
-    let bench = Bench::with(FakeDriver::new(), |config| config.groups = Some(asked)).await;
+    let bench = Bench::with(FakeDriver::new(), |config| config.questions = Some(asked)).await;
     let mut keeper = bench.wake().await;
     let tie = GroupTie {
         group: GroupId::new(),
@@ -240,14 +240,26 @@ async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_a
         let answering = async {
             let question = questions.recv().await.unwrap();
             assert_eq!(
-                (question.cell, question.tenant, question.tie),
-                (bench.cell, bench.tenant, tie)
+                (question.cell, question.tenant, question.question),
+                (bench.cell, bench.tenant, Question::Tie(tie))
             );
             question.answer.say(outcome.clone());
         };
         let (said, ()) = tokio::join!(keeper.ask(KeeperOp::GroupTie(tie)), answering);
         assert_eq!(said, outcome);
     }
+    // What it tells the audit log of goes the same way.
+    let deeds = Deeds {
+        asked: 2,
+        ..Deeds::default()
+    };
+    let taking = async {
+        let question = questions.recv().await.unwrap();
+        assert_eq!((question.cell, question.question), (bench.cell, Question::Deeds(deeds)));
+        question.answer.say(Outcome::Ok);
+    };
+    let (said, ()) = tokio::join!(keeper.ask(KeeperOp::Deeds(deeds)), taking);
+    assert_eq!(said, Outcome::Ok);
     // Nobody is there who knows: it is not known, which is neither yes nor no.
     drop(questions);
     assert_eq!(code(&keeper.ask(KeeperOp::GroupTie(tie)).await), "unavailable");
@@ -255,8 +267,8 @@ async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_a
 
 #[tokio::test(start_paused = true)]
 async fn one_keeper_that_asks_about_groups_without_end_leaves_room_for_the_others() {
-    let (asked, mut questions) = mpsc::channel(limits::TIES_PER_CELL + 1);
-    let bench = Bench::with(FakeDriver::new(), |config| config.groups = Some(asked)).await;
+    let (asked, mut questions) = mpsc::channel(limits::QUESTIONS_PER_CELL + 1);
+    let bench = Bench::with(FakeDriver::new(), |config| config.questions = Some(asked)).await;
     let mut keeper = bench.wake().await;
     let tie = KeeperOp::GroupTie(GroupTie {
         group: GroupId::new(),
@@ -265,7 +277,7 @@ async fn one_keeper_that_asks_about_groups_without_end_leaves_room_for_the_other
         since: 1,
     });
     let mut waiting = Vec::new();
-    for id in 1000..1000 + limits::TIES_PER_CELL as u64 {
+    for id in 1000..1000 + limits::QUESTIONS_PER_CELL as u64 {
         keeper.say(FromKeeper::Request { id, op: tie }).await;
         waiting.push(questions.recv().await.unwrap());
     }

@@ -125,7 +125,8 @@ impl PlayedPlatform {
                                 | KeeperOp::Thaw
                                 | KeeperOp::Prepare
                                 | KeeperOp::Unprepare
-                                | KeeperOp::GroupTie(_) => {}
+                                | KeeperOp::GroupTie(_)
+                                | KeeperOp::Deeds(_) => {}
                             }
                             say(&mut socket, &FromPlatform::Reply { id, outcome: Outcome::Ok }).await;
                         }

@@ -25,7 +25,7 @@ impl Session<'_> {
         let opened = match open_envelope(self.identity.agreement(), id.uuid().as_bytes(), sealed) {
             Ok(opened) => opened,
             Err(error) => {
-                self.wrong(
+                self.odd(
                     self.own,
                     format!("it brought what nobody has sealed for this vault: {error}"),
                 );
@@ -74,9 +74,9 @@ impl Session<'_> {
         };
         let next = incoming.next(Instant::now());
         let sender: PublicIdentity = sender.clone();
-        let (seen, wrong) = (std::mem::take(&mut incoming.seen), std::mem::take(&mut incoming.wrong));
-        for what in wrong {
-            self.wrong(from, what);
+        let (seen, odd) = (std::mem::take(&mut incoming.seen), std::mem::take(&mut incoming.odd));
+        for what in odd {
+            self.odd(from, what);
         }
         if let Some(whole) = next {
             let received = Received {

@@ -137,7 +137,7 @@ impl Session<'_> {
     /// It was kept and never fetched.
     pub(super) async fn returned(&mut self, number: u64, id: EnvelopeId, to: MailboxKey) -> Result<(), Ended> {
         let Some(mut state) = records::to(&self.shared.vault, &to)? else {
-            self.wrong(to, "it returns what was not sent to them");
+            self.odd(to, "it returns what this vault knows of no more");
             return self.acknowledge(vec![number]).await;
         };
         state.base = state.next;

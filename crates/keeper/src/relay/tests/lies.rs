@@ -15,7 +15,7 @@ async fn promise_02_a_relay_that_drops_is_named() {
     }
     assert_eq!(bob.take().await, [1]);
     assert_eq!(
-        bob.wrong().await,
+        bob.odd().await,
         "number 2 is missing before number 3: kept back, lost, or out of order"
     );
 }
@@ -29,7 +29,7 @@ async fn promise_02_a_relay_that_reorders_is_named_and_the_order_is_kept() {
     for number in 1..=3 {
         assert_eq!(bob.take().await, [number]);
     }
-    assert!(bob.wrong().await.contains("number 2 is missing before number 3"));
+    assert!(bob.odd().await.contains("number 2 is missing before number 3"));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn promise_02_what_a_relay_invents_is_named_and_not_believed() {
     let (_relay, ada, mut bob) = two(Lie::Invent).await;
     ada.send(&bob, b"true").await;
     assert_eq!(bob.take().await, b"true");
-    assert!(bob.wrong().await.contains("nobody has sealed"));
+    assert!(bob.odd().await.contains("nobody has sealed"));
     assert!(bob.arriving.is_empty());
 }
 
@@ -62,5 +62,5 @@ async fn promise_02_another_relay_in_the_place_of_the_first_is_named() {
     assert_eq!(bob.take().await, b"hello");
     relay.be_another();
     relay.hang_up(bob.key());
-    assert!(bob.wrong().await.contains("another relay"));
+    assert!(bob.odd().await.contains("another relay"));
 }

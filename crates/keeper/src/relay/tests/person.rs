@@ -103,10 +103,20 @@ impl Person {
         }
     }
 
-    /// What is wrong, in words.
+    /// What the relay does wrong, in words.
     pub async fn wrong(&mut self) -> String {
         self.until(|notice| match notice {
             RelayNotice::Wrong { what, .. } => Some(what.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// What does not fit, in words, while the relay is not accused of anything.
+    pub async fn odd(&mut self) -> String {
+        self.until(|notice| match notice {
+            RelayNotice::Odd { what, .. } => Some(what.clone()),
+            RelayNotice::Wrong { what, .. } => panic!("the relay is accused: {what}"),
             _ => None,
         })
         .await

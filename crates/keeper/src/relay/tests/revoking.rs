@@ -156,6 +156,6 @@ async fn promise_09_a_vault_whose_own_revocations_went_two_ways_says_so() {
     let (relay, mut ada, _bob, _) = set_back(false).await;
     ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
     ada.restart(&relay.socket).await;
-    let said = ada.wrong().await;
+    let said = ada.odd().await;
     assert!(said.contains("epoch 1 does not follow"), "{said}");
 }

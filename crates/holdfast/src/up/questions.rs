@@ -1,8 +1,8 @@
-//! What keepers ask about groups, on its way to management and back.
+//! What keepers ask of who knows the people, and tell of for the audit log, on its way to management and back.
 
 use std::sync::Arc;
 
-use cells::CellGroupTie;
+use cells::{CellQuestion, Question};
 use futures::StreamExt as _;
 use futures::stream;
 use management::Management;
@@ -17,18 +17,18 @@ const QUESTIONS: usize = 1024;
 const AT_ONCE: usize = 4;
 
 /// Management's end.
-pub struct Ties(mpsc::Receiver<CellGroupTie>);
+pub struct Questions(mpsc::Receiver<CellQuestion>);
 
 /// The two ends.
-pub fn ties() -> (mpsc::Sender<CellGroupTie>, Ties) {
+pub fn questions() -> (mpsc::Sender<CellQuestion>, Questions) {
     let (sender, receiver) = mpsc::channel(QUESTIONS);
-    (sender, Ties(receiver))
+    (sender, Questions(receiver))
 }
 
 /// Management is asked until this is dropped.
 pub type Asking = AbortOnDropHandle<()>;
 
-impl Ties {
+impl Questions {
     /// Asks management from now on.
     pub fn ask(self, management: &Arc<Management>) -> Asking {
         AbortOnDropHandle::new(tokio::spawn(self.run(Arc::clone(management))))
@@ -44,24 +44,28 @@ impl Ties {
     }
 }
 
-async fn answer(management: &Management, question: CellGroupTie) {
-    let CellGroupTie {
+async fn answer(management: &Management, question: CellQuestion) {
+    let CellQuestion {
         cell,
         tenant,
-        tie,
+        question,
         answer,
     } = question;
-    answer.say(match management.group_tie(cell, tenant, &tie).await {
+    let answered = match question {
+        Question::Tie(tie) => management.group_tie(cell, tenant, &tie).await,
+        Question::Deeds(deeds) => management.deeds_done(cell, tenant, deeds).await.map(|()| true),
+    };
+    answer.say(match answered {
         Ok(true) => Outcome::Ok,
         Ok(false) => Outcome::Error {
             code: NO_TIE.to_owned(),
             message: "not both of them are in this group any more".to_owned(),
         },
         Err(error) => {
-            warn!(%cell, %error, "who is in a group could not be looked up");
+            warn!(%cell, %error, "a keeper's question could not be answered");
             Outcome::Error {
                 code: "unavailable".to_owned(),
-                message: "who is in a group cannot be looked up now".to_owned(),
+                message: "the database does not answer: ask again".to_owned(),
             }
         }
     });
