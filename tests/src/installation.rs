@@ -190,8 +190,7 @@ impl Installation {
 
     /// The postmaster of the embedded PostgreSQL, if it runs.
     pub fn postgres_pid(&self) -> Option<u32> {
-        let file = find_file(&self.data_dir().join("postgres"), "postmaster.pid")?;
-        fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
+        postmaster(self.data_dir())
     }
 
     /// A database of its own in this installation's PostgreSQL, as another installation would be given one.
@@ -372,7 +371,7 @@ fn token(link: &str) -> &str {
     link.trim().split_once('#').map_or("", |(_, token)| token)
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port can be bound");
     listener.local_addr().expect("it has an address").port()
 }
@@ -393,6 +392,12 @@ pub fn binary() -> PathBuf {
         binary.display()
     );
     binary
+}
+
+/// The postmaster of the embedded PostgreSQL in a data directory, if it runs.
+pub(crate) fn postmaster(data_dir: &Path) -> Option<u32> {
+    let file = find_file(&data_dir.join("postgres"), "postmaster.pid")?;
+    fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
 }
 
 fn find_socket(folder: &Path) -> Option<PathBuf> {

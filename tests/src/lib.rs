@@ -17,6 +17,7 @@ mod person;
 mod process;
 mod program;
 mod refusal;
+mod relay;
 pub mod shared;
 pub mod trace;
 
@@ -27,3 +28,4 @@ pub use person::{Answer, Person, http};
 pub use process::{Still, end, kill_now, now, wait_until};
 pub use program::{Program, model_of};
 pub use refusal::{Refusal, refused};
+pub use relay::RelayAlone;

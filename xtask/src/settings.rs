@@ -23,8 +23,12 @@ pub fn name_a_database(data_dir: &Path) -> bool {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     // What is wrong with the file, the server says.
     let text = fs::read_to_string(data_dir.join("holdfast.toml")).unwrap_or_default();
-    let settings: Settings = toml::from_str(&text).unwrap_or_default();
-    settings.database.url_file.is_some() || is_set("HOLDFAST_DATABASE__URL_FILE") || is_set("DATABASE_URL")
+    in_file(&text) || is_set("HOLDFAST_DATABASE__URL_FILE") || is_set("DATABASE_URL")
+}
+
+fn in_file(text: &str) -> bool {
+    let settings: Settings = toml::from_str(text).unwrap_or_default();
+    settings.database.url_file.is_some()
 }
 
 #[cfg(test)]
@@ -33,15 +37,10 @@ mod tests {
 
     #[test]
     fn a_database_is_named_by_its_setting_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let with = |text: &str| {
-            fs::write(dir.path().join("holdfast.toml"), text).unwrap();
-            name_a_database(dir.path())
-        };
-        assert!(with("[database]\nurl_file = \"/etc/holdfast/database-url\"\n"));
-        assert!(with("[server]\nport = 8081\n[database]\nurl_file = '/x' # ours\n"));
-        assert!(!with("[relay]\ndatabase_url_file = \"/etc/holdfast/relay-url\"\n"));
-        assert!(!with("# [database]\n# url_file = \"/etc/holdfast/database-url\"\n"));
-        assert!(!with("[database\n"));
+        assert!(in_file("[database]\nurl_file = \"/etc/holdfast/database-url\"\n"));
+        assert!(in_file("[server]\nport = 8081\n[database]\nurl_file = '/x' # ours\n"));
+        assert!(!in_file("[relay]\ndatabase_url_file = \"/etc/holdfast/relay-url\"\n"));
+        assert!(!in_file("# [database]\n# url_file = \"/etc/holdfast/database-url\"\n"));
+        assert!(!in_file("[database\n"));
     }
 }

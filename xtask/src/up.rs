@@ -40,6 +40,9 @@ pub struct Options {
 /// How long `--detach` and the next `up` wait for a server to be ready. With its log on the terminal, whoever looks decides.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The same for a server that has started and is not ready: its database may be back in a moment.
+const PATIENCE_STARTED: Duration = Duration::from_secs(10);
+
 pub fn run(options: &Options) -> Result<()> {
     let data_dir = paths::absolute(&options.data_dir.clone().unwrap_or_else(paths::default_data_dir));
     if let Some(server) = running::find(&data_dir) {
@@ -147,24 +150,32 @@ fn until_ready(
     patience: Option<Duration>,
     mut alive: impl FnMut() -> Result<()>,
 ) -> Result<Server> {
-    let started = Instant::now();
+    let mut since = Instant::now();
+    let mut has_started = false;
     loop {
         alive()?;
         // Ours, not another server's that happens to answer on this port.
-        if let Some(server) = running::find(data_dir).filter(|server| server.pid == pid)
-            && server.is_ready()
-        {
+        let server = running::find(data_dir).filter(|server| server.pid == pid);
+        if !has_started && server.as_ref().is_some_and(Server::has_started) {
+            (has_started, since) = (true, Instant::now());
+        }
+        if let Some(server) = server.filter(Server::is_ready) {
             return Ok(server);
         }
-        if let Some(patience) = patience.filter(|patience| started.elapsed() > *patience) {
+        let patience = patience.map(|patience| if has_started { PATIENCE_STARTED } else { patience });
+        if let Some(patience) = patience.filter(|patience| since.elapsed() > *patience) {
             let log = log_file(data_dir);
             let place = match log.exists() {
                 true => format!(" ({})", log.display()),
                 false => String::new(),
             };
+            let state = match has_started {
+                true => "runs and cannot serve, because its database does not answer: its log says why",
+                false => "is not ready, and goes on starting: its log says with what",
+            };
             bail!(
-                "Holdfast (process {pid}) is not ready after {} s, and goes on starting: its log says with what{place}. Run this again to wait \
-                 for it, or end it with `cargo xtask down --data-dir {}`.",
+                "After {} s Holdfast (process {pid}) {state}{place}. Run this again to wait for it, or end it with `cargo xtask down \
+                 --data-dir {}`.",
                 patience.as_secs(),
                 data_dir.display()
             );

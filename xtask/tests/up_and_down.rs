@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
 #[test]
@@ -31,6 +31,15 @@ fn up_is_ready_when_it_returns_is_found_by_the_next_and_ends_with_down() {
     assert!(said(&second).contains("already runs"), "{}", said(&second));
     assert!(said(&second).contains(link.trim()), "{}", said(&second));
     assert!(!said(&second).contains('✓'), "nothing is done again: {}", said(&second));
+
+    // It runs, and its database stands still: that is not a start which goes on.
+    let still = here.database_stands_still();
+    let waited = here.up(&["--detach"]);
+    drop(still);
+    assert!(!waited.status.success());
+    let sentence = "runs and cannot serve, because its database does not answer";
+    assert!(said(&waited).contains(sentence), "{}", said(&waited));
+    assert!(here.up(&["--detach"]).status.success(), "it serves again");
 
     // Another one on the same port: a sentence that says what to do, and the first goes on.
     let other = Installation {
@@ -189,6 +198,38 @@ impl Installation {
     fn id(&self) -> String {
         id(self.dir.path()).expect("it has a name")
     }
+
+    /// Its PostgreSQL and all that serve connections of it, until this is dropped.
+    fn database_stands_still(&self) -> Still {
+        let file = self.dir.path().join("postgres/data/postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("PostgreSQL runs");
+        let postmaster = text.lines().next().expect("it names a process");
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = std::fs::read_to_string(children).expect("it runs");
+        let all: Vec<i32> = std::iter::once(postmaster)
+            .chain(children.split_whitespace())
+            .map(|pid| pid.parse().expect("a process id"))
+            .collect();
+        for pid in &all {
+            send(*pid, Signal::STOP);
+        }
+        Still(all)
+    }
+}
+
+struct Still(Vec<i32>);
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            send(*pid, Signal::CONT);
+        }
+    }
+}
+
+fn send(pid: i32, signal: Signal) {
+    // One that served a connection may have ended meanwhile.
+    let _ = kill_process(Pid::from_raw(pid).expect("it has an id"), signal);
 }
 
 impl Drop for Installation {

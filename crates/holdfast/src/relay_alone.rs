@@ -1,8 +1,8 @@
 //! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform's.
 
 use std::future::pending;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ::relay::NobodyWakes;
 use management::postgres::{Cluster, Settings};
@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::config::{self, Overrides};
 use crate::data_dir::DataDir;
-use crate::http::connections;
+use crate::http::{connections, health};
 use crate::log;
 use crate::refusal::Refusal;
 use crate::up::{Signals, database, relay};
@@ -41,6 +41,9 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     let listener = TcpListener::bind((address, port))
         .await
         .map_err(|error| Refusal::listen(address, port, error))?;
+    let listens = listener
+        .local_addr()
+        .map_err(|error| Refusal::listen(address, port, error))?;
     let (source, cluster) = match &config.relay.database_url_file {
         Some(file) => (::relay::Source::Url(database::read_url(file)?), None),
         None => {
@@ -50,11 +53,11 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
             (database::relay_in(&cluster).await?, Some(cluster))
         }
     };
-    let relay = relay::open(&source, std::sync::Arc::new(NobodyWakes)).await?;
-    let listens = SocketAddr::from((address, port));
+    let relay = relay::open(&source, Arc::new(NobodyWakes)).await?;
     data_dir.announce(&format!("http://{listens}"), listens)?;
-    info!(%address, port, "the relay is ready");
-    let serving = tokio::spawn(connections::serve(listener, relay.router(), pending()));
+    info!(%listens, "the relay is ready");
+    let router = health::router(readiness(&relay)).merge(relay.router());
+    let serving = tokio::spawn(connections::serve(listener, router, pending()));
     let _how = signals.next().await;
     serving.abort();
     relay.stop().await;
@@ -63,4 +66,12 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     }
     info!("the relay has stopped");
     Ok(())
+}
+
+fn readiness(relay: &::relay::Relay) -> health::Readiness {
+    let lookout = relay.lookout();
+    Arc::new(move || {
+        let lookout = lookout.clone();
+        Box::pin(async move { lookout.ready().await })
+    })
 }

@@ -132,16 +132,9 @@ impl Relay {
         self.shared.mailboxes.waiting()
     }
 
-    /// For asking after one of them at any time.
+    /// For asking after one of them, or after the relay itself, at any time.
     pub fn lookout(&self) -> Lookout {
         Lookout::new(Arc::clone(&self.shared))
-    }
-
-    /// Whether the database answers now.
-    pub async fn ready(&self) -> bool {
-        let pool = self.shared.database.pool();
-        let answer = tokio::time::timeout(limits::DATABASE_WAIT, sqlx::query("SELECT").execute(pool));
-        matches!(answer.await, Ok(Ok(_)))
     }
 
     /// Ends connections. What was said to be kept is kept.

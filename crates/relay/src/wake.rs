@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::relay::MailboxKey;
 
-use crate::Shared;
+use crate::{Shared, limits};
 
 /// Wakes receivers, within somebody else's policy. Called at most once in `WAKE_EVERY` for each.
 pub trait Waker: Send + Sync + 'static {
@@ -36,7 +36,7 @@ impl Carrier {
     }
 }
 
-/// A look at who waits, for whoever was told some time ago that something waits.
+/// A look at who waits, for whoever was told some time ago that something waits; and at whether the relay can keep anything.
 #[derive(Clone)]
 pub struct Lookout(Arc<Shared>);
 
@@ -51,5 +51,12 @@ impl Lookout {
             .mailboxes
             .get(mailbox)
             .is_some_and(|mailbox| mailbox.left_alone())
+    }
+
+    /// Whether the database answers now.
+    pub async fn ready(&self) -> bool {
+        let pool = self.0.database.pool();
+        let answer = tokio::time::timeout(limits::DATABASE_WAIT, sqlx::query("SELECT").execute(pool));
+        matches!(answer.await, Ok(Ok(_)))
     }
 }

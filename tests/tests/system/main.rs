@@ -16,6 +16,7 @@ mod promise_05;
 mod promise_05_steps;
 mod promise_06;
 mod refusals;
+mod relay_alone;
 mod second_person;
 mod setup;
 mod sharing;
