@@ -184,6 +184,9 @@ export const sharedProblem = signal("");
 /** What the relay did wrong lately. */
 export const ofRelay = signal<readonly ActivityEntry[]>([]);
 
+/** The load that was begun last, since the vault was opened: what an earlier one brings after it is older. */
+let newest: object | undefined;
+
 /** The other vault has half a minute; this is a little more. */
 const ANSWER_MS = 40_000;
 
@@ -196,6 +199,7 @@ export async function loadToShare(): Promise<readonly Known[]> {
 }
 
 export async function loadShared(): Promise<void> {
+  const own = (newest = {});
   try {
     const [{ given }, { received }, { asked }, { resources }] = await Promise.all([
       request<{ given: Given[] }>("share.given"),
@@ -205,14 +209,13 @@ export async function loadShared(): Promise<void> {
     ]);
     const before = shared.peek();
     const noted = await request<{ entries: ActivityEntry[] }>("activity.list", { class: "person" }).catch(() => ({ entries: [] }));
-    // Locked meanwhile: nothing of it is shown again.
-    if (!unlocked.peek()) return;
+    if (own !== newest) return;
     ofRelay.value = relayWrongs(noted.entries, Date.now());
     shared.value = { given, received, asked, resources };
     sharedProblem.value = "";
     tell(before, { given, received, asked, resources });
   } catch (error) {
-    sharedProblem.value = sentence(error);
+    if (own === newest) sharedProblem.value = sentence(error);
   }
 }
 
@@ -321,14 +324,15 @@ export async function refreshCopy(id: string): Promise<void> {
 
 onOpen(() => {
   // The page loads it; what stands already is renewed.
-  if (shared.peek()) void loadShared();
+  if (newest) void loadShared();
 });
 onEvent((event) => {
-  if (event === "shares" && shared.peek()) void loadShared();
+  if (event === "shares" && newest) void loadShared();
 });
 effect(() => {
   if (unlocked.value) return;
   untracked(() => {
+    newest = undefined;
     shared.value = undefined;
     sharedProblem.value = "";
     ofRelay.value = [];
