@@ -382,6 +382,8 @@ pub const LAST_OUTPUT_BYTES: usize = 8 * 1024;
 /// Longest wait for the agent's container to connect, for a dialled connection, and for the first line of one.
 pub const BRIDGE_APPEARS: Duration = Duration::from_secs(60);
 pub const BRIDGE_DIAL: Duration = Duration::from_secs(10);
+/// Longest time for writing OpenClaw's databases anew without what was deleted; then it is tried at the next start.
+pub const SCRUB: Duration = Duration::from_secs(60);
 pub const BRIDGE_OPENING: Duration = Duration::from_secs(5);
 /// Connections of the agent's container that are open at once.
 pub const BRIDGE_CONNECTIONS: usize = 16;

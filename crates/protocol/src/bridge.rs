@@ -56,6 +56,8 @@ pub enum ToBridge {
     Stop { grace_ms: u64 },
     /// Open a connection to the Gateway's port and join it.
     Dial { id: u64 },
+    /// Take what OpenClaw has deleted out of the files of its databases, where it stays until something is written over it.
+    Scrub { id: u64 },
 }
 
 /// Bridge to keeper.
@@ -69,6 +71,11 @@ pub enum FromBridge {
     DialFailed {
         id: u64,
         message: String,
+    },
+    /// What was deleted is out of the files, or `error` says why not.
+    Scrubbed {
+        id: u64,
+        error: Option<String>,
     },
     /// OpenClaw ended; `last_output` is the end of its standard error, for the owner only.
     Exited {

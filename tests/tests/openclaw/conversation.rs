@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use keeper::gateway::{Block, EntryKind, RunEventKind, SendStatus};
 use keeper::vault_service::ModelKind;
+use system_tests::canary::{Canary, Search};
 
 use crate::cell::{Cell, said, turn};
 
@@ -96,4 +99,53 @@ async fn a_conversation_works_with_an_anthropic_model() {
     cell.agent.warm_up().await.unwrap();
     let events = turn(&gateway, SESSION, "run-1", "[[say: Claude-like words.]]").await;
     assert_eq!(said(&events), "Claude-like words.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_deleted_conversation_no_file_of_the_home_keeps_a_word_and_of_others_all_is_there() {
+    const KEPT: &str = "agent:main:kept";
+    let cell = Cell::new().await;
+    let gateway = cell.start(ModelKind::OpenAi).await;
+    let asked = Canary::new("what was asked");
+    let answered = Canary::new("what was answered");
+    let ran = Canary::new("what a tool said");
+    turn(&gateway, KEPT, "run-1", "[[say: Good morning to you.]]").await;
+    let tool = format!(r#"[[tool: exec {{"command":"echo {}"}}]]"#, ran.text);
+    turn(
+        &gateway,
+        SESSION,
+        "run-2",
+        &format!("{tool} [[say: {}]] {}", answered.text, asked.text),
+    )
+    .await;
+    let canaries = [asked, answered, ran];
+    let found = |home: &Path| {
+        let mut search = Search::new(&canaries);
+        search.folder(home);
+        search.found().to_vec()
+    };
+    for canary in &canaries {
+        let written = found(&cell.home());
+        assert!(
+            written.iter().any(|place| place.starts_with(&canary.name)),
+            "{}: {written:?}",
+            canary.name
+        );
+    }
+
+    for archive in gateway.session_delete(SESSION).await.unwrap() {
+        let path = archive.strip_prefix("/home/node/").expect("a path in the home");
+        std::fs::remove_file(cell.home().join(path)).unwrap();
+    }
+    cell.agent.scrub().await.unwrap();
+    let left = found(&cell.home());
+    assert!(left.is_empty(), "{left:?}");
+    let kept = gateway.history(KEPT).await.unwrap();
+    assert!(
+        kept.entries
+            .iter()
+            .any(|entry| format!("{:?}", entry.kind).contains("Good morning to you."))
+    );
+    let events = turn(&gateway, KEPT, "run-3", "[[say: And on.]]").await;
+    assert_eq!(said(&events), "And on.");
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use system_tests::canary::{Canary, Search};
 use system_tests::docker::{Part, container, pid};
-use system_tests::{Installation, Session, kill_now, wait_until};
+use system_tests::{Installation, Session, kill_now};
 use uuid::Uuid;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -73,33 +74,35 @@ async fn answers_are_stopped_edited_given_again_and_conversations_deleted_for_go
         long.text.split_whitespace().count() + 1
     );
 
-    // Deleted: out of the list, the transcript and the archives.
-    session.ask(&conversation, "[[say: canary-of-a-deleted-chat]]").await;
+    // Deleted: out of the list, and out of every file that the agent has.
+    let words = Canary::new("deleted");
+    session.ask(&conversation, &format!("[[say: {}]]", words.text)).await;
+    let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
+    // Looked at from outside: a `docker exec` that is under way when a snapshot freezes the agent would hold up its thaw.
+    let root = PathBuf::from(format!("/proc/{}/root", pid(&agent)));
+    let left = || {
+        let mut search = Search::new(std::slice::from_ref(&words));
+        for folder in ["home/node", "tmp"] {
+            search.folder(&root.join(folder));
+        }
+        search.found().to_vec()
+    };
+    assert!(!left().is_empty(), "what was said is in the agent's home");
     session
         .call("chat.delete", json!({ "conversation": conversation }))
         .await;
     let list = session.call("chat.list", json!({})).await;
     assert_eq!(list["conversations"], json!([]));
-    // Looked at from outside: a `docker exec` that is under way when a snapshot freezes the agent would hold up its thaw.
-    let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
-    let main = PathBuf::from(format!("/proc/{}/root/home/node/.openclaw/agents/main", pid(&agent)));
-    assert!(main.is_dir(), "{} can be looked at", main.display());
-    wait_until(
-        "the conversation's archives are gone",
-        Duration::from_secs(120),
-        async || {
-            let left = match std::fs::read_dir(main.join("sessions")) {
-                // OpenClaw makes this folder with the first archive: none has been made, or it was taken away with the last.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(()),
-                left => left.expect("the home can be read by root"),
-            };
-            let archives = left
-                .flatten()
-                .filter(|entry| entry.file_name().to_string_lossy().contains(".deleted."));
-            (archives.count() == 0).then_some(())
-        },
-    )
-    .await;
+    let started = std::time::Instant::now();
+    while !left().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(120), "{:#?}", left());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // OpenClaw goes on with the files that were written anew beside it.
+    let next = session.conversation().await;
+    let answer = session.ask(&next, "[[say: plum]]").await;
+    assert!(answer.text.contains("plum"), "{answer:#?}");
+    assert_eq!(left(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -134,6 +134,16 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Takes what OpenClaw has deleted out of the files of its databases, where it would stay until something is written over it.
+    ///
+    /// # Errors
+    /// [`AgentError`]: it is not out of them, and may be tried again.
+    pub async fn scrub(&self) -> Result<(), AgentError> {
+        self.inner.link.scrub().await
+    }
+}
+
 /// A start that is not waited for any longer, because the vault is locked or its home replaced, leaves a process of which nobody
 /// knows how far it is. It has failed, so that the next start takes the place of it instead of waiting for it.
 struct UnderWay<'a>(Option<&'a Inner>);

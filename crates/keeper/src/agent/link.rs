@@ -29,7 +29,7 @@ const OPENING_BYTES: usize = 64;
 /// The listening side.
 pub struct Link {
     shared: Arc<Shared>,
-    next_dial: AtomicU64,
+    next_id: AtomicU64,
     _accepting: AbortOnDropHandle<()>,
 }
 
@@ -53,6 +53,7 @@ struct Shared {
     connected: watch::Sender<bool>,
     control: Mutex<Option<mpsc::Sender<ToBridge>>>,
     dials: Mutex<HashMap<u64, oneshot::Sender<Result<UnixStream, String>>>>,
+    scrubs: Mutex<HashMap<u64, oneshot::Sender<Option<String>>>>,
     started: broadcast::Sender<u32>,
     ended: broadcast::Sender<Ended>,
 }
@@ -73,13 +74,14 @@ impl Link {
             connected: watch::Sender::new(false),
             control: Mutex::new(None),
             dials: Mutex::default(),
+            scrubs: Mutex::default(),
             started: broadcast::Sender::new(4),
             ended: broadcast::Sender::new(4),
         });
         let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, Arc::clone(&shared))));
         Ok(Self {
             shared,
-            next_dial: AtomicU64::new(1),
+            next_id: AtomicU64::new(1),
             _accepting: accepting,
         })
     }
@@ -102,7 +104,7 @@ impl Link {
 
     /// A new connection to OpenClaw's port.
     pub async fn dial(&self) -> Result<UnixStream, AgentError> {
-        let id = self.next_dial.fetch_add(1, Ordering::Relaxed);
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.shared.dials().insert(id, sender);
         let dialled = async {
@@ -118,6 +120,27 @@ impl Link {
         self.shared.dials().remove(&id);
         dialled
     }
+
+    /// Has what OpenClaw has deleted taken out of its files.
+    pub async fn scrub(&self) -> Result<(), AgentError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.shared.scrubs().insert(id, sender);
+        let patience = limits::SCRUB + limits::BRIDGE_DIAL;
+        let scrubbed = async {
+            self.send(ToBridge::Scrub { id }).await?;
+            let answer = timeout(patience, receiver)
+                .await
+                .map_err(|_| AgentError::Slow(patience))?;
+            match answer.map_err(|_| AgentError::Absent)? {
+                None => Ok(()),
+                Some(why) => Err(AgentError::NotScrubbed(why)),
+            }
+        }
+        .await;
+        self.shared.scrubs().remove(&id);
+        scrubbed
+    }
 }
 
 impl Shared {
@@ -127,6 +150,10 @@ impl Shared {
 
     fn dials(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<UnixStream, String>>>> {
         self.dials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scrubs(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Option<String>>>> {
+        self.scrubs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,6 +231,7 @@ impl Drop for Gone<'_> {
     fn drop(&mut self) {
         *self.0.control() = None;
         self.0.dials().clear();
+        self.0.scrubs().clear();
         self.0.connected.send_replace(false);
     }
 }
@@ -229,6 +257,11 @@ async fn reports_in(read: OwnedReadHalf, shared: &Shared) {
             Ok(FromBridge::DialFailed { id, message }) => {
                 if let Some(dial) = shared.dials().remove(&id) {
                     let _ = dial.send(Err(message));
+                }
+            }
+            Ok(FromBridge::Scrubbed { id, error }) => {
+                if let Some(scrub) = shared.scrubs().remove(&id) {
+                    let _ = scrub.send(error);
                 }
             }
             Ok(FromBridge::Exited {

@@ -11,8 +11,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
-use super::join;
 use super::openclaw::OpenClaw;
+use super::{join, scrub};
 use futures::StreamExt as _;
 
 /// Why a control connection ended.
@@ -33,7 +33,7 @@ pub async fn attend(stream: UnixStream, socket: &Path, openclaw: &mut OpenClaw) 
     let (read, mut write) = stream.into_split();
     send(&mut write, &Opening::Control).await?;
     let mut lines = read_lines(read);
-    let (dialled, mut failures) = mpsc::channel(8);
+    let (report, mut reports) = mpsc::channel(8);
     loop {
         tokio::select! {
             line = lines.next() => {
@@ -53,11 +53,19 @@ pub async fn attend(stream: UnixStream, socket: &Path, openclaw: &mut OpenClaw) 
                         send(&mut write, &ended.unwrap_or_else(nothing_ran)).await?;
                     }
                     ToBridge::Dial { id } => {
-                        tokio::spawn(dial(id, socket.to_owned(), dialled.clone()));
+                        tokio::spawn(dial(id, socket.to_owned(), report.clone()));
+                    }
+                    ToBridge::Scrub { id } => {
+                        let report = report.clone();
+                        tokio::spawn(async move {
+                            let error = scrub::run().await.err();
+                            // With the control connection gone nobody waits for it any more.
+                            let _ = report.send(FromBridge::Scrubbed { id, error }).await;
+                        });
                     }
                 }
             }
-            Some(failure) = failures.recv() => send(&mut write, &failure).await?,
+            Some(report) = reports.recv() => send(&mut write, &report).await?,
             ended = openclaw.ended() => send(&mut write, &ended).await?,
         }
     }

@@ -9,6 +9,7 @@ mod join;
 mod openclaw;
 mod output;
 mod reap;
+mod scrub;
 mod warm_up;
 
 use std::path::PathBuf;

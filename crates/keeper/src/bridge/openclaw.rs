@@ -110,13 +110,7 @@ impl OpenClaw {
 
     /// Prepares the home that a crash may have left. One that cannot be prepared is OpenClaw's to complain about.
     async fn settle(&mut self) -> std::io::Result<()> {
-        let child = Command::new(NODE)
-            .args(["--no-warnings", "--input-type=module", "--eval", SETTLE])
-            .env_clear()
-            .envs(environment())
-            .current_dir(HOME_DIR)
-            .stdin(Stdio::null())
-            .spawn()?;
+        let child = script(SETTLE).spawn()?;
         let pid = Pid::from_child(&child);
         // The reaper waits for it, with all others.
         if tokio::time::timeout(SETTLED, self.end_of(Some(pid))).await.is_err() {
@@ -185,6 +179,18 @@ impl Process {
     fn number(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
+}
+
+/// Node with a module of ours, as OpenClaw itself would run it. The reaper waits for it, with all others.
+pub fn script(module: &str) -> Command {
+    let mut command = Command::new(NODE);
+    command
+        .args(["--no-warnings", "--input-type=module", "--eval", module])
+        .env_clear()
+        .envs(environment())
+        .current_dir(HOME_DIR)
+        .stdin(Stdio::null());
+    command
 }
 
 /// Starts Node with this script as OpenClaw's Gateway. The reaper waits for it, with all others.

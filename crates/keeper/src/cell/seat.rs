@@ -78,6 +78,13 @@ impl Seat for CellSeat {
                 .map_err(|error| ChannelError::new("home", error.to_string()))
         })
     }
+
+    fn scrub(&self) -> BoxFuture<'_, Result<(), ChannelError>> {
+        Box::pin(async {
+            let scrubbed = self.agent.scrub().await;
+            scrubbed.map_err(|error| ChannelError::new("agent_failed", error.to_string()))
+        })
+    }
 }
 
 struct Turn {

@@ -98,7 +98,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Takes a deleted conversation out of the home: the transcript, and the archives that OpenClaw makes of it.
+    /// Takes a deleted conversation out of the home: the transcript, the archives that OpenClaw makes of it, and what its databases have left
+    /// of either in their files.
     pub(super) async fn remove(&self, conversation: &Conversation) -> Result<(), ChannelError> {
         let under_way = self.inner.seat.turn_started();
         let ahead: Vec<Ahead> = {
@@ -114,6 +115,7 @@ impl Chat {
             .await
             .map_err(work::gateway_failed)?;
         self.inner.seat.remove_files(archives).await?;
+        self.inner.seat.scrub().await?;
         // Only a sealed home without it makes it gone; until then the record says that it is to be deleted.
         under_way.finished().await?;
         let mut changes = Changes::default();

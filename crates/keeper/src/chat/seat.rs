@@ -15,6 +15,8 @@ pub trait Seat: Send + Sync + 'static {
     fn turn_started(&self) -> Box<dyn TurnUnderWay>;
     /// Removes files of the home by their absolute paths; a path that leads out of the home is refused.
     fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>>;
+    /// Takes what the agent has deleted out of its files.
+    fn scrub(&self) -> BoxFuture<'_, Result<(), ChannelError>>;
 }
 
 /// A turn that keeps the cell awake.

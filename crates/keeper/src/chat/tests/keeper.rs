@@ -35,6 +35,8 @@ pub struct Cell {
     pub seal_stopped: watch::Sender<bool>,
     pub sealing: Notify,
     pub removed: Mutex<Vec<String>>,
+    /// What the next attempts to scrub come to; then they succeed.
+    pub scrubs_refused: Mutex<Vec<ChannelError>>,
     gateway: tokio::sync::Mutex<Option<Gateway>>,
 }
 
@@ -67,6 +69,11 @@ impl Seat for CellSeat {
     fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>> {
         self.0.removed.lock().unwrap().extend(paths);
         async { Ok(()) }.boxed()
+    }
+
+    fn scrub(&self) -> BoxFuture<'_, Result<(), ChannelError>> {
+        let left = self.0.scrubs_refused.lock().unwrap().pop();
+        async { left.map_or(Ok(()), Err) }.boxed()
     }
 }
 
@@ -170,6 +177,7 @@ impl Keeper {
             seal_stopped: watch::Sender::new(false),
             sealing: Notify::new(),
             removed: Mutex::default(),
+            scrubs_refused: Mutex::default(),
             gateway: tokio::sync::Mutex::default(),
         });
         let functions = Functions::default();

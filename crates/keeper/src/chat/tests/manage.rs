@@ -1,5 +1,6 @@
 //! The list of conversations, and the limits.
 
+use protocol::channel::ChannelError;
 use protocol::limits::MESSAGE_BYTES;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -73,6 +74,33 @@ async fn promise_05_a_deletion_that_a_crash_cut_short_is_carried_out_after_it() 
         tokio::task::yield_now().await;
     }
     assert!(revived.cell.sealed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_that_left_words_in_the_agents_files_is_carried_out_again() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "secret plan").await;
+    keeper.until_saved(&key).await;
+    let refused = ChannelError::new("agent_failed", "its databases are in use");
+    keeper.cell.scrubs_refused.lock().unwrap().push(refused);
+    keeper
+        .call("chat.delete", json!({"conversation": conversation}))
+        .await
+        .unwrap();
+    while !keeper.cell.scrubs_refused.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(list(&keeper).await.is_empty());
+    let revived = keeper.killed().await;
+    assert!(
+        !revived.vault.list_records("chat/").unwrap().is_empty(),
+        "it is remembered as not deleted yet"
+    );
+    assert!(list(&revived).await.is_empty());
+    while !revived.vault.list_records("chat/").unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
