@@ -105,8 +105,14 @@ const steps = {
     const tools = ['weather', 'time'].map((name) => ({ type: 'function', function: { name, parameters: { type: 'object', properties: {} } } }));
     const ask = (words, tool_choice) => say(words, { user: 'node-wanted', tools, tool_choice });
     for (const choice of ['required', { type: 'function', function: { name: 'weather' } }]) {
-      const [call] = (await ask('[[call: weather {}]]', choice)).choices[0].message.tool_calls;
+      const { message } = (await ask('[[call: weather {}]]', choice)).choices[0];
+      const [call] = message.tool_calls;
       assert.equal(call.function.name, 'weather');
+      const came = { role: 'tool', tool_call_id: call.id, content: 'rain' };
+      const messages = [{ role: 'user', content: '[[call: weather {}]]' }, message, came];
+      const [end] = (await client.chat.completions.create({ model: 'openclaw', user: 'node-wanted', messages, tools, tool_choice: choice })).choices;
+      assert.equal(end.finish_reason, 'stop');
+      assert.match(end.message.content, /rain/);
     }
     await assert.rejects(ask('[[say: no]]', 'required'), (refused) => {
       assert.equal(refused.status, 424);

@@ -222,10 +222,21 @@ def functions_that_are_wanted():
     def ask(text, choice, **more):
         return say(text, user="python-wanted", tools=tools, tool_choice=choice, **more)
 
-    for choice in ["required", {"type": "function", "function": {"name": "weather"}}]:
-        answer = ask('[[call: weather {"city":"Kiel"}]]', choice).choices[0]
+    words = '[[call: weather {"city":"Kiel"}]]'
+    for choice, again in [
+        ("required", {"tools": tools, "tool_choice": "required"}),
+        # The turn has its functions: whoever does not list them again may still say what he said first.
+        ("required", {"tool_choice": "required"}),
+        ({"type": "function", "function": {"name": "weather"}}, {"tools": tools}),
+    ]:
+        answer = ask(words, choice).choices[0]
         [call] = answer.message.tool_calls
         assert answer.finish_reason == "tool_calls" and call.function.name == "weather", answer
+        came = {"role": "tool", "tool_call_id": call.id, "content": "rain"}
+        messages = [{"role": "user", "content": words}, answer.message, came]
+        end = client.chat.completions.create(model="openclaw", user="python-wanted", messages=messages, **again)
+        assert end.choices[0].finish_reason == "stop", end
+        assert "rain" in end.choices[0].message.content, end
     # An agent that answers instead has not done what was asked of it.
     for stream in [False, True]:
         try:

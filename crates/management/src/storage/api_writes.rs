@@ -52,7 +52,10 @@ pub(crate) async fn begin(
         tenant,
         key
     );
-    let row = row.fetch_one(&mut **transaction).await?;
+    // Let go again a moment ago, by a write that failed: the next request begins it.
+    let Some(row) = row.fetch_optional(&mut **transaction).await? else {
+        return Ok(Seen::UnderWay);
+    };
     if row.request_hash != request {
         return Ok(Seen::Another);
     }

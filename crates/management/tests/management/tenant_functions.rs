@@ -452,12 +452,16 @@ async fn a_call_that_the_client_wants_is_made_and_of_a_function_that_it_names_no
             .map(|call| call["function"]["name"].as_str().unwrap())
             .collect();
         assert_eq!(called, names);
-        // With which the turn has what was wanted, whatever comes after it.
+        // With which the turn has what was wanted, whatever comes after it, and whether the functions are named again or not.
         let outputs = ["rain", "noon"];
         let mut asked = wanting(&choice, "");
         asked["messages"] = answered("Well?", &first, &outputs[..called.len()]);
-        let last = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
-        assert_eq!(last["choices"][0]["finish_reason"], "stop", "{last}");
+        let mut bare = asked.clone();
+        bare.as_object_mut().unwrap().remove("tools");
+        for asked in [bare, asked] {
+            let last = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+            assert_eq!(last["choices"][0]["finish_reason"], "stop", "{last}");
+        }
     }
     let tools = json!([{"type": "function", "name": "weather"}, {"type": "function", "name": "time"}]);
     let choice = json!({"type": "function", "name": "time"});
@@ -466,6 +470,10 @@ async fn a_call_that_the_client_wants_is_made_and_of_a_function_that_it_names_no
     assert_eq!(response["tool_choice"], choice);
     let output = response["output"].as_array().unwrap();
     assert_eq!((output.len(), &output[1]["name"]), (2, &json!("time")));
+    let result = json!({"type": "function_call_output", "call_id": output[1]["call_id"], "output": "noon"});
+    let asked = json!({"model": "m", "previous_response_id": response["id"], "input": [result], "tool_choice": choice});
+    let last = tenant.post("/v1/responses", asked).await.expect(200).json;
+    assert_eq!(last["status"], "completed", "{last}");
 }
 
 #[tokio::test]

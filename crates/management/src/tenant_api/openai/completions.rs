@@ -181,7 +181,6 @@ pub(crate) async fn post(
     if body.functions.is_some_and(|functions| !functions.is_empty()) {
         return Err(refuse("functions", "Functions are offered as `tools`."));
     }
-    let offer = functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = body.user.as_deref().map(session_of);
     let (id, mut follower) = match prompt::results(&body.messages, "messages")? {
@@ -198,7 +197,7 @@ pub(crate) async fn post(
                 once: session.is_none(),
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
                 detach: false,
-                functions: offer,
+                functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,
                 model,
             };
             (turn, turn::start(&app, &agent, wanted)?)

@@ -182,7 +182,6 @@ pub(crate) async fn post(
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
     let (agent, model) = model(&app, &tenant, &body.model).await?;
-    let offer = functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = match (&body.previous_response_id, &body.user) {
         (Some(previous), _) => Some(session_before(previous, &agent.name)?),
@@ -210,7 +209,7 @@ pub(crate) async fn post(
                 words: Words::Text(prompt::of(&said, session.is_some(), "input")?),
                 detach: false,
                 once: false,
-                functions: offer,
+                functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,
                 model,
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
             };
