@@ -105,6 +105,8 @@ pub const KEY_OVERLAP_HOURS: u32 = 7 * 24;
 /// Service accounts of one organisation.
 pub const SERVICE_ACCOUNTS: i64 = 100;
 
+/// Shortest token of the operator for the tenant API, in bytes.
+pub const ADMIN_TOKEN_BYTES: usize = 16;
 /// Shortest master key of platform custody, in bytes.
 pub const MASTER_KEY_BYTES: usize = 32;
 /// Tenants of the tenant API on one installation.

@@ -25,7 +25,7 @@ const MADE: usize = 48;
 /// The parts of the tenant API, where it is turned on.
 ///
 /// # Errors
-/// There is no master key, it is too short, or it is not the one that the database was written with.
+/// The operator's token is too short; there is no master key, it is too short, or it is not the one that the database was written with.
 pub async fn parts(
     config: &TenantApi,
     data_dir: &Path,
@@ -39,6 +39,7 @@ pub async fn parts(
         Some(token) => token,
         None => operator_token::read(data_dir)?,
     };
+    let admin_token = AdminToken::new(&token).map_err(|error| Refusal::Config(format!("{error}.")))?;
     let master = MasterKey::new(master_key(config, data_dir)?.as_bytes())
         .map_err(|error| Refusal::Config(format!("{error}.")))?;
     let custody = Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master)
@@ -46,7 +47,7 @@ pub async fn parts(
         .map_err(|error| Refusal::Other(format!("The tenant API cannot start: {error}.")))?;
     let custody = Arc::new(custody);
     Ok(Some(TenantApiParts {
-        admin_token: AdminToken::new(&token),
+        admin_token,
         agents: Arc::new(Platform::new(cells.clone(), custody.clone())),
         custody,
     }))

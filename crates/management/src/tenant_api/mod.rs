@@ -35,6 +35,7 @@ pub(crate) use openai::errors::{ErrorBody, OpenAiError};
 pub(crate) use routes::{all, front, keeps_answers};
 
 use crate::custody::Custody;
+use crate::limits;
 use requests::Requests;
 use shares::Shares;
 use turns::Turns;
@@ -42,10 +43,25 @@ use turns::Turns;
 /// The operator's token, as its hash. No `Debug`.
 pub struct AdminToken([u8; 32]);
 
+/// It could be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the operator's token for the tenant API needs at least {} bytes (ADMIN_TOKEN_BYTES): `openssl rand -hex 32` makes one",
+    limits::ADMIN_TOKEN_BYTES
+)]
+pub struct AdminTokenTooShort;
+
 impl AdminToken {
-    /// Takes what `<data-dir>/admin-token` or the environment holds.
-    pub fn new(text: &str) -> Self {
-        Self(Sha256::digest(text.trim().as_bytes()).into())
+    /// Takes what `<data-dir>/admin-token` or the environment holds; white space around it does not count.
+    ///
+    /// # Errors
+    /// It is shorter than `limits::ADMIN_TOKEN_BYTES`.
+    pub fn new(text: &str) -> Result<Self, AdminTokenTooShort> {
+        let text = text.trim().as_bytes();
+        match text.len() >= limits::ADMIN_TOKEN_BYTES {
+            true => Ok(Self(Sha256::digest(text).into())),
+            false => Err(AdminTokenTooShort),
+        }
     }
 
     /// Compared by hash, so in a time that says nothing of the token.
@@ -82,5 +98,17 @@ impl TenantApi {
             requests: Requests::default(),
             shares: Shares::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_could_be_guessed_is_refused_and_white_space_does_not_count() {
+        let long = "t".repeat(limits::ADMIN_TOKEN_BYTES);
+        assert!(AdminToken::new(&format!(" {}\n", &long[1..])).is_err());
+        assert!(AdminToken::new(&format!(" {long}\n")).is_ok_and(|token| token.is(&long)));
     }
 }

@@ -274,7 +274,7 @@ impl World {
                 let master = MasterKey::new(MASTER_KEY.as_bytes()).unwrap();
                 let custody = Custody::open(opened.clone(), clock.clone(), Arc::new(OsEntropy), master).await;
                 Some(TenantApiParts {
-                    admin_token: AdminToken::new(OPERATOR),
+                    admin_token: AdminToken::new(OPERATOR).unwrap(),
                     custody: Arc::new(custody.unwrap()),
                     agents: Arc::new(agents),
                 })
