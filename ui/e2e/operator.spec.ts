@@ -1,23 +1,8 @@
 import { readFileSync } from "node:fs";
 import { mailedLink } from "./mail";
+import { refusedOnPurpose, signIn } from "./operator";
 import { expect, test } from "./person";
-import { expectClean, inspect, type Watched, watched } from "./watched";
-
-const token = readFileSync(`${process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast"}/admin-token`, "utf8").trim();
-
-async function signIn({ page }: Watched): Promise<void> {
-  await page.goto("/admin");
-  await page.getByLabel("Operator’s token").fill(token);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
-  await expect(page.getByText("Cells awake")).toBeVisible();
-}
-
-/** An answer of 401 or 403 is what a page without a session, or with a wrong token, is to get. */
-function refusedOnPurpose(watching: Watched): void {
-  const kept = watching.problems.filter((words) => !/status of 40[13] .*\/api\/v1\/operator\//.test(words));
-  watching.problems.splice(0, watching.problems.length, ...kept);
-}
+import { expectClean, inspect, watched } from "./watched";
 
 test("the operator signs in with the token, sees numbers and states, and nobody's content", async ({ anna, browser }) => {
   const context = await browser.newContext();
@@ -54,6 +39,11 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
   await inspect(page, "operator-health");
   await page.getByRole("link", { name: "Audit" }).click();
   await expect(page.getByText("The operator signed in").first()).toBeVisible();
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Signed log" }).click();
+  const lines = readFileSync(await (await downloading).path(), "utf8").trim().split("\n");
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ holdfast_audit: 1, operator: { unsigned: 0 } });
+  expect(JSON.parse(lines.at(-1) ?? "")).toHaveProperty("end");
   await inspect(page, "operator-audit");
 
   // What a person's session is, this is not, and the other way round.
