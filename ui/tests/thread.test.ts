@@ -105,6 +105,12 @@ describe("a thread", () => {
     expect(opened(state, { messages: [], running: null, seq: 9, more: true })).toMatchObject({ seq: 9, messages: [], more: true });
   });
 
+  it("knows of what it opens what could still be lost, until that is saved", () => {
+    const state = opened(emptyThread, { messages: [user(turn)], running: null, saving: [turn], seq: 9 });
+    expect(state.saving.has(turn)).toBe(true);
+    expect(apply(state, { kind: "saved", turn, seq: 10, conversation: "c" } as ChatEvent)?.saving.size).toBe(0);
+  });
+
   it("puts older messages first, each once", () => {
     const state: ThreadState = { ...emptyThread, messages: [user("b")], more: true };
     expect(older(state, { messages: [user("a"), user("b")], running: null, seq: 0, more: false })).toMatchObject({ more: false, messages: [{ id: "u-a" }, { id: "u-b" }] });

@@ -96,7 +96,7 @@ export class App extends View {
     return html`<main class="page-card quiet-card" aria-busy="true">
       ${brand()}
       <h1>${words}</h1>
-      <p class="lead" role="status">${now.at === "connecting" ? html`${icon("loader-circle", "s")} ${step}… ${seconds > 0 ? html`<span class="seconds">${seconds} s</span>` : nothing}` : "One moment…"}</p>
+      <p class="lead" role="status">${now.at === "connecting" ? html`${icon("loader-circle", "s")} ${step}… ${seconds > 0 ? html`<span class="seconds" aria-hidden="true">${seconds} s</span>` : nothing}` : "One moment…"}</p>
     </main>`;
   }
 
@@ -106,7 +106,7 @@ export class App extends View {
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
       <h1>Locking your vault</h1>
-      <p class="lead" role="status">${icon("loader-circle", "s")} Sealing what your agent remembers… <span class="seconds">${seconds} s</span></p>
+      <p class="lead" role="status">${icon("loader-circle", "s")} Sealing what your agent remembers… <span class="seconds" aria-hidden="true">${seconds} s</span></p>
     </main>`;
   }
 

@@ -152,6 +152,8 @@ export interface CellEvent {
 export interface OpenedConversation {
   messages?: Message[];
   running: { turn: string; started: number } | null;
+  /** Turns that are answered, and could still be lost. Absent where there are none. */
+  saving?: string[];
   seq: number;
   /** There are older messages than these. */
   more?: boolean;

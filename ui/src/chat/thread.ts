@@ -17,7 +17,7 @@ export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, m
 
 export function opened(state: ThreadState, answer: OpenedConversation): ThreadState {
   if (!answer.messages) return { ...state, running: answer.running };
-  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set() };
+  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set(answer.saving) };
 }
 
 /** A page of older messages before those that are there. */

@@ -93,6 +93,9 @@ pub(super) struct Opened {
     /// There are older messages.
     pub more: bool,
     pub running: Option<RunningTurn>,
+    /// Turns among the messages that are answered, and in no sealed home yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub saving: Vec<String>,
     pub seq: u64,
 }
 

@@ -13,6 +13,16 @@ use super::{Chat, size, transcript};
 use crate::gateway::{GatewayError, History};
 use crate::limits::{GATEWAY_RETRY, HISTORY_ATTEMPTS};
 
+/// A conversation at one moment.
+struct Snapshot {
+    messages: Vec<Message>,
+    /// The number of the last event that they include.
+    seq: u64,
+    running: Option<RunningTurn>,
+    /// Turns that are answered, and in no sealed home yet.
+    saving: Vec<String>,
+}
+
 impl Chat {
     /// The messages of a conversation, and its events from now on. With `after`, the events since then instead, if they
     /// are still held; with `before`, older messages.
@@ -32,10 +42,16 @@ impl Chat {
                 messages: None,
                 more: false,
                 running: self.running_turn(&state),
+                saving: Vec::new(),
                 seq: state.seq(),
             });
         }
-        let (mut messages, seq, running) = self.snapshot(&conversation).await?;
+        let Snapshot {
+            mut messages,
+            seq,
+            running,
+            saving,
+        } = self.snapshot(&conversation).await?;
         if let Some(before) = before {
             let at = messages.iter().position(|message| message.id == before);
             messages.truncate(at.unwrap_or(0));
@@ -45,21 +61,17 @@ impl Chat {
             messages: Some(messages),
             more,
             running,
+            saving,
             seq,
         })
     }
 
     /// All messages as they are now.
     pub(super) async fn messages(&self, conversation: &Conversation) -> Result<Vec<Message>, ChannelError> {
-        let (messages, _, _) = self.snapshot(conversation).await?;
-        Ok(messages)
+        Ok(self.snapshot(conversation).await?.messages)
     }
 
-    /// All messages, the number of the last event that they include, and what runs.
-    async fn snapshot(
-        &self,
-        conversation: &Conversation,
-    ) -> Result<(Vec<Message>, u64, Option<RunningTurn>), ChannelError> {
+    async fn snapshot(&self, conversation: &Conversation) -> Result<Snapshot, ChannelError> {
         // A turn that ends while the transcript is on its way would be in neither.
         let (history, state) = loop {
             let before = conversation.state().ends;
@@ -79,7 +91,13 @@ impl Chat {
             .filter(|turn| !turn.answered && Some(turn.record.key.as_str()) != running_key);
         transcript::overlay(&mut messages, kept.map(|turn| &turn.record));
         messages.extend(live.into_iter().flatten());
-        Ok((messages, state.seq(), self.running_turn(&state)))
+        let answered = state.turns.iter().filter(|turn| turn.answered);
+        Ok(Snapshot {
+            messages,
+            seq: state.seq(),
+            running: self.running_turn(&state),
+            saving: answered.map(|turn| turn.record.key.clone()).collect(),
+        })
     }
 
     /// The transcript. An agent that went away is asked again when it is back.

@@ -64,6 +64,12 @@ async fn promise_05_a_turn_that_was_answered_but_not_sealed_is_not_lost() {
     keeper
         .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
         .await;
+    // Whoever opens it now sees that it could still be lost.
+    let opened = keeper
+        .call("chat.open", json!({"conversation": conversation}))
+        .await
+        .unwrap();
+    assert_eq!(opened["saving"], json!([key]));
 
     let without_home = keeper.killed().await;
     let expected = ["User: hello", "Assistant:  (Interrupted)"];
