@@ -164,7 +164,12 @@ pub(crate) enum ApiError {
     #[error("{}", .0.message)]
     Agent(Failure),
     #[error("The server could not do this. It has been noted.")]
-    Custody(#[from] CustodyError),
+    Custody(CustodyError),
+    #[error(
+        "Another server changes the platform's keys at this moment, or has changed the master key since this one was started. Start this one \
+         with the new master key, then try again."
+    )]
+    KeysChangedElsewhere,
     #[error("There is nothing here.")]
     NotFound,
     #[error("This address does not take this method.")]
@@ -305,6 +310,7 @@ impl ApiError {
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Another request"),
             Self::Agent(failure) => (failure.status, "agent", "The agent did not do it"),
             Self::Custody(_) => (S::INTERNAL_SERVER_ERROR, "internal", "An error of the server"),
+            Self::KeysChangedElsewhere => (S::CONFLICT, "keys_changed_elsewhere", "The keys were changed elsewhere"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
             Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
@@ -392,6 +398,15 @@ impl IntoResponse for ApiError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl From<CustodyError> for ApiError {
+    fn from(error: CustodyError) -> Self {
+        match error {
+            CustodyError::ChangedElsewhere => Self::KeysChangedElsewhere,
+            error => Self::Custody(error),
+        }
     }
 }
 

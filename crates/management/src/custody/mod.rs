@@ -41,6 +41,8 @@ pub enum CustodyError {
     Damaged,
     #[error("nothing is kept for this cell")]
     NotKept,
+    #[error("another server changes the platform's keys, or has changed its master key since this one was started")]
+    ChangedElsewhere,
 }
 
 /// What opens a cell's vault, and what is remembered of its keeper.
@@ -71,7 +73,10 @@ pub struct Custody {
     database: Database,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    master: tokio::sync::Mutex<MasterKey>,
+    /// The one that the server was started with, and those that it was given since: which of them it is started with next is not known here.
+    masters: tokio::sync::Mutex<Vec<Arc<MasterKey>>>,
+    /// One rotation at a time.
+    rotating: tokio::sync::Mutex<()>,
     ring: Mutex<Ring>,
 }
 
@@ -90,14 +95,14 @@ impl Custody {
             database,
             clock,
             entropy,
-            master: tokio::sync::Mutex::new(master),
+            masters: tokio::sync::Mutex::new(vec![Arc::new(master)]),
+            rotating: tokio::sync::Mutex::default(),
             ring: Mutex::default(),
         };
         if custody.load().await? == 0 {
-            let master = custody.master.lock().await;
-            custody.add_key(1, &[&master]).await?;
-            drop(master);
+            let masters = custody.masters.lock().await.clone();
             // Another server may have made the first one at the same moment.
+            custody.add_key(1, &masters).await?;
             custody.load().await?;
         }
         custody.forget_other_copies().await?;
@@ -111,13 +116,11 @@ impl Custody {
     /// Opens the stored wrapping keys that are not open yet; how many there are.
     async fn load(&self) -> Result<usize, CustodyError> {
         let stored = wrapping_keys::all(&self.database).await?;
-        let master = self.master.lock().await;
         for copy in &stored {
             if self.ring().contains_key(&copy.id) {
                 continue;
             }
-            let key = master.stretch(copy.salt).await;
-            if let Some(key) = key.unwrap(&wrapping_aad(copy.id), &copy.sealed) {
+            if let Some(key) = self.opened(copy).await {
                 self.ring().insert(copy.id, Arc::new(key));
             }
         }
@@ -128,8 +131,21 @@ impl Custody {
         }
     }
 
-    /// Makes a wrapping key and stores it, a copy under each of these master keys. It is used from now on.
-    async fn add_key(&self, id: i32, masters: &[&MasterKey]) -> Result<(), CustodyError> {
+    /// What a copy of a wrapping key holds, where a master key opens it that is known here.
+    async fn opened(&self, copy: &wrapping_keys::Copy) -> Option<SealingKey> {
+        let masters = self.masters.lock().await.clone();
+        for master in masters {
+            let key = master.stretch(copy.salt).await;
+            if let Some(key) = key.unwrap(&wrapping_aad(copy.id), &copy.sealed) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Makes a wrapping key and stores it, a copy under each of these master keys. It is used from now on; `false` if another server has made
+    /// one of this number meanwhile.
+    async fn add_key(&self, id: i32, masters: &[Arc<MasterKey>]) -> Result<bool, CustodyError> {
         let key = SealingKey::random(&*self.entropy)?;
         let mut copies = Vec::new();
         for master in masters {
@@ -141,10 +157,11 @@ impl Custody {
                 .wrap(&*self.entropy, &wrapping_aad(id), &key)?;
             copies.push(wrapping_keys::Copy { id, salt, sealed });
         }
-        if wrapping_keys::add(&self.database, &copies, self.clock.now()).await? {
+        let added = wrapping_keys::add(&self.database, &copies, self.clock.now()).await?;
+        if added {
             self.ring().insert(id, Arc::new(key));
         }
-        Ok(())
+        Ok(added)
     }
 
     /// After a change of the master key: the copies under the one before are of no use to anybody who should have them.
@@ -153,10 +170,8 @@ impl Custody {
         if stored.len() == self.ring().len() {
             return Ok(());
         }
-        let master = self.master.lock().await;
         for copy in stored {
-            let key = master.stretch(copy.salt).await;
-            if key.unwrap(&wrapping_aad(copy.id), &copy.sealed).is_none() {
+            if self.opened(&copy).await.is_none() {
                 wrapping_keys::remove(&self.database, copy.id, Some(copy.salt)).await?;
             }
         }

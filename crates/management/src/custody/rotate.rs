@@ -1,6 +1,8 @@
 //! Changing the wrapping key, and the master key with it, while the server serves: what was sealed under the old ones is sealed
 //! again, tenant by tenant. It may stop at any point: whoever calls it again goes on.
 
+use std::sync::Arc;
+
 use super::{Custody, CustodyError, MasterKey, Sealed, What};
 use crate::storage::{TenantTransaction, api_tenants, api_webhooks, api_writes, platform_secrets, wrapping_keys};
 use protocol::TenantId;
@@ -20,24 +22,29 @@ pub struct Rotated {
 }
 
 impl Custody {
-    /// Makes a new wrapping key, seals everything again under it, and forgets the ones before. With `new_master`, the new key is
-    /// sealed under both master keys until the server is started with the new one; the old one then opens nothing any more.
+    /// Makes a new wrapping key, seals everything again under it, and forgets the ones before. With `new_master`, this key and those
+    /// after it are sealed under both master keys until the server is started with the new one; the old one then opens nothing any more.
     ///
     /// # Errors
-    /// Those of [`Self::kept`]. What was sealed again stays so, and everything can be opened.
+    /// [`CustodyError::ChangedElsewhere`] where a master key is in use that is not known here, which would open nothing any more, and where
+    /// another server rotates at the same moment; those of [`Self::kept`]. What was sealed again stays so, and everything can be opened.
     pub async fn rotate(&self, new_master: Option<MasterKey>) -> Result<Rotated, CustodyError> {
+        let _one = self.rotating.lock().await;
         self.load().await?;
         let master_changed = new_master.is_some();
-        let key = self.newest().map_or(1, |(id, _)| id.saturating_add(1));
-        {
-            let master = self.master.lock().await;
-            match &new_master {
-                Some(new) => self.add_key(key, &[&master, new]).await?,
-                None => self.add_key(key, &[&master]).await?,
+        let newest = self.newest().map_or(0, |(id, _)| id);
+        for copy in wrapping_keys::all(&self.database).await? {
+            if copy.id >= newest && self.opened(&copy).await.is_none() {
+                return Err(CustodyError::ChangedElsewhere);
             }
         }
-        // If another server made a key of this number at the same moment, that one is used.
-        self.key(key).await?;
+        let key = newest.saturating_add(1);
+        let mut masters = self.masters.lock().await.clone();
+        masters.extend(new_master.map(Arc::new));
+        if !self.add_key(key, &masters).await? {
+            return Err(CustodyError::ChangedElsewhere);
+        }
+        *self.masters.lock().await = masters;
         let mut secrets = 0;
         let mut after = None;
         loop {

@@ -127,3 +127,19 @@ async fn the_master_key_is_changed_while_the_server_serves() {
         Err(CustodyError::OtherMasterKey)
     ));
 }
+
+#[tokio::test]
+async fn what_is_rotated_after_a_change_of_the_master_key_opens_with_the_new_one_too() {
+    let (world, _, operator) = World::with_tenants().await;
+    let cell = cell(&world).await;
+    let beside = custody(&world, MASTER_KEY).await.unwrap();
+    let before = beside.kept(cell).await.unwrap();
+    let new = "a new passphrase, as long as the first one was";
+    for body in [json!({"new_master_key": new}), json!({})] {
+        operator.post("/api/v1/platform-keys/rotate", body).await.expect(200);
+    }
+    // A server that has not heard of the new one would leave it nothing to open.
+    assert!(matches!(beside.rotate(None).await, Err(CustodyError::ChangedElsewhere)));
+    let after = custody(&world, new).await.unwrap().kept(cell).await.unwrap();
+    assert_eq!(*after.secret, *before.secret);
+}
