@@ -30,6 +30,8 @@ const OPENING_BYTES: usize = 64;
 pub struct Link {
     shared: Arc<Shared>,
     next_id: AtomicU64,
+    /// The number of the last scrub that left nothing. One runs at a time: each is a process of its own beside OpenClaw.
+    scrubbed: tokio::sync::Mutex<u64>,
     _accepting: AbortOnDropHandle<()>,
 }
 
@@ -82,6 +84,7 @@ impl Link {
         Ok(Self {
             shared,
             next_id: AtomicU64::new(1),
+            scrubbed: tokio::sync::Mutex::default(),
             _accepting: accepting,
         })
     }
@@ -123,7 +126,19 @@ impl Link {
 
     /// Has what OpenClaw has deleted taken out of its files.
     pub async fn scrub(&self) -> Result<(), AgentError> {
+        let asked = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut scrubbed = self.scrubbed.lock().await;
+        if *scrubbed > asked {
+            // It began after what this one asks for was deleted.
+            return Ok(());
+        }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.scrub_once(id).await?;
+        *scrubbed = id;
+        Ok(())
+    }
+
+    async fn scrub_once(&self, id: u64) -> Result<(), AgentError> {
         let (sender, receiver) = oneshot::channel();
         self.shared.scrubs().insert(id, sender);
         let patience = limits::SCRUB + limits::BRIDGE_DIAL;

@@ -1,15 +1,16 @@
 // Runs before each start of OpenClaw, in the home as it was left. A conversation whose turn was under way when OpenClaw
 // was killed is marked so that OpenClaw does not take that turn up again by itself: that is for the person to decide.
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, globSync, readdirSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+
+// An index that was being built is built anew by whoever starts; the half of it may know what is deleted by now.
+const halves = globSync("{state,memory,agents/*/agent}/*.sqlite.memory-reindex-*", { cwd: process.env.OPENCLAW_STATE_DIR });
+for (const half of halves) rmSync(`${process.env.OPENCLAW_STATE_DIR}/${half}`, { recursive: true, force: true });
 
 const agents = `${process.env.OPENCLAW_STATE_DIR}/agents`;
 for (const agent of existsSync(agents) ? readdirSync(agents) : []) {
   const file = `${agents}/${agent}/agent/openclaw-agent.sqlite`;
   if (!existsSync(file)) continue;
-  // An index that was being built is built anew by whoever starts; the half of it may know what is deleted by now.
-  for (const name of readdirSync(dirname(file))) if (name.includes(".sqlite.memory-reindex-")) rmSync(`${dirname(file)}/${name}`);
   const database = new DatabaseSync(file);
   database.exec("BEGIN IMMEDIATE");
   const settled = database.prepare(`
