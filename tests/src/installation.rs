@@ -1,10 +1,10 @@
 //! A real Holdfast with data of its own, started for one test and gone after it.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -15,7 +15,7 @@ use crate::model::Model;
 use crate::person::{self, Answer, Person};
 use rustix::process::Signal;
 
-use crate::process::{kill_now, signal, wait_until};
+use crate::process::{kill_now, serve, signal, wait_until, written};
 use crate::{docker, outbox};
 
 /// Free on every installation's own network.
@@ -97,14 +97,9 @@ impl Installation {
 
     /// Starts the server again, on the same data and port.
     pub async fn run(&mut self) {
-        assert!(self.server.is_none(), "the server runs already");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_file())
-            .expect("the log can be written");
         let demo = (!self.settings.without_demo).then_some("--demo");
-        let server = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .args(["up", "--data-dir"])
             .arg(self.data_dir())
             .args(demo)
@@ -113,26 +108,9 @@ impl Installation {
             // What asks thousands of times a minute is measured and tried here, not refused.
             .env("HOLDFAST_LIMITS__REQUESTS_PER_PERSON", "1000000")
             .env("HOLDFAST_LIMITS__REQUESTS_PER_KEY", "1000000")
-            .envs(self.settings.environment.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file can be opened twice"))
-            .stderr(log)
-            .spawn()
-            .expect("the server's binary can be run");
-        self.server = Some(server);
-        wait_until("the server answers that it is ready", START, async || {
-            self.assert_alive();
-            let answer = person::http().get(format!("{}/readyz", self.url())).send().await;
-            answer.ok().filter(|answer| answer.status().is_success())
-        })
-        .await;
-    }
-
-    fn assert_alive(&mut self) {
-        let server = self.server.as_mut().expect("it was started");
-        if let Some(status) = server.try_wait().expect("a child can be asked") {
-            panic!("the server ended with {status}:\n{}", self.log());
-        }
+            .envs(self.settings.environment.iter().cloned());
+        let (log, url) = (self.log_file(), self.url());
+        serve(&mut command, &mut self.server, &log, &url, START).await;
     }
 
     /// Where people reach it.
@@ -157,7 +135,7 @@ impl Installation {
 
     /// All that the server wrote so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log_file()).unwrap_or_default()
+        written(&self.log_file())
     }
 
     fn log_file(&self) -> PathBuf {

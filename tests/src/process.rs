@@ -1,9 +1,14 @@
 //! Processes by their id, and waiting for something to become true.
 
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
+
+use crate::person::http;
 
 /// Ends a process with SIGKILL, as a crash or the kernel's memory killer would; false where there is none.
 pub fn kill_now(pid: u32) -> bool {
@@ -55,4 +60,35 @@ pub async fn wait_until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMu
         assert!(started.elapsed() < limit, "{what}: not so after {} s", limit.as_secs());
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Starts a server of ours that writes to `log`, and returns when `url` says within `limit` that it is ready. It belongs to the caller from
+/// the first moment, also where it never is.
+pub(crate) async fn serve(command: &mut Command, process: &mut Option<Child>, log: &Path, url: &str, limit: Duration) {
+    assert!(process.is_none(), "it runs already");
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .expect("the log can be written");
+    let spawned = command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a file can be opened twice"))
+        .stderr(output)
+        .spawn()
+        .expect("the server's binary can be run");
+    let process = process.insert(spawned);
+    wait_until("it answers that it is ready", limit, async || {
+        if let Some(status) = process.try_wait().expect("a child can be asked") {
+            panic!("it ended with {status}:\n{}", written(log));
+        }
+        let answer = http().get(format!("{url}/readyz")).send().await;
+        answer.ok().filter(|answer| answer.status().is_success())
+    })
+    .await;
+}
+
+/// All that is in a log so far.
+pub(crate) fn written(log: &Path) -> String {
+    fs::read_to_string(log).unwrap_or_default()
 }

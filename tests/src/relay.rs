@@ -1,16 +1,14 @@
 //! A relay that runs by itself (`holdfast relay`), with a data directory and a PostgreSQL of its own.
 
-use std::fs::{self, File};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::installation::{binary, free_port, postmaster};
-use crate::person;
-use crate::process::{kill_now, signal, wait_until};
+use crate::process::{kill_now, serve, signal, written};
 
 const START: Duration = Duration::from_secs(60);
 
@@ -39,32 +37,13 @@ impl RelayAlone {
 
     /// Starts it again, on the same data and port, and returns when it is ready.
     pub async fn run(&mut self) {
-        assert!(self.process.is_none(), "the relay runs already");
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.dir.path().join("relay.log"))
-            .expect("the log can be written");
-        let process = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .args(["relay", "--data-dir"])
             .arg(self.dir.path())
-            .env("HOLDFAST_RELAY__PORT", self.port.to_string())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a file can be opened twice"))
-            .stderr(log)
-            .spawn()
-            .expect("the server's binary can be run");
-        self.process = Some(process);
-        wait_until("the relay answers that it is ready", START, async || {
-            let process = self.process.as_mut().expect("it was started");
-            if let Some(status) = process.try_wait().expect("a child can be asked") {
-                panic!("the relay ended with {status}:\n{}", self.log());
-            }
-            let url = format!("http://{}/readyz", self.address());
-            let answer = person::http().get(url).send().await;
-            answer.ok().filter(|answer| answer.status().is_success())
-        })
-        .await;
+            .env("HOLDFAST_RELAY__PORT", self.port.to_string());
+        let (log, url) = (self.log_file(), format!("http://{}", self.address()));
+        serve(&mut command, &mut self.process, &log, &url, START).await;
     }
 
     /// `host:port`, for `relay.address`.
@@ -78,7 +57,11 @@ impl RelayAlone {
 
     /// All that it wrote so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("relay.log")).unwrap_or_default()
+        written(&self.log_file())
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("relay.log")
     }
 
     /// Kills it where it stands, with SIGKILL.

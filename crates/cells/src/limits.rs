@@ -47,7 +47,7 @@ pub const CONTROL_QUEUE: usize = 256;
 
 /// Connections of one cell to the relay: one, and one that takes its place.
 pub const RELAY_CONNECTIONS: usize = 2;
-/// Questions about groups of one keeper that wait for an answer: more than it carries out calls for others at once.
+/// What one keeper asks of who knows the people, or tells them, and waits for an answer to: more than it carries out calls for others at once.
 pub const QUESTIONS_PER_CELL: usize = 24;
 /// Bytes on their way between a cell and a relay in the same process.
 pub const RELAY_BUFFER: usize = 64 * 1024;

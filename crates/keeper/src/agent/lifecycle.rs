@@ -132,9 +132,7 @@ impl Agent {
         }
         ended
     }
-}
 
-impl Agent {
     /// Takes what OpenClaw has deleted out of the files of its databases, where it would stay until something is written over it.
     ///
     /// # Errors

@@ -54,10 +54,46 @@ impl From<Ended> for AgentError {
 struct Shared {
     connected: watch::Sender<bool>,
     control: Mutex<Option<mpsc::Sender<ToBridge>>>,
-    dials: Mutex<HashMap<u64, oneshot::Sender<Result<UnixStream, String>>>>,
-    scrubs: Mutex<HashMap<u64, oneshot::Sender<Option<String>>>>,
+    dials: Asked<Result<UnixStream, String>>,
+    scrubs: Asked<Option<String>>,
     started: broadcast::Sender<u32>,
     ended: broadcast::Sender<Ended>,
+}
+
+/// What the bridge was asked for, by the number that its answer says.
+struct Asked<T>(Mutex<HashMap<u64, oneshot::Sender<T>>>);
+
+impl<T> Default for Asked<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Asked<T> {
+    fn ask(&self, id: u64) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock().insert(id, sender);
+        receiver
+    }
+
+    /// A caller that gave up does not want it.
+    fn answer(&self, id: u64, answer: T) {
+        if let Some(asked) = self.lock().remove(&id) {
+            let _ = asked.send(answer);
+        }
+    }
+
+    fn forget(&self, id: u64) {
+        self.lock().remove(&id);
+    }
+
+    fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Link {
@@ -75,8 +111,8 @@ impl Link {
         let shared = Arc::new(Shared {
             connected: watch::Sender::new(false),
             control: Mutex::new(None),
-            dials: Mutex::default(),
-            scrubs: Mutex::default(),
+            dials: Asked::default(),
+            scrubs: Asked::default(),
             started: broadcast::Sender::new(4),
             ended: broadcast::Sender::new(4),
         });
@@ -108,8 +144,7 @@ impl Link {
     /// A new connection to OpenClaw's port.
     pub async fn dial(&self) -> Result<UnixStream, AgentError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = oneshot::channel();
-        self.shared.dials().insert(id, sender);
+        let receiver = self.shared.dials.ask(id);
         let dialled = async {
             self.send(ToBridge::Dial { id }).await?;
             timeout(limits::BRIDGE_DIAL, receiver)
@@ -120,7 +155,7 @@ impl Link {
                 .ok_or(AgentError::Gateway(GatewayError::Closed))
         }
         .await;
-        self.shared.dials().remove(&id);
+        self.shared.dials.forget(id);
         dialled
     }
 
@@ -139,8 +174,7 @@ impl Link {
     }
 
     async fn scrub_once(&self, id: u64) -> Result<(), AgentError> {
-        let (sender, receiver) = oneshot::channel();
-        self.shared.scrubs().insert(id, sender);
+        let receiver = self.shared.scrubs.ask(id);
         let patience = limits::SCRUB + limits::BRIDGE_DIAL;
         let scrubbed = async {
             self.send(ToBridge::Scrub { id }).await?;
@@ -153,7 +187,7 @@ impl Link {
             }
         }
         .await;
-        self.shared.scrubs().remove(&id);
+        self.shared.scrubs.forget(id);
         scrubbed
     }
 }
@@ -161,14 +195,6 @@ impl Link {
 impl Shared {
     fn control(&self) -> MutexGuard<'_, Option<mpsc::Sender<ToBridge>>> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn dials(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<UnixStream, String>>>> {
-        self.dials.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn scrubs(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Option<String>>>> {
-        self.scrubs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,12 +214,7 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
                         if let Ok(Ok((opening, stream))) = timeout(limits::BRIDGE_OPENING, opening(stream)).await {
                             match opening {
                                 Opening::Control => control(stream, &shared).await,
-                                Opening::Dial(id) => {
-                                    if let Some(dial) = shared.dials().remove(&id) {
-                                        // A caller that gave up does not want it.
-                                        let _ = dial.send(Ok(stream));
-                                    }
-                                }
+                                Opening::Dial(id) => shared.dials.answer(id, Ok(stream)),
                             }
                         }
                     });
@@ -245,8 +266,8 @@ struct Gone<'a>(&'a Shared);
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
         *self.0.control() = None;
-        self.0.dials().clear();
-        self.0.scrubs().clear();
+        self.0.dials.clear();
+        self.0.scrubs.clear();
         self.0.connected.send_replace(false);
     }
 }
@@ -269,16 +290,8 @@ async fn reports_in(read: OwnedReadHalf, shared: &Shared) {
                 tracing::info!(pid, "OpenClaw is started");
                 let _ = shared.started.send(pid);
             }
-            Ok(FromBridge::DialFailed { id, message }) => {
-                if let Some(dial) = shared.dials().remove(&id) {
-                    let _ = dial.send(Err(message));
-                }
-            }
-            Ok(FromBridge::Scrubbed { id, error }) => {
-                if let Some(scrub) = shared.scrubs().remove(&id) {
-                    let _ = scrub.send(error);
-                }
-            }
+            Ok(FromBridge::DialFailed { id, message }) => shared.dials.answer(id, Err(message)),
+            Ok(FromBridge::Scrubbed { id, error }) => shared.scrubs.answer(id, error),
             Ok(FromBridge::Exited {
                 code,
                 signal,

@@ -5,22 +5,29 @@ use sqlx::PgConnection;
 use super::StorageError;
 use super::audit::{Checkpoint, CheckpointRow, Head, Row, Stored, hash};
 
+struct HeadRow {
+    seq: i64,
+    hash: Vec<u8>,
+    unsigned: i64,
+}
+
+impl HeadRow {
+    fn read(self) -> Result<(Head, i64), StorageError> {
+        let (seq, hash) = (self.seq, hash(self.hash)?);
+        Ok((Head { seq, hash }, self.unsigned))
+    }
+}
+
 /// The end of the chain, locked until the transaction ends, and up to which event it was written before it was signed.
 pub(crate) async fn lock_head(connection: &mut PgConnection) -> Result<(Head, i64), StorageError> {
-    let row = sqlx::query!("SELECT seq, hash, unsigned FROM operator_head FOR UPDATE")
-        .fetch_one(connection)
-        .await?;
-    let (seq, hash) = (row.seq, hash(row.hash)?);
-    Ok((Head { seq, hash }, row.unsigned))
+    let row = sqlx::query_as!(HeadRow, "SELECT seq, hash, unsigned FROM operator_head FOR UPDATE");
+    row.fetch_one(connection).await?.read()
 }
 
 /// Where the chain ends now, and up to which event it was written before it was signed.
 pub(crate) async fn head(connection: &mut PgConnection) -> Result<(Head, i64), StorageError> {
-    let row = sqlx::query!("SELECT seq, hash, unsigned FROM operator_head")
-        .fetch_one(connection)
-        .await?;
-    let (seq, hash) = (row.seq, hash(row.hash)?);
-    Ok((Head { seq, hash }, row.unsigned))
+    let row = sqlx::query_as!(HeadRow, "SELECT seq, hash, unsigned FROM operator_head");
+    row.fetch_one(connection).await?.read()
 }
 
 /// Keeps a signature over a place of the chain.

@@ -1,0 +1,204 @@
+//! Turns without an agent: who follows one, what is kept, and what ends it.
+
+use super::*;
+
+/// What is asked of an agent in a session.
+fn asked<'a>(agent: &'a str, session: &'a str) -> Asked<'a> {
+    Asked {
+        agent,
+        session,
+        told: [1; 32],
+        detached: false,
+        offers: false,
+    }
+}
+
+fn turn(detached: bool) -> Arc<Turn> {
+    let asked = Asked {
+        detached,
+        offers: true,
+        ..asked("main", "s")
+    };
+    Arc::new(Turn::new(Uuid::nil(), &asked))
+}
+
+fn delta(text: &str) -> TurnEvent {
+    TurnEvent::Delta { text: text.to_owned() }
+}
+
+async fn is_cancelled(turn: &Turn) -> bool {
+    futures::FutureExt::now_or_never(turn.cancel.notified()).is_some()
+}
+
+#[tokio::test]
+async fn a_reader_gets_every_event_in_order_and_one_who_comes_back_goes_on() {
+    let turn = turn(false);
+    let mut reader = turn.follow(0);
+    turn.push(delta("a"));
+    turn.push(delta("b"));
+    assert_eq!(reader.next().await.unwrap().0, 0);
+    let mut back = turn.follow(1);
+    assert_eq!(back.next().await.unwrap().0, 1);
+    turn.push(TurnEvent::Error(Failure::cancelled()));
+    assert_eq!(back.next().await.unwrap().1.name(), "error");
+    assert!(back.next().await.is_none());
+}
+
+#[tokio::test]
+async fn the_last_reader_who_goes_stops_the_turn_unless_it_is_detached_or_over() {
+    let turn_ = turn(false);
+    let (one, two) = (turn_.follow(0), turn_.follow(0));
+    drop(one);
+    assert!(!is_cancelled(&turn_).await);
+    drop(two);
+    assert!(is_cancelled(&turn_).await);
+
+    let detached = turn(true);
+    drop(detached.follow(0));
+    assert!(!is_cancelled(&detached).await);
+
+    let over = turn(false);
+    let reader = over.follow(0);
+    over.push(TurnEvent::Error(Failure::interrupted()));
+    drop(reader);
+    assert!(!is_cancelled(&over).await);
+}
+
+fn call(id: &str) -> Call {
+    Call {
+        id: id.to_owned(),
+        name: "f".to_owned(),
+        arguments: "{}".to_owned(),
+    }
+}
+
+fn result(id: &str, output: &str) -> CallResult {
+    CallResult {
+        id: id.to_owned(),
+        output: output.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_with_calls_to_carry_out_or_with_their_results_given_does_not_stop_the_turn() {
+    let turn = turn(false);
+    let reader = turn.follow(0);
+    turn.ask(vec![call("a")], Usage::default());
+    turn.ask(vec![call("a")], Usage::default());
+    assert!(reader.answer_or_calls().await.is_ok());
+    assert!(!is_cancelled(&turn).await);
+    let (reader, taken) = turn.answer(&[result("a", "x")]).unwrap();
+    assert_eq!(taken, Taken::New);
+    assert_eq!(turn.answer(&[result("a", "x")]).unwrap().1, Taken::UnderWay);
+    turn.delivered("a", true);
+    drop(reader);
+    assert!(!is_cancelled(&turn).await);
+    let (mut again, taken) = turn.answer(&[result("a", "x")]).unwrap();
+    assert_eq!(taken, Taken::Given);
+    turn.push(delta("and"));
+    assert!(
+        matches!(&*again.next().await.unwrap().1, TurnEvent::Delta { .. }),
+        "calls are told once"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_was_given_results_and_is_read_by_nobody_is_left_after_a_while() {
+    let turn = turn(false);
+    let again = limits::FUNCTION_AGAIN;
+    let is_left = async |within| tokio::time::timeout(within, turn.is_left()).await.is_ok();
+    turn.ask(vec![call("a")], Usage::default());
+    let (reader, _) = turn.answer(&[result("a", "x")]).unwrap();
+    assert!(!is_left(again * 10).await, "somebody reads it");
+    drop(reader);
+    assert!(!is_left(again / 2).await);
+    let (reader, _) = turn.answer(&[result("a", "x")]).unwrap();
+    assert!(!is_left(again * 10).await, "it came again");
+    drop(reader);
+    assert!(is_left(again * 2).await);
+    assert!(!is_left(again * 10).await, "that is told once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_waits_for_each_of_its_calls_as_long_as_for_the_first() {
+    let turn = turn(false);
+    let wait = FUNCTION_WAIT;
+    let is_given_up = async |within| tokio::time::timeout(within, turn.is_given_up()).await.is_ok();
+    assert!(!is_given_up(wait * 10).await, "nothing was asked");
+    turn.ask(vec![call("a")], Usage::default());
+    assert!(!is_given_up(wait / 2).await);
+    turn.answer(&[result("a", "x")]).unwrap();
+    assert!(!is_given_up(wait * 10).await);
+    turn.ask(vec![call("b")], Usage::default());
+    assert!(!is_given_up(wait - std::time::Duration::from_secs(1)).await);
+    assert!(is_given_up(std::time::Duration::from_secs(2)).await);
+}
+
+#[tokio::test]
+async fn what_is_held_is_bounded_and_a_slow_reader_is_told() {
+    let turn = turn(false);
+    let mut reader = turn.follow(0);
+    for _ in 0..limits::TURN_EVENTS + 5 {
+        turn.push(delta("x"));
+    }
+    let (_, event) = reader.next().await.unwrap();
+    assert!(matches!(&*event, TurnEvent::Error(failure) if failure.code == "events_lost"));
+    let big = "x".repeat(limits::TURN_BYTES);
+    turn.push(delta(&big));
+    assert_eq!(turn.log().events.len(), 1);
+}
+
+#[test]
+fn a_tenant_has_a_bound_of_turns_and_a_key_names_one() {
+    let (turns, tenant) = (Turns::default(), TenantId::new());
+    for at in 0..limits::TENANT_TURNS {
+        // Of whichever of its agents they are.
+        let agent = if at % 2 == 0 { "main" } else { "press" };
+        assert!(turns.begin(tenant, Uuid::new_v4(), &asked(agent, "s")).is_ok());
+    }
+    assert!(turns.begin(tenant, Uuid::new_v4(), &asked("scout", "s")).is_err());
+    let other = TenantId::new();
+    let id = Uuid::new_v4();
+    let first = asked("main", "s");
+    assert!(matches!(turns.begin(other, id, &first), Ok(Begun::New(_))));
+    assert!(matches!(turns.begin(other, id, &first), Ok(Begun::Known(_))));
+    let other_words = Asked {
+        told: [2; 32],
+        ..asked("main", "s")
+    };
+    for another in [asked("main", "t"), asked("press", "s"), other_words] {
+        let again = turns.begin(other, id, &another);
+        let Asked {
+            agent, session, told, ..
+        } = another;
+        assert!(
+            matches!(again, Err(ApiError::KeyReused)),
+            "{agent}/{session}/{}",
+            told[0]
+        );
+    }
+}
+
+#[test]
+fn turns_that_may_wait_for_a_client_leave_some_to_those_that_wait_for_nobody() {
+    let (turns, tenant) = (Turns::default(), TenantId::new());
+    let begin = |offers| {
+        let asked = Asked {
+            offers,
+            ..asked("main", "s")
+        };
+        turns.begin(tenant, Uuid::new_v4(), &asked)
+    };
+    for _ in 0..limits::TENANT_FUNCTION_TURNS {
+        assert!(begin(true).is_ok());
+    }
+    let Err(ApiError::Agent(failure)) = begin(true) else {
+        panic!("one more is taken")
+    };
+    assert_eq!(failure.code, "too_many_turns");
+    assert!(failure.message.contains("TENANT_FUNCTION_TURNS"), "{}", failure.message);
+    for _ in limits::TENANT_FUNCTION_TURNS..limits::TENANT_TURNS {
+        assert!(begin(false).is_ok());
+    }
+    assert!(begin(false).is_err());
+}
