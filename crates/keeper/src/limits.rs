@@ -280,6 +280,10 @@ pub const AGENT_CRASHES: usize = 3;
 pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);
 /// How long a snapshot that cannot be stored is tried again before the turn is said not to be saved.
 pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
+/// How long a deletion that did not come to its end rests before it is tried again: twice as long each time, and at last longer than what
+/// keeps an idle cell awake.
+pub const DELETION_AGAIN_FIRST: Duration = Duration::from_secs(10);
+pub const DELETION_AGAIN_LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How long an agent whose code is loaded waits for its home before it is freed, from the last greeting of a client.
 pub const PREPARED: Duration = Duration::from_secs(600);
 /// How many past durations of a phase make `usual_ms`.

@@ -72,10 +72,10 @@ pub enum FromBridge {
         id: u64,
         message: String,
     },
-    /// What was deleted is out of the files, or `error` says why not.
+    /// What was deleted is out of the files, or not yet.
     Scrubbed {
         id: u64,
-        error: Option<String>,
+        done: bool,
     },
     /// OpenClaw ended; `last_output` is the end of its standard error, for the owner only.
     Exited {

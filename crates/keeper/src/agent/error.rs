@@ -14,9 +14,9 @@ pub enum AgentError {
     /// `last_output` is for the owner only.
     #[error("OpenClaw ended {how}")]
     Ended { how: String, last_output: String },
-    /// Why is for the owner only.
+    /// Why is in the log of the agent's container.
     #[error("what was deleted could not be taken out of OpenClaw's files")]
-    NotScrubbed(String),
+    NotScrubbed,
     #[error("OpenClaw did not become ready within {} s", .0.as_secs())]
     Slow(std::time::Duration),
     #[error("its start was broken off")]

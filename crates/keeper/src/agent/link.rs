@@ -55,7 +55,7 @@ struct Shared {
     connected: watch::Sender<bool>,
     control: Mutex<Option<mpsc::Sender<ToBridge>>>,
     dials: Asked<Result<UnixStream, String>>,
-    scrubs: Asked<Option<String>>,
+    scrubs: Asked<bool>,
     started: broadcast::Sender<u32>,
     ended: broadcast::Sender<Ended>,
 }
@@ -182,8 +182,8 @@ impl Link {
                 .await
                 .map_err(|_| AgentError::Slow(patience))?;
             match answer.map_err(|_| AgentError::Absent)? {
-                None => Ok(()),
-                Some(why) => Err(AgentError::NotScrubbed(why)),
+                true => Ok(()),
+                false => Err(AgentError::NotScrubbed),
             }
         }
         .await;
@@ -291,7 +291,7 @@ async fn reports_in(read: OwnedReadHalf, shared: &Shared) {
                 let _ = shared.started.send(pid);
             }
             Ok(FromBridge::DialFailed { id, message }) => shared.dials.answer(id, Err(message)),
-            Ok(FromBridge::Scrubbed { id, error }) => shared.scrubs.answer(id, error),
+            Ok(FromBridge::Scrubbed { id, done }) => shared.scrubs.answer(id, done),
             Ok(FromBridge::Exited {
                 code,
                 signal,

@@ -58,9 +58,13 @@ pub async fn attend(stream: UnixStream, socket: &Path, openclaw: &mut OpenClaw) 
                     ToBridge::Scrub { id } => {
                         let report = report.clone();
                         tokio::spawn(async move {
-                            let error = scrub::run().await.err();
+                            let scrubbed = scrub::run().await;
+                            if let Err(why) = &scrubbed {
+                                tracing::warn!("what was deleted is still in OpenClaw's files: {why}");
+                            }
+                            let done = scrubbed.is_ok();
                             // With the control connection gone nobody waits for it any more.
-                            let _ = report.send(FromBridge::Scrubbed { id, error }).await;
+                            let _ = report.send(FromBridge::Scrubbed { id, done }).await;
                         });
                     }
                 }

@@ -82,7 +82,7 @@ impl Seat for CellSeat {
     fn scrub(&self) -> BoxFuture<'_, Result<(), ChannelError>> {
         Box::pin(async {
             let scrubbed = self.agent.scrub().await;
-            scrubbed.map_err(|error| ChannelError::new("agent_failed", error.to_string()))
+            scrubbed.map_err(|error| ChannelError::new("not_scrubbed", error.to_string()))
         })
     }
 }

@@ -255,7 +255,8 @@ impl Chat {
         }
     }
 
-    fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
+    /// The conversation as it is held now: nothing while the vault is locked.
+    pub(super) fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
         self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
     }
 }

@@ -16,6 +16,7 @@ use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
 use super::{Chat, failure};
 use crate::gateway::{Gateway, GatewayError, SendStatus};
+use crate::limits::{DELETION_AGAIN_FIRST, DELETION_AGAIN_LONGEST};
 
 /// What there is to do next.
 enum Job {
@@ -44,13 +45,14 @@ impl Chat {
 
     async fn work_through(&self, conversation: &Arc<Conversation>) {
         let mut resolving = true;
+        let mut rest = DELETION_AGAIN_FIRST;
         while let Some(job) = self.next_job(conversation, resolving) {
             let done = match job {
                 Job::Delete => match self.remove(conversation).await {
                     Ok(()) => return,
                     Err(error) => {
                         tracing::warn!(code = error.code, "a conversation is not deleted yet");
-                        Err(Locked)
+                        self.rested(conversation, &mut rest).await
                     }
                 },
                 Job::Resolve => {
@@ -64,6 +66,14 @@ impl Chat {
                 return;
             }
         }
+    }
+
+    /// Waits before a deletion is tried again, longer each time; whatever locked meanwhile takes it up by itself.
+    async fn rested(&self, conversation: &Arc<Conversation>, rest: &mut Duration) -> Result<(), Locked> {
+        tokio::time::sleep(*rest).await;
+        *rest = (*rest * 2).min(DELETION_AGAIN_LONGEST);
+        let is_held = self.shared(conversation).is_some_and(|held| Arc::ptr_eq(&held, conversation));
+        is_held.then_some(()).ok_or(Locked)
     }
 
     /// Picks the next thing to do; with nothing left, the task is over.

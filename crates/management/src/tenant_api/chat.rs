@@ -42,17 +42,17 @@ pub(crate) async fn post(
     Tenant(tenant): Tenant,
     headers: HeaderMap,
     LastEvent(last): LastEvent,
-    Body(body): Body<Chat>,
+    body: Result<Body<Chat>, ApiError>,
 ) -> Result<WholeOrEvents<Final, TurnEvent>, ApiError> {
+    if let Some(last) = last {
+        let follower = turn::resume(&app, tenant.id, &last)?;
+        return Ok(WholeOrEvents::events(sse::answer(follower)));
+    }
+    let Body(body) = body?;
     let session = match &body.session_id {
         Some(id) => sessions::check(id)?.to_owned(),
         None => turn::new_session(),
     };
-    if let Some(last) = last {
-        return Ok(WholeOrEvents::events(sse::answer(turn::resume(
-            &app, tenant.id, &last,
-        )?)));
-    }
     let agent = access::agent(&app, &tenant, body.agent.as_deref()).await?;
     let model = turn::model_of(&agent)?.to_owned();
     if body.model.as_ref().is_some_and(|wanted| *wanted != model) {
@@ -82,7 +82,7 @@ pub(crate) async fn post(
     };
     let mut follower = turn::start(&app, &agent, wanted)?;
     if body.stream.unwrap_or(asked_for_events) {
-        follower.until(Stage::Open).await?;
+        follower.begins(Stage::Open).await?;
         return Ok(WholeOrEvents::events(sse::answer(follower)));
     }
     Ok(WholeOrEvents::Whole(follower.answer().await?))

@@ -164,7 +164,7 @@ pub(crate) async fn list(
     }))
 }
 
-async fn find(app: &App, agent: &ApiAgent, id: &str) -> Result<ApiSession, ApiError> {
+pub(super) async fn find(app: &App, agent: &ApiAgent, id: &str) -> Result<ApiSession, ApiError> {
     check(id)?;
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     let found = api_sessions::find(&mut transaction, &agent.name, id).await?;
@@ -276,6 +276,18 @@ pub(crate) async fn delete(
         true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
+}
+
+/// Deletes a session that was for one turn, and those of earlier turns that a server left when it ended.
+pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) -> Result<(), ApiError> {
+    let since = app.clock.now() - limits::TURN_TIME;
+    let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+    let left = api_sessions::left(&mut transaction, &agent.name, since, limits::API_SESSIONS_LISTED).await?;
+    transaction.commit().await?;
+    for id in own.into_iter().chain(left.iter().map(String::as_str)) {
+        remove(app, agent, id, None).await?;
+    }
+    Ok(())
 }
 
 /// Deletes a session with its transcript and its archives; `false` if there is none. Written down where somebody asked for it.

@@ -162,14 +162,26 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
             async move { told.keep_on_trying(&app).await }
         });
     }
-    if wanted.once
-        && let Err(error) = sessions::remove(&app, &agent, &wanted.session, None).await
-    {
-        tracing::warn!(%error, "the session of a single turn was not removed");
-    }
-    tokio::time::sleep(limits::TURN_KEPT).await;
-    if let Ok(api) = app.tenant_api() {
-        api.turns.forget(agent.tenant, turn.id);
+    let forgotten = async {
+        tokio::time::sleep(limits::TURN_KEPT).await;
+        if let Ok(api) = app.tenant_api() {
+            api.turns.forget(agent.tenant, turn.id);
+        }
+    };
+    let own = wanted.once.then_some(wanted.session.as_str());
+    tokio::join!(remove_single(&app, &agent, own), forgotten);
+}
+
+/// Removes the session that was for one turn only, with those that were left of earlier ones; tried again, longer apart each time.
+async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) {
+    let mut rest = limits::SINGLE_TURN_AGAIN;
+    for _ in 0..limits::SINGLE_TURN_TRIES {
+        match sessions::remove_single(app, agent, own).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!(%error, "the session of a single turn is not removed yet"),
+        }
+        tokio::time::sleep(rest).await;
+        rest *= 2;
     }
 }
 
@@ -348,7 +360,7 @@ impl Runner<'_> {
         let made = self.call("chat.create", json!({})).await?;
         let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
         let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
-        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, now).await?;
+        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, self.wanted.once, now).await?;
         transaction.commit().await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;

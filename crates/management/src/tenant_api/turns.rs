@@ -439,8 +439,14 @@ impl Follower {
         }
     }
 
-    /// Waits until the turn has come so far; what ended it without an answer, if that was first. What ended it later is told as an
-    /// event.
+    /// Waits until the turn has come so far, or for as long as a stream's head may be held back; what ended it without an answer, if that
+    /// was first. What ended it later is told as an event.
+    pub(crate) async fn begins(&mut self, stage: Stage) -> Result<(), ApiError> {
+        let begun = tokio::time::timeout(limits::STREAM_BEGINS, self.until(stage)).await;
+        begun.unwrap_or(Ok(()))
+    }
+
+    /// The same however long that takes.
     pub(crate) async fn until(&mut self, stage: Stage) -> Result<(), ApiError> {
         loop {
             {

@@ -169,7 +169,7 @@ async fn closing_the_stream_stops_the_turn_unless_it_is_detached() {
     drop(stream);
     // Coming back where it broke: everything after it, and nothing twice.
     let back = tenant.with("last-event-id", seen.id.clone());
-    let mut back = back.stream("/api/v1/chat", json!({"session_id": "b"})).await;
+    let mut back = back.stream("/api/v1/chat", json!("is not looked at")).await;
     agents.release();
     let next = back.next().await.unwrap();
     let number = |id: &str| id.rsplit(':').next().unwrap().parse::<usize>().unwrap();

@@ -1,8 +1,13 @@
 //! The tenant API as OpenAI's clients speak it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use management::limits;
 use serde_json::{Value, json};
 
-use crate::support::{Developer, World};
+use crate::support::{Agents, Developer, World};
 
 fn said(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
@@ -52,10 +57,64 @@ async fn without_a_user_nothing_is_remembered() {
         text.ends_with("Instructions: Be short.\n\nUser: One\n\nAssistant: 1\n\nUser: Two"),
         "{text}"
     );
-    while agents.conversations() > 0 {
-        tokio::task::yield_now().await;
-        tenant.get("/v1/models").await;
+    until_none(&agents).await;
+}
+
+async fn until_none(agents: &Agents) {
+    let gone = async {
+        while agents.conversations() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "{} conversations are left", agents.conversations());
+}
+
+/// Answers a completion of no session whose conversation its agent does not delete.
+async fn left_behind(tenant: &Developer, agents: &Agents) {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refused);
+    agents.break_where(move |_, method| {
+        let is_deleted = method == "chat.delete";
+        counted.fetch_add(usize::from(is_deleted), Ordering::Relaxed);
+        is_deleted
+    });
+    let asked = json!({"model": "m", "messages": said("Hello")});
+    tenant.post("/v1/chat/completions", asked).await.expect(200);
+    while refused.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    agents.repair();
+    assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
+async fn what_was_said_without_a_user_is_deleted_also_where_its_cell_was_away() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    left_behind(&tenant, &agents).await;
+    let sessions = tenant.get("/api/v1/sessions").await.expect(200).json;
+    assert_eq!(sessions["sessions"], json!([]), "it has no name for anybody");
+    // The task that has just been refused comes to its rest.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::pause();
+    tokio::time::advance(limits::SINGLE_TURN_AGAIN).await;
+    tokio::time::resume();
+    until_none(&agents).await;
+}
+
+#[tokio::test]
+async fn what_an_ended_server_left_of_single_turns_goes_with_a_later_turn() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    left_behind(&tenant, &agents).await;
+    let asked = json!({"model": "m", "messages": said("Hello")});
+    tenant.post("/v1/chat/completions", asked.clone()).await.expect(200);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(agents.conversations(), 1, "it could be at work still");
+    world.clock.advance(limits::TURN_TIME + Duration::from_secs(1));
+    tenant.post("/v1/chat/completions", asked).await.expect(200);
+    until_none(&agents).await;
 }
 
 #[tokio::test]
@@ -106,8 +165,25 @@ async fn a_response_is_answered_whole_and_as_events_and_goes_on() {
         );
     }
     assert_eq!(agents.conversations(), 1);
-    let other = json!({"model": "m", "input": "x", "previous_response_id": "resp_1"});
-    assert_eq!(tenant.post("/v1/responses", other).await.status, 400);
+
+    // One that is made up, another tenant's, or of a session that was deleted, is not there; and nothing is begun.
+    let (_, stranger) = world.tenant("y").await;
+    let go_on = async |who: &Developer, id: &Value| {
+        let wanted = json!({"model": "m", "input": "x", "previous_response_id": id});
+        let answer = who.post("/v1/responses", wanted).await;
+        (answer.status.as_u16(), answer.json["error"]["code"].clone())
+    };
+    let gone = (404, json!("previous_response_not_found"));
+    let made_up = format!("resp_{}_s-{0}", uuid::Uuid::nil().simple());
+    for unknown in [json!("resp_1"), json!(made_up)] {
+        assert_eq!(go_on(&tenant, &unknown).await, gone);
+    }
+    assert_eq!(go_on(&stranger, &first["id"]).await, gone);
+    let listed = tenant.get("/api/v1/sessions").await.expect(200).json;
+    let session = listed["sessions"][0]["id"].as_str().unwrap();
+    tenant.delete(&format!("/api/v1/sessions/{session}")).await.expect(204);
+    assert_eq!(go_on(&tenant, &first["id"]).await, gone);
+    assert_eq!(agents.conversations(), 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::keeper::Keeper;
-use crate::limits::TURNS_WAITING;
+use crate::limits::{DELETION_AGAIN_FIRST, TURNS_WAITING};
 
 async fn list(keeper: &Keeper) -> Vec<Value> {
     keeper.call("chat.list", json!({})).await.unwrap()["conversations"]
@@ -82,7 +82,7 @@ async fn a_deletion_that_left_words_in_the_agents_files_is_carried_out_again() {
     let conversation = keeper.create().await;
     let key = keeper.send(&conversation, "secret plan").await;
     keeper.until_saved(&key).await;
-    let refused = ChannelError::new("agent_failed", "its databases are in use");
+    let refused = ChannelError::new("not_scrubbed", "its databases are in use");
     keeper.cell.scrubs_refused.lock().unwrap().push(refused);
     keeper
         .call("chat.delete", json!({"conversation": conversation}))
@@ -101,6 +101,33 @@ async fn a_deletion_that_left_words_in_the_agents_files_is_carried_out_again() {
     while !revived.vault.list_records("chat/").unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_deletion_that_failed_is_tried_again_while_the_vault_is_open() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "secret plan").await;
+    keeper.until_saved(&key).await;
+    let refused = ChannelError::new("not_scrubbed", "its databases are in use");
+    let twice = [refused.clone(), refused];
+    keeper.cell.scrubs_refused.lock().unwrap().extend(twice);
+    let rests = DELETION_AGAIN_FIRST * 3;
+    let is_gone = async || {
+        while !keeper.vault.list_records("chat/").unwrap().is_empty() {
+            tokio::time::sleep(DELETION_AGAIN_FIRST).await;
+        }
+    };
+    keeper
+        .call("chat.delete", json!({"conversation": conversation}))
+        .await
+        .unwrap();
+    while keeper.cell.scrubs_refused.lock().unwrap().len() == 2 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::timeout(rests * 10, is_gone()).await.unwrap();
+    assert!(keeper.cell.sealed.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

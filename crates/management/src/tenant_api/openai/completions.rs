@@ -213,7 +213,7 @@ pub(crate) async fn post(
         return Ok(WholeOrEvents::Whole(told.whole(said)));
     }
     // What fails before the first word fails as a request: clients try such again where that helps.
-    follower.until(Stage::Speaking).await?;
+    follower.begins(Stage::Speaking).await?;
     let with_usage = body.stream_options.is_some_and(|options| options.include_usage);
     Ok(WholeOrEvents::events(streamed(follower, told, with_usage)))
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures::stream;
@@ -16,9 +16,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::{Tenant, agent_name};
+use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
-use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, TurnEvent};
+use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, Turn, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Called, CalledFunction, Content, Said};
 use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece};
@@ -26,7 +27,7 @@ use super::{OF_AGENTS, functions, model, prompt, refuse, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
-use crate::storage::api_agents::MAIN;
+use crate::storage::api_agents::{ApiAgent, MAIN};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"model": "openclaw", "input": "Hello", "user": "first"})))]
@@ -155,24 +156,38 @@ fn id_of(turn: Uuid, agent: &str, session: &str) -> String {
     }
 }
 
-/// The agent and its session. There is no `.` in a session's name.
-fn session_in(id: &str) -> Option<(&str, &str)> {
+/// A turn, its agent and its session. There is no `.` in a session's name.
+fn named_by(id: &str) -> Option<(Uuid, &str, &str)> {
     let (turn, rest) = id.strip_prefix("resp_")?.split_once('_')?;
-    Uuid::try_parse(turn).ok()?;
+    let turn = Uuid::try_parse(turn).ok()?;
     let (agent, session) = rest.split_once('.').unwrap_or((MAIN, rest));
-    Some((agent_name(agent).ok()?, sessions::check(session).ok()?))
+    Some((turn, agent_name(agent).ok()?, sessions::check(session).ok()?))
 }
 
-/// The session that a response before was in, where that was this agent's.
-fn session_before(id: &str, agent: &str) -> Result<String, ApiError> {
-    let wrong = |reason: &str| refuse("previous_response_id", reason);
-    match session_in(id) {
-        Some((of, session)) if of == agent => Ok(session.to_owned()),
-        Some((of, _)) => Err(wrong(&format!(
-            "This response is of the agent `{of}`, and `model` names `{agent}`: go on with the model `{OF_AGENTS}{of}`."
-        ))),
-        None => Err(wrong("There is no such response.")),
+/// The session that a response before was in, where that was this agent's and is there still.
+async fn session_before(app: &App, id: &str, agent: &ApiAgent) -> Result<String, ApiError> {
+    let no_such = || {
+        let words = "There is no such response. Its session may have been deleted: begin a new one.";
+        ApiError::Agent(Failure::new(StatusCode::NOT_FOUND, "previous_response_not_found", words))
+    };
+    let (turn, of, session) = named_by(id).ok_or_else(no_such)?;
+    if of != agent.name {
+        let words = format!(
+            "This response is of the agent `{of}`, and `model` names `{}`: go on with the model `{OF_AGENTS}{of}`.",
+            agent.name
+        );
+        return Err(refuse("previous_response_id", &words));
     }
+    // One that runs may have no session yet.
+    let runs = app.tenant_api()?.turns.find(agent.tenant, turn);
+    let is_its = |turn: &Turn| !turn.is_over() && turn.agent == agent.name && turn.session == session;
+    if !runs.is_some_and(|turn| is_its(&turn)) {
+        sessions::find(app, agent, session).await.map_err(|error| match error {
+            ApiError::NotFound => no_such(),
+            error => error,
+        })?;
+    }
+    Ok(session.to_owned())
 }
 
 pub(crate) async fn post(
@@ -184,7 +199,7 @@ pub(crate) async fn post(
     let (agent, model) = model(&app, &tenant, &body.model).await?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = match (&body.previous_response_id, &body.user) {
-        (Some(previous), _) => Some(session_before(previous, &agent.name)?),
+        (Some(previous), _) => Some(session_before(&app, previous, &agent).await?),
         (None, Some(user)) => Some(session_of(user)),
         (None, None) => None,
     };
@@ -228,7 +243,7 @@ pub(crate) async fn post(
         let said = follower.answer_or_calls().await?;
         return Ok(WholeOrEvents::Whole(told.completed(&said)));
     }
-    follower.until(Stage::Speaking).await?;
+    follower.begins(Stage::Speaking).await?;
     Ok(WholeOrEvents::events(streamed(follower, told)))
 }
 
@@ -463,9 +478,9 @@ mod tests {
     fn a_response_names_its_agent_and_its_session() {
         let id = id_of(Uuid::nil(), MAIN, "a_b-c");
         assert_eq!(id, "resp_00000000000000000000000000000000_a_b-c");
-        assert_eq!(session_in(&id), Some((MAIN, "a_b-c")));
+        assert_eq!(named_by(&id), Some((Uuid::nil(), MAIN, "a_b-c")));
         let other = id_of(Uuid::nil(), "press", "a_b-c");
-        assert_eq!(session_in(&other), Some(("press", "a_b-c")));
+        assert_eq!(named_by(&other), Some((Uuid::nil(), "press", "a_b-c")));
         for other in [
             "resp_1_a",
             "x",
@@ -476,7 +491,7 @@ mod tests {
             "resp_00000000000000000000000000000000_A.a",
             "resp_00000000000000000000000000000000_",
         ] {
-            assert_eq!(session_in(other), None, "{other}");
+            assert_eq!(named_by(other), None, "{other}");
         }
     }
 }

@@ -202,3 +202,22 @@ fn turns_that_may_wait_for_a_client_leave_some_to_those_that_wait_for_nobody() {
     }
     assert!(begin(false).is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_begins_with_the_agent_or_when_its_head_was_held_back_long_enough() {
+    let turn_ = turn(false);
+    let mut reader = turn_.follow(0);
+    let held = Instant::now();
+    reader.begins(Stage::Speaking).await.unwrap();
+    assert_eq!(held.elapsed(), limits::STREAM_BEGINS);
+    turn_.push(delta("a"));
+    let held = Instant::now();
+    reader.begins(Stage::Speaking).await.unwrap();
+    assert_eq!(held.elapsed(), std::time::Duration::ZERO);
+
+    // What fails before that fails as a request.
+    let failed = turn(false);
+    let mut reader = failed.follow(0);
+    failed.push(TurnEvent::Error(Failure::interrupted()));
+    assert!(reader.begins(Stage::Speaking).await.is_err());
+}
