@@ -360,7 +360,8 @@ impl Runner<'_> {
         let made = self.call("chat.create", json!({})).await?;
         let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
         let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
-        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, self.wanted.once, now).await?;
+        let named =
+            api_sessions::create(&mut transaction, &self.agent.name, session, &id, self.wanted.once, now).await?;
         transaction.commit().await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;

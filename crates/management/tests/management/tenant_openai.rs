@@ -60,13 +60,14 @@ async fn without_a_user_nothing_is_remembered() {
     until_none(&agents).await;
 }
 
+/// Until every conversation is deleted, which takes less than a rest between two tries.
 async fn until_none(agents: &Agents) {
     let gone = async {
         while agents.conversations() > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    let gone = tokio::time::timeout(limits::SINGLE_TURN_AGAIN * 4 / 5, gone).await;
     assert!(gone.is_ok(), "{} conversations are left", agents.conversations());
 }
 

@@ -168,7 +168,11 @@ fn named_by(id: &str) -> Option<(Uuid, &str, &str)> {
 async fn session_before(app: &App, id: &str, agent: &ApiAgent) -> Result<String, ApiError> {
     let no_such = || {
         let words = "There is no such response. Its session may have been deleted: begin a new one.";
-        ApiError::Agent(Failure::new(StatusCode::NOT_FOUND, "previous_response_not_found", words))
+        ApiError::Agent(Failure::new(
+            StatusCode::NOT_FOUND,
+            "previous_response_not_found",
+            words,
+        ))
     };
     let (turn, of, session) = named_by(id).ok_or_else(no_such)?;
     if of != agent.name {
