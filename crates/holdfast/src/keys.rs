@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use management::MasterKeyIn;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::config::{self, Overrides};
 use crate::data_dir::write_whole;
 use crate::operator_token;
 use crate::refusal::Refusal;
@@ -22,9 +22,6 @@ pub enum Command {
         /// The address of that server, instead of the one that it has written down.
         #[arg(long)]
         server: Option<String>,
-        /// The configuration, instead of `<data-dir>/holdfast.toml`.
-        #[arg(long)]
-        config: Option<PathBuf>,
         /// Change the master key, too, to the one in this file (at least 32 bytes).
         #[arg(long)]
         new_master_key_file: Option<PathBuf>,
@@ -39,11 +36,8 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
     let Command::Rotate {
         data_dir,
         server,
-        config,
         new_master_key_file,
     } = command;
-    let config = config::load(&data_dir, config.as_deref(), &Overrides::default())
-        .map_err(|error| Refusal::Config(format!("{error}.")))?;
     let server = match server {
         Some(server) => server,
         None => announced(&data_dir)?,
@@ -55,13 +49,20 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
         rotated["key"], rotated["secrets"]
     );
     let Some(new_master) = new_master else { return Ok(()) };
-    if tenant_api::has_master_key_elsewhere(&config.tenant_api) {
-        println!("Put the new master key in the place of the old one before you start the server again.");
-    } else {
-        write_whole(&tenant_api::own_master_key(&data_dir), new_master.as_bytes(), 0o600)?;
-        println!(
-            "The new master key is in the data directory. The old one opens nothing once the server was started again."
-        );
+    match serde_json::from_value(rotated["master_key_in"].clone()) {
+        Ok(MasterKeyIn::DataDirectory) => {
+            write_whole(&tenant_api::own_master_key(&data_dir), new_master.as_bytes(), 0o600)?;
+            println!(
+                "The new master key is in the data directory. The old one opens nothing once the server was started again."
+            );
+        }
+        Ok(MasterKeyIn::Environment) => println!(
+            "Set OPENCLAW_TENANT_MASTER_KEY to the new master key in the environment of the server before you start it again."
+        ),
+        Ok(MasterKeyIn::File) => println!(
+            "Put the new master key in the file that `master_key_file` of the server names before you start it again."
+        ),
+        Err(_) => println!("Put the new master key in the place of the old one before you start the server again."),
     }
     Ok(())
 }

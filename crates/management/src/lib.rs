@@ -70,7 +70,7 @@ pub use cell_control::{CellControl, CellRef, CellState, CellUnavailable};
 pub use chosen::{OutOfBounds, RequestLimits, SessionTimes};
 pub use clock::{Clock, Entropy, NoEntropy, OsEntropy, SystemClock};
 pub use config::{Config, PublicUrl, PublicUrlError};
-pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyTooShort, Rotated};
+pub use custody::{Custody, CustodyError, Kept, KnownKeeper, MasterKey, MasterKeyIn, MasterKeyTooShort, Rotated};
 pub use database::Database;
 pub use delivery::{DestinationKey, PushKey};
 pub use factors::FactorKey;
@@ -101,7 +101,7 @@ use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
 use storage::{TenantTransaction, api_agents, approval_notices, groups, mailboxes};
-use tenant_api::{TenantApi, approvals, schedules};
+use tenant_api::{TenantApi, approvals, idempotency, schedules};
 
 /// What management works with.
 pub struct Parts {
@@ -140,6 +140,7 @@ pub struct Management {
     request_mails: Repeating,
     tenants_approvals: Option<Repeating>,
     schedules: Option<Repeating>,
+    answers_swept: Option<Repeating>,
     refusals: Repeating,
 }
 
@@ -218,6 +219,7 @@ impl Management {
         });
         let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
         let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
+        let answers_swept = app.tenant_api.as_ref().map(|_| idempotency::start(&app));
         Self {
             app,
             sending,
@@ -227,6 +229,7 @@ impl Management {
             request_mails,
             tenants_approvals,
             schedules,
+            answers_swept,
             refusals: refusals_written,
         }
     }
@@ -399,6 +402,9 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.request_mails.stop().await;
+        if let Some(answers_swept) = &self.answers_swept {
+            answers_swept.stop().await;
+        }
         if let Some(schedules) = &self.schedules {
             schedules.stop().await;
         }

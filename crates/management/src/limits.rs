@@ -203,6 +203,8 @@ pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
 /// How long the answer to a write with an `Idempotency-Key` is kept, and the longest such key in characters.
 pub const WRITE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
+/// How often answers that were kept so long are looked for, of every tenant.
+pub const WRITES_SWEPT: Duration = Duration::from_secs(10 * 60);
 /// How long a write may be under way until its key may be used again.
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(10 * 60);
 

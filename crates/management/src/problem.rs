@@ -161,6 +161,8 @@ pub(crate) enum ApiError {
     WriteUnderWay,
     #[error("This `Idempotency-Key` was used for another request.")]
     KeyReused,
+    #[error("The request with this `Idempotency-Key` was done, and its tenant has been removed since.")]
+    AnswerGone,
     #[error("{}", .0.message)]
     Agent(Failure),
     #[error("The server could not do this. It has been noted.")]
@@ -308,6 +310,7 @@ impl ApiError {
             Self::KeyNeeded | Self::TenantKeyRefused => (S::UNAUTHORIZED, "key_needed", "No key that works"),
             Self::WriteUnderWay => (S::CONFLICT, "write_under_way", "Under way"),
             Self::KeyReused => (S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Another request"),
+            Self::AnswerGone => (S::GONE, "answer_gone", "The tenant is gone"),
             Self::Agent(failure) => (failure.status, "agent", "The agent did not do it"),
             Self::Custody(_) => (S::INTERNAL_SERVER_ERROR, "internal", "An error of the server"),
             Self::KeysChangedElsewhere => (S::CONFLICT, "keys_changed_elsewhere", "The keys were changed elsewhere"),

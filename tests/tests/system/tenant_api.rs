@@ -108,14 +108,29 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     assert_eq!((status, &refused["code"]), (402, &json!("spending_limit")), "{refused}");
     assert!(!model.requests().await.to_string().contains("for nothing"));
 
-    // The wrapping key is changed while it serves.
-    let rotated = std::process::Command::new(system_tests::binary())
-        .args(["keys", "rotate", "--server", &installation.url(), "--data-dir"])
-        .arg(installation.data_dir())
-        .output()
-        .unwrap();
-    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
-    assert!(String::from_utf8_lossy(&rotated.stdout).contains("Wrapping key 2"));
+    // The wrapping key is changed while it serves; then the master key, too, by somebody with another environment than the server's.
+    let new_master = installation.data_dir().join("new-master-key");
+    std::fs::write(&new_master, "a master key that the operator has chosen").unwrap();
+    let rotate = |more: &[&Path]| {
+        let rotated = std::process::Command::new(system_tests::binary())
+            .args(["keys", "rotate", "--server", &installation.url(), "--data-dir"])
+            .arg(installation.data_dir())
+            .args(more)
+            .env("OPENCLAW_TENANT_MASTER_KEY", "one that the server knows nothing of")
+            .output()
+            .unwrap();
+        assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+        String::from_utf8(rotated.stdout).unwrap()
+    };
+    assert!(rotate(&[]).contains("Wrapping key 2"));
+    let rotated = rotate(&[Path::new("--new-master-key-file"), &new_master]);
+    assert!(
+        rotated.contains("Wrapping key 3") && rotated.contains("is in the data directory"),
+        "{rotated}"
+    );
+    // From the next start on, nothing opens without it.
+    let taken = std::fs::read(installation.data_dir().join("keys/tenant-master.key")).unwrap();
+    assert_eq!(taken, std::fs::read(&new_master).unwrap());
 
     // While it is awake: what Docker knows, what was logged, what the process was started with.
     let canaries = [key, said, title, asked, found];

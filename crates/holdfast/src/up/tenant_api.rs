@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cells::Cells;
-use management::{AdminToken, Custody, Database, MasterKey, OsEntropy, SystemClock, TenantApiParts};
+use management::{AdminToken, Custody, Database, MasterKey, MasterKeyIn, OsEntropy, SystemClock, TenantApiParts};
 use zeroize::Zeroizing;
 
 use crate::config::TenantApi;
@@ -40,8 +40,8 @@ pub async fn parts(
         None => operator_token::read(data_dir)?,
     };
     let admin_token = AdminToken::new(&token).map_err(|error| Refusal::Config(format!("{error}.")))?;
-    let master = MasterKey::new(master_key(config, data_dir)?.as_bytes())
-        .map_err(|error| Refusal::Config(format!("{error}.")))?;
+    let (master_key_in, master) = master_key(config, data_dir)?;
+    let master = MasterKey::new(master.as_bytes()).map_err(|error| Refusal::Config(format!("{error}.")))?;
     let custody = Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master)
         .await
         .map_err(|error| Refusal::Other(format!("The tenant API cannot start: {error}.")))?;
@@ -50,6 +50,7 @@ pub async fn parts(
         admin_token,
         agents: Arc::new(Platform::new(cells.clone(), custody.clone())),
         custody,
+        master_key_in,
     }))
 }
 
@@ -70,21 +71,16 @@ pub fn own_master_key(data_dir: &Path) -> PathBuf {
     data_dir.join("keys").join("tenant-master.key")
 }
 
-/// Whether the operator keeps the master key somewhere else.
-pub fn has_master_key_elsewhere(config: &TenantApi) -> bool {
-    config.master_key_file.is_some() || set(MASTER_KEY).is_some()
-}
-
-fn master_key(config: &TenantApi, data_dir: &Path) -> Result<Zeroizing<String>, Refusal> {
+fn master_key(config: &TenantApi, data_dir: &Path) -> Result<(MasterKeyIn, Zeroizing<String>), Refusal> {
     if let Some(key) = set(MASTER_KEY) {
-        return Ok(key);
+        return Ok((MasterKeyIn::Environment, key));
     }
     let read = |path: &Path| {
         let text = fs::read_to_string(path).map(Zeroizing::new);
         text.map_err(|error| Refusal::Config(format!("the master key {} cannot be read: {error}.", path.display())))
     };
     if let Some(file) = &config.master_key_file {
-        return read(file);
+        return Ok((MasterKeyIn::File, read(file)?));
     }
     let own = own_master_key(data_dir);
     if !own.exists() {
@@ -94,5 +90,5 @@ fn master_key(config: &TenantApi, data_dir: &Path) -> Result<Zeroizing<String>, 
         let text = Zeroizing::new(protocol::b64::encode(*bytes));
         write_whole(&own, text.as_bytes(), 0o600)?;
     }
-    read(&own)
+    Ok((MasterKeyIn::DataDirectory, read(&own)?))
 }

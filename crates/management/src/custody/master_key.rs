@@ -2,6 +2,8 @@
 //! Whatever it is, random bytes or a passphrase, it goes through Argon2id, so nobody has to say which of the two it is.
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::sealed::SealingKey;
@@ -12,6 +14,18 @@ pub(super) const SALT: usize = 16;
 
 /// The operator's secret. No `Debug`; wiped when dropped.
 pub struct MasterKey(Zeroizing<Vec<u8>>);
+
+/// Where a server takes its master key from when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MasterKeyIn {
+    /// Its environment.
+    Environment,
+    /// A file that its configuration names.
+    File,
+    /// Its data directory.
+    DataDirectory,
+}
 
 /// It is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{CellId, TenantId};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-pub use master_key::{MasterKey, MasterKeyTooShort};
+pub use master_key::{MasterKey, MasterKeyIn, MasterKeyTooShort};
 pub use rotate::Rotated;
 
 use crate::cell_control::CellRef;
@@ -99,11 +100,11 @@ impl Custody {
             rotating: tokio::sync::Mutex::default(),
             ring: Mutex::default(),
         };
-        if custody.load().await? == 0 {
+        if custody.load(custody.database.pool()).await? == 0 {
             let masters = custody.masters.lock().await.clone();
             // Another server may have made the first one at the same moment.
             custody.add_key(1, &masters).await?;
-            custody.load().await?;
+            custody.load(custody.database.pool()).await?;
         }
         custody.forget_other_copies().await?;
         Ok(custody)
@@ -114,8 +115,8 @@ impl Custody {
     }
 
     /// Opens the stored wrapping keys that are not open yet; how many there are.
-    async fn load(&self) -> Result<usize, CustodyError> {
-        let stored = wrapping_keys::all(&self.database).await?;
+    async fn load(&self, executor: impl PgExecutor<'_>) -> Result<usize, CustodyError> {
+        let stored = wrapping_keys::all(executor).await?;
         for copy in &stored {
             if self.ring().contains_key(&copy.id) {
                 continue;
@@ -166,7 +167,7 @@ impl Custody {
 
     /// After a change of the master key: the copies under the one before are of no use to anybody who should have them.
     async fn forget_other_copies(&self) -> Result<(), CustodyError> {
-        let stored = wrapping_keys::all(&self.database).await?;
+        let stored = wrapping_keys::all(self.database.pool()).await?;
         if stored.len() == self.ring().len() {
             return Ok(());
         }
@@ -178,24 +179,28 @@ impl Custody {
         Ok(())
     }
 
-    fn newest(&self) -> Option<(i32, Arc<SealingKey>)> {
-        self.ring().last_key_value().map(|(id, key)| (*id, Arc::clone(key)))
-    }
-
-    async fn key(&self, id: i32) -> Result<Arc<SealingKey>, CustodyError> {
+    async fn key(&self, executor: impl PgExecutor<'_>, id: i32) -> Result<Arc<SealingKey>, CustodyError> {
         let known = |custody: &Self| custody.ring().get(&id).cloned();
         if let Some(key) = known(self) {
             return Ok(key);
         }
         // Another server has rotated meanwhile.
-        self.load().await?;
+        self.load(executor).await?;
         known(self).ok_or(CustodyError::NoWrappingKey(id))
     }
 
-    /// Seals something of a tenant.
-    pub(crate) fn seal(&self, what: What, tenant: TenantId, text: &[u8]) -> Result<Sealed, CustodyError> {
-        let (key_id, key) = self.newest().ok_or(CustodyError::NoWrappingKey(1))?;
-        let bytes = key.seal(&*self.entropy, &what.aad(tenant, key_id), text)?;
+    /// Seals something of the transaction's tenant, to be stored in it: under the newest key, which no rotation removes before it has found
+    /// what is stored here.
+    pub(crate) async fn seal(
+        &self,
+        transaction: &mut TenantTransaction,
+        what: What,
+        text: &[u8],
+    ) -> Result<Sealed, CustodyError> {
+        let newest = wrapping_keys::newest(transaction).await?;
+        let key_id = newest.ok_or(CustodyError::NoWrappingKey(1))?;
+        let key = self.key(&mut **transaction, key_id).await?;
+        let bytes = key.seal(&*self.entropy, &what.aad(transaction.tenant(), key_id), text)?;
         Ok(Sealed { key_id, bytes })
     }
 
@@ -206,7 +211,7 @@ impl Custody {
         tenant: TenantId,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
-        let key = self.key(sealed.key_id).await?;
+        let key = self.key(self.database.pool(), sealed.key_id).await?;
         key.open(&what.aad(tenant, sealed.key_id), &sealed.bytes)
             .ok_or(CustodyError::Damaged)
     }
@@ -215,7 +220,7 @@ impl Custody {
     pub(crate) async fn keep_new(&self, transaction: &mut TenantTransaction, cell: CellId) -> Result<(), CustodyError> {
         let mut secret = Zeroizing::new([0; 32]);
         self.entropy.fill(&mut *secret)?;
-        let sealed = self.seal(What::Secret(cell), transaction.tenant(), &*secret)?;
+        let sealed = self.seal(transaction, What::Secret(cell), &*secret).await?;
         Ok(platform_secrets::add(transaction, cell, &sealed).await?)
     }
 

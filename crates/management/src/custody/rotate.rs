@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(examples(json!({"key": 2, "secrets": 3, "master_changed": false})))]
 pub struct Rotated {
     /// The wrapping key in use now.
     pub key: i32,
@@ -30,10 +29,10 @@ impl Custody {
     /// another server rotates at the same moment; those of [`Self::kept`]. What was sealed again stays so, and everything can be opened.
     pub async fn rotate(&self, new_master: Option<MasterKey>) -> Result<Rotated, CustodyError> {
         let _one = self.rotating.lock().await;
-        self.load().await?;
+        self.load(self.database.pool()).await?;
         let master_changed = new_master.is_some();
-        let newest = self.newest().map_or(0, |(id, _)| id);
-        for copy in wrapping_keys::all(&self.database).await? {
+        let newest = self.ring().last_key_value().map_or(0, |(id, _)| *id);
+        for copy in wrapping_keys::all(self.database.pool()).await? {
             if copy.id >= newest && self.opened(&copy).await.is_none() {
                 return Err(CustodyError::ChangedElsewhere);
             }
@@ -72,12 +71,14 @@ impl Custody {
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         let mut count = 0;
         for (cell, sealed) in platform_secrets::sealed_before(&mut transaction, key).await? {
-            let again = self.sealed_again(What::Secret(cell), tenant, &sealed).await?;
+            let again = self.sealed_again(&mut transaction, What::Secret(cell), &sealed).await?;
             platform_secrets::replace(&mut transaction, cell, &again).await?;
             count += 1;
         }
         for (webhook, sealed) in api_webhooks::sealed_before(&mut transaction, key).await? {
-            let again = self.sealed_again(What::Webhook(webhook), tenant, &sealed).await?;
+            let again = self
+                .sealed_again(&mut transaction, What::Webhook(webhook), &sealed)
+                .await?;
             api_webhooks::replace(&mut transaction, webhook, &again).await?;
         }
         transaction.commit().await?;
@@ -86,15 +87,20 @@ impl Custody {
     }
 
     /// The same under the key in use.
-    async fn sealed_again(&self, what: What, tenant: TenantId, sealed: &Sealed) -> Result<Sealed, CustodyError> {
-        let opened = self.unseal(what, tenant, sealed).await?;
-        self.seal(what, tenant, &opened)
+    async fn sealed_again(
+        &self,
+        transaction: &mut TenantTransaction,
+        what: What,
+        sealed: &Sealed,
+    ) -> Result<Sealed, CustodyError> {
+        let opened = self.unseal(what, transaction.tenant(), sealed).await?;
+        self.seal(transaction, what, &opened).await
     }
 
     async fn seal_answers_again(&self, tenant: TenantId, key: i32) -> Result<(), CustodyError> {
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         for (write, sealed) in api_writes::sealed_before(&mut transaction, key).await? {
-            let Sealed { key_id, bytes } = self.sealed_again(What::Answer, tenant, &sealed).await?;
+            let Sealed { key_id, bytes } = self.sealed_again(&mut transaction, What::Answer, &sealed).await?;
             api_writes::replace(&mut transaction, &write, key_id, &bytes).await?;
         }
         Ok(transaction.commit().await?)

@@ -13,6 +13,7 @@ use super::webhook::Secret;
 use super::{Delivery, NotTaken};
 use crate::clock::Entropy;
 use crate::custody::{Custody, CustodyError, Sealed, What};
+use crate::storage::TenantTransaction;
 
 /// A webhook that is about to be kept.
 pub(crate) struct NewHook {
@@ -31,11 +32,11 @@ pub(crate) enum NoHook {
 
 impl NewHook {
     /// Checks the address, and seals it with a new secret.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         delivery: &Delivery,
         custody: &Custody,
         entropy: &dyn Entropy,
-        tenant: TenantId,
+        transaction: &mut TenantTransaction,
         url: &str,
     ) -> Result<Self, NoHook> {
         let (url, host) = address(&delivery.outside, Kind::Webhook, url.trim()).map_err(NoHook::Wrong)?;
@@ -49,7 +50,8 @@ impl NewHook {
         let id = Uuid::now_v7();
         let text = Zeroizing::new(serde_json::to_vec(&reach).expect("two texts are JSON"));
         let sealed = custody
-            .seal(What::Webhook(id), tenant, &text)
+            .seal(transaction, What::Webhook(id), &text)
+            .await
             .map_err(NoHook::Custody)?;
         Ok(Self {
             id,

@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::{header, refusals, security, shared};
 use crate::problem::Problem;
 use crate::routes::{self, Access, Route};
-use crate::tenant_api::{self, ErrorBody, OpenAiError, idempotency};
+use crate::tenant_api::{self, ErrorBody, Keyed, OpenAiError, idempotency};
 
 const ABOUT: &str = "The HTTP API of Holdfast. `docs/protocol.md` says what it promises; this says what is sent.\n\n\
     Writes from a browser are taken from pages of the same origin only (`Sec-Fetch-Site: same-origin`, or `Origin`), and, with a \
@@ -133,8 +133,11 @@ fn operation(route: &Route, sketch: super::Sketch, text: &str) -> Operation {
     for parameter in sketch.parameters {
         operation = operation.parameter(parameter);
     }
-    if matches!(route.access, Access::Operator | Access::Tenant) && route.method != Method::GET {
-        operation = operation.parameter(idempotency::parameter(tenant_api::keeps_answers(route.path)));
+    if matches!(route.access, Access::Operator | Access::Tenant)
+        && route.method != Method::GET
+        && let Some(parameter) = idempotency::parameter(Keyed::at(route.path))
+    {
+        operation = operation.parameter(parameter);
     }
     if let Some(body) = sketch.body {
         let body = RequestBodyBuilder::new()

@@ -1,11 +1,17 @@
 //! Writes that named an `Idempotency-Key`, and what was answered.
 
+use protocol::TenantId;
 use time::OffsetDateTime;
 
+use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction};
 use crate::clock::before;
 use crate::custody::Sealed;
+use crate::database::Database;
 use crate::limits;
+
+/// The status of an answer that was removed.
+const GONE: i16 = 410;
 
 /// How a write stands whose key was seen before.
 pub(crate) enum Seen {
@@ -14,6 +20,8 @@ pub(crate) enum Seen {
     UnderWay,
     /// The key was used for another request.
     Another,
+    /// What it was about was removed, and the answer with it.
+    Gone,
     Answered {
         status: u16,
         sealed: Sealed,
@@ -56,10 +64,9 @@ pub(crate) async fn begin(
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {
         return Ok(Seen::UnderWay);
     };
-    if row.request_hash != request {
-        return Ok(Seen::Another);
-    }
     Ok(match (row.status, row.key_id, row.sealed) {
+        (Some(GONE), _, None) => Seen::Gone,
+        _ if row.request_hash != request => Seen::Another,
         (Some(status), Some(key_id), Some(bytes)) => Seen::Answered {
             status: status.unsigned_abs(),
             sealed: Sealed { key_id, bytes },
@@ -68,24 +75,65 @@ pub(crate) async fn begin(
     })
 }
 
-/// Keeps the answer.
+/// Keeps the answer, which goes with the tenant that it is about.
 pub(crate) async fn answered(
     transaction: &mut TenantTransaction,
     key: &[u8; 32],
     status: u16,
+    about: Option<TenantId>,
     sealed: &Sealed,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE api_writes SET status = $3, key_id = $4, sealed = $5 WHERE tenant_id = $1 AND key_hash = $2",
+        "UPDATE api_writes SET status = $3, key_id = $4, sealed = $5, about = $6 WHERE tenant_id = $1 AND key_hash = $2",
         transaction.tenant().uuid(),
         key,
         i16::try_from(status).unwrap_or(500),
         sealed.key_id,
-        sealed.bytes
+        sealed.bytes,
+        about.map(TenantId::uuid)
     )
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// Keeps of a write that it was done, and nothing of what was asked or answered.
+pub(crate) async fn gone(transaction: &mut TenantTransaction, key: &[u8; 32]) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_writes SET request_hash = key_hash, status = $3 WHERE tenant_id = $1 AND key_hash = $2",
+        transaction.tenant().uuid(),
+        key,
+        GONE
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The same of those that were about this tenant.
+pub(crate) async fn all_gone(transaction: &mut TenantTransaction, about: TenantId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_writes SET request_hash = key_hash, status = $3, key_id = NULL, sealed = NULL, about = NULL
+         WHERE tenant_id = $1 AND about = $2",
+        transaction.tenant().uuid(),
+        about.uuid(),
+        GONE
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Forgets those of every tenant that are over.
+pub(crate) async fn forget_old(database: &Database, now: OffsetDateTime) -> Result<(), StorageError> {
+    let mut transaction = looking_for_due(database, "holdfast.api_writes").await?;
+    sqlx::query!(
+        "DELETE FROM api_writes WHERE begun_at <= $1",
+        before(now, limits::WRITE_KEPT)
+    )
+    .execute(&mut *transaction)
+    .await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Lets a write that failed on our side be tried again.

@@ -55,6 +55,20 @@ impl TenantTransaction {
         self.tenant
     }
 
+    /// Does something for another tenant inside it: both are kept or neither.
+    pub(crate) async fn for_another<T>(
+        &mut self,
+        tenant: TenantId,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let own = std::mem::replace(&mut self.tenant, tenant);
+        speak_for(&mut self.transaction, tenant).await?;
+        let done = work(self).await;
+        self.tenant = own;
+        speak_for(&mut self.transaction, own).await?;
+        done
+    }
+
     /// Has what was written down in it chained, once it is committed.
     pub(crate) fn chained_by(&mut self, chains: &Arc<Chains>) {
         self.chains = Some(chains.clone());

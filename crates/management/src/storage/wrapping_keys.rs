@@ -1,8 +1,9 @@
 //! The wrapping keys of platform custody, sealed. They belong to the installation.
 
+use sqlx::PgExecutor;
 use time::OffsetDateTime;
 
-use super::StorageError;
+use super::{StorageError, TenantTransaction};
 use crate::database::Database;
 
 /// A key as it is stored: one row for each master key that opens it.
@@ -13,9 +14,9 @@ pub(crate) struct Copy {
 }
 
 /// All copies, the oldest key first.
-pub(crate) async fn all(database: &Database) -> Result<Vec<Copy>, StorageError> {
+pub(crate) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Copy>, StorageError> {
     let rows = sqlx::query!("SELECT id, salt, sealed FROM wrapping_keys ORDER BY id, created_at");
-    let rows = rows.fetch_all(database.pool()).await?;
+    let rows = rows.fetch_all(executor).await?;
     rows.into_iter()
         .map(|row| {
             Ok(Copy {
@@ -27,7 +28,17 @@ pub(crate) async fn all(database: &Database) -> Result<Vec<Copy>, StorageError> 
         .collect()
 }
 
-/// Adds a key, all its copies or none; `false` if there is a key of its number.
+/// The number of the newest key. No other is added until the transaction ends: whoever adds one finds all that was sealed before.
+pub(crate) async fn newest(transaction: &mut TenantTransaction) -> Result<Option<i32>, StorageError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext('holdfast/wrapping-keys'))")
+        .execute(&mut **transaction)
+        .await?;
+    // On its own: it sees what was added while the lock was waited for.
+    let newest = sqlx::query_scalar!("SELECT max(id) FROM wrapping_keys");
+    Ok(newest.fetch_one(&mut **transaction).await?)
+}
+
+/// Adds a key, all its copies or none, once nobody is about to store what an earlier one seals; `false` if there is a key of its number.
 pub(crate) async fn add(database: &Database, copies: &[Copy], now: OffsetDateTime) -> Result<bool, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")

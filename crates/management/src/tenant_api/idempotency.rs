@@ -2,11 +2,14 @@
 //! Turns have no answer here: the key names the turn itself, and the cell remembers it.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use protocol::TenantId;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 use utoipa::openapi::Required;
@@ -14,37 +17,44 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
+use super::Keyed;
 use super::access::Caller;
+use super::tenants::Named;
 use crate::app::App;
 use crate::custody::What;
 use crate::ids;
 use crate::limits;
 use crate::problem::ApiError;
+use crate::repeating::Repeating;
 use crate::storage::api_agents::ApiAgent;
-use crate::storage::{TenantTransaction, api_writes};
+use crate::storage::{TenantTransaction, api_tenants, api_writes};
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The header, as the document says it: of a write whose answer is kept, or of a turn.
-pub(crate) fn parameter(keeps_answer: bool) -> Parameter {
-    let words = match keeps_answer {
-        true => {
+/// The header, as the document says it.
+pub(crate) fn parameter(keyed: Keyed) -> Option<Parameter> {
+    let words = match keyed {
+        Keyed::Write => {
             "Names this write, so that it is done once: for 24 hours the same request under the same key is answered as the first time \
-             (`Idempotency-Replayed: true`). Another request under it is 422, and one that is still under way 409."
+             (`Idempotency-Replayed: true`). Another request under it is 422, one that is still under way 409, and one about a tenant that \
+             was removed since 410."
         }
-        false => "Names the turn, so that it is run once: sent again, it is the same turn, whose answer comes again.",
+        Keyed::Turn => {
+            "Names the turn, so that it is run once: sent again, it is the same turn, whose answer comes again."
+        }
+        Keyed::Nothing => return None,
     };
     let key = ObjectBuilder::new()
         .schema_type(Type::String)
         .pattern(Some(format!("^[!-~]{{1,{}}}$", limits::IDEMPOTENCY_KEY_CHARS)));
-    ParameterBuilder::new()
+    let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(words))
-        .schema(Some(key))
-        .build()
+        .schema(Some(key));
+    Some(parameter.build())
 }
 
 /// The key that a request names.
@@ -79,11 +89,12 @@ pub(crate) fn turn(headers: &HeaderMap, agent: &ApiAgent) -> Result<(Uuid, bool)
 }
 
 /// Does a write once, and to its end: a client that leaves breaks nothing off between what is stored and what a keeper is told.
-pub(crate) async fn once(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn once(State((app, keyed)): State<(App, Keyed)>, request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
         return next.run(request).await;
     }
     let key = match named(request.headers()) {
+        _ if keyed == Keyed::Nothing => None,
         Ok(key) => key.map(str::to_owned),
         Err(error) => return error.into_response(),
     };
@@ -112,7 +123,8 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         .get::<Caller>()
         .ok_or(ApiError::KeyNeeded)?
         .tenant();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let on = On::of(&mut parts).await;
     let body = to_bytes(body, limits::TENANT_BODY_BYTES)
         .await
         .map_err(|_| ApiError::TooLarge)?;
@@ -133,6 +145,7 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         api_writes::Seen::New => {}
         api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
         api_writes::Seen::Another => return Err(ApiError::KeyReused),
+        api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
         api_writes::Seen::Answered { status, sealed } => {
             let body = custody.unseal(What::Answer, tenant, &sealed).await?;
             let mut answer = answer(status, Bytes::copy_from_slice(&body));
@@ -148,12 +161,76 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     if ours {
         api_writes::forget(&mut transaction, &key).await?;
     } else {
-        let sealed = custody.seal(What::Answer, tenant, &body)?;
-        api_writes::answered(&mut transaction, &key, head.status.as_u16(), &sealed).await?;
+        let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
+        let about = on.tenant(head.status, &body);
+        let is_there = match about {
+            Some(about) => transaction.for_another(about, api_tenants::find).await?.is_some(),
+            None => true,
+        };
+        match is_there {
+            true => api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?,
+            // It was removed while this was under way.
+            false => api_writes::gone(&mut transaction, &key).await?,
+        }
     }
     transaction.commit().await?;
     head.headers.remove(header::CONTENT_LENGTH);
     Ok(Response::from_parts(head, Body::from(body)))
+}
+
+/// What a write is about, as far as its answer goes with it.
+enum On {
+    /// This tenant, whoever wants it.
+    Tenant(TenantId),
+    /// The tenant that it makes.
+    Made,
+    /// No tenant, or one that is gone after it.
+    Nothing,
+}
+
+impl On {
+    async fn of(parts: &mut Parts) -> Self {
+        let route = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map(|path| path.as_str().to_owned());
+        match route.as_deref() {
+            Some("/api/v1/tenants") => Self::Made,
+            Some("/api/v1/tenants/{id}") if parts.method == Method::DELETE => Self::Nothing,
+            Some(route) if route.starts_with("/api/v1/tenants/") => {
+                let named = Named::from_request_parts(parts, &()).await;
+                named.map_or(Self::Nothing, |Named(tenant)| Self::Tenant(tenant))
+            }
+            _ => Self::Nothing,
+        }
+    }
+
+    /// The tenant with which the answer goes. One that was refused tells of none.
+    fn tenant(&self, status: StatusCode, answer: &[u8]) -> Option<TenantId> {
+        #[derive(Deserialize)]
+        struct Made {
+            id: TenantId,
+        }
+        match self {
+            _ if !status.is_success() => None,
+            Self::Tenant(tenant) => Some(*tenant),
+            Self::Made => serde_json::from_slice(answer).ok().map(|Made { id }| id),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// Forgets what was kept for a day, of whichever tenant, until what is returned is stopped.
+pub(crate) fn start(app: &App) -> Repeating {
+    let app = app.clone();
+    Repeating::start(limits::WRITES_SWEPT, move || {
+        let app = app.clone();
+        async move {
+            if let Err(error) = api_writes::forget_old(&app.database, app.clock.now()).await {
+                tracing::warn!(%error, "old answers of the tenant API could not be forgotten; they are later");
+            }
+        }
+    })
 }
 
 fn answer(status: u16, body: Bytes) -> Response {

@@ -32,9 +32,9 @@ pub use agents::{AgentError, AgentEvent, Listening, ModelParams, PlatformAgents,
 pub(crate) use event::EventKind;
 pub(crate) use failure::Failure;
 pub(crate) use openai::errors::{ErrorBody, OpenAiError};
-pub(crate) use routes::{all, front, keeps_answers};
+pub(crate) use routes::{Keyed, all, front};
 
-use crate::custody::Custody;
+use crate::custody::{Custody, MasterKeyIn};
 use crate::limits;
 use requests::Requests;
 use shares::Shares;
@@ -75,6 +75,7 @@ impl AdminToken {
 pub struct TenantApiParts {
     pub admin_token: AdminToken,
     pub custody: Arc<Custody>,
+    pub master_key_in: MasterKeyIn,
     pub agents: Arc<dyn PlatformAgents>,
 }
 
@@ -82,6 +83,7 @@ pub struct TenantApiParts {
 pub(crate) struct TenantApi {
     pub admin_token: AdminToken,
     pub custody: Arc<Custody>,
+    pub master_key_in: MasterKeyIn,
     pub agents: Arc<dyn PlatformAgents>,
     pub turns: Turns,
     pub requests: Requests,
@@ -93,6 +95,7 @@ impl TenantApi {
         Self {
             admin_token: parts.admin_token,
             custody: parts.custody,
+            master_key_in: parts.master_key_in,
             agents: parts.agents,
             turns: Turns::default(),
             requests: Requests::default(),

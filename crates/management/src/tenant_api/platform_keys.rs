@@ -1,9 +1,10 @@
 //! `POST /api/v1/platform-keys/rotate`: what is kept to open the cells' vaults is sealed again under a new wrapping key, and, where one
-//! is given, under a new master key, while the server serves.
+//! is given, under a new master key, while the server serves. An `Idempotency-Key` has no effect here, since nothing is kept of what holds the
+//! master key: to rotate twice does no harm.
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -11,7 +12,7 @@ use super::access::Operator;
 use crate::access::Body;
 use crate::app::App;
 use crate::audit::{Action, Entry};
-use crate::custody::{MasterKey, Rotated};
+use crate::custody::{MasterKey, MasterKeyIn, Rotated};
 use crate::problem::ApiError;
 use crate::storage::StorageError;
 
@@ -25,6 +26,15 @@ pub(crate) struct Rotate {
     new_master_key: Option<Zeroizing<String>>,
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = RotatedKeys, examples(json!({"key": 2, "secrets": 3, "master_changed": false, "master_key_in": "data_directory"})))]
+pub(crate) struct Done {
+    #[serde(flatten)]
+    rotated: Rotated,
+    /// Where the server that answers takes its master key from when it starts: a new one belongs there before it does.
+    master_key_in: MasterKeyIn,
+}
+
 /// Text that is wiped when it is dropped.
 pub(super) fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Zeroizing<String>>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.map(Zeroizing::new))
@@ -34,13 +44,14 @@ pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
     Body(body): Body<Rotate>,
-) -> Result<Json<Rotated>, ApiError> {
+) -> Result<Json<Done>, ApiError> {
     let master = body.new_master_key.map(|text| MasterKey::new(text.as_bytes()));
     let master = master.transpose().map_err(|error| ApiError::InvalidField {
         field: "new_master_key",
         reason: format!("{error}."),
     })?;
-    let rotated = app.tenant_api()?.custody.rotate(master).await?;
+    let api = app.tenant_api()?;
+    let rotated = api.custody.rotate(master).await?;
     let entry = Entry::done(Action::PlatformKeysRotated)
         .with("key", rotated.key)
         .with("secrets", rotated.secrets)
@@ -55,5 +66,8 @@ pub(crate) async fn post(
         secrets = rotated.secrets,
         "the tenant API's keys were rotated"
     );
-    Ok(Json(rotated))
+    Ok(Json(Done {
+        rotated,
+        master_key_in: api.master_key_in,
+    }))
 }

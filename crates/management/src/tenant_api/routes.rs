@@ -84,16 +84,34 @@ pub(crate) fn all() -> Vec<Route> {
     }
 }
 
-/// Turns name themselves by the key; their answer is not kept.
-pub(crate) fn keeps_answers(path: &str) -> bool {
-    path != "/api/v1/chat" && !path.starts_with("/v1/")
+/// What an `Idempotency-Key` names where something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keyed {
+    /// A write, whose answer is kept.
+    Write,
+    /// A turn, which the cell remembers; its answer is not kept.
+    Turn,
+    /// It has no effect: what is asked holds the operator's master key, of which not even a hash is kept.
+    Nothing,
+}
+
+impl Keyed {
+    pub(crate) fn at(path: &str) -> Self {
+        match path {
+            "/api/v1/platform-keys/rotate" => Self::Nothing,
+            "/api/v1/chat" => Self::Turn,
+            path if path.starts_with("/v1/") => Self::Turn,
+            _ => Self::Write,
+        }
+    }
 }
 
 fn router(app: App) -> Router {
     let routes = all().into_iter().fold(Router::new(), |router, route| {
         let mut handler = route.handler;
-        if keeps_answers(route.path) {
-            handler = handler.layer(middleware::from_fn_with_state(app.clone(), idempotency::once));
+        let keyed = Keyed::at(route.path);
+        if keyed != Keyed::Turn {
+            handler = handler.layer(middleware::from_fn_with_state((app.clone(), keyed), idempotency::once));
         }
         let admit = middleware::from_fn_with_state((app.clone(), route.access), access::admit);
         router.route(route.path, handler.layer(admit))

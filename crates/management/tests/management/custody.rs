@@ -1,9 +1,12 @@
 //! What the platform keeps for the tenant API's cells: sealed, rotated while it is used, and of no use without the master key.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures::future::{Either, select};
 use management::{CellRef, Custody, CustodyError, MasterKey, OsEntropy, SystemClock, database};
 use serde_json::json;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::support::{MASTER_KEY, World};
@@ -82,7 +85,10 @@ async fn keys_are_rotated_while_others_read_and_the_old_ones_open_nothing_after_
         .await
         .expect(200)
         .json;
-    assert_eq!(rotated, json!({"key": 2, "secrets": 2, "master_changed": false}));
+    assert_eq!(
+        rotated,
+        json!({"key": 2, "secrets": 2, "master_changed": false, "master_key_in": "environment"})
+    );
     // Another server finds the new key by itself, and so does an answer that was kept.
     assert_eq!(*beside.kept(cell).await.unwrap().secret, *before.secret);
     let again = once
@@ -142,4 +148,68 @@ async fn what_is_rotated_after_a_change_of_the_master_key_opens_with_the_new_one
     assert!(matches!(beside.rotate(None).await, Err(CustodyError::ChangedElsewhere)));
     let after = custody(&world, new).await.unwrap().kept(cell).await.unwrap();
     assert_eq!(*after.secret, *before.secret);
+}
+
+#[tokio::test]
+async fn a_server_seals_under_the_key_that_another_one_has_made_since() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let beside = world.beside(agents, &[]).await;
+    operator
+        .post("/api/v1/platform-keys/rotate", json!({}))
+        .await
+        .expect(200);
+    let cell = cell(&beside).await;
+    let custody = custody(&world, MASTER_KEY).await.unwrap();
+    assert!(custody.kept(cell).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_about_to_be_stored_when_the_keys_are_rotated_elsewhere_is_not_lost() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let beside = world.beside(agents, &[]).await;
+    // The other server has sealed what opens a cell, and does not get on to the end of its transaction.
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE api_tenant_keys IN SHARE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let rotation = async {
+        world.database.until_wait_for_locks(1).await;
+        let rotated = pin!(operator.post("/api/v1/platform-keys/rotate", json!({})));
+        match select(rotated, pin!(world.database.until_wait_for_locks(2))).await {
+            Either::Left((rotated, _)) => {
+                lock.rollback().await.unwrap();
+                rotated
+            }
+            Either::Right(((), rotated)) => {
+                lock.rollback().await.unwrap();
+                rotated.await
+            }
+        }
+    };
+    let (cell, rotated) = tokio::join!(cell(&beside), rotation);
+    rotated.expect(200);
+    let custody = custody(&world, MASTER_KEY).await.unwrap();
+    assert!(custody.kept(cell).await.is_ok());
+}
+
+#[tokio::test]
+async fn of_a_rotation_nothing_is_kept_under_a_key() {
+    let (world, _, operator) = World::with_tenants().await;
+    let once = operator.with("idempotency-key", "k");
+    let wanted = json!({"new_master_key": "a new passphrase, as long as the first one was"});
+    for key in [2, 3] {
+        let rotated = once
+            .post("/api/v1/platform-keys/rotate", wanted.clone())
+            .await
+            .expect(200);
+        assert_eq!(rotated.json["key"], key);
+        assert_eq!(rotated.headers.get("idempotency-replayed"), None);
+    }
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM api_writes")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(kept, 0);
 }

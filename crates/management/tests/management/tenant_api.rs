@@ -365,6 +365,91 @@ async fn of_two_servers_that_are_asked_for_the_same_write_one_does_it_and_both_a
     assert_eq!(listed["tenants"].as_array().unwrap().len(), 1);
 }
 
+/// How many answers are kept.
+async fn answers(world: &World) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE sealed IS NOT NULL")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_kept_answer_goes_with_the_tenant_that_it_is_about() {
+    let (world, _, operator) = World::with_tenants().await;
+    let making = operator.with("idempotency-key", "make-x");
+    let changing = operator.with("idempotency-key", "change-x");
+    let removing = operator.with("idempotency-key", "remove-x");
+    let made = making.post("/api/v1/tenants", json!({"name": "x"})).await.expect(201);
+    let at = format!("/api/v1/tenants/{}", made.json["id"].as_str().unwrap());
+    changing.patch(&at, json!({"name": "y"})).await.expect(200);
+    assert_eq!(answers(&world).await, 2);
+
+    let removed = removing.delete(&at).await.expect(200).json;
+    assert_eq!(answers(&world).await, 1, "that of the removal");
+    for name in ["x", "another"] {
+        let again = making.post("/api/v1/tenants", json!({"name": name})).await;
+        again.refused(410, "answer_gone");
+    }
+    let again = changing.patch(&at, json!({"name": "y"})).await;
+    again.refused(410, "answer_gone");
+    assert_eq!(operator.get("/api/v1/tenants").await.json["tenants"], json!([]));
+    let again = removing.delete(&at).await.expect(200);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.json, removed);
+}
+
+#[tokio::test]
+async fn of_a_tenant_that_is_removed_while_a_write_on_it_comes_to_its_end_no_answer_is_kept() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let changing = operator.with("idempotency-key", "change-x");
+    // It is done, and its answer is about to be sealed.
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let removal = async {
+        world.database.until_wait_for_locks(1).await;
+        operator.delete(&at).await.expect(200);
+        lock.rollback().await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(changing.patch(&at, json!({"name": "y"})), removal);
+    changed.expect(200);
+    assert_eq!(answers(&world).await, 0);
+    let again = changing.patch(&at, json!({"name": "y"})).await;
+    again.refused(410, "answer_gone");
+}
+
+#[tokio::test]
+async fn answers_are_forgotten_after_a_day_also_where_nobody_writes() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let change = async |key| {
+        let once = operator.with("idempotency-key", key);
+        once.patch(&at, json!({"name": key})).await.expect(200);
+    };
+    change("old").await;
+    change("new").await;
+    sqlx::query("UPDATE api_writes SET begun_at = begun_at - interval '1 day' WHERE key_hash = sha256('old')")
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    // The next write would sweep for its own tenant; for all of them does a server, first when it starts.
+    let _beside = world.beside(agents, &[]).await;
+    let swept = async {
+        while answers(&world).await > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let swept = tokio::time::timeout(Duration::from_secs(20), swept).await;
+    swept.expect("what is a day old is forgotten");
+    assert_eq!(answers(&world).await, 1, "the other one stays");
+}
+
 #[tokio::test]
 async fn tenants_are_listed_page_by_page() {
     let (_world, _, operator) = World::with_tenants().await;

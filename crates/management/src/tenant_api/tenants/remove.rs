@@ -6,6 +6,7 @@ use axum::extract::State;
 use protocol::{CellId, TenantId};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::access::Operator;
 use super::{Named, target, write_down};
@@ -94,6 +95,10 @@ pub(super) async fn everything(
     api_schedules::remove_all(&mut transaction).await?;
     let agents = api_agents::remove_all(&mut transaction).await?;
     api_tenants::remove(&mut transaction).await?;
+    // What the operator's writes on it were answered. One that is under way finds no tenant any more, before or behind this.
+    let of_operator = TenantId::from(Uuid::nil());
+    let all_gone = async |own: &mut TenantTransaction| api_writes::all_gone(own, tenant.id).await;
+    transaction.for_another(of_operator, all_gone).await?;
     // None is added any more: whoever adds one looks for the tenant first.
     let webhooks = api_webhooks::remove_all(&mut transaction).await?;
     if let Some(operator) = wanted_by {

@@ -141,7 +141,7 @@ pub(crate) async fn post(
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     // Locked, so that none comes after the tenant has gone.
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
-    let new = NewHook::new(&app.delivery, custody, &*app.entropy, id, &wanted.url);
+    let new = NewHook::new(&app.delivery, custody, &*app.entropy, &mut transaction, &wanted.url).await;
     let new = new.map_err(|error| match error {
         NoHook::Wrong(Wrong::Field { field, reason }) => ApiError::InvalidField { field, reason },
         NoHook::Wrong(Wrong::Entropy(error)) => error.into(),

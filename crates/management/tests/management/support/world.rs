@@ -8,8 +8,8 @@ use axum::{Extension, Router};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
-    AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, OsEntropy, Parts,
-    ProviderKey, PushKey, RequestLimits, SessionTimes, SharedLimits,
+    AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, MasterKeyIn, OsEntropy,
+    Parts, ProviderKey, PushKey, RequestLimits, SessionTimes, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -276,6 +276,7 @@ impl World {
                 Some(TenantApiParts {
                     admin_token: AdminToken::new(OPERATOR).unwrap(),
                     custody: Arc::new(custody.unwrap()),
+                    master_key_in: MasterKeyIn::Environment,
                     agents: Arc::new(agents),
                 })
             }
