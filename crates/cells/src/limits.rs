@@ -49,6 +49,8 @@ pub const CONTROL_QUEUE: usize = 256;
 pub const RELAY_CONNECTIONS: usize = 2;
 /// What one keeper asks of who knows the people, or tells them, and waits for an answer to: more than it carries out calls for others at once.
 pub const QUESTIONS_PER_CELL: usize = 24;
+/// How often one keeper tells the audit log what was done, at most: half of the time that it waits itself.
+pub const DEEDS_APART: Duration = Duration::from_secs(30);
 /// Bytes on their way between a cell and a relay in the same process.
 pub const RELAY_BUFFER: usize = 64 * 1024;
 

@@ -217,16 +217,23 @@ pub const SHARE_WORDS_CHARS: usize = 300;
 /// How long somebody else's vault is waited for. What it begins later than that it does not begin at all.
 pub const SHARE_ANSWER: Duration = Duration::from_secs(30);
 /// Largest copy of what is shared, in bytes of the answer; shares of one vault with a copy at once; and what a vault keeps of others' copies,
-/// in bytes: a small part of what it can hold, which is written again with each change.
+/// in bytes: a small part of what it can hold, which is written again with each change. Of that, what one of them may fill, and what all of those
+/// may whom its owner does not know yet.
 pub const SHARE_COPY_BYTES: usize = 128 * 1024;
 pub const SHARE_COPIES: usize = 20;
 pub const SHARE_COPIES_BYTES: usize = 1024 * 1024;
+pub const SHARE_COPIES_OF_ONE_BYTES: usize = 512 * 1024;
+pub const SHARE_COPIES_UNKNOWN_BYTES: usize = 256 * 1024;
+/// Copies of one of them that are kept in an hour: every one that they may have sent, once in each `SHARE_COPY_REFRESH`, and as many again.
+pub const SHARE_COPIES_OF_ONE_AN_HOUR: u32 = 160;
 /// How often what there are copies of is read again while the vault is open, and how often copies are looked through for what has ended.
 pub const SHARE_COPY_REFRESH: Duration = Duration::from_secs(15 * 60);
 pub const SHARE_COPIES_LOOK: Duration = Duration::from_secs(60);
-/// When a copy goes again though nothing has changed, or though nobody has said that the last one arrived: what waits for a vault that is
-/// locked does not fill its mailbox.
+/// When a copy goes again though nothing has changed.
 pub const SHARE_COPY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+/// How soon a copy that could not be made is tried again, or one goes of which nobody has said that it arrived; each time twice as long after,
+/// up to `SHARE_COPY_REFRESH` and `SHARE_COPY_AGAIN`: what waits for a vault that is locked does not fill its mailbox.
+pub const SHARE_COPY_RETRY: Duration = Duration::from_secs(60);
 /// How long the owner is waited for where there is a copy; and how long one who was silent is not asked again: calls that nobody takes fill
 /// a mailbox.
 pub const SHARE_ANSWER_BEFORE_COPY: Duration = Duration::from_secs(5);

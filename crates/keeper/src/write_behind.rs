@@ -10,10 +10,13 @@ use tokio::sync::Notify;
 use crate::limits;
 use crate::vault_service::{BeforeLock, LockReason, VaultError, VaultService, unpoisoned};
 
+/// A record by its name; without content it is removed.
+pub type Record = (String, Option<Vec<u8>>);
+
 /// Something that keeps such records.
 pub trait Changing: Send + Sync + 'static {
     /// The records that changed since they were last taken.
-    fn take(&self) -> Vec<(String, Option<Vec<u8>>)>;
+    fn take(&self) -> Vec<Record>;
     /// They could not be written: they count as changed again.
     fn not_written(&self);
     /// The vault is about to be locked: takes no more changes until the next unlock, and forgets.
@@ -127,15 +130,27 @@ impl WriteBehind {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn write_now(&self) -> Result<(), VaultError> {
-        self.shared.write().await
+        self.shared.write(|| Ok(Vec::new())).await
+    }
+
+    /// Writes what changed, with these records and with what changes when they are made, in one write.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors, and those of `make`: then nothing is written.
+    pub async fn write_with(
+        &self,
+        make: impl FnOnce() -> Result<Vec<Record>, VaultError> + Send,
+    ) -> Result<(), VaultError> {
+        self.shared.write(make).await
     }
 }
 
 impl Shared {
-    async fn write(&self) -> Result<(), VaultError> {
+    async fn write(&self, make: impl FnOnce() -> Result<Vec<Record>, VaultError> + Send) -> Result<(), VaultError> {
         let _one_at_a_time = self.writing.lock().await;
         let sources = unpoisoned(&self.sources).clone();
-        let records: Vec<_> = sources.iter().flat_map(|source| source.take()).collect();
+        let mut records = make()?;
+        records.extend(sources.iter().flat_map(|source| source.take()));
         if records.is_empty() {
             return Ok(());
         }
@@ -160,7 +175,7 @@ async fn run(changed: Arc<Notify>, shared: Weak<Shared>) {
         changed.notified().await;
         tokio::time::sleep(limits::WRITTEN_WITHIN).await;
         let Some(alive) = shared.upgrade() else { return };
-        if let Err(error) = alive.write().await
+        if let Err(error) = alive.write(|| Ok(Vec::new())).await
             && !matches!(error, VaultError::Locked)
         {
             tracing::warn!(%error, "what changed in the vault's records could not be written; it is tried again");
@@ -175,7 +190,7 @@ impl BeforeLock for LastWrite {
     fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, ()> {
         async move {
             let Some(shared) = self.0.upgrade() else { return };
-            if let Err(error) = shared.write().await {
+            if let Err(error) = shared.write(|| Ok(Vec::new())).await {
                 tracing::warn!(%error, "what changed in the vault's records was not written before the lock");
             }
             let sources = unpoisoned(&shared.sources).clone();

@@ -322,7 +322,9 @@ impl Management {
         last: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<(), StorageError> {
-        let Some(owner) = approval_notices::owner_of(transaction, cell).await? else {
+        // Nobody who is suspended is told.
+        let owner = approval_notices::owner_of(transaction, cell).await?;
+        let Some(owner) = owner.filter(|owner| !owner.suspended) else {
             return Ok(());
         };
         let is_new = |ends_at: OffsetDateTime| owner.alarmed_until.is_none_or(|known| ends_at > known);

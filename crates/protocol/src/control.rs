@@ -244,6 +244,9 @@ pub enum FromPlatform {
         cell: CellId,
         tenant: TenantId,
         config: CellConfig,
+        /// Whether it takes [`KeeperOp::Deeds`]: one that does not know them would end the connection.
+        #[serde(default)]
+        deeds: bool,
     },
     /// A client waits: dial `/channels/{channel}`.
     OpenChannel {

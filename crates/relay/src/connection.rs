@@ -109,7 +109,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: O
     let outgoing = Outgoing(outgoing);
     let feed = Arc::new(Notify::new());
     let (sink, stream) = socket.split();
-    let epochs = epochs::Followed::new(Arc::clone(&shared));
+    let epochs = epochs::Followed::new(Arc::clone(&shared), Arc::clone(&mailbox));
     let (epoch_frames, to_push) = mpsc::channel(limits::EPOCH_QUEUE);
 
     let epoch = shared.revocations.newest(mailbox.id);

@@ -15,7 +15,8 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Envelopes that go back in one transaction.
 pub const SWEEP_ROWS: i64 = 1_000;
 
-/// Envelopes, epochs, checks and issuers to be followed that one mailbox may send in a second, on average; above it the relay reads more slowly.
+/// Envelopes, epochs, checks and lists of whom it follows that one mailbox may send in a second, on average: above it the relay reads more
+/// slowly. And how often the relay reads epochs of those whom it follows: above it they come later, and nothing else does.
 pub const SENT_PER_SECOND: u32 = 100;
 /// So many it may send at once before that counts.
 pub const SENT_BURST: u32 = 500;

@@ -28,6 +28,8 @@ pub(crate) struct Mailbox {
     /// Its row.
     pub id: i64,
     pub sending: DefaultDirectRateLimiter,
+    /// Of the epochs of whom it follows, which are read past its connection.
+    pub reading: DefaultDirectRateLimiter,
     inner: Mutex<Inner>,
 }
 
@@ -139,6 +141,7 @@ impl Mailboxes {
                         key,
                         id,
                         sending: RateLimiter::direct(self.quota),
+                        reading: RateLimiter::direct(self.quota),
                         inner: Mutex::default(),
                     })
                 }),

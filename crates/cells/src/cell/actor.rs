@@ -94,6 +94,8 @@ pub(crate) struct Actor {
     /// Counts the agents that are prepared, of all cells; and this cell's own permit.
     pub(super) preparing: Arc<Semaphore>,
     pub(super) prepared: Option<OwnedSemaphorePermit>,
+    /// When the keeper last told what was done, for the audit log.
+    pub(super) deeds_at: Option<Instant>,
     pub(super) socket: Option<CellSocket>,
     pub(super) next_id: u64,
 }
@@ -129,6 +131,7 @@ impl Actor {
             permit: None,
             preparing,
             prepared: None,
+            deeds_at: None,
             socket: None,
             next_id: 0,
         }

@@ -34,10 +34,22 @@ impl Actor {
                 Some(outcome) => outcome,
                 None => return,
             },
-            KeeperOp::Deeds(deeds) => match self.pass_on(id, Question::Deeds(deeds)) {
-                Some(outcome) => outcome,
-                None => return,
-            },
+            KeeperOp::Deeds(_) if self.deeds_at.is_some_and(|at| at.elapsed() < limits::DEEDS_APART) => {
+                Outcome::Error {
+                    code: "too_often".into(),
+                    message: format!(
+                        "the audit log is told once in {} s (DEEDS_APART): keep it, and tell it later",
+                        limits::DEEDS_APART.as_secs()
+                    ),
+                }
+            }
+            KeeperOp::Deeds(deeds) => {
+                self.deeds_at = Some(Instant::now());
+                match self.pass_on(id, Question::Deeds(deeds)) {
+                    Some(outcome) => outcome,
+                    None => return,
+                }
+            }
         };
         self.reply(id, outcome);
     }

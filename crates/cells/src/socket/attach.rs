@@ -48,6 +48,7 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
         cell,
         tenant: state.shared.tenant,
         config: state.config.keeper.clone(),
+        deeds: true,
     };
     if send(&mut socket, &welcome).await.is_err() {
         return;

@@ -10,7 +10,7 @@ use super::entry::{Class, Deed, Entry, What};
 use crate::limits;
 use crate::vault_service::{VaultError, VaultService};
 use crate::versioned;
-use crate::write_behind::{Changing, OfUnlock, WriteBehind};
+use crate::write_behind::{Changing, OfUnlock, Record, WriteBehind};
 
 const LAST_USE: &str = "activity/last-use";
 /// What the audit log has not heard of yet.
@@ -200,6 +200,15 @@ impl Activity {
     pub async fn note_all_first(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
         self.take(deeds)?;
         self.write_behind.write_now().await
+    }
+
+    /// As [`Self::note_first`], in one write with what the deed comes to: neither is there without the other.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], the disk's errors.
+    pub async fn note_with(&self, deed: Deed, records: Vec<Record>) -> Result<(), VaultError> {
+        let noted = || self.take(vec![deed]).map(|()| records);
+        self.write_behind.write_with(noted).await
     }
 
     fn take(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {

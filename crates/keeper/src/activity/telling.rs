@@ -12,15 +12,22 @@ use crate::platform::Platform;
 /// after a connection that broke off in that moment perhaps twice.
 pub async fn tell_deeds(activity: Activity, platform: Platform) {
     let (mut changes, mut vault) = (activity.when_untold(), activity.vault().watch());
+    let mut welcome = platform.welcome();
     loop {
         changes.borrow_and_update();
         vault.borrow_and_update();
         // In a vault that is locked it waits for the next unlock.
         let untold = activity.untold().unwrap_or_default();
-        if untold == Deeds::default() {
+        // One that does not know what that is would end the connection: there it waits for a server that does.
+        let heard = welcome
+            .borrow_and_update()
+            .as_ref()
+            .is_some_and(|welcome| welcome.deeds);
+        if untold == Deeds::default() || !heard {
             let changed = tokio::select! {
                 changed = changes.changed() => changed,
                 changed = vault.changed() => changed,
+                changed = welcome.changed() => changed,
             };
             if changed.is_err() {
                 return;

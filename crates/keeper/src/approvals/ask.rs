@@ -228,10 +228,8 @@ impl Approvals {
         };
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
-        self.vault.put_records(changes).await?;
-        self.activity
-            .note_first(Deed::new(What::ApprovalAsked, action.to()))
-            .await?;
+        let asked = Deed::new(What::ApprovalAsked, action.to());
+        self.activity.note_with(asked, changes).await?;
         self.changed();
         Ok(Verdict::Waiting {
             until: approval.expires_at,

@@ -77,6 +77,7 @@ async fn a_backup_brings_vault_and_home_to_another_installation() {
     let (old, keeper) = full().await;
     // A copy of what somebody shares: they may take it back before this backup is restored.
     keeper.vault.put_record("share/copy/one", b"theirs").await.unwrap();
+    keeper.vault.put_record("activity/untold", b"\x01{}").await.unwrap();
     let file = backup_of(&keeper).await;
     // What comes after it is not in it.
     old.agent.write("notes.txt", "later");
@@ -116,6 +117,7 @@ async fn a_backup_brings_vault_and_home_to_another_installation() {
     );
     assert!(restored.vault.get_record("chat/conversation/two").unwrap().is_none());
     assert!(restored.vault.get_record("share/copy/one").unwrap().is_none());
+    assert!(restored.vault.get_record("activity/untold").unwrap().is_none());
     assert_eq!(restored.vault.model().unwrap().unwrap().model, "model-1");
     assert_eq!(restored.vault.identity().await.unwrap().public(), identity);
     assert_eq!(new.agent.read("notes.txt").unwrap(), "what the agent knows");

@@ -115,8 +115,14 @@ async fn serve(
             cell,
             tenant,
             config,
+            deeds,
         } => {
-            let welcome = Welcome { cell, tenant, config };
+            let welcome = Welcome {
+                cell,
+                tenant,
+                config,
+                deeds,
+            };
             requests.welcome(&welcome).await.map_err(Ended::Foreign)?;
             platform.shared.welcome.send_replace(Some(welcome));
         }

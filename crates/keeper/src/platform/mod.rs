@@ -28,6 +28,8 @@ pub struct Welcome {
     pub cell: CellId,
     pub tenant: TenantId,
     pub config: CellConfig,
+    /// Whether it takes what was done, for the audit log.
+    pub deeds: bool,
 }
 
 /// Why the platform did not do what it was asked for.

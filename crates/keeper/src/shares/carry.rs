@@ -264,9 +264,9 @@ impl Shares {
         };
         received.ack(vec![record]).await?;
         self.changed();
-        let owner = self.owner_of(&self.one_received(id)?)?;
-        let name = owner.map(|owner| owner.name).unwrap_or_default();
-        self.activity.note(Deed::new(What::CopyKept, name))?;
+        if let Some(owner) = self.owner_of(&self.one_received(id)?)? {
+            self.activity.note(Deed::new(What::CopyKept, owner.name))?;
+        }
         let kept = Message::CopyKept { id, number };
         self.relay.send(kept.to(&from, Vec::new())).await?;
         Ok(())

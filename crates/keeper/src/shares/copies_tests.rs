@@ -344,6 +344,138 @@ async fn one_that_has_not_arrived_is_not_followed_by_another() {
     assert_eq!(copied.sent()["bytes"], "breakfast".len());
 }
 
+/// So much time has gone by since this was so, of what Anna remembers of the copy.
+async fn earlier(copied: &Copied, of: &str, when: &str, by: Duration) {
+    let name = format!("share/copied/{}", copied.id());
+    let vault = &copied.anna.person.vault;
+    let record = vault.get_record(&name).unwrap().unwrap();
+    let mut record: Value = serde_json::from_slice(&record[1..]).unwrap();
+    let at = record[of][when].as_i64().unwrap();
+    record[of][when] = json!(at - i64::try_from(by.as_millis()).unwrap());
+    let record = [&[1], record.to_string().as_bytes()].concat();
+    vault.put_record(&name, &record).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_which_nobody_says_that_it_arrived_goes_again_each_time_later() {
+    let copied = Copied::new().await;
+    copied.bob.falls_asleep();
+    copied.says.now(200, "dinner");
+    copied.anna.shares.refresh_copies(true).await.unwrap();
+    let mut last = copied.sent()["number"].clone();
+    for wait in [1, 2, 4] {
+        let wait = limits::SHARE_COPY_RETRY * wait;
+        earlier(&copied, "sent", "at", wait / 2).await;
+        copied.anna.shares.refresh_copies(false).await.unwrap();
+        assert_eq!(copied.sent()["number"], last, "not yet, after {wait:?}");
+        earlier(&copied, "sent", "at", wait / 2).await;
+        copied.anna.shares.refresh_copies(false).await.unwrap();
+        let next = copied.sent()["number"].clone();
+        assert!(next.as_u64() > last.as_u64(), "{next} {last}");
+        last = next;
+    }
+}
+
+#[tokio::test]
+async fn one_that_could_not_be_made_is_tried_again_soon_and_its_owner_sees_why_not_now() {
+    let copied = Copied::new().await;
+    copied.says.now(500, "broken");
+    copied.anna.shares.refresh_copies(true).await.unwrap();
+    assert!(copied.seen_by_anna()["problem"]["words"].to_string().contains("500"));
+    copied.says.now(503, "still");
+    copied.anna.shares.refresh_copies(false).await.unwrap();
+    assert!(copied.seen_by_anna()["problem"]["words"].to_string().contains("500"));
+    earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;
+    copied.anna.shares.refresh_copies(false).await.unwrap();
+    assert!(copied.seen_by_anna()["problem"]["words"].to_string().contains("503"));
+    // The second time twice as long after.
+    copied.says.now(200, "dinner");
+    let asked = copied.service.asked().len();
+    earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;
+    copied.anna.shares.refresh_copies(false).await.unwrap();
+    assert_eq!(copied.service.asked().len(), asked);
+    earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;
+    copied.anna.shares.refresh_copies(false).await.unwrap();
+    copied.anna_knows_of_one().await;
+    assert!(copied.seen_by_anna()["problem"].is_null());
+}
+
+#[tokio::test]
+async fn promise_09_one_that_comes_before_its_owner_is_known_lies_here_unread_and_goes_with_who_is_known_no_more() {
+    let copied = Copied::new().await;
+    let (anna, bob) = (&copied.anna, &copied.bob);
+    let contacts = crate::contacts::Contacts::new(bob.person.vault.clone(), Arc::new(SystemClock));
+    contacts.forget(anna.user).await.unwrap();
+    // What came while she was known does not stay.
+    bob.shares.sweep_copies(None).await;
+    assert!(held(&bob.shares, copied.id()).is_null());
+    anna.shares.refresh_copy(copied.id()).await.unwrap();
+    copied.anna_knows_of_one().await;
+    bob.shares.sweep_copies(None).await;
+    assert!(!held(&bob.shares, copied.id()).is_null());
+    assert_eq!(code(copied.read_copy().await), "unknown_contact");
+    bob.knows(anna, "Anna").await;
+    bob.shares.sweep_copies(None).await;
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "lunch");
+    contacts.forget(anna.user).await.unwrap();
+    bob.shares.sweep_copies(None).await;
+    assert!(held(&bob.shares, copied.id()).is_null());
+}
+
+#[tokio::test]
+async fn promise_12_one_person_fills_no_more_than_their_part_and_not_without_end() {
+    let copied = Copied::new().await;
+    let (anna, bob) = (&copied.anna, &copied.bob);
+    let from = &anna.person.identity;
+    let vault = &bob.person.vault;
+    let contacts = crate::contacts::Contacts::new(vault.clone(), Arc::new(SystemClock));
+    // Nobody answers for it, so that nothing comes but this.
+    anna.falls_asleep();
+    vault
+        .delete_record(&format!("share/copy/{}", copied.id()))
+        .await
+        .unwrap();
+    let mut kept = Vec::new();
+    for known in [false, true] {
+        let mut taken = Ok(());
+        while taken.is_ok() {
+            let terms = terms(bob, &[Scope::Read], of_all());
+            let id = anna.shares.issue(terms).await.unwrap().capability.jti;
+            bob.until(|shares| shares.one_received(id).is_ok()).await;
+            match known {
+                true => bob.knows(anna, "Anna").await,
+                false => contacts.forget(anna.user).await.unwrap(),
+            }
+            let record = bob
+                .shares
+                .take_copy(from, id, 1, 0, an_answer(limits::SHARE_COPY_BYTES / 2));
+            if let Ok((name, Some(record))) = &record {
+                vault.put_record(name, record).await.unwrap();
+                kept.push((known, record.len()));
+            }
+            taken = record.map(|_| ());
+        }
+        assert_eq!(code(taken), "too_many_copies");
+    }
+    let bytes = |of: &[bool]| -> usize {
+        let of_them = kept.iter().filter(|(known, _)| of.contains(known));
+        of_them.map(|(_, bytes)| bytes).sum()
+    };
+    let one = kept[0].1;
+    let fits = |bytes: usize, most: usize| most - one < bytes && bytes <= most;
+    assert!(fits(bytes(&[false]), limits::SHARE_COPIES_UNKNOWN_BYTES));
+    assert!(fits(bytes(&[false, true]), limits::SHARE_COPIES_OF_ONE_BYTES));
+    for name in vault.list_records("share/copy/").unwrap() {
+        vault.delete_record(&name).await.unwrap();
+    }
+    // Again and again, as large as it is.
+    let mut last = String::new();
+    for number in 0..u64::from(limits::SHARE_COPIES_OF_ONE_AN_HOUR) {
+        last = code(bob.shares.take_copy(from, copied.id(), number, 0, an_answer(1)));
+    }
+    assert_eq!(last, "copies_too_often");
+}
+
 #[tokio::test]
 async fn what_is_too_large_or_refused_is_not_copied_and_its_owner_sees_why() {
     let copied = Copied::new().await;

@@ -8,7 +8,7 @@ use protocol::Millis;
 use protocol::channel::VaultState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Duration, Instant, timeout};
 use uuid::Uuid;
 use vault::{Hash, Presentable as _, PublicIdentity, Resource, SharedRequest, verify_chain};
 
@@ -76,6 +76,9 @@ struct Sent {
     bytes: usize,
     /// SHA-256 of the answer.
     answer: Hash,
+    /// How many went before it of which nobody said that they arrived, one after the other.
+    #[serde(default, skip_serializing_if = "is_none")]
+    unheard: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +94,22 @@ struct Problem {
     words: String,
     /// When it was seen first.
     since: Millis,
+    /// When it was last tried, and how often before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tried: Option<Millis>,
+    #[serde(default, skip_serializing_if = "is_none")]
+    times: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Whether it is time to try again what has failed so often before its last time.
+fn is_time(last: Millis, times: u32, longest: Duration, now: Millis) -> bool {
+    let wait = limits::SHARE_COPY_RETRY.saturating_mul(2_u32.saturating_pow(times));
+    now.saturating_sub(last) >= millis(wait.min(longest))
 }
 
 impl Copied {
@@ -100,22 +119,47 @@ impl Copied {
 
     /// Whether this answer need not go now.
     fn is_good_for(&self, answer: &Hash, now: Millis) -> bool {
-        self.sent.as_ref().is_some_and(|sent| {
-            let arrived = self.there.is_some_and(|there| there.number == sent.number);
-            let waits = !arrived || sent.answer == *answer;
-            waits && now.saturating_sub(sent.at) < millis(limits::SHARE_COPY_AGAIN)
+        self.sent.as_ref().is_some_and(|sent| match self.has_arrived(sent) {
+            true => sent.answer == *answer && now.saturating_sub(sent.at) < millis(limits::SHARE_COPY_AGAIN),
+            false => !is_time(sent.at, sent.unheard, limits::SHARE_COPY_AGAIN, now),
         })
+    }
+
+    fn has_arrived(&self, sent: &Sent) -> bool {
+        self.there.is_some_and(|there| there.number == sent.number)
+    }
+
+    /// Whether one is to be made before all are: the last time that came to nothing, or nobody has said that it arrived.
+    fn is_to_be_tried(&self, now: Millis) -> bool {
+        match (&self.problem, &self.sent) {
+            (Some(problem), _) => {
+                let last = problem.tried.unwrap_or(problem.since);
+                is_time(last, problem.times, limits::SHARE_COPY_REFRESH, now)
+            }
+            (None, Some(sent)) => {
+                !self.has_arrived(sent) && is_time(sent.at, sent.unheard, limits::SHARE_COPY_AGAIN, now)
+            }
+            (None, None) => true,
+        }
     }
 
     /// Why there is no newer one, where it is for its owner to know.
     fn note(&mut self, error: &ShareError, now: Millis) {
-        if matches!(error, ShareError::Vault(_)) || self.problem.as_ref().is_some_and(|it| it.code == error.code()) {
+        if matches!(error, ShareError::Vault(_)) {
             return;
         }
+        let (code, words) = (error.code().to_owned(), error.to_string());
+        let (since, times) = match &self.problem {
+            Some(it) if it.code == code && it.words == words => (it.since, it.times.saturating_add(1)),
+            Some(it) => (now, it.times.saturating_add(1)),
+            None => (now, 0),
+        };
         self.problem = Some(Problem {
-            code: error.code().to_owned(),
-            words: error.to_string(),
-            since: now,
+            code,
+            words,
+            since,
+            tried: Some(now),
+            times,
         });
     }
 }
@@ -210,17 +254,21 @@ impl Shares {
         }
         // Also where this vault was restored, and its holder has copies that it does not remember.
         let now = u64::try_from(at).unwrap_or_default();
-        let number = copied.sent.as_ref().map_or(now, |sent| now.max(sent.number + 1));
+        let last = copied.sent.as_ref();
+        let number = last.map_or(now, |sent| now.max(sent.number + 1));
+        let unheard = last.filter(|sent| !copied.has_arrived(sent));
+        let unheard = unheard.map_or(0, |sent| sent.unheard.saturating_add(1));
         copied.sent = Some(Sent {
             number,
             at,
             bytes: answer.body.len(),
             answer: digest,
+            unheard,
         });
-        self.activity.note(Deed::new(What::ShareCopied, given.name.as_str()))?;
         let message = Message::Copy { id, number, at, answer };
         self.relay.send(message.to(to, vec![copied.record(id)])).await?;
         self.changed();
+        self.activity.note(Deed::new(What::ShareCopied, given.name.as_str()))?;
         Ok(())
     }
 
@@ -272,12 +320,17 @@ impl Shares {
         Ok(capability.cached.is_some() && capability.exp > self.clock.now() && !self.is_revoked(capability.jti)?)
     }
 
-    /// Reads again what there are copies of, for whom has what it is of: everything, or only that of which none was made yet.
+    /// Reads again what there are copies of, for whom has what it is of: everything, or only that of which none
+    /// was made yet, or has arrived, and whose time it is.
     pub(super) async fn refresh_copies(&self, all: bool) -> Result<(), ShareError> {
+        let now = self.clock.now();
         for given in self.given()? {
             let due = given.arrived.is_some() && self.has_copies(&given)?;
             if due
-                && (all || self.copied(given.capability.jti)?.is_none())
+                && (all
+                    || self
+                        .copied(given.capability.jti)?
+                        .is_none_or(|copied| copied.is_to_be_tried(now)))
                 && let Err(error) = self.copy(&given, false).await
             {
                 tracing::info!(code = error.code(), "there is no newer copy of what is shared");
@@ -319,13 +372,12 @@ impl Shares {
             return Ok(Value::Null);
         }
         let copied = self.copied(given.capability.jti)?.unwrap_or_default();
-        let on_its_way = match (&copied.sent, copied.there) {
-            (Some(sent), there) => there.is_none_or(|there| there.number != sent.number),
-            (None, _) => false,
-        };
+        let on_its_way = copied.sent.as_ref().is_some_and(|sent| !copied.has_arrived(sent));
+        let problem = copied.problem.as_ref();
+        let problem = problem.map(|it| json!({"code": it.code, "words": it.words, "since": it.since}));
         Ok(json!({
             "as_of": copied.there.map(|there| there.at), "bytes": copied.there.map(|there| there.bytes), "on_its_way": on_its_way,
-            "problem": copied.problem,
+            "problem": problem,
         }))
     }
 }

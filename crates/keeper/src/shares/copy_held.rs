@@ -4,23 +4,29 @@
 //! the place of a newer one; it is given only right after the relay was asked whether it was taken back, and with its age; it is destroyed when
 //! what it is of may not be used any more, or when it cannot be known any more what its owner has taken back.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use protocol::Millis;
 use protocol::relay::MailboxKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 use uuid::Uuid;
-use vault::{CapabilityError, PublicIdentity};
+use vault::{CapabilityError, PublicIdentity, SignerKey};
 
 use super::copy_given::check_size;
 use super::present::Answered;
+use super::received::{Received, Standing as Stands};
 use super::{ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{Record, Revocations as _, Standing};
-use crate::vault_service::VaultError;
+use crate::vault_service::{VaultError, unpoisoned};
 use crate::versioned::{decode, encode};
 
 const HELD: &str = "share/copy/";
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// One that lies here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +36,27 @@ pub(super) struct Held {
     /// When the service was asked, by its sender's clock.
     pub at: Millis,
     answer: Answered,
+    /// Its sender was not known here yet when it came, and has not been since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    early: bool,
+}
+
+/// How many copies came of each sender since their hour began.
+#[derive(Default)]
+pub(super) struct Pace(Mutex<HashMap<SignerKey, (Instant, u32)>>);
+
+impl Pace {
+    /// One more of theirs, if there may be.
+    fn count(&self, from: SignerKey) -> Result<(), ShareError> {
+        let mut known = unpoisoned(&self.0);
+        known.retain(|_, (since, _)| since.elapsed() < HOUR);
+        let (_, count) = known.entry(from).or_insert_with(|| (Instant::now(), 0));
+        if *count >= limits::SHARE_COPIES_OF_ONE_AN_HOUR {
+            return Err(ShareError::CopiesTooOften);
+        }
+        *count += 1;
+        Ok(())
+    }
 }
 
 /// What a call of what others share came to.
@@ -98,23 +125,57 @@ impl Shares {
         if received.capability.cached.is_none() {
             return Err(ShareError::NoCopy);
         }
-        self.usable(&received)?;
+        let early = self.standing(&received)? == Stands::UnknownOwner;
+        if !early {
+            self.usable(&received)?;
+        }
         check_size(&answer)?;
         if self.held_copy(id)?.is_some_and(|held| held.number >= number) {
             return Err(ShareError::OlderCopy);
         }
         // Nobody's clock makes a copy younger than it can be.
         let at = at.min(self.clock.now());
-        let record = encode(&Held { number, at, answer });
+        let record = encode(&Held {
+            number,
+            at,
+            answer,
+            early,
+        });
         let mut bytes = record.len();
+        let (mut theirs, mut unknown) = (bytes, if early { bytes } else { 0 });
         for other in self.copies_held()?.into_iter().filter(|other| *other != id) {
-            let there = self.vault.get_record(&format!("{HELD}{other}"))?;
-            bytes += there.map_or(0, |there| there.len());
+            let there = self.vault.get_record(&format!("{HELD}{other}"))?.unwrap_or_default();
+            bytes += there.len();
+            if let Ok(received) = self.one_received(other) {
+                let same = received.capability.iss == from.signer();
+                theirs += if same { there.len() } else { 0 };
+                let nobodys = early && self.standing(&received)? == Stands::UnknownOwner;
+                unknown += if nobodys { there.len() } else { 0 };
+            }
         }
-        if bytes > limits::SHARE_COPIES_BYTES {
+        if bytes > limits::SHARE_COPIES_BYTES
+            || theirs > limits::SHARE_COPIES_OF_ONE_BYTES
+            || unknown > limits::SHARE_COPIES_UNKNOWN_BYTES
+        {
             return Err(ShareError::TooManyCopiesHeld);
         }
+        self.copies_pace.count(from.signer())?;
         Ok((format!("{HELD}{id}"), Some(record)))
+    }
+
+    /// Whether what lies here of something may stay; once its owner is known, it does not stay when they are not any longer.
+    fn may_stay(&self, held: &mut Held, received: &Received, unknown: Option<MailboxKey>) -> Result<bool, ShareError> {
+        if unknown.is_some_and(|unknown| unknown.0 == received.capability.iss.0) {
+            return Ok(false);
+        }
+        Ok(match self.standing(received)? {
+            Stands::Given => {
+                held.early = false;
+                true
+            }
+            Stands::UnknownOwner => held.early,
+            Stands::Offered | Stands::Stopped | Stands::Left | Stands::Over => false,
+        })
     }
 
     /// What lies here of something, where there is a copy; once the relay has said that it was not taken back.
@@ -169,14 +230,15 @@ impl Shares {
                 Err(ShareError::NotReceived) => None,
                 Err(error) => return Err(error),
             };
-            let stays = match &received {
-                Some(received) => match self.usable(received) {
-                    Ok(_) => unknown.is_none_or(|unknown| unknown.0 != received.capability.iss.0),
-                    Err(error @ ShareError::Vault(_)) => return Err(error),
-                    Err(_) => false,
-                },
-                None => false,
+            let before = self.held_copy(id)?;
+            let mut held = before.clone();
+            let stays = match (&received, &mut held) {
+                (Some(received), Some(held)) => self.may_stay(held, received, unknown)?,
+                _ => false,
             };
+            if stays && held != before {
+                records.push((format!("{HELD}{id}"), held.as_ref().map(encode)));
+            }
             if !stays {
                 records.push(destroyed(id));
                 let owner = received.map(|received| self.owner_of(&received)).transpose()?;

@@ -63,10 +63,17 @@ pub enum ShareError {
     )]
     TooManyCopies,
     #[error(
-        "A vault keeps at most {} bytes of copies (SHARE_COPIES_BYTES): remove some of what is shared with it.",
-        limits::SHARE_COPIES_BYTES
+        "A vault keeps at most {} bytes of copies (SHARE_COPIES_BYTES), {} of one person (SHARE_COPIES_OF_ONE_BYTES), and {} of people it does not know (SHARE_COPIES_UNKNOWN_BYTES): remove some of what is shared with it.",
+        limits::SHARE_COPIES_BYTES,
+        limits::SHARE_COPIES_OF_ONE_BYTES,
+        limits::SHARE_COPIES_UNKNOWN_BYTES
     )]
     TooManyCopiesHeld,
+    #[error(
+        "A vault takes at most {} copies of one person in an hour (SHARE_COPIES_OF_ONE_AN_HOUR).",
+        limits::SHARE_COPIES_OF_ONE_AN_HOUR
+    )]
+    CopiesTooOften,
     #[error("This belongs to the person to whom you would pass it on.")]
     OwnResource,
     #[error("Nobody shares this with you.")]
@@ -171,6 +178,7 @@ impl ShareError {
             Self::CopyRefused(_) => "copy_refused",
             Self::OlderCopy => "older_copy",
             Self::TooManyCopies | Self::TooManyCopiesHeld => "too_many_copies",
+            Self::CopiesTooOften => "copies_too_often",
             Self::OwnResource => "own_resource",
             Self::NotReceived => "not_received",
             Self::TooManyReceived => "too_many_received",

@@ -105,6 +105,8 @@ pub struct Shares {
     known_chains: Arc<KnownChains>,
     /// Held while one copy is read and sent.
     one_copy_at_a_time: Arc<tokio::sync::Mutex<()>>,
+    /// How many copies others send.
+    copies_pace: Arc<copy_held::Pace>,
     /// There is something of which there may be a copy and none is.
     copies_wanted: Arc<tokio::sync::Notify>,
     /// The names of the skills that were there when they were last looked at.
@@ -152,6 +154,7 @@ impl Shares {
             groups: Arc::default(),
             known_chains: Arc::new(KnownChains::new(limits::SHARE_CHAINS_KNOWN)),
             one_copy_at_a_time: Arc::default(),
+            copies_pace: Arc::default(),
             copies_wanted: Arc::default(),
             skills_known: Arc::default(),
         }

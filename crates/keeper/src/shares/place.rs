@@ -34,6 +34,8 @@ impl Shares {
         match self.check_place(given) {
             Ok(()) => Ok(false),
             Err(ShareError::OtherKind | ShareError::Route(RouteError::Unknown)) => Ok(true),
+            // It is there: one that a newer version wrote says nothing of the others.
+            Err(ShareError::Route(RouteError::Newer)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -56,8 +58,10 @@ impl Shares {
     pub(super) async fn bind_all(&self) -> Result<(), ShareError> {
         let mut records = Vec::new();
         for mut given in self.given()? {
-            if self.bind(&mut given)? {
-                records.push(given.record());
+            match self.bind(&mut given) {
+                Ok(true) => records.push(given.record()),
+                Ok(false) | Err(ShareError::Route(RouteError::Newer)) => {}
+                Err(error) => return Err(error),
             }
         }
         match records.is_empty() {

@@ -109,3 +109,17 @@ async fn promise_07_a_yes_to_share_one_service_shares_no_other_one() {
     assert!(matches!(refused, Err(ShareError::OtherKind)));
     assert!(anna.shares.given().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_service_that_a_newer_version_wrote_hides_nothing_else_that_is_shared() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(id).await;
+    let newer = b"\xff{}";
+    anna.person.vault.put_record("route/calendar", newer).await.unwrap();
+    let given = anna.shares.given().unwrap();
+    assert_eq!(anna.shares.shown(&given[0]).unwrap()["state"], "given");
+    anna.shares.bind_all().await.unwrap();
+    assert_eq!(bob.refused(id, "GET", "/work").await, "newer");
+}

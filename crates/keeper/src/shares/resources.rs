@@ -161,7 +161,7 @@ impl Shares {
             resource: resource.resource.clone(),
             scope: grant.scope,
             until: grant.until,
-            constraints: by.map_or_else(Constraints::default, |by| by.capability.constraints),
+            constraints: Constraints::default(),
             // Of what it was when they were let manage it, and not of another service that has its name now.
             place: by.and_then(|by| by.place),
             cached: None,

@@ -7,6 +7,7 @@ use super::error::VaultError;
 use super::rotation;
 use super::service::VaultService;
 use super::writer::Change;
+use crate::activity::UNTOLD;
 
 /// What belongs to the slots and to the key of this vault, and stays with them whatever its content is replaced by.
 fn of_the_slots(name: &str) -> bool {
@@ -27,11 +28,13 @@ pub struct VaultCopy {
 }
 
 /// What was true of another time, and must not come back: numbers that were given out, what waits to be sent under them, copies of what others
-/// shared, who may have taken it back since, and what its owner allowed beforehand, and may have taken back since.
+/// shared, who may have taken it back since, what its owner allowed beforehand, and may have taken back since, and what the audit log had not
+/// heard of, and may have since.
 fn of_its_time(name: &str) -> bool {
-    ["relay/to/", "relay/out/", "share/copy/", "approval-rule/"]
-        .iter()
-        .any(|kind| name.starts_with(kind))
+    name == UNTOLD
+        || ["relay/to/", "relay/out/", "share/copy/", "approval-rule/"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
 }
 
 impl VaultCopy {

@@ -59,6 +59,11 @@ struct Wire {
 
 impl Wire {
     async fn of(keeper: &TestKeeper) -> Self {
+        Self::of_server(keeper, json!({"deeds": true})).await
+    }
+
+    /// As [`Self::of`], of one that says this beside its welcome.
+    async fn of_server(keeper: &TestKeeper, says: Value) -> Self {
         let listener = UnixListener::bind(keeper.platform_socket()).unwrap();
         let mut tasks = JoinSet::new();
         let platform = keeper.platform.clone();
@@ -81,7 +86,12 @@ impl Wire {
                 lock_after_ms: 1_800_000,
                 public_url: "https://holdfast.example".into(),
             },
+            deeds: false,
         };
+        let mut welcome = json!(welcome);
+        let welcome = welcome.as_object_mut().unwrap();
+        welcome.remove("deeds");
+        welcome.extend(says.as_object().unwrap().clone());
         socket
             .send(Message::text(serde_json::to_string(&welcome).unwrap()))
             .await
@@ -411,4 +421,16 @@ async fn promise_01_the_audit_log_hears_how_often_something_was_asked_for_and_de
     for call in calls {
         call.abort();
     }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_what_is_done_is_not_told_of_it() {
+    let asking = Asking::new().await;
+    let mut wire = Wire::of_server(&asking.keeper, json!({})).await;
+    let _call = asking.send("POST /x/svc/path", "body");
+    asking.waiting(1).await;
+    wire.rest().await;
+    later(limits::DEEDS_APART).await;
+    wire.rest().await;
+    assert_eq!(wire.deeds, []);
 }

@@ -18,17 +18,18 @@ const EVERY_TENANT: &str = "holdfast.approval_notices";
 pub(crate) struct Owner {
     pub user: UserId,
     pub name: String,
+    pub suspended: bool,
     /// Until when what they were last alarmed by is told of.
     pub alarmed_until: Option<OffsetDateTime>,
 }
 
-/// The owner of this cell: none where it is nobody's, or they are suspended.
+/// The owner of this cell: none where it is nobody's.
 pub(crate) async fn owner_of(transaction: &mut TenantTransaction, cell: CellId) -> Result<Option<Owner>, StorageError> {
     let row = sqlx::query!(
-        r#"SELECT u.id, u.name, n.alarmed_until AS "alarmed_until?" FROM cells c
+        r#"SELECT u.id, u.name, u.deactivated_at IS NOT NULL AS "suspended!", n.alarmed_until AS "alarmed_until?" FROM cells c
          JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
          LEFT JOIN approval_notices n ON n.tenant_id = c.tenant_id AND n.user_id = c.user_id
-         WHERE c.tenant_id = $1 AND c.id = $2 AND u.deactivated_at IS NULL AND u.kind = 'person'"#,
+         WHERE c.tenant_id = $1 AND c.id = $2 AND u.kind = 'person'"#,
         transaction.tenant().uuid(),
         cell.uuid()
     )
@@ -37,6 +38,7 @@ pub(crate) async fn owner_of(transaction: &mut TenantTransaction, cell: CellId) 
     Ok(row.map(|row| Owner {
         user: row.id.into(),
         name: row.name,
+        suspended: row.suspended,
         alarmed_until: row.alarmed_until,
     }))
 }

@@ -307,6 +307,21 @@ async fn what_was_asked_for_decided_and_shared_is_one_event_of_each_kind_with_ho
         of("share.ended", 1),
     ];
     assert_eq!(told, wanted);
+    // Also of somebody who was suspended meanwhile.
+    let path = format!("/people/{}/suspend", bobs.user);
+    anna.post(&path, json!({})).await.expect(200);
+    done(Deeds {
+        unshared: 2,
+        ..Deeds::default()
+    })
+    .await;
+    let list = anna.get("/audit").await.expect(200).json;
+    let newest = list["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["action"] == "share.ended");
+    assert_eq!(newest.unwrap()["details"]["times"], "2");
     // A cell that is nobody's.
     let nobody = world.management.deeds_done(
         CellId::new(),

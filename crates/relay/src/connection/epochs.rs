@@ -12,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::text;
+use crate::mailbox::Mailbox;
 use crate::{Shared, limits};
 
 /// Whom a connection follows. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Followed {
     shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
     issuers: Arc<Mutex<Issuers>>,
     changed: Arc<Notify>,
 }
@@ -31,9 +33,10 @@ struct Issuers {
 }
 
 impl Followed {
-    pub fn new(shared: Arc<Shared>) -> Self {
+    pub fn new(shared: Arc<Shared>, mailbox: Arc<Mailbox>) -> Self {
         Self {
             shared,
+            mailbox,
             issuers: Arc::default(),
             changed: Arc::default(),
         }
@@ -72,7 +75,7 @@ impl Followed {
                 () = self.changed.notified() => {
                     let new = std::mem::take(&mut self.issuers().new);
                     for (issuer, after, end) in new {
-                        let one = one(Arc::clone(&self.shared), issuer, after, to.clone());
+                        let one = one(Arc::clone(&self.shared), Arc::clone(&self.mailbox), issuer, after, to.clone());
                         following.push(async move { end.run_until_cancelled(one).await });
                     }
                 }
@@ -83,11 +86,12 @@ impl Followed {
     }
 }
 
-async fn one(shared: Arc<Shared>, issuer: i64, mut after: u64, to: mpsc::Sender<Utf8Bytes>) {
+async fn one(shared: Arc<Shared>, mailbox: Arc<Mailbox>, issuer: i64, mut after: u64, to: mpsc::Sender<Utf8Bytes>) {
     let mut newest = shared.revocations.watch(issuer);
     loop {
         let known = newest.borrow_and_update().0;
         while after < known {
+            mailbox.reading.until_ready().await;
             match shared.revocations.epochs(issuer, after).await {
                 Ok(read) if read.is_empty() => break,
                 Ok(read) => {

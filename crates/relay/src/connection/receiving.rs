@@ -126,8 +126,9 @@ impl Receiving {
                     let words = format!("at most FOLLOWED_ISSUERS ({FOLLOWED_ISSUERS}) are followed");
                     return Err(Refused::new(Refusal::LimitReached, words));
                 }
+                // Once for all of them: what they have is read past this connection, at a pace of its own.
+                self.mailbox.sending.until_ready().await;
                 for following in issuers {
-                    self.mailbox.sending.until_ready().await;
                     // Of whom nobody has a key here, nothing can be revoked here; they are looked for again at the next connection.
                     if let Some(issuer) = self.shared.mailboxes.get(&following.issuer) {
                         self.epochs.follow(issuer.id, following.after);

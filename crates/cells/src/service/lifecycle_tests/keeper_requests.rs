@@ -260,6 +260,12 @@ async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_a
     };
     let (said, ()) = tokio::join!(keeper.ask(KeeperOp::Deeds(deeds)), taking);
     assert_eq!(said, Outcome::Ok);
+    // Not as often as it likes.
+    assert_eq!(code(&keeper.ask(KeeperOp::Deeds(deeds)).await), "too_often");
+    tokio::time::advance(limits::DEEDS_APART).await;
+    let taking = async { questions.recv().await.unwrap().answer.say(Outcome::Ok) };
+    let (said, ()) = tokio::join!(keeper.ask(KeeperOp::Deeds(deeds)), taking);
+    assert_eq!(said, Outcome::Ok);
     // Nobody is there who knows: it is not known, which is neither yes nor no.
     drop(questions);
     assert_eq!(code(&keeper.ask(KeeperOp::GroupTie(tie)).await), "unavailable");

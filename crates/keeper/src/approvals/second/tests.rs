@@ -219,6 +219,20 @@ async fn promise_07_what_two_people_allow_is_done_once_and_what_one_allows_is_no
 }
 
 #[tokio::test]
+async fn promise_05_a_request_and_its_line_in_the_activity_are_one_write() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, _anna) = two(&relay).await;
+    let vault = &bob.person.vault;
+    let before = vault.epoch().unwrap();
+    bob.asks(&send("the words")).await;
+    assert_eq!(vault.epoch(), Some(before + 1));
+    let written = vault.copy().unwrap();
+    let noted = written.record("activity/agent").unwrap();
+    assert!(String::from_utf8_lossy(noted).contains("approval_asked"));
+    assert!(written.record("activity/untold").is_some());
+}
+
+#[tokio::test]
 async fn a_second_person_refuses_and_the_agent_hears_who_and_why() {
     let relay = Liar::start(Lie::Honest);
     let (bob, anna) = two(&relay).await;

@@ -149,6 +149,7 @@ impl PlayedPlatform {
                 lock_after_ms: 60_000,
                 public_url: "http://localhost".to_owned(),
             },
+            deeds: true,
         }
     }
 
