@@ -15,6 +15,9 @@ use super::template;
 /// Lives as long as a test holds it; the next test after that starts a new one.
 static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
 
+/// What the clusters of tests that run at once may need.
+const ROOM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
 struct Shared {
     socket: std::path::PathBuf,
     stop: Option<oneshot::Sender<()>>,
@@ -42,7 +45,7 @@ impl Shared {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let folder = open_folder();
+                let folder = passing_folder();
                 template::copy_to(folder.path()).await;
                 let cluster = Cluster::start(Settings::new(folder.path())).await.unwrap();
                 started.send(folder.path().join("postgres/run")).unwrap();
@@ -67,12 +70,25 @@ impl Drop for Shared {
 
 /// A folder that PostgreSQL's user can walk through.
 pub fn open_folder() -> tempfile::TempDir {
+    open_folder_in(&std::env::temp_dir())
+}
+
+fn open_folder_in(place: &Path) -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt as _;
     tempfile::Builder::new()
         .prefix("holdfast-test-")
         .permissions(std::fs::Permissions::from_mode(0o711))
-        .tempdir()
+        .tempdir_in(place)
         .unwrap()
+}
+
+/// The same for what nobody has to find after a crash: in memory, where that has room, because most of such a test was waiting for the disk.
+fn passing_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    match rustix::fs::statvfs(memory) {
+        Ok(it) if it.f_bavail * it.f_frsize >= ROOM_BYTES => open_folder_in(memory),
+        _ => open_folder(),
+    }
 }
 
 /// A database with the whole schema, and nothing in it.
