@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::limits;
 use crate::problem::ApiError;
 
 /// A JSON object; what is wrong with one is a problem like any other.
@@ -18,7 +19,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Json(Object(body)) = Json::<Object<T>>::from_request(request, state).await?;
+        // A stream has no time of its own in which it must end, but what is asked for has.
+        let read = Json::<Object<T>>::from_request(request, state);
+        let read = tokio::time::timeout(limits::REQUEST_TIME, read).await;
+        let Json(Object(body)) = read.map_err(|_| ApiError::TimedOut)??;
         Ok(Self(body))
     }
 }

@@ -193,9 +193,15 @@ pub const TURN_EVENTS: usize = 20_000;
 pub const TURN_BYTES: usize = 4 * 1024 * 1024;
 /// How long a turn that is over can be read again from where its stream broke.
 pub const TURN_KEPT: Duration = Duration::from_secs(60);
+/// How long a single turn that has a key is found by it again, with what was said in it.
+pub const SINGLE_TURN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// When to come again where the server is busy, or its database does not answer.
+pub const BUSY_AGAIN: Duration = Duration::from_secs(2);
 /// How often the session of a single turn is tried to be removed, and the first rest between two tries: twice as long each time.
 pub const SINGLE_TURN_TRIES: u32 = 8;
 pub const SINGLE_TURN_AGAIN: Duration = Duration::from_secs(10);
+/// How long after a turn could not be stopped that is tried again.
+pub const ABORT_AGAIN: Duration = Duration::from_secs(2);
 /// How long the head of a stream is held back, so that what fails until then fails as a request. Then it begins, and signs of life with it.
 pub const STREAM_BEGINS: Duration = Duration::from_secs(30);
 /// Between two signs of life on a stream that is quiet.

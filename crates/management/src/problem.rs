@@ -370,11 +370,12 @@ impl IntoResponse for ApiError {
         };
         let retry_after = match &self {
             Self::TooMany(wait) | Self::TooOften(TooOften { wait, .. }) => Some(wait.as_secs() + 1),
-            Self::Agent(failure) => failure.retry_after.map(|wait| wait.as_secs().max(1)),
-            Self::WriteUnderWay => Some(2),
-            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            Self::Agent(failure) => failure.retry_after.map(|wait| wait.as_millis().div_ceil(1000).max(1) as u64),
+            Self::WriteUnderWay => Some(limits::BUSY_AGAIN.as_secs()),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(limits::BUSY_AGAIN.as_secs()),
             _ => None,
         };
+        let ran = matches!(&self, Self::Agent(failure) if failure.ran);
         let code = match &self {
             Self::Agent(failure) => failure.code.clone(),
             _ => code.to_owned(),
@@ -399,6 +400,10 @@ impl IntoResponse for ApiError {
         );
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // OpenAI's libraries send again what failed on our side, unless they are told not to.
+        if ran {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         response
     }

@@ -7,6 +7,8 @@ use protocol::channel::ChannelError;
 use protocol::chat::{ChatEventKind, Role};
 use protocol::functions::Offer;
 use protocol::limits::MESSAGE_BYTES;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Chat;
 use super::conversation::{Conversation, Turn};
@@ -14,6 +16,20 @@ use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::{functions, title, transcript};
 use crate::limits::TURNS_WAITING;
 use crate::template::message_of_job;
+
+/// A turn that was taken, and will not be lost.
+pub(super) struct Accepted {
+    pub at: Millis,
+    /// Its key was seen before: it is the same turn.
+    pub again: bool,
+}
+
+impl Accepted {
+    /// As a client is told of it.
+    pub(super) fn told(self, key: Uuid) -> Value {
+        json!({"turn": key, "at": self.at, "again": self.again})
+    }
+}
 
 impl Chat {
     /// A new message of the person. A key that was seen before is the same turn.
@@ -23,7 +39,7 @@ impl Chat {
         text: String,
         key: String,
         offer: Option<Offer>,
-    ) -> Result<Millis, ChannelError> {
+    ) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
         if let Some(offer) = &offer {
             functions::check(offer)?;
@@ -32,10 +48,10 @@ impl Chat {
     }
 
     /// What the agent's template says under the name of a job, as a message of the person. A key that was seen before is the same turn.
-    pub(super) async fn run_job(&self, conversation: &str, job: &str, key: String) -> Result<Millis, ChannelError> {
+    pub(super) async fn run_job(&self, conversation: &str, job: &str, key: String) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
         if let Some(at) = conversation.state().accepted(&key) {
-            return Ok(at);
+            return Ok(Accepted { at, again: true });
         }
         let text = message_of_job(&self.inner.vault, job)?;
         self.accept(&conversation, text, key, Act::Send, None).await
@@ -48,10 +64,10 @@ impl Chat {
         message: String,
         text: String,
         key: String,
-    ) -> Result<Millis, ChannelError> {
+    ) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
         if let Some(at) = conversation.state().accepted(&key) {
-            return Ok(at);
+            return Ok(Accepted { at, again: true });
         }
         idle(&conversation)?;
         let messages = self.messages(&conversation).await?;
@@ -69,10 +85,10 @@ impl Chat {
         conversation: &str,
         message: &str,
         key: String,
-    ) -> Result<Millis, ChannelError> {
+    ) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
         if let Some(at) = conversation.state().accepted(&key) {
-            return Ok(at);
+            return Ok(Accepted { at, again: true });
         }
         idle(&conversation)?;
         let messages = self.messages(&conversation).await?;
@@ -100,7 +116,7 @@ impl Chat {
         key: String,
         act: Act,
         offer: Option<Offer>,
-    ) -> Result<Millis, ChannelError> {
+    ) -> Result<Accepted, ChannelError> {
         if text.trim().is_empty() {
             return Err(ChannelError::new("message_empty", "The message is empty."));
         }
@@ -113,7 +129,7 @@ impl Chat {
         let (turn, titled, at_once) = {
             let mut state = conversation.state();
             if let Some(at) = state.accepted(&key) {
-                return Ok(at);
+                return Ok(Accepted { at, again: true });
             }
             if act != Act::Send && state.is_busy() {
                 return Err(turn_running());
@@ -165,7 +181,7 @@ impl Chat {
             self.list_changed();
         }
         self.work(conversation);
-        Ok(at)
+        Ok(Accepted { at, again: false })
     }
 }
 

@@ -153,13 +153,13 @@ impl Chat {
                     key,
                     functions,
                 } = read(params)?;
-                let at = self.send(&conversation, text, key.to_string(), functions).await?;
-                Ok(json!({"turn": key, "at": at}))
+                let accepted = self.send(&conversation, text, key.to_string(), functions).await?;
+                Ok(accepted.told(key))
             }
             "chat.run" => {
                 let Run { conversation, job, key } = read(params)?;
-                let at = self.run_job(&conversation, &job, key.to_string()).await?;
-                Ok(json!({"turn": key, "at": at}))
+                let accepted = self.run_job(&conversation, &job, key.to_string()).await?;
+                Ok(accepted.told(key))
             }
             "chat.results" => {
                 let Results {
@@ -182,8 +182,8 @@ impl Chat {
                     text,
                     key,
                 } = read(params)?;
-                let at = self.edit(&conversation, message, text, key.to_string()).await?;
-                Ok(json!({"turn": key, "at": at}))
+                let accepted = self.edit(&conversation, message, text, key.to_string()).await?;
+                Ok(accepted.told(key))
             }
             "chat.regenerate" => {
                 let Regenerate {
@@ -191,8 +191,8 @@ impl Chat {
                     message,
                     key,
                 } = read(params)?;
-                let at = self.regenerate(&conversation, &message, key.to_string()).await?;
-                Ok(json!({"turn": key, "at": at}))
+                let accepted = self.regenerate(&conversation, &message, key.to_string()).await?;
+                Ok(accepted.told(key))
             }
             _ => Err(unknown_method(method)),
         }

@@ -31,13 +31,13 @@ pub(crate) async fn find(
     Ok(row.fetch_optional(&mut **transaction).await?)
 }
 
-/// Names a conversation, for `once` or for good; the one that has the name, if another request was faster. `None` if the agent is gone.
+/// Names a conversation, until then or for good; the one that has the name, if another request was faster. `None` if the agent is gone.
 pub(crate) async fn create(
     transaction: &mut TenantTransaction,
     agent: &str,
     id: &str,
     conversation: &str,
-    once: bool,
+    gone_at: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<Option<String>, StorageError> {
     let tenant = transaction.tenant().uuid();
@@ -51,14 +51,14 @@ pub(crate) async fn create(
         return Ok(None);
     }
     let named = sqlx::query_scalar!(
-        "INSERT INTO api_sessions (tenant_id, agent, id, conversation, once, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
+        "INSERT INTO api_sessions (tenant_id, agent, id, conversation, gone_at, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
          ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(api_sessions.used_at, excluded.used_at)
          RETURNING conversation",
         tenant,
         agent,
         id,
         conversation,
-        once,
+        gone_at,
         now
     );
     Ok(Some(named.fetch_one(&mut **transaction).await?))
@@ -93,7 +93,7 @@ pub(crate) async fn list(
     let rows = sqlx::query_as!(
         ApiSession,
         r#"SELECT id, conversation, created_at, used_at FROM api_sessions
-         WHERE tenant_id = $1 AND agent = $2 AND NOT once AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4"#,
+         WHERE tenant_id = $1 AND agent = $2 AND gone_at IS NULL AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4"#,
         transaction.tenant().uuid(),
         agent,
         after,
@@ -102,18 +102,18 @@ pub(crate) async fn list(
     Ok(rows.fetch_all(&mut **transaction).await?)
 }
 
-/// Sessions of single turns that nobody has used since then.
+/// Sessions of single turns whose time is over.
 pub(crate) async fn left(
     transaction: &mut TenantTransaction,
     agent: &str,
-    since: OffsetDateTime,
+    now: OffsetDateTime,
     most: i64,
 ) -> Result<Vec<String>, StorageError> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND once AND used_at < $3 ORDER BY used_at LIMIT $4",
+        "SELECT id FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND gone_at < $3 ORDER BY gone_at LIMIT $4",
         transaction.tenant().uuid(),
         agent,
-        since,
+        now,
         most
     );
     Ok(ids.fetch_all(&mut **transaction).await?)

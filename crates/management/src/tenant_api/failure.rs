@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::agents::AgentError;
+use crate::limits;
 use crate::problem::ApiError;
 
 /// Told as the last event of a stream, or as a problem.
@@ -27,6 +28,9 @@ pub(crate) struct Failure {
     pub retry_after: Option<Duration>,
     #[serde(skip)]
     pub status: StatusCode,
+    /// The agent was told the words of the turn already: the same request would tell it them again.
+    #[serde(skip)]
+    pub ran: bool,
 }
 
 fn millis<S: Serializer>(wait: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,6 +45,7 @@ impl Failure {
             message: message.to_owned(),
             retry_after: None,
             status,
+            ran: false,
         }
     }
 
@@ -73,6 +78,12 @@ impl Failure {
     pub(crate) fn not_called() -> Self {
         let words = "The agent ended the turn without the call that `tool_choice` wants: ask again, or leave it to the agent (`auto`).";
         Self::new(StatusCode::FAILED_DEPENDENCY, "function_not_called", words)
+    }
+
+    /// Part of what was said did not come this far.
+    pub(crate) fn events_lost() -> Self {
+        let words = "More happened meanwhile than is kept, or it was lost on the way: read the session.";
+        Self::new(StatusCode::GONE, "events_lost", words)
     }
 
     pub(crate) fn too_late() -> Self {
@@ -127,6 +138,7 @@ impl From<ChannelError> for Failure {
         let in_vain = matches!(status, S::SERVICE_UNAVAILABLE | S::TOO_MANY_REQUESTS);
         Self {
             status,
+            ran: false,
             retry_after: wait.or_else(|| in_vain.then_some(Duration::from_secs(5))),
             code: error.code,
             message: error.message,
@@ -154,7 +166,10 @@ impl From<ApiError> for Failure {
             ApiError::Agent(failure) => failure,
             error => {
                 let (status, code, _) = error.kind();
-                Self::new(status, code, &error.to_string())
+                Self {
+                    retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(limits::BUSY_AGAIN),
+                    ..Self::new(status, code, &error.to_string())
+                }
             }
         }
     }

@@ -280,9 +280,9 @@ pub(crate) async fn delete(
 
 /// Deletes a session that was for one turn, and those of earlier turns that a server left when it ended.
 pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) -> Result<(), ApiError> {
-    let since = app.clock.now() - limits::TURN_TIME;
+    let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
-    let left = api_sessions::left(&mut transaction, &agent.name, since, limits::API_SESSIONS_LISTED).await?;
+    let left = api_sessions::left(&mut transaction, &agent.name, now, limits::API_SESSIONS_LISTED).await?;
     transaction.commit().await?;
     for id in own.into_iter().chain(left.iter().map(String::as_str)) {
         remove(app, agent, id, None).await?;

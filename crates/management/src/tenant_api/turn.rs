@@ -7,6 +7,7 @@ use protocol::functions::{Call, CallResult, Offer, TOOL};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::agents::{AgentError, AgentEvent, Listening};
@@ -30,7 +31,7 @@ pub(crate) struct Wanted {
     pub words: Words,
     /// Goes on when nobody reads it.
     pub detach: bool,
-    /// The session is forgotten afterwards.
+    /// The session is forgotten afterwards; where the turn was named, when nobody can ask for it again.
     pub once: bool,
     /// Functions of the client's that the agent may call.
     pub functions: Option<Offer>,
@@ -168,7 +169,7 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
             api.turns.forget(agent.tenant, turn.id);
         }
     };
-    let own = wanted.once.then_some(wanted.session.as_str());
+    let own = (wanted.once && !wanted.named).then_some(wanted.session.as_str());
     tokio::join!(remove_single(&app, &agent, own), forgotten);
 }
 
@@ -182,6 +183,39 @@ async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) {
         }
         tokio::time::sleep(rest).await;
         rest *= 2;
+    }
+}
+
+/// How far back a turn is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Among the last messages, a page of them.
+    Lately,
+    Everywhere,
+}
+
+/// A turn as its cell has it.
+struct Standing {
+    answer: Option<Message>,
+    saving: Saving,
+}
+
+/// It could still be lost.
+struct Saving(bool);
+
+impl Standing {
+    /// The answer, if it is one.
+    fn ended(self) -> Option<(Message, Saving)> {
+        let answer = self.answer.filter(|answer| answer.status != Status::Running)?;
+        Some((answer, self.saving))
+    }
+}
+
+/// That time, if there is one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -221,28 +255,25 @@ impl Runner<'_> {
             }
         };
         self.unless_cancelled(opening).await?;
-        if self.wanted.named
-            && let Some(message) = self.answer_of(&conversation).await?
-            && message.status != Status::Running
-        {
-            return self.ended(message, Usage::default());
-        }
-        let before = self.used().await;
-        let key = self.turn.id;
-        match &self.wanted.words {
-            Words::Text(text) => {
-                let mut params = json!({"conversation": conversation, "text": text, "key": key});
-                if let Some(functions) = &self.wanted.functions {
-                    params["functions"] = json!(functions);
-                }
-                self.call("chat.send", params).await?;
-            }
-            Words::Job(job) => {
-                let params = json!({"conversation": conversation, "job": job, "key": key});
-                self.call("chat.run", params).await?;
+        let mut known = match self.wanted.named {
+            true => self.standing(&conversation, Look::Lately).await?,
+            false => None,
+        };
+        let mut before = None;
+        if known.is_none() {
+            before = self.used().await;
+            self.turn.reach(Stage::Told);
+            if self.tell(&conversation).await? {
+                let far = self.standing(&conversation, Look::Everywhere).await?;
+                known = Some(far.ok_or_else(Failure::interrupted)?);
             }
         }
-        let answered = self.listen_to_the_end(&conversation, events, before).await?;
+        let answered = match known.and_then(Standing::ended) {
+            Some((message, Saving(false))) => return self.ended(message, Usage::default()),
+            Some((message, Saving(true))) => Some(message),
+            None => None,
+        };
+        let answered = self.listen_to_the_end(&conversation, events, before, answered).await?;
         let usage = match (before, self.used().await) {
             (Some(before), Some(after)) => after.since(before),
             _ => Usage::default(),
@@ -251,23 +282,48 @@ impl Runner<'_> {
         self.ended(answered, usage)
     }
 
-    /// What happens, until the answer is sealed.
+    /// Gives the agent the words of the turn; whether its keeper had them before.
+    async fn tell(&self, conversation: &str) -> Result<bool, Failure> {
+        let key = self.turn.id;
+        let told = match &self.wanted.words {
+            Words::Text(text) => {
+                let mut params = json!({"conversation": conversation, "text": text, "key": key});
+                if let Some(functions) = &self.wanted.functions {
+                    params["functions"] = json!(functions);
+                }
+                self.call("chat.send", params).await?
+            }
+            Words::Job(job) => {
+                let params = json!({"conversation": conversation, "job": job, "key": key});
+                self.call("chat.run", params).await?
+            }
+        };
+        Ok(told["again"] == true)
+    }
+
+    /// What happens, until the answer is sealed. It may be there already.
     async fn listen_to_the_end(
         &self,
         conversation: &str,
         mut events: tokio::sync::mpsc::Receiver<AgentEvent>,
         before: Option<Usage>,
+        mut answered: Option<Message>,
     ) -> Result<Message, Failure> {
         let key = self.turn.id.to_string();
-        let mut answered = None;
+        // When a turn that could not be stopped is stopped.
+        let mut stop_at = None;
         loop {
-            let event = tokio::select! {
-                () = self.turn.cancel.notified() => {
-                    self.abort_in(conversation).await?;
-                    continue;
+            let stop = async {
+                tokio::select! {
+                    () = self.turn.cancel.notified() => {}
+                    () = self.turn.is_left() => {}
+                    () = until(stop_at) => {}
                 }
-                () = self.turn.is_left() => {
-                    self.abort_in(conversation).await?;
+            };
+            let event = tokio::select! {
+                () = stop => {
+                    let stopped = self.abort_in(conversation).await;
+                    stop_at = stopped.is_err().then(|| Instant::now() + limits::ABORT_AGAIN);
                     continue;
                 }
                 () = self.turn.is_given_up() => {
@@ -304,7 +360,10 @@ impl Runner<'_> {
                     ChatEventKind::Answered { message } => answered = Some(message),
                     ChatEventKind::Saved => match answered {
                         Some(message) => return Ok(message),
-                        None => return self.answer_of(conversation).await?.ok_or_else(Failure::interrupted),
+                        None => {
+                            let standing = self.standing(conversation, Look::Lately).await?;
+                            return standing.and_then(|standing| standing.answer).ok_or_else(Failure::interrupted);
+                        }
                     },
                     ChatEventKind::Failed { code, message } => {
                         return Err(protocol::channel::ChannelError::new(&code, message).into());
@@ -318,9 +377,11 @@ impl Runner<'_> {
                     let again = self.agents()?.listen(self.agent.cell(), conversation).await?;
                     again.opened.await?;
                     events = again.events;
-                    let message = self.answer_of(conversation).await?.ok_or_else(Failure::interrupted)?;
-                    if message.status != Status::Running {
-                        return Ok(message);
+                    let standing = self.standing(conversation, Look::Lately).await?;
+                    match standing.ok_or_else(Failure::interrupted)?.ended() {
+                        Some((message, Saving(false))) => return Ok(message),
+                        Some((message, Saving(true))) => answered = Some(message),
+                        None => {}
                     }
                 }
             }
@@ -359,9 +420,13 @@ impl Runner<'_> {
         }
         let made = self.call("chat.create", json!({})).await?;
         let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
+        let kept = match self.wanted.named {
+            true => limits::SINGLE_TURN_KEPT,
+            false => limits::TURN_TIME,
+        };
+        let gone_at = self.wanted.once.then(|| now + kept);
         let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
-        let named =
-            api_sessions::create(&mut transaction, &self.agent.name, session, &id, self.wanted.once, now).await?;
+        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, gone_at, now).await?;
         transaction.commit().await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;
@@ -372,19 +437,38 @@ impl Runner<'_> {
         Ok(named)
     }
 
-    /// The answer of this turn, as the cell has it now.
-    async fn answer_of(&self, conversation: &str) -> Result<Option<Message>, Failure> {
-        let opened = self.call("chat.open", json!({"conversation": conversation})).await?;
-        let messages: Vec<Message> = serde_json::from_value(opened["messages"].clone()).unwrap_or_default();
-        let running = &opened["running"];
-        if running["turn"] == json!(self.turn.id)
-            && let Ok(calls) = serde_json::from_value::<Vec<Call>>(running["calls"].clone())
-        {
-            // Asked for while nobody here listened.
-            self.ask(calls, Usage::default());
+    /// How this turn stands in its cell now; nothing where it is not there.
+    async fn standing(&self, conversation: &str, look: Look) -> Result<Option<Standing>, Failure> {
+        let turn = self.turn.id;
+        let (question, answer) = (format!("u-{turn}"), format!("a-{turn}"));
+        let mut before: Option<String> = None;
+        loop {
+            let params = json!({"conversation": conversation, "before": before});
+            let opened = self.call("chat.open", params).await?;
+            let page: Vec<Message> = serde_json::from_value(opened["messages"].clone()).unwrap_or_default();
+            let running = &opened["running"];
+            if before.is_none()
+                && running["turn"] == json!(turn)
+                && let Ok(calls) = serde_json::from_value::<Vec<Call>>(running["calls"].clone())
+            {
+                // Asked for while nobody here listened.
+                self.ask(calls, Usage::default());
+            }
+            let saving = opened["saving"].as_array().is_some_and(|saving| saving.contains(&json!(turn)));
+            let first = page.first().map(|message| message.id.clone());
+            let is_asked = page.iter().any(|message| message.id == question);
+            let answer = page.into_iter().find(|message| message.id == answer);
+            if is_asked || answer.is_some() {
+                return Ok(Some(Standing {
+                    answer,
+                    saving: Saving(saving),
+                }));
+            }
+            if look == Look::Lately || opened["more"] != true || first.is_none() {
+                return Ok(None);
+            }
+            before = first;
         }
-        let id = format!("a-{}", self.turn.id);
-        Ok(messages.into_iter().find(|message| message.id == id))
     }
 
     async fn used(&self) -> Option<Usage> {

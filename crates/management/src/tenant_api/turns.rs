@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Begun,
     /// Its cell answers and its vault is open.
     Open,
+    /// The agent is told the words, or was.
+    Told,
     /// The agent speaks.
     Speaking,
     Ended,
@@ -147,18 +149,19 @@ impl Turn {
     }
 
     /// Adds an event. The oldest go when there are too many: whoever has not read them is told.
-    pub(crate) fn push(&self, event: TurnEvent) {
+    pub(crate) fn push(&self, mut event: TurnEvent) {
         let size = serde_json::to_vec(&event).map_or(0, |json| json.len());
         let mut log = self.log();
         if let TurnEvent::Delta { text } = &event {
             log.said += text.len();
         }
-        match &event {
+        match &mut event {
             TurnEvent::Delta { .. } | TurnEvent::Tool(_) | TurnEvent::Calls(_) => {
                 log.stage = log.stage.max(Stage::Speaking)
             }
             TurnEvent::Final(_) => log.stage = Stage::Ended,
-            TurnEvent::Error(_) => {
+            TurnEvent::Error(failure) => {
+                failure.ran = log.stage >= Stage::Told;
                 log.failed_at = Some(log.stage);
                 log.stage = Stage::Ended;
             }
@@ -421,10 +424,9 @@ impl Follower {
             {
                 let log = self.turn.log();
                 if self.at < log.first {
-                    let words = "More happened meanwhile than is kept: read the session.";
-                    let lost = Failure::new(axum::http::StatusCode::GONE, "events_lost", words);
                     self.at = log.first;
-                    return Some((self.at.saturating_sub(1), Arc::new(TurnEvent::Error(lost))));
+                    let lost = TurnEvent::Error(Failure::events_lost());
+                    return Some((self.at.saturating_sub(1), Arc::new(lost)));
                 }
                 if let Some((_, event)) = log.events.get(self.at - log.first) {
                     self.heard.take(event);
@@ -489,6 +491,12 @@ impl Follower {
             }
             _ => None,
         }
+    }
+
+    /// What of an answer did not come as it was said, because a connection broke or it was said before; `None` where what did come is no
+    /// beginning of it.
+    pub(crate) fn unread<'a>(&self, said: &'a Said) -> Option<&'a str> {
+        said.text.strip_prefix(self.heard.text.as_str())
     }
 
     /// Waits until the turn is answered, or waits for the client.

@@ -14,11 +14,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::Tenant;
+use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted, Words};
 use super::super::turns::{Follower, Said, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
-use super::{errors, functions, model, prompt, refuse, session_of};
+use super::{IN_WORDS, errors, functions, is_text, model, prompt, refuse, refuse_where, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -54,13 +55,23 @@ pub(crate) struct Completion {
     #[serde(default)]
     #[schema(max_items = 0)]
     functions: Option<Vec<Value>>,
+    /// Only of the type `text`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    response_format: Option<Value>,
+    /// Only false.
+    #[serde(default)]
+    logprobs: Option<bool>,
+    /// Only null.
+    #[serde(default)]
+    audio: Option<Value>,
 }
 
 #[derive(Deserialize, ToSchema)]
 struct StreamOptions {
     /// A last chunk tells what was used.
     #[serde(default)]
-    include_usage: bool,
+    include_usage: Option<bool>,
 }
 
 /// An answer, whole.
@@ -181,6 +192,9 @@ pub(crate) async fn post(
     if body.functions.is_some_and(|functions| !functions.is_empty()) {
         return Err(refuse("functions", "Functions are offered as `tools`."));
     }
+    refuse_where(!is_text(body.response_format.as_ref()), "response_format", IN_WORDS)?;
+    refuse_where(body.logprobs == Some(true), "logprobs", "How likely a word was is not known: leave it out.")?;
+    refuse_where(body.audio.is_some(), "audio", IN_WORDS)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = body.user.as_deref().map(session_of);
     let (id, mut follower) = match prompt::results(&body.messages, "messages")? {
@@ -214,7 +228,7 @@ pub(crate) async fn post(
     }
     // What fails before the first word fails as a request: clients try such again where that helps.
     follower.begins(Stage::Speaking).await?;
-    let with_usage = body.stream_options.is_some_and(|options| options.include_usage);
+    let with_usage = body.stream_options.is_some_and(|options| options.include_usage == Some(true));
     Ok(WholeOrEvents::events(streamed(follower, told, with_usage)))
 }
 
@@ -348,20 +362,24 @@ impl Telling {
     fn take(&mut self, happened: &TurnEvent) {
         match happened {
             TurnEvent::Status { .. } | TurnEvent::Tool(_) | TurnEvent::Usage(_) => {}
-            TurnEvent::Delta { text } => {
-                let delta = Delta {
-                    content: Some(text.clone()),
-                    ..Delta::default()
-                };
-                self.waiting.push_back(self.told.chunk(delta, None));
-            }
+            TurnEvent::Delta { text } => self.say(text),
             TurnEvent::Final(_) | TurnEvent::Calls(_) => self.end(happened),
-            TurnEvent::Error(failure) => {
-                self.over = true;
-                let error = errors::error(failure.status, &failure.message, None, Some(&failure.code));
-                self.waiting.push_back(event(&error));
-            }
+            TurnEvent::Error(failure) => self.fail(failure),
         }
+    }
+
+    fn say(&mut self, text: &str) {
+        let delta = Delta {
+            content: Some(text.to_owned()),
+            ..Delta::default()
+        };
+        self.waiting.push_back(self.told.chunk(delta, None));
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        self.over = true;
+        let error = errors::error(failure.status, &failure.message, None, Some(&failure.code));
+        self.waiting.push_back(event(&error));
     }
 
     /// The agent has answered, or calls functions of the client's.
@@ -370,6 +388,11 @@ impl Telling {
         let Some(said) = self.follower.said(happened) else {
             return;
         };
+        match self.follower.unread(&said) {
+            Some("") => {}
+            Some(rest) => self.say(rest),
+            None => return self.fail(&Failure::events_lost()),
+        }
         let is_answer = said.calls.is_empty();
         for (index, call) in said.calls.into_iter().enumerate() {
             let delta = Delta {

@@ -73,6 +73,22 @@ fn refuse(field: &'static str, reason: &str) -> ApiError {
     }
 }
 
+/// The same, where it is asked for.
+fn refuse_where(is_asked_for: bool, field: &'static str, reason: &str) -> Result<(), ApiError> {
+    match is_asked_for {
+        true => Err(refuse(field, reason)),
+        false => Ok(()),
+    }
+}
+
+/// Whether an answer in this format is one in words. A program that asks for another counts on it.
+fn is_text(format: Option<&serde_json::Value>) -> bool {
+    format.is_none_or(|format| format["type"] == "text")
+}
+
+/// What to do instead of asking for a format.
+const IN_WORDS: &str = "The agent answers in words: leave it out, and say in the message what the answer is to look like.";
+
 #[cfg(test)]
 mod tests {
     use super::*;

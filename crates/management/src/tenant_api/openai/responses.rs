@@ -23,7 +23,7 @@ use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, Turn, Tur
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Called, CalledFunction, Content, Said};
 use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece};
-use super::{OF_AGENTS, functions, model, prompt, refuse, session_of};
+use super::{IN_WORDS, OF_AGENTS, functions, is_text, model, prompt, refuse, refuse_where, session_of};
 use crate::access::Body;
 use crate::app::App;
 use crate::problem::ApiError;
@@ -56,6 +56,31 @@ pub(crate) struct Wish {
     /// False: one call at a time is asked for.
     #[serde(default)]
     parallel_tool_calls: Option<bool>,
+    /// False, and no session named: nothing is remembered.
+    #[serde(default)]
+    store: Option<bool>,
+    /// The agent answers in words, and now.
+    #[serde(default)]
+    text: Option<Worded>,
+    /// Only false.
+    #[serde(default)]
+    background: Option<bool>,
+    /// Only null: a session is named by `user`.
+    #[serde(default)]
+    conversation: Option<Value>,
+    /// Only null: what is said is in `input`.
+    #[serde(default)]
+    prompt: Option<Value>,
+}
+
+/// How the text of a response is written.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = OpenAiText)]
+struct Worded {
+    /// Only of the type `text`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    format: Option<Value>,
 }
 
 /// What is said: a text, or messages.
@@ -201,6 +226,12 @@ pub(crate) async fn post(
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
     let (agent, model) = model(&app, &tenant, &body.model).await?;
+    refuse_where(body.text.is_some_and(|text| !is_text(text.format.as_ref())), "text", IN_WORDS)?;
+    refuse_where(body.background == Some(true), "background", "The answer comes on this request: leave it out.")?;
+    let words = "A session is named by `user`, or by the response before.";
+    refuse_where(body.conversation.is_some(), "conversation", words)?;
+    let words = "There are no stored prompts: say it in `input` or `instructions`.";
+    refuse_where(body.prompt.is_some(), "prompt", words)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = match (&body.previous_response_id, &body.user) {
         (Some(previous), _) => Some(session_before(&app, previous, &agent).await?),
@@ -227,7 +258,7 @@ pub(crate) async fn post(
                 named,
                 words: Words::Text(prompt::of(&said, session.is_some(), "input")?),
                 detach: false,
-                once: false,
+                once: session.is_none() && body.store == Some(false),
                 functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,
                 model,
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
@@ -359,14 +390,7 @@ impl Telling {
         match happened {
             TurnEvent::Status { .. } | TurnEvent::Usage(_) => {}
             TurnEvent::Tool(tool) => self.tool(tool),
-            TurnEvent::Delta { text } => {
-                let at = self.message();
-                let item = json!(self.told.message);
-                self.tell(
-                    "response.output_text.delta",
-                    json!({"item_id": item, "output_index": at, "content_index": 0, "delta": text, "logprobs": []}),
-                );
-            }
+            TurnEvent::Delta { text } => self.say(text),
             TurnEvent::Final(_) | TurnEvent::Calls(_) => {
                 if let Some(said) = self.follower.said(happened) {
                     self.finish(&said);
@@ -385,6 +409,15 @@ impl Telling {
                 self.tell("response.failed", json!({"response": response}));
             }
         }
+    }
+
+    fn say(&mut self, text: &str) {
+        let at = self.message();
+        let item = json!(self.told.message);
+        self.tell(
+            "response.output_text.delta",
+            json!({"item_id": item, "output_index": at, "content_index": 0, "delta": text, "logprobs": []}),
+        );
     }
 
     /// Where the message stands; begins it.
@@ -430,6 +463,10 @@ impl Telling {
 
     fn finish(&mut self, said: &Answered) {
         self.over = true;
+        // Where that is no end of what was read, the whole text is told all the same.
+        if let Some(rest) = self.follower.unread(said).filter(|rest| !rest.is_empty()) {
+            self.say(rest);
+        }
         if said.calls.is_empty() || !said.text.is_empty() {
             self.finish_message(&said.text);
         }

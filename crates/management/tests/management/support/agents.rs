@@ -34,6 +34,8 @@ struct State {
     /// Calls wait while it is true; where a method is named, those of it alone.
     held: watch::Sender<bool>,
     held_at: Option<&'static str>,
+    /// How many messages are shown at once, where that has an end.
+    page: Option<usize>,
 }
 
 type Broken = Box<dyn FnMut(CellRef, &str) -> bool + Send>;
@@ -63,6 +65,8 @@ struct Conversation {
     title: String,
     messages: Vec<Message>,
     running: Option<String>,
+    /// Turns that are answered, and in no sealed home.
+    unsealed: Vec<String>,
     /// What the client has to carry out in it, and how often more.
     calls: Vec<Call>,
     rounds: usize,
@@ -253,6 +257,29 @@ impl Agents {
         state.cells.values().flat_map(|cell| cell.answered.clone()).collect()
     }
 
+    /// From now on no more messages are shown at once.
+    pub fn page_of(&self, messages: usize) {
+        self.state().page = Some(messages);
+    }
+
+    /// Seals the homes of all cells, with what was answered.
+    pub fn seal(&self) {
+        for cell in self.state().cells.values_mut() {
+            for (id, conversation) in &mut cell.conversations {
+                for turn in std::mem::take(&mut conversation.unsealed) {
+                    conversation.tell(id, &turn, ChatEventKind::Saved);
+                }
+            }
+        }
+    }
+
+    /// How many turns are answered and in no sealed home, in all cells.
+    pub fn unsealed(&self) -> usize {
+        let state = self.state();
+        let conversations = state.cells.values().flat_map(|cell| cell.conversations.values());
+        conversations.map(|conversation| conversation.unsealed.len()).sum()
+    }
+
     /// Ends the connections of everybody who listens.
     pub fn hang_up(&self) {
         for cell in self.state().cells.values_mut() {
@@ -290,6 +317,7 @@ impl Agents {
         if method == "chat.run" {
             state.runs.push(params["job"].as_str().unwrap().to_owned());
         }
+        let page = state.page;
         let cell = state.cells.entry(cell).or_default();
         let id = params["conversation"].as_str().unwrap_or_default().to_owned();
         if method == "chat.create" {
@@ -372,7 +400,12 @@ impl Agents {
         match method {
             "chat.rename" => conversation.title = params["title"].as_str().unwrap().to_owned(),
             "chat.open" => {
-                let mut opened = json!({"messages": conversation.messages, "more": false, "seq": 0});
+                let messages = &conversation.messages;
+                let end = messages.iter().position(|message| params["before"] == message.id);
+                let end = end.unwrap_or(messages.len());
+                let begin = end.saturating_sub(page.unwrap_or(end));
+                let mut opened = json!({"messages": messages[begin..end], "more": begin > 0, "seq": 0});
+                opened["saving"] = json!(conversation.unsealed);
                 if let Some(turn) = &conversation.running {
                     opened["running"] = json!({"turn": turn, "started": 1, "calls": conversation.calls});
                 }
@@ -400,6 +433,11 @@ impl Agents {
             }
             "chat.send" => {
                 let (turn, text) = (params["key"].as_str().unwrap(), params["text"].as_str().unwrap());
+                let asked = format!("u-{turn}");
+                let again = conversation.messages.iter().any(|message| message.id == asked);
+                if again {
+                    return Ok(json!({"again": true}));
+                }
                 match params.get("functions") {
                     Some(offer) => call(&id, conversation, turn, text, offer),
                     None => send(&id, conversation, turn, text),
@@ -588,6 +626,9 @@ fn end(id: &str, conversation: &mut Conversation, turn: &str, used: Vec<Part>, t
     conversation.messages.retain(|message| message.id != answer.id);
     conversation.messages.push(answer.clone());
     conversation.tell(id, turn, ChatEventKind::Answered { message: answer });
+    if text.contains("unsealed") {
+        return conversation.unsealed.push(turn.to_owned());
+    }
     conversation.tell(id, turn, ChatEventKind::Saved);
 }
 
