@@ -49,3 +49,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
         T::deserialize(MapAccessDeserializer::new(members))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for_without_end() {
+        let endless = stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let request = Request::builder().header("content-type", "application/json");
+        let request = request.body(axum::body::Body::from_stream(endless)).unwrap();
+        let read = Body::<Value>::from_request(request, &()).await;
+        assert!(matches!(read, Err(ApiError::TimedOut)));
+    }
+}

@@ -370,7 +370,9 @@ impl IntoResponse for ApiError {
         };
         let retry_after = match &self {
             Self::TooMany(wait) | Self::TooOften(TooOften { wait, .. }) => Some(wait.as_secs() + 1),
-            Self::Agent(failure) => failure.retry_after.map(|wait| wait.as_millis().div_ceil(1000).max(1) as u64),
+            Self::Agent(failure) => failure
+                .retry_after
+                .map(|wait| wait.as_millis().div_ceil(1000).max(1) as u64),
             Self::WriteUnderWay => Some(limits::BUSY_AGAIN.as_secs()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(limits::BUSY_AGAIN.as_secs()),
             _ => None,

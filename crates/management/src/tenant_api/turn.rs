@@ -362,7 +362,9 @@ impl Runner<'_> {
                         Some(message) => return Ok(message),
                         None => {
                             let standing = self.standing(conversation, Look::Lately).await?;
-                            return standing.and_then(|standing| standing.answer).ok_or_else(Failure::interrupted);
+                            return standing
+                                .and_then(|standing| standing.answer)
+                                .ok_or_else(Failure::interrupted);
                         }
                     },
                     ChatEventKind::Failed { code, message } => {
@@ -454,7 +456,9 @@ impl Runner<'_> {
                 // Asked for while nobody here listened.
                 self.ask(calls, Usage::default());
             }
-            let saving = opened["saving"].as_array().is_some_and(|saving| saving.contains(&json!(turn)));
+            let saving = opened["saving"]
+                .as_array()
+                .is_some_and(|saving| saving.contains(&json!(turn)));
             let first = page.first().map(|message| message.id.clone());
             let is_asked = page.iter().any(|message| message.id == question);
             let answer = page.into_iter().find(|message| message.id == answer);

@@ -40,6 +40,7 @@ mod setup;
 mod shared_limits;
 mod sign_in;
 mod support;
+mod tenant_again;
 mod tenant_agents;
 mod tenant_api;
 mod tenant_approvals;

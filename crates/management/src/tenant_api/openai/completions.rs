@@ -193,7 +193,11 @@ pub(crate) async fn post(
         return Err(refuse("functions", "Functions are offered as `tools`."));
     }
     refuse_where(!is_text(body.response_format.as_ref()), "response_format", IN_WORDS)?;
-    refuse_where(body.logprobs == Some(true), "logprobs", "How likely a word was is not known: leave it out.")?;
+    refuse_where(
+        body.logprobs == Some(true),
+        "logprobs",
+        "How likely a word was is not known: leave it out.",
+    )?;
     refuse_where(body.audio.is_some(), "audio", IN_WORDS)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = body.user.as_deref().map(session_of);
@@ -228,7 +232,9 @@ pub(crate) async fn post(
     }
     // What fails before the first word fails as a request: clients try such again where that helps.
     follower.begins(Stage::Speaking).await?;
-    let with_usage = body.stream_options.is_some_and(|options| options.include_usage == Some(true));
+    let with_usage = body
+        .stream_options
+        .is_some_and(|options| options.include_usage == Some(true));
     Ok(WholeOrEvents::events(streamed(follower, told, with_usage)))
 }
 

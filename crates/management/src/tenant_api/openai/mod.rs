@@ -87,7 +87,8 @@ fn is_text(format: Option<&serde_json::Value>) -> bool {
 }
 
 /// What to do instead of asking for a format.
-const IN_WORDS: &str = "The agent answers in words: leave it out, and say in the message what the answer is to look like.";
+const IN_WORDS: &str =
+    "The agent answers in words: leave it out, and say in the message what the answer is to look like.";
 
 #[cfg(test)]
 mod tests {

@@ -226,8 +226,16 @@ pub(crate) async fn post(
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
     let (agent, model) = model(&app, &tenant, &body.model).await?;
-    refuse_where(body.text.is_some_and(|text| !is_text(text.format.as_ref())), "text", IN_WORDS)?;
-    refuse_where(body.background == Some(true), "background", "The answer comes on this request: leave it out.")?;
+    refuse_where(
+        body.text.is_some_and(|text| !is_text(text.format.as_ref())),
+        "text",
+        IN_WORDS,
+    )?;
+    refuse_where(
+        body.background == Some(true),
+        "background",
+        "The answer comes on this request: leave it out.",
+    )?;
     let words = "A session is named by `user`, or by the response before.";
     refuse_where(body.conversation.is_some(), "conversation", words)?;
     let words = "There are no stored prompts: say it in `input` or `instructions`.";

@@ -273,13 +273,6 @@ impl Agents {
         }
     }
 
-    /// How many turns are answered and in no sealed home, in all cells.
-    pub fn unsealed(&self) -> usize {
-        let state = self.state();
-        let conversations = state.cells.values().flat_map(|cell| cell.conversations.values());
-        conversations.map(|conversation| conversation.unsealed.len()).sum()
-    }
-
     /// Ends the connections of everybody who listens.
     pub fn hang_up(&self) {
         for cell in self.state().cells.values_mut() {

@@ -20,7 +20,7 @@ pub use authenticator::Authenticator;
 pub use browser::{Answer, Browser};
 pub use cells::Cells;
 pub use clock::TestClock;
-pub use developer::Developer;
+pub use developer::{Developer, Told};
 pub use mails::token;
 pub use postgres::TestDatabase;
 pub use postgres::open_folder;

@@ -1,0 +1,213 @@
+//! A turn that is asked for again, or whose connection breaks: run once, told whole, and told as ended when it cannot be lost any more.
+
+use std::time::Duration;
+
+use management::limits;
+use serde_json::{Value, json};
+
+use crate::support::{Agents, Developer, Told, World};
+
+fn said(text: &str) -> Value {
+    json!([{"role": "user", "content": text}])
+}
+
+/// Two servers of one installation, and a program with a key of a tenant that names its turns, asking either.
+async fn two_servers() -> (World, World, Agents, Developer, Developer) {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let other = world.beside(agents.clone(), &[]).await;
+    let here = tenant.with("idempotency-key", "k");
+    let there = here.asking(other.router.clone());
+    (world, other, agents, here, there)
+}
+
+fn text_of(chunks: &[Told]) -> String {
+    let texts = chunks
+        .iter()
+        .filter(|event| event.data != "[DONE]")
+        .map(|event| event.json());
+    texts
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
+        .collect()
+}
+
+async fn comes(what: &str, is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(20), wait).await;
+    came.unwrap_or_else(|_| panic!("{what}"));
+}
+
+#[tokio::test]
+async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothing_else() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let ask = async |text: &str| {
+        let wanted = json!({"model": "m", "user": "s", "messages": said(text)});
+        let answer = tenant.post("/v1/chat/completions", wanted).await;
+        let told = answer
+            .headers
+            .get("x-should-retry")
+            .map(|told| told.to_str().unwrap().to_owned());
+        (answer.status.as_u16(), told)
+    };
+    let no = Some("false".to_owned());
+    assert_eq!(ask("fail with agent_failed").await, (502, no.clone()));
+    assert_eq!(ask("fail with model_overloaded").await, (503, no));
+    agents.break_where(|_, method| method == "spending.get");
+    assert_eq!(ask("Hello").await, (503, None), "it was told nothing");
+    agents.repair();
+    assert_eq!(ask("Hello").await, (200, None));
+}
+
+#[tokio::test]
+async fn a_turn_that_another_server_ran_is_told_whole_also_as_events_and_without_a_session() {
+    let (world, _other, agents, here, there) = two_servers().await;
+    let wanted = json!({"model": "m", "messages": said("Hello"), "stream": true});
+    let first = here.stream("/v1/chat/completions", wanted.clone()).await.rest().await;
+    assert_eq!(text_of(&first), "You said: Hello");
+    let again = there.stream("/v1/chat/completions", wanted.clone()).await.rest().await;
+    assert_eq!(text_of(&again), "You said: Hello");
+    assert_eq!(agents.conversations(), 1, "it is the same turn");
+
+    // After a day nobody finds it any more, and it goes.
+    world.clock.advance(limits::SINGLE_TURN_KEPT + Duration::from_secs(1));
+    let mut other = here.clone();
+    other.headers.retain(|(name, _)| *name != "idempotency-key");
+    let alone = json!({"model": "m", "messages": said("Bye")});
+    other.post("/v1/chat/completions", alone).await.expect(200);
+    comes("nothing is left", || agents.conversations() == 0).await;
+}
+
+#[tokio::test]
+async fn what_was_lost_on_the_way_is_told_at_the_end_or_the_stream_fails() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    for (path, whole) in [("so at last", true), ("at last", false)] {
+        let wanted = json!({"model": "m", "user": "s", "messages": said("hold"), "stream": true});
+        let mut stream = tenant.stream("/v1/chat/completions", wanted).await;
+        let role = stream.next().await.unwrap();
+        let begun = stream.next().await.unwrap();
+        agents.hang_up();
+        agents.release_with(path);
+        let rest = stream.rest().await;
+        if whole {
+            let told = [vec![role, begun], rest.clone()].concat();
+            assert_eq!(text_of(&told), path);
+            assert_eq!(rest.last().unwrap().data, "[DONE]");
+        } else {
+            assert_eq!(rest.last().unwrap().json()["error"]["code"], "events_lost");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_is_found_however_much_was_said_after_it() {
+    let (_world, _other, agents, here, there) = two_servers().await;
+    let ask = async |who: &Developer, text: &str| {
+        let wanted = json!({"session_id": "s", "message": text});
+        let answer = tokio::time::timeout(Duration::from_secs(20), who.post("/api/v1/chat", wanted)).await;
+        answer.expect("it hangs").expect(200).json["message"]["text"].clone()
+    };
+    assert_eq!(ask(&here, "One").await, "You said: One");
+    let mut others = here.clone();
+    others.headers.retain(|(name, _)| *name != "idempotency-key");
+    for text in ["Two", "Three", "Four"] {
+        ask(&others, text).await;
+    }
+    agents.page_of(2);
+    assert_eq!(ask(&there, "One").await, "You said: One");
+}
+
+#[tokio::test]
+async fn promise_05_a_turn_is_told_as_ended_when_its_home_is_sealed_also_to_who_comes_again_or_was_cut_off() {
+    let (_world, _other, agents, here, there) = two_servers().await;
+    let wanted = json!({"session_id": "s", "message": "unsealed", "stream": true});
+    let mut streams = Vec::new();
+    for who in [&here, &there] {
+        let mut stream = who.stream("/api/v1/chat", wanted.clone()).await;
+        if streams.is_empty() {
+            stream.until("delta").await;
+            agents.hang_up();
+        }
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        let early = tokio::time::timeout(Duration::from_millis(300), stream.until("final")).await;
+        assert!(early.is_err(), "it could still be lost");
+    }
+    agents.seal();
+    for stream in &mut streams {
+        let last = tokio::time::timeout(Duration::from_secs(20), stream.until("final")).await;
+        assert_eq!(last.unwrap().json()["message"]["text"], "You said: unsealed");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_could_not_be_stopped_is_stopped_when_its_cell_answers() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let wanted = json!({"session_id": "s", "message": "hold", "stream": true});
+    let mut stream = tenant.stream("/api/v1/chat", wanted).await;
+    stream.until("delta").await;
+    let (refused, is_refused) = tokio::sync::watch::channel(false);
+    agents.break_where(move |_, method| {
+        let is_abort = method == "chat.abort";
+        if is_abort {
+            refused.send_replace(true);
+        }
+        is_abort
+    });
+    drop(stream);
+    comes("it is tried to be stopped", || *is_refused.borrow()).await;
+    assert_eq!(agents.running(), 1);
+    agents.repair();
+    comes("it is stopped", || agents.running() == 0).await;
+}
+
+#[tokio::test]
+async fn what_an_agent_does_not_give_is_refused_by_name_and_what_is_not_to_be_kept_is_not() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let (chat, response) = ("/v1/chat/completions", "/v1/responses");
+    let cases = [
+        (chat, "response_format", json!({"type": "json_object"})),
+        (chat, "logprobs", json!(true)),
+        (chat, "audio", json!({"voice": "ash"})),
+        (response, "text", json!({"format": {"type": "json_schema"}})),
+        (response, "background", json!(true)),
+        (response, "conversation", json!("conv_1")),
+        (response, "prompt", json!({"id": "p"})),
+    ];
+    let asked = |path: &str| match path == chat {
+        true => json!({"model": "m", "messages": said("Hello")}),
+        false => json!({"model": "m", "input": "Hello"}),
+    };
+    for (path, field, value) in cases {
+        let mut wanted = asked(path);
+        wanted[field] = value;
+        let answer = tenant.post(path, wanted).await;
+        let error = &answer.json["error"];
+        assert_eq!(
+            (answer.status.as_u16(), &error["param"]),
+            (400, &json!(field)),
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(agents.conversations(), 0);
+    let mut plain = asked(chat);
+    plain["response_format"] = json!({"type": "text"});
+    plain["logprobs"] = json!(false);
+    plain["stream_options"] = json!({"include_usage": null});
+    tenant.post(chat, plain).await.expect(200);
+    let mut plain = asked(response);
+    plain["text"] = json!({"format": {"type": "text"}, "verbosity": "low"});
+    plain["background"] = json!(false);
+    plain["store"] = json!(false);
+    tenant.post(response, plain).await.expect(200);
+    comes("nothing is kept", || agents.conversations() == 0).await;
+}
