@@ -69,6 +69,9 @@ async fn a_turn_that_another_server_ran_is_told_whole_also_as_events_and_without
     let wanted = json!({"model": "m", "messages": said("Hello"), "stream": true});
     let first = here.stream("/v1/chat/completions", wanted.clone()).await.rest().await;
     assert_eq!(text_of(&first), "You said: Hello");
+    // It would be gone by then.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(agents.conversations(), 1);
     let again = there.stream("/v1/chat/completions", wanted.clone()).await.rest().await;
     assert_eq!(text_of(&again), "You said: Hello");
     assert_eq!(agents.conversations(), 1, "it is the same turn");
