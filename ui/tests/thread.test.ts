@@ -111,6 +111,23 @@ describe("a thread", () => {
     expect(apply(state, { kind: "saved", turn, seq: 10, conversation: "c" } as ChatEvent)?.saving.size).toBe(0);
   });
 
+  it("counts what was stopped or failed as what could be lost only where it is whole", () => {
+    const running = play(emptyThread, { kind: "accepted", message: user(turn) });
+    for (const kind of ["aborted", "failed"] as const) {
+      const end = { kind, code: "x", message: null };
+      expect(play(running, end as Kind).saving.size).toBe(0);
+      expect(play(running, { ...end, saving: true } as Kind).saving.has(turn)).toBe(true);
+    }
+  });
+
+  it("says why it is not saved, until it is", () => {
+    const full = play(emptyThread, { kind: "accepted", message: user(turn) }, { kind: "answered", message: answer(turn, "yes") }, { kind: "not_saved", message: "The disk is full." });
+    expect(full).toMatchObject({ notSaved: "The disk is full.", saving: new Set([turn]) });
+    expect(play(full, { kind: "saved" })).toMatchObject({ notSaved: undefined, saving: new Set() });
+    const again = opened(full, { messages: [...full.messages], running: null, saving: [turn], not_saved: "Still full.", seq: full.seq });
+    expect(again.notSaved).toBe("Still full.");
+  });
+
   it("puts older messages first, each once", () => {
     const state: ThreadState = { ...emptyThread, messages: [user("b")], more: true };
     expect(older(state, { messages: [user("a"), user("b")], running: null, seq: 0, more: false })).toMatchObject({ more: false, messages: [{ id: "u-a" }, { id: "u-b" }] });

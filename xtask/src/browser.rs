@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::build::Profile;
 use crate::image::Images;
 use crate::suites::{Counts, Tally};
+use crate::test::literally;
 use crate::{down, machine, node::Node, running, ui};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -46,7 +47,7 @@ pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) 
             playwright.env("CHROMIUM", chromium);
         }
         if let Some(name) = name {
-            playwright.args(["--", "--pass-with-no-tests", "-g", name]);
+            playwright.args(["--", "--pass-with-no-tests", "-g", &literally(name)]);
         }
         let result = tally.run("Browser tests", Counts::Playwright, &mut playwright);
         server.stop()?;

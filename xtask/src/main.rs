@@ -16,6 +16,7 @@ mod packages;
 mod paths;
 mod process;
 mod pypi;
+mod room;
 mod running;
 mod settings;
 mod sqlx;

@@ -109,7 +109,7 @@ fn interface(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<(
     }
     let mut unit = npm("test");
     if let Some(name) = name {
-        unit.args(["--", "--passWithNoTests", "-t", name]);
+        unit.args(["--", "--passWithNoTests", "-t", &literally(name)]);
     }
     tally.run("Interface: unit tests", Counts::Vitest, &mut unit)?;
     if browser::exists() {
@@ -118,6 +118,31 @@ fn interface(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<(
     Ok(())
 }
 
+/// A name as the regular expression that vitest and Playwright take, which finds it as it stands.
+pub fn literally(name: &str) -> String {
+    let mut expression = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if r"\^$.*+?()[]{}|/".contains(letter) {
+            expression.push('\\');
+        }
+        expression.push(letter);
+    }
+    expression
+}
+
 fn has_cargo(tool: &str) -> bool {
     process::output(Command::new("cargo").args([tool, "--version"])).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literally;
+
+    #[test]
+    fn a_name_is_looked_for_as_it_stands() {
+        assert_eq!(literally("promise_01"), "promise_01");
+        assert_eq!(literally("chat.spec"), r"chat\.spec");
+        assert_eq!(literally("what? (twice) | [a-z]*"), r"what\? \(twice\) \| \[a-z\]\*");
+        assert_eq!(literally(r"a\d$"), r"a\\d\$");
+    }
 }

@@ -13,7 +13,7 @@ use crate::build::{self, Profile};
 use crate::image::{self, Images};
 use crate::running::{self, Server};
 use crate::steps::step;
-use crate::{docker, packages, paths, ui};
+use crate::{docker, packages, paths, room, ui};
 
 #[derive(Args)]
 pub struct Options {
@@ -48,6 +48,8 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(server) = running::find(&data_dir) {
         return join(options, &data_dir, server);
     }
+    room::check_port(&data_dir, options.port)?;
+    room::check_space(&data_dir, Profile::of(options.debug))?;
     packages::ensure(&packages::run(&data_dir), options.yes)?;
     docker::ensure_running()?;
     ui::build()?;

@@ -291,6 +291,8 @@ pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
 /// keeps an idle cell awake.
 pub const DELETION_AGAIN_FIRST: Duration = Duration::from_secs(10);
 pub const DELETION_AGAIN_LONGEST: Duration = Duration::from_secs(60 * 60);
+/// How long after one that failed the next try comes to seal a home, if nothing else seals it before.
+pub const SAVE_AGAIN: Duration = Duration::from_secs(60);
 /// How long an agent whose code is loaded waits for its home before it is freed, from the last greeting of a client.
 pub const PREPARED: Duration = Duration::from_secs(600);
 /// How many past durations of a phase make `usual_ms`.

@@ -128,12 +128,22 @@ pub enum ChatEventKind {
     },
     /// Sealed: it survives anything.
     Saved,
+    /// It could not be sealed, for this reason. That is tried again: `Saved` follows when it has worked.
+    NotSaved {
+        message: String,
+    },
     Failed {
         code: String,
         message: String,
+        /// What came of it is in the agent's home, not yet sealed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        saving: bool,
     },
     Aborted {
         message: Option<Message>,
+        /// What came of it is in the agent's home, not yet sealed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        saving: bool,
     },
     Interrupted {
         message: Option<Message>,

@@ -135,8 +135,9 @@ export type ChatEvent = { conversation: string; seq: number; turn: string } & (
   | { kind: "tool"; id: string; name: string; phase: "start" | "update" | "result"; input?: string; output?: string; is_error?: boolean }
   | { kind: "answered"; message: Message }
   | { kind: "saved" }
-  | { kind: "failed"; code: string; message: string }
-  | { kind: "aborted"; message?: Message | null }
+  | { kind: "not_saved"; message: string }
+  | { kind: "failed"; code: string; message: string; saving?: boolean }
+  | { kind: "aborted"; message?: Message | null; saving?: boolean }
   | { kind: "interrupted"; message?: Message | null }
 );
 
@@ -154,6 +155,8 @@ export interface OpenedConversation {
   running: { turn: string; started: number } | null;
   /** Turns that are answered, and could still be lost. Absent where there are none. */
   saving?: string[];
+  /** Why those could not be saved so far. */
+  not_saved?: string;
   seq: number;
   /** There are older messages than these. */
   more?: boolean;

@@ -127,7 +127,7 @@ export class ChatPage extends View {
       return html`${notice("error", loading.error)}<button class="button" type="button" @click=${() => this.#reload(thread)}>Try again</button>`;
     if (loading !== "loaded" && messages.length === 0 && !isNew(thread.id)) return html`<div class="skeleton-thread" role="status" aria-label="Loading the conversation"><i></i><i></i><i></i></div>`;
     if (empty) return this.#empty();
-    const { running, saving } = thread.state.value;
+    const { running, saving, notSaved } = thread.state.value;
     const idle = running === null && online.value && inConversation(thread.id).length === 0;
     return repeat(
       messages,
@@ -136,6 +136,7 @@ export class ChatPage extends View {
         .message=${message}
         .conversation=${thread.id}
         .saving=${message.role === "assistant" && message.key !== undefined && saving.has(message.key)}
+        .notSaved=${notSaved}
         .idle=${idle}
         .last=${at === messages.length - 1}
         @edited=${this.#edited}

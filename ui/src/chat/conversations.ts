@@ -127,6 +127,7 @@ function speak(event: ChatEvent): void {
   } else if (event.kind === "answered") announce(`Answer finished. ${(readsWhole.peek() ? spoken : firstSentence)(textOf(event.message))}`);
   else if (event.kind === "aborted") announce("Stopped.");
   else if (event.kind === "failed") alertNow(`The answer failed. ${event.message}`);
+  else if (event.kind === "not_saved") alertNow(event.message);
   else if (event.kind === "interrupted") alertNow("Your agent was interrupted while it answered.");
 }
 

@@ -23,7 +23,10 @@ const ENDED: Partial<Record<Message["status"], string>> = {
 export class MessageView extends View {
   @property({ attribute: false }) message!: Message;
   @property({ attribute: false }) conversation = "";
+  /** It could still be lost. */
   @property({ attribute: false }) saving = false;
+  /** Why it could not be saved so far. */
+  @property({ attribute: false }) notSaved: string | undefined;
   /** May be edited or answered again: nothing runs, and the connection stands. */
   @property({ attribute: false }) idle = false;
   @property({ attribute: false }) last = false;
@@ -51,8 +54,9 @@ export class MessageView extends View {
       <footer class="message-foot">
         ${message.status === "running" ? nothing : this.#actions()}
         <time datetime=${new Date(message.at).toISOString()}>${clock(message.at)}</time>
-        ${this.saving ? html`<span class="muted">Saving…</span>` : nothing}
+        ${this.saving && this.notSaved === undefined ? html`<span class="muted">Saving…</span>` : nothing}
       </footer>
+      ${this.saving && this.notSaved !== undefined ? html`<div class="notice notice-warn">${icon("triangle-alert")}<div>${this.notSaved}</div></div>` : nothing}
     </article>`;
   }
 

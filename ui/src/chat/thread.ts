@@ -11,13 +11,15 @@ export interface ThreadState {
   phase: string | undefined;
   /** Turns that are answered and not yet sealed. */
   saving: ReadonlySet<string>;
+  /** Why those could not be sealed so far. */
+  notSaved: string | undefined;
 }
 
-export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, more: false, phase: undefined, saving: new Set() };
+export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, more: false, phase: undefined, saving: new Set(), notSaved: undefined };
 
 export function opened(state: ThreadState, answer: OpenedConversation): ThreadState {
   if (!answer.messages) return { ...state, running: answer.running };
-  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set(answer.saving) };
+  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set(answer.saving), notSaved: answer.not_saved };
 }
 
 /** A page of older messages before those that are there. */
@@ -33,10 +35,12 @@ export function cutAt(messages: readonly Message[], id: string | null | undefine
   return at < 0 ? messages : messages.slice(0, at);
 }
 
-function without(set: ReadonlySet<string>, value: string): ReadonlySet<string> {
-  const rest = new Set(set);
-  rest.delete(value);
-  return rest;
+/** Whether what a turn came to is in no sealed home yet. */
+function counted(saving: ReadonlySet<string>, turn: string, counts: boolean | undefined): ReadonlySet<string> {
+  const next = new Set(saving);
+  if (counts) next.add(turn);
+  else next.delete(turn);
+  return next;
 }
 
 function isAnswerTo(turn: string): (message: Message) => boolean {
@@ -103,20 +107,23 @@ export function apply(state: ThreadState, event: ChatEvent): ThreadState | null 
     case "tool":
       return { ...next, phase: undefined, messages: changeAnswer(state, turn, (message) => ({ ...message, parts: applyTool(message.parts, event) })) };
     case "answered":
-      return { ...next, ...ended, messages: changeAnswer(state, turn, () => ({ ...event.message, key: event.message.key ?? turn })), saving: new Set([...state.saving, turn]) };
+      return { ...next, ...ended, messages: changeAnswer(state, turn, () => ({ ...event.message, key: event.message.key ?? turn })), saving: counted(state.saving, turn, true) };
     case "saved":
-      return { ...next, saving: without(state.saving, turn) };
+      return { ...next, saving: counted(state.saving, turn, false), notSaved: undefined };
+    case "not_saved":
+      return { ...next, notSaved: event.message };
     case "failed":
       return {
         ...next,
         ...ended,
-        saving: without(state.saving, turn),
+        saving: counted(state.saving, turn, event.saving),
         messages: changeAnswer(state, turn, (message) => ({ ...settled(message), status: "failed", error: { code: event.code, message: event.message } })),
       };
     case "aborted":
     case "interrupted": {
       const { message: whole, kind } = event;
-      return { ...next, ...ended, messages: changeAnswer(state, turn, (message) => settled(whole ? { ...whole, key: whole.key ?? turn } : { ...message, status: kind })) };
+      const saving = counted(state.saving, turn, event.kind === "aborted" && event.saving);
+      return { ...next, ...ended, saving, messages: changeAnswer(state, turn, (message) => settled(whole ? { ...whole, key: whole.key ?? turn } : { ...message, status: kind })) };
     }
     default:
       // A kind that a newer keeper knows and this page does not: it still counts.

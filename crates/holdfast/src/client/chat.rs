@@ -180,7 +180,11 @@ impl Progress {
                 self.end_line();
             }
             ChatEventKind::Saved => return Ok(Step::Saved),
-            ChatEventKind::Failed { code, message } => {
+            ChatEventKind::NotSaved { message } => {
+                self.end_line();
+                self.out.note(&message);
+            }
+            ChatEventKind::Failed { code, message, .. } => {
                 self.end_line();
                 return failed(&code, &message);
             }

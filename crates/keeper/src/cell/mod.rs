@@ -33,9 +33,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::broker::{Broker, ModelPublic};
+use crate::chat::NOT_SAVED;
 use crate::clock::Clock;
 use crate::guide::Guide;
 use crate::home::{Home, HomeError};
+use crate::limits;
 use crate::platform::Platform;
 use crate::template::Templates;
 use crate::vault_service::VaultService;
@@ -79,6 +81,8 @@ struct Inner {
     prepared: AtomicBool,
     /// Who waits for a snapshot.
     savers: mpsc::UnboundedSender<oneshot::Sender<Result<(), ChannelError>>>,
+    /// Told each time that the home is sealed.
+    seals: watch::Sender<()>,
     /// Held by the step that is under way.
     step: tokio::sync::Mutex<Step>,
     /// The start that is under way.
@@ -113,6 +117,7 @@ impl Cell {
                 turns: Arc::new(watch::Sender::new(0)),
                 prepared: AtomicBool::new(false),
                 savers,
+                seals: watch::Sender::new(()),
                 step: tokio::sync::Mutex::default(),
                 starting: Mutex::default(),
                 parts,
@@ -206,9 +211,31 @@ impl Cell {
     /// `not_saved`, with the reason.
     pub async fn saved(&self) -> Result<(), ChannelError> {
         let (sender, result) = oneshot::channel();
-        let ending = || ChannelError::new("not_saved", "The keeper is ending.");
+        let ending = || ChannelError::new(NOT_SAVED, "The keeper is ending.");
         self.inner.savers.send(sender).map_err(|_| ending())?;
         result.await.map_err(|_| ending())?
+    }
+
+    /// Waits, after [`Self::saved`] has failed, until the home is sealed: by whatever seals it next, or by a try every
+    /// [`limits::SAVE_AGAIN`].
+    ///
+    /// # Errors
+    /// `vault_locked`.
+    pub async fn saved_at_last(&self) -> Result<(), ChannelError> {
+        let mut seals = self.inner.seals.subscribe();
+        loop {
+            tokio::select! {
+                _ = seals.changed() => return Ok(()),
+                () = tokio::time::sleep(limits::SAVE_AGAIN) => {}
+            }
+            if self.vault().state() != VaultState::Unlocked {
+                return Err(locked());
+            }
+            // What is paused is sealed, and sealing it would wake it.
+            if !self.inner.phases.is(CellPhase::Paused) && self.saved().await.is_ok() {
+                return Ok(());
+            }
+        }
     }
 
     /// How far the cell is.

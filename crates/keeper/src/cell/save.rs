@@ -11,8 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use super::freeze::{FrozenByPlatform, Suspending, suspended_already};
 use super::{Cell, Step};
+use crate::chat::NOT_SAVED;
 use crate::home::{AlreadyStill, Depth, HomeError, HomeVault, Snapshot, Still, UnlockedVault};
 use crate::limits;
+use crate::platform::BlobError;
 
 type Waiting = oneshot::Sender<Result<(), ChannelError>>;
 
@@ -33,7 +35,7 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
             let answer = match &result {
                 Ok(_) => Ok(()),
                 Err(HomeError::Locked) => Err(super::locked()),
-                Err(error) => Err(ChannelError::new("not_saved", format!("Not saved yet: {error}."))),
+                Err(error) => Err(ChannelError::new(NOT_SAVED, in_plain_words(error))),
             };
             // Whoever no longer waits does not need to know.
             let _gone = one.send(answer);
@@ -62,6 +64,19 @@ pub(super) async fn run(cell: Cell, mut to_save: mpsc::UnboundedReceiver<Waiting
             }
             Err(error) => tracing::warn!("the home is not sealed: {error}"),
         }
+    }
+}
+
+/// Why the home is not sealed, for its owner.
+fn in_plain_words(error: &HomeError) -> String {
+    match error {
+        HomeError::Store(BlobError::Full(_)) => {
+            "This is not saved yet: the disk of the server, or your share of it, is full. Tell the person who runs the server.".to_owned()
+        }
+        HomeError::Store(_) => format!(
+            "This is not saved yet: the server's storage does not take it ({error}). If it stays so, tell the person who runs the server."
+        ),
+        _ => format!("This is not saved yet: {error}."),
     }
 }
 
@@ -142,7 +157,9 @@ impl Cell {
     async fn seal_once(&self, depth: Depth, suspending: Suspending) -> Result<Snapshot, HomeError> {
         let vault: Arc<dyn HomeVault> = Arc::new(UnlockedVault::new(self.vault())?);
         let still = self.still(suspending);
-        self.inner.parts.home.snapshot(&vault, &*still, depth).await
+        let sealed = self.inner.parts.home.snapshot(&vault, &*still, depth).await?;
+        self.inner.seals.send_replace(());
+        Ok(sealed)
     }
 
     /// How the agent is held still now. An agent that is paused stays so: the platform sees to it.

@@ -65,6 +65,10 @@ impl Seat for CellSeat {
         })
     }
 
+    fn saved_at_last(&self) -> BoxFuture<'_, Result<(), ChannelError>> {
+        Box::pin(self.cell.saved_at_last())
+    }
+
     fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>> {
         Box::pin(async move {
             let paths: Vec<String> = paths

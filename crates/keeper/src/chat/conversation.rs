@@ -42,6 +42,8 @@ pub(super) struct State {
     pub running: Option<Running>,
     /// A task works through the turns.
     pub working: bool,
+    /// Why the home that holds what is answered could not be sealed.
+    pub not_saved: Option<String>,
     /// How many turns have ended since this conversation is in memory.
     pub ends: u64,
     log: EventLog,
@@ -87,6 +89,7 @@ impl Conversation {
                 turns: turns.collect(),
                 running: None,
                 working: false,
+                not_saved: None,
                 ends: 0,
                 log: EventLog::new(now),
                 listeners: HashMap::new(),
@@ -205,8 +208,9 @@ fn split(kind: ChatEventKind) -> Vec<ChatEventKind> {
                 .collect()
         }
         ChatEventKind::Answered { message } => vec![ChatEventKind::Answered { message: fit(message) }],
-        ChatEventKind::Aborted { message } => vec![ChatEventKind::Aborted {
+        ChatEventKind::Aborted { message, saving } => vec![ChatEventKind::Aborted {
             message: message.map(fit),
+            saving,
         }],
         ChatEventKind::Interrupted { message } => vec![ChatEventKind::Interrupted {
             message: message.map(fit),

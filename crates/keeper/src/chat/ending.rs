@@ -12,7 +12,7 @@ use super::follow::End;
 use super::journal::{Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
 use super::work::{Locked, not_ready};
-use super::{Chat, TurnUnderWay, failure};
+use super::{Chat, NOT_SAVED, TurnUnderWay, failure};
 use crate::limits::NEXT_TURN_AFTER;
 
 impl Chat {
@@ -93,12 +93,16 @@ impl Chat {
         }
         let told = match status {
             Status::Done => ChatEventKind::Answered { message },
-            Status::Aborted => ChatEventKind::Aborted { message: Some(message) },
+            Status::Aborted => ChatEventKind::Aborted {
+                message: Some(message),
+                saving: whole,
+            },
             Status::Failed => {
                 let error = error.unwrap_or_else(|| failure::of_run("", None));
                 ChatEventKind::Failed {
                     code: error.code,
                     message: error.message,
+                    saving: whole,
                 }
             }
             Status::Interrupted | Status::Running => ChatEventKind::Interrupted { message: Some(message) },
@@ -224,18 +228,51 @@ impl Chat {
             };
             match under_way.finished().await {
                 Ok(()) => chat.saved(&conversation, &covered).await,
-                Err(error) => tracing::warn!(code = error.code, "a turn is answered but not sealed"),
+                Err(error) => chat.not_saved(&conversation, covered, error),
             }
         });
         let _ = timeout(NEXT_TURN_AFTER, saving).await;
     }
 
-    /// The sealed home holds these turns.
-    async fn saved(&self, conversation: &Conversation, keys: &[String]) {
-        let mut changes = Changes::default();
+    /// Says why these turns are not in a sealed home, and goes on to wait until they are.
+    fn not_saved(&self, conversation: &Arc<Conversation>, keys: Vec<String>, error: ChannelError) {
+        tracing::warn!(code = error.code, "a turn is answered but not sealed");
+        // A vault that was locked meanwhile has nothing to tell, and the next unlock looks how far each turn came.
+        if error.code != NOT_SAVED {
+            return;
+        }
         {
             let mut state = conversation.state();
-            for key in keys {
+            for key in &keys {
+                let message = error.message.clone();
+                state.tell(&conversation.id, key, [ChatEventKind::NotSaved { message }]);
+            }
+            state.not_saved = Some(error.message);
+        }
+        let (chat, conversation) = (self.clone(), Arc::clone(conversation));
+        tokio::spawn(async move {
+            if chat.inner.seat.saved_at_last().await.is_ok() {
+                chat.saved(&conversation, &keys).await;
+            }
+        });
+    }
+
+    /// The sealed home holds these turns.
+    async fn saved(&self, conversation: &Arc<Conversation>, keys: &[String]) {
+        // Locked and unlocked meanwhile: what is in memory now knows better.
+        if !self
+            .shared(conversation)
+            .is_some_and(|now| Arc::ptr_eq(&now, conversation))
+        {
+            return;
+        }
+        let mut changes = Changes::default();
+        // Those that a later seal has covered already were told.
+        let mut keys = keys.to_vec();
+        {
+            let mut state = conversation.state();
+            keys.retain(|key| state.turn(key).is_some());
+            for key in &keys {
                 let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
                     continue;
                 };
@@ -249,8 +286,9 @@ impl Chat {
             return;
         }
         let mut state = conversation.state();
+        state.not_saved = None;
         state.turns.retain(|turn| !keys.contains(&turn.record.key));
-        for key in keys {
+        for key in &keys {
             state.tell(&conversation.id, key, [ChatEventKind::Saved]);
         }
     }

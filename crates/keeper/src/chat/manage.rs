@@ -164,7 +164,13 @@ impl Chat {
         changes.put_turn(&conversation.id, &record);
         self.inner.journal.write(&mut changes).await?;
         let message = Answer::default().message(turn, record.at, Status::Aborted);
-        conversation.tell(turn, [ChatEventKind::Aborted { message: Some(message) }]);
+        conversation.tell(
+            turn,
+            [ChatEventKind::Aborted {
+                message: Some(message),
+                saving: false,
+            }],
+        );
         self.list_changed();
         Ok(())
     }

@@ -96,6 +96,9 @@ pub(super) struct Opened {
     /// Turns among the messages that are answered, and in no sealed home yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub saving: Vec<String>,
+    /// Why those could not be sealed so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_saved: Option<String>,
     pub seq: u64,
 }
 

@@ -36,7 +36,7 @@ use protocol::channel::ChannelError;
 
 pub use conversation::Listener;
 pub use functions::Functions;
-pub use seat::{Seat, TurnUnderWay};
+pub use seat::{NOT_SAVED, Seat, TurnUnderWay};
 
 use crate::approvals::RunningTurns;
 use crate::clock::Clock;

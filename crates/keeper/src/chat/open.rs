@@ -21,6 +21,8 @@ struct Snapshot {
     running: Option<RunningTurn>,
     /// Turns that are answered, and in no sealed home yet.
     saving: Vec<String>,
+    /// Why they could not be sealed so far.
+    not_saved: Option<String>,
 }
 
 impl Chat {
@@ -43,6 +45,7 @@ impl Chat {
                 more: false,
                 running: self.running_turn(&state),
                 saving: Vec::new(),
+                not_saved: None,
                 seq: state.seq(),
             });
         }
@@ -51,6 +54,7 @@ impl Chat {
             seq,
             running,
             saving,
+            not_saved,
         } = self.snapshot(&conversation).await?;
         if let Some(before) = before {
             let at = messages.iter().position(|message| message.id == before);
@@ -62,6 +66,7 @@ impl Chat {
             more,
             running,
             saving,
+            not_saved,
             seq,
         })
     }
@@ -97,6 +102,7 @@ impl Chat {
             seq: state.seq(),
             running: self.running_turn(&state),
             saving: answered.map(|turn| turn.record.key.clone()).collect(),
+            not_saved: state.not_saved.clone(),
         })
     }
 

@@ -5,6 +5,9 @@ use protocol::channel::ChannelError;
 
 use crate::gateway::Gateway;
 
+/// The code of what [`TurnUnderWay::finished`] comes to when the home could not be sealed; its message is for people.
+pub const NOT_SAVED: &str = "not_saved";
+
 /// The cell, as conversations see it.
 pub trait Seat: Send + Sync + 'static {
     /// Waits until the agent answers; starts or resumes it if need be.
@@ -13,6 +16,8 @@ pub trait Seat: Send + Sync + 'static {
     fn is_ready(&self) -> bool;
     /// A turn begins: no pause until what is returned is dropped or finished.
     fn turn_started(&self) -> Box<dyn TurnUnderWay>;
+    /// Resolves when the home is sealed and durable after it could not be: by whatever seals it next, or by a try from time to time.
+    fn saved_at_last(&self) -> BoxFuture<'_, Result<(), ChannelError>>;
     /// Removes files of the home by their absolute paths; a path that leads out of the home is refused.
     fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>>;
     /// Takes what the agent has deleted out of its files.

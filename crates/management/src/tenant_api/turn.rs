@@ -367,7 +367,8 @@ impl Runner<'_> {
                                 .ok_or_else(Failure::interrupted);
                         }
                     },
-                    ChatEventKind::Failed { code, message } => {
+                    ChatEventKind::NotSaved { .. } => self.status("not_saved"),
+                    ChatEventKind::Failed { code, message, .. } => {
                         return Err(protocol::channel::ChannelError::new(&code, message).into());
                     }
                     ChatEventKind::Aborted { .. } => return Err(Failure::cancelled()),

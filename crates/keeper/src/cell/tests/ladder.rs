@@ -8,6 +8,7 @@ use protocol::control::{AgentState, KeeperOp, Outcome, PlatformOp};
 
 use super::bench::Bench;
 use crate::home::tests::store::Death;
+use crate::limits::SAVE_AGAIN;
 use crate::vault_service::{LockReason, VaultError};
 
 fn code(outcome: Outcome) -> String {
@@ -83,10 +84,34 @@ async fn promise_06_a_cell_whose_home_cannot_be_stored_does_not_sleep_and_loses_
     let error = keeper.cell.turn_finished(turn).await.unwrap_err();
     assert_eq!(error.code, "not_saved");
     assert!(error.message.contains("full"), "{}", error.message);
+    let cell = keeper.cell.clone();
+    // Whoever waits until it is saved hears of it, whatever seals it.
+    let mut saved = Box::pin(cell.saved_at_last());
+    assert!((&mut saved).now_or_never().is_none());
     bench.platform.store.full.store(false, Ordering::SeqCst);
+    assert_eq!(bench.platform.ask(PlatformOp::Pause).await, Outcome::Ok);
+    saved.await.unwrap();
+    drop(cell);
     assert_eq!(bench.platform.ask(PlatformOp::PrepareSleep).await, Outcome::Ok);
     keeper.kill().await;
     assert_eq!(bench.sealed("note").await.as_deref(), Some("not stored yet"));
+}
+
+#[tokio::test]
+async fn a_home_that_could_not_be_sealed_is_tried_again_by_itself() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.platform.store.full.store(true, Ordering::SeqCst);
+    let turn = keeper.cell.turn_started();
+    keeper.cell.turn_finished(turn).await.unwrap_err();
+    bench.platform.store.full.store(false, Ordering::SeqCst);
+    let cell = keeper.cell.clone();
+    let saved = tokio::spawn(async move { cell.saved_at_last().await });
+    tokio::task::yield_now().await;
+    tokio::time::pause();
+    tokio::time::advance(SAVE_AGAIN).await;
+    tokio::time::resume();
+    saved.await.unwrap().unwrap();
 }
 
 #[tokio::test]

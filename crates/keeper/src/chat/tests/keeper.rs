@@ -17,7 +17,7 @@ use vault::Kek;
 use vault::opaque::{ClientRegistration, Names};
 
 use super::openclaw::{Home, OpenClaw};
-use crate::chat::{Chat, Functions, Listener, Seat, TurnUnderWay};
+use crate::chat::{Chat, Functions, Listener, NOT_SAVED, Seat, TurnUnderWay};
 use crate::clock::SystemClock;
 use crate::gateway::Gateway;
 use crate::vault_service::VaultService;
@@ -33,6 +33,8 @@ pub struct Cell {
     pub sealed: Mutex<Home>,
     /// While it is there, nothing is sealed.
     pub seal_stopped: watch::Sender<bool>,
+    /// While it is, sealing fails.
+    pub disk_full: watch::Sender<bool>,
     pub sealing: Notify,
     pub removed: Mutex<Vec<String>>,
     /// What the next attempts to scrub come to; then they succeed.
@@ -66,6 +68,16 @@ impl Seat for CellSeat {
         Box::new(UnderWay(self.clone()))
     }
 
+    fn saved_at_last(&self) -> BoxFuture<'_, Result<(), ChannelError>> {
+        async {
+            let mut full = self.0.disk_full.subscribe();
+            full.wait_for(|full| !full).await.unwrap();
+            *self.0.sealed.lock().unwrap() = self.0.openclaw.home();
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn remove_files(&self, paths: Vec<String>) -> BoxFuture<'_, Result<(), ChannelError>> {
         self.0.removed.lock().unwrap().extend(paths);
         async { Ok(()) }.boxed()
@@ -88,6 +100,9 @@ impl TurnUnderWay for UnderWay {
                 .wait_for(|stopped| !stopped)
                 .await
                 .unwrap();
+            if *self.0.0.disk_full.borrow() {
+                return Err(ChannelError::new(NOT_SAVED, "The disk is full."));
+            }
             *self.0.0.sealed.lock().unwrap() = self.0.0.openclaw.home();
             Ok(())
         }
@@ -175,6 +190,7 @@ impl Keeper {
             ready: watch::Sender::new(true),
             sealed: Mutex::new(home),
             seal_stopped: watch::Sender::new(false),
+            disk_full: watch::Sender::new(false),
             sealing: Notify::new(),
             removed: Mutex::default(),
             scrubs_refused: Mutex::default(),
@@ -314,8 +330,11 @@ pub fn short(kind: &ChatEventKind) -> String {
         ChatEventKind::Calls { calls } => format!("calls {}", calls.len()),
         ChatEventKind::Answered { message } => format!("answered {}", brief(message)),
         ChatEventKind::Saved => "saved".into(),
+        ChatEventKind::NotSaved { message } => format!("not saved: {message}"),
         ChatEventKind::Failed { code, .. } => format!("failed {code}"),
-        ChatEventKind::Aborted { message } => format!("aborted {}", message.as_ref().map(brief).unwrap_or_default()),
+        ChatEventKind::Aborted { message, .. } => {
+            format!("aborted {}", message.as_ref().map(brief).unwrap_or_default())
+        }
         ChatEventKind::Interrupted { message } => {
             format!("interrupted {}", message.as_ref().map(brief).unwrap_or_default())
         }

@@ -219,6 +219,68 @@ async fn stopping_keeps_what_was_said_and_marks_it() {
 }
 
 #[tokio::test]
+async fn an_answer_that_was_stopped_counts_as_being_saved_where_the_agent_has_it_whole() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hold it").await;
+    let waiting = keeper.send(&conversation, "never").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    keeper.cell.seal_stopped.send_replace(true);
+    for turn in [&waiting, &key] {
+        let params = json!({"conversation": conversation, "turn": turn});
+        keeper.call("chat.abort", params).await.unwrap();
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let event = keeper
+            .until(|event| matches!(event.kind, ChatEventKind::Aborted { .. }))
+            .await;
+        let ChatEventKind::Aborted { saving, .. } = event.kind else {
+            unreachable!();
+        };
+        told.push((event.turn, saving));
+    }
+    assert_eq!(told, [(waiting, false), (key.clone(), true)]);
+    let params = json!({"conversation": conversation});
+    assert_eq!(keeper.call("chat.open", params).await.unwrap()["saving"], json!([key]));
+}
+
+#[tokio::test]
+async fn why_an_answer_is_not_saved_is_told_to_who_listens_and_who_comes_until_it_is() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.cell.disk_full.send_replace(true);
+    let first = keeper.send(&conversation, "hello").await;
+    let reason = "The disk is full.".to_owned();
+    let told = ChatEventKind::NotSaved {
+        message: reason.clone(),
+    };
+    keeper.until(|event| event.turn == first && event.kind == told).await;
+    // The next turn does not wait until there is room.
+    let second = keeper.send(&conversation, "more").await;
+    keeper.until(|event| event.turn == second && event.kind == told).await;
+    let open = async || {
+        let params = json!({"conversation": conversation});
+        keeper.call("chat.open", params).await.unwrap()
+    };
+    let opened = open().await;
+    assert_eq!(opened["saving"], json!([first, second]));
+    assert_eq!(opened["not_saved"], json!(reason));
+
+    keeper.cell.disk_full.send_replace(false);
+    keeper.until_saved(&first).await;
+    keeper.until_saved(&second).await;
+    let opened = open().await;
+    assert!(
+        opened.get("saving").is_none() && opened.get("not_saved").is_none(),
+        "{opened}"
+    );
+    assert_eq!(briefs(&keeper.killed().await.open(&conversation).await).len(), 4);
+}
+
+#[tokio::test]
 async fn a_turn_that_waits_for_the_agent_can_be_stopped() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
@@ -273,7 +335,7 @@ async fn a_failure_is_told_in_plain_words_and_stays_in_history() {
     let failed = keeper
         .until(|event| matches!(event.kind, ChatEventKind::Failed { .. }))
         .await;
-    let ChatEventKind::Failed { code, message } = failed.kind else {
+    let ChatEventKind::Failed { code, message, .. } = failed.kind else {
         unreachable!()
     };
     assert_eq!(code, "model_refused_key");

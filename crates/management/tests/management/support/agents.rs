@@ -410,7 +410,14 @@ impl Agents {
             }
             "chat.abort" => {
                 if let Some(turn) = conversation.running.take() {
-                    conversation.tell(&id, &turn, ChatEventKind::Aborted { message: None });
+                    conversation.tell(
+                        &id,
+                        &turn,
+                        ChatEventKind::Aborted {
+                            message: None,
+                            saving: false,
+                        },
+                    );
                 }
             }
             "chat.run" => {
@@ -487,7 +494,15 @@ fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
             .unwrap_or("model_refused_key")
             .to_owned();
         let message = "It is refused.".to_owned();
-        return conversation.tell(id, turn, ChatEventKind::Failed { code, message });
+        return conversation.tell(
+            id,
+            turn,
+            ChatEventKind::Failed {
+                code,
+                message,
+                saving: false,
+            },
+        );
     }
     if text.contains("hold") {
         conversation.running = Some(turn.to_owned());
