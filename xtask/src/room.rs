@@ -50,9 +50,9 @@ pub fn check_port(data_dir: &Path, port: Option<u16>) -> Result<()> {
 fn is_free(address: SocketAddr) -> Result<()> {
     match TcpListener::bind(address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            let port = address.port();
+            let (port, address) = (address.port(), address.ip());
             let holder = holder(port).map_or_else(String::new, |who| format!(" by {who}"));
-            bail!("Port {port} is taken{holder}: stop what uses it, or choose another with --port.");
+            bail!("Port {port} on {address} is taken{holder}: stop what uses it, or choose another with --port.");
         }
         // What else is wrong with it, the server says.
         _ => Ok(()),
@@ -63,7 +63,9 @@ fn is_free(address: SocketAddr) -> Result<()> {
 fn holder(port: u16) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
     let sockets: Vec<String> = tables.iter().flat_map(|table| listening(table, port)).collect();
-    for process in fs::read_dir("/proc").ok()?.flatten() {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    // Not `self` and `thread-self`, which are links to our own.
+    for process in processes.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit)) {
         let open = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
         let mut links = open.filter_map(|entry| fs::read_link(entry.path()).ok());
         if links.any(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str())) {
