@@ -80,6 +80,11 @@ impl Failure {
         Self::new(StatusCode::FAILED_DEPENDENCY, "function_not_called", words)
     }
 
+    /// It is answered, and could be lost: its cell goes on trying.
+    pub(crate) fn not_saved(why: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_saved", why)
+    }
+
     /// Part of what was said did not come this far.
     pub(crate) fn events_lost() -> Self {
         let words = "More happened meanwhile than is kept, or it was lost on the way: read the session.";

@@ -367,7 +367,7 @@ impl Runner<'_> {
                                 .ok_or_else(Failure::interrupted);
                         }
                     },
-                    ChatEventKind::NotSaved { .. } => self.status("not_saved"),
+                    ChatEventKind::NotSaved { message } => return Err(Failure::not_saved(&message)),
                     ChatEventKind::Failed { code, message, .. } => {
                         return Err(protocol::channel::ChannelError::new(&code, message).into());
                     }
@@ -460,6 +460,9 @@ impl Runner<'_> {
             let saving = opened["saving"]
                 .as_array()
                 .is_some_and(|saving| saving.contains(&json!(turn)));
+            if saving && let Some(why) = opened["not_saved"].as_str() {
+                return Err(Failure::not_saved(why));
+            }
             let first = page.first().map(|message| message.id.clone());
             let is_asked = page.iter().any(|message| message.id == question);
             let answer = page.into_iter().find(|message| message.id == answer);

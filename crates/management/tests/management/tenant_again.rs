@@ -150,6 +150,24 @@ async fn promise_05_a_turn_is_told_as_ended_when_its_home_is_sealed_also_to_who_
 }
 
 #[tokio::test]
+async fn a_turn_whose_home_cannot_be_sealed_says_so_and_is_not_told_as_ended() {
+    let (_world, _other, agents, here, there) = two_servers().await;
+    let wanted = json!({"session_id": "s", "message": "unsealed", "stream": true});
+    let mut stream = here.stream("/api/v1/chat", wanted.clone()).await;
+    stream.until("delta").await;
+    agents.fill_the_disk();
+    let wait = tokio::time::timeout(Duration::from_secs(20), stream.rest()).await;
+    let last = wait.expect("it waits without end").pop().unwrap();
+    assert_eq!(
+        (last.event.as_str(), &last.json()["code"]),
+        ("error", &json!("not_saved"))
+    );
+    let again = tokio::time::timeout(Duration::from_secs(20), there.post("/api/v1/chat", wanted)).await;
+    let again = again.expect("it waits without end");
+    assert!(again.text.contains("not_saved"), "{}", again.text);
+}
+
+#[tokio::test]
 async fn a_turn_that_could_not_be_stopped_is_stopped_when_its_cell_answers() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;

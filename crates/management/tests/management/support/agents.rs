@@ -57,6 +57,9 @@ struct Cell {
     asks_before_commands: bool,
 }
 
+/// Why a home cannot be sealed.
+const DISK_FULL: &str = "The disk of the server is full.";
+
 /// What every request here is bound to.
 pub const HASH: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -67,6 +70,8 @@ struct Conversation {
     running: Option<String>,
     /// Turns that are answered, and in no sealed home.
     unsealed: Vec<String>,
+    /// They cannot be sealed.
+    is_full: bool,
     /// What the client has to carry out in it, and how often more.
     calls: Vec<Call>,
     rounds: usize,
@@ -262,6 +267,19 @@ impl Agents {
         self.state().page = Some(messages);
     }
 
+    /// No home can be sealed any more.
+    pub fn fill_the_disk(&self) {
+        for cell in self.state().cells.values_mut() {
+            for (id, conversation) in &mut cell.conversations {
+                conversation.is_full = true;
+                for turn in conversation.unsealed.clone() {
+                    let message = DISK_FULL.to_owned();
+                    conversation.tell(id, &turn, ChatEventKind::NotSaved { message });
+                }
+            }
+        }
+    }
+
     /// Seals the homes of all cells, with what was answered.
     pub fn seal(&self) {
         for cell in self.state().cells.values_mut() {
@@ -399,6 +417,9 @@ impl Agents {
                 let begin = end.saturating_sub(page.unwrap_or(end));
                 let mut opened = json!({"messages": messages[begin..end], "more": begin > 0, "seq": 0});
                 opened["saving"] = json!(conversation.unsealed);
+                if conversation.is_full {
+                    opened["not_saved"] = json!(DISK_FULL);
+                }
                 if let Some(turn) = &conversation.running {
                     opened["running"] = json!({"turn": turn, "started": 1, "calls": conversation.calls});
                 }
