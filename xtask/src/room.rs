@@ -11,7 +11,7 @@ use crate::build::Profile;
 use crate::{paths, settings};
 
 /// What the first build leaves behind (binaries, the interface, the images and what they are assembled from), with room to work in.
-const FIRST_BUILD_BYTES: u64 = 10 << 30;
+const FIRST_BUILD_BYTES: u64 = 6 << 30;
 /// What a build takes where most of it is there already, with room for the data of a beginning.
 const NEXT_BUILD_BYTES: u64 = 2 << 30;
 

@@ -62,7 +62,9 @@ mod tests {
         let endless = stream::pending::<Result<Vec<u8>, std::io::Error>>();
         let request = Request::builder().header("content-type", "application/json");
         let request = request.body(axum::body::Body::from_stream(endless)).unwrap();
+        let began = tokio::time::Instant::now();
         let read = Body::<Value>::from_request(request, &()).await;
         assert!(matches!(read, Err(ApiError::TimedOut)));
+        assert_eq!(began.elapsed(), limits::REQUEST_TIME);
     }
 }

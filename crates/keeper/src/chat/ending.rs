@@ -259,11 +259,7 @@ impl Chat {
 
     /// The sealed home holds these turns.
     async fn saved(&self, conversation: &Arc<Conversation>, keys: &[String]) {
-        // Locked and unlocked meanwhile: what is in memory now knows better.
-        if !self
-            .shared(conversation)
-            .is_some_and(|now| Arc::ptr_eq(&now, conversation))
-        {
+        if !self.is_held(conversation) {
             return;
         }
         let mut changes = Changes::default();
@@ -293,8 +289,14 @@ impl Chat {
         }
     }
 
+    /// Whether this is what is in memory now: after a lock and an unlock another knows better.
+    pub(super) fn is_held(&self, conversation: &Arc<Conversation>) -> bool {
+        self.shared(conversation)
+            .is_some_and(|held| Arc::ptr_eq(&held, conversation))
+    }
+
     /// The conversation as it is held now: nothing while the vault is locked.
-    pub(super) fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
+    fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
         self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
     }
 }

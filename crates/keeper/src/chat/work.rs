@@ -72,10 +72,7 @@ impl Chat {
     async fn rested(&self, conversation: &Arc<Conversation>, rest: &mut Duration) -> Result<(), Locked> {
         tokio::time::sleep(*rest).await;
         *rest = (*rest * 2).min(DELETION_AGAIN_LONGEST);
-        let is_held = self
-            .shared(conversation)
-            .is_some_and(|held| Arc::ptr_eq(&held, conversation));
-        is_held.then_some(()).ok_or(Locked)
+        self.is_held(conversation).then_some(()).ok_or(Locked)
     }
 
     /// Picks the next thing to do; with nothing left, the task is over.
