@@ -12,8 +12,8 @@ use crate::{paths, settings};
 
 /// What the first build leaves behind (binaries, the interface, the images and what they are assembled from), with room to work in.
 const FIRST_BUILD_BYTES: u64 = 6 << 30;
-/// What a build takes where most of it is there already, with room for the data of a beginning.
-const NEXT_BUILD_BYTES: u64 = 2 << 30;
+/// What a build takes where most of it is there already.
+const NEXT_BUILD_BYTES: u64 = 512 << 20;
 
 /// Refuses where the disk of the build or of the data has too little space.
 pub fn check_space(data_dir: &Path, profile: Profile) -> Result<()> {

@@ -231,8 +231,8 @@ pub const SHARE_COPY_REFRESH: Duration = Duration::from_secs(15 * 60);
 pub const SHARE_COPIES_LOOK: Duration = Duration::from_secs(60);
 /// When a copy goes again though nothing has changed.
 pub const SHARE_COPY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
-/// How soon a copy that could not be made is tried again, or one goes of which nobody has said that it arrived; each time twice as long after,
-/// up to `SHARE_COPY_REFRESH` and `SHARE_COPY_AGAIN`: what waits for a vault that is locked does not fill its mailbox.
+/// How soon a copy that could not be made is tried again, or one goes of which nobody has said that it arrived; each time four times as long
+/// after, up to `SHARE_COPY_REFRESH` and `SHARE_COPY_AGAIN`: what waits for a vault that is locked does not fill its mailbox.
 pub const SHARE_COPY_RETRY: Duration = Duration::from_secs(60);
 /// How long the owner is waited for where there is a copy; and how long one who was silent is not asked again: calls that nobody takes fill
 /// a mailbox.

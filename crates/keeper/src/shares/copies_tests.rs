@@ -363,7 +363,7 @@ async fn one_of_which_nobody_says_that_it_arrived_goes_again_each_time_later() {
     copied.says.now(200, "dinner");
     copied.anna.shares.refresh_copies(true).await.unwrap();
     let mut last = copied.sent()["number"].clone();
-    for wait in [1, 2, 4] {
+    for wait in [1, 4, 16] {
         let wait = limits::SHARE_COPY_RETRY * wait;
         earlier(&copied, "sent", "at", wait / 2).await;
         copied.anna.shares.refresh_copies(false).await.unwrap();
@@ -388,10 +388,10 @@ async fn one_that_could_not_be_made_is_tried_again_soon_and_its_owner_sees_why_n
     earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;
     copied.anna.shares.refresh_copies(false).await.unwrap();
     assert!(copied.seen_by_anna()["problem"]["words"].to_string().contains("503"));
-    // The second time twice as long after.
+    // The second time four times as long after.
     copied.says.now(200, "dinner");
     let asked = copied.service.asked().len();
-    earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;
+    earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY * 3).await;
     copied.anna.shares.refresh_copies(false).await.unwrap();
     assert_eq!(copied.service.asked().len(), asked);
     earlier(&copied, "problem", "tried", limits::SHARE_COPY_RETRY).await;

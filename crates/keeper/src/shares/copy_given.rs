@@ -77,7 +77,7 @@ struct Sent {
     /// SHA-256 of the answer.
     answer: Hash,
     /// How many went before it of which nobody said that they arrived, one after the other.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     unheard: u32,
 }
 
@@ -97,18 +97,18 @@ struct Problem {
     /// When it was last tried, and how often before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tried: Option<Millis>,
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     times: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_none(count: &u32) -> bool {
+fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
 /// Whether it is time to try again what has failed so often before its last time.
 fn is_time(last: Millis, times: u32, longest: Duration, now: Millis) -> bool {
-    let wait = limits::SHARE_COPY_RETRY.saturating_mul(2_u32.saturating_pow(times));
+    let wait = limits::SHARE_COPY_RETRY.saturating_mul(4_u32.saturating_pow(times));
     now.saturating_sub(last) >= millis(wait.min(longest))
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct ApiSession {
     pub conversation: String,
     pub created_at: OffsetDateTime,
     pub used_at: OffsetDateTime,
+    /// It is there for one turn only, until then.
+    pub gone_at: Option<OffsetDateTime>,
 }
 
 /// The session of this name.
@@ -22,7 +24,7 @@ pub(crate) async fn find(
 ) -> Result<Option<ApiSession>, StorageError> {
     let row = sqlx::query_as!(
         ApiSession,
-        "SELECT id, conversation, created_at, used_at FROM api_sessions
+        "SELECT id, conversation, created_at, used_at, gone_at FROM api_sessions
          WHERE tenant_id = $1 AND agent = $2 AND id = $3",
         transaction.tenant().uuid(),
         agent,
@@ -92,7 +94,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<ApiSession>, StorageError> {
     let rows = sqlx::query_as!(
         ApiSession,
-        r#"SELECT id, conversation, created_at, used_at FROM api_sessions
+        r#"SELECT id, conversation, created_at, used_at, gone_at FROM api_sessions
          WHERE tenant_id = $1 AND agent = $2 AND gone_at IS NULL AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4"#,
         transaction.tenant().uuid(),
         agent,

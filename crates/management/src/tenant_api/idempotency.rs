@@ -161,16 +161,18 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     if ours {
         api_writes::forget(&mut transaction, &key).await?;
     } else {
-        let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
-        let about = on.tenant(head.status, &body);
-        let is_there = match about {
-            Some(about) => transaction.for_another(about, api_tenants::find).await?.is_some(),
-            None => true,
+        // Before it is sealed: whoever changes the tenant has it first, and the keys then.
+        let wanted = on.tenant(&body);
+        let about = match wanted {
+            Some(about) => transaction.for_another(about, api_tenants::find).await?.map(|_| about),
+            None => None,
         };
-        match is_there {
-            true => api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?,
+        if wanted.is_some() && about.is_none() && head.status.is_success() {
             // It was removed while this was under way.
-            false => api_writes::gone(&mut transaction, &key).await?,
+            api_writes::gone(&mut transaction, &key).await?;
+        } else {
+            let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
+            api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?;
         }
     }
     transaction.commit().await?;
@@ -205,14 +207,13 @@ impl On {
         }
     }
 
-    /// The tenant with which the answer goes. One that was refused tells of none.
-    fn tenant(&self, status: StatusCode, answer: &[u8]) -> Option<TenantId> {
+    /// The tenant with which the answer goes.
+    fn tenant(&self, answer: &[u8]) -> Option<TenantId> {
         #[derive(Deserialize)]
         struct Made {
             id: TenantId,
         }
         match self {
-            _ if !status.is_success() => None,
             Self::Tenant(tenant) => Some(*tenant),
             Self::Made => serde_json::from_slice(answer).ok().map(|Made { id }| id),
             Self::Nothing => None,

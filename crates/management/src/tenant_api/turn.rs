@@ -262,8 +262,12 @@ impl Runner<'_> {
         let mut before = None;
         if known.is_none() {
             before = self.used().await;
-            self.turn.reach(Stage::Told);
-            if self.tell(&conversation).await? {
+            let told = self.tell(&conversation).await;
+            // What its keeper refuses, the agent has not heard.
+            if !matches!(told, Err(AgentError::Refused(_))) {
+                self.turn.reach(Stage::Told);
+            }
+            if told? {
                 let far = self.standing(&conversation, Look::Everywhere).await?;
                 known = Some(far.ok_or_else(Failure::interrupted)?);
             }
@@ -283,7 +287,7 @@ impl Runner<'_> {
     }
 
     /// Gives the agent the words of the turn; whether its keeper had them before.
-    async fn tell(&self, conversation: &str) -> Result<bool, Failure> {
+    async fn tell(&self, conversation: &str) -> Result<bool, AgentError> {
         let key = self.turn.id;
         let told = match &self.wanted.words {
             Words::Text(text) => {

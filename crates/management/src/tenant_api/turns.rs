@@ -25,7 +25,7 @@ pub(crate) enum Stage {
     Begun,
     /// Its cell answers and its vault is open.
     Open,
-    /// The agent is told the words, or was.
+    /// The agent was told the words, or may have been.
     Told,
     /// The agent speaks.
     Speaking,
@@ -493,10 +493,12 @@ impl Follower {
         }
     }
 
-    /// What of an answer did not come as it was said, because a connection broke or it was said before; `None` where what did come is no
-    /// beginning of it.
+    /// What of an answer did not come as it was said, because a connection broke or it was said before; `None` where that is not known,
+    /// because what did come is less, and no beginning of it.
     pub(crate) fn unread<'a>(&self, said: &'a Said) -> Option<&'a str> {
-        said.text.strip_prefix(self.heard.text.as_str())
+        let heard = self.heard.text.as_str();
+        let rest = said.text.strip_prefix(heard);
+        rest.or_else(|| (heard.len() >= said.text.len()).then_some(""))
     }
 
     /// Waits until the turn is answered, or waits for the client.

@@ -57,6 +57,7 @@ async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothin
     let no = Some("false".to_owned());
     assert_eq!(ask("fail with agent_failed").await, (502, no.clone()));
     assert_eq!(ask("fail with model_overloaded").await, (503, no));
+    assert_eq!(ask("refuse with queue_full").await, (429, None), "it was told nothing");
     agents.break_where(|_, method| method == "spending.get");
     assert_eq!(ask("Hello").await, (503, None), "it was told nothing");
     agents.repair();
@@ -229,6 +230,11 @@ async fn what_an_agent_does_not_give_is_refused_by_name_and_what_is_not_to_be_ke
     plain["text"] = json!({"format": {"type": "text"}, "verbosity": "low"});
     plain["background"] = json!(false);
     plain["store"] = json!(false);
-    tenant.post(response, plain).await.expect(200);
+    tenant.post(response, plain.clone()).await.expect(200);
     comes("nothing is kept", || agents.conversations() == 0).await;
+    // With a key it is found by that for a day, and nothing is said after it.
+    let named = tenant.with("idempotency-key", "k");
+    let first = named.post(response, plain).await.expect(200).json;
+    let on = json!({"model": "m", "input": "And?", "previous_response_id": first["id"]});
+    assert_eq!(tenant.post(response, on).await.status, 404);
 }

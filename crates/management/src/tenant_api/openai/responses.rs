@@ -211,10 +211,14 @@ async fn session_before(app: &App, id: &str, agent: &ApiAgent) -> Result<String,
     let runs = app.tenant_api()?.turns.find(agent.tenant, turn);
     let is_its = |turn: &Turn| !turn.is_over() && turn.agent == agent.name && turn.session == session;
     if !runs.is_some_and(|turn| is_its(&turn)) {
-        sessions::find(app, agent, session).await.map_err(|error| match error {
+        let found = sessions::find(app, agent, session).await;
+        let found = found.map_err(|error| match error {
             ApiError::NotFound => no_such(),
             error => error,
         })?;
+        if found.gone_at.is_some() {
+            return Err(no_such());
+        }
     }
     Ok(session.to_owned())
 }

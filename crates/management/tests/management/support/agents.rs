@@ -454,6 +454,9 @@ impl Agents {
             }
             "chat.send" => {
                 let (turn, text) = (params["key"].as_str().unwrap(), params["text"].as_str().unwrap());
+                if let Some(code) = text.split("refuse with ").nth(1) {
+                    return Err(ChannelError::new(code, "It is not taken.").into());
+                }
                 let asked = format!("u-{turn}");
                 let again = conversation.messages.iter().any(|message| message.id == asked);
                 if again {
