@@ -15,7 +15,9 @@ use super::event::Event;
 use super::failure::Failure;
 use super::sessions;
 use super::shares;
-use super::turns::{Answer, AnswerTool, Asked, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage};
+use super::turns::{
+    self, Answer, AnswerTool, Asked, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage,
+};
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
@@ -211,14 +213,6 @@ impl Standing {
     }
 }
 
-/// That time, if there is one.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
 struct Runner<'a> {
     app: &'a App,
     agent: &'a ApiAgent,
@@ -321,7 +315,7 @@ impl Runner<'_> {
                 tokio::select! {
                     () = self.turn.cancel.notified() => {}
                     () = self.turn.is_left() => {}
-                    () = until(stop_at) => {}
+                    () = turns::reached(stop_at) => {}
                 }
             };
             let event = tokio::select! {

@@ -240,14 +240,8 @@ impl Turn {
         let mut changed = self.changed.subscribe();
         loop {
             let until = time(&self.log());
-            let over = async {
-                match until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
-                () = over => {
+                () = reached(until) => {
                     let mut log = self.log();
                     if time(&log) == until {
                         return then(&mut log);
@@ -331,6 +325,14 @@ impl Turn {
 
     fn asks(&self, call: &str) -> bool {
         self.log().rounds.iter().any(|round| round.has(call))
+    }
+}
+
+/// Until that time; for ever, where there is none.
+pub(super) async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -577,7 +579,7 @@ impl Turns {
         let running = |((of, _), turn): &(&(TenantId, Uuid), &Arc<Turn>)| *of == tenant && !turn.is_over();
         let too_many = |words: &str| {
             Err(ApiError::Agent(Failure {
-                retry_after: Some(std::time::Duration::from_secs(2)),
+                retry_after: Some(limits::BUSY_AGAIN),
                 ..Failure::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too_many_turns", words)
             }))
         };

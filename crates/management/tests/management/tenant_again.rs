@@ -5,7 +5,7 @@ use std::time::Duration;
 use management::limits;
 use serde_json::{Value, json};
 
-use crate::support::{Agents, Developer, Told, World};
+use crate::support::{Agents, Developer, Told, World, comes};
 
 fn said(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
@@ -29,16 +29,6 @@ fn text_of(chunks: &[Told]) -> String {
     texts
         .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str().map(str::to_owned))
         .collect()
-}
-
-async fn comes(what: &str, is_so: impl Fn() -> bool) {
-    let wait = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let came = tokio::time::timeout(Duration::from_secs(20), wait).await;
-    came.unwrap_or_else(|_| panic!("{what}"));
 }
 
 #[tokio::test]

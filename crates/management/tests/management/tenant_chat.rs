@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, comes};
 
 #[tokio::test]
 async fn a_message_is_answered_whole() {
@@ -181,15 +181,7 @@ async fn closing_the_stream_stops_the_turn_unless_it_is_detached() {
 async fn a_client_that_does_not_wait_for_its_whole_answer_stops_the_turn_unless_it_is_detached() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
-    let running = async |many| {
-        let comes = async {
-            while agents.running() != many {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        };
-        let came = tokio::time::timeout(Duration::from_secs(20), comes).await;
-        assert!(came.is_ok(), "{} turns run, and not {many}", agents.running());
-    };
+    let running = async |many| comes(&format!("{many} turns run"), || agents.running() == many).await;
     for detach in [false, true] {
         let asked = json!({"message": "hold", "detach": detach});
         let tenant = tenant.clone();

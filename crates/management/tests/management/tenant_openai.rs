@@ -7,7 +7,7 @@ use std::time::Duration;
 use management::limits;
 use serde_json::{Value, json};
 
-use crate::support::{Agents, Developer, World};
+use crate::support::{Agents, Developer, World, comes, comes_within};
 
 fn said(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
@@ -62,13 +62,8 @@ async fn without_a_user_nothing_is_remembered() {
 
 /// Until every conversation is deleted, which takes less than a rest between two tries.
 async fn until_none(agents: &Agents) {
-    let gone = async {
-        while agents.conversations() > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    let gone = tokio::time::timeout(limits::SINGLE_TURN_AGAIN * 4 / 5, gone).await;
-    assert!(gone.is_ok(), "{} conversations are left", agents.conversations());
+    let soon = limits::SINGLE_TURN_AGAIN * 4 / 5;
+    comes_within(soon, "no conversation is left", || agents.conversations() == 0).await;
 }
 
 /// Answers a completion of no session whose conversation its agent does not delete.
@@ -82,9 +77,7 @@ async fn left_behind(tenant: &Developer, agents: &Agents) {
     });
     let asked = json!({"model": "m", "messages": said("Hello")});
     tenant.post("/v1/chat/completions", asked).await.expect(200);
-    while refused.load(Ordering::Relaxed) == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    comes("its deletion is refused", || refused.load(Ordering::Relaxed) > 0).await;
     agents.repair();
     assert_eq!(agents.conversations(), 1);
 }

@@ -210,17 +210,14 @@ async fn session_before(app: &App, id: &str, agent: &ApiAgent) -> Result<String,
     // One that runs may have no session yet.
     let runs = app.tenant_api()?.turns.find(agent.tenant, turn);
     let is_its = |turn: &Turn| !turn.is_over() && turn.agent == agent.name && turn.session == session;
-    if !runs.is_some_and(|turn| is_its(&turn)) {
-        let found = sessions::find(app, agent, session).await;
-        let found = found.map_err(|error| match error {
-            ApiError::NotFound => no_such(),
-            error => error,
-        })?;
-        if found.gone_at.is_some() {
-            return Err(no_such());
-        }
+    if runs.is_some_and(|turn| is_its(&turn)) {
+        return Ok(session.to_owned());
     }
-    Ok(session.to_owned())
+    match sessions::find(app, agent, session).await {
+        Ok(found) if found.gone_at.is_none() => Ok(found.id),
+        Ok(_) | Err(ApiError::NotFound) => Err(no_such()),
+        Err(error) => Err(error),
+    }
 }
 
 pub(crate) async fn post(
