@@ -14,9 +14,11 @@ use tempfile::TempDir;
 #[test]
 fn up_is_ready_when_it_returns_is_found_by_the_next_and_ends_with_down() {
     let mut here = Installation::new();
+    let beside = Agent::of_another_installation();
     let first = here.up(&["--yes", "--detach"]);
     assert!(first.status.success(), "{}", said(&first));
     assert!(here.is_ready(), "--detach returns when it is ready");
+    assert!(beside.runs(), "what runs beside it goes on");
     // What was done, with its time; and the way in, once.
     assert!(said(&first).contains("✓ Starting Holdfast"), "{}", said(&first));
     let file = here.dir.path().join("setup-url");
@@ -215,6 +217,37 @@ impl Installation {
         }
         Still(all)
     }
+}
+
+/// A container of the agent's image, until it is dropped.
+struct Agent(String);
+
+impl Agent {
+    fn of_another_installation() -> Self {
+        let image = std::env::var("HOLDFAST_CELLS__AGENT_IMAGE").expect("cargo xtask test names the agent's image");
+        let run = ["run", "--detach", "--network", "none", &image, "sleep", "3600"];
+        Self(docker(&run).expect("a container starts"))
+    }
+
+    fn runs(&self) -> bool {
+        docker(&["inspect", "--format", "{{.State.Running}}", &self.0]).as_deref() == Some("true")
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.0]);
+    }
+}
+
+/// What docker says, unless it fails.
+fn docker(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("docker")
+        .args(arguments)
+        .output()
+        .expect("docker can be run");
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    output.status.success().then_some(said)
 }
 
 struct Still(Vec<i32>);

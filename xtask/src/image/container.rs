@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{base::privileged, cache};
+use super::{base::privileged, cache, hash::Inputs};
 use crate::process;
 
-/// A container that was made to be committed; removed when dropped.
+/// A container that was made to be committed; removed when dropped. There is one at once, under the lock of the cache.
 pub struct Draft {
     id: String,
 }
@@ -67,7 +67,7 @@ impl Draft {
     /// Makes a container from an image; it does not run yet.
     pub fn create(image: &str, options: &[&str], command: &[&str]) -> Result<Self> {
         let output = docker()
-            .args(["create", "--network", "none", "--label", &label()])
+            .args(["create", "--network", "none", "--name", &draft()])
             .args(options)
             .arg(image)
             .args(command)
@@ -141,18 +141,16 @@ impl Drop for Draft {
     }
 }
 
-/// Removes drafts that an interrupted run left behind. Only under the lock of the cache.
+/// Removes the draft that an interrupted run left behind. Only under the lock of the cache.
 pub fn sweep() {
-    let filter = format!("label={}", label());
-    let left = process::output(docker().args(["ps", "--all", "--quiet", "--filter", &filter])).unwrap_or_default();
-    for id in left.split_whitespace() {
-        process::output(docker().args(["rm", "--force", "--volumes", id]));
-    }
+    process::output(docker().args(["rm", "--force", "--volumes", &draft()]));
 }
 
-/// Tells the drafts of this cache from those of another checkout.
-fn label() -> String {
-    format!("holdfast.draft={}", cache().display())
+/// The draft's name, which tells it from that of another checkout. Not a label: an image takes over the labels of what it is made of,
+/// and so would every container of the image.
+fn draft() -> String {
+    let checkout = Inputs::new("draft").text(&cache().display().to_string()).tag();
+    format!("holdfast-draft-{checkout}")
 }
 
 pub fn docker() -> Command {
