@@ -15,7 +15,7 @@ export default defineConfig({
   retries: 1,
   timeout: 420_000,
   expect: { timeout: 20_000 },
-  reporter: [["list"], ["./e2e/no-second-try.ts"]],
+  reporter: [["list"], ["./e2e/no-second-try.ts"], ["./e2e/what-stood-there.ts"]],
   use: {
     baseURL: process.env.HOLDFAST_URL ?? "http://localhost:8080",
     viewport: { width: 1280, height: 832 },

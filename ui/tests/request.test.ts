@@ -1,4 +1,4 @@
-/** Signing out, against a server that keeps what it is asked waiting. */
+/** Signing out, against a server that keeps what it is asked waiting; and connections that break. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
@@ -12,8 +12,18 @@ vi.stubGlobal("navigator", { onLine: true });
 const waiting = new Map<string, ServerResponse>();
 let signOutStatus = 204;
 
+/** What came, and how many of the next are broken off without an answer. */
+const came: string[] = [];
+let breaks = 0;
+
 const server = createServer((request, response) => {
   const path = request.url ?? "";
+  came.push(`${request.method} ${path}`);
+  if (breaks > 0) {
+    breaks--;
+    request.socket.destroy();
+    return;
+  }
   if (path === "/sign-out" && signOutStatus > 0) response.writeHead(signOutStatus).end();
   else if (path === "/now") response.writeHead(200).end("{}");
   else waiting.set(path, response);
@@ -32,6 +42,8 @@ afterAll(() => {
 
 beforeEach(() => {
   waiting.clear();
+  came.length = 0;
+  breaks = 0;
   signOutStatus = 204;
 });
 
@@ -60,4 +72,26 @@ it("does not wait for ever for a server that does not answer the sign-out", asyn
   signOutStatus = 0;
   await expect(api.end("/sign-out")).rejects.toMatchObject({ code: "unreachable" });
   await expect(api.call("GET", "/now")).resolves.toEqual({});
+});
+
+it("asks once more where the connection breaks, if that does no harm", async () => {
+  for (const [method, twice] of [["GET"], ["PUT"], ["POST", true]] as const) {
+    breaks = 1;
+    came.length = 0;
+    await expect(api.call(method, "/now", undefined, twice)).resolves.toEqual({});
+    expect(came).toEqual([`${method} /now`, `${method} /now`]);
+  }
+  breaks = 3;
+  came.length = 0;
+  await expect(api.call("GET", "/now")).rejects.toMatchObject({ code: "unreachable" });
+  expect(came.length).toBe(2);
+});
+
+it("does not do twice what may have been done", async () => {
+  for (const method of ["POST", "DELETE"]) {
+    breaks = 1;
+    came.length = 0;
+    await expect(api.call(method, "/now")).rejects.toMatchObject({ code: "unreachable" });
+    expect(came).toEqual([`${method} /now`]);
+  }
 });

@@ -345,7 +345,7 @@ export const api = {
   linkAccount: (provider: string) => begin(() => call<{ url: string }>("POST", "/accounts", { provider })),
   unlinkAccount: (id: string) => call<void>("DELETE", `/accounts/${encodeURIComponent(id)}`),
   providers: () => call<{ providers: Provider[]; sign_in_page: string }>("GET", "/providers"),
-  addProvider: (body: { kind: ProviderKind; name: string; issuer: string }) => call<Provider>("POST", "/providers", body),
+  addProvider: (body: { kind: ProviderKind; name: string; issuer: string }) => call<Provider>("POST", "/providers", body, true),
   changeProvider: (id: string, body: { name: string; client_id: string; client_secret?: string; on: boolean }) => call<Provider>("PUT", `/providers/${encodeURIComponent(id)}`, body),
   testProvider: (id: string) => call<{ result: "works" | "client_refused" | "reached" | "failed"; problem?: string }>("POST", `/providers/${encodeURIComponent(id)}/test`),
   removeProvider: (id: string) => call<void>("DELETE", `/providers/${encodeURIComponent(id)}`),

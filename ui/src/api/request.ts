@@ -22,10 +22,16 @@ export interface Where {
 }
 
 export interface Caller {
-  call: <T>(method: string, path: string, body?: object) => Promise<T>;
+  /**
+   * Asked once more where no answer came, if it reads, or puts what is there already the second time; what else is `twice` does no harm either.
+   */
+  call: <T>(method: string, path: string, body?: object, twice?: boolean) => Promise<T>;
   /** Signs out. What is under way is broken off first: it would come to the server after the session's end, and be refused for nobody. */
   end: (path: string) => Promise<void>;
 }
+
+/** How long after a connection that failed something is asked again. */
+const AGAIN_MS = 300;
 
 /** How long signing out may take. */
 const END_MS = 15_000;
@@ -44,11 +50,21 @@ export function caller(where: Where, endMs = END_MS): Caller {
       headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken(where.csrfCookie)) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-  const answered = async <T>(signal: AbortSignal, method: string, path: string, body?: object): Promise<T> => {
+  // Networks come and go. A browser gives up what it is about to connect then, also to this machine, and does not say whether it was sent.
+  const askTwice = async (signal: AbortSignal, method: string, path: string, body?: object): Promise<Response> => {
+    try {
+      return await ask(signal, method, path, body);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      return ask(signal, method, path, body);
+    }
+  };
+  const answered = async <T>(signal: AbortSignal, method: string, path: string, body?: object, twice = method === "GET" || method === "PUT"): Promise<T> => {
     let response: Response;
     let text: string;
     try {
-      response = await ask(signal, method, path, body);
+      response = await (twice ? askTwice : ask)(signal, method, path, body);
       if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
         await ask(signal, "GET", where.read);
         response = await ask(signal, method, path, body);
@@ -69,7 +85,7 @@ export function caller(where: Where, endMs = END_MS): Caller {
     throw new Problem(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? problem.title ?? `The server answered with an error (${response.status}).`);
   };
   return {
-    call: (method, path, body) => answered(session.signal, method, path, body),
+    call: (method, path, body, twice) => answered(session.signal, method, path, body, twice),
     end: async (path) => {
       session.abort(SIGNING_OUT);
       try {
