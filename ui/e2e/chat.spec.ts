@@ -38,6 +38,7 @@ test("an answer streams word by word, and a screen reader hears its start and it
   const words = await heard();
   expect(words.some((each) => each === "Sent")).toBe(true);
   expect(words.at(-1)).toMatch(/^Answer finished\. /);
+  expect(words.filter((each) => each.startsWith("Answer finished")), "its end is said once").toHaveLength(1);
   expect(words.filter((each) => !each.startsWith("Still ")).length, "not every word is read out").toBeLessThan(6);
   await expect(page.getByRole("log")).toHaveAttribute("aria-live", "off");
 });

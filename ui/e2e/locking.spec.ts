@@ -49,6 +49,7 @@ test("an owner says how long agents may work alone, and no page offers more, no 
   const hours = page.getByLabel("For", { exact: true });
   const open = page.getByText(/^Open until/).first();
   await page.goto("/locking");
+  await expect(page.getByLabel("Without use, lock after").locator("option:checked")).toHaveText("30 minutes, as this server has it");
   await expect(hours.locator("option")).toHaveText(["1 hour", "4 hours", "8 hours", "24 hours"]);
   await hours.selectOption("24 hours");
   await page.getByRole("button", { name: "Allow" }).click();

@@ -44,10 +44,9 @@ test("locking hides everything, and the right password brings the same page and 
   await composer(page).fill("");
 });
 
-test("a draft survives a reload", async ({ anna: { page } }) => {
+test("a draft survives a reload, to its last letter", async ({ anna: { page } }) => {
   await newConversation(page);
-  await composer(page).fill("to be continued");
-  await page.waitForTimeout(600);
+  await composer(page).pressSequentially("to be continued");
   await page.reload();
   await expect(composer(page)).toBeVisible();
   // A new conversation has no address yet; its draft waits in the next new one.

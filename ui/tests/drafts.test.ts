@@ -40,6 +40,25 @@ describe("a draft", () => {
     expect(new TextDecoder("latin1").decode(kept[0]?.[1] as Uint8Array)).not.toContain("better");
   });
 
+  it("waits for no pause in the typing, and what was typed last is what is kept", async () => {
+    vi.useFakeTimers();
+    try {
+      setDraft("c", "h");
+      setDraft("c", "half");
+      await flushDrafts();
+      setDraft("c", "half a thought");
+      setDraft("d", "nothing");
+      setDraft("d", "");
+      while (stored.size < 2 || [...stored.keys()].some((key) => key.endsWith("/d"))) await crypto.subtle.digest("SHA-256", new Uint8Array(1));
+    } finally {
+      vi.useRealTimers();
+    }
+    await flushDrafts();
+    clearDrafts();
+    expect(await loadDrafts()).toEqual(["c"]);
+    expect(draftOf("c")).toBe("half a thought");
+  });
+
   it("does not come back once it was sent or thrown away, not even when all are read in the same moment", async () => {
     const edit = editDraft("c", "u-1");
     setDraft(edit, "a better question");

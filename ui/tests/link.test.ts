@@ -81,6 +81,16 @@ async function settled(): Promise<void> {
 /** How often each keeper was asked to send something. */
 const sends = () => keepers.map(({ methods }) => methods.filter((method) => method === "chat.send").length);
 
+/** Somebody who has a ticket signs in, and is connected by itself. */
+async function signedIn(): Promise<void> {
+  const { adoptLocalKey } = await import("../src/storage/sealed");
+  const { keepTicket } = await import("../src/storage/resume");
+  account.value = { at: "in", me: { user: { id: "u", name: "Anna", email: "anna@example.org", role: "owner" }, tenant: { id: "t", name: "T" }, cell: { id: "cell" } } };
+  await adoptLocalKey("u", randomBytes(32));
+  await keepTicket("u", ready() as never);
+  void link.connect();
+}
+
 beforeEach(async () => {
   vi.useFakeTimers();
   stored.clear();
@@ -88,12 +98,7 @@ beforeEach(async () => {
   answers = living;
   FakeSocket.opened = [];
   FakeSocket.onopen = keep;
-  const { adoptLocalKey } = await import("../src/storage/sealed");
-  const { keepTicket } = await import("../src/storage/resume");
-  account.value = { at: "in", me: { user: { id: "u", name: "Anna", email: "anna@example.org", role: "owner" }, tenant: { id: "t", name: "T" }, cell: { id: "cell" } } };
-  await adoptLocalKey("u", randomBytes(32));
-  await keepTicket("u", ready() as never);
-  void link.connect();
+  await signedIn();
   await until("open", 1);
 });
 
@@ -111,6 +116,21 @@ const somebodyComesBack: [string, () => void][] = [
   ["the page is looked at again", () => fakeDocument.dispatchEvent(new Event("visibilitychange"))],
   ["the network comes back", () => fakeWindow.dispatchEvent(new Event("online"))],
 ];
+
+describe("a link that stands", () => {
+  it("knows what the keeper's clock shows, before anything else is told", async () => {
+    const { byThisClock } = await import("../src/app/keeper-clock");
+    const anHourBehind = Date.now() - 3_600_000;
+    await link.signOut();
+    answers = (call) => ({ ...(living(call) as object), ...(call.method === "vault.status" ? { now: anHourBehind } : {}) });
+    let told = 0;
+    const ear = () => (told ||= byThisClock(anHourBehind - 5_000));
+    link.onOpen(ear);
+    await signedIn();
+    await until("open", 2);
+    expect(told).toBe(Date.now() - 5_000);
+  });
+});
 
 describe("a link whose connection is half open", () => {
   it.each(somebodyComesBack)("is found when %s, and stands anew by itself", async (_name, comeBack) => {

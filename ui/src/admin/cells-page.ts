@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import { param, setParam } from "./address";
 import { type Cell, type CellAct, type Cells, operator } from "./api";
 import { ACTS, actOn, actsFor, memoryBar, memoryLimit, type Result, STATES, stateTag, stateTitle } from "./cell-words";
@@ -96,7 +97,7 @@ export class CellsPage extends LivePage<Cells> {
   }
 
   #told(): TemplateResult | typeof nothing {
-    if (this.busy) return html`<p class="list-note" role="status">${icon("loader-circle", "s")} Working…</p>`;
+    if (this.busy) return html`<p class="list-note" role="status">${working("Working…")}</p>`;
     if (this.results.length === 0) return nothing;
     return html`<section class="results" aria-label="What came of it">
       <ul>${this.results.map((each) => html`<li class=${each.ok ? "ok" : "bad"}>${icon(each.ok ? "circle-check" : "circle-x", "s")}<span><strong>${each.name}</strong>: ${each.words}</span></li>`)}</ul>

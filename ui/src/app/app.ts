@@ -6,8 +6,10 @@ import { clearConversations, takeUp } from "../chat/conversations";
 import { clearDrafts, flushDrafts, loadDrafts } from "../chat/drafts";
 import { clearOutbox } from "../chat/outbox";
 import { confirmBox } from "../parts/confirm-box";
+import { reaching } from "../parts/connection-line";
 import { brand, notice } from "../parts/form";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import type { PinProblem } from "../storage/pins";
 import { readTicket } from "../storage/resume";
 import { account, loadAccount, me } from "./account";
@@ -21,7 +23,6 @@ const OPEN_PAGES = new Set(["/setup", "/sign-in", "/join"]);
 
 export class App extends View {
   @state() private hasTicket: boolean | undefined;
-  @state() private now = Date.now();
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -32,10 +33,6 @@ export class App extends View {
       // Locked: what was readable goes from memory; drafts and unsent messages are sealed already.
       untracked(() => void flushDrafts().finally(() => !unlocked.peek() && this.#clear()));
     });
-    addEventListener("pagehide", () => void flushDrafts());
-    setInterval(() => {
-      if (link.peek().at === "connecting" || locking.peek() !== undefined) this.now = Date.now();
-    }, 1000);
     if (!OPEN_PAGES.has(location.pathname)) void loadAccount();
   }
 
@@ -91,22 +88,19 @@ export class App extends View {
 
   #opening(words: string): TemplateResult {
     const now = link.value;
-    const seconds = now.at === "connecting" ? Math.floor((this.now - now.since) / 1000) : 0;
-    const step = now.at === "connecting" && now.hint === "starting_keeper" ? "Starting your vault’s keeper" : "Reaching your vault";
     return html`<main class="page-card quiet-card" aria-busy="true">
       ${brand()}
       <h1>${words}</h1>
-      <p class="lead" role="status">${now.at === "connecting" ? html`${icon("loader-circle", "s")} ${step}… ${seconds > 0 ? html`<span class="seconds" aria-hidden="true">${seconds} s</span>` : nothing}` : "One moment…"}</p>
+      <p class="lead" role="status">${now.at === "connecting" ? reaching(now) : working("One moment…")}</p>
     </main>`;
   }
 
   #locking(since: number): TemplateResult {
-    const seconds = Math.max(0, Math.floor((this.now - since) / 1000));
     return html`<main class="page-card quiet-card" aria-busy="true">
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
       <h1>Locking your vault</h1>
-      <p class="lead" role="status">${icon("loader-circle", "s")} Sealing what your agent remembers… <span class="seconds" aria-hidden="true">${seconds} s</span></p>
+      <p class="lead" role="status">${working("Sealing what your agent remembers…", since)}</p>
     </main>`;
   }
 

@@ -14,6 +14,7 @@ import { acceptProblem, pinProblem, type PinProblem, raisePin, readPin } from ".
 import { forgetTicket, keepTicket, readTicket, takingTurns } from "../storage/resume";
 import { adoptLocalKey, canSeal, forgetLocalKey, recallLocalKey } from "../storage/sealed";
 import { account, me } from "./account";
+import { setKeeperClock } from "./keeper-clock";
 
 interface VaultEvent {
   vault?: VaultState;
@@ -361,6 +362,7 @@ export function slotNames(slot: string): Identifiers {
 }
 
 function told(status: VaultStatus): void {
+  setKeeperClock(status.now);
   slots.value = status.slots;
   phraseConfirmed.value = status.phrase_confirmed;
   grantedUntil.value = status.granted_until ?? undefined;

@@ -11,6 +11,7 @@ import { confirmBox } from "../parts/confirm-box";
 import { notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { kindWords } from "../parts/slot-kind";
+import { working } from "../parts/working";
 import "../parts/typed-way";
 import { FormPage } from "../pages/page";
 import { makeBackup, Restore, saveFile } from "./files";
@@ -94,7 +95,7 @@ export class BackupPage extends FormPage {
     return html`<div class="field">
       <label for="backup-file">Backup file (.hfb)</label>
       <input id="backup-file" type="file" accept=".hfb" ?disabled=${this.busy || !online.value} @change=${this.#chose}>
-      ${this.busy && this.making === undefined ? html`<p class="hint" role="status">${icon("loader-circle", "s")} Reading the file…</p>` : nothing}
+      ${this.busy && this.making === undefined ? html`<p class="hint" role="status">${working("Reading the file…")}</p>` : nothing}
     </div>`;
   }
 
@@ -183,7 +184,7 @@ export class BackupPage extends FormPage {
     return html`${notice("ok", html`<strong>${this.fileName}</strong> is whole: ${conversations} ${conversations === 1 ? "conversation" : "conversations"}, ${files} ${files === 1 ? "file" : "files"} and folders.`)}
       <div class="row end">
         <button class="button" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>Cancel</button>
-        <button class="button danger" type="button" ?disabled=${this.busy} @click=${() => void this.#apply(restore)}>${this.busy ? html`${icon("loader-circle", "s")} Restoring…` : "Replace everything with it"}</button>
+        <button class="button danger" type="button" ?disabled=${this.busy} @click=${() => void this.#apply(restore)}>${this.busy ? working("Restoring…") : "Replace everything with it"}</button>
       </div>`;
   }
 

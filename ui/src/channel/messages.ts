@@ -74,6 +74,8 @@ export interface ReadyEvent {
 
 export interface VaultStatus {
   vault: VaultState;
+  /** By the keeper's clock, as all times that it tells. Absent from an older keeper. */
+  now?: number;
   slots: SlotInfo[];
   locks_at?: number | null;
   phrase_confirmed: boolean;

@@ -7,6 +7,7 @@ import { me } from "../app/account";
 import { waiting } from "../approvals/approvals";
 import { paused } from "../approvals/paused";
 import { announce, alertNow } from "../app/announcer";
+import { byThisClock } from "../app/keeper-clock";
 import { cell, online } from "../app/link";
 import { model } from "../app/model";
 import { View } from "../app/view";
@@ -14,6 +15,7 @@ import type { Message } from "../channel/messages";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import type { Composer } from "./composer";
 import "./composer";
 import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
@@ -80,9 +82,10 @@ export class ChatPage extends View {
     const running = threadFor(currentId()).state.peek().running;
     if (!running) return;
     this.now = Date.now();
-    if (this.now - Math.max(running.started, this.#saidAt) >= STILL_WORKING_MS) {
+    const started = byThisClock(running.started, this.now);
+    if (this.now - Math.max(started, this.#saidAt) >= STILL_WORKING_MS) {
       this.#saidAt = this.now;
-      announce(`Still working, ${Math.round((this.now - running.started) / 1000)} seconds`);
+      announce(`Still working, ${Math.round((this.now - started) / 1000)} seconds`);
     }
   };
 
@@ -184,19 +187,16 @@ export class ChatPage extends View {
 
   #outgoing(entry: Outgoing): TemplateResult {
     const waits = entry.state === "waiting" ? waitsFor(entry) : undefined;
-    const words =
-      entry.state === "sending"
-        ? "Sending…"
-        : waits
-          ? ((waits === "passing" && entry.problem) || WAITS[waits])
-          : entry.state === "unconfirmed"
-            ? `Delivery unconfirmed. ${entry.problem ?? ""}`
-            : `Not sent. ${entry.problem ?? ""}`;
+    const words = waits
+      ? ((waits === "passing" && entry.problem) || WAITS[waits])
+      : entry.state === "unconfirmed"
+        ? `Delivery unconfirmed. ${entry.problem ?? ""}`
+        : `Not sent. ${entry.problem ?? ""}`;
     const stuck = isStuck(entry);
     return html`<article class="message user outgoing ${entry.state}" aria-label="You, ${entry.state === "not_sent" ? "not sent" : "on its way"}">
       ${entry.op === "regenerate" ? html`<div class="bubble quiet">Answer again</div>` : html`<div class="bubble">${entry.text}</div>`}
       <footer class="message-foot">
-        <span class="delivery">${icon(stuck ? "triangle-alert" : entry.state === "sending" ? "loader-circle" : "clock", "s")} ${words}</span>
+        <span class="delivery">${entry.state === "sending" ? working("Sending…") : html`${icon(stuck ? "triangle-alert" : "clock", "s")} ${words}`}</span>
         ${stuck ? html`<button class="link" type="button" @click=${() => void retry(entry.key)}>Retry</button>` : nothing}
         ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => void this.#takeBack(entry.key)}>Edit</button>` : nothing}
         ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => void discard(entry.key)}>Discard</button>` : nothing}
@@ -216,7 +216,7 @@ export class ChatPage extends View {
     const speaks = last?.role === "assistant" && last.status === "running" && last.parts.length > 0;
     const lastPart = last?.parts.at(-1);
     if (speaks && lastPart?.type === "text" && !phase) return nothing;
-    const seconds = Math.max(0, Math.floor((this.now - running.started) / 1000));
+    const seconds = Math.floor((this.now - byThisClock(running.started, this.now)) / 1000);
     const words = lastPart?.type === "tool" && speaks ? "Working" : ((phase && PHASES[phase]) ?? "Thinking");
     return html`<p class="working"><i class="pulse" aria-hidden="true"></i>${words}… <span class="seconds">${seconds} s</span></p>`;
   }

@@ -5,8 +5,6 @@
 import { signal } from "@preact/signals-core";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
 
-const WRITE_AFTER_MS = 250;
-
 /** Rises when drafts were read from storage: fields that stand take theirs then. */
 export const draftsRead = signal(0);
 
@@ -18,36 +16,46 @@ export function editDraft(conversation: string, message: string): string {
 }
 
 const texts = new Map<string, string>();
-const timers = new Map<string, ReturnType<typeof setTimeout>>();
+/** What was typed or thrown away here: what is stored of it is no newer. */
+const known = new Set<string>();
+/** Whose text is another one than the last that was taken to be written. */
+const changed = new Set<string>();
+const writing = new Map<string, Promise<void>>();
 
 export function draftOf(conversation: string): string {
   return texts.get(conversation) ?? "";
 }
 
+/** It is written at once: a page that goes a moment later cannot wait for anything. */
 export function setDraft(conversation: string, text: string): void {
   if (text === "") texts.delete(conversation);
   else texts.set(conversation, text);
-  clearTimeout(timers.get(conversation));
-  timers.set(conversation, setTimeout(() => void write(conversation), WRITE_AFTER_MS));
+  known.add(conversation);
+  changed.add(conversation);
+  if (!writing.has(conversation)) writing.set(conversation, write(conversation));
 }
 
+/** Again while it changes meanwhile, so that what was typed last is what is kept. */
 async function write(conversation: string): Promise<void> {
-  timers.delete(conversation);
-  const text = texts.get(conversation);
-  if (text === undefined) await removeSealed("drafts", conversation);
-  else await putSealed("drafts", conversation, { text });
+  try {
+    while (changed.delete(conversation)) {
+      const text = texts.get(conversation);
+      if (text === undefined) await removeSealed("drafts", conversation);
+      else await putSealed("drafts", conversation, { text });
+    }
+  } finally {
+    writing.delete(conversation);
+  }
 }
 
-/** Writes what waits: before the page goes, and before the vault locks. */
+/** Waits for what is being written: before the vault locks. */
 export async function flushDrafts(): Promise<void> {
-  const waiting = [...timers.keys()];
-  for (const conversation of waiting) clearTimeout(timers.get(conversation));
-  await Promise.all(waiting.map(write));
+  await Promise.all(writing.values());
 }
 
 /** Reads what is kept; gives the conversations that have a draft. What was sent or thrown away a moment ago does not come back. */
 export async function loadDrafts(): Promise<string[]> {
-  for (const { id, value } of await allSealed<{ text: string }>("drafts")) if (!texts.has(id) && !timers.has(id)) texts.set(id, value.text);
+  for (const { id, value } of await allSealed<{ text: string }>("drafts")) if (!known.has(id)) texts.set(id, value.text);
   draftsRead.value++;
   return [...texts.keys()].filter((id) => !id.includes(EDIT));
 }
@@ -66,7 +74,7 @@ export function dropDraft(conversation: string): void {
 
 /** Another person's, or locked: nothing may stay in memory. */
 export function clearDrafts(): void {
-  for (const timer of timers.values()) clearTimeout(timer);
-  timers.clear();
+  changed.clear();
+  known.clear();
   texts.clear();
 }

@@ -1,5 +1,6 @@
 /** When the agent's start that is seen began, and how long starts have taken: followed on every page, whether the card stands or not. */
 import { effect, signal } from "@preact/signals-core";
+import { byThisClock } from "../app/keeper-clock";
 import { cell } from "../app/link";
 import type { CellEvent, CellPhase } from "../channel/messages";
 import { get, put } from "../storage/database";
@@ -33,7 +34,7 @@ export function startAfter(start: Start | undefined, before: CellPhase | undefin
   // A vault that is opened may have waited for its owner: that is no part of the start, and what comes after it says when it began.
   if (start && !beganAgain(start, phase)) return { ...start, phase, since: start.phase === "opening_vault" ? event.since : start.since };
   const opening = phase === "opening_vault";
-  return { phase, began: opening ? now : Math.min(now, event.since), since: event.since, whole: opening || phase === "restoring_home" || before !== undefined };
+  return { phase, began: opening ? now : byThisClock(event.since, now), since: event.since, whole: opening || phase === "restoring_home" || before !== undefined };
 }
 
 /** How long a start took that this event ends; undefined when it cannot be said. */

@@ -7,6 +7,7 @@ import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
 import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import { FormPage } from "./page";
 
 /** Before the token of a link that nobody had to send an invitation for. */
@@ -68,7 +69,7 @@ export class JoinPage extends FormPage {
     return html`<h1>Your invitation</h1>
       ${this.problem
         ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#load()}>Try again</button>`
-        : html`<p class="lead" role="status">${icon("loader-circle", "s")} Reading your invitation…</p>`}`;
+        : html`<p class="lead" role="status">${working("Reading your invitation…")}</p>`}`;
   }
 
   #form(preview: Preview): TemplateResult {

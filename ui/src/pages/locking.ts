@@ -8,6 +8,7 @@ import type { VaultPolicy } from "../channel/messages";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
 import { span } from "../parts/span";
+import { working } from "../parts/working";
 import { FormPage } from "./page";
 
 const MINUTES = [1, 5, 15, 30, 60, 120, 240, 480];
@@ -53,7 +54,7 @@ export class LockingPage extends FormPage {
 
   #loading(): TemplateResult {
     if (this.loadProblem) return html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>`;
-    return html`<p role="status">${icon("loader-circle", "s")} Asking your vault…</p>`;
+    return html`<p role="status">${working("Asking your vault…")}</p>`;
   }
 
   #lock(policy: VaultPolicy): TemplateResult {

@@ -3,12 +3,14 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
-import { connect, createVault, link, phraseConfirmed, refreshStatus, request, unlocked } from "../app/link";
+import { createVault, phraseConfirmed, refreshStatus, request, unlocked } from "../app/link";
 import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
 import { modelConfigured } from "../app/model";
+import { connectionLine } from "../parts/connection-line";
 import { brand, notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import "../parts/new-password";
 import { FormPage } from "./page";
 
@@ -35,7 +37,6 @@ export class MakeVaultPage extends FormPage {
   }
 
   #choosePassword(): TemplateResult {
-    const now = link.value;
     return html`<h1>Make your vault</h1>
       <p class="lead">Your vault holds your conversations, your agent’s memory and your keys. This password opens it. It never leaves this browser, so nobody can reset it for you.</p>
       <form @submit=${this.#create}>
@@ -45,8 +46,7 @@ export class MakeVaultPage extends FormPage {
         <label class="check"><input type="checkbox" .checked=${this.restores} @change=${(event: Event) => (this.restores = (event.target as HTMLInputElement).checked)}> I have a backup file (.hfb) to restore</label>
         ${submitButton("Make my vault", this.busy, "Making your vault…", this.password === "")}
       </form>
-      ${now.at === "waiting" ? html`<p class="connection-line">${icon("wifi-off", "s")} ${now.reason} <button class="link" type="button" @click=${() => void connect()}>Try now</button></p>` : nothing}
-      ${now.at === "connecting" ? html`<p class="connection-line" role="status">${icon("loader-circle", "s")} Preparing your vault’s place… You can choose a password already.</p>` : nothing}`;
+      ${connectionLine("You can choose a password already.", "Preparing your vault’s place…")}`;
   }
 
   #create = (event: SubmitEvent): void => {
@@ -65,7 +65,7 @@ export class MakeVaultPage extends FormPage {
       ${this.words.length === 0
         ? html`${phraseConfirmed.value ? notice("ok", "You have a confirmed recovery phrase. Making a new one ends the old one.") : nothing}
             ${this.problem ? notice("error", this.problem) : nothing}
-            <button class="button primary wide" type="button" ?disabled=${this.busy} @click=${() => void this.#make()}>${this.busy ? html`${icon("loader-circle", "s")} Making the phrase…` : "Show my recovery phrase"}</button>
+            <button class="button primary wide" type="button" ?disabled=${this.busy} @click=${() => void this.#make()}>${this.busy ? working("Making the phrase…") : "Show my recovery phrase"}</button>
             <p class="hint">Make sure that nobody looks over your shoulder. The words are shown this once.</p>`
         : html`<ol class="phrase" aria-label="Recovery phrase">${this.words.map((word) => html`<li><span>${word}</span></li>`)}</ol>
             <div class="row">

@@ -10,6 +10,7 @@ import { ChannelError, type ModelKind } from "../channel/messages";
 import { field, notice, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { kindChoice, kindNamed } from "../parts/model-kind";
+import { working } from "../parts/working";
 import "../parts/password-field";
 import { FormPage } from "./page";
 
@@ -64,7 +65,7 @@ export class ModelPage extends FormPage {
         ${field({ id: "model-name", label: "Model", value: this.name, placeholder: chosen.model, onInput: (value) => this.#changed(() => (this.name = value)) })}
         <div class="test-row">
           <button class="button" type="button" ?disabled=${this.testing || this.base === "" || this.name === ""} @click=${() => void this.#test()}>
-            ${this.testing ? html`${icon("loader-circle", "s")} Asking the model…` : html`${icon("plug-zap", "s")} Test`}
+            ${this.testing ? working("Asking the model…") : html`${icon("plug-zap", "s")} Test`}
           </button>
         </div>
         ${this.tested ? notice(this.tested.ok ? "ok" : "error", this.tested.words) : nothing}

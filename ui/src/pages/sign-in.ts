@@ -9,6 +9,7 @@ import { go, takeFragment } from "../app/router";
 import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { isReturn, leaveFor, returnNotice } from "../parts/provider-words";
+import { working } from "../parts/working";
 import { FormPage } from "./page";
 
 /** Sooner than the server forgets what it asked for. */
@@ -103,7 +104,7 @@ export class SignInPage extends FormPage {
     return html`<h1>Signing you in</h1>
       ${this.problem
         ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#complete()}>Try again</button>`
-        : html`<p class="lead" role="status">${icon("loader-circle", "s")} Checking your link…</p>`}`;
+        : html`<p class="lead" role="status">${working("Checking your link…")}</p>`}`;
   }
 
   #ask(): TemplateResult {

@@ -11,6 +11,7 @@ import { askPasskey, NO_PRF, passkeysHere, passkeySupport, type PasskeySupport }
 import { ChannelError, type SlotInfo } from "../channel/messages";
 import { looksLikeBackupKey } from "../channel/slot-secret";
 import { confirmBox } from "../parts/confirm-box";
+import { connectionLine } from "../parts/connection-line";
 import { brand, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import "../parts/password-field";
@@ -79,7 +80,7 @@ export class UnlockPage extends FormPage {
       ${way === "contacts" ? nothing : html`<hf-recovery-banner></hf-recovery-banner>`}
       <div role="status">${this.somethingWaits ? notice("info", "Another agent has sent you something. Unlock to see what it is and to answer.") : nothing}</div>
       ${way === "contacts" ? this.#contacts() : way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}
-      ${this.#connection()}
+      ${connectionLine("You can type already.")}
     </main>`;
   }
 
@@ -153,13 +154,6 @@ export class UnlockPage extends FormPage {
       </form>
       <div class="links">${this.#otherWays("paper")}</div>
       <p class="hint">Nobody else can open your vault, also not the people who run this server. Without any of the ways into it, what is in it is lost.</p>`;
-  }
-
-  #connection(): TemplateResult | typeof nothing {
-    const now = link.value;
-    if (now.at === "waiting") return html`<p class="connection-line">${icon("wifi-off", "s")} ${now.reason} <button class="link" type="button" @click=${() => void connect()}>Try now</button></p>`;
-    if (now.at === "connecting") return html`<p class="connection-line" role="status">${icon("loader-circle", "s")} ${now.hint === "starting_keeper" ? "Starting your vault’s keeper…" : "Reaching your vault…"} You can type already.</p>`;
-    return nothing;
   }
 
   #switch(way: Way): void {

@@ -9,6 +9,7 @@ import { field, notice, submitButton } from "./form";
 import { icon } from "./icon";
 import { qrCode } from "./qr";
 import { withStepUp } from "./step-up";
+import { working } from "./working";
 
 export class AuthenticatorSetup extends FormPage {
   @state() private begun: NewAuthenticator | undefined;
@@ -37,7 +38,7 @@ export class AuthenticatorSetup extends FormPage {
     if (!this.begun)
       return this.problem
         ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#begin()}>Try again</button>`
-        : html`<p class="lead" role="status">${icon("loader-circle", "s")} One moment…</p>`;
+        : html`<p class="lead" role="status">${working("One moment…")}</p>`;
     return this.#scan(this.begun);
   }
 

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { IconName } from "./icon-names";
 import { icon } from "./icon";
+import { working } from "./working";
 
 export interface FieldOptions {
   id: string;
@@ -50,7 +51,7 @@ export function notice(kind: "error" | "warn" | "info" | "ok", words: unknown): 
 }
 
 export function submitButton(words: string, busy: boolean, busyWords = "One moment…", disabled = false): TemplateResult {
-  return html`<button class="button primary wide" type="submit" ?disabled=${busy || disabled} aria-busy=${busy ? "true" : "false"}>${busy ? html`${icon("loader-circle", "s")} ${busyWords}` : words}</button>`;
+  return html`<button class="button primary wide" type="submit" ?disabled=${busy || disabled} aria-busy=${busy ? "true" : "false"}>${busy ? working(busyWords) : words}</button>`;
 }
 
 export function brand(): TemplateResult {

@@ -5,7 +5,7 @@ import { announce } from "../app/announcer";
 import { online } from "../app/link";
 import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
-import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import { isTooLong } from "./group-words";
 import { type GroupResource, rewordResource } from "./shared";
 
@@ -39,7 +39,7 @@ export class GroupWordsForm extends FormPage {
       </div>
       ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row">
-        <button class="button primary small" type="submit" ?disabled=${this.busy || !ready || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Changing…` : "Change"}</button>
+        <button class="button primary small" type="submit" ?disabled=${this.busy || !ready || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? working("Changing…") : "Change"}</button>
         <button class="button small" type="button" @click=${() => this.#done()}>Cancel</button>
       </div>
     </form>`;

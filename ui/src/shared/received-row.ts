@@ -8,6 +8,7 @@ import { FormPage } from "../pages/page";
 import { confirmBox } from "../parts/confirm-box";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import { digits } from "../trust/digits";
 import type { Known } from "../trust/identities";
 import "./manage-list";
@@ -123,7 +124,7 @@ export class ReceivedRow extends FormPage {
     return html`<form class="inset" @submit=${this.#submit}>
         ${field({ id: `path-${id}`, label: `Path of ${serviceOf(this.received.resource)}`, value: this.path, required: false, maxlength: 500, placeholder: "/", onInput: (value) => (this.path = value) })}
         ${field({ id: `query-${id}`, label: "Query (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", onInput: (value) => (this.query = value) })}
-        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? html`${icon("loader-circle", "s")} Asking ${this.#whose()} vault…` : "Read"}</button></div>
+        <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? working(`Asking ${this.#whose()} vault…`) : "Read"}</button></div>
       </form>
       ${answer
         ? html`<p class="muted">${answer.copy ? `A copy, as of ${dayWords(answer.copy.as_of)}, while ${this.#whose()} agent sleeps. It may have changed since.` : `Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.`}</p>

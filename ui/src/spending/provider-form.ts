@@ -6,8 +6,8 @@ import { request } from "../app/link";
 import type { ModelKind, Provider } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { field, notice, sentence, submitButton } from "../parts/form";
-import { icon } from "../parts/icon";
 import { kindChoice, kindNamed } from "../parts/model-kind";
+import { working } from "../parts/working";
 import "../parts/password-field";
 import { change } from "./models";
 import { amount, typed } from "./money";
@@ -65,7 +65,7 @@ export class ProviderForm extends FormPage {
       ${this.tested ? notice(this.tested.ok ? "ok" : "error", this.tested.words) : nothing} ${this.problem ? notice("error", this.problem) : nothing}
       <div class="row end">
         <button class="button" type="button" @click=${() => this.#done()}>Cancel</button>
-        <button class="button" type="button" ?disabled=${this.testing || this.base === "" || this.name === ""} @click=${() => void this.#test()}>${this.testing ? html`${icon("loader-circle", "s")} Asking the model…` : "Test"}</button>
+        <button class="button" type="button" ?disabled=${this.testing || this.base === "" || this.name === ""} @click=${() => void this.#test()}>${this.testing ? working("Asking the model…") : "Test"}</button>
         ${submitButton("Save", this.busy, "Saving…", bad || this.base === "" || this.name === "")}
       </div>
     </form>`;

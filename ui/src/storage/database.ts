@@ -19,7 +19,8 @@ function database(): Promise<IDBDatabase> {
 }
 
 async function run<T>(name: StoreName, mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-  const transaction = (await database()).transaction(name, mode, { durability: "strict" });
+  // Drafts are written with every key, and need not survive a loss of power.
+  const transaction = (await database()).transaction(name, mode, { durability: name === "drafts" ? "relaxed" : "strict" });
   const request = work(transaction.objectStore(name));
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve(request.result);

@@ -8,7 +8,7 @@ import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence, submitButton } from "../parts/form";
-import { icon } from "../parts/icon";
+import { working } from "../parts/working";
 import "../parts/new-password";
 import { FormPage } from "../pages/page";
 import { digits } from "./digits";
@@ -46,7 +46,7 @@ export class AskContacts extends FormPage {
   }
 
   protected override render(): TemplateResult {
-    if (!this.loaded) return html`${this.problem ? notice("error", this.problem) : html`<p class="lead" role="status">${icon("loader-circle", "s")} Looking…</p>`}`;
+    if (!this.loaded) return html`${this.problem ? notice("error", this.problem) : html`<p class="lead" role="status">${working("Looking…")}</p>`}`;
     const names = (hints.value?.contacts ?? []).map((each) => each.name).join(", ");
     return html`${this.problem ? notice("error", this.problem) : nothing}
       ${this.now === undefined ? this.#begin(names) : this.now.secret ? this.#enough(this.now) : this.#waiting(this.now, names)}`;
@@ -56,7 +56,7 @@ export class AskContacts extends FormPage {
     return html`<p class="lead">Ask ${names || "your contacts"} to let you back in. Each of them holds a part; ${hints.value?.threshold ?? "some"} parts together open your vault.</p>
       <p>They wait for a time that you once set, and you need to speak with each of them. Come back to this browser: only it can use what they send.</p>
       ${hints.value?.request ? notice("warn", "Somebody has asked already, in another browser. If that was you, go on there; asking here starts anew.") : nothing}
-      <button class="button primary wide" type="button" ?disabled=${this.busy} @click=${() => void this.#ask()}>${this.busy ? html`${icon("loader-circle", "s")} One moment…` : "Ask my contacts"}</button>`;
+      <button class="button primary wide" type="button" ?disabled=${this.busy} @click=${() => void this.#ask()}>${this.busy ? working("One moment…") : "Ask my contacts"}</button>`;
   }
 
   async #ask(): Promise<void> {

@@ -395,6 +395,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_that_nobody_uses_pauses_after_half_an_hour_and_sleeps_after_four_unless_it_is_told_otherwise() {
+        figment::Jail::expect_with(|_| {
+            let cells = load_here(None).unwrap().cells;
+            let minutes = [cells.pause_after, cells.sleep_after].map(|span| span.duration().as_secs() / 60);
+            assert_eq!(minutes, [30, 4 * 60]);
+            Ok(())
+        });
+    }
+
+    #[test]
     fn an_unknown_setting_is_refused_by_name() {
         figment::Jail::expect_with(|jail| {
             jail.create_file("holdfast.toml", "[server]\nprot = 1")?;

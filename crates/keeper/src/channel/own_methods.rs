@@ -70,6 +70,8 @@ struct UnlockedResult<'a> {
 #[derive(Serialize)]
 struct Status {
     vault: VaultState,
+    /// What the clock shows that all times are told by.
+    now: Millis,
     slots: Vec<SlotStatus>,
     locks_at: Option<Millis>,
     phrase_confirmed: Option<bool>,
@@ -176,6 +178,7 @@ impl Call {
             }
             Self::Status => write_result(&Status {
                 vault: vault.state(),
+                now: vault.now(),
                 slots: slot_statuses(vault),
                 locks_at: vault.locks_at(),
                 phrase_confirmed: vault.phrase_confirmed(),

@@ -72,6 +72,17 @@ async fn how_long_a_window_may_be_is_what_the_platform_says_of_the_organisation_
 }
 
 #[tokio::test]
+async fn a_client_is_told_what_the_clock_shows_that_times_are_told_by() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.clock.forward(5 * MINUTE);
+    let status = channel.call("vault.status", json!({})).await.unwrap();
+    assert_eq!(
+        (&status["now"], &status["locks_at"]),
+        (&json!(5 * MINUTE), &json!(30 * MINUTE))
+    );
+}
+
+#[tokio::test]
 async fn a_window_for_the_agent_is_granted_with_a_proof_shown_revoked_and_ended_by_a_lock() {
     let (keeper, slot, channel, mut events) = TestKeeper::with_vault().await;
     let error = refused(channel.call("vault.grant", json!({"minutes": 24 * 60 + 1})).await);
