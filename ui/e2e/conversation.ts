@@ -1,5 +1,6 @@
 /** What is done in a conversation, in a person's terms. */
 import { expect, type Locator, type Page } from "@playwright/test";
+import { isSaid } from "./canaries";
 import { COLD_START_MS } from "./person";
 
 export function composer(page: Page): Locator {
@@ -11,6 +12,7 @@ export function answers(page: Page): Locator {
 }
 
 export async function send(page: Page, text: string): Promise<void> {
+  isSaid(text);
   await composer(page).fill(text);
   await composer(page).press("Enter");
   await expect(composer(page)).toHaveValue("");
@@ -18,6 +20,7 @@ export async function send(page: Page, text: string): Promise<void> {
 
 /** The answer that holds these words is there, whole. */
 export async function answered(page: Page, words: string | RegExp): Promise<Locator> {
+  if (typeof words === "string") isSaid(words);
   const answer = answers(page).filter({ hasText: words }).last();
   await expect(answer).toBeVisible({ timeout: COLD_START_MS });
   await expect(answer).toHaveClass(/done/, { timeout: COLD_START_MS });

@@ -1,6 +1,7 @@
 /** People who use the pages: what each test starts from, done through the pages alone. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type Browser, type BrowserContext, expect, type Locator, type Page, test as base } from "@playwright/test";
+import { isSecret, look } from "./canaries";
 import { mailedLink } from "./mail";
 import { expectClean, inspect, watched, type Watched } from "./watched";
 
@@ -23,28 +24,30 @@ interface Notes {
 const setupUrl = process.env.HOLDFAST_SETUP_URL ?? "";
 const notebook = `test-results/owner-${new URL(process.env.HOLDFAST_URL ?? "http://localhost:8080").port}.json`;
 
-export async function makeVault(person: Person, look: boolean): Promise<void> {
-  const { page } = person;
+export async function makeVault(person: Person, shows: boolean): Promise<void> {
+  const { page, password } = person;
+  isSecret("a vault password", password);
   await expect(page.getByRole("heading", { name: "Make your vault" })).toBeVisible();
   const button = page.getByRole("button", { name: "Make my vault" });
   await page.getByLabel("Vault password", { exact: true }).fill("summer2026");
   await expect(page.locator(".strength")).not.toHaveClass(/strength-none/);
   await expect(button).toBeDisabled();
-  await page.getByLabel("Vault password", { exact: true }).fill(person.password);
+  await page.getByLabel("Vault password", { exact: true }).fill(password);
   await expect(page.getByText("Very good.")).toBeVisible();
-  if (look) await inspect(page, "make-vault");
+  if (shows) await inspect(page, "make-vault");
   await button.click();
 
-  person.phrase = await newPhrase(page, look);
+  person.phrase = await newPhrase(page, shows);
 }
 
 /** Has a recovery phrase made, and shows that it is written down; a phrase that was there before ends with it. */
-export async function newPhrase(page: Page, look: boolean): Promise<string> {
+export async function newPhrase(page: Page, shows: boolean): Promise<string> {
   await page.getByRole("button", { name: "Show my recovery phrase" }).click({ timeout: 60_000 });
   const words = page.getByRole("list", { name: "Recovery phrase" }).getByRole("listitem");
   await expect(words).toHaveCount(12);
   const phrase = (await words.allInnerTexts()).map((word) => word.trim()).join(" ");
-  if (look) await inspect(page, "recovery-phrase");
+  isSecret("a recovery phrase", phrase);
+  if (shows) await inspect(page, "recovery-phrase");
   await page.getByRole("button", { name: "I have written them down" }).click();
   const fields = page.getByLabel(/^Word \d+$/);
   await expect(fields).toHaveCount(2);
@@ -52,7 +55,7 @@ export async function newPhrase(page: Page, look: boolean): Promise<string> {
   await fields.last().fill("wrong");
   await page.getByRole("button", { name: "Confirm" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "is not what was shown" })).toBeVisible();
-  if (look) await inspect(page, "confirm-phrase-wrong");
+  if (shows) await inspect(page, "confirm-phrase-wrong");
   for (const field of await fields.all()) {
     const at = Number((await field.getAttribute("id"))?.replace("word-", ""));
     await field.fill(phrase.split(" ")[at] ?? "");
@@ -61,7 +64,7 @@ export async function newPhrase(page: Page, look: boolean): Promise<string> {
   return phrase;
 }
 
-export async function connectModel(page: Page, look: boolean): Promise<void> {
+export async function connectModel(page: Page, shows: boolean): Promise<void> {
   await expect(page.getByRole("heading", { name: "Connect a model" })).toBeVisible();
   // The server was started with --demo: the form is filled in.
   await expect(page.getByLabel("Base URL")).not.toHaveValue("");
@@ -69,12 +72,12 @@ export async function connectModel(page: Page, look: boolean): Promise<void> {
   await page.getByLabel("Model", { exact: true }).fill("no-such-model");
   await page.getByRole("button", { name: "Test" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "refused" })).toBeVisible({ timeout: 60_000 });
-  if (look) await inspect(page, "model-refused");
+  if (shows) await inspect(page, "model-refused");
   await page.getByLabel("Model", { exact: true }).fill("scripted");
   expect(await page.getByLabel("Base URL").inputValue()).toBe(base);
   await page.getByRole("button", { name: "Test" }).click();
   await expect(page.getByText("It works")).toBeVisible({ timeout: 60_000 });
-  if (look) await inspect(page, "model-works");
+  if (shows) await inspect(page, "model-works");
   await page.getByRole("button", { name: "Save and meet your agent" }).click();
   await expect(page.getByLabel("Message", { exact: true })).toBeVisible();
 }
@@ -199,6 +202,7 @@ export async function asleep(page: Page): Promise<void> {
 }
 
 export async function unlock(page: Page, password: string): Promise<void> {
+  isSecret("a vault password", password);
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await page.getByLabel("Vault password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
@@ -237,6 +241,7 @@ export const test = base.extend<{ anna: Person }, { ownerOnce: Person }>({
   anna: async ({ ownerOnce }, use) => {
     await use(ownerOnce);
     expectClean(ownerOnce);
+    expect((await look()).found, "what may leave a page only sealed").toEqual([]);
   },
 });
 

@@ -1,5 +1,6 @@
 /** Services that the scripted model answers as. */
 import { expect, type Page } from "@playwright/test";
+import { isSecret } from "./canaries";
 
 /** Where it answers. */
 export async function demoAddress(page: Page): Promise<string> {
@@ -8,6 +9,7 @@ export async function demoAddress(page: Page): Promise<string> {
 }
 
 export async function addSecret(page: Page, name: string, value: string): Promise<void> {
+  isSecret("a secret", value);
   await page.goto("/secrets");
   await page.getByRole("button", { name: "Add a secret" }).click();
   await page.getByLabel("Name", { exact: true }).fill(name);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type BrowserContext, expect, type Page } from "@playwright/test";
+import { listenTo } from "./canaries";
 import { UNSEEN } from "./no-second-try";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -20,6 +21,7 @@ const EXPECTED = [/net::ERR_NETWORK_CHANGED/, /status of 401 .*\/api\/v1\/me/, /
 
 /** The first page of a context. What else this page is to say on purpose is named. */
 export async function watched(context: BrowserContext, expected: readonly RegExp[] = []): Promise<Watched> {
+  listenTo(context);
   await context.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
       if (!(globalThis as { checkingWithAxe?: boolean }).checkingWithAxe) console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
