@@ -6,6 +6,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Person } from "./person";
 
+const dataDir = process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast";
+
 function run(program: string, ...words: string[]): string {
   return execFileSync(program, words, { encoding: "utf8" }).trim();
 }
@@ -68,6 +70,14 @@ export async function noMemoryFor(person: Person): Promise<() => Promise<void>> 
   };
 }
 
+/** The server's disk has no room for what this person's cell seals from now on. Gives what makes room again. */
+export async function fullDiskFor({ page }: Person): Promise<() => void> {
+  const { tenant, cell } = (await (await page.request.get("/api/v1/me")).json()) as { tenant: { id: string }; cell: { id: string } };
+  const folder = join(dataDir, "blobs", "tenants", tenant.id, "cells", cell.id);
+  run("mount", "-t", "tmpfs", "-o", "size=4k", "holdfast-full-disk", folder);
+  return () => void run("umount", folder);
+}
+
 function socketFolder(folder: string): string | undefined {
   const entries = readdirSync(folder, { withFileTypes: true });
   if (entries.some((entry) => entry.name.startsWith(".s.PGSQL.") && entry.isSocket())) return folder;
@@ -80,7 +90,7 @@ function socketFolder(folder: string): string | undefined {
 
 /** Somebody's sessions are as old as after a quarter of an hour: too old for a dangerous act, and as whole as before. */
 export function aQuarterOfAnHourLater({ email }: Person): void {
-  const host = socketFolder(join(process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast", "postgres"));
+  const host = socketFolder(join(dataDir, "postgres"));
   if (!host) throw new Error("PostgreSQL has no socket in HOLDFAST_DATA_DIR");
   const sql = `UPDATE sessions s SET created_at = s.created_at - interval '15 minutes', proved_at = s.proved_at - interval '15 minutes'
     FROM users u WHERE u.id = s.user_id AND u.email = '${email}'`;
