@@ -140,10 +140,12 @@ fn operation(route: &Route, sketch: super::Sketch, text: &str) -> Operation {
         operation = operation.parameter(parameter);
     }
     if let Some(body) = sketch.body {
-        let body = RequestBodyBuilder::new()
-            .required(Some(Required::True))
-            .content("application/json", Content::new(Some(body)));
-        operation = operation.request_body(Some(body.build()));
+        let content = Content::new(Some(body));
+        let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+        if route.method == Method::PATCH && matches!(route.access, Access::Operator | Access::Tenant) {
+            body = body.content("application/merge-patch+json", content.clone());
+        }
+        operation = operation.request_body(Some(body.content("application/json", content).build()));
     }
     for (status, response) in sketch.answers {
         operation = operation.response(status.to_string(), response);

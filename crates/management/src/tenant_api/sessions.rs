@@ -5,7 +5,7 @@
 //!
 //! `GET /api/v1/sessions/{id}`: a session and what was said in it, the last page first.
 //!
-//! `PATCH /api/v1/sessions/{id}`: gives a session another title.
+//! `PATCH /api/v1/sessions/{id}`: JSON Merge Patch (RFC 7396): gives a session another title.
 //!
 //! `DELETE /api/v1/sessions/{id}`: deletes a session, its transcript and its archives.
 
@@ -25,6 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::Talking;
 use super::agents::{AgentError, read};
+use super::tenants::given;
 use super::turn;
 use super::turns::Answer;
 use crate::access::{Body, Client, InQuery};
@@ -238,8 +239,10 @@ pub(crate) async fn get(
 #[schema(examples(json!({"title": "Saying hello"})))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    #[schema(min_length = 1)]
-    title: String,
+    /// It can be replaced and not taken away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, min_length = 1)]
+    title: Option<Option<String>>,
 }
 
 pub(crate) async fn patch(
@@ -249,18 +252,21 @@ pub(crate) async fn patch(
     Body(change): Body<Change>,
 ) -> Result<Json<SessionAnswer>, ApiError> {
     let session = find(&app, &agent, &id).await?;
-    let title = change.title.trim();
-    if title.is_empty() || title.chars().count() > TITLE_CHARS {
-        return Err(ApiError::InvalidField {
-            field: "title",
-            reason: format!("A title has 1 to {TITLE_CHARS} characters."),
-        });
+    if let Some(title) = change.title {
+        let title = title.unwrap_or_default();
+        let title = title.trim();
+        if title.is_empty() || title.chars().count() > TITLE_CHARS {
+            return Err(ApiError::InvalidField {
+                field: "title",
+                reason: format!("A title has 1 to {TITLE_CHARS} characters."),
+            });
+        }
+        let params = json!({"conversation": session.conversation, "title": title});
+        app.tenant_api()?
+            .agents
+            .call(agent.cell(), "chat.rename", params)
+            .await?;
     }
-    let params = json!({"conversation": session.conversation, "title": title});
-    app.tenant_api()?
-        .agents
-        .call(agent.cell(), "chat.rename", params)
-        .await?;
     let known = conversations(&app, &agent).await?;
     let row = known.get(&session.conversation);
     Ok(Json(SessionAnswer::new(session, row)))

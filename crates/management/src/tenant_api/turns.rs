@@ -49,6 +49,7 @@ pub(crate) struct Turn {
     pub id: Uuid,
     pub agent: String,
     pub session: String,
+    begun: Instant,
     told: [u8; 32],
     /// The agent may call functions of the client's in it.
     offers: bool,
@@ -124,6 +125,7 @@ impl Turn {
             id,
             agent: asked.agent.to_owned(),
             session: asked.session.to_owned(),
+            begun: Instant::now(),
             told: asked.told,
             offers: asked.offers,
             conversation: OnceLock::new(),
@@ -533,6 +535,24 @@ impl Follower {
 #[derive(Default)]
 pub(crate) struct Turns(Mutex<HashMap<(TenantId, Uuid), Arc<Turn>>>);
 
+/// Forgets the first of those that have ended, of whichever tenant or of one, until so many are left.
+fn leave(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: Option<TenantId>, most: usize) {
+    let of = turns
+        .iter()
+        .filter(|((of, _), _)| tenant.is_none_or(|tenant| *of == tenant));
+    let mut ended: Vec<_> = of
+        .filter(|(_, turn)| turn.is_over())
+        .map(|(key, turn)| (turn.begun, *key))
+        .collect();
+    let Some(too_many) = ended.len().checked_sub(most) else {
+        return;
+    };
+    ended.sort_unstable();
+    for (_, key) in &ended[..too_many] {
+        turns.remove(key);
+    }
+}
+
 /// A turn that was asked for.
 pub(crate) enum Begun {
     /// It has to be run.
@@ -603,6 +623,8 @@ impl Turns {
         for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
             turn.cancel.notify_one();
         }
+        leave(&mut turns, Some(tenant), limits::TENANT_TURNS_KEPT);
+        leave(&mut turns, None, limits::TURNS_KEPT);
         let turn = Arc::new(Turn::new(id, asked));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
@@ -620,8 +642,12 @@ impl Turns {
         of.find(|(_, turn)| turn.asks(call)).map(|(_, turn)| Arc::clone(turn))
     }
 
+    /// Forgets a turn that has ended. One of its name may have been begun since it was forgotten for others.
     pub(crate) fn forget(&self, tenant: TenantId, id: Uuid) {
-        self.all().remove(&(tenant, id));
+        let mut turns = self.all();
+        if turns.get(&(tenant, id)).is_some_and(|turn| turn.is_over()) {
+            turns.remove(&(tenant, id));
+        }
     }
 
     /// Stops every turn of a tenant, or of one of its agents.

@@ -163,6 +163,47 @@ async fn a_change_is_a_merge_patch() {
 }
 
 #[tokio::test]
+async fn a_price_is_changed_member_by_member_and_what_a_model_needs_is_not_taken_away() {
+    let (_world, agents, operator) = World::with_tenants().await;
+    let mut priced = model();
+    priced["price"] = json!({"input": 1, "output": 2, "cached": 3});
+    let made = operator.post("/api/v1/tenants", json!({"name": "x", "model": priced}));
+    let at = format!(
+        "/api/v1/tenants/{}",
+        made.await.expect(201).json["id"].as_str().unwrap()
+    );
+    let patch = operator.with("content-type", "application/merge-patch+json");
+    for (change, price) in [
+        (json!({"output": 5}), json!({"input": 1, "output": 5, "cached": 3})),
+        (json!({"cached": null}), json!({"input": 1, "output": 5})),
+        (json!(null), json!(null)),
+        (json!({"input": 8, "output": 9}), json!({"input": 8, "output": 9})),
+    ] {
+        let changed = patch.patch(&at, json!({"model": {"price": change}})).await;
+        changed.expect(200);
+        assert_eq!(agents.model().unwrap()["price"], price, "{change}");
+    }
+    let before = agents.model();
+    for (change, field) in [
+        (json!({"kind": null}), "model.kind"),
+        (json!({"base_url": null}), "model.base_url"),
+        (json!({"key": null}), "model.key"),
+        (json!({"model": null}), "model.model"),
+        (json!({"price": {"input": null}}), "model.price.input"),
+        (json!({"price": {"output": null}}), "model.price.output"),
+        // Another model has another price, of which this says one half.
+        (json!({"model": "other", "price": {"input": 7}}), "model.price.output"),
+    ] {
+        let refused = patch.patch(&at, json!({"model": change})).await;
+        assert_eq!(refused.json["field"], field, "{change}: {}", refused.text);
+        refused.refused(422, "invalid_field");
+    }
+    assert_eq!(agents.model(), before);
+    let unknown = json!({"model": {"price": {"thinking": 1}}});
+    assert_eq!(patch.patch(&at, unknown).await.status, 400);
+}
+
+#[tokio::test]
 async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;

@@ -286,6 +286,10 @@ async fn a_program_sees_what_its_agent_asks_for_and_answers_exactly_that_once() 
     let settings = json!({"ask_before_commands": true});
     let set = tenant.patch("/api/v1/approvals", settings.clone()).await.expect(200);
     assert_eq!(set.json, settings);
+    let as_it_was = tenant.patch("/api/v1/approvals", json!({})).await.expect(200);
+    assert_eq!(as_it_was.json, settings);
+    let none = tenant.patch("/api/v1/approvals", json!({"ask_before_commands": null}));
+    none.await.refused(422, "invalid_field");
     for session in ["s_1", "s_2"] {
         let said = json!({"session_id": session, "message": "approve canary"});
         tenant.post("/api/v1/chat", said).await.expect(200);

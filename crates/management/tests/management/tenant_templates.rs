@@ -78,6 +78,9 @@ async fn a_template_is_made_listed_among_those_that_are_built_in_changed_and_rem
     );
     assert_eq!(changed["skills"], made["skills"]);
     assert_ne!(changed["version"], made["version"]);
+    let refused = operator.patch(&one, json!({"model": {"kind": null}})).await;
+    assert_eq!(refused.json["field"], "model.kind");
+    refused.refused(422, "invalid_field");
     let patch = json!({"persona": "You write for the press.", "tools": null, "model": null, "skills": []});
     let changed = operator.patch(&one, patch).await.expect(200).json;
     assert_eq!(

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
+use super::tenants::given;
 use crate::app::App;
 use crate::audit::Target;
 use crate::clock::millis;
@@ -178,10 +179,16 @@ impl From<TemplateError> for ApiError {
 #[schema(as = WantedTemplateModel)]
 #[serde(deny_unknown_fields)]
 struct ModelWanted {
-    /// `openai` or `anthropic`.
-    kind: Option<String>,
-    base_url: Option<String>,
-    model: Option<String>,
+    /// `openai` or `anthropic`. A model needs all three: none of them can be taken away by itself.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    kind: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    base_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    model: Option<Option<String>>,
 }
 
 impl ModelWanted {
@@ -194,9 +201,9 @@ impl ModelWanted {
             value.ok_or_else(|| wrong(field, "A model needs its `kind`, `base_url` and `model`.".to_owned()))
         };
         let model = Model {
-            kind: needed("model.kind", self.kind.or(kind))?,
-            base_url: needed("model.base_url", self.base_url.or(base_url))?,
-            name: needed("model.model", self.model.or(name))?,
+            kind: needed("model.kind", self.kind.unwrap_or(kind))?,
+            base_url: needed("model.base_url", self.base_url.unwrap_or(base_url))?,
+            name: needed("model.model", self.model.unwrap_or(name))?,
         };
         if !matches!(model.kind.as_str(), "openai" | "anthropic") {
             return Err(wrong(

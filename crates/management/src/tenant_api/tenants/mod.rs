@@ -21,7 +21,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::access::Operator;
-use super::agents::ModelParams;
+use super::agents::{ModelParams, read};
 use super::platform_keys::wiped;
 use super::schedules::{self, JobAnswer};
 use super::shares;
@@ -211,37 +211,88 @@ where
     Option::deserialize(deserializer).map(Some)
 }
 
+fn given_and_wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Zeroizing<String>>>, D::Error> {
+    wiped(deserializer).map(Some)
+}
+
 /// What is asked for as a model. In a change, what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WantedModel)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelWanted {
-    /// `openai` or `anthropic`. A new model needs it, as it does the next two.
-    kind: Option<String>,
-    base_url: Option<String>,
-    /// Goes into the vault of the tenant's cell and is kept nowhere else. In a change it may be left out as long as `base_url` stays.
-    #[serde(default, deserialize_with = "wiped")]
-    #[schema(value_type = Option<String>)]
-    key: Option<Zeroizing<String>>,
-    model: Option<String>,
-    /// What it costs, in millionths of a US dollar for a million tokens; needed where spending is limited.
+    /// `openai` or `anthropic`. A new model needs it, as it does the next three; none of them can be taken away.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Price>)]
-    price: Option<Option<Value>>,
+    #[schema(value_type = Option<String>)]
+    kind: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    base_url: Option<Option<String>>,
+    /// Goes into the vault of the tenant's cell and is kept nowhere else. In a change it may be left out as long as `base_url` stays.
+    #[serde(default, deserialize_with = "given_and_wiped")]
+    #[schema(value_type = Option<String>)]
+    key: Option<Option<Zeroizing<String>>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    model: Option<Option<String>>,
+    /// What it costs, in millionths of a US dollar for a million tokens; needed where spending is limited. In a change, what it does not
+    /// say is as it was, as long as `base_url` and `model` stay.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<PriceWanted>)]
+    price: Option<Option<PriceWanted>>,
 }
 
-/// What the keeper reads as a price, which judges it.
-#[derive(ToSchema)]
+/// What is asked for as a price.
+#[derive(Deserialize, ToSchema)]
 #[schema(as = WantedPrice)]
-#[allow(
-    dead_code,
-    reason = "it is only described here: what came goes on to the keeper as it is"
-)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PriceWanted {
+    /// A new price needs it, as it does the next; neither can be taken away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
+    input: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
+    output: Option<Option<u64>>,
+    /// Of input that the provider had in its cache; as `input` where it is not known.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>)]
+    cached: Option<Option<u64>>,
+}
+
+/// A price as a keeper has it.
+#[derive(Serialize, Deserialize)]
 struct Price {
     input: u64,
     output: u64,
-    /// Of input that the provider had in its cache; as `input` where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     cached: Option<u64>,
+}
+
+impl PriceWanted {
+    /// The price as it is going to be.
+    fn onto(self, known: Option<Price>) -> Result<Price, ApiError> {
+        let (input, output, cached) = known.map_or((None, None, None), |known| {
+            (Some(known.input), Some(known.output), known.cached)
+        });
+        let needed = |field, price: Option<u64>| {
+            price.ok_or_else(|| ApiError::InvalidField {
+                field,
+                reason: "A price needs its `input` and its `output`.".to_owned(),
+            })
+        };
+        Ok(Price {
+            input: needed("model.price.input", self.input.unwrap_or(input))?,
+            output: needed("model.price.output", self.output.unwrap_or(output))?,
+            cached: self.cached.unwrap_or(cached),
+        })
+    }
+}
+
+/// A model on its way to its keeper.
+pub(crate) struct ModelNews {
+    params: ModelParams,
+    /// What of its price is to be another.
+    price: Option<PriceWanted>,
 }
 
 impl ModelWanted {
@@ -249,22 +300,24 @@ impl ModelWanted {
     pub(super) fn or(self, of_template: Option<Model>) -> Self {
         let Some(model) = of_template else { return self };
         Self {
-            kind: self.kind.or(Some(model.kind)),
-            base_url: self.base_url.or(Some(model.base_url)),
-            model: self.model.or(Some(model.name)),
+            kind: Some(self.kind.flatten().or(Some(model.kind))),
+            base_url: Some(self.base_url.flatten().or(Some(model.base_url))),
+            model: Some(self.model.flatten().or(Some(model.name))),
             ..self
         }
     }
 
     /// The model as it is going to be, and what its keeper is told.
-    pub(super) fn onto(self, known: Option<&Model>) -> Result<(Model, ModelParams), ApiError> {
+    pub(super) fn onto(self, known: Option<&Model>) -> Result<(Model, ModelNews), ApiError> {
         let missing = |field: &'static str| ApiError::InvalidField {
             field,
             reason: format!("A model needs its `{}`.", field.trim_start_matches("model.")),
         };
-        let kind = self.kind.or_else(|| known.map(|model| model.kind.clone()));
-        let base_url = self.base_url.or_else(|| known.map(|model| model.base_url.clone()));
-        let name = self.model.or_else(|| known.map(|model| model.name.clone()));
+        let kind = self.kind.unwrap_or_else(|| known.map(|model| model.kind.clone()));
+        let base_url = self
+            .base_url
+            .unwrap_or_else(|| known.map(|model| model.base_url.clone()));
+        let name = self.model.unwrap_or_else(|| known.map(|model| model.name.clone()));
         let model = Model {
             kind: kind.ok_or_else(|| missing("model.kind"))?,
             base_url: base_url.ok_or_else(|| missing("model.base_url"))?,
@@ -277,17 +330,20 @@ impl ModelWanted {
             });
         }
         let same_place = known.is_some_and(|known| known.base_url == model.base_url);
-        if self.key.is_none() && !same_place {
-            return Err(missing("model.key"));
-        }
+        let key = match self.key {
+            Some(Some(key)) => Some(key),
+            None if same_place => None,
+            _ => return Err(missing("model.key")),
+        };
         let params = ModelParams {
             kind: model.kind.clone(),
             base_url: model.base_url.clone(),
-            key: self.key,
+            key,
             model: model.name.clone(),
-            price: self.price.map(|price| price.unwrap_or(Value::Null)),
+            price: matches!(self.price, Some(None)).then_some(Value::Null),
         };
-        Ok((model, params))
+        let price = self.price.flatten();
+        Ok((model, ModelNews { params, price }))
     }
 }
 
@@ -352,7 +408,7 @@ fn not_below_zero(share: Share) -> Result<(), ApiError> {
 struct News<'a> {
     /// None in it: the agent is OpenClaw as it comes.
     template: Option<Option<&'a AgentTemplate>>,
-    model: Option<ModelParams>,
+    model: Option<ModelNews>,
     /// What may be spent.
     spending: Option<Share>,
 }
@@ -373,10 +429,34 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
     if let Some(share) = spending {
         agents.call(cell, "spending.set", shares::limits_of(share)).await?;
     }
-    if let Some(model) = model {
-        agents.set_model(cell, model).await?;
+    if let Some(ModelNews { mut params, price }) = model {
+        if let Some(price) = price {
+            let known = price_of(app, cell, &params).await?;
+            params.price = Some(json!(price.onto(known)?));
+        }
+        agents.set_model(cell, params).await?;
     }
     Ok(())
+}
+
+/// What this model costs, as the cell's keeper alone knows; `None` where that has another, or no price.
+async fn price_of(app: &App, cell: CellRef, model: &ModelParams) -> Result<Option<Price>, ApiError> {
+    #[derive(Deserialize)]
+    struct Listed {
+        providers: Vec<Provider>,
+    }
+    #[derive(Deserialize)]
+    struct Provider {
+        base_url: String,
+        model: String,
+        price: Option<Price>,
+    }
+    let agents = &app.tenant_api()?.agents;
+    let listed: Listed = read(agents.call(cell, "provider.list", json!({})).await?)?;
+    // The first is the one that is set here.
+    let first = listed.providers.into_iter().next();
+    let same = first.filter(|first| first.base_url == model.base_url && first.model == model.model);
+    Ok(same.and_then(|same| same.price))
 }
 
 /// The template of this name, for a tenant's agent.

@@ -221,3 +221,49 @@ async fn a_stream_begins_with_the_agent_or_when_its_head_was_held_back_long_enou
     failed.push(TurnEvent::Error(Failure::interrupted()));
     assert!(reader.begins(Stage::Speaking).await.is_err());
 }
+
+#[test]
+fn of_turns_that_have_ended_the_last_are_held_of_each_tenant_and_of_all() {
+    let turns = Turns::default();
+    let ends = |tenant| {
+        let id = Uuid::new_v4();
+        let Ok(Begun::New(turn)) = turns.begin(tenant, id, &asked("main", "s")) else {
+            panic!("it is new")
+        };
+        turn.push(TurnEvent::Error(Failure::interrupted()));
+        id
+    };
+    let (tenant, quiet) = (TenantId::new(), TenantId::new());
+    let runs = Uuid::new_v4();
+    assert!(turns.begin(tenant, runs, &asked("main", "s")).is_ok());
+    let of_quiet = ends(quiet);
+    let all: Vec<_> = (0..limits::TENANT_TURNS_KEPT * 2).map(|_| ends(tenant)).collect();
+    // Room is made when another is begun: that one is held beside them.
+    let (gone, kept) = all.split_at(all.len() - limits::TENANT_TURNS_KEPT - 1);
+    let held = |id: &Uuid| turns.find(tenant, *id).is_some();
+    assert!(held(&runs) && kept.iter().all(held));
+    assert!(!gone.iter().any(held));
+    assert!(turns.find(quiet, of_quiet).is_some(), "it is another tenant's");
+
+    for _ in 0..=limits::TURNS_KEPT {
+        ends(TenantId::new());
+    }
+    assert!(turns.find(quiet, of_quiet).is_none());
+    assert!(held(&runs));
+    assert_eq!(
+        turns.all().len(),
+        limits::TURNS_KEPT + 2,
+        "those, the last, and one that runs"
+    );
+}
+
+#[test]
+fn a_turn_that_is_begun_again_is_not_forgotten_with_the_one_before() {
+    let (turns, tenant, id) = (Turns::default(), TenantId::new(), Uuid::new_v4());
+    assert!(turns.begin(tenant, id, &asked("main", "s")).is_ok());
+    turns.forget(tenant, id);
+    let again = turns.find(tenant, id).expect("it runs");
+    again.push(TurnEvent::Error(Failure::interrupted()));
+    turns.forget(tenant, id);
+    assert!(turns.find(tenant, id).is_none());
+}

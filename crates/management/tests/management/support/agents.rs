@@ -353,6 +353,13 @@ impl Agents {
                     "limits": limits, "spent": {"day": cell.spent.0, "month": cell.spent.1}, "month": "2026-11", "usage": [used],
                 }));
             }
+            "provider.list" => {
+                let provider = cell.model.clone().map(|mut model| {
+                    model.as_object_mut().unwrap().remove("key");
+                    model
+                });
+                return Ok(json!({"providers": provider.as_slice()}));
+            }
             "approval.list" => {
                 return Ok(json!({
                     "waiting": cell.asked, "decided": [], "rules": [], "ask_before_commands": cell.asks_before_commands,
@@ -682,11 +689,22 @@ impl PlatformAgents for Agents {
         async move {
             self.let_go("provider.set").await;
             self.handle(cell, "spending.get", &json!({}))?;
-            let model = serde_json::to_value(model).unwrap();
+            let mut model = serde_json::to_value(model).unwrap();
             if model["base_url"].as_str().unwrap().contains("refused") {
                 return Err(ChannelError::new("model_invalid", "the base URL is no good").into());
             }
-            self.state().cells.entry(cell).or_default().model = Some(model);
+            let mut state = self.state();
+            let known = &mut state.cells.entry(cell).or_default().model;
+            // As a keeper does.
+            let same = known
+                .take()
+                .filter(|known| ["base_url", "model"].iter().all(|name| known[*name] == model[*name]));
+            if let Some(price) = same.and_then(|known| known.get("price").cloned())
+                && model.get("price").is_none()
+            {
+                model["price"] = price;
+            }
+            *known = Some(model);
             Ok(())
         }
         .boxed()

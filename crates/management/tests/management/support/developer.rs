@@ -66,7 +66,9 @@ impl Developer {
         }
         let body = match body {
             Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
+                if !self.headers.iter().any(|(name, _)| *name == "content-type") {
+                    request = request.header(header::CONTENT_TYPE, "application/json");
+                }
                 Body::from(body.to_string())
             }
             None => Body::empty(),
