@@ -161,7 +161,6 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     if ours {
         api_writes::forget(&mut transaction, &key).await?;
     } else {
-        let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
         let wanted = on.tenant(&body);
         let about = match wanted {
             Some(about) => transaction.for_another(about, api_tenants::find).await?.map(|_| about),
@@ -171,6 +170,7 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
             // It was removed while this was under way.
             api_writes::gone(&mut transaction, &key).await?;
         } else {
+            let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
             api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?;
         }
     }

@@ -5,10 +5,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::support::{Developer, OPERATOR, World};
+use crate::support::{Agents, Developer, OPERATOR, World};
 
 fn model() -> Value {
     json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-canary", "model": "m"})
+}
+
+const ROTATE: &str = "/api/v1/platform-keys/rotate";
+
+fn hook() -> Value {
+    json!({"url": "https://hooks.example/x", "events": ["turn.failed"]})
 }
 
 #[tokio::test]
@@ -441,27 +447,117 @@ async fn a_kept_answer_goes_with_the_tenant_that_it_is_about() {
 
 #[tokio::test]
 async fn of_a_tenant_that_is_removed_while_a_write_on_it_comes_to_its_end_no_answer_is_kept() {
-    let (world, _, operator) = World::with_tenants().await;
+    let (world, agents, operator) = World::with_tenants().await;
     let (id, _) = world.tenant("x").await;
     let at = format!("/api/v1/tenants/{id}");
     let changing = operator.with("idempotency-key", "change-x");
-    // It is done, and its answer is about to be sealed.
-    let mut owner = world.database.owner().await;
-    let mut lock = owner.begin().await.unwrap();
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    // It is done, and does not come to its answer before another server has removed the tenant.
+    let beside = world.beside(agents, &[]).await;
+    let there = operator.asking(beside.router.clone());
+    let held = world.cells.hold().await;
     let removal = async {
-        world.database.until_wait_for_locks(1).await;
-        operator.delete(&at).await.expect(200);
-        lock.rollback().await.unwrap();
+        while there.get(&at).await.expect(200).json["name"] != "y" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        there.delete(&at).await.expect(200);
+        drop(held);
     };
     let (changed, ()) = tokio::join!(changing.patch(&at, json!({"name": "y"})), removal);
     changed.expect(200);
     assert_eq!(answers(&world).await, 0);
     let again = changing.patch(&at, json!({"name": "y"})).await;
     again.refused(410, "answer_gone");
+}
+
+/// Another server, whose database lets nobody off that waits in a circle.
+async fn without_a_way_out(world: &World, agents: Agents) -> World {
+    let set = format!("ALTER DATABASE {} SET deadlock_timeout = '1h'", world.database.name());
+    sqlx::query(sqlx::AssertSqlSafe(set))
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    world.beside(agents, &[]).await
+}
+
+/// The keys of the platform are held until so many wait. Then all come to their end.
+async fn while_the_keys_are_held<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let goes_on = async {
+        world.database.until_wait_for_locks(many).await;
+        lock.rollback().await.unwrap();
+    };
+    let all = async { tokio::join!(work, goes_on).0 };
+    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+    all.expect("nobody waits for one who waits for them")
+}
+
+/// Once so many wait.
+async fn behind<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
+    world.database.until_wait_for_locks(many).await;
+    work.await
+}
+
+#[tokio::test]
+async fn a_write_that_is_answered_one_that_seals_and_a_rotation_do_not_wait_for_each_other() {
+    let (first, agents, operator) = World::with_tenants().await;
+    let (id, _) = first.tenant("x").await;
+    let world = without_a_way_out(&first, agents).await;
+    let operator = operator.asking(world.router.clone());
+    let at = format!("/api/v1/tenants/{id}");
+    let hooks = format!("{at}/webhooks");
+    let changing = operator.with("idempotency-key", "change-x");
+    let all = async {
+        tokio::join!(
+            changing.patch(&at, json!({"name": "y"})),
+            behind(&world, 1, operator.post(ROTATE, json!({}))),
+            behind(&world, 2, operator.post(&hooks, hook())),
+        )
+    };
+    let (changed, rotated, added) = while_the_keys_are_held(&world, 3, all).await;
+    changed.expect(200);
+    rotated.expect(200);
+    added.expect(201);
+}
+
+#[tokio::test]
+async fn nor_do_a_tenants_own_write_and_the_removal_of_the_tenant() {
+    let (first, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = first.tenant("x").await;
+    let said = json!({"session_id": "s", "message": "Hi"});
+    tenant.post("/api/v1/chat", said).await.expect(200);
+    let world = without_a_way_out(&first, agents.clone()).await;
+    let operator = operator.asking(world.router.clone());
+    let at = format!("/api/v1/tenants/{id}");
+    let hooks = format!("{at}/webhooks");
+    let naming = tenant.asking(world.router.clone()).with("idempotency-key", "name-s");
+    // It has found its tenant before somebody has it who seals, and comes to its end after that.
+    let removal = async {
+        agents.hold_at("remove");
+        operator.delete(&at).await
+    };
+    let adding = async {
+        agents.until_somebody_waits().await;
+        operator.post(&hooks, hook()).await
+    };
+    let goes_on = async { agents.go_on() };
+    let all = async {
+        tokio::join!(
+            naming.patch("/api/v1/sessions/s", json!({"title": "t"})),
+            behind(&world, 1, operator.post(ROTATE, json!({}))),
+            behind(&world, 2, async { tokio::join!(removal, adding) }),
+            behind(&world, 3, goes_on),
+        )
+    };
+    let (named, rotated, (removed, added), ()) = while_the_keys_are_held(&world, 4, all).await;
+    named.expect(200);
+    rotated.expect(200);
+    added.expect(201);
+    removed.expect(200);
 }
 
 #[tokio::test]

@@ -86,6 +86,8 @@ pub(super) async fn everything(
         cell.bytes += other.bytes;
     }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+    // First, as for whoever seals something: a write of the tenant's own may be about to be answered.
+    api_tenants::find(&mut transaction).await?;
     let sessions = api_sessions::remove_all(&mut transaction).await?;
     // Of an agent that was being made meanwhile.
     platform_secrets::remove_all(&mut transaction).await?;

@@ -14,6 +14,7 @@ pub struct Cells {
     removed: Mutex<Vec<CellRef>>,
     claims: Mutex<HashMap<CellRef, String>>,
     broken: Mutex<bool>,
+    held: tokio::sync::Mutex<()>,
 }
 
 impl Cells {
@@ -32,6 +33,11 @@ impl Cells {
 
     pub fn break_down(&self) {
         *self.broken.lock().unwrap() = true;
+    }
+
+    /// Until what is returned is dropped, whoever asks for the state of a cell waits.
+    pub async fn hold(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.held.lock().await
     }
 
     fn check(&self) -> Result<(), CellUnavailable> {
@@ -75,6 +81,7 @@ impl CellControl for Cells {
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
         Box::pin(async move {
             self.check()?;
+            let _held = self.held.lock().await;
             Ok(match self.awake.lock().unwrap().contains(&cell) {
                 true => CellState::Awake,
                 false => CellState::Asleep,
