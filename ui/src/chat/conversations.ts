@@ -20,6 +20,10 @@ export const listProblem = signal<string | undefined>(undefined);
 
 const threads = new Map<string, Thread>();
 const held = new Map<string, ChatEvent[]>();
+/** Those that are read anew, because something of what happened was missed. */
+const mending = new Set<string>();
+/** Those of which something may be missing that could not be read: tried again when the agent is ready. */
+const behind = new Set<string>();
 
 const NEW = "new-";
 
@@ -79,18 +83,35 @@ export async function load(id: string, options: { whole?: boolean } = {}): Promi
   const thread = threadFor(id);
   if (isNew(id) || thread.loading.peek() === "loading" || !online.peek()) return;
   const missedOnly = thread.loading.peek() === "loaded" && !options.whole;
-  if (!missedOnly && thread.loading.peek() !== "loaded") thread.loading.value = "loading";
+  if (!missedOnly && thread.loading.peek() === "loaded") {
+    // What happens meanwhile is held, and one answer has it all.
+    if (mending.has(id)) return;
+    mending.add(id);
+  } else if (!missedOnly) thread.loading.value = "loading";
   try {
     const { seq } = thread.state.peek();
     const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) }, { answerMs: OPEN_MS });
-    thread.state.value = opened(thread.state.peek(), answer);
+    const now = thread.state.peek();
+    // Of before what was heard while it was on its way: all that is in it is shown already, and what has ended since would run again.
+    const older = now.seq > seq && answer.seq < now.seq;
+    if (!older) thread.state.value = opened(now, answer);
     thread.loading.value = "loaded";
-    const waiting = held.get(id) ?? [];
-    held.delete(id);
-    for (const event of waiting) receive(event);
+    behind.delete(id);
   } catch (error) {
     if (thread.loading.peek() === "loading") thread.loading.value = { error: error instanceof Error ? error.message : String(error) };
+    else behind.add(id);
   }
+  if (!missedOnly) release(id);
+}
+
+/** What was held while a conversation was read. */
+function release(id: string): void {
+  mending.delete(id);
+  if (threads.get(id)?.loading.peek() !== "loaded") return;
+  const waiting = held.get(id) ?? [];
+  held.delete(id);
+  // Of one that could not be read it is what comes after the gap.
+  if (!behind.has(id)) for (const event of waiting) receive(event);
 }
 
 /** The page of messages before those that are shown. */
@@ -104,13 +125,10 @@ export async function loadOlder(id: string): Promise<void> {
 
 function receive(event: ChatEvent): void {
   const thread = threadFor(event.conversation);
-  if (thread.loading.peek() !== "loaded") {
+  const next = thread.loading.peek() === "loaded" && !mending.has(event.conversation) ? apply(thread.state.peek(), event) : "held";
+  if (next === null || next === "held") {
     held.set(event.conversation, [...(held.get(event.conversation) ?? []), event].slice(-2000));
-    return;
-  }
-  const next = apply(thread.state.peek(), event);
-  if (next === null) {
-    void load(event.conversation, { whole: true });
+    if (next === null) void load(event.conversation, { whole: true });
     return;
   }
   thread.state.value = next;
@@ -189,6 +207,8 @@ export async function abort(conversation: string): Promise<void> {
 export function clearConversations(): void {
   threads.clear();
   held.clear();
+  mending.clear();
+  behind.clear();
   conversations.value = undefined;
   listProblem.value = undefined;
   draftConversation.value = newConversationId();
@@ -199,7 +219,7 @@ export function startConversations(): void {
     if (event === "chats") void loadList();
     else if (event === "chat") receive(data as ChatEvent);
     else if (event === "cell" && (data as CellEvent).phase === "ready") {
-      for (const thread of threads.values()) if (typeof thread.loading.peek() === "object") void load(thread.id);
+      for (const thread of threads.values()) if (typeof thread.loading.peek() === "object" || behind.has(thread.id)) void load(thread.id, { whole: true });
     }
   });
   onOpen(() => {

@@ -90,10 +90,12 @@ function settled(message: Message): Message {
   return { ...message, parts: message.parts.map((part) => (part.type === "tool" && part.state === "running" ? { ...part, state: "failed" as const } : part)) };
 }
 
-/** The state after an event. An event that was seen is ignored; one that leaves a gap gives null: open the conversation again. */
+/** The state after an event. An event that was seen is ignored; one that leaves a gap gives null: open the conversation again. The first
+ * message of a conversation that was made here is where its numbers begin. */
 export function apply(state: ThreadState, event: ChatEvent): ThreadState | null {
   if (event.seq <= state.seq) return state;
-  if (event.seq !== state.seq + 1) return null;
+  const begins = state.seq === 0 && event.kind === "accepted";
+  if (event.seq !== state.seq + 1 && !begins) return null;
   const next = { ...state, seq: event.seq };
   const { turn } = event;
   const ended = { running: state.running?.turn === turn ? null : state.running, phase: undefined };
