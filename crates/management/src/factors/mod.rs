@@ -57,6 +57,9 @@ pub(crate) async fn show(
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
     let shown = match backup_codes::parse(code) {
         Some(code) => {
+    if !factors::one_at_a_time(&mut transaction, session.user).await? {
+        return Err(ApiError::NotSignedIn);
+    }
             let hash = app.factor_key.hash_code(session.user, &code);
             let used = factors::use_backup_code(&mut transaction, session.user, &hash).await?;
             used.then_some(Code::Backup)

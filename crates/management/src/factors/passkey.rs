@@ -21,7 +21,7 @@ use crate::limits;
 use crate::problem::ApiError;
 use crate::secret_token::{SecretToken, TokenHash};
 use crate::storage::passkey_challenges::{self, Purpose};
-use crate::storage::{StorageError, TenantTransaction, passkeys};
+use crate::storage::{StorageError, TenantTransaction, factors, passkeys};
 
 /// The stored form of a public key: this, then the COSE_Key.
 const VERSION: u8 = 1;
@@ -123,6 +123,9 @@ pub(crate) async fn show(
         .ok_or(ApiError::PasskeyRefused)?;
     let id = b64::decode(&shown.id).map_err(|_| ApiError::PasskeyRefused)?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    if !factors::one_at_a_time(&mut transaction, user).await? {
+        return Err(ApiError::PasskeyRefused);
+    }
     let stored = passkeys::find(&mut transaction, user, &id).await?;
     let stored = stored.ok_or(ApiError::PasskeyRefused)?;
     let credential = PasskeyCredential {

@@ -51,13 +51,7 @@ pub(crate) async fn standing(transaction: &mut TenantTransaction, user: UserId) 
 /// What a person's factors decide, a new factor or a new session, is decided one after the other, and while their organisation asks for
 /// what it asks for now: what is read after this stays true until the transaction ends. False: they were suspended meanwhile.
 pub(crate) async fn one_at_a_time(transaction: &mut TenantTransaction, user: UserId) -> Result<bool, StorageError> {
-    // The organisation first, as who suspends it does.
-    sqlx::query!(
-        "SELECT id FROM tenants WHERE id = $1 FOR SHARE",
-        transaction.tenant().uuid()
-    )
-    .fetch_optional(&mut **transaction)
-    .await?;
+    super::tenants::hold(transaction).await?;
     // A foreign key that points to the person is no reason to wait.
     let stands = sqlx::query!(
         "SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND deactivated_at IS NULL FOR NO KEY UPDATE",

@@ -3,7 +3,7 @@
 use protocol::TenantId;
 use time::OffsetDateTime;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, tenants};
 use crate::access::{Given, Manager};
 use crate::database::Database;
 use crate::ids::InvitationId;
@@ -177,6 +177,7 @@ pub(crate) async fn find_open(
         return Ok(None);
     };
     let mut transaction = TenantTransaction::enter(database, transaction, tenant).await?;
+    tenants::hold(&mut transaction).await?;
     let row = sqlx::query!(
         r#"SELECT i.id, i.email, i.role, u.name AS "invited_by?" FROM invitations i
          LEFT JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, tenants};
 use crate::database::Database;
 use crate::person::Email;
 use crate::secret_token::TokenHash;
@@ -65,6 +65,7 @@ pub(crate) async fn redeem(
         return Ok(Redeemed::Nothing);
     };
     let mut transaction = TenantTransaction::enter(database, transaction, tenant.into()).await?;
+    tenants::hold(&mut transaction).await?;
     let row = sqlx::query!(
         r#"DELETE FROM join_links WHERE tenant_id = $1 AND token_hash = $2 AND expires_at > $3
          RETURNING email, coalesce(browser_hash = $4, false) AS "same_browser!""#,

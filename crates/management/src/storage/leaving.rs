@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::roles::lock_owners;
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, tenants};
 use crate::access::FreshManager;
 use crate::operator::FreshOperator;
 use crate::person::Role;
@@ -71,6 +71,7 @@ pub(crate) async fn find_as_operator(
     _operator: &FreshOperator,
     user: UserId,
 ) -> Result<Option<Leaver>, StorageError> {
+    tenants::hold(transaction).await?;
     look_up(transaction, user, None).await
 }
 

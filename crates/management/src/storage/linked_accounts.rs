@@ -3,7 +3,7 @@
 use protocol::UserId;
 use time::OffsetDateTime;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, factors};
 use crate::access::Fresh;
 use crate::ids::LinkedAccountId;
 use crate::limits;
@@ -37,6 +37,12 @@ pub(crate) async fn use_by(
     account: &Account,
     now: OffsetDateTime,
 ) -> Result<Option<(UserId, bool)>, StorageError> {
+    let Some(owner) = owner(transaction, account).await? else {
+        return Ok(None);
+    };
+    if !factors::one_at_a_time(transaction, owner).await? {
+        return Ok(Some((owner, false)));
+    }
     let row = sqlx::query!(
         r#"UPDATE linked_accounts a SET last_used_at = $4, label = $5 FROM users u
          WHERE a.tenant_id = $1 AND a.issuer = $2 AND a.subject = $3 AND u.tenant_id = a.tenant_id AND u.id = a.user_id
@@ -49,6 +55,16 @@ pub(crate) async fn use_by(
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     Ok(row.map(|row| (row.user_id.into(), row.active)))
+}
+
+async fn owner(transaction: &mut TenantTransaction, account: &Account) -> Result<Option<UserId>, StorageError> {
+    let owner = sqlx::query_scalar!(
+        "SELECT user_id FROM linked_accounts WHERE tenant_id = $1 AND issuer = $2 AND subject = $3",
+        transaction.tenant().uuid(),
+        account.issuer,
+        account.subject
+    );
+    Ok(owner.fetch_optional(&mut **transaction).await?.map(UserId::from))
 }
 
 /// What came of linking an account.
@@ -88,14 +104,8 @@ pub(crate) async fn link(
     if made.execute(&mut **transaction).await?.rows_affected() == 1 {
         return Ok(Link::Made(id));
     }
-    let owner = sqlx::query_scalar!(
-        "SELECT user_id FROM linked_accounts WHERE tenant_id = $1 AND issuer = $2 AND subject = $3",
-        tenant,
-        account.issuer,
-        account.subject
-    );
-    Ok(match owner.fetch_optional(&mut **transaction).await? {
-        Some(owner) if owner == user.uuid() => Link::Own,
+    Ok(match owner(transaction, account).await? {
+        Some(owner) if owner == user => Link::Own,
         Some(_) => Link::Taken,
         None => Link::TooMany,
     })

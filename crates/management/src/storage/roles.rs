@@ -4,7 +4,7 @@ use protocol::UserId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StorageError, TenantTransaction, group_invitations};
+use super::{StorageError, TenantTransaction, group_invitations, tenants};
 use crate::access::FreshManager;
 use crate::person::Role;
 
@@ -48,6 +48,7 @@ pub(crate) async fn find(
 
 /// Who owns the organisation and could sign in: it stays so until the transaction ends.
 pub(super) async fn lock_owners(transaction: &mut TenantTransaction) -> Result<Vec<Uuid>, StorageError> {
+    tenants::hold(transaction).await?;
     let owners = sqlx::query_scalar!(
         "SELECT id FROM users WHERE tenant_id = $1 AND role = 'owner' AND deactivated_at IS NULL ORDER BY id FOR UPDATE",
         transaction.tenant().uuid()

@@ -3,7 +3,7 @@
 use protocol::UserId;
 use time::OffsetDateTime;
 
-use super::{StorageError, TenantTransaction};
+use super::{StorageError, TenantTransaction, factors};
 use crate::database::Database;
 use crate::secret_token::TokenHash;
 
@@ -61,16 +61,20 @@ pub(crate) async fn redeem(
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
         .fetch_one(&mut *transaction)
         .await?;
-    let tenant = sqlx::query_scalar!(
-        "SELECT tenant_id FROM sign_in_links WHERE token_hash = $1",
+    let found = sqlx::query!(
+        "SELECT tenant_id, user_id FROM sign_in_links WHERE token_hash = $1",
         hash.bytes()
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some(tenant) = tenant else {
+    let Some(found) = found else {
         return Ok(Redeemed::Nothing);
     };
+    let tenant = found.tenant_id;
     let mut transaction = TenantTransaction::enter(database, transaction, tenant.into()).await?;
+    if !factors::one_at_a_time(&mut transaction, found.user_id.into()).await? {
+        return Ok(Redeemed::Nothing);
+    }
     let row = sqlx::query!(
         r#"UPDATE sign_in_links l SET used_at = $2 FROM users u
          WHERE l.tenant_id = $3 AND l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2

@@ -26,6 +26,18 @@ pub(crate) async fn create(
     Ok(transaction)
 }
 
+/// Whether it is suspended stays as it is until the transaction ends. First the organisation, then whoever is in it, then what is theirs:
+/// whatever locks more than one of these takes them in this order, so that no two wait for each other.
+pub(crate) async fn hold(transaction: &mut TenantTransaction) -> Result<(), StorageError> {
+    sqlx::query!(
+        "SELECT id FROM tenants WHERE id = $1 FOR SHARE",
+        transaction.tenant().uuid()
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
 /// The name of the tenant that the transaction speaks for.
 pub(crate) async fn name(transaction: &mut TenantTransaction) -> Result<String, StorageError> {
     let id = transaction.tenant().uuid();

@@ -1,6 +1,7 @@
 use serde_json::json;
+use sqlx::Connection as _;
 
-use crate::support::World;
+use crate::support::{World, token};
 
 #[tokio::test]
 async fn everybody_sees_the_people_of_their_own_organisation() {
@@ -257,4 +258,65 @@ async fn a_person_gives_themselves_another_name_and_nothing_else() {
         (&events[0]["details"]["before"], &events[0]["target"]["name"]),
         (&json!("observer"), &json!("Bob Tables"))
     );
+}
+
+/// Whoever signs in by a link and whoever suspends them want the same rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_signs_in_while_they_are_suspended_does_not_block_it() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    let bob = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    let mut browser = world.browser();
+    browser
+        .post("/sign-in", json!({"email": "bob@acme.example"}))
+        .await
+        .expect(202);
+    let link = json!({"token": token(&world.mails.next().await, "sign-in")});
+    // Both are held up on their way, and go on together.
+    let mut owner = world.database.owner().await;
+    let mut held = owner.begin().await.unwrap();
+    sqlx::raw_sql("SELECT FROM tenants FOR NO KEY UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let (suspend, enter) = (format!("/people/{bob}/suspend"), "/sign-in/complete");
+    let (suspended, entered, ()) = tokio::join!(anna.post(&suspend, json!({})), browser.post(enter, link), async {
+        world.database.until_wait_for_locks(2).await;
+        held.rollback().await.unwrap();
+    });
+    suspended.expect(200);
+    assert!(matches!(entered.status.as_u16(), 200 | 410), "{entered:?}");
+    browser.get("/me").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_is_let_back_in_while_their_organisation_is_suspended_does_not_block_it() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "member").await;
+    let bob = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    anna.post(&format!("/people/{bob}/suspend"), json!({}))
+        .await
+        .expect(200);
+    let tenant = anna.get("/me").await.expect(200).json["tenant"]["id"].clone();
+    let mut operator = world.operator(true).await;
+    let mut other = operator.clone();
+    let mut owner = world.database.owner().await;
+    let mut held = owner.begin().await.unwrap();
+    sqlx::raw_sql("SELECT FROM tenants FOR NO KEY UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let suspend = format!("/operator/tenants/{}/suspend", tenant.as_str().unwrap());
+    let restore = format!("/operator/people/{bob}/restore");
+    let suspended = operator.post(&suspend, json!({}));
+    let restored = async {
+        world.database.until_wait_for_locks(1).await;
+        other.post(&restore, json!({})).await
+    };
+    let (suspended, restored, ()) = tokio::join!(suspended, restored, async {
+        world.database.until_wait_for_locks(2).await;
+        held.rollback().await.unwrap();
+    });
+    suspended.expect(200);
+    restored.refused(403, "organisation_suspended");
 }
