@@ -40,6 +40,14 @@ pub(crate) fn name(field: &'static str, text: &str) -> Result<Name, ApiError> {
     Name::parse(text).map_err(|reason| ApiError::InvalidField { field, reason })
 }
 
+/// At most so many of what was found, and whether there is more, for who asked for one more than that.
+fn listed<T>(mut found: Vec<T>, most: i64) -> (Vec<T>, bool) {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    (found, more)
+}
+
 fn email(text: &str) -> Result<Email, ApiError> {
     Email::parse(text).map_err(|reason| ApiError::InvalidField { field: "email", reason })
 }

@@ -130,7 +130,7 @@ pub(crate) async fn is_named(database: &Database, operator: &Operator, name: &Na
     Ok(known.fetch_one(&mut *transaction).await?)
 }
 
-/// People and service accounts, by organisation, oldest first.
+/// People and service accounts, by organisation, oldest first: one more than an answer lists, to know that there are more.
 pub(crate) async fn people(
     database: &Database,
     operator: &Operator,
@@ -148,7 +148,7 @@ pub(crate) async fn people(
         only.cell.map(CellId::uuid),
         now,
         interval(idle),
-        limits::OPERATOR_LISTED
+        limits::OPERATOR_LISTED + 1
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -173,7 +173,7 @@ pub(crate) async fn people(
         .collect()
 }
 
-/// Who waits to be let in, by organisation, the longest first, or one of them. Nobody of a suspended organisation.
+/// Who waits to be let in, by organisation, the longest first, or one of them: one more than an answer lists. Nobody of a suspended organisation.
 pub(crate) async fn waiting(
     database: &Database,
     operator: &Operator,
@@ -185,7 +185,7 @@ pub(crate) async fn waiting(
             issuer, created_at AS "created_at!"
         FROM operator_waiting($1) LIMIT $2"#,
         only.map(JoinRequestId::uuid),
-        limits::OPERATOR_LISTED
+        limits::OPERATOR_LISTED + 1
     )
     .fetch_all(&mut *transaction)
     .await?;

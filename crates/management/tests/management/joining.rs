@@ -328,6 +328,28 @@ async fn the_queue_and_the_list_of_domains_have_an_end() {
 }
 
 #[tokio::test]
+async fn the_operator_is_told_that_more_wait_where_more_do() {
+    let (world, _) = World::owned().await;
+    let wait = async |many: i64| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+            "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
+             SELECT gen_random_uuid(), t.id, gen_random_uuid() || '@acme.example', 'x', now()
+             FROM tenants t, generate_series(1, {many})"
+        )))
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    };
+    let mut operator = world.operator(false).await;
+    for (many, more) in [(limits::OPERATOR_LISTED, false), (1, true)] {
+        wait(many).await;
+        let listed = operator.get("/operator/join-requests").await.expect(200).json;
+        assert_eq!(listed["more"], more);
+        assert_eq!(listed["waiting"].as_array().unwrap().len(), 10_000);
+    }
+}
+
+#[tokio::test]
 async fn the_operator_sees_who_waits_in_every_organisation_and_answers_with_the_token_at_hand() {
     let (world, mut anna) = World::owned().await;
     let mut olga = world.second_tenant().await;

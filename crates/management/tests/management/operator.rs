@@ -532,3 +532,29 @@ async fn what_the_operator_did_before_their_log_was_signed_is_exported_as_that()
 async fn run(connection: &mut PgConnection, statement: &'static str) {
     sqlx::raw_sql(statement).execute(connection).await.unwrap();
 }
+
+/// A server of before the operator's log was signed, that still runs beside newer ones.
+#[tokio::test]
+async fn a_server_that_signs_nothing_is_refused_where_a_signature_is_due() {
+    let (world, _) = World::owned().await;
+    let mut server = world.database.app().await;
+    let event = |seq: i64| {
+        format!("INSERT INTO operator_events (seq, body, hash) VALUES ({seq}, '{{\"action\":\"x\"}}', sha256('x'));")
+    };
+    let due = limits::AUDIT_CHECKPOINT;
+    for (seq, taken) in [(due - 1, true), (due, false), (due + 1, true), (2 * due, false)] {
+        let written = sqlx::raw_sql(sqlx::AssertSqlSafe(event(seq)))
+            .execute(&mut server)
+            .await;
+        assert_eq!(written.is_ok(), taken, "{seq}: {written:?}");
+    }
+    let signed = format!(
+        "BEGIN; {} INSERT INTO operator_checkpoints (seq, hash, at, signature)
+            VALUES ({due}, sha256('x'), 0, sha256('x') || sha256('x')); COMMIT",
+        event(due)
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(signed))
+        .execute(&mut server)
+        .await
+        .unwrap();
+}

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::super::listed;
 use super::Search;
 use crate::access::{InQuery, SignedIn};
 use crate::app::App;
@@ -30,10 +31,9 @@ pub(crate) async fn get(
     let filter = search.filter(&person);
     let mut transaction = person.transaction(&app).await?;
     let found = audit::find(&mut transaction, &filter, limits::AUDIT_LISTED + 1).await?;
-    let more = found.len() > usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX);
+    let (found, more) = listed(found, limits::AUDIT_LISTED);
     let events = found
         .into_iter()
-        .take(usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX))
         .map(|event| RawValue::from_string(event.body).map_err(|_| StorageError::Unreadable("an audit event")))
         .collect::<Result<_, _>>()?;
     Ok(Json(Events { events, more }))

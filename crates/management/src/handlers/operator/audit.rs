@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::super::listed;
 use crate::access::InQuery;
 use crate::app::App;
 use crate::audit::told::Told;
@@ -51,11 +52,9 @@ pub(crate) async fn get(
         limits::AUDIT_LISTED + 1,
     )
     .await?;
-    let listed = usize::try_from(limits::AUDIT_LISTED).unwrap_or(usize::MAX);
-    let more = found.len() > listed;
+    let (found, more) = listed(found, limits::AUDIT_LISTED);
     let events = found
         .into_iter()
-        .take(listed)
         .map(|event| RawValue::from_string(event.body).map_err(|_| StorageError::Unreadable("an audit event")))
         .collect::<Result<_, _>>()?;
     Ok(Json(Events { events, more }))

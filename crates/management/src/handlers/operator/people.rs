@@ -6,6 +6,7 @@ use protocol::{CellId, Millis, TenantId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::listed;
 use crate::app::App;
 use crate::clock::millis;
 use crate::limits;
@@ -74,8 +75,9 @@ impl From<PersonFacts> for PersonAnswer {
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<People>, ApiError> {
     let people = operator::people(&app.database, &operator, Only::default(), app.session_clock()).await?;
+    let (people, more) = listed(people, limits::OPERATOR_LISTED);
     Ok(Json(People {
-        more: i64::try_from(people.len()).unwrap_or(i64::MAX) >= limits::OPERATOR_LISTED,
+        more,
         people: people.into_iter().map(PersonAnswer::from).collect(),
     }))
 }

@@ -6,6 +6,7 @@ use protocol::Millis;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::listed;
 use super::people::Named;
 use crate::app::App;
 use crate::clock::millis;
@@ -39,8 +40,9 @@ struct Person {
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Json<Waiting>, ApiError> {
     let waiting = operator::waiting(&app.database, &operator, None).await?;
+    let (waiting, more) = listed(waiting, limits::OPERATOR_LISTED);
     Ok(Json(Waiting {
-        more: i64::try_from(waiting.len()).unwrap_or(i64::MAX) >= limits::OPERATOR_LISTED,
+        more,
         waiting: waiting
             .into_iter()
             .map(|each| Person {
