@@ -23,6 +23,7 @@ use crate::person::Role;
 use crate::problem::ApiError;
 use crate::refusals;
 use crate::scope::ForKeys;
+use crate::secret_token::TokenHash;
 use crate::storage::sessions::{Session, State};
 use crate::storage::{StorageError, TenantTransaction, api_keys, factors, sessions};
 
@@ -111,17 +112,29 @@ async fn authenticated(parts: &mut Parts, app: &App) -> Result<Arc<Asker>, ApiEr
         return with_key(parts, app, key, client).await;
     }
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
+    may_look_up(app, &client, token)?;
     let found = sessions::authenticate(&app.database, token, app.session_clock(), &client.address_text()).await?;
     match found {
-        Some(session) => known(app, Asker { session, client }).await,
-        None => Err(not_signed_in(app, &client).await),
+        Some(session) => {
+            app.limits.known_session(token);
+            known(app, Asker { session, client }).await
+        }
+        None => Err(not_signed_in(app, &client, token).await),
     }
 }
 
+/// Whether the database is asked for a session: not where whoever brings it came with too many that there are not.
+pub(crate) fn may_look_up(app: &App, client: &Client, session: TokenHash) -> Result<(), ApiError> {
+    app.limits.session(client.address, session).map_err(|wait| {
+        refusals::see_somebody(client);
+        ApiError::TooMany(wait)
+    })
+}
+
 /// The refusal of a session that is over, or never was; who comes with too many is told to wait.
-pub(crate) async fn not_signed_in(app: &App, client: &Client) -> ApiError {
+pub(crate) async fn not_signed_in(app: &App, client: &Client, session: TokenHash) -> ApiError {
     refusals::see_somebody(client);
-    match app.limits.unknown_session(client.address).await {
+    match app.limits.unknown_session(client.address, session).await {
         Ok(()) => ApiError::NotSignedIn,
         Err(wait) => ApiError::TooMany(wait),
     }

@@ -48,6 +48,7 @@ mod scope;
 mod sealing;
 mod secret_token;
 mod session;
+mod session_flood;
 mod session_watch;
 mod setup_link;
 mod shared_limits;

@@ -335,6 +335,9 @@ pub const ATTEMPTS_PER_CLIENT: u32 = 300;
 /// Requests with a session that is over, or is none, that one client may make in [`RATE_PERIOD`]: far more than pages do that stand open
 /// in an office. Sessions that there are do not count.
 pub const UNKNOWN_SESSIONS_PER_CLIENT: u32 = 1000;
+/// Good sessions that are remembered, so that they are let through where their client brought too many others: so many, and as many of
+/// before.
+pub const GOOD_SESSIONS_KEPT: usize = 10_000;
 /// Invitations that one tenant may send in [`RATE_PERIOD`].
 pub const INVITATIONS_PER_TENANT: u32 = 200;
 /// Tests of sign-in providers that one tenant may ask for in [`RATE_PERIOD`].
@@ -342,8 +345,11 @@ pub const PROVIDER_TESTS_PER_TENANT: u32 = 60;
 /// Tests of destinations that one tenant may ask for in [`RATE_PERIOD`].
 pub const DESTINATION_TESTS_PER_TENANT: u32 = 60;
 /// Failures to come in of one client that cost nothing; then it waits 1 s, 2 s, 4 s, ... up to so long. They are forgotten after a time,
-/// and of so many clients they are kept.
+/// and of so many clients, and tenants, they are kept.
 pub const CLIENT_FAILURES_FREE: u32 = 30;
+/// The same of a tenant: wrong codes of its people, from wherever, with no right one between them. No one person and no one client comes so
+/// far without waiting for themself.
+pub const TENANT_FAILURES_FREE: u32 = 100;
 pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
 pub const CLIENT_FAILURES_KEPT: Duration = Duration::from_secs(60 * 60);
 pub const CLIENTS_KEPT: usize = 10_000;

@@ -20,7 +20,9 @@ use crate::chosen::RequestLimits;
 use crate::clock::Clock;
 use crate::limits;
 use crate::person::Email;
-use crate::shared_limits::{SharedLimits, Tried};
+use crate::secret_token::TokenHash;
+use crate::session_flood::SessionFlood;
+use crate::shared_limits::{Failing, SharedLimits, Tried};
 use crate::storage::sessions::Session;
 
 /// From this number of keys on, those that have refilled are forgotten whenever the number has doubled.
@@ -80,6 +82,7 @@ pub(crate) struct RateLimits {
     sign_ins: Keyed<Email>,
     attempts: Keyed<Option<IpAddr>>,
     unknown_sessions: Keyed<Option<IpAddr>>,
+    session_flood: SessionFlood,
     invitations: Keyed<TenantId>,
     operator: Keyed<Option<IpAddr>>,
     operators: Keyed<()>,
@@ -89,7 +92,8 @@ pub(crate) struct RateLimits {
     chosen: RequestLimits,
     people: Keyed<Uuid>,
     keys: Keyed<Uuid>,
-    backoff: Backoff,
+    backoff: Backoff<IpAddr>,
+    tenants_backoff: Backoff<TenantId>,
     shared: Option<SharedLimits>,
 }
 
@@ -109,10 +113,12 @@ impl RateLimits {
             chosen,
             people: Keyed::within(limits::REQUEST_PERIOD, chosen.per_person, clock),
             keys: Keyed::within(limits::REQUEST_PERIOD, chosen.per_key, clock),
-            backoff: Backoff::new(clock),
+            backoff: Backoff::after(limits::CLIENT_FAILURES_FREE, clock),
+            tenants_backoff: Backoff::after(limits::TENANT_FAILURES_FREE, clock),
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
             unknown_sessions: Keyed::new(limits::UNKNOWN_SESSIONS_PER_CLIENT, clock),
+            session_flood: SessionFlood::new(clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
             operator: Keyed::new(limits::OPERATOR_TRIES_PER_CLIENT, clock),
             operators: Keyed::new(limits::OPERATOR_TRIES, clock),
@@ -129,7 +135,8 @@ impl RateLimits {
             .await
     }
 
-    /// Somebody presents a token or an address. Clients of one IPv6 network count as one; unknown ones count together.
+    /// Somebody presents a token or an address. Clients of one IPv6 network count as one; those whose address is not known count together,
+    /// which are none but where these routes are served without telling them who asks: Holdfast's own server always does.
     pub(crate) async fn attempt(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
         self.wait(client).await?;
@@ -138,13 +145,38 @@ impl RateLimits {
         self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
     }
 
-    /// Somebody came with a session that is over, or never was.
-    pub(crate) async fn unknown_session(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+    /// Somebody in a tenant shows a code of their second factor.
+    pub(crate) async fn code(&self, tenant: TenantId) -> Result<(), Duration> {
+        self.tenants_backoff.check(&tenant)?;
+        match &self.shared {
+            Some(shared) => shared.back_off(Failing::Tenant(tenant), Tried::NotYet).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody comes with a session that is still to be looked up.
+    pub(crate) fn session(&self, client: Option<IpAddr>, session: TokenHash) -> Result<(), Duration> {
+        self.session_flood.check(client.map(network), session)
+    }
+
+    /// It is one.
+    pub(crate) fn known_session(&self, session: TokenHash) {
+        self.session_flood.is_good(session);
+    }
+
+    /// It is over, or never was. Who comes with too many has none looked up for a while but those that were good here.
+    pub(crate) async fn unknown_session(&self, client: Option<IpAddr>, session: TokenHash) -> Result<(), Duration> {
+        self.session_flood.is_gone(session);
         let client = client.map(network);
-        self.unknown_sessions.check(&client)?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
-        self.share("unknown-session", &who, limits::UNKNOWN_SESSIONS_PER_CLIENT)
-            .await
+        let taken = match self.unknown_sessions.check(&client) {
+            Ok(()) => {
+                self.share("unknown-session", &who, limits::UNKNOWN_SESSIONS_PER_CLIENT)
+                    .await
+            }
+            refused => refused,
+        };
+        taken.inspect_err(|wait| self.session_flood.bar(client, *wait))
     }
 
     /// A tenant sends an invitation.
@@ -189,7 +221,7 @@ impl RateLimits {
         let Some(client) = client.map(network) else { return };
         let tried = match came_in {
             true => {
-                self.backoff.succeeded(client);
+                self.backoff.succeeded(&client);
                 Tried::CameIn
             }
             false => {
@@ -199,16 +231,33 @@ impl RateLimits {
         };
         if let Some(shared) = &self.shared {
             // How long that makes the next try wait is asked then.
-            let _next = shared.back_off(&client.to_string(), tried).await;
+            let _next = shared.back_off(Failing::Client(client), tried).await;
+        }
+    }
+
+    /// The code was right or wrong.
+    pub(crate) async fn code_tried(&self, tenant: TenantId, right: bool) {
+        let tried = match right {
+            true => {
+                self.tenants_backoff.succeeded(&tenant);
+                Tried::CameIn
+            }
+            false => {
+                self.tenants_backoff.failed(tenant);
+                Tried::Failed
+            }
+        };
+        if let Some(shared) = &self.shared {
+            let _next = shared.back_off(Failing::Tenant(tenant), tried).await;
         }
     }
 
     /// Whether a client has to wait because it failed, here or at another server.
     async fn wait(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let Some(client) = client else { return Ok(()) };
-        self.backoff.check(client)?;
+        self.backoff.check(&client)?;
         match &self.shared {
-            Some(shared) => shared.back_off(&client.to_string(), Tried::NotYet).await,
+            Some(shared) => shared.back_off(Failing::Client(client), Tried::NotYet).await,
             None => Ok(()),
         }
     }

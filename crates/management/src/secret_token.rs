@@ -13,7 +13,7 @@ const BYTES: usize = 32;
 pub struct SecretToken(Zeroizing<[u8; BYTES]>);
 
 /// What the database keeps of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; BYTES]);
 
 impl SecretToken {

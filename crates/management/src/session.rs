@@ -143,6 +143,7 @@ pub(crate) async fn issue(
     let session = sessions::authenticate(&app.database, token.hash(), app.session_clock(), "")
         .await?
         .ok_or(StorageError::Unreadable("a session that was just made"))?;
+    app.limits.known_session(token.hash());
     let answer = match session.state {
         State::Full => Arrived::In(Box::new(Me::from(&session))),
         State::Factor | State::Enrol => Arrived::Half(Pending::new(session.state, standing)),

@@ -2,12 +2,15 @@
 //! Redis' own clock. Redis only ever refuses more than this server does by itself: where it cannot be asked, the server's own limits
 //! stay, and the log says so.
 
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use protocol::TenantId;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Script, ScriptInvocation};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::limits;
 
@@ -23,14 +26,16 @@ redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - 
 return 0
 ";
 
-/// The rule of `backoff.rs`, for all servers. What is kept is how many failures there were in a row, and until when they have to wait, in
-/// microseconds. Answers how long that still is, or 0.
+/// The rule of `backoff.rs`, for all servers. What is kept is how many failures there were in a row, which was the last, and until when they
+/// have to wait, in microseconds. Answers how long that still is, or 0. A failure that is told twice, since the connection broke after the
+/// first, is one.
 const BACK_OFF: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local tried, free, longest, kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if tried == 'came in' then redis.call('DEL', KEYS[1]) return 0 end
-if tried == 'failed' then
+if tried == 'failed' and redis.call('HGET', KEYS[1], 'last') ~= ARGV[5] then
+    redis.call('HSET', KEYS[1], 'last', ARGV[5])
     local more = redis.call('HINCRBY', KEYS[1], 'failures', 1) - free
     local wait = more > 0 and math.min(2 ^ math.min(more - 1, 20) * 1000000, longest) or 0
     redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + wait))
@@ -38,6 +43,29 @@ if tried == 'failed' then
 end
 return math.max(tonumber(redis.call('HGET', KEYS[1], 'until') or now) - now, 0)
 ";
+
+/// Who fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    Client(IpAddr),
+    Tenant(TenantId),
+}
+
+impl Failing {
+    fn key(self) -> String {
+        match self {
+            Self::Client(address) => key("failures", "client", &address.to_string()),
+            Self::Tenant(tenant) => key("failures", "tenant", &tenant.to_string()),
+        }
+    }
+
+    fn free(self) -> u32 {
+        match self {
+            Self::Client(_) => limits::CLIENT_FAILURES_FREE,
+            Self::Tenant(_) => limits::TENANT_FAILURES_FREE,
+        }
+    }
+}
 
 /// What became of somebody's try to come in, for the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +127,14 @@ impl SharedLimits {
     }
 
     /// Tells what became of a try to come in, or asks before one; says how long to wait where that is not over. Who tries is kept as a hash.
-    pub(crate) async fn back_off(&self, who: &str, tried: Tried) -> Result<(), Duration> {
-        let mut back_off = self.back_off.key(key("failures", "client", who));
+    pub(crate) async fn back_off(&self, who: Failing, tried: Tried) -> Result<(), Duration> {
+        let mut back_off = self.back_off.key(who.key());
         back_off
             .arg(tried.as_str())
-            .arg(limits::CLIENT_FAILURES_FREE)
+            .arg(who.free())
             .arg(limits::CLIENT_WAIT.as_micros().to_string())
-            .arg(limits::CLIENT_FAILURES_KEPT.as_millis().to_string());
+            .arg(limits::CLIENT_FAILURES_KEPT.as_millis().to_string())
+            .arg(Uuid::now_v7().to_string());
         self.ask(&back_off).await
     }
 

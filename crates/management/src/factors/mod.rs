@@ -53,13 +53,15 @@ pub(crate) async fn show(
     by: &By,
     code: &str,
 ) -> Result<(TenantTransaction, Code), ApiError> {
+    let waited = app.limits.code(session.tenant).await;
+    waited.map_err(ApiError::TooMany)?;
     begin_try(app, session).await?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
-    let shown = match backup_codes::parse(code) {
-        Some(code) => {
     if !factors::one_at_a_time(&mut transaction, session.user).await? {
         return Err(ApiError::NotSignedIn);
     }
+    let shown = match backup_codes::parse(code) {
+        Some(code) => {
             let hash = app.factor_key.hash_code(session.user, &code);
             let used = factors::use_backup_code(&mut transaction, session.user, &hash).await?;
             used.then_some(Code::Backup)
@@ -69,6 +71,7 @@ pub(crate) async fn show(
             _ => None,
         },
     };
+    app.limits.code_tried(session.tenant, shown.is_some()).await;
     match shown {
         Some(code) => {
             factors::end_tries(&mut transaction, session.user).await?;

@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::session;
-use crate::access::{Client, not_signed_in};
+use crate::access::{Client, may_look_up, not_signed_in};
 use crate::app::App;
 use crate::audit::By;
 use crate::clock::after;
@@ -47,6 +47,7 @@ impl FromRequestParts<App> for Operator {
         let Ok(client) = Client::from_request_parts(parts, app)
             .await
             .map_err(|never: Infallible| never);
+        may_look_up(app, &client, token.hash())?;
         let shown = app.operator_token.hash().await.map_err(|error| {
             tracing::error!(%error, "the operator's token");
             ApiError::OperatorTokenUnreadable
@@ -54,8 +55,9 @@ impl FromRequestParts<App> for Operator {
         let now = app.clock.now();
         let found = operator_sessions::authenticate(&app.database, token.hash(), shown, now).await?;
         let Some(session) = found else {
-            return Err(not_signed_in(app, &client).await);
+            return Err(not_signed_in(app, &client, token.hash()).await);
         };
+        app.limits.known_session(token.hash());
         refusals::see_operator(&client);
         Ok(Self(session, client))
     }

@@ -2,6 +2,7 @@
 
 use management::{RequestLimits, Scope, SecretToken, SessionTimes, limits};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::support::{Developer, World};
 
@@ -272,6 +273,15 @@ async fn who_comes_with_session_after_session_that_is_none_waits_and_who_has_one
         let refused = guesser.get(path).await.refused(429, "too_many_requests");
         assert!(refused.headers.contains_key("retry-after"));
     }
+    // What is over the limit costs the database nothing.
+    let mut owner = world.database.owner().await;
+    let mut locked = owner.begin().await.unwrap();
+    let lock = "LOCK TABLE sessions, operator_sessions IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut *locked).await.unwrap();
+    for path in ["/me", "/operator/session"] {
+        guesser.get(path).await.refused(429, "too_many_requests");
+    }
+    locked.rollback().await.unwrap();
     // Without one, and with one that there is, from the same place: as before.
     let mut neighbour = world.browser_at("192.0.2.9");
     neighbour.get("/me").await.refused(401, "not_signed_in");

@@ -472,3 +472,30 @@ async fn who_is_suspended_while_they_sign_in_does_not_come_in() {
         .await
         .refused(410, "link_invalid");
 }
+
+#[tokio::test]
+async fn wrong_codes_of_one_organisation_make_it_wait_from_wherever_they_come_until_a_right_one() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let (phone, _) = enrol(&world, &mut bob).await;
+    enrol(&world, &mut anna).await;
+    for number in 0..=limits::TENANT_FAILURES_FREE {
+        // Long enough that neither she nor her address waits for herself.
+        world.clock.advance(limits::FACTOR_WAIT);
+        let tried = anna.post("/step-up", code("000000")).await;
+        assert_eq!(tried.json["code"], "code_wrong", "{number}: {tried:?}");
+    }
+    let (mut bob, _) = half(&world, "bob@acme.example").await;
+    let refused = bob.post("/sign-in/factor", code(phone.code(&world))).await;
+    refused.refused(429, "too_many_requests");
+    // Another organisation does not wait.
+    let mut olga = world.second_tenant().await;
+    enrol(&world, &mut olga).await;
+    olga.post("/step-up", code("000000")).await.refused(403, "code_wrong");
+    world.clock.advance(Duration::from_secs(1));
+    bob.post("/sign-in/factor", code(phone.code(&world))).await.expect(200);
+    // That ended it.
+    world.clock.advance(limits::FACTOR_WAIT);
+    anna.post("/step-up", code("000000")).await.refused(403, "code_wrong");
+    bob.post("/step-up", code(phone.code(&world))).await.expect(204);
+}

@@ -1,7 +1,10 @@
 //! Limits that two servers share in a real Redis, started by the test.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use management::{SecretToken, limits};
 use serde_json::json;
@@ -163,4 +166,53 @@ async fn who_fails_at_one_server_waits_at_another_until_they_come_in_and_each_co
         assert!(fails(&mut guesser).await);
     }
     assert!(!fails(&mut guesser).await);
+}
+
+/// Between a server and a Redis: lets one failure reach it, and loses the answer with the connection. Where it listens.
+fn losing_one_answer(redis: u16) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let lost = Arc::new(AtomicBool::new(false));
+    std::thread::spawn(move || {
+        for server in listener.incoming().map_while(Result::ok) {
+            let lost = lost.clone();
+            std::thread::spawn(move || carry(server, TcpStream::connect(("127.0.0.1", redis)).unwrap(), &lost));
+        }
+    });
+    port
+}
+
+/// Each question is answered before the next is asked.
+fn carry(mut server: TcpStream, mut redis: TcpStream, lost: &AtomicBool) {
+    let mut buffer = [0; 65536];
+    while let Ok(asked @ 1..) = server.read(&mut buffer) {
+        let is_failure = buffer[..asked].windows(6).any(|part| part == b"failed");
+        redis.write_all(&buffer[..asked]).unwrap();
+        let answered = redis.read(&mut buffer).unwrap();
+        if is_failure && buffer[0] == b':' && !lost.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        server.write_all(&buffer[..answered]).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_whose_answer_is_lost_counts_once() {
+    let redis = Redis::start(None);
+    let world = World::sharing(&format!("redis://127.0.0.1:{}", losing_one_answer(redis.port))).await;
+    let mut guesser = world.browser_at("192.0.2.12");
+    let mut looks = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    let mut counted = || -> u32 {
+        let keys: Vec<String> = redis::cmd("KEYS").arg("holdfast:failures:*").query(&mut looks).unwrap();
+        assert_eq!(keys.len(), 1);
+        redis::cmd("HGET")
+            .arg(&keys[0])
+            .arg("failures")
+            .query(&mut looks)
+            .unwrap()
+    };
+    for times in 1..=3 {
+        assert!(fails(&mut guesser).await);
+        assert_eq!(counted(), times);
+    }
 }
