@@ -288,35 +288,3 @@ async fn somebody_who_signs_in_while_they_are_suspended_does_not_block_it() {
     assert!(matches!(entered.status.as_u16(), 200 | 410), "{entered:?}");
     browser.get("/me").await.refused(401, "not_signed_in");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn somebody_who_is_let_back_in_while_their_organisation_is_suspended_does_not_block_it() {
-    let (world, mut anna) = World::owned().await;
-    world.join(&mut anna, "bob@acme.example", "member").await;
-    let bob = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
-    anna.post(&format!("/people/{bob}/suspend"), json!({}))
-        .await
-        .expect(200);
-    let tenant = anna.get("/me").await.expect(200).json["tenant"]["id"].clone();
-    let mut operator = world.operator(true).await;
-    let mut other = operator.clone();
-    let mut owner = world.database.owner().await;
-    let mut held = owner.begin().await.unwrap();
-    sqlx::raw_sql("SELECT FROM tenants FOR NO KEY UPDATE")
-        .execute(&mut *held)
-        .await
-        .unwrap();
-    let suspend = format!("/operator/tenants/{}/suspend", tenant.as_str().unwrap());
-    let restore = format!("/operator/people/{bob}/restore");
-    let suspended = operator.post(&suspend, json!({}));
-    let restored = async {
-        world.database.until_wait_for_locks(1).await;
-        other.post(&restore, json!({})).await
-    };
-    let (suspended, restored, ()) = tokio::join!(suspended, restored, async {
-        world.database.until_wait_for_locks(2).await;
-        held.rollback().await.unwrap();
-    });
-    suspended.expect(200);
-    restored.refused(403, "organisation_suspended");
-}
