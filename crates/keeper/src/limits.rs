@@ -418,7 +418,9 @@ pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 pub const GAP_WAIT: Duration = Duration::from_secs(10);
 /// Longest wait between two attempts to reach the relay.
 pub const RELAY_BACKOFF_LONGEST: Duration = Duration::from_secs(30);
-/// Longest wait for the relay's answer, for the epochs that it says it has, and for it to read what is sent.
+/// Longest wait for the relay's answer, for its word that it keeps what was sent, for the epochs that it says it has, and for it to read what is sent.
 pub const RELAY_ANSWER: Duration = Duration::from_secs(10);
+/// How long nothing at all may come from the relay, which pings every 30 s.
+pub const RELAY_SILENCE: Duration = Duration::from_secs(90);
 /// Envelopes of one sender that may wait for what is missing before them.
 pub const EARLY: usize = 1024;

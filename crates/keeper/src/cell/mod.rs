@@ -83,6 +83,8 @@ struct Inner {
     savers: mpsc::UnboundedSender<oneshot::Sender<Result<(), ChannelError>>>,
     /// Told each time that the home is sealed.
     seals: watch::Sender<()>,
+    /// Held by whoever tries again to seal it, for all who wait.
+    saving_again: tokio::sync::Mutex<()>,
     /// Held by the step that is under way.
     step: tokio::sync::Mutex<Step>,
     /// The start that is under way.
@@ -118,6 +120,7 @@ impl Cell {
                 prepared: AtomicBool::new(false),
                 savers,
                 seals: watch::Sender::new(()),
+                saving_again: tokio::sync::Mutex::new(()),
                 step: tokio::sync::Mutex::default(),
                 starting: Mutex::default(),
                 parts,
@@ -217,21 +220,29 @@ impl Cell {
     }
 
     /// Waits, after [`Self::saved`] has failed, until the home is sealed: by whatever seals it next, or by a try every
-    /// [`limits::SAVE_AGAIN`].
+    /// [`limits::SAVE_AGAIN`], one for all who wait.
     ///
     /// # Errors
     /// `vault_locked`.
     pub async fn saved_at_last(&self) -> Result<(), ChannelError> {
         let mut seals = self.inner.seals.subscribe();
+        tokio::select! {
+            _ = seals.changed() => Ok(()),
+            tried = self.try_to_save() => tried,
+        }
+    }
+
+    async fn try_to_save(&self) -> Result<(), ChannelError> {
+        let _one = self.inner.saving_again.lock().await;
         loop {
-            tokio::select! {
-                _ = seals.changed() => return Ok(()),
-                () = tokio::time::sleep(limits::SAVE_AGAIN) => {}
-            }
             if self.vault().state() != VaultState::Unlocked {
                 return Err(locked());
             }
-            // What is paused is sealed, and sealing it would wake it.
+            // What is paused was sealed before, and sealing it would wake it.
+            if self.inner.phases.is(CellPhase::Paused) {
+                return Ok(());
+            }
+            tokio::time::sleep(limits::SAVE_AGAIN).await;
             if !self.inner.phases.is(CellPhase::Paused) && self.saved().await.is_ok() {
                 return Ok(());
             }

@@ -88,25 +88,10 @@ impl Chat {
         message.status = status;
         message.error.clone_from(&error);
         if !whole {
-            self.keep(conversation, turn, status, error.clone(), message.parts.clone())
+            self.keep(conversation, turn, status, error, message.parts.clone())
                 .await;
         }
-        let told = match status {
-            Status::Done => ChatEventKind::Answered { message },
-            Status::Aborted => ChatEventKind::Aborted {
-                message: Some(message),
-                saving: whole,
-            },
-            Status::Failed => {
-                let error = error.unwrap_or_else(|| failure::of_run("", None));
-                ChatEventKind::Failed {
-                    code: error.code,
-                    message: error.message,
-                    saving: whole,
-                }
-            }
-            Status::Interrupted | Status::Running => ChatEventKind::Interrupted { message: Some(message) },
-        };
+        let told = told_of(message, whole);
         {
             let mut state = conversation.state();
             state.running = None;
@@ -327,6 +312,26 @@ impl Ended {
 }
 
 /// The answer to a turn as the agent's transcript has it.
+/// How everybody hears of an end. `whole`: the agent's transcript has it, and it is still to be sealed.
+pub(super) fn told_of(message: Message, whole: bool) -> ChatEventKind {
+    match message.status {
+        Status::Done => ChatEventKind::Answered { message },
+        Status::Aborted => ChatEventKind::Aborted {
+            message: Some(message),
+            saving: whole,
+        },
+        Status::Failed => {
+            let error = message.error.unwrap_or_else(|| failure::of_run("", None));
+            ChatEventKind::Failed {
+                code: error.code,
+                message: error.message,
+                saving: whole,
+            }
+        }
+        Status::Interrupted | Status::Running => ChatEventKind::Interrupted { message: Some(message) },
+    }
+}
+
 pub(super) fn in_transcript(entries: &[crate::gateway::Entry], key: &str) -> Option<Message> {
     let id = transcript::assistant_id(key);
     let messages = transcript::messages(entries, &std::collections::HashSet::new());

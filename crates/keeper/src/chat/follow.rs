@@ -65,11 +65,13 @@ impl Chat {
                         return end;
                     }
                 }
-                Ok(GatewayEvent::Closed) | Err(RecvError::Closed) => match self.reconnected(conversation, key).await {
-                    Ok((again, receiver)) => (gateway, events) = (again, receiver),
-                    Err(end) => return end,
-                },
-                Err(RecvError::Lagged(_)) => missed(conversation),
+                // With what was missed the end may have been.
+                Ok(GatewayEvent::Closed) | Err(RecvError::Closed | RecvError::Lagged(_)) => {
+                    match self.reconnected(conversation, key).await {
+                        Ok((again, receiver)) => (gateway, events) = (again, receiver),
+                        Err(end) => return end,
+                    }
+                }
                 Ok(_) => {}
             }
         }

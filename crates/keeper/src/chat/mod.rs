@@ -32,7 +32,8 @@ mod work;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::channel::ChannelError;
+use protocol::channel::{ChannelError, VaultState};
+use tokio::sync::broadcast::error::RecvError;
 
 pub use conversation::Listener;
 pub use functions::Functions;
@@ -101,8 +102,12 @@ impl Chat {
                         }
                     }
                     Ok(VaultNotice::Locked(_)) => chat.shelf().conversations = None,
-                    Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                    // What was missed may have been a lock.
+                    Err(RecvError::Lagged(_)) if chat.inner.vault.state() != VaultState::Unlocked => {
+                        chat.shelf().conversations = None;
+                    }
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
                 }
             }
         });

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use protocol::chat::{ChatEventKind, Status};
+use protocol::chat::Status;
 use tokio::sync::Notify;
 
 use super::Chat;
 use super::answer::Answer;
 use super::conversation::{Conversation, Running};
-use super::ending::in_transcript;
+use super::ending::{in_transcript, told_of};
 use super::journal::TurnRecord;
 use super::transcript::{self, Found};
 use super::work::Locked;
@@ -45,18 +45,23 @@ impl Chat {
             if let Some(known) = conversation.state().turn_mut(&turn.key) {
                 known.unresolved = false;
             }
-            match transcript::find(&history.entries, &turn.key) {
-                Found::Whole => {
-                    if let Some(known) = conversation.state().turn_mut(&turn.key) {
+            let there = in_transcript(&history.entries, &turn.key);
+            match (transcript::find(&history.entries, &turn.key), there) {
+                (Found::Whole, Some(message)) => {
+                    let mut state = conversation.state();
+                    // Who read the transcript before has it as interrupted.
+                    state.ends += 1;
+                    if let Some(known) = state.turn_mut(&turn.key) {
                         known.answered = true;
                     }
+                    state.tell(&conversation.id, &turn.key, [told_of(message, true)]);
                 }
-                Found::Part | Found::Nothing => {
-                    let message = in_transcript(&history.entries, &turn.key);
-                    let parts = message.map(|message| message.parts).unwrap_or_default();
+                (_, there) => {
+                    let parts = there.map(|message| message.parts).unwrap_or_default();
+                    let mut message = Answer::default().message(&turn.key, turn.at, Status::Interrupted);
+                    message.parts.clone_from(&parts);
                     self.keep(conversation, turn, Status::Interrupted, None, parts).await;
-                    let message = Answer::default().message(&turn.key, turn.at, Status::Interrupted);
-                    conversation.tell(&turn.key, [ChatEventKind::Interrupted { message: Some(message) }]);
+                    conversation.tell(&turn.key, [told_of(message, false)]);
                 }
             }
         }

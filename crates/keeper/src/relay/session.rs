@@ -14,6 +14,7 @@ use protocol::relay::frame::{MailboxFrame, RelayFrame};
 use protocol::relay::{Following, FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, VERSION, proof_message};
 use protocol::{EnvelopeId, b64};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use vault::Identity;
 
@@ -22,7 +23,7 @@ use super::records;
 use super::revocations::{settle, take_epoch};
 use super::service::{Answered, Asked, Shared};
 use super::{RelayError, RelayNotice, Taken};
-use crate::limits::RELAY_ANSWER;
+use crate::limits::{RELAY_ANSWER, RELAY_SILENCE};
 use crate::platform::ChannelSocket;
 
 /// Between two looks for what is missing for too long.
@@ -57,6 +58,7 @@ struct Flight {
     message: EnvelopeId,
     last_part: bool,
     link: [u8; 32],
+    since: Instant,
 }
 
 /// A message that is with the application.
@@ -85,7 +87,10 @@ struct Session<'a> {
     relay_had: u64,
     /// Our last epoch that the relay has; none when it refused one.
     published: Option<u64>,
-    publishing: bool,
+    /// Since when one is under way.
+    publishing: Option<Instant>,
+    /// When the relay last sent anything.
+    heard: Instant,
 }
 
 /// Serves one connection to its end.
@@ -125,7 +130,8 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
         next_check: 1,
         relay_had: epoch,
         published: Some(epoch),
-        publishing: false,
+        publishing: None,
+        heard: Instant::now(),
     };
     settle(shared, &session.identity, epoch).await?;
     session.follow_all(epoch).await?;
@@ -140,14 +146,21 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
                 session.send_waiting().await?;
                 session.publish().await?;
             }
-            message = next(&mut stream) => match message? {
-                Message::Binary(frame) => session.frame(&frame).await?,
-                Message::Text(text) => session.text(&text).await?,
-                _ => {}
-            },
+            message = next(&mut stream) => {
+                let message = message?;
+                session.heard = Instant::now();
+                match message {
+                    Message::Binary(frame) => session.frame(&frame).await?,
+                    Message::Text(text) => session.text(&text).await?,
+                    _ => {}
+                }
+            }
             Some(taken) = to_write_down.recv() => session.write_down(taken).await?,
             Some(asked) = questions.recv() => session.ask(asked).await?,
-            _ = look.tick() => session.look().await?,
+            _ = look.tick() => {
+                session.is_answered()?;
+                session.look().await?;
+            }
         }
     }
 }
@@ -251,6 +264,17 @@ impl Session<'_> {
         self.put(Message::binary(frame)).await
     }
 
+    /// A relay that leaves without an answer what was sent, or is not there any more and nobody has said so, is left: the next connection
+    /// sends it again.
+    fn is_answered(&self) -> Result<(), Ended> {
+        let sent = self.flights.values().map(|flight| flight.since);
+        let late = sent.chain(self.publishing).any(|since| since.elapsed() > RELAY_ANSWER);
+        match late || self.heard.elapsed() > RELAY_SILENCE {
+            true => Err(Ended::Silent),
+            false => Ok(()),
+        }
+    }
+
     fn wrong(&self, about: MailboxKey, what: impl Into<String>) {
         let what = what.into();
         self.shared.notice(RelayNotice::Wrong { about, what });
@@ -274,7 +298,7 @@ impl Session<'_> {
             FromRelay::Refused { id, code, message } => self.refused(id, code, message).await,
             FromRelay::Published { number } => {
                 self.published = Some(number);
-                self.publishing = false;
+                self.publishing = None;
                 self.publish().await
             }
             FromRelay::NotPublished { number, message, .. } => {
@@ -283,6 +307,7 @@ impl Session<'_> {
                     format!("it does not take this vault's revocations, of which it has {number}: {message}"),
                 );
                 self.published = None;
+                self.publishing = None;
                 Ok(())
             }
             FromRelay::Epoch { epoch } => {
@@ -370,7 +395,7 @@ impl Session<'_> {
 
     /// Sends the next of our epochs that the relay does not have.
     async fn publish(&mut self) -> Result<(), Ended> {
-        let Some(published) = self.published.filter(|_| !self.publishing) else {
+        let Some(published) = self.published.filter(|_| self.publishing.is_none()) else {
             return Ok(());
         };
         if published >= records::own_head(&self.shared.vault)?.number {
@@ -379,7 +404,7 @@ impl Session<'_> {
         let Some(epoch) = records::own(&self.shared.vault, published + 1)? else {
             return Ok(());
         };
-        self.publishing = true;
+        self.publishing = Some(Instant::now());
         self.say(&FromMailbox::Publish { epoch }).await
     }
 }

@@ -115,6 +115,51 @@ async fn a_home_that_could_not_be_sealed_is_tried_again_by_itself() {
 }
 
 #[tokio::test]
+async fn one_tries_again_for_all_whose_turns_could_not_be_sealed() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.platform.store.full.store(true, Ordering::SeqCst);
+    let turn = keeper.cell.turn_started();
+    keeper.cell.turn_finished(turn).await.unwrap_err();
+    bench.agent.asked();
+    let wait = || {
+        let cell = keeper.cell.clone();
+        tokio::spawn(async move { cell.saved_at_last().await })
+    };
+    // Half of the time after which one tries, and until everybody has done what they do then.
+    let later = async || {
+        tokio::time::pause();
+        tokio::time::advance(SAVE_AGAIN / 2).await;
+        tokio::time::resume();
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let tries = || {
+        bench
+            .agent
+            .asked()
+            .into_iter()
+            .filter(|asked| *asked == "suspend")
+            .count()
+    };
+    let first = wait();
+    tokio::task::yield_now().await;
+    later().await;
+    let second = wait();
+    tokio::task::yield_now().await;
+    later().await;
+    assert_eq!(tries(), 1, "the first tries");
+    later().await;
+    assert_eq!(tries(), 0, "and tries for the second, too");
+    bench.platform.store.full.store(false, Ordering::SeqCst);
+    later().await;
+    for each in [first, second] {
+        each.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn lock_now_seals_the_home_and_puts_the_cell_to_sleep() {
     let mut bench = Bench::new();
     let keeper = bench.ready().await;

@@ -83,7 +83,16 @@ async fn promise_05_a_turn_that_was_answered_but_not_sealed_is_not_lost() {
         ["User: hello", "Assistant: echo: hello"]
     );
 
+    // Whoever looks while it is looked up hears of it.
     let with_home = keeper.killed_with_home().await;
+    with_home.cell.ready.send_replace(false);
+    let told = with_home.until(|event| event.turn == key && matches!(event.kind, ChatEventKind::Answered { .. }));
+    let ready = async {
+        tokio::task::yield_now().await;
+        with_home.cell.ready.send_replace(true);
+    };
+    let (opened, _, ()) = tokio::join!(with_home.open(&conversation), told, ready);
+    assert_eq!(opened.len(), 2, "{opened:?}");
     assert_eq!(
         briefs(&with_home.open(&conversation).await),
         ["User: hello", "Assistant: echo: hello"]

@@ -3,6 +3,7 @@
 use protocol::EnvelopeId;
 use protocol::relay::frame::MailboxFrame;
 use protocol::relay::{MailboxKey, Refusal};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use vault::{Place, envelope_link, seal_envelope};
 
@@ -67,6 +68,7 @@ impl Session<'_> {
             message: out.message,
             last_part: out.part + 1 == out.parts,
             link: envelope_link(&place.previous, &sealed),
+            since: Instant::now(),
         };
         self.busy.insert(to);
         self.flights.insert(id, flight);

@@ -27,6 +27,8 @@ pub enum Lie {
     Twice,
     /// Delivers, beside everything, something of its own.
     Invent,
+    /// Takes envelopes and epochs without a word, and keeps none.
+    Mute,
     /// Takes the n-th for the receiver's last, and says that the mailbox is full.
     Refuse(u64),
     /// Keeps what was acknowledged, and delivers it again.
@@ -58,6 +60,8 @@ struct State {
     epochs: HashMap<MailboxKey, Vec<Vec<u8>>>,
     follow: HashSet<(MailboxKey, MailboxKey)>,
     connected: HashMap<MailboxKey, mpsc::UnboundedSender<Message>>,
+    connections: usize,
+    swallowed: usize,
 }
 
 #[derive(Clone)]
@@ -84,6 +88,8 @@ impl Liar {
                 epochs: HashMap::new(),
                 follow: HashSet::new(),
                 connected: HashMap::new(),
+                connections: 0,
+                swallowed: 0,
             })),
         };
         liar.listen(&liar.socket);
@@ -115,6 +121,16 @@ impl Liar {
 
     pub fn waiting(&self, who: MailboxKey) -> usize {
         self.state().kept.get(&who).map_or(0, Vec::len)
+    }
+
+    /// How often somebody came.
+    pub fn connections(&self) -> usize {
+        self.state().connections
+    }
+
+    /// How many it took without a word.
+    pub fn swallowed(&self) -> usize {
+        self.state().swallowed
     }
 
     /// Everything that it could read, of all envelopes that it was ever given.
@@ -164,6 +180,7 @@ async fn serve(state: Arc<Mutex<State>>, stream: UnixStream) {
             sender.send(deliver(kept)).unwrap();
         }
         state.connected.insert(key, sender);
+        state.connections += 1;
     }
     let is_deaf = || state.lock().unwrap().lie == Lie::Deaf;
     let comes_late = is_deaf();
@@ -213,6 +230,7 @@ impl State {
                     kept.retain(|kept| !numbers.contains(&kept.number));
                 }
             }
+            MailboxFrame::Send { .. } if self.lie == Lie::Mute => self.swallowed += 1,
             MailboxFrame::Send { to, id, sealed } => {
                 self.number += 1;
                 self.passed.push(sealed.to_vec());
@@ -260,6 +278,7 @@ impl State {
     fn text(&mut self, from: MailboxKey, message: &str) {
         match serde_json::from_str(message).unwrap() {
             FromMailbox::Prove { .. } => panic!(),
+            FromMailbox::Publish { .. } if self.lie == Lie::Mute => self.swallowed += 1,
             FromMailbox::Publish { epoch } => {
                 let number = SignedEpoch::decode(&epoch).unwrap().epoch().number;
                 let epochs = self.epochs.entry(from).or_default();

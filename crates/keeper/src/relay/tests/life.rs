@@ -7,9 +7,9 @@ use vault::Identity;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::limits::RELAY_ANSWER;
+use crate::limits::{RELAY_ANSWER, RELAY_SILENCE};
 use crate::relay::service::Asked;
-use crate::relay::{Courier as _, Outgoing, RelayError, RelayNotice, Revocations as _, Topic};
+use crate::relay::{Courier as _, Outgoing, RelayError, RelayNotice, Revocations as _, Standing, Topic};
 use crate::vault_service::LockReason;
 
 #[tokio::test]
@@ -187,4 +187,64 @@ async fn a_relay_that_reads_no_more_is_left_and_the_next_connection_goes_on() {
     ada.send(&bob, b"two").await;
     let two = tokio::time::timeout(Duration::from_secs(60), bob.take()).await;
     assert_eq!(two.expect("a new connection carries it"), b"two");
+}
+
+/// Until it is so, with the relay.
+async fn until(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    waited.expect("in a minute");
+}
+
+#[tokio::test]
+async fn promise_05_what_a_relay_takes_without_a_word_is_sent_again() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    assert_eq!(bob.take().await, b"one");
+    relay.now(Lie::Mute);
+    ada.send(&bob, b"two").await;
+    until(|| relay.swallowed() > 0).await;
+    relay.now(Lie::Honest);
+    let two = tokio::time::timeout(Duration::from_secs(60), bob.take()).await;
+    assert_eq!(two.expect("a new connection carries it"), b"two");
+}
+
+#[tokio::test]
+async fn a_revocation_that_a_relay_takes_without_a_word_is_told_again() {
+    let relay = Liar::start(Lie::Honest);
+    let (mut ada, bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    bob.send(&ada, b"one").await;
+    assert_eq!(ada.take().await, b"one");
+    relay.now(Lie::Mute);
+    let revoked = CapabilityId::new();
+    bob.relay.publish(vec![revoked], Vec::new()).await.unwrap();
+    until(|| relay.swallowed() > 0).await;
+    relay.now(Lie::Honest);
+    let known = async {
+        while !matches!(ada.relay.check(bob.key(), revoked).await, Ok(Standing::Revoked)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let known = tokio::time::timeout(Duration::from_secs(60), known).await;
+    known.expect("a new connection carries it");
+}
+
+#[tokio::test]
+async fn a_relay_of_which_nothing_is_heard_any_more_is_left() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"one").await;
+    assert_eq!(bob.take().await, b"one");
+    let before = relay.connections();
+    tokio::time::pause();
+    tokio::time::advance(RELAY_SILENCE + Duration::from_secs(2)).await;
+    tokio::time::resume();
+    until(|| relay.connections() > before).await;
+    ada.send(&bob, b"two").await;
+    assert_eq!(bob.take().await, b"two");
 }
