@@ -15,14 +15,23 @@ use crate::problem::ApiError;
 /// A JSON object; what is wrong with one is a problem like any other.
 pub(crate) struct Body<T>(pub(crate) T);
 
+/// How many bytes a body may have here, where that is not `limits::BODY_BYTES`: for the words that refuse more.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyLimit(pub(crate) usize);
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let most = request
+            .extensions()
+            .get::<BodyLimit>()
+            .map_or(limits::BODY_BYTES, |limit| limit.0);
         // A stream has no time of its own in which it must end, but what is asked for has.
         let read = Json::<Object<T>>::from_request(request, state);
         let read = tokio::time::timeout(limits::REQUEST_TIME, read).await;
-        let Json(Object(body)) = read.map_err(|_| ApiError::TimedOut)??;
+        let read = read.map_err(|_| ApiError::TimedOut)?;
+        let Json(Object(body)) = read.map_err(|rejection| ApiError::of_body(&rejection, most))?;
         Ok(Self(body))
     }
 }

@@ -176,8 +176,8 @@ pub(crate) enum ApiError {
     NotFound,
     #[error("This address does not take this method.")]
     MethodNotAllowed,
-    #[error("The request is larger than {} bytes.", limits::BODY_BYTES)]
-    TooLarge,
+    #[error("The request is larger than {0} bytes.")]
+    TooLarge(usize),
     #[error("The body must be JSON (Content-Type: application/json).")]
     UnsupportedMediaType,
     #[error("This link was used, has expired, or was never ours. Ask for a new one.")]
@@ -316,7 +316,7 @@ impl ApiError {
             Self::KeysChangedElsewhere => (S::CONFLICT, "keys_changed_elsewhere", "The keys were changed elsewhere"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
-            Self::TooLarge => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
+            Self::TooLarge(_) => (S::PAYLOAD_TOO_LARGE, "too_large", "Too large"),
             Self::UnsupportedMediaType => (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not JSON"),
             Self::LinkInvalid => (S::GONE, "link_invalid", "The link does not work"),
             Self::AlreadySetUp => (S::CONFLICT, "already_set_up", "Already set up"),
@@ -420,13 +420,14 @@ impl From<CustodyError> for ApiError {
     }
 }
 
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
+impl ApiError {
+    /// Of a body that may have so many bytes.
+    pub(crate) fn of_body(rejection: &JsonRejection, most: usize) -> Self {
         match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge(most),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMediaType,
             // The parser names the field and the place, and repeats no value longer than a word; tokens are never numbers or enums.
-            _ => Self::BadRequest(match &rejection {
+            _ => Self::BadRequest(match rejection {
                 JsonRejection::JsonDataError(error) => error.body_text(),
                 JsonRejection::JsonSyntaxError(_) => "the body is not JSON".into(),
                 _ => "the body did not arrive whole".into(),

@@ -47,12 +47,7 @@ pub fn import(folder: &Path, owner: Owner, image: &str, changes: &[String]) -> R
     for change in changes {
         import.args(["--change", change]);
     }
-    let imported = import
-        .args(["-", image])
-        .stdin(archive)
-        .stdout(Stdio::null())
-        .output()
-        .context("cannot run docker")?;
+    let imported = import.arg("-").stdin(archive).output().context("cannot run docker")?;
     let packed = tar.wait().context("tar did not end")?;
     if !imported.status.success() || !packed.success() {
         bail!(
@@ -60,7 +55,9 @@ pub fn import(folder: &Path, owner: Owner, image: &str, changes: &[String]) -> R
             String::from_utf8_lossy(&imported.stderr).trim()
         );
     }
-    Ok(())
+    // Named only now: of an archive that breaks off Docker makes an image, too.
+    let id = String::from_utf8_lossy(&imported.stdout);
+    process::quiet("docker tag", docker().args(["tag", id.trim(), image]))
 }
 
 impl Draft {

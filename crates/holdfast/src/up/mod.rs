@@ -24,6 +24,7 @@ use cells::driver::Driver as _;
 use cells::driver::docker::{DockerConfig, DockerDriver};
 use cells::{Cells, CellsConfig};
 use management::{Management, Parts};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::net::TcpListener;
 use tracing::info;
 
@@ -57,11 +58,21 @@ pub struct Args {
     demo: bool,
 }
 
+/// What the tenant API says to agents and its master key are in the memory of this process, and in no file.
+fn no_core_files() -> Result<(), Refusal> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none).map_err(|error| Refusal::Other(format!("Core files cannot be refused: {error}.")))
+}
+
 /// Runs until a signal says to stop.
 ///
 /// # Errors
 /// [`Refusal`]: why it does not start, and what to do.
 pub async fn run(args: Args) -> Result<(), Refusal> {
+    no_core_files()?;
     let mut signals = Signals::listen()?;
     let overrides = Overrides { port: args.port };
     let config = config::load(&args.data_dir, args.config.as_deref(), &overrides)

@@ -127,7 +127,7 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     let on = On::of(&mut parts).await;
     let body = to_bytes(body, limits::TENANT_BODY_BYTES)
         .await
-        .map_err(|_| ApiError::TooLarge)?;
+        .map_err(|_| ApiError::TooLarge(limits::TENANT_BODY_BYTES))?;
     let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     // With what stands behind the question mark: it may name another agent.
     let address = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);

@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
 use axum::http::Method;
 use axum::routing::{MethodFilter, any, on};
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use tower::ServiceExt as _;
 use tower_http::request_id::RequestId;
 
 use super::{access, approvals, chat, idempotency, openai, platform_keys, sessions, templates, tenants, usage};
 use crate::api_key::{TenantKey, bearer};
 use crate::app::App;
+use crate::body::BodyLimit;
 use crate::openapi::sketch;
 use crate::problem::ApiError;
 use crate::routes::{Access, Route};
@@ -122,6 +123,7 @@ fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), refusals::notice))
         .layer(middleware::from_fn(openai::errors::wrap))
         .layer(DefaultBodyLimit::max(limits::TENANT_BODY_BYTES))
+        .layer(Extension(BodyLimit(limits::TENANT_BODY_BYTES)))
         .layer(middleware::from_fn(outer::wrap_untimed))
         .with_state(app)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use management::limits;
 use serde_json::json;
 
 use crate::support::{World, comes};
@@ -107,6 +108,9 @@ async fn a_wrong_request_says_what_is_wrong() {
     ] {
         assert_eq!(tenant.post("/api/v1/chat", body).await.status.as_u16(), status);
     }
+    let large = json!({"message": "x".repeat(limits::TENANT_BODY_BYTES)});
+    let refused = tenant.post("/api/v1/chat", large).await;
+    assert!(refused.json["detail"].as_str().unwrap().contains("1048576"), "{}", refused.json);
     let bare = operator
         .post("/api/v1/tenants", json!({"name": "bare"}))
         .await
