@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use axum::http::Uri;
 
 use crate::chosen::{RequestLimits, SessionTimes};
+use crate::cors::Origin;
 use crate::ids::IdentityProviderId;
 use crate::proxies::Network;
 
@@ -15,6 +16,8 @@ pub struct Config {
     pub public_url: PublicUrl,
     /// Proxies that are believed when they say for whom they ask, in `X-Forwarded-For`.
     pub trusted_proxies: Vec<Network>,
+    /// Other sites whose pages may call the API with a key.
+    pub cors_origins: Vec<Origin>,
     /// Sign-in providers on addresses that are not public which organisations may name, as `host:port`.
     pub private_provider_addresses: Vec<String>,
     /// Destinations of alerts and audit events on addresses that are not public which organisations may name, as `host:port`.

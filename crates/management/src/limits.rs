@@ -8,6 +8,8 @@ pub const BODY_BYTES: usize = 16 * 1024;
 pub const REQUESTS_AT_ONCE: usize = 512;
 /// How long a request may take before it is given up.
 pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// How long a browser may remember that another site's pages may call something.
+pub const CORS_KEPT: Duration = Duration::from_secs(10 * 60);
 /// Longest name of a person or an organisation, in characters.
 pub const NAME_CHARS: usize = 100;
 /// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).

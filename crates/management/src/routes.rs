@@ -20,6 +20,7 @@ use axum::{Extension, Router, middleware};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
+use crate::cors::{self, Cors};
 use crate::handlers::{
     accounts, alerts, audit, cell, contract, destinations, factors, group_invitations, groups, identities, instance,
     invitations, join_domains, join_requests, joining, keys, letters, me, operator, passkeys, people, policy,
@@ -274,8 +275,17 @@ pub(crate) fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(room, outer::admit))
         .layer(middleware::from_fn(outer::wrap))
         .with_state(app.clone());
-    match app.tenant_api {
-        Some(_) => tenant_api::front(app, people),
-        None => people,
+    let tenants = app.tenant_api.is_some();
+    let keyed = all()
+        .into_iter()
+        .chain(tenant_api::all().into_iter().filter(|_| tenants));
+    let cors = Cors::of(&app.config.cors_origins, keyed);
+    let routes = match tenants {
+        true => tenant_api::front(app, people),
+        false => people,
+    };
+    match cors {
+        Some(cors) => routes.layer(middleware::from_fn_with_state(cors, cors::answer)),
+        None => routes,
     }
 }

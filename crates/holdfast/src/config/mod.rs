@@ -47,6 +47,9 @@ pub struct Server {
     /// Proxies before this server, by address or network (`127.0.0.1`, `10.0.0.0/8`): `X-Forwarded-For` is read from these alone.
     /// Default: none, so everybody who comes through one proxy is one client to the limits and to the audit log
     pub trusted_proxies: Vec<String>,
+    /// Other sites whose pages may call the API from a browser, with an API key or a tenant's key and never with a session: exact origins,
+    /// such as `https://app.example.org`. Whoever can read such a page can use the key in it. Default: none
+    pub cors_origins: Vec<String>,
 }
 
 impl Default for Server {
@@ -57,6 +60,7 @@ impl Default for Server {
             public_url: None,
             name: "Holdfast".to_owned(),
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
         }
     }
 }

@@ -165,6 +165,7 @@ impl Platform {
                     .parse()
                     .map_err(|error: management::PublicUrlError| Refusal::Config(format!("{error}.")))?,
                 trusted_proxies: trusted_proxies(&config.server)?,
+                cors_origins: cors_origins(&config.server)?,
                 private_provider_addresses: config.sign_in.private_provider_addresses.clone(),
                 private_alert_addresses: config.alerts.private_addresses.clone(),
                 push: config.push.enabled,
@@ -341,6 +342,15 @@ fn trusted_proxies(server: &crate::config::Server) -> Result<Vec<management::Net
             .map_err(|error: management::NetworkError| Refusal::Config(format!("`server.trusted_proxies`: {error}.")))
     };
     server.trusted_proxies.iter().map(parse).collect()
+}
+
+/// The sites whose pages may call the API with a key.
+fn cors_origins(server: &crate::config::Server) -> Result<Vec<management::Origin>, Refusal> {
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|error: management::OriginError| Refusal::Config(format!("`server.cors_origins`: {error}.")))
+    };
+    server.cors_origins.iter().map(parse).collect()
 }
 
 /// The Redis that `REDIS_URL` or the configuration names, if one does. It need not answer yet.

@@ -129,6 +129,7 @@ async fn promise_05_killed_postgres_is_started_again_and_keeps_what_it_acknowled
         name: "Holdfast".into(),
         version: "0".into(),
         trusted_proxies: Vec::new(),
+        cors_origins: Vec::new(),
         private_provider_addresses: Vec::new(),
         private_alert_addresses: Vec::new(),
         push: true,

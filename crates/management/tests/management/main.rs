@@ -10,6 +10,7 @@ mod audit_streams;
 mod cell;
 mod chain_watch;
 mod contract;
+mod cors;
 mod custody;
 mod database;
 mod destinations;

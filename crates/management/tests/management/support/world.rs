@@ -8,8 +8,8 @@ use axum::{Extension, Router};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use management::audit::AuditKey;
 use management::{
-    AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, MasterKeyIn, OsEntropy,
-    Parts, ProviderKey, PushKey, RequestLimits, SessionTimes, SharedLimits,
+    AdminToken, CellRef, Config, Custody, DestinationKey, FactorKey, Management, MasterKey, MasterKeyIn, Origin,
+    OsEntropy, Parts, ProviderKey, PushKey, RequestLimits, SessionTimes, SharedLimits,
 };
 use management::{Clock as _, Scope, SecretToken, limits};
 use management::{TenantApiParts, database};
@@ -46,6 +46,7 @@ pub struct World {
 struct Plan<'a> {
     redis: Option<&'a str>,
     agents: Option<Agents>,
+    cors_origins: Vec<Origin>,
     providers: Vec<String>,
     alerts: Vec<String>,
     pushes: Pushes,
@@ -102,6 +103,20 @@ impl World {
         let plan = Plan {
             sessions,
             requests: Some(requests),
+            ..Plan::default()
+        };
+        let world = Self::over(LOCAL, database, source, plan).await;
+        let anna = world.set_up().await;
+        (world, anna)
+    }
+
+    /// With an owner called Anna, the tenant API, and these sites, whose pages may call with a key.
+    pub async fn called_by(origins: &[&str]) -> (Self, Browser) {
+        let database = TestDatabase::new().await;
+        let source = database.source();
+        let plan = Plan {
+            agents: Some(Agents::default()),
+            cors_origins: origins.iter().map(|origin| origin.parse().unwrap()).collect(),
             ..Plan::default()
         };
         let world = Self::over(LOCAL, database, source, plan).await;
@@ -256,6 +271,7 @@ impl World {
         let config = Config {
             public_url: public_url.parse().unwrap(),
             trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
+            cors_origins: plan.cors_origins,
             private_provider_addresses: plan.providers,
             private_alert_addresses: plan.alerts,
             push,
