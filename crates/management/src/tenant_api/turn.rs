@@ -308,8 +308,8 @@ impl Runner<'_> {
         mut answered: Option<Message>,
     ) -> Result<Message, Failure> {
         let key = self.turn.id.to_string();
-        // When a turn that could not be stopped is stopped.
-        let mut stop_at = None;
+        // When a turn that could not be stopped is stopped, and when one that is to be stopped is listened to again.
+        let (mut stop_at, mut listen_at) = (None, None);
         loop {
             let stop = async {
                 tokio::select! {
@@ -328,7 +328,8 @@ impl Runner<'_> {
                     self.abort_in(conversation).await?;
                     return Err(Failure::not_answered());
                 }
-                event = events.recv() => event,
+                () = turns::reached(listen_at) => None,
+                event = events.recv(), if listen_at.is_none() => event,
             };
             match event {
                 Some(AgentEvent::Cell(cell)) => self.status(word(&cell.phase)),
@@ -375,18 +376,40 @@ impl Runner<'_> {
                 Some(AgentEvent::Chat(_)) => {}
                 // The connection broke: the cell knows how the turn stands.
                 None => {
-                    let again = self.agents()?.listen(self.agent.cell(), conversation).await?;
-                    again.opened.await?;
-                    events = again.events;
-                    let standing = self.standing(conversation, Look::Lately).await?;
-                    match standing.ok_or_else(Failure::interrupted)?.ended() {
-                        Some((message, Saving(false))) => return Ok(message),
-                        Some((message, Saving(true))) => answered = Some(message),
-                        None => {}
+                    let again = self.listen_again(conversation).await;
+                    if stop_at.is_none() && self.turn.cancel.notified().now_or_never().is_some() {
+                        stop_at = Some(Instant::now());
+                    }
+                    listen_at = None;
+                    match again {
+                        Ok((again, standing)) => {
+                            events = again;
+                            match standing.ended() {
+                                Some((message, Saving(false))) => return Ok(message),
+                                Some((message, Saving(true))) => answered = Some(message),
+                                None => {}
+                            }
+                        }
+                        // It runs, and is still to be stopped.
+                        Err(failure) if stop_at.is_some() && failure.retry_after.is_some() => {
+                            listen_at = Some(Instant::now() + limits::ABORT_AGAIN);
+                        }
+                        Err(failure) => return Err(failure),
                     }
                 }
             }
         }
+    }
+
+    /// What happens from now on, and how the turn stands.
+    async fn listen_again(
+        &self,
+        conversation: &str,
+    ) -> Result<(tokio::sync::mpsc::Receiver<AgentEvent>, Standing), Failure> {
+        let again = self.agents()?.listen(self.agent.cell(), conversation).await?;
+        again.opened.await?;
+        let standing = self.standing(conversation, Look::Lately).await?;
+        Ok((again.events, standing.ok_or_else(Failure::interrupted)?))
     }
 
     fn ended(&self, message: Message, usage: Usage) -> Result<Final, Failure> {

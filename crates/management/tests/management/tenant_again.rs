@@ -48,7 +48,7 @@ async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothin
     assert_eq!(ask("fail with agent_failed").await, (502, no.clone()));
     assert_eq!(ask("fail with model_overloaded").await, (503, no));
     assert_eq!(ask("refuse with queue_full").await, (429, None), "it was told nothing");
-    agents.break_where(|_, method| method == "spending.get");
+    agents.break_where(|_, method| method == "listen");
     assert_eq!(ask("Hello").await, (503, None), "it was told nothing");
     agents.repair();
     assert_eq!(ask("Hello").await, (200, None));
@@ -178,6 +178,43 @@ async fn a_turn_that_could_not_be_stopped_is_stopped_when_its_cell_answers() {
     assert_eq!(agents.running(), 1);
     agents.repair();
     comes("it is stopped", || agents.running() == 0).await;
+}
+
+#[tokio::test]
+async fn a_turn_is_stopped_that_was_to_be_when_its_connection_broke() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    // Its client leaves before the connection breaks, and while it is made again.
+    for leaves_first in [true, false] {
+        let wanted = json!({"session_id": "s", "message": "hold", "stream": true});
+        let mut stream = tenant.stream("/api/v1/chat", wanted).await;
+        stream.until("delta").await;
+        let (failed, has_failed) = tokio::sync::watch::channel((false, false));
+        let breaks = move |_, method: &str| {
+            failed.send_modify(|(abort, listen)| {
+                *abort |= method == "chat.abort";
+                *listen |= method == "listen";
+            });
+            true
+        };
+        if leaves_first {
+            agents.break_where(breaks);
+            drop(stream);
+            comes("it is tried to be stopped", || has_failed.borrow().0).await;
+            agents.hang_up();
+        } else {
+            agents.hold_at("listen");
+            agents.hang_up();
+            agents.until_somebody_waits().await;
+            drop(stream);
+            agents.break_where(breaks);
+            agents.go_on();
+        }
+        comes("it is tried to be listened to", || has_failed.borrow().1).await;
+        assert_eq!(agents.running(), 1);
+        agents.repair();
+        comes("it is stopped", || agents.running() == 0).await;
+    }
 }
 
 #[tokio::test]

@@ -360,6 +360,7 @@ impl Agents {
                 });
                 return Ok(json!({"providers": provider.as_slice()}));
             }
+            "listen" => return Ok(json!({})),
             "approval.list" => {
                 return Ok(json!({
                     "waiting": cell.asked, "decided": [], "rules": [], "ask_before_commands": cell.asks_before_commands,
@@ -712,7 +713,8 @@ impl PlatformAgents for Agents {
 
     fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>> {
         async move {
-            self.handle(cell, "spending.get", &json!({}))?;
+            self.let_go("listen").await;
+            self.handle(cell, "listen", &json!({}))?;
             let (sender, events) = mpsc::channel(1000);
             let phase = CellPhase::Ready;
             let ready = CellEvent {
