@@ -39,5 +39,7 @@ pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 /// From an open connection, or the end of an answer, to the whole head of the next request. Above the 60 s for which usual proxies keep an
 /// idle connection.
 pub const REQUEST_HEAD: Duration = Duration::from_secs(75);
+/// How long the other end of a connection, a WebSocket's too, may take nothing of what is sent to it.
+pub const ANSWER_PAUSE: Duration = Duration::from_secs(60);
 /// Between two parts of a request's body.
 pub const REQUEST_PAUSE: Duration = Duration::from_secs(30);

@@ -186,6 +186,8 @@ pub const FUNCTION_AGAIN: Duration = Duration::from_secs(60);
 /// left to what waits for nobody.
 pub const TENANT_TURNS: usize = 32;
 pub const TENANT_FUNCTION_TURNS: usize = 24;
+/// Requests of one tenant that are open at once, streams among them: each is a connection, and what waits to be read on it.
+pub const TENANT_OPEN: usize = 64;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.
 pub const TENANT_BODY_BYTES: usize = 1024 * 1024;
 /// How long one turn may take, waking and waiting included.
@@ -193,6 +195,8 @@ pub const TURN_TIME: Duration = Duration::from_secs(30 * 60);
 /// What is held of one turn for whoever reads it: events and bytes.
 pub const TURN_EVENTS: usize = 20_000;
 pub const TURN_BYTES: usize = 4 * 1024 * 1024;
+/// How long a request that begins no turn waits for its cell, from waking it to its keeper's answer.
+pub const CELL_ANSWER: Duration = Duration::from_secs(180);
 /// How long a turn that is over can be read again from where its stream broke.
 pub const TURN_KEPT: Duration = Duration::from_secs(60);
 /// How many turns are held that have ended, of a tenant and of all together: those that were begun first go first.

@@ -1,4 +1,4 @@
-//! Connections to the HTTP side: how many at once, and how long one may take to say what it wants. What has become a WebSocket is no
+//! Connections to the HTTP side: how many at once, how long one may take to say what it wants, and to take its answer. What has become a WebSocket is no
 //! longer counted here: it has a session, and limits of its own.
 
 use std::convert::Infallible;
@@ -17,10 +17,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
 use tracing::{debug, warn};
 
-use crate::limits::{CONNECTIONS, REFUSALS_LOGGED_EVERY, REQUEST_HEAD};
+use crate::limits::{ANSWER_PAUSE, CONNECTIONS, REFUSALS_LOGGED_EVERY, REQUEST_HEAD};
 
 /// What a connection above the limit is told: problem details (RFC 9457), and no more.
 const FULL: &str = concat!(
@@ -68,7 +69,10 @@ async fn serve_at_most(most: usize, mut listener: TcpListener, router: Router, e
             Ok(service) => TowerToHyperService::new(service),
             Err::<_, Infallible>(never) => match never {},
         };
-        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(ANSWER_PAUSE));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = http.serve_connection(stream, service).with_upgrades();
         let mut ends = ends.clone();
         tokio::spawn(async move {
             let mut connection = pin!(connection);
@@ -238,6 +242,30 @@ mod tests {
             );
             assert!(began.elapsed() < REQUEST_HEAD + Duration::from_secs(5));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_of_an_answer_is_let_go() {
+        let (held, let_go) = oneshot::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(Some(held)));
+        let endless = async move || {
+            let held = held.lock().unwrap().take();
+            axum::body::Body::from_stream(futures::stream::repeat_with(move || {
+                let _until_nobody_reads = &held;
+                Ok::<_, Infallible>(vec![0; 64 * 1024])
+            }))
+        };
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/who", get(endless));
+        let _serving = tokio::spawn(serve_at_most(2, listener, router, std::future::pending()));
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        reader.write_all(ASK).await.unwrap();
+        reader.read_exact(&mut [0; 1024]).await.unwrap();
+        let began = Instant::now();
+        let ended = tokio::time::timeout(10 * ANSWER_PAUSE, let_go).await;
+        assert!(ended.is_ok(), "it is served without end");
+        assert!(began.elapsed() >= ANSWER_PAUSE, "not before its time");
     }
 
     #[tokio::test]

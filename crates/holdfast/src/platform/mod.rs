@@ -3,60 +3,42 @@
 
 mod hearing;
 mod line;
+mod openings;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ::client::ClientError;
 use cells::{Cells, CellsError};
 use futures::future::{BoxFuture, FutureExt as _};
 use management::{AgentError, CellRef, Custody, CustodyError, Listening, ModelParams, PlatformAgents, RemovedCell};
-use protocol::CellId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::limits;
 use line::Line;
+use openings::Openings;
 
 /// Speaks to the cells of the tenant API: at most one channel each, for all requests at once.
 pub struct Platform {
     cells: Cells,
     custody: Arc<Custody>,
-    places: Mutex<HashMap<CellId, Arc<Place>>>,
+    lines: Openings<Arc<Line>>,
 }
-
-/// Where the channel of a cell is, or is being opened: whoever comes meanwhile waits for the same one.
-type Place = tokio::sync::Mutex<Option<Arc<Line>>>;
 
 impl Platform {
     pub fn new(cells: Cells, custody: Arc<Custody>) -> Self {
         Self {
             cells,
             custody,
-            places: Mutex::default(),
+            lines: Openings::new(|line| line.is_open()),
         }
-    }
-
-    fn place(&self, cell: CellId) -> Arc<Place> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(places.entry(cell).or_default())
     }
 
     /// The channel of a cell, whose vault is open. Wakes the cell.
     async fn line(&self, cell: CellRef) -> Result<Arc<Line>, AgentError> {
-        let place = self.place(cell.cell);
-        let mut place = place.lock().await;
-        if let Some(line) = place.as_ref().filter(|line| line.is_open()) {
-            return Ok(Arc::clone(line));
-        }
-        *place = None;
-        let opening = Line::open(&self.cells, &self.custody, cell);
-        let line = tokio::time::timeout(limits::PLATFORM_OPENING, opening)
-            .await
-            .map_err(|_| busy("The cell did not open in time."))??;
-        let line = Arc::new(line);
-        *place = Some(Arc::clone(&line));
-        Ok(line)
+        let (cells, custody) = (self.cells.clone(), Arc::clone(&self.custody));
+        let open = || async move { Line::open(&cells, &custody, cell).await.map(Arc::new) };
+        self.lines.get(cell.cell, open).await
     }
 
     /// Calls a method; once more where the vault was locked or the connection had ended meanwhile. What is called twice is done once:
@@ -145,15 +127,8 @@ impl PlatformAgents for Platform {
 
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
         async move {
-            let place = self.place(cell.cell);
-            // Nobody opens it again while it goes.
-            let mut held = place.lock().await;
-            *held = None;
+            let _going = self.lines.close(cell.cell).await;
             let removed = self.cells.remove(cell.cell, cell.tenant).await.map_err(unavailable)?;
-            self.places
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&cell.cell);
             Ok(RemovedCell {
                 blobs: removed.blobs,
                 bytes: removed.bytes,

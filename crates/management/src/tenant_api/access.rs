@@ -46,14 +46,24 @@ impl Caller {
 /// Lets through who may call a route.
 pub(crate) async fn admit(State((app, access)): State<(App, Access)>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let admitted = caller(&app, access, &parts).await;
+    let admitted = async {
+        let caller = caller(&app, access, &parts).await?;
+        let place = match &caller {
+            Caller::Operator(_) => None,
+            Caller::Tenant(tenant) => Some(app.tenant_api()?.open.take(tenant.id)?),
+        };
+        Ok::<_, ApiError>((caller, place))
+    };
+    let (caller, place) = match admitted.await {
+        Ok(admitted) => admitted,
+        Err(error) => return error.into_response(),
+    };
     let mut request = Request::from_parts(parts, body);
-    match admitted {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(error) => error.into_response(),
+    request.extensions_mut().insert(caller);
+    let answer = next.run(request).await;
+    match place {
+        Some(place) => place.until_read(answer),
+        None => answer,
     }
 }
 

@@ -32,7 +32,8 @@ pub(crate) struct Chat {
     stream: Option<bool>,
     /// The agent's, if any is named.
     model: Option<String>,
-    /// Go on when the client closes.
+    /// Go on when the client closes. One request with it is enough for a turn that several ask for under one `Idempotency-Key`, whichever of
+    /// them closes.
     #[serde(default)]
     detach: bool,
 }

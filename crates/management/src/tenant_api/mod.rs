@@ -8,6 +8,7 @@ mod chat;
 mod event;
 mod failure;
 pub(crate) mod idempotency;
+mod open_requests;
 mod openai;
 mod platform_keys;
 mod requests;
@@ -25,6 +26,7 @@ mod usage;
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -34,8 +36,10 @@ pub(crate) use failure::Failure;
 pub(crate) use openai::errors::{ErrorBody, OpenAiError};
 pub(crate) use routes::{Keyed, all, front};
 
+use crate::cell_control::CellRef;
 use crate::custody::{Custody, MasterKeyIn};
 use crate::limits;
+use open_requests::OpenRequests;
 use requests::Requests;
 use shares::Shares;
 use turns::Turns;
@@ -87,6 +91,7 @@ pub(crate) struct TenantApi {
     pub agents: Arc<dyn PlatformAgents>,
     pub turns: Turns,
     pub requests: Requests,
+    pub open: OpenRequests,
     pub shares: Shares,
 }
 
@@ -99,8 +104,23 @@ impl TenantApi {
             agents: parts.agents,
             turns: Turns::default(),
             requests: Requests::default(),
+            open: OpenRequests::default(),
             shares: Shares::default(),
         }
+    }
+
+    /// Calls a method of a cell's channel for a request that waits for nothing else, in `limits::CELL_ANSWER`.
+    pub(crate) async fn ask(&self, cell: CellRef, method: &'static str, params: Value) -> Result<Value, AgentError> {
+        let answer = tokio::time::timeout(limits::CELL_ANSWER, self.agents.call(cell, method, params)).await;
+        answer.unwrap_or_else(|_| {
+            Err(AgentError::Unavailable {
+                message: format!(
+                    "The cell did not answer in {} seconds (`CELL_ANSWER`). What was asked of it may still be done: ask again.",
+                    limits::CELL_ANSWER.as_secs()
+                ),
+                retry_after: limits::BUSY_AGAIN,
+            })
+        })
     }
 }
 

@@ -99,11 +99,7 @@ struct Listed {
 
 /// The keeper's list.
 async fn conversations(app: &App, agent: &ApiAgent) -> Result<HashMap<String, Conversation>, ApiError> {
-    let listed = app
-        .tenant_api()?
-        .agents
-        .call(agent.cell(), "chat.list", json!({}))
-        .await?;
+    let listed = app.tenant_api()?.ask(agent.cell(), "chat.list", json!({})).await?;
     let listed: Listed = read(listed)?;
     Ok(listed
         .conversations
@@ -220,7 +216,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Transcript>, ApiError> {
     let session = find(&app, &agent, &id).await?;
     let params = json!({"conversation": session.conversation, "before": older.before});
-    let opened = app.tenant_api()?.agents.call(agent.cell(), "chat.open", params).await?;
+    let opened = app.tenant_api()?.ask(agent.cell(), "chat.open", params).await?;
     let opened: Opened = read(opened)?;
     let known = conversations(&app, &agent).await?;
     let row = known.get(&session.conversation);
@@ -262,10 +258,7 @@ pub(crate) async fn patch(
             });
         }
         let params = json!({"conversation": session.conversation, "title": title});
-        app.tenant_api()?
-            .agents
-            .call(agent.cell(), "chat.rename", params)
-            .await?;
+        app.tenant_api()?.ask(agent.cell(), "chat.rename", params).await?;
     }
     let known = conversations(&app, &agent).await?;
     let row = known.get(&session.conversation);
@@ -304,7 +297,7 @@ pub(super) async fn remove(app: &App, agent: &ApiAgent, id: &str, asked_by: Opti
         Err(error) => return Err(error),
     };
     let params = json!({"conversation": session.conversation});
-    match app.tenant_api()?.agents.call(agent.cell(), "chat.delete", params).await {
+    match app.tenant_api()?.ask(agent.cell(), "chat.delete", params).await {
         // Deleted before, by a request that did not come to forget the name.
         Err(AgentError::Refused(error)) if error.code == "unknown_conversation" => {}
         done => {

@@ -38,7 +38,7 @@ pub(crate) struct Asked<'a> {
     pub session: &'a str,
     /// What the agent is told, as a digest.
     pub told: [u8; 32],
-    /// It goes on when nobody reads it.
+    /// It goes on when nobody reads it; from then on, if it was begun otherwise.
     pub detached: bool,
     /// The agent may call functions of the client's in it.
     pub offers: bool,
@@ -360,15 +360,25 @@ pub(crate) struct Follower {
     heard: Heard,
 }
 
-/// What happened as far as it was read.
+/// What happened as far as it was read, in at most `limits::TURN_BYTES`.
 #[derive(Default)]
 struct Heard {
     text: String,
     tools: Vec<AnswerTool>,
+    bytes: usize,
 }
 
 impl Heard {
-    fn take(&mut self, event: &TurnEvent) {
+    /// `false` where that is more.
+    fn take(&mut self, event: &TurnEvent) -> bool {
+        self.bytes += match event {
+            TurnEvent::Delta { text } => text.len(),
+            TurnEvent::Tool(call) => [&call.input, &call.output].into_iter().flatten().map(String::len).sum(),
+            _ => 0,
+        };
+        if self.bytes > limits::TURN_BYTES {
+            return false;
+        }
         match event {
             TurnEvent::Delta { text } => self.text.push_str(text),
             TurnEvent::Tool(call) if call.phase == ToolPhase::Start => self.tools.push(AnswerTool {
@@ -390,6 +400,7 @@ impl Heard {
             }
             _ => {}
         }
+        true
     }
 }
 
@@ -433,7 +444,6 @@ impl Follower {
                     return Some((self.at.saturating_sub(1), Arc::new(lost)));
                 }
                 if let Some((_, event)) = log.events.get(self.at - log.first) {
-                    self.heard.take(event);
                     self.at += 1;
                     return Some((self.at - 1, Arc::clone(event)));
                 }
@@ -442,6 +452,15 @@ impl Follower {
                 }
             }
             self.changed.changed().await.ok()?;
+        }
+    }
+
+    /// As [`Self::next`]; what happened is kept for [`Self::said`].
+    pub(crate) async fn hear(&mut self) -> Option<(usize, Arc<TurnEvent>)> {
+        let (number, event) = self.next().await?;
+        match self.heard.take(&event) {
+            true => Some((number, event)),
+            false => Some((number, Arc::new(TurnEvent::Error(Failure::events_lost())))),
         }
     }
 
@@ -470,7 +489,7 @@ impl Follower {
         }
     }
 
-    /// What a client is answered with after this event, if anything.
+    /// What a client is answered with after this event that was heard, if anything.
     pub(crate) fn said(&self, event: &TurnEvent) -> Option<Said> {
         let own = |tool: &&AnswerTool| tool.name != functions::TOOL;
         let before = self.before.unwrap_or_default();
@@ -507,7 +526,7 @@ impl Follower {
 
     /// Waits until the turn is answered, or waits for the client.
     pub(crate) async fn answer_or_calls(mut self) -> Result<Said, ApiError> {
-        while let Some((_, event)) = self.next().await {
+        while let Some((_, event)) = self.hear().await {
             if let TurnEvent::Error(failure) = &*event {
                 return Err(ApiError::Agent(failure.clone()));
             }
@@ -591,10 +610,11 @@ impl Turns {
         let mut turns = self.all();
         if let Some(turn) = turns.get(&(tenant, id)) {
             let is_same = turn.agent == asked.agent && turn.session == asked.session && turn.told == asked.told;
-            return match is_same {
-                true => Ok(Begun::Known(Arc::clone(turn))),
-                false => Err(ApiError::KeyReused),
-            };
+            if !is_same {
+                return Err(ApiError::KeyReused);
+            }
+            turn.log().detached |= asked.detached;
+            return Ok(Begun::Known(Arc::clone(turn)));
         }
         let running = |((of, _), turn): &(&(TenantId, Uuid), &Arc<Turn>)| *of == tenant && !turn.is_over();
         let too_many = |words: &str| {

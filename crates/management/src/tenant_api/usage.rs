@@ -91,11 +91,7 @@ pub(crate) async fn get(
         Some(month) => json!({"month": month}),
         None => json!({}),
     };
-    let spending = app
-        .tenant_api()?
-        .agents
-        .call(agent.cell(), "spending.get", params)
-        .await?;
+    let spending = app.tenant_api()?.ask(agent.cell(), "spending.get", params).await?;
     Ok(Json(Usage {
         agent: agent.name,
         counted: read(spending)?,

@@ -50,6 +50,7 @@ mod tenant_conformance;
 mod tenant_examples;
 mod tenant_functions;
 mod tenant_matrix;
+mod tenant_open;
 mod tenant_openai;
 mod tenant_schedules;
 mod tenant_streams;

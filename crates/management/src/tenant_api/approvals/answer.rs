@@ -56,10 +56,7 @@ pub(crate) async fn post(
         Answer::Refuse => ("refused", json!({"answer": "deny", "reason": reason})),
     };
     let params = json!({"id": id, "hash": hash, "answer": said});
-    app.tenant_api()?
-        .agents
-        .call(agent.cell(), "approval.decide", params)
-        .await?;
+    app.tenant_api()?.ask(agent.cell(), "approval.decide", params).await?;
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     let entry = Entry::done(Action::ApiTenantApprovalAnswered)
         .on(Target::new("api_approval", id, ""))

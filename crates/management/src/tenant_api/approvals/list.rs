@@ -66,11 +66,7 @@ struct Shown {
 }
 
 pub(crate) async fn get(State(app): State<App>, Talking(agent): Talking) -> Result<Json<Waiting>, ApiError> {
-    let listed = app
-        .tenant_api()?
-        .agents
-        .call(agent.cell(), "approval.list", json!({}))
-        .await?;
+    let listed = app.tenant_api()?.ask(agent.cell(), "approval.list", json!({})).await?;
     let listed: Listed = read(listed)?;
     let conversations: Vec<_> = listed
         .waiting

@@ -35,11 +35,11 @@ pub(crate) async fn patch(
     Talking(agent): Talking,
     Body(change): Body<Change>,
 ) -> Result<Json<Settings>, ApiError> {
-    let agents = &app.tenant_api()?.agents;
+    let api = app.tenant_api()?;
     match change.ask_before_commands {
         Some(Some(ask)) => {
             let params = json!({"ask_before_commands": ask});
-            agents.call(agent.cell(), "approval.settings", params).await?;
+            api.ask(agent.cell(), "approval.settings", params).await?;
             Ok(Json(Settings {
                 ask_before_commands: ask,
             }))
@@ -48,8 +48,6 @@ pub(crate) async fn patch(
             field: "ask_before_commands",
             reason: "It is true or false.".to_owned(),
         }),
-        None => Ok(Json(read(
-            agents.call(agent.cell(), "approval.list", json!({})).await?,
-        )?)),
+        None => Ok(Json(read(api.ask(agent.cell(), "approval.list", json!({})).await?)?)),
     }
 }

@@ -357,7 +357,7 @@ fn streamed(follower: Follower, told: Told, with_usage: bool) -> Response {
             if telling.over {
                 return None;
             }
-            let (_, happened) = telling.follower.next().await?;
+            let (_, happened) = telling.follower.hear().await?;
             telling.take(&happened);
         };
         Some((event, telling))

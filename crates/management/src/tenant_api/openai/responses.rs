@@ -375,7 +375,7 @@ fn streamed(follower: Follower, told: Told) -> Response {
             if telling.over {
                 return None;
             }
-            let (_, happened) = telling.follower.next().await?;
+            let (_, happened) = telling.follower.hear().await?;
             telling.take(&happened);
         };
         let happened = Happened {

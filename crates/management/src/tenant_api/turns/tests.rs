@@ -64,6 +64,50 @@ async fn the_last_reader_who_goes_stops_the_turn_unless_it_is_detached_or_over()
     assert!(!is_cancelled(&over).await);
 }
 
+#[tokio::test]
+async fn a_turn_that_one_request_detaches_stays_so_for_all_that_ask_for_it() {
+    let turns = Turns::default();
+    let tenant = TenantId::from(Uuid::nil());
+    let ask = |id: u128, detached: bool| {
+        let asked = Asked {
+            detached,
+            ..asked("main", "s")
+        };
+        match turns.begin(tenant, Uuid::from_u128(id), &asked).unwrap() {
+            Begun::New(turn) | Begun::Known(turn) => turn.follow(0),
+        }
+    };
+    for (id, wishes) in [(0, [false, true]), (1, [true, false])] {
+        let [first, second] = wishes.map(|wish| ask(id, wish));
+        let turn = Arc::clone(&first.turn);
+        drop(first);
+        drop(second);
+        assert!(!is_cancelled(&turn).await, "{wishes:?}");
+    }
+    let [first, second] = [false, false].map(|wish| ask(2, wish));
+    let turn = Arc::clone(&first.turn);
+    drop((first, second));
+    assert!(is_cancelled(&turn).await);
+}
+
+#[tokio::test]
+async fn what_a_reader_keeps_of_a_turn_has_an_end() {
+    let turn = turn(false);
+    let (mut gathers, mut passes_on) = (turn.follow(0), turn.follow(0));
+    let part = "x".repeat(64 * 1024);
+    for _ in 0..limits::TURN_BYTES / part.len() {
+        turn.push(delta(&part));
+        assert_eq!(gathers.hear().await.unwrap().1.name(), "delta");
+        passes_on.next().await.unwrap();
+    }
+    turn.push(delta(&part));
+    assert_eq!(passes_on.next().await.unwrap().1.name(), "delta");
+    match &*gathers.hear().await.unwrap().1 {
+        TurnEvent::Error(failure) => assert_eq!(failure.code, "events_lost"),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn call(id: &str) -> Call {
     Call {
         id: id.to_owned(),

@@ -1,0 +1,70 @@
+//! Requests that stay open: how many a tenant may have, and how long one waits for a cell.
+
+use std::time::Duration;
+
+use axum::http::{Method, header};
+use management::limits;
+use serde_json::json;
+
+use crate::support::World;
+
+#[tokio::test]
+async fn a_tenant_has_so_many_requests_open_and_another_that_ends_makes_room() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let (_, other) = world.tenant("y").await;
+    let wanted = json!({"limits": {"requests_per_minute": 1000}});
+    operator
+        .patch(&format!("/api/v1/tenants/{id}"), wanted)
+        .await
+        .expect(200);
+    let wanted = json!({"session_id": "s", "message": "hold", "stream": true});
+    let mut first = tenant.stream("/api/v1/chat", wanted.clone()).await;
+    let begun = first.until("delta").await;
+    let back = tenant.with("last-event-id", begun.id);
+    let mut open = Vec::new();
+    for _ in 1..limits::TENANT_OPEN {
+        open.push(back.stream("/api/v1/chat", json!({})).await);
+    }
+    let refused = tenant.get("/api/v1/sessions").await.expect(429);
+    assert_eq!(refused.json["code"], "too_many_open");
+    assert!(refused.text.contains("TENANT_OPEN"), "{}", refused.text);
+    assert!(refused.headers.contains_key(header::RETRY_AFTER));
+    other.get("/api/v1/sessions").await.expect(200);
+
+    // One that is closed, and one that was answered whole but is not read, and then is.
+    open.pop();
+    let unread = tenant.raw(Method::GET, "/api/v1/sessions", None).await;
+    assert_eq!(unread.status(), 200);
+    tenant.get("/api/v1/sessions").await.expect(429);
+    drop(unread);
+    tenant.get("/api/v1/sessions").await.expect(200);
+    tenant.get("/api/v1/sessions").await.expect(200);
+    agents.release();
+    first.until("final").await;
+}
+
+#[tokio::test]
+async fn what_a_cell_does_not_answer_is_not_waited_for_without_end() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let wanted = json!({"session_id": "s", "message": "Hello"});
+    tenant.post("/api/v1/chat", wanted).await.expect(200);
+    for path in ["sessions", "sessions/s", "approvals", "usage"] {
+        agents.hold();
+        let waiting = tokio::spawn({
+            let tenant = tenant.clone();
+            async move { tenant.get(&format!("/api/v1/{path}")).await }
+        });
+        agents.until_somebody_waits().await;
+        tokio::time::pause();
+        tokio::time::advance(limits::CELL_ANSWER + Duration::from_secs(1)).await;
+        tokio::time::resume();
+        let late = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        let late = late.expect("it waits without end").unwrap().expect(503);
+        assert!(late.text.contains("CELL_ANSWER"), "{path}: {}", late.text);
+        assert!(late.headers.contains_key(header::RETRY_AFTER));
+        agents.go_on();
+        tenant.get(&format!("/api/v1/{path}")).await.expect(200);
+    }
+}
