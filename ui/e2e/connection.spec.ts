@@ -32,6 +32,8 @@ test("a connection that breaks while a message is on its way leaves one message,
   await expect(tab.getByText("Waiting for the connection")).toBeVisible();
   await composer(tab).fill("a thought in the dark");
 
+  // What is lost for a moment only is not spoken of.
+  await expect.poll(heard).toContainEqual(expect.stringMatching(/^Connection lost\./));
   // The next try by itself is far enough away for somebody to press before it.
   await expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
   line.mute(false);

@@ -84,7 +84,9 @@ const CANARIES: [name: string, value: string][] = [
 ];
 
 async function choose(page: Page, name: string, buffer: Buffer): Promise<void> {
-  await page.getByLabel("File", { exact: true }).setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+  const file = page.getByLabel("File", { exact: true });
+  await expect(file, "the one before is done").toBeEnabled();
+  await file.setInputFiles({ name, mimeType: "application/octet-stream", buffer });
 }
 
 test("secrets come in from a .env file, from Bitwarden and from 1Password, are put into services, and go out in clear after a warning and a fresh proof alone", async ({ anna: { page, password } }) => {

@@ -66,6 +66,13 @@ describe("a draft", () => {
     setDraft(edit, "");
     await loadDrafts();
     expect(draftOf(edit)).toBe("");
+    setDraft(edit, "a third one");
+    await flushDrafts();
+    clearDrafts();
+    const reading = loadDrafts();
+    setDraft(edit, "");
+    await reading;
+    expect(draftOf(edit), "what was read before").toBe("");
     await reload();
     expect(draftOf(edit)).toBe("");
   });

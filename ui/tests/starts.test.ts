@@ -5,6 +5,7 @@ import { stored } from "./memory-database";
 
 vi.mock("../src/storage/database", () => import("./memory-database"));
 
+const { setKeeperClock } = await import("../src/app/keeper-clock");
 const { cell } = await import("../src/app/link");
 const { currentStart, followStarts, startAfter, tookUntil, usualStart } = await import("../src/chat/starts");
 type Start = NonNullable<typeof currentStart.value>;
@@ -26,6 +27,17 @@ describe("a start of the agent", () => {
     const start = startAfter(undefined, undefined, event("starting_agent", 5_000), 9_000);
     expect(start).toMatchObject({ began: 5_000, whole: false });
     expect(tookUntil(start, event("ready", 15_000))).toBeUndefined();
+  });
+
+  it("that a page comes upon began so long ago as the keeper's clock says", () => {
+    const now = Date.now();
+    setKeeperClock(now - 3_600_000);
+    try {
+      const start = startAfter(undefined, undefined, event("starting_agent", now - 3_605_000), now);
+      expect(Math.abs((start?.began ?? 0) - (now - 5_000))).toBeLessThan(1_000);
+    } finally {
+      setKeeperClock(undefined);
+    }
   });
 
   it("never began in the future, whatever the keeper's clock says", () => {
