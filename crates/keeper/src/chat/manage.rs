@@ -28,10 +28,17 @@ impl Chat {
         Ok(rows)
     }
 
-    /// A new conversation; the agent hears of it with the first message.
-    pub(super) async fn create(&self, title: Option<String>) -> Result<Row, ChannelError> {
+    /// A new conversation, with the id that is asked for, or the one that has it; the agent hears of it with the first message.
+    pub(super) async fn create(&self, title: Option<String>, id: Option<Uuid>) -> Result<Row, ChannelError> {
+        // One after the other: what is asked for twice is made once.
+        let _alone = self.inner.creating.lock().await;
+        let id = id.unwrap_or_else(Uuid::now_v7).to_string();
+        let is_there = self.loaded(&mut self.shelf())?.contains_key(&id);
+        if is_there {
+            return Ok(self.find(&id)?.state().row());
+        }
         let now = self.inner.clock.now();
-        let mut record = ConversationRecord::new(Uuid::now_v7().to_string(), now);
+        let mut record = ConversationRecord::new(id, now);
         if let Some(title) = title {
             record.title = title::given(&title)?;
             record.named = true;

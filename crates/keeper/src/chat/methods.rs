@@ -18,6 +18,8 @@ use crate::channel::{Methods, Subscriber, read_value as read, unknown_method};
 struct Create {
     #[serde(default)]
     title: Option<String>,
+    #[serde(default)]
+    id: Option<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -131,8 +133,8 @@ impl Chat {
                 conversations: self.list()?,
             }),
             "chat.create" => {
-                let Create { title } = read(params)?;
-                answer(&json!({"conversation": self.create(title).await?}))
+                let Create { title, id } = read(params)?;
+                answer(&json!({"conversation": self.create(title, id).await?}))
             }
             "chat.rename" => {
                 let Rename { conversation, title } = read(params)?;

@@ -58,6 +58,8 @@ struct Inner {
     vault: VaultService,
     functions: Functions,
     shelf: Mutex<Shelf>,
+    /// Held while a conversation is made.
+    creating: tokio::sync::Mutex<()>,
     /// Everyone who ever asked for something, while they listen.
     watchers: Mutex<HashMap<u64, Arc<dyn Listener>>>,
 }
@@ -79,6 +81,7 @@ impl Chat {
                 vault,
                 functions,
                 shelf: Mutex::default(),
+                creating: tokio::sync::Mutex::default(),
                 watchers: Mutex::default(),
             }),
         };

@@ -34,6 +34,31 @@ async fn a_conversation_is_called_by_its_first_words_until_it_is_renamed() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_is_asked_for_again_by_its_id_is_the_same() {
+    let keeper = Keeper::new().await;
+    let id = Uuid::now_v7();
+    let make = async |keeper: &Keeper| keeper.call("chat.create", json!({"id": id})).await;
+    let (first, second) = tokio::join!(make(&keeper), make(&keeper));
+    assert_eq!(first.unwrap()["conversation"]["id"], json!(id));
+    assert_eq!(second.unwrap()["conversation"]["id"], json!(id));
+    keeper.open(&id.to_string()).await;
+    let key = keeper.send(&id.to_string(), "Hello").await;
+    keeper.until_saved(&key).await;
+    let keeper = keeper.killed().await;
+    let again = make(&keeper).await.unwrap();
+    assert_eq!(again["conversation"]["title"], "Hello");
+    assert_eq!(list(&keeper).await.len(), 1);
+    keeper.call("chat.delete", json!({"conversation": id})).await.unwrap();
+    assert!(list(&keeper).await.is_empty());
+    keeper.cell.ready.send_replace(false);
+    let held = json!({"id": Uuid::now_v7()});
+    let held = keeper.call("chat.create", held).await.unwrap()["conversation"]["id"].clone();
+    keeper.call("chat.delete", json!({"conversation": held})).await.unwrap();
+    let gone = keeper.call("chat.create", json!({"id": held})).await.unwrap_err();
+    assert_eq!(gone.code, "unknown_conversation", "it is still being deleted");
+}
+
+#[tokio::test]
 async fn a_deleted_conversation_is_gone_from_the_home_and_its_archives_too() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
