@@ -44,7 +44,7 @@ impl Wanted {
     /// What the agent is told, as a digest.
     fn told(&self) -> [u8; 32] {
         let (kind, words) = match &self.words {
-            Words::Text(text) => (0_u8, text),
+            Words::Text(text) | Words::History { new: text, .. } => (0_u8, text),
             Words::Job(job) => (1, job),
         };
         let offer = self.functions.as_ref().map(serde_json::to_vec);
@@ -58,8 +58,14 @@ impl Wanted {
 }
 
 /// What the agent is told.
+#[derive(Debug, PartialEq)]
 pub(crate) enum Words {
     Text(String),
+    /// Of a client that says everything each time: what is new, and all of it for a conversation in which nothing was said yet.
+    History {
+        new: String,
+        all: String,
+    },
     /// What its vault has under the name of this job.
     Job(String),
 }
@@ -284,7 +290,11 @@ impl Runner<'_> {
     async fn tell(&self, conversation: &str) -> Result<bool, AgentError> {
         let key = self.turn.id;
         let told = match &self.wanted.words {
-            Words::Text(text) => {
+            Words::Text(_) | Words::History { .. } => {
+                let text = match &self.wanted.words {
+                    Words::History { all, .. } if !self.has_begun(conversation).await? => all,
+                    Words::Text(text) | Words::Job(text) | Words::History { new: text, .. } => text,
+                };
                 let mut params = json!({"conversation": conversation, "text": text, "key": key});
                 if let Some(functions) = &self.wanted.functions {
                     params["functions"] = json!(functions);
@@ -297,6 +307,14 @@ impl Runner<'_> {
             }
         };
         Ok(told["again"] == true)
+    }
+
+    /// Whether anything was said in it.
+    async fn has_begun(&self, conversation: &str) -> Result<bool, AgentError> {
+        let opened = self.call("chat.open", json!({"conversation": conversation})).await?;
+        Ok(opened["messages"]
+            .as_array()
+            .is_some_and(|messages| !messages.is_empty()))
     }
 
     /// What happens, until the answer is sealed. It may be there already.

@@ -110,7 +110,11 @@ async fn a_wrong_request_says_what_is_wrong() {
     }
     let large = json!({"message": "x".repeat(limits::TENANT_BODY_BYTES)});
     let refused = tenant.post("/api/v1/chat", large).await;
-    assert!(refused.json["detail"].as_str().unwrap().contains("1048576"), "{}", refused.json);
+    assert!(
+        refused.json["detail"].as_str().unwrap().contains("1048576"),
+        "{}",
+        refused.json
+    );
     let bare = operator
         .post("/api/v1/tenants", json!({"name": "bare"}))
         .await

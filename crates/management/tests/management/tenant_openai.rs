@@ -60,6 +60,28 @@ async fn without_a_user_nothing_is_remembered() {
     until_none(&agents).await;
 }
 
+#[tokio::test]
+async fn a_session_that_begins_with_what_was_said_elsewhere_is_told_it_once() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "user": "anna", "messages": [
+        {"role": "system", "content": "Be short."}, {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two"}]});
+    for said in [
+        "Instructions: Be short.\n\nUser: One\n\nAssistant: 1\n\nUser: Two",
+        "You said: Two",
+    ] {
+        let answer = tenant
+            .post("/v1/chat/completions", asked.clone())
+            .await
+            .expect(200)
+            .json;
+        let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+        assert!(text.ends_with(said), "{text}");
+    }
+    assert_eq!(agents.conversations(), 1);
+}
+
 /// Until every conversation is deleted, which takes less than a rest between two tries.
 async fn until_none(agents: &Agents) {
     let soon = limits::SINGLE_TURN_AGAIN * 4 / 5;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::super::access::Tenant;
 use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
-use super::super::turn::{self, Wanted, Words};
+use super::super::turn::{self, Wanted};
 use super::super::turns::{Follower, Said, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
 use super::{IN_WORDS, errors, functions, is_text, model, prompt, refuse, refuse_where, session_of};
@@ -211,7 +211,7 @@ pub(crate) async fn post(
             let wanted = Wanted {
                 turn,
                 named,
-                words: Words::Text(prompt::of(&body.messages, session.is_some(), "messages")?),
+                words: prompt::of(&body.messages, session.is_some(), "messages")?,
                 once: session.is_none(),
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
                 detach: false,

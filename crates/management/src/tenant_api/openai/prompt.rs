@@ -1,5 +1,5 @@
 //! What a client sends as a list of messages, as the one message that the agent gets. In a session the agent remembers what was said,
-//! so it gets what is new; without one, all of it.
+//! so it gets what is new; without one, or in one that is new, all of it.
 
 use protocol::functions::{self, CallResult};
 use protocol::limits::{FUNCTION_RESULTS_BYTES, MESSAGE_BYTES};
@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::refuse;
 use crate::problem::ApiError;
+use crate::tenant_api::turn::Words;
 
 /// A message as both APIs write it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -123,15 +124,32 @@ pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<V
     Ok(Some(results))
 }
 
-/// The one message. `remembered`: the agent knows what was said before the last answer.
-pub(super) fn of(messages: &[Said], remembered: bool, field: &'static str) -> Result<String, ApiError> {
+/// The one message. In a session the agent has what was said before the last answer, unless it is new.
+pub(super) fn of(messages: &[Said], in_session: bool, field: &'static str) -> Result<Words, ApiError> {
+    let all = joined(messages, field)?;
     let last_answer = messages.iter().rposition(|said| said.role == "assistant");
-    let new = match (remembered, last_answer) {
-        (true, Some(at)) => &messages[at + 1..],
-        _ => messages,
+    let words = match last_answer.filter(|_| in_session) {
+        Some(at) => Words::History {
+            new: joined(&messages[at + 1..], field)?,
+            all,
+        },
+        None => Words::Text(all),
     };
+    let (Words::Text(now) | Words::History { new: now, .. } | Words::Job(now)) = &words;
+    if now.len() > MESSAGE_BYTES {
+        let otherwise = match in_session {
+            true => "Say less at once.",
+            false => "Name a `user`, and the agent remembers what was said.",
+        };
+        let words = format!("The messages are larger than {MESSAGE_BYTES} bytes (`MESSAGE_BYTES`). {otherwise}");
+        return Err(refuse(field, &words));
+    }
+    Ok(words)
+}
+
+fn joined(messages: &[Said], field: &'static str) -> Result<String, ApiError> {
     let mut said = Vec::new();
-    for message in new {
+    for message in messages {
         let name = match message.role.as_str() {
             "system" | "developer" => "Instructions",
             "user" => "User",
@@ -156,20 +174,13 @@ pub(super) fn of(messages: &[Said], remembered: bool, field: &'static str) -> Re
     if !said.iter().any(|(name, _)| *name == "User") {
         return Err(refuse(field, "There is no message of a user to answer."));
     }
-    let text = match said.as_slice() {
+    Ok(match said.as_slice() {
         [(_, text)] => text.clone(),
         all => {
             let all: Vec<_> = all.iter().map(|(name, text)| format!("{name}: {text}")).collect();
             all.join("\n\n")
         }
-    };
-    match text.len() > MESSAGE_BYTES {
-        true => Err(refuse(
-            field,
-            "The messages are larger than 262144 bytes. Name a `user`, and the agent remembers what was said.",
-        )),
-        false => Ok(text),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -178,17 +189,24 @@ mod tests {
 
     use super::*;
 
-    fn prompt(messages: Value, remembered: bool) -> Result<String, ApiError> {
+    fn prompt(messages: Value, in_session: bool) -> Result<Words, ApiError> {
         let messages: Vec<Said> = serde_json::from_value(messages).unwrap();
-        of(&messages, remembered, "messages")
+        of(&messages, in_session, "messages")
+    }
+
+    fn text(text: &str) -> Words {
+        Words::Text(text.to_owned())
     }
 
     #[test]
     fn one_message_is_sent_as_it_is() {
-        assert_eq!(prompt(json!([{"role": "user", "content": "Hi"}]), false).unwrap(), "Hi");
+        assert_eq!(
+            prompt(json!([{"role": "user", "content": "Hi"}]), false).unwrap(),
+            text("Hi")
+        );
         let parts =
             json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}]}]);
-        assert_eq!(prompt(parts, true).unwrap(), "ab");
+        assert_eq!(prompt(parts, true).unwrap(), text("ab"));
     }
 
     #[test]
@@ -197,9 +215,17 @@ mod tests {
             {"role": "system", "content": "Be short."}, {"role": "user", "content": "One"},
             {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two"},
         ]);
-        assert_eq!(prompt(said.clone(), true).unwrap(), "Two");
         let whole = "Instructions: Be short.\n\nUser: One\n\nAssistant: 1\n\nUser: Two";
-        assert_eq!(prompt(said, false).unwrap(), whole);
+        assert_eq!(prompt(said.clone(), false).unwrap(), text(whole));
+        let (new, all) = ("Two".to_owned(), whole.to_owned());
+        assert_eq!(prompt(said, true).unwrap(), Words::History { new, all });
+        // What is long because of what was said before is not long in a session.
+        let long = json!([
+            {"role": "user", "content": "x".repeat(MESSAGE_BYTES)}, {"role": "assistant", "content": "1"},
+            {"role": "user", "content": "Two"},
+        ]);
+        assert!(prompt(long.clone(), true).is_ok());
+        assert!(prompt(long, false).is_err());
     }
 
     fn results_of(messages: Value) -> Result<Option<Vec<CallResult>>, ApiError> {
@@ -226,7 +252,9 @@ mod tests {
         let told = prompt(later, false).unwrap();
         assert_eq!(
             told,
-            "User: Well?\n\nAssistant: \n(called f with {})\n\nResult: rain\n\nAssistant: It rains.\n\nUser: Well?"
+            text(
+                "User: Well?\n\nAssistant: \n(called f with {})\n\nResult: rain\n\nAssistant: It rains.\n\nUser: Well?"
+            )
         );
         for bad in [
             json!([asked, called]),

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::super::access::{Tenant, agent_name};
 use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
-use super::super::turn::{self, Wanted, Words};
+use super::super::turn::{self, Wanted};
 use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, Turn, TurnEvent};
 use super::super::{idempotency, sessions, sse};
 use super::prompt::{Called, CalledFunction, Content, Said};
@@ -265,7 +265,7 @@ pub(crate) async fn post(
             let wanted = Wanted {
                 turn,
                 named,
-                words: Words::Text(prompt::of(&said, session.is_some(), "input")?),
+                words: prompt::of(&said, session.is_some(), "input")?,
                 detach: false,
                 once: session.is_none() && body.store == Some(false),
                 functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,
