@@ -218,10 +218,30 @@ impl Installation {
         Person::signed_in(&self.url(), answer)
     }
 
+    /// Has the operator make another organisation, whose owner comes.
+    pub async fn organisation(&self, name: &str, owner: &str, email: &str) -> Person {
+        let shown = fs::read_to_string(self.data_dir().join("admin-token")).expect("the server made its token");
+        let answer = self
+            .post("/api/v1/operator/sign-in", &json!({ "token": shown.trim() }))
+            .await;
+        let cookie = |name| answer.cookie(name).expect("the operator is signed in");
+        let cookies = format!("{}; {}", cookie("holdfast_operator"), cookie("holdfast_operator_csrf"));
+        let wanted = json!({ "name": name, "email": email });
+        let path = "/api/v1/operator/tenants";
+        person::request(&self.url(), Method::POST, path, Some(&cookies), Some(&wanted))
+            .await
+            .ok();
+        self.joins(owner, email).await
+    }
+
     /// Has the owner invite someone, who accepts.
     pub async fn member(&self, owner: &Person, name: &str, email: &str) -> Person {
         let invitation = json!({ "email": email, "role": "member" });
         owner.post("/api/v1/invitations", &invitation).await.ok();
+        self.joins(name, email).await
+    }
+
+    async fn joins(&self, name: &str, email: &str) -> Person {
         let link = self.mail(email, "join").await;
         let answer = self
             .post(

@@ -84,9 +84,7 @@ pub(crate) async fn request(
 
 fn csrf_token(cookies: &str) -> Option<&str> {
     let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
-    pairs
-        .find(|(name, _)| name.ends_with("holdfast_csrf"))
-        .map(|(_, token)| token)
+    pairs.find(|(name, _)| name.ends_with("_csrf")).map(|(_, token)| token)
 }
 
 impl Person {

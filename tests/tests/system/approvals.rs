@@ -95,6 +95,53 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
         told.contains("approval_denied") && told.contains("Not before noon."),
         "{told}"
     );
+
+    // What is allowed once is done once. Sent again by the hostile program, with other words, to another path or by another method, it waits.
+    let dinner = json!({"service": "svc", "method": "POST", "path": "/things", "body": "{\"dinner\":true}"});
+    let words = format!("{} [[say: done]]", tool("call_integration", dinner));
+    let turn = session.send(&conversation, &words).await;
+    answer(&session, &asked(&session).await, json!({"answer": "once"})).await;
+    session.turn_event(&turn, "saved").await;
+    let tries = [
+        ("POST", "/things", "{\"dinner\":true}"),
+        ("POST", "/things", "{\"dinner\":false}"),
+        ("POST", "/things/all", "{\"dinner\":true}"),
+        ("DELETE", "/things", "{\"dinner\":true}"),
+    ];
+    for (method, path, body) in tries {
+        let probe = format!(
+            "curl --noproxy '*' --silent --max-time 5 --request {method} --data '{body}' --header 'content-type: application/json' \
+             http://127.0.0.1:18790/x/svc{path}"
+        );
+        // It waits for the answer for longer than this.
+        exec(&agent, &["sh", "-c", &probe]);
+    }
+    let list = session.call("approval.list", json!({})).await;
+    assert_eq!(list["waiting"].as_array().map(Vec::len), Some(tries.len()), "{list:#}");
+    let used = session.call("activity.list", json!({"class": "agent"})).await["entries"].clone();
+    let used: Vec<_> = (used.as_array().into_iter().flatten())
+        .filter(|entry| entry["what"] == "approval_used")
+        .map(|entry| entry["count"].clone())
+        .collect();
+    assert_eq!(used, [1]);
+
+    // The audit log has how often something was asked for and decided, and not a word of it.
+    let events = wait_until("the audit log has it", Duration::from_secs(120), async || {
+        let events = owner.get("/api/v1/audit?action=approval.").await.ok()["events"].clone();
+        let asked: u64 = (events.as_array().into_iter().flatten())
+            .filter(|event| event["action"] == "approval.asked")
+            .filter_map(|event| event["details"]["times"].as_str()?.parse::<u64>().ok())
+            .sum();
+        (asked == 6).then_some(events)
+    })
+    .await;
+    let events = events.to_string();
+    for word in ["approval.allowed", "approval.denied"] {
+        assert!(events.contains(word), "{word}: {events}");
+    }
+    for word in ["svc", "things", "dinner", "noon"] {
+        assert!(!events.contains(word), "{word}: {events}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod conversations;
 mod first_conversation;
 mod group_resources;
 mod http_edges;
+mod lying_relay;
 mod openai_sdks;
 mod promise_01;
 mod promise_04;

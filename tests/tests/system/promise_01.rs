@@ -142,6 +142,16 @@ async fn promise_01_no_secret_and_no_word_of_a_conversation_is_written_or_crosse
         let path = format!("/proc/{}/{file}", installation.server_pid());
         search.bytes(&path, &std::fs::read(&path).unwrap());
     }
+    // What is in its memory goes into no file when it crashes.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", installation.server_pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    let core: Vec<_> = core
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .skip(4)
+        .take(2)
+        .collect();
+    assert_eq!(core, ["0", "0"], "{limits}");
 
     // Asleep: every byte at rest.
     session.call("vault.lock", json!({})).await;
