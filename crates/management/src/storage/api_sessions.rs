@@ -12,7 +12,7 @@ pub(crate) struct ApiSession {
     pub conversation: String,
     pub created_at: OffsetDateTime,
     pub used_at: OffsetDateTime,
-    /// It is there for one turn only, until then.
+    /// It is there for one turn only, or not made yet, and goes then.
     pub gone_at: Option<OffsetDateTime>,
 }
 
@@ -33,15 +33,22 @@ pub(crate) async fn find(
     Ok(row.fetch_optional(&mut **transaction).await?)
 }
 
-/// Names a conversation, until then or for good; the one that has the name, if another request was faster. `None` if the agent is gone.
-pub(crate) async fn create(
+/// The conversation of a session, and whether its keeper has made it.
+pub(crate) struct Named {
+    pub conversation: String,
+    pub made: bool,
+}
+
+/// The session of this name, used now. A new one has this id for its conversation, which its keeper has still to make: it goes then, where it
+/// does not. `None` if the agent is gone.
+pub(crate) async fn begin(
     transaction: &mut TenantTransaction,
     agent: &str,
     id: &str,
     conversation: &str,
-    gone_at: Option<OffsetDateTime>,
+    gone_at: OffsetDateTime,
     now: OffsetDateTime,
-) -> Result<Option<String>, StorageError> {
+) -> Result<Option<Named>, StorageError> {
     let tenant = transaction.tenant().uuid();
     // It stays until the transaction ends.
     let stands = sqlx::query_scalar!(
@@ -52,10 +59,13 @@ pub(crate) async fn create(
     if agent != MAIN && stands.fetch_optional(&mut **transaction).await?.is_none() {
         return Ok(None);
     }
-    let named = sqlx::query_scalar!(
-        "INSERT INTO api_sessions (tenant_id, agent, id, conversation, gone_at, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
-         ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(api_sessions.used_at, excluded.used_at)
-         RETURNING conversation",
+    let named = sqlx::query_as!(
+        Named,
+        "INSERT INTO api_sessions AS s (tenant_id, agent, id, conversation, gone_at, created_at, used_at, made)
+         VALUES ($1, $2, $3, $4, $5, $6, $6, false)
+         ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(s.used_at, excluded.used_at),
+             gone_at = CASE WHEN s.made THEN s.gone_at ELSE excluded.gone_at END
+         RETURNING conversation, made",
         tenant,
         agent,
         id,
@@ -66,26 +76,29 @@ pub(crate) async fn create(
     Ok(Some(named.fetch_one(&mut **transaction).await?))
 }
 
-/// Notes that a session was used.
-pub(crate) async fn touch(
+/// Notes that its keeper has made the conversation of a session, under this id, and that it stays until then or for good. The one that it has,
+/// if another request was faster; `None` if the session is gone.
+pub(crate) async fn made(
     transaction: &mut TenantTransaction,
     agent: &str,
     id: &str,
-    now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE api_sessions SET used_at = greatest(used_at, $4) WHERE tenant_id = $1 AND agent = $2 AND id = $3",
+    conversation: &str,
+    gone_at: Option<OffsetDateTime>,
+) -> Result<Option<String>, StorageError> {
+    let kept = sqlx::query_scalar!(
+        "UPDATE api_sessions SET conversation = CASE WHEN made THEN conversation ELSE $4 END,
+             gone_at = CASE WHEN made THEN gone_at ELSE $5 END, made = true
+         WHERE tenant_id = $1 AND agent = $2 AND id = $3 RETURNING conversation",
         transaction.tenant().uuid(),
         agent,
         id,
-        now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+        conversation,
+        gone_at
+    );
+    Ok(kept.fetch_optional(&mut **transaction).await?)
 }
 
-/// Sessions by name, after one of them, but for those of a single turn.
+/// Sessions by name, after one of them, but for those of a single turn, and those that are not made.
 pub(crate) async fn list(
     transaction: &mut TenantTransaction,
     agent: &str,
@@ -104,7 +117,7 @@ pub(crate) async fn list(
     Ok(rows.fetch_all(&mut **transaction).await?)
 }
 
-/// Sessions of single turns whose time is over.
+/// Sessions of single turns, and those that were not made, whose time is over.
 pub(crate) async fn left(
     transaction: &mut TenantTransaction,
     agent: &str,

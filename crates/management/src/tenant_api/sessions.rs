@@ -277,7 +277,7 @@ pub(crate) async fn delete(
     }
 }
 
-/// Deletes a session that was for one turn, and those of earlier turns that a server left when it ended.
+/// Deletes a session that was for one turn, and those of earlier turns that a server left, or did not come to make, when it ended.
 pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) -> Result<(), ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;

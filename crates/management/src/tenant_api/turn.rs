@@ -449,34 +449,34 @@ impl Runner<'_> {
 
     /// The keeper's conversation of the session; a new session gets a new one.
     async fn conversation(&self) -> Result<String, ApiError> {
-        let (app, session) = (self.app, self.wanted.session.as_str());
-        let now = app.clock.now();
-        let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
-        let known = api_sessions::find(&mut transaction, &self.agent.name, session).await?;
-        if known.is_some() {
-            api_sessions::touch(&mut transaction, &self.agent.name, session, now).await?;
-        }
+        let (agent, session) = (self.agent.name.as_str(), self.wanted.session.as_str());
+        let (database, now) = (&self.app.database, self.app.clock.now());
+        let new = Uuid::now_v7().to_string();
+        let mut transaction = TenantTransaction::begin(database, self.agent.tenant).await?;
+        let cut_off = now + limits::TURN_TIME;
+        let named = api_sessions::begin(&mut transaction, agent, session, &new, cut_off, now).await?;
         transaction.commit().await?;
-        if let Some(known) = known {
-            return Ok(known.conversation);
+        // The agent was removed meanwhile.
+        let named = named.ok_or(ApiError::NotFound)?;
+        if named.made {
+            return Ok(named.conversation);
         }
-        let made = self.call("chat.create", json!({})).await?;
-        let id = made["conversation"]["id"].as_str().unwrap_or_default().to_owned();
+        // The same, however often it is asked for.
+        let made = self.call("chat.create", json!({"id": named.conversation})).await?;
+        let id = made["conversation"]["id"].as_str().unwrap_or_default();
         let kept = match self.wanted.named {
             true => limits::SINGLE_TURN_KEPT,
             false => limits::TURN_TIME,
         };
         let gone_at = self.wanted.once.then(|| now + kept);
-        let mut transaction = TenantTransaction::begin(&app.database, self.agent.tenant).await?;
-        let named = api_sessions::create(&mut transaction, &self.agent.name, session, &id, gone_at, now).await?;
+        let mut transaction = TenantTransaction::begin(database, self.agent.tenant).await?;
+        let named = api_sessions::made(&mut transaction, agent, session, id, gone_at).await?;
         transaction.commit().await?;
-        // The agent was removed meanwhile.
-        let named = named.ok_or(ApiError::NotFound)?;
-        if named != id {
-            // Another request named this session at the same moment.
+        if named.as_deref() != Some(id) {
+            // The session was deleted meanwhile, or its keeper chose the id, as one did that is older, and another request was faster.
             self.call("chat.delete", json!({"conversation": id})).await?;
         }
-        Ok(named)
+        named.ok_or(ApiError::NotFound)
     }
 
     /// How this turn stands in its cell now; nothing where it is not there.
@@ -535,10 +535,10 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// When the time is over: the conversation is looked up again, since nobody waited for it.
+    /// When the time is over.
     async fn abort(&self) {
-        if let Ok(conversation) = self.conversation().await
-            && let Err(failure) = self.abort_in(&conversation).await
+        if let Some(conversation) = self.turn.conversation.get()
+            && let Err(failure) = self.abort_in(conversation).await
         {
             tracing::warn!(failure.message, "a turn that took too long was not stopped");
         }

@@ -218,6 +218,55 @@ async fn a_turn_is_stopped_that_was_to_be_when_its_connection_broke() {
 }
 
 #[tokio::test]
+async fn a_conversation_whose_making_was_cut_off_is_found_by_its_session_or_goes() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let ask = async |wanted: Value| tenant.post("/api/v1/chat", wanted).await;
+    let named = json!({"session_id": "s", "message": "Hello"});
+    agents.lose_answers_to("chat.create");
+    ask(named.clone()).await.expect(503);
+    assert_eq!(agents.conversations(), 1);
+    let listed = tenant.get("/api/v1/sessions").await.expect(200).json;
+    assert_eq!(listed["sessions"], json!([]));
+    agents.repair();
+    ask(named.clone()).await.expect(200);
+    assert_eq!(agents.conversations(), 1, "it is the same");
+
+    // Of a session that nobody asks for again.
+    agents.lose_answers_to("chat.create");
+    ask(json!({"message": "Hello"})).await.expect(503);
+    agents.repair();
+    ask(named.clone()).await.expect(200);
+    assert_eq!(agents.conversations(), 2);
+    world.clock.advance(limits::TURN_TIME + Duration::from_secs(1));
+    ask(named.clone()).await.expect(200);
+    comes("it goes", || agents.conversations() == 1).await;
+    let listed = tenant.get("/api/v1/sessions").await.expect(200).json;
+    assert_eq!(listed["sessions"][0]["id"], "s");
+
+    // One that is deleted before it is made, or while it is.
+    agents.lose_answers_to("chat.create");
+    ask(json!({"session_id": "d", "message": "Hello"})).await.expect(503);
+    agents.repair();
+    tenant.delete("/api/v1/sessions/d").await.expect(204);
+    assert_eq!(agents.conversations(), 1);
+    agents.hold_at("chat.create");
+    let late = tokio::spawn({
+        let tenant = tenant.clone();
+        async move {
+            tenant
+                .post("/api/v1/chat", json!({"session_id": "d", "message": "Hello"}))
+                .await
+        }
+    });
+    agents.until_somebody_waits().await;
+    tenant.delete("/api/v1/sessions/d").await.expect(204);
+    agents.go_on();
+    late.await.unwrap().expect(404);
+    assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
 async fn what_an_agent_does_not_give_is_refused_by_name_and_what_is_not_to_be_kept_is_not() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;

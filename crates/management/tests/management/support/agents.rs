@@ -34,6 +34,8 @@ struct State {
     /// Calls wait while it is true; where a method is named, those of it alone.
     held: watch::Sender<bool>,
     held_at: Option<&'static str>,
+    /// What is answered to this method is lost on its way.
+    lost: Option<&'static str>,
     /// How many messages are shown at once, where that has an end.
     page: Option<usize>,
 }
@@ -123,8 +125,14 @@ impl Agents {
         self.state().broken = Some(Box::new(broken));
     }
 
+    /// From now on what this method is answered does not arrive.
+    pub fn lose_answers_to(&self, method: &'static str) {
+        self.state().lost = Some(method);
+    }
+
     pub fn repair(&self) {
         self.state().broken = None;
+        self.state().lost = None;
     }
 
     /// From now on whoever calls a cell waits.
@@ -320,10 +328,7 @@ impl Agents {
     fn handle(&self, cell: CellRef, method: &str, params: &Value) -> Result<Value, AgentError> {
         let mut state = self.state();
         if state.broken.as_mut().is_some_and(|broken| broken(cell, method)) {
-            return Err(AgentError::Unavailable {
-                message: "every cell is in use".into(),
-                retry_after: Duration::from_secs(30),
-            });
+            return Err(out_of_reach());
         }
         if method == "chat.run" {
             state.runs.push(params["job"].as_str().unwrap().to_owned());
@@ -332,8 +337,9 @@ impl Agents {
         let cell = state.cells.entry(cell).or_default();
         let id = params["conversation"].as_str().unwrap_or_default().to_owned();
         if method == "chat.create" {
-            let id = Uuid::now_v7().to_string();
-            cell.conversations.insert(id.clone(), Conversation::default());
+            let chosen = params["id"].as_str().map(str::to_owned);
+            let id = chosen.unwrap_or_else(|| Uuid::now_v7().to_string());
+            cell.conversations.entry(id.clone()).or_default();
             return Ok(json!({"conversation": {"id": id}}));
         }
         match method {
@@ -478,6 +484,13 @@ impl Agents {
             other => panic!("{other} was not expected"),
         }
         Ok(json!({}))
+    }
+}
+
+fn out_of_reach() -> AgentError {
+    AgentError::Unavailable {
+        message: "every cell is in use".into(),
+        retry_after: Duration::from_secs(30),
     }
 }
 
@@ -681,7 +694,11 @@ impl PlatformAgents for Agents {
     ) -> BoxFuture<'a, Result<Value, AgentError>> {
         async move {
             self.let_go(method).await;
-            self.handle(cell, method, &params)
+            let answer = self.handle(cell, method, &params)?;
+            match self.state().lost == Some(method) {
+                true => Err(out_of_reach()),
+                false => Ok(answer),
+            }
         }
         .boxed()
     }
