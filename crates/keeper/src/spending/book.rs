@@ -106,6 +106,15 @@ impl Page {
         Ok(())
     }
 
+    /// The rows of another month, as they are going to be written.
+    fn of_other(&self, vault: &VaultService, month: &str) -> Result<Month, VaultError> {
+        let record = format!("{USAGE}{month}");
+        match self.others.iter().rev().find(|(name, _)| *name == record) {
+            Some((_, Some(bytes))) => decode(bytes).ok_or(VaultError::Newer),
+            _ => read(vault, &record),
+        }
+    }
+
     fn spent(&self, day: &str) -> (u64, u64) {
         let sum = |rows: &Vec<Row>| rows.iter().map(|row| row.cost).sum::<u64>();
         (self.rows.get(day).map_or(0, sum), self.rows.values().map(sum).sum())
@@ -252,21 +261,14 @@ impl Spending {
     /// The limits, what was spent today and this month, and the rows of a month (this one, if none is named).
     pub(super) fn overview(&self, month: Option<&str>) -> Result<(Limits, (u64, u64), String, Month), VaultError> {
         let now = self.book.now();
-        let (limits, spent, this, rows) = self.book.with(now, |page| {
-            (
-                page.limits,
-                page.spent(&calendar::day(now)),
-                page.month.clone(),
-                page.rows.clone(),
-            )
-        })?;
-        match month {
-            Some(month) if month != this => {
-                let rows = read(self.book.pages.vault(), &format!("{USAGE}{month}"))?;
-                Ok((limits, spent, month.to_owned(), rows))
-            }
-            _ => Ok((limits, spent, this, rows)),
-        }
+        let vault = self.book.pages.vault();
+        self.book.with(now, |page| {
+            let (month, rows) = match month {
+                Some(month) if month != page.month => (month.to_owned(), page.of_other(vault, month)?),
+                _ => (page.month.clone(), page.rows.clone()),
+            };
+            Ok((page.limits, page.spent(&calendar::day(now)), month, rows))
+        })?
     }
 
     /// Sets the limits, durably; they hold for the next call.

@@ -326,6 +326,43 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
 }
 
 #[tokio::test]
+async fn usage_is_told_by_day_and_model_also_of_a_month_that_has_just_ended() {
+    const DAY: i64 = 86_400_000;
+    let service = provider(200).await;
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([service.at.to_string()]);
+    add(&channel, &service, 0).await;
+    let other = CALL.replace("one", "other");
+    let mut day = 1;
+    for (on, body) in [(30, CALL), (31, CALL), (31, &other), (31, CALL), (32, &other)] {
+        keeper.clock.forward((on - day) * DAY);
+        day = on;
+        assert!(call(&keeper, body).await.starts_with("HTTP/1.1 200"));
+    }
+    let rows = |book: &Value| -> Vec<Value> {
+        let rows = book["usage"].as_array().unwrap().iter();
+        rows.map(|row| json!([row["day"], row["model"], row["calls"], row["cost"]]))
+            .collect()
+    };
+    let now = overview(&channel).await;
+    assert_eq!(now["month"], "1970-02");
+    assert_eq!(now["spent"], json!({"day": 0, "month": 0}));
+    assert_eq!(rows(&now), [json!(["1970-02-01", "other", 1, 0])]);
+    let ended = channel.call("spending.get", json!({"month": "1970-01"})).await.unwrap();
+    assert_eq!(ended["month"], "1970-01");
+    assert_eq!(
+        rows(&ended),
+        [
+            json!(["1970-01-31", "one", 2, 4_000_000]),
+            json!(["1970-01-31", "other", 1, 0]),
+            json!(["1970-01-30", "one", 1, 2_000_000]),
+        ]
+    );
+    let none = channel.call("spending.get", json!({"month": "1969-12"})).await.unwrap();
+    assert_eq!(none["usage"], json!([]));
+}
+
+#[tokio::test]
 async fn providers_are_listed_in_order_without_their_keys() {
     let (first, second) = (provider(200).await, provider(200).await);
     let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;

@@ -18,21 +18,20 @@ pub(crate) enum Seen {
     /// Nobody has asked for it: it is begun now.
     New,
     UnderWay,
-    /// The key was used for another request.
-    Another,
     /// What it was about was removed, and the answer with it.
     Gone,
     Answered {
         status: u16,
         sealed: Sealed,
+        /// The hash of what was asked, where a version before kept it beside the answer and not in it.
+        beside: Option<Vec<u8>>,
     },
 }
 
-/// Begins a write, once.
+/// Begins a write, once. What is asked is nowhere but in the sealed answer: in its column stands the key's hash again.
 pub(crate) async fn begin(
     transaction: &mut TenantTransaction,
     key: &[u8; 32],
-    request: &[u8; 32],
     now: OffsetDateTime,
 ) -> Result<Seen, StorageError> {
     let tenant = transaction.tenant().uuid();
@@ -46,10 +45,9 @@ pub(crate) async fn begin(
     .execute(&mut **transaction)
     .await?;
     let added = sqlx::query!(
-        "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ($1, $2, $2, $3) ON CONFLICT DO NOTHING",
         tenant,
         key,
-        request,
         now
     );
     if added.execute(&mut **transaction).await?.rows_affected() == 1 {
@@ -66,10 +64,10 @@ pub(crate) async fn begin(
     };
     Ok(match (row.status, row.key_id, row.sealed) {
         (Some(GONE), _, None) => Seen::Gone,
-        _ if row.request_hash != request => Seen::Another,
         (Some(status), Some(key_id), Some(bytes)) => Seen::Answered {
             status: status.unsigned_abs(),
             sealed: Sealed { key_id, bytes },
+            beside: (row.request_hash != key).then_some(row.request_hash),
         },
         _ => Seen::UnderWay,
     })

@@ -1,4 +1,5 @@
-//! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed.
+//! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed,
+//! and with it what was asked.
 //! Turns have no answer here: the key names the turn itself, and the cell remembers it.
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -21,7 +22,7 @@ use super::Keyed;
 use super::access::Caller;
 use super::tenants::Named;
 use crate::app::App;
-use crate::custody::What;
+use crate::custody::{CustodyError, What};
 use crate::ids;
 use crate::limits;
 use crate::problem::ApiError;
@@ -139,16 +140,22 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         .finalize()
         .into();
     let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
-    let seen = api_writes::begin(&mut transaction, &key, &asked, app.clock.now()).await?;
+    let seen = api_writes::begin(&mut transaction, &key, app.clock.now()).await?;
     transaction.commit().await?;
     match seen {
         api_writes::Seen::New => {}
         api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
-        api_writes::Seen::Another => return Err(ApiError::KeyReused),
         api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
-        api_writes::Seen::Answered { status, sealed } => {
-            let body = custody.unseal(What::Answer, tenant, &sealed).await?;
-            let mut answer = answer(status, Bytes::copy_from_slice(&body));
+        api_writes::Seen::Answered { status, sealed, beside } => {
+            let kept = custody.unseal(What::Answer, tenant, &sealed).await?;
+            let (known, body) = match &beside {
+                Some(hash) => (hash.as_slice(), kept.as_slice()),
+                None => kept.split_at_checked(asked.len()).ok_or(CustodyError::Damaged)?,
+            };
+            if known != asked {
+                return Err(ApiError::KeyReused);
+            }
+            let mut answer = answer(status, Bytes::copy_from_slice(body));
             answer.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
             return Ok(answer);
         }
@@ -170,7 +177,9 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
             // It was removed while this was under way.
             api_writes::gone(&mut transaction, &key).await?;
         } else {
-            let sealed = custody.seal(&mut transaction, What::Answer, &body).await?;
+            // A hash in clear would say of each guess whether it is right, of a model's key or of what was said.
+            let kept = [&asked[..], &body].concat();
+            let sealed = custody.seal(&mut transaction, What::Answer, &kept).await?;
             api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?;
         }
     }

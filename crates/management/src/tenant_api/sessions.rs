@@ -58,6 +58,11 @@ pub(crate) struct Page {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChatSessions, examples(json!({
+    "sessions": [{
+        "id": "first", "title": "Saying hello", "created_at": 1_795_000_000_000_i64, "used_at": 1_795_000_060_000_i64, "running": false,
+    }],
+})))]
 pub(crate) struct Sessions {
     sessions: Vec<SessionAnswer>,
     /// Absent on the last page.

@@ -1,7 +1,10 @@
 //! Making tenants, changing and removing them, their keys, and writes that are asked for twice.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
+use protocol::{ApprovalId, TenantId};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -240,21 +243,86 @@ async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
     assert_eq!(agents.removed().len(), 1);
     assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
     assert_eq!(operator.get(&format!("/api/v1/tenants/{id}")).await.status, 404);
+}
+
+/// In how many rows of which tables one of these is named, whatever the column.
+async fn rows_naming(world: &World, ids: &[String]) -> BTreeMap<String, i64> {
     let mut owner = world.database.owner().await;
-    for table in [
-        "api_tenants",
-        "api_tenant_keys",
-        "platform_secrets",
-        "api_sessions",
-        "api_approvals",
-        "api_writes",
-    ] {
-        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
-            .fetch_one(&mut owner)
-            .await
-            .unwrap();
-        assert_eq!(left, 0, "{table}");
+    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut owner).await.unwrap();
+    let mut naming = BTreeMap::new();
+    for table in tables {
+        let count = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE ANY ($1)");
+        let ids: Vec<_> = ids.iter().map(|id| format!("%{id}%")).collect();
+        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(count)).bind(ids);
+        let rows: i64 = count.fetch_one(&mut owner).await.unwrap();
+        if rows > 0 {
+            naming.insert(table, rows);
+        }
     }
+    naming
+}
+
+#[tokio::test]
+async fn of_a_tenant_that_is_removed_no_table_has_a_row_but_the_operators_log() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let job = json!([{"name": "morning", "every_minutes": 15, "message": "Good morning"}]);
+    let template = json!({"name": "clerk", "schedule": job});
+    operator.post("/api/v1/templates", template).await.expect(201);
+    let press = json!({"name": "press", "template": "clerk", "model": {"key": "sk-press"}});
+    let press = operator.post(&format!("{at}/agents"), press).await.expect(201).json;
+    operator.post(&format!("{at}/webhooks"), hook()).await.expect(201);
+    let change = json!({"template": "clerk"});
+    let changed = operator
+        .with("idempotency-key", "k")
+        .patch(&at, change)
+        .await
+        .expect(200)
+        .json;
+    let said = json!({"session_id": "s", "message": "fail"});
+    tenant.post("/api/v1/chat", said).await;
+    let named = tenant.with("idempotency-key", "k");
+    named
+        .patch("/api/v1/sessions/s", json!({"title": "t"}))
+        .await
+        .expect(200);
+    let cell = changed["cell"]["id"].as_str().unwrap();
+    let asked = [ApprovalNotice {
+        id: ApprovalId::new(),
+        ends_at: world.clock.seconds() * 1000 + 60_000,
+        state: ApprovalState::Waiting,
+        kind: NoticeKind::Agent,
+    }];
+    let told = world
+        .management
+        .approvals_wait(cell.parse().unwrap(), TenantId::from(id), &asked);
+    told.await.unwrap();
+
+    let ids = [
+        id.to_string(),
+        cell.to_owned(),
+        press["cell"]["id"].as_str().unwrap().to_owned(),
+    ];
+    let before = rows_naming(&world, &ids).await;
+    // What people have of that kind is none of it.
+    let of_tenants = r"SELECT table_name::text FROM information_schema.columns
+        WHERE table_schema = 'public' AND column_name = 'tenant_id' AND table_name LIKE 'api\_%' AND table_name <> 'api_keys'";
+    let of_tenants: Vec<String> = sqlx::query_scalar(of_tenants)
+        .fetch_all(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    let also = ["platform_secrets", "deliveries"];
+    for table in of_tenants.iter().map(String::as_str).chain(also) {
+        assert!(
+            before.contains_key(table),
+            "{table} has nothing to remove: have something put there"
+        );
+    }
+    operator.delete(&at).await.expect(200);
+    let after = rows_naming(&world, &ids).await;
+    assert_eq!(after.keys().collect::<Vec<_>>(), ["operator_events"]);
 }
 
 #[tokio::test]
@@ -331,6 +399,12 @@ async fn a_write_with_a_key_is_done_once_and_answered_twice() {
         .unwrap();
     let key = first.json["key"].as_str().unwrap().as_bytes();
     assert!(!kept.windows(key.len()).any(|window| window == key));
+    // What was asked is nowhere beside it, which a guess could be held against.
+    let in_clear: i64 = sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE request_hash <> key_hash")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(in_clear, 0);
     let other = once.post("/api/v1/tenants", json!({"name": "y"})).await;
     assert_eq!(
         (other.status.as_u16(), &other.json["code"]),
@@ -344,6 +418,26 @@ async fn a_write_with_a_key_is_done_once_and_answered_twice() {
             .status,
         400
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_the_version_before_has_kept_is_given_again_for_what_it_answered() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let mut owner = world.database.owner().await;
+    for kept in include_str!("../fixtures/answer.v1.sql").split_inclusive(";\n") {
+        sqlx::query(kept).execute(&mut owner).await.unwrap();
+    }
+    // It has read no key yet.
+    let beside = world.beside(agents, &[]).await;
+    let once = operator.asking(beside.router.clone()).with("idempotency-key", "k");
+    let again = once
+        .post("/api/v1/templates", json!({"name": "of-before"}))
+        .await
+        .expect(201);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.json["name"], "of-before");
+    let other = once.post("/api/v1/templates", json!({"name": "another"})).await;
+    other.refused(422, "idempotency_key_reused");
 }
 
 #[tokio::test]

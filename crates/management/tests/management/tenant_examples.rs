@@ -43,7 +43,6 @@ fn is_alike(example: &Value, real: &Value, place: &str) {
 async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
     let document: Value = serde_json::from_str(COMMITTED).unwrap();
     let (world, _, operator) = World::with_tenants().await;
-    let mut answered = 0;
     for (method, path, access) in management::tenant_routes() {
         let address = path.replace("{*", "{");
         let operation = &document["paths"][&address][method.as_str().to_lowercase()];
@@ -92,13 +91,19 @@ async fn every_example_of_the_tenant_api_is_taken_and_answered_as_it_says() {
         let responses = operation["responses"].as_object().unwrap();
         let (status, response) = responses.iter().find(|(status, _)| status.starts_with('2')).unwrap();
         assert_eq!(answer.status.as_str(), status, "{method} {path}: {}", answer.text);
-        let said = &response["content"]["application/json"]["schema"]["examples"][0];
+        let schema = &response["content"]["application/json"]["schema"];
+        // Where people are answered, too, what a tenant is answered stands behind that.
+        let of_tenants = schema["anyOf"].as_array().and_then(|any| any.last()).unwrap_or(schema);
+        let said = &of_tenants["examples"][0];
+        assert_eq!(
+            said.is_null(),
+            schema.is_null(),
+            "{method} {path} is answered with JSON: it needs an example"
+        );
         if !said.is_null() {
             is_alike(said, &answer.json, &format!("{method} {path}"));
-            answered += 1;
         }
     }
-    assert!(answered >= 12, "{answered} answers have an example");
 }
 
 /// The model that the examples name.

@@ -30,6 +30,9 @@ pub(crate) struct Entry {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = OpenAiModels, examples(json!({
+    "object": "list", "data": [{"id": "gpt-5", "object": "model", "created": 1_795_000_000, "owned_by": "holdfast"}],
+})))]
 pub(crate) struct Models {
     object: &'static str,
     data: Vec<Entry>,

@@ -62,7 +62,12 @@ impl From<Template> for Listed {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = ApiTemplates)]
+#[schema(as = ApiTemplates, examples(json!({
+    "templates": [{
+        "name": "butler", "built_in": true, "skills": ["errands"], "tools": {"allow": [], "deny": []}, "schedule": [],
+        "version": "5f0c2a91d3b4e678",
+    }],
+})))]
 pub(crate) struct Templates {
     templates: Vec<Listed>,
     /// Absent on the last page.

@@ -24,6 +24,15 @@ pub(crate) struct Page {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "tenants": [{
+        "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
+        "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+        "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
+        "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
+        "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
+    }],
+})))]
 pub(crate) struct Tenants {
     tenants: Vec<TenantAnswer>,
     /// Absent on the last page.

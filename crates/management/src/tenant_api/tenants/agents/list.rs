@@ -24,7 +24,14 @@ pub(crate) struct Page {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = ApiAgents)]
+#[schema(as = ApiAgents, examples(json!({
+    "agents": [{
+        "name": "main", "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+        "limits": {"spend_day": 5_000_000, "spend_month": null},
+        "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
+        "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
+    }],
+})))]
 pub(crate) struct Agents {
     agents: Vec<AgentAnswer>,
     /// Absent on the last page.
