@@ -6,7 +6,7 @@ use protocol::chat::{ChatEventKind, Message, Part, Role, Status, ToolState};
 use protocol::functions::{Call, CallResult, Offer, TOOL};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -139,6 +139,7 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
         agent: &agent,
         turn: &turn,
         wanted: &wanted,
+        month: OnceLock::new(),
     };
     let begun_at = app.clock.now();
     let ended = match tokio::time::timeout(limits::TURN_TIME, runner.drive()).await {
@@ -224,6 +225,8 @@ struct Runner<'a> {
     agent: &'a ApiAgent,
     turn: &'a Turn,
     wanted: &'a Wanted,
+    /// The one in which it was first asked what the cell uses.
+    month: OnceLock<String>,
 }
 
 impl Runner<'_> {
@@ -518,8 +521,18 @@ impl Runner<'_> {
         }
     }
 
+    /// What the cell has used since the month began in which this was first asked: a turn may outlast it.
     async fn used(&self) -> Option<Usage> {
-        self.call("spending.get", json!({})).await.ok().as_ref().map(Usage::of)
+        let now = self.call("spending.get", json!({})).await.ok()?;
+        let month = self
+            .month
+            .get_or_init(|| now["month"].as_str().unwrap_or_default().to_owned());
+        let used = Usage::of(&now);
+        if now["month"] == **month {
+            return Some(used);
+        }
+        let before = self.call("spending.get", json!({"month": month})).await.ok()?;
+        Some(used.and(Usage::of(&before)))
     }
 
     async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, Failure> {
@@ -565,7 +578,7 @@ impl Runner<'_> {
 }
 
 impl Usage {
-    /// All that the cell has used this month.
+    /// All that the cell has used in a month.
     fn of(spending: &Value) -> Self {
         let rows = spending["usage"].as_array().map(Vec::as_slice).unwrap_or_default();
         let sum = |names: &[&str]| {
@@ -577,6 +590,15 @@ impl Usage {
             input_tokens: sum(&["input", "cached", "written"]),
             output_tokens: sum(&["output"]),
             cost: sum(&["cost"]),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cost: self.cost.saturating_add(other.cost),
         }
     }
 

@@ -266,6 +266,82 @@ async fn an_agent_that_may_spend_no_more_is_402_in_the_shape_of_either_api() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_has_spent_what_it_may_sees_how_much_that_is_and_goes_on_when_it_may_spend_more() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let limit = async |day: u64| {
+        let limits = json!({"limits": {"spend_day": day}});
+        operator.patch(&at, limits).await.expect(200).json
+    };
+    let cell = limit(5_000_000).await["cell"].clone();
+    let say = async || tenant.post("/api/v1/chat", json!({"message": "Hello"})).await;
+    say().await.expect(200);
+    agents.spends(&cell, (5_000_000, 6_000_000));
+    say().await.refused(402, "spending_limit");
+    let usage = tenant.get("/api/v1/usage").await.expect(200).json;
+    assert_eq!(usage["limits"], json!({"day": 5_000_000, "month": null}));
+    assert_eq!(usage["spent"], json!({"day": 5_000_000, "month": 6_000_000}));
+    limit(5_000_001).await;
+    say().await.expect(200);
+}
+
+#[tokio::test]
+async fn usage_is_told_by_day_and_model_and_a_turn_over_the_end_of_a_month_has_that_of_both() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let held = json!({"session_id": "s", "message": "hold", "stream": true});
+    let mut turn = tenant.stream("/api/v1/chat", held).await;
+    turn.until("delta").await;
+    agents.month_ends();
+    let other = json!({"session_id": "t", "message": "Hello"});
+    tenant.post("/api/v1/chat", other).await.expect(200);
+    agents.release();
+    let used = turn.until("final").await.json()["usage"].clone();
+    // Each was told something; turns that run at once are counted together.
+    assert_eq!(
+        (&used["input_tokens"], &used["output_tokens"]),
+        (&json!(14), &json!(14))
+    );
+    for (asked, month) in [
+        ("", "2026-12"),
+        ("?month=2026-12", "2026-12"),
+        ("?month=2026-11", "2026-11"),
+    ] {
+        let usage = tenant.get(&format!("/api/v1/usage{asked}")).await.expect(200).json;
+        assert_eq!(usage["month"], month);
+        let row = &usage["usage"][0];
+        assert_eq!(
+            (&row["day"], &row["model"], &row["output"]),
+            (&json!(format!("{month}-01")), &json!("m"), &json!(7))
+        );
+    }
+    tenant.get("/api/v1/usage?month=May").await.refused(422, "malformed");
+}
+
+#[tokio::test]
+async fn what_was_said_in_a_session_is_read_page_by_page() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    for message in ["one", "two", "three"] {
+        let said = json!({"session_id": "s", "message": message});
+        tenant.post("/api/v1/chat", said).await.expect(200);
+    }
+    agents.page_of(2);
+    let mut next = "/api/v1/sessions/s".to_owned();
+    for (said, more) in [("three", true), ("two", true), ("one", false)] {
+        let page = tenant.get(&next).await.expect(200).json;
+        let texts = [0, 1].map(|at| page["messages"][at]["text"].clone());
+        assert_eq!(texts, [said.to_owned(), format!("You said: {said}")]);
+        assert_eq!(page["more"], more);
+        next = format!(
+            "/api/v1/sessions/s?before={}",
+            page["messages"][0]["id"].as_str().unwrap()
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_quiet_shows_signs_of_life() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;

@@ -38,6 +38,8 @@ struct State {
     lost: Option<&'static str>,
     /// How many messages are shown at once, where that has an end.
     page: Option<usize>,
+    /// Months that have ended since November.
+    months: usize,
 }
 
 type Broken = Box<dyn FnMut(CellRef, &str) -> bool + Send>;
@@ -52,7 +54,8 @@ struct Cell {
     /// What it was told to be, each time.
     templates: Vec<Value>,
     conversations: HashMap<String, Conversation>,
-    tokens: u64,
+    /// What it has used, by month.
+    tokens: HashMap<String, u64>,
     /// Requests that wait, as `approval.list` has them; and those that were answered.
     asked: Vec<Value>,
     answered: Vec<(Value, Value)>,
@@ -275,6 +278,11 @@ impl Agents {
         self.state().page = Some(messages);
     }
 
+    /// The month is over.
+    pub fn month_ends(&self) {
+        self.state().months += 1;
+    }
+
     /// No home can be sealed any more.
     pub fn fill_the_disk(&self) {
         for cell in self.state().cells.values_mut() {
@@ -334,6 +342,7 @@ impl Agents {
             state.runs.push(params["job"].as_str().unwrap().to_owned());
         }
         let page = state.page;
+        let this_month = format!("2026-{}", 11 + state.months);
         let cell = state.cells.entry(cell).or_default();
         let id = params["conversation"].as_str().unwrap_or_default().to_owned();
         if method == "chat.create" {
@@ -351,12 +360,14 @@ impl Agents {
                     return Err(AgentError::Refused(ChannelError::new("malformed", words)));
                 }
                 let limits = cell.spending.clone().unwrap_or(json!({"day": null, "month": null}));
+                let month = params["month"].as_str().unwrap_or(&this_month);
+                let tokens = cell.tokens.get(month).copied().unwrap_or_default();
                 let used = json!({
-                    "day": "2026-11-01", "provider": "p", "model": "m", "calls": 1, "failed": 0, "input": cell.tokens, "cached": 0,
-                    "written": 0, "output": cell.tokens, "cost": 0, "estimated": 0, "unpriced": 1,
+                    "day": format!("{month}-01"), "provider": "p", "model": "m", "calls": 1, "failed": 0, "input": tokens, "cached": 0,
+                    "written": 0, "output": tokens, "cost": 0, "estimated": 0, "unpriced": 1,
                 });
                 return Ok(json!({
-                    "limits": limits, "spent": {"day": cell.spent.0, "month": cell.spent.1}, "month": "2026-11", "usage": [used],
+                    "limits": limits, "spent": {"day": cell.spent.0, "month": cell.spent.1}, "month": month, "usage": [used],
                 }));
             }
             "provider.list" => {
@@ -402,7 +413,7 @@ impl Agents {
             _ => {}
         }
         if method == "chat.send" {
-            cell.tokens += 7;
+            *cell.tokens.entry(this_month).or_default() += 7;
             let text = params["text"].as_str().unwrap();
             if text.contains("approve") {
                 let action = json!({"kind": "run_command", "command": text, "folder": "/home/agent"});
@@ -412,6 +423,8 @@ impl Agents {
                 }));
             }
         }
+        let most = cell.spending.as_ref().and_then(|limits| limits["day"].as_u64());
+        let is_spent = most.is_some_and(|most| cell.spent.0 >= most);
         let unknown = || AgentError::Refused(ChannelError::new("unknown_conversation", "gone"));
         let schedule = cell
             .templates
@@ -477,6 +490,7 @@ impl Agents {
                     return Ok(json!({"again": true}));
                 }
                 match params.get("functions") {
+                    _ if is_spent => send(&id, conversation, turn, "fail with spending_limit"),
                     Some(offer) => call(&id, conversation, turn, text, offer),
                     None => send(&id, conversation, turn, text),
                 }
