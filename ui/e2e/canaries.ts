@@ -1,4 +1,4 @@
-/** What may leave a page only sealed: it is looked for in all that pages ask for, send and are sent, and in what they keep. */
+/** What may leave a page only sealed: it is looked for in all that pages ask for and send, in what sockets bring them, and in what they keep. */
 import { Buffer } from "node:buffer";
 import type { BrowserContext, Page } from "@playwright/test";
 
@@ -118,8 +118,10 @@ function isSite(page: Page): boolean {
 
 async function keptBy(context: BrowserContext): Promise<Seen[]> {
   const seen: Seen[] = [];
-  for (const page of context.pages().filter(isSite))
+  for (const page of context.pages().filter(isSite)) {
+    await page.waitForLoadState("domcontentloaded");
     for (const { where, text = "", base64 } of await page.evaluate(kept)) seen.push({ where, bytes: base64 === undefined ? Buffer.from(text) : Buffer.from(base64, "base64") });
+  }
   if (context.pages().length > 0) for (const { name, value } of await context.cookies()) seen.push({ where: `cookie ${name}`, bytes: Buffer.from(value) });
   return seen;
 }

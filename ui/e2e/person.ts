@@ -216,6 +216,7 @@ async function owner(browser: Browser): Promise<Person> {
   if (known) {
     // A test failed and a new browser was started: the owner exists.
     person.phrase = known.phrase;
+    isSecret("a recovery phrase", known.phrase);
     await enter(person, person.email);
     await unlock(person.page, person.password);
   } else {

@@ -12,12 +12,18 @@ interface Asked {
 
 const listeners: ((event: string, data: unknown) => void)[] = [];
 let asked: Asked[] = [];
+/** With which conversations were asked to be made. */
+let made: unknown[] = [];
+let lost = false;
 
 /** Everybody has heard it. */
 const heard = (): Promise<void> => new Promise((done) => setTimeout(done));
 
 function request(method: string, params: { after_seq?: number }): Promise<unknown> {
-  if (method === "chat.create") return Promise.resolve({ conversation: "c" });
+  if (method === "chat.create") {
+    made.push(params);
+    return lost ? Promise.reject(new Error("Nothing came back.")) : Promise.resolve({ conversation: "c" });
+  }
   if (method !== "chat.open") return Promise.resolve({ conversations: [] });
   return new Promise((resolve, reject) => {
     asked.push({
@@ -73,9 +79,20 @@ function last(): Asked {
 beforeEach(() => {
   clearConversations();
   asked = [];
+  made = [];
 });
 
 describe("a new conversation", () => {
+  it("is made under one id, however often it is asked for", async () => {
+    const temporary = newConversationId();
+    lost = true;
+    await expect(createFor(temporary, "Hello")).rejects.toThrow();
+    lost = false;
+    await createFor(temporary, "Hello");
+    expect(made[0]).toEqual({ id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string, title: "Hello" });
+    expect(made[1]).toEqual(made[0]);
+  });
+
   it("hears its first turn while it is opened still, and asks no more than once", async () => {
     await createFor(newConversationId(), "Hello");
     happens(1_000, { kind: "accepted", message: question });

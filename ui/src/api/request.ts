@@ -50,7 +50,7 @@ export function caller(where: Where, endMs = END_MS): Caller {
       headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken(where.csrfCookie)) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-  // Networks come and go. A browser gives up what it is about to connect then, also to this machine, and does not say whether it was sent.
+  // Networks come and go. A browser gives up what it is about to connect then, also to localhost, and does not say whether it was sent.
   const askTwice = async (signal: AbortSignal, method: string, path: string, body?: object): Promise<Response> => {
     try {
       return await ask(signal, method, path, body);

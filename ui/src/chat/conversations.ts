@@ -93,13 +93,17 @@ export async function load(id: string, options: { whole?: boolean } = {}): Promi
     const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) }, { answerMs: OPEN_MS });
     const now = thread.state.peek();
     // Of before what was heard while it was on its way: all that is in it is shown already, and what has ended since would run again.
-    const older = now.seq > seq && answer.seq < now.seq;
-    if (!older) thread.state.value = opened(now, answer);
+    const stale = now.seq > seq && answer.seq < now.seq;
+    if (!stale) thread.state.value = opened(now, answer);
     thread.loading.value = "loaded";
     behind.delete(id);
   } catch (error) {
     if (thread.loading.peek() === "loading") thread.loading.value = { error: error instanceof Error ? error.message : String(error) };
-    else behind.add(id);
+    else {
+      behind.add(id);
+      // What was missed may be how the turn ended: then nothing follows that would have it read again.
+      if (error instanceof ChannelError && error.retryAfterMs !== undefined) setTimeout(() => behind.has(id) && void load(id, { whole: true }), error.retryAfterMs);
+    }
   }
   if (!missedOnly) release(id);
 }
@@ -163,7 +167,9 @@ export function acceptedLocally(entry: Outgoing, turn: string, at: number): void
 /** Makes the conversation that a first message was typed for, and moves everything over to its real id. */
 export async function createFor(temporary: string, firstText: string): Promise<string> {
   const title = firstText.trim().split("\n")[0]?.slice(0, 60) ?? "";
-  const { conversation } = await request<{ conversation: Conversation | string }>("chat.create", title ? { title } : {});
+  // Its own id, so that it is made once, however often it is asked for.
+  const params = { id: temporary.slice(NEW.length), ...(title ? { title } : {}) };
+  const { conversation } = await request<{ conversation: Conversation | string }>("chat.create", params);
   const id = typeof conversation === "string" ? conversation : conversation.id;
   // Nothing has happened in it yet: it is heard from its first event on, and sending does not wait for the agent.
   threads.set(id, { id, state: signal(threadFor(temporary).state.peek()), loading: signal("loaded") });

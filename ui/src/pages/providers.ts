@@ -1,7 +1,7 @@
 /** Other sites that people sign in with, and who may join without an invitation. For owners and admins. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, type Provider, type ProviderKind } from "../api/http";
+import { api, Problem, type Provider, type ProviderKind } from "../api/http";
 import { announce } from "../app/announcer";
 import { confirmBox } from "../parts/confirm-box";
 import "../parts/copy";
@@ -149,7 +149,12 @@ export class ProvidersPage extends FormPage {
   #create = (event: SubmitEvent): void => {
     event.preventDefault();
     this.#act(async () => {
-      const added = await withStepUp(() => api.addProvider({ kind: this.kind, name: this.name.trim(), issuer: this.issuer.trim() }));
+      const adding = withStepUp(() => api.addProvider({ kind: this.kind, name: this.name.trim(), issuer: this.issuer.trim() }));
+      const added = await adding.catch(async (error: unknown) => {
+        // Perhaps by this very request, of whose answer nothing arrived.
+        if (error instanceof Problem && error.code === "provider_known") await this.#load();
+        throw error;
+      });
       if (!added) return undefined;
       this.open = added.id;
       this.clientId = "";
