@@ -76,6 +76,19 @@ impl Revocations {
         f(newest.entry(issuer).or_insert_with(|| watch::Sender::new((0, 0))))
     }
 
+    /// Tells those who follow it, unless they know.
+    fn is_newest(&self, issuer: i64, epoch: Newest) {
+        self.with_newest(issuer, |newest| {
+            newest.send_if_modified(|known| {
+                let is_newer = known.0 < epoch.0;
+                if is_newer {
+                    *known = epoch;
+                }
+                is_newer
+            })
+        });
+    }
+
     /// The number of an issuer's last epoch; 0 for none.
     pub fn newest(&self, issuer: i64) -> u64 {
         self.with_newest(issuer, |newest| newest.borrow().0)
@@ -109,6 +122,8 @@ impl Revocations {
             hash: row.get::<Vec<u8>, _>("hash").try_into().unwrap_or(FIRST),
         });
         if epoch.number == head.number && signed.hash() == head.hash {
+            // Whoever published it may have gone between the commit and the word of it.
+            self.is_newest(issuer.id, (epoch.number, epoch.at));
             return Ok(epoch.number);
         }
         signed.follow(&mut head)?;
@@ -137,7 +152,7 @@ impl Revocations {
         }
         transaction.commit().await?;
         drop(inserting);
-        self.with_newest(issuer.id, |newest| newest.send_replace((epoch.number, epoch.at)));
+        self.is_newest(issuer.id, (epoch.number, epoch.at));
         self.filter.grow(&self.pool).await;
         Ok(epoch.number)
     }

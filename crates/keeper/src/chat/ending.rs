@@ -311,7 +311,6 @@ impl Ended {
     }
 }
 
-/// The answer to a turn as the agent's transcript has it.
 /// How everybody hears of an end. `whole`: the agent's transcript has it, and it is still to be sealed.
 pub(super) fn told_of(message: Message, whole: bool) -> ChatEventKind {
     match message.status {
@@ -332,6 +331,7 @@ pub(super) fn told_of(message: Message, whole: bool) -> ChatEventKind {
     }
 }
 
+/// The answer to a turn as the agent's transcript has it.
 pub(super) fn in_transcript(entries: &[crate::gateway::Entry], key: &str) -> Option<Message> {
     let id = transcript::assistant_id(key);
     let messages = transcript::messages(entries, &std::collections::HashSet::new());

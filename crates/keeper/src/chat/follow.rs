@@ -65,11 +65,15 @@ impl Chat {
                         return end;
                     }
                 }
-                // With what was missed the end may have been.
-                Ok(GatewayEvent::Closed) | Err(RecvError::Closed | RecvError::Lagged(_)) => {
-                    match self.reconnected(conversation, key).await {
-                        Ok((again, receiver)) => (gateway, events) = (again, receiver),
-                        Err(end) => return end,
+                Ok(GatewayEvent::Closed) | Err(RecvError::Closed) => match self.reconnected(conversation, key).await {
+                    Ok((again, receiver)) => (gateway, events) = (again, receiver),
+                    Err(end) => return end,
+                },
+                Err(RecvError::Lagged(_)) => {
+                    missed(conversation);
+                    // The end may have been among it.
+                    if runs(&gateway, conversation, key).await == Some(false) {
+                        return End::Gone;
                     }
                 }
                 Ok(_) => {}
@@ -109,12 +113,18 @@ impl Chat {
             Ok(Err(_)) | Err(_) => return Err(End::Gone),
         };
         let events = gateway.events();
-        let history = timeout(Duration::from_secs(5), gateway.history(&conversation.session)).await;
-        match history {
-            Ok(Ok(history)) if history.running.iter().any(|run| run == key) => Ok((gateway, events)),
+        match runs(&gateway, conversation, key).await {
+            Some(true) => Ok((gateway, events)),
             _ => Err(End::Gone),
         }
     }
+}
+
+/// Whether the agent is still at it; `None` where it does not say so in time.
+async fn runs(gateway: &Gateway, conversation: &Conversation, key: &str) -> Option<bool> {
+    let history = timeout(Duration::from_secs(5), gateway.history(&conversation.session)).await;
+    let history = history.ok()?.ok()?;
+    Some(history.running.iter().any(|run| run == key))
 }
 
 /// Some of the run's events will never come.

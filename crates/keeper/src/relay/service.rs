@@ -13,6 +13,7 @@ use protocol::relay::epoch::EpochError;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use super::records::{self, Out, To};
+use super::session::Ended;
 use super::{Courier, Outgoing, Received, RelayError, RelayNotice, Topic, session};
 use crate::clock::Clock;
 use crate::limits::{ATTACH_BACKOFF_FIRST, OUTBOX_BYTES, RELAY_BACKOFF_LONGEST};
@@ -125,9 +126,11 @@ impl Relay {
                 std::future::pending::<()>().await;
             }
             let mut welcomed = false;
-            let why = session::run(&self.shared, &mut welcomed).await.to_string();
+            let ended = session::run(&self.shared, &mut welcomed).await;
+            let why = ended.to_string();
             self.shared.answer_with(None);
-            if welcomed {
+            // One that takes connections and nothing else is not asked without a rest.
+            if welcomed && !matches!(ended, Ended::Silent | Ended::Refused(_)) {
                 pause = ATTACH_BACKOFF_FIRST;
             }
             if *state.borrow_and_update() == VaultState::Unlocked {

@@ -11,7 +11,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use protocol::channel::VaultState;
 use protocol::limits::RELAY_WINDOW;
 use protocol::relay::frame::{MailboxFrame, RelayFrame};
-use protocol::relay::{Following, FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, VERSION, proof_message};
+use protocol::relay::{Following, FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, Refusal, VERSION, proof_message};
 use protocol::{EnvelopeId, b64};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -89,8 +89,9 @@ struct Session<'a> {
     published: Option<u64>,
     /// Since when one is under way.
     publishing: Option<Instant>,
-    /// When the relay last sent anything.
+    /// When the relay last sent anything, and when it last said what became of something that was sent to it.
     heard: Instant,
+    answered: Instant,
 }
 
 /// Serves one connection to its end.
@@ -132,6 +133,7 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
         published: Some(epoch),
         publishing: None,
         heard: Instant::now(),
+        answered: Instant::now(),
     };
     settle(shared, &session.identity, epoch).await?;
     session.follow_all(epoch).await?;
@@ -268,7 +270,10 @@ impl Session<'_> {
     /// sends it again.
     fn is_answered(&self) -> Result<(), Ended> {
         let sent = self.flights.values().map(|flight| flight.since);
-        let late = sent.chain(self.publishing).any(|since| since.elapsed() > RELAY_ANSWER);
+        // One that is slow and goes on answering is waited for.
+        let late = sent
+            .chain(self.publishing)
+            .any(|since| since.max(self.answered).elapsed() > RELAY_ANSWER);
         match late || self.heard.elapsed() > RELAY_SILENCE {
             true => Err(Ended::Silent),
             false => Ok(()),
@@ -287,7 +292,10 @@ impl Session<'_> {
 
     async fn frame(&mut self, frame: &[u8]) -> Result<(), Ended> {
         match RelayFrame::decode(frame).map_err(|_| Ended::Malformed)? {
-            RelayFrame::Accepted(ids) => self.accepted(&ids).await,
+            RelayFrame::Accepted(ids) => {
+                self.answered = Instant::now();
+                self.accepted(&ids).await
+            }
             RelayFrame::Deliver { number, at, id, sealed } => self.delivered(number, at, id, sealed).await,
             RelayFrame::Returned { number, id, to } => self.returned(number, id, to).await,
         }
@@ -295,12 +303,22 @@ impl Session<'_> {
 
     async fn text(&mut self, text: &str) -> Result<(), Ended> {
         match serde_json::from_str(text).map_err(|_| Ended::Malformed)? {
-            FromRelay::Refused { id, code, message } => self.refused(id, code, message).await,
+            FromRelay::Refused { id, code, message } => {
+                self.answered = Instant::now();
+                self.refused(id, code, message).await
+            }
             FromRelay::Published { number } => {
                 self.published = Some(number);
                 self.publishing = None;
+                self.answered = Instant::now();
                 self.publish().await
             }
+            // The next connection brings it again.
+            FromRelay::NotPublished {
+                code: Refusal::Unavailable,
+                message,
+                ..
+            } => Err(Ended::Refused(message)),
             FromRelay::NotPublished { number, message, .. } => {
                 self.odd(
                     self.own,

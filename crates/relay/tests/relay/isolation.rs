@@ -3,7 +3,7 @@ use sqlx::{ConnectOptions as _, PgConnection};
 
 use crate::support::Server;
 
-async fn connect(server: &Server, database: &str, role: &str) -> Result<PgConnection, sqlx::Error> {
+pub async fn connect(server: &Server, database: &str, role: &str) -> Result<PgConnection, sqlx::Error> {
     PgConnectOptions::new_without_pgpass()
         .socket(server.folder.path().join("postgres/run"))
         .username(role)

@@ -8,6 +8,7 @@ use protocol::relay::{Following, FromMailbox, FromRelay, Refusal};
 use relay::{NobodyWakes, RelayConfig};
 use vault::Identity;
 
+use crate::isolation::connect;
 use crate::support::{Peer, Said, Server, key};
 
 fn epoch(issuer: &Identity, head: &mut EpochHead, revoked: Vec<CapabilityId>) -> Vec<u8> {
@@ -85,6 +86,41 @@ async fn promise_09_what_is_revoked_is_pushed_checked_and_survives_a_restart() {
     assert!(!revoked(&mut holder, &bob, one).await);
     let issuer = Peer::connect(&relay.socket, &ada).await;
     assert_eq!(issuer.welcome, FromRelay::Welcome { waiting: 0, epoch: 2 });
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_an_epoch_whose_issuer_went_as_it_was_kept_is_pushed_when_it_is_published_again() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let mut holder = Peer::connect(&relay.socket, &bob).await;
+    let issuers = vec![Following {
+        issuer: key(&ada),
+        after: 0,
+    }];
+    holder.say(&FromMailbox::Follow { issuers }).await;
+    // Answered after the one before: now it is followed.
+    let revoked_one = CapabilityId::new();
+    assert!(!revoked(&mut holder, &ada, revoked_one).await);
+    // What is left of a publication whose connection ended right behind its commit.
+    let kept = epoch(&ada, &mut EpochHead::default(), vec![revoked_one]);
+    let mut own = connect(&server, "holdfast_relay", "holdfast_relay").await.unwrap();
+    sqlx::query(
+        "INSERT INTO relay.epochs (issuer, number, at, hash, epoch) SELECT id, 1, 7, $2, $3 FROM relay.mailboxes WHERE key = $1",
+    )
+    .bind(&key(&ada).0[..])
+    .bind(&SignedEpoch::decode(&kept).unwrap().hash()[..])
+    .bind(&kept)
+    .execute(&mut own)
+    .await
+    .unwrap();
+    assert_eq!(
+        publish(&mut issuer, kept.clone()).await,
+        FromRelay::Published { number: 1 }
+    );
+    assert_eq!(holder.next().await, Said::Text(FromRelay::Epoch { epoch: kept }));
     relay.stop().await;
 }
 

@@ -237,9 +237,12 @@ async fn a_revocation_that_a_relay_takes_without_a_word_is_told_again() {
 #[tokio::test]
 async fn a_relay_of_which_nothing_is_heard_any_more_is_left() {
     let relay = Liar::start(Lie::Honest);
-    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
-    ada.send(&bob, b"one").await;
+    let (mut ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    let sent = ada.send(&bob, b"one").await;
     assert_eq!(bob.take().await, b"one");
+    // Nothing is under way any more.
+    ada.until(|notice| (*notice == RelayNotice::Accepted { id: sent }).then_some(()))
+        .await;
     let before = relay.connections();
     tokio::time::pause();
     tokio::time::advance(RELAY_SILENCE + Duration::from_secs(2)).await;
