@@ -288,8 +288,15 @@ pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     let left = api_sessions::left(&mut transaction, &agent.name, now, limits::API_SESSIONS_LISTED).await?;
     transaction.commit().await?;
-    for id in own.into_iter().chain(left.iter().map(String::as_str)) {
-        remove(app, agent, id, None).await?;
+    if let Some(own) = own {
+        remove(app, agent, own, None).await?;
+    }
+    for id in left {
+        // Each takes a while: somebody may have asked for it again.
+        let is_over = |session: &ApiSession| session.gone_at.is_some_and(|at| at < now);
+        if find(app, agent, &id).await.is_ok_and(|session| is_over(&session)) {
+            remove(app, agent, &id, None).await?;
+        }
     }
     Ok(())
 }

@@ -58,13 +58,14 @@ impl Wanted {
 }
 
 /// What the agent is told.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Words {
     Text(String),
-    /// Of a client that says everything each time: what is new, and all of it for a conversation in which nothing was said yet.
+    /// Of a client that says everything each time: what is new, and all of it for a conversation in which nothing was said yet, or why that
+    /// cannot be sent.
     History {
         new: String,
-        all: String,
+        all: Result<String, Failure>,
     },
     /// What its vault has under the name of this job.
     Job(String),
@@ -264,8 +265,9 @@ impl Runner<'_> {
         };
         let mut before = None;
         if known.is_none() {
+            let words = self.words(&conversation).await?;
             before = self.used().await;
-            let told = self.tell(&conversation).await;
+            let told = self.tell(&conversation, words).await;
             // What its keeper refuses, the agent has not heard.
             if !matches!(told, Err(AgentError::Refused(_))) {
                 self.turn.reach(Stage::Told);
@@ -289,23 +291,30 @@ impl Runner<'_> {
         self.ended(answered, usage)
     }
 
+    /// The words of the turn.
+    async fn words(&self, conversation: &str) -> Result<&str, Failure> {
+        match &self.wanted.words {
+            Words::Text(words) | Words::Job(words) => Ok(words),
+            Words::History { new, all } => match self.has_begun(conversation).await? {
+                true => Ok(new),
+                false => all.as_deref().map_err(Failure::clone),
+            },
+        }
+    }
+
     /// Gives the agent the words of the turn; whether its keeper had them before.
-    async fn tell(&self, conversation: &str) -> Result<bool, AgentError> {
+    async fn tell(&self, conversation: &str, words: &str) -> Result<bool, AgentError> {
         let key = self.turn.id;
         let told = match &self.wanted.words {
             Words::Text(_) | Words::History { .. } => {
-                let text = match &self.wanted.words {
-                    Words::History { all, .. } if !self.has_begun(conversation).await? => all,
-                    Words::Text(text) | Words::Job(text) | Words::History { new: text, .. } => text,
-                };
-                let mut params = json!({"conversation": conversation, "text": text, "key": key});
+                let mut params = json!({"conversation": conversation, "text": words, "key": key});
                 if let Some(functions) = &self.wanted.functions {
                     params["functions"] = json!(functions);
                 }
                 self.call("chat.send", params).await?
             }
-            Words::Job(job) => {
-                let params = json!({"conversation": conversation, "job": job, "key": key});
+            Words::Job(_) => {
+                let params = json!({"conversation": conversation, "job": words, "key": key});
                 self.call("chat.run", params).await?
             }
         };

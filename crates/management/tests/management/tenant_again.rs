@@ -52,6 +52,13 @@ async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothin
     assert_eq!(ask("Hello").await, (503, None), "it was told nothing");
     agents.repair();
     assert_eq!(ask("Hello").await, (200, None));
+    // Nor where it is not known yet what to tell it.
+    agents.break_where(|_, method| method == "chat.open");
+    let before = json!({"role": "assistant", "content": "Hello."});
+    let wanted = json!({"model": "m", "user": "s", "messages": [before, {"role": "user", "content": "Bye"}]});
+    let answer = tenant.post("/v1/chat/completions", wanted).await;
+    assert_eq!(answer.status.as_u16(), 503);
+    assert!(answer.headers.get("x-should-retry").is_none(), "it was told nothing");
 }
 
 #[tokio::test]

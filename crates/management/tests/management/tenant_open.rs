@@ -32,7 +32,7 @@ async fn a_tenant_has_so_many_requests_open_and_another_that_ends_makes_room() {
     assert!(refused.headers.contains_key(header::RETRY_AFTER));
     other.get("/api/v1/sessions").await.expect(200);
 
-    // One that is closed, and one that was answered whole but is not read, and then is.
+    // One that is closed, and one that was answered whole, is not read, and then is let go.
     open.pop();
     let unread = tenant.raw(Method::GET, "/api/v1/sessions", None).await;
     assert_eq!(unread.status(), 200);

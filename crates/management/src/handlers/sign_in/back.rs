@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use protocol::SessionId;
 
-use crate::access::{Client, Id};
+use crate::access::{self, Client, Id};
 use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
@@ -148,6 +148,7 @@ async fn not_known(
 async fn link(app: &App, client: &Client, arrived: &Arrived, asked: SessionId) -> Result<SentOn, ApiError> {
     let Arrived { provider, account, .. } = arrived;
     let token = client.session.ok_or(ApiError::NotSignedIn)?;
+    access::may_look_up(app, client, token)?;
     let now = app.clock.now();
     let session = sessions::authenticate(&app.database, token, app.session_clock(), &client.address_text()).await?;
     let session = session

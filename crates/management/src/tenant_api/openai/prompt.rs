@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::refuse;
 use crate::problem::ApiError;
+use crate::tenant_api::failure::Failure;
 use crate::tenant_api::turn::Words;
 
 /// A message as both APIs write it.
@@ -126,28 +127,24 @@ pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<V
 
 /// The one message. In a session the agent has what was said before the last answer, unless it is new.
 pub(super) fn of(messages: &[Said], in_session: bool, field: &'static str) -> Result<Words, ApiError> {
-    let all = joined(messages, field)?;
     let last_answer = messages.iter().rposition(|said| said.role == "assistant");
-    let words = match last_answer.filter(|_| in_session) {
-        Some(at) => Words::History {
-            new: joined(&messages[at + 1..], field)?,
-            all,
-        },
-        None => Words::Text(all),
-    };
-    let (Words::Text(now) | Words::History { new: now, .. } | Words::Job(now)) = &words;
-    if now.len() > MESSAGE_BYTES {
+    let Some(at) = last_answer.filter(|_| in_session) else {
         let otherwise = match in_session {
             true => "Say less at once.",
             false => "Name a `user`, and the agent remembers what was said.",
         };
-        let words = format!("The messages are larger than {MESSAGE_BYTES} bytes (`MESSAGE_BYTES`). {otherwise}");
-        return Err(refuse(field, &words));
-    }
-    Ok(words)
+        return Ok(Words::Text(joined(messages, field, otherwise)?));
+    };
+    let otherwise =
+        "Nothing was said in this session yet, so the agent is given all of them: send fewer of the earlier ones.";
+    Ok(Words::History {
+        new: joined(&messages[at + 1..], field, "Say less at once.")?,
+        all: joined(messages, field, otherwise).map_err(Failure::from),
+    })
 }
 
-fn joined(messages: &[Said], field: &'static str) -> Result<String, ApiError> {
+/// `otherwise`: what to do where they are too large.
+fn joined(messages: &[Said], field: &'static str, otherwise: &str) -> Result<String, ApiError> {
     let mut said = Vec::new();
     for message in messages {
         let name = match message.role.as_str() {
@@ -174,13 +171,18 @@ fn joined(messages: &[Said], field: &'static str) -> Result<String, ApiError> {
     if !said.iter().any(|(name, _)| *name == "User") {
         return Err(refuse(field, "There is no message of a user to answer."));
     }
-    Ok(match said.as_slice() {
+    let text = match said.as_slice() {
         [(_, text)] => text.clone(),
         all => {
             let all: Vec<_> = all.iter().map(|(name, text)| format!("{name}: {text}")).collect();
             all.join("\n\n")
         }
-    })
+    };
+    if text.len() > MESSAGE_BYTES {
+        let words = format!("The messages are larger than {MESSAGE_BYTES} bytes (`MESSAGE_BYTES`). {otherwise}");
+        return Err(refuse(field, &words));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -194,19 +196,20 @@ mod tests {
         of(&messages, in_session, "messages")
     }
 
-    fn text(text: &str) -> Words {
-        Words::Text(text.to_owned())
+    /// Of what is always said so.
+    fn text(messages: Value, in_session: bool) -> String {
+        match prompt(messages, in_session) {
+            Ok(Words::Text(text)) => text,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn one_message_is_sent_as_it_is() {
-        assert_eq!(
-            prompt(json!([{"role": "user", "content": "Hi"}]), false).unwrap(),
-            text("Hi")
-        );
+        assert_eq!(text(json!([{"role": "user", "content": "Hi"}]), false), "Hi");
         let parts =
             json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "input_text", "text": "b"}]}]);
-        assert_eq!(prompt(parts, true).unwrap(), text("ab"));
+        assert_eq!(text(parts, true), "ab");
     }
 
     #[test]
@@ -216,16 +219,23 @@ mod tests {
             {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two"},
         ]);
         let whole = "Instructions: Be short.\n\nUser: One\n\nAssistant: 1\n\nUser: Two";
-        assert_eq!(prompt(said.clone(), false).unwrap(), text(whole));
-        let (new, all) = ("Two".to_owned(), whole.to_owned());
-        assert_eq!(prompt(said, true).unwrap(), Words::History { new, all });
-        // What is long because of what was said before is not long in a session.
-        let long = json!([
-            {"role": "user", "content": "x".repeat(MESSAGE_BYTES)}, {"role": "assistant", "content": "1"},
-            {"role": "user", "content": "Two"},
-        ]);
-        assert!(prompt(long.clone(), true).is_ok());
-        assert!(prompt(long, false).is_err());
+        assert_eq!(text(said.clone(), false), whole);
+        let Ok(Words::History { new, all: Ok(all) }) = prompt(said, true) else {
+            panic!("it has an answer in it");
+        };
+        assert_eq!((new.as_str(), all.as_str()), ("Two", whole));
+        // What cannot be sent of before is no hindrance in a session in which it was said.
+        let image = json!([{"type": "image_url", "image_url": {"url": "x"}}]);
+        for before in [json!("x".repeat(MESSAGE_BYTES)), image] {
+            let said = json!([
+                {"role": "user", "content": before}, {"role": "assistant", "content": "1"}, {"role": "user", "content": "Two"},
+            ]);
+            assert!(matches!(
+                prompt(said.clone(), true),
+                Ok(Words::History { all: Err(_), .. })
+            ));
+            assert!(prompt(said, false).is_err());
+        }
     }
 
     fn results_of(messages: Value) -> Result<Option<Vec<CallResult>>, ApiError> {
@@ -249,12 +259,10 @@ mod tests {
         let answered = json!({"role": "assistant", "content": "It rains."});
         let later = json!([asked, called, result, answered, asked]);
         assert_eq!(results_of(later.clone()).unwrap(), None);
-        let told = prompt(later, false).unwrap();
+        let told = text(later, false);
         assert_eq!(
             told,
-            text(
-                "User: Well?\n\nAssistant: \n(called f with {})\n\nResult: rain\n\nAssistant: It rains.\n\nUser: Well?"
-            )
+            ("User: Well?\n\nAssistant: \n(called f with {})\n\nResult: rain\n\nAssistant: It rains.\n\nUser: Well?")
         );
         for bad in [
             json!([asked, called]),

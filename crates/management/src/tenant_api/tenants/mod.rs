@@ -422,6 +422,17 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
         model,
         spending,
     } = news;
+    let model = match model {
+        Some(ModelNews { mut params, price }) => {
+            if let Some(price) = price {
+                // Refused before anything is changed.
+                let known = price_of(app, cell, &params).await?;
+                params.price = Some(json!(price.onto(known)?));
+            }
+            Some(params)
+        }
+        None => None,
+    };
     if let Some(template) = template {
         let params = json!({"template": template});
         agents.call(cell, "template.set", params).await?;
@@ -429,11 +440,7 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
     if let Some(share) = spending {
         agents.call(cell, "spending.set", shares::limits_of(share)).await?;
     }
-    if let Some(ModelNews { mut params, price }) = model {
-        if let Some(price) = price {
-            let known = price_of(app, cell, &params).await?;
-            params.price = Some(json!(price.onto(known)?));
-        }
+    if let Some(params) = model {
         agents.set_model(cell, params).await?;
     }
     Ok(())
