@@ -225,7 +225,7 @@ struct Agent(String);
 impl Agent {
     fn of_another_installation() -> Self {
         let image = std::env::var("HOLDFAST_CELLS__AGENT_IMAGE").expect("cargo xtask test names the agent's image");
-        let run = ["run", "--detach", "--network", "none", &image, "sleep", "3600"];
+        let run = ["run", "--detach", "--rm", "--network", "none", &image, "sleep", "3600"];
         Self(docker(&run).expect("a container starts"))
     }
 
