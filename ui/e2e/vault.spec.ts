@@ -46,7 +46,8 @@ test("locking hides everything, and the right password brings the same page and 
 
 test("a draft survives a reload, to its last letter", async ({ anna: { page } }) => {
   await newConversation(page);
-  await composer(page).pressSequentially("to be continued");
+  // As fast as a person types.
+  await composer(page).pressSequentially("to be continued", { delay: 50 });
   await page.reload();
   await expect(composer(page)).toBeVisible();
   // A new conversation has no address yet; its draft waits in the next new one.
