@@ -14,6 +14,13 @@ pub async fn publishes(person: &Person, session: &Session) {
     person.put("/api/v1/identity", &json!({ "bundle": bundle })).await.ok();
 }
 
+/// Makes a vault with this password; it is open, and others can look up its keys.
+pub async fn opened(person: &Person, password: &str) -> Session {
+    let session = person.make_vault(password).await.session;
+    publishes(person, &session).await;
+    session
+}
+
 /// Looks up everybody's keys.
 pub async fn meets(person: &Person, session: &Session) {
     let people = person.get("/api/v1/people").await.ok();
@@ -39,8 +46,7 @@ pub async fn colleagues(
     let mut colleagues = Vec::new();
     for (who, address) in [("Bob", "bob@example.org"), ("Carol", "carol@example.org")] {
         let person = installation.member(owner, who, address).await;
-        let session = person.make_vault(password).await.session;
-        publishes(&person, &session).await;
+        let session = opened(&person, password).await;
         colleagues.push((person, session));
     }
     meets(owner, session).await;

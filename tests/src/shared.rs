@@ -5,10 +5,19 @@ use std::time::Duration;
 use protocol::b64;
 use serde_json::{Value, json};
 
-use crate::{Session, wait_until};
+use crate::{Installation, Session, wait_until};
 
 /// Until something that is shared has crossed the relay, on a busy machine.
 const SOON: Duration = Duration::from_secs(90);
+
+/// Connects a calendar with this key: the scripted model stands for it, since it is the one address that is allowed here.
+pub async fn connect_calendar(installation: &Installation, session: &Session, key: &str, about: &str) {
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": key});
+    let secret = session.call("secret.set", secret).await["id"].clone();
+    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
+        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": about});
+    session.call("route.set", route).await;
+}
 
 /// What came of using something: the status and the words, or the code of the refusal.
 pub async fn uses(session: &Session, id: &Value, method: &str) -> Result<(Value, String), String> {

@@ -6,20 +6,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, publishes};
+use system_tests::contacts::{meets, opened};
 use system_tests::docker::{Part, container, pid};
 use system_tests::shared::{received, uses};
-use system_tests::{Installation, Person, Session, now, wait_until};
+use system_tests::{Installation, Person, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 const SOON: Duration = Duration::from_secs(90);
 const DAY: i64 = 24 * 60 * 60 * 1000;
-
-async fn opened(person: &Person) -> Session {
-    let session = person.make_vault(PASSWORD).await.session;
-    publishes(person, &session).await;
-    session
-}
 
 /// The skills in the agent's workspace that its keeper has put there for what is shared, looked at from outside.
 fn skills(person: &Person) -> Vec<String> {
@@ -56,7 +50,11 @@ async fn promise_09_a_group_uses_its_admins_service_by_what_each_was_granted_unt
     let anna = installation.owner().await;
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
     let carol = installation.member(&anna, "Carol", "carol@example.org").await;
-    let (with_anna, with_bob, with_carol) = (opened(&anna).await, opened(&bob).await, opened(&carol).await);
+    let (with_anna, with_bob, with_carol) = (
+        opened(&anna, PASSWORD).await,
+        opened(&bob, PASSWORD).await,
+        opened(&carol, PASSWORD).await,
+    );
     for (person, session) in [(&anna, &with_anna), (&bob, &with_bob), (&carol, &with_carol)] {
         meets(person, session).await;
     }

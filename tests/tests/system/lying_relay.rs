@@ -7,21 +7,15 @@ use protocol::relay::MailboxKey;
 use protocol::{CapabilityId, b64};
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, publishes};
-use system_tests::shared::{received, uses};
-use system_tests::{Deed, Installation, Liar, Lie, Person, RelayAlone, Session, Settings, now, wait_until};
+use system_tests::contacts::{meets, opened};
+use system_tests::shared::{connect_calendar, received, uses};
+use system_tests::{Deed, Liar, Lie, Person, RelayAlone, Session, Settings, now, wait_until};
 use vault::PublicIdentity;
 
 const PASSWORD: &str = "correct horse battery staple";
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Until everybody has found their way back to the relay, on a busy machine.
 const SOON: Duration = Duration::from_secs(120);
-
-async fn opened(person: &Person) -> Session {
-    let session = person.make_vault(PASSWORD).await.session;
-    publishes(person, &session).await;
-    session
-}
 
 async fn mailbox(session: &Session) -> MailboxKey {
     let identity = session.call("identity.get", json!({})).await;
@@ -84,13 +78,17 @@ async fn promise_09_a_relay_that_lies_opens_nothing_and_brings_back_nothing() {
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
     let carol = installation.member(&anna, "Carol", "carol@example.org").await;
     let dave = installation.organisation("Elsewhere", "Dave", "dave@example.org").await;
-    let (with_anna, with_bob, with_carol) = (opened(&anna).await, opened(&bob).await, opened(&carol).await);
-    let with_dave = opened(&dave).await;
+    let (with_anna, with_bob, with_carol) = (
+        opened(&anna, PASSWORD).await,
+        opened(&bob, PASSWORD).await,
+        opened(&carol, PASSWORD).await,
+    );
+    let with_dave = opened(&dave, PASSWORD).await;
     for (person, session) in [(&anna, &with_anna), (&bob, &with_bob), (&carol, &with_carol)] {
         meets(person, session).await;
     }
     let (key, purpose) = (Canary::new("calendar-key"), Canary::new("calendar-purpose"));
-    connect_calendar(&installation, &with_anna, &key, &purpose).await;
+    connect_calendar(&installation, &with_anna, &key.text, &purpose.text).await;
     let id = shares(&with_anna, &bob).await;
     received(&with_bob, "given").await;
     reads(&with_bob, &id).await;
@@ -144,15 +142,6 @@ async fn promise_09_a_relay_that_lies_opens_nothing_and_brings_back_nothing() {
         search.folder(relay.data_dir());
     }
     assert!(search.found().is_empty(), "{:?}", search.found());
-}
-
-/// The scripted model stands for a calendar: it is the one address that is allowed here.
-async fn connect_calendar(installation: &Installation, anna: &Session, key: &Canary, purpose: &Canary) {
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": key.text});
-    let secret = anna.call("secret.set", secret).await["id"].clone();
-    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
-        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": purpose.text});
-    anna.call("route.set", route).await;
 }
 
 async fn envelopes_repeated_delayed_kept_back_and_misdirected(

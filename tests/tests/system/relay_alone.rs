@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, publishes};
-use system_tests::shared::{received, uses};
+use system_tests::contacts::{meets, opened};
+use system_tests::shared::{connect_calendar, received, uses};
 use system_tests::{RelayAlone, Settings, now};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -18,22 +18,14 @@ async fn promise_09_a_relay_by_itself_is_killed_and_nothing_is_open_without_it_o
     let address = Canary::new("bob");
     let email = format!("{}@example.org", address.text);
     let bob = installation.member(&anna, "Bob", &email).await;
-    let with_anna = anna.make_vault(PASSWORD).await.session;
-    let with_bob = bob.make_vault(PASSWORD).await.session;
-    for (person, session) in [(&anna, &with_anna), (&bob, &with_bob)] {
-        publishes(person, session).await;
-    }
+    let (with_anna, with_bob) = (opened(&anna, PASSWORD).await, opened(&bob, PASSWORD).await);
     for (person, session) in [(&anna, &with_anna), (&bob, &with_bob)] {
         meets(person, session).await;
     }
 
     // What is shared crosses it, and is read.
     let key = Canary::new("calendar-key");
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": key.text});
-    let secret = with_anna.call("secret.set", secret).await["id"].clone();
-    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
-        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}});
-    with_anna.call("route.set", route).await;
+    connect_calendar(&installation, &with_anna, &key.text, "A calendar").await;
     let terms =
         json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read"], "until": now() + DAY});
     let given = with_anna.call("share.issue", terms).await;

@@ -4,17 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, publishes};
-use system_tests::{Installation, Person, Session, wait_until};
+use system_tests::contacts::{meets, opened};
+use system_tests::{Installation, Session, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 const SOON: Duration = Duration::from_secs(120);
-
-async fn opened(person: &Person) -> Session {
-    let session = person.make_vault(PASSWORD).await.session;
-    publishes(person, &session).await;
-    session
-}
 
 async fn first_of(session: &Session, list: &str, state: &str) -> Value {
     wait_until(&format!("{list}: {state}"), SOON, async || {
@@ -32,7 +26,7 @@ async fn promise_07_what_an_organisation_wants_two_to_allow_is_done_when_both_ha
     let demand = json!({"second_person": true});
     assert_eq!(anna.put("/api/v1/policy", &demand).await.ok()["second_person"], true);
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
-    let (with_anna, with_bob) = (opened(&anna).await, opened(&bob).await);
+    let (with_anna, with_bob) = (opened(&anna, PASSWORD).await, opened(&bob, PASSWORD).await);
     meets(&anna, &with_anna).await;
     meets(&bob, &with_bob).await;
     with_bob

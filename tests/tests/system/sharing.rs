@@ -4,20 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, publishes};
-use system_tests::shared::{received, uses};
-use system_tests::{Installation, Person, Session, now, wait_until};
+use system_tests::contacts::{meets, opened};
+use system_tests::shared::{connect_calendar, received, uses};
+use system_tests::{Installation, Person, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 const SOON: Duration = Duration::from_secs(60);
 const DAY: i64 = 24 * 60 * 60 * 1000;
-
-/// Somebody whose vault is open and whose keys others can look up.
-async fn opened(person: &Person) -> Session {
-    let session = person.make_vault(PASSWORD).await.session;
-    publishes(person, &session).await;
-    session
-}
 
 #[tokio::test]
 async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with_nobody_else() {
@@ -25,18 +18,17 @@ async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with
     let anna = installation.owner().await;
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
     let carol = installation.member(&anna, "Carol", "carol@example.org").await;
-    let (with_anna, with_bob, with_carol) = (opened(&anna).await, opened(&bob).await, opened(&carol).await);
+    let (with_anna, with_bob, with_carol) = (
+        opened(&anna, PASSWORD).await,
+        opened(&bob, PASSWORD).await,
+        opened(&carol, PASSWORD).await,
+    );
     for (person, session) in [(&anna, &with_anna), (&bob, &with_bob), (&carol, &with_carol)] {
         meets(person, session).await;
     }
 
-    // The scripted model stands for a calendar: it is the one address that is allowed here.
     let (key, purpose) = (Canary::new("calendar-key"), Canary::new("calendar-purpose"));
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": key.text});
-    let secret = with_anna.call("secret.set", secret).await["id"].clone();
-    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
-        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": purpose.text});
-    with_anna.call("route.set", route).await;
+    connect_calendar(&installation, &with_anna, &key.text, &purpose.text).await;
     let until = now() + 3 * DAY;
     let terms = json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read", "list"], "until": until});
     let given = with_anna.call("share.issue", terms).await;
@@ -113,14 +105,10 @@ async fn who_asks_a_vault_that_is_locked_is_told_so_and_its_owner_is_told_to_unl
     let installation = Installation::start().await;
     let anna = installation.owner().await;
     let bob = installation.member(&anna, "Bob", "bob@example.org").await;
-    let (with_anna, with_bob) = (opened(&anna).await, opened(&bob).await);
+    let (with_anna, with_bob) = (opened(&anna, PASSWORD).await, opened(&bob, PASSWORD).await);
     meets(&anna, &with_anna).await;
     meets(&bob, &with_bob).await;
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let secret = with_anna.call("secret.set", secret).await["id"].clone();
-    let route = json!({"name": "calendar", "base_url": installation.model().base_url(), "secret": secret,
-        "inject": {"as": "header", "name": "x-api-key", "prefix": ""}});
-    with_anna.call("route.set", route).await;
+    connect_calendar(&installation, &with_anna, "canary-0123456789", "A calendar").await;
     let until = now() + DAY;
     let terms =
         json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read"], "until": until});
