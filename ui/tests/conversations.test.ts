@@ -11,6 +11,7 @@ interface Asked {
 }
 
 const listeners: ((event: string, data: unknown) => void)[] = [];
+const openListeners: (() => void)[] = [];
 let asked: Asked[] = [];
 /** With which conversations were asked to be made. */
 let made: unknown[] = [];
@@ -44,10 +45,11 @@ vi.mock("../src/app/link", () => ({
   request,
   online: signal(true),
   onEvent: (listener: (event: string, data: unknown) => void) => listeners.push(listener),
-  onOpen: () => undefined,
+  onOpen: (listener: () => void) => openListeners.push(listener),
 }));
 vi.mock("../src/storage/database", () => import("./memory-database"));
 
+const { path } = await import("../src/app/router");
 const { clearConversations, createFor, load, newConversationId, startConversations, threadFor } = await import("../src/chat/conversations");
 
 startConversations();
@@ -142,5 +144,12 @@ describe("an opened conversation", () => {
     await last().answer({ messages: undefined, running: { turn: "t", started: 1 }, seq: 10 });
     expect(threadFor("c").state.peek().running).toBeNull();
     expect(shown()).toEqual(["user done: Hello", "assistant done: Hello, Anna."]);
+  });
+
+  it("is asked for once when the connection is back, also where somebody looks at it", () => {
+    path.value = "/c/c";
+    for (const listener of openListeners) listener();
+    expect(asked.map(({ after_seq }) => after_seq)).toEqual([10]);
+    path.value = "/";
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { randomBytes } from "../src/channel/bytes";
 import { clearDrafts, draftOf, dropDraft, editDraft, flushDrafts, loadDrafts, setDraft } from "../src/chat/drafts";
-import { adoptLocalKey } from "../src/storage/sealed";
+import { adoptLocalKey, forgetLocalKey } from "../src/storage/sealed";
 import { stored } from "./memory-database";
 
 vi.mock("../src/storage/database", () => import("./memory-database"));
@@ -55,6 +55,22 @@ describe("a draft", () => {
     }
     await flushDrafts();
     clearDrafts();
+    expect(await loadDrafts()).toEqual(["c"]);
+    expect(draftOf("c")).toBe("half a thought");
+  });
+
+  it("is kept to its last letter when the vault locks while it is typed", async () => {
+    const local = randomBytes(32);
+    await adoptLocalKey("u", local.slice());
+    setDraft("c", "half a thou");
+    setDraft("c", "half a thought");
+    setDraft("d", "sent a moment ago");
+    setDraft("d", "");
+    const written = flushDrafts();
+    await forgetLocalKey("u");
+    await written;
+    clearDrafts();
+    await adoptLocalKey("u", local);
     expect(await loadDrafts()).toEqual(["c"]);
     expect(draftOf("c")).toBe("half a thought");
   });

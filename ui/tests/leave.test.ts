@@ -1,14 +1,17 @@
-/** What did not go when somebody signed out is said. */
+/** What did not go when somebody signed out is said; and what was not saved when they locked. */
+import { signal } from "@preact/signals-core";
 import { beforeEach, expect, it, vi } from "vitest";
 
+const savedBeforeLock = signal(true);
 const signOut = vi.fn<() => Promise<void>>();
 const confirmBox = vi.fn<(question: { title: string; words: string }) => Promise<boolean>>().mockResolvedValue(true);
-vi.mock("../src/app/link", () => ({ signOut, lockNow: vi.fn() }));
+vi.mock("../src/app/link", () => ({ signOut, lockNow: vi.fn(), savedBeforeLock }));
 vi.mock("../src/parts/confirm-box", () => ({ confirmBox }));
 vi.mock("../src/chat/drafts", () => ({ flushDrafts: vi.fn() }));
 
 const { account } = await import("../src/app/account");
-const { signOutAndSay } = await import("../src/app/leave");
+const { lockAndSay, signOutAndSay } = await import("../src/app/leave");
+const { alertText, politeText } = await import("../src/app/announcer");
 
 beforeEach(() => {
   vi.clearAllMocks();
@@ -36,4 +39,12 @@ it("that this browser keeps what opens the vault, where it could not be removed"
   const { title, words } = confirmBox.mock.calls[0]?.[0] ?? {};
   expect(title).toContain("You are signed out");
   expect(words).toMatch(/could not be removed from this browser.*The database is closed\./s);
+});
+
+it("of a lock that not everything was saved before it", async () => {
+  await lockAndSay();
+  expect([politeText.value, alertText.value]).toEqual(["Locked", ""]);
+  savedBeforeLock.value = false;
+  await lockAndSay();
+  expect(alertText.value).toMatch(/^Locked\. Not everything that your agent did could be saved .* Unlock, /);
 });

@@ -130,6 +130,19 @@ describe("a link that stands", () => {
     await until("open", 2);
     expect(told).toBe(Date.now() - 5_000);
   });
+
+  it.each(["answer", "event"])("knows by the %s that not everything was saved before the lock, until it is unlocked", async (by) => {
+    answers = (call) => (call.method !== "vault.lock" ? living(call) : by === "answer" ? { saved: false } : undefined);
+    const locked = link.lockNow();
+    if (by === "event") keepers[0]?.say("vault", { vault: "locked", reason: "asked", saved: false });
+    await locked;
+    expect(link.savedBeforeLock.value).toBe(false);
+    await link.signOut();
+    answers = living;
+    await signedIn();
+    await until("open", 2);
+    expect(link.savedBeforeLock.value).toBe(true);
+  });
 });
 
 describe("a link whose connection is half open", () => {

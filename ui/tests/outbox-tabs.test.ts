@@ -201,11 +201,17 @@ describe("a message that waits", () => {
     expect(sent).toMatchObject([{ key }]);
   });
 
-  it("goes out also where the browser's storage takes nothing more", async () => {
+  it("goes out also where the browser's storage takes nothing more, and is said to be only in this page until then", async () => {
     database.full.add("outbox");
     await one.enqueue({ conversation: "c", op: "send", text: "hello" });
+    await one.enqueue({ conversation: "c", op: "send", text: "and more" });
+    expect(one.onlyHere.value).toEqual(new Set(one.outbox.value.map(({ key }) => key)));
+    database.full.clear();
+    await one.enqueue({ conversation: "c", op: "send", text: "there is room" });
+    expect(one.onlyHere.value.size).toBe(2);
     connect();
     await drained(one, two);
-    expect(sent).toHaveLength(1);
+    expect(sent).toHaveLength(3);
+    expect(one.onlyHere.value.size).toBe(0);
   });
 });

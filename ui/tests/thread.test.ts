@@ -105,6 +105,16 @@ describe("a thread", () => {
     expect(opened(state, { messages: [], running: null, seq: 9, more: true })).toMatchObject({ seq: 9, messages: [], more: true });
   });
 
+  it("keeps the older messages that were loaded when it is read whole again", () => {
+    const page = [user("c"), answer("c", "three")];
+    const state: ThreadState = { ...emptyThread, messages: [user("a"), answer("a", "one"), user("b"), answer("b", "two"), user("c")], more: false };
+    const again = opened(state, { messages: page, running: null, seq: 9, more: true });
+    expect(again.messages.map(({ id }) => id)).toEqual(["u-a", "a-a", "u-b", "a-b", "u-c", "a-c"]);
+    expect(again.more, "there are none before those").toBe(false);
+    expect(opened(state, { messages: [user("z")], running: null, seq: 9, more: true }), "with a gap between").toMatchObject({ messages: [{ id: "u-z" }], more: true });
+    expect(opened(state, { messages: page, running: null, seq: 9 }), "all there is").toMatchObject({ messages: [{ id: "u-c" }, { id: "a-c" }], more: false });
+  });
+
   it("knows of what it opens what could still be lost, until that is saved", () => {
     const state = opened(emptyThread, { messages: [user(turn)], running: null, saving: [turn], seq: 9 });
     expect(state.saving.has(turn)).toBe(true);

@@ -47,9 +47,9 @@ export class AdminApp extends View {
     const now = session.value;
     if (now === "none") return html`<hf-admin-sign-in></hf-admin-sign-in>`;
     if (now === undefined)
-      return html`<main class="page-card quiet-card" aria-busy=${this.problem ? "false" : "true"}>
+      return html`<main class="page-card quiet-card">
         ${brand()}
-        <h1>Operator</h1>
+        <h1 aria-busy=${this.problem ? "false" : "true"}>Operator</h1>
         ${this.problem ? html`${notice("error", this.problem)}<button class="button" type="button" @click=${() => void this.#ask()}>Try again</button>` : html`<p class="lead" role="status">One moment…</p>`}
       </main>`;
     return html`<div class="admin-shell">

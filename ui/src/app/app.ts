@@ -86,20 +86,21 @@ export class App extends View {
     return html`<hf-unlock></hf-unlock>`;
   }
 
+  /** What is busy is not what says so: a screen reader keeps silent about all that is busy. */
   #opening(words: string): TemplateResult {
     const now = link.value;
-    return html`<main class="page-card quiet-card" aria-busy="true">
+    return html`<main class="page-card quiet-card">
       ${brand()}
-      <h1>${words}</h1>
+      <h1 aria-busy="true">${words}</h1>
       <p class="lead" role="status">${now.at === "connecting" ? reaching(now) : working("One moment…")}</p>
     </main>`;
   }
 
   #locking(since: number): TemplateResult {
-    return html`<main class="page-card quiet-card" aria-busy="true">
+    return html`<main class="page-card quiet-card">
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
-      <h1>Locking your vault</h1>
+      <h1 aria-busy="true">Locking your vault</h1>
       <p class="lead" role="status">${working("Sealing what your agent remembers…", since)}</p>
     </main>`;
   }

@@ -7,6 +7,11 @@ export function setKeeperClock(shows: number | undefined): void {
   ahead = shows === undefined ? 0 : shows - Date.now();
 }
 
+/** What the keeper's clock shows now: when something ends that ends by it. */
+export function keepersNow(): number {
+  return Date.now() + ahead;
+}
+
 /** When something was by this browser's clock, given when it was by the keeper's; never in the future. */
 export function byThisClock(keepers: number, now = Date.now()): number {
   return Math.min(now, keepers - ahead);

@@ -3,14 +3,18 @@ import { flushDrafts } from "../chat/drafts";
 import { confirmBox } from "../parts/confirm-box";
 import { sentence } from "../parts/form";
 import { account } from "./account";
-import { announce } from "./announcer";
-import { lockNow, signOut } from "./link";
+import { alertNow, announce } from "./announcer";
+import { lockNow, savedBeforeLock, signOut } from "./link";
+
+/** What is said on the page that unlocks, too. */
+export const NOT_SAVED = "Not everything that your agent did could be saved before the lock. It is in the server’s memory, and lost if the server ends first. Unlock, wait until your agent is ready, and lock again. If it stays so, tell the person who runs this server.";
 
 export async function lockAndSay(): Promise<void> {
   try {
     await flushDrafts();
     await lockNow();
-    announce("Locked");
+    if (savedBeforeLock.peek()) announce("Locked");
+    else alertNow(`Locked. ${NOT_SAVED}`);
   } catch (error) {
     await confirmBox({ title: "Your vault is not locked", words: sentence(error), yes: "OK", no: "Close" });
   }

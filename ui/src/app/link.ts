@@ -20,6 +20,8 @@ interface VaultEvent {
   vault?: VaultState;
   epoch?: number;
   reason?: "idle" | "asked" | "sleep" | "unusual";
+  /** Everything was saved before it was locked. */
+  saved?: boolean;
   locks_in_ms?: number;
   changed?: boolean;
 }
@@ -44,6 +46,8 @@ export const locksIn = signal<number | undefined>(undefined);
 /** Since when the vault is being locked. */
 export const locking = signal<number | undefined>(undefined);
 export const lockReason = signal<"idle" | "asked" | "unusual" | undefined>(undefined);
+/** Everything was saved before the last lock, as far as the keeper says. */
+export const savedBeforeLock = signal(true);
 export const phraseConfirmed = signal<boolean | undefined>(undefined);
 /** Until when the agent may work while nobody is here. */
 export const grantedUntil = signal<number | undefined>(undefined);
@@ -238,6 +242,7 @@ async function entered(): Promise<void> {
     vault.value = "unlocked";
     told(status);
     lockReason.value = undefined;
+    savedBeforeLock.value = true;
     locksIn.value = undefined;
     unlocked.value = true;
     link.value = { at: "open" };
@@ -250,16 +255,16 @@ function receive(event: string, data: unknown): void {
   // A slot was replaced: the ticket from before is worth nothing now.
   if (event === "ready") void keepTicket(user(), data as ReadyEvent);
   if (event === "vault") {
-    const { vault: state, reason, locks_in_ms, epoch, changed } = data as VaultEvent;
+    const { vault: state, reason, saved, locks_in_ms, epoch, changed } = data as VaultEvent;
     if (changed) void refreshStatus().catch(() => undefined);
     if (locks_in_ms !== undefined) locksIn.value = Date.now() + locks_in_ms;
     if (epoch !== undefined && state === "unlocked") void raisePin(user(), cellId, epoch);
-    if (state === "locked") void wentLocked(reason === "asked" || reason === "unusual" ? reason : "idle");
+    if (state === "locked") void wentLocked(reason === "asked" || reason === "unusual" ? reason : "idle", saved);
   }
   for (const listener of listeners) listener(event, data);
 }
 
-async function wentLocked(reason: "idle" | "asked" | "unusual"): Promise<void> {
+async function wentLocked(reason: "idle" | "asked" | "unusual", saved = true): Promise<void> {
   const who = me()?.user.id;
   batch(() => {
     vault.value = "locked";
@@ -267,6 +272,7 @@ async function wentLocked(reason: "idle" | "asked" | "unusual"): Promise<void> {
     locksIn.value = undefined;
     grantedUntil.value = undefined;
     lockReason.value = reason;
+    savedBeforeLock.value = saved;
     cell.value = undefined;
     link.value = { at: "resting" };
   });
@@ -384,8 +390,8 @@ export async function extend(): Promise<void> {
 export async function lockNow(): Promise<void> {
   locking.value = Date.now();
   try {
-    await request("vault.lock", {}, { answerMs: LOCK_MS });
-    await wentLocked("asked");
+    const { saved } = await request<{ saved?: boolean }>("vault.lock", {}, { answerMs: LOCK_MS });
+    await wentLocked("asked", saved);
   } catch (error) {
     // The event that says "locked" may have come before the answer, and ended the connection.
     if (vault.peek() !== "locked") throw error;

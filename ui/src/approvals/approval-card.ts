@@ -1,6 +1,7 @@
 /** One request of the agent: the sentence, what exactly would be done, the time that is left, and the answers. */
 import { html, nothing, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
+import { keepersNow } from "../app/keeper-clock";
 import { online } from "../app/link";
 import type { Approval, ApprovalAnswer } from "../channel/messages";
 import { FormPage } from "../pages/page";
@@ -29,7 +30,7 @@ export class ApprovalCard extends FormPage {
       <div class="approval-head">
         ${icon("shield-check")}
         ${this.heading === "h2" ? html`<h2 id=${id}>${words}</h2>` : html`<h3 id=${id}>${words}</h3>`}
-        <span class="tag" title=${`Until ${new Date(expires_at).toLocaleTimeString()}`}>${icon("clock", "s")} ${leftWords(expires_at, approvalClock.value)} left</span>
+        <span class="tag" title=${`Until ${new Date(Date.now() + expires_at - keepersNow()).toLocaleTimeString()}`}>${icon("clock", "s")} ${leftWords(expires_at, approvalClock.value)} left</span>
       </div>
       <p class="muted">Asked at ${new Date(this.approval.asked_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. Nothing is done before you answer, and your answer is good for exactly this.</p>
       ${second ? this.#second() : nothing}
@@ -103,7 +104,7 @@ export class ApprovalCard extends FormPage {
 
   #sendAlways(event: SubmitEvent, perDay: number, days: number): void {
     event.preventDefault();
-    this.#give({ answer: "always", per_day: perDay, until: Date.now() + days * DAY_MS });
+    this.#give({ answer: "always", per_day: perDay, until: keepersNow() + days * DAY_MS });
   }
 
   #sendNo = (event: SubmitEvent): void => {

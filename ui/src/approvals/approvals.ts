@@ -1,6 +1,7 @@
 /** What the agent asks for: what waits, what was decided, and the rules that were made; kept as the keeper tells it. */
 import { computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
+import { keepersNow } from "../app/keeper-clock";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
 import { withProof } from "../app/proof";
 import type { Approval, ApprovalAnswer, ApprovalList, AskedAsSecond } from "../channel/messages";
@@ -10,8 +11,8 @@ import { approvalWords, asSecond, secondedWords } from "./words";
 
 export const approvals = signal<ApprovalList | undefined>(undefined);
 export const approvalsProblem = signal("");
-/** Goes on by seconds while something waits, so that what has run out leaves by itself. */
-export const approvalClock = signal(Date.now());
+/** The keeper's clock, by which requests run out; goes on by seconds while something waits, so that what has run out leaves by itself. */
+export const approvalClock = signal(keepersNow());
 
 /** What can still be answered, the oldest first. */
 export const waiting = computed<readonly Approval[]>(() => (approvals.value?.waiting ?? []).filter((each) => each.expires_at > approvalClock.value));
@@ -42,7 +43,7 @@ export async function loadApprovals(): Promise<void> {
     const asked = new Set(before?.asked.map((each) => each.id));
     const list = { ...NO_SECOND, ...(await request<ApprovalList>("approval.list")) };
     approvals.value = list;
-    approvalClock.value = Date.now();
+    approvalClock.value = keepersNow();
     approvalsProblem.value = "";
     const fresh = list.waiting.find((each) => !known.has(each.id));
     if (fresh) announce(`Your agent asks: ${approvalWords(fresh.action)}`);
@@ -99,9 +100,9 @@ export async function tellWhenAway(tell: boolean): Promise<void> {
 
 function tick(): void {
   if (!approvals.peek()?.waiting.length && askedOfMe.peek().length === 0) return;
-  approvalClock.value = Date.now();
+  approvalClock.value = keepersNow();
   for (const each of waiting.peek()) {
-    if (each.expires_at - Date.now() > WARN_MS || warned.has(each.id)) continue;
+    if (each.expires_at - keepersNow() > WARN_MS || warned.has(each.id)) continue;
     warned.add(each.id);
     alertNow("A request of your agent runs out in a minute");
   }

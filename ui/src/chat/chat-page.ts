@@ -15,13 +15,13 @@ import type { Message } from "../channel/messages";
 import { confirmBox } from "../parts/confirm-box";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { working } from "../parts/working";
+import { seconds, working } from "../parts/working";
 import type { Composer } from "./composer";
 import "./composer";
 import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
 import type { MessageView } from "./message";
 import "./message";
-import { discard, enqueue, inConversation, isStuck, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
+import { discard, enqueue, inConversation, isStuck, onlyHere, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
 import { starting } from "./start-card";
 import "./start-card";
 import { ranTools } from "./thread";
@@ -47,11 +47,12 @@ const WAITS: Record<WaitsFor, string> = {
   nothing: "Going out…",
 };
 
+const ONLY_HERE = "This message is only in this page: this browser stores nothing more. Leave the page open until it is sent.";
+
 const SUGGESTIONS = ["What can you do for me?", "Make a plan for my week with me", "Write a small script and run it"];
 
 export class ChatPage extends View {
   @state() private awayFromEnd = false;
-  @state() private now = Date.now();
   #follows = true;
   #shown = "";
   #observer: ResizeObserver | undefined;
@@ -81,11 +82,11 @@ export class ChatPage extends View {
   #tick = (): void => {
     const running = threadFor(currentId()).state.peek().running;
     if (!running) return;
-    this.now = Date.now();
-    const started = byThisClock(running.started, this.now);
-    if (this.now - Math.max(started, this.#saidAt) >= STILL_WORKING_MS) {
-      this.#saidAt = this.now;
-      announce(`Still working, ${Math.round((this.now - started) / 1000)} seconds`);
+    const now = Date.now();
+    const started = byThisClock(running.started, now);
+    if (now - Math.max(started, this.#saidAt) >= STILL_WORKING_MS) {
+      this.#saidAt = now;
+      announce(`Still working, ${Math.round((now - started) / 1000)} seconds`);
     }
   };
 
@@ -201,6 +202,7 @@ export class ChatPage extends View {
         ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => void this.#takeBack(entry.key)}>Edit</button>` : nothing}
         ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => void discard(entry.key)}>Discard</button>` : nothing}
       </footer>
+      ${onlyHere.value.has(entry.key) ? html`<div class="notice notice-warn">${icon("triangle-alert")}<div>${ONLY_HERE}</div></div>` : nothing}
     </article>`;
   }
 
@@ -216,9 +218,8 @@ export class ChatPage extends View {
     const speaks = last?.role === "assistant" && last.status === "running" && last.parts.length > 0;
     const lastPart = last?.parts.at(-1);
     if (speaks && lastPart?.type === "text" && !phase) return nothing;
-    const seconds = Math.floor((this.now - byThisClock(running.started, this.now)) / 1000);
     const words = lastPart?.type === "tool" && speaks ? "Working" : ((phase && PHASES[phase]) ?? "Thinking");
-    return html`<p class="working"><i class="pulse" aria-hidden="true"></i>${words}… <span class="seconds">${seconds} s</span></p>`;
+    return html`<p class="working"><i class="pulse" aria-hidden="true"></i>${words}… ${seconds(byThisClock(running.started))}</p>`;
   }
 
   #send(text: string): void {

@@ -230,7 +230,7 @@ export function startConversations(): void {
   });
   onOpen(() => {
     void loadList();
-    for (const thread of threads.values()) if (thread.loading.peek() === "loaded") void load(thread.id);
-    void load(currentId());
+    const shown = [...threads.values()].filter((thread) => thread.loading.peek() === "loaded").map((thread) => thread.id);
+    for (const id of new Set([...shown, currentId()])) void load(id);
   });
 }

@@ -3,7 +3,7 @@
  * sealed so that it survives reload and lock.
  */
 import { signal } from "@preact/signals-core";
-import { allSealed, putSealed, removeSealed } from "../storage/sealed";
+import { allSealed, localKey, type LocalKey, putSealed, removeSealed } from "../storage/sealed";
 
 /** Rises when drafts were read from storage: fields that stand take theirs then. */
 export const draftsRead = signal(0);
@@ -18,8 +18,9 @@ export function editDraft(conversation: string, message: string): string {
 const texts = new Map<string, string>();
 /** What was typed or thrown away here: what is stored of it is no newer. */
 const known = new Set<string>();
-/** Whose text is another one than the last that was taken to be written. */
-const changed = new Set<string>();
+/** Whose text is another one than the last that was taken to be written, and the key there was when it was typed: a lock may come before it
+ * is its turn. */
+const changed = new Map<string, LocalKey | undefined>();
 const writing = new Map<string, Promise<void>>();
 
 export function draftOf(conversation: string): string {
@@ -31,17 +32,19 @@ export function setDraft(conversation: string, text: string): void {
   if (text === "") texts.delete(conversation);
   else texts.set(conversation, text);
   known.add(conversation);
-  changed.add(conversation);
+  changed.set(conversation, localKey());
   if (!writing.has(conversation)) writing.set(conversation, write(conversation));
 }
 
 /** Again while it changes meanwhile, so that what was typed last is what is kept. */
 async function write(conversation: string): Promise<void> {
   try {
-    while (changed.delete(conversation)) {
+    while (changed.has(conversation)) {
+      const key = changed.get(conversation);
+      changed.delete(conversation);
       const text = texts.get(conversation);
-      if (text === undefined) await removeSealed("drafts", conversation);
-      else await putSealed("drafts", conversation, { text });
+      if (text === undefined) await removeSealed("drafts", conversation, key);
+      else await putSealed("drafts", conversation, { text }, key);
     }
   } finally {
     writing.delete(conversation);

@@ -62,7 +62,8 @@ export class MessageView extends View {
 
   #user(): TemplateResult {
     if (this.editing !== undefined) return this.#editor(this.editing);
-    return html`<div class="bubble">${textOf(this.message)}</div>`;
+    const { error } = this.message;
+    return error ? html`<div class="bubble quiet">${error.message}</div>` : html`<div class="bubble">${textOf(this.message)}</div>`;
   }
 
   #assistant(): TemplateResult {
@@ -70,7 +71,8 @@ export class MessageView extends View {
     const parts = message.parts.filter((part) => part.type !== "text" || part.text !== "");
     return html`<div class="answer">
       ${parts.map((part, at) => this.#part(part, message.status !== "running" || at < parts.length - 1))}
-      ${ENDED[message.status] ? html`<p class="ended">${icon("square", "s")} ${ENDED[message.status]}</p>` : nothing}
+      ${ENDED[message.status] ? html`<p class="ended">${icon("square", "s")} ${message.error?.message ?? ENDED[message.status]}</p>` : nothing}
+      ${message.status === "done" && message.error ? html`<p class="ended">${message.error.message}</p>` : nothing}
       ${message.status === "failed"
         ? html`<div class="notice notice-error">${icon("circle-alert")}<div><strong>The answer failed.</strong> ${message.error?.message ?? ""}${message.error ? html`<details><summary>Details</summary><code>${message.error.code}</code></details>` : nothing}</div></div>`
         : nothing}

@@ -55,6 +55,17 @@ function tell(told: Told = {}): void {
 
 /** Keys of what storage does not have as this page has it: not yet, or not at all where it takes nothing more. */
 const unwritten = new Set<string>();
+/** Keys of messages that storage did not take: a reload would lose them. */
+export const onlyHere = signal<ReadonlySet<string>>(new Set());
+
+function notTaken(key: string, isSo: boolean): void {
+  if (onlyHere.peek().has(key) === isSo) return;
+  const next = new Set(onlyHere.peek());
+  if (isSo) next.add(key);
+  else next.delete(key);
+  onlyHere.value = next;
+}
+
 let storage: Promise<unknown> = Promise.resolve();
 
 /** Storage does one thing after the other: nothing is read that is half written, and nothing comes back that was removed. */
@@ -73,11 +84,12 @@ function write(key: string, entries: readonly Outgoing[], told?: Told): Promise<
     const done = inTurn(async () => {
       if (!entry) await removeSealed("outbox", key);
       else if (!(await putSealed("outbox", key, entry))) return;
+      notTaken(key, false);
       if (find(key) === entry) unwritten.delete(key);
       tell(told);
     });
     // What storage does not take is this page's alone, and goes out all the same.
-    return done.catch(() => undefined);
+    return done.catch(() => notTaken(key, find(key) !== undefined));
   });
 }
 
@@ -298,6 +310,7 @@ async function recover(): Promise<void> {
 export function clearOutbox(): void {
   outbox.value = [];
   unwritten.clear();
+  onlyHere.value = new Set();
 }
 
 let later: ReturnType<typeof setTimeout> | undefined;

@@ -6,6 +6,7 @@ import { cell, link, online, request } from "../app/link";
 import { View } from "../app/view";
 import type { CellEvent, CellPhase, Message } from "../channel/messages";
 import { icon } from "../parts/icon";
+import { seconds } from "../parts/working";
 import { currentId, threadFor } from "./conversations";
 import { enqueue } from "./outbox";
 import { currentStart, usualStart } from "./starts";
@@ -28,7 +29,6 @@ function neverGiven(message: Message | undefined): Message | undefined {
 }
 
 export class StartCard extends View {
-  @state() private now = Date.now();
   @state() private usual: number | undefined;
   @state() private retrying = false;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -36,7 +36,6 @@ export class StartCard extends View {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.now = Date.now();
     this.#said = this.#seconds();
     this.#timer = setInterval(this.#tick, 1000);
     announce("Your agent is starting");
@@ -51,16 +50,16 @@ export class StartCard extends View {
 
   /** Since the start began, on whatever page; another look at this page does not begin again. */
   #seconds(): number {
-    return Math.max(0, Math.floor((this.now - (currentStart.value?.began ?? this.now)) / 1000));
+    const now = Date.now();
+    return Math.max(0, Math.floor((now - (currentStart.peek()?.began ?? now)) / 1000));
   }
 
   #tick = (): void => {
-    this.now = Date.now();
-    const seconds = this.#seconds();
-    if (seconds < this.#said) this.#said = seconds;
-    if (seconds - this.#said >= 10 && cell.peek()?.phase !== "failed") {
-      this.#said = seconds;
-      announce(`Still starting, ${seconds} seconds`);
+    const passed = this.#seconds();
+    if (passed < this.#said) this.#said = passed;
+    if (passed - this.#said >= 10 && cell.peek()?.phase !== "failed") {
+      this.#said = passed;
+      announce(`Still starting, ${passed} seconds`);
     }
   };
 
@@ -71,7 +70,7 @@ export class StartCard extends View {
     return html`<section class="start-card" aria-label="Your agent is starting">
       <header>
         <strong>Waking your agent</strong>
-        <span class="muted">${this.usual ? `usually ${Math.max(1, Math.round(this.usual / 1000))} s · ` : ""}<span class="seconds">${this.#seconds()} s</span></span>
+        <span class="muted">${this.usual ? `usually ${Math.max(1, Math.round(this.usual / 1000))} s · ` : ""}${seconds(currentStart.value?.began)}</span>
       </header>
       <ol>
         <li class="done">${icon("check", "s")}<span>Started its keeper</span></li>

@@ -19,7 +19,11 @@ export const emptyThread: ThreadState = { messages: [], running: null, seq: 0, m
 
 export function opened(state: ThreadState, answer: OpenedConversation): ThreadState {
   if (!answer.messages) return { ...state, running: answer.running };
-  return { ...state, messages: answer.messages, running: answer.running, seq: answer.seq, more: answer.more ?? false, phase: undefined, saving: new Set(answer.saving), notSaved: answer.not_saved };
+  // What is older than this page, and was loaded, stays: nothing but the end of a conversation is ever replaced.
+  const first = answer.messages[0]?.id;
+  const at = answer.more ? state.messages.findIndex(({ id }) => id === first) : -1;
+  const [before, more] = at > 0 ? [state.messages.slice(0, at), state.more] : [[], answer.more ?? false];
+  return { ...state, messages: [...before, ...answer.messages], running: answer.running, seq: answer.seq, more, phase: undefined, saving: new Set(answer.saving), notSaved: answer.not_saved };
 }
 
 /** A page of older messages before those that are there. */

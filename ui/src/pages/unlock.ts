@@ -1,8 +1,8 @@
 /** Opening the vault: with a passkey, with the password, or with what is on paper and a new password. The start of the agent is shown meanwhile. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { signOutAndSay } from "../app/leave";
-import { link, lockReason, slots, unlock, unlockSlot, connect } from "../app/link";
+import { NOT_SAVED, signOutAndSay } from "../app/leave";
+import { link, lockReason, savedBeforeLock, slots, unlock, unlockSlot, connect } from "../app/link";
 import { setSlot, typedSecret } from "../app/ways-in";
 import { api } from "../api/http";
 import { me } from "../app/account";
@@ -77,6 +77,7 @@ export class UnlockPage extends FormPage {
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
       <h1>${way === "paper" ? this.#paperTitle() : way === "contacts" ? "Ask your contacts" : "Unlock your vault"}</h1>
+      ${savedBeforeLock.value ? nothing : notice("warn", NOT_SAVED)}
       ${way === "contacts" ? nothing : html`<hf-recovery-banner></hf-recovery-banner>`}
       <div role="status">${this.somethingWaits ? notice("info", "Another agent has sent you something. Unlock to see what it is and to answer.") : nothing}</div>
       ${way === "contacts" ? this.#contacts() : way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}

@@ -11,6 +11,8 @@ const SHOWN_FROM_S = 2;
 export class Seconds extends View {
   /** By this browser's clock. */
   @property({ attribute: false }) since: number | undefined;
+  /** From how many on they are shown. */
+  @property({ attribute: false }) from = SHOWN_FROM_S;
   #came = Date.now();
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -26,12 +28,17 @@ export class Seconds extends View {
   }
 
   protected override render(): TemplateResult | typeof nothing {
-    const seconds = Math.floor((Date.now() - (this.since ?? this.#came)) / 1000);
-    return seconds < SHOWN_FROM_S ? nothing : html`${seconds} s`;
+    const seconds = Math.max(0, Math.floor((Date.now() - (this.since ?? this.#came)) / 1000));
+    return seconds < this.from ? nothing : html`${seconds} s`;
   }
 }
 
 customElements.define("hf-seconds", Seconds);
+
+/** From the first one on; a screen reader hears of them now and then, by what stands around them. */
+export function seconds(since: number | undefined): TemplateResult {
+  return html`<hf-seconds class="seconds" .since=${since} .from=${0}></hf-seconds>`;
+}
 
 /** A screen reader hears the words, and not each second. */
 export function working(words: string, since?: number): TemplateResult {

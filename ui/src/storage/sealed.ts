@@ -8,7 +8,12 @@ import * as database from "./database";
 const VERSION = 1;
 const IV = 12;
 
-let current: { user: string; key: CryptoKey } | undefined;
+export interface LocalKey {
+  user: string;
+  key: CryptoKey;
+}
+
+let current: LocalKey | undefined;
 
 /** Takes the vault's `local_key`; the bytes are wiped. */
 export async function adoptLocalKey(user: string, localKey: Bytes): Promise<void> {
@@ -41,6 +46,11 @@ export function canSeal(): boolean {
   return current !== undefined;
 }
 
+/** The key as it is now: for what is to be sealed although it will have been forgotten by then. */
+export function localKey(): LocalKey | undefined {
+  return current;
+}
+
 type SealedStore = "drafts" | "outbox";
 
 function place(store: SealedStore, user: string, id: string): { key: string; additionalData: Bytes } {
@@ -48,9 +58,9 @@ function place(store: SealedStore, user: string, id: string): { key: string; add
 }
 
 /** Seals and stores; without a key (locked) nothing is written, and it says so. */
-export async function putSealed(store: SealedStore, id: string, value: unknown): Promise<boolean> {
-  if (!current) return false;
-  const { user, key: cryptoKey } = current;
+export async function putSealed(store: SealedStore, id: string, value: unknown, local = current): Promise<boolean> {
+  if (!local) return false;
+  const { user, key: cryptoKey } = local;
   const { key, additionalData } = place(store, user, id);
   const iv = randomBytes(IV);
   const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, cryptoKey, utf8(JSON.stringify(value)));
@@ -58,8 +68,8 @@ export async function putSealed(store: SealedStore, id: string, value: unknown):
   return true;
 }
 
-export async function removeSealed(store: SealedStore, id: string): Promise<void> {
-  if (current) await database.remove(store, place(store, current.user, id).key);
+export async function removeSealed(store: SealedStore, id: string, local = current): Promise<void> {
+  if (local) await database.remove(store, place(store, local.user, id).key);
 }
 
 /** All that opens with the key; what does not open (another vault's) is left alone. */
