@@ -201,7 +201,7 @@ pub const SHARES_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const SHARE_NONCES: usize = 2000;
 /// Chains whose signatures are known to be good: those who use something again and again are few.
 pub const SHARE_CHAINS_KNOWN: usize = 256;
-/// Most calls of one rate that are told apart; a rate that allows more is held to this.
+/// Most calls of one rate, each of which is remembered while it counts. A share of more is refused; one of an earlier version is held to this.
 pub const SHARE_RATE_CALLS: usize = 1000;
 /// Things that a vault keeps which others share with it; those of one of them; and those of people whom it does not know yet.
 pub const SHARES_RECEIVED: usize = 500;

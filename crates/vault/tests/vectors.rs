@@ -463,3 +463,199 @@ fn a_request_to_manage_is_signed_to_the_known_text() {
         );
     }
 }
+
+/// A capability or a presentation by the identity of this number, whatever it says: as somebody else's program makes one.
+fn signed_by(number: u8, domain: &str, mut value: Value) -> Value {
+    use base64::Engine as _;
+    use ed25519_dalek::Signer as _;
+
+    let text = serde_json_canonicalizer::to_vec(&value).unwrap();
+    let message = [domain.as_bytes(), &[0], text.as_slice()].concat();
+    let signature = ed25519_dalek::SigningKey::from_bytes(&[number; 32]).sign(&message);
+    value["sig"] = json!(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+    value
+}
+
+#[test]
+fn what_is_refused_is_refused_with_its_code() {
+    use vault::{Capability, Identity, Presentation};
+
+    const NOW: i64 = 1_763_840_000_000;
+    let who = |number: u8| Identity::decode(&[&[1], [number; 64].as_slice()].concat()).unwrap();
+    let key = |number| json!(who(number).public().signer());
+    let (anna, bob, carla) = (0x21, 0x22, 0x23);
+    let over = |mut value: Value, changes: Value| {
+        for (name, change) in changes.as_object().unwrap() {
+            value[name] = change.clone();
+        }
+        value
+    };
+    let first = json!({
+        "ver": 1, "jti": "0198a2c4-1b7e-7c3a-9d11-000000000021", "iss": key(anna), "sub": key(bob), "aud": key(anna),
+        "resource": "service/calendar/work", "scope": ["read", "list", "share"], "iat": 1_763_800_000_000_i64,
+        "exp": 1_763_900_000_000_i64, "constraints": {},
+    });
+    let issued = |changes: Value| signed_by(anna, "holdfast/capability/v1", over(first.clone(), changes));
+    let after = |before: &Value, changes: Value| {
+        let hash = Capability::parse(before.to_string().as_bytes()).unwrap().hash();
+        let link = json!({"jti": "0198a2c4-1b7e-7c3a-9d11-000000000022", "iss": key(bob), "sub": key(carla), "scope": ["read"], "prf": hash});
+        signed_by(bob, "holdfast/capability/v1", over(over(first.clone(), link), changes))
+    };
+    let get = json!({"service": "calendar", "method": "GET", "path": "/work/today", "query": "", "content_type": "", "body": ""});
+    let presented = |by: u8, chain: &[&Value], request: Value| {
+        let text = json!({"ver": 1, "aud": key(anna), "chain": chain, "request": over(get.clone(), request), "at": NOW,
+            "nonce": "WlpaWlpaWlpaWlpaWlpaWg"});
+        signed_by(by, "holdfast/presentation/v1", text)
+    };
+    let root = issued(json!({}));
+    let link = after(&root, json!({}));
+    let whole = presented(bob, &[&root], json!({}));
+    let request = |request: Value| presented(bob, &[&root], request);
+    let by_bob = |changes: Value| presented(bob, &[&issued(changes)], json!({}));
+    let kept = issued(json!({"scope": ["read"]}));
+    let of_bob = signed_by(
+        bob,
+        "holdfast/capability/v1",
+        over(first.clone(), json!({"iss": key(bob)})),
+    );
+    let late = NOW + 60_000_000;
+    let all = [
+        ("malformed", json!({"ver": 1}), NOW, anna, false),
+        ("version", over(whole.clone(), json!({"ver": 2})), NOW, anna, false),
+        ("chain", presented(bob, &[], json!({})), NOW, anna, false),
+        (
+            "not_issued_here",
+            presented(bob, &[&of_bob], json!({})),
+            NOW,
+            anna,
+            false,
+        ),
+        ("wrong_audience", whole.clone(), NOW, carla, false),
+        (
+            "bad_signature",
+            presented(
+                bob,
+                &[&over(root.clone(), json!({"exp": 1_763_900_000_001_i64}))],
+                json!({}),
+            ),
+            NOW,
+            anna,
+            false,
+        ),
+        ("not_yet", by_bob(json!({"iat": NOW + 1_000_000})), NOW, anna, false),
+        ("expired", whole.clone(), late, anna, false),
+        ("revoked", whole.clone(), NOW, anna, true),
+        ("bad_terms", by_bob(json!({"scope": []})), NOW, anna, false),
+        (
+            "broken_chain",
+            presented(bob, &[&root, &root], json!({})),
+            NOW,
+            anna,
+            false,
+        ),
+        (
+            "may_not_share",
+            presented(carla, &[&kept, &after(&kept, json!({}))], json!({})),
+            NOW,
+            anna,
+            false,
+        ),
+        (
+            "wider",
+            presented(
+                carla,
+                &[&root, &after(&root, json!({"scope": ["read", "write"]}))],
+                json!({}),
+            ),
+            NOW,
+            anna,
+            false,
+        ),
+        ("not_held", presented(carla, &[&root], json!({})), NOW, anna, false),
+        ("stale", whole.clone(), NOW + 300_001, anna, false),
+        (
+            "path_refused",
+            request(json!({"path": "/work/../home"})),
+            NOW,
+            anna,
+            false,
+        ),
+        ("other_resource", request(json!({"path": "/home"})), NOW, anna, false),
+        ("scope", request(json!({"method": "POST"})), NOW, anna, false),
+        (
+            "method_refused",
+            request(json!({"method": "CONNECT"})),
+            NOW,
+            anna,
+            false,
+        ),
+    ];
+    let canonical = |value: &Value| String::from_utf8(serde_json_canonicalizer::to_vec(value).unwrap()).unwrap();
+    let mut cases: Vec<_> = all
+        .into_iter()
+        .map(|(code, value, now, own, is_revoked)| (code, canonical(&value), now, own, is_revoked))
+        .collect();
+    let spaced = canonical(&whole).replacen(':', ": ", 1);
+    cases.push(("not_canonical", spaced, NOW, anna, false));
+    let granted = |text: &str, now, own: u8, is_revoked| {
+        let presentation = Presentation::parse(text.as_bytes())?;
+        presentation.verify(&who(own).public().signer(), now, |_| is_revoked)
+    };
+    for good in [&whole, &presented(carla, &[&root, &link], json!({}))] {
+        assert!(granted(&canonical(good), NOW, anna, false).is_ok());
+    }
+    for (code, text, now, own, is_revoked) in &cases {
+        assert_eq!(
+            granted(text, *now, *own, *is_revoked).unwrap_err().code(),
+            *code,
+            "{text}"
+        );
+    }
+    let told: Vec<_> = cases
+        .iter()
+        .map(|(code, text, now, own, is_revoked)| {
+            let revoked = if *is_revoked { vec![&first["jti"]] } else { vec![] };
+            json!({"code": code, "text": text, "now": now, "own": key(*own), "revoked": revoked})
+        })
+        .collect();
+    check(
+        "refusals.json",
+        &json!({
+            "comment": "docs/protocol.md, section 1.9. Presentations that the keeper of `own` refuses at `now` with `code`, where `revoked` were revoked. Identities are those of capability.json; the texts are byte for byte.",
+            "refusals": told,
+        }),
+    );
+}
+
+#[test]
+fn envelopes_are_sealed_to_the_known_bytes() {
+    use vault::{Identity, Place, envelope_link, open_envelope, seal_envelope};
+
+    let who = |number: u8| Identity::decode(&[&[1], [number; 64].as_slice()].concat()).unwrap();
+    let (anna, bob) = (who(0x21), who(0x22));
+    let place = Place {
+        stream: 1_763_800_000_000,
+        sequence: 1,
+        base: 1,
+        previous: [0; 32],
+        part: 0,
+        parts: 1,
+    };
+    let (id, seed, content) = (
+        [0x1d; 16],
+        [0x5e; 32],
+        b"\x01{\"kind\":\"kept\",\"id\":\"0198a2c4-1b7e-7c3a-9d11-000000000011\"}",
+    );
+    let sealed = seal_envelope(&anna, bob.public().agreement(), &id, 1, &place, content, &seed).unwrap();
+    check(
+        "envelope.json",
+        &json!({
+            "comment": "docs/protocol.md, section 7.3. All values are hexadecimal; by anna for bob, who are those of capability.json.",
+            "id": hex(&id), "topic": 1, "seed": hex(&seed), "content": hex(content),
+            "stream": place.stream, "sequence": 1, "base": 1, "previous": hex(&place.previous), "part": 0, "parts": 1,
+            "sealed": hex(&sealed), "link": hex(&envelope_link(&place.previous, &sealed)),
+        }),
+    );
+    let opened = open_envelope(bob.agreement(), &id, &sealed).unwrap();
+    assert_eq!((opened.topic, opened.content.as_slice()), (1, content.as_slice()));
+}

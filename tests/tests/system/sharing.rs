@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
 use system_tests::contacts::{meets, opened};
 use system_tests::shared::{connect_calendar, received, uses};
-use system_tests::{Installation, Person, now, wait_until};
+use system_tests::{Installation, Person, Session, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 const SOON: Duration = Duration::from_secs(60);
@@ -132,12 +132,30 @@ async fn who_asks_a_vault_that_is_locked_is_told_so_and_its_owner_is_told_to_unl
         "nothing was started"
     );
 
-    // She unlocks: what waited is fetched, and Bob, who asks again, is answered.
-    let _with_anna = anna.unlock(PASSWORD).await;
+    // She unlocks: what waited is fetched and not done any more. She reads who has asked for what, and Bob that he may ask again.
+    let with_anna = anna.unlock(PASSWORD).await;
     wait_until("nothing waits any more", SOON, async || {
         (!waits(&anna).await).then_some(())
     })
     .await;
+    let missed = async || with_anna.call("share.given", json!({})).await["given"][0]["missed"].clone();
+    assert!(missed().await.is_i64(), "who has asked stands beside what is shared");
+    noted(&with_anna, "share_missed", "Bob", "calendar").await;
+    let name = anna.me["user"]["name"].as_str().expect("a name");
+    noted(&with_bob, "owner_back", name, "").await;
     let (status, _) = uses(&with_bob, &id, "GET").await.expect("Anna's vault is open");
     assert_eq!(status, 200);
+    assert!(missed().await.is_null(), "it was used since");
+}
+
+/// Waits until it stands in somebody's activity.
+async fn noted(session: &Session, what: &str, to: &str, why: &str) {
+    wait_until(what, SOON, async || {
+        let listed = session.call("activity.list", json!({})).await;
+        let is_it = |entry: &Value| {
+            entry["what"] == what && entry["to"] == to && entry["why"].as_str().unwrap_or_default() == why
+        };
+        listed["entries"].as_array()?.iter().any(is_it).then_some(())
+    })
+    .await;
 }

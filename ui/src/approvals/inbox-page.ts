@@ -13,6 +13,7 @@ import "./paused-card";
 import "./second-card";
 import "./second-choice";
 import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
+import { loadServices, routes } from "../secrets/services";
 import { paused } from "./paused";
 import { approvalWords, asSecond, dayWords, ruleWords } from "./words";
 
@@ -39,6 +40,7 @@ export class InboxPage extends FormPage {
   override connectedCallback(): void {
     super.connectedCallback();
     void loadApprovals();
+    void loadServices();
   }
 
   protected override render(): TemplateResult {
@@ -67,7 +69,7 @@ export class InboxPage extends FormPage {
       case "decided":
         return this.#past(list);
       case "rules":
-        return html`<hf-second-choice></hf-second-choice> ${this.#commands(list)} ${this.#away(list)} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
+        return html`<hf-second-choice></hf-second-choice> ${this.#commands(list)} ${this.#away(list)} ${this.#unasked()} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
     }
   }
 
@@ -113,6 +115,16 @@ export class InboxPage extends FormPage {
       <div class="row-head"><div class="row-name"><strong>${words}</strong><span class="muted">${each.conversation ? "In one conversation" : `At most ${each.per_day} times a day`}, until ${dayWords(each.until)}</span></div><span class="tag">${each.used_today} today</span></div>
       <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Ask me again: ${words}" @click=${() => this.#remove(each)}>${icon("trash-2", "s")} Ask me again</button></div>
     </li>`;
+  }
+
+  /** Services that are changed without a question: each of them is a yes to everything. */
+  #unasked(): unknown {
+    const unasked = (routes.value ?? []).filter((each) => each.ask === false && !each.read_only);
+    if (unasked.length === 0) return nothing;
+    return html`<section class="card" aria-labelledby="unasked-title">
+      <h2 id="unasked-title">Services that it changes without asking</h2>
+      <p>Your agent changes what it likes at ${unasked.map((each) => `“${each.name}”`).join(", ")}, and asks nobody, but for where a second person has to agree. You choose that for each service under <a href="/services">Services</a>.</p>
+    </section>`;
   }
 
   #commands(list: ApprovalList): TemplateResult {

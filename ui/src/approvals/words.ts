@@ -80,7 +80,14 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
       return rows.filter(([, value]) => value !== "");
     }
     case "run_command": {
-      const rows: [string, string][] = [["Command", action.command], ["In the folder", action.folder]];
+      const rows: [string, string][] = [
+        ["Command", action.command],
+        ["In the folder", action.folder],
+        ["Program", action.program ?? ""],
+        ["Where", action.host ?? ""],
+        ["With the variables", action.variables?.join(", ") ?? ""],
+        ["OpenClaw warns", action.warning ?? ""],
+      ];
       return rows.filter(([, value]) => value !== "");
     }
     case "share":

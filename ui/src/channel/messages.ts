@@ -257,7 +257,7 @@ export interface Whose {
 /** What the agent would do, with every parameter. */
 export type ApprovalAction =
   | { kind: "call_service"; service: string; base_url: string; secret: string; method: string; path: string; query: string; headers: [string, string][]; body: string; body_is_text: boolean; tool?: string }
-  | { kind: "run_command"; command: string; folder: string }
+  | { kind: "run_command"; command: string; folder: string; host?: string; program?: string; variables?: readonly string[]; warning?: string }
   | { kind: "share"; with: string; name: string; holder: string; resource: string; scope: string[]; until: number; constraints: { max_calls?: number }; place?: string }
   | { kind: "call_shared"; share: string; owner: string; name: string; of?: Whose; service: string; method: string; path: string; query: string; content_type: string; body: string }
   | { kind: "ask_for_share"; of: string; name: string; words: string };
@@ -307,7 +307,7 @@ export interface SecondChoice {
   people: { user: string; name: string | null; good: boolean }[];
 }
 
-export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; method: string; path: string; tool?: string } | { kind: "run_command"; command: string; folder: string };
+export type ApprovalPattern = { kind: "call_service"; service: string; base_url: string; secret?: string; method: string; path: string; tool?: string } | { kind: "run_command"; command: string; folder: string; host?: string; program?: string; variables?: readonly string[] };
 
 export interface ApprovalRule {
   id: string;

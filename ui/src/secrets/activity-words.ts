@@ -19,7 +19,7 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "route_asked":
       return `You asked the service “${to ?? ""}” for its tools, with ${secret}`;
     case "route_saved":
-      return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}`;
+      return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}${why === "unasked" ? ". Your agent changes things there without asking you" : ""}`;
     case "route_deleted":
       return `You removed the service ${to ?? ""}`;
     case "egress_changed":
@@ -81,6 +81,10 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `A copy of what ${to || "somebody"} shared with you was destroyed`;
     case "share_used":
       return `${to ?? "Somebody"} used what you share`;
+    case "share_missed":
+      return `${to || "Somebody"}, or their agent, asked for ${why ? `“${why}”` : "something of yours"} while your vault was locked. It was not done; they are told that they can ask again`;
+    case "owner_back":
+      return `${to || "Somebody"}’s vault is open again. What was asked for while it was locked was not done: you and your agent can ask again`;
     case "received_used":
       return `Your agent used what ${to ?? "somebody"} shares with you`;
     case "share_refused":

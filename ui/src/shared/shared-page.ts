@@ -15,9 +15,9 @@ import "./share-form";
 import { givenCopyWords } from "./copy-words";
 import { usersWords } from "./group-words";
 import { passedOnList, STATES, usesWords } from "./passed-on";
-import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, refreshCopy, shared, type Shared, sharedProblem } from "./shared";
+import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, refreshCopy, seenMissed, shared, type Shared, sharedProblem } from "./shared";
 import { stopIfSure, withdrawIfSure } from "./withdraw";
-import { dayWords, mayWords, resourceWords, whoWords } from "./words";
+import { dayWords, mayWords, missedWords, resourceWords, whoWords } from "./words";
 
 export class SharedPage extends FormPage {
   @state() private known: readonly Known[] | undefined;
@@ -111,10 +111,16 @@ export class SharedPage extends FormPage {
       </div>
       <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
       ${each.elsewhere && each.state === "given" ? notice("warn", `The service is not the one that you shared: its address, its secret or its kind was changed, or it was removed. ${each.name} is refused. Stop it, and share it anew if you like.`) : nothing}
+      ${each.missed !== undefined ? this.#missed(each, each.missed, what) : nothing}
       ${each.copy ? this.#copy(each, each.copy) : nothing}
       ${passedOnList({ what, links: each.passed_on ?? [], off: this.busy || !online.value, onEnd: (id, name) => this.#stop(id, name) })}
       ${each.state === "given" ? html`<div class="row">${each.copy && each.arrived !== null ? html`<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Refresh the copy of ${what} with ${each.name}" @click=${() => void this.#refresh(each.id)}>${icon("refresh-cw", "s")} Refresh the copy</button>` : nothing}<button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Stop sharing ${what} with ${each.name}" @click=${() => this.#stop(each.id, each.name)}>${icon("x", "s")} Stop sharing</button></div>` : nothing}
     </li>`;
+  }
+
+  #missed(each: Given, at: number, what: string): TemplateResult {
+    return html`${notice("info", missedWords(each.name, at))}
+      <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Dismiss that ${each.name} asked for ${what}" @click=${() => void this.work(() => seenMissed(each.id))}>${icon("x", "s")} Dismiss</button></div>`;
   }
 
   #copy(each: Given, copy: GivenCopy): TemplateResult {

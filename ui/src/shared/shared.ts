@@ -105,6 +105,8 @@ export interface Given extends Terms {
   group?: InGroup | null;
   /** The service is not the one any more that it was when this was shared: it is refused. */
   elsewhere?: boolean;
+  /** When it was asked for while this vault was locked; until this person has seen that, or it is used. */
+  missed?: number;
   /** Who has let them, where it was not this person but somebody who manages it for them. */
   by?: string;
   /** Whose it is, where this person has only passed it on. */
@@ -244,6 +246,12 @@ export async function passOn(terms: { id: string; with: string; scope: readonly 
 
 export async function stopSharing(id: string): Promise<void> {
   await request("share.revoke", { id });
+  await loadShared();
+}
+
+/** This person has seen that somebody asked for it while their vault was locked. */
+export async function seenMissed(id: string): Promise<void> {
+  await request("share.seen", { id });
   await loadShared();
 }
 

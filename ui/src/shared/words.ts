@@ -53,6 +53,11 @@ export function mayWords(scope: readonly string[]): string {
   return more.length === 0 ? (all[0] ?? "") : `${all.slice(0, -1).join(", ")}, and ${all.at(-1)}`;
 }
 
+/** That somebody asked for what this person shares while nobody was there. */
+export function missedWords(name: string, at: number): string {
+  return `${name}, or their agent, asked for it on ${dayWords(at)}, while your vault was locked. It was not done; they are told that they can ask again.`;
+}
+
 /** A number from 1 on, as it was typed. */
 export function wholeNumber(typed: string): number | undefined {
   return /^[1-9]\d{0,5}$/.test(typed.trim()) ? Number(typed) : undefined;

@@ -90,6 +90,10 @@ pub enum What {
     ApprovalUsed,
     /// Somebody used what was shared with them.
     ShareUsed,
+    /// Somebody asked for what is shared with them, and this vault was locked then: it was not done.
+    ShareMissed,
+    /// Somebody who did not answer, since their vault was locked, is there again.
+    OwnerBack,
     /// A copy of what is shared went to whom it is for.
     ShareCopied,
     /// The agent used what somebody shares with its owner.
@@ -116,8 +120,11 @@ impl What {
             | Self::CopyKept
             | Self::CopyRead
             | Self::ShareCopied
+            | Self::OwnerBack
             | Self::ShareUsed => Class::Agent,
-            Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused => Class::Refused,
+            Self::SecretRefused | Self::EgressRefused | Self::ModelRefused | Self::ShareRefused | Self::ShareMissed => {
+                Class::Refused
+            }
             _ => Class::Person,
         }
     }

@@ -28,7 +28,22 @@ pub enum Action {
         tool: Option<String>,
     },
     /// OpenClaw's own question, before it runs a command in the agent's container.
-    RunCommand { command: String, folder: String },
+    RunCommand {
+        command: String,
+        folder: String,
+        /// Where OpenClaw runs it, and the program that it found for it. It and what follows are as OpenClaw says; requests of earlier versions
+        /// say nothing of them.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        host: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        program: String,
+        /// The names of the variables that are set for it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        variables: Vec<String>,
+        /// What OpenClaw warns of.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        warning: String,
+    },
     /// To let somebody use a service of the owner's.
     Share(ShareTerms),
     /// A call to what somebody else shares that changes something there.
@@ -158,9 +173,19 @@ impl Action {
                 body_is_text: true,
                 tool: tool.clone(),
             },
-            Self::RunCommand { command, folder } => Self::RunCommand {
+            Self::RunCommand {
+                command,
+                folder,
+                host,
+                program,
+                ..
+            } => Self::RunCommand {
                 command: command.chars().take(500).collect(),
                 folder: folder.clone(),
+                host: host.clone(),
+                program: program.clone(),
+                variables: Vec::new(),
+                warning: String::new(),
             },
             Self::Share(_) | Self::AskForShare { .. } => self.clone(),
             Self::CallShared {

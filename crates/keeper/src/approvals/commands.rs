@@ -3,11 +3,12 @@
 //!
 //! This holds back an agent that means well. Whatever runs in the agent's container already can run what it likes there.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Approvals;
 use super::action::Action;
@@ -18,6 +19,9 @@ use crate::vault_service::unpoisoned;
 
 const REQUESTED: &str = "exec.approval.requested";
 const RESOLVED: &str = "exec.approval.resolved";
+
+/// What OpenClaw waits for, by its id. What is taken out is not waited for any more.
+type Asked = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
 
 /// Carries questions and answers between OpenClaw and its owner, for as long as there is an agent.
 pub async fn bridge_commands(approvals: Approvals, mut gateways: watch::Receiver<Option<Gateway>>) {
@@ -37,7 +41,7 @@ pub async fn bridge_commands(approvals: Approvals, mut gateways: watch::Receiver
 }
 
 async fn follow(approvals: &Approvals, gateway: &Gateway) {
-    let asked: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let asked = Asked::default();
     let mut events = gateway.events();
     // What was asked before this connection was made.
     match gateway.call("exec.approval.list", json!({})).await {
@@ -64,16 +68,24 @@ async fn follow(approvals: &Approvals, gateway: &Gateway) {
 }
 
 /// Asks the owner, beside everything else, and gives OpenClaw the answer. Without one OpenClaw refuses by itself when its time is up.
-fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Arc<Mutex<HashSet<String>>>, request: &Value) {
+fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value) {
     let Some((id, action)) = read(request) else { return };
-    if !unpoisoned(asked).insert(id.clone()) {
-        return;
-    }
+    let (resolved, elsewhere) = oneshot::channel();
+    match unpoisoned(asked).entry(id.clone()) {
+        Entry::Vacant(free) => free.insert(resolved),
+        Entry::Occupied(_) => return,
+    };
     let (approvals, gateway, asked) = (approvals.clone(), gateway.clone(), Arc::clone(asked));
     tokio::spawn(async move {
+        let nobody_waits = async {
+            tokio::select! {
+                () = gateway.closed() => {}
+                _ = elsewhere => {}
+            }
+        };
         let verdict = tokio::select! {
             verdict = approvals.ask(&action, None, limits::APPROVAL_LIFE) => verdict,
-            () = gateway.closed() => {
+            () = nobody_waits => {
                 if let Err(error) = approvals.withdraw(action.hash()).await {
                     tracing::debug!("a command that nobody waits for any more stays listed until it expires: {error}");
                 }
@@ -89,7 +101,7 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Arc<Mutex<HashSet<Strin
                 "deny"
             }
         };
-        if !unpoisoned(&asked).remove(&id) {
+        if unpoisoned(&asked).remove(&id).is_none() {
             return;
         }
         let answer = json!({"id": id, "decision": decision});
@@ -104,13 +116,98 @@ fn read(payload: &Value) -> Option<(String, Action)> {
     let request = &payload["request"];
     let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
     let command = text("command");
+    let variables = request["envKeys"].as_array().into_iter().flatten();
+    let variables = variables.filter_map(Value::as_str).map(str::to_owned).collect();
     (!command.is_empty()).then(|| {
-        (
-            id,
-            Action::RunCommand {
-                command,
-                folder: text("cwd"),
-            },
-        )
+        let action = Action::RunCommand {
+            command,
+            folder: text("cwd"),
+            host: text("host"),
+            program: text("resolvedPath"),
+            variables,
+            warning: text("warningText"),
+        };
+        (id, action)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approvals::record::{Approval, State};
+    use crate::approvals::rule::Pattern;
+    use crate::chat::tests::openclaw::{Home, OpenClaw};
+    use crate::clock::SystemClock;
+    use crate::egress::NamedAddresses;
+    use crate::relay::tests::liar::{Liar, Lie};
+    use crate::relay::tests::person::Person;
+    use crate::services::Services;
+
+    /// Waits until the newest request is as it should be.
+    async fn until(approvals: &Approvals, is: impl Fn(&Approval) -> bool) -> Approval {
+        let mut changes = approvals.changes();
+        loop {
+            changes.borrow_and_update();
+            let all = approvals.all().unwrap();
+            if let Some(found) = all.into_iter().find(&is) {
+                return found;
+            }
+            changes.changed().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn promise_07_a_command_that_openclaw_does_not_wait_for_any_more_is_withdrawn_and_cannot_be_allowed() {
+        let relay = Liar::start(Lie::Honest);
+        let person = Person::at(&relay.socket).await;
+        let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
+        let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
+        let approvals = services.approvals;
+        let openclaw = OpenClaw::new(Home::new());
+        let request = json!({"command": "git push", "cwd": "/home/agent", "host": "gateway", "resolvedPath": "/usr/bin/git",
+            "envKeys": ["GIT_SSH"], "warningText": "It leaves this computer", "sessionKey": "main"});
+        openclaw.waits_for(json!({"id": "1", "request": request}));
+        let (_gateways, watched) = watch::channel(Some(openclaw.connect().await));
+        let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
+        let asked = until(&approvals, |each| each.state == State::Waiting).await;
+        // What decides what is run is in what is allowed, and in what is allowed for longer.
+        let shown = json!(asked.action);
+        assert_eq!(
+            (&shown["program"], &shown["variables"], &shown["warning"]),
+            (
+                &json!("/usr/bin/git"),
+                &json!(["GIT_SSH"]),
+                &json!("It leaves this computer")
+            )
+        );
+        for (name, value) in [
+            ("host", json!("node")),
+            ("resolvedPath", json!("/tmp/git")),
+            ("envKeys", json!([])),
+        ] {
+            let mut other = request.clone();
+            other[name] = value;
+            let (_, other) = read(&json!({"id": "2", "request": other})).unwrap();
+            assert!(
+                other.hash() != asked.hash && Pattern::of(&other) != Pattern::of(&asked.action),
+                "{name}"
+            );
+        }
+
+        // Somebody has answered it in OpenClaw, or its time is up.
+        openclaw.tell(RESOLVED, &json!({"id": "1", "decision": "deny"}));
+        let over = until(&approvals, |each| {
+            each.id == asked.id && each.expires_at < asked.expires_at
+        })
+        .await;
+        assert_eq!(over.state, State::Waiting, "it was not answered here");
+        assert!(
+            approvals
+                .all()
+                .unwrap()
+                .iter()
+                .all(|each| !each.is_waiting(over.expires_at))
+        );
+        bridge.abort();
+    }
 }

@@ -1,6 +1,6 @@
 //! What its owner allows beforehand: `approval-rule/<id>`, a version byte and JSON. Rules are made by an answer, never by a request.
 
-use protocol::{ApprovalId, Millis};
+use protocol::{ApprovalId, Millis, SecretId};
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
@@ -16,6 +16,9 @@ pub enum Pattern {
     CallService {
         service: String,
         base_url: String,
+        /// With which account. Rules of earlier versions do not say, and allow nothing any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<SecretId>,
         method: String,
         path: String,
         /// For a tool of a server: as it was described then. Another description is asked about anew.
@@ -25,6 +28,13 @@ pub enum Pattern {
     RunCommand {
         command: String,
         folder: String,
+        /// Where, which program and with which variables: what rules of earlier versions do not say is nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        host: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        program: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        variables: Vec<String>,
     },
 }
 
@@ -36,6 +46,7 @@ impl Pattern {
             Action::CallService {
                 service,
                 base_url,
+                secret,
                 method,
                 path,
                 tool,
@@ -43,13 +54,24 @@ impl Pattern {
             } => Some(Self::CallService {
                 service: service.clone(),
                 base_url: base_url.clone(),
+                secret: Some(*secret),
                 method: method.clone(),
                 path: path.clone(),
                 tool: tool.clone(),
             }),
-            Action::RunCommand { command, folder } => Some(Self::RunCommand {
+            Action::RunCommand {
+                command,
+                folder,
+                host,
+                program,
+                variables,
+                ..
+            } => Some(Self::RunCommand {
                 command: command.clone(),
                 folder: folder.clone(),
+                host: host.clone(),
+                program: program.clone(),
+                variables: variables.clone(),
             }),
             Action::Share(_) | Action::CallShared { .. } | Action::AskForShare { .. } => None,
         }
@@ -122,5 +144,38 @@ impl Rule {
         let id: ApprovalId = name.strip_prefix(PREFIX)?.parse().ok()?;
         let rule: Self = versioned::decode(bytes)?;
         (rule.id == id).then_some(rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(secret: SecretId) -> Pattern {
+        let action = Action::CallService {
+            service: "crm".to_owned(),
+            base_url: "https://crm.example.org".to_owned(),
+            secret,
+            method: "POST".to_owned(),
+            path: "/items".to_owned(),
+            query: String::new(),
+            headers: Vec::new(),
+            body: String::new(),
+            body_is_text: true,
+            tool: None,
+        };
+        Pattern::of(&action).unwrap()
+    }
+
+    #[test]
+    fn promise_07_a_rule_allows_nothing_with_another_account_nor_where_it_does_not_say_with_which() {
+        let mine = SecretId::new();
+        let rule = |pattern| Rule::new(ApprovalId::new(), pattern, None, 9, 0, 1);
+        assert!(rule(call(mine)).take(&call(mine), &[], 0));
+        assert!(!rule(call(mine)).take(&call(SecretId::new()), &[], 0));
+        // As an earlier version wrote it.
+        let earlier = r#"{"kind":"call_service","service":"crm","base_url":"https://crm.example.org","method":"POST","path":"/items"}"#;
+        let earlier: Pattern = serde_json::from_str(earlier).unwrap();
+        assert!(!rule(earlier).take(&call(mine), &[], 0));
     }
 }

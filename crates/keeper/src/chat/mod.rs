@@ -180,4 +180,4 @@ impl RunningTurns for Chat {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

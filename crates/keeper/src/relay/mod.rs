@@ -33,12 +33,17 @@ pub type Record = (String, Option<Vec<u8>>);
 pub enum Topic {
     /// Capabilities, calls and their answers.
     Sharing = 1,
-    /// Shares of a recovery, and what is said about them.
-    Recovery = 2,
-    /// Groups' vaults.
-    Groups = 3,
     /// What a second person is asked, and their answers.
     Approvals = 4,
+}
+
+impl Topic {
+    /// By its number, if this version knows it.
+    fn of(number: u8) -> Option<Self> {
+        [Self::Sharing, Self::Approvals]
+            .into_iter()
+            .find(|topic| *topic as u8 == number)
+    }
 }
 
 /// Something to send.
@@ -129,7 +134,8 @@ pub enum RelayNotice {
 pub trait Courier: Send + Sync + 'static {
     /// Takes a message: when this returns it is in the vault, and goes out as soon as the relay is reached.
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Result<EnvelopeId, RelayError>>;
-    /// What arrives for a topic. Called once for each; what comes for a topic that nobody receives waits at the relay.
+    /// What arrives for a topic. Called once for each; what comes before it waits at the relay, and what comes for a topic
+    /// that this version does not know is let go.
     fn receive(&self, topic: Topic) -> mpsc::Receiver<Received>;
     /// What else happens.
     fn notices(&self) -> broadcast::Receiver<RelayNotice>;
@@ -158,7 +164,8 @@ pub trait Revocations: Send + Sync + 'static {
     /// # Errors
     /// The relay cannot be reached, lies, or has less than what was seen before: it cannot be checked, so the answer is no.
     fn check(&self, issuer: MailboxKey, capability: CapabilityId) -> BoxFuture<'_, Result<Standing, RelayError>>;
-    /// Whether this vault has seen that it was revoked, by what its issuer has signed. Asks nobody.
+    /// Whether this vault has seen that it was revoked, by what its issuer has signed; or knows that it has not seen all that they have signed,
+    /// and then everything of theirs counts as revoked. Asks nobody.
     ///
     /// # Errors
     /// [`RelayError::Vault`], [`RelayError::Unreadable`]: it is not known, so it counts as revoked.

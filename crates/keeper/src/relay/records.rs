@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use protocol::relay::MailboxKey;
-use protocol::relay::epoch::{EpochHead, SignedEpoch};
+use protocol::relay::epoch::{EpochError, EpochHead, SignedEpoch};
 use protocol::{CapabilityId, EnvelopeId, Millis, b64};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,17 @@ pub(super) struct Issuer {
     /// When the last of these was signed.
     pub at: Millis,
     pub revoked: BTreeSet<CapabilityId>,
+    /// The highest number of an epoch that they have signed and that did not follow these: while it is above `number`, some are kept back.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    seen: u64,
+    /// They have signed two that do not fit together, and none that follows since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    forked: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_none_yet(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Issuer {
@@ -154,7 +165,26 @@ impl Issuer {
             hash: vec![0; 32],
             at: 0,
             revoked: BTreeSet::new(),
+            seen: 0,
+            forked: false,
         }
+    }
+
+    /// Why what they have revoked is not known for certain, until what was kept back is there.
+    pub fn doubt(&self) -> Option<EpochError> {
+        if self.forked {
+            return Some(EpochError::Forked(self.seen));
+        }
+        let (last, found) = (self.number, self.seen);
+        (last < found).then_some(EpochError::Gap { last, found })
+    }
+
+    /// One that they have signed does not follow these. Says whether that is new.
+    pub fn saw(&mut self, signed: &SignedEpoch, error: EpochError) -> bool {
+        let before = (self.seen, self.forked);
+        self.seen = self.seen.max(signed.epoch().number);
+        self.forked |= matches!(error, EpochError::Forked(_));
+        before != (self.seen, self.forked)
     }
 
     pub fn head(&self) -> EpochHead {
@@ -169,6 +199,7 @@ impl Issuer {
         self.hash = head.hash.to_vec();
         self.at = signed.epoch().at;
         self.revoked.extend(&signed.epoch().revoked);
+        self.forked = false;
     }
 }
 
@@ -401,6 +432,9 @@ mod tests {
         r#"{"v":1,"stream":1700000000000,"last":7,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
     const ISSUER: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
 
+    /// Of one whose epochs do not fit together.
+    const DOUBTED: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":[],"seen":5,"forked":true}"#;
+
     const RESTORED_NOW: &str = r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
 
     #[test]
@@ -411,6 +445,9 @@ mod tests {
         let issuer: Issuer = serde_json::from_str(ISSUER).unwrap();
         assert_eq!((issuer.number, issuer.revoked.len()), (3, 1));
         assert_eq!(serde_json::to_string(&issuer).unwrap(), ISSUER);
+        let doubted: Issuer = serde_json::from_str(DOUBTED).unwrap();
+        assert_eq!(doubted.doubt(), Some(EpochError::Forked(5)));
+        assert_eq!(serde_json::to_string(&doubted).unwrap(), DOUBTED);
         let restored: Restored = serde_json::from_str(RESTORED_NOW).unwrap();
         assert_eq!(restored.revoked.len(), 1);
         let written = put_restored(Some(&restored)).1.unwrap();

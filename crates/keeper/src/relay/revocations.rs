@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use vault::Identity;
 
 use super::records::{self, Issuer, Restored};
-use super::service::{Answered, Asked, Relay, Shared, unpoisoned};
+use super::service::{Answered, Asked, Relay, Shared};
 use super::{Record, RelayError, RelayNotice, Revocations, Standing};
 use crate::limits::RELAY_ANSWER;
 
@@ -39,8 +39,13 @@ impl Relay {
 
     async fn check_now(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<Standing, RelayError> {
         let shared = &self.shared;
-        if self.has_seen_revoked(issuer, capability)? {
-            return Ok(Standing::Revoked);
+        if let Some(known) = records::issuer(&shared.vault, &issuer)? {
+            if let Some(error) = known.doubt() {
+                return Err(error.into());
+            }
+            if known.revoked.contains(&capability) {
+                return Ok(Standing::Revoked);
+            }
         }
         self.follow_now(issuer).await?;
         let mut epochs = shared.epochs.subscribe();
@@ -54,10 +59,10 @@ impl Relay {
             let Answered { revoked, epoch } = answered.await.map_err(|_| RelayError::Unreachable)??;
             // Not what the relay says, but what its issuer has signed: what the relay says it has, it must show.
             loop {
-                if let Some(error) = unpoisoned(&shared.distrusted).get(&issuer) {
-                    return Err(RelayError::Epoch(*error));
-                }
                 let known = records::issuer(&shared.vault, &issuer)?.unwrap_or_else(Issuer::unknown);
+                if let Some(error) = known.doubt() {
+                    return Err(error.into());
+                }
                 let number = known.head().number;
                 if epoch < number {
                     return Err(RelayError::RolledBack);
@@ -164,7 +169,6 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
                 .vault
                 .put_records(vec![records::put_issuer(&issuer, Some(&known))])
                 .await?;
-            unpoisoned(&shared.distrusted).remove(&issuer);
             if !signed.epoch().revoked.is_empty() {
                 let capabilities = signed.epoch().revoked.clone();
                 shared.notice(RelayNotice::Revoked { issuer, capabilities });
@@ -172,7 +176,11 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
         }
         Err(EpochError::Old { .. }) => {}
         Err(error) => {
-            unpoisoned(&shared.distrusted).insert(issuer, error);
+            // What proves that something is missing is remembered: a relay that shows nothing after the next start is not believed.
+            if known.saw(&signed, error) {
+                let doubted = records::put_issuer(&issuer, Some(&known));
+                shared.vault.put_records(vec![doubted]).await?;
+            }
             shared.notice(of_epoch(error, issuer, error.to_string()));
             shared.notice(RelayNotice::IssuerUnknown { issuer });
         }
@@ -226,7 +234,7 @@ impl Revocations for Relay {
 
     fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
         let known = records::issuer(&self.shared.vault, &issuer)?;
-        Ok(known.is_some_and(|known| known.revoked.contains(&capability)))
+        Ok(known.is_some_and(|known| known.doubt().is_some() || known.revoked.contains(&capability)))
     }
 
     fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {
@@ -237,7 +245,6 @@ impl Revocations for Relay {
         Box::pin(async move {
             let gone = records::put_issuer(&issuer, None);
             self.shared.vault.put_records(vec![gone]).await?;
-            unpoisoned(&self.shared.distrusted).remove(&issuer);
             let _later = self.shared.ask(Asked::Unfollow(issuer));
             Ok(())
         })

@@ -9,7 +9,6 @@ use protocol::EnvelopeId;
 use protocol::channel::VaultState;
 use protocol::limits::{ENVELOPE_CLASSES, RELAY_WINDOW, RELAYED_BYTES};
 use protocol::relay::MailboxKey;
-use protocol::relay::epoch::EpochError;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use super::records::{self, Out, To};
@@ -37,12 +36,10 @@ pub(super) struct Shared {
     pub notices: broadcast::Sender<RelayNotice>,
     /// There is something to send, or to publish.
     pub changed: Notify,
-    topics: Mutex<HashMap<u8, mpsc::Sender<Received>>>,
+    topics: Mutex<HashMap<Topic, mpsc::Sender<Received>>>,
     asked: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     /// One at a time changes what is to be sent, or what is revoked.
     pub writing: tokio::sync::Mutex<()>,
-    /// Issuers whose epochs do not fit together, until some do.
-    pub distrusted: Mutex<HashMap<MailboxKey, EpochError>>,
     /// Counts the epochs of others that were taken, or found wrong.
     pub epochs: watch::Sender<u64>,
 }
@@ -64,13 +61,13 @@ pub(super) struct Answered {
     pub epoch: u64,
 }
 
-pub(super) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
     /// Who receives a topic.
-    pub fn topic(&self, topic: u8) -> Option<mpsc::Sender<Received>> {
+    pub fn topic(&self, topic: Topic) -> Option<mpsc::Sender<Received>> {
         unpoisoned(&self.topics).get(&topic).cloned()
     }
 
@@ -107,7 +104,6 @@ impl Relay {
             topics: Mutex::default(),
             asked: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
-            distrusted: Mutex::default(),
             epochs: watch::Sender::new(0),
         };
         Self {
@@ -189,7 +185,7 @@ impl Courier for Relay {
 
     fn receive(&self, topic: Topic) -> mpsc::Receiver<Received> {
         let (sender, receiver) = mpsc::channel(RELAY_WINDOW);
-        unpoisoned(&self.shared.topics).insert(topic as u8, sender);
+        unpoisoned(&self.shared.topics).insert(topic, sender);
         receiver
     }
 

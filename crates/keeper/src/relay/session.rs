@@ -22,7 +22,7 @@ use super::incoming::Incoming;
 use super::records;
 use super::revocations::{settle, take_epoch};
 use super::service::{Answered, Asked, Shared};
-use super::{RelayError, RelayNotice, Taken};
+use super::{Received, RelayError, RelayNotice, Taken, Topic};
 use crate::limits::{RELAY_ANSWER, RELAY_SILENCE};
 use crate::platform::ChannelSocket;
 
@@ -66,6 +66,8 @@ struct Serving {
     from: MailboxKey,
     numbers: Vec<u64>,
     after: records::From,
+    /// It is not, since whoever receives its topic could not take it: it is given to them at the next look.
+    waits: Option<(Topic, Received)>,
 }
 
 struct Session<'a> {

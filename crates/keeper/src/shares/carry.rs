@@ -12,12 +12,13 @@ use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 use vault::{Capability, Presentation, PublicIdentity, SignerKey};
 
+use super::error::TOO_LATE;
 use super::given::Given;
 use super::group::GroupOffer;
 use super::message::{Call, Message};
 use super::passed_on::makers;
 use super::present::Answered;
-use super::{ShareError, Shares, millis};
+use super::{Received, ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::limits;
 use crate::relay::{self, Courier as _, Record, RelayNotice, Revocations as _, Topic};
@@ -136,11 +137,7 @@ impl Shares {
                 self.waiting.answered(&from, id, said);
                 received.ack(Vec::new()).await.map_err(ShareError::from)
             }
-            Some(Message::Refused { id, code, message }) => {
-                let short = |text: String| text.chars().take(limits::SHARE_REFUSAL_CHARS).collect::<String>();
-                self.waiting.answered(&from, id, Err((short(code), short(message))));
-                received.ack(Vec::new()).await.map_err(ShareError::from)
-            }
+            Some(Message::Refused { id, code, message }) => self.hear_refused(received, id, code, message).await,
             Some(Message::Copy { id, number, at, answer }) => self.hear_copy(received, id, number, at, answer).await,
             Some(Message::CopyKept { id, number }) => self.hear_copy_kept(received, id, number).await,
             Some(Message::Ask { id, words }) => self.hear_ask(received, id, &words).await,
@@ -184,7 +181,6 @@ impl Shares {
         id: Uuid,
         taken: Result<Vec<Record>, ShareError>,
     ) -> Result<(), ShareError> {
-        let from = received.from.clone();
         let records = match taken {
             Ok(records) => records,
             Err(error) => {
@@ -196,14 +192,36 @@ impl Shares {
         };
         received.ack(records).await?;
         self.changed();
-        let there = self.one_received(id)?;
+        self.say_kept(self.one_received(id)?).await
+    }
+
+    /// Follows all who may take it back, and tells whoever has brought it that it is there. `one_at_a_time` is held.
+    async fn say_kept(&self, mut there: Received) -> Result<(), ShareError> {
         for maker in makers(&there.chain()) {
             self.relay.follow(maker).await?;
         }
-        let revision = there.revision();
-        let kept = Message::Kept { id, revision };
-        self.relay.send(kept.to(&from, Vec::new())).await?;
+        let (id, revision) = (there.capability.jti, there.revision());
+        there.unsaid = false;
+        let kept = Message::Kept { id, revision }.to(&there.brought_by()?, vec![there.record()]);
+        self.relay.send(kept).await?;
         Ok(())
+    }
+
+    /// What broke off after something was kept is done now. `one_at_a_time` is held.
+    async fn say_kept_again(&self) {
+        let (Ok(received), Ok(makers)) = (self.received(), self.makers_of_links()) else {
+            return;
+        };
+        let mut done = Vec::new();
+        for there in received.into_iter().filter(|there| there.unsaid) {
+            done.push(self.say_kept(there).await);
+        }
+        for maker in makers {
+            done.push(self.relay.follow(maker).await.map_err(ShareError::from));
+        }
+        for error in done.into_iter().filter_map(Result::err) {
+            tracing::info!(code = error.code(), "what broke off is not done now either");
+        }
     }
 
     /// Somebody says that they have passed on what was given here: its owner sees it before it is used.
@@ -289,6 +307,26 @@ impl Shares {
         Ok(())
     }
 
+    async fn hear_refused(
+        &self,
+        received: relay::Received,
+        id: Uuid,
+        code: String,
+        message: String,
+    ) -> Result<(), ShareError> {
+        let from = received.from.clone();
+        let short = |text: String| text.chars().take(limits::SHARE_REFUSAL_CHARS).collect::<String>();
+        let is_late = code == TOO_LATE;
+        let waited = self
+            .waiting
+            .answered(&from.signer(), id, Err((short(code), short(message))));
+        received.ack(Vec::new()).await?;
+        if is_late && !waited {
+            self.note_back(&from)?;
+        }
+        Ok(())
+    }
+
     /// Somebody wants to use what is shared, or manages it.
     async fn hear_call(
         &self,
@@ -298,6 +336,9 @@ impl Shares {
         calls: &mut Calls,
     ) -> Result<(), ShareError> {
         let from = received.from.clone();
+        let Some(left) = self.time_left(&call) else {
+            return self.hear_late(received, &call).await;
+        };
         // Taken first: what would come again after a crash is better lost than done twice.
         received.ack(Vec::new()).await?;
         // To anybody else it is as if nobody were there.
@@ -309,16 +350,12 @@ impl Shares {
             return Ok(());
         }
         let shares = self.clone();
-        calls.begin(who, async move { shares.attend(&from, call, manages).await });
+        calls.begin(who, async move { shares.attend(&from, call, left, manages).await });
         Ok(())
     }
 
-    async fn attend(&self, from: &PublicIdentity, call: Call, manages: bool) {
-        let left = (call.until - self.clock.now()).clamp(0, millis(limits::SHARE_ANSWER));
-        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-            // Nobody waits for it any more.
-            return;
-        };
+    /// Carries a call out and answers it, `left` milliseconds at most.
+    async fn attend(&self, from: &PublicIdentity, call: Call, left: u64, manages: bool) {
         let doing = async {
             match manages {
                 true => self.managed(from, &call.presentation).await,
@@ -339,7 +376,7 @@ impl Shares {
         }
     }
 
-    async fn refuse(&self, to: &PublicIdentity, id: Uuid, error: ShareError) {
+    pub(super) async fn refuse(&self, to: &PublicIdentity, id: Uuid, error: ShareError) {
         let (code, message) = (error.code().to_owned(), error.to_string());
         self.say(&Message::Refused { id, code, message }, to).await;
     }
@@ -387,6 +424,7 @@ impl Shares {
             );
         }
         self.offer_lost().await;
+        self.say_kept_again().await;
     }
 
     /// Offers again whatever did not reach somebody. `one_at_a_time` is held.

@@ -86,6 +86,15 @@ pub(crate) fn counted_since(vault: &VaultService, other: &Body) -> Result<Vec<(S
     Ok(records)
 }
 
+/// Whether each call of a rate can be remembered.
+pub(super) fn check_rate(constraints: &Constraints) -> Result<(), ShareError> {
+    let is_low = |calls| usize::try_from(calls).is_ok_and(|calls| calls <= limits::SHARE_RATE_CALLS);
+    match constraints.rate.is_none_or(|rate| is_low(rate.calls)) {
+        true => Ok(()),
+        false => Err(ShareError::RateTooHigh),
+    }
+}
+
 impl Shares {
     /// The uses of one link. Ones that are not understood are an error, never none.
     pub(super) fn uses(&self, id: Uuid) -> Result<Uses, ShareError> {

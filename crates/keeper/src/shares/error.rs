@@ -8,6 +8,9 @@ use crate::rates::RateError;
 use crate::relay::RelayError;
 use crate::vault_service::VaultError;
 
+/// What came after its time, as its code says it.
+pub(super) const TOO_LATE: &str = "too_late";
+
 /// Why nothing is shared, or a presentation is not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ShareError {
@@ -32,6 +35,11 @@ pub enum ShareError {
         limits::SHARE_NONCES
     )]
     Busy,
+    #[error(
+        "How often in a time something may be used is remembered call by call, {} at most (SHARE_RATE_CALLS): say fewer calls in a shorter time.",
+        limits::SHARE_RATE_CALLS
+    )]
+    RateTooHigh,
     #[error(
         "A vault shares at most {} things (SHARES): stop sharing some. It remembers {} (SHARES_REMEMBERED), until a month after their time.",
         limits::SHARES,
@@ -132,6 +140,10 @@ pub enum ShareError {
     NotAccepted,
     #[error("What agents are told of this was changed meanwhile: read it as it is now, and then accept it.")]
     OtherWords,
+    #[error(
+        "What was asked for came after its time, while this vault was locked or the relay away: nothing was done, and it is not done later. The vault is open now: ask again. If it comes too late again, one of the two clocks is wrong."
+    )]
+    TooLate,
     #[error("The service did not answer in time; whether it did what it was asked to is not known.")]
     TooSlow,
     #[error(
@@ -171,6 +183,7 @@ impl ShareError {
             Self::TooOften => "too_often",
             Self::Paused => "paused",
             Self::Busy => "busy",
+            Self::RateTooHigh => "rate_too_high",
             Self::TooMany => "too_many_shares",
             Self::TooManyLinks => "too_many_links",
             Self::NoCopy => "no_copy",
@@ -194,6 +207,7 @@ impl ShareError {
             Self::Exchanged => "share_changed",
             Self::NotAccepted => "not_accepted",
             Self::OtherWords => "other_words",
+            Self::TooLate => TOO_LATE,
             Self::TooSlow => "too_slow",
             Self::NoAnswer { .. } | Self::OwnerSilent { .. } => "no_answer",
             Self::Refused { code, .. } => code,

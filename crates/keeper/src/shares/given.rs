@@ -6,6 +6,7 @@ use uuid::Uuid;
 use vault::{Capability, Constraints, Hash, NewCapability, PublicIdentity, Resource, Scope, Scopes};
 
 use super::copy_given::{COPIED, CopyOf};
+use super::count::check_rate;
 use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
 use super::passed_on::{Through, chain_of};
@@ -67,6 +68,9 @@ pub struct Given {
     /// Who has let them, where it was somebody who manages it and not the owner; as the owner knew them then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// When it was asked for and this vault was locked, or could not be reached in time; until the owner has seen that, or it is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Millis>,
 }
 
 /// Whose doing it was, for the activity: nothing where it was the owner's.
@@ -119,7 +123,7 @@ impl Shares {
     ///
     /// # Errors
     /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::OtherKind`], [`ShareError::Capability`], [`ShareError::TooMany`],
-    /// [`ShareError::TooManyCopies`],
+    /// [`ShareError::TooManyCopies`], [`ShareError::RateTooHigh`],
     /// [`ShareError::Relay`], the vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
         let _one = self.one_at_a_time.lock().await;
@@ -135,6 +139,7 @@ impl Shares {
         before: Vec<Given>,
         by: Option<&Given>,
     ) -> Result<Given, ShareError> {
+        check_rate(&terms.constraints)?;
         let contact = self.contacts.known(terms.with)?;
         let route = self.routes.get(terms.resource.service())?;
         let (tools, place) = (route.tools.is_some(), route.place());
@@ -172,6 +177,7 @@ impl Shares {
             told: 0,
             through: None,
             by: by.map(|by| by.name.clone()),
+            missed: None,
         };
         let before = before.iter().map(Given::ending).collect();
         self.revoke_all(before, Vec::new(), by).await?;

@@ -77,6 +77,9 @@ impl Shares {
             shown["cached"] = json!(cached);
             shown["copy"] = self.shown_copy(given)?;
         }
+        if let Some(missed) = given.missed {
+            shown["missed"] = json!(missed);
+        }
         if let Some(by) = &given.by {
             shown["by"] = json!(by);
         }
@@ -162,6 +165,10 @@ impl Shares {
             "share.asked" => Ok(json!({"asked": self.asked().map_err(ShareError::from)?})),
             "share.dismiss" => {
                 self.dismiss(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
+            }
+            "share.seen" => {
+                self.seen_missed(read_value::<One>(params)?.id).await?;
                 Ok(json!({}))
             }
             "share.resources" => Ok(json!({"resources": self.resources().map_err(ShareError::from)?})),

@@ -21,6 +21,9 @@ mod group;
 mod group_links_tests;
 #[cfg(test)]
 mod group_tests;
+mod late;
+#[cfg(test)]
+mod late_tests;
 mod links;
 #[cfg(test)]
 mod links_tests;

@@ -9,6 +9,7 @@ use vault::{
     Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, verify_chain,
 };
 
+use super::count::check_rate;
 use super::given::Given;
 use super::message::Message;
 use super::received::Received;
@@ -68,6 +69,7 @@ impl Shares {
     /// (it may not be passed on, would be wider, or the chain would have more than `CAPABILITY_LINKS`), [`ShareError::TooMany`],
     /// [`ShareError::Relay`], the vault's errors: then nothing is passed on.
     pub async fn pass_on(&self, terms: PassOn) -> Result<Given, ShareError> {
+        check_rate(&terms.constraints)?;
         let _one = self.one_at_a_time.lock().await;
         let received = self.one_received(terms.id)?;
         self.usable(&received)?;
@@ -111,6 +113,7 @@ impl Shares {
             told: 0,
             through: Some(through),
             by: None,
+            missed: None,
         };
         self.bring(&share, None, &contact.identity, &given, now).await?;
         let told = Message::PassedOn {

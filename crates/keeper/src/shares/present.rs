@@ -105,7 +105,8 @@ impl Shares {
             let request = &presentation.request;
             self.check_call(&granted, request)?;
             let mut records = vec![self.seen(presentation.nonce, now)?];
-            if self.bind(&mut given)? {
+            let was_missed = given.missed.take().is_some();
+            if self.bind(&mut given)? || was_missed {
                 records.push(given.record());
             }
             for link in &granted.links {

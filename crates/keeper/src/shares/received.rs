@@ -42,6 +42,9 @@ pub struct Received {
     /// What it hangs on, where it was passed on by somebody whose it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) through: Option<Through>,
+    /// Whoever brought it was not told yet that it is kept: they are at the next unlock.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unsaid: bool,
 }
 
 /// How it stands, as far as this vault knows. Its issuer's keeper has the last word.
@@ -80,6 +83,7 @@ impl Received {
             left: false,
             newer: None,
             through,
+            unsaid: true,
         }
     }
 
@@ -92,7 +96,7 @@ impl Received {
     pub(super) fn issued_by(&self) -> Result<PublicIdentity, ShareError> {
         match &self.through {
             Some(through) => through.owner(),
-            None => Ok(PublicIdentity::decode(&self.from).map_err(ContactError::from)?),
+            None => self.brought_by(),
         }
     }
 
@@ -122,6 +126,11 @@ impl Received {
             .chain(&self.newer)
             .map(|group| group.skill.len())
             .sum()
+    }
+
+    /// Who has brought it.
+    pub(super) fn brought_by(&self) -> Result<PublicIdentity, ShareError> {
+        Ok(PublicIdentity::decode(&self.from).map_err(ContactError::from)?)
     }
 
     fn issuer(&self) -> SignerKey {

@@ -129,6 +129,7 @@ impl Shares {
             Some(_) => changed.newer = Some(words),
             None => changed.group = Some(words),
         }
+        changed.unsaid = true;
         let others = known.iter().filter(|each| each.capability.jti != there.capability.jti);
         let skills: usize = others.chain([&changed]).map(Received::skill_bytes).sum();
         if skills > limits::GROUP_SKILLS_BYTES {

@@ -312,6 +312,35 @@ async fn promise_05_an_offer_that_was_lost_is_made_again() {
 }
 
 #[tokio::test]
+async fn promise_09_what_broke_off_after_something_was_kept_is_done_at_the_next_unlock() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, mut bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    anna.until(|shares| shares.given().unwrap()[0].arrived.is_some()).await;
+    let mut there = bob.shares.one_received(id).unwrap();
+    assert!(!there.unsaid);
+    // As the write leaves it in which it is kept: Anna is not followed, and does not know that it has arrived.
+    bob.shares.forget_received(id).await.unwrap();
+    let offered = bob
+        .shares
+        .take_offer(&anna.person.identity, &there.capability, None)
+        .await;
+    let (name, kept) = offered.unwrap().remove(0);
+    bob.person.vault.put_record(&name, &kept.unwrap()).await.unwrap();
+    there.unsaid = true;
+    assert!(bob.shares.one_received(id).unwrap().is_the_same(&there) && bob.shares.one_received(id).unwrap().unsaid);
+    assert!(bob.person.vault.list_records("relay/issuer/").unwrap().is_empty());
+    let mut given = anna.shares.given().unwrap().remove(0);
+    given.arrived = None;
+    anna.person.vault.put_records(vec![given.record()]).await.unwrap();
+    bob.carrying.abort();
+    bob.carrying = tokio::spawn(bob.shares.carry());
+    anna.until(|shares| shares.given().unwrap()[0].arrived.is_some()).await;
+    assert_eq!(bob.person.vault.list_records("relay/issuer/").unwrap().len(), 1);
+    assert!(!bob.shares.one_received(id).unwrap().unsaid);
+}
+
+#[tokio::test]
 async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
     let noted = |shares: &Shares, what: &str| {
         let entries = json!(shares.activity.entries(None).unwrap());

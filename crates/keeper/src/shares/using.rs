@@ -110,14 +110,15 @@ impl Waiting {
         Ok((Place { waiting: self, id }, answered))
     }
 
-    /// An answer came. One that nobody waits for, or that somebody else has sent, is let go.
-    pub fn answered(&self, by: &SignerKey, id: Uuid, said: Said) {
+    /// An answer came, and whether it was waited for. One that nobody waits for, or that somebody else has sent, is let go.
+    pub fn answered(&self, by: &SignerKey, id: Uuid, said: Said) -> bool {
         let mut waiting = unpoisoned(&self.calls);
         if waiting.get(&id).is_some_and(|waits| waits.of == *by)
             && let Some(waits) = waiting.remove(&id)
         {
-            let _gave_up = waits.answer.send(said);
+            return waits.answer.send(said).is_ok();
         }
+        false
     }
 
     /// This keeper says something again.

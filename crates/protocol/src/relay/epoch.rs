@@ -215,6 +215,23 @@ mod tests {
         }
     }
 
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Two epochs that follow each other, for whoever writes another keeper (`docs/protocol.md`, section 7.4).
+    #[test]
+    fn epochs_are_signed_to_the_known_bytes() {
+        let mut head = EpochHead::default();
+        let mut lines = Vec::new();
+        for last in [0x31, 0x32] {
+            let next = epoch(&head, &[uuid::Uuid::from_bytes([last; 16]).into()]);
+            next.follow(&mut head).unwrap();
+            lines.push(format!("{} {}\n", hex(&next.encode()), hex(&next.hash())));
+        }
+        assert_eq!(lines.concat(), include_str!("../../tests/vectors/epochs.txt"));
+    }
+
     #[test]
     fn promise_09_a_gap_a_fork_and_an_old_epoch_are_told_apart() {
         let mut head = EpochHead::default();

@@ -7,7 +7,8 @@ use protocol::limits::{ENVELOPE_CLASSES, ENVELOPE_OVERHEAD, FOLLOWED_ISSUERS};
 use protocol::relay::frame::{MailboxFrame, SEND_HEADER};
 use protocol::relay::{FromMailbox, FromRelay, MailboxKey, Refusal};
 use protocol::{CapabilityId, EnvelopeId};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Permit;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{Outgoing, Refused, epochs::Followed};
 use crate::mailbox::{Content, Mailbox};
@@ -29,6 +30,16 @@ fn ending() -> Refused {
     Refused::new(Refusal::Unavailable, "the relay is ending")
 }
 
+/// A place with the writer, and only then room in a mailbox: a connection that ends while it waits for the one holds nothing of the other,
+/// which nobody would give back.
+async fn place(
+    jobs: &mpsc::Sender<Job>,
+    reserve: impl FnOnce() -> Result<(), Refusal>,
+) -> Result<Result<Permit<'_, Job>, Refusal>, Refused> {
+    let slot = jobs.reserve().await.map_err(|_| ending())?;
+    Ok(reserve().map(|()| slot))
+}
+
 impl Receiving {
     pub async fn frame(&mut self, message: Bytes) -> Result<(), Refused> {
         let frame =
@@ -48,6 +59,8 @@ impl Receiving {
     }
 
     async fn send(&mut self, to: MailboxKey, id: EnvelopeId, sealed: Bytes) -> Result<(), Refused> {
+        // More slowly, in place of a refusal: what one sender sends stays in order. Also what is refused, or refusals would pile up here.
+        self.mailbox.sending.until_ready().await;
         let class = sealed.len().checked_sub(ENVELOPE_OVERHEAD);
         if !class.is_some_and(|class| ENVELOPE_CLASSES.contains(&class)) {
             self.refuse(
@@ -57,8 +70,6 @@ impl Receiving {
             );
             return Ok(());
         }
-        // More slowly, in place of a refusal: what one sender sends stays in order.
-        self.mailbox.sending.until_ready().await;
         let window = Arc::clone(&self.window).acquire_owned().await.map_err(|_| ending())?;
         let bytes = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
         let memory = Arc::clone(&self.shared.memory)
@@ -73,21 +84,25 @@ impl Receiving {
             );
             return Ok(());
         };
-        if let Err(code) = receiver.reserve(self.mailbox.id, sealed.len()) {
-            let words = match code {
-                Refusal::TooManyOfYours => format!(
-                    "WAITING_OF_ONE_SENDER ({}) of yours wait for this receiver",
-                    limits::WAITING_OF_ONE_SENDER
-                ),
-                _ => format!(
-                    "WAITING ({}) envelopes or WAITING_BYTES ({}) wait for this receiver",
-                    limits::WAITING,
-                    limits::WAITING_BYTES
-                ),
-            };
-            self.refuse(id, code, words);
-            return Ok(());
-        }
+        let reserve = || receiver.reserve(self.mailbox.id, sealed.len());
+        let slot = match place(&self.shared.jobs, reserve).await? {
+            Ok(slot) => slot,
+            Err(code) => {
+                let words = match code {
+                    Refusal::TooManyOfYours => format!(
+                        "WAITING_OF_ONE_SENDER ({}) of yours wait for this receiver",
+                        limits::WAITING_OF_ONE_SENDER
+                    ),
+                    _ => format!(
+                        "WAITING ({}) envelopes or WAITING_BYTES ({}) wait for this receiver",
+                        limits::WAITING,
+                        limits::WAITING_BYTES
+                    ),
+                };
+                self.refuse(id, code, words);
+                return Ok(());
+            }
+        };
         let take = Take {
             to: receiver,
             sender: self.mailbox.id,
@@ -101,7 +116,8 @@ impl Receiving {
                 memory,
             }),
         };
-        self.shared.jobs.send(Job::Take(take)).await.map_err(|_| ending())
+        slot.send(Job::Take(take));
+        Ok(())
     }
 
     fn refuse(&self, id: EnvelopeId, code: Refusal, message: impl Into<String>) {
@@ -193,5 +209,32 @@ impl Receiving {
             },
         };
         self.outgoing.text(&answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::RelayConfig;
+    use crate::mailbox::Mailboxes;
+
+    #[test]
+    fn promise_12_a_connection_that_ends_while_the_writer_is_busy_leaves_no_room_taken() {
+        let receiver = Mailboxes::new(&RelayConfig::default()).add(MailboxKey([1; 32]), 1);
+        let (jobs, mut to_write) = mpsc::channel(1);
+        let mailbox = Arc::clone(&receiver);
+        let busy = Job::Gone(Gone {
+            mailbox,
+            waiting: Vec::new(),
+        });
+        assert!(jobs.try_send(busy).is_ok());
+        let reserve = || receiver.reserve(2, 564);
+        assert!(place(&jobs, reserve).now_or_never().is_none());
+        assert_eq!(receiver.waiting(), 0);
+        assert!(to_write.try_recv().is_ok());
+        assert!(matches!(place(&jobs, reserve).now_or_never(), Some(Ok(Ok(_)))));
+        assert_eq!(receiver.waiting(), 1);
     }
 }

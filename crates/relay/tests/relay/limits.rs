@@ -1,6 +1,10 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
 use protocol::EnvelopeId;
 use protocol::relay::{FromRelay, MailboxKey, Refusal};
 use relay::limits::{WAITING, WAITING_OF_ONE_SENDER};
+use relay::{NobodyWakes, RelayConfig};
 use vault::Identity;
 
 use crate::support::{Peer, Said, Server, Stream, key};
@@ -84,6 +88,39 @@ async fn promise_12_a_full_mailbox_refuses_takes_no_more_and_takes_again_when_it
             other => panic!("{other:?}"),
         }
     }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_what_is_refused_for_its_size_is_read_as_slowly_as_what_is_taken() {
+    const WRONG: usize = 60;
+    let server = Server::new().await;
+    let slowly = RelayConfig {
+        sent_per_second: NonZeroU32::MIN,
+        sent_burst: NonZeroU32::new(5).unwrap(),
+        ..RelayConfig::default()
+    };
+    let relay = server.relay_with(slowly, Arc::new(NobodyWakes)).await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let mut flood = Peer::connect(&relay.socket, &ada).await;
+    let mut other = Peer::connect(&relay.socket, &bob).await;
+    for _ in 0..WRONG {
+        flood.send(key(&bob), EnvelopeId::new(), b"of no size").await;
+    }
+    let (id, sealed) = Stream::new(&bob, &ada).next(b"x");
+    other.send(key(&ada), id, &sealed).await;
+    // What somebody else sends is there long before all of them were read.
+    let mut refused = 0;
+    loop {
+        match flood.next().await {
+            Said::Text(FromRelay::Refused {
+                code: Refusal::Size, ..
+            }) => refused += 1,
+            Said::Deliver { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(refused < WRONG, "{refused} refusals at once");
     relay.stop().await;
 }
 

@@ -392,6 +392,10 @@ async fn promise_07_no_rule_and_no_earlier_yes_goes_round_the_second_person() {
     let other = Action::RunCommand {
         command: "ls".to_owned(),
         folder: String::new(),
+        host: String::new(),
+        program: String::new(),
+        variables: Vec::new(),
+        warning: String::new(),
     };
     bob.asks(&other).await;
     bob.decides(Answer::Once).await.unwrap();

@@ -54,7 +54,11 @@ impl Routes {
         };
         self.put(&route).await?;
         let secret = self.secrets.get(route.secret)?.name;
-        let deed = Deed::new(What::RouteSaved, route.name).with(route.secret, secret);
+        let is_unasked = !route.ask && !route.read_only;
+        let mut deed = Deed::new(What::RouteSaved, route.name).with(route.secret, secret);
+        if is_unasked {
+            deed = deed.because("unasked");
+        }
         self.activity.note_first(deed).await?;
         Ok(json!({}))
     }

@@ -4,6 +4,6 @@ mod functions;
 mod keeper;
 mod kill;
 mod manage;
-mod openclaw;
+pub(crate) mod openclaw;
 mod recorded;
 mod turns;

@@ -33,6 +33,8 @@ struct World {
     /// Every run that was begun, by its words.
     begun: Vec<String>,
     rows: u64,
+    /// Commands that wait for somebody's yes.
+    commands: Vec<Value>,
     /// The next message is lost on its way: the connection breaks.
     lose_next: bool,
 }
@@ -199,6 +201,7 @@ impl OpenClaw {
                 };
                 Ok(json!({"ok": true, "deleted": found, "archived": archived}))
             }
+            "exec.approval.list" => Ok(json!(self.world.lock().unwrap().commands)),
             other => Err(("INVALID_REQUEST", format!("unknown method {other}"))),
         }
     }
@@ -215,8 +218,18 @@ impl OpenClaw {
     fn event(&self, name: &str, session: &str, run: &str, mut payload: Value) {
         payload["runId"] = json!(run);
         payload["sessionKey"] = json!(session);
+        self.tell(name, &payload);
+    }
+
+    /// Says that something happened.
+    pub fn tell(&self, name: &str, payload: &Value) {
         let frame = json!({"type": "event", "event": name, "payload": payload});
         let _ = self.events.send(frame.to_string());
+    }
+
+    /// A command waits for somebody's yes, and is told of when it is asked which do.
+    pub fn waits_for(&self, command: Value) {
+        self.world.lock().unwrap().commands.push(command);
     }
 
     fn begin(&self, session: &str, run: &str, text: &str) {

@@ -7,9 +7,9 @@ use vault::{PublicIdentity, envelope_link, open_envelope};
 
 use super::{Ended, Serving, Session, short};
 use crate::limits::EARLY;
-use crate::relay::incoming::{Arrived, Incoming};
+use crate::relay::incoming::{Arrived, Incoming, Whole};
 use crate::relay::records;
-use crate::relay::{Received, RelayError, Taken};
+use crate::relay::{Received, RelayError, Taken, Topic};
 
 /// Numbers of one connection that are remembered.
 const CAME: usize = 100_000;
@@ -67,18 +67,21 @@ impl Session<'_> {
         self.go_on(from).await
     }
 
-    /// Gives the next message of a sender to whom it is for.
+    /// Gives the next message of a sender to whom it is for. One of a topic that nobody here knows is let go, as a kind that is not known is.
     async fn go_on(&mut self, from: MailboxKey) -> Result<(), Ended> {
-        let Some((sender, incoming)) = self.incoming.get_mut(&from) else {
-            return Ok(());
-        };
-        let next = incoming.next(Instant::now());
-        let sender: PublicIdentity = sender.clone();
-        let (seen, odd) = (std::mem::take(&mut incoming.seen), std::mem::take(&mut incoming.odd));
-        for what in odd {
-            self.odd(from, what);
-        }
-        if let Some(whole) = next {
+        while let Some((sender, whole)) = self.next_of(from).await? {
+            let Some(topic) = Topic::of(whole.topic) else {
+                tracing::info!(
+                    from = short(&from),
+                    topic = whole.topic,
+                    "a topic that is not known here"
+                );
+                let taken = records::put_from(&from, &whole.after);
+                let written = self.shared.vault.put_records(vec![taken]).await;
+                written.map_err(RelayError::from)?;
+                self.was_taken(from, whole.numbers).await?;
+                continue;
+            };
             let received = Received {
                 id: whole.id,
                 from: sender,
@@ -90,18 +93,52 @@ impl Session<'_> {
                 from,
                 numbers: whole.numbers,
                 after: whole.after,
+                waits: Some((topic, received)),
             };
             self.serving.insert(whole.id, serving);
-            let for_whom = self.shared.topic(whole.topic);
-            if for_whom.is_none_or(|topic| topic.try_send(received).is_err()) {
-                tracing::info!(
-                    from = short(&from),
-                    topic = whole.topic,
-                    "nobody receives this now: it waits at the relay"
-                );
+            if !self.hand_over(whole.id) {
+                tracing::info!(from = short(&from), ?topic, "nobody takes this now: it waits");
             }
+            return Ok(());
         }
-        self.acknowledge(seen).await
+        Ok(())
+    }
+
+    /// The next message of a sender, and who they are. What was seen before is acknowledged, and what does not fit is named.
+    async fn next_of(&mut self, from: MailboxKey) -> Result<Option<(PublicIdentity, Whole)>, Ended> {
+        let Some((sender, incoming)) = self.incoming.get_mut(&from) else {
+            return Ok(None);
+        };
+        let next = incoming.next(Instant::now()).map(|whole| (sender.clone(), whole));
+        let (seen, odd) = (std::mem::take(&mut incoming.seen), std::mem::take(&mut incoming.odd));
+        for what in odd {
+            self.odd(from, what);
+        }
+        self.acknowledge(seen).await?;
+        Ok(next)
+    }
+
+    /// Gives a message to whoever receives its topic. Says whether they have it.
+    fn hand_over(&mut self, id: EnvelopeId) -> bool {
+        let Some(serving) = self.serving.get_mut(&id) else {
+            return true;
+        };
+        serving.waits = serving.waits.take().and_then(|(topic, received)| {
+            let left = match self.shared.topic(topic) {
+                Some(receiver) => receiver.try_send(received).err()?.into_inner(),
+                None => received,
+            };
+            Some((topic, left))
+        });
+        serving.waits.is_none()
+    }
+
+    /// A message was taken, and that is written down: it need not come again, and the next one may.
+    async fn was_taken(&mut self, from: MailboxKey, numbers: Vec<u64>) -> Result<(), Ended> {
+        if let Some((_, incoming)) = self.incoming.get_mut(&from) {
+            incoming.serving = false;
+        }
+        self.acknowledge(numbers).await
     }
 
     /// The application has taken a message.
@@ -123,15 +160,16 @@ impl Session<'_> {
             // It comes again at the next connection.
             return Err(Ended::Broken);
         }
-        if let Some((_, incoming)) = self.incoming.get_mut(&serving.from) {
-            incoming.serving = false;
-        }
-        self.acknowledge(serving.numbers).await?;
+        self.was_taken(serving.from, serving.numbers).await?;
         self.go_on(serving.from).await
     }
 
-    /// Passes over what is missing for too long.
+    /// Tries again what could not be handed over, and passes over what is missing for too long.
     pub(super) async fn look(&mut self) -> Result<(), Ended> {
+        let waits = self.serving.iter().filter(|(_, serving)| serving.waits.is_some());
+        for id in waits.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.hand_over(id);
+        }
         let waiting: Vec<MailboxKey> = self
             .incoming
             .iter()

@@ -35,6 +35,8 @@ pub enum Lie {
     Keep,
     /// Does not push this epoch, and those after it.
     Skip(u64),
+    /// Pushes no epoch from this one on, and says that it has none of them.
+    SkipAndSay(u64),
     /// Says that everything is revoked.
     AllRevoked,
     /// Says that it has no epochs of anybody.
@@ -307,6 +309,7 @@ impl State {
             FromMailbox::Check { request, issuer, .. } => {
                 let epoch = match self.lie {
                     Lie::NoneRevoked => 0,
+                    Lie::SkipAndSay(number) => number - 1,
                     _ => self.epochs.get(&issuer).map_or(0, Vec::len) as u64,
                 };
                 let revoked = self.lie == Lie::AllRevoked;
@@ -325,7 +328,12 @@ impl State {
 
     fn push(&self, to: MailboxKey, issuer: MailboxKey, after: u64) {
         for (epoch, number) in self.epochs.get(&issuer).into_iter().flatten().zip(1_u64..) {
-            if number > after && self.lie != Lie::Skip(number) {
+            let is_hidden = match self.lie {
+                Lie::Skip(hidden) => number == hidden,
+                Lie::SkipAndSay(hidden) => number >= hidden,
+                _ => false,
+            };
+            if number > after && !is_hidden {
                 self.tell(to, text(&FromRelay::Epoch { epoch: epoch.clone() }));
             }
         }

@@ -58,6 +58,45 @@ async fn promise_05_what_was_sent_before_the_relay_is_there_goes_when_it_is() {
 }
 
 #[tokio::test]
+async fn a_message_of_a_topic_that_is_not_known_here_is_let_go_and_what_follows_it_arrives() {
+    let relay = Liar::start(Lie::Honest);
+    let mut bob = Person::at(&relay.socket).await;
+    let mut ada = Person::at(&relay.socket.with_file_name("nowhere.sock")).await;
+    ada.send(&bob, b"of a later version").await;
+    let name = ada.vault.list_records("relay/out/").unwrap().remove(0);
+    let out = String::from_utf8(ada.vault.get_record(&name).unwrap().unwrap().to_vec()).unwrap();
+    let later = out.replace(r#""topic":1,"#, r#""topic":3,"#);
+    assert_ne!(later, out);
+    ada.vault.put_record(&name, later.as_bytes()).await.unwrap();
+    ada.send(&bob, b"known").await;
+    ada.restart(&relay.socket).await;
+    assert_eq!(bob.take().await, b"known");
+    // Nor does it wait at the relay.
+    while relay.waiting(bob.key()) > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_could_take_is_given_to_whoever_can_later() {
+    let relay = Liar::start(Lie::Honest);
+    let (mut ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    ada.send(&bob, b"connected").await;
+    bob.take().await;
+    bob.relay.follow(ada.key()).await.unwrap();
+    bob.arriving.close();
+    let sent = ada.send(&bob, b"early").await;
+    ada.until(|notice| (*notice == RelayNotice::Accepted { id: sent }).then_some(()))
+        .await;
+    // What comes after it on the same connection.
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    bob.until(|notice| matches!(notice, RelayNotice::Revoked { .. }).then_some(()))
+        .await;
+    bob.arriving = bob.relay.receive(Topic::Sharing);
+    assert_eq!(bob.take().await, b"early");
+}
+
+#[tokio::test]
 async fn promise_05_a_message_comes_again_until_it_was_taken_and_then_never() {
     let relay = Liar::start(Lie::Honest);
     let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);

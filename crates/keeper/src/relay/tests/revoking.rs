@@ -1,4 +1,5 @@
 use protocol::CapabilityId;
+use protocol::relay::epoch::EpochError;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
@@ -47,8 +48,8 @@ async fn promise_09_what_is_revoked_is_pushed_and_refused_and_stays_so_without_t
 }
 
 #[tokio::test]
-async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_no() {
-    let (_relay, ada, mut bob) = two(Lie::Skip(2)).await;
+async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_no_until_it_is_there() {
+    let (relay, ada, mut bob) = two(Lie::Skip(2)).await;
     bob.relay.follow(ada.key()).await.unwrap();
     for _ in 0..3 {
         ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
@@ -59,6 +60,26 @@ async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_n
         bob.relay.check(ada.key(), CapabilityId::new()).await,
         Err(RelayError::Epoch(_))
     ));
+    // Nor is it forgotten at the next start, when the relay shows no later one and says that what Bob has is all that there is.
+    relay.now(Lie::SkipAndSay(2));
+    bob.restart(&relay.socket).await;
+    ada.send(&bob, b"connected").await;
+    bob.take().await;
+    assert!(matches!(
+        bob.relay.check(ada.key(), CapabilityId::new()).await,
+        Err(RelayError::Epoch(EpochError::Gap { last: 1, .. }))
+    ));
+    assert!(bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).unwrap());
+    // Until all that was signed is there.
+    relay.now(Lie::Honest);
+    bob.restart(&relay.socket).await;
+    ada.send(&bob, b"connected").await;
+    bob.take().await;
+    while bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).unwrap() {
+        tokio::task::yield_now().await;
+    }
+    let standing = bob.relay.check(ada.key(), CapabilityId::new()).await.unwrap();
+    assert!(matches!(standing, Standing::NotRevoked { as_of } if as_of > 0));
 }
 
 #[tokio::test]
