@@ -10,11 +10,13 @@ use protocol::relay::epoch::SignedEpoch;
 use protocol::relay::frame::{MailboxFrame, RelayFrame};
 use protocol::relay::{FromMailbox, FromRelay, MailboxKey, PATH};
 use protocol::{CapabilityId, EnvelopeId};
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{accept_async, connect_async};
+use vault::{AgreementKey, Identity, Place, seal_envelope};
 
 /// What it does all the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Lie {
     Silence,
     /// Brings each envelope twice.
     Twice,
+    /// Brings, before each envelope, all that it brought to that mailbox before and that need not come again.
+    Old,
     /// Says that everything is revoked, and that what is revoked is something else: this.
     Invent(CapabilityId),
     /// Says that nothing is revoked, and brings nobody's revocations.
@@ -40,6 +44,9 @@ pub enum Deed {
     Late,
     /// To another mailbox than it is for.
     To(MailboxKey),
+    /// In its place one to the same receiver, whose agreement key this is, under keys that the relay has made: in it the relay asks for
+    /// something to be shared.
+    Reseal(AgreementKey),
 }
 
 #[derive(Default)]
@@ -51,6 +58,9 @@ struct State {
     late: HashMap<MailboxKey, Vec<u8>>,
     /// It was said of them already that they are kept.
     accepted: HashSet<EnvelopeId>,
+    /// What it has brought to somebody.
+    brought: HashMap<MailboxKey, Vec<Vec<u8>>>,
+    brought_again: usize,
     /// All that it could read.
     heard: Vec<u8>,
 }
@@ -104,9 +114,19 @@ impl Liar {
         lock(&self.state).deeds.values().map(VecDeque::len).sum()
     }
 
+    /// How many envelopes it has brought that need not have come again.
+    pub fn brought_again(&self) -> usize {
+        lock(&self.state).brought_again
+    }
+
     /// From now on another relay is behind it. Whoever is connected has to come again.
     pub fn leads_to(&self, relay: &str) {
         relay.clone_into(&mut lock(&self.state).leads_to);
+        self.hangs_up();
+    }
+
+    /// Whoever is connected has to come again.
+    pub fn hangs_up(&self) {
         self.ended.send_replace(());
     }
 
@@ -160,7 +180,7 @@ async fn join(keeper: TcpStream, state: &Mutex<State>) -> Option<()> {
             }
             message = relay.next() => {
                 let message = message?.ok()?;
-                let on = lock(state).of_relay(message);
+                let on = lock(state).of_relay(whose, message);
                 for message in on {
                     keeper.send(message).await.ok()?;
                 }
@@ -190,7 +210,7 @@ impl State {
         let Message::Binary(frame) = &message else {
             return (vec![message], Vec::new());
         };
-        let (Some(from), Ok(MailboxFrame::Send { id, sealed, .. })) = (*whose, MailboxFrame::decode(frame)) else {
+        let (Some(from), Ok(MailboxFrame::Send { to, id, sealed })) = (*whose, MailboxFrame::decode(frame)) else {
             return (vec![message], Vec::new());
         };
         let late = self.late.remove(&from).map(Message::binary);
@@ -208,12 +228,19 @@ impl State {
                 Some(Message::binary(MailboxFrame::Send { to, id, sealed }.encode())),
                 Vec::new(),
             ),
+            Deed::Reseal(receiver) => {
+                let sealed = &resealed(&receiver, id);
+                (
+                    Some(Message::binary(MailboxFrame::Send { to, id, sealed }.encode())),
+                    Vec::new(),
+                )
+            }
         };
         (on.into_iter().chain(late).collect(), back)
     }
 
     /// What goes on to the keeper.
-    fn of_relay(&mut self, message: Message) -> Vec<Message> {
+    fn of_relay(&mut self, whose: Option<MailboxKey>, message: Message) -> Vec<Message> {
         self.hear(&message);
         if self.lie == Some(Lie::Silence) {
             return Vec::new();
@@ -231,7 +258,24 @@ impl State {
                         false => vec![Message::binary(RelayFrame::Accepted(new).encode())],
                     }
                 }
-                Ok(RelayFrame::Deliver { .. }) if self.lie == Some(Lie::Twice) => vec![message.clone(), message],
+                Ok(RelayFrame::Deliver { .. }) => {
+                    let brought = whose.map(|whose| self.brought.entry(whose).or_default());
+                    let mut before: Vec<Message> = match self.lie {
+                        Some(Lie::Twice) => vec![message.clone()],
+                        Some(Lie::Old) => brought
+                            .iter()
+                            .flat_map(|old| old.iter().cloned())
+                            .map(Message::binary)
+                            .collect(),
+                        _ => Vec::new(),
+                    };
+                    if let Some(brought) = brought {
+                        brought.push(frame.to_vec());
+                    }
+                    self.brought_again += before.len();
+                    before.push(message);
+                    before
+                }
                 _ => vec![message],
             },
             _ => vec![message],
@@ -266,6 +310,31 @@ impl State {
             (said, _) => Some(said),
         }
     }
+}
+
+/// What the relay says in somebody's place. It has neither their keys nor a word of what they have sealed.
+fn resealed(receiver: &AgreementKey, id: EnvelopeId) -> Vec<u8> {
+    const SHARES: u8 = 1;
+    let first = Place {
+        stream: 1,
+        sequence: 1,
+        base: 1,
+        previous: [0; 32],
+        part: 0,
+        parts: 1,
+    };
+    let ask = json!({"kind": "ask", "id": id, "words": "Let me see everything"});
+    let (own, id, content) = (Identity::random(), id.uuid(), ask.to_string());
+    seal_envelope(
+        &own,
+        receiver,
+        id.as_bytes(),
+        SHARES,
+        &first,
+        content.as_bytes(),
+        &[7; 32],
+    )
+    .expect("it can be sealed")
 }
 
 fn text_of(message: &FromRelay) -> Message {

@@ -17,10 +17,14 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Until everybody has found their way back to the relay, on a busy machine.
 const SOON: Duration = Duration::from_secs(120);
 
-async fn mailbox(session: &Session) -> MailboxKey {
+async fn keys(session: &Session) -> PublicIdentity {
     let identity = session.call("identity.get", json!({})).await;
     let bundle = b64::decode(identity["bundle"].as_str().expect("text")).expect("base64url");
-    MailboxKey(PublicIdentity::decode(&bundle).expect("public keys").signing_key())
+    PublicIdentity::decode(&bundle).expect("public keys")
+}
+
+async fn mailbox(session: &Session) -> MailboxKey {
+    MailboxKey(keys(session).await.signing_key())
 }
 
 /// How often this stands in somebody's activity.
@@ -71,7 +75,7 @@ async fn reads_again(session: &Session, id: &Value) {
 
 #[tokio::test]
 async fn promise_09_a_relay_that_lies_opens_nothing_and_brings_back_nothing() {
-    let (relay, other) = tokio::join!(RelayAlone::start(), RelayAlone::start());
+    let (mut relay, other) = tokio::join!(RelayAlone::start(), RelayAlone::start());
     let liar = Liar::before(&relay.address()).await;
     let installation = Settings::default().set("relay.address", liar.address()).start().await;
     let anna = installation.owner().await;
@@ -94,7 +98,8 @@ async fn promise_09_a_relay_that_lies_opens_nothing_and_brings_back_nothing() {
     reads(&with_bob, &id).await;
 
     envelopes_repeated_delayed_kept_back_and_misdirected(&liar, &with_anna, &with_bob, &with_dave, &id).await;
-    nothing_is_open_where_nothing_goes_through(&liar, &with_bob, &id).await;
+    nothing_is_open_where_nothing_goes_through(&liar, &mut relay, &with_bob, &id).await;
+    what_was_brought_before_is_done_no_second_time(&liar, &with_anna, &with_bob, &id).await;
     let (taken_back, passed_on) = revocations_hidden(&liar, (&with_bob, &with_carol), &carol, &id).await;
 
     // It takes back nothing that others have given, and what Anna takes back is refused by her keeper, whatever Bob's is told.
@@ -169,13 +174,16 @@ async fn envelopes_repeated_delayed_kept_back_and_misdirected(
     is_noted(with_anna, "relay_odd", odd).await;
     assert_eq!(calls(with_anna, id).await, 4);
 
-    // One kept back, one brought to somebody of another organisation, who cannot open it: what follows is answered all the same.
+    // One kept back, one brought to somebody of another organisation, who cannot open it, and one in whose place the relay speaks under
+    // keys of its own, which are nobody's: what follows is answered all the same.
     let (odd, daves) = (noted(with_anna, "relay_odd").await, noted(with_dave, "relay_odd").await);
-    liar.will(bob, &[Deed::Drop, Deed::To(dave)]);
+    let annas = *keys(with_anna).await.agreement();
+    liar.will(bob, &[Deed::Drop, Deed::To(dave), Deed::Reseal(annas)]);
     let use_it = || uses(with_bob, id, "GET");
-    let (one, two, three) = tokio::join!(use_it(), use_it(), use_it());
-    let refused: Vec<_> = [one, two, three].into_iter().filter_map(Result::err).collect();
-    assert_eq!(refused, ["no_answer", "no_answer"]);
+    let (one, two, three, four) = tokio::join!(use_it(), use_it(), use_it(), use_it());
+    let refused: Vec<_> = [one, two, three, four].into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused, ["no_answer", "no_answer", "no_answer"]);
+    assert_eq!(with_anna.call("share.asked", json!({})).await["asked"], json!([]));
     assert_eq!(liar.left_to_do(), 0);
     is_noted(with_anna, "relay_odd", odd).await;
     is_noted(with_dave, "relay_odd", daves).await;
@@ -185,12 +193,49 @@ async fn envelopes_repeated_delayed_kept_back_and_misdirected(
     assert_eq!(uses(with_dave, id, "GET").await, Err("not_received".to_owned()));
 }
 
-async fn nothing_is_open_where_nothing_goes_through(liar: &Liar, with_bob: &Session, id: &Value) {
+/// As when the network is cut between, and as when the relay is killed.
+async fn nothing_is_open_where_nothing_goes_through(
+    liar: &Liar,
+    relay: &mut RelayAlone,
+    with_bob: &Session,
+    id: &Value,
+) {
+    let is_refused = async || {
+        let refused = uses(with_bob, id, "GET").await.expect_err("nothing goes through");
+        assert!(["no_answer", "relay_unreachable"].contains(&&*refused), "{refused}");
+    };
     liar.lies(Lie::Silence);
-    let refused = uses(with_bob, id, "GET").await.expect_err("nothing goes through");
-    assert!(["no_answer", "relay_unreachable"].contains(&&*refused), "{refused}");
+    is_refused().await;
     liar.lies(Lie::None);
     reads_again(with_bob, id).await;
+    relay.kill();
+    is_refused().await;
+    relay.run().await;
+    reads_again(with_bob, id).await;
+}
+
+/// Also not on another connection, whose numbers nobody there has seen.
+async fn what_was_brought_before_is_done_no_second_time(
+    liar: &Liar,
+    with_anna: &Session,
+    with_bob: &Session,
+    id: &Value,
+) {
+    liar.hangs_up();
+    reads_again(with_bob, id).await;
+    let before = calls(with_anna, id).await.as_u64().expect("a number");
+    let again = liar.brought_again();
+    liar.lies(Lie::Old);
+    reads(with_bob, id).await;
+    liar.lies(Lie::None);
+    assert!(liar.brought_again() > again + 2, "to Anna, and to Bob");
+    assert_eq!(calls(with_anna, id).await, before + 1);
+    assert_eq!(
+        with_anna.call("share.given", json!({})).await["given"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
 }
 
 /// What Bob passed on to Carol and took back, and what he passed on after it: the relay can hide neither that there is something

@@ -467,12 +467,14 @@ impl Runner<'_> {
         let mut transaction = TenantTransaction::begin(database, self.agent.tenant).await?;
         let cut_off = now + limits::TURN_TIME;
         let named = api_sessions::begin(&mut transaction, agent, session, &new, cut_off, now).await?;
-        transaction.commit().await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;
         if named.made {
+            // All that it changed is when the session was used last.
+            transaction.commit_soon().await?;
             return Ok(named.conversation);
         }
+        transaction.commit().await?;
         // The same, however often it is asked for.
         let made = self.call("chat.create", json!({"id": named.conversation})).await?;
         let id = made["conversation"]["id"].as_str().unwrap_or_default();
