@@ -375,3 +375,30 @@ test("the README's picture of a chat", async ({ anna: { page } }) => {
   await page.locator("pre .hljs-keyword").first().waitFor();
   await page.screenshot({ path: "../docs/images/chat.png", animations: "disabled" });
 });
+
+test("a conversation that is longer than a page is read back to its beginning, and a long letter stands there as it was written", async ({ anna: { page } }) => {
+  await newConversation(page);
+  // Longer than what OpenClaw lists of one message, and three of them longer than a page; two bytes a letter, so that the model has room for all.
+  const letter = (name: string): string => `${name}: ${"é".repeat(88_000)} (end of ${name})`;
+  const letters = ["The first letter", "The second letter", "The third letter"];
+  for (const name of letters) {
+    await send(page, `[[say: I have read it: ${name}.]] ${letter(name)}`);
+    await answered(page, `I have read it: ${name}.`);
+    await quiet(page);
+  }
+  await page.reload();
+  await answered(page, "I have read it: The third letter.");
+  const own = page.locator(".message.user .bubble");
+  const first = own.filter({ hasText: "(end of The first letter)" });
+  await expect(own.last()).toContainText("(end of The third letter)");
+  await expect(first).toHaveCount(0);
+  const more = page.getByRole("button", { name: "Show earlier messages" });
+  const end = (): Promise<number> => own.filter({ hasText: "(end of The second letter)" }).evaluate((bubble) => bubble.getBoundingClientRect().bottom);
+  await page.locator(".thread").evaluate((box) => box.scrollTo(0, 0));
+  const before = await end();
+  await more.click();
+  await expect(first).toHaveCount(1);
+  await expect(more).toHaveCount(0);
+  expect(await first.textContent()).toContain(letter("The first letter"));
+  expect(Math.abs((await end()) - before), "what was read stays where it was").toBeLessThan(4);
+});

@@ -250,12 +250,13 @@ impl Channel {
         self.open_vault("vault.unlock").await
     }
 
-    /// Locks the vault and puts the cell to sleep.
+    /// Locks the vault and puts the cell to sleep. Says whether everything was saved before, as far as its keeper tells.
     ///
     /// # Errors
     /// Those of [`Self::call`].
-    pub async fn lock(&self) -> Result<(), ClientError> {
-        self.call("vault.lock", json!({})).await.map(|_| ())
+    pub async fn lock(&self) -> Result<bool, ClientError> {
+        let answer = self.call("vault.lock", json!({})).await?;
+        Ok(answer["saved"] != false)
     }
 
     /// Adds a way in, or replaces one.

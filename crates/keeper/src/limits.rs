@@ -287,10 +287,10 @@ pub const AGENT_CRASHES: usize = 3;
 pub const AGENT_CRASH_WINDOW: Duration = Duration::from_secs(600);
 /// How long a snapshot that cannot be stored is tried again before the turn is said not to be saved.
 pub const SNAPSHOT_RETRY: Duration = Duration::from_secs(60);
-/// How long a deletion that did not come to its end rests before it is tried again: twice as long each time, and at last longer than what
-/// keeps an idle cell awake.
-pub const DELETION_AGAIN_FIRST: Duration = Duration::from_secs(10);
-pub const DELETION_AGAIN_LONGEST: Duration = Duration::from_secs(60 * 60);
+/// How long a deletion that did not come to its end, or a look at what became of turns, rests before it is tried again: twice as long each
+/// time, and at last longer than what keeps an idle cell awake.
+pub const AGENT_AGAIN_FIRST: Duration = Duration::from_secs(10);
+pub const AGENT_AGAIN_LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How long after one that failed the next try comes to seal a home, if nothing else seals it before.
 pub const SAVE_AGAIN: Duration = Duration::from_secs(60);
 /// How long an agent whose code is loaded waits for its home before it is freed, from the last greeting of a client.
@@ -313,6 +313,9 @@ pub const HISTORY_MESSAGES: usize = 1000;
 pub const HISTORY_TEXT_CHARS: usize = 500_000;
 /// Most rows of a transcript that are read; older ones are not shown.
 pub const HISTORY_ENTRIES: usize = 20_000;
+/// OpenClaw leaves rows of more than 128 KiB out of a transcript: so much of them, in bytes of JSON, is asked for by itself, the newest first.
+pub const HISTORY_LARGE_BYTES: usize = 16 * 1024 * 1024;
+
 // Backups
 pub use protocol::limits::BACKUP_PART_BYTES;
 /// Backups that are made, and that are read, at once.
@@ -355,8 +358,10 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(2);
 pub const CONVERSATIONS: usize = 2000;
 /// Turns of one conversation that wait for the agent.
 pub const TURNS_WAITING: usize = 20;
-/// Completed turns of one conversation whose keys are known when they come again.
+/// Completed turns whose keys are known when they come again: the newest of each conversation, and of all of them together those that came
+/// before, sixteen bytes each. An unsent message may lie in a browser for weeks.
 pub const KEYS_REMEMBERED: usize = 32;
+pub const KEYS_REMEMBERED_LONG: usize = 8192;
 /// Events of one conversation that are held for clients that come back.
 pub const EVENTS_HELD: usize = 2048;
 pub const EVENT_BYTES_HELD: usize = 256 * 1024;
@@ -381,6 +386,15 @@ pub const ABORT_ANSWER: Duration = Duration::from_secs(10);
 pub const AGENT_BACK_WITHIN: Duration = Duration::from_secs(3);
 /// The next turn does not wait longer than this for the last one to be sealed.
 pub const NEXT_TURN_AFTER: Duration = Duration::from_secs(5);
+
+/// How long a turn may be silent and still counts as use of its vault: longer than a model may ([`MODEL_SILENCE`]), and than OpenClaw waits
+/// for a tool.
+pub const TURN_SILENCE: Duration = Duration::from_secs(7 * 60);
+const _: () = assert!(
+    TURN_SILENCE.as_secs() > MODEL_SILENCE.as_secs() && TURN_SILENCE.as_secs() > AGENT_WAITS_FOR_TOOL.as_secs()
+);
+/// How long a lock waits for the turns that it ends.
+pub const TURNS_END_BEFORE_LOCK: Duration = Duration::from_secs(15);
 
 /// Names of skills of earlier templates that are remembered, to be put out of the way.
 pub const TEMPLATE_SKILLS_GONE: usize = 256;

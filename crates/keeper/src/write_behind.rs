@@ -187,16 +187,18 @@ async fn run(changed: Arc<Notify>, shared: Weak<Shared>) {
 struct LastWrite(Weak<Shared>);
 
 impl BeforeLock for LastWrite {
-    fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, ()> {
+    fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, bool> {
         async move {
-            let Some(shared) = self.0.upgrade() else { return };
-            if let Err(error) = shared.write(|| Ok(Vec::new())).await {
+            let Some(shared) = self.0.upgrade() else { return true };
+            let written = shared.write(|| Ok(Vec::new())).await;
+            if let Err(error) = &written {
                 tracing::warn!(%error, "what changed in the vault's records was not written before the lock");
             }
             let sources = unpoisoned(&shared.sources).clone();
             for source in sources {
                 source.forget();
             }
+            written.is_ok()
         }
         .boxed()
     }

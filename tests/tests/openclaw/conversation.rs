@@ -93,6 +93,33 @@ async fn a_conversation_streams_runs_a_tool_is_rewound_and_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_too_large_for_a_list_is_there_whole() {
+    let cell = Cell::new().await;
+    let gateway = cell.start(ModelKind::OpenAi).await;
+    let words = format!(
+        "[[say: I have read it.]] {}And so on.",
+        "Dear neighbour, ".repeat(15_000)
+    );
+    turn(&gateway, SESSION, "run-1", &words).await;
+    let history = gateway.history(SESSION).await.unwrap();
+    let said = history
+        .entries
+        .iter()
+        .find(|entry| entry.run_id.as_deref() == Some("run-1"))
+        .expect("the user's message is in the transcript");
+    assert!(
+        matches!(&said.kind, EntryKind::User { text } if *text == words),
+        "{} bytes",
+        format!("{:?}", said.kind).len()
+    );
+    let rows = history
+        .entries
+        .iter()
+        .filter(|entry| entry.run_id.as_deref() == Some("run-1"));
+    assert!(rows.clone().all(|entry| !entry.left_out) && rows.count() == 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_works_with_an_anthropic_model() {
     let cell = Cell::new().await;
     let gateway = cell.start(ModelKind::Anthropic).await;

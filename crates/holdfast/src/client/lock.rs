@@ -18,21 +18,28 @@ pub struct Args {
 pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let opened = open(context, &args.opening, Purpose::Proof).await?;
     let was_open = opened.channel.vault() == VaultState::Unlocked;
+    let mut saved = true;
     if was_open {
         let waiting = context.out.waiting("Sealing what your agent keeps, and locking");
         let locked = opened.channel.lock().await;
         waiting.finish_and_clear();
         match locked {
-            Ok(()) => {}
+            Ok(all) => saved = all,
             // The keeper that went to sleep may take its answer with it.
             Err(ClientError::Closed(_)) if opened.channel.vault() == VaultState::Locked => {}
             Err(error) => return Err(error.into()),
         }
     }
     opened.close().await?;
-    let text = if was_open { "Locked." } else { "It was locked already." };
-    context
-        .out
-        .result(&json!({"vault": "locked", "was_open": was_open}), text);
+    let text = match (was_open, saved) {
+        (false, _) => "It was locked already.",
+        (true, true) => "Locked.",
+        (true, false) => {
+            "Locked. Not everything that your agent did could be saved before: it is in the server's memory. Unlock again, wait until your \
+             agent has started, and lock again. If it stays so, tell the person who runs the server."
+        }
+    };
+    let result = json!({"vault": "locked", "was_open": was_open, "saved": saved});
+    context.out.result(&result, text);
     Ok(())
 }

@@ -68,7 +68,10 @@ pub async fn tell_platform(approvals: Approvals, rates: Rates, host: ChannelHost
 async fn locked_after_pauses(events: &mut broadcast::Receiver<VaultNotice>) {
     loop {
         match events.recv().await {
-            Ok(VaultNotice::Locked(LockReason::Unusual)) => return,
+            Ok(VaultNotice::Locked {
+                reason: LockReason::Unusual,
+                ..
+            }) => return,
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => std::future::pending().await,
         }

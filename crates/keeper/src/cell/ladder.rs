@@ -169,10 +169,10 @@ impl SealBeforeLock {
 }
 
 impl BeforeLock for SealBeforeLock {
-    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, ()> {
+    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             let Some(inner) = self.0.upgrade() else {
-                return;
+                return true;
             };
             let cell = Cell { inner };
             // Not while it is paused: being busy would wake it.
@@ -194,6 +194,7 @@ impl BeforeLock for SealBeforeLock {
             if step.home_is_live {
                 cell.inner.phases.enter(CellPhase::Paused, None);
             }
+            step.sealed
         })
     }
 }

@@ -50,9 +50,19 @@ pub(super) async fn run(cell: Cell) {
                     let cell = cell.clone();
                     tokio::spawn(async move { cell.seal_anew().await });
                 }
-                Ok(VaultNotice::Locked(LockReason::Asked)) => {
+                Ok(VaultNotice::Locked { reason: LockReason::Asked, .. }) => {
                     let cell = cell.clone();
                     tokio::spawn(async move { cell.sleep_after_lock().await });
+                }
+                // What was missed may be anything: each of these does nothing where there is nothing to do. After a lock the platform puts the
+                // cell to sleep in its own time.
+                Err(RecvError::Lagged(_)) if cell.vault().state() == VaultState::Unlocked => {
+                    let _no_model = cell.start(Asked::ByTheWay);
+                    let cell = cell.clone();
+                    tokio::spawn(async move {
+                        cell.restart_for_model().await;
+                        cell.seal_anew().await;
+                    });
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,

@@ -235,7 +235,7 @@ async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNo
         let data = match notice {
             Ok(VaultNotice::Unlocked) => json!({"vault": VaultState::Unlocked, "epoch": host.vault.epoch()}),
             Ok(VaultNotice::Epoch(epoch)) => json!({"vault": VaultState::Unlocked, "epoch": epoch}),
-            Ok(VaultNotice::Locked(reason)) => {
+            Ok(VaultNotice::Locked { reason, saved }) => {
                 host.tickets.revoke_all();
                 let reason = match reason {
                     LockReason::Idle => "idle",
@@ -243,7 +243,7 @@ async fn tell_of_the_vault(mut notices: tokio::sync::broadcast::Receiver<VaultNo
                     LockReason::Sleep => "sleep",
                     LockReason::Unusual => "unusual",
                 };
-                json!({"vault": VaultState::Locked, "reason": reason})
+                json!({"vault": VaultState::Locked, "reason": reason, "saved": saved})
             }
             Ok(VaultNotice::LocksIn(left)) => {
                 json!({"vault": VaultState::Unlocked, "locks_in_ms": u64::try_from(left.as_millis()).unwrap_or(0)})

@@ -68,6 +68,11 @@ struct UnlockedResult<'a> {
 }
 
 #[derive(Serialize)]
+struct LockedResult {
+    saved: bool,
+}
+
+#[derive(Serialize)]
 struct Status {
     vault: VaultState,
     /// What the clock shows that all times are told by.
@@ -173,8 +178,8 @@ impl Call {
                 unlocked(&opened)
             }
             Self::Lock => {
-                vault.lock(LockReason::Asked).await?;
-                nothing()
+                let saved = vault.lock(LockReason::Asked).await?;
+                write_result(&LockedResult { saved })
             }
             Self::Status => write_result(&Status {
                 vault: vault.state(),

@@ -50,7 +50,7 @@ impl Chat {
     /// What the agent's template says under the name of a job, as a message of the person. A key that was seen before is the same turn.
     pub(super) async fn run_job(&self, conversation: &str, job: &str, key: String) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
-        if let Some(at) = conversation.state().accepted(&key) {
+        if let Some(at) = self.accepted(&conversation, &key) {
             return Ok(Accepted { at, again: true });
         }
         let text = message_of_job(&self.inner.vault, job)?;
@@ -66,7 +66,7 @@ impl Chat {
         key: String,
     ) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
-        if let Some(at) = conversation.state().accepted(&key) {
+        if let Some(at) = self.accepted(&conversation, &key) {
             return Ok(Accepted { at, again: true });
         }
         idle(&conversation)?;
@@ -87,7 +87,7 @@ impl Chat {
         key: String,
     ) -> Result<Accepted, ChannelError> {
         let conversation = self.find(conversation)?;
-        if let Some(at) = conversation.state().accepted(&key) {
+        if let Some(at) = self.accepted(&conversation, &key) {
             return Ok(Accepted { at, again: true });
         }
         idle(&conversation)?;
@@ -100,6 +100,10 @@ impl Chat {
             .iter()
             .rfind(|known| known.role == Role::User)
             .ok_or_else(unknown_message)?;
+        // What stands in its place is not what the person said.
+        if let Some(error) = &asked.error {
+            return Err(error.clone());
+        }
         let text = asked.parts.iter().map(|part| match part {
             protocol::chat::Part::Text { text } => text.as_str(),
             protocol::chat::Part::Tool { .. } => "",
@@ -107,6 +111,12 @@ impl Chat {
         let (text, message) = (text.collect::<String>(), asked.id.clone());
         self.accept(&conversation, text, key, Act::Replace { message }, None)
             .await
+    }
+
+    /// When a turn with this key was accepted, if it was.
+    fn accepted(&self, conversation: &Conversation, key: &str) -> Option<Millis> {
+        let state = conversation.state();
+        state.accepted(key).or_else(|| self.keys().find(&conversation.id, key))
     }
 
     async fn accept(
@@ -127,10 +137,10 @@ impl Chat {
         let _order = conversation.accepting.lock().await;
         let mut changes = Changes::default();
         let (turn, titled, at_once) = {
-            let mut state = conversation.state();
-            if let Some(at) = state.accepted(&key) {
+            if let Some(at) = self.accepted(conversation, &key) {
                 return Ok(Accepted { at, again: true });
             }
+            let mut state = conversation.state();
             if act != Act::Send && state.is_busy() {
                 return Err(turn_running());
             }
@@ -141,7 +151,7 @@ impl Chat {
             let last = state.turns.last().map_or(0, |turn| turn.record.at);
             let at = self.inner.clock.now().max(last + 1);
             // One durable write less before the first word where the agent gets it at once.
-            let at_once = !state.is_busy() && !state.working && self.inner.seat.is_ready();
+            let at_once = !state.is_busy() && !state.working && !state.locking && self.inner.seat.is_ready();
             let stage = if at_once { Stage::Sent } else { Stage::Waiting };
             let titled = state.record.title.is_empty();
             if titled {

@@ -14,6 +14,7 @@ use super::log::EventLog;
 use super::size::{fit, pieces};
 use super::transcript;
 use crate::limits::TEXT_EVENT_BYTES;
+use crate::vault_service::UnderWay;
 
 /// Who wants to know what happens: a channel.
 pub trait Listener: Send + Sync + 'static {
@@ -32,6 +33,8 @@ pub(super) struct Conversation {
     pub session: String,
     /// Turns are accepted one at a time, in the order in which they came.
     pub accepting: tokio::sync::Mutex<()>,
+    /// Told when a turn has ended.
+    ended: Notify,
     state: Mutex<State>,
 }
 
@@ -42,6 +45,10 @@ pub(super) struct State {
     pub running: Option<Running>,
     /// A task works through the turns.
     pub working: bool,
+    /// A task looks again what became of turns, until it knows.
+    pub looking: bool,
+    /// The vault is about to lock: no turn begins any more.
+    pub locking: bool,
     /// Why the home that holds what is answered could not be sealed.
     pub not_saved: Option<String>,
     /// How many turns have ended since this conversation is in memory.
@@ -69,6 +76,8 @@ pub(super) struct Running {
     pub started: Millis,
     pub answer: Answer,
     pub abort: Arc<Notify>,
+    /// The vault does not lock under it.
+    pub use_of_vault: UnderWay,
 }
 
 impl Conversation {
@@ -84,11 +93,14 @@ impl Conversation {
             id: record.id.clone(),
             session: session_key(&record.id),
             accepting: tokio::sync::Mutex::new(()),
+            ended: Notify::new(),
             state: Mutex::new(State {
                 record,
                 turns: turns.collect(),
                 running: None,
                 working: false,
+                looking: false,
+                locking: false,
                 not_saved: None,
                 ends: 0,
                 log: EventLog::new(now),
@@ -99,6 +111,23 @@ impl Conversation {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No turn runs any more.
+    pub(super) fn rests(&self, state: &mut State) {
+        state.running = None;
+        self.ended.notify_waiters();
+    }
+
+    /// Waits until no turn runs.
+    pub(super) async fn rested(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.state().running.is_none() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Numbers events, keeps them and tells who listens.

@@ -24,9 +24,12 @@ impl Chat {
         end: End,
         under_way: Box<dyn TurnUnderWay>,
     ) -> Result<(), Locked> {
-        if matches!(end, End::Locked) {
+        let locking = conversation.state().locking;
+        // Not begun yet: it goes on after the next unlock.
+        let waits = locking && matches!(end, End::NotGiven(..)) && turn.stage == Stage::Waiting;
+        if matches!(end, End::Locked) || waits {
             let mut state = conversation.state();
-            state.running = None;
+            conversation.rests(&mut state);
             if let Some(known) = state.turn_mut(&turn.key) {
                 known.pending = known.record.stage == Stage::Waiting;
                 known.unresolved = !known.pending;
@@ -36,6 +39,7 @@ impl Chat {
         let (status, error, whole) = match end {
             End::Answered => (Status::Done, None, true),
             End::NotGiven(status, error) => (status, error, false),
+            End::Aborted if locking => (Status::Interrupted, Some(locked_meanwhile()), false),
             End::Aborted => (Status::Aborted, None, self.is_whole(conversation, turn).await),
             End::Failed(error) => {
                 // OpenClaw's transcript does not have the provider's own words.
@@ -94,7 +98,7 @@ impl Chat {
         let told = told_of(message, whole);
         {
             let mut state = conversation.state();
-            state.running = None;
+            conversation.rests(&mut state);
             state.ends += 1;
             if let Some(known) = state.turn_mut(&turn.key) {
                 known.answered = whole;
@@ -107,7 +111,6 @@ impl Chat {
             state.tell(&conversation.id, &turn.key, [told]);
         }
         self.list_changed();
-        self.inner.vault.touch();
         self.save(conversation, under_way).await;
     }
 
@@ -199,8 +202,11 @@ impl Chat {
         }
     }
 
-    /// Has the home sealed, and then forgets the turns that are in it. The next turn does not wait for long.
+    /// Has the home sealed, and then forgets the turns that are in it. The next turn does not wait for long. Before a lock the lock does it.
     pub(super) async fn save(&self, conversation: &Conversation, under_way: Box<dyn TurnUnderWay>) {
+        if conversation.state().locking {
+            return;
+        }
         let Some(conversation) = self.shared(conversation) else {
             return;
         };
@@ -250,6 +256,7 @@ impl Chat {
         let mut changes = Changes::default();
         // Those that a later seal has covered already were told.
         let mut keys = keys.to_vec();
+        let _one = self.inner.completing.lock().await;
         {
             let mut state = conversation.state();
             keys.retain(|key| state.turn(key).is_some());
@@ -257,7 +264,11 @@ impl Chat {
                 let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
                     continue;
                 };
-                state.record.complete(key, at);
+                if let Some(oldest) = state.record.complete(key, at) {
+                    let mut long_ago = self.keys();
+                    long_ago.remember(&conversation.id, &oldest);
+                    changes.put_keys(&long_ago);
+                }
                 changes.delete_turn(&conversation.id, key);
             }
             changes.put_conversation(&state.record);
@@ -282,7 +293,8 @@ impl Chat {
 
     /// The conversation as it is held now: nothing while the vault is locked.
     fn shared(&self, conversation: &Conversation) -> Option<Arc<Conversation>> {
-        self.shelf().conversations.as_ref()?.get(&conversation.id).cloned()
+        let mut shelf = self.shelf();
+        self.loaded(&mut shelf).ok()?.get(&conversation.id).cloned()
     }
 }
 
@@ -296,19 +308,31 @@ struct Ended {
 }
 
 impl Ended {
-    /// An answer without a word or a tool call is none.
     fn or_silent(self) -> Self {
-        if self.status != Status::Done || !self.message.parts.is_empty() {
+        if self.status != Status::Done || !is_silent(&self.message) {
             return self;
         }
-        let message = "The agent ended without an answer: ask again.";
         Self {
             status: Status::Failed,
-            error: Some(ChannelError::new("agent_silent", message)),
+            error: Some(silent()),
             whole: false,
             ..self
         }
     }
+}
+
+/// An answer without a word or a tool call is none.
+pub(super) fn is_silent(message: &Message) -> bool {
+    message.status == Status::Done && message.parts.is_empty() && message.error.is_none()
+}
+
+pub(super) fn silent() -> ChannelError {
+    ChannelError::new("agent_silent", "The agent ended without an answer: ask again.")
+}
+
+fn locked_meanwhile() -> ChannelError {
+    let message = "Your vault was locked while your agent was answering, so it stopped here. Ask again to go on.";
+    ChannelError::new("locked_meanwhile", message)
 }
 
 /// How everybody hears of an end. `whole`: the agent's transcript has it, and it is still to be sealed.

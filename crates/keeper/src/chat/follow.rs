@@ -99,8 +99,8 @@ impl Chat {
             }
             other => (running.answer.take(other), None),
         };
+        running.use_of_vault.heard();
         state.tell(&conversation.id, key, told);
-        self.inner.vault.touch();
         end
     }
 

@@ -1,19 +1,23 @@
 //! What the keeper itself remembers of conversations, as sealed records in the vault: accepted turns until the home that
 //! holds them is sealed, turns that never came to be in the home, and what OpenClaw cannot hold (titles, deletions).
 
+use std::collections::VecDeque;
+
 use protocol::Millis;
 use protocol::channel::ChannelError;
 use protocol::chat::{Part, Status};
 use protocol::functions::Offer;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::limits::KEYS_REMEMBERED;
+use crate::limits::{KEYS_REMEMBERED, KEYS_REMEMBERED_LONG};
 use crate::vault_service::{VaultError, VaultService};
 
 /// The version of both records.
 const VERSION: u8 = 1;
 const CONVERSATIONS: &str = "chat/conversation/";
 const TURNS: &str = "chat/turn/";
+const KEYS: &str = "chat/keys";
 
 /// What a turn does to the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,18 +117,66 @@ impl ConversationRecord {
         }
     }
 
-    /// Remembers the key of a completed turn; the oldest is forgotten.
-    pub(super) fn complete(&mut self, key: &str, at: Millis) {
+    /// Remembers the key of a completed turn; the oldest makes way, and is for [`Keys`] to remember.
+    pub(super) fn complete(&mut self, key: &str, at: Millis) -> Option<DoneKey> {
         if self.done.iter().any(|done| done.key == key) {
-            return;
+            return None;
         }
-        if self.done.len() >= KEYS_REMEMBERED {
-            self.done.remove(0);
-        }
+        let oldest = (self.done.len() >= KEYS_REMEMBERED).then(|| self.done.remove(0));
         self.done.push(DoneKey {
             key: key.to_owned(),
             at,
         });
+        oldest
+    }
+}
+
+/// Completed turns of all conversations whose keys these do not list any more, oldest first.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Keys(VecDeque<(u64, Millis)>);
+
+impl Keys {
+    /// When the turn with this key was accepted.
+    pub(super) fn find(&self, conversation: &str, key: &str) -> Option<Millis> {
+        let digest = Self::digest(conversation, key);
+        self.0.iter().find(|(known, _)| *known == digest).map(|(_, at)| *at)
+    }
+
+    /// Remembers one more; beyond [`KEYS_REMEMBERED_LONG`] the oldest is forgotten.
+    pub(super) fn remember(&mut self, conversation: &str, done: &DoneKey) {
+        self.0.push_back((Self::digest(conversation, &done.key), done.at));
+        while self.0.len() > KEYS_REMEMBERED_LONG {
+            self.0.pop_front();
+        }
+    }
+
+    fn digest(conversation: &str, key: &str) -> u64 {
+        let digest = Sha256::digest(format!("{conversation}/{key}"));
+        digest[..8]
+            .iter()
+            .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let each = self
+            .0
+            .iter()
+            .flat_map(|(digest, at)| [digest.to_be_bytes(), at.to_be_bytes()]);
+        std::iter::once(VERSION).chain(each.flatten()).collect()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (version, rest) = bytes.split_first()?;
+        let (numbers, []) = rest.as_chunks::<8>() else {
+            return None;
+        };
+        let (each, []) = numbers.as_chunks::<2>() else {
+            return None;
+        };
+        let known = each
+            .iter()
+            .map(|[digest, at]| (u64::from_be_bytes(*digest), Millis::from_be_bytes(*at)));
+        (*version == VERSION).then(|| Self(known.collect()))
     }
 }
 
@@ -144,6 +196,11 @@ impl Changes {
 
     pub(super) fn put_conversation(&mut self, record: &ConversationRecord) -> &mut Self {
         self.put(format!("{CONVERSATIONS}{}", record.id), record)
+    }
+
+    pub(super) fn put_keys(&mut self, keys: &Keys) -> &mut Self {
+        self.0.push((KEYS.to_owned(), Some(keys.encode())));
+        self
     }
 
     pub(super) fn delete_conversation(&mut self, id: &str) -> &mut Self {
@@ -190,11 +247,15 @@ impl Journal {
         Ok(all)
     }
 
+    /// What is remembered of turns that were completed long ago.
+    pub(super) fn keys(&self) -> Result<Keys, ChannelError> {
+        match self.vault.get_record(KEYS)? {
+            None => Ok(Keys::default()),
+            Some(bytes) => Keys::decode(&bytes).ok_or_else(unreadable),
+        }
+    }
+
     fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, ChannelError> {
-        let unreadable = || {
-            let message = "A conversation's record in the vault was written by a newer keeper: update the platform.";
-            ChannelError::new("journal_unreadable", message)
-        };
         let bytes = self.vault.get_record(name)?.ok_or_else(unreadable)?;
         let version = serde_json::from_slice::<Versioned>(&bytes)
             .map_err(|_| unreadable())?
@@ -204,6 +265,11 @@ impl Journal {
         }
         serde_json::from_slice(&bytes).map_err(|_| unreadable())
     }
+}
+
+fn unreadable() -> ChannelError {
+    let message = "A conversation's record in the vault was written by a newer keeper: update the platform.";
+    ChannelError::new("journal_unreadable", message)
 }
 
 #[derive(Deserialize)]
@@ -236,5 +302,24 @@ mod tests {
             assert_eq!(serde_json::to_string(&read).unwrap(), turn);
         }
         assert_eq!(VERSION, 1, "a new version gets fixtures of its own, beside these");
+    }
+
+    #[test]
+    fn keys_of_long_ago_are_read_and_written_as_they_were_and_the_oldest_is_forgotten() {
+        let record = b"\x01\x8e\xa0\xfc\x05\xdf\x82\x3a\xa2\0\0\0\0\0\0\0\x01";
+        let mut keys = Keys::decode(record).unwrap();
+        assert_eq!((keys.find("one", "a"), keys.find("two", "a")), (Some(1), None));
+        assert_eq!(keys.encode(), record);
+        assert_eq!(Keys::decode(&record[..16]), None);
+        assert_eq!(Keys::decode(&[2]), None);
+        for at in 2..=Millis::try_from(KEYS_REMEMBERED_LONG).unwrap() {
+            let key = format!("k{at}");
+            keys.remember("one", &DoneKey { key, at });
+        }
+        assert_eq!(keys.find("one", "a"), Some(1));
+        let key = "last".to_owned();
+        keys.remember("one", &DoneKey { key, at: 9 });
+        assert_eq!((keys.find("one", "a"), keys.find("one", "last")), (None, Some(9)));
+        assert_eq!(Keys::decode(&keys.encode()).unwrap(), keys);
     }
 }

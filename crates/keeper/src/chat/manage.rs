@@ -64,13 +64,18 @@ impl Chat {
         let conversation = self.find(conversation)?;
         let title = title::given(title)?;
         let mut changes = Changes::default();
-        {
+        let before = {
             let mut state = conversation.state();
-            state.record.title = title;
-            state.record.named = true;
+            let title = std::mem::replace(&mut state.record.title, title);
+            let named = std::mem::replace(&mut state.record.named, true);
             changes.put_conversation(&state.record);
+            (title, named)
+        };
+        if let Err(error) = self.inner.journal.write(&mut changes).await {
+            let mut state = conversation.state();
+            (state.record.title, state.record.named) = before;
+            return Err(error.into());
         }
-        self.inner.journal.write(&mut changes).await?;
         self.list_changed();
         Ok(())
     }
@@ -148,7 +153,7 @@ impl Chat {
     /// Stops a turn; one that waits is not begun. Nothing happens to one that is over.
     pub(super) async fn abort(&self, conversation: &str, turn: &str) -> Result<(), ChannelError> {
         let conversation = self.find(conversation)?;
-        let record = {
+        let mut record = {
             let mut state = conversation.state();
             if let Some(running) = state.running.as_ref().filter(|running| running.key == turn) {
                 running.abort.notify_one();
@@ -157,19 +162,30 @@ impl Chat {
             match state.turn_mut(turn).filter(|known| known.pending) {
                 None => return Ok(()),
                 Some(known) => {
+                    // It does not begin while that is written down.
                     known.pending = false;
-                    known.record.stage = Stage::Ended {
-                        status: Status::Aborted,
-                        error: None,
-                        parts: Vec::new(),
-                    };
                     known.record.clone()
                 }
             }
         };
+        record.stage = Stage::Ended {
+            status: Status::Aborted,
+            error: None,
+            parts: Vec::new(),
+        };
         let mut changes = Changes::default();
         changes.put_turn(&conversation.id, &record);
-        self.inner.journal.write(&mut changes).await?;
+        let written = self.inner.journal.write(&mut changes).await;
+        if let Some(known) = conversation.state().turn_mut(turn) {
+            match &written {
+                Ok(()) => known.record = record.clone(),
+                Err(_) => known.pending = true,
+            }
+        }
+        if let Err(error) = written {
+            self.work(&conversation);
+            return Err(error.into());
+        }
         let message = Answer::default().message(turn, record.at, Status::Aborted);
         conversation.tell(
             turn,

@@ -30,10 +30,12 @@ mod transcript;
 mod work;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures::future::BoxFuture;
 use protocol::channel::{ChannelError, VaultState};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 
 pub use conversation::Listener;
 pub use functions::Functions;
@@ -41,9 +43,10 @@ pub use seat::{NOT_SAVED, Seat, TurnUnderWay};
 
 use crate::approvals::RunningTurns;
 use crate::clock::Clock;
-use crate::vault_service::{VaultNotice, VaultService};
+use crate::limits::TURNS_END_BEFORE_LOCK;
+use crate::vault_service::{BeforeLock, LockReason, VaultNotice, VaultService};
 use conversation::Conversation;
-use journal::Journal;
+use journal::{Journal, Keys};
 
 /// All conversations of the cell.
 #[derive(Clone)]
@@ -58,8 +61,11 @@ struct Inner {
     vault: VaultService,
     functions: Functions,
     shelf: Mutex<Shelf>,
+    keys: Mutex<Keys>,
     /// Held while a conversation is made.
     creating: tokio::sync::Mutex<()>,
+    /// Held while turns are written down as completed: what is remembered of all of them is one record.
+    completing: tokio::sync::Mutex<()>,
     /// Everyone who ever asked for something, while they listen.
     watchers: Mutex<HashMap<u64, Arc<dyn Listener>>>,
 }
@@ -68,6 +74,8 @@ struct Inner {
 #[derive(Default)]
 struct Shelf {
     conversations: Option<HashMap<String, Arc<Conversation>>>,
+    /// The unlock in which they were read: those of an earlier one are read again.
+    unlock: u64,
 }
 
 impl Chat {
@@ -81,10 +89,15 @@ impl Chat {
                 vault,
                 functions,
                 shelf: Mutex::default(),
+                keys: Mutex::default(),
                 creating: tokio::sync::Mutex::default(),
+                completing: tokio::sync::Mutex::default(),
                 watchers: Mutex::default(),
             }),
         };
+        let turns = EndTurns(Arc::downgrade(&chat.inner));
+        // While the agent is still there, and before its home is sealed.
+        chat.inner.vault.first_before_lock(Arc::new(turns));
         chat.follow_vault();
         chat
     }
@@ -99,21 +112,23 @@ impl Chat {
                 let Some(inner) = chat.upgrade() else { return };
                 let chat = Chat { inner };
                 match notice {
-                    Ok(VaultNotice::Unlocked) => {
-                        if let Err(error) = chat.take_up() {
-                            tracing::error!(code = error.code, "the conversations cannot be read");
-                        }
-                    }
-                    Ok(VaultNotice::Locked(_)) => chat.shelf().conversations = None,
-                    // What was missed may have been a lock.
-                    Err(RecvError::Lagged(_)) if chat.inner.vault.state() != VaultState::Unlocked => {
-                        chat.shelf().conversations = None;
-                    }
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    // What was missed may have been a lock, and an unlock after it.
+                    Ok(VaultNotice::Unlocked | VaultNotice::Locked { .. }) | Err(RecvError::Lagged(_)) => chat.look(),
+                    Ok(_) => {}
                     Err(RecvError::Closed) => return,
                 }
             }
         });
+    }
+
+    /// Takes up what waits, or forgets everything, as the vault is now.
+    fn look(&self) {
+        if self.inner.vault.state() != VaultState::Unlocked {
+            self.shelf().conversations = None;
+            *self.keys() = Keys::default();
+        } else if let Err(error) = self.take_up() {
+            tracing::error!(code = error.code, "the conversations cannot be read");
+        }
     }
 
     /// Goes on with everything that is not done.
@@ -143,16 +158,40 @@ impl Chat {
             .ok_or_else(|| ChannelError::new("unknown_conversation", "This conversation does not exist any more."))
     }
 
+    /// Also where the notice of a lock has not come yet, or never does.
     fn loaded<'a>(&self, shelf: &'a mut Shelf) -> Result<&'a mut HashMap<String, Arc<Conversation>>, ChannelError> {
-        if shelf.conversations.is_none() {
+        let unlock = self.inner.vault.unlock_number()?;
+        if shelf.conversations.is_none() || shelf.unlock != unlock {
+            *self.keys() = self.inner.journal.keys()?;
             let now = self.inner.clock.now();
             let loaded = self.inner.journal.load()?.into_iter().map(|(record, turns)| {
                 let id = record.id.clone();
                 (id, Arc::new(Conversation::new(record, turns, now)))
             });
             shelf.conversations = Some(loaded.collect());
+            shelf.unlock = unlock;
         }
         Ok(shelf.conversations.get_or_insert_default())
+    }
+
+    /// What is remembered of turns that were completed long ago. No other lock is taken under this one.
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the turns that run, because the vault is about to lock, and begins none any more.
+    async fn end_turns(&self) {
+        let conversations = self.shelf().conversations.clone().unwrap_or_default();
+        for conversation in conversations.values() {
+            let mut state = conversation.state();
+            state.locking = true;
+            if let Some(running) = &state.running {
+                running.abort.notify_one();
+            }
+        }
+        for conversation in conversations.values() {
+            conversation.rested().await;
+        }
     }
 
     /// Remembers who asks, so that they hear when the list changes.
@@ -176,6 +215,22 @@ impl RunningTurns for Chat {
             .filter(|conversation| conversation.state().running.is_some())
             .map(|conversation| conversation.id.clone())
             .collect()
+    }
+}
+
+/// A turn that runs when the vault locks could not go on: it ends with what it has said so far, and says why.
+struct EndTurns(Weak<Inner>);
+
+impl BeforeLock for EndTurns {
+    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let Some(inner) = self.0.upgrade() else { return true };
+            let ended = timeout(TURNS_END_BEFORE_LOCK, Chat { inner }.end_turns()).await;
+            if ended.is_err() {
+                tracing::warn!("locked with a turn that did not end; the next unlock looks how far it came");
+            }
+            true
+        })
     }
 }
 

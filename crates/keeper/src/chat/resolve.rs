@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use protocol::chat::Status;
+use protocol::chat::{Message, Status};
 use tokio::sync::Notify;
 
 use super::Chat;
 use super::answer::Answer;
 use super::conversation::{Conversation, Running};
-use super::ending::{in_transcript, told_of};
+use super::ending::{in_transcript, is_silent, silent, told_of};
 use super::journal::TurnRecord;
 use super::transcript::{self, Found};
 use super::work::Locked;
@@ -20,9 +20,13 @@ impl Chat {
         let gateway = match self.inner.seat.ready().await {
             Ok(gateway) => gateway,
             Err(error) if error.code == "vault_locked" => return Err(Locked),
-            Err(_) => return Ok(()),
+            Err(_) => {
+                self.look_again(conversation);
+                return Ok(());
+            }
         };
         let Ok(history) = gateway.history(&conversation.session).await else {
+            self.look_again(conversation);
             return Ok(());
         };
         let unresolved: Vec<TurnRecord> = {
@@ -47,6 +51,17 @@ impl Chat {
             }
             let there = in_transcript(&history.entries, &turn.key);
             match (transcript::find(&history.entries, &turn.key), there) {
+                (Found::Whole, Some(message)) if is_silent(&message) => {
+                    let (error, parts) = (Some(silent()), message.parts.clone());
+                    self.keep(conversation, turn, Status::Failed, error.clone(), parts)
+                        .await;
+                    let message = Message {
+                        status: Status::Failed,
+                        error,
+                        ..message
+                    };
+                    conversation.tell(&turn.key, [told_of(message, false)]);
+                }
                 (Found::Whole, Some(message)) => {
                     let mut state = conversation.state();
                     // Who read the transcript before has it as interrupted.
@@ -83,6 +98,7 @@ impl Chat {
                 started: turn.at,
                 answer,
                 abort: Arc::clone(&abort),
+                use_of_vault: self.inner.vault.under_way(),
             });
         }
         let (_offered, _) = self.offered(conversation, &turn);

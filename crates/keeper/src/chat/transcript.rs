@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use protocol::channel::ChannelError;
 use protocol::chat::{Message, Part, Role, Status, ToolState};
 
 use super::answer::pretty;
@@ -63,11 +64,16 @@ pub(super) fn messages(entries: &[Entry], without: &HashSet<&str>) -> Vec<Messag
                 at: entry.at,
                 status: Status::Done,
                 key: entry.run_id.clone(),
-                error: None,
-                parts: vec![Part::Text {
-                    text: functions::without(text, entry.run_id.as_deref()).to_owned(),
-                }],
+                error: entry.left_out.then(too_large),
+                parts: if entry.left_out {
+                    Vec::new()
+                } else {
+                    vec![Part::Text {
+                        text: functions::without(text, entry.run_id.as_deref()).to_owned(),
+                    }]
+                },
             }),
+            EntryKind::Assistant { .. } if entry.left_out => answer(&mut messages, entry).error = Some(too_large()),
             EntryKind::Assistant {
                 blocks,
                 stop_reason,
@@ -88,7 +94,13 @@ pub(super) fn messages(entries: &[Entry], without: &HashSet<&str>) -> Vec<Messag
                 call, output, is_error, ..
             } => {
                 let message = answer(&mut messages, entry);
-                result(&mut message.parts, call, output, *is_error);
+                let said = too_large().message;
+                result(
+                    &mut message.parts,
+                    call,
+                    if entry.left_out { &said } else { output },
+                    *is_error,
+                );
             }
             EntryKind::Boundary { .. } => {}
         }
@@ -97,6 +109,12 @@ pub(super) fn messages(entries: &[Entry], without: &HashSet<&str>) -> Vec<Messag
         settle(message);
     }
     messages
+}
+
+/// OpenClaw has it, and does not give it.
+fn too_large() -> ChannelError {
+    let message = "This is too large to be shown here. Nothing of it is lost: your agent has it.";
+    ChannelError::new("too_large_to_show", message)
 }
 
 /// The entry that a user's message stands for.

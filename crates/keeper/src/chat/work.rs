@@ -16,7 +16,7 @@ use super::journal::{Act, Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
 use super::{Chat, failure};
 use crate::gateway::{Gateway, GatewayError, SendStatus};
-use crate::limits::{DELETION_AGAIN_FIRST, DELETION_AGAIN_LONGEST};
+use crate::limits::{AGENT_AGAIN_FIRST, AGENT_AGAIN_LONGEST};
 
 /// What there is to do next.
 enum Job {
@@ -45,7 +45,7 @@ impl Chat {
 
     async fn work_through(&self, conversation: &Arc<Conversation>) {
         let mut resolving = true;
-        let mut rest = DELETION_AGAIN_FIRST;
+        let mut rest = AGENT_AGAIN_FIRST;
         while let Some(job) = self.next_job(conversation, resolving) {
             let done = match job {
                 Job::Delete => match self.remove(conversation).await {
@@ -71,8 +71,34 @@ impl Chat {
     /// Waits before a deletion is tried again, longer each time; whatever locked meanwhile takes it up by itself.
     async fn rested(&self, conversation: &Arc<Conversation>, rest: &mut Duration) -> Result<(), Locked> {
         tokio::time::sleep(*rest).await;
-        *rest = (*rest * 2).min(DELETION_AGAIN_LONGEST);
+        *rest = (*rest * 2).min(AGENT_AGAIN_LONGEST);
         self.is_held(conversation).then_some(()).ok_or(Locked)
+    }
+
+    /// Nobody could say what became of turns: it is looked again from time to time, beside what goes on in the conversation.
+    pub(super) fn look_again(&self, conversation: &Arc<Conversation>) {
+        if std::mem::replace(&mut conversation.state().looking, true) {
+            return;
+        }
+        // After a lock nothing of it stays in memory.
+        let (chat, conversation) = (self.clone(), Arc::downgrade(conversation));
+        tokio::spawn(async move {
+            let mut rest = AGENT_AGAIN_FIRST;
+            loop {
+                tokio::time::sleep(rest).await;
+                rest = (rest * 2).min(AGENT_AGAIN_LONGEST);
+                let held = conversation.upgrade().filter(|conversation| chat.is_held(conversation));
+                let Some(conversation) = held else { return };
+                {
+                    let mut state = conversation.state();
+                    if !state.turns.iter().any(|turn| turn.unresolved) {
+                        state.looking = false;
+                        return;
+                    }
+                }
+                chat.work(&conversation);
+            }
+        });
     }
 
     /// Picks the next thing to do; with nothing left, the task is over.
@@ -84,7 +110,8 @@ impl Chat {
         if resolving && state.turns.iter().any(|turn| turn.unresolved) {
             return Some(Job::Resolve);
         }
-        let Some(turn) = state.turns.iter_mut().find(|turn| turn.pending) else {
+        let locking = state.locking;
+        let Some(turn) = state.turns.iter_mut().find(|turn| turn.pending && !locking) else {
             state.working = false;
             return None;
         };
@@ -96,6 +123,7 @@ impl Chat {
             started: self.inner.clock.now(),
             answer: Answer::default(),
             abort: Arc::clone(&abort),
+            use_of_vault: self.inner.vault.under_way(),
         });
         Some(Job::Turn(Box::new(record), ahead, abort))
     }

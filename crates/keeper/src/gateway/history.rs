@@ -28,6 +28,8 @@ pub struct Entry {
     pub run_id: Option<String>,
     pub at: Millis,
     pub kind: EntryKind,
+    /// OpenClaw left it out of the list, because it is too large for one: what stands here are its own words on that.
+    pub left_out: bool,
 }
 
 /// What a row is.
@@ -86,6 +88,39 @@ impl History {
     }
 }
 
+impl History {
+    /// The ids of what was left out, the newest first.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| entry.left_out && !entry.id.is_empty())
+            .map(|entry| entry.id.clone())
+            .collect();
+        ids.dedup();
+        ids
+    }
+
+    /// Puts a message, as the answer to `chat.message.get` has it, in the place of all rows with its id.
+    pub(super) fn fill(&mut self, message: &Value) {
+        let Some(mut whole) = entry(message).filter(|whole| !whole.left_out) else {
+            return;
+        };
+        let Some(at) = self.entries.iter().position(|entry| entry.id == whole.id) else {
+            return;
+        };
+        whole.run_id = whole.run_id.or_else(|| self.entries[at].run_id.take());
+        let id = whole.id.clone();
+        self.entries[at] = whole;
+        let mut row = 0;
+        self.entries.retain(|entry| {
+            row += 1;
+            row <= at + 1 || entry.id != id
+        });
+    }
+}
+
 fn entry(message: &Value) -> Option<Entry> {
     let meta = &message["__openclaw"];
     let kind = match message["role"].as_str()? {
@@ -119,14 +154,15 @@ fn entry(message: &Value) -> Option<Entry> {
         },
         _ => return None,
     };
-    // What the person sent carries `<run>:user`.
-    let run_id = text(meta, "runId")
-        .or_else(|| text(message, "idempotencyKey").map(|key| key.strip_suffix(":user").unwrap_or(&key).to_owned()));
+    // What the person sent carries `<run>:user`; of a row that is left out, only beside the message.
+    let key = || text(message, "idempotencyKey").or_else(|| text(meta, "idempotencyKey"));
+    let run_id = text(meta, "runId").or_else(|| key().map(|key| key.strip_suffix(":user").unwrap_or(&key).to_owned()));
     Some(Entry {
         id: text(meta, "id").unwrap_or_default(),
         run_id,
         at: message["timestamp"].as_i64().unwrap_or_default(),
         kind,
+        left_out: meta["truncated"] == true && meta["reason"] == "oversized",
     })
 }
 

@@ -69,11 +69,31 @@ impl Gateway {
         Ok(answer["aborted"].as_bool().unwrap_or(false))
     }
 
-    /// A session's transcript; empty for one that OpenClaw does not know.
+    /// A session's transcript; empty for one that OpenClaw does not know. What OpenClaw leaves out of it as too large is asked for by itself,
+    /// the newest first, up to [`limits::HISTORY_LARGE_BYTES`].
     ///
     /// # Errors
     /// [`GatewayError`].
     pub async fn history(&self, session: &str) -> Result<History, GatewayError> {
+        let mut history = self.listed(session).await?;
+        let mut left = limits::HISTORY_LARGE_BYTES;
+        for id in history.left_out() {
+            let params = json!({"sessionKey": session, "messageId": id, "maxChars": limits::HISTORY_TEXT_CHARS});
+            let answer = match self.call("chat.message.get", params).await {
+                // What OpenClaw does not give stays left out.
+                Err(GatewayError::Refused { .. }) => continue,
+                answer => answer?,
+            };
+            history.fill(&answer["message"]);
+            left = match left.checked_sub(answer.to_string().len()) {
+                Some(left) => left,
+                None => break,
+            };
+        }
+        Ok(history)
+    }
+
+    async fn listed(&self, session: &str) -> Result<History, GatewayError> {
         let mut history = History::default();
         let mut offset = 0;
         loop {

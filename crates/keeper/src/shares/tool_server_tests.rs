@@ -502,7 +502,9 @@ async fn promise_04_what_its_owner_changes_or_locks_while_its_server_is_asked_is
 
     let scripted = Scripted::new().await;
     let vault = &scripted.group.anna.person.vault;
-    let locked = async { vault.lock(LockReason::Asked).await.unwrap() };
+    let locked = async {
+        vault.lock(LockReason::Asked).await.unwrap();
+    };
     let said = scripted.meanwhile(scripted.searches(), locked).await;
     assert_eq!(said, refused("vault_locked"));
     assert!(!scripted.asked().iter().any(|asked| asked == "tools/call"));

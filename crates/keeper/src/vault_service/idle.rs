@@ -1,6 +1,7 @@
 //! When the vault locks by itself, and what happens before it does; and whether the key of one that stays open has come of age.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use protocol::Millis;
 use tokio::sync::Notify;
 
 use super::service::{VaultNotice, VaultService, lock};
-use crate::limits::{GRANT_LONGEST, ROTATION_LOOK};
+use crate::limits::{GRANT_LONGEST, ROTATION_LOOK, TURN_SILENCE};
 
 /// Idle time until the operator's setting is known.
 const LOCK_AFTER: Duration = Duration::from_secs(30 * 60);
@@ -34,8 +35,30 @@ pub enum LockReason {
 
 /// Something that must happen before the keys are wiped, such as sealing the home.
 pub trait BeforeLock: Send + Sync + 'static {
-    /// Called while the vault is still unlocked; after a minute the keys are wiped all the same.
-    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, ()>;
+    /// Called while the vault is still unlocked; after a minute the keys are wiped all the same. `false`: something is not saved.
+    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, bool>;
+}
+
+/// Something that its owner waits for. While it is heard of it counts as use of the vault, and until it is dropped.
+pub struct UnderWay {
+    vault: VaultService,
+    number: u64,
+}
+
+impl UnderWay {
+    /// It goes on: from now on it may be silent for [`TURN_SILENCE`].
+    pub fn heard(&self) {
+        self.vault.touch();
+        let until = self.vault.now().saturating_add(millis(TURN_SILENCE));
+        lock(&self.vault.idle().under_way).insert(self.number, until);
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.vault.touch();
+        lock(&self.vault.idle().under_way).remove(&self.number);
+    }
 }
 
 pub(super) struct Idle {
@@ -48,8 +71,12 @@ pub(super) struct Idle {
     granted_until: AtomicI64,
     /// In minutes, as the owner's organisation has it.
     grant_longest: AtomicU32,
+    /// Until when what is under way counts as use, by its number.
+    under_way: Mutex<HashMap<u64, Millis>>,
+    next_under_way: AtomicU64,
     hooks: Mutex<Vec<Arc<dyn BeforeLock>>>,
-    gate: tokio::sync::Mutex<()>,
+    /// Held by a lock; holds whether all was saved before the last one.
+    gate: tokio::sync::Mutex<bool>,
     wake: Notify,
 }
 
@@ -61,8 +88,10 @@ impl Idle {
             own_lock_after: AtomicI64::new(0),
             granted_until: AtomicI64::new(0),
             grant_longest: AtomicU32::new(GRANT_LONGEST),
+            under_way: Mutex::default(),
+            next_under_way: AtomicU64::new(0),
             hooks: Mutex::new(Vec::new()),
-            gate: tokio::sync::Mutex::new(()),
+            gate: tokio::sync::Mutex::new(true),
             wake: Notify::new(),
         }
     }
@@ -114,31 +143,51 @@ impl Idle {
             own => own,
         };
         let unused = self.last_use.load(Ordering::Relaxed).saturating_add(after);
-        unused.max(self.granted_until())
+        let under_way = lock(&self.under_way).values().copied().max().unwrap_or(0);
+        unused.max(self.granted_until()).max(under_way)
     }
 
     pub fn add_hook(&self, hook: Arc<dyn BeforeLock>) {
         lock(&self.hooks).push(hook);
     }
 
-    pub async fn locking(&self) -> tokio::sync::MutexGuard<'_, ()> {
+    pub fn add_first_hook(&self, hook: Arc<dyn BeforeLock>) {
+        lock(&self.hooks).insert(0, hook);
+    }
+
+    pub async fn locking(&self) -> tokio::sync::MutexGuard<'_, bool> {
         self.gate.lock().await
     }
 
-    pub async fn run_hooks(&self, reason: LockReason) {
+    /// Whether all was saved.
+    pub async fn run_hooks(&self, reason: LockReason) -> bool {
         let hooks = lock(&self.hooks).clone();
+        let mut saved = true;
         for hook in hooks {
-            if tokio::time::timeout(HOOK, hook.before_lock(reason)).await.is_err() {
-                tracing::warn!(
-                    ?reason,
-                    "what had to happen before the lock took too long; locking all the same"
-                );
-            }
+            saved &= tokio::time::timeout(HOOK, hook.before_lock(reason))
+                .await
+                .unwrap_or_else(|_| {
+                    tracing::warn!(
+                        ?reason,
+                        "what had to happen before the lock took too long; locking all the same"
+                    );
+                    false
+                });
         }
+        saved
     }
 }
 
 impl VaultService {
+    /// Something begins that its owner waits for.
+    pub fn under_way(&self) -> UnderWay {
+        let number = self.idle().next_under_way.fetch_add(1, Ordering::Relaxed);
+        let vault = self.clone();
+        let under_way = UnderWay { vault, number };
+        under_way.heard();
+        under_way
+    }
+
     /// The timer ends when the last handle to the vault is dropped.
     pub(super) fn spawn_idle_timer(&self) {
         let weak = self.downgrade();

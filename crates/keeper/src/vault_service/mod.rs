@@ -26,7 +26,7 @@ mod tests;
 
 pub use copy::VaultCopy;
 pub use error::VaultError;
-pub use idle::{BeforeLock, LockReason};
+pub use idle::{BeforeLock, LockReason, UnderWay};
 pub use keyring::Sealer;
 pub(crate) use model::ModelParams;
 pub use model::{ModelKind, ModelSettings};

@@ -30,7 +30,11 @@ const NOTICES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VaultNotice {
     Unlocked,
-    Locked(LockReason),
+    Locked {
+        reason: LockReason,
+        /// Everything was saved before.
+        saved: bool,
+    },
     /// It locks by itself after this time unless somebody uses it.
     LocksIn(Duration),
     /// It was written; a client refuses a vault with a lower epoch than one it has seen.
@@ -372,34 +376,40 @@ impl VaultService {
         }
     }
 
-    /// Locks the vault: runs what has to happen before, then wipes the keys. Does not stop half-way when the caller goes away.
+    /// Locks the vault: runs what has to happen before, then wipes the keys. Does not stop half-way when the caller goes away. Says whether
+    /// everything was saved before.
     ///
     /// # Errors
     /// [`VaultError::Ending`] when the keeper is ending.
-    pub async fn lock(&self, reason: LockReason) -> Result<(), VaultError> {
+    pub async fn lock(&self, reason: LockReason) -> Result<bool, VaultError> {
         let service = self.clone();
         tokio::spawn(async move { service.lock_now(reason).await })
             .await
             .map_err(|_| VaultError::Ending)?
     }
 
-    async fn lock_now(&self, reason: LockReason) -> Result<(), VaultError> {
-        let _one_at_a_time = self.idle().locking().await;
+    async fn lock_now(&self, reason: LockReason) -> Result<bool, VaultError> {
+        let mut saved = self.idle().locking().await;
         if !self.shared().keyring.is_open() {
-            return Ok(());
+            return Ok(*saved);
         }
-        self.idle().run_hooks(reason).await;
+        *saved = self.idle().run_hooks(reason).await;
         self.proofs().forget_all();
         self.idle().grant_until(0);
         self.change(Change::Wipe).await?;
         self.pending().clear();
-        self.shared().notice(VaultNotice::Locked(reason));
-        Ok(())
+        self.shared().notice(VaultNotice::Locked { reason, saved: *saved });
+        Ok(*saved)
     }
 
     /// Adds something that must happen before the keys are wiped; they are run in the order they were added.
     pub fn before_lock(&self, hook: Arc<dyn BeforeLock>) {
         self.idle().add_hook(hook);
+    }
+
+    /// Adds something that must happen before everything that was added so far.
+    pub fn first_before_lock(&self, hook: Arc<dyn BeforeLock>) {
+        self.idle().add_first_hook(hook);
     }
 
     /// Somebody uses the vault: the idle time starts again.

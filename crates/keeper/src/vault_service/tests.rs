@@ -12,6 +12,7 @@ use vault::opaque::{ClientRegistration, Names};
 
 use super::*;
 use crate::clock::{Clock, TokioClock};
+use crate::limits::TURN_SILENCE;
 
 /// A vault in a folder of its own, made and open; registered without stretching, to be quick.
 struct Made {
@@ -60,7 +61,13 @@ async fn an_unused_vault_gives_notice_and_then_locks() {
     assert_eq!(made.vault.locks_at(), Some(1_000_000 + 30 * 60_000));
     assert_eq!(notices.recv().await.unwrap(), VaultNotice::LocksIn(MINUTE));
     assert_eq!(made.vault.state(), VaultState::Unlocked);
-    assert_eq!(notices.recv().await.unwrap(), VaultNotice::Locked(LockReason::Idle));
+    assert_eq!(
+        notices.recv().await.unwrap(),
+        VaultNotice::Locked {
+            reason: LockReason::Idle,
+            saved: true
+        }
+    );
     assert_eq!(made.vault.state(), VaultState::Locked);
     assert_eq!(made.vault.locks_at(), None);
     let locked_at = made.vault.shared().clock.now();
@@ -80,6 +87,37 @@ async fn a_vault_in_use_stays_open() {
     state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_keeps_the_vault_open_as_long_as_it_is_heard_of() {
+    let made = made().await;
+    made.vault.set_lock_after(MINUTE);
+    let turn = made.vault.under_way();
+    let other = made.vault.under_way();
+    tokio::time::sleep(3 * MINUTE).await;
+    assert_eq!(
+        made.vault.state(),
+        VaultState::Unlocked,
+        "a model that says nothing yet"
+    );
+    drop(other);
+    tokio::time::sleep(3 * MINUTE).await;
+    turn.heard();
+    tokio::time::sleep(TURN_SILENCE - MINUTE / 2).await;
+    assert_eq!(made.vault.state(), VaultState::Unlocked);
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(made.vault.state(), VaultState::Locked, "it is not heard of any more");
+    drop(turn);
+
+    made.vault.unlock(made.slot, &made.kek).unwrap();
+    let turn = made.vault.under_way();
+    tokio::time::sleep(3 * MINUTE).await;
+    drop(turn);
+    tokio::time::sleep(MINUTE / 2).await;
+    assert_eq!(made.vault.state(), VaultState::Unlocked, "its end was a use");
+    tokio::time::sleep(MINUTE).await;
+    assert_eq!(made.vault.state(), VaultState::Locked);
+}
+
 /// A vault whose key is old after 7 days, and which does not lock meanwhile.
 async fn made_to_rotate_weekly() -> Made {
     let made = made().await;
@@ -97,7 +135,7 @@ async fn until_rotated(notices: &mut tokio::sync::broadcast::Receiver<VaultNotic
     loop {
         let notice = notices.recv().await.unwrap();
         assert!(
-            !matches!(notice, VaultNotice::Locked(_)),
+            !matches!(notice, VaultNotice::Locked { .. }),
             "it is locked, and its key is old"
         );
         if notice == VaultNotice::Rotated {
@@ -143,11 +181,12 @@ struct Hook {
 }
 
 impl BeforeLock for Hook {
-    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, ()> {
+    fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, bool> {
         async move {
             self.seen.lock().unwrap().push(reason);
             let written = self.vault.put_record("home/last", b"sealed before the lock").await;
             self.was_open.store(written.is_ok(), Ordering::Relaxed);
+            written.is_ok()
         }
         .boxed()
     }
@@ -176,7 +215,7 @@ async fn what_has_to_happen_before_a_lock_happens_once_and_with_the_keys() {
 struct Stuck;
 
 impl BeforeLock for Stuck {
-    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, ()> {
+    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, bool> {
         std::future::pending().boxed()
     }
 }
@@ -192,6 +231,10 @@ async fn keys_are_wiped_even_when_what_comes_before_is_stuck_and_the_caller_has_
         () = tokio::task::yield_now() => {}
     }
     state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
+    assert!(
+        !made.vault.lock(LockReason::Asked).await.unwrap(),
+        "whoever asks again hears of it"
+    );
 }
 
 #[tokio::test]

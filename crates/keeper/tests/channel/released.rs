@@ -55,10 +55,11 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 18] = [
+const ELSEWHERE: [(&str, &str); 19] = [
     ("activity/untold", "counts: what cannot be read is not told"),
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
+    ("chat/keys", "crates/keeper/src/chat/journal.rs"),
     ("chat/turn/", "crates/keeper/src/chat/journal.rs"),
     ("home/manifest", "the pin: src/backup/fixtures/v1.hfb"),
     ("rates/", "crates/keeper/src/rates/record.rs"),

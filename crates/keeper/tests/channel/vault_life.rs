@@ -82,13 +82,15 @@ async fn nothing_but_opening_it_is_answered_while_the_vault_is_locked() {
 struct Sealing {
     begun: Semaphore,
     go_on: Semaphore,
+    saves: bool,
 }
 
 impl BeforeLock for Sealing {
-    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, ()> {
+    fn before_lock(&self, _: LockReason) -> BoxFuture<'_, bool> {
         Box::pin(async move {
             self.begun.add_permits(1);
             self.go_on.acquire().await.unwrap().forget();
+            self.saves
         })
     }
 }
@@ -99,6 +101,7 @@ async fn who_comes_back_while_the_vault_is_being_locked_is_let_in_after_it_and_n
     let sealing = Arc::new(Sealing {
         begun: Semaphore::new(0),
         go_on: Semaphore::new(0),
+        saves: true,
     });
     keeper.vault.before_lock(Arc::clone(&sealing) as Arc<dyn BeforeLock>);
     let locking = async {
@@ -311,4 +314,24 @@ async fn a_client_that_expects_another_cell_says_so() {
     known.cell = protocol::CellId::new();
     let outcome = Handshake::open(keeper.connect().await, Some(known)).await;
     assert!(matches!(refused(outcome), ClientError::AnotherCell { .. }));
+}
+
+#[tokio::test]
+async fn a_lock_before_which_not_all_was_saved_says_so_to_who_asked_and_to_everybody_else() {
+    let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
+    let (_other, mut events) = keeper.login(slot, &password(), None).await.unwrap();
+    keeper.vault.before_lock(Arc::new(Sealing {
+        begun: Semaphore::new(0),
+        go_on: Semaphore::new(1),
+        saves: false,
+    }));
+    let answer = channel.call("vault.lock", json!({})).await.unwrap();
+    assert_eq!(answer["saved"], false);
+    let told = loop {
+        let event = events.next().await.unwrap().unwrap();
+        if event.data["vault"] == "locked" {
+            break event.data;
+        }
+    };
+    assert_eq!(told, json!({"vault": "locked", "reason": "asked", "saved": false}));
 }

@@ -163,7 +163,7 @@ async fn lock_now_seals_the_home_and_puts_the_cell_to_sleep() {
     let mut bench = Bench::new();
     let keeper = bench.ready().await;
     bench.agent.write("note", "before the lock");
-    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    assert!(keeper.vault.lock(LockReason::Asked).await.unwrap());
     bench.platform.asleep().await;
     assert_eq!(keeper.cell.current().phase, CellPhase::Asleep);
     keeper.kill().await;
@@ -193,7 +193,7 @@ async fn promise_06_a_lock_without_a_seal_keeps_the_cell_awake_until_it_is_unloc
     let keeper = bench.ready().await;
     bench.agent.write("note", "not stored yet");
     bench.platform.store.full.store(true, Ordering::SeqCst);
-    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    assert!(!keeper.vault.lock(LockReason::Asked).await.unwrap(), "and it is said");
     assert_eq!(code(bench.platform.ask(PlatformOp::PrepareSleep).await), "not_saved");
     assert!(!bench.platform.ops().contains(&KeeperOp::Sleep));
     bench.platform.store.full.store(false, Ordering::SeqCst);

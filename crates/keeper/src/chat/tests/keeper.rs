@@ -2,6 +2,7 @@
 //! listens.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Cell {
     pub removed: Mutex<Vec<String>>,
     /// What the next attempts to scrub come to; then they succeed.
     pub scrubs_refused: Mutex<Vec<ChannelError>>,
+    /// While it does, the agent is said not to start.
+    pub fails: AtomicBool,
     gateway: tokio::sync::Mutex<Option<Gateway>>,
 }
 
@@ -51,6 +54,9 @@ impl Seat for CellSeat {
     fn ready(&self) -> BoxFuture<'_, Result<Gateway, ChannelError>> {
         async move {
             self.0.ready.subscribe().wait_for(|ready| *ready).await.unwrap();
+            if self.0.fails.load(Ordering::SeqCst) {
+                return Err(ChannelError::new("agent_failed", "The agent could not be started."));
+            }
             let mut gateway = self.0.gateway.lock().await;
             match &*gateway {
                 Some(open) if open.is_open() => Ok(open.clone()),
@@ -194,6 +200,7 @@ impl Keeper {
             sealing: Notify::new(),
             removed: Mutex::default(),
             scrubs_refused: Mutex::default(),
+            fails: AtomicBool::new(false),
             gateway: tokio::sync::Mutex::default(),
         });
         let functions = Functions::default();
@@ -233,8 +240,13 @@ impl Keeper {
         let vault = VaultService::open(dir.path(), Arc::new(SystemClock)).unwrap();
         vault.bind_cell(self.cell_id).await.unwrap();
         let keeper = Self::with(dir, vault, self.slot, self.cell_id, home);
-        keeper.vault.unlock(keeper.slot, &kek()).unwrap();
+        keeper.unlock();
         keeper
+    }
+
+    /// Opens the vault again, after a lock.
+    pub fn unlock(&self) {
+        self.vault.unlock(self.slot, &kek()).unwrap();
     }
 
     /// From now on, or no more, nothing can be written into the vault's folder: what is to be written first stands there already.

@@ -1,10 +1,17 @@
 //! `kill -9` at each step of a turn.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use protocol::chat::ChatEventKind;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::keeper::{Keeper, briefs};
+use super::keeper::{Keeper, briefs, short};
+use crate::clock::{Clock as _, SystemClock};
+use crate::limits::KEYS_REMEMBERED;
+use crate::vault_service::LockReason;
 
 #[tokio::test]
 async fn promise_05_a_turn_that_waited_when_the_keeper_was_killed_is_sent_after_it() {
@@ -168,15 +175,125 @@ async fn promise_05_locking_forgets_what_was_in_memory_and_unlocking_finds_it_ag
     let conversation = keeper.create().await;
     let key = keeper.send(&conversation, "hello").await;
     keeper.until_saved(&key).await;
-    keeper
-        .vault
-        .lock(crate::vault_service::LockReason::Asked)
-        .await
-        .unwrap();
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
     assert_eq!(
         keeper.call("chat.list", json!({})).await.unwrap_err().code,
         "vault_locked"
     );
     let revived = keeper.killed().await;
     assert_eq!(revived.open(&conversation).await.len(), 2);
+}
+
+#[tokio::test]
+async fn promise_05_a_turn_that_a_lock_cuts_short_keeps_its_words_and_says_so_and_what_waits_goes_on_after_it() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hold it").await;
+    let waits = keeper.send(&conversation, "next").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    keeper.vault.set_lock_after(Duration::from_secs(60));
+    let silent_until = SystemClock.now() + 6 * 60 * 1000;
+    assert!(keeper.vault.locks_at().unwrap() > silent_until, "not under an answer");
+    assert!(keeper.vault.lock(LockReason::Idle).await.unwrap());
+    let told = keeper
+        .until(|event| event.turn == key && matches!(event.kind, ChatEventKind::Interrupted { .. }))
+        .await;
+    assert_eq!(short(&told.kind), "interrupted Assistant: partial (Interrupted)");
+    assert_eq!(keeper.cell.openclaw.running(), 0, "the agent was told to stop");
+
+    keeper.cell.seal_stopped.send_replace(true);
+    keeper.unlock();
+    let shown = keeper.open(&conversation).await;
+    assert_eq!(shown[1].error.as_ref().unwrap().code, "locked_meanwhile");
+    keeper.cell.seal_stopped.send_replace(false);
+    keeper.until_saved(&waits).await;
+    let expected = [
+        "User: hold it",
+        "Assistant: partial (Interrupted)",
+        "User: next",
+        "Assistant: echo: next",
+    ];
+    assert_eq!(briefs(&keeper.open(&conversation).await), expected);
+    assert_eq!(keeper.cell.openclaw.begun(), ["hold it", "next"]);
+}
+
+#[tokio::test]
+async fn promise_05_what_was_in_memory_of_an_earlier_unlock_does_not_count() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let old = keeper.chat.find(&conversation).unwrap();
+    // Nobody told of the lock, nor of the unlock after it.
+    let shelf = std::mem::take(&mut *keeper.chat.shelf());
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    keeper.unlock();
+    *keeper.chat.shelf() = shelf;
+    assert!(!Arc::ptr_eq(&old, &keeper.chat.find(&conversation).unwrap()));
+    assert!(!keeper.chat.is_held(&old));
+}
+
+#[tokio::test]
+async fn promise_05_a_message_that_comes_again_after_very_many_others_is_the_same_turn() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "hello").await;
+    let mut last = key.clone();
+    for _ in 0..=KEYS_REMEMBERED {
+        keeper.until_saved(&last).await;
+        last = keeper.send(&conversation, "more").await;
+    }
+    keeper.until_saved(&last).await;
+    for keeper in [&keeper, &keeper.killed().await] {
+        let begun = keeper.cell.openclaw.begun().len();
+        let again = json!({"conversation": conversation, "text": "hello", "key": key});
+        assert_eq!(keeper.call("chat.send", again).await.unwrap()["again"], true);
+        assert_eq!(keeper.cell.openclaw.begun().len(), begun);
+    }
+}
+
+#[tokio::test]
+async fn promise_05_what_became_of_a_turn_is_looked_up_again_when_the_agent_did_not_start() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.cell.seal_stopped.send_replace(true);
+    let key = keeper.send(&conversation, "hello").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
+        .await;
+    let revived = keeper.killed_with_home().await;
+    revived.cell.fails.store(true, Ordering::SeqCst);
+    while !revived.chat.find(&conversation).unwrap().state().looking {
+        tokio::task::yield_now().await;
+    }
+    revived.cell.fails.store(false, Ordering::SeqCst);
+    assert_eq!(
+        briefs(&revived.open(&conversation).await)[1],
+        "Assistant: echo: hello (Interrupted)"
+    );
+    tokio::time::pause();
+    revived
+        .until(|event| event.turn == key && matches!(event.kind, ChatEventKind::Answered { .. }))
+        .await;
+}
+
+#[tokio::test]
+async fn promise_05_an_answer_without_a_word_is_a_failure_also_where_its_end_was_not_heard() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, "be mute").await;
+    keeper
+        .until(|event| matches!(&event.kind, ChatEventKind::Phase { phase } if phase == "mute"))
+        .await;
+    let revived = keeper.killed_with_home().await;
+    revived.cell.ready.send_replace(false);
+    let told = revived.until(|event| event.turn == key);
+    let ready = async {
+        tokio::task::yield_now().await;
+        revived.cell.ready.send_replace(true);
+    };
+    let (_, told, ()) = tokio::join!(revived.open(&conversation), told, ready);
+    assert_eq!(short(&told.kind), "failed agent_silent");
+    let expected = ["User: be mute", "Assistant:  (Failed)"];
+    assert_eq!(briefs(&revived.open(&conversation).await), expected);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::keeper::Keeper;
-use crate::limits::{DELETION_AGAIN_FIRST, TURNS_WAITING};
+use crate::limits::{AGENT_AGAIN_FIRST, TURNS_WAITING};
 
 async fn list(keeper: &Keeper) -> Vec<Value> {
     keeper.call("chat.list", json!({})).await.unwrap()["conversations"]
@@ -137,10 +137,10 @@ async fn a_deletion_that_failed_is_tried_again_while_the_vault_is_open() {
     let refused = ChannelError::new("not_scrubbed", "its databases are in use");
     let twice = [refused.clone(), refused];
     keeper.cell.scrubs_refused.lock().unwrap().extend(twice);
-    let rests = DELETION_AGAIN_FIRST * 3;
+    let rests = AGENT_AGAIN_FIRST * 3;
     let is_gone = async || {
         while !keeper.vault.list_records("chat/").unwrap().is_empty() {
-            tokio::time::sleep(DELETION_AGAIN_FIRST).await;
+            tokio::time::sleep(AGENT_AGAIN_FIRST).await;
         }
     };
     keeper
@@ -243,4 +243,21 @@ async fn a_long_history_comes_in_pages() {
     }
     assert_eq!(ids.len(), 8);
     assert!(ids.iter().collect::<std::collections::HashSet<_>>().len() == 8);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_does_not_count_in_memory_either() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.send(&conversation, "hold it").await;
+    let waits = keeper.send(&conversation, "next").await;
+    keeper.break_disk(true);
+    let params = json!({"conversation": conversation, "turn": waits});
+    assert_eq!(keeper.call("chat.abort", params).await.unwrap_err().code, "disk");
+    let params = json!({"conversation": conversation, "title": "Rome"});
+    assert_eq!(keeper.call("chat.rename", params).await.unwrap_err().code, "disk");
+    keeper.break_disk(false);
+    assert_eq!(list(&keeper).await[0]["title"], "hold it");
+    keeper.cell.openclaw.release();
+    keeper.until_saved(&waits).await;
 }

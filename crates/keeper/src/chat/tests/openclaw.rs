@@ -1,6 +1,6 @@
 //! An OpenClaw in memory: the frames and rows are those that the real one (2026.9.6) was recorded with. What a message does
 //! is in its words: `hold` answers `partial` and waits for [`OpenClaw::release`], `tool` calls one, `fail` fails, `silent` ends
-//! without a word, anything else is echoed.
+//! without a word, `mute` writes an empty answer down and does not say that it has ended, anything else is echoed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -37,6 +37,21 @@ struct World {
     commands: Vec<Value>,
     /// The next message is lost on its way: the connection breaks.
     lose_next: bool,
+    /// What is too large for a list is not given by itself either.
+    gives_none: bool,
+}
+
+/// A row as the real one lists it: one of more than 128 KiB gives way to a few words.
+fn listed(row: &Value) -> Value {
+    if row.to_string().len() <= 128 * 1024 {
+        return row.clone();
+    }
+    let mut meta = json!({"id": row["__openclaw"]["id"], "truncated": true, "reason": "oversized"});
+    if row["idempotencyKey"].is_string() {
+        meta["idempotencyKey"] = row["idempotencyKey"].clone();
+    }
+    let content = json!([{"type": "text", "text": "[chat.history omitted: message too large]"}]);
+    json!({"role": row["role"], "timestamp": row["timestamp"], "content": content, "__openclaw": meta})
 }
 
 struct Run {
@@ -115,6 +130,11 @@ impl OpenClaw {
         self.release.notify_one();
     }
 
+    /// From now on, what is too large for a list is not given by itself either.
+    pub fn give_none(&self) {
+        self.world.lock().unwrap().gives_none = true;
+    }
+
     /// The next message breaks the connection before OpenClaw has it.
     pub fn lose_next(&self) {
         self.world.lock().unwrap().lose_next = true;
@@ -168,9 +188,20 @@ impl OpenClaw {
                 let world = self.world.lock().unwrap();
                 let runs = world.runs.iter().filter(|(_, run)| run.session == session);
                 let active: Vec<&String> = runs.map(|(id, _)| id).collect();
-                let rows = world.home.get(&session).cloned().unwrap_or_default();
+                let rows = world.home.get(&session).into_iter().flatten().map(listed);
+                let rows: Vec<Value> = rows.collect();
                 Ok(json!({"sessionKey": session, "messages": rows, "hasMore": false,
                     "sessionInfo": {"hasActiveRun": !active.is_empty(), "activeRunIds": active}}))
+            }
+            "chat.message.get" => {
+                let world = self.world.lock().unwrap();
+                let mut rows = world.home.get(&session).into_iter().flatten();
+                let row = rows.find(|row| row["__openclaw"]["id"] == params["messageId"]);
+                let row = row.filter(|_| !world.gives_none);
+                Ok(row.map_or_else(
+                    || json!({"ok": false, "unavailableReason": "oversized"}),
+                    |row| json!({"ok": true, "message": row}),
+                ))
             }
             "chat.abort" => {
                 let run = params["runId"].as_str().map(str::to_owned);
@@ -280,6 +311,14 @@ impl OpenClaw {
             self.world.lock().unwrap().runs.remove(run);
             self.event("chat", session, run, json!({"state": "final"}));
             return;
+        } else if text.contains("mute") {
+            self.row(
+                session,
+                run,
+                json!({"role": "assistant", "content": [], "stopReason": "stop"}),
+            );
+            self.event("chat", session, run, json!({"state": "status", "phase": "mute"}));
+            return self.release.notified().await;
         } else if text.contains("hold") {
             self.say(session, run, "partial");
             self.release.notified().await;

@@ -1,6 +1,6 @@
 //! One turn, many turns, stopping, editing, missed events.
 
-use protocol::chat::{ChatEventKind, Message};
+use protocol::chat::{ChatEventKind, Message, Part};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -487,4 +487,43 @@ async fn a_message_that_was_lost_on_the_way_to_the_agent_is_sent_again() {
     let key = keeper.send(&conversation, "hello").await;
     keeper.until_saved(&key).await;
     assert_eq!(keeper.cell.openclaw.begun(), ["hello"]);
+}
+
+#[tokio::test]
+async fn a_message_that_openclaw_does_not_list_for_its_size_is_shown_whole_and_sent_again_whole() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let words = "a long letter ".repeat(17_000);
+    let key = keeper.send(&conversation, &words).await;
+    keeper.until_saved(&key).await;
+    let shown = keeper.open(&conversation).await;
+    assert_eq!(shown.len(), 2);
+    assert_eq!(
+        (shown[0].id.as_str(), shown[1].id.as_str()),
+        (&*format!("u-{key}"), &*format!("a-{key}"))
+    );
+    assert!(matches!(&shown[0].parts[..], [Part::Text { text }] if *text == words));
+    assert!(matches!(&shown[1].parts[..], [Part::Text { text }] if *text == format!("echo: {words}")));
+
+    let again = Uuid::new_v4().to_string();
+    let params = json!({"conversation": conversation, "message": format!("a-{key}"), "key": again});
+    keeper.call("chat.regenerate", params).await.unwrap();
+    keeper.until_saved(&again).await;
+    assert_eq!(keeper.cell.openclaw.begun(), [words.clone(), words]);
+}
+
+#[tokio::test]
+async fn a_message_that_openclaw_gives_in_no_way_is_said_to_be_too_large_and_its_place_is_not_sent_again() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    let key = keeper.send(&conversation, &"a long letter ".repeat(17_000)).await;
+    keeper.until_saved(&key).await;
+    keeper.cell.openclaw.give_none();
+    let shown = keeper.open(&conversation).await;
+    assert_eq!(shown[0].id, format!("u-{key}"));
+    assert_eq!(shown[0].error.as_ref().unwrap().code, "too_large_to_show");
+    assert!(shown[0].parts.is_empty());
+    let params = json!({"conversation": conversation, "message": format!("u-{key}"), "key": Uuid::new_v4()});
+    let refused = keeper.call("chat.regenerate", params).await.unwrap_err();
+    assert_eq!(refused.code, "too_large_to_show");
 }
