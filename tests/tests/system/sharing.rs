@@ -139,8 +139,8 @@ async fn who_asks_a_vault_that_is_locked_is_told_so_and_its_owner_is_told_to_unl
     })
     .await;
     let missed = async || with_anna.call("share.given", json!({})).await["given"][0]["missed"].clone();
-    assert!(missed().await.is_i64(), "who has asked stands beside what is shared");
     noted(&with_anna, "share_missed", "Bob", "calendar").await;
+    assert!(missed().await.is_i64(), "who has asked stands beside what is shared");
     let name = anna.me["user"]["name"].as_str().expect("a name");
     noted(&with_bob, "owner_back", name, "").await;
     let (status, _) = uses(&with_bob, &id, "GET").await.expect("Anna's vault is open");
