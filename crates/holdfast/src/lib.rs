@@ -12,6 +12,7 @@ pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod operator_token;
+pub mod owner;
 mod platform;
 pub mod refusal;
 pub mod relay_alone;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use holdfast::refusal::Refusal;
-use holdfast::{audit, client, dev_model, doctor, keys, relay_alone, up};
+use holdfast::{audit, client, dev_model, doctor, keys, owner, relay_alone, up};
 
 #[derive(Parser)]
 #[command(
@@ -36,6 +36,9 @@ enum Command {
     /// Look after the keys with which the server keeps secrets of the tenant API.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Help somebody who owns an organisation alone and is locked out.
+    #[command(subcommand)]
+    Owner(owner::Command),
     /// Serve a scripted model that speaks the protocols of OpenAI and Anthropic, for trying and testing.
     DevModel(dev_model::Args),
     #[command(flatten)]
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             Command::Doctor { data_dir } => doctor::run(&data_dir).await,
             Command::Audit(command) => audit::run(command),
             Command::Keys(command) => keys::run(command).await,
+            Command::Owner(command) => owner::run(command).await,
             Command::DevModel(args) => dev_model::run(args).await,
             Command::Client(command) => return client::run(command).await,
         };

@@ -88,6 +88,16 @@ impl SignedIn {
         matches!(self.0.session.role, Role::Owner | Role::Admin)
     }
 
+    /// A transaction in their tenant, in which they stay: whoever suspends them waits for its end, and finds what it made. For what would
+    /// outlast them.
+    pub(crate) async fn staying(&self, app: &App) -> Result<TenantTransaction, ApiError> {
+        let mut transaction = self.transaction(app).await?;
+        match factors::one_at_a_time(&mut transaction, self.0.session.user).await? {
+            true => Ok(transaction),
+            false => Err(ApiError::NotSignedIn),
+        }
+    }
+
     /// A transaction in their tenant.
     pub(crate) async fn transaction(&self, app: &App) -> Result<TenantTransaction, StorageError> {
         TenantTransaction::begin(&app.database, self.0.session.tenant).await

@@ -54,6 +54,7 @@ mod session_watch;
 mod setup_link;
 mod shared_limits;
 mod sign_in;
+mod sole_owner;
 mod storage;
 mod tenant_api;
 
@@ -88,6 +89,7 @@ pub use secret_token::{SecretToken, TokenHash};
 pub use session_watch::ChannelSession;
 pub use setup_link::SetupLinkError;
 pub use shared_limits::{SharedLimits, SharedLimitsError};
+pub use sole_owner::{NotReset, OwnerReset, SoleOwner};
 pub use storage::StorageError;
 pub use tenant_api::{
     AdminToken, AgentError, AgentEvent, Listening, ModelParams, PlatformAgents, RemovedCell, TenantApiParts,

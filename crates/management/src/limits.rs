@@ -69,6 +69,9 @@ pub const JOIN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
 pub const JOIN_REQUESTS: i64 = 200;
 /// How long it is remembered that somebody was refused: until then asking again troubles nobody.
 pub const JOIN_REFUSAL_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Organisations that one address gets a sign-in link to at a time, and as many again that it may join by its domain; the first ones. Whoever
+/// is in more signs in to the others with a passkey or by another site.
+pub const ORGANISATIONS_PER_ADDRESS: i64 = 20;
 /// Those who manage an organisation who are told that somebody waits.
 pub const MANAGERS_TOLD: i64 = 20;
 
@@ -250,8 +253,8 @@ pub const AUDIT_CHECKPOINT: i64 = 256;
 pub const AUDIT_CHAINED: i32 = 256;
 /// Audit events that one answer lists.
 pub const AUDIT_LISTED: i64 = 100;
-/// Audit events in one table; the other export has no limit.
-pub const AUDIT_TABLE: i64 = 10_000;
+/// Audit events of an export that are read at a time.
+pub const AUDIT_EXPORTED: i64 = 1000;
 
 /// How often refusals are written into the audit logs: each who, from where and why is one entry.
 pub const REFUSALS_WRITTEN: Duration = Duration::from_secs(60);

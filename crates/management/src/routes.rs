@@ -246,6 +246,7 @@ pub(crate) fn all() -> Vec<Route> {
         POST "/operator/tenants/{id}/restore" FreshOperator => operator::tenant_restore::post,
         GET "/operator/people" OperatorSession => operator::people::get,
         POST "/operator/people/{id}/sign-out" OperatorSession => operator::person_sign_out::post,
+        GET "/operator/people/{id}/cascade" FreshOperator => operator::person_cascade::get,
         POST "/operator/people/{id}/suspend" FreshOperator => operator::person_suspend::post,
         POST "/operator/people/{id}/restore" FreshOperator => operator::person_restore::post,
         GET "/operator/join-requests" OperatorSession => operator::waiting::get,

@@ -1,6 +1,6 @@
 /** The operator's part of the HTTP API (docs/protocol.md, section 5). Every failure is a {@link Problem} with a sentence. */
 import { signal } from "@preact/signals-core";
-import type { Role } from "../api/http";
+import type { Losses, Role } from "../api/http";
 import { caller, Problem } from "../api/request";
 
 export interface OperatorSession {
@@ -208,7 +208,8 @@ export const operator = {
   removeTenant: (tenant: string) => call<TenantLosses>("DELETE", `/tenants/${id(tenant)}`),
   people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
   signPersonOut: (person: string) => call<{ ended: number }>("POST", `/people/${id(person)}/sign-out`),
-  suspendPerson: (person: string) => call<void>("POST", `/people/${id(person)}/suspend`),
+  personLosses: (person: string) => call<Losses>("GET", `/people/${id(person)}/cascade`),
+  suspendPerson: (person: string) => call<Losses>("POST", `/people/${id(person)}/suspend`),
   restorePerson: (person: string) => call<void>("POST", `/people/${id(person)}/restore`),
   waiting: () => call<{ waiting: Waiting[]; more: boolean }>("GET", "/join-requests"),
   answerWaiting: (request: string, answer: "approve" | "refuse") => call<void>("POST", `/join-requests/${id(request)}/${answer}`),

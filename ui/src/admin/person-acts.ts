@@ -1,6 +1,7 @@
 /** What the operator may do to somebody, with the question before it and the sentence after it. */
 import { html, type TemplateResult } from "lit";
 import { confirmBox } from "../parts/confirm-box";
+import { leftWords, lossWords } from "../parts/loss-words";
 import { operator, type Person } from "./api";
 import { withToken } from "./fresh";
 import { count } from "./format";
@@ -25,13 +26,12 @@ async function signOut(person: Person): Promise<string | undefined> {
 }
 
 async function suspend(person: Person): Promise<string | undefined> {
-  const words = "They lose at once their sessions, sign-in links, API keys, open invitations, places in groups and whatever they share and is shared with them, and their cell goes to sleep. Nothing in it is deleted. The admins of their organisation may let them back in.";
+  const losses = await withToken(() => operator.personLosses(person.id));
+  if (!losses) return undefined;
+  const words = `They lose at once: ${lossWords(losses)}. Their cell goes to sleep, and nothing in it is deleted. The admins of their organisation may let them back in.${leftWords(losses)}`;
   if (!(await confirmBox({ title: `Suspend ${person.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
-  const done = await withToken(async () => {
-    await operator.suspendPerson(person.id);
-    return true;
-  });
-  return done ? `${person.name} is suspended.` : undefined;
+  const lost = await withToken(() => operator.suspendPerson(person.id));
+  return lost ? `${person.name} is suspended. Ended: ${lossWords(lost)}.${leftWords(lost)}` : undefined;
 }
 
 async function restore(person: Person): Promise<string | undefined> {

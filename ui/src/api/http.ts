@@ -238,6 +238,9 @@ export interface Losses {
   groups: number;
   /** That are mailed to them. */
   alerts: number;
+  /** Keys of service accounts that they made, and destinations that they added: these stay. */
+  service_keys_left: number;
+  destinations_left: number;
   cell: string;
 }
 
@@ -380,7 +383,7 @@ export const api = {
   setPolicy: (policy: Partial<Policy>) => call<Policy>("PUT", "/policy", policy),
   me: () => call<Me>("GET", "/me"),
   rename: (name: string) => call<Me>("PUT", "/me", { name }),
-  people: () => call<{ people: Person[] }>("GET", "/people"),
+  people: () => call<{ people: Person[]; more: boolean }>("GET", "/people"),
   identities: () => call<{ identities: { user: string; bundle: string }[] }>("GET", "/identities"),
   publishIdentity: (bundle: string) => call<void>("PUT", "/identity", { bundle }),
   letters: () => call<{ letters: { id: string; from: string; from_name: string; body: string }[] }>("GET", "/letters"),
@@ -410,7 +413,7 @@ export const api = {
   makeAlert: (body: WantedAlert) => call<AlertRule>("POST", "/alerts", body),
   testAlert: (id: string) => call<void>("POST", `/alerts/${encodeURIComponent(id)}/test`),
   removeAlert: (id: string) => call<void>("DELETE", `/alerts/${encodeURIComponent(id)}`),
-  groups: () => call<{ groups: Group[] }>("GET", "/groups"),
+  groups: () => call<{ groups: Group[]; more: boolean }>("GET", "/groups"),
   makeGroup: (name: string) => call<{ id: string }>("POST", "/groups", { name }),
   group: (id: string) => call<WholeGroup>("GET", `/groups/${encodeURIComponent(id)}`),
   changeGroup: (id: string, body: { name: string; archived: boolean }) => call<void>("PUT", `/groups/${encodeURIComponent(id)}`, body),

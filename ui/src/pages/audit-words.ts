@@ -138,3 +138,35 @@ export function actWords(action: string, details: Details = {}): string {
   }
   return WORDS[action] ?? action;
 }
+
+/** What the page can be narrowed to: how acts begin. */
+export const KINDS: readonly { value: string; name: string }[] = [
+  { value: "", name: "Everything" },
+  { value: "sign_in.", name: "Signing in" },
+  { value: "factor.", name: "Second factors" },
+  { value: "session.", name: "Sessions" },
+  { value: "invitation.", name: "Invitations" },
+  { value: "join.", name: "Joining" },
+  { value: "provider.", name: "Sites to sign in with" },
+  { value: "account.", name: "Linked accounts" },
+  { value: "person.", name: "People" },
+  { value: "alert.", name: "Alerts" },
+  { value: "destination.", name: "Destinations of alerts" },
+  { value: "group.", name: "Groups" },
+  { value: "key.", name: "API keys" },
+  { value: "service_account.", name: "Service accounts" },
+  { value: "organisation.", name: "Organisation" },
+  { value: "cell.", name: "Agents" },
+  { value: "recovery.", name: "Recovery" },
+  { value: "letter.", name: "Letters between vaults" },
+  { value: "vault.", name: "Vaults that were locked" },
+  { value: "identity.", name: "Keys of vaults" },
+  { value: "approval.", name: "What agents asked for" },
+  { value: "share.", name: "Sharing" },
+  { value: "push.", name: "Notices on devices" },
+  { value: "link.", name: "Links that were refused" },
+  { value: "passkey.", name: "Passkeys that were refused" },
+  { value: "access.", name: "What somebody may not do" },
+  { value: "limit.", name: "Limits reached" },
+  { value: "audit.", name: "This log" },
+];

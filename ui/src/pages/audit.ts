@@ -1,41 +1,25 @@
 /** What was done: everybody sees their own acts, owners and admins see all, and take the log away. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, type AuditEvent } from "../api/http";
+import { api, type AuditEvent, type Person } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
 import "../parts/destinations";
 import { notice, sentence } from "../parts/form";
 import { icon } from "../parts/icon";
-import { actWords, timesWords } from "./audit-words";
+import { actWords, KINDS, timesWords } from "./audit-words";
 import { FormPage } from "./page";
-
-const KINDS = [
-  { value: "", name: "Everything" },
-  { value: "sign_in.", name: "Signing in" },
-  { value: "factor.", name: "Second factors" },
-  { value: "session.", name: "Sessions" },
-  { value: "invitation.", name: "Invitations" },
-  { value: "join.", name: "Joining" },
-  { value: "provider.", name: "Sites to sign in with" },
-  { value: "account.", name: "Linked accounts" },
-  { value: "person.", name: "People" },
-  { value: "alert.", name: "Alerts" },
-  { value: "destination.", name: "Destinations of alerts" },
-  { value: "group.", name: "Groups" },
-  { value: "key.", name: "API keys" },
-  { value: "service_account.", name: "Service accounts" },
-  { value: "organisation.", name: "Organisation" },
-  { value: "cell.", name: "Agents" },
-  { value: "recovery.", name: "Recovery" },
-  { value: "letter.", name: "Letters between vaults" },
-  { value: "access.", name: "What somebody may not do" },
-  { value: "limit.", name: "Limits reached" },
-  { value: "audit.", name: "This log" },
-];
 
 /** What an act was done to is not worth naming, or has no name. */
 const KINDS_WITHOUT_NAME: ReadonlySet<string> = new Set(["session", "organisation", "recovery_request"]);
+
+/** When a day begins here, or so many days later, as the API takes it; empty where none is chosen. */
+function dayBegins(day: string, later = 0): string {
+  if (day === "") return "";
+  const at = new Date(`${day}T00:00`);
+  at.setDate(at.getDate() + later);
+  return String(at.getTime());
+}
 
 export class AuditPage extends FormPage {
   @state() private events: readonly AuditEvent[] | undefined;
@@ -43,11 +27,20 @@ export class AuditPage extends FormPage {
   @state() private text = "";
   @state() private kind = "";
   @state() private refusedOnly = false;
+  /** Whose acts, by id; empty for everybody's. */
+  @state() private person = "";
+  /** Days, as the fields have them; empty for no bound. */
+  @state() private from = "";
+  @state() private to = "";
+  /** To choose from, for those who see everybody's acts. */
+  @state() private people: readonly Person[] = [];
   #asked = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
     void this.#search();
+    // Without them there is still the text to search for.
+    if (this.#manages()) void api.people().then(({ people }) => (this.people = people), () => undefined);
   }
 
   #manages(): boolean {
@@ -56,7 +49,7 @@ export class AuditPage extends FormPage {
   }
 
   #filter(): Record<string, string> {
-    return { text: this.text.trim(), action: this.kind, outcome: this.refusedOnly ? "refused" : "" };
+    return { text: this.text.trim(), action: this.kind, outcome: this.refusedOnly ? "refused" : "", person: this.person, since: dayBegins(this.from), until: dayBegins(this.to, 1) };
   }
 
   async #search(before?: number): Promise<void> {
@@ -96,6 +89,25 @@ export class AuditPage extends FormPage {
         <select id="audit-kind" @change=${(event: Event) => { this.kind = (event.target as HTMLSelectElement).value; void this.#search(); }}>
           ${KINDS.map(({ value, name }) => html`<option value=${value} ?selected=${value === this.kind}>${name}</option>`)}
         </select>
+      </div>
+      ${this.people.length === 0
+        ? nothing
+        : html`<div class="field">
+            <label for="audit-person">Who did it, or had it done to them</label>
+            <select id="audit-person" @change=${(event: Event) => { this.person = (event.target as HTMLSelectElement).value; void this.#search(); }}>
+              <option value="">Anybody</option>
+              ${this.people.map(({ id, name, email }) => html`<option value=${id} ?selected=${id === this.person}>${name} (${email})</option>`)}
+            </select>
+          </div>`}
+      <div class="row">
+        <div class="field">
+          <label for="audit-from">From</label>
+          <input id="audit-from" type="date" .value=${this.from} @change=${(event: Event) => { this.from = (event.target as HTMLInputElement).value; void this.#search(); }}>
+        </div>
+        <div class="field">
+          <label for="audit-to">To</label>
+          <input id="audit-to" type="date" .value=${this.to} @change=${(event: Event) => { this.to = (event.target as HTMLInputElement).value; void this.#search(); }}>
+        </div>
       </div>
       <label class="check"><input type="checkbox" .checked=${this.refusedOnly} @change=${(event: Event) => { this.refusedOnly = (event.target as HTMLInputElement).checked; void this.#search(); }}> Only what was refused</label>
     </form>`;

@@ -39,7 +39,8 @@ export class FinishSignInPage extends FormPage {
         ${field({ id: "code", label: "Code", value: this.code, autocomplete: "one-time-code", inputmode: "numeric", maxlength: 32, onInput: (value) => (this.code = value) })}
         ${this.problem ? notice("error", this.problem) : nothing}
         ${has("passkey") ? html`<button class="button wide" ?disabled=${this.busy}>Sign in with the code</button>` : submitButton("Sign in", this.busy)}
-      </form>`;
+      </form>
+      <p class="muted">Lost all of them? An owner or admin of your organisation can reset your second factors; if you own it alone, whoever runs this server can.</p>`;
   }
 
   #passkey = (): void => {

@@ -13,6 +13,8 @@ import { tabs } from "./people-tabs";
 export class GroupsPage extends FormPage {
   @state() private groups: readonly Group[] | undefined;
   @state() private invitations: readonly GroupInvitation[] = [];
+  /** There are more than the list has. */
+  @state() private more = false;
   @state() private loadProblem = "";
   @state() private name = "";
   @state() private done = "";
@@ -26,6 +28,7 @@ export class GroupsPage extends FormPage {
     try {
       const [groups, invitations] = await Promise.all([api.groups(), api.groupInvitations()]);
       this.groups = groups.groups;
+      this.more = groups.more;
       this.invitations = invitations.invitations;
       this.loadProblem = "";
     } catch (error) {
@@ -40,6 +43,7 @@ export class GroupsPage extends FormPage {
       <p class="lead">People who work on the same things. Being in a group opens nobody’s vault and no conversation.</p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.done ? notice("ok", this.done) : nothing} ${this.#invited()}
+      ${this.more ? notice("info", "There are more groups than this page lists: those that come first by name are here.") : nothing}
       ${this.groups ? this.#list(this.groups) : this.loadProblem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading"><i></i><i></i><i></i></div>`}
       ${me()?.user.role === "observer" ? nothing : this.#newGroup()}
     </div>`;

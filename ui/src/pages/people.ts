@@ -7,6 +7,7 @@ import { announce } from "../app/announcer";
 import { confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
+import { leftWords, lossWords } from "../parts/loss-words";
 import { ROLES } from "../parts/role-words";
 import { withStepUp } from "../parts/step-up";
 import { tabs } from "./people-tabs";
@@ -24,6 +25,8 @@ const MAY: Record<Role, string> = {
 export class PeoplePage extends FormPage {
   @state() private people: readonly Person[] | undefined;
   @state() private invitations: readonly Invitation[] = [];
+  /** There are more than the list has. */
+  @state() private more = false;
   @state() private loadProblem = "";
   @state() private email = "";
   @state() private newRole: Role = "member";
@@ -43,6 +46,7 @@ export class PeoplePage extends FormPage {
     try {
       const [people, invitations] = await Promise.all([api.people(), this.#mayInvite() ? api.invitations() : { invitations: [] }]);
       this.people = people.people;
+      this.more = people.more;
       this.invitations = invitations.invitations.filter((each) => each.status === "pending" || each.status === "expired");
       this.loadProblem = "";
     } catch (error) {
@@ -56,6 +60,7 @@ export class PeoplePage extends FormPage {
       ${tabs()}
       <p class="lead">Everyone at ${me()?.tenant.name ?? ""} has an agent of their own. Nobody sees anyone else’s conversations.</p>
       ${this.loadProblem ? html`${notice("error", this.loadProblem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
+      ${this.more ? notice("info", "There are more people than this page lists: those that come first by name are here.") : nothing}
       ${this.people ? this.#list(this.people) : this.loadProblem ? nothing : html`<div class="skeleton-list" aria-hidden="true"><i></i><i></i><i></i></div>`}
       ${this.#mayInvite() ? this.#invite() : nothing}
     </div>`;
@@ -165,7 +170,7 @@ export class PeoplePage extends FormPage {
     void this.work(async () => {
       const losses = await withStepUp(() => api.cascade(person.id));
       if (!losses) return;
-      const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${listed(losses)}. Their agent goes to sleep and their vault is kept, closed, until you let them back in.`, yes: "Suspend", danger: true });
+      const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${lossWords(losses)}. Their agent goes to sleep and their vault is kept, closed, until you let them back in.${leftWords(losses)}`, yes: "Suspend", danger: true });
       if (sure) await this.#gone(`${person.name} is suspended`, await api.suspend(person.id));
     });
   }
@@ -189,13 +194,13 @@ export class PeoplePage extends FormPage {
     void this.work(async () => {
       const losses = await withStepUp(() => api.cascade(person.id));
       if (!losses) return;
-      const sure = await confirmBox({ title: `Remove ${person.name} for ever?`, words: `They lose at once: ${listed(losses)}. Their agent, their vault and every conversation are deleted; nobody can bring them back.`, yes: "Remove for ever", danger: true });
+      const sure = await confirmBox({ title: `Remove ${person.name} for ever?`, words: `They lose at once: ${lossWords(losses)}. Their agent, their vault and every conversation are deleted; nobody can bring them back.${leftWords(losses)}`, yes: "Remove for ever", danger: true });
       if (sure) await this.#gone(`${person.name} is removed`, await api.removePerson(person.id));
     });
   }
 
   async #gone(words: string, losses: Losses): Promise<void> {
-    this.invited = `${words}. Ended: ${listed(losses)}.`;
+    this.invited = `${words}. Ended: ${lossWords(losses)}.${leftWords(losses)}`;
     announce(words);
     await this.#load();
   }
@@ -229,22 +234,6 @@ export class PeoplePage extends FormPage {
       await this.#load();
     });
   }
-}
-
-/** What is lost, in words. What they share, and what is shared with them, is always among it: only vaults know what, and how much. */
-function listed(losses: Losses): string {
-  const count = (n: number, one: string, many: string) => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
-  return [
-    ...count(losses.sessions, "sign-in", "sign-ins"),
-    ...count(losses.sign_in_links, "sign-in link", "sign-in links"),
-    ...count(losses.invitations, "open invitation that they sent", "open invitations that they sent"),
-    ...count(losses.groups, "place in a group", "places in groups"),
-    ...count(losses.api_keys, "API key", "API keys"),
-    ...count(losses.second_factors, "second factor", "second factors"),
-    ...count(losses.alerts, "alert that is mailed to them", "alerts that are mailed to them"),
-    "whatever they share and is shared with them",
-    "the use of their agent",
-  ].join(", ");
 }
 
 function initials(name: string): string {

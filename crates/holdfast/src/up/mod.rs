@@ -8,7 +8,7 @@ pub(crate) mod database;
 mod demo;
 mod host;
 mod machine;
-mod mail;
+pub(crate) mod mail;
 mod questions;
 pub(crate) mod relay;
 mod serve;

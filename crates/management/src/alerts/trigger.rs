@@ -90,15 +90,24 @@ async fn trigger(
             };
             (!known).then_some(Trigger::NewDevice)
         }
-        "factor.authenticator_removed" | "factor.passkey_removed" | "person.factors_reset" => Some(Trigger::FactorOff),
         "organisation.policy_changed" => (event.details["second_factor"] == "optional").then_some(Trigger::FactorOff),
-        "audit.exported" => Some(Trigger::Exported),
-        "person.role_changed" | "person.suspended" | "person.removed" => Some(Trigger::PeopleChanged),
-        "key.made" | "key.rotated" => Some(Trigger::KeyMade),
-        "recovery.asked" => Some(Trigger::RecoveryAsked),
-        "audit.chain_broken" => Some(Trigger::ChainBroken),
-        _ => None,
+        action => Trigger::of(action),
     })
+}
+
+impl Trigger {
+    /// What an act sets off by itself, whoever does it and whatever came before.
+    pub(crate) fn of(action: &str) -> Option<Self> {
+        Some(match action {
+            "factor.authenticator_removed" | "factor.passkey_removed" | "person.factors_reset" => Self::FactorOff,
+            "audit.exported" => Self::Exported,
+            "person.role_changed" | "person.suspended" | "person.removed" => Self::PeopleChanged,
+            "key.made" | "key.rotated" => Self::KeyMade,
+            "recovery.asked" => Self::RecoveryAsked,
+            "audit.chain_broken" => Self::ChainBroken,
+            _ => return None,
+        })
+    }
 }
 
 /// An event in a line, for the mail.

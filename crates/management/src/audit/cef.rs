@@ -40,12 +40,22 @@ pub(crate) fn line(event: &Told, version: &str) -> String {
 /// 0 to 10. What was refused is worth a look; what takes a protection away, more than one.
 fn severity(event: &Told) -> u8 {
     match event.action.as_str() {
+        "audit.chain_broken" => 10,
         "factor.authenticator_removed"
+        | "factor.passkey_removed"
         | "organisation.policy_changed"
+        | "person.factors_reset"
         | "person.removed"
         | "recovery.asked"
         | "vault.locked" => 7,
-        "person.role_changed" | "person.suspended" | "audit.exported" | "key.made" => 5,
+        "person.role_changed"
+        | "person.suspended"
+        | "audit.exported"
+        | "key.made"
+        | "key.rotated"
+        | "provider.added"
+        | "provider.changed"
+        | "provider.removed" => 5,
         _ if event.is_refused() => 6,
         _ => 2,
     }
@@ -67,6 +77,8 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alerts::Trigger;
+    use crate::audit::Action;
 
     #[test]
     fn a_name_cannot_become_another_field_or_another_event() {
@@ -79,5 +91,25 @@ mod tests {
              src=10.0.0.1 suid=1 suser=A\\=b\\nCEF:0|x cs1Label=targetKind cs2Label=details cs2={\"k\":\"v|\\\\\\\\\"}"
         );
         assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn whatever_sets_an_alert_off_by_itself_stands_out() {
+        let severity_of = |action: &str| {
+            let body = format!(
+                r#"{{"action":"{action}","actor":{{"id":null,"kind":"server","name":""}},"address":"","at":5,"details":{{}},"device":"",
+                    "outcome":"done","seq":7,"target":null,"tenant":"t","v":1}}"#
+            );
+            severity(&Told::read(&body).unwrap())
+        };
+        let alarming = Action::ALL
+            .iter()
+            .map(|action| action.as_str())
+            .filter(|action| Trigger::of(action).is_some());
+        let plain: Vec<_> = alarming.filter(|action| severity_of(action) < 5).collect();
+        assert_eq!(plain, Vec::<&str>::new());
+        assert_eq!(severity_of("audit.chain_broken"), 10);
+        assert_eq!(severity_of("provider.added"), 5);
+        assert_eq!(severity_of("sign_in.done"), 2);
     }
 }

@@ -19,6 +19,9 @@ macro_rules! actions {
         }
 
         impl Action {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
             pub(crate) fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text),+
@@ -196,6 +199,19 @@ impl By {
             },
             address: client.address_text(),
             device: client.device.clone(),
+        }
+    }
+
+    /// Who runs the machine, at a command line on it.
+    pub(crate) fn machine() -> Self {
+        Self {
+            actor: Actor {
+                id: None,
+                kind: "operator".into(),
+                name: "The operator".into(),
+            },
+            address: String::new(),
+            device: "holdfast on the server's machine".into(),
         }
     }
 

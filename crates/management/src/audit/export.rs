@@ -16,11 +16,9 @@ use super::walk::{self, Tampered, Walk};
 use super::{AuditLog, Chains};
 use crate::clock::millis;
 use crate::database::Database;
+use crate::limits;
 use crate::storage::audit::{self as stored, Head};
 use crate::storage::{StorageError, TenantTransaction, operator_audit};
-
-/// Events that are read at a time.
-const PAGE: i64 = 1000;
 
 /// A line of an export.
 #[derive(Serialize, Deserialize)]
@@ -162,7 +160,14 @@ impl Exporting {
         if let Some(header) = self.header.take() {
             return Ok(Some(header));
         }
-        let events = walk::page(&self.database, self.whose, self.after, self.head.seq, PAGE).await?;
+        let events = walk::page(
+            &self.database,
+            self.whose,
+            self.after,
+            self.head.seq,
+            limits::AUDIT_EXPORTED,
+        )
+        .await?;
         let Some(last) = events.last().map(|(event, _)| event.seq) else {
             return self.end();
         };

@@ -5,6 +5,7 @@ pub(crate) mod authenticator;
 pub(crate) mod backup_codes;
 mod key;
 pub(crate) mod passkey;
+pub(crate) mod reset;
 
 pub use key::FactorKey;
 
@@ -144,7 +145,9 @@ pub(crate) async fn enrolled<T>(
     let answer = Json(answer);
     if session.state == Stage::Enrol {
         let client = enroller.client();
-        let way = sessions::way(&mut transaction, session.id).await?;
+        let way = sessions::way(&mut transaction, session.id)
+            .await?
+            .ok_or(ApiError::NotSignedIn)?;
         let issued = session::issue(app, transaction, client, session.user, way, Shown::SecondFactor).await?;
         // The cookies of the session that was just issued, beside the answer.
         let cookies = issued.cookies;

@@ -213,13 +213,13 @@ pub(crate) async fn received(
         .collect()
 }
 
-/// The person comes in with an invitation of theirs.
+/// The person comes in with an invitation of theirs; false if the group is full.
 pub(crate) async fn accept(
     transaction: &mut TenantTransaction,
     person: &SignedIn,
     invitation: &Received,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     sqlx::query!(
         "UPDATE group_invitations SET accepted_at = $3 WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),

@@ -101,7 +101,7 @@ pub(crate) async fn create(
     Ok((joined.rows_affected() == 1).then_some(id))
 }
 
-/// The groups that somebody sees, by name; archived ones last.
+/// The groups that somebody sees, by name, archived ones last: one more than an answer lists, to know that there are more.
 pub(crate) async fn list(transaction: &mut TenantTransaction, person: &SignedIn) -> Result<Vec<Group>, StorageError> {
     let rows = sqlx::query!(
         r#"SELECT g.id, g.name, g.archived_at, m.role AS "role?",
@@ -113,7 +113,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, person: &SignedIn)
         transaction.tenant().uuid(),
         person.session().user.uuid(),
         person.manages(),
-        limits::GROUPS_LISTED
+        limits::GROUPS_LISTED + 1
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
     rows.into_iter()
@@ -169,31 +169,33 @@ fn manages(person: &SignedIn, role: Option<GroupRole>) -> bool {
     person.manages() || (role == Some(GroupRole::Admin) && person.session().role != Role::Observer)
 }
 
-/// Gives the group this name, and puts it away or takes it out again. Putting it away ends its open invitations.
+/// Gives the group this name, and puts it away or takes it out again; false if there are as many as there may be that are not put away.
+/// Putting it away ends its open invitations.
 pub(crate) async fn change(
     transaction: &mut TenantTransaction,
     group: &ManagedGroup,
     name: &Name,
     archived: bool,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
+) -> Result<bool, StorageError> {
     let (tenant, id) = (transaction.tenant().uuid(), group.id.uuid());
-    sqlx::query!(
+    let changed = sqlx::query!(
         "UPDATE groups SET name = $3, archived_at = CASE WHEN $4 THEN coalesce(archived_at, $5) END,
             taken_out_at = CASE WHEN archived_at IS NOT NULL AND NOT $4 THEN $5 ELSE taken_out_at END
-         WHERE tenant_id = $1 AND id = $2",
+         WHERE tenant_id = $1 AND id = $2 AND ($4 OR archived_at IS NULL
+            OR (SELECT count(*) FROM groups WHERE tenant_id = $1 AND archived_at IS NULL) < $6)",
         tenant,
         id,
         name.as_str(),
         archived,
-        now
-    )
-    .execute(&mut **transaction)
-    .await?;
+        now,
+        limits::GROUPS
+    );
+    let changed = changed.execute(&mut **transaction).await?.rows_affected() == 1;
     if archived {
         super::group_invitations::withdraw_all(transaction, group, now).await?;
     }
-    Ok(())
+    Ok(changed)
 }
 
 /// Somebody in a group.
@@ -228,26 +230,26 @@ pub(crate) async fn members(transaction: &mut TenantTransaction, group: &Group) 
         .collect()
 }
 
-/// Puts somebody into a group; who is in it already keeps their role.
+/// Puts somebody into a group, unless it is full; who is in it already keeps their role. Whether they are in it.
 pub(super) async fn join(
     transaction: &mut TenantTransaction,
     group: GroupId,
     user: UserId,
     role: GroupRole,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING",
+) -> Result<bool, StorageError> {
+    let joined = sqlx::query!(
+        "INSERT INTO group_members AS m (tenant_id, group_id, user_id, role, joined_at) SELECT $1, $2, $3, $4, $5
+         WHERE (SELECT count(*) FROM group_members WHERE tenant_id = $1 AND group_id = $2 AND user_id <> $3) < $6
+         ON CONFLICT (tenant_id, group_id, user_id) DO UPDATE SET role = m.role",
         transaction.tenant().uuid(),
         group.uuid(),
         user.uuid(),
         role.as_str(),
-        now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+        now,
+        limits::GROUP_MEMBERS
+    );
+    Ok(joined.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// Gives a member another role, and takes back open invitations that they sent and could not send with it: their name, or `None` if nobody

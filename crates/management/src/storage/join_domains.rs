@@ -77,15 +77,16 @@ pub(crate) async fn rule(transaction: &mut TenantTransaction, email: &Email) -> 
     Ok(rule.fetch_optional(&mut **transaction).await?)
 }
 
-/// Organisations that somebody with this address may join.
+/// Organisations that somebody with this address may join, up to a bound, the first that said so first.
 pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<Vec<TenantId>, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
         .fetch_one(&mut *transaction)
         .await?;
     let rows = sqlx::query_scalar!(
-        "SELECT tenant_id FROM join_domains WHERE domain = $1 ORDER BY created_at LIMIT 20",
-        email.domain()
+        "SELECT tenant_id FROM join_domains WHERE domain = $1 ORDER BY created_at LIMIT $2",
+        email.domain(),
+        limits::ORGANISATIONS_PER_ADDRESS
     );
     let rows = rows.fetch_all(&mut *transaction).await?;
     Ok(rows.into_iter().map(Into::into).collect())

@@ -38,7 +38,7 @@ impl Suspended {
     }
 }
 
-/// What somebody has that ends with them.
+/// What somebody has that ends with them, and what they leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Cascade {
     pub sessions: i64,
@@ -51,6 +51,10 @@ pub(crate) struct Cascade {
     pub groups: i64,
     /// That are mailed to them.
     pub alerts: i64,
+    /// Keys of service accounts that they made, as the audit log has it, and so may know. They stay: replace them.
+    pub service_keys_left: i64,
+    /// Destinations of alerts and audit events that they added, as the audit log has it. They stay: see where they go.
+    pub destinations_left: i64,
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
@@ -73,6 +77,17 @@ pub(crate) async fn find_as_operator(
 ) -> Result<Option<Leaver>, StorageError> {
     tenants::hold(transaction).await?;
     look_up(transaction, user, None).await
+}
+
+/// As [`find`], for whoever has the database: the last owner who could sign in, and nobody else.
+pub(crate) async fn find_sole_owner(
+    transaction: &mut TenantTransaction,
+    user: UserId,
+) -> Result<Option<Leaver>, StorageError> {
+    match lock_owners(transaction).await? == [user.uuid()] {
+        true => look_up(transaction, user, None).await,
+        false => Ok(None),
+    }
 }
 
 async fn look_up(
@@ -116,7 +131,13 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
             (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
                 + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!",
             (SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND user_id = $2) AS "api_keys!",
-            (SELECT count(*) FROM alert_rules WHERE tenant_id = $1 AND email = $3) AS "alerts!""#,
+            (SELECT count(*) FROM alert_rules WHERE tenant_id = $1 AND email = $3) AS "alerts!",
+            (SELECT count(*) FROM api_keys k JOIN users u ON u.tenant_id = k.tenant_id AND u.id = k.user_id AND u.kind = 'service'
+                WHERE k.tenant_id = $1 AND EXISTS (SELECT FROM audit_events e WHERE e.tenant_id = $1 AND e.target = k.id::text
+                    AND e.actor = $2::text AND e.action IN ('key.made', 'key.rotated'))) AS "service_keys!",
+            (SELECT count(*) FROM destinations d
+                WHERE d.tenant_id = $1 AND EXISTS (SELECT FROM audit_events e WHERE e.tenant_id = $1 AND e.target = d.id::text
+                    AND e.actor = $2::text AND e.action = 'destination.added')) AS "destinations!""#,
         transaction.tenant().uuid(),
         leaver.id.uuid(),
         leaver.email
@@ -130,6 +151,8 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
         api_keys: row.api_keys,
         groups: row.groups,
         alerts: row.alerts,
+        service_keys_left: row.service_keys,
+        destinations_left: row.destinations,
     })
 }
 

@@ -4,7 +4,7 @@ use protocol::UserId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{StorageError, TenantTransaction, group_invitations, tenants};
+use super::{StorageError, TenantTransaction, alerts, group_invitations, tenants};
 use crate::access::FreshManager;
 use crate::person::Role;
 
@@ -13,6 +13,7 @@ use crate::person::Role;
 pub(crate) struct Holder {
     pub id: UserId,
     pub name: String,
+    pub email: String,
     pub role: Role,
     /// Nobody else who could sign in owns the organisation.
     pub last_owner: bool,
@@ -27,7 +28,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Holder>, StorageError> {
     let owners = lock_owners(transaction).await?;
     let row = sqlx::query!(
-        "SELECT name, role FROM users
+        "SELECT name, email, role FROM users
          WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL AND kind = 'person' AND (role <> 'owner' OR $3)
          FOR UPDATE",
         transaction.tenant().uuid(),
@@ -39,6 +40,7 @@ pub(crate) async fn find(
         Ok(Holder {
             id: user,
             name: row.name,
+            email: row.email,
             role: Role::stored(&row.role)?,
             last_owner: owners == [user.uuid()],
         })
@@ -56,14 +58,22 @@ pub(super) async fn lock_owners(transaction: &mut TenantTransaction) -> Result<V
     Ok(owners.fetch_all(&mut **transaction).await?)
 }
 
-/// Gives the role, and takes back open invitations, to the organisation and to groups, that they sent and could not send with it. How many
-/// those were.
+/// What somebody lost with their role.
+pub(crate) struct Lost {
+    /// Open ones that they sent.
+    pub invitations: u64,
+    /// That were mailed to them.
+    pub alerts: u64,
+}
+
+/// Gives the role, and takes back what goes with another: open invitations, to the organisation and to groups, that they sent and could not
+/// send with it, and alerts to their mailbox, which tell of what everybody does.
 pub(crate) async fn change(
     transaction: &mut TenantTransaction,
     holder: &Holder,
     role: Role,
     now: OffsetDateTime,
-) -> Result<u64, StorageError> {
+) -> Result<Lost, StorageError> {
     let (tenant, user) = (transaction.tenant().uuid(), holder.id.uuid());
     sqlx::query!(
         "UPDATE users SET role = $3 WHERE tenant_id = $1 AND id = $2",
@@ -83,5 +93,13 @@ pub(crate) async fn change(
         role.as_str()
     );
     let revoked = revoked.execute(&mut **transaction).await?.rows_affected();
-    Ok(revoked + group_invitations::withdraw_unmanaged(transaction, holder.id, now).await?)
+    let withdrawn = group_invitations::withdraw_unmanaged(transaction, holder.id, now).await?;
+    let alerts = match role {
+        Role::Owner | Role::Admin => 0,
+        Role::Member | Role::Observer => alerts::remove_mailbox(transaction, &holder.email).await?,
+    };
+    Ok(Lost {
+        invitations: revoked + withdrawn,
+        alerts,
+    })
 }

@@ -152,7 +152,8 @@ pub(crate) struct NewSession<'a> {
     pub times: SessionTimes,
 }
 
-/// Adds a session; clears away those of the same person that are over, and the least used ones beyond the limit.
+/// Adds a session; clears away those of the same person that are over, and the least used ones beyond the limit: whole ones for a whole one,
+/// and for a half one half ones, which whoever reads their mail can begin.
 pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<'_>) -> Result<(), StorageError> {
     let tenant = transaction.tenant().uuid();
     sqlx::query!(
@@ -166,10 +167,12 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
     .await?;
     sqlx::query!(
         "DELETE FROM sessions WHERE tenant_id = $1 AND id IN (
-            SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id DESC OFFSET $3)",
+            SELECT id FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND (state = 'full') = $4
+            ORDER BY last_seen_at DESC, id DESC OFFSET $3)",
         tenant,
         new.user.uuid(),
-        new.times.per_person - 1
+        new.times.per_person - 1,
+        new.state == State::Full
     )
     .execute(&mut **transaction)
     .await?;
@@ -194,14 +197,15 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
     Ok(())
 }
 
-/// How a session was begun.
-pub(crate) async fn way(transaction: &mut TenantTransaction, session: SessionId) -> Result<Way, StorageError> {
+/// How a session was begun; none if it has ended meanwhile.
+pub(crate) async fn way(transaction: &mut TenantTransaction, session: SessionId) -> Result<Option<Way>, StorageError> {
     let method = sqlx::query_scalar!(
         "SELECT method FROM sessions WHERE tenant_id = $1 AND id = $2",
         transaction.tenant().uuid(),
         session.uuid()
     );
-    Way::stored(&method.fetch_one(&mut **transaction).await?)
+    let method = method.fetch_optional(&mut **transaction).await?;
+    method.as_deref().map(Way::stored).transpose()
 }
 
 /// A session as its person sees it.
@@ -279,16 +283,29 @@ pub(crate) async fn end_all(
     Ok(ended)
 }
 
-/// Ends the session that this token is of, in this tenant.
+/// Ends the session that this token is of, in whichever tenant that is.
 pub(crate) async fn end_presented(transaction: &mut TenantTransaction, hash: TokenHash) -> Result<(), StorageError> {
+    // A token is looked for where no tenant is set; what follows sets it again.
     sqlx::query!(
-        "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2",
-        transaction.tenant().uuid(),
-        hash.bytes()
+        "SELECT set_config('holdfast.tenant', '', true) AS tenant, set_config('holdfast.token', $1, true) AS token",
+        hash.hex()
     )
-    .execute(&mut **transaction)
+    .fetch_one(&mut **transaction)
     .await?;
-    Ok(())
+    let tenant = sqlx::query_scalar!("SELECT tenant_id FROM sessions WHERE token_hash = $1", hash.bytes())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    let tenant = tenant.map_or(transaction.tenant(), TenantId::from);
+    let end = async |of_it: &mut TenantTransaction| {
+        let ended = sqlx::query!(
+            "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2",
+            of_it.tenant().uuid(),
+            hash.bytes()
+        );
+        ended.execute(&mut **of_it).await?;
+        Ok(())
+    };
+    transaction.for_another(tenant, end).await
 }
 
 /// Notes that the session's holder just showed a second factor.

@@ -43,13 +43,13 @@ pub(crate) async fn create(
     Ok(id)
 }
 
-/// Everybody in the tenant who was not removed, by name.
+/// Everybody in the tenant who was not removed, by name: one more than an answer lists, to know that there are more.
 pub(crate) async fn list(transaction: &mut TenantTransaction) -> Result<Vec<Person>, StorageError> {
     let rows = sqlx::query!(
         "SELECT id, name, email, role, deactivated_at FROM users WHERE tenant_id = $1 AND removed_at IS NULL AND kind = 'person'
          ORDER BY lower(name), id LIMIT $2",
         transaction.tenant().uuid(),
-        limits::PEOPLE_LISTED
+        limits::PEOPLE_LISTED + 1
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
     rows.into_iter()
@@ -110,15 +110,16 @@ pub(crate) async fn has_email(transaction: &mut TenantTransaction, email: &Email
     Ok(found.fetch_one(&mut **transaction).await?)
 }
 
-/// Where somebody with this address may sign in: every tenant in which they are active.
+/// Where somebody with this address may sign in: the tenants in which they are active, up to a bound, the first joined first.
 pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<Vec<(TenantId, UserId)>, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
         .fetch_one(&mut *transaction)
         .await?;
     let rows = sqlx::query!(
-        "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL AND kind = 'person' ORDER BY created_at LIMIT 20",
-        email.as_str()
+        "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL AND kind = 'person' ORDER BY created_at LIMIT $2",
+        email.as_str(),
+        limits::ORGANISATIONS_PER_ADDRESS
     )
     .fetch_all(&mut *transaction)
     .await?;

@@ -1,4 +1,5 @@
 use management::audit::{AuditKey, Broken, Verified, verify};
+use management::limits;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -162,12 +163,12 @@ async fn promise_10_a_change_in_the_database_itself_is_found_in_an_export() {
 #[tokio::test]
 async fn a_long_chain_is_signed_on_its_way_and_exports_whole() {
     let (world, mut anna) = World::owned().await;
-    for _ in 0..management::limits::AUDIT_CHECKPOINT {
+    for _ in 0..limits::AUDIT_CHECKPOINT {
         anna.post("/cell/wake", json!({})).await.expect(202);
     }
     let export = anna.download("/audit/export").await;
     let verified = check(&export).unwrap();
-    assert!(verified.events > management::limits::AUDIT_CHECKPOINT);
+    assert!(verified.events > limits::AUDIT_CHECKPOINT);
     assert_eq!(verified.signatures, 2);
     // An export that is cut where the chain was signed has no end.
     let (kept, _) = export.split_once("{\"checkpoint\"").unwrap();
@@ -181,7 +182,7 @@ async fn a_long_chain_is_signed_on_its_way_and_exports_whole() {
 async fn promise_10_a_long_chain_that_the_databases_superuser_hashed_anew_is_found_in_an_export() {
     let changed = "UPDATE audit_events SET body = replace(body, 'Anna', 'Olga') WHERE seq = 3";
     let relabelled = "UPDATE audit_checkpoints c SET hash = e.hash FROM audit_events e WHERE e.seq = c.seq";
-    let place = management::limits::AUDIT_CHECKPOINT;
+    let place = limits::AUDIT_CHECKPOINT;
     for (checkpoints, missing) in [(relabelled, false), ("DELETE FROM audit_checkpoints", true)] {
         let (world, mut anna) = World::owned().await;
         for _ in 0..place {
@@ -337,6 +338,34 @@ async fn a_table_holds_what_was_searched_for() {
     assert!(table.starts_with("seq,at,action,"));
     assert_eq!(table.lines().count(), 11);
     assert!(table.contains("\"cell.woken\",\"done\",\"person\""), "{table}");
+}
+
+#[tokio::test]
+async fn a_table_goes_to_the_end_however_long_it_is() {
+    let (world, mut anna) = World::owned().await;
+    let many = limits::AUDIT_EXPORTED * 2 + 7;
+    sqlx::query(
+        r#"INSERT INTO audit_waiting (tenant_id, start, rest)
+        SELECT t.id, '{"action":"cell.slept","actor":{"id":null,"kind":"server","name":"Holdfast"},"address":"","at":5,"details":{},"device":"",'
+            || '"outcome":"done","seq":', ',"target":null,"tenant":"' || t.id || '","v":1}' FROM tenants t, generate_series(1, $1)"#,
+    )
+    .bind(many)
+    .execute(&mut world.database.owner().await)
+    .await
+    .unwrap();
+    anna.post("/cell/wake", json!({})).await.expect(202);
+    let all = anna.get("/audit").await.expect(200).json["events"][0]["seq"]
+        .as_i64()
+        .unwrap();
+    assert!(all > many);
+    let table = anna.download("/audit/export.csv").await;
+    let seqs = table
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').next().unwrap().parse::<i64>().unwrap());
+    assert!(seqs.eq((1..=all).rev()), "every event once, the newest first");
+    let lines = anna.download("/audit/export.cef?action=cell.slept").await;
+    assert_eq!(i64::try_from(lines.lines().count()).unwrap(), many);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use management::{CellRef, Clock as _};
+use management::{CellRef, Clock as _, limits};
 use protocol::control::{GroupTie, Side};
 use serde_json::{Value, json};
 
@@ -56,7 +56,10 @@ async fn a_group_is_made_joined_and_left_and_seen_by_its_members() {
     assert!(seen["invitations"].is_null());
     for who in [&mut dan, &mut world.second_tenant().await] {
         who.get(&group).await.refused(404, "not_found");
-        assert_eq!(who.get("/groups").await.expect(200).json, json!({"groups": []}));
+        assert_eq!(
+            who.get("/groups").await.expect(200).json,
+            json!({"groups": [], "more": false})
+        );
     }
     // Who manages the organisation sees every group, without being in it.
     let seen = anna.get("/groups").await.expect(200).json;
@@ -256,6 +259,73 @@ async fn a_group_that_is_put_away_takes_nobody_in_and_comes_back() {
         .map(|each| each["action"].clone())
         .collect();
     assert_eq!(actions, ["group.restored", "group.renamed"]);
+}
+
+#[tokio::test]
+async fn no_way_into_a_group_or_out_of_the_archive_leads_past_the_limits() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    invite(&mut anna, &group, "bob@acme.example").await;
+    let mut owner = world.database.owner().await;
+    let all_but = async |owner: &mut sqlx::PgConnection, statement: &'static str, many: i64| {
+        sqlx::query(statement).bind(many).execute(owner).await.unwrap();
+    };
+    // Anna is in it.
+    let people = "WITH made AS (INSERT INTO users (id, tenant_id, name, email, role, created_at)
+            SELECT gen_random_uuid(), t.id, 'x', 'x' || n || '@acme.example', 'member', now() FROM tenants t, generate_series(1, $1) n
+            RETURNING id, tenant_id)
+        INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+            SELECT made.tenant_id, g.id, made.id, 'member', now() FROM made, groups g";
+    all_but(&mut owner, people, limits::GROUP_MEMBERS - 1).await;
+    let waiting = bob.get("/group-invitations").await.expect(200).json;
+    let id = waiting["invitations"][0]["id"].as_str().unwrap().to_owned();
+    let accept = format!("/group-invitations/{id}/accept");
+    bob.post(&accept, json!({})).await.refused(409, "limit_reached");
+    sqlx::query("DELETE FROM group_members WHERE user_id = (SELECT id FROM users WHERE name = 'x' LIMIT 1)")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    bob.post(&accept, json!({})).await.expect(204);
+
+    let old = make(&mut anna, "Old").await;
+    let archived = |archived: bool| json!({"name": "Old", "archived": archived});
+    anna.put(&old, archived(true)).await.expect(204);
+    let groups = "INSERT INTO groups (id, tenant_id, name, created_at)
+        SELECT gen_random_uuid(), id, 'x', now() FROM tenants, generate_series(1, $1)";
+    all_but(&mut owner, groups, limits::GROUPS - 1).await;
+    anna.put(&old, archived(false)).await.refused(409, "limit_reached");
+    anna.put(&old, json!({"name": "Older", "archived": true}))
+        .await
+        .expect(204);
+    anna.put(&group, json!({"name": "Help", "archived": false}))
+        .await
+        .expect(204);
+    anna.put(&group, json!({"name": "Help", "archived": true}))
+        .await
+        .expect(204);
+    anna.put(&old, archived(false)).await.expect(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_who_is_suspended_while_they_come_into_a_group_is_not_in_it() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    invite(&mut anna, &group, "bob@acme.example").await;
+    let waiting = bob.get("/group-invitations").await.expect(200).json;
+    let accept = format!(
+        "/group-invitations/{}/accept",
+        waiting["invitations"][0]["id"].as_str().unwrap()
+    );
+    let suspended = "UPDATE users SET deactivated_at = now() WHERE email = 'bob@acme.example'";
+    let accepting = async move { bob.post(&accept, json!({})).await };
+    world
+        .meanwhile(suspended, accepting)
+        .await
+        .refused(401, "not_signed_in");
+    let members = anna.get(&group).await.expect(200).json["members"].clone();
+    assert_eq!(members.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

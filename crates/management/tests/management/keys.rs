@@ -124,6 +124,50 @@ async fn promise_09_keys_end_when_revoked_suspended_or_over() {
     program.get("/me").await.refused(401, "not_signed_in");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_who_is_suspended_while_they_make_a_key_or_an_invitation_leaves_none() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let (_, old) = make(&mut bob, &[Scope::Profile]).await;
+    let account = json!({"name": "CI", "role": "member"});
+    let account = bob.post("/service-accounts", account).await.expect(201).json;
+    let wanted = json!({"name": "kept", "scopes": ["profile"], "days": 30});
+    let acts = [
+        ("/keys".to_owned(), wanted.clone()),
+        (
+            format!("/keys/{}/rotate", old["id"].as_str().unwrap()),
+            json!({"overlap_hours": 1}),
+        ),
+        (
+            format!("/service-accounts/{}/keys", account["id"].as_str().unwrap()),
+            wanted,
+        ),
+        (
+            "/invitations".to_owned(),
+            json!({"email": "carol@acme.example", "role": "member"}),
+        ),
+    ];
+    for (path, body) in acts {
+        let mut browser = bob.clone();
+        let suspended = "UPDATE users SET deactivated_at = now() WHERE email = 'bob@acme.example'";
+        let act = async move { browser.post(&path, body).await };
+        world.meanwhile(suspended, act).await.refused(401, "not_signed_in");
+        let mut owner = world.database.owner().await;
+        let back = "UPDATE users SET deactivated_at = NULL WHERE email = 'bob@acme.example'";
+        sqlx::query(back).execute(&mut owner).await.unwrap();
+    }
+    assert_eq!(
+        bob.get("/keys").await.expect(200).json["keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let open = anna.get("/invitations").await.expect(200).json;
+    let open = open["invitations"].as_array().unwrap().iter();
+    assert!(!open.clone().any(|each| each["email"] == "carol@acme.example"));
+}
+
 #[tokio::test]
 async fn a_replaced_key_works_on_for_as_long_as_was_asked() {
     let (world, mut anna) = World::owned().await;

@@ -40,6 +40,7 @@ mod sessions;
 mod setup;
 mod shared_limits;
 mod sign_in;
+mod sole_owner;
 mod support;
 mod tenant_again;
 mod tenant_agents;

@@ -325,9 +325,9 @@ async fn who_is_suspended_while_their_organisation_is_stays_so_when_it_is_let_ba
     let at = |act: &str| format!("/operator/tenants/{}/{act}", annas.tenant);
     let person = |act: &str| format!("/operator/people/{}/{act}", bobs.user);
     operator.post(&at("suspend"), json!({})).await.expect(200);
-    operator.post(&person("suspend"), json!({})).await.expect(204);
+    operator.post(&person("suspend"), json!({})).await.expect(200);
     // Once more is no other event.
-    operator.post(&person("suspend"), json!({})).await.expect(204);
+    operator.post(&person("suspend"), json!({})).await.expect(200);
     operator.post(&at("restore"), json!({})).await.expect(204);
 
     let mut anna = world.sign_in("anna@acme.example").await;
@@ -373,7 +373,7 @@ async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
     let ended = operator.post(&at("sign-out"), json!({})).await.expect(200).json;
     assert_eq!(ended["ended"], 1);
     anna.get("/me").await.refused(401, "not_signed_in");
-    operator.post(&at("suspend"), json!({})).await.expect(204);
+    operator.post(&at("suspend"), json!({})).await.expect(200);
     let act = format!("/operator/cells/{}/act", cell.cell);
     operator
         .post(&act, json!({"act": "wake"}))
@@ -411,6 +411,35 @@ async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
         ["cell.woken", "person.restored", "person.suspended", "person.signed_out"]
     );
     assert_eq!(log(&mut operator).await.len(), 4);
+}
+
+#[tokio::test]
+async fn the_operator_sees_before_and_after_what_somebody_loses_who_is_suspended() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    world.invite(&mut bob, "carol@acme.example", "member").await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    let bobs = world.cell_of(&mut bob).await;
+    let mut operator = world.operator(true).await;
+    let at = |act: &str| format!("/operator/people/{}/{act}", bobs.user);
+    let before = operator.get(&at("cascade")).await.expect(200).json;
+    assert_eq!((&before["sessions"], &before["invitations"]), (&json!(1), &json!(1)));
+    assert_eq!(before["cell"], "awake");
+    let after = operator.post(&at("suspend"), json!({})).await.expect(200).json;
+    assert_eq!((&after["sessions"], &after["invitations"]), (&json!(1), &json!(1)));
+    assert_eq!(after["cell"], "asleep");
+    let theirs = anna.get("/audit?action=person.suspended").await.expect(200).json;
+    let own = operator
+        .get("/operator/audit?action=person.suspended")
+        .await
+        .expect(200)
+        .json;
+    for log in [theirs, own] {
+        let told = &log["events"][0]["details"];
+        assert_eq!((&told["sessions"], &told["invitations"]), (&json!("1"), &json!("1")));
+    }
+    let empty = operator.get(&at("cascade")).await.expect(200).json;
+    assert_eq!((&empty["sessions"], &empty["invitations"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]

@@ -65,7 +65,8 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
     let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
     assert_eq!(
         before,
-        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "alerts": 0, "cell": "awake"})
+        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "alerts": 0,
+            "service_keys_left": 0, "destinations_left": 0, "cell": "awake"})
     );
     bob.get("/me").await.expect(200);
     let after = anna
@@ -178,6 +179,58 @@ async fn a_changed_role_counts_from_the_next_request_on() {
     let log = anna.get("/audit?action=person.role_changed").await.expect(200).json;
     assert_eq!(log["events"][0]["details"]["from"], "admin");
     assert_eq!(log["events"][0]["details"]["to"], "member");
+}
+
+#[tokio::test]
+async fn who_manages_no_more_is_not_mailed_of_everybody_any_more() {
+    let (world, mut anna) = World::owned().await;
+    let bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    drop(bob);
+    for email in ["bob@acme.example", "anna@acme.example"] {
+        let wanted = json!({"trigger": "exported", "email": email});
+        anna.post("/alerts", wanted).await.expect(201);
+    }
+    let id = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    let role = format!("/people/{id}/role");
+    anna.put(&role, json!({"role": "owner"})).await.expect(204);
+    let told = async |anna: &mut crate::support::Browser| {
+        let left = anna.get("/alerts").await.expect(200).json;
+        left["alerts"].as_array().unwrap().len()
+    };
+    assert_eq!(told(&mut anna).await, 2);
+    anna.put(&role, json!({"role": "member"})).await.expect(204);
+    assert_eq!(told(&mut anna).await, 1);
+    let log = anna.get("/audit?action=person.role_changed").await.expect(200).json;
+    assert_eq!(log["events"][0]["details"]["alerts_ended"], "1");
+}
+
+#[tokio::test]
+async fn what_somebody_made_and_leaves_behind_is_told_before_and_after() {
+    let receiver = crate::support::Receiver::start().await;
+    let (world, mut anna) = World::owned_telling(std::slice::from_ref(&receiver.address)).await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let account = json!({"name": "CI", "role": "member"});
+    let account = anna.post("/service-accounts", account).await.expect(201).json;
+    let keys = format!("/service-accounts/{}/keys", account["id"].as_str().unwrap());
+    let wanted = json!({"name": "deploy", "scopes": ["people:read"], "days": 1});
+    let hook = json!({"kind": "webhook", "name": "Hook", "url": receiver.url("/hook")});
+    anna.post(&keys, wanted.clone()).await.expect(201);
+    anna.post("/destinations", hook.clone()).await.expect(201);
+    let made = bob.post(&keys, wanted).await.expect(201).json;
+    let rotated = format!("/keys/{}/rotate", made["id"].as_str().unwrap());
+    bob.post(&rotated, json!({"overlap_hours": 1})).await.expect(201);
+    bob.post("/destinations", hook).await.expect(201);
+
+    let id = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
+    let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
+    assert_eq!(before["service_keys_left"], 2);
+    assert_eq!(before["destinations_left"], 1);
+    anna.delete(&format!("/people/{id}")).await.expect(200);
+    let log = anna.get("/audit?action=person.removed").await.expect(200).json;
+    assert_eq!(log["events"][0]["details"]["service_keys_left"], "2");
+    assert_eq!(log["events"][0]["details"]["destinations_left"], "1");
+    let listed = anna.get("/destinations").await.expect(200).json;
+    assert_eq!(listed["destinations"].as_array().unwrap().len(), 2, "they stay");
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use management::limits;
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 use totp_rs::{Builder, Secret, Totp};
 
-use crate::support::{Answer, Browser, World, token};
+use crate::support::{Browser, World, token};
 
 /// An authenticator app, as on somebody's phone.
 struct Phone(Totp);
@@ -420,17 +419,6 @@ async fn promise_08_asking_for_recovery_takes_a_new_sign_in_with_every_factor_an
         .refused(403, "sign_in_again");
 }
 
-/// Changes something in a transaction that is still open, while this is done, which waits for it.
-async fn meanwhile(world: &World, change: &'static str, act: impl Future<Output = Answer> + Send + 'static) -> Answer {
-    let mut owner = world.database.owner().await;
-    let mut changing = owner.begin().await.unwrap();
-    sqlx::raw_sql(change).execute(&mut *changing).await.unwrap();
-    let act = tokio::spawn(act);
-    world.database.until_wait_for_locks(1).await;
-    changing.commit().await.unwrap();
-    act.await.unwrap()
-}
-
 const REQUIRED: &str = "UPDATE tenants SET second_factor_required = true";
 
 /// Asks for a link, and gives what opens it.
@@ -446,7 +434,7 @@ async fn who_signs_in_while_a_factor_comes_to_be_asked_of_everybody_is_asked_for
     let (world, _anna) = World::owned().await;
     let (mut browser, link) = link(&world, "anna@acme.example").await;
     let signing_in = async move { browser.post("/sign-in/complete", link).await };
-    let answer = meanwhile(&world, REQUIRED, signing_in).await;
+    let answer = world.meanwhile(REQUIRED, signing_in).await;
     assert_eq!(answer.expect(200).json["pending"], "enrol");
 }
 
@@ -456,7 +444,7 @@ async fn who_takes_their_last_factor_away_while_one_comes_to_be_asked_of_everybo
     enrol(&world, &mut anna).await;
     let mut taking = anna.clone();
     let taking = async move { taking.delete("/factors/authenticator").await };
-    let answer = meanwhile(&world, REQUIRED, taking).await;
+    let answer = world.meanwhile(REQUIRED, taking).await;
     answer.refused(409, "factor_required");
     assert_eq!(anna.get("/factors").await.expect(200).json["authenticator"], true);
 }
@@ -468,9 +456,40 @@ async fn who_is_suspended_while_they_sign_in_does_not_come_in() {
     let (mut bob, link) = link(&world, "bob@acme.example").await;
     let suspended = "UPDATE users SET deactivated_at = now() WHERE name <> 'Anna'";
     let signing_in = async move { bob.post("/sign-in/complete", link).await };
-    meanwhile(&world, suspended, signing_in)
+    world
+        .meanwhile(suspended, signing_in)
         .await
         .refused(410, "link_invalid");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_a_code_after_their_sign_in_was_ended_begins_again() {
+    let (world, mut anna) = World::owned().await;
+    let (_, codes) = enrol(&world, &mut anna).await;
+    let (mut browser, _) = half(&world, "anna@acme.example").await;
+    let shown = code(&codes[0]);
+    // The request knows its session before, and waits to count its try.
+    let ended = "LOCK TABLE factor_attempts; DELETE FROM sessions WHERE state = 'factor'";
+    let showing = async move { browser.post("/sign-in/factor", shown).await };
+    world.meanwhile(ended, showing).await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn sign_ins_that_stop_half_way_end_no_session_and_are_bounded_themselves() {
+    let (world, mut anna) = World::owned().await;
+    let (phone, _) = enrol(&world, &mut anna).await;
+    let mut browsers = Vec::new();
+    for _ in 0..limits::SESSIONS_PER_USER {
+        world.clock.advance(Duration::from_secs(1));
+        browsers.push(half(&world, "anna@acme.example").await.0);
+    }
+    anna.get("/me").await.expect(200);
+    world.clock.advance(limits::RATE_PERIOD / 3);
+    browsers.push(half(&world, "anna@acme.example").await.0);
+    browsers[0].get("/sign-in/pending").await.refused(401, "not_signed_in");
+    let last = browsers.last_mut().unwrap();
+    last.post("/sign-in/factor", code(phone.code(&world))).await.expect(200);
+    anna.get("/me").await.expect(200);
 }
 
 #[tokio::test]

@@ -160,6 +160,24 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
 }
 
 #[tokio::test]
+async fn signing_in_to_another_organisation_ends_the_session_that_the_browser_had_in_the_first() {
+    let (world, mut anna) = World::owned().await;
+    world.second_tenant().await;
+    let mut elsewhere = world.sign_in("anna@acme.example").await;
+    let mut before = anna.clone();
+    anna.post("/sign-in", serde_json::json!({"email": "olga@globex.example"}))
+        .await
+        .expect(202);
+    let link = crate::support::token(&world.mails.next().await, "sign-in");
+    anna.post("/sign-in/complete", serde_json::json!({"token": link}))
+        .await
+        .expect(200);
+    assert_eq!(anna.get("/me").await.expect(200).json["user"]["name"], "Olga");
+    before.get("/me").await.refused(401, "not_signed_in");
+    elsewhere.get("/me").await.expect(200);
+}
+
+#[tokio::test]
 async fn what_is_open_for_a_session_ends_within_a_second_of_it() {
     let (world, mut anna) = World::owned().await;
     let token = async |browser: &mut crate::support::Browser| {

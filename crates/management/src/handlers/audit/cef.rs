@@ -1,6 +1,7 @@
 //! `GET /api/v1/audit/export.cef`: what matches a search, one event a line in the form that collectors of logs read. It cannot be
 //! checked; the signed export can.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -9,11 +10,12 @@ use super::{Search, taken_away};
 use crate::access::{InQuery, Manager};
 use crate::app::App;
 use crate::audit::cef;
+use crate::audit::told::Told;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
 
 /// The file.
-pub(crate) struct Cef(String);
+pub(crate) struct Cef(Body);
 
 impl IntoResponse for Cef {
     fn into_response(self) -> Response {
@@ -36,10 +38,8 @@ pub(crate) async fn get(
     manager: Manager,
     InQuery(search): InQuery<Search>,
 ) -> Result<Cef, ApiError> {
-    let mut lines = String::new();
-    for event in taken_away(&app, &manager, search, "cef").await? {
-        lines.push_str(&cef::line(&event, &app.config.version));
-        lines.push('\n');
-    }
-    Ok(Cef(lines))
+    let version = app.config.version.clone();
+    let line = move |event: &Told| cef::line(event, &version) + "\n";
+    let found = taken_away(&app, &manager, search, "cef", line).await?;
+    Ok(Cef(Body::from_stream(found)))
 }

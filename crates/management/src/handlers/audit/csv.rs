@@ -1,8 +1,10 @@
 //! `GET /api/v1/audit/export.csv`: what matches a search, as a table for other programs. It cannot be checked; the other export can.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt as _};
 use time::format_description::well_known::Rfc3339;
 
 use super::{Search, taken_away};
@@ -17,7 +19,7 @@ const COLUMNS: &str =
     "seq,at,action,outcome,actor_kind,actor_id,actor_name,target_kind,target_id,target_name,address,device,details\r\n";
 
 /// The file.
-pub(crate) struct Csv(String);
+pub(crate) struct Csv(Body);
 
 impl IntoResponse for Csv {
     fn into_response(self) -> Response {
@@ -40,11 +42,9 @@ pub(crate) async fn get(
     manager: Manager,
     InQuery(search): InQuery<Search>,
 ) -> Result<Csv, ApiError> {
-    let mut table = COLUMNS.to_owned();
-    for event in taken_away(&app, &manager, search, "csv").await? {
-        table.push_str(&row(&event));
-    }
-    Ok(Csv(table))
+    let found = taken_away(&app, &manager, search, "csv", row).await?;
+    let head = stream::once(async { Ok(COLUMNS.to_owned()) });
+    Ok(Csv(Body::from_stream(head.chain(found))))
 }
 
 fn row(event: &Told) -> String {

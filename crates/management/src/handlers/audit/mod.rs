@@ -5,6 +5,7 @@ pub(crate) mod csv;
 pub(crate) mod export;
 pub(crate) mod list;
 
+use futures::stream::{self, Stream, StreamExt as _};
 use protocol::{Millis, UserId};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,6 +18,7 @@ use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::audit::{self, Filter};
+use crate::storage::{StorageError, TenantTransaction};
 
 /// What is looked for, in the address.
 #[derive(Deserialize, IntoParams)]
@@ -31,17 +33,39 @@ pub(crate) struct Search {
     text: Option<String>,
 }
 
-/// What matches a search, read back, for an export in `format`; that it was taken away is recorded.
-async fn taken_away(app: &App, manager: &Manager, search: Search, format: &'static str) -> Result<Vec<Told>, ApiError> {
+/// Everything that matches a search, the newest first, each event as `line` writes it, in pieces, for an export in `format`; that it was taken
+/// away is recorded, and is not in it.
+async fn taken_away<L: Fn(&Told) -> String + Send + 'static>(
+    app: &App,
+    manager: &Manager,
+    search: Search,
+    format: &'static str,
+    line: L,
+) -> Result<impl Stream<Item = Result<String, StorageError>> + Send + use<L>, ApiError> {
     let person = manager.signed_in();
     let filter = search.filter(person);
     let mut transaction = person.transaction(app).await?;
-    let found = audit::find(&mut transaction, &filter, limits::AUDIT_TABLE).await?;
+    let first = audit::find(&mut transaction, &filter, limits::AUDIT_EXPORTED).await?;
     let entry = Entry::done(Action::AuditExported).with("format", format);
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;
-    let events = found.iter().map(|event| Told::read(&event.body));
-    Ok(events.collect::<Result<_, _>>()?)
+    let (database, tenant) = (app.database.clone(), person.session().tenant);
+    let found = stream::try_unfold((first, filter), move |(page, mut filter)| {
+        let database = database.clone();
+        async move {
+            let Some(last) = page.last() else {
+                return Ok::<_, StorageError>(None);
+            };
+            filter.before = Some(last.seq);
+            let mut transaction = TenantTransaction::begin(&database, tenant).await?;
+            let next = audit::find(&mut transaction, &filter, limits::AUDIT_EXPORTED).await?;
+            Ok(Some((page, (next, filter))))
+        }
+    });
+    Ok(found.map(move |page| {
+        let lines = page?.into_iter().map(|event| Ok(line(&Told::read(&event.body)?)));
+        lines.collect()
+    }))
 }
 
 impl Search {

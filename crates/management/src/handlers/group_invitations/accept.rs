@@ -8,6 +8,7 @@ use crate::access::{Id, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::ids::GroupInvitationId;
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::group_invitations;
 
@@ -16,9 +17,11 @@ pub(crate) async fn post(
     person: SignedIn,
     Id(id): Id<GroupInvitationId>,
 ) -> Result<NoContent, ApiError> {
-    let mut transaction = person.transaction(&app).await?;
+    let mut transaction = person.staying(&app).await?;
     let invitation = own(&app, &mut transaction, &person, id).await?;
-    group_invitations::accept(&mut transaction, &person, &invitation, app.clock.now()).await?;
+    if !group_invitations::accept(&mut transaction, &person, &invitation, app.clock.now()).await? {
+        return Err(ApiError::LimitReached(limits::GROUP_MEMBERS));
+    }
     let entry = Entry::done(Action::GroupJoined).on(Target::new("group", invitation.group, &invitation.group_name));
     app.audit.record(&mut transaction, &person.by(), entry).await?;
     transaction.commit().await?;

@@ -11,6 +11,7 @@ use super::managed;
 use crate::access::{Body, Id, SignedIn};
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::groups;
 
@@ -29,7 +30,9 @@ pub(crate) async fn put(
     let name = name("name", &change.name)?;
     let mut transaction = person.transaction(&app).await?;
     let group = managed(&mut transaction, &person, id).await?;
-    groups::change(&mut transaction, &group, &name, change.archived, app.clock.now()).await?;
+    if !groups::change(&mut transaction, &group, &name, change.archived, app.clock.now()).await? {
+        return Err(ApiError::LimitReached(limits::GROUPS));
+    }
     let target = || Target::new("group", group.id, name.as_str());
     if group.name != name.as_str() {
         let entry = Entry::done(Action::GroupRenamed)

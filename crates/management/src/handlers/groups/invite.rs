@@ -30,7 +30,7 @@ pub(crate) async fn post(
     Body(body): Body<Invite>,
 ) -> Result<Created<InvitationAnswer>, ApiError> {
     let email = email(&body.email)?;
-    let mut transaction = person.transaction(&app).await?;
+    let mut transaction = person.staying(&app).await?;
     let group = managed_open(&mut transaction, &person, id).await?;
     app.limits
         .invitation(person.session().tenant)

@@ -5,21 +5,26 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::listed;
 use super::GroupAnswer;
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::groups;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Groups {
     groups: Vec<GroupAnswer>,
+    /// There are more than an answer lists.
+    more: bool,
 }
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Groups>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let groups = groups::list(&mut transaction, &person).await?;
+    let (groups, more) = listed(groups::list(&mut transaction, &person).await?, limits::GROUPS_LISTED);
     Ok(Json(Groups {
+        more,
         groups: groups.iter().map(GroupAnswer::from).collect(),
     }))
 }

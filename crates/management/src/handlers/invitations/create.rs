@@ -37,7 +37,7 @@ pub(crate) async fn post(
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
     let expires_at = after(now, limits::INVITATION_LIFE);
-    let mut transaction = manager.signed_in().transaction(&app).await?;
+    let mut transaction = manager.signed_in().staying(&app).await?;
     if users::has_email(&mut transaction, &email).await? {
         return Err(ApiError::AlreadyMember);
     }

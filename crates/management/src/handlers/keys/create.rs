@@ -14,6 +14,6 @@ pub(crate) async fn post(
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     let person = person.signed_in();
-    let transaction = person.transaction(&app).await?;
+    let transaction = person.staying(&app).await?;
     make(&app, transaction, &person.by(), person.session().user, &wanted).await
 }

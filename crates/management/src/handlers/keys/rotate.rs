@@ -42,7 +42,7 @@ pub(crate) async fn post(
     let now = app.clock.now();
     let until = now.saturating_add(Duration::hours(body.overlap_hours.into()));
     let key = ApiKey::generate(&*app.entropy)?;
-    let mut transaction = person.transaction(&app).await?;
+    let mut transaction = person.staying(&app).await?;
     let old = api_keys::replace(&mut transaction, person, id, now, until)
         .await?
         .ok_or(ApiError::NotFound)?;

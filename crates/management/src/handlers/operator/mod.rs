@@ -10,6 +10,7 @@ pub(crate) mod health;
 pub(crate) mod overview;
 mod owner;
 pub(crate) mod people;
+pub(crate) mod person_cascade;
 pub(crate) mod person_restore;
 pub(crate) mod person_sign_out;
 pub(crate) mod person_suspend;

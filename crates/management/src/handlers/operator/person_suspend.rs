@@ -1,14 +1,15 @@
 //! `POST /api/v1/operator/people/{id}/suspend`: takes away at once what lets somebody in, as their organisation's admins may. Who was suspended with their
 //! organisation stays so when it is let back in.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::NoContent;
 use protocol::UserId;
 
+use super::super::people::{self, Fate, Losses};
 use super::{cell_of, person, record};
 use crate::access::Id;
 use crate::app::App;
-use crate::audit::{Action, Entry, Target};
+use crate::audit::Action;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::leaving::Suspended;
@@ -18,19 +19,20 @@ pub(crate) async fn post(
     State(app): State<App>,
     fresh: FreshOperator,
     Id(id): Id<UserId>,
-) -> Result<NoContent, ApiError> {
+) -> Result<Json<Losses>, ApiError> {
     let person = person(&app, fresh.operator(), id).await?;
     let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
     let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
         .await?
         .ok_or(ApiError::NotFound)?;
+    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
     if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
-        let entry = || Entry::done(Action::PersonSuspended).on(Target::new("person", leaver.id, &leaver.name));
+        let entry = || people::told(&leaver, Action::PersonSuspended, Some(cascade));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
     if let Some(cell) = cell_of(&person) {
         app.cells.sleep(cell).await?;
     }
-    Ok(NoContent)
+    Ok(Json(Losses::new(cascade, Fate::Asleep)))
 }

@@ -6,8 +6,10 @@ use protocol::UserId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::listed;
 use crate::access::SignedIn;
 use crate::app::App;
+use crate::limits;
 use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::users;
@@ -15,6 +17,8 @@ use crate::storage::users;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct People {
     people: Vec<Person>,
+    /// There are more than an answer lists.
+    more: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -29,7 +33,7 @@ struct Person {
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<People>, ApiError> {
     let mut transaction = person.transaction(&app).await?;
-    let people = users::list(&mut transaction).await?;
+    let (people, more) = listed(users::list(&mut transaction).await?, limits::PEOPLE_LISTED);
     let people = people
         .into_iter()
         .map(|p| Person {
@@ -40,5 +44,5 @@ pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json
             suspended: p.suspended,
         })
         .collect();
-    Ok(Json(People { people }))
+    Ok(Json(People { people, more }))
 }

@@ -30,7 +30,7 @@ pub(crate) struct Losses {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Fate {
+pub(in crate::handlers) enum Fate {
     Asleep,
     Starting,
     Awake,
@@ -60,6 +60,30 @@ fn cell_of(manager: &FreshManager, leaver: &Leaver) -> CellRef {
     }
 }
 
+impl Losses {
+    pub(in crate::handlers) fn new(cascade: Cascade, cell: Fate) -> Self {
+        Self { cascade, cell }
+    }
+}
+
+/// What is written down of an act, with what it took away.
+pub(in crate::handlers) fn told(leaver: &Leaver, action: Action, cascade: Option<Cascade>) -> Entry {
+    let entry = Entry::done(action).on(Target::new("person", leaver.id, &leaver.name));
+    match cascade {
+        Some(cascade) => entry
+            .with("sessions", cascade.sessions)
+            .with("sign_in_links", cascade.sign_in_links)
+            .with("invitations", cascade.invitations)
+            .with("second_factors", cascade.second_factors)
+            .with("api_keys", cascade.api_keys)
+            .with("groups", cascade.groups)
+            .with("alerts", cascade.alerts)
+            .with("service_keys_left", cascade.service_keys_left)
+            .with("destinations_left", cascade.destinations_left),
+        None => entry,
+    }
+}
+
 /// Writes the act down, with what it took away, and commits.
 async fn record(
     app: &App,
@@ -69,17 +93,7 @@ async fn record(
     action: Action,
     cascade: Option<Cascade>,
 ) -> Result<(), ApiError> {
-    let mut entry = Entry::done(action).on(Target::new("person", leaver.id, &leaver.name));
-    if let Some(cascade) = cascade {
-        entry = entry
-            .with("sessions", cascade.sessions)
-            .with("sign_in_links", cascade.sign_in_links)
-            .with("invitations", cascade.invitations)
-            .with("second_factors", cascade.second_factors)
-            .with("api_keys", cascade.api_keys)
-            .with("groups", cascade.groups)
-            .with("alerts", cascade.alerts);
-    }
+    let entry = told(leaver, action, cascade);
     app.audit
         .record(&mut transaction, &manager.signed_in().by(), entry)
         .await?;

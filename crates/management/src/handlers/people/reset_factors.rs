@@ -7,11 +7,11 @@ use protocol::UserId;
 
 use crate::access::{FreshManager, Id};
 use crate::app::App;
-use crate::audit::{Action, Entry, Target};
+use crate::factors::reset::reset;
 use crate::mail;
 use crate::person::Email;
 use crate::problem::ApiError;
-use crate::storage::{factors, leaving, sessions};
+use crate::storage::leaving;
 
 pub(crate) async fn post(
     State(app): State<App>,
@@ -23,17 +23,10 @@ pub(crate) async fn post(
     let person = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    let cascade = leaving::cascade(&mut transaction, &person).await?;
-    if cascade.second_factors == 0 {
-        return Err(ApiError::NoFactor);
-    }
-    factors::remove_all(&mut transaction, person.id).await?;
-    let ended = sessions::end_all(&mut transaction, person.id, None).await?;
-    let entry = Entry::done(Action::FactorsReset)
-        .on(Target::new("person", person.id, &person.name))
-        .with("second_factors", cascade.second_factors)
-        .with("sessions", ended);
-    app.audit.record(&mut transaction, &by.by(), entry).await?;
+    let reset = reset(&mut transaction, &person).await?.ok_or(ApiError::NoFactor)?;
+    app.audit
+        .record(&mut transaction, &by.by(), reset.entry(&person))
+        .await?;
     transaction.commit().await?;
     // The person learns of it also when it was not their wish; a mail that is not sent undoes nothing.
     let session = by.session();

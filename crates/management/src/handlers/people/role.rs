@@ -37,12 +37,13 @@ pub(crate) async fn put(
     if holder.last_owner {
         return Err(ApiError::LastOwner);
     }
-    let revoked = roles::change(&mut transaction, &holder, change.role, app.clock.now()).await?;
+    let lost = roles::change(&mut transaction, &holder, change.role, app.clock.now()).await?;
     let entry = Entry::done(Action::RoleChanged)
         .on(Target::new("person", holder.id, &holder.name))
         .with("from", holder.role.as_str())
         .with("to", change.role.as_str())
-        .with("invitations_revoked", revoked);
+        .with("invitations_revoked", lost.invitations)
+        .with("alerts_ended", lost.alerts);
     app.audit
         .record(&mut transaction, &manager.signed_in().by(), entry)
         .await?;

@@ -23,7 +23,7 @@ pub(crate) async fn post(
         });
     }
     let person = manager.signed_in();
-    let mut transaction = person.transaction(&app).await?;
+    let mut transaction = person.staying(&app).await?;
     let account = service_accounts::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;

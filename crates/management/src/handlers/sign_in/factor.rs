@@ -34,6 +34,8 @@ pub(crate) async fn post(
     let (mut transaction, code) = factors::show(&app, session, &by, &body.code).await?;
     let entry = Entry::done(Action::FactorShown).with("factor", code.as_str());
     app.audit.record(&mut transaction, &by, entry).await?;
-    let way = sessions::way(&mut transaction, session.id).await?;
+    let way = sessions::way(&mut transaction, session.id)
+        .await?
+        .ok_or(ApiError::NotSignedIn)?;
     session::issue(&app, transaction, client, session.user, way, Shown::SecondFactor).await
 }

@@ -481,6 +481,21 @@ impl World {
         self.sign_in("olga@globex.example").await
     }
 
+    /// Changes something in a transaction that is still open, while this is done, which waits for it.
+    pub async fn meanwhile<T: Send + 'static>(
+        &self,
+        change: &'static str,
+        act: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let mut owner = self.database.owner().await;
+        let mut changing = owner.begin().await.unwrap();
+        sqlx::raw_sql(change).execute(&mut *changing).await.unwrap();
+        let act = tokio::spawn(act);
+        self.database.until_wait_for_locks(1).await;
+        changing.commit().await.unwrap();
+        act.await.unwrap()
+    }
+
     /// The cell of whoever is signed in.
     pub async fn cell_of(&self, browser: &mut Browser) -> CellRef {
         let me = browser.get("/me").await.expect(200).json;
