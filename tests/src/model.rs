@@ -73,6 +73,15 @@ impl Model {
         assert!(answer.expect("the model answers").status().is_success());
     }
 
+    /// From now on it refuses each call of this protocol (`openai` or `anthropic`), as one does that is out of order.
+    pub async fn goes_down(&self, protocol: &str) {
+        let answer = crate::person::http()
+            .post(self.control(&format!("down/503?protocol={protocol}")))
+            .send()
+            .await;
+        assert!(answer.expect("the model answers").status().is_success());
+    }
+
     /// What it was asked so far.
     pub async fn requests(&self) -> Value {
         let answer = crate::person::http()

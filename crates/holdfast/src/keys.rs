@@ -43,7 +43,7 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
         None => announced(&data_dir)?,
     };
     let new_master = new_master_key_file.as_deref().map(read).transpose()?;
-    let rotated = ask(&server, &data_dir, new_master.as_deref().map(String::as_str)).await?;
+    let rotated = ask(&server, &data_dir, new_master.as_deref().map(Vec::as_slice)).await?;
     println!(
         "Wrapping key {} is in use; {} secrets were sealed again.",
         rotated["key"], rotated["secrets"]
@@ -51,7 +51,7 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
     let Some(new_master) = new_master else { return Ok(()) };
     match serde_json::from_value(rotated["master_key_in"].clone()) {
         Ok(MasterKeyIn::DataDirectory) => {
-            write_whole(&tenant_api::own_master_key(&data_dir), new_master.as_bytes(), 0o600)?;
+            write_whole(&tenant_api::own_master_key(&data_dir), &new_master, 0o600)?;
             println!(
                 "The new master key is in the data directory. The old one opens nothing once the server was started again."
             );
@@ -67,9 +67,9 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, Refusal> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    text.map_err(|error| Refusal::Other(format!("{} cannot be read: {error}.", path.display())))
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let bytes = std::fs::read(path).map(Zeroizing::new);
+    bytes.map_err(|error| Refusal::Other(format!("{} cannot be read: {error}.", path.display())))
 }
 
 /// Where the server says that it answers.
@@ -79,7 +79,7 @@ fn announced(data_dir: &Path) -> Result<String, Refusal> {
     url.ok_or_else(|| Refusal::Other(format!("No server has started with {}.", data_dir.display())))
 }
 
-async fn ask(server: &str, data_dir: &Path, new_master: Option<&str>) -> Result<Value, Refusal> {
+async fn ask(server: &str, data_dir: &Path, new_master: Option<&[u8]>) -> Result<Value, Refusal> {
     let token = match std::env::var("OPENCLAW_ADMIN_TOKEN") {
         Ok(token) if !token.is_empty() => Zeroizing::new(token),
         _ => operator_token::read(data_dir)?,
@@ -88,7 +88,11 @@ async fn ask(server: &str, data_dir: &Path, new_master: Option<&str>) -> Result<
     let answer = reqwest::Client::new()
         .post(format!("{}/api/v1/platform-keys/rotate", server.trim_end_matches('/')))
         .bearer_auth(token.trim())
-        .json(&json!({"new_master_key": new_master}))
+        .json(&match new_master.map(std::str::from_utf8) {
+            None => json!({}),
+            Some(Ok(text)) => json!({"new_master_key": text}),
+            Some(Err(_)) => json!({"new_master_key_bytes": new_master.map(protocol::b64::encode)}),
+        })
         .send()
         .await
         .map_err(failed)?;

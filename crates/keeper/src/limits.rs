@@ -260,8 +260,6 @@ pub const SKILL_FOLDERS: usize = 10_000;
 pub const SHARE_REFUSAL_CHARS: usize = 500;
 
 // Models and what they cost
-/// Model providers of one vault.
-pub const PROVIDERS: usize = 10;
 /// How long a provider that failed is asked last.
 pub const PROVIDER_REST: Duration = Duration::from_secs(30);
 /// How long OpenClaw is told to leave alone providers of one protocol that are all down, while there are others. It goes on to those at

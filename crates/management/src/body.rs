@@ -4,7 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -34,6 +36,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let Json(Object(body)) = read.map_err(|rejection| ApiError::of_body(&rejection, most))?;
         Ok(Self(body))
     }
+}
+
+/// The bytes of a body that may have so many, in the time that is given any body.
+pub(crate) async fn whole(request: Request, most: usize) -> Result<Bytes, ApiError> {
+    let read = tokio::time::timeout(limits::REQUEST_TIME, Bytes::from_request(request, &())).await;
+    let read = read.map_err(|_| ApiError::TimedOut)?;
+    read.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge(most),
+        _ => ApiError::not_whole(),
+    })
 }
 
 /// An object and nothing else: serde would take a list of what its members hold, too.
@@ -75,5 +87,18 @@ mod tests {
         let read = Body::<Value>::from_request(request, &()).await;
         assert!(matches!(read, Err(ApiError::TimedOut)));
         assert_eq!(began.elapsed(), limits::REQUEST_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_that_trickle_are_not_waited_for_without_end_and_what_broke_off_is_not_too_large() {
+        let of = |body: axum::body::Body| whole(Request::new(body), 3);
+        let endless = stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let trickles = of(axum::body::Body::from_stream(endless)).await;
+        assert!(matches!(trickles, Err(ApiError::TimedOut)));
+        let broken = stream::iter([Ok(b"x".to_vec()), Err(std::io::Error::other("gone"))]);
+        let broken = of(axum::body::Body::from_stream(broken)).await;
+        assert!(matches!(broken, Err(ApiError::BadRequest(_))));
+        let request = Request::new(axum::body::Body::from(vec![0; 3 * 1024 * 1024]));
+        assert!(matches!(whole(request, 3).await, Err(ApiError::TooLarge(3))));
     }
 }

@@ -106,7 +106,7 @@ use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
 use storage::{TenantTransaction, api_agents, approval_notices, groups, mailboxes};
-use tenant_api::{TenantApi, approvals, idempotency, schedules};
+use tenant_api::{TenantApi, approvals, idempotency, schedules, sessions};
 
 /// What management works with.
 pub struct Parts {
@@ -146,6 +146,7 @@ pub struct Management {
     tenants_approvals: Option<Repeating>,
     schedules: Option<Repeating>,
     answers_swept: Option<Repeating>,
+    single_turns_swept: Option<Repeating>,
     refusals: Repeating,
 }
 
@@ -225,6 +226,7 @@ impl Management {
         let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
         let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
         let answers_swept = app.tenant_api.as_ref().map(|_| idempotency::start(&app));
+        let single_turns_swept = app.tenant_api.as_ref().map(|_| sessions::start(&app));
         Self {
             app,
             sending,
@@ -235,6 +237,7 @@ impl Management {
             tenants_approvals,
             schedules,
             answers_swept,
+            single_turns_swept,
             refusals: refusals_written,
         }
     }
@@ -409,6 +412,9 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.request_mails.stop().await;
+        if let Some(single_turns_swept) = &self.single_turns_swept {
+            single_turns_swept.stop().await;
+        }
         if let Some(answers_swept) = &self.answers_swept {
             answers_swept.stop().await;
         }

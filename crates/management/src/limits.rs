@@ -218,6 +218,8 @@ pub const ABORT_AGAIN: Duration = Duration::from_secs(2);
 pub const STREAM_BEGINS: Duration = Duration::from_secs(30);
 /// Between two signs of life on a stream that is quiet.
 pub const STREAM_HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often sessions of single turns are looked for that a server which ended has left, of every agent: it wakes their cells.
+pub const SINGLE_TURNS_SWEPT: Duration = Duration::from_secs(60 * 60);
 /// How long the answer to a write with an `Idempotency-Key` is kept, and the longest such key in characters.
 pub const WRITE_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 pub const IDEMPOTENCY_KEY_CHARS: usize = 255;

@@ -17,7 +17,7 @@ use crate::providers::ProviderError;
 use crate::rate_limit::TooOften;
 use crate::refusals::Why;
 use crate::storage::StorageError;
-use crate::tenant_api::Failure;
+use crate::tenant_api::{Failure, TenantTooOften};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -95,8 +95,12 @@ pub(crate) enum ApiError {
     ProviderKnown,
     #[error("Enter what the provider gave you first: the client ID and the client secret.")]
     ProviderUnfinished,
-    #[error("Your role does not allow this.")]
+    #[error("Your role does not allow this. Ask an owner of your organisation, or somebody who administers it.")]
     NotAllowed,
+    #[error("This is about tenants: it takes the operator's token, and no tenant's key.")]
+    OperatorsToken,
+    #[error("This is an agent's: it takes a key of its tenant (`ocpk_…`), and not the operator's token.")]
+    TenantsKey,
     #[error("No API key may call this. Sign in with a browser.")]
     NotForKeys,
     #[error("This key may not call this: it needs the scope `{0}`.")]
@@ -191,6 +195,11 @@ pub(crate) enum ApiError {
     #[error("Too many tries. Wait {} seconds and try again.", .0.as_secs().max(1))]
     TooMany(Duration),
     #[error(
+        "More than {} requests of this tenant in a minute (`requests_per_minute`). Wait {} seconds and try again, or have its limit raised.",
+        .0.most, .0.wait.as_secs() + 1
+    )]
+    TenantTooOften(TenantTooOften),
+    #[error(
         "More than {} requests in a minute (`{}`). Wait {} seconds and try again.",
         .0.most, .0.limit, .0.wait.as_secs() + 1
     )]
@@ -274,7 +283,7 @@ impl ApiError {
             Self::TooManyWaiting => (S::CONFLICT, "too_many_waiting", "Too many wait"),
             Self::ProviderKnown => (S::CONFLICT, "provider_known", "Already set up"),
             Self::ProviderUnfinished => (S::CONFLICT, "provider_unfinished", "Something is missing"),
-            Self::NotAllowed => (S::FORBIDDEN, "not_allowed", "Not allowed"),
+            Self::NotAllowed | Self::OperatorsToken | Self::TenantsKey => (S::FORBIDDEN, "not_allowed", "Not allowed"),
             Self::NotForKeys => (S::FORBIDDEN, "not_for_keys", "Not for API keys"),
             Self::ScopeMissing(_) => (S::FORBIDDEN, "scope_missing", "The key's scopes do not cover this"),
             Self::LimitReached(_) | Self::TooManyTemplates | Self::TooManyAgents => {
@@ -323,6 +332,7 @@ impl ApiError {
             Self::AlreadyMember => (S::CONFLICT, "already_member", "Already in the organisation"),
             Self::AlreadyInvited => (S::CONFLICT, "already_invited", "Already invited"),
             Self::TooMany(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many tries"),
+            Self::TenantTooOften(_) => (S::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
             Self::TooOften(_) => (S::TOO_MANY_REQUESTS, "request_limit", "Too many requests"),
             Self::TimedOut => (S::SERVICE_UNAVAILABLE, "timed_out", "Took too long"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too busy"),
@@ -369,7 +379,9 @@ impl IntoResponse for ApiError {
             _ => None,
         };
         let retry_after = match &self {
-            Self::TooMany(wait) | Self::TooOften(TooOften { wait, .. }) => Some(wait.as_secs() + 1),
+            Self::TooMany(wait)
+            | Self::TooOften(TooOften { wait, .. })
+            | Self::TenantTooOften(TenantTooOften { wait, .. }) => Some(wait.as_secs() + 1),
             Self::Agent(failure) => failure
                 .retry_after
                 .map(|wait| wait.as_millis().div_ceil(1000).max(1) as u64),
@@ -430,8 +442,13 @@ impl ApiError {
             _ => Self::BadRequest(match rejection {
                 JsonRejection::JsonDataError(error) => error.body_text(),
                 JsonRejection::JsonSyntaxError(_) => "the body is not JSON".into(),
-                _ => "the body did not arrive whole".into(),
+                _ => return Self::not_whole(),
             }),
         }
+    }
+
+    /// Of a body that broke off.
+    pub(crate) fn not_whole() -> Self {
+        Self::BadRequest("the body did not arrive whole".into())
     }
 }

@@ -42,6 +42,8 @@ impl Why {
     pub(crate) fn of(error: &ApiError) -> Option<Self> {
         let (action, failed) = match error {
             ApiError::NotAllowed
+            | ApiError::OperatorsToken
+            | ApiError::TenantsKey
             | ApiError::NotForKeys
             | ApiError::ScopeMissing(_)
             | ApiError::NotSigned
@@ -56,6 +58,7 @@ impl Why {
             ApiError::PasskeyRefused => (Some(Action::PasskeyRefused), true),
             ApiError::CodeWrong | ApiError::AccountUnknown | ApiError::OperatorTokenWrong => (None, true),
             ApiError::TooMany(_)
+            | ApiError::TenantTooOften(_)
             | ApiError::TooOften(_)
             | ApiError::LimitReached(_)
             | ApiError::TooManyTemplates

@@ -44,6 +44,8 @@ pub const RELAY_TEXT_BYTES: usize = 32 * 1024;
 pub const RELAY_WINDOW: usize = 256;
 /// Issuers whose revocations one mailbox follows.
 pub const FOLLOWED_ISSUERS: usize = 1000;
+/// Model providers of one vault.
+pub const MODEL_PROVIDERS: usize = 10;
 /// Longest name of a template of agents, and of a skill, in characters.
 pub const TEMPLATE_NAME_CHARS: usize = 40;
 /// Largest persona, in bytes: OpenClaw cuts what has more than 20,000 characters.

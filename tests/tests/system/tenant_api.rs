@@ -345,6 +345,32 @@ async fn an_agent_is_what_its_template_says_and_its_model_is_not_offered_what_th
 }
 
 #[tokio::test]
+async fn an_agent_goes_on_to_its_next_model_with_that_ones_key_where_the_first_cannot_answer() {
+    let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
+    let installation = settings.start().await;
+    let model = installation.separate_model().await;
+    let operator = Program::operator(&installation);
+    let next = json!({
+        "kind": "anthropic", "base_url": model.base_url().trim_end_matches("/v1"), "key": "sk-of-the-next", "model": "scripted",
+    });
+    let first = model_of(&model.base_url(), "sk-of-the-first");
+    let wanted = json!({"name": "Anna", "model": first, "fallbacks": [next]});
+    let (_, anna) = operator.tenant(&wanted).await;
+    let asked = async |words: &str| -> Vec<Value> {
+        let all = model.requests().await["requests"].as_array().unwrap().clone();
+        let of_these = all
+            .iter()
+            .filter(|one| one["asked"].as_str().is_some_and(|asked| asked.contains(words)));
+        of_these.map(|one| one["protocol"].clone()).collect()
+    };
+    talk(&anna, "first", "[[say: of the first]]").await;
+    assert_eq!(asked("of the first").await, ["openai"]);
+    model.goes_down("openai").await;
+    talk(&anna, "first", "[[say: of the next]]").await;
+    assert_eq!(asked("of the next").await.last().unwrap(), "anthropic");
+}
+
+#[tokio::test]
 async fn promise_03_two_agents_of_a_tenant_have_a_cell_and_a_home_each_and_one_goes_without_the_other() {
     let settings = Settings::default().set("tenant_api.enabled", "true").separate_model();
     let installation = settings.start().await;

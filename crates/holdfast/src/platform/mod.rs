@@ -60,6 +60,11 @@ impl Platform {
     }
 }
 
+#[derive(Serialize)]
+struct Models {
+    providers: Vec<ModelParams>,
+}
+
 impl PlatformAgents for Platform {
     fn call<'a>(
         &'a self,
@@ -81,6 +86,14 @@ impl PlatformAgents for Platform {
 
     fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>> {
         async move { self.ask(cell, "model.set", &model).await.map(|_| ()) }.boxed()
+    }
+
+    fn set_models(&self, cell: CellRef, models: Vec<ModelParams>) -> BoxFuture<'_, Result<(), AgentError>> {
+        async move {
+            let params = Models { providers: models };
+            self.ask(cell, "provider.replace", &params).await.map(|_| ())
+        }
+        .boxed()
     }
 
     fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>> {
@@ -179,9 +192,24 @@ fn unavailable(error: CellsError) -> AgentError {
 }
 
 fn not_kept(error: CustodyError) -> AgentError {
+    if matches!(error, CustodyError::NotKept) {
+        // Whoever removes a cell begins with its secret.
+        return AgentError::Gone;
+    }
     tracing::error!(%error, "the secret of a cell cannot be had");
     match error {
         CustodyError::Storage(_) => busy("The database cannot be reached."),
         error => AgentError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_whose_secret_is_kept_no_more_is_gone() {
+        assert!(matches!(not_kept(CustodyError::NotKept), AgentError::Gone));
+        assert!(matches!(not_kept(CustodyError::Damaged), AgentError::Failed(_)));
     }
 }

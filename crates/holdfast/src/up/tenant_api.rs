@@ -1,6 +1,7 @@
 //! The tenant API: its token, its master key, and whoever speaks to its cells.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub async fn parts(
     database: Database,
     cells: &Cells,
 ) -> Result<Option<TenantApiParts>, Refusal> {
-    if !is_enabled(config) {
+    if !config.enabled && !is_on(env::var_os(ENABLED).as_deref())? {
         return Ok(None);
     }
     let token = match set(TOKEN) {
@@ -41,7 +42,7 @@ pub async fn parts(
     };
     let admin_token = AdminToken::new(&token).map_err(|error| Refusal::Config(format!("{error}.")))?;
     let (master_key_in, master) = master_key(config, data_dir)?;
-    let master = MasterKey::new(master.as_bytes()).map_err(|error| Refusal::Config(format!("{error}.")))?;
+    let master = MasterKey::new(&master).map_err(|error| Refusal::Config(format!("{error}.")))?;
     let custody = Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master)
         .await
         .map_err(|error| Refusal::Other(format!("The tenant API cannot start: {error}.")))?;
@@ -54,9 +55,17 @@ pub async fn parts(
     }))
 }
 
-/// Whether it is turned on.
-pub fn is_enabled(config: &TenantApi) -> bool {
-    config.enabled || env::var(ENABLED).is_ok_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+/// Whether the environment turns it on. What means neither is no answer to guess at.
+fn is_on(value: Option<&OsStr>) -> Result<bool, Refusal> {
+    let value = value.unwrap_or_default();
+    let is = |words: [&str; 2]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    match (is(["1", "true"]), is(["0", "false"]) || value.is_empty()) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(Refusal::Config(format!(
+            "{ENABLED} is {value:?}: `1` or `true` turns the tenant API on, `0`, `false` or nothing leaves it to the configuration."
+        ))),
+    }
 }
 
 fn set(name: &str) -> Option<Zeroizing<String>> {
@@ -71,13 +80,13 @@ pub fn own_master_key(data_dir: &Path) -> PathBuf {
     data_dir.join("keys").join("tenant-master.key")
 }
 
-fn master_key(config: &TenantApi, data_dir: &Path) -> Result<(MasterKeyIn, Zeroizing<String>), Refusal> {
+fn master_key(config: &TenantApi, data_dir: &Path) -> Result<(MasterKeyIn, Zeroizing<Vec<u8>>), Refusal> {
     if let Some(key) = set(MASTER_KEY) {
-        return Ok((MasterKeyIn::Environment, key));
+        return Ok((MasterKeyIn::Environment, Zeroizing::new(key.as_bytes().to_vec())));
     }
     let read = |path: &Path| {
-        let text = fs::read_to_string(path).map(Zeroizing::new);
-        text.map_err(|error| Refusal::Config(format!("the master key {} cannot be read: {error}.", path.display())))
+        let bytes = fs::read(path).map(Zeroizing::new);
+        bytes.map_err(|error| Refusal::Config(format!("the master key {} cannot be read: {error}.", path.display())))
     };
     if let Some(file) = &config.master_key_file {
         return Ok((MasterKeyIn::File, read(file)?));
@@ -91,4 +100,34 @@ fn master_key(config: &TenantApi, data_dir: &Path) -> Result<(MasterKeyIn, Zeroi
         write_whole(&own, text.as_bytes(), 0o600)?;
     }
     Ok((MasterKeyIn::DataDirectory, read(&own)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_turned_on_by_what_says_so_and_what_says_neither_is_refused() {
+        let on = |value: &str| is_on(Some(OsStr::new(value)));
+        assert!(["1", "true", "TRUE"].into_iter().all(|value| on(value).unwrap()));
+        assert!(!["", "0", "False"].into_iter().any(|value| on(value).unwrap()));
+        assert!(!is_on(None).unwrap());
+        for value in ["yes", "on", " 1"] {
+            assert!(on(value).unwrap_err().to_string().contains(ENABLED), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_master_key_is_read_from_a_file_whatever_bytes_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("raw");
+        let raw = [0xff; 32];
+        fs::write(&file, raw).unwrap();
+        let config = TenantApi {
+            master_key_file: Some(file),
+            ..TenantApi::default()
+        };
+        let (from, key) = master_key(&config, folder.path()).unwrap();
+        assert_eq!((from, key.as_slice()), (MasterKeyIn::File, raw.as_slice()));
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::ProviderId;
+use protocol::limits::MODEL_PROVIDERS;
 use tokio::time::Instant;
 
 use super::provider::{Provider, ProviderError};
@@ -32,7 +33,7 @@ impl Providers {
         {
             return Ok(provider.clone());
         }
-        if clients.len() >= limits::PROVIDERS {
+        if clients.len() >= MODEL_PROVIDERS {
             clients.clear();
         }
         let id = settings.id;

@@ -11,7 +11,7 @@ use crate::activity::{Activity, Deed, What};
 use crate::limits;
 use crate::vault_service::{VaultError, VaultService};
 use crate::versioned::{decode, encode};
-use crate::write_behind::{Changing, OfUnlock, WriteBehind};
+use crate::write_behind::{Changing, OfUnlock, Record, WriteBehind};
 
 const LIMITS: &str = "spending/limits";
 const USAGE: &str = "spending/usage/";
@@ -67,7 +67,9 @@ struct Page {
     limits: Limits,
     changed: bool,
     /// Months that are over, and changed or too old.
-    others: Vec<(String, Option<Vec<u8>>)>,
+    others: Vec<Record>,
+    /// What the last write took, this month among it: it is in the vault only if that came to its end.
+    taken: Vec<Record>,
     /// Set aside for calls that are under way.
     reserved: u64,
 }
@@ -90,6 +92,7 @@ impl Page {
             limits: read(vault, LIMITS)?,
             changed: false,
             others: old.into_iter().take(keep).map(|name| (name, None)).collect(),
+            taken: Vec::new(),
             reserved: 0,
         })
     }
@@ -99,17 +102,23 @@ impl Page {
         let mut last = std::mem::replace(self, Self::load(vault, month)?);
         self.reserved = last.reserved;
         self.others.append(&mut last.others);
+        self.taken.append(&mut last.taken);
         if last.changed {
-            let record = format!("{USAGE}{}", last.month);
-            self.others.push((record, Some(encode(&last.rows))));
+            self.others.push((last.record(), Some(encode(&last.rows))));
         }
         Ok(())
+    }
+
+    /// Of the month that is written now.
+    fn record(&self) -> String {
+        format!("{USAGE}{}", self.month)
     }
 
     /// The rows of another month, as they are going to be written.
     fn of_other(&self, vault: &VaultService, month: &str) -> Result<Month, VaultError> {
         let record = format!("{USAGE}{month}");
-        match self.others.iter().rev().find(|(name, _)| *name == record) {
+        let not_there_yet = self.taken.iter().chain(&self.others).rev();
+        match not_there_yet.into_iter().find(|(name, _)| *name == record) {
             Some((_, Some(bytes))) => decode(bytes).ok_or(VaultError::Newer),
             _ => read(vault, &record),
         }
@@ -162,17 +171,23 @@ impl Book {
 impl Changing for Book {
     fn take(&self) -> Vec<(String, Option<Vec<u8>>)> {
         let records = self.pages.if_there(|page| {
-            let mut records = std::mem::take(&mut page.others);
+            page.taken = std::mem::take(&mut page.others);
             if std::mem::take(&mut page.changed) {
-                records.push((format!("{USAGE}{}", page.month), Some(encode(&page.rows))));
+                page.taken.push((page.record(), Some(encode(&page.rows))));
             }
-            records
+            page.taken.clone()
         });
         records.unwrap_or_default()
     }
 
     fn not_written(&self) {
-        self.pages.if_there(|page| page.changed = true);
+        self.pages.if_there(|page| {
+            page.changed = true;
+            let (mut back, now) = (std::mem::take(&mut page.taken), page.record());
+            // But for what has changed since.
+            back.retain(|(name, _)| *name != now && !page.others.iter().any(|(other, _)| other == name));
+            page.others.extend(back);
+        });
     }
 
     fn forget(&self) {
@@ -283,5 +298,47 @@ impl Spending {
     /// A call of the agent was made, or refused.
     pub(crate) fn note(&self, deed: Deed) -> Result<(), VaultError> {
         self.activity.note(deed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault_service::tests::made;
+
+    const DAY: Millis = 24 * 60 * 60 * 1000;
+
+    #[tokio::test]
+    async fn a_month_that_has_ended_is_read_and_kept_until_it_is_written() {
+        let made = made().await;
+        let pages = OfUnlock::new(made.vault.clone());
+        let book = Book { pages };
+        let calls_on = |day: Millis| {
+            let counted = book.with(day * DAY, |page| {
+                page.changed = true;
+                page.row(&calendar::day(day * DAY), "p", "m").calls += 1;
+            });
+            counted.unwrap();
+        };
+        let in_january = || -> u64 {
+            let rows = book.with(40 * DAY, |page| page.of_other(&made.vault, "1970-01"));
+            rows.unwrap().unwrap().values().flatten().map(|row| row.calls).sum()
+        };
+        calls_on(30);
+        assert_eq!(book.take().len(), 1);
+        // The month ends while it is written, and that fails, more than once.
+        calls_on(40);
+        for _ in 0..3 {
+            assert_eq!(in_january(), 1, "it is on its way");
+            book.not_written();
+            assert_eq!(in_january(), 1, "it has still to be written");
+            let names: Vec<String> = book.take().into_iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["spending/usage/1970-01", "spending/usage/1970-02"]);
+        }
+        book.not_written();
+        made.vault.put_records(book.take()).await.unwrap();
+        assert_eq!(in_january(), 1);
+        assert!(book.take().is_empty());
+        assert_eq!(in_january(), 1, "it is in the vault");
     }
 }

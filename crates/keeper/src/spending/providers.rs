@@ -11,7 +11,7 @@ use super::book::Spending;
 use super::price::Price;
 use crate::activity::{Deed, What};
 use crate::channel::{SecretJson, SecretMethods, Subscriber, read_params, unknown_method, write_result};
-use crate::vault_service::{ModelKind, ModelParams, VaultService};
+use crate::vault_service::{ModelKind, ModelParams, ModelSettings, VaultService};
 
 /// The methods of one vault.
 pub struct ProviderMethods {
@@ -43,6 +43,11 @@ struct One {
 #[derive(Deserialize)]
 struct Order {
     ids: Vec<ProviderId>,
+}
+
+#[derive(Deserialize)]
+struct All {
+    providers: Vec<ModelParams>,
 }
 
 #[derive(Serialize)]
@@ -101,6 +106,25 @@ impl ProviderMethods {
         Ok(One { id })
     }
 
+    /// From now on there are these, in this order. A key that is not said is that of the same address, stored or said just before.
+    async fn replace(&self, All { providers }: All) -> Result<List, ChannelError> {
+        let stored = self.vault.models()?;
+        let mut models: Vec<ModelSettings> = Vec::with_capacity(providers.len());
+        for params in providers {
+            let mut settings = params.find_by_address(stored.iter().chain(&models))?;
+            // The one that is there has the same model; who only has the key of its address is another.
+            let is_there = stored.iter().any(|one| one.id == settings.id && one.model == settings.model);
+            if !is_there || models.iter().any(|model| model.id == settings.id) {
+                settings.id = ProviderId::new();
+            }
+            models.push(settings);
+        }
+        self.vault.set_models(&models).await?;
+        let names: Vec<&str> = models.iter().map(|model| model.model.as_str()).collect();
+        self.noted(names.join(", ")).await?;
+        self.list()
+    }
+
     async fn delete(&self, One { id }: One) -> Result<Done, ChannelError> {
         let mut models = self.vault.models()?;
         let at = models.iter().position(|model| model.id == id).ok_or_else(unknown)?;
@@ -136,6 +160,7 @@ impl SecretMethods for ProviderMethods {
             match method {
                 "provider.list" => write_result(&self.list()?),
                 "provider.set" => write_result(&self.set(read_params(params)?).await?),
+                "provider.replace" => write_result(&self.replace(read_params(params)?).await?),
                 "provider.delete" => write_result(&self.delete(read_params(params)?).await?),
                 "provider.order" => write_result(&self.order(read_params(params)?).await?),
                 _ => Err(unknown_method(method)),

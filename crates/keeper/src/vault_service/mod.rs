@@ -22,7 +22,7 @@ mod slots;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use copy::VaultCopy;
 pub use error::VaultError;

@@ -1,5 +1,6 @@
 use protocol::ProviderId;
 use protocol::channel::ChannelError;
+use protocol::limits::MODEL_PROVIDERS;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -7,7 +8,6 @@ use zeroize::Zeroizing;
 use super::error::VaultError;
 use super::service::VaultService;
 use super::writer::Change;
-use crate::limits;
 use crate::spending::Price;
 
 /// The one model of the first version, in JSON alone.
@@ -142,8 +142,8 @@ impl VaultService {
     /// # Errors
     /// [`VaultError::Model`] names what is not usable; [`VaultError::Locked`]; the disk's errors.
     pub async fn set_models(&self, models: &[ModelSettings]) -> Result<(), VaultError> {
-        if models.len() > limits::PROVIDERS {
-            return Err(VaultError::Model("there are more than 10 providers (PROVIDERS)"));
+        if models.len() > MODEL_PROVIDERS {
+            return Err(VaultError::Model("there are more than 10 providers (MODEL_PROVIDERS)"));
         }
         for settings in models {
             settings.check()?;
@@ -195,6 +195,23 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Opt
 }
 
 impl ModelParams {
+    /// As [`Self::complete`], with the one of these that has its address, and, if there is such a one, its model. Where there is none, it brings
+    /// its key.
+    pub(crate) fn find_by_address<'a>(
+        self,
+        known: impl Iterator<Item = &'a ModelSettings> + Clone,
+    ) -> Result<ModelSettings, ChannelError> {
+        let mut there = known.filter(|settings| settings.base_url == self.base_url);
+        let first = there.clone().next();
+        let found = there.find(|settings| settings.model == self.model).or(first).cloned();
+        if found.is_none() && self.key.is_none() {
+            return Err(
+                VaultError::Model("no key is stored for this address: enter the key that belongs to it").into(),
+            );
+        }
+        self.complete(found)
+    }
+
     /// As [`Self::complete`], with the one of these that is meant.
     pub(crate) fn find_and_complete(self, stored: Vec<ModelSettings>) -> Result<ModelSettings, ChannelError> {
         let meant = match self.id {

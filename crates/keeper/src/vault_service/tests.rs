@@ -15,14 +15,14 @@ use crate::clock::{Clock, TokioClock};
 use crate::limits::TURN_SILENCE;
 
 /// A vault in a folder of its own, made and open; registered without stretching, to be quick.
-struct Made {
+pub(crate) struct Made {
     _dir: TempDir,
-    vault: VaultService,
+    pub(crate) vault: VaultService,
     slot: SlotId,
     kek: Kek,
 }
 
-async fn made() -> Made {
+pub(crate) async fn made() -> Made {
     let dir = TempDir::new().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(1_000_000));
     let vault = VaultService::open(dir.path(), clock).unwrap();

@@ -363,6 +363,46 @@ async fn usage_is_told_by_day_and_model_also_of_a_month_that_has_just_ended() {
 }
 
 #[tokio::test]
+async fn all_providers_are_replaced_at_once_and_a_key_that_is_not_said_is_that_of_the_same_address_alone() {
+    let (first, second) = (provider(200).await, provider(200).await);
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let ids = [add(&channel, &first, 0).await, add(&channel, &second, 1).await];
+    let at = |service: &Service| format!("{}/v1", service.base_url());
+    let one = |base_url: String, model: &str| json!({"kind": "openai", "base_url": base_url, "model": model});
+    let elsewhere = "https://elsewhere.example/v1".to_owned();
+    let replace = async |all: Value| channel.call("provider.replace", json!({"providers": all})).await;
+
+    let before = channel.call("provider.list", json!({})).await.unwrap();
+    let refusal = refused(replace(json!([one(at(&second), "two"), one(elsewhere.clone(), "one")])).await);
+    assert_eq!(refusal.code(), Some("model_invalid"));
+    assert_eq!(channel.call("provider.list", json!({})).await.unwrap(), before);
+
+    let mut new = one(elsewhere.clone(), "new");
+    new["key"] = json!("sk-new");
+    let all = json!([
+        one(at(&second), "two"),
+        one(at(&first), "other"),
+        one(at(&first), "one"),
+        new,
+        one(elsewhere, "newer")
+    ]);
+    let now = replace(all).await.unwrap();
+    let told = |at: usize, field: &str| now["providers"][at][field].clone();
+    let models: Vec<Value> = (0..5).map(|at| told(at, "model")).collect();
+    assert_eq!(models, ["two", "other", "one", "new", "newer"]);
+    // The same address and model is the same provider, with its price.
+    assert_eq!((told(0, "id"), told(0, "price")), (ids[1].clone(), price()));
+    assert_eq!((told(2, "id"), told(2, "price")), (ids[0].clone(), price()));
+    assert_eq!(told(1, "price"), Value::Null, "it is another model");
+    use secrecy::ExposeSecret as _;
+    let models = keeper.vault.models().unwrap();
+    let keys: Vec<&str> = models.iter().map(|model| model.key.expose_secret()).collect();
+    assert_eq!(keys, [KEYS[1], KEYS[0], KEYS[0], "sk-new", "sk-new"]);
+    let different: std::collections::HashSet<_> = models.iter().map(|model| model.id).collect();
+    assert_eq!(different.len(), 5);
+}
+
+#[tokio::test]
 async fn providers_are_listed_in_order_without_their_keys() {
     let (first, second) = (provider(200).await, provider(200).await);
     let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;

@@ -36,12 +36,16 @@ pub enum MasterKeyIn {
 pub struct MasterKeyTooShort;
 
 impl MasterKey {
-    /// Takes what a file or the environment holds; white space around it does not count.
+    /// Takes what a file or the environment holds. What is text (UTF-8) is a passphrase, and white space around it does not count; what is not is
+    /// raw bytes, every one of which does.
     ///
     /// # Errors
     /// It is shorter than `limits::MASTER_KEY_BYTES`.
     pub fn new(bytes: &[u8]) -> Result<Self, MasterKeyTooShort> {
-        let bytes = bytes.trim_ascii();
+        let bytes = match std::str::from_utf8(bytes) {
+            Ok(text) => text.as_bytes().trim_ascii(),
+            Err(_) => bytes,
+        };
         match bytes.len() >= limits::MASTER_KEY_BYTES {
             true => Ok(Self(Zeroizing::new(bytes.to_vec()))),
             false => Err(MasterKeyTooShort),
@@ -74,5 +78,13 @@ mod tests {
         assert!(MasterKey::new(format!("  {}\n", "k".repeat(31)).as_bytes()).is_err());
         let long = format!("  {}\n", "k".repeat(32));
         assert_eq!(**MasterKey::new(long.as_bytes()).unwrap().0, *"k".repeat(32).as_bytes());
+    }
+
+    #[test]
+    fn of_raw_bytes_each_one_counts() {
+        let mut raw = [b'\n'; 32];
+        raw[1] = 0xff;
+        assert_eq!(**MasterKey::new(&raw).unwrap().0, raw);
+        assert!(MasterKey::new(&raw[..31]).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use protocol::{CellId, TenantId};
 use time::{Date, OffsetDateTime};
 
-use super::api_tenants::{ApiTenant, GivenTemplate, Held, Model, Share, cell_of, model};
+use super::api_tenants::{ApiTenant, GivenTemplate, Held, Model, Share, cell_of, fallbacks, model, stored};
 use super::{StorageError, TenantTransaction};
 use crate::cell_control::CellRef;
 
@@ -19,6 +19,8 @@ pub(crate) struct ApiAgent {
     pub cell: CellId,
     pub template: Option<GivenTemplate>,
     pub model: Option<Model>,
+    /// Those that are asked where it cannot answer, in this order.
+    pub fallbacks: Vec<Model>,
     /// Of what the tenant may spend; of the first agent's nothing is said here: it has what the others leave.
     pub share: Share,
     /// Of the first: since when something of the tenant's limits is held.
@@ -48,6 +50,7 @@ impl ApiTenant {
             cell: self.cell,
             template: self.template.clone(),
             model: self.model.clone(),
+            fallbacks: self.fallbacks.clone(),
             share: Share::default(),
             held_on: self.held.on,
             created_at: self.created_at,
@@ -65,6 +68,7 @@ struct Row {
     model_kind: Option<String>,
     model_base_url: Option<String>,
     model_name: Option<String>,
+    fallbacks: String,
     spend_day: Option<i64>,
     spend_month: Option<i64>,
     created_at: OffsetDateTime,
@@ -72,8 +76,8 @@ struct Row {
 }
 
 impl Row {
-    fn of(self, tenant: &ApiTenant) -> ApiAgent {
-        ApiAgent {
+    fn of(self, tenant: &ApiTenant) -> Result<ApiAgent, StorageError> {
+        Ok(ApiAgent {
             tenant: tenant.id,
             tenant_name: tenant.name.clone(),
             name: self.name,
@@ -83,6 +87,7 @@ impl Row {
                 .zip(self.template_version)
                 .map(|(name, version)| GivenTemplate { name, version }),
             model: model(self.model_kind, self.model_base_url, self.model_name),
+            fallbacks: fallbacks(&self.fallbacks)?,
             share: Share {
                 day: self.spend_day,
                 month: self.spend_month,
@@ -90,7 +95,7 @@ impl Row {
             held_on: None,
             created_at: self.created_at,
             updated_at: self.updated_at,
-        }
+        })
     }
 }
 
@@ -122,13 +127,13 @@ pub(crate) async fn list(
 ) -> Result<Vec<ApiAgent>, StorageError> {
     let rows = sqlx::query_as!(
         Row,
-        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, spend_day, spend_month, created_at,
-            updated_at
+        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, fallbacks, spend_day, spend_month,
+            created_at, updated_at
          FROM api_agents WHERE tenant_id = $1 ORDER BY name",
         transaction.tenant().uuid()
     );
     let rows = rows.fetch_all(&mut **transaction).await?;
-    Ok(rows.into_iter().map(|row| row.of(tenant)).collect())
+    rows.into_iter().map(|row| row.of(tenant)).collect()
 }
 
 /// The one of this name, which is not the first.
@@ -139,14 +144,14 @@ pub(crate) async fn find(
 ) -> Result<Option<ApiAgent>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, spend_day, spend_month, created_at,
-            updated_at
+        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, fallbacks, spend_day, spend_month,
+            created_at, updated_at
          FROM api_agents WHERE tenant_id = $1 AND name = $2",
         transaction.tenant().uuid(),
         name
     );
     let row = row.fetch_optional(&mut **transaction).await?;
-    Ok(row.map(|row| row.of(tenant)))
+    row.map(|row| row.of(tenant)).transpose()
 }
 
 /// The same, for who speaks to it: of one that is being removed, nothing opens the vault any more, and it is not there.
@@ -157,15 +162,15 @@ pub(crate) async fn find_whole(
 ) -> Result<Option<ApiAgent>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, spend_day, spend_month, created_at,
-            updated_at
+        "SELECT name, cell_id, template, template_version, model_kind, model_base_url, model_name, fallbacks, spend_day, spend_month,
+            created_at, updated_at
          FROM api_agents a WHERE tenant_id = $1 AND name = $2
             AND EXISTS (SELECT FROM platform_secrets s WHERE s.tenant_id = $1 AND s.cell_id = a.cell_id)",
         transaction.tenant().uuid(),
         name
     );
     let row = row.fetch_optional(&mut **transaction).await?;
-    Ok(row.map(|row| row.of(tenant)))
+    row.map(|row| row.of(tenant)).transpose()
 }
 
 /// The agent whose cell this is, of the tenant that the transaction speaks for: both then stay until it ends.
@@ -195,8 +200,9 @@ pub(crate) async fn change(
 ) -> Result<bool, StorageError> {
     let (model, template) = (agent.model.as_ref(), agent.template.as_ref());
     let changed = sqlx::query!(
-        "UPDATE api_agents SET template = $3, template_version = $4, model_kind = $5, model_base_url = $6, model_name = $7, updated_at = $8
-         WHERE tenant_id = $1 AND name = $2",
+        "UPDATE api_agents SET template = $3, template_version = $4, model_kind = $5, model_base_url = $6, model_name = $7, updated_at = $8,
+            fallbacks = $10
+         WHERE tenant_id = $1 AND name = $2 AND cell_id = $9",
         transaction.tenant().uuid(),
         agent.name,
         template.map(|template| template.name.as_str()),
@@ -204,7 +210,9 @@ pub(crate) async fn change(
         model.map(|model| model.kind.as_str()),
         model.map(|model| model.base_url.as_str()),
         model.map(|model| model.name.as_str()),
-        now
+        now,
+        agent.cell.uuid(),
+        stored(&agent.fallbacks)?
     );
     Ok(changed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
@@ -223,12 +231,13 @@ pub(crate) async fn share(transaction: &mut TenantTransaction, name: &str, share
     Ok(())
 }
 
-/// Removes one; `false` if it is gone already.
-pub(crate) async fn remove(transaction: &mut TenantTransaction, name: &str) -> Result<bool, StorageError> {
+/// Removes one; `false` if it is gone already, or has made room for another of its name.
+pub(crate) async fn remove(transaction: &mut TenantTransaction, agent: &ApiAgent) -> Result<bool, StorageError> {
     let removed = sqlx::query!(
-        "DELETE FROM api_agents WHERE tenant_id = $1 AND name = $2",
+        "DELETE FROM api_agents WHERE tenant_id = $1 AND name = $2 AND cell_id = $3",
         transaction.tenant().uuid(),
-        name
+        agent.name,
+        agent.cell.uuid()
     );
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }

@@ -1,9 +1,12 @@
 //! The names that a developer gives conversations with an agent, and which conversation of the keeper's each is. No word of one is here.
 
+use protocol::TenantId;
 use time::OffsetDateTime;
 
 use super::api_agents::MAIN;
+use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction};
+use crate::database::Database;
 
 /// A session of an agent.
 #[derive(Debug, Clone)]
@@ -50,7 +53,14 @@ pub(crate) async fn begin(
     now: OffsetDateTime,
 ) -> Result<Option<Named>, StorageError> {
     let tenant = transaction.tenant().uuid();
-    // It stays until the transaction ends.
+    // Both stay until the transaction ends.
+    let whose = sqlx::query_scalar!(
+        "SELECT cell_id FROM api_tenants WHERE tenant_id = $1 FOR KEY SHARE",
+        tenant
+    );
+    if whose.fetch_optional(&mut **transaction).await?.is_none() {
+        return Ok(None);
+    }
     let stands = sqlx::query_scalar!(
         "SELECT name FROM api_agents WHERE tenant_id = $1 AND name = $2 FOR KEY SHARE",
         tenant,
@@ -132,6 +142,23 @@ pub(crate) async fn left(
         most
     );
     Ok(ids.fetch_all(&mut **transaction).await?)
+}
+
+/// Whose sessions those are, of every tenant: agents by their names.
+pub(crate) async fn left_of(
+    database: &Database,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<(TenantId, String)>, StorageError> {
+    let mut transaction = looking_for_due(database, "holdfast.api_sessions").await?;
+    let rows = sqlx::query!(
+        "SELECT tenant_id, agent FROM api_sessions WHERE gone_at < $1 GROUP BY tenant_id, agent ORDER BY min(gone_at) LIMIT $2",
+        now,
+        most
+    );
+    let rows = rows.fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id.into(), row.agent)).collect())
 }
 
 /// These conversations, each with its session's name.

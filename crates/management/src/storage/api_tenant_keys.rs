@@ -48,6 +48,8 @@ impl LookedUp for Presented {
                 // Like the limits of spending, it is the operator's to see.
                 template: None,
                 model: model(row.model_kind, row.model_base_url, row.model_name),
+                // Known to the keeper, whoever asks.
+                fallbacks: Vec::new(),
                 limits: Limits {
                     requests_per_minute: row.requests_per_minute,
                     ..Limits::default()

@@ -1,6 +1,7 @@
 //! Tenants of the tenant API: a developer's own users, an isolated agent each.
 
 use protocol::{CellId, TenantId, UserId};
+use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 
 use super::{StorageError, TenantTransaction};
@@ -9,8 +10,8 @@ use crate::database::Database;
 use crate::limits;
 use crate::person::Name;
 
-/// The model of a tenant, without its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A model of a tenant, without its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Model {
     /// `openai` or `anthropic`.
     pub kind: String,
@@ -58,6 +59,8 @@ pub(crate) struct ApiTenant {
     pub name: String,
     pub template: Option<GivenTemplate>,
     pub model: Option<Model>,
+    /// Those that are asked where it cannot answer, in this order.
+    pub fallbacks: Vec<Model>,
     pub limits: Limits,
     pub held: Held,
     pub created_at: OffsetDateTime,
@@ -90,6 +93,7 @@ struct Row {
     model_kind: Option<String>,
     model_base_url: Option<String>,
     model_name: Option<String>,
+    fallbacks: String,
     requests_per_minute: Option<i32>,
     spend_day: Option<i64>,
     spend_month: Option<i64>,
@@ -100,9 +104,11 @@ struct Row {
     updated_at: OffsetDateTime,
 }
 
-impl From<Row> for ApiTenant {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for ApiTenant {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        Ok(Self {
             id: row.tenant_id.into(),
             cell: row.cell_id.into(),
             name: row.name,
@@ -111,6 +117,7 @@ impl From<Row> for ApiTenant {
                 .zip(row.template_version)
                 .map(|(name, version)| GivenTemplate { name, version }),
             model: model(row.model_kind, row.model_base_url, row.model_name),
+            fallbacks: fallbacks(&row.fallbacks)?,
             limits: Limits {
                 requests_per_minute: row.requests_per_minute,
                 spend_day: row.spend_day,
@@ -123,7 +130,7 @@ impl From<Row> for ApiTenant {
             },
             created_at: row.created_at,
             updated_at: row.updated_at,
-        }
+        })
     }
 }
 
@@ -134,6 +141,16 @@ pub(super) fn model(kind: Option<String>, base_url: Option<String>, name: Option
         base_url: base_url?,
         name: name?,
     })
+}
+
+/// Fallbacks, as they are stored.
+pub(super) fn fallbacks(stored: &str) -> Result<Vec<Model>, StorageError> {
+    serde_json::from_str(stored).map_err(|_| StorageError::Unreadable("a tenant's fallbacks"))
+}
+
+/// Fallbacks, to be stored.
+pub(super) fn stored(fallbacks: &[Model]) -> Result<String, StorageError> {
+    serde_json::to_string(fallbacks).map_err(|_| StorageError::Unreadable("a tenant's fallbacks"))
 }
 
 /// Adds a tenant to the transaction that speaks for it.
@@ -159,12 +176,13 @@ pub(crate) async fn create(
 pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<ApiTenant>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
-            spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
+        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, fallbacks,
+            requests_per_minute, spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
          FROM api_tenants WHERE tenant_id = $1 FOR UPDATE",
         transaction.tenant().uuid()
     );
-    Ok(row.fetch_optional(&mut **transaction).await?.map(ApiTenant::from))
+    let row = row.fetch_optional(&mut **transaction).await?;
+    row.map(ApiTenant::try_from).transpose()
 }
 
 /// Tenants in the order in which they were made, after one of them.
@@ -177,15 +195,15 @@ pub(crate) async fn list(
     look_over_all(&mut transaction).await?;
     let rows = sqlx::query_as!(
         Row,
-        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, requests_per_minute,
-            spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
+        "SELECT tenant_id, cell_id, name, template, template_version, model_kind, model_base_url, model_name, fallbacks,
+            requests_per_minute, spend_day, spend_month, held_day, held_month, held_on, created_at, updated_at
          FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
         after.map(TenantId::uuid),
         most
     );
     let rows = rows.fetch_all(&mut *transaction).await?;
     transaction.commit().await?;
-    Ok(rows.into_iter().map(ApiTenant::from).collect())
+    rows.into_iter().map(ApiTenant::try_from).collect()
 }
 
 /// The ids of a page of tenants.
@@ -231,7 +249,7 @@ pub(crate) async fn change(
     let (model, template) = (tenant.model.as_ref(), tenant.template.as_ref());
     let changed = sqlx::query!(
         "UPDATE api_tenants SET name = $2, model_kind = $3, model_base_url = $4, model_name = $5, requests_per_minute = $6,
-            spend_day = $7, spend_month = $8, template = $9, template_version = $10, updated_at = $11
+            spend_day = $7, spend_month = $8, template = $9, template_version = $10, updated_at = $11, fallbacks = $12
          WHERE tenant_id = $1",
         transaction.tenant().uuid(),
         tenant.name,
@@ -243,7 +261,8 @@ pub(crate) async fn change(
         tenant.limits.spend_month,
         template.map(|template| template.name.as_str()),
         template.map(|template| template.version.as_str()),
-        now
+        now,
+        stored(&tenant.fallbacks)?
     );
     Ok(changed.execute(&mut **transaction).await?.rows_affected() == 1)
 }

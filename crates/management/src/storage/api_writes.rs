@@ -1,6 +1,6 @@
 //! Writes that named an `Idempotency-Key`, and what was answered.
 
-use protocol::TenantId;
+use protocol::{CellId, TenantId};
 use time::OffsetDateTime;
 
 use super::transaction::looking_for_due;
@@ -13,11 +13,20 @@ use crate::limits;
 /// The status of an answer that was removed.
 const GONE: i16 = 410;
 
+/// A write that is under way: by its key's hash, and by when it was begun, since somebody else may take it up later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    pub key: [u8; 32],
+    pub at: OffsetDateTime,
+}
+
 /// How a write stands whose key was seen before.
 pub(crate) enum Seen {
-    /// Nobody has asked for it: it is begun now.
-    New,
+    /// Nobody has asked for it, or whoever did has left nothing: it is begun now.
+    New(Begun),
     UnderWay,
+    /// A server that ended has made half of this.
+    Left(Begun, Half),
     /// What it was about was removed, and the answer with it.
     Gone,
     Answered {
@@ -28,6 +37,13 @@ pub(crate) enum Seen {
     },
 }
 
+/// What was begun to be made: a tenant with its first cell, or another agent of it with its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Half {
+    pub tenant: TenantId,
+    pub cell: CellId,
+}
+
 /// Begins a write, once. What is asked is nowhere but in the sealed answer: in its column stands the key's hash again.
 pub(crate) async fn begin(
     transaction: &mut TenantTransaction,
@@ -35,12 +51,14 @@ pub(crate) async fn begin(
     now: OffsetDateTime,
 ) -> Result<Seen, StorageError> {
     let tenant = transaction.tenant().uuid();
-    // What is over, and what a server that ended has left.
+    let left = before(now, limits::WRITE_PATIENCE);
+    // What is over, and what a server that ended has begun and made nothing of.
     sqlx::query!(
-        "DELETE FROM api_writes WHERE tenant_id = $1 AND (begun_at <= $2 OR (status IS NULL AND begun_at <= $3))",
+        "DELETE FROM api_writes
+         WHERE tenant_id = $1 AND (begun_at <= $2 OR (status IS NULL AND making IS NULL AND begun_at <= $3))",
         tenant,
         before(now, limits::WRITE_KEPT),
-        before(now, limits::WRITE_PATIENCE)
+        left
     )
     .execute(&mut **transaction)
     .await?;
@@ -51,10 +69,10 @@ pub(crate) async fn begin(
         now
     );
     if added.execute(&mut **transaction).await?.rows_affected() == 1 {
-        return Ok(Seen::New);
+        return Ok(Seen::New(Begun { key: *key, at: now }));
     }
     let row = sqlx::query!(
-        "SELECT request_hash, status, key_id, sealed FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
+        "SELECT request_hash, begun_at, status, key_id, sealed, about, making FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
         tenant,
         key
     );
@@ -62,6 +80,18 @@ pub(crate) async fn begin(
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {
         return Ok(Seen::UnderWay);
     };
+    let half = row.about.zip(row.making).filter(|_| row.begun_at <= left);
+    if let (None, Some((about, cell))) = (row.status, half) {
+        let begun = Begun {
+            key: *key,
+            at: row.begun_at,
+        };
+        let half = Half {
+            tenant: about.into(),
+            cell: cell.into(),
+        };
+        return Ok(Seen::Left(begun, half));
+    }
     Ok(match (row.status, row.key_id, row.sealed) {
         (Some(GONE), _, None) => Seen::Gone,
         (Some(status), Some(key_id), Some(bytes)) => Seen::Answered {
@@ -73,34 +103,53 @@ pub(crate) async fn begin(
     })
 }
 
-/// Keeps the answer, which goes with the tenant that it is about.
+/// Says what it makes from here on, or, with none, that nothing is left of that; `false` if somebody else has taken the write up.
+pub(crate) async fn makes(
+    transaction: &mut TenantTransaction,
+    begun: &Begun,
+    half: Option<Half>,
+) -> Result<bool, StorageError> {
+    let said = sqlx::query!(
+        "UPDATE api_writes SET about = $4, making = $5 WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL",
+        transaction.tenant().uuid(),
+        &begun.key,
+        begun.at,
+        half.map(|half| half.tenant.uuid()),
+        half.map(|half| half.cell.uuid())
+    );
+    Ok(said.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
+/// Keeps the answer, which goes with the tenant that it is about; `false` if it has one, or somebody else has taken the write up.
 pub(crate) async fn answered(
     transaction: &mut TenantTransaction,
-    key: &[u8; 32],
+    begun: &Begun,
     status: u16,
     about: Option<TenantId>,
     sealed: &Sealed,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE api_writes SET status = $3, key_id = $4, sealed = $5, about = $6 WHERE tenant_id = $1 AND key_hash = $2",
+) -> Result<bool, StorageError> {
+    let kept = sqlx::query!(
+        "UPDATE api_writes SET status = $4, key_id = $5, sealed = $6, about = $7, making = NULL
+         WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL",
         transaction.tenant().uuid(),
-        key,
+        &begun.key,
+        begun.at,
         i16::try_from(status).unwrap_or(500),
         sealed.key_id,
         sealed.bytes,
         about.map(TenantId::uuid)
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(kept.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// Keeps of a write that it was done, and nothing of what was asked or answered.
-pub(crate) async fn gone(transaction: &mut TenantTransaction, key: &[u8; 32]) -> Result<(), StorageError> {
+pub(crate) async fn gone(transaction: &mut TenantTransaction, begun: &Begun) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE api_writes SET request_hash = key_hash, status = $3 WHERE tenant_id = $1 AND key_hash = $2",
+        "UPDATE api_writes SET request_hash = key_hash, status = $4
+         WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL",
         transaction.tenant().uuid(),
-        key,
+        &begun.key,
+        begun.at,
         GONE
     )
     .execute(&mut **transaction)
@@ -108,11 +157,11 @@ pub(crate) async fn gone(transaction: &mut TenantTransaction, key: &[u8; 32]) ->
     Ok(())
 }
 
-/// The same of those that were about this tenant.
+/// The same of those that were about this tenant. One that is under way looks for it before it is answered.
 pub(crate) async fn all_gone(transaction: &mut TenantTransaction, about: TenantId) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE api_writes SET request_hash = key_hash, status = $3, key_id = NULL, sealed = NULL, about = NULL
-         WHERE tenant_id = $1 AND about = $2",
+         WHERE tenant_id = $1 AND about = $2 AND status IS NOT NULL",
         transaction.tenant().uuid(),
         about.uuid(),
         GONE
@@ -134,12 +183,13 @@ pub(crate) async fn forget_old(database: &Database, now: OffsetDateTime) -> Resu
     Ok(transaction.commit().await?)
 }
 
-/// Lets a write that failed on our side be tried again.
-pub(crate) async fn forget(transaction: &mut TenantTransaction, key: &[u8; 32]) -> Result<(), StorageError> {
+/// Lets a write that failed on our side be tried again, but where its answer was kept with what it did.
+pub(crate) async fn forget(transaction: &mut TenantTransaction, begun: &Begun) -> Result<(), StorageError> {
     sqlx::query!(
-        "DELETE FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
+        "DELETE FROM api_writes WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND sealed IS NULL",
         transaction.tenant().uuid(),
-        key
+        &begun.key,
+        begun.at
     )
     .execute(&mut **transaction)
     .await?;

@@ -33,7 +33,7 @@ impl TenantTransaction {
     }
 
     /// Goes on in the transaction in which the tenant was found.
-    pub(super) async fn enter(
+    pub(crate) async fn enter(
         database: &Database,
         mut transaction: PgTransaction<'static>,
         tenant: TenantId,
@@ -56,11 +56,11 @@ impl TenantTransaction {
     }
 
     /// Does something for another tenant inside it: both are kept or neither.
-    pub(crate) async fn for_another<T>(
+    pub(crate) async fn for_another<T, E: From<StorageError>>(
         &mut self,
         tenant: TenantId,
-        work: impl AsyncFnOnce(&mut Self) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let own = std::mem::replace(&mut self.tenant, tenant);
         speak_for(&mut self.transaction, tenant).await?;
         let done = work(self).await;

@@ -97,8 +97,9 @@ async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiE
         (Caller::Tenant(tenant), Access::Tenant) => api
             .requests
             .take(tenant.id, tenant.limits.requests_per_minute, now)
-            .map_err(ApiError::TooMany)?,
-        _ => return Err(ApiError::NotAllowed),
+            .map_err(ApiError::TenantTooOften)?,
+        (Caller::Tenant(_), _) => return Err(ApiError::OperatorsToken),
+        (Caller::Operator(_), _) => return Err(ApiError::TenantsKey),
     }
     Ok(caller)
 }

@@ -19,6 +19,9 @@ pub enum AgentError {
     /// It cannot be reached now. The text is for the developer.
     #[error("{message}")]
     Unavailable { message: String, retry_after: Duration },
+    /// It was removed, or is about to be.
+    #[error("There is nothing here any more: the tenant, or its agent, was removed.")]
+    Gone,
     /// Its keeper refused.
     #[error("{0}")]
     Refused(#[from] ChannelError),
@@ -84,8 +87,10 @@ pub trait PlatformAgents: Send + Sync + 'static {
         method: &'static str,
         params: Value,
     ) -> BoxFuture<'a, Result<Value, AgentError>>;
-    /// Puts a model's key into the cell's vault.
+    /// Puts a model's key into the cell's vault, as the one that is asked first. The others stay.
     fn set_model(&self, cell: CellRef, model: ModelParams) -> BoxFuture<'_, Result<(), AgentError>>;
+    /// The same of all its models, in the order in which they are asked.
+    fn set_models(&self, cell: CellRef, models: Vec<ModelParams>) -> BoxFuture<'_, Result<(), AgentError>>;
     /// Hears of a conversation.
     fn listen<'a>(&'a self, cell: CellRef, conversation: &'a str) -> BoxFuture<'a, Result<Listening, AgentError>>;
     /// Whether the cell may be woken though nobody waits for it: it runs already, or leaves room for those that somebody waits for.

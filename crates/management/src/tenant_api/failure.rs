@@ -158,6 +158,7 @@ impl From<AgentError> for Failure {
                 retry_after: Some(retry_after),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "cell_unavailable", &message)
             },
+            error @ AgentError::Gone => Self::new(StatusCode::NOT_FOUND, "not_found", &error.to_string()),
             AgentError::Refused(error) => error.into(),
             AgentError::Failed(message) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cell_failed", &message),
         }
@@ -189,5 +190,16 @@ impl From<Failure> for ApiError {
 impl From<AgentError> for ApiError {
     fn from(error: AgentError) -> Self {
         Self::Agent(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_that_is_removed_meanwhile_is_not_there() {
+        let gone = Failure::from(AgentError::Gone);
+        assert_eq!((gone.status.as_u16(), gone.code.as_str()), (404, "not_found"));
     }
 }

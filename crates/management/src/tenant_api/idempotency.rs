@@ -1,16 +1,19 @@
 //! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed,
 //! and with it what was asked.
+//! What makes something keeps its answer in the transaction in which that begins to count ([`Write`]): a server that ends has left both or neither.
 //! Turns have no answer here: the key names the turn itself, and the cell remembers it.
 
+use std::convert::Infallible;
+
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use protocol::TenantId;
-use serde::Deserialize;
+use protocol::{CellId, TenantId};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 use utoipa::openapi::Required;
@@ -20,15 +23,18 @@ use uuid::Uuid;
 
 use super::Keyed;
 use super::access::Caller;
-use super::tenants::Named;
+use super::tenants::{self, Named};
 use crate::app::App;
+use crate::body;
 use crate::custody::{CustodyError, What};
 use crate::ids;
 use crate::limits;
+use crate::openapi::silent;
 use crate::problem::ApiError;
 use crate::repeating::Repeating;
 use crate::storage::api_agents::ApiAgent;
-use crate::storage::{TenantTransaction, api_tenants, api_writes};
+use crate::storage::api_writes::{self, Begun, Half};
+use crate::storage::{TenantTransaction, api_tenants};
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -117,6 +123,92 @@ pub(crate) async fn once(State((app, keyed)): State<(App, Keyed)>, request: Requ
     }
 }
 
+/// The write that a handler does, where it was asked for with a key.
+pub(crate) struct Write(Option<Asked>);
+
+#[derive(Clone)]
+struct Asked {
+    begun: Begun,
+    /// Whose write it is.
+    of: TenantId,
+    /// What was asked, as a hash.
+    hash: [u8; 32],
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Write {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get().cloned()))
+    }
+}
+
+silent!(Write);
+
+impl Write {
+    /// A cell begins to be in this transaction. Until the answer is kept, what it belongs to is half made, and goes before the write is done
+    /// again.
+    pub(crate) async fn makes(&self, transaction: &mut TenantTransaction, cell: CellId) -> Result<(), ApiError> {
+        let Some(asked) = &self.0 else { return Ok(()) };
+        let half = Half {
+            tenant: transaction.tenant(),
+            cell,
+        };
+        let said = transaction
+            .for_another(asked.of, async |own| {
+                api_writes::makes(own, &asked.begun, Some(half)).await
+            })
+            .await?;
+        still_ours(said)
+    }
+
+    /// What this transaction has made is answered with 201 and this. Both are kept, or neither.
+    pub(crate) async fn made(
+        &self,
+        app: &App,
+        transaction: &mut TenantTransaction,
+        answer: &impl Serialize,
+    ) -> Result<(), ApiError> {
+        let Some(asked) = &self.0 else { return Ok(()) };
+        let about = Some(transaction.tenant()).filter(|about| *about != asked.of);
+        let body = serde_json::to_vec(answer).expect("an answer is JSON");
+        let kept = asked
+            .keep(app, transaction, StatusCode::CREATED.as_u16(), about, &body)
+            .await?;
+        still_ours(kept)
+    }
+}
+
+/// Where somebody else has taken the write up, what was done of it here is not kept.
+fn still_ours(ours: bool) -> Result<(), ApiError> {
+    match ours {
+        true => Ok(()),
+        false => Err(ApiError::WriteUnderWay),
+    }
+}
+
+impl Asked {
+    /// Keeps the answer, once.
+    async fn keep(
+        &self,
+        app: &App,
+        transaction: &mut TenantTransaction,
+        status: u16,
+        about: Option<TenantId>,
+        body: &[u8],
+    ) -> Result<bool, ApiError> {
+        let custody = &app.tenant_api()?.custody;
+        // A hash in clear would say of each guess whether it is right, of a model's key or of what was said.
+        let kept = [&self.hash[..], body].concat();
+        transaction
+            .for_another(self.of, async |own| {
+                let sealed = custody.seal(own, What::Answer, &kept).await?;
+                Ok(api_writes::answered(own, &self.begun, status, about, &sealed).await?)
+            })
+            .await
+    }
+}
+
 async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<Response, ApiError> {
     let custody = &app.tenant_api()?.custody;
     let tenant = request
@@ -126,47 +218,59 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         .tenant();
     let (mut parts, body) = request.into_parts();
     let on = On::of(&mut parts).await;
-    let body = to_bytes(body, limits::TENANT_BODY_BYTES)
-        .await
-        .map_err(|_| ApiError::TooLarge(limits::TENANT_BODY_BYTES))?;
+    let body = body::whole(Request::from_parts(parts.clone(), body), limits::TENANT_BODY_BYTES).await?;
     let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     // With what stands behind the question mark: it may name another agent.
     let address = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let asked: [u8; 32] = Sha256::new_with_prefix(parts.method.as_str())
+    let hash: [u8; 32] = Sha256::new_with_prefix(parts.method.as_str())
         .chain_update([0])
         .chain_update(address)
         .chain_update([0])
         .chain_update(&body)
         .finalize()
         .into();
-    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
-    let seen = api_writes::begin(&mut transaction, &key, app.clock.now()).await?;
-    transaction.commit().await?;
-    match seen {
-        api_writes::Seen::New => {}
-        api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
-        api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
-        api_writes::Seen::Answered { status, sealed, beside } => {
-            let kept = custody.unseal(What::Answer, tenant, &sealed).await?;
-            let (known, body) = match &beside {
-                Some(hash) => (hash.as_slice(), kept.as_slice()),
-                None => kept.split_at_checked(asked.len()).ok_or(CustodyError::Damaged)?,
-            };
-            if known != asked {
-                return Err(ApiError::KeyReused);
+    let begun = loop {
+        let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+        let seen = api_writes::begin(&mut transaction, &key, app.clock.now()).await?;
+        transaction.commit().await?;
+        match seen {
+            api_writes::Seen::New(begun) => break begun,
+            api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
+            api_writes::Seen::Left(begun, half) => {
+                tenants::remove::half(app, half).await?;
+                let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+                api_writes::makes(&mut transaction, &begun, None).await?;
+                transaction.commit().await?;
             }
-            let mut answer = answer(status, Bytes::copy_from_slice(body));
-            answer.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
-            return Ok(answer);
+            api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
+            api_writes::Seen::Answered { status, sealed, beside } => {
+                let kept = custody.unseal(What::Answer, tenant, &sealed).await?;
+                let (known, body) = match &beside {
+                    Some(hash) => (hash.as_slice(), kept.as_slice()),
+                    None => kept.split_at_checked(hash.len()).ok_or(CustodyError::Damaged)?,
+                };
+                if known != hash {
+                    return Err(ApiError::KeyReused);
+                }
+                let mut answer = answer(status, Bytes::copy_from_slice(body));
+                answer.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
+                return Ok(answer);
+            }
         }
-    }
+    };
+    let asked = Asked {
+        begun,
+        of: tenant,
+        hash,
+    };
+    parts.extensions.insert(asked.clone());
     let answered = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (mut head, body) = answered.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
     let ours = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
     if ours {
-        api_writes::forget(&mut transaction, &key).await?;
+        api_writes::forget(&mut transaction, &begun).await?;
     } else {
         let wanted = on.tenant(&body);
         let about = match wanted {
@@ -175,12 +279,12 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         };
         if wanted.is_some() && about.is_none() && head.status.is_success() {
             // It was removed while this was under way.
-            api_writes::gone(&mut transaction, &key).await?;
+            api_writes::gone(&mut transaction, &begun).await?;
         } else {
-            // A hash in clear would say of each guess whether it is right, of a model's key or of what was said.
-            let kept = [&asked[..], &body].concat();
-            let sealed = custody.seal(&mut transaction, What::Answer, &kept).await?;
-            api_writes::answered(&mut transaction, &key, head.status.as_u16(), about, &sealed).await?;
+            // Where the handler has kept it, it stays as that is.
+            asked
+                .keep(app, &mut transaction, head.status.as_u16(), about, &body)
+                .await?;
         }
     }
     transaction.commit().await?;
@@ -268,6 +372,7 @@ mod tests {
             cell: CellId::from(cell),
             template: None,
             model: None,
+            fallbacks: Vec::new(),
             share: Share::default(),
             held_on: None,
             created_at: OffsetDateTime::UNIX_EPOCH,

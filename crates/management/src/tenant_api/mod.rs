@@ -14,7 +14,7 @@ mod platform_keys;
 mod requests;
 mod routes;
 pub(crate) mod schedules;
-mod sessions;
+pub(crate) mod sessions;
 mod shares;
 mod sse;
 mod templates;
@@ -34,6 +34,7 @@ pub use agents::{AgentError, AgentEvent, Listening, ModelParams, PlatformAgents,
 pub(crate) use event::EventKind;
 pub(crate) use failure::Failure;
 pub(crate) use openai::errors::{ErrorBody, OpenAiError};
+pub(crate) use requests::TenantTooOften;
 pub(crate) use routes::{Keyed, all, front};
 
 use crate::cell_control::CellRef;

@@ -4,6 +4,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::b64;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -24,6 +25,30 @@ pub(crate) struct Rotate {
     #[serde(default, deserialize_with = "wiped")]
     #[schema(value_type = Option<String>)]
     new_master_key: Option<Zeroizing<String>>,
+    /// The same, where it is no text: in base64url.
+    #[serde(default, deserialize_with = "wiped")]
+    #[schema(value_type = Option<String>)]
+    new_master_key_bytes: Option<Zeroizing<String>>,
+}
+
+impl Rotate {
+    fn master(&self) -> Result<Option<MasterKey>, ApiError> {
+        let refused = |field, reason: String| ApiError::InvalidField { field, reason };
+        let key = match (&self.new_master_key, &self.new_master_key_bytes) {
+            (None, None) => return Ok(None),
+            (Some(text), None) => MasterKey::new(text.as_bytes()),
+            (None, Some(encoded)) => {
+                let raw = b64::decode(encoded).map(Zeroizing::new);
+                MasterKey::new(&raw.map_err(|_| refused("new_master_key_bytes", "It is not base64url.".to_owned()))?)
+            }
+            (Some(_), Some(_)) => {
+                let words = "A new master key is text or bytes, and not both.";
+                return Err(refused("new_master_key_bytes", words.to_owned()));
+            }
+        };
+        key.map(Some)
+            .map_err(|error| refused("new_master_key", format!("{error}.")))
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -45,11 +70,7 @@ pub(crate) async fn post(
     operator: Operator,
     Body(body): Body<Rotate>,
 ) -> Result<Json<Done>, ApiError> {
-    let master = body.new_master_key.map(|text| MasterKey::new(text.as_bytes()));
-    let master = master.transpose().map_err(|error| ApiError::InvalidField {
-        field: "new_master_key",
-        reason: format!("{error}."),
-    })?;
+    let master = body.master()?;
     let api = app.tenant_api()?;
     let rotated = api.custody.rotate(master).await?;
     let entry = Entry::done(Action::PlatformKeysRotated)

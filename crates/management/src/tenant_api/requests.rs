@@ -19,17 +19,35 @@ struct Bucket {
     at: OffsetDateTime,
 }
 
+/// A tenant has asked for more than it may in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TenantTooOften {
+    /// What it may.
+    pub most: u32,
+    /// Until there is room for one more.
+    pub wait: Duration,
+}
+
 impl Requests {
     /// Takes one request, or says how long to wait.
-    pub(crate) fn take(&self, tenant: TenantId, per_minute: Option<i32>, now: OffsetDateTime) -> Result<(), Duration> {
-        let most = f64::from(per_minute.map_or(limits::TENANT_REQUESTS, i32::unsigned_abs).max(1));
+    pub(crate) fn take(
+        &self,
+        tenant: TenantId,
+        per_minute: Option<i32>,
+        now: OffsetDateTime,
+    ) -> Result<(), TenantTooOften> {
+        let limit = per_minute.map_or(limits::TENANT_REQUESTS, i32::unsigned_abs).max(1);
+        let most = f64::from(limit);
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(tenant).or_insert(Bucket { left: most, at: now });
         let passed = (now - bucket.at).as_seconds_f64().max(0.0);
         bucket.left = (bucket.left + passed * most / MINUTE).min(most);
         bucket.at = now;
         if bucket.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - bucket.left) * MINUTE / most));
+            return Err(TenantTooOften {
+                most: limit,
+                wait: Duration::from_secs_f64((1.0 - bucket.left) * MINUTE / most),
+            });
         }
         bucket.left -= 1.0;
         Ok(())
@@ -51,7 +69,11 @@ mod tests {
         for _ in 0..30 {
             requests.take(tenant, Some(30), now).unwrap();
         }
-        assert_eq!(requests.take(tenant, Some(30), now), Err(Duration::from_secs(2)));
+        let wait = Duration::from_secs(2);
+        assert_eq!(
+            requests.take(tenant, Some(30), now),
+            Err(TenantTooOften { most: 30, wait })
+        );
         requests.take(TenantId::new(), Some(30), now).unwrap();
         requests.take(tenant, Some(30), now + Duration::from_secs(2)).unwrap();
         assert!(requests.take(tenant, Some(30), now + Duration::from_secs(2)).is_err());

@@ -23,8 +23,9 @@ use serde_json::json;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Talking;
+use super::access::{self, Talking};
 use super::agents::{AgentError, read};
+use super::schedules;
 use super::tenants::given;
 use super::turn;
 use super::turns::Answer;
@@ -35,9 +36,10 @@ use crate::clock::millis;
 use crate::limits;
 use crate::openapi::{InContract, Sketch};
 use crate::problem::ApiError;
-use crate::storage::TenantTransaction;
+use crate::repeating::Repeating;
 use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_sessions::{self, ApiSession};
+use crate::storage::{TenantTransaction, api_tenants};
 
 /// A session's name, or 400.
 pub(super) fn check(id: &str) -> Result<&str, ApiError> {
@@ -297,6 +299,42 @@ pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>
         if find(app, agent, &id).await.is_ok_and(|session| is_over(&session)) {
             remove(app, agent, &id, None).await?;
         }
+    }
+    Ok(())
+}
+
+/// Deletes what is left of single turns, of whichever agent, until what is returned is stopped.
+pub(crate) fn start(app: &App) -> Repeating {
+    let app = app.clone();
+    Repeating::start(limits::SINGLE_TURNS_SWEPT, move || {
+        let app = app.clone();
+        async move {
+            if let Err(error) = sweep(&app).await {
+                tracing::warn!(%error, "sessions that were left of single turns could not be looked for; they are later");
+            }
+        }
+    })
+}
+
+async fn sweep(app: &App) -> Result<(), ApiError> {
+    let api = app.tenant_api()?;
+    for (tenant, name) in api_sessions::left_of(&app.database, app.clock.now(), limits::API_SESSIONS_LISTED).await? {
+        let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+        let found = api_tenants::find(&mut transaction).await?;
+        transaction.commit().await?;
+        let Some(found) = found else { continue };
+        // One that is being removed takes them along.
+        let Ok(agent) = access::agent(app, &found, Some(&name)).await else {
+            continue;
+        };
+        // Nobody waits for it.
+        if !api.agents.has_room(agent.cell()) {
+            continue;
+        }
+        if let Err(error) = remove_single(app, &agent, None).await {
+            tracing::warn!(%error, %tenant, agent = name, "sessions that were left of single turns are not removed yet");
+        }
+        schedules::leave(app, tenant, &name, agent.cell()).await;
     }
     Ok(())
 }

@@ -272,6 +272,7 @@ mod tests {
             name: "Anna".to_owned(),
             template: None,
             model: None,
+            fallbacks: Vec::new(),
             limits: Limits {
                 requests_per_minute: None,
                 spend_day: Some(10),

@@ -203,6 +203,7 @@ impl Turn {
             changed: self.changed.subscribe(),
             before: None,
             heard: Heard::default(),
+            lost: false,
         }
     }
 
@@ -358,6 +359,8 @@ pub(crate) struct Follower {
     /// It reads from an answer to calls on.
     before: Option<Before>,
     heard: Heard,
+    /// It did not come to all that happened, and is told nothing more.
+    lost: bool,
 }
 
 /// What happened as far as it was read, in at most `limits::TURN_BYTES`.
@@ -418,7 +421,8 @@ impl Drop for Follower {
     fn drop(&mut self) {
         let mut log = self.turn.log();
         log.followers -= 1;
-        if log.followers > 0 || log.detached || log.stage == Stage::Ended {
+        // Who could not follow has not left: the turn goes on, and the session has its answer.
+        if log.followers > 0 || log.detached || self.lost || log.stage == Stage::Ended {
             return;
         }
         // Whoever has to answer calls is at work, and comes back; so does, with the same results, who has answered some and did not get to
@@ -435,11 +439,12 @@ impl Drop for Follower {
 impl Follower {
     /// The next event and its number; none after the last.
     pub(crate) async fn next(&mut self) -> Option<(usize, Arc<TurnEvent>)> {
-        loop {
+        while !self.lost {
             {
                 let log = self.turn.log();
                 if self.at < log.first {
                     self.at = log.first;
+                    self.lost = true;
                     let lost = TurnEvent::Error(Failure::events_lost());
                     return Some((self.at.saturating_sub(1), Arc::new(lost)));
                 }
@@ -453,6 +458,7 @@ impl Follower {
             }
             self.changed.changed().await.ok()?;
         }
+        None
     }
 
     /// As [`Self::next`]; what happened is kept for [`Self::said`].
@@ -460,7 +466,10 @@ impl Follower {
         let (number, event) = self.next().await?;
         match self.heard.take(&event) {
             true => Some((number, event)),
-            false => Some((number, Arc::new(TurnEvent::Error(Failure::events_lost())))),
+            false => {
+                self.lost = true;
+                Some((number, Arc::new(TurnEvent::Error(Failure::events_lost()))))
+            }
         }
     }
 

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::support::{MASTER_KEY, World};
 
-async fn custody(world: &World, master: &str) -> Result<Custody, CustodyError> {
+async fn custody(world: &World, master: impl AsRef<[u8]>) -> Result<Custody, CustodyError> {
     let database = database::open(world.database.source()).await.unwrap();
-    let master = MasterKey::new(master.as_bytes()).unwrap();
+    let master = MasterKey::new(master.as_ref()).unwrap();
     Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master).await
 }
 
@@ -132,6 +132,29 @@ async fn the_master_key_is_changed_while_the_server_serves() {
         custody(&world, MASTER_KEY).await,
         Err(CustodyError::OtherMasterKey)
     ));
+}
+
+#[tokio::test]
+async fn a_master_key_may_be_bytes_that_are_no_text() {
+    let (world, _, operator) = World::with_tenants().await;
+    let cell = cell(&world).await;
+    let before = custody(&world, MASTER_KEY).await.unwrap().kept(cell).await.unwrap();
+    let raw = [0xff; 32];
+    let encoded = protocol::b64::encode(raw);
+    for (wrong, field) in [
+        (
+            json!({"new_master_key": "x", "new_master_key_bytes": encoded}),
+            "new_master_key_bytes",
+        ),
+        (json!({"new_master_key_bytes": "not base64!"}), "new_master_key_bytes"),
+    ] {
+        let refused = operator.post("/api/v1/platform-keys/rotate", wrong).await;
+        assert_eq!(refused.refused(422, "invalid_field").json["field"], field);
+    }
+    let wanted = json!({"new_master_key_bytes": encoded});
+    operator.post("/api/v1/platform-keys/rotate", wanted).await.expect(200);
+    let after = custody(&world, raw).await.unwrap().kept(cell).await.unwrap();
+    assert_eq!(*after.secret, *before.secret);
 }
 
 #[tokio::test]

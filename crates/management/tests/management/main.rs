@@ -57,4 +57,5 @@ mod tenant_schedules;
 mod tenant_streams;
 mod tenant_templates;
 mod tenant_webhooks;
+mod tenant_writes;
 mod time_alone;

@@ -1,20 +1,16 @@
-//! Making tenants, changing and removing them, their keys, and writes that are asked for twice.
+//! Making tenants, changing and removing them, and their keys.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use protocol::control::{ApprovalNotice, ApprovalState, NoticeKind};
 use protocol::{ApprovalId, TenantId};
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
-use crate::support::{Agents, Developer, OPERATOR, World};
+use crate::support::{Developer, OPERATOR, World};
 
 fn model() -> Value {
     json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-canary", "model": "m"})
 }
-
-const ROTATE: &str = "/api/v1/platform-keys/rotate";
 
 fn hook() -> Value {
     json!({"url": "https://hooks.example/x", "events": ["turn.failed"]})
@@ -213,6 +209,104 @@ async fn a_price_is_changed_member_by_member_and_what_a_model_needs_is_not_taken
 }
 
 #[tokio::test]
+async fn a_tenant_and_an_agent_have_models_to_go_on_to_whose_keys_go_to_their_cells_alone() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let fallback = |base_url: &str, key: Option<&str>, model: &str| {
+        let mut fallback = json!({"kind": "anthropic", "base_url": base_url, "model": model});
+        if let Some(key) = key {
+            fallback["key"] = json!(key);
+        }
+        fallback
+    };
+    let (a, b) = ("https://a.example", "https://b.example");
+    let mut priced = fallback(a, Some("sk-a-canary"), "a");
+    priced["price"] = json!({"input": 1, "output": 2});
+    let wanted = json!({"name": "x", "model": model(), "fallbacks": [priced, fallback(a, None, "a2")]});
+    let made = operator.post("/api/v1/tenants", wanted).await.expect(201);
+    assert_eq!(agents.model().unwrap()["key"], "sk-canary");
+    let told = [priced, fallback(a, None, "a2")];
+    assert_eq!(agents.fallbacks(), told);
+    let at = format!("/api/v1/tenants/{}", made.json["id"].as_str().unwrap());
+    let seen = operator.get(&at).await.expect(200);
+    assert_eq!(
+        seen.json["fallbacks"],
+        json!([fallback(a, None, "a"), fallback(a, None, "a2")])
+    );
+    let mut owner = world.database.owner().await;
+    let rows: Vec<String> = sqlx::query_scalar("SELECT t::text FROM api_tenants t")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    for text in [&made.text, &seen.text, &rows.concat()] {
+        assert!(!text.contains("canary"), "{text}");
+    }
+
+    // What is said replaces all of them. A key is kept for its address, and needed for another.
+    let refused = async |fallbacks: Value, field: &str| {
+        let answer = operator.patch(&at, json!({"fallbacks": fallbacks})).await;
+        let answer = answer.refused(422, "invalid_field");
+        assert_eq!(answer.json["field"], field, "{}", answer.text);
+    };
+    refused(json!([fallback(b, None, "b")]), "fallbacks.key").await;
+    let mut wrong = fallback(a, None, "a");
+    wrong["kind"] = json!("gemini");
+    refused(json!([wrong]), "fallbacks.kind").await;
+    let mut half = fallback(a, None, "a");
+    half["price"] = json!({"input": 1});
+    refused(json!([half]), "fallbacks.price.output").await;
+    refused(vec![fallback(a, None, "a"); 10].into(), "fallbacks").await;
+    assert_eq!(agents.fallbacks(), told);
+    let change = json!([fallback(b, Some("sk-b"), "b"), fallback(a, None, "a")]);
+    let changed = operator.patch(&at, json!({"fallbacks": change})).await.expect(200).json;
+    assert_eq!(
+        changed["fallbacks"],
+        json!([fallback(b, None, "b"), fallback(a, None, "a")])
+    );
+    assert_eq!(json!(agents.fallbacks()), change);
+    assert_eq!(agents.model().unwrap().get("key"), None, "as it was");
+    // What is not said stays.
+    operator.patch(&at, json!({"model": {"model": "m2"}})).await.expect(200);
+    assert_eq!(json!(agents.fallbacks()), change);
+    let changed = operator.patch(&at, json!({"fallbacks": null})).await.expect(200).json;
+    assert_eq!((agents.fallbacks(), changed.get("fallbacks")), (Vec::new(), None));
+
+    // An agent has its own; without a model there is nothing to go on from.
+    let others = format!("{at}/agents");
+    let alone = json!({"name": "press", "fallbacks": [fallback(a, Some("sk-p"), "p")]});
+    let answer = operator.post(&others, alone.clone()).await;
+    assert_eq!(answer.refused(422, "invalid_field").json["field"], "fallbacks");
+    let mut whole = alone;
+    whole["model"] = json!({"key": "sk-press"});
+    let made = operator.post(&others, whole).await.expect(201).json;
+    assert_eq!(made["fallbacks"], json!([fallback(a, None, "p")]));
+    let changed = operator
+        .patch(
+            &format!("{others}/press"),
+            json!({"fallbacks": [fallback(a, None, "q")]}),
+        )
+        .await;
+    assert_eq!(changed.expect(200).json["fallbacks"], json!([fallback(a, None, "q")]));
+    let listed = operator.get(&others).await.expect(200).json;
+    assert_eq!(listed["agents"][1]["fallbacks"], json!([fallback(a, None, "q")]));
+}
+
+#[tokio::test]
+async fn half_a_price_is_refused_before_there_is_a_cell() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let half = json!({"name": "x", "model": {
+        "kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-1", "model": "m", "price": {"input": 1},
+    }});
+    let refused = operator.post("/api/v1/tenants", half.clone()).await;
+    let refused = refused.refused(422, "invalid_field");
+    assert_eq!(refused.json["field"], "model.price.output");
+    assert_eq!((agents.cells(), agents.removed().len()), (0, 0));
+    let (id, _) = world.tenant("y").await;
+    let refused = operator.post(&format!("/api/v1/tenants/{id}/agents"), half).await;
+    refused.refused(422, "invalid_field");
+    assert_eq!((agents.cells(), agents.removed().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn removing_a_tenant_leaves_no_row_and_says_what_was_there() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;
@@ -376,312 +470,6 @@ async fn keys_are_rotated_with_overlap_and_revoked_at_once() {
 }
 
 #[tokio::test]
-async fn a_write_with_a_key_is_done_once_and_answered_twice() {
-    let (world, _, operator) = World::with_tenants().await;
-    let wanted = json!({"name": "x"});
-    let once = operator.with("idempotency-key", "make-x");
-    let first = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
-    let again = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
-    assert_eq!(first.json, again.json, "the same tenant, with the same key");
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-    assert_eq!(
-        operator.get("/api/v1/tenants").await.json["tenants"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
-    // The key that was answered is sealed.
-    let mut owner = world.database.owner().await;
-    let kept: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM api_writes")
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
-    let key = first.json["key"].as_str().unwrap().as_bytes();
-    assert!(!kept.windows(key.len()).any(|window| window == key));
-    // What was asked is nowhere beside it, which a guess could be held against.
-    let in_clear: i64 = sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE request_hash <> key_hash")
-        .fetch_one(&mut owner)
-        .await
-        .unwrap();
-    assert_eq!(in_clear, 0);
-    let other = once.post("/api/v1/tenants", json!({"name": "y"})).await;
-    assert_eq!(
-        (other.status.as_u16(), &other.json["code"]),
-        (422, &json!("idempotency_key_reused"))
-    );
-    assert_eq!(
-        operator
-            .with("idempotency-key", "a b")
-            .post("/api/v1/tenants", wanted)
-            .await
-            .status,
-        400
-    );
-}
-
-#[tokio::test]
-async fn an_answer_that_the_version_before_has_kept_is_given_again_for_what_it_answered() {
-    let (world, agents, operator) = World::with_tenants().await;
-    let mut owner = world.database.owner().await;
-    for kept in include_str!("../fixtures/answer.v1.sql").split_inclusive(";\n") {
-        sqlx::query(kept).execute(&mut owner).await.unwrap();
-    }
-    // It has read no key yet.
-    let beside = world.beside(agents, &[]).await;
-    let once = operator.asking(beside.router.clone()).with("idempotency-key", "k");
-    let again = once
-        .post("/api/v1/templates", json!({"name": "of-before"}))
-        .await
-        .expect(201);
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-    assert_eq!(again.json["name"], "of-before");
-    let other = once.post("/api/v1/templates", json!({"name": "another"})).await;
-    other.refused(422, "idempotency_key_reused");
-}
-
-#[tokio::test]
-async fn what_failed_on_our_side_is_done_under_the_same_key_and_what_was_wrong_is_refused_again() {
-    let (world, agents, operator) = World::with_tenants().await;
-    let (id, _) = world.tenant("x").await;
-    let at = format!("/api/v1/tenants/{id}");
-    let once = operator.with("idempotency-key", "k");
-    let change = json!({"model": {"model": "other"}});
-    agents.break_down();
-    once.patch(&at, change.clone()).await.refused(503, "cell_unavailable");
-    agents.repair();
-    let done = once.patch(&at, change.clone()).await.expect(200);
-    assert_eq!(done.headers.get("idempotency-replayed"), None, "it was not done before");
-    let again = once.patch(&at, change).await.expect(200);
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-
-    let wrong = operator.with("idempotency-key", "wrong");
-    wrong
-        .patch(&at, json!({"name": ""}))
-        .await
-        .refused(422, "invalid_field");
-    let again = wrong.patch(&at, json!({"name": ""})).await;
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-    again.refused(422, "invalid_field");
-}
-
-#[tokio::test]
-async fn of_two_servers_that_are_asked_for_the_same_write_one_does_it_and_both_answer_the_same() {
-    let (world, agents, operator) = World::with_tenants().await;
-    let other = world.beside(agents.clone(), &[]).await;
-    let here = operator.with("idempotency-key", "make-x");
-    let there = here.asking(other.router.clone());
-    let wanted = json!({"name": "x", "model": model()});
-    let ask = |program: &Developer| {
-        let (program, wanted) = (program.clone(), wanted.clone());
-        Box::pin(async move { program.post("/api/v1/tenants", wanted).await })
-    };
-    // Both have taken it up, and nobody knows yet who was first.
-    let mut owner = world.database.owner().await;
-    let mut lock = owner.begin().await.unwrap();
-    sqlx::query("LOCK TABLE api_writes IN EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
-    agents.hold();
-    let goes_on = async {
-        world.database.until_wait_for_locks(2).await;
-        lock.rollback().await.unwrap();
-    };
-    let both = futures::future::select(ask(&here), ask(&there));
-    let both = async { tokio::join!(both, goes_on).0.factor_first() };
-    let both = tokio::time::timeout(Duration::from_secs(20), both).await;
-    let (second, first) = both.expect("one of them is answered, since the other is at it");
-    second.refused(409, "write_under_way");
-    agents.until_somebody_waits().await;
-    assert_eq!(agents.waiting(), 1);
-    agents.go_on();
-    let made = first.await.expect(201).json;
-    for program in [&here, &there] {
-        let again = ask(program).await.expect(201);
-        assert_eq!(again.json, made);
-        assert_eq!(again.headers["idempotency-replayed"], "true");
-    }
-    let listed = operator.get("/api/v1/tenants").await.expect(200).json;
-    assert_eq!(listed["tenants"].as_array().unwrap().len(), 1);
-}
-
-/// How many answers are kept.
-async fn answers(world: &World) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE sealed IS NOT NULL")
-        .fetch_one(&mut world.database.owner().await)
-        .await
-        .unwrap()
-}
-
-#[tokio::test]
-async fn a_kept_answer_goes_with_the_tenant_that_it_is_about() {
-    let (world, _, operator) = World::with_tenants().await;
-    let making = operator.with("idempotency-key", "make-x");
-    let changing = operator.with("idempotency-key", "change-x");
-    let removing = operator.with("idempotency-key", "remove-x");
-    let made = making.post("/api/v1/tenants", json!({"name": "x"})).await.expect(201);
-    let at = format!("/api/v1/tenants/{}", made.json["id"].as_str().unwrap());
-    changing.patch(&at, json!({"name": "y"})).await.expect(200);
-    assert_eq!(answers(&world).await, 2);
-
-    let removed = removing.delete(&at).await.expect(200).json;
-    assert_eq!(answers(&world).await, 1, "that of the removal");
-    for name in ["x", "another"] {
-        let again = making.post("/api/v1/tenants", json!({"name": name})).await;
-        again.refused(410, "answer_gone");
-    }
-    let again = changing.patch(&at, json!({"name": "y"})).await;
-    again.refused(410, "answer_gone");
-    assert_eq!(operator.get("/api/v1/tenants").await.json["tenants"], json!([]));
-    let again = removing.delete(&at).await.expect(200);
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-    assert_eq!(again.json, removed);
-}
-
-#[tokio::test]
-async fn of_a_tenant_that_is_removed_while_a_write_on_it_comes_to_its_end_no_answer_is_kept() {
-    let (world, agents, operator) = World::with_tenants().await;
-    let (id, _) = world.tenant("x").await;
-    let at = format!("/api/v1/tenants/{id}");
-    let changing = operator.with("idempotency-key", "change-x");
-    // It is done, and does not come to its answer before another server has removed the tenant.
-    let beside = world.beside(agents, &[]).await;
-    let there = operator.asking(beside.router.clone());
-    let held = world.cells.hold().await;
-    let removal = async {
-        while there.get(&at).await.expect(200).json["name"] != "y" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        there.delete(&at).await.expect(200);
-        drop(held);
-    };
-    let (changed, ()) = tokio::join!(changing.patch(&at, json!({"name": "y"})), removal);
-    changed.expect(200);
-    assert_eq!(answers(&world).await, 0);
-    let again = changing.patch(&at, json!({"name": "y"})).await;
-    again.refused(410, "answer_gone");
-}
-
-/// Another server, whose database lets nobody off that waits in a circle.
-async fn without_a_way_out(world: &World, agents: Agents) -> World {
-    let set = format!("ALTER DATABASE {} SET deadlock_timeout = '1h'", world.database.name());
-    sqlx::query(sqlx::AssertSqlSafe(set))
-        .execute(&mut world.database.owner().await)
-        .await
-        .unwrap();
-    world.beside(agents, &[]).await
-}
-
-/// The keys of the platform are held until so many wait. Then all come to their end.
-async fn while_the_keys_are_held<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
-    let mut owner = world.database.owner().await;
-    let mut lock = owner.begin().await.unwrap();
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
-    let goes_on = async {
-        world.database.until_wait_for_locks(many).await;
-        lock.rollback().await.unwrap();
-    };
-    let all = async { tokio::join!(work, goes_on).0 };
-    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
-    all.expect("nobody waits for one who waits for them")
-}
-
-/// Once so many wait.
-async fn behind<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
-    world.database.until_wait_for_locks(many).await;
-    work.await
-}
-
-#[tokio::test]
-async fn a_write_that_is_answered_one_that_seals_and_a_rotation_do_not_wait_for_each_other() {
-    let (first, agents, operator) = World::with_tenants().await;
-    let (id, _) = first.tenant("x").await;
-    let world = without_a_way_out(&first, agents).await;
-    let operator = operator.asking(world.router.clone());
-    let at = format!("/api/v1/tenants/{id}");
-    let hooks = format!("{at}/webhooks");
-    let changing = operator.with("idempotency-key", "change-x");
-    let all = async {
-        tokio::join!(
-            changing.patch(&at, json!({"name": "y"})),
-            behind(&world, 1, operator.post(ROTATE, json!({}))),
-            behind(&world, 2, operator.post(&hooks, hook())),
-        )
-    };
-    let (changed, rotated, added) = while_the_keys_are_held(&world, 3, all).await;
-    changed.expect(200);
-    rotated.expect(200);
-    added.expect(201);
-}
-
-#[tokio::test]
-async fn nor_do_a_tenants_own_write_and_the_removal_of_the_tenant() {
-    let (first, agents, operator) = World::with_tenants().await;
-    let (id, tenant) = first.tenant("x").await;
-    let said = json!({"session_id": "s", "message": "Hi"});
-    tenant.post("/api/v1/chat", said).await.expect(200);
-    let world = without_a_way_out(&first, agents.clone()).await;
-    let operator = operator.asking(world.router.clone());
-    let at = format!("/api/v1/tenants/{id}");
-    let hooks = format!("{at}/webhooks");
-    let naming = tenant.asking(world.router.clone()).with("idempotency-key", "name-s");
-    // It has found its tenant before somebody has it who seals, and comes to its end after that.
-    let removal = async {
-        agents.hold_at("remove");
-        operator.delete(&at).await
-    };
-    let adding = async {
-        agents.until_somebody_waits().await;
-        operator.post(&hooks, hook()).await
-    };
-    let goes_on = async { agents.go_on() };
-    let all = async {
-        tokio::join!(
-            naming.patch("/api/v1/sessions/s", json!({"title": "t"})),
-            behind(&world, 1, operator.post(ROTATE, json!({}))),
-            behind(&world, 2, async { tokio::join!(removal, adding) }),
-            behind(&world, 3, goes_on),
-        )
-    };
-    let (named, rotated, (removed, added), ()) = while_the_keys_are_held(&world, 4, all).await;
-    named.expect(200);
-    rotated.expect(200);
-    added.expect(201);
-    removed.expect(200);
-}
-
-#[tokio::test]
-async fn answers_are_forgotten_after_a_day_also_where_nobody_writes() {
-    let (world, agents, operator) = World::with_tenants().await;
-    let (id, _) = world.tenant("x").await;
-    let at = format!("/api/v1/tenants/{id}");
-    let change = async |key| {
-        let once = operator.with("idempotency-key", key);
-        once.patch(&at, json!({"name": key})).await.expect(200);
-    };
-    change("old").await;
-    change("new").await;
-    sqlx::query("UPDATE api_writes SET begun_at = begun_at - interval '1 day' WHERE key_hash = sha256('old')")
-        .execute(&mut world.database.owner().await)
-        .await
-        .unwrap();
-    // The next write would sweep for its own tenant; for all of them does a server, first when it starts.
-    let _beside = world.beside(agents, &[]).await;
-    let swept = async {
-        while answers(&world).await > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let swept = tokio::time::timeout(Duration::from_secs(20), swept).await;
-    swept.expect("what is a day old is forgotten");
-    assert_eq!(answers(&world).await, 1, "the other one stays");
-}
-
-#[tokio::test]
 async fn tenants_are_listed_page_by_page() {
     let (_world, _, operator) = World::with_tenants().await;
     let mut made = Vec::new();
@@ -731,10 +519,32 @@ async fn a_tenant_that_asks_too_often_is_told_to_wait() {
         (429, &json!("too_many_requests"))
     );
     assert!(answer.headers.contains_key("retry-after"));
+    let detail = answer.json["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("More than 2 requests") && detail.contains("`requests_per_minute`"),
+        "{detail}"
+    );
     let theirs = tenant.get("/v1/models").await;
     assert_eq!(theirs.json["error"]["type"], "rate_limit_error");
     world.clock.advance(std::time::Duration::from_secs(30));
     tenant.get("/v1/models").await.expect(200);
+}
+
+#[tokio::test]
+async fn who_has_the_wrong_one_of_the_two_kinds_of_keys_is_told_which_is_the_right_one() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    for (who, path, words) in [
+        (&tenant, "/api/v1/tenants", "the operator's token"),
+        (&operator, "/api/v1/usage", "`ocpk_…`"),
+    ] {
+        let answer = who.get(path).await.refused(403, "not_allowed");
+        assert!(
+            answer.json["detail"].as_str().unwrap().contains(words),
+            "{}",
+            answer.text
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use management::limits;
 use serde_json::json;
+use sqlx::Connection as _;
 
 use crate::support::{World, comes};
 
@@ -41,6 +42,25 @@ async fn a_message_is_answered_whole() {
         .json;
     assert!(other["session_id"].as_str().unwrap().starts_with("s-"));
     assert_eq!(agents.conversations(), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_is_under_way_while_its_tenant_is_removed_finds_nothing() {
+    let (world, ..) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let mut owner = world.database.owner().await;
+    let mut removal = owner.begin().await.unwrap();
+    for table in ["platform_secrets", "api_tenant_keys", "api_tenants"] {
+        let gone = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE tenant_id = $1"));
+        sqlx::query(gone).bind(id).execute(&mut *removal).await.unwrap();
+    }
+    let goes_on = async {
+        world.database.until_wait_for_locks(1).await;
+        removal.commit().await.unwrap();
+    };
+    let said = json!({"session_id": "s", "message": "Hello"});
+    let (answer, ()) = tokio::join!(tenant.post("/api/v1/chat", said), goes_on);
+    answer.refused(404, "not_found");
 }
 
 #[tokio::test]

@@ -134,6 +134,26 @@ async fn what_an_ended_server_left_of_single_turns_goes_with_a_later_turn() {
 }
 
 #[tokio::test]
+async fn and_without_one_within_the_hour_while_there_is_room_for_its_cell() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    left_behind(&tenant, &agents).await;
+    sqlx::query("UPDATE api_sessions SET gone_at = gone_at - interval '2 hours'")
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    // A server looks first when it starts.
+    agents.crowd(true);
+    let _busy = world.beside(agents.clone(), &[]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(agents.conversations(), 1, "its cell would take the place of others");
+    agents.crowd(false);
+    let _beside = world.beside(agents.clone(), &[]).await;
+    comes("it is deleted", || agents.conversations() == 0).await;
+    comes("nobody needs its cell", || agents.left().len() == 1).await;
+}
+
+#[tokio::test]
 async fn a_response_is_answered_whole_and_as_events_and_goes_on() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
@@ -181,6 +201,25 @@ async fn a_response_is_answered_whole_and_as_events_and_goes_on() {
         );
     }
     assert_eq!(agents.conversations(), 1);
+
+    // Where it speaks before it uses a tool, each item is where it was told.
+    let asked = json!({"model": "m", "previous_response_id": first["id"], "stream": true, "input": "half a tool"});
+    let events = tenant.stream("/v1/responses", asked).await.rest().await;
+    let whole = events.last().unwrap().json()["response"]["output"].clone();
+    let kinds: Vec<_> = whole
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["message", "mcp_call"]);
+    let done = events.iter().filter(|event| event.event == "response.output_item.done");
+    let done: Vec<Value> = done.map(|event| event.json()).collect();
+    assert_eq!(done.len(), 2);
+    for event in done {
+        let at = usize::try_from(event["output_index"].as_u64().unwrap()).unwrap();
+        assert_eq!(event["item"], whole[at]);
+    }
 
     // One that is made up, another tenant's, or of a session that was deleted, is not there; and nothing is begun.
     let (_, stranger) = world.tenant("y").await;

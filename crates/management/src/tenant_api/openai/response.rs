@@ -63,7 +63,7 @@ pub(super) struct Rest {
     top_p: (),
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = OpenAiOutput)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Item {
@@ -93,7 +93,7 @@ pub(super) enum Item {
     },
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = OpenAiOutputText)]
 pub(super) struct Piece {
     r#type: &'static str,

@@ -285,7 +285,8 @@ pub(crate) async fn post(
     };
     if body.stream != Some(true) {
         let said = follower.answer_or_calls().await?;
-        return Ok(WholeOrEvents::Whole(told.completed(&said)));
+        let output = told.output(&said);
+        return Ok(WholeOrEvents::Whole(told.completed(&said, output)));
     }
     follower.begins(Stage::Speaking).await?;
     Ok(WholeOrEvents::events(streamed(follower, told)))
@@ -317,12 +318,17 @@ impl Told {
         }
     }
 
-    fn completed(&self, said: &Answered) -> Responded {
+    /// What was said, in the order in which nothing else was told before.
+    fn output(&self, said: &Answered) -> Vec<Item> {
         let mut output: Vec<Item> = said.tools.iter().map(call).collect();
         if said.calls.is_empty() || !said.text.is_empty() {
             output.push(self.message("completed", Some(&said.text)));
         }
         output.extend(said.calls.iter().map(|call| function_call(call, "completed")));
+        output
+    }
+
+    fn completed(&self, said: &Answered, output: Vec<Item>) -> Responded {
         Responded {
             usage: Some(Tokens::of(&said.usage)),
             ..self.response("completed", output)
@@ -347,7 +353,8 @@ struct Telling {
     number: u64,
     /// Where the message stands among the output; set with its first word.
     at: Option<usize>,
-    items: usize,
+    /// The output as it was told; the message is there as it begins.
+    output: Vec<Item>,
     inputs: Vec<(String, String)>,
     over: bool,
 }
@@ -363,7 +370,7 @@ fn streamed(follower: Follower, told: Told) -> Response {
         ]),
         number: 0,
         at: None,
-        items: 0,
+        output: Vec::new(),
         inputs: Vec::new(),
         over: false,
     };
@@ -434,10 +441,9 @@ impl Telling {
         if let Some(at) = self.at {
             return at;
         }
-        let at = self.items;
-        self.items += 1;
-        self.at = Some(at);
         let item = self.told.message("in_progress", None);
+        let at = self.add(item.clone());
+        self.at = Some(at);
         self.tell("response.output_item.added", json!({"output_index": at, "item": item}));
         let item = json!(self.told.message);
         self.tell(
@@ -461,13 +467,22 @@ impl Telling {
                 let input = self.inputs.iter().find(|(id, _)| *id == tool.id);
                 let input = input.map(|(_, input)| input.clone()).unwrap_or_default();
                 let output = tool.output.as_deref().unwrap_or_default();
-                let item = json!(mcp_call(&tool.id, &tool.name, &input, output, tool.is_error));
-                let at = self.items;
-                self.items += 1;
-                self.tell("response.output_item.added", json!({"output_index": at, "item": item}));
-                self.tell("response.output_item.done", json!({"output_index": at, "item": item}));
+                self.own_call(mcp_call(&tool.id, &tool.name, &input, output, tool.is_error));
             }
         }
+    }
+
+    /// One more of the output; where it stands.
+    fn add(&mut self, item: Item) -> usize {
+        self.output.push(item);
+        self.output.len() - 1
+    }
+
+    fn own_call(&mut self, item: Item) {
+        let told = json!(item);
+        let at = self.add(item);
+        self.tell("response.output_item.added", json!({"output_index": at, "item": told}));
+        self.tell("response.output_item.done", json!({"output_index": at, "item": told}));
     }
 
     fn finish(&mut self, said: &Answered) {
@@ -476,13 +491,20 @@ impl Telling {
         if let Some(rest) = self.follower.unread(said).filter(|rest| !rest.is_empty()) {
             self.say(rest);
         }
+        for tool in &said.tools {
+            let is_told = |item: &Item| matches!(item, Item::McpCall { id, .. } if *id == tool.id);
+            if !self.output.iter().any(is_told) {
+                self.own_call(call(tool));
+            }
+        }
         if said.calls.is_empty() || !said.text.is_empty() {
             self.finish_message(&said.text);
         }
         for call in &said.calls {
             self.function_call(call);
         }
-        let response = self.told.completed(said);
+        let output = std::mem::take(&mut self.output);
+        let response = self.told.completed(said, output);
         self.tell("response.completed", json!({"response": response}));
     }
 
@@ -499,11 +521,12 @@ impl Telling {
         );
         let item = self.told.message("completed", Some(text));
         self.tell("response.output_item.done", json!({"output_index": at, "item": item}));
+        self.output[at] = item;
     }
 
     fn function_call(&mut self, call: &Call) {
-        let at = self.items;
-        self.items += 1;
+        let whole = function_call(call, "completed");
+        let at = self.add(whole.clone());
         let id = item_of(call);
         let begun = function_call(call, "in_progress");
         self.tell("response.output_item.added", json!({"output_index": at, "item": begun}));
@@ -515,7 +538,6 @@ impl Telling {
             "response.function_call_arguments.done",
             json!({"item_id": id, "output_index": at, "name": call.name, "arguments": call.arguments}),
         );
-        let whole = function_call(call, "completed");
         self.tell("response.output_item.done", json!({"output_index": at, "item": whole}));
     }
 }

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 pub(crate) use rounds::start;
+pub(super) use run::leave;
 
 use crate::app::App;
 use crate::clock::{after, millis};
@@ -72,18 +73,23 @@ pub(super) async fn of(app: &App, agent: &ApiAgent) -> Option<Vec<JobAnswer>> {
     agent.template.as_ref()?;
     let read = async {
         let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
-        let jobs = api_schedules::list(&mut transaction, &agent.name).await?;
+        let jobs = within(&mut transaction, agent).await?;
         transaction.commit().await?;
         Ok::<_, StorageError>(jobs)
     };
-    match read.await {
-        Ok(jobs) if jobs.is_empty() => None,
-        Ok(jobs) => Some(jobs.into_iter().map(JobAnswer::from).collect()),
-        Err(error) => {
-            tracing::warn!(%error, "an agent's schedule could not be read");
-            None
-        }
-    }
+    read.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "an agent's schedule could not be read");
+        None
+    })
+}
+
+/// The same, in a transaction of its tenant's.
+pub(super) async fn within(
+    transaction: &mut TenantTransaction,
+    agent: &ApiAgent,
+) -> Result<Option<Vec<JobAnswer>>, StorageError> {
+    let jobs = api_schedules::list(transaction, &agent.name).await?;
+    Ok((!jobs.is_empty()).then(|| jobs.into_iter().map(JobAnswer::from).collect()))
 }
 
 /// An agent was given a template, or none: from now on it has its jobs.

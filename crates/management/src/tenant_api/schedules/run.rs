@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use protocol::TenantId;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::OwnedSemaphorePermit;
@@ -45,9 +46,9 @@ enum Missed {
 impl From<ApiError> for Missed {
     fn from(error: ApiError) -> Self {
         let failure = match error {
-            ApiError::TooMany(wait) => Failure {
-                retry_after: Some(wait),
-                ..ApiError::TooMany(wait).into()
+            ApiError::TenantTooOften(often) => Failure {
+                retry_after: Some(often.wait),
+                ..ApiError::TenantTooOften(often).into()
             },
             error => Failure::from(error),
         };
@@ -82,7 +83,7 @@ pub(super) async fn run(app: &App, name: &JobName, claim: Claim, permit: OwnedSe
     if let Some(cell) = cell {
         // Of its own: the run is over, and its lease with it.
         let (app, name) = (app.clone(), name.clone());
-        tokio::spawn(async move { leave(&app, &name, cell).await });
+        tokio::spawn(async move { leave(&app, name.tenant, &name.agent, cell).await });
     }
 }
 
@@ -136,10 +137,10 @@ async fn settle(app: &App, name: &JobName, claim: Claim, reached: Reached, misse
 }
 
 /// Nobody needs the cell for this any more: until somebody does, others may have its place.
-async fn leave(app: &App, name: &JobName, cell: CellRef) {
+pub(in super::super) async fn leave(app: &App, tenant: TenantId, agent: &str, cell: CellRef) {
     let Ok(api) = app.tenant_api() else { return };
     for _ in 0..limits::SCHEDULE_LEAVE_TRIES {
-        if api.turns.is_at_work(name.tenant, &name.agent) || api.agents.leave(cell).await {
+        if api.turns.is_at_work(tenant, agent) || api.agents.leave(cell).await {
             return;
         }
         // Its keeper still seals what the turn has changed.
@@ -187,7 +188,7 @@ async fn begin(app: &App, name: &JobName, claim: Claim, reached: &mut Reached) -
     }
     if !reached.progress.is_counted {
         let requests = api.requests.take(name.tenant, per_minute, now);
-        requests.map_err(ApiError::TooMany)?;
+        requests.map_err(ApiError::TenantTooOften)?;
         reached.progress.is_counted = true;
     }
     if agent.is_main() {

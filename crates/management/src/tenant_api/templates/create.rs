@@ -1,11 +1,14 @@
 //! `POST /api/v1/templates`: a template of the operator's own, for tenants who are given it from then on.
 
 use axum::extract::State;
+use protocol::TenantId;
 use protocol::template::{AgentTemplate, Job, Skill, ToolsPolicy};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::super::schedules;
 use super::{ModelWanted, Template, TemplateAnswer, built_in, target};
 use crate::access::Body;
@@ -14,7 +17,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::StorageError;
+use crate::storage::TenantTransaction;
 use crate::storage::api_templates::{self, StoredTemplate};
 
 #[derive(Deserialize, ToSchema)]
@@ -47,6 +50,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
+    write: Write,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<TemplateAnswer>, ApiError> {
     let content = AgentTemplate {
@@ -82,6 +86,10 @@ pub(crate) async fn post(
     app.audit
         .record_operator(&mut transaction, None, &operator.by(), &entry)
         .await?;
-    transaction.commit().await.map_err(StorageError::from)?;
-    Ok(Created(Template::from(template).into()))
+    let made = Template::from(template).into();
+    // It is of no tenant, as the operator's writes are.
+    let mut transaction = TenantTransaction::enter(&app.database, transaction, TenantId::from(Uuid::nil())).await?;
+    write.made(&app, &mut transaction, &made).await?;
+    transaction.commit().await?;
+    Ok(Created(made))
 }

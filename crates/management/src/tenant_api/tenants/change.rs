@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::super::access::Operator;
 use super::super::shares;
 use super::{
-    LimitsWanted, ModelWanted, Named, News, TenantAnswer, create, given, given_template, tell, template_wanted,
+    FallbackWanted, LimitsWanted, ModelWanted, Models, Named, News, TenantAnswer, create, given, given_template, tell,
+    template_wanted,
 };
 use crate::access::Body;
 use crate::app::App;
@@ -33,6 +34,10 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ModelWanted>)]
     model: Option<Option<ModelWanted>>,
+    /// Replaced whole. A key may be left out where its `base_url` had one before.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<FallbackWanted>>, max_items = 9)]
+    fallbacks: Option<Option<Vec<FallbackWanted>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<LimitsWanted>)]
     limits: Option<Option<LimitsWanted>>,
@@ -53,6 +58,7 @@ pub(crate) async fn patch(
     changed.extend(change.name.is_some().then_some("name"));
     changed.extend(change.template.is_some().then_some("template"));
     changed.extend(change.model.is_some().then_some("model"));
+    changed.extend(change.fallbacks.is_some().then_some("fallbacks"));
     changed.extend(change.limits.is_some().then_some("limits"));
     match change.name {
         Some(Some(wanted)) => tenant.name = name("name", &wanted)?.as_str().to_owned(),
@@ -80,29 +86,32 @@ pub(crate) async fn patch(
         None => {}
     }
     shares::check(tenant.limits, &others)?;
-    let params = match change.model {
-        Some(Some(wanted)) => {
-            let (model, params) = wanted.onto(tenant.model.as_ref())?;
-            tenant.model = Some(model);
-            Some(params)
-        }
-        Some(None) => {
-            return Err(ApiError::InvalidField {
-                field: "model",
-                reason: "A model can be replaced and not taken away: remove the tenant, or revoke its keys.".to_owned(),
-            });
-        }
-        None => None,
-    };
+    if let Some(None) = change.model {
+        return Err(ApiError::InvalidField {
+            field: "model",
+            reason: "A model can be replaced and not taken away: remove the tenant, or revoke its keys.".to_owned(),
+        });
+    }
+    let fallbacks = change.fallbacks.map(Option::unwrap_or_default);
+    let models = Models::wanted(
+        tenant.model.as_ref(),
+        &tenant.fallbacks,
+        change.model.flatten(),
+        fallbacks,
+    )?;
+    tenant.model = models.model.or(tenant.model);
+    tenant.fallbacks = models.fallbacks.unwrap_or(tenant.fallbacks);
     let news = News {
         template: template.as_ref().map(Option::as_ref),
-        model: params,
+        model: models.news,
         spending: spending.then(|| shares::left(&tenant, &others, app.clock.now())),
     };
     let told = async {
         tell(&app, tenant.cell(), news).await?;
         let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
-        create::store(&app, &operator, &tenant, template.as_ref().map(Option::as_ref), entry).await
+        let template = template.as_ref().map(Option::as_ref);
+        let stored = create::store(&app, &operator, &tenant, template, entry).await?;
+        Ok::<_, ApiError>(stored.commit().await?)
     };
     if let Err(error) = told.await {
         if spending {

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::super::schedules;
 use super::super::shares;
 use super::{
-    LimitsWanted, ModelWanted, News, TenantAnswer, given_template, remove, target, tell, template_called, write_down,
+    FallbackWanted, LimitsWanted, ModelWanted, Models, News, TenantAnswer, given_template, remove, target, tell,
+    template_called, write_down,
 };
 use crate::access::Body;
 use crate::answer::Created;
@@ -30,6 +32,10 @@ use crate::storage::{TenantTransaction, api_agents, api_tenant_keys};
         "kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-of-anna", "model": "gpt-5",
         "price": {"input": 1_250_000, "output": 10_000_000},
     },
+    "fallbacks": [{
+        "kind": "anthropic", "base_url": "https://other-llm.example", "key": "sk-ant-of-anna", "model": "claude",
+        "price": {"input": 3_000_000, "output": 15_000_000},
+    }],
     "limits": {"requests_per_minute": 60, "spend_day": 5_000_000},
 })))]
 #[serde(deny_unknown_fields)]
@@ -41,6 +47,10 @@ pub(crate) struct Wanted {
     /// What it does not say is as the template's, but for the key. With a model, the answer waits until its key is in the vault of the tenant's cell.
     #[serde(default)]
     model: Option<ModelWanted>,
+    /// Models that the agent goes on to where the first cannot answer, in this order.
+    #[serde(default)]
+    #[schema(max_items = 9)]
+    fallbacks: Option<Vec<FallbackWanted>>,
     #[serde(default)]
     limits: LimitsWanted,
 }
@@ -50,6 +60,7 @@ pub(crate) struct Wanted {
     "id": "01981a2c-5c4e-7d1a-9a53-2f6f0f6f1b11", "name": "Anna",
     "template": {"name": "writer", "version": "5f0c2a91d3b4e678"},
     "model": {"kind": "openai", "base_url": "https://llm.example/v1", "model": "gpt-5"},
+    "fallbacks": [{"kind": "anthropic", "base_url": "https://other-llm.example", "model": "claude"}],
     "limits": {"requests_per_minute": 60, "spend_day": 5_000_000, "spend_month": null},
     "cell": {"id": "01981a2c-5c4f-7b0e-8c11-6d0c2f1f9a02", "state": "asleep"},
     "created_at": 1_795_000_000_000_i64, "updated_at": 1_795_000_000_000_i64,
@@ -65,6 +76,7 @@ pub(crate) struct Made {
 pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
+    write: Write,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     let name = name("name", &wanted.name)?;
@@ -73,8 +85,8 @@ pub(crate) async fn post(
         None => None,
     };
     let (template, of_template) = template.map(|template| (template.content, template.model)).unzip();
-    let model = wanted.model.map(|model| model.or(of_template.flatten()).onto(None));
-    let model = model.transpose()?;
+    let model = wanted.model.map(|model| model.or(of_template.flatten()));
+    let models = Models::wanted(None, &[], model, wanted.fallbacks)?;
     let wanted_limits = wanted.limits.onto(Limits::default())?;
     if api_tenants::count(&app.database).await? >= limits::API_TENANTS {
         return Err(ApiError::LimitReached(limits::API_TENANTS));
@@ -85,15 +97,16 @@ pub(crate) async fn post(
     api_tenants::create(&mut transaction, cell, &name, now).await?;
     app.tenant_api()?.custody.keep_new(&mut transaction, cell).await?;
     api_tenant_keys::create(&mut transaction, &key, now).await?;
+    write.makes(&mut transaction, cell).await?;
     transaction.commit().await?;
 
-    let (model, params) = model.unzip();
     let tenant = ApiTenant {
         id,
         cell,
         name: name.as_str().to_owned(),
         template: template.as_ref().map(given_template),
-        model,
+        model: models.model,
+        fallbacks: models.fallbacks.unwrap_or_default(),
         limits: wanted_limits,
         held: Held::default(),
         created_at: now,
@@ -102,44 +115,46 @@ pub(crate) async fn post(
     let share = shares::left(&tenant, &[], now);
     let news = News {
         template: template.as_ref().map(Some),
-        model: params,
+        model: models.news,
         spending: (share != Share::default()).then_some(share),
     };
-    let told = match tell(&app, tenant.cell(), news).await {
-        Ok(()) => {
-            store(
-                &app,
-                &operator,
-                &tenant,
-                Some(template.as_ref()),
-                Entry::done(Action::ApiTenantMade),
-            )
-            .await
-        }
-        error => error,
+    let made = async {
+        tell(&app, tenant.cell(), news).await?;
+        let state = app.cells.state(tenant.cell()).await.ok();
+        let entry = Entry::done(Action::ApiTenantMade);
+        let mut transaction = store(&app, &operator, &tenant, Some(template.as_ref()), entry).await?;
+        let schedule = schedules::within(&mut transaction, &tenant.main()).await?;
+        let made = Made {
+            tenant: TenantAnswer::of(tenant.clone(), state, schedule),
+            key: key.text().as_str().to_owned(),
+        };
+        write.made(&app, &mut transaction, &made).await?;
+        transaction.commit().await?;
+        Ok::<_, ApiError>(made)
     };
-    if let Err(error) = told {
-        // Half of a tenant is none: whoever asked may ask again.
-        if let Err(error) = remove::everything(&app, &tenant, None).await {
-            tracing::error!(%error, tenant = %tenant.id, "a tenant that was not made whole could not be removed");
+    match made.await {
+        Ok(made) => {
+            tracing::info!(tenant = %id, "a tenant was made by the operator");
+            Ok(Created(made))
         }
-        return Err(error);
+        Err(error) => {
+            // Half of a tenant is none: whoever asked may ask again.
+            if let Err(error) = remove::everything(&app, &tenant, None).await {
+                tracing::error!(%error, tenant = %tenant.id, "a tenant that was not made whole could not be removed");
+            }
+            Err(error)
+        }
     }
-    tracing::info!(tenant = %id, "a tenant was made by the operator");
-    Ok(Created(Made {
-        tenant: TenantAnswer::new(&app, tenant).await,
-        key: key.text().as_str().to_owned(),
-    }))
 }
 
-/// What the keeper was told is stored as told, and written down.
+/// What the keeper was told is stored as told, and written down, once this is committed.
 pub(super) async fn store(
     app: &App,
     operator: &Operator,
     tenant: &ApiTenant,
     template: Option<Option<&AgentTemplate>>,
     entry: Entry,
-) -> Result<(), ApiError> {
+) -> Result<TenantTransaction, ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     if !api_tenants::change(&mut transaction, tenant, now).await? {
@@ -151,5 +166,5 @@ pub(super) async fn store(
     }
     let entry = entry.on(target(tenant));
     write_down(app, &mut transaction, operator, &entry).await?;
-    Ok(transaction.commit().await?)
+    Ok(transaction)
 }

@@ -10,6 +10,7 @@ use time::Duration;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::{KeyAnswer, Named, Part, target, write_down};
 use crate::access::Body;
 use crate::answer::Created;
@@ -43,6 +44,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
     Named(id): Named,
+    write: Write,
     Body(body): Body<Rotate>,
 ) -> Result<Created<Made>, ApiError> {
     if body
@@ -79,11 +81,13 @@ pub(crate) async fn post(
         entry = entry.with("others_end_in_hours", hours);
     }
     write_down(&app, &mut transaction, &operator, &entry).await?;
-    transaction.commit().await?;
-    Ok(Created(Made {
+    let made = Made {
         answer: made.into(),
         key: key.text().as_str().to_owned(),
-    }))
+    };
+    write.made(&app, &mut transaction, &made).await?;
+    transaction.commit().await?;
+    Ok(Created(made))
 }
 
 pub(crate) async fn delete(

@@ -12,6 +12,7 @@ pub(crate) mod webhooks;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use protocol::limits::MODEL_PROVIDERS;
 use protocol::template::AgentTemplate;
 use protocol::{ApiKeyId, CellId, Millis, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -53,6 +54,9 @@ pub(crate) struct TenantAnswer {
     template: Option<TemplateOf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
+    /// What its agent goes on to where `model` cannot answer, in this order; absent: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fallbacks: Vec<ModelAnswer>,
     limits: LimitsAnswer,
     /// Of its first agent, `main`.
     cell: CellAnswer,
@@ -123,12 +127,17 @@ impl TenantAnswer {
     pub(super) async fn new(app: &App, tenant: ApiTenant) -> Self {
         let state = app.cells.state(tenant.cell()).await.ok();
         let schedule = schedules::of(app, &tenant.main()).await;
+        Self::of(tenant, state, schedule)
+    }
+
+    fn of(tenant: ApiTenant, state: Option<CellState>, schedule: Option<Vec<JobAnswer>>) -> Self {
         Self {
             schedule,
             id: tenant.id,
             name: tenant.name,
             template: tenant.template.map(TemplateOf::from),
             model: tenant.model.map(ModelAnswer::from),
+            fallbacks: tenant.fallbacks.into_iter().map(ModelAnswer::from).collect(),
             limits: LimitsAnswer {
                 requests_per_minute: tenant.limits.requests_per_minute,
                 spend_day: tenant.limits.spend_day,
@@ -268,9 +277,24 @@ struct Price {
     cached: Option<u64>,
 }
 
+/// What the members of a price are called where it stands.
+struct OfPrice {
+    input: &'static str,
+    output: &'static str,
+}
+
+const OF_MODEL: OfPrice = OfPrice {
+    input: "model.price.input",
+    output: "model.price.output",
+};
+const OF_FALLBACKS: OfPrice = OfPrice {
+    input: "fallbacks.price.input",
+    output: "fallbacks.price.output",
+};
+
 impl PriceWanted {
     /// The price as it is going to be.
-    fn onto(self, known: Option<Price>) -> Result<Price, ApiError> {
+    fn onto(self, known: Option<Price>, of: OfPrice) -> Result<Price, ApiError> {
         let (input, output, cached) = known.map_or((None, None, None), |known| {
             (Some(known.input), Some(known.output), known.cached)
         });
@@ -281,10 +305,55 @@ impl PriceWanted {
             })
         };
         Ok(Price {
-            input: needed("model.price.input", self.input.unwrap_or(input))?,
-            output: needed("model.price.output", self.output.unwrap_or(output))?,
+            input: needed(of.input, self.input.unwrap_or(input))?,
+            output: needed(of.output, self.output.unwrap_or(output))?,
             cached: self.cached.unwrap_or(cached),
         })
+    }
+}
+
+/// What is asked for as a model that is gone on to.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = WantedFallback)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FallbackWanted {
+    /// `openai` or `anthropic`.
+    kind: String,
+    base_url: String,
+    /// May be left out where the same `base_url` had a key before, or has one in `model` or earlier in the list.
+    #[serde(default, deserialize_with = "wiped")]
+    #[schema(value_type = Option<String>)]
+    key: Option<Zeroizing<String>>,
+    model: String,
+    /// Absent: as it was for the same `base_url` and `model`. Null: not known.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<PriceWanted>)]
+    price: Option<Option<PriceWanted>>,
+}
+
+impl FallbackWanted {
+    /// The model, and what its keeper is told. The addresses are those for which there is a key.
+    fn checked(self, addresses: &mut Vec<String>) -> Result<(Model, ModelParams), ApiError> {
+        let model = Model {
+            kind: self.kind,
+            base_url: self.base_url,
+            name: self.model,
+        };
+        check_kind(&model, "fallbacks.kind")?;
+        if self.key.is_none() && !addresses.contains(&model.base_url) {
+            return Err(ApiError::InvalidField {
+                field: "fallbacks.key",
+                reason: format!("No key is known for {}: say it.", model.base_url),
+            });
+        }
+        addresses.push(model.base_url.clone());
+        let price = match self.price {
+            Some(Some(price)) => Some(json!(price.onto(None, OF_FALLBACKS)?)),
+            Some(None) => Some(Value::Null),
+            None => None,
+        };
+        let params = ModelParams::of(&model, self.key, price);
+        Ok((model, params))
     }
 }
 
@@ -293,6 +362,93 @@ pub(crate) struct ModelNews {
     params: ModelParams,
     /// What of its price is to be another.
     price: Option<PriceWanted>,
+    /// What comes after it from now on; none: what came before.
+    fallbacks: Option<Vec<ModelParams>>,
+}
+
+impl ModelParams {
+    fn of(model: &Model, key: Option<Zeroizing<String>>, price: Option<Value>) -> Self {
+        Self {
+            kind: model.kind.clone(),
+            base_url: model.base_url.clone(),
+            key,
+            model: model.name.clone(),
+            price,
+        }
+    }
+}
+
+/// Models as they are going to be, where they are spoken of.
+#[derive(Default)]
+pub(super) struct Models {
+    pub model: Option<Model>,
+    pub fallbacks: Option<Vec<Model>>,
+    pub news: Option<ModelNews>,
+}
+
+impl Models {
+    /// What is asked for, of an agent that has these already.
+    pub(super) fn wanted(
+        known: Option<&Model>,
+        known_fallbacks: &[Model],
+        model: Option<ModelWanted>,
+        fallbacks: Option<Vec<FallbackWanted>>,
+    ) -> Result<Self, ApiError> {
+        let mut wanted = Self::default();
+        if let Some(model) = model {
+            let (model, news) = model.onto(known)?;
+            wanted.model = Some(model);
+            wanted.news = Some(news);
+        }
+        let Some(fallbacks) = fallbacks else {
+            return Ok(wanted);
+        };
+        let refused = |reason: String| ApiError::InvalidField {
+            field: "fallbacks",
+            reason,
+        };
+        if fallbacks.len() >= MODEL_PROVIDERS {
+            return Err(refused(format!(
+                "An agent has {MODEL_PROVIDERS} models at most, the first among them (MODEL_PROVIDERS)."
+            )));
+        }
+        let first = wanted.model.as_ref().or(known);
+        let mut addresses: Vec<String> = first
+            .into_iter()
+            .chain(known_fallbacks)
+            .map(|one| one.base_url.clone())
+            .collect();
+        let checked = fallbacks.into_iter().map(|one| one.checked(&mut addresses));
+        let (models, params): (Vec<_>, Vec<_>) = checked.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        match (&mut wanted.news, first) {
+            (Some(news), _) => news.fallbacks = Some(params),
+            (None, Some(first)) => {
+                wanted.news = Some(ModelNews {
+                    params: ModelParams::of(first, None, None),
+                    price: None,
+                    fallbacks: Some(params),
+                });
+            }
+            (None, None) if models.is_empty() => {}
+            (None, None) => {
+                return Err(refused(
+                    "They are gone on to from a `model`: name that, too.".to_owned(),
+                ));
+            }
+        }
+        wanted.fallbacks = Some(models);
+        Ok(wanted)
+    }
+}
+
+fn check_kind(model: &Model, field: &'static str) -> Result<(), ApiError> {
+    match model.kind.as_str() {
+        "openai" | "anthropic" => Ok(()),
+        _ => Err(ApiError::InvalidField {
+            field,
+            reason: "A model's kind is `openai` or `anthropic`.".to_owned(),
+        }),
+    }
 }
 
 impl ModelWanted {
@@ -308,7 +464,7 @@ impl ModelWanted {
     }
 
     /// The model as it is going to be, and what its keeper is told.
-    pub(super) fn onto(self, known: Option<&Model>) -> Result<(Model, ModelNews), ApiError> {
+    fn onto(self, known: Option<&Model>) -> Result<(Model, ModelNews), ApiError> {
         let missing = |field: &'static str| ApiError::InvalidField {
             field,
             reason: format!("A model needs its `{}`.", field.trim_start_matches("model.")),
@@ -323,27 +479,26 @@ impl ModelWanted {
             base_url: base_url.ok_or_else(|| missing("model.base_url"))?,
             name: name.ok_or_else(|| missing("model.model"))?,
         };
-        if !matches!(model.kind.as_str(), "openai" | "anthropic") {
-            return Err(ApiError::InvalidField {
-                field: "model.kind",
-                reason: "A model's kind is `openai` or `anthropic`.".to_owned(),
-            });
-        }
+        check_kind(&model, "model.kind")?;
         let same_place = known.is_some_and(|known| known.base_url == model.base_url);
         let key = match self.key {
             Some(Some(key)) => Some(key),
             None if same_place => None,
             _ => return Err(missing("model.key")),
         };
-        let params = ModelParams {
-            kind: model.kind.clone(),
-            base_url: model.base_url.clone(),
-            key,
-            model: model.name.clone(),
-            price: matches!(self.price, Some(None)).then_some(Value::Null),
+        let unknown = matches!(self.price, Some(None)).then_some(Value::Null);
+        let mut news = ModelNews {
+            params: ModelParams::of(&model, key, unknown),
+            price: self.price.flatten(),
+            fallbacks: None,
         };
-        let price = self.price.flatten();
-        Ok((model, ModelNews { params, price }))
+        // Of a first model nothing is known that its keeper would have to be asked for.
+        if known.is_none()
+            && let Some(price) = news.price.take()
+        {
+            news.params.price = Some(json!(price.onto(None, OF_MODEL)?));
+        }
+        Ok((model, news))
     }
 }
 
@@ -423,13 +578,13 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
         spending,
     } = news;
     let model = match model {
-        Some(ModelNews { mut params, price }) => {
-            if let Some(price) = price {
+        Some(mut model) => {
+            if let Some(price) = model.price.take() {
                 // Refused before anything is changed.
-                let known = price_of(app, cell, &params).await?;
-                params.price = Some(json!(price.onto(known)?));
+                let known = price_of(app, cell, &model.params).await?;
+                model.params.price = Some(json!(price.onto(known, OF_MODEL)?));
             }
-            Some(params)
+            Some(model)
         }
         None => None,
     };
@@ -440,8 +595,17 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
     if let Some(share) = spending {
         agents.call(cell, "spending.set", shares::limits_of(share)).await?;
     }
-    if let Some(params) = model {
-        agents.set_model(cell, params).await?;
+    match model {
+        Some(ModelNews {
+            params,
+            fallbacks: Some(fallbacks),
+            ..
+        }) => {
+            let all = std::iter::once(params).chain(fallbacks).collect();
+            agents.set_models(cell, all).await?;
+        }
+        Some(model) => agents.set_model(cell, model.params).await?,
+        None => {}
     }
     Ok(())
 }

@@ -9,11 +9,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::Operator;
-use super::{Named, target, write_down};
+use super::{Named, agents, target, write_down};
 use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
+use crate::storage::api_writes::Half;
 use crate::storage::{
     TenantTransaction, api_agents, api_approvals, api_schedules, api_sessions, api_tenant_keys, api_tenants,
     api_webhooks, api_writes, platform_secrets,
@@ -59,6 +60,24 @@ pub(crate) async fn delete(
     let removed = everything(&app, &tenant, Some(&operator)).await?;
     tracing::info!(tenant = %id, "a tenant was removed by the operator");
     Ok(Json(Gone { id, removed }))
+}
+
+/// Removes what a write has begun to make and did not come to the end of: half of a tenant is none, nor is half of an agent.
+pub(crate) async fn half(app: &App, half: Half) -> Result<(), ApiError> {
+    let alone = app.tenant_api()?.shares.of(half.tenant).await;
+    let mut transaction = TenantTransaction::begin(&app.database, half.tenant).await?;
+    let Some(tenant) = api_tenants::find(&mut transaction).await? else {
+        return Ok(());
+    };
+    let others = api_agents::list(&mut transaction, &tenant).await?;
+    transaction.commit().await?;
+    if tenant.cell == half.cell {
+        drop(alone);
+        everything(app, &tenant, None).await?;
+    } else if let Some(agent) = others.iter().find(|other| other.cell == half.cell) {
+        agents::create::undo(app, &tenant, agent).await?;
+    }
+    Ok(())
 }
 
 /// Ends first the keys and what opens the vaults, so that nothing begins anew and no request that was let in before wakes a cell again; then

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::super::EventKind;
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::{Named, Part, target, write_down};
 use crate::access::Body;
 use crate::answer::Created;
@@ -125,6 +126,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
     Named(id): Named,
+    write: Write,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<Made>, ApiError> {
     let mut events = wanted.events;
@@ -156,11 +158,13 @@ pub(crate) async fn post(
         .with("webhook", new.id)
         .with("host", &new.host);
     write_down(&app, &mut transaction, &operator, &entry).await?;
-    transaction.commit().await?;
-    Ok(Created(Made {
+    let made = Made {
         answer: made.ok_or(ApiError::NotFound)?.into(),
         secret: new.secret,
-    }))
+    };
+    write.made(&app, &mut transaction, &made).await?;
+    transaction.commit().await?;
+    Ok(Created(made))
 }
 
 pub(crate) async fn delete(

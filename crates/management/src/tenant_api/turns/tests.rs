@@ -106,6 +106,8 @@ async fn what_a_reader_keeps_of_a_turn_has_an_end() {
         TurnEvent::Error(failure) => assert_eq!(failure.code, "events_lost"),
         other => panic!("{other:?}"),
     }
+    turn.push(delta("x"));
+    assert!(gathers.hear().await.is_none());
 }
 
 fn call(id: &str) -> Call {
@@ -187,6 +189,9 @@ async fn what_is_held_is_bounded_and_a_slow_reader_is_told() {
     }
     let (_, event) = reader.next().await.unwrap();
     assert!(matches!(&*event, TurnEvent::Error(failure) if failure.code == "events_lost"));
+    assert!(reader.next().await.is_none(), "it was the last of the stream");
+    drop(reader);
+    assert!(!is_cancelled(&turn).await, "nobody has closed it");
     let big = "x".repeat(limits::TURN_BYTES);
     turn.push(delta(&big));
     assert_eq!(turn.log().events.len(), 1);

@@ -48,6 +48,8 @@ type Broken = Box<dyn FnMut(CellRef, &str) -> bool + Send>;
 struct Cell {
     /// What was told of the model, the key in clear.
     model: Option<Value>,
+    /// The same of those that come after it.
+    fallbacks: Vec<Value>,
     spending: Option<Value>,
     /// What it has spent, today and this month.
     spent: (u64, u64),
@@ -216,6 +218,13 @@ impl Agents {
     /// What the one cell there is was told of its model.
     pub fn model(&self) -> Option<Value> {
         self.state().cells.values().next()?.model.clone()
+    }
+
+    /// The same of those that come after it.
+    pub fn fallbacks(&self) -> Vec<Value> {
+        let state = self.state();
+        let cell = state.cells.values().next();
+        cell.map(|cell| cell.fallbacks.clone()).unwrap_or_default()
     }
 
     pub fn spending(&self) -> Option<Value> {
@@ -737,6 +746,17 @@ impl PlatformAgents for Agents {
                 model["price"] = price;
             }
             *known = Some(model);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn set_models(&self, cell: CellRef, models: Vec<ModelParams>) -> BoxFuture<'_, Result<(), AgentError>> {
+        async move {
+            let mut models = models.into_iter();
+            self.set_model(cell, models.next().unwrap()).await?;
+            let fallbacks = models.map(|model| serde_json::to_value(model).unwrap()).collect();
+            self.state().cells.get_mut(&cell).unwrap().fallbacks = fallbacks;
             Ok(())
         }
         .boxed()

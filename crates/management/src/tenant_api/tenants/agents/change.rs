@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::super::super::access::Operator;
 use super::super::super::shares;
-use super::super::{ModelWanted, Named, News, given, given_template, tell, template_wanted};
+use super::super::{FallbackWanted, ModelWanted, Models, Named, News, given, given_template, tell, template_wanted};
 use super::{AgentAnswer, Called, ShareWanted, create};
 use crate::access::Body;
 use crate::app::App;
@@ -29,6 +29,10 @@ pub(crate) struct Change {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ModelWanted>)]
     model: Option<Option<ModelWanted>>,
+    /// As for a tenant.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<FallbackWanted>>, max_items = 9)]
+    fallbacks: Option<Option<Vec<FallbackWanted>>>,
     /// More is taken from what `main` has not spent; what comes back is `main`'s when the day, or the month, is over.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ShareWanted>)]
@@ -60,6 +64,7 @@ pub(crate) async fn patch(
     let mut changed = Vec::new();
     changed.extend(change.template.is_some().then_some("template"));
     changed.extend(change.model.is_some().then_some("model"));
+    changed.extend(change.fallbacks.is_some().then_some("fallbacks"));
     changed.extend(change.limits.is_some().then_some("limits"));
     let before = agent.share;
     agent.share = match change.limits {
@@ -70,20 +75,21 @@ pub(crate) async fn patch(
     if let Some(template) = &template {
         agent.template = template.as_ref().map(given_template);
     }
-    let params = match change.model {
-        Some(Some(wanted)) => {
-            let (model, params) = wanted.onto(agent.model.as_ref())?;
-            agent.model = Some(model);
-            Some(params)
-        }
-        Some(None) => {
-            return Err(ApiError::InvalidField {
-                field: "model",
-                reason: "A model can be replaced and not taken away: remove the agent.".to_owned(),
-            });
-        }
-        None => None,
-    };
+    if let Some(None) = change.model {
+        return Err(ApiError::InvalidField {
+            field: "model",
+            reason: "A model can be replaced and not taken away: remove the agent.".to_owned(),
+        });
+    }
+    let fallbacks = change.fallbacks.map(Option::unwrap_or_default);
+    let models = Models::wanted(
+        agent.model.as_ref(),
+        &agent.fallbacks,
+        change.model.flatten(),
+        fallbacks,
+    )?;
+    agent.model = models.model.or(agent.model);
+    agent.fallbacks = models.fallbacks.unwrap_or(agent.fallbacks);
     let more = before.or_more(agent.share);
     let mut others = api_agents::list(&mut transaction, &tenant).await?;
     transaction.commit().await?;
@@ -102,22 +108,16 @@ pub(crate) async fn patch(
     }
     let news = News {
         template: template.as_ref().map(Option::as_ref),
-        model: params,
+        model: models.news,
         spending: spending.then_some(agent.share),
     };
     // Where this fails, what is stored is the most that its keeper may have been told.
     tell(&app, agent.cell(), news).await?;
     let entry = Entry::done(Action::ApiAgentChanged).with("changed", changed.join(", "));
     give(&app, &tenant, &agent, before).await?;
-    create::store(
-        &app,
-        &operator,
-        &tenant,
-        &agent,
-        template.as_ref().map(Option::as_ref),
-        entry,
-    )
-    .await?;
+    let template = template.as_ref().map(Option::as_ref);
+    let stored = create::store(&app, &operator, &tenant, &agent, template, entry).await?;
+    stored.commit().await?;
     agent.updated_at = app.clock.now();
     Ok(Json(AgentAnswer::new(&app, agent).await))
 }

@@ -7,9 +7,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::super::access::{Operator, agent_name};
+use super::super::super::idempotency::Write;
 use super::super::super::schedules;
 use super::super::super::shares;
-use super::super::{ModelWanted, Named, News, given_template, tell, template_called, write_down};
+use super::super::{
+    FallbackWanted, ModelWanted, Models, Named, News, given_template, tell, template_called, write_down,
+};
 use super::{AgentAnswer, ShareWanted, remove, target};
 use crate::access::Body;
 use crate::answer::Created;
@@ -36,6 +39,10 @@ pub(crate) struct Wanted {
     /// What it does not say is as the template's, and then as the tenant's, but for the key, which goes into the vault of the agent's cell.
     #[serde(default)]
     model: Option<ModelWanted>,
+    /// Models that it goes on to where that one cannot answer, in this order, with their keys: none of the tenant's is taken over.
+    #[serde(default)]
+    #[schema(max_items = 9)]
+    fallbacks: Option<Vec<FallbackWanted>>,
     /// Its share of what the tenant may spend.
     #[serde(default)]
     limits: ShareWanted,
@@ -45,6 +52,7 @@ pub(crate) async fn post(
     State(app): State<App>,
     operator: Operator,
     Named(id): Named,
+    write: Write,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<AgentAnswer>, ApiError> {
     let name = agent_name(&wanted.name)?;
@@ -60,8 +68,8 @@ pub(crate) async fn post(
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     let model = wanted
         .model
-        .map(|model| model.or(of_template.flatten()).or(tenant.model.clone()).onto(None));
-    let (model, params) = model.transpose()?.unzip();
+        .map(|model| model.or(of_template.flatten()).or(tenant.model.clone()));
+    let models = Models::wanted(None, &[], model, wanted.fallbacks)?;
     let mut others = api_agents::list(&mut transaction, &tenant).await?;
     transaction.commit().await?;
     if name == api_agents::MAIN || others.iter().any(|other| other.name == name) {
@@ -71,7 +79,8 @@ pub(crate) async fn post(
         name: name.to_owned(),
         cell,
         template: template.as_ref().map(given_template),
-        model,
+        model: models.model,
+        fallbacks: models.fallbacks.unwrap_or_default(),
         share,
         created_at: now,
         updated_at: now,
@@ -84,44 +93,55 @@ pub(crate) async fn post(
     }
     shares::check(tenant.limits, &others)?;
     shares::take_from_main(&app, &tenant, &others, true).await?;
-    if let Err(error) = begin(&app, &agent).await {
+    if let Err(error) = begin(&app, &agent, &write).await {
         shares::tell_main_again(&app, id).await;
         return Err(error);
     }
     let news = News {
         template: template.as_ref().map(Some),
-        model: params,
+        model: models.news,
         spending: (share != Share::default()).then_some(share),
     };
     let made = async {
         tell(&app, agent.cell(), news).await?;
+        let state = app.cells.state(agent.cell()).await.ok();
         let entry = Entry::done(Action::ApiAgentMade);
         // Also where it has no template: what is left of an earlier one of its name is not its own.
-        store(&app, &operator, &tenant, &agent, Some(template.as_ref()), entry).await
+        let mut transaction = store(&app, &operator, &tenant, &agent, Some(template.as_ref()), entry).await?;
+        let schedule = schedules::within(&mut transaction, &agent).await?;
+        let made = AgentAnswer::of(agent.clone(), state, schedule);
+        write.made(&app, &mut transaction, &made).await?;
+        transaction.commit().await?;
+        Ok::<_, ApiError>(made)
     };
-    if let Err(error) = made.await {
-        // Half of an agent is none. It has had no model, so it has spent nothing.
-        if let Err(error) = undo(&app, &tenant, &agent).await {
-            tracing::error!(%error, tenant = %tenant.id, agent = agent.name, "an agent that was not made whole could not be removed");
+    match made.await {
+        Ok(made) => {
+            tracing::info!(tenant = %id, agent = agent.name, "an agent of a tenant was made by the operator");
+            Ok(Created(made))
         }
-        return Err(error);
+        Err(error) => {
+            // Half of an agent is none. Nobody could talk to it, so it has spent nothing.
+            if let Err(error) = undo(&app, &tenant, &agent).await {
+                tracing::error!(%error, tenant = %tenant.id, agent = agent.name, "an agent that was not made whole could not be removed");
+            }
+            Err(error)
+        }
     }
-    tracing::info!(tenant = %id, agent = agent.name, "an agent of a tenant was made by the operator");
-    Ok(Created(AgentAnswer::new(&app, agent).await))
 }
 
 /// From here on it has its share and what opens its vault, and no model: nobody can talk to it yet.
-async fn begin(app: &App, agent: &ApiAgent) -> Result<(), ApiError> {
+async fn begin(app: &App, agent: &ApiAgent, write: &Write) -> Result<(), ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     if !api_agents::create(&mut transaction, &agent.name, agent.cell, agent.share, agent.created_at).await? {
         return Err(ApiError::AgentKnown);
     }
     let custody = &app.tenant_api()?.custody;
     custody.keep_new(&mut transaction, agent.cell).await?;
+    write.makes(&mut transaction, agent.cell).await?;
     Ok(transaction.commit().await?)
 }
 
-/// What the keeper was told is stored as told, and written down.
+/// What the keeper was told is stored as told, and written down, once this is committed.
 pub(super) async fn store(
     app: &App,
     operator: &Operator,
@@ -129,7 +149,7 @@ pub(super) async fn store(
     agent: &ApiAgent,
     template: Option<Option<&AgentTemplate>>,
     entry: Entry,
-) -> Result<(), ApiError> {
+) -> Result<TenantTransaction, ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     // From here on, whoever removes it on another server waits, and finds its jobs.
@@ -141,10 +161,10 @@ pub(super) async fn store(
     }
     let entry = entry.on(target(tenant, &agent.name));
     write_down(app, &mut transaction, operator, &entry).await?;
-    Ok(transaction.commit().await?)
+    Ok(transaction)
 }
 
-async fn undo(app: &App, tenant: &ApiTenant, agent: &ApiAgent) -> Result<(), ApiError> {
+pub(in super::super) async fn undo(app: &App, tenant: &ApiTenant, agent: &ApiAgent) -> Result<(), ApiError> {
     remove::everything(app, tenant, agent, Share::default(), None).await?;
     if tenant.limits.of_spending() {
         shares::tell_main(app, tenant.id).await?;

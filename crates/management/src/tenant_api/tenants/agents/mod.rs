@@ -18,6 +18,7 @@ use super::super::schedules::{self, JobAnswer};
 use super::{CellAnswer, ModelAnswer, TemplateOf, given, not_below_zero};
 use crate::app::App;
 use crate::audit::Target;
+use crate::cell_control::CellState;
 use crate::clock::millis;
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
@@ -41,6 +42,9 @@ pub(crate) struct AgentAnswer {
     template: Option<TemplateOf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<ModelAnswer>,
+    /// What it goes on to where `model` cannot answer, in this order; absent: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fallbacks: Vec<ModelAnswer>,
     limits: ShareAnswer,
     cell: CellAnswer,
     /// What it does by the clock; absent: nothing.
@@ -63,12 +67,18 @@ struct ShareAnswer {
 impl AgentAnswer {
     async fn new(app: &App, agent: ApiAgent) -> Self {
         let state = app.cells.state(agent.cell()).await.ok();
+        let schedule = schedules::of(app, &agent).await;
+        Self::of(agent, state, schedule)
+    }
+
+    fn of(agent: ApiAgent, state: Option<CellState>, schedule: Option<Vec<JobAnswer>>) -> Self {
         Self {
-            schedule: schedules::of(app, &agent).await,
+            schedule,
             cell: CellAnswer { id: agent.cell, state },
             name: agent.name,
             template: agent.template.map(TemplateOf::from),
             model: agent.model.map(ModelAnswer::from),
+            fallbacks: agent.fallbacks.into_iter().map(ModelAnswer::from).collect(),
             limits: ShareAnswer {
                 spend_day: agent.share.day,
                 spend_month: agent.share.month,

@@ -85,7 +85,7 @@ pub(super) async fn everything(
     // As it is now: another agent may have come or gone meanwhile.
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     // First of all, because another server that gives it jobs at this moment holds its row.
-    if !api_agents::remove(&mut transaction, &agent.name).await? {
+    if !api_agents::remove(&mut transaction, agent).await? {
         return Err(ApiError::NotFound);
     }
     let sessions = api_sessions::remove_of(&mut transaction, &agent.name).await?;

@@ -1,0 +1,441 @@
+//! Writes that are asked for twice, under one `Idempotency-Key`: done once, answered alike, and whole however a server ends between.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use management::limits;
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+
+use crate::support::{Agents, Developer, World, comes};
+
+fn model() -> Value {
+    json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-canary", "model": "m"})
+}
+
+const ROTATE: &str = "/api/v1/platform-keys/rotate";
+
+fn hook() -> Value {
+    json!({"url": "https://hooks.example/x", "events": ["turn.failed"]})
+}
+
+#[tokio::test]
+async fn a_write_with_a_key_is_done_once_and_answered_twice() {
+    let (world, _, operator) = World::with_tenants().await;
+    let wanted = json!({"name": "x"});
+    let once = operator.with("idempotency-key", "make-x");
+    let first = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
+    let again = once.post("/api/v1/tenants", wanted.clone()).await.expect(201);
+    assert_eq!(first.json, again.json, "the same tenant, with the same key");
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(
+        operator.get("/api/v1/tenants").await.json["tenants"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    // The key that was answered is sealed.
+    let mut owner = world.database.owner().await;
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM api_writes")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    let key = first.json["key"].as_str().unwrap().as_bytes();
+    assert!(!kept.windows(key.len()).any(|window| window == key));
+    // What was asked is nowhere beside it, which a guess could be held against.
+    let in_clear: i64 = sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE request_hash <> key_hash")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(in_clear, 0);
+    let other = once.post("/api/v1/tenants", json!({"name": "y"})).await;
+    assert_eq!(
+        (other.status.as_u16(), &other.json["code"]),
+        (422, &json!("idempotency_key_reused"))
+    );
+    assert_eq!(
+        operator
+            .with("idempotency-key", "a b")
+            .post("/api/v1/tenants", wanted)
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_the_version_before_has_kept_is_given_again_for_what_it_answered() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let mut owner = world.database.owner().await;
+    for kept in include_str!("../fixtures/answer.v1.sql").split_inclusive(";\n") {
+        sqlx::query(kept).execute(&mut owner).await.unwrap();
+    }
+    // It has read no key yet.
+    let beside = world.beside(agents, &[]).await;
+    let once = operator.asking(beside.router.clone()).with("idempotency-key", "k");
+    let again = once
+        .post("/api/v1/templates", json!({"name": "of-before"}))
+        .await
+        .expect(201);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.json["name"], "of-before");
+    let other = once.post("/api/v1/templates", json!({"name": "another"})).await;
+    other.refused(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn what_failed_on_our_side_is_done_under_the_same_key_and_what_was_wrong_is_refused_again() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let once = operator.with("idempotency-key", "k");
+    let change = json!({"model": {"model": "other"}});
+    agents.break_down();
+    once.patch(&at, change.clone()).await.refused(503, "cell_unavailable");
+    agents.repair();
+    let done = once.patch(&at, change.clone()).await.expect(200);
+    assert_eq!(done.headers.get("idempotency-replayed"), None, "it was not done before");
+    let again = once.patch(&at, change).await.expect(200);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+
+    let wrong = operator.with("idempotency-key", "wrong");
+    wrong
+        .patch(&at, json!({"name": ""}))
+        .await
+        .refused(422, "invalid_field");
+    let again = wrong.patch(&at, json!({"name": ""})).await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    again.refused(422, "invalid_field");
+}
+
+#[tokio::test]
+async fn of_two_servers_that_are_asked_for_the_same_write_one_does_it_and_both_answer_the_same() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let other = world.beside(agents.clone(), &[]).await;
+    let here = operator.with("idempotency-key", "make-x");
+    let there = here.asking(other.router.clone());
+    let wanted = json!({"name": "x", "model": model()});
+    let ask = |program: &Developer| {
+        let (program, wanted) = (program.clone(), wanted.clone());
+        Box::pin(async move { program.post("/api/v1/tenants", wanted).await })
+    };
+    // Both have taken it up, and nobody knows yet who was first.
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE api_writes IN EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    agents.hold();
+    let goes_on = async {
+        world.database.until_wait_for_locks(2).await;
+        lock.rollback().await.unwrap();
+    };
+    let both = select(ask(&here), ask(&there));
+    let both = async { tokio::join!(both, goes_on).0.factor_first() };
+    let both = tokio::time::timeout(Duration::from_secs(20), both).await;
+    let (second, first) = both.expect("one of them is answered, since the other is at it");
+    second.refused(409, "write_under_way");
+    agents.until_somebody_waits().await;
+    assert_eq!(agents.waiting(), 1);
+    agents.go_on();
+    let made = first.await.expect(201).json;
+    for program in [&here, &there] {
+        let again = ask(program).await.expect(201);
+        assert_eq!(again.json, made);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+    }
+    let listed = operator.get("/api/v1/tenants").await.expect(200).json;
+    assert_eq!(listed["tenants"].as_array().unwrap().len(), 1);
+}
+
+/// Another server of this installation, for which whatever is under way has been so for too long.
+async fn much_later(world: &World, agents: Agents) -> World {
+    let other = world.beside(agents, &[]).await;
+    other.clock.advance(limits::WRITE_PATIENCE + Duration::from_secs(1));
+    other
+}
+
+/// Ends each transaction that waits to say something of a write, as the end of its server does.
+async fn ends_who_answers(world: &World) {
+    let mut owner = world.database.owner().await;
+    loop {
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%api_writes%'",
+        )
+        .execute(&mut owner)
+        .await
+        .unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_write_makes_is_there_with_its_answer_or_not_at_all() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let later = much_later(&world, agents).await;
+    let at = format!("/api/v1/tenants/{id}");
+    let kinds = [
+        ("api_tenant_keys", format!("{at}/keys"), json!({})),
+        ("api_webhooks", format!("{at}/webhooks"), hook()),
+        (
+            "api_templates",
+            "/api/v1/templates".to_owned(),
+            json!({"name": "press-desk"}),
+        ),
+    ];
+    let count = async |table: &str| -> i64 {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let mut owner = world.database.owner().await;
+        sqlx::query_scalar(count).fetch_one(&mut owner).await.unwrap()
+    };
+    for (table, path, body) in kinds {
+        let before = count(table).await;
+        let once = operator.with("idempotency-key", table);
+        let (mut one, mut two) = (world.database.owner().await, world.database.owner().await);
+        // It is about to make it, and then cannot say what it answers.
+        let mut not_yet = one.begin().await.unwrap();
+        let lock = sqlx::AssertSqlSafe(format!("LOCK TABLE {table} IN EXCLUSIVE MODE"));
+        sqlx::query(lock).execute(&mut *not_yet).await.unwrap();
+        let asked = once.post(&path, body.clone());
+        let cut_off = async {
+            world.database.until_wait_for_locks(1).await;
+            let mut no_answer = two.begin().await.unwrap();
+            sqlx::query("SELECT FROM api_writes FOR UPDATE")
+                .execute(&mut *no_answer)
+                .await
+                .unwrap();
+            not_yet.rollback().await.unwrap();
+            ends_who_answers(&world).await;
+        };
+        let answer = match select(Box::pin(asked), Box::pin(cut_off)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => panic!("it goes on without end"),
+        };
+        assert!(answer.status.is_server_error(), "{table}: {}", answer.text);
+        drop(two);
+
+        let there = once.asking(later.router.clone());
+        let made = there.post(&path, body.clone()).await.expect(201).json;
+        assert_eq!(count(table).await, before + 1, "{table}");
+        let again = there.post(&path, body).await.expect(201);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.json, made);
+    }
+}
+
+#[tokio::test]
+async fn half_of_a_tenant_and_of_an_agent_goes_before_the_write_is_done_again() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let later = much_later(&world, agents.clone()).await;
+    for path in ["/api/v1/tenants".to_owned(), format!("/api/v1/tenants/{id}/agents")] {
+        let once = operator.with("idempotency-key", path.clone());
+        let asks = |router: &axum::Router| {
+            let (program, path) = (once.asking(router.clone()), path.clone());
+            async move {
+                program
+                    .post(&path, json!({"name": "press", "template": "writer"}))
+                    .await
+            }
+        };
+        let cells = agents.cells();
+        agents.hold_at("template.set");
+        let left = tokio::spawn(asks(&world.router));
+        agents.until_somebody_waits().await;
+        let taken_up = tokio::spawn(asks(&later.router));
+        comes("another server does it", || agents.waiting() == 2).await;
+        agents.go_on();
+        let made = taken_up.await.unwrap().expect(201).json;
+        left.await.unwrap().refused(404, "not_found");
+        for router in [&world.router, &later.router] {
+            let again = asks(router).await.expect(201);
+            assert_eq!(again.headers["idempotency-replayed"], "true");
+            assert_eq!(again.json, made);
+        }
+        comes("one cell is left", || agents.cells() == cells + 1).await;
+    }
+    for list in ["/api/v1/tenants".to_owned(), format!("/api/v1/tenants/{id}/agents")] {
+        let listed = operator.get(&list).await.expect(200).json;
+        let all = listed["tenants"].as_array().or(listed["agents"].as_array());
+        assert_eq!(all.unwrap().len(), 2, "{}", listed);
+    }
+}
+
+/// How many answers are kept.
+async fn answers(world: &World) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE sealed IS NOT NULL")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_kept_answer_goes_with_the_tenant_that_it_is_about() {
+    let (world, _, operator) = World::with_tenants().await;
+    let making = operator.with("idempotency-key", "make-x");
+    let changing = operator.with("idempotency-key", "change-x");
+    let removing = operator.with("idempotency-key", "remove-x");
+    let made = making.post("/api/v1/tenants", json!({"name": "x"})).await.expect(201);
+    let at = format!("/api/v1/tenants/{}", made.json["id"].as_str().unwrap());
+    changing.patch(&at, json!({"name": "y"})).await.expect(200);
+    assert_eq!(answers(&world).await, 2);
+
+    let removed = removing.delete(&at).await.expect(200).json;
+    assert_eq!(answers(&world).await, 1, "that of the removal");
+    for name in ["x", "another"] {
+        let again = making.post("/api/v1/tenants", json!({"name": name})).await;
+        again.refused(410, "answer_gone");
+    }
+    let again = changing.patch(&at, json!({"name": "y"})).await;
+    again.refused(410, "answer_gone");
+    assert_eq!(operator.get("/api/v1/tenants").await.json["tenants"], json!([]));
+    let again = removing.delete(&at).await.expect(200);
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.json, removed);
+}
+
+#[tokio::test]
+async fn of_a_tenant_that_is_removed_while_a_write_on_it_comes_to_its_end_no_answer_is_kept() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let changing = operator.with("idempotency-key", "change-x");
+    // It is done, and does not come to its answer before another server has removed the tenant.
+    let beside = world.beside(agents, &[]).await;
+    let there = operator.asking(beside.router.clone());
+    let held = world.cells.hold().await;
+    let removal = async {
+        while there.get(&at).await.expect(200).json["name"] != "y" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        there.delete(&at).await.expect(200);
+        drop(held);
+    };
+    let (changed, ()) = tokio::join!(changing.patch(&at, json!({"name": "y"})), removal);
+    changed.expect(200);
+    assert_eq!(answers(&world).await, 0);
+    let again = changing.patch(&at, json!({"name": "y"})).await;
+    again.refused(410, "answer_gone");
+}
+
+/// Another server, whose database lets nobody off that waits in a circle.
+async fn without_a_way_out(world: &World, agents: Agents) -> World {
+    let set = format!("ALTER DATABASE {} SET deadlock_timeout = '1h'", world.database.name());
+    sqlx::query(sqlx::AssertSqlSafe(set))
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    world.beside(agents, &[]).await
+}
+
+/// The keys of the platform are held until so many wait. Then all come to their end.
+async fn while_the_keys_are_held<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let goes_on = async {
+        world.database.until_wait_for_locks(many).await;
+        lock.rollback().await.unwrap();
+    };
+    let all = async { tokio::join!(work, goes_on).0 };
+    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+    all.expect("nobody waits for one who waits for them")
+}
+
+/// Once so many wait.
+async fn behind<T>(world: &World, many: i64, work: impl Future<Output = T>) -> T {
+    world.database.until_wait_for_locks(many).await;
+    work.await
+}
+
+#[tokio::test]
+async fn a_write_that_is_answered_one_that_seals_and_a_rotation_do_not_wait_for_each_other() {
+    let (first, agents, operator) = World::with_tenants().await;
+    let (id, _) = first.tenant("x").await;
+    let world = without_a_way_out(&first, agents).await;
+    let operator = operator.asking(world.router.clone());
+    let at = format!("/api/v1/tenants/{id}");
+    let hooks = format!("{at}/webhooks");
+    let changing = operator.with("idempotency-key", "change-x");
+    let all = async {
+        tokio::join!(
+            changing.patch(&at, json!({"name": "y"})),
+            behind(&world, 1, operator.post(ROTATE, json!({}))),
+            behind(&world, 2, operator.post(&hooks, hook())),
+        )
+    };
+    let (changed, rotated, added) = while_the_keys_are_held(&world, 3, all).await;
+    changed.expect(200);
+    rotated.expect(200);
+    added.expect(201);
+}
+
+#[tokio::test]
+async fn nor_do_a_tenants_own_write_and_the_removal_of_the_tenant() {
+    let (first, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = first.tenant("x").await;
+    let said = json!({"session_id": "s", "message": "Hi"});
+    tenant.post("/api/v1/chat", said).await.expect(200);
+    let world = without_a_way_out(&first, agents.clone()).await;
+    let operator = operator.asking(world.router.clone());
+    let at = format!("/api/v1/tenants/{id}");
+    let hooks = format!("{at}/webhooks");
+    let naming = tenant.asking(world.router.clone()).with("idempotency-key", "name-s");
+    // It has found its tenant before somebody has it who seals, and comes to its end after that.
+    let removal = async {
+        agents.hold_at("remove");
+        operator.delete(&at).await
+    };
+    let adding = async {
+        agents.until_somebody_waits().await;
+        operator.post(&hooks, hook()).await
+    };
+    let goes_on = async { agents.go_on() };
+    let all = async {
+        tokio::join!(
+            naming.patch("/api/v1/sessions/s", json!({"title": "t"})),
+            behind(&world, 1, operator.post(ROTATE, json!({}))),
+            behind(&world, 2, async { tokio::join!(removal, adding) }),
+            behind(&world, 3, goes_on),
+        )
+    };
+    let (named, rotated, (removed, added), ()) = while_the_keys_are_held(&world, 4, all).await;
+    named.expect(200);
+    rotated.expect(200);
+    added.expect(201);
+    removed.expect(200);
+}
+
+#[tokio::test]
+async fn answers_are_forgotten_after_a_day_also_where_nobody_writes() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let change = async |key| {
+        let once = operator.with("idempotency-key", key);
+        once.patch(&at, json!({"name": key})).await.expect(200);
+    };
+    change("old").await;
+    change("new").await;
+    sqlx::query("UPDATE api_writes SET begun_at = begun_at - interval '1 day' WHERE key_hash = sha256('old')")
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    // The next write would sweep for its own tenant; for all of them does a server, first when it starts.
+    let _beside = world.beside(agents, &[]).await;
+    let swept = async {
+        while answers(&world).await > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let swept = tokio::time::timeout(Duration::from_secs(20), swept).await;
+    swept.expect("what is a day old is forgotten");
+    assert_eq!(answers(&world).await, 1, "the other one stays");
+}
