@@ -37,6 +37,9 @@ pub enum CellsError {
     NotAwake { cell: CellId },
     #[error("the cell was used just now, so it was not paused")]
     InUse { cell: CellId },
+    /// Its owner, or their organisation, was suspended.
+    #[error("cell {cell} was sent to sleep: its owner may not use it now")]
+    SentToSleep { cell: CellId },
     #[error("cell {cell} has been removed")]
     Removed { cell: CellId },
     #[error("{path}: {message}")]
@@ -59,6 +62,7 @@ impl CellsError {
             Self::TooManyChannels => "too_many_channels",
             Self::WrongTenant => "not_found",
             Self::NotAwake { .. } => "not_awake",
+            Self::SentToSleep { .. } => "sent_to_sleep",
             Self::InUse { .. } => "in_use",
             Self::Removed { .. } => "removed",
             Self::Folder { .. } => "folder",

@@ -274,6 +274,18 @@ impl Cells {
         }
     }
 
+    /// As [`Self::sleep`], of a cell whose owner may not use it any more: what runs in it is broken off. Where the home cannot be sealed
+    /// in time, what was sealed last is kept, as if the keeper had been killed.
+    ///
+    /// # Errors
+    /// If the containers could not be removed, which is tried again by itself until it is done.
+    pub async fn sleep_now(&self, cell: CellId) -> Result<(), CellsError> {
+        match self.find(cell) {
+            Some(shared) => self.ask(&shared, Event::SleepNow).await,
+            None => Ok(()),
+        }
+    }
+
     /// Freezes the agent of a cell that is awake, as idleness would.
     ///
     /// # Errors

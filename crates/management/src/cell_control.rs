@@ -33,11 +33,11 @@ pub struct CellUnavailable(pub String);
 pub trait CellControl: Send + Sync + 'static {
     /// Starts the keeper and the agent container if they do not run. Returns when this is under way, not when it is done.
     fn wake(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
-    /// Puts the cell to sleep: seals what is open and stops its containers. Returns when this is under way.
+    /// Puts the cell of somebody to sleep who may not use it now: breaks off what runs in it, seals what can be sealed and stops its containers,
+    /// whatever it says. Returns when this is under way.
     fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
-    /// Removes the cell for ever, with its vault and everything sealed. Returns when this is under way.
-    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
-    /// As [`Self::remove`], and returns when it is gone. Of a cell that is not there, nothing is left to remove.
+    /// Removes the cell for ever, with its vault and everything sealed, and returns when it is gone. Of a cell that is not there, nothing is left
+    /// to remove.
     fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
     /// How awake the cell is now.
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>>;

@@ -27,7 +27,8 @@ mod handlers;
 mod ids;
 mod joining;
 mod key_file;
-pub mod limits;
+pub mod leavers;
+mod limits;
 pub mod machine;
 pub mod mail;
 mod openapi;
@@ -142,6 +143,7 @@ pub struct Management {
     sessions: SessionWatch,
     deliveries: Repeating,
     chains: Repeating,
+    cells_of_leavers: Repeating,
     request_mails: Repeating,
     tenants_approvals: Option<Repeating>,
     schedules: Option<Repeating>,
@@ -223,6 +225,7 @@ impl Management {
             operator_token,
             machine,
         });
+        let cells_of_leavers = leavers::start(&app);
         let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
         let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
         let answers_swept = app.tenant_api.as_ref().map(|_| idempotency::start(&app));
@@ -233,6 +236,7 @@ impl Management {
             sessions,
             deliveries,
             chains,
+            cells_of_leavers,
             request_mails,
             tenants_approvals,
             schedules,
@@ -405,12 +409,18 @@ impl Management {
         self.app.refusals.write(&self.app.database, &self.app.audit).await;
     }
 
+    /// Puts the cells of suspended people to sleep and erases those of removed ones, where that is not done, as is tried every minute.
+    pub async fn see_to_leavers(&self) {
+        leavers::see_to_all(&self.app).await;
+    }
+
     /// Sends the sign-in links that were asked for, and closes the database's connections after what runs on them.
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
         self.sessions.stop().await;
         self.deliveries.stop().await;
         self.chains.stop().await;
+        self.cells_of_leavers.stop().await;
         self.request_mails.stop().await;
         if let Some(single_turns_swept) = &self.single_turns_swept {
             single_turns_swept.stop().await;

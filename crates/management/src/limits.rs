@@ -384,7 +384,11 @@ pub const OPERATOR_IDLE: Duration = Duration::from_secs(15 * 60);
 pub const OPERATOR_LIFE: Duration = Duration::from_secs(8 * 60 * 60);
 /// People, and organisations, that one answer to the operator lists.
 pub const OPERATOR_LISTED: i64 = 10_000;
-/// Cells of one organisation that are removed at once.
+/// How often it is seen to that the cells of people who were sent away sleep, or are erased.
+pub const CELLS_OF_LEAVERS: Duration = Duration::from_secs(60);
+/// Whoever removes somebody waits for so long until their cell is erased; after that it is erased by itself.
+pub const CELL_ERASED: Duration = Duration::from_secs(10);
+/// Cells of one organisation, or of people who were removed, that are erased at once.
 pub const CELLS_REMOVED_TOGETHER: usize = 8;
 /// Lines of a keeper's log that the operator is shown at most.
 pub const OPERATOR_LOG_LINES: usize = 1000;

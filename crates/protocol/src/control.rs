@@ -16,6 +16,9 @@ pub enum FromKeeper {
     /// First message.
     Hello {
         version: u32,
+        /// Whether it knows [`PlatformOp::SleepNow`]: one that does not would end the connection.
+        #[serde(default)]
+        sleeps_now: bool,
         #[serde(flatten)]
         status: KeeperStatus,
     },
@@ -275,6 +278,9 @@ pub enum PlatformOp {
     Resumed,
     /// Seal what is not sealed, wipe the keys. The platform removes the containers after the answer.
     PrepareSleep,
+    /// The owner may not use the cell any more: break off what runs, seal what can be sealed, wipe the keys. The platform removes the
+    /// containers whatever the answer is.
+    SleepNow,
 }
 
 /// Settings that a keeper gets from the operator at each connection.

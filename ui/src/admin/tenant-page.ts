@@ -126,7 +126,9 @@ async function suspend(tenant: Tenant): Promise<string | undefined> {
   const words = `${count(tenant.people, "person", "people")} lose access at once; ${tenant.signed_in_people} of them are signed in now. Nothing is deleted, and you can undo it.`;
   if (!(await confirmBox({ title: `Suspend ${tenant.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
   const done = await withToken(() => operator.suspendTenant(tenant.id));
-  return done ? `${tenant.name} is suspended. ${count(done.cells, "cell was", "cells were")} sent to sleep.` : undefined;
+  if (!done) return undefined;
+  const stopping = done.stopping === 0 ? "" : ` ${count(done.stopping, "is", "are")} still being stopped.`;
+  return `${tenant.name} is suspended. ${count(done.cells, "cell was", "cells were")} sent to sleep.${stopping}`;
 }
 
 async function restore(tenant: Tenant): Promise<string | undefined> {

@@ -241,6 +241,7 @@ export interface Losses {
   /** Keys of service accounts that they made, and destinations that they added: these stay. */
   service_keys_left: number;
   destinations_left: number;
+  /** How their agent is: as a cell is, or `stopping`, `removed`, `removing`. */
   cell: string;
 }
 

@@ -200,7 +200,7 @@ export class PeoplePage extends FormPage {
   }
 
   async #gone(words: string, losses: Losses): Promise<void> {
-    this.invited = `${words}. Ended: ${lossWords(losses)}.${leftWords(losses)}`;
+    this.invited = `${words}. Ended: ${lossWords(losses)}.${leftWords(losses)}${stillGoing(losses)}`;
     announce(words);
     await this.#load();
   }
@@ -233,6 +233,18 @@ export class PeoplePage extends FormPage {
       announce("Invitation withdrawn");
       await this.#load();
     });
+  }
+}
+
+/** What is not over at once, in words. */
+function stillGoing(losses: Losses): string {
+  switch (losses.cell) {
+    case "stopping":
+      return " Their agent is being stopped in what it does.";
+    case "removing":
+      return " What is left of their agent is being deleted, and this is tried again until it is done.";
+    default:
+      return "";
   }
 }
 

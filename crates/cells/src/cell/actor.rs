@@ -83,6 +83,8 @@ pub(crate) struct Actor {
     pub(super) away: Option<Awaited>,
     pub(super) wakers: Vec<Reply>,
     pub(super) sleepers: Vec<Reply>,
+    /// The cell sleeps next, whatever its keeper says.
+    pub(super) sleeps_now: bool,
     /// Who asked for a pause: answered when it is in force, or did not come about.
     pub(super) pausers: Vec<Reply>,
     pub(super) pause_problem: Option<CellsError>,
@@ -123,6 +125,7 @@ impl Actor {
             away: None,
             wakers: Vec::new(),
             sleepers: Vec::new(),
+            sleeps_now: false,
             pausers: Vec::new(),
             pause_problem: None,
             ladder_retry_at: None,
@@ -204,6 +207,10 @@ impl Actor {
             Event::Sleep(reply) => {
                 self.sleepers.push(reply);
                 self.sleep_if_asked().await;
+            }
+            Event::SleepNow(reply) => {
+                self.sleepers.push(reply);
+                self.sleep_whatever_runs().await;
             }
             Event::Pause(reply) => {
                 self.pausers.push(reply);

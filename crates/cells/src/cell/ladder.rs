@@ -198,13 +198,33 @@ impl Actor {
         }
     }
 
-    fn ask_to_sleep(&mut self) {
-        let from = if self.stage == Stage::Paused {
-            BeforeSleep::Paused
-        } else {
-            BeforeSleep::Awake
+    /// The owner may not use the cell any more: it sleeps, whatever goes on in it and whatever its keeper says.
+    pub(super) async fn sleep_whatever_runs(&mut self) {
+        let again = std::mem::replace(&mut self.sleeps_now, self.stage != Stage::Asleep);
+        if !again {
+            // They were let in before.
+            let cell = self.shared.cell;
+            self.answer_wakers(&Err(CellsError::SentToSleep { cell }));
+        }
+        match self.stage {
+            // What was asked before may be refused: its answer is passed over.
+            Stage::Sleeping { .. } | Stage::Pausing { .. } if !again && self.keeper.is_some() => self.ask_to_sleep(),
+            _ => self.sleep_if_asked().await,
+        }
+    }
+
+    pub(super) fn ask_to_sleep(&mut self) {
+        let from = match self.stage {
+            Stage::Paused => BeforeSleep::Paused,
+            Stage::Sleeping { from, .. } => from,
+            _ => BeforeSleep::Awake,
         };
-        match self.ask(PlatformOp::PrepareSleep) {
+        let knows = self.keeper.as_ref().is_some_and(|keeper| keeper.sleeps_now);
+        let op = match self.sleeps_now && knows {
+            true => PlatformOp::SleepNow,
+            false => PlatformOp::PrepareSleep,
+        };
+        match self.ask(op) {
             Some(id) => {
                 let by = Instant::now() + limits::SLEEP_ANSWER;
                 self.stage = Stage::Sleeping { id, by, from };
@@ -213,10 +233,15 @@ impl Actor {
         }
     }
 
-    /// The keeper could not seal the home: nothing is removed, what is there stays.
+    /// The keeper could not seal the home: nothing is removed, what is there stays; unless the owner may not use it any more.
     pub(super) async fn sleep_refused(&mut self, from: BeforeSleep, error: CellsError) {
-        warn!(cell = %self.shared.cell, %error, "the cell cannot sleep yet");
         self.shared.history.problem(self.shared.state(), error.to_string());
+        if self.sleeps_now {
+            warn!(cell = %self.shared.cell, %error, "the cell sleeps without its keeper's word: of its home, what was sealed last is kept");
+            self.fall_asleep().await;
+            return;
+        }
+        warn!(cell = %self.shared.cell, %error, "the cell cannot sleep yet");
         self.stage = match from {
             BeforeSleep::Awake => Stage::Awake,
             BeforeSleep::Paused => Stage::Paused,

@@ -56,6 +56,8 @@ pub(crate) struct Attachment {
     /// Rises with each connection: what an older one still says is not listened to.
     pub generation: u64,
     pub status: KeeperStatus,
+    /// Whether it knows `SleepNow`.
+    pub sleeps_now: bool,
     /// Closed by dropping it.
     pub to_keeper: mpsc::Sender<FromPlatform>,
 }
@@ -64,6 +66,8 @@ pub(crate) struct Attachment {
 pub(crate) enum Event {
     Wake(Reply),
     Sleep(Reply),
+    /// As `Sleep`, whatever goes on in the cell: its owner may not use it any more.
+    SleepNow(Reply),
     /// Freeze the agent now, if it is not in the middle of something.
     Pause(Reply),
     /// Remove everything of the cell for ever, and end.

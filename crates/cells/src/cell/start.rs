@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::control::{AgentState, PlatformOp};
+use protocol::control::AgentState;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -87,12 +87,7 @@ impl Actor {
                 // It was asked on the old connection and cannot answer on the new one.
                 self.pause_unanswered();
             }
-            Stage::Sleeping { from, .. } => {
-                let by = Instant::now() + limits::SLEEP_ANSWER;
-                if let Some(id) = self.ask(PlatformOp::PrepareSleep) {
-                    self.stage = Stage::Sleeping { id, by, from };
-                }
-            }
+            Stage::Sleeping { .. } => self.ask_to_sleep(),
             Stage::Paused if status.busy => self.wake().await,
             _ => {}
         }
@@ -208,6 +203,7 @@ impl Actor {
         self.forget_keeper();
         self.socket = None;
         self.hold = Hold::None;
+        self.sleeps_now = false;
         self.ladder_retry_at = None;
         if !matches!(stage, Stage::Failed { clean_up_at: Some(_) }) {
             self.permit = None;

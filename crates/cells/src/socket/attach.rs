@@ -28,8 +28,8 @@ struct Refusal {
 
 async fn serve(state: SocketState, mut socket: WebSocket) {
     let cell = state.shared.cell;
-    let status = match tokio::time::timeout(limits::DIAL, hello(&mut socket)).await {
-        Ok(Ok(status)) => status,
+    let (status, sleeps_now) = match tokio::time::timeout(limits::DIAL, hello(&mut socket)).await {
+        Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => return close(socket, refusal).await,
         Err(_) => {
             let reason = "no hello in time".into();
@@ -58,6 +58,7 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
     let attached = Event::Attached(Attachment {
         generation,
         status,
+        sleeps_now,
         to_keeper,
     });
     if state.shared.events.send(attached).await.is_err() {
@@ -73,12 +74,14 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
     }
 }
 
-async fn hello(socket: &mut WebSocket) -> Result<KeeperStatus, Refusal> {
+/// How the keeper is, and whether it knows `SleepNow`.
+async fn hello(socket: &mut WebSocket) -> Result<(KeeperStatus, bool), Refusal> {
     match next(socket).await {
         Some(Ok(FromKeeper::Hello {
             version: VERSION,
+            sleeps_now,
             status,
-        })) => Ok(status),
+        })) => Ok((status, sleeps_now)),
         Some(Ok(FromKeeper::Hello { version, .. })) => Err(Refusal {
             code: close_code::POLICY,
             reason: format!("version {version} is not known here; this platform speaks {VERSION}"),

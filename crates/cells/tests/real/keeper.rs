@@ -62,6 +62,7 @@ impl Keeper {
         let mut socket = connect(path, "/attach").await;
         let hello = FromKeeper::Hello {
             version: VERSION,
+            sleeps_now: true,
             status,
         };
         send(&mut socket, &hello).await;

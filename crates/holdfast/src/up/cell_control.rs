@@ -34,20 +34,8 @@ impl CellControl for CellsOfManagement {
         let cells = self.cells.clone();
         Box::pin(async move {
             tokio::spawn(async move {
-                if let Err(error) = cells.sleep(cell.cell).await {
-                    warn!(cell = %cell.cell, %error, "the cell of a suspended person did not go to sleep");
-                }
-            });
-            Ok(())
-        })
-    }
-
-    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
-        let cells = self.cells.clone();
-        Box::pin(async move {
-            tokio::spawn(async move {
-                if let Err(error) = cells.remove(cell.cell, cell.tenant).await {
-                    warn!(cell = %cell.cell, %error, "the cell of a removed person could not be removed");
+                if let Err(error) = cells.sleep_now(cell.cell).await {
+                    warn!(cell = %cell.cell, %error, "the cell of a suspended person does not sleep yet");
                 }
             });
             Ok(())

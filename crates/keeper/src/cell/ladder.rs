@@ -24,6 +24,7 @@ impl Cell {
             PlatformOp::Pause => self.pause().await,
             PlatformOp::Resumed => self.resumed().await,
             PlatformOp::PrepareSleep => self.prepare_sleep().await,
+            PlatformOp::SleepNow => self.sleep_now().await,
         }
     }
 
@@ -109,6 +110,21 @@ impl Cell {
                 );
             }
         }
+        self.leave()
+    }
+
+    /// The owner may not use the cell any more: turns are broken off where they are, and the keys are wiped, whether or not all could be
+    /// sealed before.
+    async fn sleep_now(&self) -> Outcome {
+        let _busy = self.busy();
+        if let Err(error) = self.vault().lock(LockReason::Sleep).await {
+            return refused("vault", error.to_string());
+        }
+        self.leave()
+    }
+
+    /// The containers may go, if nobody has unlocked meanwhile.
+    fn leave(&self) -> Outcome {
         if !self.vault().leave() {
             return busy();
         }

@@ -103,6 +103,7 @@ async fn serve(
     let mut status = platform.shared.status.subscribe();
     let hello = FromKeeper::Hello {
         version: VERSION,
+        sleeps_now: true,
         status: status.borrow_and_update().clone(),
     };
     send(&mut socket, &hello).await?;

@@ -15,6 +15,7 @@ pub(crate) mod api_writes;
 pub(crate) mod approval_notices;
 pub(crate) mod audit;
 pub(crate) mod cells;
+pub(crate) mod cells_of_leavers;
 pub(crate) mod chain_checks;
 pub(crate) mod deliveries;
 pub(crate) mod destinations;

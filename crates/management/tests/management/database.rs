@@ -122,6 +122,29 @@ async fn an_upgrade_keeps_the_alerts_that_wait_and_drops_those_that_were_given_u
 }
 
 #[tokio::test]
+async fn an_upgrade_sees_to_the_cells_of_who_was_suspended_or_removed_before() {
+    let database = TestDatabase::empty().await;
+    let url = of_the_operators(&database).await;
+    migrate_by(&url, |version| version < 405).await;
+    let mut owner = database.owner().await;
+    let rows = "INSERT INTO tenants (id, name, created_at) VALUES ('00000000-0000-7000-8000-000000000001', 'Ours', now());
+        INSERT INTO users (id, tenant_id, name, email, role, created_at, deactivated_at, removed_at)
+            SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000001', name, name, 'member', now(), deactivated_at, removed_at
+            FROM (VALUES ('stays', NULL, NULL), ('suspended', now(), NULL), ('removed', now(), now())) AS person (name, deactivated_at, removed_at);
+        INSERT INTO cells (id, tenant_id, user_id, created_at) SELECT gen_random_uuid(), tenant_id, id, now() FROM users;";
+    sqlx::raw_sql(rows).execute(&mut owner).await.unwrap();
+
+    assert!(database::open(Source::Url(url)).await.unwrap().ready().await);
+    let listed: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT u.name, l.erase FROM cells_of_leavers l JOIN cells c ON c.id = l.cell_id JOIN users u ON u.id = c.user_id ORDER BY 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(listed, [("removed".to_owned(), true), ("suspended".to_owned(), false)]);
+}
+
+#[tokio::test]
 async fn an_upgrade_keeps_the_deliveries_that_wait_also_where_later_numbers_came_first() {
     let database = TestDatabase::empty().await;
     let url = of_the_operators(&database).await;

@@ -105,12 +105,69 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
 }
 
 #[tokio::test]
+async fn the_cell_of_who_is_suspended_in_a_turn_is_said_to_be_stopping_and_is_seen_to_until_it_sleeps() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    let cell = world.cell_of(&mut bob).await;
+    let suspend = format!("/people/{}/suspend", cell.user);
+    // What runs takes a while; or the server ends before it was sent to sleep.
+    world.cells.set_in_a_turn(true);
+    let lost = anna.post(&suspend, json!({})).await.expect(200).json;
+    assert_eq!(lost["cell"], "stopping");
+    let mut operator = world.operator(true).await;
+    let organisation = |act: &str| format!("/operator/tenants/{}/{act}", cell.tenant);
+    let sent = operator
+        .post(&organisation("suspend"), json!({}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(sent, json!({"cells": 2, "stopping": 1}));
+    world.cells.set_in_a_turn(false);
+    assert_eq!(world.cells.awake(), [cell]);
+    world.management.see_to_leavers().await;
+    assert!(world.cells.awake().is_empty());
+
+    // Nobody who is let back in is sent to sleep.
+    operator.post(&organisation("restore"), json!({})).await.expect(204);
+    let mut anna = world.sign_in("anna@acme.example").await;
+    anna.post("/cell/wake", json!({})).await.expect(202);
+    anna.post(&format!("/people/{}/restore", cell.user), json!({}))
+        .await
+        .expect(204);
+    let mut bob = world.sign_in("bob@acme.example").await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    world.management.see_to_leavers().await;
+    assert_eq!(world.cells.awake().len(), 2);
+}
+
+#[tokio::test]
+async fn the_cell_of_who_was_removed_while_docker_was_away_is_erased_when_it_is_back() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let cell = world.cell_of(&mut bob).await;
+    world.cells.break_down();
+    let lost = anna.delete(&format!("/people/{}", cell.user)).await.expect(200).json;
+    assert_eq!(lost["cell"], "removing");
+    bob.get("/me").await.refused(401, "not_signed_in");
+    world.management.see_to_leavers().await;
+    assert!(world.cells.removed().is_empty());
+    world.cells.mend();
+    world.management.see_to_leavers().await;
+    assert_eq!(world.cells.removed(), [cell]);
+    // Once is enough.
+    world.management.see_to_leavers().await;
+    assert_eq!(world.cells.removed(), [cell]);
+}
+
+#[tokio::test]
 async fn a_removed_person_is_gone_with_their_cell_and_may_be_invited_anew() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
     let old = world.cell_of(&mut bob).await;
     let id = id_of(&anna.get("/people").await.expect(200).json, "bob@acme.example");
-    anna.delete(&format!("/people/{id}")).await.expect(200);
+    let lost = anna.delete(&format!("/people/{id}")).await.expect(200).json;
+    assert_eq!(lost["cell"], "removed");
     bob.get("/me").await.refused(401, "not_signed_in");
     assert_eq!(world.cells.removed(), [old]);
     assert_eq!(

@@ -238,6 +238,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              VALUES (sha256('{tenant}'), '{tenant}', 'x@x.example', sha256('x'), now(), now())",
             "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
              VALUES (gen_random_uuid(), '{tenant}', 'x@x.example', 'x', now())",
+            "INSERT INTO cells_of_leavers (tenant_id, user_id, cell_id, erase) SELECT tenant_id, user_id, id, false FROM cells WHERE tenant_id = '{tenant}'",
             "INSERT INTO audit_waiting (tenant_id, start, rest) VALUES ('{tenant}', 'x', 'x')",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
              VALUES ('{tenant}', 1, sha256('x'), 0, sha512('x'))",

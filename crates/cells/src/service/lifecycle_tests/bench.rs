@@ -95,13 +95,25 @@ impl Bench {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
+    /// Sent to sleep, since its owner may not use it any more.
+    pub fn sent_to_sleep(&self) -> tokio::task::JoinHandle<Result<(), CellsError>> {
+        let (cells, cell) = (self.cells.clone(), self.cell);
+        tokio::spawn(async move { cells.sleep_now(cell).await })
+    }
+
     pub async fn attach(&self, status: KeeperStatus) -> Keeper {
+        self.attach_as(status, true).await
+    }
+
+    /// A keeper that knows `SleepNow`, or one of an earlier version.
+    pub async fn attach_as(&self, status: KeeperStatus, sleeps_now: bool) -> Keeper {
         let shared = self.shared();
         let (to_keeper, from_platform) = mpsc::channel(64);
         let generation = shared.next_generation();
         let attachment = Attachment {
             generation,
             status,
+            sleeps_now,
             to_keeper,
         };
         assert!(shared.events.send(Event::Attached(attachment)).await.is_ok());

@@ -313,3 +313,101 @@ async fn an_operator_pauses_a_cell_at_once_and_is_told_when_it_is_in_use() {
     let error = pausing(&bench).await.unwrap().unwrap_err();
     assert_eq!(error.code(), "not_awake");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_whose_owner_is_sent_away_sleeps_though_a_turn_runs() {
+    let (bench, mut keeper) = Bench::awake().await;
+    keeper.status(busy()).await;
+    let sleeping = bench.sent_to_sleep();
+    keeper.obey(PlatformOp::SleepNow).await;
+    sleeping.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), GONE);
+    assert!(bench.driver.has_vault(bench.cell));
+    // It is as any other once its owner is back; and one that sleeps is not sent to sleep for later.
+    bench.sent_to_sleep().await.unwrap().unwrap();
+    let mut keeper = bench.wake().await;
+    let sleeping = bench.sleeping();
+    let id = keeper.asked(PlatformOp::PrepareSleep).await;
+    keeper.answer(id, refusal("busy")).await;
+    assert!(sleeping.await.unwrap().is_err());
+    assert_eq!(bench.parts(), RUNNING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_is_sent_to_sleep_while_it_falls_asleep_or_is_paused_is_asked_anew() {
+    for asleep in [true, false] {
+        let (bench, mut keeper) = Bench::awake().await;
+        let idle = asleep.then(|| bench.sleeping());
+        let step = if asleep {
+            PlatformOp::PrepareSleep
+        } else {
+            PlatformOp::Pause
+        };
+        let old = keeper.asked(step).await;
+        let sleeping = bench.sent_to_sleep();
+        let id = keeper.asked(PlatformOp::SleepNow).await;
+        // Said again, as every minute, it is asked no other time.
+        let again = bench.sent_to_sleep();
+        bench.settle().await;
+        keeper.heard_nothing();
+        keeper.answer(old, refusal("busy")).await;
+        bench.settle().await;
+        assert_eq!(bench.parts(), RUNNING);
+        keeper.answer(id, Outcome::Ok).await;
+        for each in [sleeping, again].into_iter().chain(idle) {
+            each.await.unwrap().unwrap();
+        }
+        assert_eq!(bench.parts(), GONE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_cannot_keep_the_cell_of_who_is_sent_away_awake() {
+    // It refuses, or says nothing at all.
+    for answer in [Some(refusal("vault")), None] {
+        let (bench, mut keeper) = Bench::awake().await;
+        let sleeping = bench.sent_to_sleep();
+        let id = keeper.asked(PlatformOp::SleepNow).await;
+        let asked = tokio::time::Instant::now();
+        if let Some(answer) = &answer {
+            keeper.answer(id, answer.clone()).await;
+        }
+        sleeping.await.unwrap().unwrap();
+        assert_eq!(asked.elapsed() < MINUTE, answer.is_some());
+        assert_eq!(bench.parts(), GONE);
+    }
+    // One of an earlier version is asked what it knows.
+    let bench = Bench::new().await;
+    let waking = bench.waking();
+    bench.until_started().await;
+    let mut keeper = bench.attach_as(idle(), false).await;
+    waking.await.unwrap().unwrap();
+    let sleeping = bench.sent_to_sleep();
+    let id = keeper.asked(PlatformOp::PrepareSleep).await;
+    keeper.answer(id, refusal("busy")).await;
+    sleeping.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), GONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cell_that_starts_or_whose_keeper_is_away_sleeps_too_when_its_owner_is_sent_away() {
+    let bench = Bench::new().await;
+    let waking = bench.waking();
+    bench.until_started().await;
+    let sleeping = bench.sent_to_sleep();
+    bench.settle().await;
+    assert_eq!(waking.await.unwrap().unwrap_err().code(), "sent_to_sleep");
+    let mut keeper = bench.attach(idle()).await;
+    keeper.obey(PlatformOp::SleepNow).await;
+    sleeping.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), GONE);
+
+    let keeper = bench.wake().await;
+    keeper.detach().await;
+    let sleeping = bench.sent_to_sleep();
+    bench.settle().await;
+    let mut keeper = bench.attach(busy()).await;
+    keeper.obey(PlatformOp::SleepNow).await;
+    sleeping.await.unwrap().unwrap();
+    assert_eq!(bench.parts(), GONE);
+}

@@ -188,6 +188,39 @@ async fn nobody_unlocks_a_cell_whose_containers_are_about_to_go_and_who_has_unlo
 }
 
 #[tokio::test]
+async fn the_cell_of_who_is_sent_away_breaks_off_its_turn_and_seals_what_is_there() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let turn = keeper.cell.turn_started();
+    bench.agent.working.store(true, Ordering::SeqCst);
+    bench.agent.write("note", "half of an answer");
+    assert_eq!(bench.platform.ask(PlatformOp::SleepNow).await, Outcome::Ok);
+    assert_eq!(keeper.vault.state(), VaultState::Locked);
+    assert_eq!(keeper.cell.current().phase, CellPhase::Asleep);
+    let refused = bench.try_unlock(&keeper).unwrap_err();
+    assert!(matches!(refused, VaultError::Leaving), "{refused}");
+    drop(turn);
+    keeper.kill().await;
+    assert_eq!(bench.sealed("note").await.as_deref(), Some("half of an answer"));
+}
+
+#[tokio::test]
+async fn a_home_that_cannot_be_sealed_keeps_no_vault_open_of_who_is_sent_away() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    bench.agent.write("note", "of the last turn");
+    let turn = keeper.cell.turn_started();
+    keeper.cell.turn_finished(turn).await.unwrap();
+    bench.agent.write("note", "not stored yet");
+    bench.platform.store.full.store(true, Ordering::SeqCst);
+    assert_eq!(bench.platform.ask(PlatformOp::SleepNow).await, Outcome::Ok);
+    assert_eq!(keeper.vault.state(), VaultState::Locked);
+    bench.platform.store.full.store(false, Ordering::SeqCst);
+    keeper.kill().await;
+    assert_eq!(bench.sealed("note").await.as_deref(), Some("of the last turn"));
+}
+
+#[tokio::test]
 async fn promise_06_a_lock_without_a_seal_keeps_the_cell_awake_until_it_is_unlocked_and_sealed() {
     let mut bench = Bench::new();
     let keeper = bench.ready().await;

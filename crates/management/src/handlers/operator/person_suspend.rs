@@ -31,8 +31,9 @@ pub(crate) async fn post(
         let entry = || people::told(&leaver, Action::PersonSuspended, Some(cascade));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
-    if let Some(cell) = cell_of(&person) {
-        app.cells.sleep(cell).await?;
-    }
-    Ok(Json(Losses::new(cascade, Fate::Asleep)))
+    let cell = match cell_of(&person) {
+        Some(cell) => people::send_to_sleep(&app, cell).await?,
+        None => Fate::Asleep,
+    };
+    Ok(Json(Losses::new(cascade, cell)))
 }

@@ -11,6 +11,8 @@ use super::{cell_of, record, tenant_of};
 use crate::access::Id;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
+use crate::cell_control::CellState;
+use crate::leavers;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
 use crate::storage::operator::{self, Only};
@@ -21,6 +23,8 @@ use crate::storage::{TenantTransaction, suspension};
 pub(crate) struct Suspended {
     /// Cells that were sent to sleep, those that sleep already included.
     cells: usize,
+    /// Of these, those that do not sleep yet: what runs in them is broken off and sealed.
+    stopping: usize,
 }
 
 pub(crate) async fn post(
@@ -43,8 +47,12 @@ pub(crate) async fn post(
     };
     let people = operator::people(&app.database, operator, only, app.session_clock()).await?;
     let cells: Vec<_> = people.iter().filter_map(cell_of).collect();
+    let mut stopping = 0;
     for cell in &cells {
-        app.cells.sleep(*cell).await?;
+        stopping += usize::from(leavers::send_to_sleep(&app, *cell).await? != CellState::Asleep);
     }
-    Ok(Json(Suspended { cells: cells.len() }))
+    Ok(Json(Suspended {
+        cells: cells.len(),
+        stopping,
+    }))
 }

@@ -15,6 +15,7 @@ use crate::access::FreshManager;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
 use crate::cell_control::{CellRef, CellState};
+use crate::leavers;
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 use crate::storage::leaving::{Cascade, Leaver};
@@ -36,7 +37,11 @@ pub(in crate::handlers) enum Fate {
     Awake,
     Paused,
     Failed,
+    /// On its way to sleep: what runs in it is broken off and sealed.
+    Stopping,
     Removed,
+    /// What is left of it is being removed, again and again until nothing is.
+    Removing,
 }
 
 impl From<CellState> for Fate {
@@ -82,6 +87,14 @@ pub(in crate::handlers) fn told(leaver: &Leaver, action: Action, cascade: Option
             .with("destinations_left", cascade.destinations_left),
         None => entry,
     }
+}
+
+/// Has the cell of somebody who was suspended sleep, and says how far that is.
+pub(in crate::handlers) async fn send_to_sleep(app: &App, cell: CellRef) -> Result<Fate, ApiError> {
+    Ok(match leavers::send_to_sleep(app, cell).await? {
+        CellState::Asleep => Fate::Asleep,
+        _ => Fate::Stopping,
+    })
 }
 
 /// Writes the act down, with what it took away, and commits.

@@ -8,6 +8,8 @@ use super::{Fate, Losses, cell_of, record};
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::audit::Action;
+use crate::leavers;
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::leaving;
 
@@ -31,9 +33,10 @@ pub(crate) async fn delete(
         Some(cascade),
     )
     .await?;
-    app.cells.remove(cell_of(&manager, &leaver)).await?;
-    Ok(Json(Losses {
-        cascade,
-        cell: Fate::Removed,
-    }))
+    let erased = leavers::erase(&app, cell_of(&manager, &leaver));
+    let cell = match tokio::time::timeout(limits::CELL_ERASED, erased).await {
+        Ok(true) => Fate::Removed,
+        Ok(false) | Err(_) => Fate::Removing,
+    };
+    Ok(Json(Losses { cascade, cell }))
 }

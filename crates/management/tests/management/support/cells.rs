@@ -14,6 +14,8 @@ pub struct Cells {
     removed: Mutex<Vec<CellRef>>,
     claims: Mutex<HashMap<CellRef, String>>,
     broken: Mutex<bool>,
+    /// What is sent to sleep goes on with what it does.
+    in_a_turn: Mutex<bool>,
     held: tokio::sync::Mutex<()>,
 }
 
@@ -33,6 +35,14 @@ impl Cells {
 
     pub fn break_down(&self) {
         *self.broken.lock().unwrap() = true;
+    }
+
+    pub fn mend(&self) {
+        *self.broken.lock().unwrap() = false;
+    }
+
+    pub fn set_in_a_turn(&self, whether: bool) {
+        *self.in_a_turn.lock().unwrap() = whether;
     }
 
     /// Until what is returned is dropped, whoever asks for the state of a cell waits.
@@ -60,22 +70,20 @@ impl CellControl for Cells {
     fn sleep(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
         Box::pin(async move {
             self.check()?;
-            self.awake.lock().unwrap().remove(&cell);
+            if !*self.in_a_turn.lock().unwrap() {
+                self.awake.lock().unwrap().remove(&cell);
+            }
             Ok(())
         })
     }
 
-    fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
+    fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
         Box::pin(async move {
             self.check()?;
             self.awake.lock().unwrap().remove(&cell);
             self.removed.lock().unwrap().push(cell);
             Ok(())
         })
-    }
-
-    fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>> {
-        self.remove(cell)
     }
 
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
