@@ -323,14 +323,19 @@ async fn a_cell_whose_owner_is_sent_away_sleeps_though_a_turn_runs() {
     sleeping.await.unwrap().unwrap();
     assert_eq!(bench.parts(), GONE);
     assert!(bench.driver.has_vault(bench.cell));
-    // It is as any other once its owner is back; and one that sleeps is not sent to sleep for later.
-    bench.sent_to_sleep().await.unwrap().unwrap();
-    let mut keeper = bench.wake().await;
-    let sleeping = bench.sleeping();
-    let id = keeper.asked(PlatformOp::PrepareSleep).await;
-    keeper.answer(id, refusal("busy")).await;
-    assert!(sleeping.await.unwrap().is_err());
-    assert_eq!(bench.parts(), RUNNING);
+    // It is as any other once its owner is back, also when it was sent to sleep while it slept.
+    for _ in 0..2 {
+        let mut keeper = bench.wake().await;
+        let sleeping = bench.sleeping();
+        let id = keeper.asked(PlatformOp::PrepareSleep).await;
+        keeper.answer(id, refusal("busy")).await;
+        assert!(sleeping.await.unwrap().is_err());
+        assert_eq!(bench.parts(), RUNNING);
+        let sleeping = bench.sleeping();
+        keeper.obey(PlatformOp::PrepareSleep).await;
+        sleeping.await.unwrap().unwrap();
+        bench.sent_to_sleep().await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
