@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::control::{ApprovalNotice, CellConfig, Deeds, FromPlatform, GroupTie, Outcome};
+use protocol::relay::MailboxKey;
 use protocol::{CellId, InstallationId, TenantId};
 use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -30,7 +31,7 @@ pub struct CellsConfig {
     pub relay: Option<RelayAddress>,
     /// Who hears what keepers say waits for their owners; without it nobody does.
     pub approvals: Option<mpsc::Sender<CellApprovals>>,
-    /// Who knows the members of groups and keeps the audit log; without it every such question is answered with "not known", and nothing that
+    /// Who knows people and the members of groups, and keeps the audit log; without it every such question is answered with "not known", and nothing that
     /// hangs on it is done.
     pub questions: Option<mpsc::Sender<CellQuestion>>,
 }
@@ -40,6 +41,8 @@ pub struct CellsConfig {
 pub enum Question {
     /// Do two people still have their places in a group?
     Tie(GroupTie),
+    /// Is nobody who is known by this mailbox suspended or removed?
+    Stands(MailboxKey),
     /// Is it in the audit log that this was done?
     Deeds(Deeds),
 }

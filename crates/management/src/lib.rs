@@ -399,6 +399,16 @@ impl Management {
         groups::tie_stands(&mut transaction, cell, tie).await
     }
 
+    /// Whether whoever last showed, over the connection of their own cell, that this mailbox is theirs is neither suspended nor removed, as far
+    /// as this organisation knows: nobody of it who has is also a yes.
+    ///
+    /// # Errors
+    /// The database does not answer: then it is not known.
+    pub async fn stands(&self, tenant: TenantId, mailbox: &MailboxKey) -> Result<bool, StorageError> {
+        let mut transaction = TenantTransaction::begin(&self.app.database, tenant).await?;
+        mailboxes::stands(&mut transaction, mailbox).await
+    }
+
     /// Whether PostgreSQL answers now, for `/readyz`.
     pub async fn database_ready(&self) -> bool {
         self.app.database.ready().await

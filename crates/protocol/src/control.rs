@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::channel::VaultState;
+use crate::relay::MailboxKey;
 use crate::{ApprovalId, CellId, ChannelId, GroupId, Millis, TenantId, UserId, b64};
 
 /// The version of the control connection.
@@ -157,6 +158,11 @@ pub enum KeeperOp {
     Sleep,
     /// Do these two still have their places in this group? [`Outcome::Ok`]: they do; code [`NO_TIE`]: they do not; anything else: it is not known.
     GroupTie(GroupTie),
+    /// Is nobody who is known by this mailbox suspended or removed? [`Outcome::Ok`]: nobody, as far as it is known; code [`GONE`]: they are;
+    /// anything else: it is not known. Asked where [`FromPlatform::Welcome`] says `stands`.
+    Stands {
+        mailbox: MailboxKey,
+    },
     /// So often something was done in the vault since this was last taken: for the audit log. [`Outcome::Ok`]: it is in there.
     Deeds(Deeds),
 }
@@ -223,6 +229,9 @@ pub enum Side {
 /// The code of a [`GroupTie`] that does not stand.
 pub const NO_TIE: &str = "no_tie";
 
+/// The code of [`KeeperOp::Stands`] where they do not.
+pub const GONE: &str = "gone";
+
 /// Longest freeze for a snapshot, in milliseconds.
 pub const FREEZE_LIMIT_MS: u64 = 10_000;
 
@@ -250,6 +259,9 @@ pub enum FromPlatform {
         /// Whether it takes [`KeeperOp::Deeds`]: one that does not know them would end the connection.
         #[serde(default)]
         deeds: bool,
+        /// Whether it answers [`KeeperOp::Stands`].
+        #[serde(default)]
+        stands: bool,
     },
     /// A client waits: dial `/channels/{channel}`.
     OpenChannel {

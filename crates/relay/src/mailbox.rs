@@ -39,6 +39,8 @@ struct Inner {
     waiting: u32,
     bytes: u64,
     of_sender: HashMap<i64, u32>,
+    /// Of envelopes, by sender and id, with whether they are durable: the same one that comes again is one.
+    ids: HashMap<(i64, EnvelopeId), bool>,
     /// The number of the newest envelope that was committed.
     newest: i64,
     woken: Option<Instant>,
@@ -63,6 +65,7 @@ struct Seat {
 pub(crate) struct Waiting {
     pub number: i64,
     pub sender: i64,
+    pub id: EnvelopeId,
     pub bytes: usize,
 }
 
@@ -70,7 +73,6 @@ pub(crate) struct Waiting {
 pub(crate) struct Stored {
     pub waiting: Waiting,
     pub at: Millis,
-    pub id: EnvelopeId,
     pub content: Content,
 }
 
@@ -81,7 +83,7 @@ pub(crate) enum Content {
 
 impl Stored {
     fn frame(&self) -> Bytes {
-        let (number, id) = (self.waiting.number.cast_unsigned(), self.id);
+        let (number, id) = (self.waiting.number.cast_unsigned(), self.waiting.id);
         match &self.content {
             Content::Sealed(sealed) => RelayFrame::Deliver {
                 number,
@@ -164,35 +166,43 @@ impl Mailboxes {
 }
 
 impl Mailbox {
-    /// What the database has, at the start.
-    pub fn found(&self, sender: i64, count: u32, bytes: u64, newest: i64) {
+    /// What the database has of a sender, at the start: so many, those of these ids among them.
+    pub fn found(&self, sender: i64, count: u32, ids: impl Iterator<Item = EnvelopeId>, bytes: u64, newest: i64) {
         let mut inner = unpoisoned(&self.inner);
+        inner.ids.extend(ids.map(|id| ((sender, id), true)));
         inner.waiting += count;
         inner.bytes += bytes;
         *inner.of_sender.entry(sender).or_default() += count;
         inner.newest = inner.newest.max(newest);
     }
 
-    /// Makes room for an envelope, or says why there is none.
-    pub fn reserve(&self, sender: i64, bytes: usize) -> Result<(), Refusal> {
+    /// Makes room for an envelope, or says why there is none. One that waits already, or is about to, has its room.
+    pub fn reserve(&self, sender: i64, id: EnvelopeId, bytes: usize) -> Result<(), Refusal> {
         let mut inner = unpoisoned(&self.inner);
+        if inner.ids.contains_key(&(sender, id)) {
+            return Ok(());
+        }
         if inner.waiting >= limits::WAITING || inner.bytes + bytes as u64 > limits::WAITING_BYTES {
             return Err(Refusal::MailboxFull);
         }
-        let of_sender = inner.of_sender.entry(sender).or_default();
-        if *of_sender >= limits::WAITING_OF_ONE_SENDER {
+        if (inner.of_sender.get(&sender)).is_some_and(|of_sender| *of_sender >= limits::WAITING_OF_ONE_SENDER) {
             return Err(Refusal::TooManyOfYours);
         }
-        *of_sender += 1;
-        inner.waiting += 1;
-        inner.bytes += bytes as u64;
+        inner.ids.insert((sender, id), false);
+        inner.count(sender, bytes);
         Ok(())
+    }
+
+    /// Whether an envelope of this sender and id is durable, and waits.
+    pub fn has(&self, sender: i64, id: EnvelopeId) -> bool {
+        unpoisoned(&self.inner).ids.get(&(sender, id)) == Some(&true)
     }
 
     /// They do not wait any longer.
     pub fn gone(&self, gone: &[Waiting]) {
         let mut inner = unpoisoned(&self.inner);
         for one in gone {
+            inner.ids.remove(&(one.sender, one.id));
             inner.waiting = inner.waiting.saturating_sub(1);
             inner.bytes = inner.bytes.saturating_sub(one.bytes as u64);
             if let Some(of_sender) = inner.of_sender.get_mut(&one.sender) {
@@ -206,15 +216,18 @@ impl Mailbox {
 
     /// Something of this mailbox's own comes back to it: it counts, whatever waits.
     pub fn reserve_always(&self) {
-        let mut inner = unpoisoned(&self.inner);
-        inner.waiting += 1;
-        *inner.of_sender.entry(self.id).or_default() += 1;
+        unpoisoned(&self.inner).count(self.id, 0);
     }
 
     /// An envelope is durable: it goes to the receiver, if one is connected and reads. Says whether to wake one.
     pub fn committed(&self, stored: &Stored) -> bool {
         let mut inner = unpoisoned(&self.inner);
         inner.newest = stored.waiting.number;
+        let Waiting { sender, id, bytes, .. } = stored.waiting;
+        // Its room is gone where the one before it, which had it, was fetched meanwhile.
+        if matches!(stored.content, Content::Sealed(_)) && inner.ids.insert((sender, id), true).is_none() {
+            inner.count(sender, bytes);
+        }
         match &mut inner.seat {
             // The feeder was faster.
             Some(seat) if stored.waiting.number <= seat.delivered => false,
@@ -323,6 +336,14 @@ impl Mailbox {
             seat.behind = false;
             seat.delivered = seat.delivered.max(newest);
         }
+    }
+}
+
+impl Inner {
+    fn count(&mut self, sender: i64, bytes: usize) {
+        self.waiting += 1;
+        self.bytes += bytes as u64;
+        *self.of_sender.entry(sender).or_default() += 1;
     }
 }
 

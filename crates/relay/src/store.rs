@@ -16,7 +16,8 @@ pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sql
         }
     }
     let rows = sqlx::query(
-        "SELECT mailbox, sender, count(*) AS count, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes, max(number) AS newest
+        "SELECT mailbox, sender, count(*) AS count, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes, max(number) AS newest,
+            array_agg(id) FILTER (WHERE sealed IS NOT NULL) AS ids
          FROM envelopes GROUP BY mailbox, sender",
     )
     .fetch_all(pool)
@@ -25,7 +26,9 @@ pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sql
         if let Some(mailbox) = mailboxes.by_id(row.get("mailbox")) {
             let count = u32::try_from(row.get::<i64, _>("count")).unwrap_or(u32::MAX);
             let bytes = u64::try_from(row.get::<i64, _>("bytes")).unwrap_or(0);
-            mailbox.found(row.get("sender"), count, bytes, row.get("newest"));
+            let ids: Option<Vec<uuid::Uuid>> = row.get("ids");
+            let ids = ids.into_iter().flatten().map(EnvelopeId::from);
+            mailbox.found(row.get("sender"), count, ids, bytes, row.get("newest"));
         }
     }
     Ok(())
@@ -67,13 +70,13 @@ pub(crate) async fn waiting(pool: &PgPool, mailbox: i64, asked: ToFeed) -> Resul
                 waiting: Waiting {
                     number: row.get("number"),
                     sender: row.get("sender"),
+                    id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
                     bytes: match &content {
                         Content::Sealed(sealed) => sealed.len(),
                         Content::Returned(_) => 0,
                     },
                 },
                 at: row.get("at"),
-                id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
                 content,
             })
         })
@@ -84,7 +87,6 @@ pub(crate) async fn waiting(pool: &PgPool, mailbox: i64, asked: ToFeed) -> Resul
 pub(crate) struct Expired {
     pub mailbox: i64,
     pub waiting: Waiting,
-    pub id: EnvelopeId,
     /// It came back once already: nobody is told again.
     pub was_returned: bool,
 }
@@ -106,9 +108,9 @@ pub(crate) async fn expired(pool: &PgPool, before: i64) -> Result<Vec<Expired>, 
             waiting: Waiting {
                 number: row.get("number"),
                 sender: row.get("sender"),
+                id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
                 bytes: usize::try_from(row.get::<i32, _>("bytes")).unwrap_or(0),
             },
-            id: EnvelopeId::from(row.get::<uuid::Uuid, _>("id")),
             was_returned: row.get("was_returned"),
         })
         .collect())

@@ -40,7 +40,7 @@ async fn send_back(shared: &Shared, expired: Expired) -> Option<()> {
         Take {
             sender: sender.id,
             to: sender,
-            id: expired.id,
+            id: expired.waiting.id,
             at: now_ms(),
             content: Content::Returned(mailbox.key),
             reply: None,

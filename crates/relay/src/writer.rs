@@ -1,7 +1,8 @@
 //! The one writer of envelopes: whatever came while a commit was under way goes into the next one, in one statement. Each has its
-//! number before it is first tried, so that a commit of which nobody knows whether it happened is simply made again.
+//! number before it is first tried, so that a commit of which nobody knows whether it happened is simply made again. One that came before is
+//! not written again while it waits, and is told to be kept when it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use protocol::relay::frame::RelayFrame;
@@ -127,7 +128,11 @@ impl Writer {
                 Job::Return(gone, take) => (Some(gone), take),
             };
             batch.gone.extend(gone);
-            if let Some(take) = take {
+            if let Some(mut take) = take {
+                batch.replies.extend(take.reply.take().map(|reply| (reply, take.id)));
+                if batch.comes_again(&take) {
+                    continue;
+                }
                 while self.next > self.reserved {
                     match reserve(&mut self.connection).await {
                         Ok(reserved) => (self.next, self.reserved) = (reserved - limits::RESERVE + 1, reserved),
@@ -164,18 +169,18 @@ impl Writer {
             gone.mailbox.gone(&gone.waiting);
         }
         let mut accepted: HashMap<u64, (Outgoing, Vec<EnvelopeId>)> = HashMap::new();
-        let mut permits = Vec::with_capacity(batch.taken.len());
+        let mut permits = Vec::with_capacity(batch.replies.len());
         for taken in batch.taken {
             if taken.to.committed(&taken.stored) {
                 self.waker.waiting(taken.to.key);
             }
-            if let Some(reply) = taken.reply {
-                let (_, ids) = accepted
-                    .entry(reply.connection)
-                    .or_insert_with(|| (reply.outgoing, Vec::new()));
-                ids.push(taken.stored.id);
-                permits.push((reply.window, reply.memory));
-            }
+        }
+        for (reply, id) in batch.replies {
+            let (_, ids) = accepted
+                .entry(reply.connection)
+                .or_insert_with(|| (reply.outgoing, Vec::new()));
+            ids.push(id);
+            permits.push((reply.window, reply.memory));
         }
         for (outgoing, ids) in accepted.into_values() {
             outgoing.binary(RelayFrame::Accepted(ids).encode().into());
@@ -186,7 +191,6 @@ impl Writer {
 struct Taken {
     to: Arc<Mailbox>,
     stored: Stored,
-    reply: Option<Reply>,
 }
 
 impl Take {
@@ -201,13 +205,12 @@ impl Take {
                 waiting: Waiting {
                     number,
                     sender: self.sender,
+                    id: self.id,
                     bytes,
                 },
                 at: self.at,
-                id: self.id,
                 content: self.content,
             },
-            reply: self.reply,
         }
     }
 }
@@ -216,6 +219,10 @@ impl Take {
 struct Batch {
     taken: Vec<Taken>,
     gone: Vec<Gone>,
+    /// Mailbox, sender and id of each envelope in `taken`.
+    ids: HashSet<(i64, i64, EnvelopeId)>,
+    /// Who is told once this is committed: of what is in `taken`, and of what was there already, in the order in which it came.
+    replies: Vec<(Reply, EnvelopeId)>,
 }
 
 /// One statement is one transaction and one way there and back. Numbers that are there already were committed by a try before.
@@ -227,6 +234,12 @@ const WRITE: &str = "WITH gone AS (
      ON CONFLICT (mailbox, number) DO NOTHING";
 
 impl Batch {
+    /// Whether an envelope is there already, or in this batch; if not, it is now. What comes back to its sender is no envelope of theirs.
+    fn comes_again(&mut self, take: &Take) -> bool {
+        matches!(take.content, Content::Sealed(_))
+            && (take.to.has(take.sender, take.id) || !self.ids.insert((take.to.id, take.sender, take.id)))
+    }
+
     async fn write(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let gone = || {
             self.gone
@@ -235,7 +248,7 @@ impl Batch {
         };
         let (gone_from, gone_numbers): (Vec<i64>, Vec<i64>) = gone().unzip();
         let column = |read: fn(&Taken) -> i64| self.taken.iter().map(read).collect::<Vec<i64>>();
-        let ids: Vec<Uuid> = self.taken.iter().map(|taken| taken.stored.id.uuid()).collect();
+        let ids: Vec<Uuid> = self.taken.iter().map(|taken| taken.stored.waiting.id.uuid()).collect();
         let content = |taken: &Taken| match &taken.stored.content {
             Content::Sealed(sealed) => (Some(sealed.clone()), None),
             Content::Returned(key) => (None, Some(key.0)),

@@ -92,6 +92,23 @@ async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with
     assert_eq!(uses(&with_bob, &id, "GET").await, Err("revoked".to_owned()));
     received(&with_bob, "stopped").await;
 
+    // What Bob passes on is used by Carol, while he is let in: the server alone is told that he is not.
+    let terms = json!({"with": bob.me["user"]["id"], "resource": "service/calendar", "scope": ["read", "share"], "until": until});
+    let again = with_anna.call("share.issue", terms).await["share"]["id"].clone();
+    assert_eq!(received(&with_bob, "given").await["id"], again);
+    let on = json!({"id": again, "with": carol.me["user"]["id"], "scope": ["read"], "until": until});
+    let link = with_bob.call("share.pass_on", on).await["share"]["id"].clone();
+    assert_eq!(received(&with_carol, "given").await["id"], link);
+    let carol_reads = async || uses(&with_carol, &link, "GET").await.map(|(status, _)| status);
+    assert_eq!(carol_reads().await, Ok(json!(200)));
+    let bobs = format!("/api/v1/people/{}", bob.me["user"]["id"].as_str().expect("an id"));
+    anna.post(&format!("{bobs}/suspend"), &json!({})).await.ok();
+    assert_eq!(carol_reads().await, Err("person_gone".to_owned()));
+    anna.post(&format!("{bobs}/restore"), &json!({})).await.ok();
+    assert_eq!(carol_reads().await, Ok(json!(200)));
+    anna.delete(&bobs).await.ok();
+    assert_eq!(carol_reads().await, Err("person_gone".to_owned()));
+
     // Nothing of it is where the platform writes.
     let named = Canary::of("what is shared", "service/calendar");
     let mut search = Search::new(&[key, purpose, named]);

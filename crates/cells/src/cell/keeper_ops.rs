@@ -34,6 +34,10 @@ impl Actor {
                 Some(outcome) => outcome,
                 None => return,
             },
+            KeeperOp::Stands { mailbox } => match self.pass_on(id, Question::Stands(mailbox)) {
+                Some(outcome) => outcome,
+                None => return,
+            },
             KeeperOp::Deeds(_) if self.deeds_at.is_some_and(|at| at.elapsed() < limits::DEEDS_APART) => {
                 Outcome::Error {
                     code: "too_often".into(),

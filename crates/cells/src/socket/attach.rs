@@ -49,6 +49,7 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
         tenant: state.shared.tenant,
         config: state.config.keeper.clone(),
         deeds: true,
+        stands: state.config.questions.is_some(),
     };
     if send(&mut socket, &welcome).await.is_err() {
         return;

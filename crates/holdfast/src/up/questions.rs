@@ -6,7 +6,7 @@ use cells::{CellQuestion, Question};
 use futures::StreamExt as _;
 use futures::stream;
 use management::Management;
-use protocol::control::{NO_TIE, Outcome};
+use protocol::control::{GONE, NO_TIE, Outcome};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -52,21 +52,31 @@ async fn answer(management: &Management, question: CellQuestion) {
         answer,
     } = question;
     let answered = match question {
-        Question::Tie(tie) => management.group_tie(cell, tenant, &tie).await,
-        Question::Deeds(deeds) => management.deeds_done(cell, tenant, deeds).await.map(|()| true),
-    };
-    answer.say(match answered {
-        Ok(true) => Outcome::Ok,
-        Ok(false) => Outcome::Error {
-            code: NO_TIE.to_owned(),
-            message: "not both of them are in this group any more".to_owned(),
-        },
-        Err(error) => {
-            warn!(%cell, %error, "a keeper's question could not be answered");
-            Outcome::Error {
-                code: "unavailable".to_owned(),
-                message: "the database does not answer: ask again".to_owned(),
-            }
+        Question::Tie(tie) => {
+            let stands = management.group_tie(cell, tenant, &tie).await;
+            stands.map(|stands| yes_or(stands, NO_TIE, "not both of them are in this group any more"))
         }
-    });
+        Question::Stands(mailbox) => {
+            let stands = management.stands(tenant, &mailbox).await;
+            stands.map(|stands| yes_or(stands, GONE, "they are suspended or removed"))
+        }
+        Question::Deeds(deeds) => management.deeds_done(cell, tenant, deeds).await.map(|()| Outcome::Ok),
+    };
+    answer.say(answered.unwrap_or_else(|error| {
+        warn!(%cell, %error, "a keeper's question could not be answered");
+        Outcome::Error {
+            code: "unavailable".to_owned(),
+            message: "the database does not answer: ask again".to_owned(),
+        }
+    }));
+}
+
+fn yes_or(yes: bool, code: &str, message: &str) -> Outcome {
+    match yes {
+        true => Outcome::Ok,
+        false => Outcome::Error {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        },
+    }
 }

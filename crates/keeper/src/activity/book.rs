@@ -127,6 +127,23 @@ impl Pages {
         }
         entries.push_back(entry);
     }
+
+    /// What was noted last of this was not done: it is neither noted nor counted.
+    fn take_back(&mut self, deed: Deed) {
+        if let Some(count) = deed.what.counted(&mut self.untold.content) {
+            *count = count.saturating_sub(1);
+            self.untold.changed = true;
+        }
+        let page = self.class(deed.what.class());
+        let entry = Entry::new(deed, 0);
+        if let Some(at) = page.content.iter().rposition(|known| known.same(&entry)) {
+            page.changed = true;
+            page.content[at].count -= 1;
+            if page.content[at].count == 0 {
+                page.content.remove(at);
+            }
+        }
+    }
 }
 
 impl Book {
@@ -202,27 +219,44 @@ impl Activity {
         self.write_behind.write_now().await
     }
 
-    /// As [`Self::note_first`], in one write with what the deed comes to: neither is there without the other.
+    /// As [`Self::note_first`], in one write with what the deed comes to: neither is there without the other, and one that was not written is not
+    /// told.
     ///
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn note_with(&self, deed: Deed, records: Vec<Record>) -> Result<(), VaultError> {
-        let noted = || self.take(vec![deed]).map(|()| records);
-        self.write_behind.write_with(noted).await
+        let mut noted = false;
+        let note = || -> Result<Vec<Record>, VaultError> {
+            self.put(vec![deed.clone()])?;
+            noted = true;
+            Ok(records)
+        };
+        let written = self.write_behind.write_with(note).await;
+        if written.is_ok() {
+            self.untold.send_replace(());
+        } else if noted {
+            self.book.pages.if_there(|pages| pages.take_back(deed));
+            self.write_behind.changed();
+        }
+        written
     }
 
     fn take(&self, deeds: Vec<Deed>) -> Result<(), VaultError> {
+        if self.put(deeds)? {
+            self.untold.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// Whether there is something to tell.
+    fn put(&self, deeds: Vec<Deed>) -> Result<bool, VaultError> {
         let now = self.book.pages.vault().now();
-        let untold = self.book.with(|pages| {
+        self.book.with(|pages| {
             for deed in deeds {
                 pages.note(deed, now);
             }
             pages.untold.changed
-        })?;
-        if untold {
-            self.untold.send_replace(());
-        }
-        Ok(())
+        })
     }
 
     /// What the audit log has not heard of yet.

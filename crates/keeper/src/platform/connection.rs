@@ -117,12 +117,14 @@ async fn serve(
             tenant,
             config,
             deeds,
+            stands,
         } => {
             let welcome = Welcome {
                 cell,
                 tenant,
                 config,
                 deeds,
+                stands,
             };
             requests.welcome(&welcome).await.map_err(Ended::Foreign)?;
             platform.shared.welcome.send_replace(Some(welcome));

@@ -30,6 +30,8 @@ pub struct Welcome {
     pub config: CellConfig,
     /// Whether it takes what was done, for the audit log.
     pub deeds: bool,
+    /// Whether it says who is suspended or removed.
+    pub stands: bool,
 }
 
 /// Why the platform did not do what it was asked for.

@@ -8,10 +8,11 @@ use tokio::time::{Duration, timeout};
 use uuid::Uuid;
 use vault::{Capability, Constraints, PublicIdentity, Resource, Scope};
 
+use super::group_tests::Management;
 use super::message::Message;
 use super::present::Answered;
 use super::tests::{HOUR, KEY, Sharer, two};
-use super::{CopyOf, ShareError, Shares, Standing, Terms, UseReceived, Used};
+use super::{CopyOf, ShareError, Shares, Standing, Terms, Tie, UseReceived, Used};
 use crate::broker::tests::provider::{Provider, whole};
 use crate::clock::{Clock as _, SystemClock};
 use crate::limits;
@@ -248,6 +249,21 @@ async fn promise_09_a_copy_is_not_given_while_nobody_can_say_that_it_was_not_tak
     let nowhere = copied.relay.socket.with_file_name("nowhere.sock");
     copied.bob.person.restart(&nowhere).await;
     assert_eq!(code(copied.read_copy().await), "relay_unreachable");
+}
+
+#[tokio::test]
+async fn promise_09_a_copy_is_not_read_of_who_is_suspended_nor_made_for_them() {
+    let copied = Copied::new().await;
+    let (for_anna, for_bob) = (Management::of(&copied.anna), Management::of(&copied.bob));
+    for_bob.suspends(&copied.anna);
+    assert_eq!(code(copied.read_copy().await), "person_gone");
+    for_bob.says(Tie::Unknown);
+    for_bob.lets_back_in(&copied.anna);
+    assert_eq!(code(copied.read_copy().await), "person_unknown");
+    for_bob.says(Tie::Stands);
+    assert_eq!(words(&copied.read_copy().await.unwrap().unwrap()), "lunch");
+    for_anna.suspends(&copied.bob);
+    assert_eq!(code(copied.anna.shares.refresh_copy(copied.id()).await), "person_gone");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Copies of what others share, as they lie here: `share/copy/<id>`. They are read where whoever shares it does not answer.
 //!
 //! What is promised here: a copy is kept only of what its sender has shared with this vault and has signed that it may be copied, and never in
-//! the place of a newer one; it is given only right after the relay was asked whether it was taken back, and with its age; it is destroyed when
-//! what it is of may not be used any more, or when it cannot be known any more what its owner has taken back.
+//! the place of a newer one; it is given only right after the relay was asked whether it was taken back, and the platform whether its owner is
+//! suspended or removed, and with its age; it is destroyed when what it is of may not be used any more, or when it cannot be known any more what its owner has taken back.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -178,10 +178,11 @@ impl Shares {
         })
     }
 
-    /// What lies here of something, where there is a copy; once the relay has said that it was not taken back.
+    /// What lies here of something, where there is a copy; once the relay has said that it was not taken back, and the platform that whoever shares
+    /// it is neither suspended nor removed.
     ///
     /// # Errors
-    /// It was, is over, or it cannot be asked: unreachable means no.
+    /// It was, they are, it is over, or one of the two cannot be asked: unreachable means no.
     pub(super) async fn read_copy(&self, id: Uuid) -> Result<Option<Used>, ShareError> {
         let capability = self.one_received(id)?.capability;
         let standing = self
@@ -191,6 +192,7 @@ impl Shares {
         if standing == Standing::Revoked {
             return Err(CapabilityError::Revoked(capability.jti).into());
         }
+        self.check_person(capability.iss).await?;
         let owner = self.usable(&self.one_received(id)?)?.name;
         let Some(held) = self.held_copy(id)? else {
             return Ok(None);

@@ -134,6 +134,14 @@ pub enum ShareError {
     NotInGroup,
     #[error("Who is in the group cannot be looked up just now, so nothing was done: try again in a moment.")]
     GroupUnknown,
+    #[error(
+        "Somebody through whom this is shared is suspended or was removed from the organisation, so it is refused. It goes on when they are let back in."
+    )]
+    PersonGone,
+    #[error(
+        "Whether everybody through whom this is shared is still in the organisation cannot be looked up just now, so nothing was done: try again in a moment."
+    )]
+    PersonUnknown,
     #[error("What is shared is not what it was when your owner was asked, and nothing was done: ask anew.")]
     Exchanged,
     #[error("You have not accepted this yet.")]
@@ -204,6 +212,8 @@ impl ShareError {
             Self::HolderUnknown => "holder_unknown",
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",
+            Self::PersonGone => "person_gone",
+            Self::PersonUnknown => "person_unknown",
             Self::Exchanged => "share_changed",
             Self::NotAccepted => "not_accepted",
             Self::OtherWords => "other_words",

@@ -1,18 +1,19 @@
 //! What is shared within a group, and whether the group still allows it. Management says who is in it and can only take away: what may
-//! be done, and by whom, is what the issuer has signed.
+//! be done, and by whom, is what the issuer has signed. So it is with what is shared outside of groups, and people who are suspended or removed.
 //!
 //! What is promised here: each use is asked for, in the keeper that carries it out; what cannot be looked up is refused; and what the group does
 //! not allow any more is revoked then and there. The same holds for each one to whom it was passed on: they are people of the group, known here
-//! by their keys, or they are refused.
+//! by their keys, or they are refused. Who is suspended is refused for as long as they are, wherever it was shared.
 
 use futures::future::BoxFuture;
 use protocol::channel::VaultState;
-use protocol::control::{GroupTie, KeeperOp, NO_TIE, Side};
+use protocol::control::{GONE, GroupTie, KeeperOp, NO_TIE, Side};
+use protocol::relay::MailboxKey;
 use protocol::{GroupId, GroupResourceId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
-use vault::Capability;
+use vault::{Capability, SignerKey};
 
 use super::given::Given;
 use super::received::{Received, Standing};
@@ -72,7 +73,7 @@ impl GroupOffer {
     }
 }
 
-/// What there is to know of two people in a group.
+/// What there is to know of two people in a group, or of one in their organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tie {
     Stands,
@@ -81,28 +82,43 @@ pub enum Tie {
     Unknown,
 }
 
-/// Who knows the members of groups.
+/// Who knows people, and the members of groups.
 pub trait Groups: Send + Sync + 'static {
     fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie>;
+    /// [`Tie::Gone`]: whoever has this mailbox is suspended or removed. Of whom it knows nothing, they stand.
+    fn person(&self, mailbox: MailboxKey) -> BoxFuture<'_, Tie>;
 }
 
 impl Groups for Platform {
     fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie> {
+        Box::pin(ask(self, KeeperOp::GroupTie(tie), NO_TIE))
+    }
+
+    fn person(&self, mailbox: MailboxKey) -> BoxFuture<'_, Tie> {
         Box::pin(async move {
-            match self.request(KeeperOp::GroupTie(tie)).await {
-                Ok(()) => Tie::Stands,
-                Err(PlatformError::Refused { code, .. }) if code == NO_TIE => Tie::Gone,
-                Err(error) => {
-                    tracing::info!("who is in a group is not known: {error}");
-                    Tie::Unknown
-                }
+            let answers = self.welcome().borrow().as_ref().is_none_or(|welcome| welcome.stands);
+            match answers {
+                true => ask(self, KeeperOp::Stands { mailbox }, GONE).await,
+                // One of before there was this question: it would end the connection.
+                false => Tie::Stands,
             }
         })
     }
 }
 
+async fn ask(platform: &Platform, op: KeeperOp, gone: &str) -> Tie {
+    match platform.request(op).await {
+        Ok(()) => Tie::Stands,
+        Err(PlatformError::Refused { code, .. }) if code == gone => Tie::Gone,
+        Err(error) => {
+            tracing::info!("who is in an organisation or a group is not known: {error}");
+            Tie::Unknown
+        }
+    }
+}
+
 impl Shares {
-    /// Asks this one who is in groups, from now on.
+    /// Asks this one who is in groups, and who is suspended or removed, from now on.
     pub fn ask_about_groups(&self, groups: std::sync::Arc<dyn Groups>) {
         // The first one stays.
         let _second = self.groups.set(groups);
@@ -115,10 +131,13 @@ impl Shares {
         }
     }
 
-    /// Before something is carried out that was shared in a group: whether the group still allows it to whoever was given it, and to each one to
-    /// whom it was passed on. What it does not is revoked, and with it what hangs on that.
-    pub(super) async fn check_group(&self, given: &Given, chain: &[Capability]) -> Result<(), ShareError> {
+    /// Before something is carried out: whether nobody to whom it was given, or through whom it was passed on, is suspended or removed. Of what is
+    /// shared in a group: whether the group still allows it to each of them. What it does not is revoked, and with it what hangs on that.
+    pub(super) async fn check_holders(&self, given: &Given, chain: &[Capability]) -> Result<(), ShareError> {
         let Some(group) = &given.group else {
+            for link in chain {
+                self.check_person(link.sub).await?;
+            }
             return Ok(());
         };
         self.check_holder(group, given.with, &given.capability).await?;
@@ -127,6 +146,19 @@ impl Shares {
             self.check_holder(group, holder.user, link).await?;
         }
         Ok(())
+    }
+
+    /// Whether whoever has this key is neither suspended nor removed. Nothing is revoked: who is let back in has what they had.
+    pub(super) async fn check_person(&self, key: SignerKey) -> Result<(), ShareError> {
+        // A keeper that was given nobody to ask has no people around it, either.
+        let Some(groups) = self.groups.get() else {
+            return Ok(());
+        };
+        match groups.person(MailboxKey(key.0)).await {
+            Tie::Stands => Ok(()),
+            Tie::Gone => Err(ShareError::PersonGone),
+            Tie::Unknown => Err(ShareError::PersonUnknown),
+        }
     }
 
     async fn check_holder(&self, group: &InGroup, holder: UserId, held: &Capability) -> Result<(), ShareError> {

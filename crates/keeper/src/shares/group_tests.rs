@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use protocol::control::{GroupTie, Side};
+use protocol::relay::MailboxKey;
 use protocol::{GroupId, UserId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vault::{Resource, Scope};
@@ -22,6 +23,8 @@ pub(super) struct Management {
     /// Who is in no group, whatever else it says.
     out: Arc<Mutex<Vec<UserId>>>,
     asked: Arc<Mutex<Vec<GroupTie>>>,
+    /// Who is suspended, or removed.
+    suspended: Arc<Mutex<Vec<MailboxKey>>>,
     /// Taken for each answer: whoever has it makes them wait.
     may_answer: Arc<Semaphore>,
 }
@@ -32,6 +35,7 @@ impl Management {
             says: Arc::new(Mutex::new(Tie::Stands)),
             out: Arc::default(),
             asked: Arc::default(),
+            suspended: Arc::default(),
             may_answer: Arc::new(Semaphore::new(1)),
         };
         sharer.shares.ask_about_groups(Arc::new(management.clone()));
@@ -49,6 +53,14 @@ impl Management {
 
     pub fn takes_back(&self, user: UserId) {
         self.out.lock().unwrap().retain(|out| *out != user);
+    }
+
+    pub fn suspends(&self, person: &Sharer) {
+        self.suspended.lock().unwrap().push(mailbox(person));
+    }
+
+    pub fn lets_back_in(&self, person: &Sharer) {
+        self.suspended.lock().unwrap().retain(|one| *one != mailbox(person));
     }
 
     pub fn last_asked(&self) -> Option<GroupTie> {
@@ -72,12 +84,26 @@ impl Management {
     }
 }
 
+fn mailbox(of: &Sharer) -> MailboxKey {
+    MailboxKey(of.person.identity.signing_key())
+}
+
 impl Groups for Management {
     fn tie(&self, tie: GroupTie) -> BoxFuture<'_, Tie> {
         self.asked.lock().unwrap().push(tie);
         Box::pin(async move {
             let _may = self.may_answer.acquire().await.unwrap();
             match self.out.lock().unwrap().contains(&tie.other) {
+                true => Tie::Gone,
+                false => *self.says.lock().unwrap(),
+            }
+        })
+    }
+
+    fn person(&self, mailbox: MailboxKey) -> BoxFuture<'_, Tie> {
+        Box::pin(async move {
+            let _may = self.may_answer.acquire().await.unwrap();
+            match self.suspended.lock().unwrap().contains(&mailbox) {
                 true => Tie::Gone,
                 false => *self.says.lock().unwrap(),
             }

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::{CAPABILITY_LINKS, Capability, Constraints, NewCapability, Presentation, Resource, Scope, SharedRequest};
 
+use super::group_tests::Management;
 use super::passed_on::Through;
 use super::received::Received;
 use super::tests::{HOUR, KEY, Sharer, calendar, two};
-use super::{Given, PassOn, ShareError, Standing, Terms, UseReceived};
+use super::{Given, PassOn, ShareError, Standing, Terms, Tie, UseReceived};
 use crate::approvals::Action;
 use crate::broker::tests::provider::Provider;
 use crate::clock::{Clock as _, SystemClock};
@@ -416,6 +417,36 @@ async fn promise_09_the_owner_ends_one_link_and_nothing_beside_it() {
     assert!(three.bob.uses(three.root.jti, "GET", "/work/today").await.is_ok());
     let unknown = three.anna.shares.revoke(Uuid::now_v7()).await.unwrap_err();
     assert_eq!(unknown.code(), "unknown_capability");
+}
+
+#[tokio::test]
+async fn promise_09_who_is_suspended_uses_nothing_and_nothing_is_used_through_them_until_they_are_let_back_in() {
+    let three = Three::new().await;
+    let platform = Management::of(&three.anna);
+    let link = three.passed_on(&[Scope::Read]).await;
+    let chain = [three.root.clone(), link];
+    let refused = |code: &str| Err(code.to_owned());
+    assert_eq!(three.presented(&chain).await, Ok(200));
+    // Only the platform is told.
+    platform.suspends(&three.bob);
+    assert_eq!(three.presented(&chain).await, refused("person_gone"));
+    assert_eq!(
+        three.bob.refused(three.root.jti, "GET", "/work/today").await,
+        "person_gone"
+    );
+    let noted = json!(three.anna.shares.activity.entries(None).unwrap()).to_string();
+    assert!(noted.contains("person_gone"), "{noted}");
+    // Nothing was revoked.
+    platform.lets_back_in(&three.bob);
+    assert_eq!(three.presented(&chain).await, Ok(200));
+    platform.suspends(&three.carol);
+    assert_eq!(three.presented(&chain).await, refused("person_gone"));
+    assert!(three.bob.uses(three.root.jti, "GET", "/work/today").await.is_ok());
+    platform.lets_back_in(&three.carol);
+    // What cannot be looked up is refused.
+    platform.says(Tie::Unknown);
+    assert_eq!(three.presented(&chain).await, refused("person_unknown"));
+    assert_eq!(three.service.asked().len(), 3);
 }
 
 #[tokio::test]

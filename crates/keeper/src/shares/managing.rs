@@ -96,7 +96,7 @@ impl Shares {
             self.vault.put_records(records).await?;
             by
         };
-        self.check_group(&by, &asked.chain).await?;
+        self.check_holders(&by, &asked.chain).await?;
         self.check_place(&by)?;
         let resource = by.group.as_ref().ok_or(ShareError::NoResource)?.resource;
         match asked.request {

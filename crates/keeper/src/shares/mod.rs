@@ -4,7 +4,7 @@
 //! issued, no link of it was revoked, each link's limits leave room and its nonce is new; all of that is in the vault before the
 //! call leaves. When any of it cannot be known, the answer is no. What is answered is data, never a key. What is taken back is refused
 //! from the moment of that write on, and told to everybody who follows. What was passed on is used within every link that it came through,
-//! and ends with each of them. Of what may be copied, a copy is read only where its owner does not answer, and the relay says that it was not
+//! and ends with each of them; who is suspended or removed uses nothing, and nothing is used through them. Of what may be copied, a copy is read only where its owner does not answer, and the relay says that it was not
 //! taken back.
 
 mod asked;
@@ -102,7 +102,7 @@ pub struct Shares {
     changes: Arc<watch::Sender<u64>>,
     /// Held while one presentation is counted, or a capability is issued or revoked.
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
-    /// Who knows the members of groups. Without it nothing of a group's is shared or used.
+    /// Who knows people and the members of groups. Without it nothing of a group's is shared or used.
     groups: Arc<OnceLock<Arc<dyn Groups>>>,
     /// Chains whose signatures were verified.
     known_chains: Arc<KnownChains>,

@@ -55,10 +55,10 @@ struct Presented<'a> {
 }
 
 impl Presented<'_> {
-    /// The group is asked, where it is a group's. Whoever answers for it may take their time, so what was taken back meanwhile, or is over, is
-    /// looked at last.
+    /// The platform is asked whether its holders are let in, and in the group, where it is a group's. Whoever answers may take their time, so what was
+    /// taken back meanwhile, or is over, is looked at last.
     async fn still(&self) -> Result<(), ShareError> {
-        self.shares.check_group(self.given, self.chain).await?;
+        self.shares.check_holders(self.given, self.chain).await?;
         self.shares.check_place(self.given)?;
         self.shares.still_given(self.chain)
     }
@@ -115,8 +115,8 @@ impl Shares {
             // Whoever was given it answers for those to whom they passed it on.
             let by = By::Person(given.with, &given.name);
             self.rates.count(by, &request.service, changes(&request.method)).await?;
-            self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
             self.vault.put_records(records).await?;
+            self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
             given
         };
         self.changed();

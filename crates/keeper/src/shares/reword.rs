@@ -148,7 +148,7 @@ impl Shares {
     }
 
     async fn still_in_group(&self, given: &Given) -> Result<(), ShareError> {
-        match self.check_group(given, &[]).await {
+        match self.check_holders(given, &[]).await {
             Err(ShareError::NotInGroup) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         }

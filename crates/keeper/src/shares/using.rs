@@ -190,7 +190,8 @@ impl Shares {
     ///
     /// # Errors
     /// [`ShareError::Refused`] with the other keeper's reason; [`ShareError::NoAnswer`], [`ShareError::OwnerSilent`]; what this vault knows by
-    /// itself. [`ShareError::Relay`]: the relay cannot be asked whether it was taken back, and then no copy is read.
+    /// itself. [`ShareError::Relay`], [`ShareError::PersonUnknown`]: it cannot be asked whether it was taken back, or its owner is suspended, and then no
+    /// copy is read.
     pub async fn use_received(&self, call: UseReceived) -> Result<Used, ShareError> {
         let id = call.id;
         let received = self.one_received(id)?;

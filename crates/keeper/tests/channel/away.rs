@@ -11,12 +11,15 @@ use keeper::approvals::tell_platform;
 use keeper::clock::Clock as _;
 use keeper::limits;
 use keeper::platform::{ChannelSocket, PlatformRequests, Welcome};
+use keeper::shares::{Groups as _, Tie};
 use keeper::vault_service::LockReason;
 use protocol::TenantId;
 use protocol::channel::SlotKind;
 use protocol::control::{
-    ApprovalNotice, ApprovalState, CellConfig, Deeds, FromKeeper, FromPlatform, KeeperOp, Outcome, PlatformOp, VERSION,
+    ApprovalNotice, ApprovalState, CellConfig, Deeds, FromKeeper, FromPlatform, GONE, KeeperOp, Outcome, PlatformOp,
+    VERSION,
 };
+use protocol::relay::MailboxKey;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -53,6 +56,8 @@ struct Wire {
     last: Vec<ApprovalNotice>,
     /// What the audit log is told, with the number of the request.
     deeds: Vec<(u64, Deeds)>,
+    /// Of whom it is asked whether they are let in, with the number of the request.
+    people: Vec<(u64, MailboxKey)>,
     words: usize,
     _tasks: JoinSet<()>,
 }
@@ -87,10 +92,12 @@ impl Wire {
                 public_url: "https://holdfast.example".into(),
             },
             deeds: false,
+            stands: false,
         };
         let mut welcome = json!(welcome);
         let welcome = welcome.as_object_mut().unwrap();
         welcome.remove("deeds");
+        welcome.remove("stands");
         welcome.extend(says.as_object().unwrap().clone());
         socket
             .send(Message::text(serde_json::to_string(&welcome).unwrap()))
@@ -101,6 +108,7 @@ impl Wire {
             heard: String::new(),
             last: Vec::new(),
             deeds: Vec::new(),
+            people: Vec::new(),
             words: 0,
             _tasks: tasks,
         }
@@ -119,6 +127,10 @@ impl Wire {
                 id,
                 op: KeeperOp::Deeds(deeds),
             } => self.deeds.push((id, deeds)),
+            FromKeeper::Request {
+                id,
+                op: KeeperOp::Stands { mailbox },
+            } => self.people.push((id, mailbox)),
             _ => {}
         }
     }
@@ -134,9 +146,23 @@ impl Wire {
             .await
             .expect("the audit log is told");
         let (id, deeds) = self.deeds.remove(0);
+        self.reply(id, outcome).await;
+        deeds
+    }
+
+    /// Whom it is asked about next, answered with this.
+    async fn next_person(&mut self, outcome: Outcome) -> MailboxKey {
+        while self.people.is_empty() {
+            self.read().await;
+        }
+        let (id, mailbox) = self.people.remove(0);
+        self.reply(id, outcome).await;
+        mailbox
+    }
+
+    async fn reply(&mut self, id: u64, outcome: Outcome) {
         let reply = serde_json::to_string(&FromPlatform::Reply { id, outcome }).unwrap();
         self.socket.send(Message::text(reply)).await.unwrap();
-        deeds
     }
 
     /// Reads until the last word is so.
@@ -433,4 +459,61 @@ async fn a_server_that_does_not_know_what_is_done_is_not_told_of_it() {
     later(limits::DEEDS_APART).await;
     wire.rest().await;
     assert_eq!(wire.deeds, []);
+}
+
+#[tokio::test]
+async fn promise_09_the_platform_is_asked_who_is_suspended_where_it_answers_and_anything_but_its_yes_is_none() {
+    let keeper = TestKeeper::new().await;
+    let asked = MailboxKey([7; 32]);
+    let mut wire = Wire::of_server(&keeper, json!({"stands": true})).await;
+    keeper.platform.welcome().wait_for(Option::is_some).await.unwrap();
+    let error = |code: &str| Outcome::Error {
+        code: code.to_owned(),
+        message: String::new(),
+    };
+    for (outcome, tie) in [
+        (Outcome::Ok, Tie::Stands),
+        (error(GONE), Tie::Gone),
+        (error("unavailable"), Tie::Unknown),
+    ] {
+        let (said, about) = tokio::join!(keeper.platform.person(asked), wire.next_person(outcome));
+        assert_eq!((said, about), (tie, asked));
+    }
+    // Away, it says nothing.
+    drop(wire);
+    assert_eq!(keeper.platform.person(asked).await, Tie::Unknown);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_and_not_written_is_neither_noted_nor_told() {
+    let asking = Asking::new().await;
+    let noted = async || {
+        let entries = asking.channel.call("activity.list", json!({})).await.unwrap();
+        entries.to_string().matches("approval_asked").count()
+    };
+    let obstacle = asking.keeper.folder().join("vault.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let refused = asking.send("POST /x/svc/items", "first").await.unwrap();
+    assert!(!refused.contains("200 OK"), "{refused}");
+    assert_eq!((noted().await, asking.keeper.approvals.waiting()), (0, 0));
+    std::fs::remove_dir(&obstacle).unwrap();
+    let mut wire = Wire::of(&asking.keeper).await;
+    let _call = asking.send("POST /x/svc/items", "second");
+    asking.waiting(1).await;
+    let told = Deeds {
+        asked: 1,
+        ..Deeds::default()
+    };
+    assert_eq!(wire.next_deeds(Outcome::Ok).await, told);
+    assert_eq!(noted().await, 1);
+}
+
+#[tokio::test]
+async fn a_platform_of_before_is_not_asked_who_is_suspended() {
+    let keeper = TestKeeper::new().await;
+    let mut wire = Wire::of_server(&keeper, json!({})).await;
+    keeper.platform.welcome().wait_for(Option::is_some).await.unwrap();
+    assert_eq!(keeper.platform.person(MailboxKey([7; 32])).await, Tie::Stands);
+    wire.rest().await;
+    assert_eq!(wire.people, []);
 }

@@ -34,7 +34,30 @@ pub(crate) async fn opened(
     )
     .execute(&mut **transaction)
     .await?;
+    sqlx::query!(
+        "INSERT INTO mailboxes_shown (tenant_id, user_id, mailbox, shown_at)
+         SELECT tenant_id, user_id, $3, $4 FROM cells WHERE tenant_id = $1 AND id = $2
+         ON CONFLICT (tenant_id, mailbox, user_id) DO UPDATE SET shown_at = EXCLUDED.shown_at",
+        transaction.tenant().uuid(),
+        cell.uuid(),
+        mailbox.0.as_slice(),
+        now
+    )
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
+}
+
+/// Whether whoever of the tenant last showed that it is theirs is let in; nobody who has is nobody who is not.
+pub(crate) async fn stands(transaction: &mut TenantTransaction, mailbox: &MailboxKey) -> Result<bool, StorageError> {
+    let stands = sqlx::query_scalar!(
+        r#"SELECT u.deactivated_at IS NULL AS "stands!" FROM mailboxes_shown s
+         JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+         WHERE s.tenant_id = $1 AND s.mailbox = $2 ORDER BY s.shown_at DESC LIMIT 1"#,
+        transaction.tenant().uuid(),
+        mailbox.0.as_slice()
+    );
+    Ok(stands.fetch_optional(&mut **transaction).await?.unwrap_or(true))
 }
 
 /// Whose it is: of whoever last showed that it is theirs.
@@ -104,7 +127,7 @@ pub(crate) async fn forget(transaction: &mut TenantTransaction) -> Result<(), St
     Ok(())
 }
 
-/// Somebody is removed, and their mailbox is nobody's.
+/// Somebody is removed, and their mailbox is nobody's; that it was theirs stays known.
 pub(super) async fn remove(transaction: &mut TenantTransaction, user: UserId) -> Result<(), StorageError> {
     sqlx::query!(
         "DELETE FROM mailboxes WHERE tenant_id = $1 AND user_id = $2",

@@ -176,3 +176,52 @@ async fn promise_03_a_mailbox_is_of_the_cell_that_showed_it_last_and_of_no_cell_
     assert!(told(&mut olga).await);
     assert!(!told(&mut anna).await);
 }
+
+/// Whether whoever has this mailbox is let in, as a keeper of the organisation is told.
+async fn stands(world: &World, asker: CellRef, mailbox: MailboxKey) -> bool {
+    world.management.stands(asker.tenant, &mailbox).await.unwrap()
+}
+
+#[tokio::test]
+async fn promise_09_who_is_suspended_or_removed_is_known_by_every_mailbox_that_they_have_shown() {
+    let (world, mut anna, _, annas, bobs) = two_vaults().await;
+    // Bob has begun another vault.
+    let before = BOBS;
+    let mailbox = MailboxKey([3; 32]);
+    world.clock.advance(Duration::from_secs(1));
+    opened(&world, bobs, mailbox).await;
+    let both = async || {
+        (
+            stands(&world, annas, before).await,
+            stands(&world, annas, mailbox).await,
+        )
+    };
+    assert_eq!(both().await, (true, true));
+    let path = format!("/people/{}", bobs.user);
+    anna.post(&format!("{path}/suspend"), json!({})).await.expect(200);
+    assert_eq!(both().await, (false, false));
+    assert!(stands(&world, annas, ANNAS).await);
+    anna.post(&format!("{path}/restore"), json!({})).await.expect(204);
+    assert_eq!(both().await, (true, true));
+    anna.delete(&path).await.expect(200);
+    assert_eq!(both().await, (false, false));
+    // One that nobody here has shown is nobody's who is gone.
+    assert!(stands(&world, annas, STRANGERS).await);
+}
+
+#[tokio::test]
+async fn promise_03_nobody_is_told_who_is_suspended_in_another_organisation() {
+    let (world, mut anna, _, annas, bobs) = two_vaults().await;
+    let mut olga = world.second_tenant().await;
+    let olgas = world.cell_of(&mut olga).await;
+    let path = format!("/people/{}", bobs.user);
+    anna.delete(&path).await.expect(200);
+    assert!(stands(&world, olgas, BOBS).await && !stands(&world, annas, BOBS).await);
+    // A vault that was moved there says nothing here, and nothing there of what it was here.
+    world.clock.advance(Duration::from_secs(1));
+    opened(&world, olgas, BOBS).await;
+    assert!(stands(&world, olgas, BOBS).await && !stands(&world, annas, BOBS).await);
+    // Whoever in the organisation has shown it since is who has it.
+    opened(&world, annas, BOBS).await;
+    assert!(stands(&world, annas, BOBS).await);
+}

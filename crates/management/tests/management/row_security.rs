@@ -96,6 +96,8 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE deliveries SET webhook_id = webhook_id",
         "UPDATE deliveries SET push_device_id = push_device_id",
         "UPDATE push_devices SET user_id = user_id",
+        "UPDATE mailboxes_shown SET mailbox = mailbox",
+        "DELETE FROM mailboxes_shown",
         "UPDATE api_webhooks SET events = events",
         "UPDATE api_templates SET name = name",
         "UPDATE api_agents SET name = name",
@@ -225,6 +227,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              VALUES (gen_random_uuid(), '{tenant}', '{user}', gen_random_uuid(), 'x', 'x', now())",
             "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', 'infinity')",
             "INSERT INTO mailboxes (tenant_id, user_id, mailbox, opened_at) VALUES ('{tenant}', '{user}', sha256('x'), now())",
+            "INSERT INTO mailboxes_shown (tenant_id, user_id, mailbox, shown_at) VALUES ('{tenant}', '{user}', sha256('x'), now())",
             "INSERT INTO approval_notices (tenant_id, user_id) VALUES ('{tenant}', '{user}')",
             "WITH made AS (INSERT INTO sign_in_providers (id, tenant_id, kind, name, issuer, created_at)
                 VALUES (gen_random_uuid(), '{tenant}', 'oidc', 'x', 'https://x.example', now()) RETURNING id)
@@ -345,6 +348,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
          VALUES (gen_random_uuid(), '{tenant}', gen_random_uuid(), now(), now())",
         "INSERT INTO chain_checks (tenant_id, due_at) VALUES ('{tenant}', now())",
         "INSERT INTO mailboxes (tenant_id, user_id, mailbox, opened_at) VALUES ('{tenant}', '{user}', sha256('y'), now())",
+        "INSERT INTO mailboxes_shown (tenant_id, user_id, mailbox, shown_at) VALUES ('{tenant}', '{user}', sha256('y'), now())",
         "INSERT INTO approval_notices (tenant_id, user_id) VALUES ('{tenant}', '{user}')",
         "INSERT INTO audit_waiting (tenant_id, start, rest) VALUES ('{tenant}', 'x', 'x')",
         "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
@@ -409,6 +413,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE chain_checks SET due_at = now()",
         "DELETE FROM chain_checks",
         "UPDATE mailboxes SET waiting_since = now(), waiting_seen_at = now()",
+        "UPDATE mailboxes_shown SET shown_at = now()",
         "DELETE FROM mailboxes",
         "UPDATE approval_notices SET told_at = now()",
         "DELETE FROM approval_notices",

@@ -84,7 +84,7 @@ impl Receiving {
             );
             return Ok(());
         };
-        let reserve = || receiver.reserve(self.mailbox.id, sealed.len());
+        let reserve = || receiver.reserve(self.mailbox.id, id, sealed.len());
         let slot = match place(&self.shared.jobs, reserve).await? {
             Ok(slot) => slot,
             Err(code) => {
@@ -230,7 +230,7 @@ mod tests {
             waiting: Vec::new(),
         });
         assert!(jobs.try_send(busy).is_ok());
-        let reserve = || receiver.reserve(2, 564);
+        let reserve = || receiver.reserve(2, EnvelopeId::new(), 564);
         assert!(place(&jobs, reserve).now_or_never().is_none());
         assert_eq!(receiver.waiting(), 0);
         assert!(to_write.try_recv().is_ok());

@@ -2,11 +2,14 @@ use std::sync::Arc;
 
 use axum::Extension;
 use protocol::relay::{FromRelay, MailboxKey, Refusal};
+use relay::limits::WAITING_OF_ONE_SENDER;
 use relay::{Carrier, RelayConfig, Waker};
+use sqlx::Connection as _;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use vault::Identity;
 
+use crate::isolation;
 use crate::support::{Peer, Said, Seen, Server, Stream, key};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,6 +81,110 @@ async fn what_was_not_acknowledged_comes_again_and_what_was_does_not() {
         panic!()
     };
     assert_eq!((number, id), (numbers[1], ids[1]));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_again_while_it_waits_is_one() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    drop(Peer::connect(&relay.socket, &bob).await);
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    let mut stream = Stream::new(&ada, &bob);
+    let (first, sealed) = stream.next(b"x");
+    sender.send(stream.to(), first, &sealed).await;
+    sender.until_accepted(1).await;
+    for _ in 1..WAITING_OF_ONE_SENDER {
+        let (id, sealed) = stream.next(b"x");
+        sender.send(stream.to(), id, &sealed).await;
+    }
+    sender.until_accepted(WAITING_OF_ONE_SENDER as usize - 1).await;
+    // As if nothing had been heard of it, also where there is no room for another; and by a relay that was started meanwhile.
+    sender.send(stream.to(), first, &sealed).await;
+    sender.until_accepted(1).await;
+    relay.stop().await;
+    let relay = server.relay().await;
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    sender.send(stream.to(), first, &sealed).await;
+    sender.until_accepted(1).await;
+    let mut receiver = Peer::connect(&relay.socket, &bob).await;
+    let waiting = u64::from(WAITING_OF_ONE_SENDER);
+    assert_eq!(receiver.welcome, FromRelay::Welcome { waiting, epoch: 0 });
+    let mut numbers = Vec::new();
+    for _ in 0..waiting {
+        let Said::Deliver { number, .. } = receiver.next().await else {
+            panic!()
+        };
+        numbers.push(number);
+    }
+    receiver.ack(numbers).await;
+    // What was acknowledged is gone when what came after it is kept.
+    let (id, other) = Stream::new(&bob, &ada).next(b"x");
+    receiver.send(key(&ada), id, &other).await;
+    receiver.until_accepted(1).await;
+    // Fetched, it is forgotten: what comes under its id is another.
+    sender.send(stream.to(), first, &sealed).await;
+    let Said::Deliver { id, .. } = receiver.next().await else {
+        panic!()
+    };
+    assert_eq!(id, first);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_again_while_the_database_does_not_answer_is_one() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    drop(Peer::connect(&relay.socket, &bob).await);
+    let mut stream = Stream::new(&ada, &bob);
+    let (before, after) = (stream.next(b"x"), stream.next(b"x"));
+    let mut owner = isolation::connect(&server, "holdfast_relay", "holdfast").await.unwrap();
+    let mut held = owner.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE relay.envelopes IN EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    sender.send(stream.to(), before.0, &before.1).await;
+    // The first commit is under way: what comes now is written by the next one.
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
+    while !sqlx::query_scalar::<_, bool>(waits)
+        .fetch_one(&mut *held)
+        .await
+        .unwrap()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // More often than there is room for.
+    for _ in 0..3 {
+        let mut sender = Peer::connect(&relay.socket, &ada).await;
+        for _ in 0..WAITING_OF_ONE_SENDER / 5 {
+            sender.send(stream.to(), before.0, &before.1).await;
+            sender.send(stream.to(), after.0, &after.1).await;
+        }
+        // All of it was read when this is answered.
+        sender
+            .say(&protocol::relay::FromMailbox::Check {
+                request: 1,
+                issuer: key(&bob),
+                capability: protocol::CapabilityId::new(),
+            })
+            .await;
+        assert!(matches!(sender.next().await, Said::Text(FromRelay::Checked { .. })));
+    }
+    held.rollback().await.unwrap();
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    sender.send(stream.to(), after.0, &after.1).await;
+    sender.until_accepted(1).await;
+    let receiver = Peer::connect(&relay.socket, &bob).await;
+    assert_eq!(receiver.welcome, FromRelay::Welcome { waiting: 2, epoch: 0 });
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM relay.envelopes")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(kept, 2);
     relay.stop().await;
 }
 

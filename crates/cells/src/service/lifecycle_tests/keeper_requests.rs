@@ -6,6 +6,7 @@ use protocol::control::{
     AgentState, ApprovalNotice, ApprovalState, Deeds, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus,
     NO_TIE, NoticeKind, Outcome, PlatformOp, Side,
 };
+use protocol::relay::MailboxKey;
 use protocol::{ApprovalId, CellId, GroupId, UserId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -248,6 +249,18 @@ async fn a_question_about_a_group_goes_to_who_knows_it_with_the_cell_that_asks_a
         let (said, ()) = tokio::join!(keeper.ask(KeeperOp::GroupTie(tie)), answering);
         assert_eq!(said, outcome);
     }
+    // So does whether somebody is let in.
+    let mailbox = MailboxKey([7; 32]);
+    let answering = async {
+        let question = questions.recv().await.unwrap();
+        assert_eq!(
+            (question.cell, question.tenant, question.question),
+            (bench.cell, bench.tenant, Question::Stands(mailbox))
+        );
+        question.answer.say(Outcome::Ok);
+    };
+    let (said, ()) = tokio::join!(keeper.ask(KeeperOp::Stands { mailbox }), answering);
+    assert_eq!(said, Outcome::Ok);
     // What it tells the audit log of goes the same way.
     let deeds = Deeds {
         asked: 2,

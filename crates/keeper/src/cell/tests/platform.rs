@@ -126,6 +126,7 @@ impl PlayedPlatform {
                                 | KeeperOp::Prepare
                                 | KeeperOp::Unprepare
                                 | KeeperOp::GroupTie(_)
+                                | KeeperOp::Stands { .. }
                                 | KeeperOp::Deeds(_) => {}
                             }
                             say(&mut socket, &FromPlatform::Reply { id, outcome: Outcome::Ok }).await;
@@ -150,6 +151,7 @@ impl PlayedPlatform {
                 public_url: "http://localhost".to_owned(),
             },
             deeds: true,
+            stands: true,
         }
     }
 
