@@ -113,7 +113,9 @@ impl ProviderMethods {
         for params in providers {
             let mut settings = params.find_by_address(stored.iter().chain(&models))?;
             // The one that is there has the same model; who only has the key of its address is another.
-            let is_there = stored.iter().any(|one| one.id == settings.id && one.model == settings.model);
+            let is_there = stored
+                .iter()
+                .any(|one| one.id == settings.id && one.model == settings.model);
             if !is_there || models.iter().any(|model| model.id == settings.id) {
                 settings.id = ProviderId::new();
             }
