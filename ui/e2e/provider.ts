@@ -1,4 +1,7 @@
-/** A site to sign in with, as they are on the web: OpenID Connect with discovery, published keys and signed tokens, on this machine. */
+/**
+ * A site to sign in with, as they are on the web: OpenID Connect with discovery, published keys and signed tokens, on this machine. The same
+ * site under GitHub's paths, which has no signed tokens and is asked who somebody is.
+ */
 import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
@@ -43,6 +46,8 @@ export async function startSite(somebody: Somebody): Promise<Site> {
   const issuer = `http://127.0.0.1:${port}`;
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const grants = new Map<string, Grant>();
+  /** Of GitHub's kind: whose an access token is. */
+  const tokens = new Map<string, Somebody>();
 
   const idToken = (grant: Grant): string => {
     const now = Math.floor(Date.now() / 1000);
@@ -58,6 +63,7 @@ export async function startSite(somebody: Somebody): Promise<Site> {
         return json(response, 200, { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys` });
       case "/keys":
         return json(response, 200, { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", use: "sig" }] });
+      case "/login/oauth/authorize":
       case "/authorize": {
         const asked = url.searchParams;
         const code = randomUUID();
@@ -69,6 +75,25 @@ export async function startSite(somebody: Somebody): Promise<Site> {
         const escaped = back.href.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
         response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(`<!doctype html><html lang="en"><title>Site</title><link rel="icon" href="data:,"><a href="${escaped}">Continue as ${site.somebody.name}</a></html>`);
         return;
+      }
+      case "/api/v3/user":
+      case "/api/v3/user/emails": {
+        const somebody = tokens.get((request.headers.authorization ?? "").replace(/^Bearer /, ""));
+        if (!somebody) return json(response, 401, {});
+        const { sub, name, email } = somebody;
+        if (url.pathname === "/api/v3/user") return json(response, 200, { id: Number(sub), login: `user-${sub}`, name });
+        return json(response, 200, [{ email, primary: true, verified: true }]);
+      }
+      case "/login/oauth/access_token": {
+        const sent = await body(request);
+        const grant = grants.get(sent.get("code") ?? "");
+        grants.delete(sent.get("code") ?? "");
+        // GitHub says 200, whatever it answers.
+        if (sent.get("client_id") !== CLIENT.id || sent.get("client_secret") !== CLIENT.secret) return json(response, 200, { error: "incorrect_client_credentials" });
+        if (!grant || grant.wayBack !== sent.get("redirect_uri")) return json(response, 200, { error: "bad_verification_code" });
+        const token = randomUUID();
+        tokens.set(token, grant.somebody);
+        return json(response, 200, { access_token: token, token_type: "bearer", scope: "read:user,user:email" });
       }
       case "/token": {
         const sent = await body(request);
