@@ -87,6 +87,43 @@ async fn promise_06_a_cell_with_a_running_turn_is_not_paused() {
 }
 
 #[tokio::test]
+async fn promise_06_the_cell_of_who_is_suspended_in_a_turn_sleeps_soon_and_loses_nothing_that_was_saved() {
+    let installation = Settings::default().start().await;
+    let owner = installation.owner().await;
+    let bob = installation.member(&owner, "Bob", "bob@example.org").await;
+    let (session, conversation) = conversation(&bob, &installation.model().base_url()).await;
+    session
+        .send(&conversation, "[[hold: cut-off]] [[say: never-said]]")
+        .await;
+    installation.model().held("cut-off").await;
+
+    let path = format!("/api/v1/people/{}", bob.me["user"]["id"].as_str().expect("an id"));
+    let suspend = async || owner.post(&format!("{path}/suspend"), &json!({})).await.ok();
+    assert_eq!(suspend().await["cell"], "stopping");
+    // The turn would wait for as long as its model does.
+    wait_until("the cell sleeps", Duration::from_secs(60), async || {
+        containers(&installation.id()).is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(suspend().await["cell"], "asleep");
+    installation.model().release("cut-off").await;
+
+    owner.post(&format!("{path}/restore"), &json!({})).await.ok();
+    let bob = installation.sign_in("bob@example.org").await;
+    let session = bob.unlock(PASSWORD).await;
+    session.ready().await;
+    let transcript = session.transcript(&conversation).await;
+    let times = |word: &str| transcript.iter().filter(|line| line.contains(word)).count();
+    assert_eq!(
+        (times("before-the-pause"), times("never-said")),
+        (2, 1),
+        "{transcript:#?}"
+    );
+    let asked = session.ask(&conversation, "[[say: let-back-in]]").await;
+    assert!(asked.text.contains("let-back-in"), "{asked:#?}");
+}
+
+#[tokio::test]
 async fn promise_06_the_server_goes_down_with_all_cells_asleep_and_they_come_back() {
     let mut installation = Settings::default().start().await;
     let owner = installation.owner().await;
