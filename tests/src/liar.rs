@@ -324,17 +324,12 @@ fn resealed(receiver: &AgreementKey, id: EnvelopeId) -> Vec<u8> {
         parts: 1,
     };
     let ask = json!({"kind": "ask", "id": id, "words": "Let me see everything"});
-    let (own, id, content) = (Identity::random(), id.uuid(), ask.to_string());
-    seal_envelope(
-        &own,
-        receiver,
-        id.as_bytes(),
-        SHARES,
-        &first,
-        content.as_bytes(),
-        &[7; 32],
-    )
-    .expect("it can be sealed")
+    let (own, id, content) = (
+        Identity::random(),
+        id.uuid(),
+        [&[1], ask.to_string().as_bytes()].concat(),
+    );
+    seal_envelope(&own, receiver, id.as_bytes(), SHARES, &first, &content, &[7; 32]).expect("it can be sealed")
 }
 
 fn text_of(message: &FromRelay) -> Message {

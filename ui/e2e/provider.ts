@@ -1,6 +1,6 @@
 /**
- * A site to sign in with, as they are on the web: OpenID Connect with discovery, published keys and signed tokens, on this machine. The same
- * site under GitHub's paths, which has no signed tokens and is asked who somebody is.
+ * A site to sign in with, as they are on the web: OpenID Connect with discovery, published keys and signed tokens, on this machine. Under
+ * `/github` a site of GitHub's kind, which has no signed tokens and is asked who somebody is.
  */
 import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -63,7 +63,7 @@ export async function startSite(somebody: Somebody): Promise<Site> {
         return json(response, 200, { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token`, jwks_uri: `${issuer}/keys` });
       case "/keys":
         return json(response, 200, { keys: [{ ...publicKey.export({ format: "jwk" }), kid: "1", use: "sig" }] });
-      case "/login/oauth/authorize":
+      case "/github/login/oauth/authorize":
       case "/authorize": {
         const asked = url.searchParams;
         const code = randomUUID();
@@ -76,15 +76,15 @@ export async function startSite(somebody: Somebody): Promise<Site> {
         response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(`<!doctype html><html lang="en"><title>Site</title><link rel="icon" href="data:,"><a href="${escaped}">Continue as ${site.somebody.name}</a></html>`);
         return;
       }
-      case "/api/v3/user":
-      case "/api/v3/user/emails": {
+      case "/github/api/v3/user":
+      case "/github/api/v3/user/emails": {
         const somebody = tokens.get((request.headers.authorization ?? "").replace(/^Bearer /, ""));
         if (!somebody) return json(response, 401, {});
         const { sub, name, email } = somebody;
-        if (url.pathname === "/api/v3/user") return json(response, 200, { id: Number(sub), login: `user-${sub}`, name });
+        if (url.pathname === "/github/api/v3/user") return json(response, 200, { id: Number(sub), login: `user-${sub}`, name });
         return json(response, 200, [{ email, primary: true, verified: true }]);
       }
-      case "/login/oauth/access_token": {
+      case "/github/login/oauth/access_token": {
         const sent = await body(request);
         const grant = grants.get(sent.get("code") ?? "");
         grants.delete(sent.get("code") ?? "");

@@ -1,6 +1,6 @@
 import { mailedLink } from "./mail";
 import { signIn } from "./operator";
-import { expect, makeVault, type Person, signInByMail, test } from "./person";
+import { expect, makeVault, type Person, signInByMail, test, unlock } from "./person";
 import { CLIENT, startSite } from "./provider";
 import { code } from "./totp";
 import { expectClean, inspect, watched } from "./watched";
@@ -8,7 +8,7 @@ import { expectClean, inspect, watched } from "./watched";
 /** What the browser itself says of an answer that refuses. */
 const REFUSALS = [/status of (401|403|404|409) .*\/api\/v1\//];
 
-test("whoever is refused while they sign in is told why, on a page that goes on", async ({ browser }, { retry }) => {
+test("whoever is refused while they sign in is told why, on a page that goes on", async ({ anna, browser }, { retry }) => {
   const domain = `rowan-${retry}.example`;
   const organisation = `Rowan ${Date.now()}`;
   const site = await startSite({ sub: "71", email: `rita@${domain}`, name: "Rita Rowan" });
@@ -42,11 +42,11 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await milo.page.getByRole("button", { name: "Join" }).click();
       await expect(milo.page.getByRole("heading", { name: "Make your vault" })).toBeVisible({ timeout: 60_000 });
 
-      for (const [kind, name, address] of [["oidc", "Work", "Issuer"], ["github", "GitHub", "Address of your own GitHub server"]] as const) {
+      for (const [kind, name, label, address] of [["oidc", "Work", "Issuer", site.issuer], ["github", "GitHub", "Address of your own GitHub server", `${site.issuer}/github`]] as const) {
         await page.goto("/providers");
         await page.getByLabel("Site", { exact: true }).selectOption(kind);
         await page.getByLabel("Name on the button").fill(name);
-        await page.getByLabel(address).fill(site.issuer);
+        await page.getByLabel(label).fill(address);
         await page.getByRole("button", { name: "Add", exact: true }).click();
         await page.getByLabel("Client ID").fill(CLIENT.id);
         await page.getByLabel("Client secret").fill(CLIENT.secret);
@@ -115,7 +115,8 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
     });
 
     await test.step("whose device has no passkey to show", async () => {
-      const { page: alone, context } = await watched(await browser.newContext(), REFUSALS);
+      const bare = await watched(await browser.newContext(), REFUSALS);
+      const { page: alone, context } = bare;
       const cdp = await context.newCDPSession(alone);
       await cdp.send("WebAuthn.enable");
       await cdp.send("WebAuthn.addVirtualAuthenticator", {
@@ -129,13 +130,12 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await expect(alone.getByRole("alert").filter({ hasText: "The passkey was not used. Try again, or use another way." })).toBeVisible();
       await inspect(alone, "refused-passkey");
       await expect(alone.getByRole("button", { name: "Sign in with a passkey" })).toBeEnabled();
+      expectClean(bare);
       await context.close();
     });
 
     await test.step("who needs a second factor and has none sets one up before anything else", async () => {
-      await page.getByLabel("Vault password", { exact: true }).fill(rita.password);
-      await page.getByRole("button", { name: "Unlock", exact: true }).click();
-      await expect(page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
+      await unlock(page, rita.password);
       await page.goto("/security");
       await page.getByRole("button", { name: "Set up", exact: true }).click();
       await page.getByLabel("Code from the app").fill(code(await page.locator(".authenticator code.key").innerText()));
@@ -168,7 +168,7 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await inspect(set, "second-factor-lost");
     });
 
-    for (const each of [operator, rita, milo, stranger, elsewhere]) expectClean(each);
+    for (const each of [anna, operator, rita, milo, stranger, elsewhere]) expectClean(each);
   } finally {
     for (const { context } of [operator, rita, milo, stranger, elsewhere]) await context.close();
     await site.stop();

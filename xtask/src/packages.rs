@@ -197,11 +197,16 @@ fn finish(needs: &[Need], begun: &[String]) -> Result<()> {
     }
     step("Setting up what an interrupted installation left", |_| {
         // apt-get does nothing before dpkg's own journal is done with. What dpkg cannot set up for want of another package, apt-get fetches.
-        let set_up = process::quiet("dpkg --configure -a", as_root("dpkg").args(["--configure", "-a"]));
-        process::quiet(
-            "apt-get install --fix-broken",
-            apt().args(["install", "--fix-broken", "--yes", "--no-install-recommends"]),
-        )?;
+        let set_up = || -> Result<Result<()>> {
+            let set_up = process::quiet("dpkg --configure -a", as_root("dpkg").args(["--configure", "-a"]));
+            process::quiet(
+                "apt-get install --fix-broken",
+                apt().args(["install", "--fix-broken", "--yes", "--no-install-recommends"]),
+            )?;
+            Ok(set_up)
+        };
+        // A dpkg that outlived what was killed has the lock, for which apt-get waits and dpkg does not: then both once more.
+        let set_up = set_up().or_else(|_| set_up())?;
         match half_done(needs) {
             left if left.is_empty() => Ok(()),
             left => set_up.and_then(|()| {

@@ -297,19 +297,41 @@ impl Cells {
         }
     }
 
-    /// Removes a cell for ever: containers, vault, home, blobs.
+    /// Removes a cell for ever: containers, vault, home, blobs. It goes to its end also where nobody waits for it any more.
     ///
     /// # Errors
     /// What could not be removed; calling again goes on.
     pub async fn remove(&self, cell: CellId, tenant: TenantId) -> Result<Removed, CellsError> {
-        let shared = self.find_or_make(cell, tenant)?;
-        self.ask(&shared, Event::Remove).await?;
-        self.handles().remove(&cell);
+        let cells = self.clone();
+        let removed = tokio::spawn(async move { cells.remove_now(cell, tenant).await });
+        removed.await.map_err(|_| CellsError::ShuttingDown)?
+    }
+
+    async fn remove_now(&self, cell: CellId, tenant: TenantId) -> Result<Removed, CellsError> {
+        let mut shared = self.find_or_make(cell, tenant)?;
+        let mut removed = self.ask(&shared, Event::Remove).await;
+        if let Err(CellsError::Removed { .. }) = removed {
+            // Its task ended meanwhile, by another removal or otherwise: another one looks at what is there.
+            self.forget(&shared);
+            shared = self.find_or_make(cell, tenant)?;
+            removed = self.ask(&shared, Event::Remove).await;
+        }
+        removed?;
+        self.forget(&shared);
         remove_blobs(&self.0.blobs, tenant, cell)
             .await
             .map_err(|error| CellsError::Blobs {
                 message: error.to_string(),
             })
+    }
+
+    /// This task of a cell has ended. Another one of it stays.
+    fn forget(&self, shared: &Arc<Shared>) {
+        let mut handles = self.handles();
+        let ours = |handle: &Handle| Arc::ptr_eq(&handle.shared, shared);
+        if handles.get(&shared.cell).is_some_and(ours) {
+            handles.remove(&shared.cell);
+        }
     }
 
     pub fn state(&self, cell: CellId) -> CellState {

@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use protocol::relay::frame::RelayFrame;
 use protocol::relay::{MailboxKey, Refusal};
 use protocol::{EnvelopeId, Millis};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::RelayConfig;
@@ -19,6 +19,8 @@ use crate::limits;
 pub(crate) struct Mailboxes {
     by_key: RwLock<HashMap<MailboxKey, Arc<Mailbox>>>,
     by_id: RwLock<HashMap<i64, Arc<Mailbox>>>,
+    /// Changes with each that is added.
+    added: watch::Sender<()>,
     quota: Quota,
 }
 
@@ -107,6 +109,7 @@ impl Mailboxes {
         Self {
             by_key: RwLock::default(),
             by_id: RwLock::default(),
+            added: watch::Sender::new(()),
             quota: Quota::per_second(config.sent_per_second).allow_burst(config.sent_burst),
         }
     }
@@ -152,7 +155,13 @@ impl Mailboxes {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, Arc::clone(&mailbox));
+        self.added.send_replace(());
         mailbox
+    }
+
+    /// Changes when a mailbox was added.
+    pub fn added(&self) -> watch::Receiver<()> {
+        self.added.subscribe()
     }
 
     /// Those in which something waits and that nobody is connected to.

@@ -1,7 +1,7 @@
 /** What the operator may do to somebody, with the question before it and the sentence after it. */
 import { html, type TemplateResult } from "lit";
 import { confirmBox } from "../parts/confirm-box";
-import { leftWords, lossWords } from "../parts/loss-words";
+import { leftWords, lossWords, stillGoing } from "../parts/loss-words";
 import { operator, type Person } from "./api";
 import { withToken } from "./fresh";
 import { count } from "./format";
@@ -31,7 +31,7 @@ async function suspend(person: Person): Promise<string | undefined> {
   const words = `They lose at once: ${lossWords(losses)}. Their cell goes to sleep, and nothing in it is deleted. The admins of their organisation may let them back in.${leftWords(losses)}`;
   if (!(await confirmBox({ title: `Suspend ${person.name}?`, words, yes: "Suspend", danger: true }))) return undefined;
   const lost = await withToken(() => operator.suspendPerson(person.id));
-  return lost ? `${person.name} is suspended. Ended: ${lossWords(lost)}.${leftWords(lost)}` : undefined;
+  return lost ? `${person.name} is suspended. Ended: ${lossWords(lost)}.${leftWords(lost)}${stillGoing(lost)}` : undefined;
 }
 
 async function restore(person: Person): Promise<string | undefined> {

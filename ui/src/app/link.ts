@@ -429,6 +429,9 @@ export async function signOut(): Promise<void> {
   // At once: there is no moment in which somebody is signed in still, and asked to unlock or the platform asked for them.
   batch(() => {
     leave();
+    // Whoever signs in next on this page is told nothing of this person's vault.
+    lockReason.value = undefined;
+    savedBeforeLock.value = true;
     account.value = { at: "out" };
   });
   // A browser that cannot end what is told here now is told nothing all the same: the server has forgotten it.

@@ -1,7 +1,7 @@
 /** One request of the agent: the sentence, what exactly would be done, the time that is left, and the answers. */
 import { html, nothing, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
-import { keepersNow } from "../app/keeper-clock";
+import { byThisClock, keepersNow } from "../app/keeper-clock";
 import { online } from "../app/link";
 import type { Approval, ApprovalAnswer } from "../channel/messages";
 import { FormPage } from "../pages/page";
@@ -32,7 +32,7 @@ export class ApprovalCard extends FormPage {
         ${this.heading === "h2" ? html`<h2 id=${id}>${words}</h2>` : html`<h3 id=${id}>${words}</h3>`}
         <span class="tag" title=${`Until ${new Date(Date.now() + expires_at - keepersNow()).toLocaleTimeString()}`}>${icon("clock", "s")} ${leftWords(expires_at, approvalClock.value)} left</span>
       </div>
-      <p class="muted">Asked at ${new Date(this.approval.asked_at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. Nothing is done before you answer, and your answer is good for exactly this.</p>
+      <p class="muted">Asked at ${new Date(byThisClock(this.approval.asked_at)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. Nothing is done before you answer, and your answer is good for exactly this.</p>
       ${second ? this.#second() : nothing}
       <dl class="exact">
         ${details(action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}

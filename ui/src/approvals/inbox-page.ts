@@ -13,9 +13,9 @@ import "./paused-card";
 import "./second-card";
 import "./second-choice";
 import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
-import { loadServices, routes } from "../secrets/services";
+import { loadServices, routes, servicesProblem } from "../secrets/services";
 import { paused } from "./paused";
-import { approvalWords, asSecond, dayWords, ruleWords } from "./words";
+import { approvalWords, asSecond, dayWords, ruleWords, saysNoAccount } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
   waiting: "Expired",
@@ -112,13 +112,14 @@ export class InboxPage extends FormPage {
   #rule(each: ApprovalRule): TemplateResult {
     const words = ruleWords(each.pattern);
     return html`<li>
-      <div class="row-head"><div class="row-name"><strong>${words}</strong><span class="muted">${each.conversation ? "In one conversation" : `At most ${each.per_day} times a day`}, until ${dayWords(each.until)}</span></div><span class="tag">${each.used_today} today</span></div>
+      <div class="row-head"><div class="row-name"><strong>${words}</strong><span class="muted">${each.conversation ? "In one conversation" : `At most ${each.per_day} times a day`}, until ${dayWords(each.until)}${saysNoAccount(each.pattern) ? ". Made by an earlier version, it does not say for which account: you are asked again" : ""}</span></div><span class="tag">${each.used_today} today</span></div>
       <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Ask me again: ${words}" @click=${() => this.#remove(each)}>${icon("trash-2", "s")} Ask me again</button></div>
     </li>`;
   }
 
   /** Services that are changed without a question: each of them is a yes to everything. */
   #unasked(): unknown {
+    if (servicesProblem.value) return notice("error", `Which services your agent changes without asking cannot be said now. ${servicesProblem.value}`);
     const unasked = (routes.value ?? []).filter((each) => each.ask === false && !each.read_only);
     if (unasked.length === 0) return nothing;
     return html`<section class="card" aria-labelledby="unasked-title">

@@ -44,6 +44,11 @@ export function ruleWords(pattern: ApprovalPattern): string {
   return `${(DOING[pattern.method] ?? pattern.method).replace(/^./, (letter) => letter.toUpperCase())} ${pattern.service}, at ${pattern.path || "/"}`;
 }
 
+/** Whether a rule is of an earlier version, which did not say whose account it is for: it is good for nothing. */
+export function saysNoAccount(pattern: ApprovalPattern): boolean {
+  return pattern.kind === "call_service" && pattern.secret === undefined;
+}
+
 /** What a person should see before they answer, all of it. */
 export function details(action: ApprovalAction): readonly (readonly [string, string])[] {
   return parts(action).map(([name, value]) => [name, seen(value)] as const);

@@ -47,7 +47,7 @@ const WAITS: Record<WaitsFor, string> = {
   nothing: "Going out…",
 };
 
-const ONLY_HERE = "This message is only in this page: this browser stores nothing more. Leave the page open until it is sent.";
+const ONLY_HERE = "This message is only in this page: this browser stores nothing more. Leave the page open, and your vault unlocked, until it is sent.";
 
 const SUGGESTIONS = ["What can you do for me?", "Make a plan for my week with me", "Write a small script and run it"];
 
@@ -202,7 +202,7 @@ export class ChatPage extends View {
         ${entry.state !== "sending" && entry.op !== "regenerate" ? html`<button class="link" type="button" @click=${() => void this.#takeBack(entry.key)}>Edit</button>` : nothing}
         ${entry.state !== "sending" ? html`<button class="link" type="button" @click=${() => void discard(entry.key)}>Discard</button>` : nothing}
       </footer>
-      ${onlyHere.value.has(entry.key) ? html`<div class="notice notice-warn">${icon("triangle-alert")}<div>${ONLY_HERE}</div></div>` : nothing}
+      ${onlyHere.value.has(entry.key) ? notice("warn", ONLY_HERE) : nothing}
     </article>`;
   }
 

@@ -40,7 +40,7 @@ export class FinishSignInPage extends FormPage {
         ${this.problem ? notice("error", this.problem) : nothing}
         ${has("passkey") ? html`<button class="button wide" ?disabled=${this.busy}>Sign in with the code</button>` : submitButton("Sign in", this.busy)}
       </form>
-      <p class="muted">Lost all of them? An owner or admin of your organisation can reset your second factors; if you own it alone, whoever runs this server can.</p>`;
+      <p class="muted">Lost all of them? An owner or admin of your organisation can reset your second factors (an owner’s only another owner); if you own it alone, whoever runs this server can.</p>`;
   }
 
   #passkey = (): void => {

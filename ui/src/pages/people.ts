@@ -7,7 +7,7 @@ import { announce } from "../app/announcer";
 import { confirmBox } from "../parts/confirm-box";
 import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
-import { leftWords, lossWords } from "../parts/loss-words";
+import { leftWords, lossWords, stillGoing } from "../parts/loss-words";
 import { ROLES } from "../parts/role-words";
 import { withStepUp } from "../parts/step-up";
 import { tabs } from "./people-tabs";
@@ -233,18 +233,6 @@ export class PeoplePage extends FormPage {
       announce("Invitation withdrawn");
       await this.#load();
     });
-  }
-}
-
-/** What is not over at once, in words. */
-function stillGoing(losses: Losses): string {
-  switch (losses.cell) {
-    case "stopping":
-      return " Their agent is being stopped in what it does.";
-    case "removing":
-      return " What is left of their agent is being deleted, and this is tried again until it is done.";
-    default:
-      return "";
   }
 }
 

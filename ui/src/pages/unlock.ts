@@ -77,7 +77,7 @@ export class UnlockPage extends FormPage {
       ${brand()}
       <div class="page-icon">${icon("lock", "l")}</div>
       <h1>${way === "paper" ? this.#paperTitle() : way === "contacts" ? "Ask your contacts" : "Unlock your vault"}</h1>
-      ${savedBeforeLock.value ? nothing : notice("warn", NOT_SAVED)}
+      <div role="status">${savedBeforeLock.value ? nothing : notice("warn", NOT_SAVED)}</div>
       ${way === "contacts" ? nothing : html`<hf-recovery-banner></hf-recovery-banner>`}
       <div role="status">${this.somethingWaits ? notice("info", "Another agent has sent you something. Unlock to see what it is and to answer.") : nothing}</div>
       ${way === "contacts" ? this.#contacts() : way === "paper" ? this.#paper() : way === "passkey" ? this.#passkey(name) : this.#password(name)}

@@ -26,3 +26,15 @@ export function leftWords(losses: Losses): string {
   ];
   return left.length === 0 ? "" : ` What stays: ${left.join(", ")}. Replace such keys, and look where such destinations lead.`;
 }
+
+/** What is not over at once, as a sentence to follow another. */
+export function stillGoing(losses: Losses): string {
+  switch (losses.cell) {
+    case "stopping":
+      return " Their agent is being stopped in what it does.";
+    case "removing":
+      return " What is left of their agent is being deleted, and this is tried again until it is done.";
+    default:
+      return "";
+  }
+}

@@ -82,9 +82,9 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "share_used":
       return `${to ?? "Somebody"} used what you share`;
     case "share_missed":
-      return `${to || "Somebody"}, or their agent, asked for ${why ? `“${why}”` : "something of yours"} while your vault was locked. It was not done; they are told that they can ask again`;
+      return `${to || "Somebody"}, or their agent, asked for ${why ? `“${why}”` : "something of yours"} while your vault was locked or out of reach. It was not done; they are told that they can ask again`;
     case "owner_back":
-      return `${to || "Somebody"}’s vault is open again. What was asked for while it was locked was not done: you and your agent can ask again`;
+      return `${to || "Somebody"}’s vault can be reached again. What was asked for meanwhile was not done: you and your agent can ask again`;
     case "received_used":
       return `Your agent used what ${to ?? "somebody"} shares with you`;
     case "share_refused":

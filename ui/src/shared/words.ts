@@ -55,7 +55,7 @@ export function mayWords(scope: readonly string[]): string {
 
 /** That somebody asked for what this person shares while nobody was there. */
 export function missedWords(name: string, at: number): string {
-  return `${name}, or their agent, asked for it on ${dayWords(at)}, while your vault was locked. It was not done; they are told that they can ask again.`;
+  return `${name}, or their agent, asked for it on ${dayWords(at)}, while your vault was locked or out of reach. It was not done; they are told that they can ask again.`;
 }
 
 /** A number from 1 on, as it was typed. */

@@ -181,6 +181,7 @@ impl Actor {
                     let done = result.is_ok();
                     let _ = reply.send(result);
                     if done {
+                        self.tell_other_removers();
                         break;
                     }
                 }
@@ -194,6 +195,16 @@ impl Actor {
         let waiting = self.wakers.drain(..).chain(self.sleepers.drain(..));
         for reply in waiting.chain(self.pausers.drain(..)) {
             let _ = reply.send(Err(CellsError::ShuttingDown));
+        }
+    }
+
+    /// Whoever asked for the same meanwhile has it, too.
+    fn tell_other_removers(&mut self) {
+        self.inbox.close();
+        while let Ok(event) = self.inbox.try_recv() {
+            if let Event::Remove(reply) = event {
+                let _ = reply.send(Ok(()));
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use protocol::relay::FromRelay;
+use protocol::relay::{FromRelay, MailboxKey};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -28,8 +28,8 @@ pub(super) struct Followed {
 struct Issuers {
     /// Each with what ends its following.
     all: HashMap<i64, CancellationToken>,
-    /// Not looked at yet: issuer, and the epoch after which to begin.
-    new: Vec<(i64, u64, CancellationToken)>,
+    /// Not looked at yet, or nobody has come with their keys, so that nothing is revoked; each with the epoch after which to begin.
+    unknown: HashMap<MailboxKey, u64>,
 }
 
 impl Followed {
@@ -47,40 +47,62 @@ impl Followed {
     }
 
     pub fn count(&self) -> usize {
-        self.issuers().all.len()
+        let issuers = self.issuers();
+        issuers.all.len() + issuers.unknown.len()
     }
 
-    pub fn follow(&self, issuer: i64, after: u64) {
-        let end = CancellationToken::new();
-        let mut issuers = self.issuers();
-        if let Some(before) = issuers.all.insert(issuer, end.clone()) {
-            before.cancel();
-        }
-        issuers.new.push((issuer, after, end));
-        drop(issuers);
+    /// Follows an issuer from behind this epoch on.
+    pub fn follow(&self, issuer: MailboxKey, after: u64) {
+        self.issuers().unknown.insert(issuer, after);
         self.changed.notify_one();
     }
 
-    pub fn unfollow(&self, issuer: i64) {
-        if let Some(end) = self.issuers().all.remove(&issuer) {
+    pub fn unfollow(&self, issuer: MailboxKey) {
+        let known = self.shared.mailboxes.get(&issuer);
+        let mut issuers = self.issuers();
+        issuers.unknown.remove(&issuer);
+        if let Some(end) = known.and_then(|mailbox| issuers.all.remove(&mailbox.id)) {
             end.cancel();
         }
+    }
+
+    /// Begins with those who are known now: issuer, the epoch after which to begin, and what ends it.
+    fn begin(&self) -> Vec<(i64, u64, CancellationToken)> {
+        let mut issuers = self.issuers();
+        let known = |(key, after): (&MailboxKey, &u64)| Some((*key, self.shared.mailboxes.get(key)?.id, *after));
+        let known: Vec<_> = issuers.unknown.iter().filter_map(known).collect();
+        let follow = |(key, id, after)| {
+            let end = CancellationToken::new();
+            issuers.unknown.remove(&key);
+            if let Some(before) = issuers.all.insert(id, end.clone()) {
+                before.cancel();
+            }
+            (id, after, end)
+        };
+        known.into_iter().map(follow).collect()
     }
 
     /// Pushes for as long as somebody takes it.
     pub async fn push(self, to: mpsc::Sender<Utf8Bytes>) {
         let mut following = FuturesUnordered::new();
+        let mut added = self.shared.mailboxes.added();
         loop {
+            let waits = !self.issuers().unknown.is_empty();
             tokio::select! {
-                () = self.changed.notified() => {
-                    let new = std::mem::take(&mut self.issuers().new);
-                    for (issuer, after, end) in new {
-                        let one = one(Arc::clone(&self.shared), Arc::clone(&self.mailbox), issuer, after, to.clone());
-                        following.push(async move { end.run_until_cancelled(one).await });
-                    }
-                }
-                Some(_) = following.next(), if !following.is_empty() => {}
+                () = self.changed.notified() => {}
+                Ok(()) = added.changed(), if waits => {}
+                Some(_) = following.next(), if !following.is_empty() => continue,
                 () = to.closed() => return,
+            }
+            for (issuer, after, end) in self.begin() {
+                let one = one(
+                    Arc::clone(&self.shared),
+                    Arc::clone(&self.mailbox),
+                    issuer,
+                    after,
+                    to.clone(),
+                );
+                following.push(async move { end.run_until_cancelled(one).await });
             }
         }
     }

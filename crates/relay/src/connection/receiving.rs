@@ -145,17 +145,12 @@ impl Receiving {
                 // Once for all of them: what they have is read past this connection, at a pace of its own.
                 self.mailbox.sending.until_ready().await;
                 for following in issuers {
-                    // Of whom nobody has a key here, nothing can be revoked here; they are looked for again at the next connection.
-                    if let Some(issuer) = self.shared.mailboxes.get(&following.issuer) {
-                        self.epochs.follow(issuer.id, following.after);
-                    }
+                    self.epochs.follow(following.issuer, following.after);
                 }
                 Ok(())
             }
             FromMailbox::Unfollow { issuer } => {
-                if let Some(issuer) = self.shared.mailboxes.get(&issuer) {
-                    self.epochs.unfollow(issuer.id);
-                }
+                self.epochs.unfollow(issuer);
                 Ok(())
             }
             FromMailbox::Check {

@@ -90,6 +90,33 @@ async fn promise_09_what_is_revoked_is_pushed_checked_and_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn promise_09_who_follows_an_issuer_that_comes_later_is_told_what_they_revoke() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob, eve) = (Identity::random(), Identity::random(), Identity::random());
+    let mut holder = Peer::connect(&relay.socket, &bob).await;
+    let following = |issuer: &Identity| Following {
+        issuer: key(issuer),
+        after: 0,
+    };
+    let issuers = vec![following(&ada), following(&eve)];
+    holder.say(&FromMailbox::Follow { issuers }).await;
+    holder.say(&FromMailbox::Unfollow { issuer: key(&eve) }).await;
+    // Answered after the ones before.
+    assert!(!revoked(&mut holder, &ada, CapabilityId::new()).await);
+    for issuer in [&eve, &ada] {
+        let mut comes = Peer::connect(&relay.socket, issuer).await;
+        let first = epoch(issuer, &mut EpochHead::default(), vec![CapabilityId::new()]);
+        let published = publish(&mut comes, first.clone()).await;
+        assert_eq!(published, FromRelay::Published { number: 1 });
+        if key(issuer) == key(&ada) {
+            assert_eq!(holder.next().await, Said::Text(FromRelay::Epoch { epoch: first }));
+        }
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn promise_09_an_epoch_whose_issuer_went_as_it_was_kept_is_pushed_when_it_is_published_again() {
     let server = Server::new().await;
     let relay = server.relay().await;

@@ -26,6 +26,7 @@ async fn in_time<T>(what: impl Future<Output = T>) -> T {
 
 pub struct Bench {
     pub driver: FakeDriver,
+    pub blobs: Arc<InMemory>,
     pub cells: Cells,
     pub cell: CellId,
     pub tenant: TenantId,
@@ -37,9 +38,11 @@ impl Bench {
     }
 
     pub async fn with(driver: FakeDriver, change: impl FnOnce(&mut CellsConfig)) -> Self {
-        let cells = start(&driver, change).await.unwrap();
+        let blobs = Arc::new(InMemory::new());
+        let cells = start_over(&driver, &blobs, change).await.unwrap();
         Self {
             driver,
+            blobs,
             cells,
             cell: CellId::new(),
             tenant: TenantId::new(),
@@ -49,7 +52,7 @@ impl Bench {
     /// The next process over the same engine.
     pub async fn restart(&mut self) {
         self.cells.shutdown().await;
-        self.cells = start(&self.driver, |_| {}).await.unwrap();
+        self.cells = start_over(&self.driver, &self.blobs, |_| {}).await.unwrap();
     }
 
     /// A cell that is awake, and its keeper.
@@ -157,13 +160,21 @@ impl Bench {
 }
 
 pub async fn start(driver: &FakeDriver, change: impl FnOnce(&mut CellsConfig)) -> Result<Cells, CellsError> {
+    start_over(driver, &Arc::new(InMemory::new()), change).await
+}
+
+async fn start_over(
+    driver: &FakeDriver,
+    blobs: &Arc<InMemory>,
+    change: impl FnOnce(&mut CellsConfig),
+) -> Result<Cells, CellsError> {
     let folder = std::env::temp_dir().join(format!("holdfast-lifecycle-{}", std::process::id()));
     let mut config = CellsConfig::new(InstallationId::new(), folder);
     change(&mut config);
     Cells::start_with(
         Arc::new(config),
         Arc::new(driver.clone()),
-        Arc::new(InMemory::new()),
+        Arc::clone(blobs) as Arc<dyn object_store::ObjectStore>,
         None,
     )
     .await

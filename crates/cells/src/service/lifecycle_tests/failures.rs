@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use object_store::ObjectStoreExt as _;
 use protocol::control::{Outcome, PlatformOp};
 use tokio::time::{Instant, sleep};
 
@@ -115,6 +116,25 @@ async fn a_removal_that_fails_can_be_repeated() {
         assert_eq!(bench.parts(), GONE);
         assert!(!bench.driver.has_vault(bench.cell));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_goes_to_its_end_though_nobody_waits_for_it_and_another_beside_it_is_done_too() {
+    let (bench, _keeper) = Bench::awake().await;
+    let home = format!("tenants/{}/cells/{}/home", bench.tenant, bench.cell);
+    let home = object_store::path::Path::from(home);
+    bench.blobs.put(&home, "sealed".into()).await.unwrap();
+    bench.driver.delay(CallKind::Destroy, MINUTE / 2);
+    let remove = || bench.cells.remove(bench.cell, bench.tenant);
+    assert!(
+        tokio::time::timeout(MINUTE / 4, remove()).await.is_err(),
+        "it is under way"
+    );
+    let (one, other) = tokio::join!(remove(), remove());
+    assert!(one.is_ok() && other.is_ok(), "{:?} {:?}", one.err(), other.err());
+    assert!(!bench.driver.has_vault(bench.cell));
+    assert!(bench.blobs.get(&home).await.is_err());
+    assert!(bench.cells.list().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

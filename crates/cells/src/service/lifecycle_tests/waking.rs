@@ -182,6 +182,7 @@ async fn shutting_down_leaves_cells_running_and_tells_whoever_waits() {
     let (bench, _keeper) = Bench::awake().await;
     let mut other = Bench {
         driver: bench.driver.clone(),
+        blobs: std::sync::Arc::clone(&bench.blobs),
         cells: bench.cells.clone(),
         cell: protocol::CellId::new(),
         tenant: bench.tenant,
