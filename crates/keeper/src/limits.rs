@@ -311,7 +311,9 @@ pub const HISTORY_MESSAGES: usize = 1000;
 pub const HISTORY_TEXT_CHARS: usize = 500_000;
 /// Most rows of a transcript that are read; older ones are not shown.
 pub const HISTORY_ENTRIES: usize = 20_000;
-/// OpenClaw leaves rows of more than 128 KiB out of a transcript: so much of them, in bytes of JSON, is asked for by itself, the newest first.
+/// OpenClaw leaves rows of more than 128 KiB out of a transcript: so many of them, and so much in bytes of JSON, are asked for one by one, the
+/// newest first.
+pub const HISTORY_LARGE: usize = 128;
 pub const HISTORY_LARGE_BYTES: usize = 16 * 1024 * 1024;
 
 // Backups
@@ -391,6 +393,8 @@ pub const TURN_SILENCE: Duration = Duration::from_secs(7 * 60);
 const _: () = assert!(
     TURN_SILENCE.as_secs() > MODEL_SILENCE.as_secs() && TURN_SILENCE.as_secs() > AGENT_WAITS_FOR_TOOL.as_secs()
 );
+/// How long what happens in one turn counts as use of its vault, from its beginning: an agent that only goes on talking holds it open no longer.
+pub const TURN_LONGEST: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long a lock waits for the turns that it ends.
 pub const TURNS_END_BEFORE_LOCK: Duration = Duration::from_secs(15);
 

@@ -20,3 +20,8 @@ pub(crate) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Option<T> {
         _ => None,
     }
 }
+
+/// What a record leaves out, and has when it is read again: what it would have without a word.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
+use vault::Hash;
 
 use super::Approvals;
 use super::action::Action;
@@ -20,8 +21,8 @@ use crate::vault_service::unpoisoned;
 const REQUESTED: &str = "exec.approval.requested";
 const RESOLVED: &str = "exec.approval.resolved";
 
-/// What OpenClaw waits for, by its id. What is taken out is not waited for any more.
-type Asked = Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>;
+/// What OpenClaw waits for, by its id, and what that is: two may be of the very same. What is taken out is not waited for any more.
+type Asked = Arc<Mutex<HashMap<String, (Hash, oneshot::Sender<()>)>>>;
 
 /// Carries questions and answers between OpenClaw and its owner, for as long as there is an agent.
 pub async fn bridge_commands(approvals: Approvals, mut gateways: watch::Receiver<Option<Gateway>>) {
@@ -72,7 +73,7 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
     let Some((id, action)) = read(request) else { return };
     let (resolved, elsewhere) = oneshot::channel();
     match unpoisoned(asked).entry(id.clone()) {
-        Entry::Vacant(free) => free.insert(resolved),
+        Entry::Vacant(free) => free.insert((action.hash(), resolved)),
         Entry::Occupied(_) => return,
     };
     let (approvals, gateway, asked) = (approvals.clone(), gateway.clone(), Arc::clone(asked));
@@ -86,12 +87,23 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
         let verdict = tokio::select! {
             verdict = approvals.ask(&action, None, limits::APPROVAL_LIFE) => verdict,
             () = nobody_waits => {
+                let others = {
+                    let mut asked = unpoisoned(&asked);
+                    asked.remove(&id);
+                    asked.values().any(|(hash, _)| *hash == action.hash())
+                };
+                if others {
+                    return;
+                }
                 if let Err(error) = approvals.withdraw(action.hash()).await {
                     tracing::debug!("a command that nobody waits for any more stays listed until it expires: {error}");
                 }
                 return;
             }
         };
+        if unpoisoned(&asked).remove(&id).is_none() {
+            return;
+        }
         let decision = match verdict {
             Ok(Verdict::Allowed) => "allow-once",
             Ok(Verdict::Denied { .. }) => "deny",
@@ -101,9 +113,6 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
                 "deny"
             }
         };
-        if unpoisoned(&asked).remove(&id).is_none() {
-            return;
-        }
         let answer = json!({"id": id, "decision": decision});
         if let Err(error) = gateway.call("exec.approval.resolve", answer).await {
             tracing::warn!("OpenClaw did not take the answer to a command: {error}");
@@ -170,6 +179,7 @@ mod tests {
         let (_gateways, watched) = watch::channel(Some(openclaw.connect().await));
         let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
         let asked = until(&approvals, |each| each.state == State::Waiting).await;
+        openclaw.tell(REQUESTED, &json!({"id": "same", "request": request}));
         // What decides what is run is in what is allowed, and in what is allowed for longer.
         let shown = json!(asked.action);
         assert_eq!(
@@ -194,8 +204,22 @@ mod tests {
             );
         }
 
-        // Somebody has answered it in OpenClaw, or its time is up.
+        // Somebody has answered it in OpenClaw, or its time is up; but not that of another that is the very same.
         openclaw.tell(RESOLVED, &json!({"id": "1", "decision": "deny"}));
+        let other = json!({"command": "git pull", "sessionKey": "main"});
+        openclaw.tell(REQUESTED, &json!({"id": "3", "request": other}));
+        let pull = until(&approvals, |each| each.hash != asked.hash).await;
+        openclaw.tell(RESOLVED, &json!({"id": "3", "decision": "deny"}));
+        until(&approvals, |each| {
+            each.id == pull.id && each.expires_at < pull.expires_at
+        })
+        .await;
+        let all = approvals.all().unwrap();
+        assert!(
+            all.iter()
+                .any(|each| each.id == asked.id && each.expires_at == asked.expires_at)
+        );
+        openclaw.tell(RESOLVED, &json!({"id": "same", "decision": "deny"}));
         let over = until(&approvals, |each| {
             each.id == asked.id && each.expires_at < asked.expires_at
         })

@@ -184,6 +184,7 @@ impl Chat {
                 ahead,
                 answered: false,
                 unresolved: false,
+                unwritten: false,
             });
             state.tell(&conversation.id, &key, [accepted]);
         }

@@ -68,6 +68,8 @@ pub(super) struct Turn {
     pub answered: bool,
     /// Nobody knows yet how far the agent came with it: it was sent by a keeper that ended.
     pub unresolved: bool,
+    /// How it ended could not be written down.
+    pub unwritten: bool,
 }
 
 /// The turn that the agent works on.
@@ -76,7 +78,7 @@ pub(super) struct Running {
     pub started: Millis,
     pub answer: Answer,
     pub abort: Arc<Notify>,
-    /// The vault does not lock under it.
+    /// While it is heard of, its vault counts as used.
     pub use_of_vault: UnderWay,
 }
 
@@ -87,6 +89,7 @@ impl Conversation {
             unresolved: record.stage == Stage::Sent,
             ahead: None,
             answered: false,
+            unwritten: false,
             record,
         });
         Self {

@@ -7,7 +7,7 @@ use protocol::chat::{ChatEventKind, Message, Status};
 use tokio::time::timeout;
 
 use super::answer::Answer;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, State};
 use super::follow::End;
 use super::journal::{Changes, Stage, TurnRecord};
 use super::transcript::{self, Found};
@@ -38,6 +38,7 @@ impl Chat {
         }
         let (status, error, whole) = match end {
             End::Answered => (Status::Done, None, true),
+            End::NotGiven(Status::Aborted, _) if locking => (Status::Interrupted, Some(locked_meanwhile()), false),
             End::NotGiven(status, error) => (status, error, false),
             End::Aborted if locking => (Status::Interrupted, Some(locked_meanwhile()), false),
             End::Aborted => (Status::Aborted, None, self.is_whole(conversation, turn).await),
@@ -193,12 +194,14 @@ impl Chat {
         turn.stage = Stage::Ended { status, error, parts };
         let mut changes = Changes::default();
         changes.put_turn(&conversation.id, &turn);
-        if let Err(error) = self.inner.journal.write(&mut changes).await {
+        let written = self.inner.journal.write(&mut changes).await;
+        if let Err(error) = &written {
             // It stays `Sent` there, and is looked up again after the next unlock.
             tracing::warn!(code = error.code(), "how a turn ended is not written down");
         }
         if let Some(known) = conversation.state().turn_mut(&turn.key) {
             known.record = turn;
+            known.unwritten = written.is_err();
         }
     }
 
@@ -250,28 +253,17 @@ impl Chat {
 
     /// The sealed home holds these turns.
     async fn saved(&self, conversation: &Arc<Conversation>, keys: &[String]) {
+        let _one = self.inner.completing.lock().await;
         if !self.is_held(conversation) {
             return;
         }
         let mut changes = Changes::default();
         // Those that a later seal has covered already were told.
         let mut keys = keys.to_vec();
-        let _one = self.inner.completing.lock().await;
         {
             let mut state = conversation.state();
             keys.retain(|key| state.turn(key).is_some());
-            for key in &keys {
-                let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
-                    continue;
-                };
-                if let Some(oldest) = state.record.complete(key, at) {
-                    let mut long_ago = self.keys();
-                    long_ago.remember(&conversation.id, &oldest);
-                    changes.put_keys(&long_ago);
-                }
-                changes.delete_turn(&conversation.id, key);
-            }
-            changes.put_conversation(&state.record);
+            self.complete(&mut state, &keys, &mut changes);
         }
         if let Err(error) = self.inner.journal.write(&mut changes).await {
             tracing::warn!(code = error.code(), "a sealed turn is not marked as complete");
@@ -285,10 +277,27 @@ impl Chat {
         }
     }
 
+    /// Turns leave the journal, and their keys are known when they come again. Only under `completing`.
+    pub(super) fn complete(&self, state: &mut State, keys: &[String], changes: &mut Changes) {
+        let id = state.record.id.clone();
+        for key in keys {
+            let Some(at) = state.turn(key).map(|turn| turn.record.at) else {
+                continue;
+            };
+            if let Some(oldest) = state.record.complete(key, at) {
+                let mut long_ago = self.keys();
+                long_ago.remember(&id, &oldest);
+                changes.put_keys(&long_ago);
+            }
+            changes.delete_turn(&id, key);
+        }
+        changes.put_conversation(&state.record);
+    }
+
     /// Whether this is what is in memory now: after a lock and an unlock another knows better.
-    pub(super) fn is_held(&self, conversation: &Arc<Conversation>) -> bool {
+    pub(super) fn is_held(&self, conversation: &Conversation) -> bool {
         self.shared(conversation)
-            .is_some_and(|held| Arc::ptr_eq(&held, conversation))
+            .is_some_and(|held| std::ptr::eq(&raw const *held, conversation))
     }
 
     /// The conversation as it is held now: nothing while the vault is locked.

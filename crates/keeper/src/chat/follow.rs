@@ -122,9 +122,9 @@ impl Chat {
 
 /// Whether the agent is still at it; `None` where it does not say so in time.
 async fn runs(gateway: &Gateway, conversation: &Conversation, key: &str) -> Option<bool> {
-    let history = timeout(Duration::from_secs(5), gateway.history(&conversation.session)).await;
-    let history = history.ok()?.ok()?;
-    Some(history.running.iter().any(|run| run == key))
+    let running = timeout(Duration::from_secs(5), gateway.runs(&conversation.session)).await;
+    let running = running.ok()?.ok()?;
+    Some(running.iter().any(|run| run == key))
 }
 
 /// Some of the run's events will never come.

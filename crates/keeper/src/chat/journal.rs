@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::limits::{KEYS_REMEMBERED, KEYS_REMEMBERED_LONG};
 use crate::vault_service::{VaultError, VaultService};
 
-/// The version of both records.
+/// The version of each of these records.
 const VERSION: u8 = 1;
 const CONVERSATIONS: &str = "chat/conversation/";
 const TURNS: &str = "chat/turn/";

@@ -124,7 +124,8 @@ impl Chat {
     /// Takes up what waits, or forgets everything, as the vault is now.
     fn look(&self) {
         if self.inner.vault.state() != VaultState::Unlocked {
-            self.shelf().conversations = None;
+            let mut shelf = self.shelf();
+            shelf.conversations = None;
             *self.keys() = Keys::default();
         } else if let Err(error) = self.take_up() {
             tracing::error!(code = error.code, "the conversations cannot be read");
@@ -179,8 +180,8 @@ impl Chat {
         self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the turns that run, because the vault is about to lock, and begins none any more.
-    async fn end_turns(&self) {
+    /// Ends the turns that run, because the vault is about to lock, and begins none any more. Says whether how each ended is written down.
+    async fn end_turns(&self) -> bool {
         let conversations = self.shelf().conversations.clone().unwrap_or_default();
         for conversation in conversations.values() {
             let mut state = conversation.state();
@@ -192,6 +193,8 @@ impl Chat {
         for conversation in conversations.values() {
             conversation.rested().await;
         }
+        let unwritten = |conversation: &Conversation| conversation.state().turns.iter().any(|turn| turn.unwritten);
+        !conversations.values().any(|conversation| unwritten(conversation))
     }
 
     /// Remembers who asks, so that they hear when the list changes.
@@ -226,10 +229,10 @@ impl BeforeLock for EndTurns {
         Box::pin(async move {
             let Some(inner) = self.0.upgrade() else { return true };
             let ended = timeout(TURNS_END_BEFORE_LOCK, Chat { inner }.end_turns()).await;
-            if ended.is_err() {
+            ended.unwrap_or_else(|_| {
                 tracing::warn!("locked with a turn that did not end; the next unlock looks how far it came");
-            }
-            true
+                false
+            })
         })
     }
 }

@@ -237,8 +237,13 @@ impl Chat {
             lost.extend(replaced.map(|known| known.record.key.clone()));
             rewind = entry.map(|entry| entry.id.clone());
         }
-        for key in &lost {
-            changes.delete_turn(&conversation.id, key);
+        let mut one = None;
+        if !lost.is_empty() {
+            one = Some(self.inner.completing.lock().await);
+            if !self.is_held(conversation) {
+                return Err(End::Locked);
+            }
+            self.complete(&mut conversation.state(), &lost, &mut changes);
         }
         if turn.stage == Stage::Waiting || !lost.is_empty() {
             turn.stage = Stage::Sent;
@@ -256,6 +261,7 @@ impl Chat {
                 known.record.stage = Stage::Sent;
             }
         }
+        drop(one);
         if let Some(entry) = rewind {
             gateway
                 .rewind(&conversation.session, &entry)

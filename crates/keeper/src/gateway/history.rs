@@ -86,9 +86,7 @@ impl History {
             in_flight,
         }
     }
-}
 
-impl History {
     /// The ids of what was left out, the newest first.
     pub(super) fn left_out(&self) -> Vec<String> {
         let mut ids: Vec<String> = self
@@ -102,16 +100,16 @@ impl History {
         ids
     }
 
-    /// Puts a message, as the answer to `chat.message.get` has it, in the place of all rows with its id.
-    pub(super) fn fill(&mut self, message: &Value) {
+    /// Puts a message, as the answer to `chat.message.get` for this id has it, in the place of all rows with the id.
+    pub(super) fn fill(&mut self, id: &str, message: &Value) {
         let Some(mut whole) = entry(message).filter(|whole| !whole.left_out) else {
             return;
         };
-        let Some(at) = self.entries.iter().position(|entry| entry.id == whole.id) else {
+        let Some(at) = self.entries.iter().position(|entry| entry.id == id) else {
             return;
         };
         whole.run_id = whole.run_id.or_else(|| self.entries[at].run_id.take());
-        let id = whole.id.clone();
+        id.clone_into(&mut whole.id);
         self.entries[at] = whole;
         let mut row = 0;
         self.entries.retain(|entry| {

@@ -70,27 +70,42 @@ impl Gateway {
     }
 
     /// A session's transcript; empty for one that OpenClaw does not know. What OpenClaw leaves out of it as too large is asked for by itself,
-    /// the newest first, up to [`limits::HISTORY_LARGE_BYTES`].
+    /// the newest first, up to [`limits::HISTORY_LARGE`] rows and [`limits::HISTORY_LARGE_BYTES`]; what does not come stays left out.
     ///
     /// # Errors
     /// [`GatewayError`].
     pub async fn history(&self, session: &str) -> Result<History, GatewayError> {
         let mut history = self.listed(session).await?;
         let mut left = limits::HISTORY_LARGE_BYTES;
-        for id in history.left_out() {
+        for id in history.left_out().into_iter().take(limits::HISTORY_LARGE) {
             let params = json!({"sessionKey": session, "messageId": id, "maxChars": limits::HISTORY_TEXT_CHARS});
             let answer = match self.call("chat.message.get", params).await {
-                // What OpenClaw does not give stays left out.
+                Ok(answer) => answer,
                 Err(GatewayError::Refused { .. }) => continue,
-                answer => answer?,
+                Err(error @ (GatewayError::Closed | GatewayError::Starting { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::info!("a row of a transcript is too large for OpenClaw to give: {error}");
+                    break;
+                }
             };
-            history.fill(&answer["message"]);
+            history.fill(&id, &answer["message"]);
             left = match left.checked_sub(answer.to_string().len()) {
                 Some(left) => left,
                 None => break,
             };
         }
         Ok(history)
+    }
+
+    /// The runs that go on in a session, where OpenClaw knows them exactly.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn runs(&self, session: &str) -> Result<Vec<String>, GatewayError> {
+        let answer = self
+            .call("chat.history", json!({"sessionKey": session, "limit": 1}))
+            .await?;
+        Ok(History::read(&answer).running)
     }
 
     async fn listed(&self, session: &str) -> Result<History, GatewayError> {
@@ -228,4 +243,58 @@ fn row(row: &Value) -> Option<SessionRow> {
             .map(|ids| ids.iter().filter_map(Value::as_str).map(str::to_owned).collect())
             .unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::tests::openclaw::{Home, OpenClaw};
+    use crate::limits::HISTORY_LARGE;
+
+    /// A transcript of rows that OpenClaw leaves out of a list.
+    fn left_out(rows: usize) -> OpenClaw {
+        let row = |number| {
+            let meta = json!({"id": format!("entry-{number}"), "truncated": true, "reason": "oversized"});
+            json!({"role": "user", "content": "[omitted]", "timestamp": number, "__openclaw": meta})
+        };
+        OpenClaw::new(Home::from([("s".to_owned(), (0..rows).map(row).collect())]))
+    }
+
+    #[tokio::test]
+    async fn so_many_rows_that_are_left_out_are_asked_for_and_none_to_learn_what_runs() {
+        let openclaw = left_out(HISTORY_LARGE + 2);
+        openclaw.give_none();
+        let gateway = openclaw.connect().await;
+        gateway.chat_send("s", "run", "hold").await.unwrap();
+        assert_eq!(gateway.runs("s").await.unwrap(), ["run"]);
+        assert_eq!(openclaw.asked_for(), 0);
+        let history = gateway.history("s").await.unwrap();
+        assert_eq!(history.left_out().len(), HISTORY_LARGE + 2);
+        assert_eq!(openclaw.asked_for(), HISTORY_LARGE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_that_openclaw_says_nothing_of_stays_left_out_and_the_others_are_read() {
+        let openclaw = left_out(3);
+        openclaw.say_nothing();
+        let gateway = openclaw.connect().await;
+        let history = gateway.history("s").await.unwrap();
+        assert_eq!((history.entries.len(), history.left_out().len()), (3, 3));
+        assert_eq!(openclaw.asked_for(), 1, "it is not waited for each of them");
+    }
+
+    #[test]
+    fn a_row_that_was_asked_for_takes_the_place_of_the_one_that_was_meant() {
+        let meta = json!({"id": "e", "truncated": true, "reason": "oversized"});
+        let listed = json!({"role": "user", "content": "[omitted]", "__openclaw": meta});
+        let mut history = History::read(&json!({"messages": [listed]}));
+        history.fill(
+            "e",
+            &json!({"role": "user", "content": "words", "__openclaw": {"id": "other"}}),
+        );
+        assert_eq!(
+            (history.entries[0].id.as_str(), history.entries[0].left_out),
+            ("e", false)
+        );
+    }
 }

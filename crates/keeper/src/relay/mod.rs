@@ -121,7 +121,8 @@ pub enum RelayNotice {
     /// Something does not fit, in words that name it. It may be the relay's doing, or that of whoever is at the other end, or come of a restore
     /// or of another relay.
     Odd { about: MailboxKey, what: String },
-    /// An issuer that is followed has revoked these; or this vault had, and had forgotten it.
+    /// An issuer that is followed has revoked these; or this vault had, and had forgotten it. With none of them, all that they have revoked is
+    /// known again.
     Revoked {
         issuer: MailboxKey,
         capabilities: Vec<CapabilityId>,
@@ -170,6 +171,11 @@ pub trait Revocations: Send + Sync + 'static {
     /// # Errors
     /// [`RelayError::Vault`], [`RelayError::Unreadable`]: it is not known, so it counts as revoked.
     fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError>;
+    /// Whether this vault has seen that it was revoked, by what its issuer has signed: that stays so, unlike a doubt. Asks nobody.
+    ///
+    /// # Errors
+    /// [`RelayError::Vault`], [`RelayError::Unreadable`].
+    fn is_revoked_for_good(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError>;
     /// Has this issuer's revocations pushed, from now on and after a restart: [`RelayNotice::Revoked`].
     fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
     /// No longer.

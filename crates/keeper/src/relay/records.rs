@@ -18,7 +18,7 @@ use zeroize::Zeroize as _;
 
 use super::{Record, RelayError};
 use crate::vault_service::{VaultError, VaultService};
-use crate::versioned;
+use crate::versioned::{self, is_default};
 
 pub(super) const OUT: &str = "relay/out/";
 const HEAD: &str = "relay/epochs/head";
@@ -145,16 +145,11 @@ pub(super) struct Issuer {
     pub at: Millis,
     pub revoked: BTreeSet<CapabilityId>,
     /// The highest number of an epoch that they have signed and that did not follow these: while it is above `number`, some are kept back.
-    #[serde(default, skip_serializing_if = "is_none_yet")]
+    #[serde(default, skip_serializing_if = "is_default")]
     seen: u64,
     /// They have signed two that do not fit together, and none that follows since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     forked: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_none_yet(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Issuer {

@@ -164,12 +164,14 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
     let mut head = known.head();
     match signed.follow(&mut head) {
         Ok(()) => {
+            let doubted = known.doubt().is_some();
             known.take(head, &signed);
             shared
                 .vault
                 .put_records(vec![records::put_issuer(&issuer, Some(&known))])
                 .await?;
-            if !signed.epoch().revoked.is_empty() {
+            let is_known_again = doubted && known.doubt().is_none();
+            if is_known_again || !signed.epoch().revoked.is_empty() {
                 let capabilities = signed.epoch().revoked.clone();
                 shared.notice(RelayNotice::Revoked { issuer, capabilities });
             }
@@ -235,6 +237,11 @@ impl Revocations for Relay {
     fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
         let known = records::issuer(&self.shared.vault, &issuer)?;
         Ok(known.is_some_and(|known| known.doubt().is_some() || known.revoked.contains(&capability)))
+    }
+
+    fn is_revoked_for_good(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
+        let known = records::issuer(&self.shared.vault, &issuer)?;
+        Ok(known.is_some_and(|known| known.revoked.contains(&capability)))
     }
 
     fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {

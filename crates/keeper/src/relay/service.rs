@@ -2,7 +2,7 @@
 //! kept while the vault is open.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
 use protocol::EnvelopeId;
@@ -17,7 +17,7 @@ use super::{Courier, Outgoing, Received, RelayError, RelayNotice, Topic, session
 use crate::clock::Clock;
 use crate::limits::{ATTACH_BACKOFF_FIRST, OUTBOX_BYTES, RELAY_BACKOFF_LONGEST};
 use crate::platform::Platform;
-use crate::vault_service::VaultService;
+use crate::vault_service::{VaultService, unpoisoned};
 
 /// Notices that a slow listener may lag behind.
 const NOTICES: usize = 256;
@@ -59,10 +59,6 @@ pub(super) enum Asked {
 pub(super) struct Answered {
     pub revoked: bool,
     pub epoch: u64,
-}
-
-fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

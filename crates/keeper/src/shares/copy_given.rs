@@ -21,7 +21,7 @@ use crate::limits;
 use crate::rates::By;
 use crate::relay::{Courier as _, Record};
 use crate::vault_service::VaultError;
-use crate::versioned::{decode, encode};
+use crate::versioned::{decode, encode, is_default};
 
 pub(super) const COPIED: &str = "share/copied/";
 
@@ -77,7 +77,7 @@ struct Sent {
     /// SHA-256 of the answer.
     answer: Hash,
     /// How many went before it of which nobody said that they arrived, one after the other.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     unheard: u32,
 }
 
@@ -97,13 +97,8 @@ struct Problem {
     /// When it was last tried, and how often before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tried: Option<Millis>,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     times: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// Whether it is time to try again what has failed so often before its last time.

@@ -21,12 +21,16 @@ impl Shares {
     /// again.
     pub(super) async fn hear_late(&self, received: relay::Received, call: &Call) -> Result<(), ShareError> {
         let from = received.from.clone();
+        if self.whose_place(&from, &call.presentation)?.is_none() {
+            // To anybody else it is as if nobody were there.
+            received.ack(Vec::new()).await?;
+            return Ok(());
+        }
         let contact = self.contact_with(from.signer())?.map(|contact| contact.name);
         {
             let _one = self.one_at_a_time.lock().await;
             let held = self.held_by(&from, &call.presentation).await.ok();
             let Some(name) = contact.or_else(|| held.as_ref().map(|given| given.name.clone())) else {
-                // To anybody else it is as if nobody were there.
                 received.ack(Vec::new()).await?;
                 return Ok(());
             };
@@ -52,13 +56,14 @@ impl Shares {
     /// What was given here and stands, of which somebody shows that they hold it.
     async fn held_by(&self, who: &PublicIdentity, presentation: &[u8]) -> Result<Given, ShareError> {
         let chain = Presentation::parse(presentation)?.chain;
+        let given = self.root(&chain)?;
         let own = self.vault.identity().await?.public().signer();
         let revoked = self.revoked_of(&chain)?;
         let granted = verify_chain(&chain, &own, self.clock.now(), |id| revoked.contains(&id))?;
         if granted.holder != who.signer() {
             return Err(CapabilityError::NotHeld.into());
         }
-        self.root(&chain)
+        Ok(given)
     }
 
     /// The owner has seen that somebody asked for this while nobody was there.

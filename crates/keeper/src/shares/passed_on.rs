@@ -2,7 +2,7 @@
 //! to theirs with the chain that it hangs on; whose it is carries it out, and nobody between.
 
 use protocol::relay::MailboxKey;
-use protocol::{Millis, UserId, b64};
+use protocol::{CapabilityId, Millis, UserId, b64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{
@@ -54,6 +54,21 @@ pub(super) fn chain_of(capability: &Capability, through: Option<&Through>) -> Ve
     let mut chain = through.map_or_else(Vec::new, |through| through.above.clone());
     chain.push(capability.clone());
     chain
+}
+
+/// Whether something is so of one of these, by whoever made it or by whose it is.
+fn any_link(
+    chain: &[Capability],
+    is_so: impl Fn(MailboxKey, CapabilityId) -> Result<bool, RelayError>,
+) -> Result<bool, RelayError> {
+    for link in chain {
+        for by in [link.iss, link.aud] {
+            if is_so(MailboxKey(by.0), link.jti.into())? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Who has made these.
@@ -159,14 +174,14 @@ impl Shares {
 
     /// Whether this vault has seen that one of these was taken back, by whoever made it or by whose it is.
     pub(super) fn has_seen_ended(&self, chain: &[Capability]) -> Result<bool, RelayError> {
-        for link in chain {
-            for by in [link.iss, link.aud] {
-                if self.relay.has_seen_revoked(MailboxKey(by.0), link.jti.into())? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        any_link(chain, |by, link| self.relay.has_seen_revoked(by, link))
+    }
+
+    /// Whether something can never be used again. What is only doubted can, and is not to be thrown away.
+    pub(super) fn has_ended_for_good(&self, received: &Received) -> Result<bool, RelayError> {
+        Ok(received.left
+            || received.capability.exp <= self.clock.now()
+            || any_link(&received.chain(), |by, link| self.relay.is_revoked_for_good(by, link))?)
     }
 
     /// Follows these people's revocations no longer, but for those of whom there is something left that they have made.

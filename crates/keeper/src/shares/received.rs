@@ -310,8 +310,7 @@ impl Shares {
         if kept.iter().filter(|each| theirs(each)).count() >= limits::SHARES_RECEIVED_OF_ONE {
             let mut left = Vec::new();
             for each in kept {
-                let ends = |standing| matches!(standing, Standing::Stopped | Standing::Left | Standing::Over);
-                let goes = theirs(&each) && ends(self.standing(&each)?);
+                let goes = theirs(&each) && self.has_ended_for_good(&each)?;
                 if goes { &mut gone } else { &mut left }.push(each);
             }
             kept = left;

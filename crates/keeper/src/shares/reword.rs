@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::group::{GroupOffer, InGroup};
-use super::received::{Received, Standing};
+use super::received::Received;
 use super::resources::GroupResource;
 use super::{Given, ShareError, Shares};
 use crate::limits;
@@ -114,11 +114,7 @@ impl Shares {
         let (Some(words), Some(old)) = (words, &there.group) else {
             return Ok(Vec::new());
         };
-        let ended = matches!(
-            self.standing(there)?,
-            Standing::Stopped | Standing::Left | Standing::Over
-        );
-        if ended || words.what.revision <= there.revision() {
+        if self.has_ended_for_good(there)? || words.what.revision <= there.revision() {
             return Ok(Vec::new());
         }
         if !old.what.is_same_thing(&words.what) {

@@ -351,7 +351,8 @@ async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
     };
     let (relay, service) = (Liar::start(Lie::Twice), calendar().await);
     let (anna, bob) = two(&relay, &service).await;
-    anna.shares_with(&bob, &[Scope::Read]).await;
+    let held = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(held).await;
     bob.until(|shares| noted(shares, "relay_wrong")).await;
     // An epoch of Anna's is kept back: what she has taken back is not known for certain.
     relay.now(Lie::Skip(2));
@@ -361,6 +362,10 @@ async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
         anna.shares.revoke(id).await.unwrap();
     }
     bob.until(|shares| noted(shares, "revocations_unknown")).await;
+    // Until it is, nothing of hers can be used, and nothing is thrown away.
+    let held = bob.shares.one_received(held).unwrap();
+    assert_eq!(bob.shares.standing(&held).unwrap(), Standing::Stopped);
+    assert!(!bob.shares.has_ended_for_good(&held).unwrap());
 }
 
 #[tokio::test]

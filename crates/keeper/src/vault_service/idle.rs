@@ -10,7 +10,7 @@ use protocol::Millis;
 use tokio::sync::Notify;
 
 use super::service::{VaultNotice, VaultService, lock};
-use crate::limits::{GRANT_LONGEST, ROTATION_LOOK, TURN_SILENCE};
+use crate::limits::{GRANT_LONGEST, ROTATION_LOOK, TURN_LONGEST, TURN_SILENCE};
 
 /// Idle time until the operator's setting is known.
 const LOCK_AFTER: Duration = Duration::from_secs(30 * 60);
@@ -39,17 +39,22 @@ pub trait BeforeLock: Send + Sync + 'static {
     fn before_lock(&self, reason: LockReason) -> BoxFuture<'_, bool>;
 }
 
-/// Something that its owner waits for. While it is heard of it counts as use of the vault, and until it is dropped.
+/// Something that its owner waits for. While it is heard of it counts as use of the vault, and until it is dropped; for [`TURN_LONGEST`] at most.
 pub struct UnderWay {
     vault: VaultService,
     number: u64,
+    longest: Millis,
 }
 
 impl UnderWay {
     /// It goes on: from now on it may be silent for [`TURN_SILENCE`].
     pub fn heard(&self) {
+        let now = self.vault.now();
+        if now >= self.longest {
+            return;
+        }
         self.vault.touch();
-        let until = self.vault.now().saturating_add(millis(TURN_SILENCE));
+        let until = now.saturating_add(millis(TURN_SILENCE)).min(self.longest);
         lock(&self.vault.idle().under_way).insert(self.number, until);
     }
 }
@@ -182,8 +187,11 @@ impl VaultService {
     /// Something begins that its owner waits for.
     pub fn under_way(&self) -> UnderWay {
         let number = self.idle().next_under_way.fetch_add(1, Ordering::Relaxed);
-        let vault = self.clone();
-        let under_way = UnderWay { vault, number };
+        let under_way = UnderWay {
+            vault: self.clone(),
+            number,
+            longest: self.now().saturating_add(millis(TURN_LONGEST)),
+        };
         under_way.heard();
         under_way
     }

@@ -12,7 +12,7 @@ use vault::opaque::{ClientRegistration, Names};
 
 use super::*;
 use crate::clock::{Clock, TokioClock};
-use crate::limits::TURN_SILENCE;
+use crate::limits::{TURN_LONGEST, TURN_SILENCE};
 
 /// A vault in a folder of its own, made and open; registered without stretching, to be quick.
 pub(crate) struct Made {
@@ -116,6 +116,21 @@ async fn what_is_under_way_keeps_the_vault_open_as_long_as_it_is_heard_of() {
     assert_eq!(made.vault.state(), VaultState::Unlocked, "its end was a use");
     tokio::time::sleep(MINUTE).await;
     assert_eq!(made.vault.state(), VaultState::Locked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_for_hours_keeps_the_vault_open_no_longer_however_much_is_heard_of_it() {
+    let made = made().await;
+    made.vault.set_lock_after(MINUTE);
+    let turn = made.vault.under_way();
+    let state = made.vault.watch();
+    let mut open = Duration::ZERO;
+    while *state.borrow() == VaultState::Unlocked {
+        tokio::time::sleep(MINUTE).await;
+        turn.heard();
+        open += MINUTE;
+    }
+    assert!((TURN_LONGEST..TURN_LONGEST + 5 * MINUTE).contains(&open), "{open:?}");
 }
 
 /// A vault whose key is old after 7 days, and which does not lock meanwhile.

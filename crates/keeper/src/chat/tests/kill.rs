@@ -89,6 +89,9 @@ async fn promise_05_a_turn_that_was_answered_but_not_sealed_is_not_lost() {
         briefs(&without_home.open(&conversation).await),
         ["User: hello", "Assistant: echo: hello"]
     );
+    // What was replaced is known when it comes again.
+    let replaced = json!({"conversation": conversation, "text": "hello", "key": key});
+    assert_eq!(without_home.call("chat.send", replaced).await.unwrap()["again"], true);
 
     // Whoever looks while it is looked up hears of it.
     let with_home = keeper.killed_with_home().await;
@@ -217,6 +220,18 @@ async fn promise_05_a_turn_that_a_lock_cuts_short_keeps_its_words_and_says_so_an
     ];
     assert_eq!(briefs(&keeper.open(&conversation).await), expected);
     assert_eq!(keeper.cell.openclaw.begun(), ["hold it", "next"]);
+}
+
+#[tokio::test]
+async fn promise_05_a_lock_that_cannot_write_down_how_a_turn_ended_does_not_say_that_all_is_saved() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.send(&conversation, "hold it").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Text { .. }))
+        .await;
+    keeper.break_disk(true);
+    assert!(!keeper.vault.lock(LockReason::Asked).await.unwrap());
 }
 
 #[tokio::test]

@@ -39,6 +39,10 @@ struct World {
     lose_next: bool,
     /// What is too large for a list is not given by itself either.
     gives_none: bool,
+    /// Nor is there an answer to who asks for it.
+    says_nothing: bool,
+    /// How often somebody has asked for it.
+    asked_for: usize,
 }
 
 /// A row as the real one lists it: one of more than 128 KiB gives way to a few words.
@@ -135,6 +139,16 @@ impl OpenClaw {
         self.world.lock().unwrap().gives_none = true;
     }
 
+    /// From now on, who asks for what is too large for a list gets no answer.
+    pub fn say_nothing(&self) {
+        self.world.lock().unwrap().says_nothing = true;
+    }
+
+    /// How often somebody has asked for what is too large for a list.
+    pub fn asked_for(&self) -> usize {
+        self.world.lock().unwrap().asked_for
+    }
+
     /// The next message breaks the connection before OpenClaw has it.
     pub fn lose_next(&self) {
         self.world.lock().unwrap().lose_next = true;
@@ -153,6 +167,13 @@ impl OpenClaw {
                     let request: Value = serde_json::from_str(&text).unwrap();
                     if request["method"] == "chat.send" && std::mem::take(&mut self.world.lock().unwrap().lose_next) {
                         return;
+                    }
+                    if request["method"] == "chat.message.get" {
+                        let mut world = self.world.lock().unwrap();
+                        world.asked_for += 1;
+                        if world.says_nothing {
+                            continue;
+                        }
                     }
                     let mut answer = match self.answer(request["method"].as_str().unwrap(), &request["params"]) {
                         Ok(payload) => json!({"ok": true, "payload": payload}),

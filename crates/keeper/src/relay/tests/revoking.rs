@@ -51,8 +51,9 @@ async fn promise_09_what_is_revoked_is_pushed_and_refused_and_stays_so_without_t
 async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_no_until_it_is_there() {
     let (relay, ada, mut bob) = two(Lie::Skip(2)).await;
     bob.relay.follow(ada.key()).await.unwrap();
-    for _ in 0..3 {
-        ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    let one = CapabilityId::new();
+    for revoked in [vec![one], vec![CapabilityId::new()], Vec::new()] {
+        ada.relay.publish(revoked, Vec::new()).await.unwrap();
     }
     bob.until(|notice| matches!(notice, RelayNotice::IssuerUnknown { .. }).then_some(()))
         .await;
@@ -70,14 +71,17 @@ async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_n
         Err(RelayError::Epoch(EpochError::Gap { last: 1, .. }))
     ));
     assert!(bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).unwrap());
+    // What is only doubted is not thrown away.
+    assert!(bob.relay.is_revoked_for_good(ada.key(), one).unwrap());
+    assert!(!bob.relay.is_revoked_for_good(ada.key(), CapabilityId::new()).unwrap());
     // Until all that was signed is there.
     relay.now(Lie::Honest);
     bob.restart(&relay.socket).await;
     ada.send(&bob, b"connected").await;
     bob.take().await;
-    while bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).unwrap() {
-        tokio::task::yield_now().await;
-    }
+    // The last of them revokes nothing, and is told of all the same.
+    while !revoked(&mut bob).await.is_empty() {}
+    assert!(!bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).unwrap());
     let standing = bob.relay.check(ada.key(), CapabilityId::new()).await.unwrap();
     assert!(matches!(standing, Standing::NotRevoked { as_of } if as_of > 0));
 }
