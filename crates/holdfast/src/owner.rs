@@ -60,10 +60,11 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
     let done = owner.reset_factors(&email).await;
     drop(handle);
     database.close().await;
-    let done = done.map_err(|error| match error {
-        NotReset::Storage(error) => Refusal::Database(format!("The database did not answer: {error}.")),
-        refused => Refusal::Other(format!("{refused}.")),
-    })?;
+    let (done, failed) = match done {
+        Ok(done) => (done, None),
+        Err(NotReset::Storage { done, error }) => (done, Some(error)),
+        Err(refused) => return Err(Refusal::Other(format!("{refused}."))),
+    };
     for reset in done {
         println!(
             "{}, the only owner of {}: second factors reset: {}, sessions ended: {}.",
@@ -72,6 +73,11 @@ pub async fn run(command: Command) -> Result<(), Refusal> {
         if let Some(error) = reset.not_mailed {
             println!("They could not be told by mail, so tell them: {error}.");
         }
+    }
+    if let Some(error) = failed {
+        return Err(Refusal::Database(format!(
+            "The database did not answer, so do it again: {error}."
+        )));
     }
     println!(
         "Both audit logs have it. Start the server: a link by mail signs them in, and they set a second factor up again."

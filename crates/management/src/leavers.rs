@@ -40,7 +40,7 @@ pub(crate) async fn see_to_all(app: &App) {
 async fn see_to(app: &App, cell: CellRef, wanted: Wanted) {
     match wanted {
         Wanted::Asleep => {
-            if let Err(error) = send_to_sleep(app, cell).await {
+            if let Err(error) = if_still_suspended(app, cell).await {
                 tracing::warn!(cell = %cell.cell, %error, "the cell of somebody who is suspended does not sleep yet");
             }
         }
@@ -48,6 +48,17 @@ async fn see_to(app: &App, cell: CellRef, wanted: Wanted) {
             erase(app, cell).await;
         }
     }
+}
+
+/// Nobody who was let back in since they were looked for is sent to sleep.
+async fn if_still_suspended(app: &App, cell: CellRef) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, cell.tenant).await?;
+    let is_suspended = cells_of_leavers::is_to_sleep(&mut transaction, cell.cell).await?;
+    transaction.commit().await?;
+    if is_suspended {
+        send_to_sleep(app, cell).await?;
+    }
+    Ok(())
 }
 
 /// Has the cell of somebody who is suspended sleep, whatever goes on in it; how it is now.

@@ -228,7 +228,8 @@ pub const WRITES_SWEPT: Duration = Duration::from_secs(10 * 60);
 /// How long a write may be under way until its key may be used again.
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// Groups of one organisation that are not put away, groups that one answer lists, and members of one group.
+/// Groups of one organisation that are not put away (who make one, or take one out, in the same moment may pass it by one each), groups that
+/// one answer lists, and members of one group.
 pub const GROUPS: i64 = 1000;
 pub const GROUPS_LISTED: i64 = 2000;
 pub const GROUP_MEMBERS: i64 = 1000;

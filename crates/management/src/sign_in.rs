@@ -135,7 +135,9 @@ impl Sender {
     async fn send(&self, asked: &Asked) -> Result<(), SendError> {
         let email = &asked.email;
         let mut links = Vec::new();
-        for (tenant, user) in users::find_by_email(&self.database, email).await? {
+        for (tenant, user) in
+            users::find_by_email(&self.database, email, Some(limits::ORGANISATIONS_PER_ADDRESS)).await?
+        {
             let token = SecretToken::generate(&*self.entropy)?;
             let now = self.clock.now();
             let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;

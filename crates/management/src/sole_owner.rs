@@ -31,7 +31,7 @@ pub struct OwnerReset {
     pub not_mailed: Option<MailError>,
 }
 
-/// Why nothing was reset.
+/// Why nothing, or not everything, was reset.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReset {
     #[error("{0} is no e-mail address")]
@@ -42,8 +42,9 @@ pub enum NotReset {
     NotAlone(String),
     #[error("{0} has no second factor in an organisation that they own alone: a link by mail signs in")]
     NoFactor(String),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
+    /// What was reset in an organisation before stays so.
+    #[error("{error}")]
+    Storage { done: Vec<OwnerReset>, error: StorageError },
 }
 
 impl SoleOwner<'_> {
@@ -51,18 +52,35 @@ impl SoleOwner<'_> {
     /// who could sign in.
     ///
     /// # Errors
-    /// [`NotReset`] says why, and who else could; what was reset in an organisation before the database failed stays so.
+    /// [`NotReset`] says why, and who else could.
     pub async fn reset_factors(self, email: &str) -> Result<Vec<OwnerReset>, NotReset> {
         let address = Email::parse(email).map_err(|_| NotReset::NoAddress(email.to_owned()))?;
+        let (mut alone, mut done) = (false, Vec::new());
+        if let Err(error) = self.reset_all(&address, &mut alone, &mut done).await {
+            return Err(NotReset::Storage { done, error });
+        }
+        match (alone, done.is_empty()) {
+            (_, false) => Ok(done),
+            (true, true) => Err(NotReset::NoFactor(email.to_owned())),
+            (false, true) => Err(NotReset::NotAlone(email.to_owned())),
+        }
+    }
+
+    /// Says whether they own any organisation alone, and what was reset.
+    async fn reset_all(
+        self,
+        address: &Email,
+        alone: &mut bool,
+        done: &mut Vec<OwnerReset>,
+    ) -> Result<(), StorageError> {
         let audit = AuditLog::new(self.clock, self.audit_key);
         let by = By::machine();
-        let (mut alone, mut done) = (false, Vec::new());
-        for (tenant, user) in users::find_by_email(self.database, &address).await? {
+        for (tenant, user) in users::find_by_email(self.database, address, None).await? {
             let mut transaction = TenantTransaction::begin(self.database, tenant).await?;
             let Some(owner) = leaving::find_sole_owner(&mut transaction, user).await? else {
                 continue;
             };
-            alone = true;
+            *alone = true;
             let Some(reset) = reset(&mut transaction, &owner).await? else {
                 continue;
             };
@@ -72,7 +90,7 @@ impl SoleOwner<'_> {
                 .await?;
             let organisation = tenants::name(&mut transaction).await?;
             transaction.commit().await?;
-            let letter = mail::factors_reset(&address, "whoever runs this server", &organisation);
+            let letter = mail::factors_reset(address, "whoever runs this server", &organisation);
             let not_mailed = match letter {
                 Some(letter) => self.mailer.send(letter).await.err(),
                 None => None,
@@ -85,10 +103,6 @@ impl SoleOwner<'_> {
                 not_mailed,
             });
         }
-        match (alone, done.is_empty()) {
-            (_, false) => Ok(done),
-            (true, true) => Err(NotReset::NoFactor(email.to_owned())),
-            (false, true) => Err(NotReset::NotAlone(email.to_owned())),
-        }
+        Ok(())
     }
 }

@@ -91,7 +91,8 @@ impl PlatformAgents for Platform {
     fn set_models(&self, cell: CellRef, models: Vec<ModelParams>) -> BoxFuture<'_, Result<(), AgentError>> {
         async move {
             let params = Models { providers: models };
-            self.ask(cell, "provider.replace", &params).await.map(|_| ())
+            let told = self.ask(cell, "provider.replace", &params).await;
+            told.map(|_| ()).map_err(not_known_yet)
         }
         .boxed()
     }
@@ -171,6 +172,16 @@ fn refused(error: ClientError) -> AgentError {
     }
 }
 
+/// A keeper that runs since before an update has the methods of its own version, until its cell sleeps.
+fn not_known_yet(error: AgentError) -> AgentError {
+    match error {
+        AgentError::Refused(error) if error.code == "unknown_method" => busy(
+            "The cell runs an older keeper until it sleeps, which knows no models to go on to: ask again after that.",
+        ),
+        error => error,
+    }
+}
+
 /// An agent that did not start is one to come back for.
 fn not_started(error: AgentError) -> AgentError {
     match error {
@@ -205,7 +216,17 @@ fn not_kept(error: CustodyError) -> AgentError {
 
 #[cfg(test)]
 mod tests {
+    use protocol::channel::ChannelError;
+
     use super::*;
+
+    #[test]
+    fn what_an_older_keeper_does_not_know_is_to_be_asked_again() {
+        let refused = |code: &str| AgentError::Refused(ChannelError::new(code, "no"));
+        let later = not_known_yet(refused("unknown_method"));
+        assert!(matches!(later, AgentError::Unavailable { message, .. } if message.contains("older keeper")));
+        assert!(matches!(not_known_yet(refused("malformed")), AgentError::Refused(_)));
+    }
 
     #[test]
     fn a_cell_whose_secret_is_kept_no_more_is_gone() {

@@ -33,7 +33,7 @@ pub async fn parts(
     database: Database,
     cells: &Cells,
 ) -> Result<Option<TenantApiParts>, Refusal> {
-    if !config.enabled && !is_on(env::var_os(ENABLED).as_deref())? {
+    if !is_on(config, env::var_os(ENABLED).as_deref())? {
         return Ok(None);
     }
     let token = match set(TOKEN) {
@@ -55,13 +55,13 @@ pub async fn parts(
     }))
 }
 
-/// Whether the environment turns it on. What means neither is no answer to guess at.
-fn is_on(value: Option<&OsStr>) -> Result<bool, Refusal> {
+/// Whether the environment turns it on, or the configuration. What means neither is no answer to guess at.
+fn is_on(config: &TenantApi, value: Option<&OsStr>) -> Result<bool, Refusal> {
     let value = value.unwrap_or_default();
     let is = |words: [&str; 2]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
     match (is(["1", "true"]), is(["0", "false"]) || value.is_empty()) {
         (true, _) => Ok(true),
-        (_, true) => Ok(false),
+        (_, true) => Ok(config.enabled),
         _ => Err(Refusal::Config(format!(
             "{ENABLED} is {value:?}: `1` or `true` turns the tenant API on, `0`, `false` or nothing leaves it to the configuration."
         ))),
@@ -108,12 +108,19 @@ mod tests {
 
     #[test]
     fn it_is_turned_on_by_what_says_so_and_what_says_neither_is_refused() {
-        let on = |value: &str| is_on(Some(OsStr::new(value)));
+        let off = TenantApi::default();
+        let on = |value: &str| is_on(&off, Some(OsStr::new(value)));
         assert!(["1", "true", "TRUE"].into_iter().all(|value| on(value).unwrap()));
         assert!(!["", "0", "False"].into_iter().any(|value| on(value).unwrap()));
-        assert!(!is_on(None).unwrap());
+        assert!(!is_on(&off, None).unwrap());
+        let configured = TenantApi {
+            enabled: true,
+            ..TenantApi::default()
+        };
+        assert!(is_on(&configured, None).unwrap() && is_on(&configured, Some(OsStr::new("0"))).unwrap());
         for value in ["yes", "on", " 1"] {
             assert!(on(value).unwrap_err().to_string().contains(ENABLED), "{value}");
+            assert!(is_on(&configured, Some(OsStr::new(value))).is_err(), "{value}");
         }
     }
 

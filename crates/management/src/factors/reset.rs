@@ -1,7 +1,7 @@
 //! For somebody who lost their second factors: all of them go, and every session ends. A link by mail signs in, until they set one up again.
 
 use crate::audit::{Action, Entry, Target};
-use crate::storage::leaving::{self, Leaver};
+use crate::storage::leaving::Leaver;
 use crate::storage::{StorageError, TenantTransaction, factors, sessions};
 
 /// What was taken away.
@@ -22,7 +22,8 @@ impl Reset {
 
 /// Resets the factors of somebody; `None` if they have none.
 pub(crate) async fn reset(transaction: &mut TenantTransaction, person: &Leaver) -> Result<Option<Reset>, StorageError> {
-    let second_factors = leaving::cascade(transaction, person).await?.second_factors;
+    let standing = factors::standing(transaction, person.id).await?;
+    let second_factors = i64::from(standing.authenticator) + standing.passkeys;
     if second_factors == 0 {
         return Ok(None);
     }

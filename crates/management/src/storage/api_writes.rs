@@ -2,6 +2,7 @@
 
 use protocol::{CellId, TenantId};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction};
@@ -118,6 +119,38 @@ pub(crate) async fn makes(
         half.map(|half| half.cell.uuid())
     );
     Ok(said.execute(&mut **transaction).await?.rows_affected() == 1)
+}
+
+/// What it has begun to make, where nothing was answered and nobody else has taken it up.
+pub(crate) async fn half(transaction: &mut TenantTransaction, begun: &Begun) -> Result<Option<Half>, StorageError> {
+    let row = sqlx::query!(
+        r#"SELECT about AS "about!", making AS "making!" FROM api_writes
+         WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL AND about IS NOT NULL AND making IS NOT NULL"#,
+        transaction.tenant().uuid(),
+        &begun.key,
+        begun.at
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| Half {
+        tenant: row.about.into(),
+        cell: row.making.into(),
+    }))
+}
+
+/// The operator has gone on with what belongs to this cell: it is no half any more, and stays whatever becomes of the write that began it.
+pub(crate) async fn taken_over(transaction: &mut TenantTransaction, cell: CellId) -> Result<(), StorageError> {
+    let of_operator = TenantId::from(Uuid::nil());
+    let taken_over = async |own: &mut TenantTransaction| {
+        sqlx::query!(
+            "UPDATE api_writes SET making = NULL WHERE tenant_id = $1 AND making = $2 AND status IS NULL",
+            own.tenant().uuid(),
+            cell.uuid()
+        )
+        .execute(&mut **own)
+        .await?;
+        Ok::<_, StorageError>(())
+    };
+    transaction.for_another(of_operator, taken_over).await
 }
 
 /// Keeps the answer, which goes with the tenant that it is about; `false` if it has one, or somebody else has taken the write up.

@@ -37,6 +37,16 @@ pub(crate) async fn all(database: &Database) -> Result<Vec<(CellRef, Wanted)>, S
     Ok(cells.collect())
 }
 
+/// Whether this one is to sleep now, also behind somebody who is letting its owner back in.
+pub(crate) async fn is_to_sleep(transaction: &mut TenantTransaction, cell: CellId) -> Result<bool, StorageError> {
+    let found = sqlx::query!(
+        "SELECT cell_id FROM cells_of_leavers WHERE tenant_id = $1 AND cell_id = $2 AND NOT erase FOR SHARE",
+        transaction.tenant().uuid(),
+        cell.uuid()
+    );
+    Ok(found.fetch_optional(&mut **transaction).await?.is_some())
+}
+
 /// Nothing is left of this one.
 pub(crate) async fn erased(transaction: &mut TenantTransaction, cell: CellId) -> Result<(), StorageError> {
     sqlx::query!(

@@ -213,7 +213,21 @@ pub(crate) async fn received(
         .collect()
 }
 
-/// The person comes in with an invitation of theirs; false if the group is full.
+/// Locks the group of an invitation, as [`groups::find`] does: of two who come in at once, the second one counts the first. Before the
+/// invitation is looked up, since who manages the group locks them in this order.
+pub(crate) async fn lock_group(transaction: &mut TenantTransaction, id: GroupInvitationId) -> Result<(), StorageError> {
+    sqlx::query!(
+        "SELECT g.id FROM groups g JOIN group_invitations i ON i.tenant_id = g.tenant_id AND i.group_id = g.id
+         WHERE i.tenant_id = $1 AND i.id = $2 FOR UPDATE OF g",
+        transaction.tenant().uuid(),
+        id.uuid()
+    )
+    .fetch_optional(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The person comes in with an invitation of theirs; false if the group, which is locked, is full.
 pub(crate) async fn accept(
     transaction: &mut TenantTransaction,
     person: &SignedIn,

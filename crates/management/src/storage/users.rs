@@ -110,8 +110,12 @@ pub(crate) async fn has_email(transaction: &mut TenantTransaction, email: &Email
     Ok(found.fetch_one(&mut **transaction).await?)
 }
 
-/// Where somebody with this address may sign in: the tenants in which they are active, up to a bound, the first joined first.
-pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<Vec<(TenantId, UserId)>, StorageError> {
+/// Where somebody with this address may sign in: the tenants in which they are active, this many at most, the first joined first.
+pub(crate) async fn find_by_email(
+    database: &Database,
+    email: &Email,
+    most: Option<i64>,
+) -> Result<Vec<(TenantId, UserId)>, StorageError> {
     let mut transaction = database.pool().begin().await?;
     sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
         .fetch_one(&mut *transaction)
@@ -119,7 +123,7 @@ pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<
     let rows = sqlx::query!(
         "SELECT tenant_id, id FROM users WHERE email = $1 AND deactivated_at IS NULL AND kind = 'person' ORDER BY created_at LIMIT $2",
         email.as_str(),
-        limits::ORGANISATIONS_PER_ADDRESS
+        most
     )
     .fetch_all(&mut *transaction)
     .await?;

@@ -31,7 +31,8 @@ pub(crate) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Copy>, Stor
 /// The number of the newest key. No other is added until the transaction ends: whoever adds one finds all that was sealed before.
 ///
 /// Whoever locks a tenant in the same transaction does so before (`api_tenants::find`): two who did it in another order would wait for
-/// each other as soon as somebody who adds a key waits between them.
+/// each other as soon as somebody who adds a key waits between them. For the same reason whoever writes something down in the operator's log
+/// in it (`AuditLog::record_operator`) does so after it, also where what is sealed comes last.
 pub(crate) async fn newest(transaction: &mut TenantTransaction) -> Result<Option<i32>, StorageError> {
     sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext('holdfast/wrapping-keys'))")
         .execute(&mut **transaction)

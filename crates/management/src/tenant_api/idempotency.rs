@@ -267,6 +267,11 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     let answered = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (mut head, body) = answered.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    head.headers.remove(header::CONTENT_LENGTH);
+    if !head.status.is_success() && !is_undone(app, tenant, &begun).await? {
+        // What is left of it stays noted with the write, and goes before that is done again.
+        return Ok(Response::from_parts(head, Body::from(body)));
+    }
     let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
     let ours = head.status.is_server_error() || head.status == StatusCode::TOO_MANY_REQUESTS;
     if ours {
@@ -288,8 +293,20 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
         }
     }
     transaction.commit().await?;
-    head.headers.remove(header::CONTENT_LENGTH);
     Ok(Response::from_parts(head, Body::from(body)))
+}
+
+/// Whether nothing is left of what a write that failed has begun to make: its handler has undone it, or it is undone here.
+async fn is_undone(app: &App, tenant: TenantId, begun: &Begun) -> Result<bool, ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
+    let half = api_writes::half(&mut transaction, begun).await?;
+    transaction.commit().await?;
+    let Some(half) = half else { return Ok(true) };
+    let undone = tenants::remove::half(app, half).await;
+    if let Err(error) = &undone {
+        tracing::warn!(%error, tenant = %half.tenant, cell = %half.cell, "what was not made whole is there yet; it goes before its write is done again");
+    }
+    Ok(undone.is_ok())
 }
 
 /// What a write is about, as far as its answer goes with it.

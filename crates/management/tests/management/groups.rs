@@ -3,6 +3,7 @@ use std::time::Duration;
 use management::{CellRef, Clock as _, limits};
 use protocol::control::{GroupTie, Side};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use crate::support::{Browser, World};
 
@@ -261,6 +262,13 @@ async fn a_group_that_is_put_away_takes_nobody_in_and_comes_back() {
     assert_eq!(actions, ["group.restored", "group.renamed"]);
 }
 
+/// So many people join the organisation, and its one group.
+const PEOPLE_COME_IN: &str = "WITH made AS (INSERT INTO users (id, tenant_id, name, email, role, created_at)
+        SELECT gen_random_uuid(), t.id, 'x', 'x' || n || '@acme.example', 'member', now() FROM tenants t, generate_series(1, $1) n
+        RETURNING id, tenant_id)
+    INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+        SELECT made.tenant_id, g.id, made.id, 'member', now() FROM made, groups g";
+
 #[tokio::test]
 async fn no_way_into_a_group_or_out_of_the_archive_leads_past_the_limits() {
     let (world, mut anna) = World::owned().await;
@@ -272,12 +280,7 @@ async fn no_way_into_a_group_or_out_of_the_archive_leads_past_the_limits() {
         sqlx::query(statement).bind(many).execute(owner).await.unwrap();
     };
     // Anna is in it.
-    let people = "WITH made AS (INSERT INTO users (id, tenant_id, name, email, role, created_at)
-            SELECT gen_random_uuid(), t.id, 'x', 'x' || n || '@acme.example', 'member', now() FROM tenants t, generate_series(1, $1) n
-            RETURNING id, tenant_id)
-        INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
-            SELECT made.tenant_id, g.id, made.id, 'member', now() FROM made, groups g";
-    all_but(&mut owner, people, limits::GROUP_MEMBERS - 1).await;
+    all_but(&mut owner, PEOPLE_COME_IN, limits::GROUP_MEMBERS - 1).await;
     let waiting = bob.get("/group-invitations").await.expect(200).json;
     let id = waiting["invitations"][0]["id"].as_str().unwrap().to_owned();
     let accept = format!("/group-invitations/{id}/accept");
@@ -492,4 +495,39 @@ async fn promise_09_what_is_shared_in_a_group_stands_while_both_are_in_it_and_wh
     let suspended = format!("/people/{}/suspend", carol_cell.user);
     anna.post(&suspended, json!({})).await.expect(200);
     assert!(!stands(&bob_cell, &carol_cell, Side::Gives).await);
+}
+
+#[tokio::test]
+async fn of_two_who_come_into_a_group_at_once_the_second_one_counts_the_first() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let group = make(&mut anna, "Support").await;
+    invite(&mut anna, &group, "bob@acme.example").await;
+    let mut owner = world.database.owner().await;
+    sqlx::query(PEOPLE_COME_IN)
+        .bind(limits::GROUP_MEMBERS - 1)
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let one_place = "DELETE FROM group_members WHERE user_id = (SELECT id FROM users WHERE name = 'x' LIMIT 1)";
+    sqlx::query(one_place).execute(&mut owner).await.unwrap();
+    let waiting = bob.get("/group-invitations").await.expect(200).json;
+    let id = waiting["invitations"][0]["id"].as_str().unwrap().to_owned();
+    // Who is in no group takes it.
+    let mut first = owner.begin().await.unwrap();
+    for statement in [
+        "SELECT FROM groups FOR UPDATE",
+        "INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+            SELECT u.tenant_id, g.id, u.id, 'member', now() FROM users u, groups g
+            WHERE u.name = 'x' AND NOT EXISTS (SELECT FROM group_members m WHERE m.user_id = u.id)",
+    ] {
+        sqlx::query(statement).execute(&mut *first).await.unwrap();
+    }
+    let goes_on = async {
+        world.database.until_wait_for_locks(1).await;
+        first.commit().await.unwrap();
+    };
+    let accept = format!("/group-invitations/{id}/accept");
+    let (accepted, ()) = tokio::join!(bob.post(&accept, json!({})), goes_on);
+    accepted.refused(409, "limit_reached");
 }

@@ -142,6 +142,31 @@ async fn the_cell_of_who_is_suspended_in_a_turn_is_said_to_be_stopping_and_is_se
 }
 
 #[tokio::test]
+async fn who_is_let_back_in_as_it_is_seen_to_is_not_sent_to_sleep() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    bob.post("/cell/wake", json!({})).await.expect(202);
+    let cell = world.cell_of(&mut bob).await;
+    world.cells.set_in_a_turn(true);
+    anna.post(&format!("/people/{}/suspend", cell.user), json!({}))
+        .await
+        .expect(200);
+    world.cells.set_in_a_turn(false);
+    let mut owner = world.database.owner().await;
+    let mut back = owner.begin().await.unwrap();
+    sqlx::query("UPDATE users SET deactivated_at = NULL WHERE email = 'bob@acme.example'")
+        .execute(&mut *back)
+        .await
+        .unwrap();
+    let goes_on = async {
+        world.database.until_wait_for_locks(1).await;
+        back.commit().await.unwrap();
+    };
+    tokio::join!(world.management.see_to_leavers(), goes_on);
+    assert_eq!(world.cells.awake(), [cell]);
+}
+
+#[tokio::test]
 async fn the_cell_of_who_was_removed_while_docker_was_away_is_erased_when_it_is_back() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

@@ -1,7 +1,7 @@
 //! The way back for who owns an organisation alone and has lost every second factor.
 
 use management::audit::AuditKey;
-use management::{NotReset, SoleOwner, database};
+use management::{NotReset, SoleOwner, database, limits};
 use serde_json::json;
 
 use crate::support::{World, token};
@@ -94,4 +94,41 @@ async fn whoever_another_owner_can_help_is_not_reset_nor_who_is_no_owner_suspend
     anna.get("/me").await.expect(200);
     // Whoever could help is suspended.
     assert_eq!(reset(&world, "anna@acme.example").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn it_is_done_however_many_organisations_they_are_in() {
+    let (world, _anna) = World::owned().await;
+    lost(&world, "anna@acme.example").await;
+    let before = "WITH others AS (INSERT INTO tenants (id, name, created_at)
+            SELECT gen_random_uuid(), 'Other', now() FROM generate_series(1, $1) RETURNING id)
+        INSERT INTO users (id, tenant_id, name, email, role, created_at)
+            SELECT gen_random_uuid(), id, 'Anna', 'anna@acme.example', 'member', timestamptz '2000-01-01' FROM others";
+    sqlx::query(before)
+        .bind(limits::ORGANISATIONS_PER_ADDRESS)
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(reset(&world, "anna@acme.example").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_done_before_the_database_failed_is_said() {
+    let (world, _anna) = World::owned().await;
+    world.second_tenant().await;
+    for statement in [
+        "UPDATE users SET email = 'anna@acme.example', created_at = now() + interval '100 years' WHERE email = 'olga@globex.example'",
+        "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF EXISTS (SELECT FROM tenants WHERE id = OLD.tenant_id AND name = 'Globex') THEN RAISE EXCEPTION 'no'; END IF;
+            RETURN OLD; END $$",
+        "CREATE TRIGGER fails BEFORE DELETE ON authenticators FOR EACH ROW EXECUTE FUNCTION fails()",
+    ] {
+        let mut owner = world.database.owner().await;
+        sqlx::query(statement).execute(&mut owner).await.unwrap();
+    }
+    lost(&world, "anna@acme.example").await;
+    match reset(&world, "anna@acme.example").await {
+        Err(NotReset::Storage { done, .. }) => assert_eq!((done.len(), done[0].organisation.as_str()), (1, "Acme")),
+        other => panic!("{other:?}"),
+    }
 }

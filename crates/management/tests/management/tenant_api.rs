@@ -291,6 +291,30 @@ async fn a_tenant_and_an_agent_have_models_to_go_on_to_whose_keys_go_to_their_ce
 }
 
 #[tokio::test]
+async fn a_first_model_is_gone_on_to_with_the_key_of_its_address_and_no_other_is() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let before = |base_url: &str| json!({"kind": "openai", "base_url": base_url, "model": "m"});
+    let change = |base_url: &str| {
+        let other = json!({"kind": "anthropic", "base_url": "https://b.example", "key": "sk-b", "model": "b"});
+        json!({"model": other, "fallbacks": [before(base_url)]})
+    };
+    for near in [
+        "https://llm.example/v1/",
+        "https://llm.example",
+        "https://LLM.example/v1",
+    ] {
+        let answer = operator.patch(&at, change(near)).await;
+        let answer = answer.refused(422, "invalid_field");
+        assert_eq!(answer.json["field"], "fallbacks.key", "{near}");
+    }
+    operator.patch(&at, change("https://llm.example/v1")).await.expect(200);
+    assert_eq!(agents.model().unwrap()["key"], "sk-b");
+    assert_eq!(agents.fallbacks(), [before("https://llm.example/v1")]);
+}
+
+#[tokio::test]
 async fn half_a_price_is_refused_before_there_is_a_cell() {
     let (world, agents, operator) = World::with_tenants().await;
     let half = json!({"name": "x", "model": {

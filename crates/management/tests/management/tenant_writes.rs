@@ -265,6 +265,92 @@ async fn half_of_a_tenant_and_of_an_agent_goes_before_the_write_is_done_again() 
     }
 }
 
+/// How many there are, of tenants or of agents.
+async fn listed(operator: &Developer, path: &str) -> usize {
+    let listed = operator.get(path).await.expect(200).json;
+    let all = listed["tenants"].as_array().or(listed["agents"].as_array());
+    all.unwrap().len()
+}
+
+#[tokio::test]
+async fn half_of_what_could_not_be_undone_goes_after_that_or_before_the_write_is_done_again() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let later = much_later(&world, agents.clone()).await;
+    for path in ["/api/v1/tenants".to_owned(), format!("/api/v1/tenants/{id}/agents")] {
+        let wanted = |name: &str| json!({"name": name, "template": "writer"});
+        // It cannot be told what it is, nor removed at the first try.
+        let mut removals = 0;
+        agents.break_where(move |_, method| {
+            removals += usize::from(method == "spending.get");
+            method == "template.set" || (method == "spending.get" && removals == 1)
+        });
+        let once = operator.with("idempotency-key", format!("{path}/press"));
+        once.post(&path, wanted("press")).await.refused(503, "cell_unavailable");
+        agents.repair();
+        assert_eq!(listed(&operator, &path).await, 1, "nothing is left of it");
+        once.post(&path, wanted("press")).await.expect(201);
+
+        // It cannot be removed at all for now.
+        agents.break_where(|_, method| matches!(method, "template.set" | "spending.get"));
+        let once = operator.with("idempotency-key", format!("{path}/desk"));
+        once.post(&path, wanted("desk")).await.refused(503, "cell_unavailable");
+        agents.repair();
+        assert_eq!(listed(&operator, &path).await, 3, "half of it is left");
+        once.post(&path, wanted("desk")).await.refused(409, "write_under_way");
+        let there = once.asking(later.router.clone());
+        let made = there.post(&path, wanted("desk")).await.expect(201).json;
+        assert_eq!(listed(&operator, &path).await, 3, "the half has gone");
+        assert_eq!(once.post(&path, wanted("desk")).await.expect(201).json, made);
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_went_on_with_is_no_half_that_goes() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let later = much_later(&world, agents).await;
+    // As a server leaves it that ends before it answers.
+    let half = async |key: &str, tenant: &Value, cell: &Value| {
+        let statement = "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at, about, making)
+            SELECT '00000000-0000-0000-0000-000000000000', sha256($1), sha256($1), created_at, tenant_id, $3::uuid
+            FROM api_tenants WHERE tenant_id = $2::uuid";
+        sqlx::query(statement)
+            .bind(key.as_bytes())
+            .bind(tenant.as_str().unwrap())
+            .bind(cell.as_str().unwrap())
+            .execute(&mut world.database.owner().await)
+            .await
+            .unwrap();
+    };
+    let late = async |key: &str, path: &str| {
+        let program = operator.asking(later.router.clone()).with("idempotency-key", key);
+        program.post(path, json!({"name": "late"})).await.expect(201);
+    };
+    let tenants = "/api/v1/tenants";
+    let make = async |path: &str| operator.post(path, json!({"name": "one"})).await.expect(201).json;
+    let (changed, given_a_key) = (make(tenants).await, make(tenants).await);
+    let at = |made: &Value| format!("{tenants}/{}", made["id"].as_str().unwrap());
+    for (key, made) in [("changed", &changed), ("key", &given_a_key)] {
+        half(key, &made["id"], &made["cell"]["id"]).await;
+    }
+    let changes = json!({"name": "another"});
+    operator.patch(&at(&changed), changes).await.expect(200);
+    let keys = format!("{}/keys", at(&given_a_key));
+    operator.post(&keys, json!({})).await.expect(201);
+    for (key, made) in [("changed", &changed), ("key", &given_a_key)] {
+        late(key, tenants).await;
+        operator.get(&at(made)).await.expect(200);
+    }
+
+    let others = format!("{}/agents", at(&changed));
+    let agent = make(&others).await;
+    half("agent", &changed["id"], &agent["cell"]["id"]).await;
+    let changes = json!({"template": "writer"});
+    operator.patch(&format!("{others}/one"), changes).await.expect(200);
+    late("agent", &others).await;
+    assert_eq!(listed(&operator, &others).await, 3);
+}
+
 /// How many answers are kept.
 async fn answers(world: &World) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM api_writes WHERE sealed IS NOT NULL")
@@ -411,6 +497,40 @@ async fn nor_do_a_tenants_own_write_and_the_removal_of_the_tenant() {
     rotated.expect(200);
     added.expect(201);
     removed.expect(200);
+}
+
+#[tokio::test]
+async fn nor_do_two_writes_that_are_written_down_and_a_rotation() {
+    let (first, agents, operator) = World::with_tenants().await;
+    let ((told, _), (given, _)) = (first.tenant("x").await, first.tenant("y").await);
+    let world = without_a_way_out(&first, agents).await;
+    let operator = operator.asking(world.router.clone());
+    let giving = operator.with("idempotency-key", "key-of-y");
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    // One has sealed, and is not written down yet.
+    sqlx::query("LOCK TABLE api_webhooks IN EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let goes_on = async { lock.rollback().await.unwrap() };
+    let (hooks, keys) = (
+        format!("/api/v1/tenants/{told}/webhooks"),
+        format!("/api/v1/tenants/{given}/keys"),
+    );
+    let all = async {
+        tokio::join!(
+            operator.post(&hooks, hook()),
+            behind(&world, 1, operator.post(ROTATE, json!({}))),
+            behind(&world, 2, giving.post(&keys, json!({}))),
+            behind(&world, 3, goes_on),
+        )
+    };
+    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+    let (added, rotated, made, ()) = all.expect("nobody waits for one who waits for them");
+    added.expect(201);
+    rotated.expect(200);
+    made.expect(201);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub(crate) async fn post(
     Id(id): Id<GroupInvitationId>,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = person.staying(&app).await?;
+    group_invitations::lock_group(&mut transaction, id).await?;
     let invitation = own(&app, &mut transaction, &person, id).await?;
     if !group_invitations::accept(&mut transaction, &person, &invitation, app.clock.now()).await? {
         return Err(ApiError::LimitReached(limits::GROUP_MEMBERS));

@@ -32,7 +32,7 @@ pub(crate) async fn post(
         record(&app, transaction, fresh.operator(), entry).await?;
     }
     let cell = match cell_of(&person) {
-        Some(cell) => people::send_to_sleep(&app, cell).await?,
+        Some(cell) => people::stop_cell(&app, cell).await?,
         None => Fate::Asleep,
     };
     Ok(Json(Losses::new(cascade, cell)))

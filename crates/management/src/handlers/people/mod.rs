@@ -90,7 +90,7 @@ pub(in crate::handlers) fn told(leaver: &Leaver, action: Action, cascade: Option
 }
 
 /// Has the cell of somebody who was suspended sleep, and says how far that is.
-pub(in crate::handlers) async fn send_to_sleep(app: &App, cell: CellRef) -> Result<Fate, ApiError> {
+pub(in crate::handlers) async fn stop_cell(app: &App, cell: CellRef) -> Result<Fate, ApiError> {
     Ok(match leavers::send_to_sleep(app, cell).await? {
         CellState::Asleep => Fate::Asleep,
         _ => Fate::Stopping,

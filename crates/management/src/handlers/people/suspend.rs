@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::UserId;
 
-use super::{Losses, cell_of, record, send_to_sleep};
+use super::{Losses, cell_of, record, stop_cell};
 use crate::access::{FreshManager, Id};
 use crate::app::App;
 use crate::audit::Action;
@@ -31,6 +31,6 @@ pub(crate) async fn post(
         Some(cascade),
     )
     .await?;
-    let cell = send_to_sleep(&app, cell_of(&manager, &leaver)).await?;
+    let cell = stop_cell(&app, cell_of(&manager, &leaver)).await?;
     Ok(Json(Losses { cascade, cell }))
 }

@@ -17,8 +17,8 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::TenantTransaction;
 use crate::storage::api_templates::{self, StoredTemplate};
+use crate::storage::{TenantTransaction, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WantedTemplate, examples(json!({
@@ -80,6 +80,9 @@ pub(crate) async fn post(
     if !api_templates::create(&mut transaction, &template).await? {
         return Err(ApiError::TemplateKnown);
     }
+    // It is of no tenant, as the operator's writes are.
+    let mut transaction = TenantTransaction::enter(&app.database, transaction, TenantId::from(Uuid::nil())).await?;
+    wrapping_keys::newest(&mut transaction).await?;
     let entry = Entry::done(Action::ApiTemplateMade)
         .on(target(&template.content.name))
         .with("version", template.content.version());
@@ -87,8 +90,6 @@ pub(crate) async fn post(
         .record_operator(&mut transaction, None, &operator.by(), &entry)
         .await?;
     let made = Template::from(template).into();
-    // It is of no tenant, as the operator's writes are.
-    let mut transaction = TenantTransaction::enter(&app.database, transaction, TenantId::from(Uuid::nil())).await?;
     write.made(&app, &mut transaction, &made).await?;
     transaction.commit().await?;
     Ok(Created(made))

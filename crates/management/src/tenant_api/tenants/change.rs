@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::handlers::name;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, api_agents, api_tenants};
+use crate::storage::{TenantTransaction, api_agents, api_tenants, api_writes};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"name": "Anna B.", "limits": {"spend_month": null}})))]
@@ -110,7 +110,8 @@ pub(crate) async fn patch(
         tell(&app, tenant.cell(), news).await?;
         let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
         let template = template.as_ref().map(Option::as_ref);
-        let stored = create::store(&app, &operator, &tenant, template, entry).await?;
+        let mut stored = create::store(&app, &operator, &tenant, template, entry).await?;
+        api_writes::taken_over(&mut stored, tenant.cell).await?;
         Ok::<_, ApiError>(stored.commit().await?)
     };
     if let Err(error) = told.await {

@@ -23,7 +23,7 @@ use crate::handlers::name;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_tenants::{self, ApiTenant, Held, Limits, Share};
-use crate::storage::{TenantTransaction, api_agents, api_tenant_keys};
+use crate::storage::{TenantTransaction, api_agents, api_tenant_keys, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({
@@ -161,6 +161,7 @@ pub(super) async fn store(
         // Another server has removed it meanwhile.
         return Err(ApiError::NotFound);
     }
+    wrapping_keys::newest(&mut transaction).await?;
     if let Some(template) = template {
         schedules::give(&mut transaction, api_agents::MAIN, template, now).await?;
     }

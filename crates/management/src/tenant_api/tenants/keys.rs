@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants};
+use crate::storage::{TenantTransaction, api_tenant_keys, api_tenants, api_writes, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(examples(json!({"overlap_hours": 24})))]
@@ -63,6 +63,7 @@ pub(crate) async fn post(
     let key = TenantKey::generate(&*app.entropy)?;
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    wrapping_keys::newest(&mut transaction).await?;
     if let Some(hours) = body.overlap_hours {
         let until = now.saturating_add(Duration::hours(hours.into()));
         api_tenant_keys::replace_all(&mut transaction, now, until).await?;
@@ -81,6 +82,7 @@ pub(crate) async fn post(
         entry = entry.with("others_end_in_hours", hours);
     }
     write_down(&app, &mut transaction, &operator, &entry).await?;
+    api_writes::taken_over(&mut transaction, tenant.cell).await?;
     let made = Made {
         answer: made.into(),
         key: key.text().as_str().to_owned(),

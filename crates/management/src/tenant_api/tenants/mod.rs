@@ -413,8 +413,11 @@ impl Models {
             )));
         }
         let first = wanted.model.as_ref().or(known);
-        let mut addresses: Vec<String> = first
-            .into_iter()
+        // A first one that another takes the place of has its key until then.
+        let mut addresses: Vec<String> = wanted
+            .model
+            .iter()
+            .chain(known)
             .chain(known_fallbacks)
             .map(|one| one.base_url.clone())
             .collect();

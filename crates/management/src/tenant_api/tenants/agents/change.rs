@@ -13,9 +13,9 @@ use crate::access::Body;
 use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
-use crate::storage::TenantTransaction;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::{self, ApiTenant, Share};
+use crate::storage::{TenantTransaction, api_writes};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ChangedAgent, examples(json!({"template": "writer", "limits": {"spend_day": 2_000_000}})))]
@@ -116,7 +116,8 @@ pub(crate) async fn patch(
     let entry = Entry::done(Action::ApiAgentChanged).with("changed", changed.join(", "));
     give(&app, &tenant, &agent, before).await?;
     let template = template.as_ref().map(Option::as_ref);
-    let stored = create::store(&app, &operator, &tenant, &agent, template, entry).await?;
+    let mut stored = create::store(&app, &operator, &tenant, &agent, template, entry).await?;
+    api_writes::taken_over(&mut stored, agent.cell).await?;
     stored.commit().await?;
     agent.updated_at = app.clock.now();
     Ok(Json(AgentAnswer::new(&app, agent).await))

@@ -20,9 +20,9 @@ use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::limits;
 use crate::problem::ApiError;
-use crate::storage::TenantTransaction;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::{self, ApiTenant, Share};
+use crate::storage::{TenantTransaction, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WantedAgent, examples(json!({
@@ -156,6 +156,7 @@ pub(super) async fn store(
     if !api_agents::change(&mut transaction, agent, now).await? {
         return Err(ApiError::NotFound);
     }
+    wrapping_keys::newest(&mut transaction).await?;
     if let Some(template) = template {
         schedules::give(&mut transaction, &agent.name, template, now).await?;
     }
