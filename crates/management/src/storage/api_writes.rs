@@ -26,7 +26,7 @@ pub(crate) enum Seen {
     /// Nobody has asked for it, or whoever did has left nothing: it is begun now.
     New(Begun),
     UnderWay,
-    /// A server that ended has made half of this.
+    /// Half of this is there: of a server that ended, or of one that could not remove it again.
     Left(Begun, Half),
     /// What it was about was removed, and the answer with it.
     Gone,

@@ -102,15 +102,7 @@ async fn a_person_sees_where_they_are_signed_in_and_signs_devices_out() {
         "user-agent",
         "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1".into(),
     ));
-    phone
-        .post("/sign-in", serde_json::json!({"email": "anna@acme.example"}))
-        .await
-        .expect(202);
-    let link = crate::support::token(&world.mails.next().await, "sign-in");
-    phone
-        .post("/sign-in/complete", serde_json::json!({"token": link}))
-        .await
-        .expect(200);
+    world.sign_in_with(&mut phone, "anna@acme.example").await;
     let listed = anna.get("/sessions").await.expect(200).json;
     let listed = listed["sessions"].as_array().unwrap();
     assert_eq!(listed.len(), 2);
@@ -148,13 +140,7 @@ async fn a_sixth_session_ends_the_one_that_was_not_used_for_longest() {
 async fn signing_in_again_ends_the_session_that_the_browser_had() {
     let (world, mut anna) = World::owned().await;
     let before = anna.clone();
-    anna.post("/sign-in", serde_json::json!({"email": "anna@acme.example"}))
-        .await
-        .expect(202);
-    let link = crate::support::token(&world.mails.next().await, "sign-in");
-    anna.post("/sign-in/complete", serde_json::json!({"token": link}))
-        .await
-        .expect(200);
+    world.sign_in_with(&mut anna, "anna@acme.example").await;
     anna.get("/me").await.expect(200);
     before.clone().get("/me").await.refused(401, "not_signed_in");
 }
@@ -165,13 +151,7 @@ async fn signing_in_to_another_organisation_ends_the_session_that_the_browser_ha
     world.second_tenant().await;
     let mut elsewhere = world.sign_in("anna@acme.example").await;
     let mut before = anna.clone();
-    anna.post("/sign-in", serde_json::json!({"email": "olga@globex.example"}))
-        .await
-        .expect(202);
-    let link = crate::support::token(&world.mails.next().await, "sign-in");
-    anna.post("/sign-in/complete", serde_json::json!({"token": link}))
-        .await
-        .expect(200);
+    world.sign_in_with(&mut anna, "olga@globex.example").await;
     assert_eq!(anna.get("/me").await.expect(200).json["user"]["name"], "Olga");
     before.get("/me").await.refused(401, "not_signed_in");
     elsewhere.get("/me").await.expect(200);

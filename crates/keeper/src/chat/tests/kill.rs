@@ -62,15 +62,21 @@ async fn promise_05_a_turn_that_ran_when_keeper_and_agent_were_killed_is_shown_a
     assert_eq!(again.open(&conversation).await.len(), 6);
 }
 
+/// A turn whose answer is there and cannot be sealed; its key.
+async fn answered_and_not_sealed(keeper: &Keeper, conversation: &str) -> String {
+    keeper.cell.seal_stopped.send_replace(true);
+    let key = keeper.send(conversation, "hello").await;
+    keeper
+        .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
+        .await;
+    key
+}
+
 #[tokio::test]
 async fn promise_05_a_turn_that_was_answered_but_not_sealed_is_not_lost() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
-    keeper.cell.seal_stopped.send_replace(true);
-    let key = keeper.send(&conversation, "hello").await;
-    keeper
-        .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
-        .await;
+    let key = answered_and_not_sealed(&keeper, &conversation).await;
     // Whoever opens it now sees that it could still be lost.
     let opened = keeper
         .call("chat.open", json!({"conversation": conversation}))
@@ -271,11 +277,7 @@ async fn promise_05_a_message_that_comes_again_after_very_many_others_is_the_sam
 async fn promise_05_what_became_of_a_turn_is_looked_up_again_when_the_agent_did_not_start() {
     let keeper = Keeper::new().await;
     let conversation = keeper.create().await;
-    keeper.cell.seal_stopped.send_replace(true);
-    let key = keeper.send(&conversation, "hello").await;
-    keeper
-        .until(|event| matches!(event.kind, ChatEventKind::Answered { .. }))
-        .await;
+    let key = answered_and_not_sealed(&keeper, &conversation).await;
     let revived = keeper.killed_with_home().await;
     revived.cell.fails.store(true, Ordering::SeqCst);
     while !revived.chat.find(&conversation).unwrap().state().looking {

@@ -40,6 +40,7 @@ use crate::ids::JoinRequestId;
 use crate::joining::{self, Answer};
 use crate::operator::{FreshOperator, Operator};
 use crate::problem::ApiError;
+use crate::storage::leaving::{self, Leaver};
 use crate::storage::operator::{self, Only, PersonFacts, TenantFacts};
 use crate::storage::{StorageError, TenantTransaction};
 
@@ -86,6 +87,18 @@ async fn person(app: &App, operator: &Operator, user: UserId) -> Result<PersonFa
         .into_iter()
         .find(|person| !person.service)
         .ok_or(ApiError::NotFound)
+}
+
+/// Somebody whom the operator suspends or lets back in, or asks about before, in a transaction in which nobody else does.
+async fn leaver(
+    app: &App,
+    fresh: &FreshOperator,
+    user: UserId,
+) -> Result<(PersonFacts, TenantTransaction, Leaver), ApiError> {
+    let person = person(app, fresh.operator(), user).await?;
+    let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
+    let leaver = leaving::find_as_operator(&mut transaction, fresh, person.user).await?;
+    Ok((person, transaction, leaver.ok_or(ApiError::NotFound)?))
 }
 
 /// The owner of a cell.

@@ -5,23 +5,19 @@ use axum::extract::State;
 use protocol::UserId;
 
 use super::super::people::Losses;
-use super::{cell_of, person};
+use super::{cell_of, leaver};
 use crate::access::Id;
 use crate::app::App;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
-use crate::storage::{TenantTransaction, leaving};
+use crate::storage::leaving;
 
 pub(crate) async fn get(
     State(app): State<App>,
     fresh: FreshOperator,
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
-    let person = person(&app, fresh.operator(), id).await?;
-    let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
-    let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
-        .await?
-        .ok_or(ApiError::NotFound)?;
+    let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?;
     let state = app.cells.state(cell_of(&person).ok_or(ApiError::NotFound)?).await?;
     Ok(Json(Losses::new(cascade, state.into())))

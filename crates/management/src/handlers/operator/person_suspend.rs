@@ -6,25 +6,20 @@ use axum::extract::State;
 use protocol::UserId;
 
 use super::super::people::{self, Fate, Losses};
-use super::{cell_of, person, record};
+use super::{cell_of, leaver, record};
 use crate::access::Id;
 use crate::app::App;
 use crate::audit::Action;
 use crate::operator::FreshOperator;
 use crate::problem::ApiError;
-use crate::storage::leaving::Suspended;
-use crate::storage::{TenantTransaction, leaving};
+use crate::storage::leaving::{self, Suspended};
 
 pub(crate) async fn post(
     State(app): State<App>,
     fresh: FreshOperator,
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
-    let person = person(&app, fresh.operator(), id).await?;
-    let mut transaction = TenantTransaction::begin(&app.database, person.tenant).await?;
-    let leaver = leaving::find_as_operator(&mut transaction, &fresh, person.user)
-        .await?
-        .ok_or(ApiError::NotFound)?;
+    let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?;
     if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;

@@ -361,13 +361,18 @@ impl World {
     /// Signs in by mail.
     pub async fn sign_in(&self, email: &str) -> Browser {
         let mut browser = self.browser();
+        self.sign_in_with(&mut browser, email).await;
+        browser
+    }
+
+    /// As [`Self::sign_in`], with a browser that is there.
+    pub async fn sign_in_with(&self, browser: &mut Browser, email: &str) {
         browser.post("/sign-in", json!({"email": email})).await.expect(202);
         let token = mails::token(&self.mails.next().await, "sign-in");
         browser
             .post("/sign-in/complete", json!({"token": token}))
             .await
             .expect(200);
-        browser
     }
 
     /// A browser with a session that the superuser wrote: in any state, with everything shown just now, or little and long ago.
