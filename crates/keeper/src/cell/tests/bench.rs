@@ -1,6 +1,8 @@
 //! A cell with everything around it.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use protocol::SlotId;
@@ -131,7 +133,7 @@ impl Bench {
             .build()
             .unwrap();
         let started = runtime.spawn(async move {
-            let vault = VaultService::open(&path.join("vault"), Arc::new(SystemClock)).unwrap();
+            let vault = take_over(&path.join("vault")).await;
             let status = KeeperStatus {
                 vault: vault.state(),
                 agent: AgentState::Absent,
@@ -249,6 +251,22 @@ impl Bench {
         keeper.kill().await;
         self.agent.read(name)
     }
+}
+
+/// Opens the vault's folder. What a test called of the last keeper itself goes on in the test's runtime, which no kill of the
+/// keeper's ends: the folder is free when that is through.
+async fn take_over(folder: &Path) -> VaultService {
+    let opened = async {
+        loop {
+            match VaultService::open(folder, Arc::new(SystemClock)) {
+                Err(VaultError::InUse) => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), opened)
+        .await
+        .expect("nothing of the last keeper runs any more")
 }
 
 pub async fn connect_model(keeper: &Keeper, model: &str) {
