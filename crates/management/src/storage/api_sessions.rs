@@ -52,38 +52,25 @@ pub(crate) async fn begin(
     gone_at: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<Option<Named>, StorageError> {
-    let tenant = transaction.tenant().uuid();
-    // Both stay until the transaction ends.
-    let whose = sqlx::query_scalar!(
-        "SELECT cell_id FROM api_tenants WHERE tenant_id = $1 FOR KEY SHARE",
-        tenant
-    );
-    if whose.fetch_optional(&mut **transaction).await?.is_none() {
-        return Ok(None);
-    }
-    let stands = sqlx::query_scalar!(
-        "SELECT name FROM api_agents WHERE tenant_id = $1 AND name = $2 FOR KEY SHARE",
-        tenant,
-        agent
-    );
-    if agent != MAIN && stands.fetch_optional(&mut **transaction).await?.is_none() {
-        return Ok(None);
-    }
+    // Tenant and agent stay until the transaction ends.
     let named = sqlx::query_as!(
         Named,
-        "INSERT INTO api_sessions AS s (tenant_id, agent, id, conversation, gone_at, created_at, used_at, made)
-         VALUES ($1, $2, $3, $4, $5, $6, $6, false)
+        "WITH tenant AS (SELECT FROM api_tenants WHERE tenant_id = $1 FOR KEY SHARE),
+              agent AS (SELECT FROM api_agents WHERE tenant_id = $1 AND name = $2 FOR KEY SHARE)
+         INSERT INTO api_sessions AS s (tenant_id, agent, id, conversation, gone_at, created_at, used_at, made)
+         SELECT $1, $2, $3, $4, $5, $6, $6, false FROM tenant WHERE $2 = $7 OR EXISTS (SELECT FROM agent)
          ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(s.used_at, excluded.used_at),
              gone_at = CASE WHEN s.made THEN s.gone_at ELSE excluded.gone_at END
          RETURNING conversation, made",
-        tenant,
+        transaction.tenant().uuid(),
         agent,
         id,
         conversation,
         gone_at,
-        now
+        now,
+        MAIN
     );
-    Ok(Some(named.fetch_one(&mut **transaction).await?))
+    Ok(named.fetch_optional(&mut **transaction).await?)
 }
 
 /// Notes that its keeper has made the conversation of a session, under this id, and that it stays until then or for good. The one that it has,

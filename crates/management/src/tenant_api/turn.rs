@@ -241,7 +241,16 @@ impl Runner<'_> {
             let listening = self.agents()?.listen(self.agent.cell(), &conversation).await?;
             Ok::<_, ApiError>((conversation, listening))
         };
-        let (conversation, listening) = self.unless_cancelled(begun).await?;
+        // A turn that nobody named is not there yet: what its cell has used is asked meanwhile.
+        let used = async {
+            let used = match self.wanted.named {
+                true => None,
+                false => self.used().await,
+            };
+            Ok::<_, ApiError>(used)
+        };
+        let both = async { tokio::try_join!(begun, used) };
+        let ((conversation, listening), mut before) = self.unless_cancelled(both).await?;
         let _same = self.turn.conversation.set(conversation.clone());
         self.turn.reach(Stage::Open);
         let Listening { mut events, opened } = listening;
@@ -263,10 +272,11 @@ impl Runner<'_> {
             true => self.standing(&conversation, Look::Lately).await?,
             false => None,
         };
-        let mut before = None;
         if known.is_none() {
             let words = self.words(&conversation).await?;
-            before = self.used().await;
+            if before.is_none() {
+                before = self.used().await;
+            }
             let told = self.tell(&conversation, words).await;
             // What its keeper refuses, the agent has not heard.
             if !matches!(told, Err(AgentError::Refused(_))) {
