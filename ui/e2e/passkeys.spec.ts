@@ -1,15 +1,11 @@
 import { mailedLink } from "./mail";
-import { expect, signInByMail, test, unlock } from "./person";
+import { expect, signInByMail, test, unlock, withAuthenticator, withoutOfferInFields } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
-test("a passkey is set up, signs in by itself in the field and with the button, follows a link, and is removed", async ({ anna, browser }) => {
-  const here = await watched(await browser.newContext());
+test("a passkey is set up, signs in by itself in the field and with the button, follows a link, and is refused once it is removed", async ({ anna, browser }) => {
+  const here = await watched(await browser.newContext(), [/status of 403 .*\/api\/v1\/sign-in\/passkey/]);
   const { page, context } = here;
-  const cdp = await context.newCDPSession(page);
-  await cdp.send("WebAuthn.enable");
-  await cdp.send("WebAuthn.addVirtualAuthenticator", {
-    options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-  });
+  await withAuthenticator(here, false);
   await signInByMail(page, anna.email);
   await unlock(page, anna.password);
 
@@ -32,9 +28,7 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
 
   // A browser that offers nothing in fields has the button.
-  await page.addInitScript(() => {
-    PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false);
-  });
+  await withoutOfferInFields(here);
   await page.goto("/sign-in");
   await inspect(page, "sign-in-passkey");
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
@@ -57,6 +51,14 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
   await page.getByRole("button", { name: "Remove the passkey My phone" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
   await expect(page.getByText("The passkey “My phone” is removed.").first()).toBeVisible();
+
+  // The device has it still.
+  await page.goto("/me");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "This passkey was not accepted" })).toBeVisible();
+  await inspect(page, "refused-removed-passkey");
+  expect((await page.request.get("/api/v1/me")).status()).toBe(401);
   expectClean(here);
   await context.close();
 });

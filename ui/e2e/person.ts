@@ -104,6 +104,13 @@ export async function withAuthenticator({ page, context }: Watched, hasPrf = tru
   };
 }
 
+/** As a browser that offers no passkeys where an address is typed: there is the button. */
+export async function withoutOfferInFields({ context }: Watched): Promise<void> {
+  await context.addInitScript(() => {
+    PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false);
+  });
+}
+
 async function setUp(owner: Person): Promise<void> {
   const { page } = owner;
   const link = new URL(setupUrl);
