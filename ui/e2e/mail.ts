@@ -45,6 +45,11 @@ export async function mailedLink(to: string, page: "sign-in" | "join", action: (
   return fresh ?? "";
 }
 
+/** How many links to sign in with somebody has been mailed. */
+export function mailedLinks(to: string): number {
+  return links(to, "sign-in").length;
+}
+
 /** Somebody gets a mail with these words. */
 export async function mailed(to: string, words: string): Promise<void> {
   await expect.poll(() => mails(to).some(({ content }) => content.replaceAll(/\s+/g, " ").includes(words)), { message: `a mail to ${to}: ${words}` }).toBe(true);
