@@ -116,6 +116,23 @@ fn manage(held: &[Scope], request: ManageRequest) -> Result<Granted, CapabilityE
 }
 
 #[test]
+fn promise_07_what_bears_no_signature_is_not_read() {
+    let without = |text: Vec<u8>| {
+        let mut value: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert!(value.as_object_mut().unwrap().remove("sig").is_some());
+        serde_json_canonicalizer::to_vec(&value).unwrap()
+    };
+    let root = root();
+    let presentation = Presentation::sign(&PEOPLE.bob, vec![root.clone()], get("/a"), NOW).unwrap();
+    assert_eq!(
+        Capability::parse(&without(root.encode())),
+        Err(CapabilityError::Malformed)
+    );
+    let read = Presentation::parse(&without(presentation.encode()));
+    assert_eq!(read, Err(CapabilityError::Malformed));
+}
+
+#[test]
 fn promise_07_who_manages_something_lets_others_do_no_more_than_they_may_themself() {
     let grant = |scope: &[Scope], until| ManageRequest::Grant {
         user: Uuid::from_u128(7),

@@ -17,6 +17,11 @@ pub type Nonce = Bytes<16>;
 /// An Ed25519 signature.
 pub(super) type Sig = Bytes<64>;
 
+/// Reads the signature of something that is not accepted without one.
+pub(super) fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Sig>, D::Error> {
+    Sig::deserialize(deserializer).map(Some)
+}
+
 impl<const N: usize> Serialize for Bytes<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
@@ -50,8 +55,9 @@ impl Bytes<32> {
     }
 
     /// Whether the holder of this key signed the message; strictly (RFC 8032, section 5.1.7), and never a key of small order.
-    pub(super) fn verifies(&self, message: &[u8], signature: &Sig) -> bool {
-        VerifyingKey::from_bytes(&self.0)
-            .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(&signature.0)).is_ok())
+    pub(super) fn verifies(&self, message: &[u8], signature: Option<Sig>) -> bool {
+        let key = VerifyingKey::from_bytes(&self.0).ok();
+        key.zip(signature)
+            .is_some_and(|(key, signature)| key.verify_strict(message, &Signature::from_bytes(&signature.0)).is_ok())
     }
 }

@@ -42,13 +42,9 @@ fn canonical(value: &impl Serialize) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(value).expect("a struct of text and numbers serialises")
 }
 
-/// What is signed: the domain, a zero byte, and the canonical writing without the member `sig`.
-fn signed_bytes(domain: &[u8], value: &impl Serialize) -> Vec<u8> {
-    let mut value = serde_json::to_value(value).expect("a struct of text and numbers serialises");
-    if let Some(members) = value.as_object_mut() {
-        members.remove("sig");
-    }
-    [domain, &[0], &canonical(&value)].concat()
+/// What is signed: the domain, a zero byte, and the canonical writing of what bears no signature yet.
+fn signed_bytes(domain: &[u8], unsigned: &impl Serialize) -> Vec<u8> {
+    [domain, &[0], &canonical(unsigned)].concat()
 }
 
 /// Reads a text that must be the canonical writing of what it says.

@@ -2,7 +2,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::key::{Bytes, Nonce, Sig, SignerKey};
+use super::key::{Bytes, Nonce, Sig, SignerKey, signed};
 use super::{
     Capability, CapabilityError, Granted, KnownChains, ManageRequest, SharedRequest, VERSION, canonical, parse,
     signed_bytes, verify_chain,
@@ -11,7 +11,7 @@ use crate::limits::{PRESENTATION_BYTES, PRESENTATION_LIFE_MS};
 use crate::{Identity, random_bytes};
 
 /// What whoever holds something can ask for with it.
-pub trait Presentable: Serialize + DeserializeOwned {
+pub trait Presentable: Clone + Serialize + DeserializeOwned {
     /// What it is signed under, so that a request of one kind is never taken for one of another.
     const DOMAIN: &'static [u8];
 
@@ -33,7 +33,9 @@ pub struct PresentationOf<R> {
     /// When it was signed.
     pub at: i64,
     pub nonce: Nonce,
-    sig: Sig,
+    /// None only while it is being signed.
+    #[serde(deserialize_with = "signed", skip_serializing_if = "Option::is_none")]
+    sig: Option<Sig>,
 }
 
 /// Of a call of what is shared.
@@ -70,9 +72,9 @@ impl<R: Presentable> PresentationOf<R> {
             request,
             at: now,
             nonce,
-            sig: Bytes([0; 64]),
+            sig: None,
         };
-        presentation.sig = Bytes(identity.sign(&signed_bytes(R::DOMAIN, &presentation)));
+        presentation.sig = Some(Bytes(identity.sign(&presentation.signed_bytes())));
         Ok(presentation)
     }
 
@@ -87,6 +89,14 @@ impl<R: Presentable> PresentationOf<R> {
     /// The canonical writing, signature included.
     pub fn encode(&self) -> Vec<u8> {
         canonical(self)
+    }
+
+    fn signed_bytes(&self) -> Vec<u8> {
+        let unsigned = Self {
+            sig: None,
+            ..self.clone()
+        };
+        signed_bytes(R::DOMAIN, &unsigned)
     }
 
     /// Verifies everything that can be known without a memory. What remains: that `nonce` was not seen in the last
@@ -130,7 +140,7 @@ impl<R: Presentable> PresentationOf<R> {
             return Err(CapabilityError::WrongAudience);
         }
         let granted = chain()?;
-        if !granted.holder.verifies(&signed_bytes(R::DOMAIN, self), &self.sig) {
+        if !granted.holder.verifies(&self.signed_bytes(), self.sig) {
             return Err(CapabilityError::NotHeld);
         }
         if now.saturating_sub(self.at).saturating_abs() > PRESENTATION_LIFE_MS {

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::Wider;
-use super::key::{Hash, Sig, SignerKey};
+use super::key::{Bytes, Hash, Sig, SignerKey, signed};
 use super::terms::{Constraints, Scope, Scopes};
 use super::{CapabilityError, LARGEST_NUMBER, Resource, SharedRequest, VERSION, canonical, parse, signed_bytes};
 use crate::Identity;
@@ -34,7 +34,9 @@ pub struct Capability {
     /// SHA-256 of the canonical writing of the one that this was made from; none for the first of a chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prf: Option<Hash>,
-    sig: Sig,
+    /// None only while it is being signed.
+    #[serde(deserialize_with = "signed", skip_serializing_if = "Option::is_none")]
+    sig: Option<Sig>,
 }
 
 /// What a new capability says.
@@ -89,10 +91,10 @@ impl Capability {
             constraints: new.constraints,
             cached: new.cached,
             prf: made_from,
-            sig: super::key::Bytes([0; 64]),
+            sig: None,
         };
         capability.check_terms()?;
-        capability.sig = super::key::Bytes(identity.sign(&signed_bytes(DOMAIN, &capability)));
+        capability.sig = Some(Bytes(identity.sign(&capability.signed_bytes())));
         Ok(capability)
     }
 
@@ -109,6 +111,14 @@ impl Capability {
         canonical(self)
     }
 
+    fn signed_bytes(&self) -> Vec<u8> {
+        let unsigned = Self {
+            sig: None,
+            ..self.clone()
+        };
+        signed_bytes(DOMAIN, &unsigned)
+    }
+
     /// SHA-256 of the canonical writing.
     pub fn hash(&self) -> Hash {
         Hash::of(&self.encode())
@@ -117,7 +127,7 @@ impl Capability {
     /// Checks it by itself: its version, terms, signature (where that is not known to be good) and time.
     pub(super) fn check(&self, now: i64, is_signed: bool) -> Result<(), CapabilityError> {
         self.check_terms()?;
-        if !is_signed && !self.iss.verifies(&signed_bytes(DOMAIN, self), &self.sig) {
+        if !is_signed && !self.iss.verifies(&self.signed_bytes(), self.sig) {
             return Err(CapabilityError::BadSignature(self.jti));
         }
         if self.iat > now.saturating_add(CAPABILITY_CLOCK_MS) {
