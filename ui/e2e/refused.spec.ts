@@ -1,12 +1,16 @@
+import type { Page } from "@playwright/test";
 import { mailedLink } from "./mail";
 import { signIn } from "./operator";
-import { expect, makeVault, type Person, signInByMail, test, unlock } from "./person";
+import { expect, invite, makeVault, type Person, signInByMail, test, unlock, withAuthenticator, withoutOfferInFields } from "./person";
 import { CLIENT, startSite } from "./provider";
 import { code } from "./totp";
 import { expectClean, inspect, watched } from "./watched";
 
 /** What the browser itself says of an answer that refuses. */
-const REFUSALS = [/status of (401|403|404|409) .*\/api\/v1\//];
+const REFUSALS = [/status of (401|403|404|409|429) .*\/api\/v1\//];
+
+/** How many links one address can ask for before it has to wait. */
+const LINKS_OF_ADDRESS = 5;
 
 test("whoever is refused while they sign in is told why, on a page that goes on", async ({ anna, browser }, { retry }) => {
   const domain = `rowan-${retry}.example`;
@@ -18,6 +22,13 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
   const stranger = await watched(await browser.newContext(), REFUSALS);
   const elsewhere = await watched(await browser.newContext(), REFUSALS);
   const { page } = rita;
+  /** Rita invites somebody, who comes. */
+  const joins = async (their: Page, name: string): Promise<void> => {
+    const email = `${name.toLowerCase()}@${domain}`;
+    await their.goto(await invite(rita, email));
+    await their.getByLabel("Your name").fill(`${name} Rowan`);
+    await their.getByRole("button", { name: "Join" }).click();
+  };
   let signInPage = "";
   try {
     await test.step("an organisation of its own, with GitHub's own kind of site and another", async () => {
@@ -32,14 +43,7 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await page.getByRole("button", { name: "Join" }).click();
       await makeVault(rita, false);
       await expect(page.getByRole("heading", { name: "Connect a model" })).toBeVisible({ timeout: 60_000 });
-      await page.goto("/people");
-      const invited = await mailedLink(`milo@${domain}`, "join", async () => {
-        await page.getByLabel("E-mail address").fill(`milo@${domain}`);
-        await page.getByRole("button", { name: "Send invitation" }).click();
-      });
-      await milo.page.goto(invited);
-      await milo.page.getByLabel("Your name").fill("Milo Rowan");
-      await milo.page.getByRole("button", { name: "Join" }).click();
+      await joins(milo.page, "Milo");
       await expect(milo.page.getByRole("heading", { name: "Make your vault" })).toBeVisible({ timeout: 60_000 });
 
       for (const [kind, name, label, address] of [["oidc", "Work", "Issuer", site.issuer], ["github", "GitHub", "Address of your own GitHub server", `${site.issuer}/github`]] as const) {
@@ -112,19 +116,35 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       });
       await elsewhere.page.goto(link);
       await refused(elsewhere, "That link was asked for in another browser", "refused-link-elsewhere");
+
+      // What is said to who comes too often says nothing of the link.
+      const tooMany = { status: 429, contentType: "application/problem+json", body: JSON.stringify({ code: "too_many_requests", detail: "Too many tries. Wait 2 seconds and try again." }) };
+      await stranger.page.route("**/api/v1/sign-in/complete", (route) => route.fulfill(tooMany), { times: 1 });
+      await stranger.page.goto(link);
+      await expect(stranger.page.getByRole("alert").filter({ hasText: "Too many tries." })).toBeVisible();
+      await inspect(stranger.page, "refused-link-for-now");
+      await stranger.page.getByRole("button", { name: "Try again" }).click();
+      await expect(stranger.page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+      await stranger.page.goto(link);
+      await refused(stranger, "That link has been used", "refused-link-used");
+    });
+
+    await test.step("who asks for too many links", async () => {
+      await stranger.page.getByLabel("E-mail address").fill(`nobody@${domain}`);
+      const asks = stranger.page.getByRole("button", { name: "Send me a link" });
+      for (let asked = 0; asked < LINKS_OF_ADDRESS; asked++) {
+        await asks.click();
+        await stranger.page.getByRole("button", { name: "Use another address, or send again" }).click();
+      }
+      await asks.click();
+      await refused(stranger, "Too many tries.", "refused-too-many");
     });
 
     await test.step("whose device has no passkey to show", async () => {
       const bare = await watched(await browser.newContext(), REFUSALS);
       const { page: alone, context } = bare;
-      const cdp = await context.newCDPSession(alone);
-      await cdp.send("WebAuthn.enable");
-      await cdp.send("WebAuthn.addVirtualAuthenticator", {
-        options: { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
-      });
-      await context.addInitScript(() => {
-        PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false);
-      });
+      await withAuthenticator(bare, false);
+      await withoutOfferInFields(bare);
       await alone.goto("/sign-in");
       await alone.getByRole("button", { name: "Sign in with a passkey" }).click();
       await expect(alone.getByRole("alert").filter({ hasText: "The passkey was not used. Try again, or use another way." })).toBeVisible();
@@ -166,6 +186,27 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await expect(set.getByRole("heading", { name: "Your second factor" })).toBeVisible();
       await expect(set.getByText("An owner or admin of your organisation can reset your second factors", { exact: false })).toBeVisible();
       await inspect(set, "second-factor-lost");
+    });
+
+    await test.step("or a passkey, with which they come in from then on", async () => {
+      const nora = await watched(await browser.newContext(), REFUSALS);
+      const { page: set, context } = nora;
+      await withAuthenticator(nora, false);
+      await joins(set, "Nora");
+      await expect(set.getByRole("heading", { name: "Set up a second factor" })).toBeVisible();
+      await set.getByRole("button", { name: "Add a passkey" }).click();
+      await set.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+      await expect(set.getByRole("list", { name: "Backup codes" }).getByRole("listitem")).toHaveCount(10);
+      await inspect(set, "enrol-passkey");
+      await set.getByRole("button", { name: "I have kept them" }).click();
+      await expect(set.getByRole("heading", { name: "Make your vault" })).toBeVisible({ timeout: 60_000 });
+      await context.clearCookies();
+      await withoutOfferInFields(nora);
+      await set.goto("/sign-in");
+      await set.getByRole("button", { name: "Sign in with a passkey" }).click();
+      await expect(set.getByRole("heading", { name: "Make your vault" })).toBeVisible({ timeout: 60_000 });
+      expectClean(nora);
+      await context.close();
     });
 
     for (const each of [anna, operator, rita, milo, stranger, elsewhere]) expectClean(each);

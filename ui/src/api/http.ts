@@ -4,6 +4,11 @@ import { caller, Problem } from "./request";
 
 export { Problem };
 
+/** Whether a mailed link does not work, at all or in this browser. Any other refusal, as of too many tries, says nothing of the link. */
+export function isDeadLink(error: unknown): error is Problem {
+  return error instanceof Problem && (error.code === "link_invalid" || error.code === "other_browser");
+}
+
 export type Role = "owner" | "admin" | "member" | "observer";
 
 export interface Me {

@@ -1,7 +1,7 @@
 /** Joining, by an invitation or by a link for those whose address may join: what the operator can and cannot see, and a name. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, Problem } from "../api/http";
+import { api, isDeadLink, type Problem } from "../api/http";
 import { arrived } from "../app/account";
 import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
@@ -35,7 +35,7 @@ export class JoinPage extends FormPage {
     try {
       this.preview = await (this.uninvited ? api.previewJoining(this.token) : api.previewInvitation(this.token));
     } catch (error) {
-      if (error instanceof Problem && error.status !== 0 && error.status < 500) this.#end(error);
+      if (isDeadLink(error)) this.#end(error);
       else this.problem = sentence(error);
     }
   }
@@ -101,7 +101,7 @@ export class JoinPage extends FormPage {
         arrived(answer);
         go("/", { replace: true });
       } catch (error) {
-        if (error instanceof Problem && (error.code === "link_invalid" || error.code === "other_browser")) this.#end(error);
+        if (isDeadLink(error)) this.#end(error);
         else throw error;
       }
     });

@@ -1,7 +1,7 @@
 /** Signing in: by a link in a mail (ask for it, or arrive with it), with a passkey, or with another site. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
-import { api, Problem, type ProviderButton, type ShownPasskey } from "../api/http";
+import { api, isDeadLink, Problem, type ProviderButton, type ShownPasskey } from "../api/http";
 import { offeredInFields, passkeysHere, showPasskey } from "../api/passkey";
 import { instance, loadInstance, arrived } from "../app/account";
 import { announce } from "../app/announcer";
@@ -87,11 +87,10 @@ export class SignInPage extends FormPage {
         arrived(await api.completeSignIn(this.token));
         go("/", { replace: true });
       } catch (error) {
-        if (!(error instanceof Problem) || error.status === 0) throw error;
+        if (!isDeadLink(error)) throw error;
         this.linkDead = true;
         this.otherBrowser = error.code === "other_browser";
-      } finally {
-        if (this.linkDead) this.token = "";
+        this.token = "";
       }
     });
   }
