@@ -267,7 +267,9 @@ impl FromRequestParts<App> for NewlySignedIn {
         let person = SignedIn::from_request_parts(parts, app).await?;
         let mut transaction = person.transaction(app).await?;
         let begun = sessions::begun(&mut transaction, &person).await?;
-        let begun = begun.filter(|begun| after(begun.created_at, limits::STEP_UP) > app.clock.now());
+        // A site may have let whoever is at the browser in without asking for anything.
+        let newly = |at| after(at, limits::STEP_UP) > app.clock.now();
+        let begun = begun.filter(|begun| newly(begun.created_at) && person.is_fresh(app));
         let begun = begun.ok_or(ApiError::SignInAgain)?;
         match begun.second_factor
             || !factors::standing(&mut transaction, person.session().user)

@@ -58,6 +58,7 @@ mod sign_in;
 mod sole_owner;
 mod storage;
 mod tenant_api;
+mod zone;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -37,7 +37,7 @@ pub(crate) enum ApiError {
     #[error("For this, show again that it is you: {} minutes are over since you last did.", limits::STEP_UP.as_secs() / 60)]
     StepUpNeeded,
     #[error(
-        "For this, sign in again, with everything that you sign in with: it takes a sign-in of the last {} minutes.",
+        "For this, sign in again, with everything that you sign in with: it takes a sign-in of the last {} minutes, and one with another site counts only if that site asked you who you are.",
         limits::STEP_UP.as_secs() / 60
     )]
     SignInAgain,
@@ -82,6 +82,10 @@ pub(crate) enum ApiError {
         "This account is not linked to anybody here. If you are here already, sign in by mail and link it under \"Signing in\"; if not, ask for an invitation."
     )]
     AccountUnknown,
+    #[error(
+        "Your organisation asks everybody for a second factor, and you have none yet. Sign in by mail once, and set one up."
+    )]
+    MailFirst,
     #[error("This account is linked to somebody else here.")]
     AccountTaken,
     #[error("You have asked to join. You get a mail as soon as somebody has decided.")]
@@ -278,6 +282,7 @@ impl ApiError {
             Self::ProviderRefused => (S::FORBIDDEN, "provider_refused", "The other site said no"),
             Self::Provider(_) => (S::BAD_GATEWAY, "provider_failed", "The other site cannot be used"),
             Self::AccountUnknown => (S::FORBIDDEN, "account_unknown", "Nobody here has this account"),
+            Self::MailFirst => (S::FORBIDDEN, "mail_first", "Sign in by mail first"),
             Self::AccountTaken => (S::CONFLICT, "account_taken", "The account is somebody else's"),
             Self::Waiting => (S::FORBIDDEN, "waiting", "Somebody has to agree first"),
             Self::TooManyWaiting => (S::CONFLICT, "too_many_waiting", "Too many wait"),

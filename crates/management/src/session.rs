@@ -5,6 +5,7 @@ use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use protocol::{SessionId, UserId};
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::access::Client;
@@ -69,19 +70,31 @@ impl Way {
 pub(crate) enum Shown {
     /// That a mail reaches them.
     Mailbox,
-    /// That an account at another site is theirs. What that site asked them for is not known here, so it is one factor, too.
-    Account,
+    /// That an account at another site is theirs, and, where that site says so, when they last showed it who they are. What it asked them for
+    /// is not known here, so it is one factor, too.
+    Account { at: Option<OffsetDateTime> },
     /// A second factor beside it, or a passkey, which is two by itself: something held, and a finger, face or PIN.
     SecondFactor,
+}
+
+impl Shown {
+    /// Since when it counts as shown. A site may let whoever is at the browser in without asking for anything: where it does not say when
+    /// it asked, it counts as shown long ago.
+    fn since(self, now: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::Mailbox | Self::SecondFactor => now,
+            Self::Account { at } => at.map_or(OffsetDateTime::UNIX_EPOCH, |at| at.min(now)),
+        }
+    }
 }
 
 /// The one place where policy decides what signing in takes.
 fn state(shown: Shown, standing: Standing) -> State {
     match (shown, standing) {
         (Shown::SecondFactor, _) => State::Full,
-        (Shown::Mailbox | Shown::Account, standing) if standing.has_factor() => State::Factor,
-        (Shown::Mailbox | Shown::Account, Standing { required: true, .. }) => State::Enrol,
-        (Shown::Mailbox | Shown::Account, _) => State::Full,
+        (Shown::Mailbox | Shown::Account { .. }, standing) if standing.has_factor() => State::Factor,
+        (Shown::Mailbox | Shown::Account { .. }, Standing { required: true, .. }) => State::Enrol,
+        (Shown::Mailbox | Shown::Account { .. }, _) => State::Full,
     }
 }
 
@@ -102,9 +115,15 @@ pub(crate) async fn issue(
     }
     let standing = factors::standing(&mut transaction, user).await?;
     let state = state(shown, standing);
-    let life = match state {
-        State::Full => app.config.sessions.life,
-        State::Factor | State::Enrol => limits::HALF_SESSION_LIFE,
+    // Whoever only finds an open browser sets up no factor of theirs for somebody else. Who has just joined is in, all the same.
+    let shown_at = shown.since(now);
+    if state == State::Enrol && after(shown_at, limits::STEP_UP) <= now {
+        transaction.commit().await?;
+        return Err(ApiError::MailFirst);
+    }
+    let (life, proved_at) = match state {
+        State::Full => (app.config.sessions.life, shown_at),
+        State::Factor | State::Enrol => (limits::HALF_SESSION_LIFE, OffsetDateTime::UNIX_EPOCH),
     };
     if let Some(before) = client.session {
         sessions::end_presented(&mut transaction, before).await?;
@@ -117,6 +136,7 @@ pub(crate) async fn issue(
         state,
         method: way.as_str(),
         second_factor: shown == Shown::SecondFactor,
+        proved_at,
         device: &client.device,
         address: &client.address_text(),
         now,

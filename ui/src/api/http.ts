@@ -152,13 +152,19 @@ export interface GroupInvitation {
 export type AlertTrigger = "failures" | "new_device" | "factor_off" | "exported" | "people_changed" | "key_made" | "recovery_asked" | "chain_broken";
 
 /** Who is told of what: an address by mail, or a destination. */
+/** Minutes of the day, as the clocks of a zone (by its IANA name) show them, between which nothing is sent. */
+export interface QuietTime {
+  from: number;
+  to: number;
+  zone: string;
+}
+
 export interface AlertRule {
   id: string;
   trigger: AlertTrigger;
   email?: string;
   destination?: { id: string; kind: DestinationKind; name: string };
-  /** Minutes of the day, UTC, between which nothing is sent. */
-  quiet?: { from: number; to: number };
+  quiet?: QuietTime;
   last_sent_at?: number;
   /** Why the last one was not taken. */
   last_problem?: string;
@@ -168,7 +174,7 @@ export interface WantedAlert {
   trigger: AlertTrigger;
   email?: string;
   destination?: string;
-  quiet?: { from: number; to: number };
+  quiet?: QuietTime;
 }
 
 /** Devices that are told by Web Push that something waits for their person. */
@@ -238,6 +244,7 @@ export interface Losses {
   sessions: number;
   sign_in_links: number;
   invitations: number;
+  /** Of who is removed; who is suspended keeps them. */
   second_factors: number;
   api_keys: number;
   groups: number;
@@ -349,7 +356,7 @@ export const api = {
   signIn: (email: string) => begin(() => call<void>("POST", "/sign-in", { email })),
   completeSignIn: (token: string) => call<Me | Pending>("POST", "/sign-in/complete", { token }),
   signInProviders: (organisation: string) => call<{ providers: ProviderButton[] }>("GET", `/sign-in/providers${organisation === "" ? "" : `?organisation=${encodeURIComponent(organisation)}`}`),
-  beginWithProvider: (provider: string) => begin(() => call<{ url: string }>("POST", "/sign-in/provider", { provider })),
+  beginWithProvider: (provider: string, again = false) => begin(() => call<{ url: string }>("POST", "/sign-in/provider", { provider, again })),
   accounts: () => call<{ accounts: LinkedAccount[]; providers: ProviderButton[] }>("GET", "/accounts"),
   linkAccount: (provider: string) => begin(() => call<{ url: string }>("POST", "/accounts", { provider })),
   unlinkAccount: (id: string) => call<void>("DELETE", `/accounts/${encodeURIComponent(id)}`),

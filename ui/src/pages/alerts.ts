@@ -4,6 +4,7 @@ import { state } from "lit/decorators.js";
 import { type AlertRule, type AlertTrigger, api, type Destination } from "../api/http";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import { minuteOf, ownZone, quietWords, TRIGGERS, triggerWords as words } from "../parts/alert-words";
 import { confirmBox } from "../parts/confirm-box";
 import "../parts/destinations";
 import { DestinationsChanged } from "../parts/destinations";
@@ -11,17 +12,6 @@ import { field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { withStepUp } from "../parts/step-up";
 import { FormPage } from "./page";
-
-const TRIGGERS: readonly { trigger: AlertTrigger; words: string }[] = [
-  { trigger: "failures", words: "Many wrong codes of one person" },
-  { trigger: "new_device", words: "A sign-in from a new device" },
-  { trigger: "factor_off", words: "A second factor was turned off" },
-  { trigger: "people_changed", words: "Somebody’s role or access was changed" },
-  { trigger: "key_made", words: "An API key was made" },
-  { trigger: "recovery_asked", words: "Somebody asks for help with opening their vault" },
-  { trigger: "exported", words: "The audit log was exported" },
-  { trigger: "chain_broken", words: "The audit log was tampered with" },
-];
 
 export class AlertsPage extends FormPage {
   @state() private rules: readonly AlertRule[] | undefined;
@@ -69,7 +59,7 @@ export class AlertsPage extends FormPage {
           <span class="avatar" aria-hidden="true">${icon(rule.destination ? "send" : "mail", "s")}</span>
           <span class="people-name">
             <strong>${words(rule.trigger)}</strong>
-            <span class="muted">${receiver(rule)}${rule.quiet ? `, not between ${local(rule.quiet.from)} and ${local(rule.quiet.to)}` : ""}</span>
+            <span class="muted">${receiver(rule)}${rule.quiet ? `, ${quietWords(rule.quiet)}` : ""}</span>
             <span class="muted">${rule.last_sent_at === undefined ? "never sent yet" : `last sent ${new Date(rule.last_sent_at).toLocaleString()}`}</span>
             ${rule.last_problem ? html`<span class="field-error">${icon("circle-alert", "s")}<span>The last one was not taken: ${rule.last_problem}</span></span>` : nothing}
           </span>
@@ -83,14 +73,16 @@ export class AlertsPage extends FormPage {
   #newRule(): TemplateResult {
     const time = (id: string, label: string, value: string, set: (value: string) => void) =>
       html`<div class="field"><label for=${id}>${label}</label><input id=${id} type="time" required .value=${value} @input=${(event: InputEvent) => set((event.target as HTMLInputElement).value)}></div>`;
+    const more = TRIGGERS.find((each) => each.trigger === this.trigger)?.more;
     return html`<section class="card" aria-labelledby="new-alert-title">
       <h2 id="new-alert-title">New alert</h2>
       <form @submit=${this.#make}>
         <div class="field">
           <label for="alert-trigger">When</label>
-          <select id="alert-trigger" @change=${(event: Event) => (this.trigger = (event.target as HTMLSelectElement).value as AlertTrigger)}>
+          <select id="alert-trigger" aria-describedby=${more ? "alert-trigger-more" : nothing} @change=${(event: Event) => (this.trigger = (event.target as HTMLSelectElement).value as AlertTrigger)}>
             ${TRIGGERS.map((each) => html`<option value=${each.trigger} ?selected=${each.trigger === this.trigger}>${each.words}</option>`)}
           </select>
+          ${more ? html`<p class="hint" id="alert-trigger-more">${more}</p>` : nothing}
         </div>
         ${this.destinations.length > 0
           ? html`<div class="field">
@@ -103,7 +95,7 @@ export class AlertsPage extends FormPage {
           : nothing}
         ${this.destination !== "" ? nothing : field({ id: "alert-email", label: this.destinations.length > 0 ? "Address" : "Tell", type: "email", value: this.email, onInput: (value) => (this.email = value) })}
         <label class="check"><input type="checkbox" .checked=${this.quiet} @change=${(event: Event) => (this.quiet = (event.target as HTMLInputElement).checked)}> Not at certain hours: what comes up in them is told at their end</label>
-        ${this.quiet ? html`<div class="row">${time("alert-from", "From", this.from, (value) => (this.from = value))} ${time("alert-to", "To", this.to, (value) => (this.to = value))}</div>` : nothing}
+        ${this.quiet ? html`<div class="row">${time("alert-from", "From", this.from, (value) => (this.from = value))} ${time("alert-to", "To", this.to, (value) => (this.to = value))}</div><p class="hint">As clocks show them in ${ownZone()}, in summer and winter.</p>` : nothing}
         ${submitButton("Add alert", this.busy)}
       </form>
     </section>`;
@@ -132,7 +124,7 @@ export class AlertsPage extends FormPage {
     event.preventDefault();
     this.#act(async () => {
       const whom = this.destination === "" ? { email: this.email.trim() } : { destination: this.destination };
-      const wanted = { trigger: this.trigger, ...whom, ...(this.quiet ? { quiet: { from: utc(this.from), to: utc(this.to) } } : {}) };
+      const wanted = { trigger: this.trigger, ...whom, ...(this.quiet ? { quiet: { from: minuteOf(this.from), to: minuteOf(this.to), zone: ownZone() } } : {}) };
       const rule = await withStepUp(() => api.makeAlert(wanted));
       return rule ? `${receiver(rule)} is told from now on. Send a test to see that it arrives.` : undefined;
     });
@@ -161,22 +153,6 @@ export class AlertsPage extends FormPage {
 
 function receiver(rule: AlertRule): string {
   return rule.email ?? rule.destination?.name ?? "";
-}
-
-function words(trigger: AlertTrigger): string {
-  return TRIGGERS.find((each) => each.trigger === trigger)?.words ?? trigger;
-}
-
-/** A minute of the day in UTC, from a time as this browser's clock shows it. */
-function utc(time: string): number {
-  const [hour = 0, minute = 0] = time.split(":").map(Number);
-  return (((hour * 60 + minute + new Date().getTimezoneOffset()) % 1440) + 1440) % 1440;
-}
-
-function local(minute: number): string {
-  const at = new Date();
-  at.setUTCHours(0, minute, 0, 0);
-  return at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 customElements.define("hf-alerts", AlertsPage);

@@ -9,8 +9,8 @@ export interface Question {
   danger?: boolean;
 }
 
-/** Shows a dialog until it is closed; gives what was answered, and what was typed where something can be. */
-function asked(title: string, content: unknown, buttons: (dialog: HTMLDialogElement) => unknown, focused: (field: HTMLInputElement) => void = () => undefined): Promise<{ yes: boolean; text: string }> {
+/** Shows a dialog until it is closed; gives the value of the button that was pressed, and what was typed where something can be. */
+function asked(title: string, content: unknown, buttons: (dialog: HTMLDialogElement) => unknown, focused: (field: HTMLInputElement) => void = () => undefined): Promise<{ answer: string; text: string }> {
   return new Promise((resolve) => {
     const dialog = document.createElement("dialog");
     dialog.className = "box";
@@ -26,7 +26,7 @@ function asked(title: string, content: unknown, buttons: (dialog: HTMLDialogElem
     const field = dialog.querySelector("input");
     dialog.addEventListener("close", () => {
       dialog.remove();
-      resolve({ yes: dialog.returnValue === "yes", text: field?.value.trim() ?? "" });
+      resolve({ answer: dialog.returnValue, text: field?.value.trim() ?? "" });
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -37,7 +37,13 @@ function asked(title: string, content: unknown, buttons: (dialog: HTMLDialogElem
 export async function confirmBox({ title, words, yes, no = "Cancel", danger = false }: Question): Promise<boolean> {
   const buttons = () => html`<button class="button" value="no">${no}</button>
     <button class="button ${danger ? "danger" : "primary"}" value="yes">${yes}</button>`;
-  return (await asked(title, html`<p>${words}</p>`, buttons)).yes;
+  return (await asked(title, html`<p>${words}</p>`, buttons)).answer === "yes";
+}
+
+/** More than one way to go on, the first of them before the others: the value of the one that was chosen. */
+export async function choiceBox(title: string, words: string, choices: readonly { value: string; label: string }[]): Promise<string | undefined> {
+  const buttons = () => html`<button class="button" value="">Cancel</button>${choices.map(({ value, label }, place) => html`<button class="button ${place === 0 ? "primary" : ""}" value=${value}>${label}</button>`)}`;
+  return (await asked(title, html`<p>${words}</p>`, buttons)).answer || undefined;
 }
 
 /** Where Enter in the field means yes. */
@@ -48,8 +54,8 @@ function cancel(dialog: HTMLDialogElement): unknown {
 export async function askText(title: string, label: string, value: string, maxlength: number): Promise<string | undefined> {
   const content = html`<div class="field"><label for="box-text">${label}</label><input id="box-text" .value=${value} maxlength=${maxlength} autocomplete="off" required></div>`;
   const buttons = (dialog: HTMLDialogElement) => html`${cancel(dialog)}<button class="button primary" value="yes">Save</button>`;
-  const { yes, text } = await asked(title, content, buttons, (field) => field.select());
-  return yes && text !== "" ? text : undefined;
+  const { answer, text } = await asked(title, content, buttons, (field) => field.select());
+  return answer === "yes" && text !== "" ? text : undefined;
 }
 
 export interface TypedQuestion {
@@ -69,5 +75,5 @@ export async function typedBox({ title, content, expected, yes }: TypedQuestion)
   };
   const field = html`<div class="field"><label for="box-text">Type <strong>${expected}</strong> to go on</label><input id="box-text" autocomplete="off" autocapitalize="none" spellcheck="false" @input=${typed}></div>`;
   const buttons = (dialog: HTMLDialogElement) => html`${cancel(dialog)}<button class="button danger" value="yes" disabled>${yes}</button>`;
-  return (await asked(title, html`${content}${field}`, buttons, (into) => into.focus())).yes;
+  return (await asked(title, html`${content}${field}`, buttons, (into) => into.focus())).answer === "yes";
 }

@@ -24,7 +24,7 @@ export function leftWords(losses: Losses): string {
     ...counted(losses.service_keys_left, "key of a service account that they made and may know", "keys of service accounts that they made and may know"),
     ...counted(losses.destinations_left, "destination of alerts that they added", "destinations of alerts that they added"),
   ];
-  return left.length === 0 ? "" : ` What stays: ${left.join(", ")}. Replace such keys, and look where such destinations lead.`;
+  return left.length === 0 ? "" : ` What stays with the organisation: ${left.join(", ")}. Replace such keys, and look where such destinations lead.`;
 }
 
 /** What is not over at once, as a sentence to follow another. */

@@ -11,6 +11,7 @@ const WORDS: Record<string, string> = {
   provider_refused: "The other site did not say who you are: it was called off there, or it does not let you.",
   provider_failed: "The other site did not answer as it should. Try again in a moment. If it goes on, tell whoever manages your organisation.",
   account_unknown: "That account is not linked to anybody here. If you are here already, sign in by mail and link it under “Signing in”. If not, ask for an invitation.",
+  mail_first: "Your organisation asks everybody for a second factor, and you have none yet. Sign in by mail once, and set one up.",
   account_taken: "That account is linked to somebody else here.",
   limit_reached: "You have as many linked accounts as there may be. Remove one first.",
   not_signed_in: "You were signed out meanwhile. Sign in and link the account again.",

@@ -76,7 +76,7 @@ export class AskContacts extends FormPage {
   async #signInAgain(): Promise<void> {
     const sure = await confirmBox({
       title: "Sign in again first",
-      words: "Your contacts are asked only by somebody who has signed in within the last ten minutes, with everything that you sign in with. Sign out and in again now. Then choose “Lost everything? Ask your contacts” on the page that you come to.",
+      words: "Your contacts are asked only by somebody who has signed in within the last ten minutes, with everything that you sign in with; a site that lets you in without asking who you are does not count. Sign out and in again now. Then choose “Lost everything? Ask your contacts” on the page that you come to.",
       yes: "Sign out and in again",
     });
     if (sure) await signOutAndSay();

@@ -5,4 +5,4 @@ mod quiet;
 mod trigger;
 
 pub(crate) use quiet::Quiet;
-pub(crate) use trigger::{Trigger, raise};
+pub(crate) use trigger::{Trigger, Who, raise};

@@ -1,11 +1,14 @@
 //! What sets an alert off. Looked at with each event, in the transaction that chains it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::audit::told::Told;
 use crate::clock::moment;
 use crate::limits;
+use crate::rate_limit::network;
 use crate::storage::{StorageError, TenantTransaction, alerts};
 
 macro_rules! triggers {
@@ -43,8 +46,8 @@ macro_rules! triggers {
 }
 
 triggers! {
-    /// Many wrong codes of one person in a short time.
-    Failures = "failures", "Many wrong codes";
+    /// Much in a short time that one person, or one address of nobody who is known, tried and was refused.
+    Failures = "failures", "Many refused attempts";
     /// Somebody signed in with a device that they have not used before.
     NewDevice = "new_device", "A sign-in from a new device";
     /// Somebody removed a second factor, theirs were reset, or the organisation asks for none any more.
@@ -67,8 +70,30 @@ pub(crate) async fn raise(transaction: &mut TenantTransaction, event: &Told) -> 
     let Some(trigger) = trigger(transaction, event, at).await? else {
         return Ok(());
     };
-    let subject = event.actor.id.as_ref().unwrap_or(&event.address);
-    alerts::raise(transaction, trigger, subject, &summary(event), at).await
+    let subject = match Who::of(event) {
+        Who::Known(id) => id.to_owned(),
+        Who::At(Some(network)) => network.to_string(),
+        Who::At(None) => String::new(),
+    };
+    alerts::raise(transaction, trigger, &subject, &summary(event), at).await
+}
+
+/// Whose doings are counted, and told, together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Who<'a> {
+    /// By the id that the audit log has.
+    Known(&'a str),
+    /// All from one network who have not shown who they are.
+    At(Option<IpAddr>),
+}
+
+impl<'a> Who<'a> {
+    fn of(event: &'a Told) -> Self {
+        match &event.actor.id {
+            Some(id) => Self::Known(id),
+            None => Self::At(event.address.parse().ok().map(network)),
+        }
+    }
 }
 
 async fn trigger(
@@ -79,7 +104,7 @@ async fn trigger(
     // Nobody where who did it has not shown who they are.
     let actor = event.actor.id.as_deref();
     if event.is_refused() {
-        let refused = alerts::refused_since(transaction, actor, at - limits::ALERT_FAILURES_WITHIN).await?;
+        let refused = alerts::refused_since(transaction, Who::of(event), at - limits::ALERT_FAILURES_WITHIN).await?;
         return Ok((refused >= limits::ALERT_FAILURES).then_some(Trigger::Failures));
     }
     Ok(match event.action.as_str() {

@@ -5,6 +5,7 @@ use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use protocol::SessionId;
 use serde::Deserialize;
+use time::OffsetDateTime;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
 
@@ -29,13 +30,22 @@ pub(crate) struct Sent {
     pub cookie: Option<HeaderValue>,
 }
 
-/// Begins: to sign in, or, for a session, to link an account to its person.
-pub(crate) async fn begin(
-    app: &App,
-    client: &Client,
-    provider: &Provider,
-    session: Option<SessionId>,
-) -> Result<Sent, ApiError> {
+/// What somebody is sent to a provider for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    SignIn,
+    /// To sign in, and to show the site anew who they are.
+    SignInAnew,
+    /// To link their account there to the person of this session.
+    Link(SessionId),
+}
+
+/// Sends somebody there.
+pub(crate) async fn begin(app: &App, client: &Client, provider: &Provider, purpose: Purpose) -> Result<Sent, ApiError> {
+    let session = match purpose {
+        Purpose::SignIn | Purpose::SignInAnew => None,
+        Purpose::Link(session) => Some(session),
+    };
     let site = Site::open(app, provider, false).await?;
     let state = SecretToken::generate(&*app.entropy)?;
     let (browser, cookie) = mark(app, client)?;
@@ -53,7 +63,7 @@ pub(crate) async fn begin(
     )
     .await?;
     transaction.commit().await?;
-    let url = site.way_there(&state);
+    let url = site.way_there(&state, purpose == Purpose::SignInAnew);
     Ok(Sent { url, cookie })
 }
 
@@ -87,6 +97,8 @@ impl InContract for Return {
 pub(crate) struct Arrived {
     pub provider: Provider,
     pub account: Account,
+    /// When they last showed the site who they are, where it says so.
+    pub shown_at: Option<OffsetDateTime>,
     /// The session that asked to link the account; none: to sign in.
     pub session: Option<SessionId>,
 }
@@ -141,11 +153,12 @@ async fn finish(
         _ => return Err(ApiError::ProviderRefused),
     };
     let site = Site::open(app, &provider, false).await?;
-    let account = site.account(state, code).await?;
+    let (account, shown_at) = site.account(state, code).await?;
     drop(site);
     Ok(Arrived {
         provider,
         account,
+        shown_at,
         session: attempt.session,
     })
 }

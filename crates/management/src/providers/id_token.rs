@@ -4,6 +4,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
+use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 
@@ -55,6 +56,7 @@ pub(super) struct Claims {
     pub email: Option<String>,
     #[serde(default)]
     email_verified: Option<Verified>,
+    auth_time: Option<Value>,
     pub name: Option<String>,
     pub preferred_username: Option<String>,
 }
@@ -81,6 +83,11 @@ impl Claims {
             Some(Verified::Written(text)) => text == "true",
             None => false,
         }
+    }
+
+    /// When they last showed the provider who they are, where it says so. It lets whoever did before in without asking for anything.
+    pub(super) fn shown_at(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp(self.auth_time.as_ref()?.as_i64()?).ok()
     }
 }
 
@@ -116,7 +123,11 @@ pub(super) fn verify(token: &str, keys: &JwkSet, expected: &Expected<'_>) -> Res
     let now = expected.now.unix_timestamp();
     let leeway = seconds(limits::ID_TOKEN_LEEWAY);
     let oldest = now - seconds(limits::SIGN_IN_ATTEMPT_LIFE) - leeway;
-    if claims.exp <= now - leeway || !(oldest..=now + leeway).contains(&claims.iat) {
+    let from_the_future = |at: OffsetDateTime| at.unix_timestamp() > now + leeway;
+    if claims.exp <= now - leeway
+        || !(oldest..=now + leeway).contains(&claims.iat)
+        || claims.shown_at().is_some_and(from_the_future)
+    {
         return Err(TokenProblem::Time);
     }
     if !bool::from(claims.nonce.as_bytes().ct_eq(expected.nonce.as_bytes())) {

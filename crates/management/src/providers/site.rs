@@ -11,6 +11,7 @@ use oauth2::{
     StandardTokenResponse, TokenResponse as _, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::discovery::Discovery;
 use super::id_token::{self, Expected};
@@ -109,8 +110,9 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// Where to send somebody.
-    pub(crate) fn way_there(&self, state: &SecretToken) -> String {
+    /// Where to send somebody. With `anew` the site is asked to have them show who they are, whatever it still knows of them, and to say when
+    /// they did (OpenID Connect Core 1.0, section 3.1.2.1): what the browser makes of that address is believed by nobody.
+    pub(crate) fn way_there(&self, state: &SecretToken, anew: bool) -> String {
         let scopes: &[&str] = match self.provider.kind {
             Kind::Github => &["user:email"],
             _ => &["openid", "email", "profile"],
@@ -124,14 +126,27 @@ impl<'a> Site<'a> {
         if self.provider.kind != Kind::Github {
             request = request.add_extra_param("nonce", self.app.provider_key.nonce(state));
         }
-        if matches!(self.provider.kind, Kind::Google | Kind::Microsoft) {
-            request = request.add_extra_param("prompt", "select_account");
+        let prompt = match (self.provider.kind, anew) {
+            // Google knows no `login`.
+            (Kind::Google, _) | (Kind::Microsoft, false) => Some("select_account"),
+            (Kind::Microsoft | Kind::Oidc, true) => Some("login"),
+            (Kind::Github, _) | (Kind::Oidc, false) => None,
+        };
+        if let Some(prompt) = prompt {
+            request = request.add_extra_param("prompt", prompt);
+        }
+        if anew && self.provider.kind != Kind::Github {
+            request = request.add_extra_param("max_age", "0");
         }
         request.url().0.to_string()
     }
 
-    /// Who came back with this code.
-    pub(crate) async fn account(&self, state: &SecretToken, code: String) -> Result<Account, ProviderError> {
+    /// Who came back with this code, and when they last showed the site who they are, where it says so.
+    pub(crate) async fn account(
+        &self,
+        state: &SecretToken,
+        code: String,
+    ) -> Result<(Account, Option<OffsetDateTime>), ProviderError> {
         let providers = &self.app.providers;
         let answer = self
             .client
@@ -141,7 +156,8 @@ impl<'a> Site<'a> {
             .await
             .map_err(said)?;
         let Some(discovery) = &self.discovery else {
-            return github::account(providers, &self.provider.issuer, answer.access_token().secret()).await;
+            let account = github::account(providers, &self.provider.issuer, answer.access_token().secret());
+            return Ok((account.await?, None));
         };
         let token = answer
             .extra_fields()
@@ -155,10 +171,9 @@ impl<'a> Site<'a> {
             nonce: &self.app.provider_key.nonce(state),
             now: self.app.clock.now(),
         };
-        Ok(account(
-            &self.provider.issuer,
-            id_token::verify(token, &keys, &expected)?,
-        ))
+        let claims = id_token::verify(token, &keys, &expected)?;
+        let shown_at = claims.shown_at();
+        Ok((account(&self.provider.issuer, claims), shown_at))
     }
 
     /// Whether the provider is there and knows us: a code that nobody was given is refused for being none by who knows us, and

@@ -8,12 +8,13 @@ use super::interval::interval;
 use super::transaction::looking_for_due;
 use super::{StorageError, TenantTransaction, chain_checks};
 use crate::access::{FreshManager, Manager};
-use crate::alerts::{Quiet, Trigger};
+use crate::alerts::{Quiet, Trigger, Who};
 use crate::clock::millis;
 use crate::database::Database;
 use crate::delivery::Kind;
 use crate::ids::{AlertId, AlertRuleId, DestinationId};
 use crate::limits;
+use crate::zone;
 
 /// A rule: who is told of what.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Receiver {
 /// Every rule, oldest first.
 pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager) -> Result<Vec<Rule>, StorageError> {
     let rows = sqlx::query!(
-        r#"SELECT r.id, r.trigger, r.email, r.destination_id, t.kind AS "kind?", t.name AS "name?", r.quiet_from, r.quiet_to,
+        r#"SELECT r.id, r.trigger, r.email, r.destination_id, t.kind AS "kind?", t.name AS "name?", r.quiet_from, r.quiet_to, r.quiet_zone,
             r.last_sent_at, r.last_problem
          FROM alert_rules r LEFT JOIN destinations t ON t.tenant_id = r.tenant_id AND t.id = r.destination_id
          WHERE r.tenant_id = $1 ORDER BY r.created_at, r.id LIMIT $2"#,
@@ -81,7 +82,7 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager
                 id: row.id.into(),
                 trigger: Trigger::stored(&row.trigger)?,
                 receiver: Receiver::stored(row.email, row.destination_id, row.kind, row.name)?,
-                quiet: quiet(row.quiet_from, row.quiet_to),
+                quiet: quiet(row.quiet_from, row.quiet_to, &row.quiet_zone),
                 last_sent_at: row.last_sent_at,
                 last_problem: row.last_problem,
             })
@@ -89,9 +90,9 @@ pub(crate) async fn list(transaction: &mut TenantTransaction, _manager: &Manager
         .collect()
 }
 
-/// Quiet times as they are stored.
-pub(super) fn quiet(from: Option<i16>, to: Option<i16>) -> Option<Quiet> {
-    Quiet::new(from?, to?)
+/// Quiet times as they are stored. A zone that is not known any more has none: better told at night than not at all.
+pub(super) fn quiet(from: Option<i16>, to: Option<i16>, zone: &str) -> Option<Quiet> {
+    Quiet::new(from?, to?, zone::named(zone)?)
 }
 
 /// Adds a rule; `None` when there are as many as there may be. [`StorageError::Conflict`] when there is the same one.
@@ -117,8 +118,8 @@ pub(crate) async fn create(
         Receiver::Destination { id, .. } => (None, Some(id.uuid())),
     };
     sqlx::query!(
-        "INSERT INTO alert_rules (id, tenant_id, trigger, email, destination_id, quiet_from, quiet_to, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO alert_rules (id, tenant_id, trigger, email, destination_id, quiet_from, quiet_to, quiet_zone, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8, 'UTC'), $9)",
         id.uuid(),
         tenant,
         trigger.as_str(),
@@ -126,6 +127,7 @@ pub(crate) async fn create(
         destination,
         quiet.map(Quiet::from),
         quiet.map(Quiet::to),
+        quiet.map(Quiet::zone),
         now
     )
     .execute(&mut **transaction)
@@ -177,18 +179,28 @@ pub(super) async fn remove_mailbox(transaction: &mut TenantTransaction, email: &
     Ok(removed.execute(&mut **transaction).await?.rows_affected())
 }
 
-/// How many acts of this actor were refused since then, also those that were counted together.
+/// How many of their acts were refused since then, also those that were counted together.
 pub(crate) async fn refused_since(
     transaction: &mut TenantTransaction,
-    actor: Option<&str>,
+    who: Who<'_>,
     since: OffsetDateTime,
 ) -> Result<i64, StorageError> {
+    let (actor, network) = match who {
+        Who::Known(id) => (Some(id), None),
+        // As much of an address as counts as one client.
+        Who::At(network) => (
+            None,
+            network.map(|network| format!("{network}/{}", if network.is_ipv4() { 32 } else { 64 })),
+        ),
+    };
     let count = sqlx::query_scalar!(
         r#"SELECT coalesce(sum(coalesce((body::jsonb #>> '{details,times}')::bigint, 1)), 0)::bigint AS "count!" FROM audit_events
-         WHERE tenant_id = $1 AND at >= $2 AND outcome = 'refused' AND actor IS NOT DISTINCT FROM $3"#,
+         WHERE tenant_id = $1 AND at >= $2 AND outcome = 'refused' AND actor IS NOT DISTINCT FROM $3
+            AND ($3 IS NOT NULL OR coalesce(nullif(body::jsonb ->> 'address', '')::inet <<= $4::text::inet, $4 IS NULL AND body::jsonb ->> 'address' = ''))"#,
         transaction.tenant().uuid(),
         millis(since),
-        actor
+        actor,
+        network
     );
     Ok(count.fetch_one(&mut **transaction).await?)
 }
@@ -278,7 +290,7 @@ pub(crate) async fn take(
     now: OffsetDateTime,
 ) -> Result<Option<Due>, StorageError> {
     let row = sqlx::query!(
-        "SELECT r.id, r.destination_id, r.trigger, r.quiet_from, r.quiet_to, a.subject, a.summary, a.events FROM alerts a
+        "SELECT r.id, r.destination_id, r.trigger, r.quiet_from, r.quiet_to, r.quiet_zone, a.subject, a.summary, a.events FROM alerts a
          JOIN alert_rules r ON r.tenant_id = a.tenant_id AND r.id = a.rule_id
          WHERE a.tenant_id = $1 AND a.id = $2 AND a.sent_at IS NULL AND a.due_at <= $3
          FOR UPDATE OF a SKIP LOCKED",
@@ -292,7 +304,7 @@ pub(crate) async fn take(
             rule: row.id.into(),
             destination: row.destination_id.map(DestinationId::from),
             trigger: Trigger::stored(&row.trigger)?,
-            quiet: quiet(row.quiet_from, row.quiet_to),
+            quiet: quiet(row.quiet_from, row.quiet_to, &row.quiet_zone),
             subject: row.subject,
             summary: row.summary,
             events: row.events,

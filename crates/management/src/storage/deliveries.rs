@@ -136,7 +136,7 @@ pub(crate) async fn take(
 ) -> Result<Option<Due>, StorageError> {
     let row = sqlx::query!(
         r#"SELECT d.rule_id, d.notice, d.up_to, d.tries, r.email AS "email?", r.quiet_from AS "quiet_from?",
-            r.quiet_to AS "quiet_to?", t.id AS "destination?", t.kind AS "kind?", t.sealed AS "sealed?",
+            r.quiet_to AS "quiet_to?", r.quiet_zone AS "quiet_zone?", t.id AS "destination?", t.kind AS "kind?", t.sealed AS "sealed?",
             t.streamed_to AS "streamed_to?", w.id AS "webhook?", w.key_id AS "webhook_key?", w.sealed AS "webhook_sealed?",
             p.id AS "device?", p.sealed AS "device_sealed?"
          FROM deliveries d
@@ -198,7 +198,9 @@ pub(crate) async fn take(
     Ok(Some(Due {
         rule: row.rule_id.map(AlertRuleId::from),
         receiver,
-        quiet: alerts::quiet(row.quiet_from, row.quiet_to),
+        quiet: row
+            .quiet_zone
+            .and_then(|zone| alerts::quiet(row.quiet_from, row.quiet_to, &zone)),
         load,
         tries: row.tries,
     }))

@@ -45,16 +45,27 @@ pub(crate) struct Cascade {
     pub sign_in_links: i64,
     /// Open ones that they sent.
     pub invitations: i64,
+    /// They end where somebody is removed, and stay for who is let back in: none where somebody was suspended.
     pub second_factors: i64,
     pub api_keys: i64,
     /// That they are in.
     pub groups: i64,
     /// That are mailed to them.
     pub alerts: i64,
-    /// Keys of service accounts that they made, as the audit log has it, and so may know. They stay: replace them.
+    /// Keys of service accounts that they made, as the audit log has it, and so may know. They stay with the organisation: replace them.
     pub service_keys_left: i64,
     /// Destinations of alerts and audit events that they added, as the audit log has it. They stay: see where they go.
     pub destinations_left: i64,
+}
+
+impl Cascade {
+    /// What of it ends where they are suspended, and not removed.
+    pub(crate) fn suspended(self) -> Self {
+        Self {
+            second_factors: 0,
+            ..self
+        }
+    }
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the

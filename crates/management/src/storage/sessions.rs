@@ -145,6 +145,7 @@ pub(crate) struct NewSession<'a> {
     pub state: State,
     pub method: &'static str,
     pub second_factor: bool,
+    pub proved_at: OffsetDateTime,
     pub device: &'a str,
     pub address: &'a str,
     pub now: OffsetDateTime,
@@ -179,7 +180,7 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
     sqlx::query!(
         "INSERT INTO sessions (id, tenant_id, user_id, token_hash, created_at, last_seen_at, expires_at, state, method,
             second_factor, proved_at, device, address)
-         VALUES ($1, $2, $3, $4, $5::timestamptz, $5, $6, $7::text, $8, $9, CASE WHEN $7::text = 'full' THEN $5::timestamptz ELSE 'epoch' END, $10, $11)",
+         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11, $12)",
         new.id.uuid(),
         tenant,
         new.user.uuid(),
@@ -189,6 +190,7 @@ pub(crate) async fn create(transaction: &mut TenantTransaction, new: NewSession<
         new.state.as_str(),
         new.method,
         new.second_factor,
+        new.proved_at,
         new.device,
         new.address
     )

@@ -84,6 +84,31 @@ async fn quiet_hours_are_waited_for() {
 }
 
 #[tokio::test]
+async fn quiet_hours_are_those_of_the_zone_that_they_were_given_with() {
+    let (world, mut anna) = World::owned().await;
+    // Kolkata's clocks are five and a half hours before those of UTC, all year.
+    let minute = i16::try_from((world.clock.seconds() / 60 + 330) % 1440).unwrap();
+    let to = (minute + 30) % 1440;
+    let quiet = json!({"from": minute, "to": to, "zone": "Asia/Kolkata"});
+    rule(&mut anna, "exported", quiet.clone()).await;
+    rule(&mut anna, "key_made", Value::Null).await;
+    // Where no zone is said, it is UTC.
+    rule(&mut anna, "factor_off", json!({"from": 60, "to": 120})).await;
+    let listed = anna.get("/alerts").await.expect(200).json;
+    assert_eq!(listed["alerts"][0]["quiet"], quiet);
+    assert_eq!(listed["alerts"][2]["quiet"]["zone"], "UTC");
+    anna.download("/audit/export.csv").await;
+    anna.post("/keys", json!({"name": "x", "scopes": ["profile"], "days": 1}))
+        .await
+        .expect(201);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("An API key was made"), "{mail}");
+    world.clock.advance(Duration::from_secs(30 * 60));
+    let mail = world.mails.next().await;
+    assert!(mail.contains("The audit log was exported"), "{mail}");
+}
+
+#[tokio::test]
 async fn a_mail_that_was_not_taken_is_tried_again() {
     let (world, mut anna) = World::owned().await;
     let path = rule(&mut anna, "exported", Value::Null).await;
@@ -103,7 +128,7 @@ async fn a_mail_that_was_not_taken_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_new_device_and_many_wrong_codes_are_noticed() {
+async fn a_new_device_and_many_refused_attempts_are_noticed() {
     let (world, mut anna) = World::owned().await;
     rule(&mut anna, "new_device", Value::Null).await;
     phone(&world).await;
@@ -118,7 +143,7 @@ async fn a_new_device_and_many_wrong_codes_are_noticed() {
             .refused(403, "code_wrong");
     }
     let mail = world.mails.next().await;
-    assert!(mail.contains("Many wrong codes at Acme"), "{mail}");
+    assert!(mail.contains("Many refused attempts at Acme"), "{mail}");
 }
 
 /// Sets a passkey up: its path, and the backup codes that are shown once.
@@ -222,7 +247,7 @@ async fn refusals_that_were_counted_together_count_each() {
     }
     assert_eq!(raised(&world).await, 1);
     let mail = world.mails.next().await;
-    assert!(mail.contains("Many wrong codes at Acme"), "{mail}");
+    assert!(mail.contains("Many refused attempts at Acme"), "{mail}");
 }
 
 #[tokio::test]
@@ -260,7 +285,11 @@ async fn rules_are_tested_bounded_and_removed() {
     assert!(mail.contains("This is a test at Acme"), "{mail}");
     let again = json!({"trigger": "exported", "email": "watch@acme.example"});
     anna.post("/alerts", again).await.refused(409, "already_told");
-    for quiet in [json!({"from": 5, "to": 5}), json!({"from": 0, "to": 1440})] {
+    for quiet in [
+        json!({"from": 5, "to": 5}),
+        json!({"from": 0, "to": 1440}),
+        json!({"from": 0, "to": 60, "zone": "Europe/Atlantis"}),
+    ] {
         let wanted = json!({"trigger": "key_made", "email": "a@acme.example", "quiet": quiet});
         anna.post("/alerts", wanted).await.refused(422, "invalid_field");
     }

@@ -343,6 +343,9 @@ fn turned_away(access: Access, scope: Option<Scope>, who: Who) -> Option<u16> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Object {
     Own,
+    /// Of groups: one in which the caller is a plain member, and one of their organisation in which they are not.
+    Joined,
+    Beside,
     /// Of another organisation.
     Others,
     None,
@@ -367,6 +370,7 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
         world.join(&mut owner, &format!("{role}@acme.example"), role).await;
     }
     world.join(&mut owner, "holder@acme.example", "member").await;
+    world.join(&mut owner, "founder@acme.example", "member").await;
     run(
         &world,
         "INSERT INTO authenticators (tenant_id, user_id, sealed_secret, created_at, confirmed_at)
@@ -382,10 +386,13 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
             .find(|(m, p, ..)| *m == method && p.strip_prefix("/api/v1") == Some(path))
             .cloned()
             .unwrap();
-        let objects = match path.contains("{id}") {
+        let mut objects = match path.contains("{id}") {
             true => vec![Object::Own, Object::Others, Object::None, Object::NoId],
             false => vec![Object::Own],
         };
+        if path.starts_with("/groups/") {
+            objects.splice(1..1, [Object::Joined, Object::Beside]);
+        }
         for who in CALLERS {
             let refused = turned_away(access, scope, who);
             for object in objects.iter().copied() {
@@ -405,6 +412,14 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
                     Some(status) => status,
                     // No organisation is another's to the operator.
                     None if object == Object::Others && matches!(who, Who::Operator(_)) => allowed,
+                    None if object == Object::Joined => match method == Method::GET || manages(who) {
+                        true => allowed,
+                        false => 403,
+                    },
+                    None if object == Object::Beside => match manages(who) {
+                        true => allowed,
+                        false => 404,
+                    },
                     None if object != Object::Own => 404,
                     // Setting one up comes before showing it.
                     None if path == "/sign-in/factor" && matches!(who, Who::Enrol | Who::EnrolLate) => 409,
@@ -425,9 +440,14 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
                     "{who:?}: {method} {path} on {object:?}: {:?}",
                     sent.json
                 );
-                if object == Object::Others && !matches!(who, Who::Operator(_)) {
+                let others = object == Object::Others && !matches!(who, Who::Operator(_));
+                let not_theirs = matches!(object, Object::Joined | Object::Beside) && expected != allowed;
+                if others || not_theirs {
                     let left = untouched(&world, path, &id).await;
-                    assert!(left, "{who:?} changed another organisation's by {method} {path}");
+                    assert!(
+                        left,
+                        "{who:?} changed what is not theirs by {method} {path} on {object:?}"
+                    );
                 }
                 count += 1;
             }
@@ -446,6 +466,11 @@ async fn promise_03_every_route_refuses_every_caller_who_may_not() {
 
 fn is_observer(who: Who) -> bool {
     matches!(who, Who::Role("observer", _) | Who::Key("observer", _))
+}
+
+/// Whether they manage the organisation, and with it every group.
+fn manages(who: Who) -> bool {
+    matches!(who, Who::Role("admin" | "owner", _) | Who::Key("admin" | "owner", _))
 }
 
 fn email_of(who: Who) -> String {
@@ -509,7 +534,7 @@ fn noun(path: &str) -> Option<&str> {
 /// Something that the path can name.
 async fn object_id(world: &World, path: &str, who: Who, object: Object) -> String {
     let email = match object {
-        Object::Own => email_of(who),
+        Object::Own | Object::Joined | Object::Beside => email_of(who),
         Object::Others => "olga@globex.example".to_owned(),
         Object::None => return Uuid::now_v7().to_string(),
         Object::NoId => return "..%2f..".to_owned(),
@@ -562,6 +587,15 @@ async fn object_id(world: &World, path: &str, who: Who, object: Object) -> Strin
         Some("join-requests") => format!(
             "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
              SELECT '{id}', tenant_id, '{id}@example.org', 'x', now() FROM users WHERE email = '{email}'"
+        ),
+        // One that somebody else is the admin of.
+        Some("groups") if matches!(object, Object::Joined | Object::Beside) => format!(
+            "WITH made AS (INSERT INTO groups (id, tenant_id, name, created_at)
+                SELECT '{id}', tenant_id, 'x', now() FROM users WHERE email = '{email}' RETURNING id, tenant_id)
+             INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
+             SELECT made.tenant_id, made.id, users.id, CASE email WHEN '{email}' THEN 'member' ELSE 'admin' END, now() FROM made, users
+             WHERE email = 'founder@acme.example' OR email = '{email}' AND {}",
+            object == Object::Joined
         ),
         // One in which they are an admin.
         Some("groups") => format!(
@@ -635,7 +669,8 @@ async fn untouched(world: &World, path: &str, id: &str) -> bool {
         }
         Some("groups") => format!(
             "SELECT EXISTS (SELECT FROM groups WHERE id = '{id}' AND name = 'x' AND archived_at IS NULL)
-                AND NOT EXISTS (SELECT FROM group_invitations WHERE group_id = '{id}')"
+                AND NOT EXISTS (SELECT FROM group_invitations WHERE group_id = '{id}')
+                AND (SELECT count(*) FILTER (WHERE role = 'admin') FROM group_members WHERE group_id = '{id}') = 1"
         ),
         Some("group-invitations") => format!(
             "SELECT EXISTS (SELECT FROM group_invitations WHERE id = '{id}' AND accepted_at IS NULL AND declined_at IS NULL)"

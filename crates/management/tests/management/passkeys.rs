@@ -326,12 +326,15 @@ async fn somebody_who_must_set_up_a_factor_may_set_up_a_passkey() {
     let people = people["people"].as_array().unwrap();
     let bobs = people.iter().find(|each| each["email"] == "bob@acme.example").unwrap();
     let bobs = bobs["id"].as_str().unwrap();
+    // It stays, for when they are let back in.
+    let at_stake = anna.get(&format!("/people/{bobs}/cascade")).await.expect(200).json;
+    assert_eq!(at_stake["second_factors"], 1);
     let lost = anna
         .post(&format!("/people/{bobs}/suspend"), json!({}))
         .await
         .expect(200)
         .json;
-    assert_eq!(lost["second_factors"], 1);
+    assert_eq!(lost["second_factors"], 0);
     let mut browser = world.browser();
     let asked = challenge(&mut browser).await;
     browser

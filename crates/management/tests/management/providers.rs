@@ -100,6 +100,7 @@ async fn a_token_that_is_not_right_in_every_part_signs_nobody_in() {
             Bend::Unsigned,
             Bend::PublicKeyAsSecret,
             Bend::OtherKey,
+            Bend::ShownLater,
             Bend::UnknownKey,
             Bend::ChangedAfterSigning,
             Bend::NoSubject,
@@ -329,6 +330,102 @@ async fn who_comes_back_from_a_provider_and_is_refused_is_in_the_organisations_l
 }
 
 #[tokio::test]
+async fn refusals_of_nobody_who_is_known_are_counted_by_where_they_come_from() {
+    let provider = Provider::start().await;
+    let (world, mut anna, id) = beside(&provider).await;
+    let wanted = json!({"trigger": "failures", "email": "watch@acme.example"});
+    anna.post("/alerts", wanted).await.expect(201);
+    let raised = async || -> i64 {
+        sqlx::query_scalar("SELECT coalesce(sum(events), 0)::bigint FROM alerts")
+            .fetch_one(&mut world.database.owner().await)
+            .await
+            .unwrap()
+    };
+    // Nobody has linked this account: as many tries as are told of, but each of somebody else.
+    let try_from = async |address: &str| {
+        let mut browser = world.browser_at(address);
+        lands(
+            &sign_in(&mut browser, &provider, &id).await,
+            "/sign-in#refused:account_unknown",
+        );
+    };
+    for place in 1..=limits::ALERT_FAILURES {
+        try_from(&format!("192.0.2.{place}")).await;
+    }
+    assert_eq!(raised().await, 0);
+    // A network of IPv6 is one client.
+    for place in 1..=limits::ALERT_FAILURES {
+        assert_eq!(raised().await, 0);
+        try_from(&format!("[2001:db8::{place}]")).await;
+    }
+    assert_eq!(raised().await, 1);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Many refused attempts at Acme"), "{mail}");
+}
+
+#[tokio::test]
+async fn a_sign_in_with_a_provider_is_fresh_since_the_provider_asked_who_they_are_and_says_so() {
+    let provider = Provider::start().await;
+    let (world, mut anna, id) = beside(&provider).await;
+    link(&mut anna, &provider, &id).await;
+    let key = || json!({"name": "x", "scopes": ["profile"], "days": 1});
+    let minute = Duration::from_secs(60);
+    for (shown_ago, fresh) in [
+        (None, false),
+        (Some(limits::STEP_UP), false),
+        (Some(limits::STEP_UP - minute), true),
+    ] {
+        provider.shown_ago(shown_ago);
+        let mut browser = world.browser();
+        lands(&sign_in(&mut browser, &provider, &id).await, "/");
+        browser.get("/me").await.expect(200);
+        let made = browser.post("/keys", key()).await;
+        let asked = browser.post("/recovery/request", json!({"request": "AAAA"})).await;
+        if fresh {
+            made.expect(201);
+            asked.expect(201);
+            // It goes by the time at which they were asked, and not by that of coming here.
+            world.clock.advance(minute);
+            browser.post("/keys", key()).await.refused(403, "step_up_needed");
+        } else {
+            made.refused(403, "step_up_needed");
+            asked.refused(403, "sign_in_again");
+            browser
+                .post("/factors/authenticator", json!({}))
+                .await
+                .refused(403, "step_up_needed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_signs_in_anew_is_sent_to_be_asked_who_they_are() {
+    let provider = Provider::start().await;
+    let (world, mut anna, id) = beside(&provider).await;
+    link(&mut anna, &provider, &id).await;
+    let key = || json!({"name": "x", "scopes": ["profile"], "days": 1});
+    let mut browser = world.browser();
+    let wanted = json!({"provider": id, "again": true});
+    for taken_out in [true, false] {
+        let begun = browser.post("/sign-in/provider", wanted.clone()).await.expect(200).json;
+        let mut url = begun["url"].as_str().unwrap().to_owned();
+        assert!(url.contains("prompt=login") && url.contains("&max_age=0"), "{url}");
+        // Whoever sits at the browser may change the address, and the site still knows who was there.
+        if taken_out {
+            url = url.replace("prompt=login", "prompt=none").replace("&max_age=0", "");
+        }
+        let back = provider.visit(&url).await;
+        lands(&browser.get(&back).await.expect(303), "/");
+        let made = browser.post("/keys", key()).await;
+        if taken_out {
+            made.refused(403, "step_up_needed");
+        } else {
+            made.expect(201);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for_after_a_provider_too() {
     let provider = Provider::start().await;
     let (world, mut anna, id) = beside(&provider).await;
@@ -337,7 +434,14 @@ async fn a_second_factor_is_asked_for_after_a_provider_too() {
         .execute(&mut world.database.owner().await)
         .await
         .unwrap();
+    // Who finds an open browser sets up no factor for somebody else.
     let mut browser = world.browser();
+    lands(
+        &sign_in(&mut browser, &provider, &id).await,
+        "/sign-in#refused:mail_first",
+    );
+    assert!(browser.cookie.is_none());
+    provider.shown_ago(Duration::ZERO);
     lands(&sign_in(&mut browser, &provider, &id).await, "/");
     browser.get("/me").await.refused(403, "factor_needed");
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::handlers::sign_in::provider::Begun;
 use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
-use crate::providers::attempt;
+use crate::providers::attempt::{self, Purpose};
 use crate::storage::providers;
 
 #[derive(Deserialize, ToSchema)]
@@ -32,6 +32,6 @@ pub(crate) async fn post(
         .await?
         .ok_or(ApiError::NotFound)?;
     drop(transaction);
-    let sent = attempt::begin(&app, person.client(), &provider, Some(person.session().id)).await?;
+    let sent = attempt::begin(&app, person.client(), &provider, Purpose::Link(person.session().id)).await?;
     Ok(sent.into())
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::super::email;
 use super::{QuietTime, RuleAnswer};
 use crate::access::{Body, FreshManager};
-use crate::alerts::{Quiet, Trigger};
+use crate::alerts::Trigger;
 use crate::answer::Created;
 use crate::app::App;
 use crate::audit::{Action, Entry, Target};
@@ -42,13 +42,7 @@ pub(crate) async fn post(
     manager: FreshManager,
     Body(wanted): Body<Wanted>,
 ) -> Result<Created<RuleAnswer>, ApiError> {
-    let quiet = match wanted.quiet {
-        Some(time) => Some(Quiet::new(time.from, time.to).ok_or(ApiError::InvalidField {
-            field: "quiet",
-            reason: "Quiet hours are two different minutes of a day, 0 to 1439.".to_owned(),
-        })?),
-        None => None,
-    };
+    let quiet = wanted.quiet.as_ref().map(QuietTime::checked).transpose()?;
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let receiver = match (&wanted.email, wanted.destination) {

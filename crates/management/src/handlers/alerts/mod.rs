@@ -13,13 +13,34 @@ use crate::alerts::{Quiet, Trigger};
 use crate::clock::millis;
 use crate::delivery::Kind;
 use crate::ids::{AlertRuleId, DestinationId};
+use crate::problem::ApiError;
 use crate::storage::alerts::{Receiver, Rule};
+use crate::zone;
 
-/// Minutes of the day, UTC, between which nothing is sent.
+/// Minutes of the day, as the clocks of a zone show them, between which nothing is sent.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct QuietTime {
-    pub(crate) from: i16,
-    pub(crate) to: i16,
+    from: i16,
+    to: i16,
+    /// By its IANA name, such as `Europe/Berlin`.
+    #[serde(default = "utc")]
+    zone: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl QuietTime {
+    fn checked(&self) -> Result<Quiet, ApiError> {
+        let wrong = |reason: &str| ApiError::InvalidField {
+            field: "quiet",
+            reason: reason.to_owned(),
+        };
+        let zone = zone::named(&self.zone).ok_or_else(|| wrong(zone::NO_SUCH_ZONE))?;
+        Quiet::new(self.from, self.to, zone)
+            .ok_or_else(|| wrong("Quiet hours are two different minutes of a day, 0 to 1439."))
+    }
 }
 
 /// Where an alert goes.
@@ -58,6 +79,7 @@ impl From<Rule> for RuleAnswer {
         let quiet = |quiet: Quiet| QuietTime {
             from: quiet.from(),
             to: quiet.to(),
+            zone: quiet.zone().to_owned(),
         };
         let (email, destination) = match rule.receiver {
             Receiver::Mailbox(email) => (Some(email), None),

@@ -34,7 +34,7 @@ pub(crate) async fn post(
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<Went>, ApiError> {
     let owner = owner_of(&app, &operator, id).await?;
-    let cell = cell_of(&owner).ok_or(ApiError::NotFound)?;
+    let cell = cell_of(&owner, id);
     if owner.suspended && matches!(wanted.act, CellAct::Wake | CellAct::Restart) {
         return Err(ApiError::PersonSuspended);
     }

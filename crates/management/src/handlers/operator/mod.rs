@@ -128,10 +128,10 @@ async fn answer_waiting(
     Ok(NoContent)
 }
 
-fn cell_of(person: &PersonFacts) -> Option<CellRef> {
-    person.cell.map(|cell| CellRef {
+fn cell_of(person: &PersonFacts, cell: CellId) -> CellRef {
+    CellRef {
         cell,
         tenant: person.tenant,
         user: person.user,
-    })
+    }
 }

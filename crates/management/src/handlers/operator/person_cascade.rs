@@ -18,7 +18,7 @@ pub(crate) async fn get(
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
-    let state = app.cells.state(cell_of(&person).ok_or(ApiError::NotFound)?).await?;
+    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
+    let state = app.cells.state(cell_of(&person, leaver.cell)).await?;
     Ok(Json(Losses::new(cascade, state.into())))
 }

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use protocol::UserId;
 
-use super::super::people::{self, Fate, Losses};
+use super::super::people::{self, Losses};
 use super::{cell_of, leaver, record};
 use crate::access::Id;
 use crate::app::App;
@@ -20,15 +20,12 @@ pub(crate) async fn post(
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
+    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
     if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
         let entry = || people::told(&leaver, Action::PersonSuspended, Some(cascade));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
-    let cell = match cell_of(&person) {
-        Some(cell) => people::stop_cell(&app, cell).await?,
-        None => Fate::Asleep,
-    };
+    let cell = people::stop_cell(&app, cell_of(&person, leaver.cell)).await?;
     Ok(Json(Losses::new(cascade, cell)))
 }

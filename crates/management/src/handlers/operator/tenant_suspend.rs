@@ -46,7 +46,10 @@ pub(crate) async fn post(
         ..Only::default()
     };
     let people = operator::people(&app.database, operator, only, app.session_clock()).await?;
-    let cells: Vec<_> = people.iter().filter_map(cell_of).collect();
+    let cells: Vec<_> = people
+        .iter()
+        .filter_map(|person| Some(cell_of(person, person.cell?)))
+        .collect();
     let mut stopping = 0;
     for cell in &cells {
         stopping += usize::from(leavers::send_to_sleep(&app, *cell).await? != CellState::Asleep);

@@ -20,7 +20,7 @@ pub(crate) async fn post(
     let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
+    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
     leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
     record(
         &app,

@@ -123,7 +123,8 @@ async fn sign_in(app: &App, client: &Client, arrived: Arrived) -> Result<SentOn,
             }
         }
     };
-    let issued = session::issue(app, transaction, client, user, Way::Provider, Shown::Account).await?;
+    let shown = Shown::Account { at: arrived.shown_at };
+    let issued = session::issue(app, transaction, client, user, Way::Provider, shown).await?;
     Ok(SentOn {
         cookies: issued.cookies,
         ..to("/", "")

@@ -11,13 +11,16 @@ use crate::answer::WithCookies;
 use crate::app::App;
 use crate::ids::IdentityProviderId;
 use crate::problem::ApiError;
-use crate::providers::attempt::{self, Sent};
+use crate::providers::attempt::{self, Purpose, Sent};
 use crate::storage::providers;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Begin {
     #[schema(value_type = Uuid)]
     provider: IdentityProviderId,
+    /// Has the site ask anew who they are, and say when it did: a dangerous act takes that of who has no second factor, or a mailed link.
+    #[serde(default)]
+    again: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -42,6 +45,10 @@ pub(crate) async fn post(
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let found = providers::find_pressed(&app.database, body.provider).await?;
     let provider = found.ok_or(ApiError::NotFound)?;
-    let sent = attempt::begin(&app, &client, &provider, None).await?;
+    let purpose = match body.again {
+        true => Purpose::SignInAnew,
+        false => Purpose::SignIn,
+    };
+    let sent = attempt::begin(&app, &client, &provider, purpose).await?;
     Ok(sent.into())
 }

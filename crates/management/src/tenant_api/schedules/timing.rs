@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::limits;
+use crate::zone::{self, chrono};
 
 /// The times of a job, as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub(crate) enum Timing {
 pub(super) fn check(schedule: &[Job], now: OffsetDateTime) -> Result<(), TemplateError> {
     schedule.iter().try_for_each(|job| {
         let Some(cron) = &job.cron else { return Ok(()) };
-        let zone = zone(job)?;
+        let zone = zone_of(job)?;
         let parsed = parse(cron).map_err(|reason| wrong("schedule.cron", format!("`{cron}`: {reason}")))?;
         let never = || wrong("schedule.cron", format!("`{cron}` never comes."));
         following_cron(&parsed, cron, zone, chrono(now)).ok_or_else(never)?;
@@ -45,12 +46,9 @@ fn wrong(field: &'static str, reason: String) -> TemplateError {
     TemplateError { field, reason }
 }
 
-fn zone(job: &Job) -> Result<Tz, TemplateError> {
+fn zone_of(job: &Job) -> Result<Tz, TemplateError> {
     let name = job.time_zone.as_deref().unwrap_or("UTC");
-    name.parse().map_err(|_| {
-        let words = "There is no such time zone: one is called like `Europe/Berlin`.";
-        wrong("schedule.time_zone", words.to_owned())
-    })
+    zone::named(name).ok_or_else(|| wrong("schedule.time_zone", zone::NO_SUCH_ZONE.to_owned()))
 }
 
 fn parse(cron: &str) -> Result<Cron, String> {
@@ -104,7 +102,7 @@ impl Timing {
     pub(crate) fn following(&self, last: OffsetDateTime, now: OffsetDateTime) -> Option<OffsetDateTime> {
         match self {
             Self::Cron { cron, zone } => {
-                let next = following_cron(&parse(cron).ok()?, cron, zone.parse().ok()?, chrono(now))?;
+                let next = following_cron(&parse(cron).ok()?, cron, zone::named(zone)?, chrono(now))?;
                 OffsetDateTime::from_unix_timestamp(next.timestamp()).ok()
             }
             Self::Every { minutes } => {
@@ -114,10 +112,6 @@ impl Timing {
             }
         }
     }
-}
-
-fn chrono(at: OffsetDateTime) -> DateTime<Utc> {
-    DateTime::from_timestamp(at.unix_timestamp(), 0).unwrap_or_default()
 }
 
 /// The first of its times after another, by the clocks of a zone. Between two changes of these clocks, they go as any others.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Form, Query, State};
@@ -39,6 +40,8 @@ pub enum Bend {
     Unsigned,
     PublicKeyAsSecret,
     OtherKey,
+    /// Somebody is to show themselves there only later.
+    ShownLater,
     UnknownKey,
     ChangedAfterSigning,
     NoSubject,
@@ -68,6 +71,8 @@ pub fn somebody(subject: &str, email: &str) -> Somebody {
 }
 
 struct Grant {
+    /// They were asked who they are.
+    anew: bool,
     nonce: Option<String>,
     challenge: String,
     way_back: String,
@@ -83,6 +88,8 @@ struct Inside {
     /// Where its keys are said to be, instead of here.
     keys_at: Option<String>,
     asked: usize,
+    /// How long ago whoever is signed in showed who they are, where that is told.
+    shown_ago: Option<Duration>,
 }
 
 /// A provider that is running; it ends with the test.
@@ -163,6 +170,7 @@ impl Provider {
             bend: None,
             keys_at: None,
             asked: 0,
+            shown_ago: None,
         };
         let mut provider = Self {
             inside: Arc::new(Mutex::new(inside)),
@@ -203,6 +211,11 @@ impl Provider {
 
     pub fn bend(&self, bend: impl Into<Option<Bend>>) {
         self.inside.lock().unwrap().bend = bend.into();
+    }
+
+    /// From now on it says when somebody showed who they are.
+    pub fn shown_ago(&self, ago: impl Into<Option<Duration>>) {
+        self.inside.lock().unwrap().shown_ago = ago.into();
     }
 
     pub fn keys_at(&self, url: &str) {
@@ -269,6 +282,7 @@ async fn authorize(State(provider): State<Provider>, Query(asked): Query<HashMap
     let mut inside = provider.inside.lock().unwrap();
     let code = format!("code-{}", inside.grants.len());
     let grant = Grant {
+        anew: asked.get("max_age").is_some_and(|age| age == "0"),
         nonce: asked.get("nonce").cloned(),
         challenge: asked["code_challenge"].clone(),
         way_back: asked["redirect_uri"].clone(),
@@ -351,6 +365,14 @@ fn id_token(provider: &Provider, inside: &Inside, grant: &Grant) -> String {
         "iss": inside.issuer, "aud": CLIENT_ID, "sub": subject, "iat": now, "exp": now + 300, "nonce": grant.nonce,
         "email": email, "email_verified": verified, "name": name,
     });
+    let ago = if grant.anew {
+        Some(Duration::ZERO)
+    } else {
+        inside.shown_ago
+    };
+    if let Some(ago) = ago {
+        claims["auth_time"] = json!(now - i64::try_from(ago.as_secs()).unwrap());
+    }
     let mut head =
         json!({"typ": "JWT", "alg": if provider.keys.rsa.is_some() { "RS256" } else { "ES256" }, "kid": "1"});
     match inside.bend {
@@ -362,6 +384,7 @@ fn id_token(provider: &Provider, inside: &Inside, grant: &Grant) -> String {
         Some(Bend::Issuer) => claims["iss"] = json!("https://another.example"),
         Some(Bend::Expired) => claims["exp"] = json!(now - 61),
         Some(Bend::Future) => claims["iat"] = json!(now + 120),
+        Some(Bend::ShownLater) => claims["auth_time"] = json!(now + 120),
         Some(Bend::NoSubject) => claims["sub"] = json!(""),
         Some(Bend::Unsigned) => head["alg"] = json!("none"),
         Some(Bend::PublicKeyAsSecret) => head["alg"] = json!("HS256"),
