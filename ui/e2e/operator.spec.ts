@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { mailedLink } from "./mail";
 import { refusedOnPurpose, signIn } from "./operator";
-import { expect, test } from "./person";
+import { COLD_START_MS, expect, test } from "./person";
 import { expectClean, inspect, watched } from "./watched";
 
 test("the operator signs in with the token, sees numbers and states, and nobody's content", async ({ anna, browser }) => {
+  // Somebody is at their agent, so that there is something to see.
+  await anna.page.goto("/");
   const context = await browser.newContext();
   const operator = await watched(context);
   const { page } = operator;
@@ -29,6 +31,15 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
   await expect(page.getByText("Nobody fits.")).toBeVisible();
   await page.getByLabel("Find somebody").fill("colour:red");
   await expect(page.getByText("There is no “colour” here.")).toBeVisible();
+
+  await page.getByRole("link", { name: "Cells", exact: true }).click();
+  await page.getByRole("row").filter({ hasText: anna.email }).getByRole("link", { name: anna.name }).click();
+  await expect(page.getByRole("heading", { name: `Cell of ${anna.name}` })).toBeVisible();
+  await expect(page.getByRole("log", { name: "The keeper’s log" })).not.toBeEmpty({ timeout: COLD_START_MS });
+  await expect(page.locator(".facts-list div").filter({ has: page.getByText("Memory", { exact: true }) })).toContainText(/\d MiB \d+ % of \d/);
+  await inspect(page, "operator-cell");
+  await page.getByRole("link", { name: "All cells" }).click();
+  await expect(page.getByRole("heading", { name: "Cells", exact: true })).toBeVisible();
 
   await page.getByRole("link", { name: "Tenants", exact: true }).click();
   await page.getByRole("link", { name: "Keller & Sons" }).click();

@@ -79,12 +79,12 @@ export class CellPage extends LivePage<WholeCell> {
     </section>`;
   }
 
-  #log({ log, log_problem }: WholeCell): TemplateResult {
+  #log({ cell, log, log_problem }: WholeCell): TemplateResult {
     return html`<section aria-labelledby="log-title">
       <h2 id="log-title">The keeper’s log</h2>
       <p class="muted">What the keeper writes about itself. What the agent writes could hold words of a conversation, so it is kept nowhere.</p>
       ${log_problem ? notice("error", log_problem) : nothing}
-      ${log.length === 0 ? html`<p class="list-note">There is none while the cell is asleep.</p>` : html`<pre class="admin-log" tabindex="0" role="log" aria-live="off" aria-label="The keeper’s log">${log.join("\n")}</pre>`}
+      ${log.length === 0 ? html`<p class="list-note">${cell.state === "asleep" ? "There is none while the cell is asleep." : "It has written nothing yet."}</p>` : html`<pre class="admin-log" tabindex="0" role="log" aria-live="off" aria-label="The keeper’s log">${log.join("\n")}</pre>`}
     </section>`;
   }
 
