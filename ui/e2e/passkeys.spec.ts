@@ -24,7 +24,7 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
 
   // The browser offers it where the address is typed; this one's owner takes it at once.
   await page.goto("/me");
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
 
   // A browser that offers nothing in fields has the button.
@@ -54,7 +54,7 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
 
   // The device has it still.
   await page.goto("/me");
-  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "This passkey was not accepted" })).toBeVisible();
   await inspect(page, "refused-removed-passkey");

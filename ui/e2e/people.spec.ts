@@ -30,7 +30,7 @@ test("an invited person joins, makes a vault of their own and sees nobody else's
   await inspect(bob.page, "join-dead-link");
 
   await bob.page.goto("/me");
-  await bob.page.getByRole("button", { name: "Sign out" }).click();
+  await bob.page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
   await expect(bob.page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   expectClean(bob);
   await context.close();

@@ -115,7 +115,7 @@ test("a device is told that something waits, without a word of it, and a click l
   await test.step("signing out ends it", async () => {
     await page.goto("/me");
     await expect(turnOff(page)).toBeVisible({ timeout: 60_000 });
-    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
     await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
     await expect.poll(() => page.evaluate(() => document.cookie)).toContain("test-push=off");
     await signInByMail(page, email);

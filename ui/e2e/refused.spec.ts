@@ -66,7 +66,7 @@ test("whoever is refused while they sign in is told why, on a page that goes on"
       await page.getByRole("link", { name: "Continue as Rita Rowan" }).click();
       await expect(page.getByText("The account is linked").first()).toBeVisible({ timeout: 60_000 });
       await page.goto("/me");
-      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
       await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
       await page.goto(signInPage);
       await page.getByRole("button", { name: "Sign in with GitHub" }).click();

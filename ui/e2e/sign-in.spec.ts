@@ -42,7 +42,7 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     expect(new URL(page.url()).hash).toBe("");
     await inspect(page, "linked-accounts");
     await page.goto("/me");
-    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("button", { name: "Sign in with Work" }).click();
     await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
     await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });

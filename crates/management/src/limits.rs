@@ -38,7 +38,7 @@ pub const RECOVERY_STOPS: i64 = 20;
 pub const RECOVERY_REQUEST_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How long a sign-in link works.
-pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+pub const SIGN_IN_LINK_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long a browser keeps what it was given when it first asked for a link.
 pub const BROWSER_COOKIE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// Sign-in providers of one organisation, and accounts at them that one person links.
@@ -64,7 +64,7 @@ pub const DISCOVERIES_KEPT: usize = 1000;
 pub const JOIN_DOMAINS: i64 = 50;
 pub const DOMAIN_BYTES: usize = 253;
 /// How long a link to join works.
-pub const JOIN_LINK_LIFE: Duration = Duration::from_secs(15 * 60);
+pub const JOIN_LINK_LIFE: Duration = Duration::from_secs(10 * 60);
 /// People who wait until somebody lets them into one organisation.
 pub const JOIN_REQUESTS: i64 = 200;
 /// How long it is remembered that somebody was refused: until then asking again troubles nobody.

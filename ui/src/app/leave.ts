@@ -23,6 +23,7 @@ export async function lockAndSay(): Promise<void> {
 /** The page on which it was asked for may be gone by then, so what failed is said in a box of its own. */
 export async function signOutAndSay(): Promise<void> {
   try {
+    await flushDrafts();
     await signOut();
   } catch (error) {
     const isOut = account.peek().at === "out";

@@ -5,7 +5,7 @@ import { state } from "lit/decorators.js";
 import { alertNow, announce } from "./announcer";
 import { cell, extend, grantedUntil, link, locksIn, online, phraseConfirmed, connect } from "./link";
 import { path } from "./router";
-import { lockAndSay } from "./leave";
+import { lockAndSay, signOutAndSay } from "./leave";
 import { View } from "./view";
 import { inboxCount } from "../approvals/approvals";
 import type { Conversation } from "../channel/messages";
@@ -186,6 +186,7 @@ export class Shell extends View {
     return html`<div class="page-links">
       ${this.#inboxLink()} ${this.#pageLink("/people", "People", "users-round")} ${this.#pageLink("/shared", "Shared", "share-2")} ${this.#pageLink("/secrets", "Secrets", "key-round")} ${this.#pageLink("/me", "Me", "settings", phraseConfirmed.value === false)}
       <button class="page-link" type="button" ?disabled=${!online.value} @click=${() => void lockAndSay()}>${icon("lock")}<span>Lock now</span></button>
+      <button class="page-link" type="button" @click=${() => void signOutAndSay()}>${icon("log-out")}<span>Sign out</span></button>
     </div>`;
   }
 

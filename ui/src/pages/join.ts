@@ -58,7 +58,7 @@ export class JoinPage extends FormPage {
   #used(): TemplateResult {
     if (this.uninvited)
       return html`<h1>This link does not work ${this.otherBrowser ? "here" : "any more"}</h1>
-        <p class="lead">${this.otherBrowser ? "It was asked for in another browser and works only there." : "It was used already, or is older than 15 minutes."} Enter your address once more and get a new one.</p>
+        <p class="lead">${this.otherBrowser ? "It was asked for in another browser and works only there." : "It was used already, or is older than 10 minutes."} Enter your address once more and get a new one.</p>
         <p><a class="button wide" href="/sign-in">Get a new link</a></p>`;
     return html`<h1>This invitation does not work any more</h1>
       <p class="lead">It was used already, was withdrawn, or is older than 7 days. Ask the person who invited you for a new one.</p>

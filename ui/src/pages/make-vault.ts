@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { me } from "../app/account";
 import { announce } from "../app/announcer";
+import { signOutAndSay } from "../app/leave";
 import { createVault, phraseConfirmed, refreshStatus, request, unlocked } from "../app/link";
 import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
@@ -46,7 +47,8 @@ export class MakeVaultPage extends FormPage {
         <label class="check"><input type="checkbox" .checked=${this.restores} @change=${(event: Event) => (this.restores = (event.target as HTMLInputElement).checked)}> I have a backup file (.hfb) to restore</label>
         ${submitButton("Make my vault", this.busy, "Making your vault…", this.password === "")}
       </form>
-      ${connectionLine("You can choose a password already.", "Preparing your vault’s place…")}`;
+      ${connectionLine("You can choose a password already.", "Preparing your vault’s place…")}
+      <div class="links"><button class="link" type="button" @click=${() => void this.work(signOutAndSay)}>Sign out</button></div>`;
   }
 
   #create = (event: SubmitEvent): void => {

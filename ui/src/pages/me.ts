@@ -7,7 +7,6 @@ import { lockAndSay, signOutAndSay } from "../app/leave";
 import { type Appearance, appearance, readsWhole, setAppearance, setReadsWhole } from "../app/appearance";
 import { grantedUntil, phraseConfirmed, slots } from "../app/link";
 import { model } from "../app/model";
-import { flushDrafts } from "../chat/drafts";
 import { askText } from "../parts/confirm-box";
 import { notice } from "../parts/form";
 import { icon } from "../parts/icon";
@@ -108,7 +107,7 @@ export class MePage extends FormPage {
         </div>
         <div class="setting">
           <p><strong>Sign out</strong><br><span class="muted">This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.</span></p>
-          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.work(async () => { await flushDrafts(); await signOutAndSay(); })}>${icon("log-out", "s")} Sign out</button>
+          <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.work(signOutAndSay)}>${icon("log-out", "s")} Sign out</button>
         </div>
       </section>
     </div>`;

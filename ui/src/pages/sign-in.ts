@@ -110,7 +110,7 @@ export class SignInPage extends FormPage {
     const outbox = instance.value?.mail === "outbox";
     return html`<h1>Sign in</h1>
       ${returnNotice(this.fragment)}
-      ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 15 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
+      ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 10 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
       <form @submit=${this.#submit}>
         ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "username webauthn", onInput: (value) => (this.email = value) })}
         ${this.problem ? notice("error", this.problem) : nothing}
@@ -125,7 +125,7 @@ export class SignInPage extends FormPage {
   #sent(): TemplateResult {
     return html`<div class="page-icon">${icon("mail", "l")}</div>
       <h1>Look in your mail</h1>
-      <p class="lead">If <strong>${this.sentTo}</strong> belongs to someone here, a link is on its way. It works once, for 15 minutes, in this browser.</p>
+      <p class="lead">If <strong>${this.sentTo}</strong> belongs to someone here, a link is on its way. It works once, for 10 minutes, in this browser.</p>
       ${instance.value?.mail === "outbox" ? html`<p class="hint">This installation sends no mail yet: whoever runs it finds your link in its outbox folder.</p>` : nothing}
       <button class="button wide" type="button" @click=${() => (this.sentTo = "")}>Use another address, or send again</button>`;
   }

@@ -9,7 +9,12 @@ import type { Strength } from "./strength";
 
 const zxcvbn = new ZxcvbnFactory({ translations, graphs: adjacencyGraphs, dictionary });
 
+/** Fewer characters are easy to guess, whatever they are. */
+const LEAST_CHARS = 8;
+
+/** `own`: words that say nothing for this person. */
 export function estimate(password: string, own: string[]): Strength {
   const { score, feedback } = zxcvbn.check(password, own);
+  if (score > 1 && [...password].length < LEAST_CHARS) return { score: 1, hint: `Use at least ${LEAST_CHARS} characters.` };
   return { score, hint: feedback.warning || feedback.suggestions[0] || "" };
 }

@@ -74,7 +74,7 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     }
     server.post("/api/v1/sign-in", &json!({"email": email})).await?;
     context.out.note(&format!(
-        "If {email} is known to {}, a mail with a link is on its way. The link works here alone, for 15 minutes.",
+        "If {email} is known to {}, a mail with a link is on its way. The link works here alone, for 10 minutes.",
         server.base()
     ));
     if instance["mail"] == "outbox" {

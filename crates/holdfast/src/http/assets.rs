@@ -134,8 +134,10 @@ mod tests {
             let answer = serve(Method::GET, path.parse().unwrap(), HeaderMap::new()).await;
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         }
-        let answer = serve(Method::POST, Uri::from_static("/chat"), HeaderMap::new()).await;
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        for method in [Method::POST, Method::TRACE] {
+            let answer = serve(method, Uri::from_static("/chat"), HeaderMap::new()).await;
+            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+        }
     }
 
     #[test]
