@@ -349,7 +349,9 @@ impl Management {
             alarmed_until = alarmed_until.max(Some(*ends_at));
             let action = match kind {
                 NoticeKind::Locked => Action::VaultLocked,
-                _ => Action::CallsPaused,
+                NoticeKind::Paused => Action::CallsPaused,
+                // Counted among what was done, also where nobody wants to be told.
+                _ => continue,
             };
             let entry = Entry::done(action).on(Target::new("person", owner.user, &owner.name));
             self.app.audit.record(transaction, &By::server(), entry).await?;
@@ -380,6 +382,7 @@ impl Management {
             (Action::ApprovalDenied, deeds.denied),
             (Action::ShareGiven, deeds.shared),
             (Action::ShareEnded, deeds.unshared),
+            (Action::ApprovalElsewhere, deeds.elsewhere),
         ] {
             if times > 0 {
                 let entry = Entry::done(action).on(Target::new("person", owner.user, &owner.name));

@@ -54,6 +54,15 @@ pub struct KeeperStatus {
     pub approvals: Vec<ApprovalNotice>,
 }
 
+impl KeeperStatus {
+    /// As it is told to a platform that names these kinds of notices.
+    #[must_use]
+    pub fn for_platform(mut self, named: &[String]) -> Self {
+        self.approvals.retain(|notice| notice.kind.is_known(named));
+        self
+    }
+}
+
 /// Something that waits for the owner of a vault, most often a request of their agent, as far as the platform may know of it: that there is
 /// one. What it is for, nobody knows outside the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +82,8 @@ pub struct ApprovalNotice {
 pub enum NoticeKind {
     /// The vault was locked after several pauses.
     Locked,
+    /// What their agent had asked them for, something inside its cell has allowed.
+    DecidedElsewhere,
     /// Calls were paused: there were far more than usual.
     Paused,
     /// Their agent wants their word.
@@ -85,11 +96,28 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 5] = [Self::Locked, Self::Paused, Self::Agent, Self::Second, Self::Seconded];
+    const ALL: [Self; 6] = [
+        Self::Locked,
+        Self::DecidedElsewhere,
+        Self::Paused,
+        Self::Agent,
+        Self::Second,
+        Self::Seconded,
+    ];
 
     /// Whether it says that something is wrong, and is no request.
     pub fn is_alarm(self) -> bool {
-        matches!(self, Self::Locked | Self::Paused)
+        matches!(self, Self::Locked | Self::DecidedElsewhere | Self::Paused)
+    }
+
+    /// All that are known here, as [`FromPlatform::Welcome`] names them.
+    pub fn names() -> Box<[String]> {
+        Self::ALL.map(|kind| kind.as_str().to_owned()).into()
+    }
+
+    /// Whether a platform that names these knows it. What was there before any were named, every one knows.
+    pub fn is_known(self, named: &[String]) -> bool {
+        !matches!(self, Self::DecidedElsewhere) || named.iter().any(|name| name == self.as_str())
     }
 
     /// What [`Self::as_str`] wrote.
@@ -101,6 +129,7 @@ impl NoticeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Locked => "locked",
+            Self::DecidedElsewhere => "decided_elsewhere",
             Self::Paused => "paused",
             Self::Agent => "agent",
             Self::Second => "second",
@@ -184,6 +213,9 @@ pub struct Deeds {
     /// It was taken back.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unshared: u32,
+    /// Something inside the cell has allowed what the owner was asked for. A platform of before this does not hear of it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub elsewhere: u32,
 }
 
 impl Deeds {
@@ -196,6 +228,7 @@ impl Deeds {
             denied: self.denied.saturating_sub(told.denied),
             shared: self.shared.saturating_sub(told.shared),
             unshared: self.unshared.saturating_sub(told.unshared),
+            elsewhere: self.elsewhere.saturating_sub(told.elsewhere),
         }
     }
 }
@@ -262,6 +295,9 @@ pub enum FromPlatform {
         /// Whether it answers [`KeeperOp::Stands`].
         #[serde(default)]
         stands: bool,
+        /// The kinds of notices that it knows: it cannot read a status with another ([`NoticeKind::is_known`]).
+        #[serde(default)]
+        notices: Box<[String]>,
     },
     /// A client waits: dial `/channels/{channel}`.
     OpenChannel {

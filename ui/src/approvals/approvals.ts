@@ -7,7 +7,7 @@ import { withProof } from "../app/proof";
 import type { Approval, ApprovalAnswer, ApprovalList, AskedAsSecond } from "../channel/messages";
 import { sentence } from "../parts/form";
 import { paused } from "./paused";
-import { approvalWords, asSecond, secondedWords } from "./words";
+import { approvalWords, asSecond, elsewhereWords, secondedWords } from "./words";
 
 export const approvals = signal<ApprovalList | undefined>(undefined);
 export const approvalsProblem = signal("");
@@ -19,6 +19,14 @@ export const waiting = computed<readonly Approval[]>(() => (approvals.value?.wai
 
 /** What others ask of this person as the second one, the oldest first. */
 export const askedOfMe = computed<readonly AskedAsSecond[]>(() => (approvals.value?.asked ?? []).filter((each) => each.state === "waiting" && each.expires_at > approvalClock.value).reverse());
+
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** What was done within a week that something inside the agent's cell had allowed, the latest first. */
+export const decidedElsewhere = computed<readonly Approval[]>(() => {
+  const list = approvals.value;
+  return [...(list?.waiting ?? []), ...(list?.decided ?? [])].filter((each) => each.elsewhere && approvalClock.value - (each.at ?? each.asked_at) < WEEK_MS);
+});
 
 /** What stands in the inbox. */
 export const inboxCount = computed(() => waiting.value.length + askedOfMe.value.length + paused.value.length);
@@ -49,6 +57,8 @@ export async function loadApprovals(): Promise<void> {
     if (fresh) announce(`Your agent asks: ${approvalWords(fresh.action)}`);
     const other = list.asked.find((each) => each.state === "waiting" && !asked.has(each.id));
     if (other) announce(`You are asked as the second person: ${approvalWords(asSecond(other), `${other.name}’s agent`)}`);
+    const elsewhere = decidedElsewhere.peek().find((each) => !before?.decided.some((old) => old.id === each.id && old.elsewhere));
+    if (elsewhere && before) alertNow(elsewhereWords(elsewhere));
     const settled = list.decided.find((each) => each.seconded && before?.decided.some((old) => old.id === each.id && !old.seconded));
     if (settled) alertNow(secondedWords(settled));
   } catch (error) {

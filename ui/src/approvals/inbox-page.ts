@@ -12,10 +12,10 @@ import "./approval-card";
 import "./paused-card";
 import "./second-card";
 import "./second-choice";
-import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
+import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, decidedElsewhere, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
 import { loadServices, routes, servicesProblem } from "../secrets/services";
 import { paused } from "./paused";
-import { approvalWords, asSecond, dayWords, ruleWords, saysNoAccount } from "./words";
+import { approvalWords, asSecond, dayWords, details, elsewhereWords, ruleWords, saysNoAccount } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
   waiting: "Expired",
@@ -65,12 +65,24 @@ export class InboxPage extends FormPage {
   #shown(list: ApprovalList): TemplateResult {
     switch (this.tab) {
       case "waiting":
-        return html`${paused.value.length > 0 ? html`<hf-paused></hf-paused>` : nothing}${this.#requests()}`;
+        return html`${this.#elsewhere()}${paused.value.length > 0 ? html`<hf-paused></hf-paused>` : nothing}${this.#requests()}`;
       case "decided":
         return this.#past(list);
       case "rules":
         return html`<hf-second-choice></hf-second-choice> ${this.#commands(list)} ${this.#away(list)} ${this.#unasked()} ${list.rules.length === 0 ? html`<p class="empty">You allow nothing beforehand: your agent asks every time.</p>` : html`<ul class="rows">${repeat(list.rules, (each) => each.id, (each) => this.#rule(each))}</ul>`}`;
     }
+  }
+
+  /** What ran without this person's word: nothing that they can answer, and what they should see first. */
+  #elsewhere(): unknown {
+    return decidedElsewhere.value.map((each) =>
+      notice(
+        "error",
+        html`${elsewhereWords(each)} ${dayWords(each.at ?? each.asked_at)}.
+          <dl class="exact">${details(each.action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}</dl>
+          What it did stands in the conversation. If you cannot explain it, lock your vault, which ends whatever runs in the cell, and do not trust what your agent has said since.`,
+      ),
+    );
   }
 
   #requests(): unknown {
@@ -102,7 +114,8 @@ export class InboxPage extends FormPage {
 
   #decided(each: Approval): TemplateResult {
     return html`<li>
-      <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${ENDS[each.state]}</span></div>
+      <div class="row-head"><div class="row-name"><strong>${approvalWords(each.action)}</strong><span class="muted">${dayWords(each.at ?? each.asked_at)}</span></div><span class="tag">${each.elsewhere ? "Ran without your word" : ENDS[each.state]}</span></div>
+      ${each.elsewhere ? html`<p class="muted">${elsewhereWords(each)}</p>` : nothing}
       ${each.seconded ? html`<p class="muted">${each.seconded.name}, the second person, ${each.seconded.allowed ? "agreed" : "refused"}${each.seconded.allowed || !each.reason ? "." : `: ${each.reason}`}</p>` : each.reason ? html`<p class="muted">You wrote: ${each.reason}</p>` : nothing}
       ${each.state === "awaits_second" ? html`<p class="muted">It is done when they agree, until ${dayWords(each.expires_at)}. Without an answer it stays undone, and your agent can ask again.</p><div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} @click=${() => this.#takeBack(each)}>${icon("x", "s")} Take it back</button></div>` : nothing}
       ${each.state === "allowed" ? html`<p class="muted">Your agent had stopped waiting. Tell it to go on, and it is done.</p>` : nothing}
@@ -131,14 +144,14 @@ export class InboxPage extends FormPage {
   #commands(list: ApprovalList): TemplateResult {
     return html`<section class="card" aria-labelledby="commands-title">
       <h2 id="commands-title">Commands on its own computer</h2>
-      <label class="check"><input type="checkbox" .checked=${list.ask_before_commands} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setCommands((event.target as HTMLInputElement).checked)}> <span>Ask me before it runs commands<span class="hint">From the next start of your agent on. Its computer is closed off and holds none of your keys, so this is for watching it, not for keeping it in: a program that runs there already is not stopped by it.</span></span></label>
+      <label class="check"><input type="checkbox" .checked=${list.ask_before_commands} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setCommands((event.target as HTMLInputElement).checked)}> <span>Ask me before it runs commands<span class="hint">From the next start of your agent on. Its computer is closed off and holds none of your keys, so this is for watching it, not for keeping it in: a program that runs there already is not stopped by it, and can say yes in your place. You are told when one does.</span></span></label>
     </section>`;
   }
 
   #away(list: ApprovalList): TemplateResult {
     return html`<section class="card" aria-labelledby="away-title">
       <h2 id="away-title">While you are away</h2>
-      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Tell me when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, and when calls were paused. Only while you have this open nowhere: at once on the devices that you chose under Me, and by mail after a minute, one in an hour at most, but for pauses. The server hears that something of this kind waits, not what it is.</span></span></label>
+      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Tell me when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, when calls were paused, and when something in the cell allowed a command in your place. Only while you have this open nowhere: at once on the devices that you chose under Me, and by mail after a minute, one in an hour at most, but for alarms. The server hears that something of this kind waits, not what it is.</span></span></label>
     </section>`;
   }
 

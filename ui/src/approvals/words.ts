@@ -69,6 +69,12 @@ export function asSecond({ action, receiver }: Pick<AskedAsSecond, "action" | "r
   return { ...action, name: receiver?.me ? "you" : (receiver?.name ?? "somebody whom you do not know") };
 }
 
+/** What somebody has to hear whose agent did something without their word; empty where all was well. */
+export function elsewhereWords({ elsewhere, state }: Pick<Approval, "elsewhere" | "state">): string {
+  if (!elsewhere) return "";
+  return `A command ran that you had ${state === "denied" ? "refused" : "not yet decided about"}: something inside your agent’s cell allowed it.`;
+}
+
 /** "Anna agreed: your agent wants …" */
 export function secondedWords({ action, seconded }: Pick<Approval, "action" | "seconded">): string {
   return seconded ? `${seconded.name} ${seconded.allowed ? "agreed" : "refused"}: ${approvalWords(action)}` : "";

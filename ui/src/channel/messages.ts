@@ -280,6 +280,8 @@ export interface Approval {
   seconded: { name: string; allowed: boolean; at: number } | null;
   /** This person had allowed it, and the second person could not be asked. */
   not_asked?: boolean;
+  /** Something inside the agent's cell has allowed it, and not this person. A keeper of an older version does not say. */
+  elsewhere?: boolean;
 }
 
 /** What somebody else's agent wants, of which this person is the second to be asked. */

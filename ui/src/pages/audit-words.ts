@@ -65,6 +65,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "approval.asked": "heard that somebody's word was asked for in the vault of",
   "approval.allowed": "heard of a yes to what was asked for in the vault of",
   "approval.denied": "heard of a no to what was asked for in the vault of",
+  "approval.decided_elsewhere": "heard that a command ran without the word that was asked for, in the cell of",
   "share.given": "heard that something was shared out of the vault of",
   "share.ended": "heard that sharing was ended in the vault of",
   "letter.sent": "sent a sealed letter to the vault of a colleague",

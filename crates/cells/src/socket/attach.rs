@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
-use protocol::control::{FromKeeper, FromPlatform, KeeperStatus, VERSION};
+use protocol::control::{FromKeeper, FromPlatform, KeeperStatus, NoticeKind, VERSION};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -50,6 +50,7 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
         config: state.config.keeper.clone(),
         deeds: true,
         stands: state.config.questions.is_some(),
+        notices: NoticeKind::names(),
     };
     if send(&mut socket, &welcome).await.is_err() {
         return;

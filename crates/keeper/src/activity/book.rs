@@ -6,7 +6,7 @@ use protocol::{Millis, SecretId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::entry::{Class, Deed, Entry, What};
+use super::entry::{Class, Deed, Entry, Kind, What};
 use crate::limits;
 use crate::vault_service::{VaultError, VaultService};
 use crate::versioned;
@@ -296,6 +296,18 @@ impl Activity {
     /// [`VaultError::Locked`].
     pub fn last_uses(&self) -> Result<BTreeMap<SecretId, LastUse>, VaultError> {
         self.book.with(|pages| pages.last_use.content.clone())
+    }
+
+    /// When this began that was noted last: what is counted in one entry is one.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(crate) fn last_began(&self, what: What) -> Result<Option<Millis>, VaultError> {
+        self.book.with(|pages| {
+            let mut entries = pages.class(what.class()).content.iter().rev();
+            let last = entries.find(|entry| entry.what == Kind::Known(what));
+            last.map(|entry| entry.first)
+        })
     }
 
     /// The entries of a class or of all, the newest first.

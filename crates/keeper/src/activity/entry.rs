@@ -62,6 +62,8 @@ pub enum What {
     RateResumed,
     /// The vault was locked after several pauses.
     RateLocked,
+    /// Something inside the agent's cell has allowed a command that its owner was asked about. Told among what its owner does, as a pause.
+    CommandDecidedElsewhere,
     /// Whether a second person is asked, and who.
     SecondChanged,
     /// A second person could not be asked, or their answer did not reach whoever asked.
@@ -137,6 +139,7 @@ impl What {
             Self::ApprovalDenied => &mut deeds.denied,
             Self::Shared => &mut deeds.shared,
             Self::ShareStopped => &mut deeds.unshared,
+            Self::CommandDecidedElsewhere => &mut deeds.elsewhere,
             _ => return None,
         })
     }

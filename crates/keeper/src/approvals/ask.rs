@@ -225,6 +225,7 @@ impl Approvals {
             seconded: None,
             asks: Vec::new(),
             not_asked: false,
+            elsewhere: false,
         };
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));

@@ -1,7 +1,8 @@
 //! OpenClaw's own questions before it runs a command, when its owner wants to be asked. OpenClaw gets `allow-once` or `deny` and
 //! nothing else: what is allowed for longer is kept here and not in the agent's home, which the agent can write.
 //!
-//! This holds back an agent that means well. Whatever runs in the agent's container already can run what it likes there.
+//! This holds back an agent that means well. Whatever runs in the agent's container already can run what it likes there, and can answer
+//! OpenClaw by itself: what is promised is that a yes which OpenClaw tells of, and which its owner did not give, is noted and told.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,7 +22,8 @@ use crate::vault_service::unpoisoned;
 const REQUESTED: &str = "exec.approval.requested";
 const RESOLVED: &str = "exec.approval.resolved";
 
-/// What OpenClaw waits for, by its id, and what that is: two may be of the very same. What is taken out is not waited for any more.
+/// What OpenClaw waits for, by its id, and what that is: two may be of the very same. What is taken out is not waited for any more, or is
+/// allowed; what is refused stays until OpenClaw has said that it is.
 type Asked = Arc<Mutex<HashMap<String, (Hash, oneshot::Sender<()>)>>>;
 
 /// Carries questions and answers between OpenClaw and its owner, for as long as there is an agent.
@@ -60,7 +62,14 @@ async fn follow(approvals: &Approvals, gateway: &Gateway) {
                 ask(approvals, gateway, &asked, &payload);
             }
             Ok(GatewayEvent::Approval { name, payload }) if name == RESOLVED => {
-                unpoisoned(&asked).remove(payload["id"].as_str().unwrap_or_default());
+                // Not by its owner, whose yes is taken out before it is given. Whoever waits for it is let go when it is noted.
+                let taken = unpoisoned(&asked).remove(payload["id"].as_str().unwrap_or_default());
+                if let Some((hash, _waits)) = taken
+                    && is_yes(&payload)
+                    && let Err(error) = approvals.decided_elsewhere(hash).await
+                {
+                    tracing::warn!("a command was allowed in the agent's cell, and that could not be noted: {error}");
+                }
             }
             Ok(GatewayEvent::Closed) | Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
             Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
@@ -101,23 +110,41 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
                 return;
             }
         };
-        if unpoisoned(&asked).remove(&id).is_none() {
-            return;
-        }
-        let decision = match verdict {
-            Ok(Verdict::Allowed) => "allow-once",
-            Ok(Verdict::Denied { .. }) => "deny",
-            Ok(Verdict::Waiting { .. }) => return,
+        let allowed = match verdict {
+            Ok(Verdict::Allowed) => true,
+            Ok(Verdict::Denied { .. }) => false,
+            Ok(Verdict::Waiting { .. }) => {
+                unpoisoned(&asked).remove(&id);
+                return;
+            }
             Err(error) => {
                 tracing::info!("a command is refused, because it cannot be asked for: {error}");
-                "deny"
+                false
             }
         };
-        let answer = json!({"id": id, "decision": decision});
-        if let Err(error) = gateway.call("exec.approval.resolve", answer).await {
-            tracing::warn!("OpenClaw did not take the answer to a command: {error}");
+        let waits = match allowed {
+            true => unpoisoned(&asked).remove(&id).is_some(),
+            false => unpoisoned(&asked).contains_key(&id),
+        };
+        if !waits {
+            return;
+        }
+        let answer = json!({"id": id, "decision": if allowed { "allow-once" } else { "deny" }});
+        match gateway.call("exec.approval.resolve", answer).await {
+            Ok(_) => {
+                unpoisoned(&asked).remove(&id);
+            }
+            // A no that came too late: what OpenClaw has heard instead, it tells.
+            Err(error) => tracing::warn!("OpenClaw did not take the answer to a command: {error}"),
         }
     });
+}
+
+/// Whether it was allowed, for once or for longer.
+fn is_yes(resolved: &Value) -> bool {
+    resolved["decision"]
+        .as_str()
+        .is_some_and(|decision| decision.starts_with("allow"))
 }
 
 fn read(payload: &Value) -> Option<(String, Action)> {
@@ -142,7 +169,11 @@ fn read(payload: &Value) -> Option<(String, Action)> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::control::NoticeKind;
+
     use super::*;
+    use crate::activity::What;
+    use crate::approvals::decide::Answer;
     use crate::approvals::record::{Approval, State};
     use crate::approvals::rule::Pattern;
     use crate::chat::tests::openclaw::{Home, OpenClaw};
@@ -231,6 +262,81 @@ mod tests {
                 .unwrap()
                 .iter()
                 .all(|each| !each.is_waiting(over.expires_at))
+        );
+        bridge.abort();
+    }
+
+    #[tokio::test]
+    async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_an_alarm() {
+        let relay = Liar::start(Lie::Honest);
+        let person = Person::at(&relay.socket).await;
+        let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
+        let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
+        let (approvals, rates, activity) = (services.approvals, services.rates, services.activity);
+        let openclaw = OpenClaw::new(Home::new());
+        let (_gateways, watched) = watch::channel(Some(openclaw.connect().await));
+        let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
+        let asks = async |id: &str| {
+            let request = json!({"command": format!("echo {id}"), "sessionKey": "main"});
+            let request = json!({"id": id, "request": request});
+            openclaw.waits_for(request.clone());
+            openclaw.tell(REQUESTED, &request);
+            let (_, action) = read(&request).unwrap();
+            until(&approvals, |each| each.hash == action.hash()).await
+        };
+        let told = || approvals.waits(&rates).unwrap().notices;
+        let noted = || {
+            let entries = json!(activity.entries(None).unwrap());
+            let entries = entries.as_array().unwrap().iter();
+            let elsewhere = json!(What::CommandDecidedElsewhere);
+            entries
+                .filter(|entry| entry["what"] == elsewhere)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+
+        // Its owner's answers, and somebody else's no, are nothing unusual.
+        let first = asks("first").await;
+        approvals.decide(first.id, first.hash, Answer::Once).await.unwrap();
+        assert_eq!(openclaw.answer_to("first").await, "allow-once");
+        let second = asks("second").await;
+        let no = Answer::Deny { reason: String::new() };
+        approvals.decide(second.id, second.hash, no.clone()).await.unwrap();
+        assert_eq!(openclaw.answer_to("second").await, "deny");
+        let third = asks("third").await;
+        openclaw.tell(RESOLVED, &json!({"id": "third", "decision": "deny"}));
+        let over = until(&approvals, |each| {
+            each.id == third.id && each.expires_at < third.expires_at
+        })
+        .await;
+        assert!(!over.elsewhere && noted().is_empty() && told().is_empty());
+
+        // Somebody else's yes is noted before it leaves the inbox, and its owner is called, however long it is for.
+        for (id, decision) in [("fourth", "allow-once"), ("fifth", "allow-always")] {
+            let asked = asks(id).await;
+            openclaw.tell(RESOLVED, &json!({"id": id, "decision": decision}));
+            let seen = until(&approvals, |each| {
+                each.id == asked.id && each.expires_at < asked.expires_at
+            })
+            .await;
+            assert!(seen.elsewhere, "{id}");
+        }
+        // So is one that was given in the moment in which its owner said no.
+        let sixth = asks("sixth").await;
+        openclaw.decided("sixth", "allow-once");
+        approvals.decide(sixth.id, sixth.hash, no).await.unwrap();
+        assert_eq!(openclaw.answer_to("sixth").await, "deny");
+        openclaw.tell(RESOLVED, &json!({"id": "sixth", "decision": "allow-once"}));
+        let seen = until(&approvals, |each| each.id == sixth.id && each.elsewhere).await;
+        assert!(matches!(seen.state, State::Denied { .. }), "{seen:?}");
+        let noted = noted();
+        assert_eq!((noted.len(), &noted[0]["count"]), (1, &json!(3)), "{noted:?}");
+        let told = told();
+        let kinds: Vec<_> = told.iter().map(|notice| notice.kind).collect();
+        assert_eq!(kinds, [NoticeKind::DecidedElsewhere]);
+        assert!(
+            told[0].id.uuid().is_nil()
+                && json!(told[0].ends_at) == json!(noted[0]["first"].as_i64().unwrap() + 60 * 60_000)
         );
         bridge.abort();
     }

@@ -149,6 +149,25 @@ impl Approvals {
         Ok(())
     }
 
+    /// Something inside the agent's cell has allowed what its owner is asked about: it is in the activity before anything else is done, in
+    /// one write with the request.
+    pub(super) async fn decided_elsewhere(&self, hash: Hash) -> Result<(), ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let now = self.clock.now();
+        let asked = self.all()?.into_iter();
+        let mut asked = asked.filter(|approval| approval.hash == hash && !approval.is_over(now));
+        let allowed = asked.next().map(|approval| {
+            Self::put(&Approval {
+                elsewhere: true,
+                ..approval
+            })
+        });
+        let deed = Deed::new(What::CommandDecidedElsewhere, "command");
+        self.activity.note_with(deed, allowed.into_iter().collect()).await?;
+        self.changed();
+        Ok(())
+    }
+
     /// What asked is gone: nobody waits for an answer any more.
     pub(super) async fn withdraw(&self, hash: Hash) -> Result<(), ApprovalError> {
         let _one = self.one_at_a_time.lock().await;

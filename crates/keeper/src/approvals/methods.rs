@@ -62,7 +62,7 @@ impl Approvals {
             "id": approval.id, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
             "conversation": approval.conversation, "action": approval.action, "hash": approval.hash,
             "state": state, "at": at, "reason": reason, "second": of_two, "seconded": approval.seconded,
-            "not_asked": approval.not_asked,
+            "not_asked": approval.not_asked, "elsewhere": approval.elsewhere,
             "may": {"always": rules, "conversation": rules && approval.conversation.is_some()},
         })
     }

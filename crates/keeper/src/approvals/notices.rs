@@ -9,6 +9,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::Approvals;
 use super::record::{Approval, State};
+use crate::activity::What;
 use crate::channel::ChannelHost;
 use crate::limits;
 use crate::platform::Platform;
@@ -97,9 +98,11 @@ impl Approvals {
         let asked = self.asked_of_me().ok()?.into_iter();
         let asked = asked.filter(|asked| asked.is_waiting(now));
         let asked = asked.map(|asked| of_kind(NoticeKind::Second, asked.id, asked.until));
+        let elsewhere = self.activity.last_began(What::CommandDecidedElsewhere).ok()?;
+        let elsewhere = elsewhere.map(|at| no_request(NoticeKind::DecidedElsewhere, at));
         let paused = rates.last_pause().ok()?.map(|at| no_request(NoticeKind::Paused, at));
-        let paused = paused.filter(|paused| now < paused.ends_at);
-        let told = paused.into_iter();
+        let alarms = elsewhere.into_iter().chain(paused);
+        let told = alarms.filter(|alarm| now < alarm.ends_at);
         let told = told.chain(waiting.into_iter().map(|approval| notice(approval, now)));
         let told = told.chain(asked).chain(agreed);
         let told = told.chain(over.map(|approval| notice(approval, now)));

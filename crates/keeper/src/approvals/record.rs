@@ -62,6 +62,9 @@ pub struct Approval {
     /// Its owner had allowed it, and none of the second people could be asked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_asked: bool,
+    /// Something inside the agent's cell has allowed it, and not its owner.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 impl Approval {

@@ -101,16 +101,19 @@ async fn serve(
 ) -> Result<std::convert::Infallible, Ended> {
     let mut socket = dial(platform, "/attach").await?;
     let mut status = platform.shared.status.subscribe();
+    let whole = status.borrow_and_update().clone();
+    // What it knows beside what every platform does, it says in its answer.
+    let told = whole.clone().for_platform(&[]);
     let hello = FromKeeper::Hello {
         version: VERSION,
         sleeps_now: true,
-        status: status.borrow_and_update().clone(),
+        status: told.clone(),
     };
     send(&mut socket, &hello).await?;
     let first = tokio::time::timeout(limits::ATTACH_TIMEOUT, receive(&mut socket))
         .await
         .map_err(|_| Ended::Silent)??;
-    match first {
+    let notices = match first {
         FromPlatform::Welcome {
             version: VERSION,
             cell,
@@ -118,6 +121,7 @@ async fn serve(
             config,
             deeds,
             stands,
+            notices,
         } => {
             let welcome = Welcome {
                 cell,
@@ -125,14 +129,19 @@ async fn serve(
                 config,
                 deeds,
                 stands,
+                notices: notices.clone(),
             };
             requests.welcome(&welcome).await.map_err(Ended::Foreign)?;
             platform.shared.welcome.send_replace(Some(welcome));
+            notices
         }
         FromPlatform::Welcome { version, .. } => return Err(Ended::Version(version)),
         _ => return Err(Ended::Closed),
-    }
+    };
     *welcomed = true;
+    if whole.for_platform(&notices) != told {
+        status.mark_changed();
+    }
 
     let (outgoing, mut to_send) = mpsc::unbounded_channel();
     platform.line().outgoing = Some(outgoing);
@@ -141,14 +150,14 @@ async fn serve(
         tokio::select! {
             changed = status.changed() => {
                 if changed.is_err() { return Err(Ended::Closed); }
-                let now = status.borrow_and_update().clone();
+                let now = status.borrow_and_update().clone().for_platform(&notices);
                 send(&mut socket, &FromKeeper::Status(now)).await?;
             }
             Some(message) = to_send.recv() => send(&mut socket, &message).await?,
             Some((id, outcome)) = answers.next(), if !answers.is_empty() => {
                 // What the request changed is told before its answer.
                 if status.has_changed().unwrap_or(false) {
-                    let now = status.borrow_and_update().clone();
+                    let now = status.borrow_and_update().clone().for_platform(&notices);
                     send(&mut socket, &FromKeeper::Status(now)).await?;
                 }
                 send(&mut socket, &FromKeeper::Reply { id, outcome }).await?;

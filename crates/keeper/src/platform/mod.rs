@@ -32,6 +32,8 @@ pub struct Welcome {
     pub deeds: bool,
     /// Whether it says who is suspended or removed.
     pub stands: bool,
+    /// The kinds of notices that it knows.
+    pub notices: Box<[String]>,
 }
 
 /// Why the platform did not do what it was asked for.

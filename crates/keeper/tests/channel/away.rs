@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use client::{Channel, SecretBytes, platform_secret};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
-use keeper::activity::tell_deeds;
+use keeper::activity::{Deed, What, tell_deeds};
 use keeper::approvals::tell_platform;
 use keeper::clock::Clock as _;
 use keeper::limits;
@@ -16,8 +16,8 @@ use keeper::vault_service::LockReason;
 use protocol::TenantId;
 use protocol::channel::SlotKind;
 use protocol::control::{
-    ApprovalNotice, ApprovalState, CellConfig, Deeds, FromKeeper, FromPlatform, GONE, KeeperOp, Outcome, PlatformOp,
-    VERSION,
+    ApprovalNotice, ApprovalState, CellConfig, Deeds, FromKeeper, FromPlatform, GONE, KeeperOp, NoticeKind, Outcome,
+    PlatformOp, VERSION,
 };
 use protocol::relay::MailboxKey;
 use serde_json::{Value, json};
@@ -93,11 +93,13 @@ impl Wire {
             },
             deeds: false,
             stands: false,
+            notices: Box::default(),
         };
         let mut welcome = json!(welcome);
         let welcome = welcome.as_object_mut().unwrap();
         welcome.remove("deeds");
         welcome.remove("stands");
+        welcome.remove("notices");
         welcome.extend(says.as_object().unwrap().clone());
         socket
             .send(Message::text(serde_json::to_string(&welcome).unwrap()))
@@ -516,4 +518,38 @@ async fn a_platform_of_before_is_not_asked_who_is_suspended() {
     assert_eq!(keeper.platform.person(MailboxKey([7; 32])).await, Tie::Stands);
     wire.rest().await;
     assert_eq!(wire.people, []);
+}
+
+#[tokio::test]
+async fn promise_07_who_is_away_is_told_that_a_command_was_decided_elsewhere_where_the_platform_knows_of_that() {
+    for named in [&["decided_elsewhere"][..], &[]] {
+        let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+        drop(channel);
+        let deed = Deed::new(What::CommandDecidedElsewhere, "command");
+        keeper.activity.note_first(deed).await.unwrap();
+        let known = ApprovalNotice {
+            id: uuid::Uuid::nil().into(),
+            ends_at: keeper.clock.now() + 60 * 60_000,
+            state: ApprovalState::Waiting,
+            kind: NoticeKind::DecidedElsewhere,
+        };
+        keeper.platform.set_status(|status| status.approvals = vec![known]);
+        let mut wire = Wire::of_server(&keeper, json!({"deeds": true, "notices": named})).await;
+        wire.read().await;
+        assert!(wire.last.is_empty(), "its first word is for any platform");
+        let counted = Deeds {
+            elsewhere: 1,
+            ..Deeds::default()
+        };
+        assert_eq!(wire.next_deeds(Outcome::Ok).await, counted);
+        // A platform of before could not read it, and would end the connection.
+        let told = wire.rest().await;
+        assert_eq!(
+            told.iter().map(|notice| notice.kind.as_str()).collect::<Vec<_>>(),
+            named,
+            "{}",
+            wire.heard
+        );
+        assert!(!wire.heard.contains("command"), "{}", wire.heard);
+    }
 }

@@ -102,6 +102,7 @@ actions! {
     ApprovalAsked = "approval.asked",
     ApprovalAllowed = "approval.allowed",
     ApprovalDenied = "approval.denied",
+    ApprovalElsewhere = "approval.decided_elsewhere",
     ShareGiven = "share.given",
     ShareEnded = "share.ended",
     LetterSent = "letter.sent",

@@ -171,6 +171,7 @@ pub(crate) fn waits_for_owner(to: &Email, organisation: &str, kinds: &[NoticeKin
     let every = limits::APPROVAL_MAIL_EVERY.as_secs() / 60;
     let subject = match kinds.first()? {
         NoticeKind::Locked => "Your vault was locked",
+        NoticeKind::DecidedElsewhere => "A command ran that you had not decided about",
         NoticeKind::Paused => "Calls of a service were paused",
         NoticeKind::Agent => "Your agent waits for your answer",
         NoticeKind::Second => "Somebody asks you to agree",
@@ -179,7 +180,7 @@ pub(crate) fn waits_for_owner(to: &Email, organisation: &str, kinds: &[NoticeKin
     let said: Vec<_> = kinds.iter().map(|kind| waits(*kind, organisation)).collect();
     let text = format!(
         "Hello,\n\n{}\n\nWhat it is, only your vault can show. Sign in and look into your inbox:\n\n{page}\n\n\
-         You get at most one such mail in {every} minutes, but for pauses, and none while you are there. You can turn them off in your \
+         You get at most one such mail in {every} minutes, but for alarms, and none while you are there. You can turn them off in your \
          inbox.\n",
         said.join("\n\n")
     );
@@ -192,6 +193,10 @@ fn waits(kind: NoticeKind, organisation: &str) -> String {
         NoticeKind::Locked => format!(
             "your vault at {organisation} was locked: your agent called several services far more often than usual. It does nothing \
              until you\nunlock it, and these calls stay paused until you let them go on."
+        ),
+        NoticeKind::DecidedElsewhere => format!(
+            "your agent at {organisation} ran a command that you had not allowed: you were asked about it, and something inside its cell \
+             allowed it.\nThat cell holds none of your keys. Look at what your agent did, and lock your vault if you cannot explain it."
         ),
         NoticeKind::Paused => format!(
             "a service in your vault at {organisation} was called far more often than usual, by your agent or by somebody with whom you \

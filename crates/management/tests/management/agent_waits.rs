@@ -261,7 +261,13 @@ async fn a_pause_and_a_lock_are_each_one_mail_and_one_event_however_often_they_a
     let mail = mail_to(&world, "bob@acme.example").await;
     assert!(mail.contains("Subject: Your vault was locked"), "{mail}");
     told(&world, bobs, &[locked, paused]).await;
-    assert_eq!(world.mails.files().len(), 4, "the invitation, and these");
+    let elsewhere = alarm(&world, NoticeKind::DecidedElsewhere);
+    told(&world, bobs, &[locked, elsewhere]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("something inside its cell allowed"), "{mail}");
+    told(&world, bobs, &[elsewhere]).await;
+    assert_eq!(world.mails.files().len(), 5, "the invitation, and these");
     let export = anna.download("/audit/export").await;
     for action in ["vault.calls_paused", "vault.locked"] {
         let times = export.matches(&format!("\"action\":\"{action}\"")).count();
@@ -289,6 +295,7 @@ async fn what_was_asked_for_decided_and_shared_is_one_event_of_each_kind_with_ho
         allowed: 1,
         shared: 1,
         unshared: 1,
+        elsewhere: 1,
         ..Deeds::default()
     })
     .await;
@@ -305,6 +312,7 @@ async fn what_was_asked_for_decided_and_shared_is_one_event_of_each_kind_with_ho
         of("approval.allowed", 1),
         of("share.given", 1),
         of("share.ended", 1),
+        of("approval.decided_elsewhere", 1),
     ];
     assert_eq!(told, wanted);
     // Also of somebody who was suspended meanwhile.

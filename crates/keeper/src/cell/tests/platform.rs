@@ -11,7 +11,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use protocol::control::{CellConfig, FromKeeper, FromPlatform, KeeperOp, KeeperStatus, Outcome, PlatformOp};
+use protocol::control::{
+    CellConfig, FromKeeper, FromPlatform, KeeperOp, KeeperStatus, NoticeKind, Outcome, PlatformOp,
+};
 use protocol::{CellId, TenantId};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
@@ -152,6 +154,7 @@ impl PlayedPlatform {
             },
             deeds: true,
             stands: true,
+            notices: NoticeKind::names(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures::{SinkExt as _, StreamExt as _};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -23,6 +23,8 @@ pub struct OpenClaw {
     world: Arc<Mutex<World>>,
     events: broadcast::Sender<String>,
     release: Arc<Notify>,
+    /// Each answer to a command that it was given: its id, and what it was to be.
+    answers: Arc<watch::Sender<Vec<(String, String)>>>,
 }
 
 #[derive(Default)]
@@ -33,8 +35,9 @@ struct World {
     /// Every run that was begun, by its words.
     begun: Vec<String>,
     rows: u64,
-    /// Commands that wait for somebody's yes.
+    /// Commands that wait for somebody's yes, and what was said to those that do not any more.
     commands: Vec<Value>,
+    decided: HashMap<String, String>,
     /// The next message is lost on its way: the connection breaks.
     lose_next: bool,
     /// What is too large for a list is not given by itself either.
@@ -75,6 +78,7 @@ impl OpenClaw {
             })),
             events: broadcast::Sender::new(1024),
             release: Arc::new(Notify::new()),
+            answers: Arc::default(),
         }
     }
 
@@ -254,6 +258,19 @@ impl OpenClaw {
                 Ok(json!({"ok": true, "deleted": found, "archived": archived}))
             }
             "exec.approval.list" => Ok(json!(self.world.lock().unwrap().commands)),
+            "exec.approval.resolve" => {
+                let [id, decision] = ["id", "decision"].map(|name| params[name].as_str().unwrap().to_owned());
+                let first = self.decided(&id, &decision);
+                if first {
+                    self.tell("exec.approval.resolved", &json!({"id": id, "decision": decision}));
+                }
+                let same = self.world.lock().unwrap().decided[&id] == decision;
+                self.answers.send_modify(|answers| answers.push((id, decision)));
+                match same {
+                    true => Ok(json!({"ok": true})),
+                    false => Err(("INVALID_REQUEST", "approval already resolved".to_owned())),
+                }
+            }
             other => Err(("INVALID_REQUEST", format!("unknown method {other}"))),
         }
     }
@@ -277,6 +294,25 @@ impl OpenClaw {
     pub fn tell(&self, name: &str, payload: &Value) {
         let frame = json!({"type": "event", "event": name, "payload": payload});
         let _ = self.events.send(frame.to_string());
+    }
+
+    /// A command is decided now, unless it was before; nobody is told.
+    pub fn decided(&self, id: &str, decision: &str) -> bool {
+        let mut world = self.world.lock().unwrap();
+        let known = world.decided.len();
+        world
+            .decided
+            .entry(id.to_owned())
+            .or_insert_with(|| decision.to_owned());
+        world.decided.len() > known
+    }
+
+    /// Waits until it was given an answer to this command, and says which.
+    pub async fn answer_to(&self, id: &str) -> String {
+        let of_it = |answers: &Vec<(String, String)>| answers.iter().find(|(of, _)| of == id).cloned();
+        let mut answers = self.answers.subscribe();
+        let answers = answers.wait_for(|answers| of_it(answers).is_some()).await.unwrap();
+        of_it(&answers).unwrap().1
     }
 
     /// A command waits for somebody's yes, and is told of when it is asked which do.

@@ -1,0 +1,47 @@
+/** What ran without its person's word is said at once, and stands in the inbox for a week. */
+import { signal } from "@preact/signals-core";
+import { beforeEach, expect, it, vi } from "vitest";
+
+// As much of a page as these modules ask for when they are loaded.
+vi.stubGlobal("document", { title: "Holdfast", createTreeWalker: () => ({}) });
+const request = vi.fn<() => Promise<unknown>>();
+vi.mock("../src/app/link", () => ({ request, unlocked: signal(true), online: signal(true), onEvent: vi.fn(), onOpen: vi.fn() }));
+const alertNow = vi.fn<(words: string) => void>();
+vi.mock("../src/app/announcer", () => ({ alertNow, announce: vi.fn() }));
+
+const { approvals, decidedElsewhere, loadApprovals } = await import("../src/approvals/approvals");
+const { activityWords } = await import("../src/secrets/activity-words");
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const decided = (id: string, more: object) => ({ id, at: Date.now(), action: { kind: "run_command", command: "ls", folder: "/" }, state: "expired", ...more });
+const load = async (...all: object[]) => {
+  request.mockResolvedValue({ waiting: [], decided: all, rules: [] });
+  await loadApprovals();
+};
+
+beforeEach(() => {
+  approvals.value = undefined;
+  alertNow.mockClear();
+});
+
+it("is said in plain words once, and not of what was there already", async () => {
+  const old = decided("old", { elsewhere: true });
+  await load(old);
+  expect(alertNow).not.toHaveBeenCalled();
+  const fresh = decided("fresh", { elsewhere: true });
+  await load(fresh, old);
+  await load(fresh, old);
+  expect(alertNow.mock.calls).toEqual([["A command ran that you had not yet decided about: something inside your agent’s cell allowed it."]]);
+  const late = decided("late", { elsewhere: true, state: "denied" });
+  await load(late, fresh, old);
+  expect(alertNow.mock.lastCall).toEqual(["A command ran that you had refused: something inside your agent’s cell allowed it."]);
+});
+
+it("stands in the inbox for a week, and nothing else does", async () => {
+  await load(decided("now", { elsewhere: true }), decided("plain", {}), decided("before", { elsewhere: true, at: Date.now() - 8 * DAY_MS }));
+  expect(decidedElsewhere.value.map(({ id }) => id)).toEqual(["now"]);
+});
+
+it("has words of its own in the activity", () => {
+  expect(activityWords({ what: "command_decided_elsewhere", first: 0, last: 0, count: 1, to: "command" })).toContain("said yes in your place");
+});
