@@ -69,3 +69,16 @@ describe("whose it is that was passed on", () => {
     expect(row(shown(null), "Whose")).toContain("KEYS");
   });
 });
+
+describe("somebody who is asked to share something", () => {
+  const action: ApprovalAction = { kind: "ask_for_share", of: "a", name: "Anna", words: "Your calendar\nuntil \u202Eyadirf" };
+
+  it("is named, and what they are told stands there as it is sent", () => {
+    expect(approvalWords(action)).toBe("Your agent wants to ask Anna to share something.");
+    expect(approvalWords(action, "Bob’s agent")).toBe("Bob’s agent wants to ask Anna to share something.");
+    expect(details(action)).toEqual([
+      ["Whom", "Anna"],
+      ["Words", "Your calendar\nuntil \\u{202e}yadirf"],
+    ]);
+  });
+});

@@ -1,5 +1,7 @@
 //! The keeper's tools, as an agent's MCP client calls them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::agent_side::{AgentSide, Service, ok};
@@ -128,11 +130,26 @@ async fn a_locked_vault_is_told_with_a_link_that_opens_nothing_by_itself() {
         status.contains("locked") && status.contains("https://holdfast.example/"),
         "{status}"
     );
-    let call = json!({"service": "svc", "path": "/"});
-    for (tool, arguments) in [("list_integrations", json!({})), ("call_integration", call)] {
+    // All tools but those that tell of the lock, and what the agent calls of the program that it answers.
+    let id = uuid::Uuid::nil();
+    let closed = [
+        ("list_integrations", json!({})),
+        ("call_integration", json!({"service": "svc", "path": "/"})),
+        ("issue_capability", json!({"with": "Bob", "service": "svc", "hours": 1})),
+        ("list_capabilities", json!({})),
+        ("revoke_capability", json!({"id": id})),
+        ("call_shared", json!({"id": id})),
+        ("request_share", json!({"of": "Bob", "words": "Your calendar?"})),
+    ];
+    let listed = ask(&keeper.agent, "tools/list", json!({})).await;
+    let listed = listed["result"]["tools"].as_array().unwrap().iter();
+    let others = ["vault_status", "unlock_link", "call_function"];
+    let names: BTreeSet<_> = listed.map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(names, closed.iter().map(|(tool, _)| *tool).chain(others).collect());
+    for (tool, arguments) in closed {
         let (told, failed) = result(&keeper.agent, tool, arguments).await;
-        assert!(failed && told.starts_with("vault_locked"), "{told}");
-        assert!(told.ends_with("and stop: https://holdfast.example/"), "{told}");
+        assert!(failed && told.starts_with("vault_locked"), "{tool}: {told}");
+        assert!(told.ends_with("and stop: https://holdfast.example/"), "{tool}: {told}");
     }
     let (link, _) = result(&keeper.agent, "unlock_link", json!({})).await;
     assert!(link.contains("\"https://holdfast.example/\""), "{link}");
@@ -210,4 +227,58 @@ async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_
     assert!(!failed, "{told}");
     let given = channel.call("share.given", json!({})).await.unwrap();
     assert_eq!(given["given"][0]["state"], "stopped");
+}
+
+#[tokio::test]
+async fn promise_07_an_agent_asks_nobody_to_share_something_without_its_owners_word() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let (anna, bundle) = (protocol::UserId::new(), vault::Identity::random().public().encode());
+    let pin = json!({"user": anna, "name": "Anna", "bundle": protocol::b64::encode(bundle)});
+    channel.call("contact.pin", pin).await.unwrap();
+    // What goes to others waits in the vault until there is a relay.
+    let sent = || keeper.vault.list_records("relay/out/").unwrap().len();
+    let asks = async |words: &str, answer: Value| {
+        let mut changes = keeper.approvals.changes();
+        let decide = async {
+            changes.changed().await.unwrap();
+            let list = channel.call("approval.list", json!({})).await.unwrap();
+            let shown = list["waiting"][0].clone();
+            assert_eq!(sent(), 0, "nothing is sent before the answer");
+            let action = json!({"kind": "ask_for_share", "of": anna, "name": "Anna", "words": words});
+            assert_eq!((&shown["action"], &shown["may"]["always"]), (&action, &json!(false)));
+            let params = json!({"id": shown["id"], "hash": shown["hash"], "answer": answer});
+            channel.call("approval.decide", params).await.unwrap();
+        };
+        let asked = json!({"of": "anna", "words": words});
+        tokio::join!(result(&keeper.agent, "request_share", asked), decide).0
+    };
+    let (told, failed) = asks("All of it?", json!({"answer": "deny", "reason": "Not Anna."})).await;
+    assert!(
+        failed && told.starts_with("approval_denied") && told.contains("Not Anna."),
+        "{told}"
+    );
+    assert_eq!(sent(), 0);
+    let (told, failed) = asks("Your calendar until Friday?", json!({"answer": "once"})).await;
+    assert!(!failed && told == r#"{"asked":"Anna"}"#, "{told}");
+    assert_eq!(sent(), 1);
+    // The yes is used up, and was for these words: whoever is asked again, or for more, is asked of the owner.
+    for words in ["Your calendar until Friday?", "Your calendar for ever?"] {
+        let asked = json!({"of": "Anna", "words": words});
+        let mut changes = keeper.approvals.changes();
+        tokio::select! {
+            told = result(&keeper.agent, "request_share", asked) => panic!("{told:?}"),
+            changed = changes.changed() => changed.unwrap(),
+        }
+    }
+    let (told, failed) = result(
+        &keeper.agent,
+        "request_share",
+        json!({"of": "Mallory", "words": "All?"}),
+    )
+    .await;
+    assert!(
+        failed && told.starts_with("unknown_contact") && told.contains("Anna"),
+        "{told}"
+    );
+    assert_eq!((sent(), keeper.approvals.waiting()), (1, 2));
 }
