@@ -317,11 +317,10 @@ impl Management {
         let waiting = waiting.filter_map(|each| Some((each.kind, clock::moment(each.ends_at)?)));
         let mut waiting: Vec<_> = waiting.filter(|(_, ends_at)| *ends_at > now).collect();
         waiting.sort_unstable();
-        if let Some(last) = waiting.iter().map(|(_, ends_at)| *ends_at).max() {
-            self.something_waits_for(&mut transaction, cell, &waiting, last, now)
-                .await?;
-        } else {
+        if waiting.is_empty() {
             approval_notices::over(&mut transaction, cell).await?;
+        } else {
+            self.something_waits_for(&mut transaction, cell, waiting, now).await?;
         }
         transaction.commit().await
     }
@@ -331,14 +330,22 @@ impl Management {
         &self,
         transaction: &mut TenantTransaction,
         cell: CellId,
-        waiting: &[(NoticeKind, OffsetDateTime)],
-        last: OffsetDateTime,
+        mut waiting: Vec<(NoticeKind, OffsetDateTime)>,
         now: OffsetDateTime,
     ) -> Result<(), StorageError> {
         // Nobody who is suspended is told.
         let owner = approval_notices::owner_of(transaction, cell).await?;
         let Some(owner) = owner.filter(|owner| !owner.suspended) else {
             return Ok(());
+        };
+        // Of each week there is one mail.
+        waiting
+            .retain(|(kind, ends_at)| *kind != NoticeKind::Week || owner.week_told.is_none_or(|told| *ends_at > told));
+        let week = waiting.iter().find(|(kind, _)| *kind == NoticeKind::Week);
+        let week_until = week.map(|(_, ends_at)| *ends_at);
+        let others = waiting.iter().filter(|(kind, _)| *kind != NoticeKind::Week);
+        let Some(last) = others.map(|(_, ends_at)| *ends_at).max().or(week_until) else {
+            return approval_notices::over(transaction, cell).await;
         };
         let is_new = |ends_at: OffsetDateTime| owner.alarmed_until.is_none_or(|known| ends_at > known);
         let alarms = waiting
@@ -362,6 +369,7 @@ impl Management {
             kinds,
             ends_at: last.min(clock::after(now, limits::APPROVAL_LIFE)),
             alarmed_until,
+            week_until,
         };
         approval_notices::waits(transaction, owner.user, &waiting, now).await
     }

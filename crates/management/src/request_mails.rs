@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use protocol::control::NoticeKind;
 use protocol::{TenantId, UserId};
 
 use crate::clock::{Clock, after};
@@ -55,7 +56,7 @@ impl RequestMails {
     }
 
     async fn tell(&self, waits: Waits, tenant: TenantId, owner: UserId) -> Result<(), StorageError> {
-        let Some(letter) = self.letter(waits, tenant, owner).await? else {
+        let Some((letter, kinds)) = self.letter(waits, tenant, owner).await? else {
             return Ok(());
         };
         if let Err(error) = self.mailer.send(letter).await {
@@ -66,13 +67,19 @@ impl RequestMails {
         let now = self.clock.now();
         match waits {
             Waits::Message => mailboxes::told(&mut transaction, owner, now).await?,
-            Waits::Owner => approval_notices::told(&mut transaction, owner, now).await?,
+            Waits::Owner => approval_notices::told(&mut transaction, owner, &kinds, now).await?,
         }
         transaction.commit().await
     }
 
-    /// Takes them in hand, and writes what they are told; nothing where somebody else has them in hand, or they are not told.
-    async fn letter(&self, waits: Waits, tenant: TenantId, owner: UserId) -> Result<Option<Letter>, StorageError> {
+    /// Takes them in hand, and writes what they are told, with of which kinds that is; nothing where somebody else has them in hand, or they
+    /// are not told.
+    async fn letter(
+        &self,
+        waits: Waits,
+        tenant: TenantId,
+        owner: UserId,
+    ) -> Result<Option<(Letter, Vec<NoticeKind>)>, StorageError> {
         let now = self.clock.now();
         let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
         // Before it is sent: if this server stops now, or the mail is not taken, it is tried again then.
@@ -82,10 +89,14 @@ impl RequestMails {
         let letter = match waits {
             Waits::Message => mailboxes::take(&mut transaction, owner, now, again)
                 .await?
-                .and_then(|email| mail::something_waits(&email, &organisation, &page(""))),
+                .and_then(|email| mail::something_waits(&email, &organisation, &page("")))
+                .map(|letter| (letter, Vec::new())),
             Waits::Owner => approval_notices::take(&mut transaction, owner, now, again)
                 .await?
-                .and_then(|(email, kinds)| mail::waits_for_owner(&email, &organisation, &kinds, &page("inbox"))),
+                .and_then(|(email, kinds)| {
+                    let letter = mail::waits_for_owner(&email, &organisation, &kinds, page)?;
+                    Some((letter, kinds))
+                }),
         };
         transaction.commit().await?;
         Ok(letter)

@@ -93,16 +93,19 @@ pub enum NoticeKind {
     Second,
     /// A second person has agreed to what they had allowed, and it was not done yet.
     Seconded,
+    /// How often services were called in the week before can be read, until this one ends. It waits for nothing.
+    Week,
 }
 
 impl NoticeKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Locked,
         Self::DecidedElsewhere,
         Self::Paused,
         Self::Agent,
         Self::Second,
         Self::Seconded,
+        Self::Week,
     ];
 
     /// Whether it says that something is wrong, and is no request.
@@ -117,7 +120,7 @@ impl NoticeKind {
 
     /// Whether a platform that names these knows it. What was there before any were named, every one knows.
     pub fn is_known(self, named: &[String]) -> bool {
-        !matches!(self, Self::DecidedElsewhere) || named.iter().any(|name| name == self.as_str())
+        !matches!(self, Self::DecidedElsewhere | Self::Week) || named.iter().any(|name| name == self.as_str())
     }
 
     /// What [`Self::as_str`] wrote.
@@ -134,6 +137,7 @@ impl NoticeKind {
             Self::Agent => "agent",
             Self::Second => "second",
             Self::Seconded => "seconded",
+            Self::Week => "week",
         }
     }
 

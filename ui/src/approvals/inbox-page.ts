@@ -151,7 +151,7 @@ export class InboxPage extends FormPage {
   #away(list: ApprovalList): TemplateResult {
     return html`<section class="card" aria-labelledby="away-title">
       <h2 id="away-title">While you are away</h2>
-      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Tell me when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, when calls were paused, and when something in the cell allowed a command in your place. Only while you have this open nowhere: at once on the devices that you chose under Me, and by mail after a minute, one in an hour at most, but for alarms. The server hears that something of this kind waits, not what it is.</span></span></label>
+      <label class="check"><input type="checkbox" .checked=${list.tell_when_away} ?disabled=${this.busy || !online.value} @change=${(event: Event) => this.#setAway((event.target as HTMLInputElement).checked)}> <span>Tell me when my agent waits for my answer<span class="hint">Also when somebody asks you as the second person, or one has answered you, when calls were paused, and when something in the cell allowed a command in your place. Only while you have this open nowhere: at once on the devices that you chose under Me, and by mail after a minute, one in an hour at most, but for alarms and one a week, when your last week stands in numbers under Activity. The server hears that something of this kind waits, not what it is.</span></span></label>
     </section>`;
   }
 

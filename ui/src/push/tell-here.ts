@@ -45,7 +45,7 @@ export class TellHere extends FormPage {
     const on = this.here !== undefined;
     const why = on ? undefined : obstacle();
     const missing = known.public_key === undefined ? "Whoever runs this server has turned it off." : why && OBSTACLES[why];
-    const words = missing ?? `${on ? "On. This device shows" : "Off. This device could show"} “Something waits for you” when your agent needs your answer, calls were paused, or another agent has sent you something, and you are not here. Nothing else is said. The push service of your browser’s maker learns that this device was called, and when.`;
+    const words = missing ?? `${on ? "On. This device shows" : "Off. This device could show"} “Something waits for you” when your agent needs your answer, calls were paused, a command ran without your word, or another agent has sent you something, and you are not here. Nothing else is said. The push service of your browser’s maker learns that this device was called, and when.`;
     return html`<div class="setting">
       <p><strong>Tell me on this device</strong><br><span class="muted" id="tell-words">${words}</span></p>
       ${on || missing === undefined

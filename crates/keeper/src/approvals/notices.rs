@@ -104,7 +104,9 @@ impl Approvals {
         let alarms = elsewhere.into_iter().chain(paused);
         let told = alarms.filter(|alarm| now < alarm.ends_at);
         let told = told.chain(waiting.into_iter().map(|approval| notice(approval, now)));
-        let told = told.chain(asked).chain(agreed);
+        let week = rates.week_to_read().ok()?;
+        let week = week.map(|ends_at| of_kind(NoticeKind::Week, ApprovalId::from(uuid::Uuid::nil()), ends_at));
+        let told = told.chain(asked).chain(agreed).chain(week);
         let told = told.chain(over.map(|approval| notice(approval, now)));
         Some(Waits {
             told: true,

@@ -259,6 +259,20 @@ impl Rates {
         (first, first * DAY)
     }
 
+    /// When this week ends (Monday, UTC), where anything was called in the one before.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`].
+    pub(crate) fn week_to_read(&self) -> Result<Option<Millis>, VaultError> {
+        // The first day of the epoch was a Thursday.
+        let monday = (self.book.now().div_euclid(DAY) + 3).div_euclid(7) * 7 - 3;
+        let before = monday - 7..monday;
+        self.book.with(|page| {
+            let mut days = page.kept.values().flatten().flat_map(|kept| &kept.days);
+            days.any(|day| before.contains(&day.day)).then_some((monday + 7) * DAY)
+        })
+    }
+
     fn changed(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
     }

@@ -380,6 +380,37 @@ async fn promise_01_who_is_away_is_told_of_pauses_and_of_a_lock_because_of_them_
     assert_eq!(json!(told), json!([notice("paused")]));
 }
 
+#[tokio::test]
+async fn promise_01_who_is_away_is_told_once_a_week_that_the_last_one_can_be_read_and_not_a_number_of_it() {
+    const DAY: i64 = 24 * 60 * 60_000;
+    let asking = Asking::new().await;
+    let mut wire = Wire::of_server(&asking.keeper, json!({"notices": ["week"]})).await;
+    assert!(
+        asking
+            .send("GET /x/svc/canary-path", "")
+            .await
+            .unwrap()
+            .starts_with("HTTP/1.1 200")
+    );
+    let Asking { keeper, channel, .. } = asking;
+    // Thursday, the first of January 1970.
+    assert_eq!(keeper.clock.now().div_euclid(DAY), 0);
+    drop(channel);
+    assert!(wire.rest().await.is_empty(), "this week is not over");
+    let mut visit = async |days: i64| {
+        keeper.clock.forward(days * DAY);
+        drop(back(&keeper).await);
+        wire.rest().await
+    };
+    let week = json!([{"id": uuid::Uuid::nil(), "ends_at": 11 * DAY, "state": "waiting", "kind": "week"}]);
+    assert_eq!(json!(visit(4).await), week);
+    assert_eq!(json!(visit(6).await), week);
+    assert!(visit(1).await.is_empty(), "in the last week nothing was called");
+    for word in ["canary", "svc", "GET"] {
+        assert!(!wire.heard.contains(word), "{word} in {}", wire.heard);
+    }
+}
+
 /// So much time has gone by.
 async fn later(time: Duration) {
     tokio::time::pause();

@@ -166,23 +166,36 @@ pub(crate) fn something_waits(to: &Email, organisation: &str, page: &str) -> Opt
     Letter::to(to, "Something waits for your vault".to_owned(), text)
 }
 
-/// Tells somebody what waits for them while they are not there, of which kinds. What it is, nobody knows who could write it here.
-pub(crate) fn waits_for_owner(to: &Email, organisation: &str, kinds: &[NoticeKind], page: &str) -> Option<Letter> {
+/// Tells somebody what waits for them while they are not there, of which kinds. What it is, nobody knows who could write it here. `page` gives
+/// the address of one.
+pub(crate) fn waits_for_owner(
+    to: &Email,
+    organisation: &str,
+    kinds: &[NoticeKind],
+    page: impl Fn(&'static str) -> String,
+) -> Option<Letter> {
     let every = limits::APPROVAL_MAIL_EVERY.as_secs() / 60;
-    let subject = match kinds.first()? {
+    let most_pressing = kinds.first()?;
+    let place = match most_pressing {
+        NoticeKind::Week => "activity",
+        _ => "inbox",
+    };
+    let subject = match most_pressing {
         NoticeKind::Locked => "Your vault was locked",
         NoticeKind::DecidedElsewhere => "A command ran that you had not decided about",
         NoticeKind::Paused => "Calls of a service were paused",
         NoticeKind::Agent => "Your agent waits for your answer",
         NoticeKind::Second => "Somebody asks you to agree",
         NoticeKind::Seconded => "A second person has answered",
+        NoticeKind::Week => "Your week in numbers",
     };
     let said: Vec<_> = kinds.iter().map(|kind| waits(*kind, organisation)).collect();
     let text = format!(
-        "Hello,\n\n{}\n\nWhat it is, only your vault can show. Sign in and look into your inbox:\n\n{page}\n\n\
-         You get at most one such mail in {every} minutes, but for alarms, and none while you are there. You can turn them off in your \
+        "Hello,\n\n{}\n\nWhat it is, only your vault can show. Sign in and look into your {place}:\n\n{}\n\n\
+         You get at most one such mail in {every} minutes, but for alarms and one a week, and none while you are there. You can turn them off in your \
          inbox.\n",
-        said.join("\n\n")
+        said.join("\n\n"),
+        page(place)
     );
     Letter::to(to, subject.to_owned(), text)
 }
@@ -213,6 +226,10 @@ fn waits(kind: NoticeKind, organisation: &str) -> String {
         NoticeKind::Seconded => format!(
             "a second person has answered what you allowed your agent at {organisation}, and it was not done yet. If your agent has \
              stopped waiting,\ntell it to go on within half an hour."
+        ),
+        NoticeKind::Week => format!(
+            "what your agent did with your services at {organisation} in the last week, and others with what you share, stands in numbers\n\
+             under Activity. You are told of it once a week."
         ),
     }
 }

@@ -21,12 +21,15 @@ pub(crate) struct Owner {
     pub suspended: bool,
     /// Until when what they were last alarmed by is told of.
     pub alarmed_until: Option<OffsetDateTime>,
+    /// When the last week ends of which they had a mail.
+    pub week_told: Option<OffsetDateTime>,
 }
 
 /// The owner of this cell: none where it is nobody's.
 pub(crate) async fn owner_of(transaction: &mut TenantTransaction, cell: CellId) -> Result<Option<Owner>, StorageError> {
     let row = sqlx::query!(
-        r#"SELECT u.id, u.name, u.deactivated_at IS NOT NULL AS "suspended!", n.alarmed_until AS "alarmed_until?" FROM cells c
+        r#"SELECT u.id, u.name, u.deactivated_at IS NOT NULL AS "suspended!", n.alarmed_until AS "alarmed_until?",
+            n.week_told AS "week_told?" FROM cells c
          JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.user_id
          LEFT JOIN approval_notices n ON n.tenant_id = c.tenant_id AND n.user_id = c.user_id
          WHERE c.tenant_id = $1 AND c.id = $2 AND u.kind = 'person'"#,
@@ -40,6 +43,7 @@ pub(crate) async fn owner_of(transaction: &mut TenantTransaction, cell: CellId) 
         name: row.name,
         suspended: row.suspended,
         alarmed_until: row.alarmed_until,
+        week_told: row.week_told,
     }))
 }
 
@@ -51,9 +55,12 @@ pub(crate) struct Waiting {
     pub ends_at: OffsetDateTime,
     /// Until when a new alarm among it is told of: it is not kept back because they were told of something else lately.
     pub alarmed_until: Option<OffsetDateTime>,
+    /// When the week ends in which they can read of the one before.
+    pub week_until: Option<OffsetDateTime>,
 }
 
-/// Something waits for this person: their devices are told in a moment, also where it is an alarm among what waits already.
+/// Something waits for this person: their devices are told in a moment, also where it is an alarm among what waits already. A week that can be
+/// read waits for nothing: of it alone there is a mail, and whatever comes to it begins then.
 pub(crate) async fn waits(
     transaction: &mut TenantTransaction,
     owner: UserId,
@@ -63,11 +70,11 @@ pub(crate) async fn waits(
     let kinds: Vec<_> = waiting.kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
     // What waited before and has ended is not what waits now.
     let begins = sqlx::query_scalar!(
-        r#"INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at, kinds, alarmed_until)
-         VALUES ($1, $2, $4::timestamptz, $3::timestamptz, $5, $6::timestamptz)
+        r#"INSERT INTO approval_notices AS n (tenant_id, user_id, waiting_since, ends_at, kinds, alarmed_until, week_until)
+         VALUES ($1, $2, $4::timestamptz, $3::timestamptz, $5, $6::timestamptz, $7)
          ON CONFLICT (tenant_id, user_id) DO UPDATE
-         SET waiting_since = CASE WHEN n.ends_at > $4 THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at,
-            kinds = EXCLUDED.kinds, alarmed_until = coalesce(EXCLUDED.alarmed_until, n.alarmed_until),
+         SET waiting_since = CASE WHEN n.ends_at > $4 AND n.kinds <> '{week}' THEN n.waiting_since ELSE EXCLUDED.waiting_since END, ends_at = EXCLUDED.ends_at,
+            kinds = EXCLUDED.kinds, week_until = EXCLUDED.week_until, alarmed_until = coalesce(EXCLUDED.alarmed_until, n.alarmed_until),
             told_at = CASE WHEN EXCLUDED.alarmed_until IS NULL THEN n.told_at END
          RETURNING n.waiting_since = $4 OR $6::timestamptz IS NOT NULL AS "begins!""#,
         transaction.tenant().uuid(),
@@ -75,10 +82,14 @@ pub(crate) async fn waits(
         waiting.ends_at,
         now,
         &kinds,
-        waiting.alarmed_until
+        waiting.alarmed_until,
+        waiting.week_until
     )
     .fetch_one(&mut **transaction)
     .await?;
+    if waiting.kinds == [NoticeKind::Week] {
+        return Ok(());
+    }
     push_devices::wake(transaction, owner, begins, limits::APPROVAL_MAIL_EVERY, now).await
 }
 
@@ -161,17 +172,24 @@ pub(crate) async fn take(
     }))
 }
 
-/// They were told.
+/// They were told of these kinds. A mail of a week alone keeps no other back, and what it told of is over with it.
 pub(crate) async fn told(
     transaction: &mut TenantTransaction,
     owner: UserId,
+    kinds: &[NoticeKind],
     now: OffsetDateTime,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE approval_notices SET told_at = $3, try_at = NULL WHERE tenant_id = $1 AND user_id = $2",
+        "UPDATE approval_notices SET try_at = NULL, told_at = CASE WHEN $4 THEN told_at ELSE $3 END,
+            week_told = CASE WHEN $5 THEN coalesce(week_until, week_told) ELSE week_told END,
+            waiting_since = CASE WHEN $4 AND kinds = '{week}' THEN NULL ELSE waiting_since END,
+            ends_at = CASE WHEN $4 AND kinds = '{week}' THEN NULL ELSE ends_at END
+         WHERE tenant_id = $1 AND user_id = $2",
         transaction.tenant().uuid(),
         owner.uuid(),
-        now
+        now,
+        kinds == [NoticeKind::Week],
+        kinds.contains(&NoticeKind::Week)
     )
     .execute(&mut **transaction)
     .await?;

@@ -276,6 +276,45 @@ async fn a_pause_and_a_lock_are_each_one_mail_and_one_event_however_often_they_a
 }
 
 #[tokio::test]
+async fn a_week_is_one_mail_that_leads_to_the_activity_and_keeps_nothing_else_back() {
+    let (world, _, annas, bobs) = two_agents().await;
+    let week = |weeks: i64| ApprovalNotice {
+        ends_at: world.clock.seconds() * 1000 + weeks * 7 * 24 * 60 * 60_000,
+        ..alarm(&world, NoticeKind::Week)
+    };
+    let (this, next) = (week(1), week(2));
+    told(&world, bobs, &[this]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("Subject: Your week in numbers"), "{mail}");
+    assert!(mail.contains("/activity\n") || mail.contains("/activity\r\n"), "{mail}");
+    // Not again, however often it is told of, and whatever comes to it.
+    for _ in 0..3 {
+        told(&world, bobs, &[]).await;
+        told(&world, bobs, &[this]).await;
+        next_is_annas(&world, annas).await;
+    }
+    told(&world, bobs, &[this, request(&world)]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(
+        mail.contains("wants to do something") && !mail.contains("in numbers"),
+        "{mail}"
+    );
+    assert!(mail.contains("/inbox"), "{mail}");
+    // What waits for them now does not wait because of it.
+    told(&world, bobs, &[]).await;
+    world.clock.advance(limits::APPROVAL_MAIL_EVERY);
+    told(&world, bobs, &[next]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    mail_to(&world, "bob@acme.example").await;
+    told(&world, bobs, &[next, request(&world)]).await;
+    world.clock.advance(limits::APPROVAL_PATIENCE);
+    let mail = mail_to(&world, "bob@acme.example").await;
+    assert!(mail.contains("Subject: Your agent waits for your answer"), "{mail}");
+}
+
+#[tokio::test]
 async fn what_was_asked_for_decided_and_shared_is_one_event_of_each_kind_with_how_often_and_nothing_else() {
     let (world, mut anna, _, bobs) = two_agents().await;
     let done = async |deeds| {

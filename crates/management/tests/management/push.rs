@@ -149,6 +149,28 @@ fn assert_signed(got: &Got, key: &str, origin: &str, now: i64) {
 }
 
 #[tokio::test]
+async fn a_week_that_can_be_read_wakes_no_device_and_does_not_keep_back_what_does() {
+    let mut case = Case::new().await;
+    turn_on(&mut case.bob, &case.service.url("/phone")).await;
+    case.agent_waits(true).await;
+    case.world.clock.advance(limits::PUSH_PATIENCE);
+    case.woken("/phone").await;
+    let week = [ApprovalNotice {
+        id: uuid::Uuid::nil().into(),
+        ends_at: (case.world.clock.seconds() + 7 * 24 * 60 * 60) * 1000,
+        state: ApprovalState::Waiting,
+        kind: NoticeKind::Week,
+    }];
+    let told = (case.world.management).approvals_wait(case.bobs.cell, case.bobs.tenant, &week);
+    told.await.unwrap();
+    case.world.clock.advance(limits::PUSH_BETWEEN);
+    case.nothing_comes().await;
+    case.agent_waits(true).await;
+    case.world.clock.advance(limits::PUSH_PATIENCE);
+    case.woken("/phone").await;
+}
+
+#[tokio::test]
 async fn each_device_is_woken_at_once_by_a_message_that_is_signed_and_has_nothing_in_it() {
     let mut case = Case::new().await;
     for device in ["/phone", "/laptop"] {
