@@ -256,20 +256,29 @@ impl Installation {
     pub async fn sign_in(&self, email: &str) -> Person {
         // Links of earlier sign-ins work once: wait for one that is new.
         let before = outbox::newest_link(&self.outbox(), email, "sign-in");
-        let asked = self.post("/api/v1/sign-in", &json!({ "email": email })).await;
-        let browser = asked
-            .cookie("holdfast_begun")
-            .expect("the browser that asks is marked")
-            .to_owned();
-        asked.ok();
+        let browser = self.ask_for_link(email).await;
         let link = wait_until(
             "the mail with the sign-in link arrives",
             Duration::from_secs(15),
             async || outbox::newest_link(&self.outbox(), email, "sign-in").filter(|link| Some(link) != before.as_ref()),
         )
         .await;
-        let (path, body) = ("/api/v1/sign-in/complete", json!({ "token": token(&link) }));
-        let answer = person::request(&self.url(), Method::POST, path, Some(&browser), Some(&body)).await;
+        self.open_link(&browser, &link).await
+    }
+
+    /// Asks for a sign-in link, as on a new device: what marks the browser that asks.
+    pub async fn ask_for_link(&self, email: &str) -> String {
+        let asked = self.post("/api/v1/sign-in", &json!({ "email": email })).await;
+        let browser = asked.cookie("holdfast_begun").expect("the browser that asks is marked");
+        let browser = browser.to_owned();
+        asked.ok();
+        browser
+    }
+
+    /// Opens a sign-in link in the browser that asked for it.
+    pub async fn open_link(&self, browser: &str, link: &str) -> Person {
+        let (path, body) = ("/api/v1/sign-in/complete", json!({ "token": token(link) }));
+        let answer = person::request(&self.url(), Method::POST, path, Some(browser), Some(&body)).await;
         Person::signed_in(&self.url(), answer)
     }
 

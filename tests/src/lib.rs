@@ -20,12 +20,15 @@ mod program;
 mod refusal;
 mod relay;
 pub mod shared;
+#[path = "../../crates/management/src/mail/smtp/tests/sink.rs"]
+pub mod sink;
 pub mod trace;
 
 pub use channel::{CELL_START, NewVault, Session, TURN, Turn, secret};
 pub use command_line::{CommandLine, Ended};
 pub use installation::{Installation, Settings, binary};
 pub use liar::{Deed, Liar, Lie};
+pub use outbox::link_in;
 pub use person::{Answer, Person, http};
 pub use process::{Still, end, kill_now, now, wait_until};
 pub use program::{Program, model_of};

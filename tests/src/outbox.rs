@@ -5,14 +5,21 @@ use std::path::Path;
 
 /// The newest link to `page` in a mail to `address`.
 pub fn newest_link(outbox: &Path, address: &str, page: &str) -> Option<String> {
+    newest_first(outbox, address).find_map(|text| link(&text, page))
+}
+
+/// The first link to `page` in a mail, as it was sent.
+pub fn link_in(mail: &str, page: &str) -> Option<String> {
+    link(&unfolded(mail), page)
+}
+
+fn link(text: &str, page: &str) -> Option<String> {
     let marker = format!("/{page}#");
-    newest_first(outbox, address).find_map(|text| {
-        let word = text.split_whitespace().find(|word| word.contains(&marker))?;
-        let start = word.find("http")?;
-        let link = &word[start..];
-        let end = link.find(['"', '<', '>']).unwrap_or(link.len());
-        Some(link[..end].to_owned())
-    })
+    let word = text.split_whitespace().find(|word| word.contains(&marker))?;
+    let start = word.find("http")?;
+    let link = &word[start..];
+    let end = link.find(['"', '<', '>']).unwrap_or(link.len());
+    Some(link[..end].to_owned())
 }
 
 /// The newest mail to `address` with this subject.

@@ -10,6 +10,7 @@ mod first_conversation;
 mod group_resources;
 mod http_edges;
 mod lying_relay;
+mod mail;
 mod openai_sdks;
 mod promise_01;
 mod promise_04;
