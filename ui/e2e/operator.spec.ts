@@ -36,7 +36,9 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
   await page.getByRole("row").filter({ hasText: anna.email }).getByRole("link", { name: anna.name }).click();
   await expect(page.getByRole("heading", { name: `Cell of ${anna.name}` })).toBeVisible();
   await expect(page.getByRole("log", { name: "The keeper’s log" })).not.toBeEmpty({ timeout: COLD_START_MS });
-  await expect(page.locator(".facts-list div").filter({ has: page.getByText("Memory", { exact: true }) })).toContainText(/\d MiB \d+ % of \d/);
+  const fact = (title: string) => page.locator(".facts-list div").filter({ has: page.getByText(title, { exact: true }) });
+  await expect(fact("Memory")).toContainText(/\d MiB \d+ % of \d/);
+  await expect(fact("Made")).toContainText(/\d (s|min|h) ago/);
   await inspect(page, "operator-cell");
   await page.getByRole("link", { name: "All cells" }).click();
   await expect(page.getByRole("heading", { name: "Cells", exact: true })).toBeVisible();

@@ -124,6 +124,7 @@ export interface Cell {
   tenant: Named;
   owner: { id: string; name: string; email: string; suspended: boolean };
   state: CellState;
+  created_at: number;
   facts?: CellFacts;
 }
 

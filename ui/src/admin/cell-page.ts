@@ -50,6 +50,7 @@ export class CellPage extends LivePage<WholeCell> {
       ["State", html`${stateTag(cell.state)} ${facts ? `for ${span(this.now - facts.since)}` : ""}`],
       ["Owner", html`${owner.name}, ${owner.email}`],
       ["Tenant", html`<a href="/admin/tenants/${tenant.id}">${tenant.name}</a>`],
+      ["Made", ago(cell.created_at, this.now)],
       ["Last use", facts ? ago(facts.used_at, this.now) : "not since the server started"],
       ["Memory", html`${memoryBar(facts?.memory_bytes, memoryLimit(limits), owner.name)} of ${bytes(memoryLimit(limits))}`],
       ["CPU", typeof facts?.cpu_percent !== "number" ? "—" : `${Math.round(facts.cpu_percent)} % of one processor; an agent may use ${limits.agent_processors}`],

@@ -47,6 +47,7 @@ pub(crate) struct PersonFacts {
     pub sessions: i64,
     pub last_seen_at: Option<OffsetDateTime>,
     pub cell: Option<CellId>,
+    pub cell_made_at: Option<OffsetDateTime>,
 }
 
 /// Somebody who waits to be let in.
@@ -141,7 +142,7 @@ pub(crate) async fn people(
     let rows = sqlx::query!(
         r#"SELECT tenant_id AS "tenant_id!", tenant_name AS "tenant_name!", user_id AS "user_id!", user_name AS "user_name!",
             email AS "email!", kind AS "kind!", role AS "role!", created_at AS "created_at!", suspended AS "suspended!",
-            second_factor AS "second_factor!", sessions AS "sessions!", last_seen_at, cell_id
+            second_factor AS "second_factor!", sessions AS "sessions!", last_seen_at, cell_id, cell_made_at
         FROM operator_people($1, $2, $3, $4, $5) LIMIT $6"#,
         only.tenant.map(TenantId::uuid),
         only.user.map(UserId::uuid),
@@ -168,6 +169,7 @@ pub(crate) async fn people(
                 sessions: row.sessions,
                 last_seen_at: row.last_seen_at,
                 cell: row.cell_id.map(CellId::from),
+                cell_made_at: row.cell_made_at,
             })
         })
         .collect()

@@ -192,6 +192,10 @@ async fn the_operator_sees_who_and_how_many_and_no_content() {
     assert_eq!(cells["cells"].as_array().unwrap().len(), 3);
     assert_eq!(cells["cells"][1]["id"], cell.cell.to_string());
     assert_eq!(cells["cells"][1]["state"], "awake");
+    // Everybody's was made with them.
+    for at in 0..3 {
+        assert_eq!(cells["cells"][at]["created_at"], people["people"][at]["created_at"]);
+    }
     assert_eq!(cells["cells"][1]["facts"]["memory_bytes"], 1 << 20);
     assert_eq!(cells["cells"][0]["state"], "asleep");
     assert!(cells["cells"][0]["facts"].is_null());

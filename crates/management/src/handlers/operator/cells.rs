@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::people::Named;
 use crate::app::App;
 use crate::cell_control::CellState;
+use crate::clock::millis;
 use crate::machine::{CellFacts, CellLimits, Host, Seen};
 use crate::operator::Operator;
 use crate::problem::ApiError;
@@ -35,6 +36,7 @@ pub(crate) struct CellAnswer {
     tenant: Named,
     owner: Owner,
     state: CellState,
+    created_at: Millis,
     /// More about one that the server has had to do with since it started.
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<CellFacts>,
@@ -65,6 +67,7 @@ impl CellAnswer {
                 suspended: person.suspended,
             },
             state: facts.as_ref().map_or(CellState::Asleep, |facts| facts.state),
+            created_at: millis(person.cell_made_at?),
             facts,
         })
     }
