@@ -12,8 +12,8 @@ pub const WAITING_BYTES: u64 = 32 * 1024 * 1024;
 pub const WAITING_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Between two looks for envelopes that have waited too long.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
-/// Envelopes that go back in one transaction.
-pub const SWEEP_ROWS: i64 = 1_000;
+/// Of those, envelopes that are read from the database at once.
+pub const SWEEP_ROWS: usize = 1_000;
 
 /// Envelopes, epochs, checks and lists of whom it follows that one mailbox may send in a second, on average: above it the relay reads more
 /// slowly. And how often the relay reads epochs of those whom it follows: above it they come later, and nothing else does.

@@ -1,6 +1,6 @@
 //! Mailboxes in memory: what waits in each, by number and size, and who is connected. What waits itself is in the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ struct Inner {
     of_sender: HashMap<i64, u32>,
     /// Of envelopes, by sender and id, with whether they are durable: the same one that comes again is one.
     ids: HashMap<(i64, EnvelopeId), bool>,
+    /// Of what is durable and waits, also of what came back: what is gone counts down once.
+    numbers: HashSet<i64>,
     /// The number of the newest envelope that was committed.
     newest: i64,
     woken: Option<Instant>,
@@ -175,14 +177,17 @@ impl Mailboxes {
 }
 
 impl Mailbox {
-    /// What the database has of a sender, at the start: so many, those of these ids among them.
-    pub fn found(&self, sender: i64, count: u32, ids: impl Iterator<Item = EnvelopeId>, bytes: u64, newest: i64) {
+    /// What the database has of a sender, at the start: these numbers, those of these ids among them.
+    pub fn found(&self, sender: i64, numbers: &[i64], ids: impl Iterator<Item = EnvelopeId>, bytes: u64) {
         let mut inner = unpoisoned(&self.inner);
+        let count = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
         inner.ids.extend(ids.map(|id| ((sender, id), true)));
         inner.waiting += count;
         inner.bytes += bytes;
         *inner.of_sender.entry(sender).or_default() += count;
+        let newest = numbers.iter().copied().max().unwrap_or_default();
         inner.newest = inner.newest.max(newest);
+        inner.numbers.extend(numbers);
     }
 
     /// Makes room for an envelope, or says why there is none. One that waits already, or is about to, has its room.
@@ -207,10 +212,18 @@ impl Mailbox {
         unpoisoned(&self.inner).ids.get(&(sender, id)) == Some(&true)
     }
 
-    /// They do not wait any longer.
+    /// Whether what has this number is durable, and waits.
+    pub fn keeps(&self, number: i64) -> bool {
+        unpoisoned(&self.inner).numbers.contains(&number)
+    }
+
+    /// They do not wait any longer. What was fetched while it went back to its sender is gone twice, and counts down once.
     pub fn gone(&self, gone: &[Waiting]) {
         let mut inner = unpoisoned(&self.inner);
         for one in gone {
+            if !inner.numbers.remove(&one.number) {
+                continue;
+            }
             inner.ids.remove(&(one.sender, one.id));
             inner.waiting = inner.waiting.saturating_sub(1);
             inner.bytes = inner.bytes.saturating_sub(one.bytes as u64);
@@ -223,20 +236,22 @@ impl Mailbox {
         }
     }
 
-    /// Something of this mailbox's own comes back to it: it counts, whatever waits.
-    pub fn reserve_always(&self) {
-        unpoisoned(&self.inner).count(self.id, 0);
-    }
-
     /// An envelope is durable: it goes to the receiver, if one is connected and reads. Says whether to wake one.
     pub fn committed(&self, stored: &Stored) -> bool {
         let mut inner = unpoisoned(&self.inner);
         inner.newest = stored.waiting.number;
-        let Waiting { sender, id, bytes, .. } = stored.waiting;
-        // Its room is gone where the one before it, which had it, was fetched meanwhile.
-        if matches!(stored.content, Content::Sealed(_)) && inner.ids.insert((sender, id), true).is_none() {
+        let Waiting {
+            number,
+            sender,
+            id,
+            bytes,
+        } = stored.waiting;
+        // What comes back counts, whatever waits; and the room of an envelope is gone where the one before it, which had it, was fetched meanwhile.
+        let has_room = matches!(stored.content, Content::Sealed(_)) && inner.ids.insert((sender, id), true).is_some();
+        if !has_room {
             inner.count(sender, bytes);
         }
+        inner.numbers.insert(number);
         match &mut inner.seat {
             // The feeder was faster.
             Some(seat) if stored.waiting.number <= seat.delivered => false,

@@ -16,7 +16,7 @@ pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sql
         }
     }
     let rows = sqlx::query(
-        "SELECT mailbox, sender, count(*) AS count, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes, max(number) AS newest,
+        "SELECT mailbox, sender, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes, array_agg(number) AS numbers,
             array_agg(id) FILTER (WHERE sealed IS NOT NULL) AS ids
          FROM envelopes GROUP BY mailbox, sender",
     )
@@ -24,11 +24,11 @@ pub(crate) async fn load(pool: &PgPool, mailboxes: &Mailboxes) -> Result<(), sql
     .await?;
     for row in rows {
         if let Some(mailbox) = mailboxes.by_id(row.get("mailbox")) {
-            let count = u32::try_from(row.get::<i64, _>("count")).unwrap_or(u32::MAX);
+            let numbers: Vec<i64> = row.get("numbers");
             let bytes = u64::try_from(row.get::<i64, _>("bytes")).unwrap_or(0);
             let ids: Option<Vec<uuid::Uuid>> = row.get("ids");
             let ids = ids.into_iter().flatten().map(EnvelopeId::from);
-            mailbox.found(row.get("sender"), count, ids, bytes, row.get("newest"));
+            mailbox.found(row.get("sender"), &numbers, ids, bytes);
         }
     }
     Ok(())
@@ -91,14 +91,16 @@ pub(crate) struct Expired {
     pub was_returned: bool,
 }
 
-/// Those that were taken before `before`.
-pub(crate) async fn expired(pool: &PgPool, before: i64) -> Result<Vec<Expired>, sqlx::Error> {
+/// The next of those that were taken before `before`, behind this mailbox and number: fewer than `SWEEP_ROWS` are the last.
+pub(crate) async fn expired(pool: &PgPool, before: i64, after: (i64, i64)) -> Result<Vec<Expired>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT mailbox, number, sender, id, coalesce(octet_length(sealed), 0) AS bytes, returned IS NOT NULL AS was_returned
-         FROM envelopes WHERE at < $1 LIMIT $2",
+         FROM envelopes WHERE at < $1 AND (mailbox, number) > ($2, $3) ORDER BY mailbox, number LIMIT $4",
     )
     .bind(before)
-    .bind(limits::SWEEP_ROWS)
+    .bind(after.0)
+    .bind(after.1)
+    .bind(i64::try_from(limits::SWEEP_ROWS).unwrap_or(i64::MAX))
     .fetch_all(pool)
     .await?;
     Ok(rows

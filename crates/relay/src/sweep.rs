@@ -13,15 +13,31 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut look = tokio::time::interval(limits::SWEEP_EVERY);
     loop {
         look.tick().await;
-        match store::expired(shared.database.pool(), now_ms() - shared.config.waiting_for_ms).await {
-            Ok(expired) => {
-                for one in expired {
-                    if send_back(&shared, one).await.is_none() {
-                        return;
-                    }
-                }
+        if sweep(&shared).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// All that has waited too long by now. None when the relay ends.
+async fn sweep(shared: &Shared) -> Option<()> {
+    let before = now_ms() - shared.config.waiting_for_ms;
+    let mut after = (i64::MIN, i64::MIN);
+    loop {
+        let expired = match store::expired(shared.database.pool(), before, after).await {
+            Ok(expired) => expired,
+            Err(error) => {
+                warn!(%error, "what waits too long could not be looked for");
+                return Some(());
             }
-            Err(error) => warn!(%error, "what waits too long could not be looked for"),
+        };
+        let is_last = expired.len() < limits::SWEEP_ROWS;
+        for one in expired {
+            after = (one.mailbox, one.waiting.number);
+            send_back(shared, one).await?;
+        }
+        if is_last {
+            return Some(());
         }
     }
 }
@@ -35,16 +51,13 @@ async fn send_back(shared: &Shared, expired: Expired) -> Option<()> {
         .then(|| shared.mailboxes.by_id(expired.waiting.sender))
         .flatten();
     info!(mailbox = %mailbox.key, "something has waited for too long");
-    let take = sender.map(|sender| {
-        sender.reserve_always();
-        Take {
-            sender: sender.id,
-            to: sender,
-            id: expired.waiting.id,
-            at: now_ms(),
-            content: Content::Returned(mailbox.key),
-            reply: None,
-        }
+    let take = sender.map(|sender| Take {
+        sender: sender.id,
+        to: sender,
+        id: expired.waiting.id,
+        at: now_ms(),
+        content: Content::Returned(mailbox.key),
+        reply: None,
     });
     let gone = Gone {
         mailbox,

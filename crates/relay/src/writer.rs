@@ -23,7 +23,7 @@ use crate::wake::Waker;
 pub(crate) enum Job {
     Take(Take),
     Gone(Gone),
-    /// It has waited too long: gone there, and back to its sender, in one commit.
+    /// It has waited too long: gone there, and back to its sender, in one commit; neither, where it was fetched before.
     Return(Gone, Option<Take>),
 }
 
@@ -122,17 +122,7 @@ impl Writer {
     async fn number(&mut self, jobs: &mut Vec<Job>) -> Batch {
         let mut batch = Batch::default();
         for job in jobs.drain(..) {
-            let (gone, take) = match job {
-                Job::Take(take) => (None, Some(take)),
-                Job::Gone(gone) => (Some(gone), None),
-                Job::Return(gone, take) => (Some(gone), take),
-            };
-            batch.gone.extend(gone);
-            if let Some(mut take) = take {
-                batch.replies.extend(take.reply.take().map(|reply| (reply, take.id)));
-                if batch.comes_again(&take) {
-                    continue;
-                }
+            if let Some(take) = batch.put(job) {
                 while self.next > self.reserved {
                     match reserve(&mut self.connection).await {
                         Ok(reserved) => (self.next, self.reserved) = (reserved - limits::RESERVE + 1, reserved),
@@ -234,6 +224,34 @@ const WRITE: &str = "WITH gone AS (
      ON CONFLICT (mailbox, number) DO NOTHING";
 
 impl Batch {
+    /// Puts in what needs no number, and gives back what does: an envelope that is not there yet.
+    fn put(&mut self, job: Job) -> Option<Take> {
+        let mut take = match job {
+            Job::Take(take) => take,
+            Job::Gone(gone) => {
+                self.gone.push(gone);
+                return None;
+            }
+            Job::Return(gone, _) if !self.keeps(&gone) => return None,
+            Job::Return(gone, take) => {
+                self.gone.push(gone);
+                take?
+            }
+        };
+        self.replies.extend(take.reply.take().map(|reply| (reply, take.id)));
+        (!self.comes_again(&take)).then_some(take)
+    }
+
+    /// Whether it waits still, behind what is in this batch: nobody but the writer takes anything away.
+    fn keeps(&self, one: &Gone) -> bool {
+        let goes = |number| {
+            let mut here = self.gone.iter().filter(|gone| gone.mailbox.id == one.mailbox.id);
+            here.any(|gone| gone.waiting.iter().any(|gone| gone.number == number))
+        };
+        let keeps = |waiting: &Waiting| one.mailbox.keeps(waiting.number) && !goes(waiting.number);
+        one.waiting.iter().all(keeps)
+    }
+
     /// Whether an envelope is there already, or in this batch; if not, it is now. What comes back to its sender is no envelope of theirs.
     fn comes_again(&mut self, take: &Take) -> bool {
         matches!(take.content, Content::Sealed(_))
@@ -293,4 +311,67 @@ async fn connect(database: &Database) -> Result<Option<PgConnection>, sqlx::Erro
         .execute(&mut connection)
         .await?;
     Ok(Some(connection))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::relay::MailboxKey;
+
+    use super::*;
+    use crate::RelayConfig;
+    use crate::mailbox::Mailboxes;
+
+    /// A mailbox of somebody who has sent, and one in which what they sent waits under this number.
+    fn two(number: i64) -> (Arc<Mailbox>, Arc<Mailbox>, Waiting) {
+        let mailboxes = Mailboxes::new(&RelayConfig::default());
+        let (sender, receiver) = (
+            mailboxes.add(MailboxKey([1; 32]), 1),
+            mailboxes.add(MailboxKey([2; 32]), 2),
+        );
+        let waiting = Waiting {
+            number,
+            sender: sender.id,
+            id: EnvelopeId::new(),
+            bytes: 564,
+        };
+        receiver.found(sender.id, &[number], std::iter::once(waiting.id), 564);
+        (sender, receiver, waiting)
+    }
+
+    fn fetched(mailbox: &Arc<Mailbox>, waiting: Waiting) -> Gone {
+        Gone {
+            mailbox: Arc::clone(mailbox),
+            waiting: vec![waiting],
+        }
+    }
+
+    fn back(sender: &Arc<Mailbox>, receiver: &Arc<Mailbox>, waiting: Waiting) -> Job {
+        let take = Take {
+            to: Arc::clone(sender),
+            sender: sender.id,
+            id: waiting.id,
+            at: 0,
+            content: Content::Returned(receiver.key),
+            reply: None,
+        };
+        Job::Return(fetched(receiver, waiting), Some(take))
+    }
+
+    #[test]
+    fn promise_05_what_was_fetched_before_it_was_to_go_back_does_not_go_back() {
+        let (sender, receiver, waiting) = two(5);
+        let mut batch = Batch::default();
+        assert!(batch.put(back(&sender, &receiver, waiting)).is_some());
+        assert_eq!(batch.gone.len(), 1);
+
+        // In the same commit, and in one before.
+        let mut batch = Batch::default();
+        assert!(batch.put(Job::Gone(fetched(&receiver, waiting))).is_none());
+        assert!(batch.put(back(&sender, &receiver, waiting)).is_none());
+        assert_eq!(batch.gone.len(), 1);
+        receiver.gone(&[waiting]);
+        let mut batch = Batch::default();
+        assert!(batch.put(back(&sender, &receiver, waiting)).is_none());
+        assert!(batch.gone.is_empty());
+    }
 }

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use protocol::relay::{FromRelay, MailboxKey, Refusal};
-use relay::limits::WAITING_OF_ONE_SENDER;
+use protocol::CapabilityId;
+use protocol::relay::{FromMailbox, FromRelay, MailboxKey, Refusal};
+use relay::limits::{SWEEP_ROWS, WAITING_OF_ONE_SENDER};
 use relay::{Carrier, RelayConfig, Waker};
-use sqlx::Connection as _;
+use sqlx::{Connection as _, PgConnection, Postgres};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use vault::Identity;
@@ -81,6 +82,15 @@ async fn what_was_not_acknowledged_comes_again_and_what_was_does_not() {
         panic!()
     };
     assert_eq!((number, id), (numbers[1], ids[1]));
+    // What comes now is behind all that there was.
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    let (last, sealed) = stream.next(b"x");
+    sender.send(stream.to(), last, &sealed).await;
+    let Said::Deliver { number, id, .. } = receiver.next().await else {
+        panic!()
+    };
+    assert_eq!(id, last);
+    assert!(number > numbers[2]);
     relay.stop().await;
 }
 
@@ -132,6 +142,37 @@ async fn what_is_sent_again_while_it_waits_is_one() {
     relay.stop().await;
 }
 
+/// Until this is rolled back, what is written waits; what is read does not.
+async fn writes_wait(owner: &mut PgConnection) -> sqlx::Transaction<'_, Postgres> {
+    let mut held = owner.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE relay.envelopes IN EXCLUSIVE MODE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    held
+}
+
+/// Until the relay has something to write.
+async fn somebody_waits(held: &mut PgConnection) {
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
+    while !sqlx::query_scalar::<_, bool>(waits)
+        .fetch_one(&mut *held)
+        .await
+        .unwrap()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+/// Something that is answered once all that was said before it was read.
+fn a_question(about: &Identity) -> FromMailbox {
+    FromMailbox::Check {
+        request: 1,
+        issuer: key(about),
+        capability: CapabilityId::new(),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_again_while_the_database_does_not_answer_is_one() {
     let server = Server::new().await;
@@ -141,22 +182,14 @@ async fn what_is_sent_again_while_the_database_does_not_answer_is_one() {
     let mut stream = Stream::new(&ada, &bob);
     let (before, after) = (stream.next(b"x"), stream.next(b"x"));
     let mut owner = isolation::connect(&server, "holdfast_relay", "holdfast").await.unwrap();
-    let mut held = owner.begin().await.unwrap();
-    sqlx::raw_sql("LOCK TABLE relay.envelopes IN EXCLUSIVE MODE")
-        .execute(&mut *held)
-        .await
-        .unwrap();
+    let mut held = writes_wait(&mut owner).await;
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     sender.send(stream.to(), before.0, &before.1).await;
     // The first commit is under way: what comes now is written by the next one.
-    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)";
-    while !sqlx::query_scalar::<_, bool>(waits)
-        .fetch_one(&mut *held)
-        .await
-        .unwrap()
-    {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    somebody_waits(&mut held).await;
+    // Nothing is said to be kept that is not durable.
+    sender.say(&a_question(&bob)).await;
+    assert!(matches!(sender.next().await, Said::Text(FromRelay::Checked { .. })));
     // More often than there is room for.
     for _ in 0..3 {
         let mut sender = Peer::connect(&relay.socket, &ada).await;
@@ -165,13 +198,7 @@ async fn what_is_sent_again_while_the_database_does_not_answer_is_one() {
             sender.send(stream.to(), after.0, &after.1).await;
         }
         // All of it was read when this is answered.
-        sender
-            .say(&protocol::relay::FromMailbox::Check {
-                request: 1,
-                issuer: key(&bob),
-                capability: protocol::CapabilityId::new(),
-            })
-            .await;
+        sender.say(&a_question(&bob)).await;
         assert!(matches!(sender.next().await, Said::Text(FromRelay::Checked { .. })));
     }
     held.rollback().await.unwrap();
@@ -214,21 +241,22 @@ async fn a_receiver_that_does_not_acknowledge_gets_a_window_and_the_rest_when_it
         };
         numbers.push(number);
     }
-    // What comes next is the answer to a question, not another delivery.
-    receiver
-        .say(&protocol::relay::FromMailbox::Check {
-            request: 1,
-            issuer: key(&bob),
-            capability: protocol::CapabilityId::new(),
-        })
-        .await;
+    // What comes next is the answer to a question, not another delivery; and what was not delivered is not acknowledged.
+    receiver.ack(vec![numbers.last().unwrap() + 1]).await;
+    // Whatever was acknowledged is gone when what came after it is kept.
+    let carol = Identity::random();
+    drop(Peer::connect(&relay.socket, &carol).await);
+    let (id, sealed) = Stream::new(&bob, &carol).next(b"x");
+    receiver.send(key(&carol), id, &sealed).await;
+    receiver.until_accepted(1).await;
+    receiver.say(&a_question(&bob)).await;
     assert!(matches!(receiver.next().await, Said::Text(FromRelay::Checked { .. })));
     receiver.ack(numbers.clone()).await;
     for _ in protocol::limits::RELAY_WINDOW..400 {
         let Said::Deliver { number, .. } = receiver.next().await else {
             panic!()
         };
-        assert!(number > *numbers.last().unwrap());
+        assert_eq!(number, numbers.last().unwrap() + 1);
         numbers.push(number);
     }
     relay.stop().await;
@@ -259,6 +287,98 @@ async fn what_was_never_fetched_goes_back_to_its_sender() {
     };
     assert_eq!((id, to), (sent, key(&bob)));
     sender.ack(vec![number]).await;
+    let receiver = Peer::connect(&relay.socket, &bob).await;
+    assert_eq!(receiver.welcome, FromRelay::Welcome { waiting: 0, epoch: 0 });
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_what_is_fetched_while_it_goes_back_counts_down_once() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    drop(Peer::connect(&relay.socket, &bob).await);
+    let mut stream = Stream::new(&ada, &bob);
+    let (first, sealed) = stream.next(b"x");
+    sender.send(stream.to(), first, &sealed).await;
+    for _ in 0..2 {
+        let (id, sealed) = stream.next(b"x");
+        sender.send(stream.to(), id, &sealed).await;
+    }
+    sender.until_accepted(3).await;
+    drop(sender);
+    relay.stop().await;
+
+    // The first goes back; before that is written, it is fetched.
+    let mut owner = isolation::connect(&server, "holdfast_relay", "holdfast").await.unwrap();
+    sqlx::raw_sql("UPDATE relay.envelopes SET at = 0 WHERE number = (SELECT min(number) FROM relay.envelopes)")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    let mut held = writes_wait(&mut owner).await;
+    let relay = server.relay().await;
+    somebody_waits(&mut held).await;
+    let mut receiver = Peer::connect(&relay.socket, &bob).await;
+    let Said::Deliver { number, id, .. } = receiver.next().await else {
+        panic!()
+    };
+    assert_eq!(id, first);
+    receiver.ack(vec![number]).await;
+    for _ in 0..2 {
+        assert!(matches!(receiver.next().await, Said::Deliver { .. }));
+    }
+    // The acknowledgement was read when this is answered.
+    receiver.say(&a_question(&bob)).await;
+    assert!(matches!(receiver.next().await, Said::Text(FromRelay::Checked { .. })));
+    drop(receiver);
+    held.rollback().await.unwrap();
+
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    assert!(matches!(sender.next().await, Said::Returned { id, .. } if id == first));
+    let (id, sealed) = stream.next(b"x");
+    sender.send(stream.to(), id, &sealed).await;
+    sender.until_accepted(1).await;
+    let receiver = Peer::connect(&relay.socket, &bob).await;
+    assert_eq!(receiver.welcome, FromRelay::Welcome { waiting: 3, epoch: 0 });
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_what_expires_all_at_once_goes_back_all_at_once() {
+    const MANY: usize = SWEEP_ROWS + 500;
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    for identity in [&ada, &bob] {
+        drop(Peer::connect(&relay.socket, identity).await);
+    }
+    relay.stop().await;
+    // More than may wait in one mailbox: as if it were many.
+    let mut owner = isolation::connect(&server, "holdfast_relay", "holdfast").await.unwrap();
+    let many = "INSERT INTO relay.envelopes (mailbox, number, sender, id, at, sealed)
+        SELECT receiver.id, number, sender.id, gen_random_uuid(), 0, decode(repeat('00', 564), 'hex')
+        FROM relay.mailboxes receiver, relay.mailboxes sender, generate_series(1, $3::bigint) number
+        WHERE receiver.key = $1 AND sender.key = $2";
+    let many = sqlx::query(many)
+        .bind(key(&bob).0.to_vec())
+        .bind(key(&ada).0.to_vec())
+        .bind(i64::try_from(MANY).unwrap());
+    many.execute(&mut owner).await.unwrap();
+    let relay = server.relay().await;
+    let mut sender = Peer::connect(&relay.socket, &ada).await;
+    for _ in 0..MANY {
+        let Said::Returned { number, .. } = sender.next().await else {
+            panic!()
+        };
+        sender.ack(vec![number]).await;
+    }
+    // What was written before is counted when what comes after it is kept.
+    let carol = Identity::random();
+    drop(Peer::connect(&relay.socket, &carol).await);
+    let (id, sealed) = Stream::new(&ada, &carol).next(b"x");
+    sender.send(key(&carol), id, &sealed).await;
+    sender.until_accepted(1).await;
     let receiver = Peer::connect(&relay.socket, &bob).await;
     assert_eq!(receiver.welcome, FromRelay::Welcome { waiting: 0, epoch: 0 });
     relay.stop().await;
