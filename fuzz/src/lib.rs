@@ -7,6 +7,7 @@ mod at_rest;
 mod carried;
 mod channel;
 mod home;
+mod management;
 mod outside;
 mod relayed;
 mod socket;
@@ -51,6 +52,13 @@ pub const TARGETS: &[Target] = &[
     outside::PROVIDER_ANSWER,
     outside::ADDRESS,
     outside::TEMPLATE,
+    management::AUDIT_EXPORT,
+    management::DISCOVERY,
+    management::ID_TOKEN,
+    management::PASSKEY_MADE,
+    management::PASSKEY_SHOWN,
+    management::API_KEY,
+    management::FORWARDED,
 ];
 
 /// The target of this name.

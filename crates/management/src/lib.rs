@@ -22,6 +22,7 @@ pub mod database;
 mod delivery;
 mod device;
 mod factors;
+pub mod fuzzing;
 pub mod gateway_key;
 mod handlers;
 mod ids;

@@ -17,7 +17,7 @@ use super::{AuditLog, Chains};
 use crate::clock::millis;
 use crate::database::Database;
 use crate::limits;
-use crate::storage::audit::{self as stored, Head};
+use crate::storage::audit::{self as stored, Checkpoint, Head};
 use crate::storage::{StorageError, TenantTransaction, operator_audit};
 
 /// A line of an export.
@@ -42,7 +42,7 @@ pub(super) struct OperatorsChain {
 }
 
 impl Header {
-    fn new(whose: Whose, key: &VerifyingKey) -> Self {
+    pub(super) fn new(whose: Whose, key: &VerifyingKey) -> Self {
         let (tenant, operator) = match whose {
             Whose::Tenant(tenant) => (Some(tenant), None),
             Whose::Operator { unsigned } => (None, Some(OperatorsChain { unsigned })),
@@ -79,6 +79,17 @@ pub(super) struct Signed {
     pub hash: String,
     pub at: Millis,
     pub signature: String,
+}
+
+impl Signed {
+    pub(super) fn new(head: &Head, at: Millis, signature: &[u8; 64]) -> Self {
+        Self {
+            seq: head.seq,
+            hash: b64::encode(head.hash),
+            at,
+            signature: b64::encode(signature),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -183,13 +194,14 @@ impl Exporting {
                 event: body,
                 hash: b64::encode(event.hash),
             })?);
-            if let Some(checkpoint) = signed {
-                let checkpoint = Signed {
-                    seq: checkpoint.seq,
-                    hash: b64::encode(checkpoint.hash),
-                    at: checkpoint.at,
-                    signature: b64::encode(checkpoint.signature),
-                };
+            if let Some(Checkpoint {
+                seq,
+                hash,
+                at,
+                signature,
+            }) = signed
+            {
+                let checkpoint = Signed::new(&Head { seq, hash }, at, &signature);
                 text.extend(line(&CheckpointLine { checkpoint })?);
             }
         }
@@ -212,17 +224,12 @@ impl Exporting {
             return Ok(None);
         }
         let signature = self.chains.key().sign(Place::End, whose, &head, at);
-        let end = Signed {
-            seq: head.seq,
-            hash: b64::encode(head.hash),
-            at,
-            signature: b64::encode(signature),
-        };
+        let end = Signed::new(&head, at, &signature);
         line(&EndLine { end }).map(Some)
     }
 }
 
-fn line(value: &impl Serialize) -> Result<Bytes, StorageError> {
+pub(super) fn line(value: &impl Serialize) -> Result<Bytes, StorageError> {
     let mut text = serde_json::to_vec(value).map_err(|_| StorageError::Unreadable("an audit event"))?;
     text.push(b'\n');
     Ok(text.into())

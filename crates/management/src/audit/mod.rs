@@ -7,6 +7,7 @@ mod chaining;
 mod check;
 mod event;
 mod export;
+pub mod fuzzing;
 mod key;
 pub(crate) mod told;
 mod verify;

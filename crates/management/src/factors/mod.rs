@@ -3,6 +3,7 @@
 
 pub(crate) mod authenticator;
 pub(crate) mod backup_codes;
+pub mod fuzzing;
 mod key;
 pub(crate) mod passkey;
 pub(crate) mod reset;

@@ -26,7 +26,7 @@ use crate::storage::{StorageError, TenantTransaction, factors, passkeys};
 /// The stored form of a public key: this, then the COSE_Key.
 const VERSION: u8 = 1;
 /// The shortest id of a passkey.
-const CREDENTIAL_ID_BYTES: usize = 16;
+pub(super) const CREDENTIAL_ID_BYTES: usize = 16;
 
 /// What a page asks an authenticator to sign.
 #[derive(Serialize, ToSchema)]
@@ -41,7 +41,7 @@ pub(crate) struct Asked {
 pub(crate) struct Shown {
     id: String,
     authenticator_data: String,
-    client_data: String,
+    pub(super) client_data: String,
     signature: String,
     user_handle: String,
 }
@@ -50,18 +50,23 @@ pub(crate) struct Shown {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct Made {
     id: String,
-    client_data: String,
+    pub(super) client_data: String,
     attestation: String,
 }
 
 fn site(app: &App) -> Result<Webauthn, ApiError> {
     let url = &app.config.public_url;
     let id = url.passkey_site().ok_or(ApiError::PasskeysUnavailable)?;
-    Ok(Webauthn::new(id, &app.config.name, url.origin())
+    Ok(site_of(id, &app.config.name, url.origin()))
+}
+
+/// What is asked of every passkey of a site.
+pub(super) fn site_of(id: &str, name: &str, origin: &str) -> Webauthn {
+    Webauthn::new(id, name, origin)
         .require_user_verification(true)
         .require_user_handle(true)
         .strict_base64(true)
-        .authenticator_attachment(Attachment::Any))
+        .authenticator_attachment(Attachment::Any)
 }
 
 /// Makes a challenge for this browser.
@@ -78,17 +83,20 @@ pub(crate) async fn ask(app: &App, browser: TokenHash, purpose: Purpose) -> Resu
     })
 }
 
-/// The challenge that the browser says was signed, if this server gave it to that browser for this; it is used up by that.
-async fn take(app: &App, browser: TokenHash, purpose: Purpose, client_data: &str) -> Result<Challenge, ApiError> {
+/// The challenge that the browser says was signed.
+pub(super) fn said(client_data: &str) -> Option<SecretToken> {
     #[derive(Deserialize)]
     struct ClientData {
         challenge: String,
     }
-    let challenge = b64::decode(client_data)
-        .ok()
-        .and_then(|json| serde_json::from_slice::<ClientData>(&json).ok())
-        .and_then(|data| SecretToken::parse(&data.challenge))
-        .ok_or(ApiError::PasskeyRefused)?;
+    let json = b64::decode(client_data).ok()?;
+    let data: ClientData = serde_json::from_slice(&json).ok()?;
+    SecretToken::parse(&data.challenge)
+}
+
+/// The challenge that the browser says was signed, if this server gave it to that browser for this; it is used up by that.
+async fn take(app: &App, browser: TokenHash, purpose: Purpose, client_data: &str) -> Result<Challenge, ApiError> {
+    let challenge = said(client_data).ok_or(ApiError::PasskeyRefused)?;
     let now = app.clock.now();
     match passkey_challenges::take(&app.database, challenge.hash(), browser, purpose, now).await? {
         true => Ok(Challenge(challenge.bytes().to_vec())),
@@ -135,23 +143,9 @@ pub(crate) async fn show(
         transports: Vec::new(),
         aaguid: [0; 16],
     };
-    let state = AuthenticationState {
-        challenge,
-        allow_credentials: vec![credential.id.clone()],
-        // The challenge's age was looked at above, by our clock.
-        created_at: 0,
-        user_handle: Some(handle(tenant, user)),
-    };
-    let response = AuthenticationResponse {
-        id: shown.id,
-        authenticator_data: shown.authenticator_data,
-        signature: shown.signature,
-        client_data_json: shown.client_data,
-        user_handle: Some(shown.user_handle),
-    };
-    match site.finish_authentication(&state, &response, &credential) {
-        Ok(success) => {
-            passkeys::used(&mut transaction, stored.id, success.new_counter, app.clock.now()).await?;
+    match proved(&site, challenge, handle(tenant, user), &credential, shown) {
+        Ok(counter) => {
+            passkeys::used(&mut transaction, stored.id, counter, app.clock.now()).await?;
             Ok((transaction, user))
         }
         Err(error) => {
@@ -165,6 +159,32 @@ pub(crate) async fn show(
             Err(ApiError::PasskeyRefused)
         }
     }
+}
+
+/// The new counter of a passkey, if it is the one that was shown, by whom it belongs to, for this challenge.
+pub(super) fn proved(
+    site: &Webauthn,
+    challenge: Challenge,
+    handle: Vec<u8>,
+    credential: &PasskeyCredential,
+    shown: Shown,
+) -> Result<u32, Error> {
+    let state = AuthenticationState {
+        challenge,
+        allow_credentials: vec![credential.id.clone()],
+        // The challenge's age was looked at before, by our clock.
+        created_at: 0,
+        user_handle: Some(handle),
+    };
+    let response = AuthenticationResponse {
+        id: shown.id,
+        authenticator_data: shown.authenticator_data,
+        signature: shown.signature,
+        client_data_json: shown.client_data,
+        user_handle: Some(shown.user_handle),
+    };
+    let success = site.finish_authentication(&state, &response, credential)?;
+    Ok(success.new_counter)
 }
 
 /// A passkey that was just made, checked.
@@ -183,9 +203,15 @@ pub(crate) async fn check_new(
     made: Made,
 ) -> Result<Checked, ApiError> {
     let site = site(app)?;
+    let challenge = take(app, session, Purpose::Enrol, &made.client_data).await?;
+    checked(&site, challenge, handle(tenant, user), made)
+}
+
+/// What to keep of a passkey that was made for this challenge.
+pub(super) fn checked(site: &Webauthn, challenge: Challenge, handle: Vec<u8>, made: Made) -> Result<Checked, ApiError> {
     let state = RegistrationState {
-        challenge: take(app, session, Purpose::Enrol, &made.client_data).await?,
-        user_id: handle(tenant, user),
+        challenge,
+        user_id: handle,
         created_at: 0,
     };
     let response = RegistrationResponse {
@@ -209,7 +235,7 @@ pub(crate) async fn check_new(
     })
 }
 
-fn public_key(stored: &[u8]) -> Result<&[u8], StorageError> {
+pub(super) fn public_key(stored: &[u8]) -> Result<&[u8], StorageError> {
     stored
         .strip_prefix(&[VERSION])
         .ok_or(StorageError::Unreadable("public key of a passkey"))

@@ -41,6 +41,17 @@ impl Providers {
     pub(super) async fn discover_anew(&self, issuer: &str, now: OffsetDateTime) -> Result<Discovery, ProviderError> {
         let at = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let found: Discovery = self.read(&at, None).await?;
+        self.is_of(issuer, &at, &found)?;
+        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        read.retain(|_, (at, _)| after(*at, limits::DISCOVERY_KEPT) > now);
+        if read.len() < limits::DISCOVERIES_KEPT {
+            read.insert(issuer.to_owned(), (now, found.clone()));
+        }
+        Ok(found)
+    }
+
+    /// What was read there is about this issuer, and names only addresses that may be called.
+    pub(super) fn is_of(&self, issuer: &str, at: &str, found: &Discovery) -> Result<(), ProviderError> {
         // Whoever answers in another's name would have their tokens taken for the other's.
         if found.issuer != issuer {
             return Err(ProviderError::Answer(format!(
@@ -51,12 +62,7 @@ impl Providers {
         for address in [&found.authorization_endpoint, &found.token_endpoint, &found.jwks_uri] {
             self.client.allowed(address)?;
         }
-        let mut read = self.read.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        read.retain(|_, (at, _)| after(*at, limits::DISCOVERY_KEPT) > now);
-        if read.len() < limits::DISCOVERIES_KEPT {
-            read.insert(issuer.to_owned(), (now, found.clone()));
-        }
-        Ok(found)
+        Ok(())
     }
 
     fn known(&self, issuer: &str, now: OffsetDateTime) -> Option<Discovery> {

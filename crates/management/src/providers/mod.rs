@@ -3,6 +3,7 @@
 
 pub(crate) mod attempt;
 mod discovery;
+pub mod fuzzing;
 mod github;
 mod id_token;
 mod issuer;

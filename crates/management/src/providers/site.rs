@@ -215,7 +215,7 @@ impl<'a> Site<'a> {
     }
 }
 
-fn account(issuer: &str, claims: id_token::Claims) -> Account {
+pub(super) fn account(issuer: &str, claims: id_token::Claims) -> Account {
     let email = claims.email.as_deref().and_then(|email| Email::parse(email).ok());
     let label = [&claims.email, &claims.preferred_username, &claims.name]
         .into_iter()
