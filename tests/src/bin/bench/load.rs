@@ -98,7 +98,8 @@ pub async fn put_on(address: SocketAddr, server: &cpu::Processes, work: Work) ->
     }
 }
 
-async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
+/// A connection that is kept.
+pub async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(address).await.expect("the server takes connections");
     stream.set_nodelay(true).expect("a socket");
     let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP");

@@ -7,6 +7,7 @@ mod first_token;
 mod load;
 mod machine;
 mod memory;
+mod overload;
 mod phases;
 mod reference;
 mod report;
@@ -56,5 +57,7 @@ async fn main() {
         &memory::resident(installation.server_pid()),
         "≤ 40 MB",
     );
+    drop(installation);
+    overload::put_on(&mut report).await;
     println!("{}\n\n{report}", machine::description());
 }

@@ -8,19 +8,31 @@ use system_tests::{Installation, Person};
 use crate::report::Report;
 use crate::wake::CELLS;
 
-/// Resident memory of a process: all of it, and what is its own (not shared with the file that it was started from).
-pub fn resident(pid: u32) -> String {
+/// Memory of a process, in MB.
+pub struct Memory {
+    pub resident: f64,
+    /// Of it, what is not shared with the file that it was started from.
+    own: f64,
+}
+
+/// What a process has now; nothing of one that is gone.
+pub fn of(pid: u32) -> Memory {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     };
-    let mb = |kib: u64| kib as f64 / 1024.0;
-    format!(
-        "{:.1} MB ({:.1} MB its own)",
-        mb(field("VmRSS:").unwrap_or(0)),
-        mb(field("RssAnon:").unwrap_or(0))
-    )
+    let mb = |name| field(name).unwrap_or(0) as f64 / 1024.0;
+    Memory {
+        resident: mb("VmRSS:"),
+        own: mb("RssAnon:"),
+    }
+}
+
+/// Resident memory of a process: all of it, and what is its own.
+pub fn resident(pid: u32) -> String {
+    let Memory { resident, own } = of(pid);
+    format!("{resident:.1} MB ({own:.1} MB its own)")
 }
 
 /// A process's share of memory: what it has with others, the same program most of all, counts once for all of them.
