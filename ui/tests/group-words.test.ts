@@ -60,6 +60,7 @@ describe("what a member may do with something of a group", () => {
     expect(standingWords(undefined, false)).toBe("Has not opened a vault yet");
     expect(standingWords(undefined, true)).toBe("May not use it");
     expect(standingWords(given({ arrived: null }), true)).toBe("On its way to their vault");
+    expect(standingWords(given({ arrived: null, lost: true }), true)).toBe("It did not reach their vault and is offered again when you next unlock yours");
     expect(standingWords(given({ calls: 2 }), true)).toBe("Used 2 times");
     expect(standingWords(given({ by: "Eva" }), true)).toBe("Has it, and has not used it yet. Eva let them");
   });

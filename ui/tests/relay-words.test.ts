@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { ActivityEntry } from "../src/channel/messages";
 import { activityWords, relayWrongs } from "../src/secrets/activity-words";
+import { arrivalWords } from "../src/shared/words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -17,9 +18,19 @@ describe("what the relay did wrong", () => {
     expect(activityWords(entry("revocations_unknown", 0, "Anna"))).toContain("What Anna has stopped sharing is not known for certain");
   });
 
+  it("is told from what was not delivered, of which it is said why and what becomes of it", () => {
+    expect(activityWords({ ...entry("not_delivered", 0, "Anna"), why: "mailbox_full" })).toBe(
+      "Something that you or your agent sent to Anna did not reach their vault: too much waits for them already. What you share is offered again when you next unlock; what you asked for in words is not sent again",
+    );
+    expect(activityWords({ ...entry("not_delivered", 0), why: "of a later version" })).toContain("the relay did not take it");
+    expect(arrivalWords({ name: "Bob", arrived: null, lost: true })).toBe(". It did not reach Bob’s vault: it is offered again when you next unlock yours");
+    expect(arrivalWords({ name: "Bob", arrived: null })).toContain("On its way to Bob’s vault");
+    expect(arrivalWords({ name: "Bob", arrived: 1 })).toBe("");
+  });
+
   it("is above what is shared for a week, and nothing else is", () => {
     const now = 30 * DAY_MS;
-    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_odd", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
-    expect(relayWrongs(all, now)).toEqual(all.slice(0, 3));
+    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_odd", now), entry("not_delivered", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
+    expect(relayWrongs(all, now)).toEqual(all.slice(0, 4));
   });
 });

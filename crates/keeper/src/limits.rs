@@ -203,6 +203,8 @@ pub const SHARE_NONCES: usize = 2000;
 pub const SHARE_CHAINS_KNOWN: usize = 256;
 /// Most calls of one rate, each of which is remembered while it counts. A share of more is refused; one of an earlier version is held to this.
 pub const SHARE_RATE_CALLS: usize = 1000;
+/// After so long without a word that an offer has arrived it is made again: nothing waits at a relay for longer.
+pub const SHARE_OFFER_AGAIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Things that a vault keeps which others share with it; those of one of them; and those of people whom it does not know yet.
 pub const SHARES_RECEIVED: usize = 500;
 pub const SHARES_RECEIVED_OF_ONE: usize = 60;

@@ -1,6 +1,14 @@
 /** What was done, as a sentence. */
 import type { ActivityEntry } from "../channel/messages";
 
+/** Why the relay did not take something, or gave it back. */
+const UNDELIVERED: Readonly<Record<string, string>> = {
+  no_such_mailbox: "it has never been there",
+  mailbox_full: "too much waits for them already",
+  too_many_of_yours: "too much of yours waits for them already",
+  expired: "it waited for a week, and they did not open it",
+};
+
 export function activityWords({ what, name, to, why }: ActivityEntry): string {
   const secret = name ? `“${name}”` : "a secret";
   const where = to ? ` for ${to}` : "";
@@ -61,6 +69,8 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;
     case "approval_used":
       return `Your agent did what you had allowed${to && to !== "command" ? ` at ${to}` : ""}${why ? `, by ${why}` : ""}`;
+    case "not_delivered":
+      return `Something that you or your agent sent to ${to || "somebody"} did not reach their vault: ${UNDELIVERED[why ?? ""] ?? "the relay did not take it"}. What you share is offered again when you next unlock; what you asked for in words is not sent again`;
     case "relay_wrong":
       return `The relay between vaults did not do what it should: something between you and ${to || "somebody"} was left out, repeated or made up. What did not fit was not believed`;
     case "relay_odd":
@@ -108,9 +118,9 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
   }
 }
 
-/** Whether it tells that the relay lies, that something was lost on the way, or does not fit. */
+/** Whether it tells that the relay lies, that something did not arrive, was lost on the way, or does not fit. */
 export function isOfRelay({ what }: ActivityEntry): boolean {
-  return what === "relay_wrong" || what === "relay_odd" || what === "revocations_unknown";
+  return what === "relay_wrong" || what === "relay_odd" || what === "revocations_unknown" || what === "not_delivered";
 }
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;

@@ -41,8 +41,9 @@ export function standingWords(grant: Given | undefined, hasVault: boolean): stri
   if (!hasVault) return "Has not opened a vault yet";
   if (!grant) return "May not use it";
   const by = grant.by ? `. ${grant.by} let them` : "";
-  if (grant.arrived === null) return `On its way to their vault${by}`;
-  if ((grant.group?.revision ?? 0) > (grant.told ?? 0)) return `Has it, and what you changed is on its way to their vault${by}`;
+  const again = "did not reach their vault and is offered again when you next unlock yours";
+  if (grant.arrived === null) return `${grant.lost ? `It ${again}` : "On its way to their vault"}${by}`;
+  if ((grant.group?.revision ?? 0) > (grant.told ?? 0)) return `Has it, and what you changed ${grant.lost ? again : "is on its way to their vault"}${by}`;
   if (grant.calls === 0) return `Has it, and has not used it yet${by}`;
   return `Used ${grant.calls === 1 ? "once" : `${grant.calls} times`}${by}`;
 }

@@ -17,7 +17,7 @@ import { usersWords } from "./group-words";
 import { passedOnList, STATES, usesWords } from "./passed-on";
 import { type Asked, dismissAsked, type Given, type GivenCopy, type GroupResource, loadToShare, ofRelay, refreshCopy, seenMissed, shared, type Shared, sharedProblem } from "./shared";
 import { stopIfSure, withdrawIfSure } from "./withdraw";
-import { dayWords, mayWords, missedWords, resourceWords, whoWords } from "./words";
+import { arrivalWords, dayWords, mayWords, missedWords, resourceWords, whoWords } from "./words";
 
 export class SharedPage extends FormPage {
   @state() private known: readonly Known[] | undefined;
@@ -47,7 +47,7 @@ export class SharedPage extends FormPage {
       <p class="lead">Let somebody use one of your services for a while. They never get your key: your vault does what they ask and gives them the answer, while it is open. You can stop it at any time.</p>
       ${problem ? html`${notice("error", problem)}<button class="button" type="button" @click=${() => void this.#load()}>Try again</button>` : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
-      ${all ? ofRelay.value.map((each) => notice("warn", `${activityWords(each)} (${dayWords(each.last)}). If it happens again, tell whoever runs this server.`)) : nothing}
+      ${all ? ofRelay.value.map((each) => notice("warn", `${activityWords(each)} (${dayWords(each.last)}).${each.what === "not_delivered" ? "" : " If it happens again, tell whoever runs this server."}`)) : nothing}
       ${all && this.known ? html`${this.#forms(this.known)} ${this.#shown(all)}` : problem ? nothing : html`<div class="skeleton-list" role="status" aria-label="Loading what is shared"><i></i><i></i><i></i></div>`}
     </div>`;
   }
@@ -109,7 +109,7 @@ export class SharedPage extends FormPage {
         <div class="row-name"><strong>${what} with ${each.name}</strong><span class="muted">They may ${mayWords(each.scope)}, until ${dayWords(each.until)}${each.constraints.max_calls ? `, ${each.constraints.max_calls} times at most` : ""}.</span></div>
         <span class="tag ${each.state === "given" ? "" : "tag-warn"}">${STATES[each.state]}</span>
       </div>
-      <p class="muted">${uses}${each.state === "given" && each.arrived === null ? `. On its way to ${each.name}’s vault: it gets there when they open it` : ""}.</p>
+      <p class="muted">${uses}${each.state === "given" ? arrivalWords(each) : ""}.</p>
       ${each.elsewhere && each.state === "given" ? notice("warn", `The service is not the one that you shared: its address, its secret or its kind was changed, or it was removed. ${each.name} is refused. Stop it, and share it anew if you like.`) : nothing}
       ${each.missed !== undefined ? this.#missed(each, each.missed, what) : nothing}
       ${each.copy ? this.#copy(each, each.copy) : nothing}

@@ -100,6 +100,8 @@ export interface Given extends Terms {
   last_used: number | null;
   /** When the other vault said that it has it. */
   arrived: number | null;
+  /** It did not reach them, or its newest words did not: it is offered again at the next unlock. */
+  lost?: boolean;
   /** The newest words that the other vault said it has; left out while they are the first ones. */
   told?: number;
   group?: InGroup | null;

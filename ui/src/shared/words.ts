@@ -58,6 +58,13 @@ export function missedWords(name: string, at: number): string {
   return `${name}, or their agent, asked for it on ${dayWords(at)}, while your vault was locked or out of reach. It was not done; they are told that they can ask again.`;
 }
 
+/** How far something is that has not arrived, behind what is said of it; nothing where it has. */
+export function arrivalWords({ name, arrived, lost }: { name: string; arrived: number | null; lost?: boolean }): string {
+  if (arrived !== null) return "";
+  if (lost) return `. It did not reach ${name}’s vault: it is offered again when you next unlock yours`;
+  return `. On its way to ${name}’s vault: it gets there when they open it`;
+}
+
 /** A number from 1 on, as it was typed. */
 export function wholeNumber(typed: string): number | undefined {
   return /^[1-9]\d{0,5}$/.test(typed.trim()) ? Number(typed) : undefined;

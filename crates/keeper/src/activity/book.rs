@@ -219,15 +219,15 @@ impl Activity {
         self.write_behind.write_now().await
     }
 
-    /// As [`Self::note_first`], in one write with what the deed comes to: neither is there without the other, and one that was not written is not
+    /// As [`Self::note_all_first`], in one write with what the deeds come to: neither is there without the other, and what was not written is not
     /// told.
     ///
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
-    pub async fn note_with(&self, deed: Deed, records: Vec<Record>) -> Result<(), VaultError> {
+    pub async fn note_with(&self, deeds: Vec<Deed>, records: Vec<Record>) -> Result<(), VaultError> {
         let mut noted = false;
         let note = || -> Result<Vec<Record>, VaultError> {
-            self.put(vec![deed.clone()])?;
+            self.put(deeds.clone())?;
             noted = true;
             Ok(records)
         };
@@ -235,7 +235,9 @@ impl Activity {
         if written.is_ok() {
             self.untold.send_replace(());
         } else if noted {
-            self.book.pages.if_there(|pages| pages.take_back(deed));
+            self.book
+                .pages
+                .if_there(|pages| deeds.into_iter().for_each(|deed| pages.take_back(deed)));
             self.write_behind.changed();
         }
         written

@@ -68,6 +68,8 @@ pub enum What {
     SecondChanged,
     /// A second person could not be asked, or their answer did not reach whoever asked.
     SecondLost,
+    /// Something for somebody did not reach their vault: the relay did not take it, or they did not fetch it in time. Why: the relay's code.
+    NotDelivered,
     /// The relay has left something out of what goes between this vault and somebody, or repeated or invented it. Without the details:
     /// what it does over and over is one entry.
     RelayWrong,

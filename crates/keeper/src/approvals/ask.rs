@@ -230,7 +230,7 @@ impl Approvals {
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
         let asked = Deed::new(What::ApprovalAsked, action.to());
-        self.activity.note_with(asked, changes).await?;
+        self.activity.note_with(vec![asked], changes).await?;
         self.changed();
         Ok(Verdict::Waiting {
             until: approval.expires_at,

@@ -201,7 +201,8 @@ impl Tools {
         })
         .await?;
         self.shares.ask(contact.user, &call.words).await?;
-        Ok(json!({"asked": contact.name}))
+        let note = "It is on its way. If it does not reach them, your owner reads that in their activity.";
+        Ok(json!({"asked": contact.name, "note": note}))
     }
 
     pub(super) async fn call_shared(&self, mut call: UseReceived) -> Answered {

@@ -104,12 +104,23 @@ impl Received {
     }
 }
 
+/// A message of this vault's that did not reach somebody, and which was not seen to yet.
+pub(crate) struct Lost {
+    /// Deleted by whoever sees to it, in the write that does so.
+    pub record: String,
+    pub to: MailboxKey,
+    /// None where it came back from the relay: nothing is kept here of what was taken there.
+    pub topic: Option<u8>,
+    pub code: protocol::relay::Refusal,
+}
+
 /// What there is to know beside messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayNotice {
     /// Something of ours is kept by the relay.
     Accepted { id: EnvelopeId },
-    /// Something of ours was not taken, or was never fetched: it is lost, and will not be sent again.
+    /// Something of ours was not taken, or was never fetched: it is lost, and will not be sent again. Whoever must not miss it reads what is
+    /// written down of it.
     Lost {
         id: EnvelopeId,
         to: MailboxKey,

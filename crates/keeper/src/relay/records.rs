@@ -2,13 +2,14 @@
 //!
 //! `relay/to/<receiver>`: where the envelopes to somebody stand. `relay/out/<receiver>/<id>`: one that is to be sent.
 //! `relay/from/<sender>`: what was seen of somebody. `relay/epochs/head`, `relay/epochs/<number>`: what this vault has revoked.
+//! `relay/lost/<id>`: a message that did not reach somebody, until it is seen to.
 //! `relay/issuer/<issuer>`: what somebody who is followed has revoked. `relay/restored`: this vault may have forgotten some of its own epochs.
 //! `share/revoked/<id>`: what was taken back here, written together with the epoch that says so.
 
 use std::collections::BTreeSet;
 
-use protocol::relay::MailboxKey;
 use protocol::relay::epoch::{EpochError, EpochHead, SignedEpoch};
+use protocol::relay::{MailboxKey, Refusal};
 use protocol::{CapabilityId, EnvelopeId, Millis, b64};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,11 +17,12 @@ use uuid::Uuid;
 use vault::{Body, PublicIdentity};
 use zeroize::Zeroize as _;
 
-use super::{Record, RelayError};
+use super::{Lost, Record, RelayError};
 use crate::vault_service::{VaultError, VaultService};
 use crate::versioned::{self, is_default};
 
 pub(super) const OUT: &str = "relay/out/";
+const LOST: &str = "relay/lost/";
 const HEAD: &str = "relay/epochs/head";
 const ISSUERS: &str = "relay/issuer/";
 const EPOCHS: &str = "relay/epochs/";
@@ -107,6 +109,41 @@ impl Out {
             content: content.to_vec(),
         }
     }
+}
+
+/// A message that did not reach somebody.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredLost {
+    v: u8,
+    to: MailboxKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    topic: Option<u8>,
+    code: Refusal,
+}
+
+pub(super) fn put_lost(id: EnvelopeId, to: MailboxKey, topic: Option<u8>, code: Refusal) -> Record {
+    let lost = StoredLost {
+        v: VERSION,
+        to,
+        topic,
+        code,
+    };
+    json(format!("{LOST}{id}"), &lost)
+}
+
+/// All that was lost and not seen to. What is not understood is of a newer version, which sees to it.
+pub(super) fn lost(vault: &VaultService) -> Result<Vec<Lost>, RelayError> {
+    let names = vault.list_records(LOST)?.into_iter();
+    let lost = names.filter_map(|record| {
+        let stored: StoredLost = read(vault, &record).ok()??;
+        Some(Lost {
+            record,
+            to: stored.to,
+            topic: stored.topic,
+            code: stored.code,
+        })
+    });
+    Ok(lost.collect())
 }
 
 /// What was seen of somebody.
@@ -430,6 +467,9 @@ mod tests {
     /// Of one whose epochs do not fit together.
     const DOUBTED: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":[],"seen":5,"forked":true}"#;
 
+    const LOST_NOW: &str =
+        r#"{"v":1,"to":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","topic":1,"code":"mailbox_full"}"#;
+
     const RESTORED_NOW: &str = r#"{"v":1,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
 
     #[test]
@@ -447,6 +487,10 @@ mod tests {
         assert_eq!(restored.revoked.len(), 1);
         let written = put_restored(Some(&restored)).1.unwrap();
         assert_eq!(written, RESTORED_NOW.as_bytes());
+        let lost: StoredLost = serde_json::from_str(LOST_NOW).unwrap();
+        assert_eq!((lost.topic, lost.code), (Some(1), Refusal::MailboxFull));
+        let written = put_lost(EnvelopeId::new(), lost.to, lost.topic, lost.code).1.unwrap();
+        assert_eq!(written, LOST_NOW.as_bytes());
         assert_eq!(VERSION, 1, "a new version gets fixtures of its own, beside these");
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use super::records::{self, Out, To};
 use super::session::Ended;
-use super::{Courier, Outgoing, Received, RelayError, RelayNotice, Topic, session};
+use super::{Courier, Lost, Outgoing, Received, RelayError, RelayNotice, Topic, session};
 use crate::clock::Clock;
 use crate::limits::{ATTACH_BACKOFF_FIRST, OUTBOX_BYTES, RELAY_BACKOFF_LONGEST};
 use crate::platform::Platform;
@@ -134,6 +134,14 @@ impl Relay {
                 pause = (pause * 2).min(RELAY_BACKOFF_LONGEST);
             }
         }
+    }
+
+    /// What was lost and not seen to yet. It is written down in one write with the loss: a notice that nobody heard loses nothing.
+    ///
+    /// # Errors
+    /// [`RelayError::Vault`].
+    pub(crate) fn lost(&self) -> Result<Vec<Lost>, RelayError> {
+        records::lost(&self.shared.vault)
     }
 
     async fn take(&self, message: Outgoing) -> Result<EnvelopeId, RelayError> {

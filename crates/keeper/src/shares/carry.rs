@@ -6,6 +6,7 @@ use std::future::Future;
 use protocol::Millis;
 use protocol::channel::VaultState;
 use protocol::relay::MailboxKey;
+use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
@@ -20,6 +21,7 @@ use super::passed_on::makers;
 use super::present::Answered;
 use super::{Received, ShareError, Shares};
 use crate::activity::{Deed, What};
+use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::relay::{self, Courier as _, Record, RelayNotice, Revocations as _, Topic};
 use crate::versioned::decode;
@@ -75,7 +77,7 @@ impl Shares {
                         None => return,
                     },
                     notice = notices.recv(), if listens => match notice {
-                        Ok(RelayNotice::Lost { to, .. }) => shares.was_lost(to).await,
+                        Ok(RelayNotice::Lost { .. }) => shares.see_to_lost().await,
                         Ok(RelayNotice::Revoked { .. }) => {
                             shares.sweep_copies(None).await;
                             shares.changed();
@@ -87,7 +89,10 @@ impl Shares {
                             shares.sweep_copies(Some(issuer)).await;
                         }
                         Err(RecvError::Closed) => listens = false,
-                        Err(RecvError::Lagged(_)) => shares.sweep_copies(None).await,
+                        Err(RecvError::Lagged(_)) => {
+                            shares.see_to_lost().await;
+                            shares.sweep_copies(None).await;
+                        }
                         Ok(_) => {}
                     },
                     Some(ended) = calls.all.join_next() => calls.ended(ended.ok()),
@@ -399,24 +404,49 @@ impl Shares {
         Ok(known.then(|| who.signer()))
     }
 
-    /// Something did not reach somebody: what they do not have yet is offered again at the next unlock.
-    pub(super) async fn was_lost(&self, to: MailboxKey) {
+    pub(super) async fn see_to_lost(&self) {
         let _one = self.one_at_a_time.lock().await;
-        let Ok(given) = self.given() else { return };
-        let mut records = Vec::new();
-        for mut given in given {
-            if given.capability.sub.0 == to.0 && given.is_on_its_way() && !given.lost {
+        self.mark_lost().await;
+    }
+
+    /// What did not reach somebody: what they do not have yet is offered again at the next unlock, and the owner is told. What breaks off here
+    /// is seen to when it begins again. `one_at_a_time` is held.
+    async fn mark_lost(&self) {
+        if let Err(error) = self.try_mark_lost().await {
+            tracing::debug!(code = error.code(), "what did not reach somebody is seen to later");
+        }
+    }
+
+    async fn try_mark_lost(&self) -> Result<(), ShareError> {
+        let (mut lost, mut records) = (self.relay.lost()?, Vec::new());
+        if lost.is_empty() {
+            return Ok(());
+        }
+        records.extend(lost.iter().map(|lost| (lost.record.clone(), None)));
+        // Who sends of another topic hears of it by themselves.
+        lost.retain(|lost| lost.topic.is_none_or(|topic| topic == Topic::Sharing as u8));
+        for mut given in self.given()? {
+            let is_for = |lost: &relay::Lost| lost.to.0 == given.capability.sub.0;
+            if lost.iter().any(is_for) && given.is_on_its_way() && !given.lost {
                 given.lost = true;
                 records.push(given.record());
             }
         }
-        if !records.is_empty() && self.vault.put_records(records).await.is_ok() {
-            self.changed();
+        let mut deeds = Vec::new();
+        for lost in &lost {
+            if let Some(contact) = self.contact_at(lost.to)? {
+                let code = json!(lost.code);
+                deeds.push(Deed::new(What::NotDelivered, contact.name).because(code.as_str().unwrap_or_default()));
+            }
         }
+        self.activity.note_with(deeds, records).await?;
+        self.changed();
+        Ok(())
     }
 
     pub(super) async fn offer_again(&self) {
         let _one = self.one_at_a_time.lock().await;
+        self.mark_lost().await;
         if let Err(error) = self.bind_all().await {
             tracing::debug!(
                 code = error.code(),
@@ -432,14 +462,14 @@ impl Shares {
         let (Ok(given), now) = (self.given(), self.clock.now()) else {
             return;
         };
-        for mut given in given.into_iter().filter(|given| given.lost) {
+        for mut given in given.into_iter().filter(|given| given.is_to_be_offered(now)) {
             let over = given.capability.exp <= now || self.is_revoked(given.capability.jti).unwrap_or(true);
             let contact = self.contacts.known(given.with).ok();
             let contact = contact.filter(|contact| contact.identity.signer() == given.capability.sub);
             let Some(contact) = contact.filter(|_| !over) else {
                 continue;
             };
-            given.lost = false;
+            (given.lost, given.offered) = (false, Some(now));
             let Ok(group) = self.group_offer(&given) else { continue };
             let offer = given.offer(group).to(&contact.identity, vec![given.record()]);
             let sent = self.relay.send(offer).await;
@@ -450,12 +480,14 @@ impl Shares {
         }
     }
 
+    fn contact_at(&self, mailbox: MailboxKey) -> Result<Option<Contact>, ContactError> {
+        let mut contacts = self.contacts.list()?.into_iter();
+        Ok(contacts.find(|contact| contact.identity.signer().0 == mailbox.0))
+    }
+
     /// That something is wrong with what comes from somebody, or with this vault's own. What is wrong is in the log.
     fn note_of_relay(&self, what: What, about: MailboxKey) {
-        let contacts = self.contacts.list().unwrap_or_default();
-        let about = contacts
-            .into_iter()
-            .find(|contact| contact.identity.signer().0 == about.0);
+        let about = self.contact_at(about).ok().flatten();
         let name = about.map(|contact| contact.name).unwrap_or_default();
         // Nothing was done because of it that would have to be undone if it cannot be noted.
         let _locked = self.activity.note(Deed::new(what, name));

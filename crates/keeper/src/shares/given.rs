@@ -50,6 +50,9 @@ pub struct Given {
     /// It did not reach them: it is offered again.
     #[serde(default)]
     pub lost: bool,
+    /// When it was offered last, where that was again. Earlier versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Millis>,
     /// What it is of a group's, where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<InGroup>,
@@ -87,6 +90,12 @@ impl Given {
     /// Whether their keeper has not said that it has what is newest.
     pub(super) fn is_on_its_way(&self) -> bool {
         self.arrived.is_none() || self.group.as_ref().is_some_and(|group| group.revision > self.told)
+    }
+
+    /// Whether it is to be offered again: it is known that it was lost, or nothing was heard of it for as long as anything may wait.
+    pub(super) fn is_to_be_offered(&self, now: Millis) -> bool {
+        let since = self.offered.unwrap_or(self.capability.iat);
+        self.lost || self.is_on_its_way() && since.saturating_add(millis(limits::SHARE_OFFER_AGAIN)) <= now
     }
 
     pub(super) fn record(&self) -> Record {
@@ -171,6 +180,7 @@ impl Shares {
             capability,
             arrived: None,
             lost: false,
+            offered: None,
             group: group.as_ref().map(|group| group.what.clone()),
             tools,
             place: Some(place),

@@ -77,6 +77,9 @@ impl Shares {
             shown["cached"] = json!(cached);
             shown["copy"] = self.shown_copy(given)?;
         }
+        if given.lost {
+            shown["lost"] = json!(true);
+        }
         if let Some(missed) = given.missed {
             shown["missed"] = json!(missed);
         }

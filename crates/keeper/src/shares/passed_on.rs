@@ -122,6 +122,7 @@ impl Shares {
             capability,
             arrived: None,
             lost: false,
+            offered: None,
             group: None,
             tools: false,
             place: None,

@@ -1,6 +1,7 @@
 //! What agents are told of something that is shared in a group is changed, and its members read and accept it first.
 
 use protocol::relay::MailboxKey;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::group::GroupOffer;
@@ -239,12 +240,19 @@ async fn words_that_did_not_arrive_are_said_again() {
     let revision = group.reworded(&resource).await.revision;
     group.anna_hears_of_words(id, revision).await;
     let bobs = MailboxKey(group.annas(id).capability.sub.0);
-    group.anna.shares.was_lost(bobs).await;
+    let loses = async || {
+        let lost = json!({"v": 1, "to": bobs, "code": "expired"}).to_string();
+        let vault = &group.anna.person.vault;
+        vault.put_record("relay/lost/one", lost.as_bytes()).await.unwrap();
+        group.anna.shares.see_to_lost().await;
+        assert!(vault.get_record("relay/lost/one").unwrap().is_none());
+    };
+    loses().await;
     assert!(!group.annas(id).lost, "he has them");
     let mut given = group.annas(id);
     given.told = 0;
     group.anna.person.vault.put_records(vec![given.record()]).await.unwrap();
-    group.anna.shares.was_lost(bobs).await;
+    loses().await;
     assert!(group.annas(id).lost);
     group.anna.shares.offer_again().await;
     group.anna_hears_of_words(id, revision).await;

@@ -133,6 +133,21 @@ impl Sharer {
         self.carrying.abort();
     }
 
+    /// As at the next unlock, or after the keeper was killed.
+    pub fn opens_again(&mut self) {
+        self.carrying.abort();
+        self.carrying = tokio::spawn(self.shares.carry());
+    }
+
+    /// What did not arrive, as the activity says it: with whom, why, and how often.
+    fn undelivered(&self) -> Vec<Value> {
+        let entries = json!(self.shares.activity.entries(None).unwrap());
+        let lost = entries.as_array().unwrap().iter();
+        lost.filter(|entry| entry["what"] == "not_delivered")
+            .map(|entry| json!([entry["to"], entry["why"], entry["count"]]))
+            .collect()
+    }
+
     /// Waits until something about what is shared makes this true.
     pub async fn until(&self, what: impl Fn(&Shares) -> bool) {
         let mut changes = self.shares.changes();
@@ -305,10 +320,59 @@ async fn promise_05_an_offer_that_was_lost_is_made_again() {
     let (mut anna, bob) = two(&relay, &service).await;
     let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
     anna.until(|shares| shares.given().unwrap()[0].lost).await;
-    anna.carrying.abort();
-    anna.carrying = tokio::spawn(anna.shares.carry());
+    assert_eq!(anna.shown()["lost"], true);
+    assert_eq!(anna.undelivered(), [json!(["Bob", "mailbox_full", 1])]);
+    anna.opens_again();
     bob.gets(id).await;
     assert!(bob.uses(id, "GET", "/work").await.is_ok());
+    assert!(anna.shown().get("lost").is_none());
+}
+
+#[tokio::test]
+async fn who_asks_in_words_is_told_that_they_did_not_arrive() {
+    let (relay, service) = (Liar::start(Lie::Refuse(1)), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    bob.shares.ask(anna.user, "Your calendar until Friday?").await.unwrap();
+    bob.until(|_| bob.undelivered() == [json!(["Anna", "mailbox_full", 1])]).await;
+    assert!(bob.person.vault.list_records("relay/lost/").unwrap().is_empty());
+    assert!(anna.shares.asked().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn promise_05_what_was_lost_while_nobody_heard_of_it_is_seen_to_when_it_begins_again() {
+    let (relay, service) = (Liar::start(Lie::Refuse(1)), calendar().await);
+    let (mut anna, bob) = two(&relay, &service).await;
+    // The keeper ends in the moment in which it has written that nothing is under way any more.
+    anna.falls_asleep();
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    while !anna.person.vault.list_records("relay/out/").unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!anna.shares.given().unwrap()[0].lost && anna.undelivered().is_empty());
+    anna.opens_again();
+    bob.gets(id).await;
+    assert_eq!(anna.undelivered(), [json!(["Bob", "mailbox_full", 1])]);
+    assert!(anna.person.vault.list_records("relay/lost/").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn promise_05_an_offer_of_which_nothing_was_heard_for_a_week_is_made_again_once() {
+    let (relay, service) = (Liar::start(Lie::Drop(1)), calendar().await);
+    let (mut anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    while !anna.person.vault.list_records("relay/out/").unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Not before its time.
+    let now = SystemClock.now();
+    let mut given = anna.shares.given().unwrap().remove(0);
+    assert!(!given.is_to_be_offered(now));
+    given.offered = Some(now - 7 * 24 * HOUR);
+    assert!(given.is_to_be_offered(now));
+    anna.person.vault.put_records(vec![given.record()]).await.unwrap();
+    anna.opens_again();
+    bob.gets(id).await;
+    assert!(!anna.shares.given().unwrap()[0].is_to_be_offered(now));
 }
 
 #[tokio::test]

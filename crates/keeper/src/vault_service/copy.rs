@@ -32,9 +32,15 @@ pub struct VaultCopy {
 /// heard of, and may have since.
 fn of_its_time(name: &str) -> bool {
     name == UNTOLD
-        || ["relay/to/", "relay/out/", "share/copy/", "approval-rule/"]
-            .iter()
-            .any(|kind| name.starts_with(kind))
+        || [
+            "relay/to/",
+            "relay/out/",
+            "relay/lost/",
+            "share/copy/",
+            "approval-rule/",
+        ]
+        .iter()
+        .any(|kind| name.starts_with(kind))
 }
 
 impl VaultCopy {

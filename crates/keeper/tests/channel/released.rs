@@ -55,7 +55,7 @@ const KINDS: [&str; 27] = [
 ];
 
 /// Records that no method of these tells of, and where they are held to their form.
-const ELSEWHERE: [(&str, &str); 19] = [
+const ELSEWHERE: [(&str, &str); 20] = [
     ("activity/untold", "counts: what cannot be read is not told"),
     ("cell/durations", "a hint: what cannot be read is measured anew"),
     ("chat/conversation/", "crates/keeper/src/chat/journal.rs"),
@@ -67,6 +67,7 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("relay/from/", "crates/keeper/src/relay/records.rs"),
     ("relay/issuer/", "crates/keeper/src/relay/records.rs"),
     ("relay/known", "a hint: what cannot be read is learnt anew"),
+    ("relay/lost/", "crates/keeper/src/relay/records.rs"),
     ("relay/restored", "crates/keeper/src/relay/records.rs"),
     ("second/asked/", "crates/keeper/src/approvals/second/deciding.rs"),
     ("share/copied/", "crates/keeper/src/shares/copy_given.rs"),

@@ -119,13 +119,19 @@ impl Session<'_> {
             state.base = state.next;
             changes.push(records::put_to(&flight.to, &state));
         }
+        let mut topic = None;
         for name in vault.list_records(records::OUT).map_err(RelayError::from)? {
-            let of_it = records::read_out_name(&name).is_some_and(|(to, _)| to == flight.to)
-                && records::out(vault, &name)?.is_some_and(|out| out.message == flight.message);
-            if of_it {
+            if records::read_out_name(&name).is_none_or(|(to, _)| to != flight.to) {
+                continue;
+            }
+            if let Some(out) = records::out(vault, &name)?
+                && out.message == flight.message
+            {
+                topic = Some(out.topic);
                 changes.push((name, None));
             }
         }
+        changes.push(records::put_lost(flight.message, flight.to, topic, code));
         vault.put_records(changes).await.map_err(RelayError::from)?;
         self.shared.notice(RelayNotice::Lost {
             id: flight.message,
@@ -143,7 +149,10 @@ impl Session<'_> {
             return self.acknowledge(vec![number]).await;
         };
         state.base = state.next;
-        let changes = vec![records::put_to(&to, &state)];
+        let changes = vec![
+            records::put_to(&to, &state),
+            records::put_lost(id, to, None, Refusal::Expired),
+        ];
         // What is under way was sealed before: it goes again as it is, if it has to.
         if !self.busy.contains(&to) {
             self.shared.vault.put_records(changes).await.map_err(RelayError::from)?;
