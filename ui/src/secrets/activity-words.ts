@@ -27,7 +27,7 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
     case "route_asked":
       return `You asked the service “${to ?? ""}” for its tools, with ${secret}`;
     case "route_saved":
-      return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}${why === "unasked" ? ". Your agent changes things there without asking you" : ""}`;
+      return `You connected the service ${to ?? ""}${name ? ` with “${name}”` : ""}${why === "unasked" ? ". Your agent changes things there without asking you, and asks before it deletes" : ""}`;
     case "route_deleted":
       return `You removed the service ${to ?? ""}`;
     case "egress_changed":

@@ -67,7 +67,7 @@ export class ServicesPage extends FormPage {
     return html`<li>
       <div class="row-head">
         <div class="row-name"><strong>${each.name}</strong><span class="muted">${each.base_url}</span></div>
-        <span class="tag">${each.read_only ? "Only reading" : each.ask === false ? "Changes without asking" : "Asks before it changes"}</span>
+        <span class="tag">${each.read_only ? "Only reading" : each.ask === false ? "Changes without asking, asks before it deletes" : "Asks before it changes"}</span>
       </div>
       ${each.about ? html`<p>${each.about}</p>` : nothing}
       <p class="muted">With ${secret ? `“${secret.name}”` : "a secret that was deleted"}${secret?.last_use ? `, last used ${new Date(secret.last_use.at).toLocaleString()}` : ""}</p>

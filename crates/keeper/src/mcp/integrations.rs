@@ -68,14 +68,15 @@ impl Tools {
             .into_iter()
             .filter(may_use)
             .map(|route| {
-                let changes = match (route.read_only, route.ask) {
-                    (true, _) => "not allowed: GET and HEAD only",
-                    (false, true) => "your owner is asked each time",
-                    (false, false) => "allowed",
+                let (none, asked) = ("not allowed: GET and HEAD only", "your owner is asked each time");
+                let (changes, deletes) = match (route.read_only, route.ask) {
+                    (true, _) => (none, none),
+                    (false, true) => (asked, asked),
+                    (false, false) => ("allowed", asked),
                 };
                 let mut told = json!({
                     "service": route.name, "about": route.about, "address": route.base_url, "reading": "allowed",
-                    "changing": changes,
+                    "changing": changes, "deleting": deletes,
                 });
                 if let Some(tools) = &route.tools {
                     let tools: Vec<_> = tools

@@ -162,6 +162,46 @@ async fn promise_07_what_was_allowed_is_good_for_exactly_that_and_once() {
 }
 
 #[tokio::test]
+async fn promise_07_deleting_is_asked_about_also_where_its_owner_lets_everything_else_be_changed() {
+    let asking = Asking::new().await;
+    let list = asking.channel.call("route.list", json!({})).await.unwrap();
+    let mut route = list["routes"][0].clone();
+    route.as_object_mut().unwrap().remove("agent_url");
+    route["ask"] = json!(false);
+    asking.channel.call("route.set", route).await.unwrap();
+    let changed = asking.send("POST /x/svc/items", "one").await.unwrap();
+    assert!(changed.starts_with("HTTP/1.1 200"), "{changed}");
+    // However it is written, since a service may read it as the same.
+    let calls = ["DELETE", "delete"].map(|method| asking.send(&format!("{method} /x/svc/items"), ""));
+    let both = asking.waiting(2).await;
+    assert_eq!(asking.service.heard().len(), 1);
+    for shown in &both {
+        assert!(
+            shown["action"]["method"]
+                .as_str()
+                .unwrap()
+                .eq_ignore_ascii_case("delete"),
+            "{shown}"
+        );
+    }
+    asking.allow(&both[0]).await;
+    asking.decide(&both[1], json!({"answer": "deny"})).await.unwrap();
+    let mut statuses = Vec::new();
+    for call in calls {
+        statuses.push(call.await.unwrap()[..12].to_owned());
+    }
+    statuses.sort();
+    assert_eq!(statuses, ["HTTP/1.1 200", "HTTP/1.1 403"]);
+    // And the agent is told before it tries.
+    let said = super::tools::call(&asking.keeper.agent, "list_integrations", &json!({})).await;
+    let told = said["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(
+        told.contains(r#""changing":"allowed""#) && told.contains(r#""deleting":"your owner is asked each time""#),
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn promise_07_an_allowed_call_whose_route_was_changed_meanwhile_is_asked_again() {
     let asking = Asking::new().await;
     let call = asking.send("POST /x/svc/items", "one");

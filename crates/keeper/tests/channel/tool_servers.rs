@@ -265,6 +265,19 @@ async fn promise_07_a_tool_that_changes_something_waits_for_its_owner() {
 }
 
 #[tokio::test]
+async fn promise_07_a_tool_that_deletes_waits_for_its_owner_also_where_the_others_do_not() {
+    let desk = Desk::new().await;
+    let mut terms = desk.terms().await;
+    terms["add_note"]["does"] = json!("delete");
+    desk.set(json!({"tools": terms, "ask": false})).await;
+    let no = json!({"answer": "deny"});
+    let ((told, failed), shown) = tokio::join!(desk.calls("DELETE", "/add_note"), desk.decides(no, 0));
+    assert!(failed && told.starts_with("approval_denied"), "{told}");
+    assert_eq!(shown["action"]["method"], "DELETE");
+    assert_eq!(desk.called(), 0);
+}
+
+#[tokio::test]
 async fn promise_07_a_standing_rule_is_for_a_tool_as_it_was_described_then() {
     let desk = Desk::new().await;
     desk.set(json!({"tools": desk.terms().await})).await;

@@ -64,14 +64,14 @@ pub trait Stands: Send + Sync {
 /// Who calls.
 #[derive(Clone, Copy)]
 pub(super) enum Caller<'a> {
-    /// The owner's agent: it is counted, and what changes something is asked of the owner, where the route says so.
+    /// The owner's agent: it is counted, and what changes something is asked of the owner, where the route says so; what deletes, always.
     Agent,
     /// Somebody whom the owner gave a capability, which was verified and counted: that was the owner's word.
     Holder(&'a dyn Stands),
 }
 
 impl Routes {
-    /// Calls for the owner's agent: what changes something is asked of the owner, where the route says so.
+    /// Calls for the owner's agent: what changes something is asked of the owner, where the route says so; what deletes, always.
     ///
     /// # Errors
     /// [`NotFetched`].

@@ -25,5 +25,10 @@ pub(crate) fn changes(method: &str) -> bool {
     !matches!(method, "GET" | "HEAD")
 }
 
+/// Whether a request of this method deletes something. However it is written: not every service looks at that.
+fn deletes(method: &str) -> bool {
+    method.eq_ignore_ascii_case("DELETE")
+}
+
 /// Where routes begin on the agent's side: `/x/<route>/…`.
 pub(super) const PREFIX: &str = "/x/";

@@ -26,7 +26,7 @@ pub struct Route {
     /// Only GET and HEAD.
     #[serde(default)]
     pub read_only: bool,
-    /// What changes something there is asked of its owner, each time or by their rules.
+    /// What changes something there is asked of its owner, each time or by their rules. What deletes is, whatever this says.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub ask: bool,
     /// What it is for, in its owner's words: the agent reads them.

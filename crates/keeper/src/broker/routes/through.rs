@@ -16,7 +16,7 @@ use super::super::{Broker, answer};
 use super::error::RouteError;
 use super::route::Route;
 use super::store::Routes;
-use super::{changes, location, path};
+use super::{changes, deletes, location, path};
 use crate::activity::{Deed, What};
 use crate::approvals::{Action, ApprovalError, Ceiling, Verdict};
 use crate::egress::strip_hop_by_hop;
@@ -64,7 +64,7 @@ pub(super) struct Call {
     pub method: Method,
     pub headers: HeaderMap,
     pub body: CallBody,
-    /// It is counted, and what changes something is asked of the owner, where the route says so.
+    /// It is counted, and what changes something is asked of the owner, where the route says so; what deletes, always.
     pub by_agent: bool,
 }
 
@@ -259,7 +259,7 @@ impl Routes {
         }
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
-        let asks = call.by_agent && self.asks_owner(&route, changes)?;
+        let asks = call.by_agent && self.asks_owner(&route, call.method.as_str())?;
         let body = match call.body {
             body if asks => CallBody::Whole(body.whole(limits::APPROVAL_BYTES).await?),
             body => body,
@@ -288,10 +288,10 @@ impl Routes {
         .await
     }
 
-    /// Whether a call of the agent is asked about. A service that is not asked about is a yes of one person to everything: not while two
-    /// are needed.
-    pub(super) fn asks_owner(&self, route: &Route, changes: bool) -> Result<bool, RouteError> {
-        Ok(changes && (route.ask || self.approvals.is_of_two_now()?))
+    /// Whether a call of the agent is asked about: what deletes always is. A service that is not asked about otherwise is a yes of one person to
+    /// every other change: not while two are needed.
+    pub(super) fn asks_owner(&self, route: &Route, method: &str) -> Result<bool, RouteError> {
+        Ok(deletes(method) || changes(method) && (route.ask || self.approvals.is_of_two_now()?))
     }
 
     /// One more call of the agent about which nobody is asked.

@@ -223,7 +223,7 @@ impl Routes {
             b"" => None,
             written => Some(serde_json::from_slice(written).map_err(|_| RouteError::Arguments)?),
         };
-        if by_agent && self.asks_owner(&route, changes)? {
+        if by_agent && self.asks_owner(&route, &fetch.method)? {
             if fetch.body.len() > limits::APPROVAL_BYTES {
                 return Err(RouteError::from(ApprovalError::TooLarge).into());
             }
