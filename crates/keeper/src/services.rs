@@ -90,6 +90,7 @@ impl Services {
             routes: routes.clone(),
             secrets: secrets.clone(),
             approvals: approvals.clone(),
+            rates: rates.clone(),
             activity: activity.clone(),
             contacts: contacts.clone(),
             shares: shares.clone(),

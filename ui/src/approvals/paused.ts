@@ -7,8 +7,10 @@ import { serviceOf } from "../shared/words";
 
 /** Of one service, by the agent or by one person. */
 export interface Paused {
-  /** None for the agent. */
+  /** None for the agent at this person's own services. */
   user: string | null;
+  /** It is this person's agent, at what `user` shares with them. */
+  own_agent?: boolean;
   name: string;
   service: string;
   at: number;
@@ -23,17 +25,27 @@ export const paused = signal<readonly Paused[]>([]);
 export const pausedProblem = signal("");
 
 /** "Bob’s agent", or "Your agent" */
-export function whose({ user, name }: Pick<Paused, "user" | "name">): string {
-  return user === null ? "Your agent" : `${name}’s agent`;
+export function whose({ user, own_agent, name }: Pick<Paused, "user" | "own_agent" | "name">): string {
+  return user === null || own_agent ? "Your agent" : `${name}’s agent`;
+}
+
+/** The service, and whose it is where it is not this person's. */
+export function whatWords({ own_agent, name, service }: Pick<Paused, "own_agent" | "name" | "service">): string {
+  return own_agent ? `${name}’s ${service}` : service;
 }
 
 export function pausedWords(each: Paused): string {
-  const did = each.changes ? `changed something in ${each.service}` : `asked ${each.service}`;
+  const did = each.changes ? `changed something in ${whatWords(each)}` : `asked ${whatWords(each)}`;
   const usual = each.usual > 0 ? `usual are ${each.usual.toLocaleString()} in a busy one` : "what is usual is not known yet";
   return `${whose(each)} ${did} more than ${each.calls.toLocaleString()} times in an hour; ${usual}. Paused.`;
 }
 
-const key = (each: Paused): string => `${each.user ?? ""}/${each.service}/${each.at}`;
+const key = (each: Paused): string => `${pausedKey(each)}/${each.at}`;
+
+/** Of one pause among those of now. */
+export function pausedKey({ user, own_agent, service }: Paused): string {
+  return `${own_agent ? "at-" : ""}${user ?? ""}/${service}`;
+}
 
 export async function loadPaused(): Promise<void> {
   try {
@@ -50,7 +62,7 @@ export async function loadPaused(): Promise<void> {
 }
 
 export async function resume(each: Paused): Promise<void> {
-  await request("rate.resume", { user: each.user, service: each.service });
+  await request("rate.resume", { user: each.user, own_agent: each.own_agent ?? false, service: each.service });
   announce("It goes on");
   await loadPaused();
 }

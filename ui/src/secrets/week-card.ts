@@ -1,4 +1,4 @@
-/** The last seven days in numbers: what the agent did with each service, and what others did with what is shared. */
+/** The last seven days in numbers: what the agent did with each service, also with others', and what others did with what is shared. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { request } from "../app/link";
@@ -21,7 +21,7 @@ export class WeekCard extends FormPage {
     return html`<section class="card" aria-labelledby="week-title">
       <h2 id="week-title">This week</h2>
       ${this.problem ? notice("error", this.problem) : nothing}
-      ${this.rows ? (this.rows.length === 0 ? html`<p class="muted">In the last seven days nobody called your services.</p>` : html`<ul class="log">${this.rows.map((row) => html`<li><span>${whose(row)} ${weekWords(row)}</span></li>`)}</ul>`) : nothing}
+      ${this.rows ? (this.rows.length === 0 ? html`<p class="muted">In the last seven days nobody called your services, and your agent no others.</p>` : html`<ul class="log">${this.rows.map((row) => html`<li><span>${whose(row)} ${weekWords(row)}</span></li>`)}</ul>`) : nothing}
     </section>`;
   }
 }

@@ -19,13 +19,14 @@ use crate::vault_service::VaultError;
 #[derive(Clone, Copy)]
 pub struct Ceiling<'a> {
     pub rates: &'a Rates,
+    pub by: By<'a>,
     pub service: &'a str,
 }
 
 impl Ceiling<'_> {
     /// One more call; only what changes something is asked about.
     async fn count(self) -> Result<(), RateError> {
-        self.rates.count(By::Agent, self.service, true).await
+        self.rates.count(self.by, self.service, true).await
     }
 }
 

@@ -22,6 +22,7 @@ use crate::broker::Routes;
 use crate::chat::Functions;
 use crate::clock::Clock;
 use crate::contacts::Contacts;
+use crate::rates::Rates;
 use crate::secrets::Secrets;
 use crate::shares::Shares;
 use crate::unlock_link::UnlockLink;
@@ -37,6 +38,7 @@ pub struct Tools {
     pub routes: Routes,
     pub secrets: Secrets,
     pub approvals: Approvals,
+    pub rates: Rates,
     pub activity: Activity,
     pub contacts: Contacts,
     pub shares: Shares,

@@ -10,10 +10,11 @@ use super::Tools;
 use super::answer::{Answered, Refused};
 use super::integrations::told;
 use crate::activity::{Deed, What};
-use crate::approvals::{Action, ApprovalError, ShareTerms, Verdict};
+use crate::approvals::{Action, ApprovalError, Ceiling, ShareTerms, Verdict};
 use crate::broker::changes;
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
+use crate::rates::{By, RateError};
 use crate::shares::{ShareError, Terms, UseReceived};
 
 const HOUR: Millis = 60 * 60 * 1000;
@@ -62,6 +63,12 @@ impl From<ApprovalError> for Refused {
     }
 }
 
+impl From<RateError> for Refused {
+    fn from(error: RateError) -> Self {
+        ApprovalError::from(error).into()
+    }
+}
+
 impl From<ContactError> for Refused {
     fn from(error: ContactError) -> Self {
         Self::new(error.code(), error.to_string())
@@ -97,8 +104,8 @@ impl Tools {
     }
 
     /// Ends well when the owner allows exactly this, now and once.
-    async fn ask_owner(&self, action: &Action) -> Result<(), Refused> {
-        match self.approvals.ask(action, None, limits::APPROVAL_HELD).await? {
+    async fn ask_owner(&self, action: &Action, ceiling: Option<Ceiling<'_>>) -> Result<(), Refused> {
+        match self.approvals.ask(action, ceiling, limits::APPROVAL_HELD).await? {
             Verdict::Allowed => Ok(()),
             Verdict::Denied { reason } => Err(Refused::new("approval_denied", format!("Your owner said no. {reason}"))),
             Verdict::Waiting { second: true, .. } => {
@@ -153,7 +160,7 @@ impl Tools {
         if let Some(open) = open.map_err(ApprovalError::from)? {
             terms = open;
         }
-        self.ask_owner(&Action::Share(terms.clone())).await?;
+        self.ask_owner(&Action::Share(terms.clone()), None).await?;
         // Their key may have been forgotten and another pinned meanwhile: what was allowed was for the one that was shown.
         if self.contacts.known(terms.with)?.identity.signer() != terms.holder {
             return Err(Refused::new(
@@ -194,12 +201,12 @@ impl Tools {
 
     pub(super) async fn request_share(&self, call: RequestShare) -> Answered {
         let contact = self.contact(&call.of)?;
-        self.ask_owner(&Action::AskForShare {
+        let action = Action::AskForShare {
             of: contact.user,
             name: contact.name.clone(),
             words: call.words.clone(),
-        })
-        .await?;
+        };
+        self.ask_owner(&action, None).await?;
         self.shares.ask(contact.user, &call.words).await?;
         let note = "It is on its way. If it does not reach them, your owner reads that in their activity.";
         Ok(json!({"asked": contact.name, "note": note}))
@@ -212,8 +219,15 @@ impl Tools {
             "application/json".clone_into(&mut call.content_type);
         }
         // The ceiling of an agent: reading. Whoever shares may have allowed more; that is for the owner to use.
+        let (rates, by) = (&self.rates, By::AgentAt(owner.user, &owner.name));
+        let service = received.capability.resource.service();
+        rates.check(by, service)?;
         if changes(&call.method) {
-            self.ask_owner(&self.shares.asked_call(&received, &call)?).await?;
+            let ceiling = Some(Ceiling { rates, by, service });
+            self.ask_owner(&self.shares.asked_call(&received, &call)?, ceiling)
+                .await?;
+        } else {
+            rates.count(by, service, false).await?;
         }
         self.activity.note(Deed::new(What::ReceivedUsed, owner.name.as_str()))?;
         let used = self.shares.use_as_asked(&received, call).await?;

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use protocol::{Millis, UserId};
+use protocol::Millis;
 use tokio::sync::watch;
 
 use super::record::{Counted, DAY, HOUR, Kept, PREFIX, Pause};
-use super::{By, Changes, of_record};
+use super::{By, Changes, Who};
 use crate::activity::{Activity, Deed, What};
 use crate::limits;
 use crate::vault_service::{LockReason, VaultError, VaultService};
@@ -24,8 +24,7 @@ pub enum RateError {
 /// What one caller did with one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    /// None for the agent.
-    pub user: Option<UserId>,
+    pub who: Who,
     pub name: String,
     pub service: String,
     pub kept: Kept,
@@ -67,9 +66,10 @@ impl Page {
         Ok(Self { kept, changed })
     }
 
-    /// Services at which the agent was paused within the last hour. People do not count: none of them locks the owner out.
+    /// Services, its owner's and others', at which the agent was paused within the last hour. People do not count: none of them locks the owner out.
     fn agent_was_paused_at(&self, now: Millis) -> usize {
-        let of_agent = (self.kept.iter()).filter(|(record, _)| matches!(of_record(record), Some((None, _))));
+        let is_agent = |record: &str| Who::of_record(record).is_some_and(|(who, _)| who.is_agent());
+        let of_agent = self.kept.iter().filter(|(record, _)| is_agent(record));
         of_agent
             .filter_map(|(_, kept)| kept.as_ref())
             .filter(|kept| kept.paused.iter().any(|at| now - at < HOUR))
@@ -134,7 +134,7 @@ impl Rates {
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`].
     pub fn check(&self, by: By<'_>, service: &str) -> Result<(), RateError> {
-        let record = by.record(service);
+        let record = by.who().record(service);
         self.book.with(|page| match page.kept.get(&record) {
             Some(None) => Err(VaultError::Newer.into()),
             Some(Some(kept)) if kept.pause.is_some() => Err(RateError::Paused),
@@ -148,7 +148,8 @@ impl Rates {
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`], the disk's errors.
     pub async fn count(&self, by: By<'_>, service: &str, changes: bool) -> Result<(), RateError> {
-        let (now, record) = (self.book.now(), by.record(service));
+        let (now, who) = (self.book.now(), by.who());
+        let record = who.record(service);
         let (counted, locks) = self.book.with(|page| {
             let kept = page.kept.entry(record.clone()).or_insert_with(|| Some(Kept::default()));
             let kept = kept.as_mut().ok_or(VaultError::Newer)?;
@@ -158,7 +159,8 @@ impl Rates {
             }
             kept.name = by.name();
             page.changed.insert(record);
-            let locks = matches!((&counted, by), (Counted::PausesNow(_), By::Agent))
+            let locks = matches!(counted, Counted::PausesNow(_))
+                && who.is_agent()
                 && page.agent_was_paused_at(now) >= limits::RATE_PAUSES_LOCK;
             Ok::<_, VaultError>((counted, locks))
         })??;
@@ -169,11 +171,8 @@ impl Rates {
             }
             Counted::Paused => Err(RateError::Paused),
             Counted::PausesNow(pause) => {
-                let who = match by {
-                    By::Agent => "your agent".to_owned(),
-                    By::Person(_, name) => name.to_owned(),
-                };
-                let (rates, deed) = (self.clone(), Deed::new(What::RatePaused, service).because(who));
+                let (whose, what) = who.noted(&by.name(), service);
+                let (rates, deed) = (self.clone(), Deed::new(What::RatePaused, what).because(whose));
                 // In one piece: whoever calls may go away in this moment.
                 let noted = tokio::spawn(async move { rates.pauses(deed, &pause, locks).await });
                 noted.await.unwrap_or(Ok(()))?;
@@ -206,9 +205,9 @@ impl Rates {
     ///
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
-    pub(super) async fn resume(&self, user: Option<UserId>, service: &str, raise: bool) -> Result<(), VaultError> {
+    pub(super) async fn resume(&self, who: Who, service: &str, raise: bool) -> Result<(), VaultError> {
         let now = self.book.now();
-        let record = user.map_or(By::Agent, |user| By::Person(user, "")).record(service);
+        let record = who.record(service);
         let resumed = self.book.with(|page| {
             let kept = page.kept.get_mut(&record)?.as_mut()?;
             let name = kept.name.clone();
@@ -217,9 +216,9 @@ impl Rates {
                 .map(|_| name)
         })?;
         if let Some(name) = resumed {
-            let who = if user.is_none() { "your agent".to_owned() } else { name };
+            let (whose, what) = who.noted(&name, service);
             self.activity
-                .note_first(Deed::new(What::RateResumed, service).because(who))
+                .note_first(Deed::new(What::RateResumed, what).because(whose))
                 .await?;
             self.changed();
         }
@@ -230,9 +229,9 @@ impl Rates {
     pub(super) fn rows(&self) -> Result<Vec<Row>, VaultError> {
         self.book.with(|page| {
             let known = page.kept.iter().filter_map(|(record, kept)| {
-                let ((user, service), kept) = (of_record(record)?, kept.as_ref()?);
+                let ((who, service), kept) = (Who::of_record(record)?, kept.as_ref()?);
                 Some(Row {
-                    user,
+                    who,
                     name: kept.name.clone(),
                     service: service.to_owned(),
                     kept: kept.clone(),
@@ -280,6 +279,8 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
+    use protocol::UserId;
+
     use super::*;
 
     #[test]
@@ -290,17 +291,33 @@ mod tests {
             kept.paused = at.to_vec();
             Some(kept)
         };
-        let bob = By::Person(UserId::new(), "Bob");
+        let bob = UserId::new();
+        let (agent, at_bob, bob) = (Who::Agent, Who::AgentAt(bob), Who::Person(bob));
         let page = Page {
             kept: BTreeMap::from([
-                (By::Agent.record("twice"), paused(&[now - 2, now - 1])),
-                (By::Agent.record("once"), paused(&[now - HOUR + 1])),
-                (By::Agent.record("before"), paused(&[now - HOUR])),
+                (agent.record("twice"), paused(&[now - 2, now - 1])),
+                (agent.record("once"), paused(&[now - HOUR + 1])),
+                (agent.record("before"), paused(&[now - HOUR])),
+                (at_bob.record("once"), paused(&[now])),
+                (at_bob.record("before"), paused(&[now - HOUR])),
                 (bob.record("once"), paused(&[now])),
                 (bob.record("twice"), paused(&[now])),
             ]),
             changed: BTreeSet::new(),
         };
-        assert_eq!(page.agent_was_paused_at(now), 2);
+        assert_eq!(page.agent_was_paused_at(now), 3);
+    }
+
+    #[test]
+    fn a_record_says_whose_calls_it_counts() {
+        let bob = UserId::new();
+        for who in [Who::Agent, Who::AgentAt(bob), Who::Person(bob)] {
+            let record = who.record("calendar");
+            assert_eq!(Who::of_record(&record), Some((who, "calendar")), "{record}");
+            assert_eq!(Who::new(who.user(), who.is_agent()), who);
+        }
+        // As earlier versions wrote them.
+        assert_eq!(Who::Agent.record("calendar"), "rates/agent/calendar");
+        assert_eq!(Who::Person(bob).record("calendar"), format!("rates/{bob}/calendar"));
     }
 }

@@ -6,13 +6,17 @@ use protocol::channel::ChannelError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Rates;
+use super::book::Row;
+use super::{Rates, Who};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
 
 #[derive(Deserialize)]
 struct Resume {
-    /// None for the agent.
+    /// None for the agent at its owner's services.
     user: Option<UserId>,
+    /// The agent, at what this person shares.
+    #[serde(default)]
+    own_agent: bool,
     service: String,
     /// Twice as many are fine from then on.
     #[serde(default = "yes")]
@@ -21,6 +25,19 @@ struct Resume {
 
 fn yes() -> bool {
     true
+}
+
+impl Row {
+    /// As its owner is told of it, with what else there is to say.
+    fn told(&self, mut told: Value) -> Value {
+        told["user"] = json!(self.who.user());
+        told["name"] = json!(self.name);
+        told["service"] = json!(self.service);
+        if matches!(self.who, Who::AgentAt(_)) {
+            told["own_agent"] = json!(true);
+        }
+        told
+    }
 }
 
 impl Rates {
@@ -33,10 +50,9 @@ impl Rates {
             .collect();
         paused.sort_by_key(|(pause, _)| std::cmp::Reverse(pause.at));
         let shown = paused.iter().map(|(pause, row)| {
-            json!({
-                "user": row.user, "name": row.name, "service": row.service, "at": pause.at, "changes": pause.changes,
-                "calls": pause.calls, "usual": pause.usual,
-            })
+            row.told(json!({
+                "at": pause.at, "changes": pause.changes, "calls": pause.calls, "usual": pause.usual,
+            }))
         });
         Ok(json!({"paused": shown.collect::<Vec<_>>()}))
     }
@@ -52,9 +68,8 @@ impl Rates {
             });
             let pauses = row.kept.paused.iter().filter(|at| **at >= since).count();
             if reads + changes > 0 || pauses > 0 {
-                rows.push((reads + changes, json!({
-                    "user": row.user, "name": row.name, "service": row.service, "reads": reads, "changes": changes, "pauses": pauses,
-                })));
+                let told = row.told(json!({"reads": reads, "changes": changes, "pauses": pauses}));
+                rows.push((reads + changes, told));
             }
         }
         rows.sort_by_key(|(calls, _)| std::cmp::Reverse(*calls));
@@ -67,8 +82,13 @@ impl Rates {
             "rate.paused" => self.paused(),
             "rate.week" => self.this_week(),
             "rate.resume" => {
-                let Resume { user, service, raise } = read_value(params)?;
-                self.resume(user, &service, raise).await?;
+                let Resume {
+                    user,
+                    own_agent,
+                    service,
+                    raise,
+                } = read_value(params)?;
+                self.resume(Who::new(user, own_agent), &service, raise).await?;
                 Ok(json!({}))
             }
             _ => Err(unknown_method(method)),

@@ -1,4 +1,5 @@
-//! The counts of one caller and one service: `rates/<who>/<service>`.
+//! The counts of one caller and one service: `rates/<who>/<service>`, in which `<who>` is `agent`, `at-<user>` for the agent at what somebody
+//! shares, or `<user>`.
 
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ pub(super) struct Pause {
 /// What is kept of one caller and one service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    /// How the owner calls them; empty for the agent.
+    /// How the owner calls them; empty for the agent at services of its owner.
     pub(super) name: String,
     /// Hours since the epoch, and the calls in this one, or since the owner let them go on.
     hour: i64,

@@ -5,11 +5,12 @@ use keeper::clock::Clock as _;
 use protocol::channel::VaultState;
 use protocol::{UserId, b64};
 use serde_json::{Value, json};
-use vault::{Capability, Identity, Presentation, SharedRequest};
+use vault::{Capability, Constraints, Identity, NewCapability, Presentation, Resource, Scope, SharedRequest};
 
 use super::agent_side::Service;
 use super::approvals::Asking;
 use super::bench::{TestKeeper, password};
+use super::tools::call;
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -213,6 +214,156 @@ async fn promise_07_whoever_uses_what_is_shared_far_more_than_usual_is_paused_an
     let resume = json!({"user": people[0].1, "service": "calendar"});
     channel.call("rate.resume", resume).await.unwrap();
     assert_eq!(uses(0).await, Ok(200));
+}
+
+/// What Bob shares with the owner, of so many services.
+struct Shared {
+    bob: UserId,
+    ids: Vec<uuid::Uuid>,
+}
+
+impl Shared {
+    /// As their records are written: nobody is at the other end, so calls that leave wait for an answer.
+    async fn with(keeper: &TestKeeper, channel: &Channel, services: &[&str]) -> Self {
+        let (bob, user) = (Identity::random(), UserId::new());
+        let bundle = b64::encode(bob.public().encode());
+        let pin = json!({"user": user, "name": "Bob", "bundle": bundle});
+        channel.call("contact.pin", pin).await.unwrap();
+        let own = channel.call("identity.get", json!({})).await.unwrap()["bundle"].clone();
+        let own = b64::decode(own.as_str().unwrap()).unwrap();
+        let mut ids = Vec::new();
+        for service in services {
+            let new = NewCapability {
+                id: uuid::Uuid::now_v7(),
+                holder: vault::PublicIdentity::decode(&own).unwrap().signer(),
+                resource: Resource::parse(&format!("service/{service}")).unwrap(),
+                scope: [Scope::Read, Scope::Write].into(),
+                from: keeper.clock.now(),
+                until: keeper.clock.now() + 30 * DAY,
+                constraints: Constraints::default(),
+                cached: None,
+            };
+            ids.push(new.id);
+            let capability = serde_json::to_value(Capability::issue(&bob, new).unwrap()).unwrap();
+            let received = json!({"from": bundle, "capability": capability, "at": keeper.clock.now()});
+            Self::put(keeper, &format!("share/received/{}", ids[ids.len() - 1]), &received).await;
+        }
+        Self { bob: user, ids }
+    }
+
+    async fn put(keeper: &TestKeeper, name: &str, value: &Value) {
+        let bytes = [vec![1], serde_json::to_vec(value).unwrap()].concat();
+        keeper.vault.put_record(name, &bytes).await.unwrap();
+    }
+
+    /// So many calls were made in this hour.
+    async fn were_called(keeper: &TestKeeper, who: &str, service: &str, calls: [u32; 2]) {
+        let now = keeper.clock.now();
+        let kept = json!({"name": "Bob", "hour": now / HOUR, "calls": calls,
+            "days": [{"day": now / DAY, "busiest": calls, "calls": calls}], "raised": [0, 0], "raised_on": 0, "pause": null, "paused": []});
+        Self::put(keeper, &format!("rates/{who}/{service}"), &kept).await;
+    }
+
+    /// What the agent is told that calls this.
+    async fn calls(&self, keeper: &TestKeeper, which: usize, method: &str) -> String {
+        let arguments = json!({"id": self.ids[which], "method": method});
+        let said = call(&keeper.agent, "call_shared", &arguments).await;
+        said["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn promise_07_an_agent_that_calls_what_somebody_shares_far_more_than_usual_is_paused_there() {
+    let (keeper, channel, _service) = with(&["calendar"]).await;
+    let shared = Shared::with(&keeper, &channel, &["calendar"]).await;
+    let who = format!("at-{}", shared.bob);
+    Shared::were_called(&keeper, &who, "calendar", [FLOOR - 1, 0]).await;
+    let week = async || {
+        let week = channel.call("rate.week", json!({})).await.unwrap();
+        week["rows"].as_array().unwrap().clone()
+    };
+    // It is counted before it leaves; the agent does not wait for an answer.
+    tokio::select! {
+        said = shared.calls(&keeper, 0, "GET") => panic!("answered: {said}"),
+        () = async {
+            while week().await[0]["reads"] != FLOOR {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+    }
+    assert_eq!(
+        week().await,
+        [
+            json!({"user": shared.bob, "name": "Bob", "own_agent": true, "service": "calendar", "reads": FLOOR, "changes": 0, "pauses": 0})
+        ]
+    );
+    let said = shared.calls(&keeper, 0, "GET").await;
+    assert!(said.starts_with("paused"), "{said}");
+    let told = paused(&channel).await;
+    assert_eq!(
+        (told.len(), &told[0]["user"], &told[0]["own_agent"], &told[0]["calls"]),
+        (1, &json!(shared.bob), &json!(true), &json!(FLOOR))
+    );
+    let noted = channel.call("activity.list", json!({"class": "person"})).await.unwrap();
+    let entry = &noted["entries"][0];
+    assert_eq!(
+        (&entry["what"], &entry["to"], &entry["why"]),
+        (&json!("rate_paused"), &json!("calendar of Bob"), &json!("your agent"))
+    );
+    // Nor is its owner asked for what would be refused then. What is their own goes on, also of the same name.
+    let said = shared.calls(&keeper, 0, "POST").await;
+    assert!(said.starts_with("paused"), "{said}");
+    let asked = channel.call("approval.list", json!({})).await.unwrap();
+    assert_eq!(asked["waiting"], json!([]));
+    calls(&keeper, "calendar", 1).await;
+    // It is the agent's pause and not Bob's.
+    let resume = async |own_agent: bool| {
+        let go_on = json!({"user": shared.bob, "own_agent": own_agent, "service": "calendar"});
+        channel.call("rate.resume", go_on).await.unwrap();
+        paused(&channel).await.len()
+    };
+    assert_eq!(resume(false).await, 1);
+    assert_eq!(resume(true).await, 0);
+}
+
+#[tokio::test]
+async fn promise_07_what_its_owner_allows_an_agent_to_change_at_somebody_elses_counts_and_is_not_used_up_when_paused() {
+    let (keeper, channel, _service) = with(&[]).await;
+    let shared = Shared::with(&keeper, &channel, &["calendar"]).await;
+    let most = keeper::limits::RATE_CHANGES_FLOOR;
+    Shared::were_called(&keeper, &format!("at-{}", shared.bob), "calendar", [0, most]).await;
+    let allowing = async {
+        let mut changes = keeper.approvals.changes();
+        let shown = loop {
+            let list = channel.call("approval.list", json!({})).await.unwrap();
+            if let Some(shown) = list["waiting"].as_array().unwrap().first() {
+                break shown.clone();
+            }
+            changes.changed().await.unwrap();
+        };
+        let answer = json!({"id": shown["id"], "hash": shown["hash"], "answer": {"answer": "once"}});
+        channel.call("approval.decide", answer).await.unwrap();
+    };
+    let (said, ()) = tokio::join!(shared.calls(&keeper, 0, "POST"), allowing);
+    assert!(said.starts_with("paused"), "{said}");
+    let list = channel.call("approval.list", json!({})).await.unwrap();
+    assert_eq!(list["decided"][0]["state"], "allowed");
+}
+
+#[tokio::test]
+async fn promise_07_pauses_at_what_others_share_lock_the_vault_as_those_at_its_owners_services_do() {
+    let (keeper, channel, _service) = with(&["calendar"]).await;
+    let shared = Shared::with(&keeper, &channel, &["calendar", "notes"]).await;
+    for service in ["calendar", "notes"] {
+        Shared::were_called(&keeper, &format!("at-{}", shared.bob), service, [FLOOR, 0]).await;
+    }
+    Shared::were_called(&keeper, "agent", "calendar", [FLOOR, 0]).await;
+    refused(&keeper, "calendar").await;
+    assert!(shared.calls(&keeper, 0, "GET").await.starts_with("paused"));
+    assert_eq!(keeper.vault.state(), VaultState::Unlocked);
+    let mut state = keeper.vault.watch();
+    assert!(shared.calls(&keeper, 1, "GET").await.starts_with("paused"));
+    state.wait_for(|state| *state == VaultState::Locked).await.unwrap();
 }
 
 #[tokio::test]

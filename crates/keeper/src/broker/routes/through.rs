@@ -303,6 +303,7 @@ impl Routes {
     pub(super) async fn ask_owner(&self, action: &Action, route: &Route) -> Result<(), BrokerError> {
         let ceiling = Ceiling {
             rates: &self.rates,
+            by: By::Agent,
             service: &route.name,
         };
         let asked = self.approvals.ask(action, Some(ceiling), limits::APPROVAL_HELD);
