@@ -130,36 +130,77 @@ impl WriteBehind {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn write_now(&self) -> Result<(), VaultError> {
-        self.shared.write(|| Ok(Vec::new())).await
+        self.shared.write().await
     }
 
-    /// Writes what changed, with these records and with what changes when they are made, in one write.
+    /// Notes something, and has `write` write what changed by that and before: it is given these records, to write them together with its own.
     ///
     /// # Errors
-    /// [`VaultError::Locked`], the disk's errors, and those of `make`: then nothing is written.
-    pub async fn write_with(
+    /// Those of `note`, with which nothing is written, and those of `write`, with which what changed is not.
+    pub async fn write_through<T, E, W>(
         &self,
-        make: impl FnOnce() -> Result<Vec<Record>, VaultError> + Send,
-    ) -> Result<(), VaultError> {
-        self.shared.write(make).await
+        note: impl FnOnce() -> Result<(), VaultError>,
+        write: impl FnOnce(Vec<Record>) -> W,
+    ) -> Result<T, E>
+    where
+        E: From<VaultError>,
+        W: Future<Output = Result<T, E>>,
+    {
+        self.shared.write_through(note, write).await
+    }
+}
+
+/// What was taken to be written. Where nobody waits any more for what becomes of that, it is written again.
+struct Taken<'a> {
+    sources: Vec<Arc<dyn Changing>>,
+    changed: &'a Notify,
+    written: Option<bool>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.written == Some(true) {
+            return;
+        }
+        for source in &self.sources {
+            source.not_written();
+        }
+        if self.written.is_none() {
+            self.changed.notify_one();
+        }
     }
 }
 
 impl Shared {
-    async fn write(&self, make: impl FnOnce() -> Result<Vec<Record>, VaultError> + Send) -> Result<(), VaultError> {
-        let _one_at_a_time = self.writing.lock().await;
-        let sources = unpoisoned(&self.sources).clone();
-        let mut records = make()?;
-        records.extend(sources.iter().flat_map(|source| source.take()));
-        if records.is_empty() {
-            return Ok(());
-        }
-        let outcome = self.vault.put_records(records).await;
-        if outcome.is_err() {
-            for source in &sources {
-                source.not_written();
+    async fn write(&self) -> Result<(), VaultError> {
+        let put = |records: Vec<Record>| async move {
+            match records.is_empty() {
+                true => Ok(()),
+                false => self.vault.put_records(records).await,
             }
-        }
+        };
+        self.write_through(|| Ok(()), put).await
+    }
+
+    async fn write_through<T, E, W>(
+        &self,
+        note: impl FnOnce() -> Result<(), VaultError>,
+        write: impl FnOnce(Vec<Record>) -> W,
+    ) -> Result<T, E>
+    where
+        E: From<VaultError>,
+        W: Future<Output = Result<T, E>>,
+    {
+        let _one_at_a_time = self.writing.lock().await;
+        note()?;
+        let mut taken = Taken {
+            sources: unpoisoned(&self.sources).clone(),
+            changed: &self.changed,
+            written: None,
+        };
+        let records = taken.sources.iter().flat_map(|source| source.take()).collect();
+        let outcome = write(records).await;
+        taken.written = Some(outcome.is_ok());
         outcome
     }
 }
@@ -175,7 +216,7 @@ async fn run(changed: Arc<Notify>, shared: Weak<Shared>) {
         changed.notified().await;
         tokio::time::sleep(limits::WRITTEN_WITHIN).await;
         let Some(alive) = shared.upgrade() else { return };
-        if let Err(error) = alive.write(|| Ok(Vec::new())).await
+        if let Err(error) = alive.write().await
             && !matches!(error, VaultError::Locked)
         {
             tracing::warn!(%error, "what changed in the vault's records could not be written; it is tried again");
@@ -190,7 +231,7 @@ impl BeforeLock for LastWrite {
     fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, bool> {
         async move {
             let Some(shared) = self.0.upgrade() else { return true };
-            let written = shared.write(|| Ok(Vec::new())).await;
+            let written = shared.write().await;
             if let Err(error) = &written {
                 tracing::warn!(%error, "what changed in the vault's records was not written before the lock");
             }

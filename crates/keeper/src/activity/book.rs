@@ -224,14 +224,30 @@ impl Activity {
     ///
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
-    pub async fn note_with(&self, deeds: Vec<Deed>, records: Vec<Record>) -> Result<(), VaultError> {
+    pub async fn note_with(&self, deeds: Vec<Deed>, mut records: Vec<Record>) -> Result<(), VaultError> {
+        let put = |noted: Vec<Record>| {
+            records.extend(noted);
+            self.vault().put_records(records)
+        };
+        self.note_through(deeds, put).await
+    }
+
+    /// As [`Self::note_with`], in a write of somebody else's: `write` is given what there is to write of it, and writes that together with its own.
+    ///
+    /// # Errors
+    /// [`VaultError::Locked`], those of `write`.
+    pub async fn note_through<T, E, W>(&self, deeds: Vec<Deed>, write: impl FnOnce(Vec<Record>) -> W) -> Result<T, E>
+    where
+        E: From<VaultError>,
+        W: Future<Output = Result<T, E>>,
+    {
         let mut noted = false;
-        let note = || -> Result<Vec<Record>, VaultError> {
+        let note = || -> Result<(), VaultError> {
             self.put(deeds.clone())?;
             noted = true;
-            Ok(records)
+            Ok(())
         };
-        let written = self.write_behind.write_with(note).await;
+        let written = self.write_behind.write_through(note, write).await;
         if written.is_ok() {
             self.untold.send_replace(());
         } else if noted {

@@ -195,7 +195,7 @@ impl Shares {
         Ok(share)
     }
 
-    /// Remembers what is given beside all that was, and brings it to whom it is for. `one_at_a_time` is held.
+    /// Remembers what is given beside all that was, notes it, and brings it to whom it is for: all or nothing. `one_at_a_time` is held.
     pub(super) async fn bring(
         &self,
         share: &Given,
@@ -207,8 +207,11 @@ impl Shares {
         let mut records = vec![share.record()];
         records.extend(self.ended(before, now)?);
         let shared = Deed::new(What::Shared, share.name.as_str()).because(done_by(share.by.as_deref()));
-        self.activity.note_first(shared).await?;
-        self.relay.send(share.offer(group).to(to, records)).await?;
+        let send = |noted: Vec<Record>| {
+            records.extend(noted);
+            self.relay.send(share.offer(group).to(to, records))
+        };
+        self.activity.note_through(vec![shared], send).await?;
         self.changed();
         Ok(())
     }
@@ -287,14 +290,18 @@ impl Shares {
             }
             return Ok(());
         }
-        // In one write with the epoch that tells everybody else.
-        self.relay.publish(ids, records).await?;
-        self.changed();
         let by = done_by(by.map(|by| by.name.as_str()));
         let deeds = names
             .into_iter()
             .map(|name| Deed::new(What::ShareStopped, name).because(&by));
-        Ok(self.activity.note_all_first(deeds.collect()).await?)
+        // In one write with the epoch that tells everybody else, and with the activity.
+        let publish = |noted: Vec<Record>| {
+            records.extend(noted);
+            self.relay.publish(ids, records)
+        };
+        self.activity.note_through(deeds.collect(), publish).await?;
+        self.changed();
+        Ok(())
     }
 
     /// What ended a month ago is not kept any longer.

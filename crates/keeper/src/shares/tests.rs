@@ -1,7 +1,9 @@
 //! Two keepers and a relay between them: what the one shares, the other uses, until it is taken back.
 
+use std::future::pending;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use protocol::{SecretId, UserId};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use vault::{Capability, Constraints, Resource, Scope};
 
 use super::message::Message;
 use super::{ShareError, Shares, Standing, Terms, UseReceived};
+use crate::activity::{Deed, What};
 use crate::broker::tests::provider::{Provider, whole};
 use crate::clock::{Clock as _, SystemClock};
 use crate::contacts::Contacts;
@@ -20,6 +23,7 @@ use crate::relay::tests::liar::{Liar, Lie};
 use crate::relay::tests::person::Person;
 use crate::secrets::{AgentMay, Secret, SecretKind};
 use crate::services::Services;
+use crate::vault_service::VaultError;
 
 pub(super) const HOUR: i64 = 3_600_000;
 pub(super) const KEY: &str = "canary-0123456789";
@@ -137,6 +141,12 @@ impl Sharer {
     pub fn opens_again(&mut self) {
         self.carrying.abort();
         self.carrying = tokio::spawn(self.shares.carry());
+    }
+
+    /// A record, as it is in the vault.
+    fn written(&self, record: &str) -> String {
+        let record = self.person.vault.get_record(record).unwrap().unwrap();
+        String::from_utf8(record[1..].to_vec()).unwrap()
     }
 
     /// What did not arrive, as the activity says it: with whom, why, and how often.
@@ -333,7 +343,8 @@ async fn who_asks_in_words_is_told_that_they_did_not_arrive() {
     let (relay, service) = (Liar::start(Lie::Refuse(1)), calendar().await);
     let (anna, bob) = two(&relay, &service).await;
     bob.shares.ask(anna.user, "Your calendar until Friday?").await.unwrap();
-    bob.until(|_| bob.undelivered() == [json!(["Anna", "mailbox_full", 1])]).await;
+    bob.until(|_| bob.undelivered() == [json!(["Anna", "mailbox_full", 1])])
+        .await;
     assert!(bob.person.vault.list_records("relay/lost/").unwrap().is_empty());
     assert!(anna.shares.asked().unwrap().is_empty());
 }
@@ -436,14 +447,67 @@ async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
 async fn what_is_shared_and_taken_back_is_counted_for_the_audit_log_in_the_write_that_notes_it() {
     let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
     let (anna, bob) = two(&relay, &service).await;
-    let counted = || {
-        let record = anna.person.vault.get_record("activity/untold").unwrap().unwrap();
-        String::from_utf8(record[1..].to_vec()).unwrap()
-    };
+    let counted = || anna.written("activity/untold");
     let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
     assert_eq!(counted(), r#"{"shared":1}"#);
     anna.shares.revoke(id).await.unwrap();
     assert_eq!(counted(), r#"{"shared":1,"unshared":1}"#);
+}
+
+#[tokio::test]
+async fn what_could_not_be_offered_is_not_said_to_be_shared() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    anna.shares_with(&bob, &[Scope::Read]).await;
+    anna.until(|shares| shares.given().unwrap()[0].arrived.is_some()).await;
+    // As a later version might write it: nothing is sent to Bob by this one.
+    let to = anna.person.vault.list_records("relay/to/").unwrap().remove(0);
+    anna.person.vault.put_record(&to, br#"{"v":9}"#).await.unwrap();
+    let refused = anna.shares.issue(anna.terms(&bob, &[Scope::Read])).await;
+    assert!(matches!(refused, Err(ShareError::Relay(_))));
+    assert_eq!(anna.shares.given().unwrap().len(), 1);
+    // Whatever is noted next is written with all that was.
+    let next = Deed::new(What::RuleRemoved, "");
+    anna.shares.activity.note_first(next).await.unwrap();
+    let written = anna.written("activity/person");
+    assert!(
+        written.contains(r#""what":"shared""#) && !written.contains(r#""count":2"#),
+        "{written}"
+    );
+    assert_eq!(anna.written("activity/untold"), r#"{"shared":1}"#);
+}
+
+#[tokio::test]
+async fn what_was_noted_for_a_write_that_was_given_up_is_written_with_the_next() {
+    let anna = Sharer::at(&Liar::start(Lie::Honest)).await;
+    let activity = &anna.shares.activity;
+    let never = |_| pending::<Result<(), VaultError>>();
+    let noting = activity.note_through(vec![Deed::new(What::ShareUsed, "Bob")], never);
+    assert!(noting.now_or_never().is_none());
+    // Of another class, which is another record.
+    activity.note_first(Deed::new(What::RuleRemoved, "")).await.unwrap();
+    assert!(anna.written("activity/agent").contains("share_used"));
+}
+
+#[tokio::test]
+async fn promise_05_what_is_taken_back_is_in_the_activity_whatever_stops_in_that_moment() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    let record = format!("share/revoked/{id}");
+    let revoked = async {
+        while anna.person.vault.get_record(&record).unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = revoked => {}
+        ended = anna.shares.revoke(id) => ended.unwrap(),
+    }
+    let written = anna.written("activity/person");
+    assert!(written.contains("share_stopped"), "{written}");
+    assert_eq!(anna.written("activity/untold"), r#"{"shared":1,"unshared":1}"#);
 }
 
 #[tokio::test]
