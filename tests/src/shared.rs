@@ -31,11 +31,17 @@ pub async fn uses(session: &Session, id: &Value, method: &str) -> Result<(Value,
     }
 }
 
+/// All that a method lists of what is shared, such as `share.given`; the newest is the first.
+pub async fn listed(session: &Session, method: &str) -> Vec<Value> {
+    let answer = session.call(method, json!({})).await;
+    let (_, list) = method.split_once('.').expect("a method has a namespace");
+    answer[list].as_array().expect("a list").clone()
+}
+
 /// The newest thing that is shared with them, once it stands so.
 pub async fn received(session: &Session, state: &str) -> Value {
     wait_until("what is shared arrives, or ends", SOON, async || {
-        let list = session.call("share.received", json!({})).await;
-        let first = list["received"].as_array()?.first()?.clone();
+        let first = listed(session, "share.received").await.first()?.clone();
         (first["state"] == state).then_some(first)
     })
     .await

@@ -6,71 +6,11 @@ use std::time::Duration;
 use client::{Handshake, Phrase};
 use protocol::channel::{SlotKind, VaultState};
 use serde_json::{Value, json};
-use system_tests::docker::{Part, process};
 use system_tests::model::Model;
-use system_tests::{Installation, Person, Session, Settings, http, kill_now, secret, wait_until};
+use system_tests::{Installation, Person, Session, Settings, secret, wait_until};
 
-const PASSWORD: &str = "correct horse battery staple";
-const SOON: Duration = Duration::from_secs(120);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Victim {
-    Keeper,
-    Agent,
-    Server,
-    Postgres,
-}
-
-use Victim::{Agent, Keeper, Postgres, Server};
-
-/// A process that is about to be killed. It was looked up before: to ask Docker takes longer than what it is killed in.
-struct Aim(Victim, u32);
-
-impl Victim {
-    /// None where it does not run.
-    fn aim(self, installation: &Installation, person: &Person) -> Option<Aim> {
-        let process = match self {
-            Keeper => process(person.cell(), Part::Keeper),
-            Agent => process(person.cell(), Part::Agent),
-            Server => Some(installation.server_pid()),
-            Postgres => installation.postgres_pid(),
-        };
-        Some(Aim(self, process?))
-    }
-
-    /// As soon as it runs.
-    async fn first_aim(self, installation: &Installation, person: &Person) -> Aim {
-        wait_until("what is to be killed runs", SOON, async || {
-            self.aim(installation, person)
-        })
-        .await
-    }
-}
-
-impl Aim {
-    /// Kills it where it stands. A server comes back as a service manager brings it back, the rest by itself.
-    async fn strike(self, installation: &mut Installation) {
-        let Self(victim, process) = self;
-        match victim {
-            Server => {
-                installation.kill();
-                installation.run().await;
-            }
-            Postgres => {
-                kill_now(process);
-                let back = async || {
-                    let other = installation.postgres_pid().filter(|now| *now != process);
-                    other?;
-                    let ready = http().get(format!("{}/readyz", installation.url())).send();
-                    ready.await.ok().filter(|answer| answer.status().is_success())
-                };
-                wait_until("PostgreSQL is back", SOON, back).await;
-            }
-            // What was quicker than the kill has ended by itself.
-            Keeper | Agent => drop(kill_now(process)),
-        }
-    }
-}
+use crate::kills::Victim::{self, Agent, Keeper, Postgres, Server};
+use crate::kills::{Aim, Hits, PASSWORD, SOON, get_in, struck};
 
 /// In what of a step the kill comes.
 #[derive(Debug, Clone, Copy)]
@@ -84,45 +24,6 @@ enum Moment {
 }
 
 use Moment::{After, Phase, Runs};
-
-/// Of the kills that were aimed by time or by phase, those that came while what they were aimed at was under way.
-#[derive(Debug, Default)]
-struct Hits {
-    aimed: usize,
-    hit: usize,
-}
-
-impl Hits {
-    fn count(&mut self, hit: bool) {
-        self.aimed += 1;
-        self.hit += usize::from(hit);
-    }
-
-    /// A test whose kills all came too late, or too early, has proved nothing.
-    fn prove(&self, step: &str) {
-        let Self { aimed, hit } = self;
-        eprintln!("{hit} of {aimed} kills came in the middle of {step}");
-        assert!(*hit > 0, "none of {aimed} kills came in the middle of {step}");
-    }
-}
-
-/// Asks for a step and strikes after so many milliseconds: what was answered, and whether the strike came before the answer.
-async fn struck<T>(asked: impl Future<Output = T>, after: u64, strike: impl Future<Output = ()>) -> (T, bool) {
-    let answered = std::cell::Cell::new(false);
-    let asking = async {
-        let answer = asked.await;
-        answered.set(true);
-        answer
-    };
-    let striking = async {
-        tokio::time::sleep(Duration::from_millis(after)).await;
-        let under_way = !answered.get();
-        strike.await;
-        under_way
-    };
-    // In this order: an answer that is there is seen before the strike.
-    tokio::join!(biased; asking, striking)
-}
 
 /// What a cell goes through when it wakes. One that was killed before it slept has its home and is ready at once.
 const WAKING: [&str; 4] = ["restoring_home", "starting_agent", "warming_up", "ready"];
@@ -230,7 +131,7 @@ impl Trial {
         self.change(&session, &format!("before-sleep-{victim:?}-{moment:?}"))
             .await;
         let aim = self.aim(victim).expect("it runs");
-        let Aim(_, keeper) = self.aim(Keeper).expect("it runs");
+        let keeper = self.aim(Keeper).expect("it runs").process();
         let locking = session.channel.call("vault.lock", json!({}));
         let killing = async {
             match moment {
@@ -299,15 +200,6 @@ impl Trial {
 /// Whether a process is there.
 fn runs(pid: u32) -> bool {
     std::path::Path::new("/proc").join(pid.to_string()).exists()
-}
-
-async fn get_in(person: &Person) -> Session {
-    let password = secret(PASSWORD);
-    wait_until("the person gets in", SOON, async || {
-        let opened = person.try_unlock(SlotKind::Password, &password, None);
-        opened.await.ok()
-    })
-    .await
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
+use system_tests::contacts::{meets, opened};
 use system_tests::docker::{Part, container, containers, inspect};
-use system_tests::{Person, Session, Settings, wait_until};
+use system_tests::shared::{connect_calendar, listed, received, uses};
+use system_tests::{Person, Session, Settings, now, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
+const SOON: Duration = Duration::from_secs(90);
 
 async fn conversation(owner: &Person, base_url: &str) -> (Session, String) {
     let session = owner.make_vault(PASSWORD).await.session;
@@ -140,4 +143,85 @@ async fn promise_06_the_server_goes_down_with_all_cells_asleep_and_they_come_bac
         "{transcript:#?}"
     );
     session.call("cell.start", json!({})).await;
+}
+
+#[tokio::test]
+async fn promise_06_what_others_send_to_a_cell_that_sleeps_or_is_paused_is_there_once_after_a_restart() {
+    let settings = Settings::default()
+        .set("cells.pause_after", "4s")
+        .set("cells.sleep_after", "1h");
+    let mut installation = settings.start().await;
+    let anna = installation.owner().await;
+    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
+    let carol = installation.member(&anna, "Carol", "carol@example.org").await;
+    let with_anna = opened(&anna, PASSWORD).await;
+    let (with_bob, with_carol) = (opened(&bob, PASSWORD).await, opened(&carol, PASSWORD).await);
+    for (person, session) in [(&anna, &with_anna), (&bob, &with_bob), (&carol, &with_carol)] {
+        meets(person, session).await;
+    }
+    connect_calendar(&installation, &with_anna, "a-key-of-16-bytes", "A calendar").await;
+
+    // Bob's cell sleeps and Carol's is paused when Anna offers each of them something, and asks each for something.
+    with_bob.call("vault.lock", json!({})).await;
+    let state = async |person: &Person| person.get("/api/v1/cell").await.ok()["state"].clone();
+    wait_until("one sleeps and one is paused", SOON, async || {
+        (state(&bob).await == "asleep" && is_paused(&carol).await).then_some(())
+    })
+    .await;
+    let mut offered = Vec::new();
+    for who in [&bob, &carol] {
+        let user = &who.me["user"]["id"];
+        let until = now() + 24 * 60 * 60 * 1000;
+        let terms = json!({"with": user, "resource": "service/calendar", "scope": ["read"], "until": until});
+        let given = with_anna.call("share.issue", terms).await;
+        offered.push((who, given["share"]["id"].clone()));
+        let ask = json!({"of": user, "words": "May I see yours?"});
+        with_anna.call("share.ask", ask).await;
+    }
+    // The relay has what is for Bob; Carol's keeper, which is not paused with its agent, has taken what is for her.
+    let arrived = async || {
+        let given = listed(&with_anna, "share.given").await;
+        given.iter().filter(|each| each["arrived"].is_i64()).count()
+    };
+    wait_until("it waits for Bob and is Carol's", SOON, async || {
+        let waits = bob.get("/api/v1/cell").await.ok()["something_waits"] == true;
+        (waits && arrived().await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(state(&bob).await, "asleep");
+    assert!(is_paused(&carol).await, "what arrives wakes no agent");
+
+    drop((with_anna, with_bob, with_carol));
+    installation.down().await;
+    assert!(containers(&installation.id()).is_empty(), "down leaves no container");
+    installation.run().await;
+
+    // Anna's cell sleeps on: what they find was kept for them.
+    let mut receivers = Vec::new();
+    for (who, id) in &offered {
+        let session = who.unlock(PASSWORD).await;
+        assert_eq!(received(&session, "given").await["id"], *id);
+        wait_until("the question arrives", SOON, async || {
+            (!listed(&session, "share.asked").await.is_empty()).then_some(())
+        })
+        .await;
+        receivers.push((session, id));
+    }
+    // She comes, and her keeper sends what it has not heard of; they use what they have.
+    let with_anna = anna.unlock(PASSWORD).await;
+    wait_until("Anna hears that it has arrived", SOON, async || {
+        let given = listed(&with_anna, "share.given").await;
+        given.iter().all(|each| each["arrived"].is_i64()).then_some(())
+    })
+    .await;
+    for (session, id) in &receivers {
+        let (status, _) = uses(session, id, "GET").await.expect("it may be read");
+        assert_eq!(status, 200);
+        let (has, asked) = (
+            listed(session, "share.received").await,
+            listed(session, "share.asked").await,
+        );
+        assert_eq!((has.len(), asked.len()), (1, 1), "{has:#?} {asked:#?}");
+        assert_eq!(asked[0]["words"], "May I see yours?");
+    }
 }
