@@ -163,7 +163,9 @@ impl Approvals {
             })
         });
         let deed = Deed::new(What::CommandDecidedElsewhere, "command");
-        self.activity.note_with(deed, allowed.into_iter().collect()).await?;
+        self.activity
+            .note_with(vec![deed], allowed.into_iter().collect())
+            .await?;
         self.changed();
         Ok(())
     }
