@@ -50,8 +50,6 @@ pub const BLOB_LIST_BYTES: usize = 64 * 1024 * 1024;
 pub const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
 /// How long nobody unlocks once the keeper has agreed to be ended; after that, it was not.
 pub const LEAVING: Duration = Duration::from_secs(10);
-/// How long a client who comes meanwhile, or while the vault is being locked, is kept waiting: less than the platform waits for a keeper to dial.
-pub const CHANNEL_HELD: Duration = Duration::from_secs(8);
 /// Longest name of a way in, in characters.
 pub const SLOT_NAME_CHARS: usize = 100;
 

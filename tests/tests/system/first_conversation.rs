@@ -1,12 +1,8 @@
 //! The main job from end to end: a new person makes a vault, connects a model, talks to their own OpenClaw, leaves and comes back.
 
-use std::time::Duration;
-
-use client::Handshake;
-use protocol::channel::SlotKind;
 use serde_json::json;
 use system_tests::docker::{Part, container, containers, inspect};
-use system_tests::{Installation, http, secret, wait_until};
+use system_tests::{Installation, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -51,7 +47,7 @@ async fn a_new_person_talks_to_their_own_agent_and_finds_the_conversation_again_
 
     // Asleep, no container is left; the sealed home is.
     session.call("vault.lock", json!({})).await;
-    wait_until("the cell sleeps", Duration::from_secs(60), async || {
+    wait_until("the cell sleeps", std::time::Duration::from_secs(60), async || {
         containers(&installation.id()).is_empty().then_some(())
     })
     .await;
@@ -73,45 +69,15 @@ async fn a_new_person_talks_to_their_own_agent_and_finds_the_conversation_again_
 }
 
 #[tokio::test]
-async fn who_comes_in_the_moment_in_which_their_cell_falls_asleep_gets_in_when_it_has() {
-    let installation = Installation::start().await;
-    let owner = installation.owner().await;
-    let session = owner.make_vault(PASSWORD).await.session;
-    let keeper = container(owner.cell(), Part::Keeper).expect("the keeper runs");
-    // Had beforehand, so that nothing lies between the lock and the next connection.
-    let token = owner.gateway_token().await;
-    session.call("vault.lock", json!({})).await;
-    let socket = client::dial(http(), owner.base(), &token)
-        .await
-        .expect("the platform opens");
-    let mut handshake = Handshake::open(socket, None).await.expect("a keeper answers");
-    // To type a password takes longer than to fall asleep.
-    wait_until(
-        "the keeper that was locked is gone",
-        Duration::from_secs(60),
-        async || (!containers(&installation.id()).contains(&keeper)).then_some(()),
-    )
-    .await;
-    let slot = handshake
-        .hello()
-        .slots
-        .iter()
-        .find(|slot| slot.kind == SlotKind::Password)
-        .expect("a password")
-        .id;
-    let logged_in = handshake.login(slot, &secret(PASSWORD)).await;
-    let (channel, _events) = logged_in.expect("the connection stands");
-    channel.unlock().await.expect("the vault opens");
-}
-
-#[tokio::test]
 async fn the_agents_container_is_as_closed_as_the_design_says() {
     let installation = Installation::start().await;
     let owner = installation.owner().await;
     owner.claim().await;
-    let agent = wait_until("the agent's container runs", Duration::from_secs(60), async || {
-        container(owner.cell(), Part::Agent)
-    })
+    let agent = wait_until(
+        "the agent's container runs",
+        std::time::Duration::from_secs(60),
+        async || container(owner.cell(), Part::Agent),
+    )
     .await;
     let look = |format| inspect(&agent, format);
     assert_eq!(look("{{.HostConfig.NetworkMode}}"), "none");

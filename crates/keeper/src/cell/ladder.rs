@@ -152,11 +152,10 @@ impl Cell {
             tracing::warn!("the cell stays awake: its home could not be sealed");
             return;
         }
-        // From here on, who comes is for the next keeper: they would not be through with their secret before this one is gone.
+        tokio::time::sleep(FAREWELL).await;
         if !self.vault().leave() {
             return;
         }
-        tokio::time::sleep(FAREWELL).await;
         self.inner.phases.enter(CellPhase::Asleep, None);
         if let Err(error) = self.ask_platform(KeeperOp::Sleep).await {
             tracing::info!("the cell is not put to sleep: {error}");

@@ -191,8 +191,6 @@ async fn serve(
 }
 
 async fn open_channel(platform: Platform, requests: Arc<dyn PlatformRequests>, channel: ChannelId) {
-    // Whoever was let in now would be thrown out in the middle of their log-in. Where this keeper goes, the platform has the next one dial.
-    let _longest = tokio::time::timeout(limits::CHANNEL_HELD, requests.staying()).await;
     match dial(&platform, &format!("/channels/{channel}")).await {
         Ok(socket) => requests.channel(socket).await,
         Err(error) => tracing::info!("channel {channel}: {error}"),

@@ -53,8 +53,6 @@ pub trait PlatformRequests: Send + Sync {
     fn welcome<'a>(&'a self, welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>>;
     /// What the organisation of who opens a channel wants.
     fn policy(&self, policy: TenantPolicy);
-    /// Returns when clients may be let in: not while the vault is being locked, nor while this keeper is about to be ended.
-    fn staying(&self) -> BoxFuture<'static, ()>;
     /// A client's channel; the future is the channel's life.
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()>;
     /// A request; the future is polled beside the connection.

@@ -42,11 +42,6 @@ impl PlatformRequests for Requests {
         self.approvals.set_second_demanded(policy.second_person);
     }
 
-    fn staying(&self) -> BoxFuture<'static, ()> {
-        let vault = self.vault.clone();
-        Box::pin(async move { vault.staying().await })
-    }
-
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()> {
         let host = self.host.clone();
         Box::pin(async move { host.serve(socket).await })

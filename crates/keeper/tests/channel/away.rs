@@ -39,10 +39,6 @@ impl PlatformRequests for Nothing {
 
     fn policy(&self, _policy: protocol::control::TenantPolicy) {}
 
-    fn staying(&self) -> BoxFuture<'static, ()> {
-        std::future::ready(()).boxed()
-    }
-
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()
     }

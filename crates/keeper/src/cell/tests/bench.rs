@@ -85,11 +85,6 @@ impl PlatformRequests for Requests {
 
     fn policy(&self, _policy: protocol::control::TenantPolicy) {}
 
-    fn staying(&self) -> BoxFuture<'static, ()> {
-        let vault = self.vault.clone();
-        Box::pin(async move { vault.staying().await })
-    }
-
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }

@@ -171,22 +171,6 @@ async fn lock_now_seals_the_home_and_puts_the_cell_to_sleep() {
 }
 
 #[tokio::test]
-async fn who_comes_while_the_cell_falls_asleep_after_a_lock_is_let_in_only_if_it_stays() {
-    let mut bench = Bench::new();
-    let keeper = bench.ready().await;
-    bench.platform.open_channel();
-    bench.platform.dialled(1).await;
-    assert!(keeper.vault.lock(LockReason::Asked).await.unwrap());
-    // After the lock was answered, and before the platform is asked to remove the containers.
-    bench.platform.open_channel();
-    bench.platform.asleep().await;
-    assert_eq!(bench.platform.dials(), 1, "whoever comes is for the next keeper");
-    // The platform could not put it to sleep.
-    keeper.vault.stay();
-    bench.platform.dialled(2).await;
-}
-
-#[tokio::test]
 async fn nobody_unlocks_a_cell_whose_containers_are_about_to_go_and_who_has_unlocked_it_keeps_it() {
     let mut bench = Bench::new();
     let keeper = bench.ready().await;

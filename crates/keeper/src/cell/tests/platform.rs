@@ -12,9 +12,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use protocol::control::{
-    CellConfig, FromKeeper, FromPlatform, KeeperOp, KeeperStatus, NoticeKind, Outcome, PlatformOp, TenantPolicy,
+    CellConfig, FromKeeper, FromPlatform, KeeperOp, KeeperStatus, NoticeKind, Outcome, PlatformOp,
 };
-use protocol::{CellId, ChannelId, TenantId};
+use protocol::{CellId, TenantId};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -26,13 +26,8 @@ use crate::home::tests::store::Store;
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-/// What is said to the keeper.
-enum Say {
-    /// A question, and where its answer goes.
-    Ask(PlatformOp, mpsc::UnboundedSender<Outcome>),
-    /// A client has come.
-    OpenChannel,
-}
+/// A question to the keeper, and where its answer goes.
+type Ask = (PlatformOp, mpsc::UnboundedSender<Outcome>);
 
 /// What the platform knows and is asked.
 #[derive(Clone)]
@@ -43,26 +38,23 @@ pub struct PlayedPlatform {
     /// What the keeper asked for, in order.
     ops: Arc<Mutex<Vec<KeeperOp>>>,
     asleep: watch::Sender<bool>,
-    /// How many channels the keeper has dialled.
-    dialled: watch::Sender<usize>,
-    says: mpsc::UnboundedSender<Say>,
-    to_say: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Say>>>,
+    asks: mpsc::UnboundedSender<Ask>,
+    to_ask: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Ask>>>,
     on_restart: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl PlayedPlatform {
     /// `on_restart` is what replacing the agent's container does.
     pub fn serve(socket: &Path, store: Store, on_restart: impl Fn() + Send + Sync + 'static) -> Self {
-        let (says, to_say) = mpsc::unbounded_channel();
+        let (asks, to_ask) = mpsc::unbounded_channel();
         let platform = Self {
             store,
             cell: CellId::new(),
             status: watch::Sender::new(None),
             ops: Arc::default(),
             asleep: watch::Sender::new(false),
-            dialled: watch::Sender::new(0),
-            says,
-            to_say: Arc::new(tokio::sync::Mutex::new(to_say)),
+            asks,
+            to_ask: Arc::new(tokio::sync::Mutex::new(to_ask)),
             on_restart: Arc::new(on_restart),
         };
         let listener = UnixListener::bind(socket).unwrap();
@@ -87,11 +79,6 @@ impl PlayedPlatform {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        if request.uri().path().starts_with("/channels/") {
-            // Its client has gone meanwhile.
-            self.dialled.send_modify(|count| *count += 1);
-            return Response::builder().status(404).body(Full::default()).unwrap();
-        }
         if request.uri().path() != "/attach" {
             return self.store.answer(request).await;
         }
@@ -112,23 +99,17 @@ impl PlayedPlatform {
     }
 
     async fn attached(&self, mut socket: Socket) {
-        let mut to_say = self.to_say.lock().await;
+        let mut to_ask = self.to_ask.lock().await;
         let mut waiting = std::collections::HashMap::new();
         let mut next = 0;
         loop {
             tokio::select! {
-                said = to_say.recv() => match said {
-                    Some(Say::Ask(op, answer)) => {
-                        next += 1;
-                        waiting.insert(next, answer);
-                        say(&mut socket, &FromPlatform::Request { id: next, op }).await;
-                    }
-                    Some(Say::OpenChannel) => {
-                        let (channel, policy) = (ChannelId::new(), TenantPolicy::default());
-                        say(&mut socket, &FromPlatform::OpenChannel { channel, policy }).await;
-                    }
-                    None => return,
-                },
+                asked = to_ask.recv() => {
+                    let Some((op, answer)) = asked else { return };
+                    next += 1;
+                    waiting.insert(next, answer);
+                    say(&mut socket, &FromPlatform::Request { id: next, op }).await;
+                }
                 message = socket.next() => {
                     let Some(Ok(Message::Text(text))) = message else { return };
                     match serde_json::from_str(&text).unwrap() {
@@ -180,24 +161,8 @@ impl PlayedPlatform {
     /// Asks the keeper and waits for its answer.
     pub async fn ask(&self, op: PlatformOp) -> Outcome {
         let (sender, mut answer) = mpsc::unbounded_channel();
-        self.says.send(Say::Ask(op, sender)).unwrap();
+        self.asks.send((op, sender)).unwrap();
         answer.recv().await.unwrap()
-    }
-
-    /// A client comes.
-    pub fn open_channel(&self) {
-        self.says.send(Say::OpenChannel).unwrap();
-    }
-
-    /// How many channels the keeper has dialled.
-    pub fn dials(&self) -> usize {
-        *self.dialled.borrow()
-    }
-
-    /// Waits until the keeper has dialled so many.
-    pub async fn dialled(&self, wanted: usize) {
-        let mut dialled = self.dialled.subscribe();
-        dialled.wait_for(|count| *count >= wanted).await.unwrap();
     }
 
     /// What the keeper has asked for since the last look.
