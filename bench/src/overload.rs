@@ -106,10 +106,10 @@ pub async fn put_on(report: &mut Report) {
     }
     let answered = stopped.elapsed();
     peak = peak.max(resident());
-    assert!(
-        all.served > 0 && all.busy > 0 && all.too_often > 0,
-        "this was no overload"
-    );
+    if all.served == 0 || all.busy == 0 || all.too_often == 0 {
+        report.row("overload", "none: this machine served all that was asked", "");
+        return;
+    }
     tokio::time::sleep(REST).await;
     let after = resident();
 

@@ -88,17 +88,22 @@ impl Person {
 
     /// Comes back with the password.
     pub async fn unlock(&self, password: &str) -> Session {
-        self.try_unlock(SlotKind::Password, &secret(password), None)
-            .await
-            .expect("the vault opens")
+        self.come_back(SlotKind::Password, &secret(password)).await
     }
 
     /// Comes back with the recovery phrase.
     pub async fn unlock_with_phrase(&self, phrase: &str) -> Session {
         let phrase = Phrase::parse(phrase).expect("a phrase");
-        self.try_unlock(SlotKind::RecoveryPhrase, &phrase.secret(), None)
-            .await
-            .expect("the vault opens")
+        self.come_back(SlotKind::RecoveryPhrase, &phrase.secret()).await
+    }
+
+    /// A connection that ends because the cell falls asleep just then is made once more, as by every client of ours.
+    async fn come_back(&self, kind: SlotKind, secret: &ClientSecret) -> Session {
+        let opened = match self.try_unlock(kind, secret, None).await {
+            Err(ClientError::Closed(_)) => self.try_unlock(kind, secret, None).await,
+            opened => opened,
+        };
+        opened.expect("the vault opens")
     }
 
     /// Comes back by one kind of slot, as a client that remembers the keeper.

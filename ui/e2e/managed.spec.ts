@@ -11,12 +11,12 @@ function openSockets(page: Page): () => number {
   return () => all.filter((socket) => !socket.isClosed()).length;
 }
 
-/** Clicks on what ends a session, and sees that what is open for it is closed within a second of being asked for. */
+/** Clicks on what ends a session, and sees that what is open for it is closed within a second of the answer. */
 async function closes(open: () => number, page: Page, route: RegExp, click: () => Promise<void>): Promise<void> {
   await expect.poll(open).toBe(1);
-  const asked = page.waitForRequest((request) => request.method() !== "GET" && route.test(request.url()));
+  const answered = page.waitForResponse((response) => response.request().method() !== "GET" && route.test(response.url()));
   await click();
-  await asked;
+  await answered;
   await expect.poll(open, { timeout: 1000, intervals: [20] }).toBe(0);
 }
 

@@ -32,6 +32,12 @@ it("is said in plain words once, and not of what was there already", async () =>
   await load(fresh, old);
   await load(fresh, old);
   expect(alertNow.mock.calls).toEqual([["A command ran that you had not yet decided about: something inside your agent’s cell allowed it."]]);
+  // It is listed while it waits still, and then among what is over.
+  request.mockResolvedValue({ waiting: [{ ...decided("asked", { elsewhere: true, state: "waiting" }), expires_at: Date.now() + DAY_MS }], decided: [fresh, old], rules: [] });
+  await loadApprovals();
+  expect(alertNow).toHaveBeenCalledTimes(2);
+  await load(decided("asked", { elsewhere: true }), fresh, old);
+  expect(alertNow).toHaveBeenCalledTimes(2);
   const late = decided("late", { elsewhere: true, state: "denied" });
   await load(late, fresh, old);
   expect(alertNow.mock.lastCall).toEqual(["A command ran that you had refused: something inside your agent’s cell allowed it."]);

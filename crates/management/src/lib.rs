@@ -345,7 +345,9 @@ impl Management {
         let week = waiting.iter().find(|(kind, _)| *kind == NoticeKind::Week);
         let week_until = week.map(|(_, ends_at)| *ends_at);
         let others = waiting.iter().filter(|(kind, _)| *kind != NoticeKind::Week);
-        let Some(last) = others.map(|(_, ends_at)| *ends_at).max().or(week_until) else {
+        let others = others.map(|(_, ends_at)| (*ends_at).min(clock::after(now, limits::APPROVAL_LIFE)));
+        let week = week_until.map(|ends_at| ends_at.min(clock::after(now, limits::WEEK_NOTICE_LIFE)));
+        let Some(ends_at) = others.max().or(week) else {
             return approval_notices::over(transaction, cell).await;
         };
         let is_new = |ends_at: OffsetDateTime| owner.alarmed_until.is_none_or(|known| ends_at > known);
@@ -368,7 +370,7 @@ impl Management {
         kinds.dedup();
         let waiting = approval_notices::Waiting {
             kinds,
-            ends_at: last.min(clock::after(now, limits::APPROVAL_LIFE)),
+            ends_at,
             alarmed_until,
             week_until,
         };

@@ -328,6 +328,8 @@ pub const APPROVAL_PATIENCE: Duration = Duration::from_secs(60);
 pub const APPROVAL_MAIL_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Longest life of a request that a keeper is believed.
 pub const APPROVAL_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Longest time for which a keeper is believed that a week can be read: nobody is to miss its mail because of another one just before.
+pub const WEEK_NOTICE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Devices of one person that are told by Web Push.
 pub const PUSH_DEVICES: i64 = 10;

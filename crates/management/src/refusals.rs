@@ -76,7 +76,10 @@ impl Why {
             ApiError::ProviderRefused | ApiError::Provider(ProviderError::Token(_)) => {
                 Some(Self::new(Some(Action::SignInRefused), error, true))
             }
-            ApiError::Provider(ProviderError::Answer(_)) => Some(Self::new(Some(Action::SignInRefused), error, false)),
+            // Whoever sits at a browser that a site still lets in: a word to the admins, and none against their address.
+            ApiError::Provider(ProviderError::Answer(_)) | ApiError::MailFirst => {
+                Some(Self::new(Some(Action::SignInRefused), error, false))
+            }
             _ => Self::of(error),
         }
     }

@@ -151,7 +151,6 @@ export interface GroupInvitation {
 
 export type AlertTrigger = "failures" | "new_device" | "factor_off" | "exported" | "people_changed" | "key_made" | "recovery_asked" | "chain_broken";
 
-/** Who is told of what: an address by mail, or a destination. */
 /** Minutes of the day, as the clocks of a zone (by its IANA name) show them, between which nothing is sent. */
 export interface QuietTime {
   from: number;
@@ -159,6 +158,7 @@ export interface QuietTime {
   zone: string;
 }
 
+/** Who is told of what: an address by mail, or a destination. */
 export interface AlertRule {
   id: string;
   trigger: AlertTrigger;

@@ -29,7 +29,7 @@ export const decidedElsewhere = computed<readonly Approval[]>(() => {
 });
 
 /** What stands in the inbox. */
-export const inboxCount = computed(() => waiting.value.length + askedOfMe.value.length + paused.value.length);
+export const inboxCount = computed(() => waiting.value.length + askedOfMe.value.length + paused.value.length + decidedElsewhere.value.length);
 
 /** Who may be asked after this person; empty where nobody can be. */
 export function secondNames(): string {
@@ -57,7 +57,8 @@ export async function loadApprovals(): Promise<void> {
     if (fresh) announce(`Your agent asks: ${approvalWords(fresh.action)}`);
     const other = list.asked.find((each) => each.state === "waiting" && !asked.has(each.id));
     if (other) announce(`You are asked as the second person: ${approvalWords(asSecond(other), `${other.name}’s agent`)}`);
-    const elsewhere = decidedElsewhere.peek().find((each) => !before?.decided.some((old) => old.id === each.id && old.elsewhere));
+    const old = [...(before?.waiting ?? []), ...(before?.decided ?? [])];
+    const elsewhere = decidedElsewhere.peek().find((each) => !old.some((one) => one.id === each.id && one.elsewhere));
     if (elsewhere && before) alertNow(elsewhereWords(elsewhere));
     const settled = list.decided.find((each) => each.seconded && before?.decided.some((old) => old.id === each.id && !old.seconded));
     if (settled) alertNow(secondedWords(settled));

@@ -75,13 +75,14 @@ export class InboxPage extends FormPage {
 
   /** What ran without this person's word: nothing that they can answer, and what they should see first. */
   #elsewhere(): unknown {
-    return decidedElsewhere.value.map((each) =>
-      notice(
-        "error",
-        html`${elsewhereWords(each)} ${dayWords(each.at ?? each.asked_at)}.
-          <dl class="exact">${details(each.action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}</dl>
-          What it did stands in the conversation. If you cannot explain it, lock your vault, which ends whatever runs in the cell, and do not trust what your agent has said since.`,
-      ),
+    const [latest, ...more] = decidedElsewhere.value;
+    if (!latest) return nothing;
+    return notice(
+      "error",
+      html`${elsewhereWords(latest)} ${dayWords(latest.at ?? latest.asked_at)}.
+        <dl class="exact">${details(latest.action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}</dl>
+        What it did stands in the conversation. If you cannot explain it, lock your vault, which ends whatever runs in the cell, and do not trust what your agent has said since.
+        ${more.length > 0 ? html`<p>${more.length === 1 ? "One more of this week stands" : `${more.length} more of this week stand`} under “Decided”.</p>` : nothing}`,
     );
   }
 

@@ -99,10 +99,16 @@ export class SignInPage extends FormPage {
     return html`<main class="page-card">${brand()}${this.token !== "" ? this.#arriving() : this.sentTo !== "" ? this.#sent() : this.#ask()}</main>`;
   }
 
+  readonly #otherWay = (): void => {
+    this.token = "";
+    this.problem = "";
+  };
+
   #arriving(): TemplateResult {
     return html`<h1>Signing you in</h1>
       ${this.problem
-        ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#complete()}>Try again</button>`
+        ? html`${notice("error", this.problem)}<button class="button wide" type="button" @click=${() => void this.#complete()}>Try again</button>
+            <div class="links"><button class="link" type="button" @click=${this.#otherWay}>Sign in another way</button></div>`
         : html`<p class="lead" role="status">${working("Checking your link…")}</p>`}`;
   }
 

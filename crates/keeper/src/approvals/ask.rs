@@ -67,11 +67,29 @@ impl Approvals {
         ceiling: Option<Ceiling<'_>>,
         patience: Duration,
     ) -> Result<Verdict, ApprovalError> {
+        let crowded = self.held.fetch_add(1, Ordering::Relaxed) >= limits::APPROVALS_HELD;
+        let _held = Held(self);
+        self.ask_and_wait(action, ceiling, patience, crowded).await
+    }
+
+    /// The same for a command that OpenClaw holds: until its time is over, however many calls are held, since nobody tries it again.
+    ///
+    /// # Errors
+    /// As of [`Self::ask`].
+    pub(super) async fn ask_for_openclaw(&self, action: &Action) -> Result<Verdict, ApprovalError> {
+        self.ask_and_wait(action, None, limits::APPROVAL_LIFE, false).await
+    }
+
+    async fn ask_and_wait(
+        &self,
+        action: &Action,
+        ceiling: Option<Ceiling<'_>>,
+        patience: Duration,
+        crowded: bool,
+    ) -> Result<Verdict, ApprovalError> {
         if action.size() > limits::APPROVAL_BYTES {
             return Err(ApprovalError::TooLarge);
         }
-        let crowded = self.held.fetch_add(1, Ordering::Relaxed) >= limits::APPROVALS_HELD;
-        let _held = Held(self);
         let until = Instant::now() + patience;
         let mut changes = self.changes();
         let mut vault = self.vault.watch();

@@ -16,15 +16,21 @@ use super::Approvals;
 use super::action::Action;
 use super::ask::Verdict;
 use crate::gateway::{Gateway, GatewayEvent};
-use crate::limits;
 use crate::vault_service::unpoisoned;
 
 const REQUESTED: &str = "exec.approval.requested";
 const RESOLVED: &str = "exec.approval.resolved";
 
-/// What OpenClaw waits for, by its id, and what that is: two may be of the very same. What is taken out is not waited for any more, or is
-/// allowed; what is refused stays until OpenClaw has said that it is.
-type Asked = Arc<Mutex<HashMap<String, (Hash, oneshot::Sender<()>)>>>;
+/// What OpenClaw asks, by its id, until OpenClaw says that it is decided.
+type Asked = Arc<Mutex<HashMap<String, Standing>>>;
+
+/// How a question of OpenClaw's stands.
+enum Standing {
+    /// It waits, or was refused: for this, and two may be of the very same. Whoever waits for the owner hears when it is over.
+    Waits(Hash, oneshot::Sender<()>),
+    /// Its owner has allowed it, or a rule of theirs.
+    Allowed,
+}
 
 /// Carries questions and answers between OpenClaw and its owner, for as long as there is an agent.
 pub async fn bridge_commands(approvals: Approvals, mut gateways: watch::Receiver<Option<Gateway>>) {
@@ -62,13 +68,21 @@ async fn follow(approvals: &Approvals, gateway: &Gateway) {
                 ask(approvals, gateway, &asked, &payload);
             }
             Ok(GatewayEvent::Approval { name, payload }) if name == RESOLVED => {
-                // Not by its owner, whose yes is taken out before it is given. Whoever waits for it is let go when it is noted.
+                // Not by its owner, whose yes is marked before it is given. Whoever waits for it is let go when it is noted.
                 let taken = unpoisoned(&asked).remove(payload["id"].as_str().unwrap_or_default());
-                if let Some((hash, _waits)) = taken
+                if let Some(Standing::Waits(hash, waits)) = taken
                     && is_yes(&payload)
-                    && let Err(error) = approvals.decided_elsewhere(hash).await
                 {
-                    tracing::warn!("a command was allowed in the agent's cell, and that could not be noted: {error}");
+                    // Beside what else OpenClaw tells, so that a flood of that pushes nothing out unread.
+                    let approvals = approvals.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = approvals.decided_elsewhere(hash).await {
+                            tracing::warn!(
+                                "a command was allowed in the agent's cell, and that could not be noted: {error}"
+                            );
+                        }
+                        drop(waits);
+                    });
                 }
             }
             Ok(GatewayEvent::Closed) | Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
@@ -82,7 +96,7 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
     let Some((id, action)) = read(request) else { return };
     let (resolved, elsewhere) = oneshot::channel();
     match unpoisoned(asked).entry(id.clone()) {
-        Entry::Vacant(free) => free.insert((action.hash(), resolved)),
+        Entry::Vacant(free) => free.insert(Standing::Waits(action.hash(), resolved)),
         Entry::Occupied(_) => return,
     };
     let (approvals, gateway, asked) = (approvals.clone(), gateway.clone(), Arc::clone(asked));
@@ -94,12 +108,13 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
             }
         };
         let verdict = tokio::select! {
-            verdict = approvals.ask(&action, None, limits::APPROVAL_LIFE) => verdict,
+            verdict = approvals.ask_for_openclaw(&action) => verdict,
             () = nobody_waits => {
                 let others = {
                     let mut asked = unpoisoned(&asked);
                     asked.remove(&id);
-                    asked.values().any(|(hash, _)| *hash == action.hash())
+                    let same = |standing: &Standing| matches!(standing, Standing::Waits(hash, _) if *hash == action.hash());
+                    asked.values().any(same)
                 };
                 if others {
                     return;
@@ -122,20 +137,26 @@ fn ask(approvals: &Approvals, gateway: &Gateway, asked: &Asked, request: &Value)
                 false
             }
         };
-        let waits = match allowed {
-            true => unpoisoned(&asked).remove(&id).is_some(),
-            false => unpoisoned(&asked).contains_key(&id),
-        };
-        if !waits {
-            return;
+        {
+            let mut asked = unpoisoned(&asked);
+            match asked.get_mut(&id) {
+                Some(standing) if allowed => *standing = Standing::Allowed,
+                Some(_) => {}
+                None => return,
+            }
         }
         let answer = json!({"id": id, "decision": if allowed { "allow-once" } else { "deny" }});
         match gateway.call("exec.approval.resolve", answer).await {
-            Ok(_) => {
-                unpoisoned(&asked).remove(&id);
+            // A yes stays marked as its owner's until OpenClaw tells of it.
+            Ok(_) if allowed => {}
+            Ok(_) => drop(unpoisoned(&asked).remove(&id)),
+            Err(error) => {
+                tracing::warn!("OpenClaw did not take the answer to a command: {error}");
+                // A no that came too late: what OpenClaw has heard instead, it tells.
+                if allowed {
+                    unpoisoned(&asked).remove(&id);
+                }
             }
-            // A no that came too late: what OpenClaw has heard instead, it tells.
-            Err(error) => tracing::warn!("OpenClaw did not take the answer to a command: {error}"),
         }
     });
 }
@@ -169,6 +190,8 @@ fn read(payload: &Value) -> Option<(String, Action)> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use protocol::control::NoticeKind;
 
     use super::*;
@@ -179,6 +202,7 @@ mod tests {
     use crate::chat::tests::openclaw::{Home, OpenClaw};
     use crate::clock::SystemClock;
     use crate::egress::NamedAddresses;
+    use crate::limits;
     use crate::relay::tests::liar::{Liar, Lie};
     use crate::relay::tests::person::Person;
     use crate::services::Services;
@@ -295,10 +319,16 @@ mod tests {
                 .collect::<Vec<_>>()
         };
 
+        // As many calls are held as may be: a command is asked about all the same.
+        approvals.held.fetch_add(limits::APPROVALS_HELD, Ordering::Relaxed);
         // Its owner's answers, and somebody else's no, are nothing unusual.
         let first = asks("first").await;
         approvals.decide(first.id, first.hash, Answer::Once).await.unwrap();
         assert_eq!(openclaw.answer_to("first").await, "allow-once");
+        // Also where it is told of twice, as to who has just connected.
+        let again = json!({"id": "first", "request": {"command": "echo first", "sessionKey": "main"}});
+        openclaw.tell(REQUESTED, &again);
+        openclaw.tell(RESOLVED, &json!({"id": "first", "decision": "allow-once"}));
         let second = asks("second").await;
         let no = Answer::Deny { reason: String::new() };
         approvals.decide(second.id, second.hash, no.clone()).await.unwrap();

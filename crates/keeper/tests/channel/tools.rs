@@ -259,7 +259,7 @@ async fn promise_07_an_agent_asks_nobody_to_share_something_without_its_owners_w
     );
     assert_eq!(sent(), 0);
     let (told, failed) = asks("Your calendar until Friday?", json!({"answer": "once"})).await;
-    assert!(!failed && told == r#"{"asked":"Anna"}"#, "{told}");
+    assert!(!failed && told.starts_with(r#"{"asked":"Anna","#), "{told}");
     assert_eq!(sent(), 1);
     // The yes is used up, and was for these words: whoever is asked again, or for more, is asked of the owner.
     for words in ["Your calendar until Friday?", "Your calendar for ever?"] {

@@ -464,6 +464,10 @@ async fn a_second_factor_is_asked_for_after_a_provider_too() {
         "factor"
     );
     browser.get("/accounts").await.refused(403, "factor_needed");
+    // Who was sent to their mail first is a word to the admins.
+    world.management.write_refusals().await;
+    let log = anna.get("/audit?action=sign_in.refused").await.expect(200).json;
+    assert_eq!(log["events"][0]["target"]["id"], "mail_first");
 }
 
 #[tokio::test]
