@@ -325,10 +325,6 @@ mod tests {
         let first = asks("first").await;
         approvals.decide(first.id, first.hash, Answer::Once).await.unwrap();
         assert_eq!(openclaw.answer_to("first").await, "allow-once");
-        // Also where it is told of twice, as to who has just connected.
-        let again = json!({"id": "first", "request": {"command": "echo first", "sessionKey": "main"}});
-        openclaw.tell(REQUESTED, &again);
-        openclaw.tell(RESOLVED, &json!({"id": "first", "decision": "allow-once"}));
         let second = asks("second").await;
         let no = Answer::Deny { reason: String::new() };
         approvals.decide(second.id, second.hash, no.clone()).await.unwrap();
