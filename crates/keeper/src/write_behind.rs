@@ -130,7 +130,13 @@ impl WriteBehind {
     /// # Errors
     /// [`VaultError::Locked`], the disk's errors.
     pub async fn write_now(&self) -> Result<(), VaultError> {
-        self.shared.write().await
+        let put = |records: Vec<Record>| async move {
+            match records.is_empty() {
+                true => Ok(()),
+                false => self.shared.vault.put_records(records).await,
+            }
+        };
+        self.write_through(|| Ok(()), put).await
     }
 
     /// Notes something, and has `write` write what changed by that and before: it is given these records, to write them together with its own.
@@ -146,7 +152,17 @@ impl WriteBehind {
         E: From<VaultError>,
         W: Future<Output = Result<T, E>>,
     {
-        self.shared.write_through(note, write).await
+        let _one_at_a_time = self.shared.writing.lock().await;
+        note()?;
+        let mut taken = Taken {
+            sources: unpoisoned(&self.shared.sources).clone(),
+            changed: &self.shared.changed,
+            written: None,
+        };
+        let records = taken.sources.iter().flat_map(|source| source.take()).collect();
+        let outcome = write(records).await;
+        taken.written = Some(outcome.is_ok());
+        outcome
     }
 }
 
@@ -171,40 +187,6 @@ impl Drop for Taken<'_> {
     }
 }
 
-impl Shared {
-    async fn write(&self) -> Result<(), VaultError> {
-        let put = |records: Vec<Record>| async move {
-            match records.is_empty() {
-                true => Ok(()),
-                false => self.vault.put_records(records).await,
-            }
-        };
-        self.write_through(|| Ok(()), put).await
-    }
-
-    async fn write_through<T, E, W>(
-        &self,
-        note: impl FnOnce() -> Result<(), VaultError>,
-        write: impl FnOnce(Vec<Record>) -> W,
-    ) -> Result<T, E>
-    where
-        E: From<VaultError>,
-        W: Future<Output = Result<T, E>>,
-    {
-        let _one_at_a_time = self.writing.lock().await;
-        note()?;
-        let mut taken = Taken {
-            sources: unpoisoned(&self.sources).clone(),
-            changed: &self.changed,
-            written: None,
-        };
-        let records = taken.sources.iter().flat_map(|source| source.take()).collect();
-        let outcome = write(records).await;
-        taken.written = Some(outcome.is_ok());
-        outcome
-    }
-}
-
 impl Drop for Shared {
     fn drop(&mut self) {
         self.changed.notify_one();
@@ -215,8 +197,8 @@ async fn run(changed: Arc<Notify>, shared: Weak<Shared>) {
     loop {
         changed.notified().await;
         tokio::time::sleep(limits::WRITTEN_WITHIN).await;
-        let Some(alive) = shared.upgrade() else { return };
-        if let Err(error) = alive.write().await
+        let Some(shared) = shared.upgrade() else { return };
+        if let Err(error) = (WriteBehind { shared }).write_now().await
             && !matches!(error, VaultError::Locked)
         {
             tracing::warn!(%error, "what changed in the vault's records could not be written; it is tried again");
@@ -231,11 +213,12 @@ impl BeforeLock for LastWrite {
     fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, bool> {
         async move {
             let Some(shared) = self.0.upgrade() else { return true };
-            let written = shared.write().await;
+            let write_behind = WriteBehind { shared };
+            let written = write_behind.write_now().await;
             if let Err(error) = &written {
                 tracing::warn!(%error, "what changed in the vault's records was not written before the lock");
             }
-            let sources = unpoisoned(&shared.sources).clone();
+            let sources = unpoisoned(&write_behind.shared.sources).clone();
             for source in sources {
                 source.forget();
             }
