@@ -219,7 +219,7 @@ impl Tools {
             "application/json".clone_into(&mut call.content_type);
         }
         // The ceiling of an agent: reading. Whoever shares may have allowed more; that is for the owner to use.
-        let (rates, by) = (&self.rates, By::AgentAt(owner.user, &owner.name));
+        let (rates, by) = (&self.rates, By::agent_at(owner.user, &owner.name));
         let service = received.capability.resource.service();
         rates.check(by, service)?;
         if changes(&call.method) {

@@ -134,7 +134,7 @@ impl Rates {
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`].
     pub fn check(&self, by: By<'_>, service: &str) -> Result<(), RateError> {
-        let record = by.who().record(service);
+        let record = by.who.record(service);
         self.book.with(|page| match page.kept.get(&record) {
             Some(None) => Err(VaultError::Newer.into()),
             Some(Some(kept)) if kept.pause.is_some() => Err(RateError::Paused),
@@ -148,7 +148,7 @@ impl Rates {
     /// # Errors
     /// [`RateError::Paused`], [`VaultError::Locked`], the disk's errors.
     pub async fn count(&self, by: By<'_>, service: &str, changes: bool) -> Result<(), RateError> {
-        let (now, who) = (self.book.now(), by.who());
+        let (now, By { who, name }) = (self.book.now(), by);
         let record = who.record(service);
         let (counted, locks) = self.book.with(|page| {
             let kept = page.kept.entry(record.clone()).or_insert_with(|| Some(Kept::default()));
@@ -157,7 +157,7 @@ impl Rates {
             if counted == Counted::Paused {
                 return Ok((counted, false));
             }
-            kept.name = by.name();
+            name.clone_into(&mut kept.name);
             page.changed.insert(record);
             let locks = matches!(counted, Counted::PausesNow(_))
                 && who.is_agent()
@@ -171,7 +171,7 @@ impl Rates {
             }
             Counted::Paused => Err(RateError::Paused),
             Counted::PausesNow(pause) => {
-                let (whose, what) = who.noted(&by.name(), service);
+                let (whose, what) = who.noted(name, service);
                 let (rates, deed) = (self.clone(), Deed::new(What::RatePaused, what).because(whose));
                 // In one piece: whoever calls may go away in this moment.
                 let noted = tokio::spawn(async move { rates.pauses(deed, &pause, locks).await });

@@ -14,30 +14,30 @@ use std::sync::Arc;
 pub use book::{RateError, Rates};
 use protocol::UserId;
 
-/// Who calls.
+/// Who calls, and how the owner calls them.
 #[derive(Debug, Clone, Copy)]
-pub enum By<'a> {
-    Agent,
-    /// The agent, what somebody shares with the owner, and how the owner calls them.
-    AgentAt(UserId, &'a str),
-    /// With whom it is shared, and how the owner calls them.
-    Person(UserId, &'a str),
+pub struct By<'a> {
+    who: Who,
+    name: &'a str,
 }
 
-impl By<'_> {
-    fn who(self) -> Who {
-        match self {
-            Self::Agent => Who::Agent,
-            Self::AgentAt(user, _) => Who::AgentAt(user),
-            Self::Person(user, _) => Who::Person(user),
-        }
+impl<'a> By<'a> {
+    /// The agent, at services of its owner.
+    pub const AGENT: Self = Self {
+        who: Who::Agent,
+        name: "",
+    };
+
+    /// The agent, at what this person shares with the owner.
+    pub fn agent_at(user: UserId, name: &'a str) -> Self {
+        let who = Who::AgentAt(user);
+        Self { who, name }
     }
 
-    fn name(self) -> String {
-        match self {
-            Self::Agent => String::new(),
-            Self::AgentAt(_, name) | Self::Person(_, name) => name.to_owned(),
-        }
+    /// This person, with whom it is shared.
+    pub fn person(user: UserId, name: &'a str) -> Self {
+        let who = Who::Person(user);
+        Self { who, name }
     }
 }
 

@@ -551,7 +551,7 @@ async fn promise_04_a_copy_says_no_more_than_its_holder_would_be_told() {
 #[tokio::test]
 async fn promise_12_whose_calls_are_paused_gets_no_copy() {
     let copied = Copied::new().await;
-    let by = By::Person(copied.bob.user, "Bob");
+    let by = By::person(copied.bob.user, "Bob");
     while copied.anna.shares.rates.count(by, "calendar", false).await.is_ok() {}
     copied.says.now(200, "dinner");
     let asked = copied.service.asked().len();

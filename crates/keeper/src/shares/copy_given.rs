@@ -221,7 +221,7 @@ impl Shares {
         self.check_call(&granted, &request)?;
         // Not counted: it is this keeper that asks, and not often. Who is paused gets no copy, either.
         self.rates
-            .check(By::Person(given.with, &given.name), &request.service)?;
+            .check(By::person(given.with, &given.name), &request.service)?;
         let answer = self.carry_out(given, chain, request).await?;
         if !(200..300).contains(&answer.status) {
             return Err(ShareError::CopyRefused(answer.status));

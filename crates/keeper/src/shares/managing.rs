@@ -91,7 +91,7 @@ impl Shares {
                 records.push(by.record());
             }
             let service = by.capability.resource.service();
-            let who = By::Person(by.with, &by.name);
+            let who = By::person(by.with, &by.name);
             self.rates.count(who, service, asked.request.changes()).await?;
             self.vault.put_records(records).await?;
             by

@@ -113,7 +113,7 @@ impl Shares {
                 records.push(self.counted(link, now)?);
             }
             // Whoever was given it answers for those to whom they passed it on.
-            let by = By::Person(given.with, &given.name);
+            let by = By::person(given.with, &given.name);
             self.rates.count(by, &request.service, changes(&request.method)).await?;
             self.vault.put_records(records).await?;
             self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;

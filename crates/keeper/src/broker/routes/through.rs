@@ -255,7 +255,7 @@ impl Routes {
         }
         self.upstream(&route.base_url)?;
         if call.by_agent {
-            self.rates.check(By::Agent, &route.name).map_err(RouteError::from)?;
+            self.rates.check(By::AGENT, &route.name).map_err(RouteError::from)?;
         }
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
@@ -296,14 +296,14 @@ impl Routes {
 
     /// One more call of the agent about which nobody is asked.
     pub(super) async fn count(&self, route: &Route, changes: bool) -> Result<(), RouteError> {
-        Ok(self.rates.count(By::Agent, &route.name, changes).await?)
+        Ok(self.rates.count(By::AGENT, &route.name, changes).await?)
     }
 
     /// Ends well when the owner allows exactly this, and it is still for the same: then it is counted, too.
     pub(super) async fn ask_owner(&self, action: &Action, route: &Route) -> Result<(), BrokerError> {
         let ceiling = Ceiling {
             rates: &self.rates,
-            by: By::Agent,
+            by: By::AGENT,
             service: &route.name,
         };
         let asked = self.approvals.ask(action, Some(ceiling), limits::APPROVAL_HELD);

@@ -190,7 +190,7 @@ impl Routes {
         let tools = route.tools.as_ref().ok_or(RouteError::NoTool)?;
         let by_agent = matches!(by, Caller::Agent);
         if by_agent {
-            self.rates.check(By::Agent, &route.name).map_err(RouteError::from)?;
+            self.rates.check(By::AGENT, &route.name).map_err(RouteError::from)?;
         }
         let name = fetch.path.strip_prefix('/').unwrap_or_default();
         let describes = describes(&fetch.path, &fetch.query);
