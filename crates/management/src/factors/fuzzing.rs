@@ -1,8 +1,8 @@
 //! What the fuzz targets reach of passkeys: what a browser says of one that was made, and of one that is shown.
 
-use passkey_auth::{Challenge, CosePublicKey, CredentialId, PasskeyCredential, Webauthn};
+use passkey_auth::{Challenge, Webauthn};
 
-use super::passkey::{CREDENTIAL_ID_BYTES, Made, Shown, checked, proved, public_key, said, site_of};
+use super::passkey::{CREDENTIAL_ID_BYTES, Made, Shown, checked, credential, proved, public_key, said, site_of};
 
 /// The site, and where its page is.
 pub const SITE: &str = "localhost";
@@ -36,12 +36,6 @@ pub fn made(answer: &[u8]) -> Option<Vec<u8>> {
 pub fn shown(answer: &[u8], id: &[u8], public_key: &[u8]) -> Option<u32> {
     let shown: Shown = serde_json::from_slice(answer).ok()?;
     let challenge = challenge(&shown.client_data)?;
-    let credential = PasskeyCredential {
-        id: CredentialId(id.to_vec()),
-        public_key_cose: CosePublicKey(public_key.to_vec()),
-        counter: 0,
-        transports: Vec::new(),
-        aaguid: [0; 16],
-    };
+    let credential = credential(id.to_vec(), public_key, 0);
     proved(&site(), challenge, HANDLE.to_vec(), &credential, shown).ok()
 }

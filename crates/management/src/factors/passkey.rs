@@ -136,13 +136,8 @@ pub(crate) async fn show(
     }
     let stored = passkeys::find(&mut transaction, user, &id).await?;
     let stored = stored.ok_or(ApiError::PasskeyRefused)?;
-    let credential = PasskeyCredential {
-        id: CredentialId(id),
-        public_key_cose: CosePublicKey(public_key(&stored.public_key)?.to_vec()),
-        counter: u32::try_from(stored.counter).map_err(|_| StorageError::Unreadable("counter of a passkey"))?,
-        transports: Vec::new(),
-        aaguid: [0; 16],
-    };
+    let counter = u32::try_from(stored.counter).map_err(|_| StorageError::Unreadable("counter of a passkey"))?;
+    let credential = credential(id, public_key(&stored.public_key)?, counter);
     match proved(&site, challenge, handle(tenant, user), &credential, shown) {
         Ok(counter) => {
             passkeys::used(&mut transaction, stored.id, counter, app.clock.now()).await?;
@@ -158,6 +153,17 @@ pub(crate) async fn show(
             transaction.commit().await?;
             Err(ApiError::PasskeyRefused)
         }
+    }
+}
+
+/// A passkey as it was kept: its id, its public key (a COSE_Key) and its counter.
+pub(super) fn credential(id: Vec<u8>, public_key: &[u8], counter: u32) -> PasskeyCredential {
+    PasskeyCredential {
+        id: CredentialId(id),
+        public_key_cose: CosePublicKey(public_key.to_vec()),
+        counter,
+        transports: Vec::new(),
+        aaguid: [0; 16],
     }
 }
 
