@@ -8,7 +8,7 @@
 //!    type (`ids.rs`, or `protocol`'s), and answers with `Json<T>`, `Created<T>` (201), `Accepted` (202), `NoContent` (204), or one
 //!    of these `WithCookies`. Another type that it takes or answers with implements `openapi::InContract`, in a few lines: see
 //!    `handlers/audit/mod.rs`.
-//! 3. A line in the list below, one in the matrix (`tests/management/matrix.rs`), one in `docs/protocol.md`, section 5.
+//! 3. A line in the list below, one in the matrix (`tests/management/matrix/calls.rs`), one in `docs/protocol.md`, section 5.
 //! 4. `cargo xtask openapi` writes `docs/openapi.json` anew. After a rebase, too: never merge that file by hand.
 
 use std::sync::Arc;
