@@ -21,6 +21,16 @@ pub async fn opened(person: &Person, password: &str) -> Session {
     session
 }
 
+/// The owner, and a member Bob, each with an open vault of this password; they have looked up each other's keys.
+pub async fn acquainted(installation: &Installation, password: &str) -> [(Person, Session); 2] {
+    let anna = installation.owner().await;
+    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
+    let (with_anna, with_bob) = (opened(&anna, password).await, opened(&bob, password).await);
+    meets(&anna, &with_anna).await;
+    meets(&bob, &with_bob).await;
+    [(anna, with_anna), (bob, with_bob)]
+}
+
 /// Looks up everybody's keys.
 pub async fn meets(person: &Person, session: &Session) {
     let people = person.get("/api/v1/people").await.ok();

@@ -2,7 +2,7 @@
 //! once, on both sides; what was not is there whole, or not at all, and may be asked for again.
 
 use serde_json::{Value, json};
-use system_tests::contacts::{meets, opened};
+use system_tests::contacts::acquainted;
 use system_tests::shared::{connect_calendar, listed, uses};
 use system_tests::{Installation, Person, Session, now, wait_until};
 
@@ -34,11 +34,7 @@ struct Trial {
 impl Trial {
     async fn new() -> Self {
         let installation = Installation::start().await;
-        let anna = installation.owner().await;
-        let bob = installation.member(&anna, "Bob", "bob@example.org").await;
-        let (with_anna, with_bob) = (opened(&anna, PASSWORD).await, opened(&bob, PASSWORD).await);
-        meets(&anna, &with_anna).await;
-        meets(&bob, &with_bob).await;
+        let [(anna, with_anna), (bob, with_bob)] = acquainted(&installation, PASSWORD).await;
         connect_calendar(&installation, &with_anna, "a-key-of-16-bytes", "A calendar").await;
         Self {
             installation,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
-use system_tests::contacts::{meets, opened};
+use system_tests::contacts::{acquainted, meets, opened};
 use system_tests::shared::{connect_calendar, received, uses};
 use system_tests::{Installation, Person, Session, now, wait_until};
 
@@ -120,11 +120,7 @@ async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with
 #[tokio::test]
 async fn who_asks_a_vault_that_is_locked_is_told_so_and_its_owner_is_told_to_unlock_it() {
     let installation = Installation::start().await;
-    let anna = installation.owner().await;
-    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
-    let (with_anna, with_bob) = (opened(&anna, PASSWORD).await, opened(&bob, PASSWORD).await);
-    meets(&anna, &with_anna).await;
-    meets(&bob, &with_bob).await;
+    let [(anna, with_anna), (bob, with_bob)] = acquainted(&installation, PASSWORD).await;
     connect_calendar(&installation, &with_anna, "canary-0123456789", "A calendar").await;
     let until = now() + DAY;
     let terms =

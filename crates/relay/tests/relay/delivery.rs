@@ -22,8 +22,7 @@ async fn what_is_sent_reaches_who_is_connected_and_who_comes_later_in_order() {
     drop(Peer::connect(&relay.socket, &bob).await);
     let mut stream = Stream::new(&ada, &bob);
     for content in [&b"one"[..], b"two", &[3; 5000]] {
-        let (id, sealed) = stream.next(content);
-        sender.send(stream.to(), id, &sealed).await;
+        sender.sends(&mut stream, content).await;
     }
     sender.until_accepted(3).await;
 
@@ -37,8 +36,7 @@ async fn what_is_sent_reaches_who_is_connected_and_who_comes_later_in_order() {
         assert!(seen.take(&bob, id, &sealed));
         receiver.ack(vec![number]).await;
     }
-    let (id, sealed) = stream.next(b"four");
-    sender.send(stream.to(), id, &sealed).await;
+    sender.sends(&mut stream, b"four").await;
     let Said::Deliver { id, sealed, .. } = receiver.next().await else {
         panic!()
     };
@@ -84,8 +82,7 @@ async fn what_was_not_acknowledged_comes_again_and_what_was_does_not() {
     assert_eq!((number, id), (numbers[1], ids[1]));
     // What comes now is behind all that there was.
     let mut sender = Peer::connect(&relay.socket, &ada).await;
-    let (last, sealed) = stream.next(b"x");
-    sender.send(stream.to(), last, &sealed).await;
+    let (last, _) = sender.sends(&mut stream, b"x").await;
     let Said::Deliver { number, id, .. } = receiver.next().await else {
         panic!()
     };
@@ -102,12 +99,10 @@ async fn what_is_sent_again_while_it_waits_is_one() {
     drop(Peer::connect(&relay.socket, &bob).await);
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     let mut stream = Stream::new(&ada, &bob);
-    let (first, sealed) = stream.next(b"x");
-    sender.send(stream.to(), first, &sealed).await;
+    let (first, sealed) = sender.sends(&mut stream, b"x").await;
     sender.until_accepted(1).await;
     for _ in 1..WAITING_OF_ONE_SENDER {
-        let (id, sealed) = stream.next(b"x");
-        sender.send(stream.to(), id, &sealed).await;
+        sender.sends(&mut stream, b"x").await;
     }
     sender.until_accepted(WAITING_OF_ONE_SENDER as usize - 1).await;
     // As if nothing had been heard of it, also where there is no room for another; and by a relay that was started meanwhile.
@@ -228,8 +223,7 @@ async fn a_receiver_that_does_not_acknowledge_gets_a_window_and_the_rest_when_it
         let mut sender = Peer::connect(&relay.socket, &ada).await;
         let mut stream = Stream::new(&ada, &bob);
         for _ in 0..200 {
-            let (id, sealed) = stream.next(b"x");
-            sender.send(stream.to(), id, &sealed).await;
+            sender.sends(&mut stream, b"x").await;
         }
         sender.until_accepted(200).await;
         streams.push(sender);
@@ -270,8 +264,7 @@ async fn what_was_never_fetched_goes_back_to_its_sender() {
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     drop(Peer::connect(&relay.socket, &bob).await);
     let mut stream = Stream::new(&ada, &bob);
-    let (sent, sealed) = stream.next(b"x");
-    sender.send(stream.to(), sent, &sealed).await;
+    let (sent, _) = sender.sends(&mut stream, b"x").await;
     sender.until_accepted(1).await;
     relay.stop().await;
 
@@ -300,11 +293,9 @@ async fn promise_12_what_is_fetched_while_it_goes_back_counts_down_once() {
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     drop(Peer::connect(&relay.socket, &bob).await);
     let mut stream = Stream::new(&ada, &bob);
-    let (first, sealed) = stream.next(b"x");
-    sender.send(stream.to(), first, &sealed).await;
+    let (first, _) = sender.sends(&mut stream, b"x").await;
     for _ in 0..2 {
-        let (id, sealed) = stream.next(b"x");
-        sender.send(stream.to(), id, &sealed).await;
+        sender.sends(&mut stream, b"x").await;
     }
     sender.until_accepted(3).await;
     drop(sender);
@@ -336,8 +327,7 @@ async fn promise_12_what_is_fetched_while_it_goes_back_counts_down_once() {
 
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     assert!(matches!(sender.next().await, Said::Returned { id, .. } if id == first));
-    let (id, sealed) = stream.next(b"x");
-    sender.send(stream.to(), id, &sealed).await;
+    sender.sends(&mut stream, b"x").await;
     sender.until_accepted(1).await;
     let receiver = Peer::connect(&relay.socket, &bob).await;
     assert_eq!(receiver.welcome, FromRelay::Welcome { waiting: 3, epoch: 0 });
@@ -402,8 +392,7 @@ async fn a_receiver_that_is_not_connected_is_to_be_woken_once() {
     drop(Peer::connect(&relay.socket, &bob).await);
     let mut stream = Stream::new(&ada, &bob);
     for _ in 0..5 {
-        let (id, sealed) = stream.next(b"x");
-        sender.send(stream.to(), id, &sealed).await;
+        sender.sends(&mut stream, b"x").await;
     }
     sender.until_accepted(5).await;
     assert_eq!(woken.recv().await, Some(key(&bob)));
@@ -444,8 +433,7 @@ async fn who_carries_a_connection_hears_whose_mailbox_was_proved_over_it_and_of_
     // What waits is seen until its receiver has come.
     assert!(!lookout.waits(&key(&bob)));
     let mut stream = Stream::new(&ada, &bob);
-    let (id, sealed) = stream.next(b"x");
-    sender.send(stream.to(), id, &sealed).await;
+    sender.sends(&mut stream, b"x").await;
     sender.until_accepted(1).await;
     assert!(lookout.waits(&key(&bob)));
     let _receiver = Peer::connect(&socket, &bob).await;

@@ -48,13 +48,11 @@ async fn promise_12_a_full_mailbox_refuses_takes_no_more_and_takes_again_when_it
         let mut peer = Peer::connect(&relay.socket, &ada).await;
         let mut stream = Stream::new(&ada, &bob);
         for _ in 0..WAITING_OF_ONE_SENDER {
-            let (id, sealed) = stream.next(b"x");
-            peer.send(stream.to(), id, &sealed).await;
+            peer.sends(&mut stream, b"x").await;
         }
         peer.until_accepted(WAITING_OF_ONE_SENDER as usize).await;
         if sender == 0 {
-            let (id, sealed) = stream.next(b"x");
-            peer.send(stream.to(), id, &sealed).await;
+            let (id, _) = peer.sends(&mut stream, b"x").await;
             assert_eq!(refusal(&mut peer).await, (id, Refusal::TooManyOfYours));
         }
         last = Some((peer, stream));

@@ -205,6 +205,13 @@ impl Peer {
         self.socket.send(Message::binary(frame)).await.is_ok()
     }
 
+    /// Sends what comes next in a stream.
+    pub async fn sends(&mut self, stream: &mut Stream, content: &[u8]) -> (EnvelopeId, Vec<u8>) {
+        let (id, sealed) = stream.next(content);
+        self.send(stream.to(), id, &sealed).await;
+        (id, sealed)
+    }
+
     pub async fn ack(&mut self, numbers: Vec<u64>) -> bool {
         let frame = MailboxFrame::Ack(numbers).encode();
         self.socket.send(Message::binary(frame)).await.is_ok()
