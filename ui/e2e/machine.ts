@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Person } from "./person";
+import { place } from "./place";
 
-const dataDir = process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast";
+const { dataDir } = place;
 
 function run(program: string, ...words: string[]): string {
   return execFileSync(program, words, { encoding: "utf8" }).trim();
@@ -92,7 +93,7 @@ function socketFolder(folder: string): string | undefined {
 /** Somebody's sessions are as old as after a quarter of an hour: too old for a dangerous act, and as whole as before. */
 export function aQuarterOfAnHourLater({ email }: Person): void {
   const host = socketFolder(join(dataDir, "postgres"));
-  if (!host) throw new Error("PostgreSQL has no socket in HOLDFAST_DATA_DIR");
+  if (!host) throw new Error("PostgreSQL has no socket in the data directory");
   const sql = `UPDATE sessions s SET created_at = s.created_at - interval '15 minutes', proved_at = s.proved_at - interval '15 minutes'
     FROM users u WHERE u.id = s.user_id AND u.email = '${email}'`;
   run("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", host, "-U", "holdfast", "-d", "holdfast", "-c", sql);

@@ -2,12 +2,9 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "@playwright/test";
+import { place } from "./place";
 
-function outbox(): string {
-  const folder = process.env.HOLDFAST_OUTBOX;
-  if (!folder) throw new Error("HOLDFAST_OUTBOX must name the server's outbox folder");
-  return folder;
-}
+const outbox = join(place.dataDir, "outbox");
 
 function text(file: string): string {
   const raw = readFileSync(file, "utf8");
@@ -16,9 +13,9 @@ function text(file: string): string {
 }
 
 function mails(to: string): { file: string; at: number; content: string }[] {
-  return readdirSync(outbox())
+  return readdirSync(outbox)
     .filter((name) => name.endsWith(".eml"))
-    .map((name) => ({ file: name, at: statSync(join(outbox(), name)).mtimeMs, content: text(join(outbox(), name)) }))
+    .map((name) => ({ file: name, at: statSync(join(outbox, name)).mtimeMs, content: text(join(outbox, name)) }))
     .filter(({ content }) => new RegExp(`^To:.*${to.replace(/[.+]/g, "\\$&")}`, "im").test(content));
 }
 

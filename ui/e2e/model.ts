@@ -1,5 +1,7 @@
 /** The scripted model, and how a test steers it. */
-export const modelUrl = new URL(process.env.HOLDFAST_MODEL_URL ?? "http://localhost").origin;
+import { told } from "./place";
+
+export const modelUrl = new URL(told("demo-model-url") || "http://localhost").origin;
 
 /** Asks something of its `/_control`; it has to agree. */
 export async function control(path: string, method: "GET" | "POST" | "DELETE"): Promise<Response> {

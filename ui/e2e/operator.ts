@@ -1,9 +1,9 @@
 /** Who runs the machine, on the pages that are theirs. */
-import { readFileSync } from "node:fs";
 import { expect } from "@playwright/test";
+import { told } from "./place";
 import type { Watched } from "./watched";
 
-const token = readFileSync(`${process.env.HOLDFAST_DATA_DIR ?? "/var/lib/holdfast"}/admin-token`, "utf8").trim();
+const token = told("admin-token");
 
 export async function signIn({ page }: Watched): Promise<void> {
   await page.goto("/admin");

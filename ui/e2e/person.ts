@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type Browser, type BrowserContext, expect, type Locator, type Page, test as base } from "@playwright/test";
 import { isSecret, look } from "./canaries";
 import { mailedLink } from "./mail";
+import { place, told } from "./place";
 import { expectClean, inspect, watched, type Watched } from "./watched";
 
 export interface Person extends Watched {
@@ -21,8 +22,7 @@ interface Notes {
   session: Awaited<ReturnType<BrowserContext["storageState"]>>;
 }
 
-const setupUrl = process.env.HOLDFAST_SETUP_URL ?? "";
-const notebook = `test-results/owner-${new URL(process.env.HOLDFAST_URL ?? "http://localhost:8080").port}.json`;
+const notebook = `test-results/owner-${new URL(place.url).port}.json`;
 
 export async function makeVault(person: Person, shows: boolean): Promise<void> {
   const { page, password } = person;
@@ -113,7 +113,7 @@ export async function withoutOfferInFields({ context }: Watched): Promise<void> 
 
 async function setUp(owner: Person): Promise<void> {
   const { page } = owner;
-  const link = new URL(setupUrl);
+  const link = new URL(told("setup-url"));
   await page.goto(`${link.pathname}${link.hash}`);
   await expect(page.getByRole("heading", { name: "Set up Holdfast" })).toBeVisible();
   await inspect(page, "setup");

@@ -4,6 +4,7 @@
  */
 import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { place } from "./place";
 
 export const CLIENT = { id: "holdfast", secret: "a-secret-of-the-browser-tests" };
 
@@ -39,10 +40,10 @@ function json(response: ServerResponse, status: number, answer: object): void {
   response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
 }
 
-/** Starts it where the server's operator allowed one (HOLDFAST_PROVIDER_PORT). */
+/** Starts it where the server's operator allowed one (`providerPort`). */
 export async function startSite(somebody: Somebody): Promise<Site> {
-  const port = Number(process.env.HOLDFAST_PROVIDER_PORT ?? "");
-  if (!port) throw new Error("HOLDFAST_PROVIDER_PORT must name the port that the server may call");
+  const port = place.providerPort;
+  if (!port) throw new Error("HOLDFAST_PLACES must name the port that the server may call");
   const issuer = `http://127.0.0.1:${port}`;
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const grants = new Map<string, Grant>();

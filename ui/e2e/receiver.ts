@@ -1,6 +1,7 @@
 /** A program that is told: a real HTTP server on this machine that keeps what comes, and answers as it is bidden. */
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingHttpHeaders } from "node:http";
+import { place } from "./place";
 
 export interface Came {
   headers: IncomingHttpHeaders;
@@ -15,10 +16,10 @@ export interface Receiver {
   stop(): Promise<void>;
 }
 
-/** Starts it where the server's operator allowed one (HOLDFAST_PROVIDER_PORT). */
+/** Starts it where the server's operator allowed one (`providerPort`). */
 export async function startReceiver(): Promise<Receiver> {
-  const port = Number(process.env.HOLDFAST_PROVIDER_PORT ?? "");
-  if (!port) throw new Error("HOLDFAST_PROVIDER_PORT must name the port that the server may call");
+  const port = place.providerPort;
+  if (!port) throw new Error("HOLDFAST_PLACES must name the port that the server may call");
   const server = createServer((request, response) => {
     let body = "";
     request.on("data", (chunk: Buffer) => (body += chunk.toString()));

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { type BrowserContext, expect, type Page } from "@playwright/test";
 import { listenTo } from "./canaries";
 import { UNSEEN } from "./no-second-try";
+import { workerNumber } from "./place";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -73,7 +74,7 @@ let shots = 0;
 /** A picture for people to look at; not compared with anything. */
 export async function shot(page: Page, name: string): Promise<void> {
   const number = String(++shots).padStart(2, "0");
-  await page.screenshot({ path: `test-results/shots/${number}-${name}.png`, animations: "disabled" });
+  await page.screenshot({ path: `test-results/shots/${workerNumber}-${number}-${name}.png`, animations: "disabled" });
 }
 
 /** In the page: waits until no colour is on its way to another one. */

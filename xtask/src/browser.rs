@@ -1,5 +1,6 @@
-//! Browser tests: Playwright in the distribution's Chromium against a real Holdfast with data of its own.
+//! Browser tests: Playwright in the distribution's Chromium against real Holdfasts with data of their own.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
 
 use crate::build::Profile;
 use crate::image::Images;
@@ -17,6 +19,9 @@ use crate::{down, machine, node::Node, running, ui};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Browsers at once, each with a server of its own: a page waits for its agent more than either works.
+const WORKERS: usize = 2;
+
 /// Whether the interface has browser tests.
 pub fn exists() -> bool {
     ui::dir().join("e2e").is_dir()
@@ -24,25 +29,23 @@ pub fn exists() -> bool {
 
 /// Runs the browser tests, or those whose name contains `name`.
 pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) -> Result<()> {
-    let data_dir = std::env::temp_dir().join(format!("holdfast-browser-{}", std::process::id()));
-    let mut server = None;
-    let started = tally.check("Browser tests: server", || {
-        server = Some(Server::start(&data_dir, images)?);
+    let data_dirs: Vec<PathBuf> = (0..WORKERS)
+        .map(|worker| env::temp_dir().join(format!("holdfast-browser-{}-{worker}", std::process::id())))
+        .collect();
+    let mut servers = Vec::new();
+    let started = tally.check("Browser tests: servers", || {
+        for data_dir in &data_dirs {
+            servers.push(Server::start(data_dir, images)?);
+        }
         Ok(())
     });
-    if let (true, Some(server)) = (started, server) {
+    if started {
         let mut playwright = node.command("npm");
         playwright.args(["run", "--silent", "e2e"]).current_dir(ui::dir());
+        let places: Vec<Value> = servers.iter().map(Server::place).collect();
         playwright
-            .env("HOLDFAST_URL", &server.url)
-            .env("HOLDFAST_OUTBOX", data_dir.join("outbox"))
-            .env("HOLDFAST_SETUP_URL", read(&data_dir.join("setup-url"))?)
-            .env("HOLDFAST_DATA_DIR", &data_dir)
-            .env("HOLDFAST_PROVIDER_PORT", server.provider_port.to_string())
+            .env("HOLDFAST_PLACES", Value::from(places).to_string())
             .env("CI", "true");
-        if let Ok(model) = read(&data_dir.join("demo-model-url")) {
-            playwright.env("HOLDFAST_MODEL_URL", model);
-        }
         if let Some(chromium) = machine::program("chromium") {
             playwright.env("CHROMIUM", chromium);
         }
@@ -50,18 +53,17 @@ pub fn run(tally: &mut Tally, node: &Node, images: &Images, name: Option<&str>) 
             playwright.args(["--", "--pass-with-no-tests", "-g", &literally(name)]);
         }
         let result = tally.run("Browser tests", Counts::Playwright, &mut playwright);
-        server.stop()?;
+        for server in servers {
+            server.stop()?;
+        }
         result?;
     }
-    if let Err(error) = fs::remove_dir_all(&data_dir) {
-        eprintln!("Cannot remove {}: {error}", data_dir.display());
+    for data_dir in &data_dirs {
+        if let Err(error) = fs::remove_dir_all(data_dir) {
+            eprintln!("Cannot remove {}: {error}", data_dir.display());
+        }
     }
     Ok(())
-}
-
-fn read(file: &Path) -> Result<String> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(text.trim().to_owned())
 }
 
 /// A server for the tests; ended with its cells also when a test run is broken off by an error.
@@ -120,6 +122,11 @@ impl Server {
             sleep(Duration::from_millis(100));
         }
         Ok(server)
+    }
+
+    /// How the tests find it (`ui/e2e/place.ts`).
+    fn place(&self) -> Value {
+        json!({"url": self.url, "dataDir": self.data_dir, "providerPort": self.provider_port})
     }
 
     fn stop(mut self) -> Result<()> {

@@ -83,6 +83,11 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
     let mut command = cargo();
     command.env("RUST_BACKTRACE", "0");
     command.args(arguments.split(' ')).args(name);
+    if matches!(counts, Counts::Nextest) {
+        // Whole-system tests wait for much of their time: one more than there are processors fills it.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        command.args(["--test-threads", &(processors + 1).to_string()]);
+    }
     if name.is_none() {
         tally.skip("Figures of sealing", "they need --release and a quiet machine; `cargo nextest run --release -p keeper --lib --run-ignored only speed`");
     }
