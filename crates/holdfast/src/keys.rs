@@ -80,10 +80,7 @@ fn announced(data_dir: &Path) -> Result<String, Refusal> {
 }
 
 async fn ask(server: &str, data_dir: &Path, new_master: Option<&[u8]>) -> Result<Value, Refusal> {
-    let token = match std::env::var("OPENCLAW_ADMIN_TOKEN") {
-        Ok(token) if !token.is_empty() => Zeroizing::new(token),
-        _ => operator_token::read(data_dir)?,
-    };
+    let token = operator_token::of_tenant_api(data_dir)?;
     let failed = |error: reqwest::Error| Refusal::Other(format!("{server} does not answer: {error}."));
     let answer = reqwest::Client::new()
         .post(format!("{}/api/v1/platform-keys/rotate", server.trim_end_matches('/')))

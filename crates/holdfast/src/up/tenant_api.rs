@@ -1,8 +1,9 @@
 //! The tenant API: its token, its master key, and whoever speaks to its cells.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +19,6 @@ use crate::refusal::Refusal;
 
 /// What those who come from the proposal for OpenClaw itself have in their environment.
 const ENABLED: &str = "OPENCLAW_MULTITENANT";
-const TOKEN: &str = "OPENCLAW_ADMIN_TOKEN";
 const MASTER_KEY: &str = "OPENCLAW_TENANT_MASTER_KEY";
 /// Bytes of a master key that is made here.
 const MADE: usize = 48;
@@ -26,7 +26,7 @@ const MADE: usize = 48;
 /// The parts of the tenant API, where it is turned on.
 ///
 /// # Errors
-/// The operator's token is too short; there is no master key, it is too short, or it is not the one that the database was written with.
+/// The operator's token is too short, or no text; there is no master key, it is too short, or it is not the one that the database was written with.
 pub async fn parts(
     config: &TenantApi,
     data_dir: &Path,
@@ -36,12 +36,9 @@ pub async fn parts(
     if !is_on(config, env::var_os(ENABLED).as_deref())? {
         return Ok(None);
     }
-    let token = match set(TOKEN) {
-        Some(token) => token,
-        None => operator_token::read(data_dir)?,
-    };
+    let token = operator_token::of_tenant_api(data_dir)?;
     let admin_token = AdminToken::new(&token).map_err(|error| Refusal::Config(format!("{error}.")))?;
-    let (master_key_in, master) = master_key(config, data_dir)?;
+    let (master_key_in, master) = master_key(config, env::var_os(MASTER_KEY), data_dir)?;
     let master = MasterKey::new(&master).map_err(|error| Refusal::Config(format!("{error}.")))?;
     let custody = Custody::open(database, Arc::new(SystemClock), Arc::new(OsEntropy), master)
         .await
@@ -68,21 +65,19 @@ fn is_on(config: &TenantApi, value: Option<&OsStr>) -> Result<bool, Refusal> {
     }
 }
 
-fn set(name: &str) -> Option<Zeroizing<String>> {
-    env::var(name)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .map(Zeroizing::new)
-}
-
 /// Where the master key is, unless the operator names a file or sets it in the environment.
 pub fn own_master_key(data_dir: &Path) -> PathBuf {
     data_dir.join("keys").join("tenant-master.key")
 }
 
-fn master_key(config: &TenantApi, data_dir: &Path) -> Result<(MasterKeyIn, Zeroizing<Vec<u8>>), Refusal> {
-    if let Some(key) = set(MASTER_KEY) {
-        return Ok((MasterKeyIn::Environment, Zeroizing::new(key.as_bytes().to_vec())));
+/// What the environment says, whatever bytes it has; else what the operator's file holds; else the server's own, which is made here.
+fn master_key(
+    config: &TenantApi,
+    set: Option<OsString>,
+    data_dir: &Path,
+) -> Result<(MasterKeyIn, Zeroizing<Vec<u8>>), Refusal> {
+    if let Some(key) = set.filter(|set| !set.is_empty()) {
+        return Ok((MasterKeyIn::Environment, Zeroizing::new(key.into_vec())));
     }
     let read = |path: &Path| {
         let bytes = fs::read(path).map(Zeroizing::new);
@@ -134,7 +129,28 @@ mod tests {
             master_key_file: Some(file),
             ..TenantApi::default()
         };
-        let (from, key) = master_key(&config, folder.path()).unwrap();
+        let (from, key) = master_key(&config, None, folder.path()).unwrap();
         assert_eq!((from, key.as_slice()), (MasterKeyIn::File, raw.as_slice()));
+    }
+
+    #[test]
+    fn a_master_key_of_the_environment_goes_before_any_file_whatever_bytes_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("named");
+        fs::write(&file, [b'f'; 32]).unwrap();
+        let named = TenantApi {
+            master_key_file: Some(file),
+            ..TenantApi::default()
+        };
+        for config in [TenantApi::default(), named.clone()] {
+            for set in [vec![0xff; 32], vec![b'e'; 32]] {
+                let (from, key) = master_key(&config, Some(OsString::from_vec(set.clone())), folder.path()).unwrap();
+                assert_eq!((from, key.as_slice()), (MasterKeyIn::Environment, set.as_slice()));
+            }
+        }
+        assert!(!own_master_key(folder.path()).exists());
+        // Nothing is no key.
+        let (from, _) = master_key(&named, Some(OsString::new()), folder.path()).unwrap();
+        assert_eq!(from, MasterKeyIn::File);
     }
 }
