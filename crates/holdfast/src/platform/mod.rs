@@ -42,7 +42,7 @@ impl Platform {
     }
 
     /// Calls a method; once more where the vault was locked or the connection had ended meanwhile. What is called twice is done once:
-    /// turns have keys, and everything else sets or reads.
+    /// turns have keys, the same answer to a request counts once, and everything else sets or reads.
     async fn ask(
         &self,
         cell: CellRef,

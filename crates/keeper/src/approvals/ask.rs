@@ -142,8 +142,7 @@ impl Approvals {
                 _ => false,
             }
         {
-            approval.expires_at = approval.expires_at.min(Approval::ends(now));
-            approval.state = State::Waiting;
+            approval.ask_again(now);
             self.vault.put_records(vec![Self::put(approval)]).await?;
             self.changed();
         }
@@ -241,6 +240,7 @@ impl Approvals {
             action: action.clone(),
             hash: action.hash(),
             state: State::Waiting,
+            answer: None,
             seconded: None,
             asks: Vec::new(),
             not_asked: false,

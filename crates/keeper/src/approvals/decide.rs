@@ -1,7 +1,7 @@
 //! Answering: through the channel alone.
 
 use protocol::{ApprovalId, Millis};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use vault::Hash;
 
 use super::record::{Approval, State};
@@ -13,7 +13,7 @@ use crate::limits;
 const DAY: Millis = 24 * 60 * 60 * 1000;
 
 /// What its owner says to a request.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     Once,
@@ -31,11 +31,16 @@ pub enum Answer {
 }
 
 impl Approvals {
-    /// Takes the owner's answer to the request that they were shown.
+    /// Takes the owner's answer to the request that they were shown. The same answer to the same again, as whoever never heard that it was taken
+    /// gives it, is none: the request stands as it is.
     pub(super) async fn decide(&self, id: ApprovalId, shown: Hash, answer: Answer) -> Result<Approval, ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let mut approval = self.get(id)?;
+        // Also where it is over, and what was asked for is kept shortened.
+        if approval.hash == shown && approval.answer.as_ref() == Some(&answer) {
+            return Ok(approval);
+        }
         if approval.hash != shown || approval.action.hash() != shown {
             return Err(ApprovalError::Changed);
         }
@@ -59,6 +64,7 @@ impl Approvals {
             return Err(ApprovalError::NoRules);
         }
         let rule = self.rule(&approval, &answer, now)?;
+        approval.answer = Some(answer.clone());
         approval.state = match answer {
             Answer::Deny { reason } if reason.chars().count() > limits::DENY_REASON_CHARS => {
                 return Err(ApprovalError::Reason);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use vault::Hash;
 
 use super::action::Action;
+use super::decide::Answer;
 use crate::{limits, versioned};
 
 pub(super) const PREFIX: &str = "approval/";
@@ -54,6 +55,9 @@ pub struct Approval {
     pub hash: Hash,
     #[serde(flatten)]
     pub state: State,
+    /// What its owner said that counts; none where they are asked anew, and in what earlier versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconded: Option<Seconded>,
     /// The messages by which second people are asked, but for those that were lost.
@@ -68,6 +72,13 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// Its owner is asked anew, whatever they have said.
+    pub(super) fn ask_again(&mut self, now: Millis) {
+        self.expires_at = self.expires_at.min(Self::ends(now));
+        self.state = State::Waiting;
+        self.answer = None;
+    }
+
     pub(super) fn record(&self) -> String {
         format!("{PREFIX}{}", self.id)
     }

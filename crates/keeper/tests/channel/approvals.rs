@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use client::Channel;
 use keeper::approvals::RunningTurns;
+use keeper::clock::Clock as _;
 use serde_json::{Value, json};
 
 use super::agent_side::Service;
@@ -281,13 +282,57 @@ async fn promise_07_an_answer_is_to_what_was_shown_and_comes_in_time() {
     let shown = asking.waiting(1).await.remove(0);
     call.abort();
     asking.allow(&shown).await;
-    let error = refused(asking.decide(&shown, json!({"answer": "once"})).await);
+    let error = refused(asking.decide(&shown, json!({"answer": "deny"})).await);
     assert_eq!(error.code(), Some("already_decided"));
     asking.keeper.clock.forward(30 * MINUTE);
     let again = asking.send("POST /x/svc/items", "late");
     asking.waiting(1).await;
     assert!(asking.service.heard().is_empty());
     again.abort();
+}
+
+#[tokio::test]
+async fn promise_07_the_same_answer_again_is_answered_the_same_and_allows_nothing_more() {
+    let asking = Asking::new().await;
+    let once = json!({"answer": "once"});
+    let call = asking.send("POST /x/svc/items", "one");
+    let first = asking.waiting(1).await.remove(0);
+    asking.allow(&first).await;
+    assert!(call.await.unwrap().starts_with("HTTP/1.1 200"));
+    let again = asking.decide(&first, once.clone()).await.unwrap();
+    assert_eq!((&again["id"], &again["state"]), (&first["id"], &json!("used")));
+    // Said once more, it is no answer to what is asked since.
+    let call = asking.send("POST /x/svc/items", "one");
+    let second = asking.waiting(1).await.remove(0);
+    asking.decide(&first, once).await.unwrap();
+    assert_eq!(asking.waiting(1).await[0]["id"], second["id"]);
+    assert_eq!(asking.service.heard().len(), 1);
+    // To something else it is none, nor is another answer.
+    let other = json!({"id": first["id"], "hash": "A".repeat(43), "answer": {"answer": "once"}});
+    let error = refused(asking.channel.call("approval.decide", other).await);
+    assert_eq!(error.code(), Some("approval_changed"));
+    for other in [json!({"answer": "deny"}), json!({"answer": "conversation"})] {
+        let error = refused(asking.decide(&first, other).await);
+        assert_eq!(error.code(), Some("already_decided"));
+    }
+
+    // A rule is made once: what was taken back stays so, and one for more is another answer.
+    let until = asking.keeper.clock.now() + 60 * MINUTE;
+    let always = |per_day: u32| json!({"answer": "always", "per_day": per_day, "until": until});
+    asking.decide(&second, always(1)).await.unwrap();
+    assert!(call.await.unwrap().starts_with("HTTP/1.1 200"));
+    asking.decide(&second, always(1)).await.unwrap();
+    let rules = asking.list().await["rules"].as_array().unwrap().clone();
+    assert_eq!(rules.len(), 1);
+    let error = refused(asking.decide(&second, always(2)).await);
+    assert_eq!(error.code(), Some("already_decided"));
+    let removed = json!({"id": rules[0]["id"]});
+    asking.channel.call("approval.remove_rule", removed).await.unwrap();
+    asking.decide(&second, always(1)).await.unwrap();
+    assert_eq!(asking.list().await["rules"], json!([]));
+    let call = asking.send("POST /x/svc/items", "two");
+    asking.waiting(1).await;
+    call.abort();
 }
 
 #[tokio::test]

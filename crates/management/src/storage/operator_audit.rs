@@ -1,5 +1,6 @@
 //! The operator's own chain. What is in it is added here and changed nowhere.
 
+use protocol::{ApprovalId, TenantId};
 use sqlx::PgConnection;
 
 use super::StorageError;
@@ -95,6 +96,21 @@ pub(crate) async fn find(
     );
     let rows = rows.fetch_all(connection).await?;
     rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// Whether it is written down that this tenant of the tenant API has answered this request of its agent's.
+pub(crate) async fn is_answered(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    approval: ApprovalId,
+) -> Result<bool, StorageError> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM operator_events WHERE action = 'api_tenant.approval_answered'
+            AND body::jsonb #>> '{target,id}' = $1 AND body::jsonb #>> '{actor,id}' = $2) AS "known!""#,
+        approval.to_string(),
+        tenant.to_string()
+    );
+    Ok(known.fetch_one(connection).await?)
 }
 
 /// Events in their order, after one and up to one.

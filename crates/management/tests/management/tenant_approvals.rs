@@ -334,9 +334,18 @@ async fn a_program_sees_what_its_agent_asks_for_and_answers_exactly_that_once() 
         let answered = once.post(&at(&first), allow.clone()).await.expect(200).json;
         assert_eq!(answered, json!({"id": first["id"], "answer": "allow"}));
     }
-    refused(&tenant, &at(&first), &allow, 409, "already_decided").await;
+    // Also without a key: it counts once.
+    tenant.post(&at(&first), allow.clone()).await.expect(200);
     let refuse = json!({"hash": HASH, "answer": "refuse", "reason": "canary reason"});
-    tenant.post(&at(&second), refuse).await.expect(200);
+    refused(&tenant, &at(&first), &refuse, 409, "already_decided").await;
+    // The keeper has taken it, and what it said is lost on its way.
+    agents.lose_answers_to("approval.decide");
+    let once = tenant.with("idempotency-key", "l");
+    refused(&once, &at(&second), &refuse, 503, "cell_unavailable").await;
+    agents.repair();
+    for program in [&once, &tenant] {
+        program.post(&at(&second), refuse.clone()).await.expect(200);
+    }
     assert_eq!(
         agents.answered(),
         [
@@ -347,7 +356,7 @@ async fn a_program_sees_what_its_agent_asks_for_and_answers_exactly_that_once() 
             ),
         ]
     );
-    // Written down: who answered what with which word, and nothing of what was asked.
+    // Written down, once: who answered what with which word, and nothing of what was asked.
     let entries: Vec<String> = sqlx::query_scalar(
         "SELECT body FROM operator_events WHERE action = 'api_tenant.approval_answered' ORDER BY seq",
     )

@@ -129,8 +129,7 @@ impl Approvals {
         };
         approval.asks.retain(|each| *each != id);
         if approval.asks.is_empty() {
-            approval.state = State::Waiting;
-            approval.expires_at = approval.expires_at.min(Approval::ends(now));
+            approval.ask_again(now);
             approval.not_asked = true;
         }
         let person = self

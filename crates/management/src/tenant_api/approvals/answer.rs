@@ -12,7 +12,7 @@ use crate::access::{Body, Client, Id};
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::problem::ApiError;
-use crate::storage::TenantTransaction;
+use crate::storage::{TenantTransaction, operator_audit};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ApprovalAnswer, examples(json!({
@@ -63,9 +63,13 @@ pub(crate) async fn post(
         .with("answer", word)
         .with("agent", &agent.name);
     let by = By::api_tenant(agent.tenant, &agent.tenant_name, &client);
-    app.audit
-        .record_operator(&mut transaction, Some(agent.tenant), &by, &entry)
-        .await?;
+    // The keeper takes the same answer again. Whoever writes it down now is waited for.
+    operator_audit::lock_head(&mut transaction).await?;
+    if !operator_audit::is_answered(&mut transaction, agent.tenant, id).await? {
+        app.audit
+            .record_operator(&mut transaction, Some(agent.tenant), &by, &entry)
+            .await?;
+    }
     transaction.commit().await?;
     Ok(Json(Answered { id, answer }))
 }
