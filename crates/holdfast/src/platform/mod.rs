@@ -107,10 +107,7 @@ impl PlatformAgents for Platform {
                     return Ok(());
                 }
                 let params = json!({"conversation": conversation});
-                line.channel()
-                    .call("chat.open", params)
-                    .await
-                    .map_err(|error| not_started(refused(error)))?;
+                line.channel().call("chat.open", params).await.map_err(refused)?;
                 line.note_opened(conversation);
                 Ok(())
             };
@@ -142,7 +139,8 @@ impl PlatformAgents for Platform {
     fn remove(&self, cell: CellRef) -> BoxFuture<'_, Result<RemovedCell, AgentError>> {
         async move {
             let _going = self.lines.close(cell.cell).await;
-            let removed = self.cells.remove(cell.cell, cell.tenant).await.map_err(unavailable)?;
+            // Where another one removes it, asking again goes on.
+            let removed = self.cells.remove(cell.cell, cell.tenant).await.map_err(later)?;
             Ok(RemovedCell {
                 blobs: removed.blobs,
                 bytes: removed.bytes,
@@ -162,6 +160,10 @@ fn busy(message: &str) -> AgentError {
 /// What the cell, or its keeper, said no with.
 fn refused(error: ClientError) -> AgentError {
     match error {
+        // An agent that did not start is one to come back for.
+        ClientError::Refused(error) if matches!(error.code.as_str(), "agent_failed" | "vault_locked" | "store") => {
+            busy(&error.message)
+        }
         ClientError::Refused(error) => AgentError::Refused(error),
         ClientError::Closed(_) | ClientError::NotOpened(_) | ClientError::EventsNotRead(_) => busy(&error.to_string()),
         // Another keeper, an older vault, a wrong secret: not to be tried again, and to be looked at.
@@ -182,23 +184,22 @@ fn not_known_yet(error: AgentError) -> AgentError {
     }
 }
 
-/// An agent that did not start is one to come back for.
-fn not_started(error: AgentError) -> AgentError {
+/// A cell that cannot be had now, or not any more.
+fn unavailable(error: CellsError) -> AgentError {
     match error {
-        AgentError::Refused(error) if matches!(error.code.as_str(), "agent_failed" | "vault_locked" | "store") => {
-            busy(&error.message)
-        }
-        error => error,
+        CellsError::Removed { .. } | CellsError::WrongTenant => AgentError::Gone,
+        error => later(error),
     }
 }
 
-fn unavailable(error: CellsError) -> AgentError {
-    match error.retry_after() {
-        Some(retry_after) => AgentError::Unavailable {
-            message: error.to_string(),
-            retry_after,
-        },
-        None => AgentError::Failed(error.to_string()),
+fn later(error: CellsError) -> AgentError {
+    let retry_after = error.retry_after();
+    if retry_after.is_none() {
+        tracing::error!(%error, "a cell of the tenant API cannot be had");
+    }
+    AgentError::Unavailable {
+        message: error.to_string(),
+        retry_after: retry_after.unwrap_or(limits::PLATFORM_RETRY),
     }
 }
 
@@ -216,9 +217,64 @@ fn not_kept(error: CustodyError) -> AgentError {
 
 #[cfg(test)]
 mod tests {
+    use cells::driver::DriverError;
+    use protocol::CellId;
     use protocol::channel::ChannelError;
 
     use super::*;
+
+    #[test]
+    fn a_cell_that_cannot_be_had_is_to_be_asked_for_again_and_one_that_was_removed_is_gone() {
+        let (cell, words) = (CellId::new(), || "no".to_owned());
+        for error in [
+            CellsError::Full { capacity: 1 },
+            CellsError::Driver(DriverError::Unreachable(words())),
+            CellsError::NotAttached { cell },
+            CellsError::KeeperEnded { cell },
+            CellsError::Keeper {
+                code: words(),
+                message: words(),
+            },
+            CellsError::KeeperSilent {
+                cell,
+                limit: limits::PLATFORM_OPENING,
+            },
+            CellsError::ChannelNotDialled,
+            CellsError::TooManyChannels,
+            CellsError::NotAwake { cell },
+            CellsError::InUse { cell },
+            CellsError::SentToSleep { cell },
+            CellsError::Folder {
+                path: words(),
+                message: words(),
+            },
+            CellsError::Blobs { message: words() },
+            CellsError::ShuttingDown,
+        ] {
+            let wait = error.retry_after().unwrap_or(limits::PLATFORM_RETRY);
+            let later = unavailable(error);
+            assert!(
+                matches!(later, AgentError::Unavailable { retry_after, .. } if retry_after == wait && !wait.is_zero()),
+                "{later:?}"
+            );
+        }
+        for error in [CellsError::Removed { cell }, CellsError::WrongTenant] {
+            assert!(matches!(unavailable(error), AgentError::Gone));
+        }
+        // While it is removed by another request, too.
+        let going = later(CellsError::Removed { cell });
+        assert!(matches!(going, AgentError::Unavailable { .. }), "{going:?}");
+    }
+
+    #[test]
+    fn an_agent_that_did_not_start_is_to_be_asked_again_whatever_it_was_asked() {
+        for code in ["agent_failed", "vault_locked", "store"] {
+            let error = refused(ClientError::Refused(ChannelError::new(code, "no")));
+            assert!(matches!(error, AgentError::Unavailable { .. }), "{error:?}");
+        }
+        let error = refused(ClientError::Refused(ChannelError::new("unknown_conversation", "no")));
+        assert!(matches!(error, AgentError::Refused(_)), "{error:?}");
+    }
 
     #[test]
     fn what_an_older_keeper_does_not_know_is_to_be_asked_again() {
