@@ -227,6 +227,8 @@ pub const IDEMPOTENCY_KEY_CHARS: usize = 255;
 pub const WRITES_SWEPT: Duration = Duration::from_secs(10 * 60);
 /// How long a write may be under way until its key may be used again.
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long half of a tenant, or of an agent, is left to whoever asks for the rest of it. Then it is removed.
+pub const HALF_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// Groups of one organisation that are not put away (who make one, or take one out, in the same moment may pass it by one each), groups that
 /// one answer lists, and members of one group.

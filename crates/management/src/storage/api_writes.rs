@@ -53,10 +53,10 @@ pub(crate) async fn begin(
 ) -> Result<Seen, StorageError> {
     let tenant = transaction.tenant().uuid();
     let left = before(now, limits::WRITE_PATIENCE);
-    // What is over, and what a server that ended has begun and made nothing of.
+    // What is over, and what a server that ended has begun and made nothing of. What is half made is not over.
     sqlx::query!(
         "DELETE FROM api_writes
-         WHERE tenant_id = $1 AND (begun_at <= $2 OR (status IS NULL AND making IS NULL AND begun_at <= $3))",
+         WHERE tenant_id = $1 AND making IS NULL AND (begun_at <= $2 OR (status IS NULL AND begun_at <= $3))",
         tenant,
         before(now, limits::WRITE_KEPT),
         left
@@ -204,11 +204,61 @@ pub(crate) async fn all_gone(transaction: &mut TenantTransaction, about: TenantI
     Ok(())
 }
 
+/// What was begun so long ago that nobody asks for the rest of it, of every tenant: whose write it is.
+pub(crate) async fn halves_left(
+    database: &Database,
+    now: OffsetDateTime,
+) -> Result<Vec<(TenantId, Begun)>, StorageError> {
+    let mut transaction = looking_for_due(database, "holdfast.api_writes").await?;
+    let left = sqlx::query!(
+        "SELECT tenant_id, key_hash, begun_at FROM api_writes
+         WHERE status IS NULL AND making IS NOT NULL AND begun_at <= $1 ORDER BY begun_at",
+        before(now, limits::HALF_KEPT)
+    );
+    let left = left.fetch_all(&mut *transaction).await?;
+    transaction.commit().await?;
+    left.into_iter()
+        .map(|row| {
+            let key = row.key_hash.try_into();
+            let begun = Begun {
+                key: key.map_err(|_| StorageError::Unreadable("the key of a write"))?,
+                at: row.begun_at,
+            };
+            Ok((row.tenant_id.into(), begun))
+        })
+        .collect()
+}
+
+/// Takes up what is half made, as begun now: for whoever did it before, somebody else has it. None where somebody had taken it up, or it is made.
+pub(crate) async fn take_up(
+    transaction: &mut TenantTransaction,
+    begun: &Begun,
+    now: OffsetDateTime,
+) -> Result<Option<(Begun, Half)>, StorageError> {
+    let row = sqlx::query!(
+        r#"UPDATE api_writes SET begun_at = $4
+         WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL AND about IS NOT NULL AND making IS NOT NULL
+         RETURNING about AS "about!", making AS "making!""#,
+        transaction.tenant().uuid(),
+        &begun.key,
+        begun.at,
+        now
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| {
+        let half = Half {
+            tenant: row.about.into(),
+            cell: row.making.into(),
+        };
+        (Begun { key: begun.key, at: now }, half)
+    }))
+}
+
 /// Forgets those of every tenant that are over.
 pub(crate) async fn forget_old(database: &Database, now: OffsetDateTime) -> Result<(), StorageError> {
     let mut transaction = looking_for_due(database, "holdfast.api_writes").await?;
     sqlx::query!(
-        "DELETE FROM api_writes WHERE begun_at <= $1",
+        "DELETE FROM api_writes WHERE begun_at <= $1 AND making IS NULL",
         before(now, limits::WRITE_KEPT)
     )
     .execute(&mut *transaction)
@@ -216,17 +266,16 @@ pub(crate) async fn forget_old(database: &Database, now: OffsetDateTime) -> Resu
     Ok(transaction.commit().await?)
 }
 
-/// Lets a write that failed on our side be tried again, but where its answer was kept with what it did.
-pub(crate) async fn forget(transaction: &mut TenantTransaction, begun: &Begun) -> Result<(), StorageError> {
-    sqlx::query!(
+/// Lets a write that failed on our side be tried again, but where its answer was kept with what it did; `false` also if somebody else has taken
+/// the write up.
+pub(crate) async fn forget(transaction: &mut TenantTransaction, begun: &Begun) -> Result<bool, StorageError> {
+    let forgotten = sqlx::query!(
         "DELETE FROM api_writes WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND sealed IS NULL",
         transaction.tenant().uuid(),
         &begun.key,
         begun.at
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(forgotten.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
 /// The answers that another key than this one seals, locked.

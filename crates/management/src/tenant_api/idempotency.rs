@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed,
 //! and with it what was asked.
 //! What makes something keeps its answer in the transaction in which that begins to count ([`Write`]): a server that ends has left both or neither.
+//! What makes a cell is noted also where it names no key: half of it goes by itself, and no answer is kept.
 //! Turns have no answer here: the key names the turn itself, and the cell remembers it.
 
 use std::convert::Infallible;
@@ -42,7 +43,7 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The header, as the document says it.
 pub(crate) fn parameter(keyed: Keyed) -> Option<Parameter> {
     let words = match keyed {
-        Keyed::Write => {
+        Keyed::Write | Keyed::Cell => {
             "Names this write, so that it is done once: for 24 hours the same request under the same key is answered as the first time \
              (`Idempotency-Replayed: true`). Another request under it is 422, one that is still under way 409, and one about a tenant that \
              was removed since 410."
@@ -106,12 +107,11 @@ pub(crate) async fn once(State((app, keyed)): State<(App, Keyed)>, request: Requ
         Err(error) => return error.into_response(),
     };
     let write = async move {
-        match key {
-            None => next.run(request).await,
-            Some(key) => guarded(&app, &key, request, next)
-                .await
-                .unwrap_or_else(|error| error.into_response()),
+        if key.is_none() && keyed != Keyed::Cell {
+            return next.run(request).await;
         }
+        let answer = guarded(&app, key.as_deref(), request, next).await;
+        answer.unwrap_or_else(|error| error.into_response())
     };
     match tokio::spawn(write.in_current_span()).await {
         Ok(answer) => answer,
@@ -123,7 +123,7 @@ pub(crate) async fn once(State((app, keyed)): State<(App, Keyed)>, request: Requ
     }
 }
 
-/// The write that a handler does, where it was asked for with a key.
+/// The write that a handler does, where it is noted.
 pub(crate) struct Write(Option<Asked>);
 
 #[derive(Clone)]
@@ -131,8 +131,8 @@ struct Asked {
     begun: Begun,
     /// Whose write it is.
     of: TenantId,
-    /// What was asked, as a hash.
-    hash: [u8; 32],
+    /// What was asked, as a hash; none where no key was named, so that nobody can ask for it again.
+    hash: Option<[u8; 32]>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Write {
@@ -188,7 +188,7 @@ fn still_ours(ours: bool) -> Result<(), ApiError> {
 }
 
 impl Asked {
-    /// Keeps the answer, once.
+    /// Keeps the answer, once; of what nobody can ask for again, nothing.
     async fn keep(
         &self,
         app: &App,
@@ -197,9 +197,13 @@ impl Asked {
         about: Option<TenantId>,
         body: &[u8],
     ) -> Result<bool, ApiError> {
+        let Some(hash) = &self.hash else {
+            let forgotten = async |own: &mut TenantTransaction| api_writes::forget(own, &self.begun).await;
+            return Ok(transaction.for_another(self.of, forgotten).await?);
+        };
         let custody = &app.tenant_api()?.custody;
         // A hash in clear would say of each guess whether it is right, of a model's key or of what was said.
-        let kept = [&self.hash[..], body].concat();
+        let kept = [&hash[..], body].concat();
         transaction
             .for_another(self.of, async |own| {
                 let sealed = custody.seal(own, What::Answer, &kept).await?;
@@ -209,7 +213,7 @@ impl Asked {
     }
 }
 
-async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<Response, ApiError> {
+async fn guarded(app: &App, named: Option<&str>, request: Request, next: Next) -> Result<Response, ApiError> {
     let custody = &app.tenant_api()?.custody;
     let tenant = request
         .extensions()
@@ -219,7 +223,11 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     let (mut parts, body) = request.into_parts();
     let on = On::of(&mut parts).await;
     let body = body::whole(Request::from_parts(parts.clone(), body), limits::TENANT_BODY_BYTES).await?;
-    let key: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let mut key = [0_u8; 32];
+    match named {
+        Some(named) => key = Sha256::digest(named.as_bytes()).into(),
+        None => app.entropy.fill(&mut key)?,
+    }
     // With what stands behind the question mark: it may name another agent.
     let address = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let hash: [u8; 32] = Sha256::new_with_prefix(parts.method.as_str())
@@ -261,7 +269,7 @@ async fn guarded(app: &App, key: &str, request: Request, next: Next) -> Result<R
     let asked = Asked {
         begun,
         of: tenant,
-        hash,
+        hash: named.is_some().then_some(hash),
     };
     parts.extensions.insert(asked.clone());
     let answered = next.run(Request::from_parts(parts, Body::from(body))).await;
@@ -350,7 +358,7 @@ impl On {
     }
 }
 
-/// Forgets what was kept for a day, of whichever tenant, until what is returned is stopped.
+/// Forgets what was kept for a day, and removes halves that nobody has asked for again, of whichever tenant, until what is returned is stopped.
 pub(crate) fn start(app: &App) -> Repeating {
     let app = app.clone();
     Repeating::start(limits::WRITES_SWEPT, move || {
@@ -359,8 +367,32 @@ pub(crate) fn start(app: &App) -> Repeating {
             if let Err(error) = api_writes::forget_old(&app.database, app.clock.now()).await {
                 tracing::warn!(%error, "old answers of the tenant API could not be forgotten; they are later");
             }
+            match api_writes::halves_left(&app.database, app.clock.now()).await {
+                Ok(left) => {
+                    for (of, begun) in left {
+                        if let Err(error) = give_up(&app, of, &begun).await {
+                            tracing::warn!(%error, "what was not made whole is there yet; it goes later");
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "what was not made whole could not be looked for; it is later"),
+            }
         }
     })
+}
+
+/// Removes half of what a write has begun to make, for which nobody has asked again.
+async fn give_up(app: &App, of: TenantId, begun: &Begun) -> Result<(), ApiError> {
+    let mut transaction = TenantTransaction::begin(&app.database, of).await?;
+    // From here on it is nobody else's write, nor that of who is slow.
+    let taken = api_writes::take_up(&mut transaction, begun, app.clock.now()).await?;
+    transaction.commit().await?;
+    let Some((begun, half)) = taken else { return Ok(()) };
+    tenants::remove::half(app, half).await?;
+    tracing::info!(tenant = %half.tenant, cell = %half.cell, "what was not made whole, and not asked for again, was removed");
+    let mut transaction = TenantTransaction::begin(&app.database, of).await?;
+    api_writes::forget(&mut transaction, &begun).await?;
+    Ok(transaction.commit().await?)
 }
 
 fn answer(status: u16, body: Bytes) -> Response {

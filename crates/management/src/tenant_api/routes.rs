@@ -90,6 +90,8 @@ pub(crate) fn all() -> Vec<Route> {
 pub(crate) enum Keyed {
     /// A write, whose answer is kept.
     Write,
+    /// One that makes a cell. Half of what it makes is found without a key, too.
+    Cell,
     /// A turn, which the cell remembers; its answer is not kept.
     Turn,
     /// It has no effect: what is asked holds the operator's master key, of which not even a hash is kept.
@@ -100,6 +102,7 @@ impl Keyed {
     pub(crate) fn at(path: &str) -> Self {
         match path {
             "/api/v1/platform-keys/rotate" => Self::Nothing,
+            "/api/v1/tenants" | "/api/v1/tenants/{id}/agents" => Self::Cell,
             "/api/v1/chat" => Self::Turn,
             path if path.starts_with("/v1/") => Self::Turn,
             _ => Self::Write,

@@ -305,6 +305,94 @@ async fn half_of_what_could_not_be_undone_goes_after_that_or_before_the_write_is
     }
 }
 
+/// Writes that are noted were begun so much longer ago; those under this key alone, where one is named.
+async fn begun_earlier(world: &World, key: Option<&str>, earlier: Duration) {
+    let statement = "UPDATE api_writes SET begun_at = begun_at - make_interval(secs => $1)
+        WHERE $2::text IS NULL OR key_hash = sha256(convert_to($2, 'UTF8'))";
+    sqlx::query(statement)
+        .bind(earlier.as_secs_f64())
+        .bind(key)
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn half_of_what_nobody_asks_for_again_goes_by_itself_also_where_it_has_no_key() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, _) = world.tenant("x").await;
+    let noted = async || -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM api_writes");
+        count.fetch_one(&mut world.database.owner().await).await.unwrap()
+    };
+    assert_eq!(noted().await, 0, "of what was made whole without a key, nothing is kept");
+    let lists = ["/api/v1/tenants".to_owned(), format!("/api/v1/tenants/{id}/agents")];
+    agents.break_where(|_, method| matches!(method, "template.set" | "spending.get"));
+    let half = async |list: &str, name: &str, key: Option<&str>| {
+        let key = key.map(|key| operator.with("idempotency-key", key));
+        let wanted = json!({"name": name, "template": "writer"});
+        let answer = key.as_ref().unwrap_or(&operator).post(list, wanted).await;
+        answer.refused(503, "cell_unavailable");
+    };
+    for list in &lists {
+        half(list, "keyless", None).await;
+        half(list, "keyed", Some(list)).await;
+    }
+    begun_earlier(&world, None, limits::HALF_KEPT).await;
+    for list in &lists {
+        begun_earlier(&world, Some(list), limits::WRITE_KEPT).await;
+    }
+    half(&lists[0], "young", None).await;
+    agents.repair();
+    assert_eq!(noted().await, 5);
+    for list in &lists {
+        assert_eq!(listed(&operator, list).await, 3 + usize::from(*list == lists[0]));
+    }
+    // The next write forgets what is over, and a server looks for the rest when it starts.
+    let change = operator.with("idempotency-key", "change");
+    let at = format!("/api/v1/tenants/{id}");
+    change.patch(&at, json!({"name": "y"})).await.expect(200);
+    let _beside = world.beside(agents, &[]).await;
+    let swept = async {
+        while noted().await > 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let swept = tokio::time::timeout(Duration::from_secs(20), swept).await;
+    swept.expect("all halves but one are removed, and their notes");
+    assert_eq!(listed(&operator, &lists[0]).await, 2, "the young one is left");
+    assert_eq!(listed(&operator, &lists[1]).await, 1);
+}
+
+#[tokio::test]
+async fn whoever_is_slow_does_not_come_to_the_end_of_what_another_gives_up() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let program = operator.clone();
+    // For another server it has taken an hour so far.
+    world.clock.set_back(limits::HALF_KEPT);
+    agents.hold_at("template.set");
+    let slow = tokio::spawn(async move {
+        let wanted = json!({"name": "x", "template": "writer"});
+        program.post("/api/v1/tenants", wanted).await
+    });
+    agents.until_somebody_waits().await;
+    // That takes it up, and has not removed it yet.
+    let mut owner = world.database.owner().await;
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE api_tenant_keys IN EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let _beside = world.beside(agents.clone(), &[]).await;
+    world.database.until_wait_for_locks(1).await;
+    agents.go_on();
+    // The slow one undoes it, too.
+    world.database.until_wait_for_locks(2).await;
+    lock.rollback().await.unwrap();
+    slow.await.unwrap().refused(409, "write_under_way");
+    assert_eq!(listed(&operator, "/api/v1/tenants").await, 0);
+}
+
 #[tokio::test]
 async fn what_the_operator_went_on_with_is_no_half_that_goes() {
     let (world, agents, operator) = World::with_tenants().await;

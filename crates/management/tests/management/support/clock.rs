@@ -17,6 +17,10 @@ impl TestClock {
         self.0.fetch_add(by.as_secs().try_into().unwrap(), Ordering::SeqCst);
     }
 
+    pub fn set_back(&self, by: Duration) {
+        self.0.fetch_sub(by.as_secs().try_into().unwrap(), Ordering::SeqCst);
+    }
+
     pub fn seconds(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }
