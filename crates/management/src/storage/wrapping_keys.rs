@@ -32,7 +32,8 @@ pub(crate) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Copy>, Stor
 ///
 /// Whoever locks a tenant in the same transaction does so before (`api_tenants::find`): two who did it in another order would wait for
 /// each other as soon as somebody who adds a key waits between them. For the same reason whoever writes something down in the operator's log
-/// in it (`AuditLog::record_operator`) does so after it, also where what is sealed comes last.
+/// in it (`AuditLog::record_operator`) does so after it, also where what is sealed comes last. Whoever removes a tenant's secrets,
+/// and what else is sealed of it, does so before: a rotation locks the first of these rows before it seals.
 pub(crate) async fn newest(transaction: &mut TenantTransaction) -> Result<Option<i32>, StorageError> {
     sqlx::query!("SELECT pg_advisory_xact_lock_shared(hashtext('holdfast/wrapping-keys'))")
         .execute(&mut **transaction)

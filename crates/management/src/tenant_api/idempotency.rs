@@ -1,6 +1,7 @@
 //! `Idempotency-Key`: a write that is asked for twice under one key is done once, and answered twice. The answer is kept sealed,
 //! and with it what was asked.
-//! What makes something keeps its answer in the transaction in which that begins to count ([`Write`]): a server that ends has left both or neither.
+//! What makes, changes or takes away something keeps its answer in the transaction in which that begins to count ([`Write`]): a server that ends has
+//! left both or neither. What is done in a cell alone keeps it afterwards: done twice, it does the same.
 //! What makes a cell is noted also where it names no key: half of it goes by itself, and no answer is kept.
 //! Turns have no answer here: the key names the turn itself, and the cell remembers it.
 
@@ -169,14 +170,40 @@ impl Write {
         transaction: &mut TenantTransaction,
         answer: &impl Serialize,
     ) -> Result<(), ApiError> {
+        self.keep(app, transaction, StatusCode::CREATED, &json(answer)).await
+    }
+
+    /// The same of what it has changed, with 200.
+    pub(crate) async fn done(
+        &self,
+        app: &App,
+        transaction: &mut TenantTransaction,
+        answer: &impl Serialize,
+    ) -> Result<(), ApiError> {
+        self.keep(app, transaction, StatusCode::OK, &json(answer)).await
+    }
+
+    /// The same of what it has taken away, with 204.
+    pub(crate) async fn ended(&self, app: &App, transaction: &mut TenantTransaction) -> Result<(), ApiError> {
+        self.keep(app, transaction, StatusCode::NO_CONTENT, &[]).await
+    }
+
+    async fn keep(
+        &self,
+        app: &App,
+        transaction: &mut TenantTransaction,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<(), ApiError> {
         let Some(asked) = &self.0 else { return Ok(()) };
         let about = Some(transaction.tenant()).filter(|about| *about != asked.of);
-        let body = serde_json::to_vec(answer).expect("an answer is JSON");
-        let kept = asked
-            .keep(app, transaction, StatusCode::CREATED.as_u16(), about, &body)
-            .await?;
+        let kept = asked.keep(app, transaction, status.as_u16(), about, body).await?;
         still_ours(kept)
     }
+}
+
+fn json(answer: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(answer).expect("an answer is JSON")
 }
 
 /// Where somebody else has taken the write up, what was done of it here is not kept.

@@ -25,6 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::access::{self, Talking};
 use super::agents::{AgentError, read};
+use super::idempotency::Write;
 use super::schedules;
 use super::tenants::given;
 use super::turn;
@@ -39,7 +40,7 @@ use crate::problem::ApiError;
 use crate::repeating::Repeating;
 use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_sessions::{self, ApiSession};
-use crate::storage::{TenantTransaction, api_tenants};
+use crate::storage::{TenantTransaction, api_tenants, wrapping_keys};
 
 /// A session's name, or 400.
 pub(super) fn check(id: &str) -> Result<&str, ApiError> {
@@ -277,8 +278,9 @@ pub(crate) async fn delete(
     Talking(agent): Talking,
     client: Client,
     Called(id): Called,
+    write: Write,
 ) -> Result<NoContent, ApiError> {
-    match remove(&app, &agent, &id, Some(&client)).await? {
+    match remove(&app, &agent, &id, Some((&client, &write))).await? {
         true => Ok(NoContent),
         false => Err(ApiError::NotFound),
     }
@@ -339,8 +341,14 @@ async fn sweep(app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Deletes a session with its transcript and its archives; `false` if there is none. Written down where somebody asked for it.
-pub(super) async fn remove(app: &App, agent: &ApiAgent, id: &str, asked_by: Option<&Client>) -> Result<bool, ApiError> {
+/// Deletes a session with its transcript and its archives; `false` if there is none. Written down where somebody asked for it, and kept with what
+/// they are answered.
+pub(super) async fn remove(
+    app: &App,
+    agent: &ApiAgent,
+    id: &str,
+    asked_by: Option<(&Client, &Write)>,
+) -> Result<bool, ApiError> {
     let session = match find(app, agent, id).await {
         Ok(session) => session,
         Err(ApiError::NotFound) => return Ok(false),
@@ -356,7 +364,8 @@ pub(super) async fn remove(app: &App, agent: &ApiAgent, id: &str, asked_by: Opti
     }
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
     api_sessions::remove(&mut transaction, &agent.name, id).await?;
-    if let Some(client) = asked_by {
+    if let Some((client, write)) = asked_by {
+        wrapping_keys::newest(&mut transaction).await?;
         let entry = Entry::done(Action::ApiTenantSessionRemoved)
             .on(Target::new("api_session", id, id))
             .with("agent", &agent.name);
@@ -364,6 +373,7 @@ pub(super) async fn remove(app: &App, agent: &ApiAgent, id: &str, asked_by: Opti
         app.audit
             .record_operator(&mut transaction, Some(agent.tenant), &by, &entry)
             .await?;
+        write.ended(app, &mut transaction).await?;
     }
     transaction.commit().await?;
     Ok(true)

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use futures::future::{Either, select};
 use management::limits;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
-use crate::support::{Agents, Developer, World, comes};
+use crate::support::{Agents, Answer, Developer, World, comes};
 
 fn model() -> Value {
     json!({"kind": "openai", "base_url": "https://llm.example/v1", "key": "sk-canary", "model": "m"})
@@ -195,28 +198,8 @@ async fn what_a_write_makes_is_there_with_its_answer_or_not_at_all() {
     for (table, path, body) in kinds {
         let before = count(table).await;
         let once = operator.with("idempotency-key", table);
-        let (mut one, mut two) = (world.database.owner().await, world.database.owner().await);
-        // It is about to make it, and then cannot say what it answers.
-        let mut not_yet = one.begin().await.unwrap();
-        let lock = sqlx::AssertSqlSafe(format!("LOCK TABLE {table} IN EXCLUSIVE MODE"));
-        sqlx::query(lock).execute(&mut *not_yet).await.unwrap();
-        let asked = once.post(&path, body.clone());
-        let cut_off = async {
-            world.database.until_wait_for_locks(1).await;
-            let mut no_answer = two.begin().await.unwrap();
-            sqlx::query("SELECT FROM api_writes FOR UPDATE")
-                .execute(&mut *no_answer)
-                .await
-                .unwrap();
-            not_yet.rollback().await.unwrap();
-            ends_who_answers(&world).await;
-        };
-        let answer = match select(Box::pin(asked), Box::pin(cut_off)).await {
-            Either::Left((answer, _)) => answer,
-            Either::Right(_) => panic!("it goes on without end"),
-        };
+        let answer = cut_off(&world, table, once.post(&path, body.clone())).await;
         assert!(answer.status.is_server_error(), "{table}: {}", answer.text);
-        drop(two);
 
         let there = once.asking(later.router.clone());
         let made = there.post(&path, body.clone()).await.expect(201).json;
@@ -224,6 +207,90 @@ async fn what_a_write_makes_is_there_with_its_answer_or_not_at_all() {
         let again = there.post(&path, body).await.expect(201);
         assert_eq!(again.headers["idempotency-replayed"], "true");
         assert_eq!(again.json, made);
+    }
+}
+
+#[tokio::test]
+async fn what_a_write_changes_or_takes_away_is_so_with_its_answer_or_not_at_all() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    let later = much_later(&world, agents).await;
+    let (agent, template) = (format!("{at}/agents/press"), "/api/v1/templates/desk");
+    let wanted = json!({"name": "press", "template": "writer"});
+    operator.post(&format!("{at}/agents"), wanted).await.expect(201);
+    operator
+        .post("/api/v1/templates", json!({"name": "desk"}))
+        .await
+        .expect(201);
+    let hooks = format!("{at}/webhooks");
+    let webhook = operator.post(&hooks, hook()).await.expect(201).json["id"].clone();
+    let key = operator.post(&format!("{at}/keys"), json!({})).await.expect(201).json["id"].clone();
+    let said = json!({"session_id": "s", "message": "Hi"});
+    tenant.post("/api/v1/chat", said).await.expect(200);
+    let below = |path: &str, id: &Value| format!("{at}/{path}/{}", id.as_str().unwrap());
+
+    let changes = [
+        (at.clone(), json!({"name": "y"})),
+        (agent.clone(), json!({"template": "butler"})),
+        (template.to_owned(), json!({"persona": "Another."})),
+    ];
+    for (path, change) in changes {
+        let before = operator.get(&path).await.expect(200).json;
+        let once = operator.with("idempotency-key", format!("change-{path}"));
+        // Its event is written down last before the answer.
+        let answer = cut_off(&world, "operator_head", once.patch(&path, change.clone())).await;
+        assert!(answer.status.is_server_error(), "{path}: {}", answer.text);
+        assert_eq!(operator.get(&path).await.expect(200).json, before);
+        let there = once.asking(later.router.clone());
+        let changed = there.patch(&path, change.clone()).await.expect(200).json;
+        assert_ne!(changed, before);
+        let again = there.patch(&path, change).await.expect(200);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.json, changed);
+    }
+
+    // What is gone without its answer would not be found when it is asked for again.
+    let removals = [
+        (&tenant, "/api/v1/sessions/s".to_owned()),
+        (&operator, below("keys", &key)),
+        (&operator, below("webhooks", &webhook)),
+        (&operator, agent),
+        (&operator, template.to_owned()),
+        (&operator, at.clone()),
+    ];
+    for (program, path) in removals {
+        let once = program.with("idempotency-key", format!("remove-{path}"));
+        let answer = cut_off(&world, "operator_head", once.delete(&path)).await;
+        assert!(answer.status.is_server_error(), "{path}: {}", answer.text);
+        let there = once.asking(later.router.clone());
+        let removed = there.delete(&path).await;
+        assert!(removed.status.is_success(), "{path}: {}", removed.text);
+        let again = there.delete(&path).await.expect(removed.status.as_u16());
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(again.text, removed.text);
+    }
+}
+
+/// Asks for a write whose server ends just before it says what it answers. It is about to go to this table, and has done everything before.
+async fn cut_off(world: &World, table: &str, asked: impl Future<Output = Answer>) -> Answer {
+    let (mut one, mut two) = (world.database.owner().await, world.database.owner().await);
+    let mut not_yet = one.begin().await.unwrap();
+    let lock = sqlx::AssertSqlSafe(format!("LOCK TABLE {table} IN EXCLUSIVE MODE"));
+    sqlx::query(lock).execute(&mut *not_yet).await.unwrap();
+    let ends = async {
+        world.database.until_wait_for_locks(1).await;
+        let mut no_answer = two.begin().await.unwrap();
+        sqlx::query("SELECT FROM api_writes WHERE status IS NULL FOR UPDATE")
+            .execute(&mut *no_answer)
+            .await
+            .unwrap();
+        not_yet.rollback().await.unwrap();
+        ends_who_answers(world).await;
+    };
+    match select(Box::pin(asked), Box::pin(ends)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => panic!("it goes on without end"),
     }
 }
 
@@ -474,25 +541,26 @@ async fn a_kept_answer_goes_with_the_tenant_that_it_is_about() {
 
 #[tokio::test]
 async fn of_a_tenant_that_is_removed_while_a_write_on_it_comes_to_its_end_no_answer_is_kept() {
-    let (world, agents, operator) = World::with_tenants().await;
+    let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = receiver.local_addr().unwrap().to_string();
+    let (world, _, operator) = World::with_tenants_telling(std::slice::from_ref(&address)).await;
     let (id, _) = world.tenant("x").await;
     let at = format!("/api/v1/tenants/{id}");
-    let changing = operator.with("idempotency-key", "change-x");
-    // It is done, and does not come to its answer before another server has removed the tenant.
-    let beside = world.beside(agents, &[]).await;
-    let there = operator.asking(beside.router.clone());
-    let held = world.cells.hold().await;
+    let wanted = json!({"url": format!("http://{address}/"), "events": ["turn.failed"]});
+    let hook = operator.post(&format!("{at}/webhooks"), wanted).await.expect(201).json;
+    let test = format!("{at}/webhooks/{}/test", hook["id"].as_str().unwrap());
+    let testing = operator.with("idempotency-key", "test-x");
+    // It has told what it tells, and does not come to its answer before the tenant is removed.
     let removal = async {
-        while there.get(&at).await.expect(200).json["name"] != "y" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        there.delete(&at).await.expect(200);
-        drop(held);
+        let (mut told, _) = receiver.accept().await.unwrap();
+        operator.delete(&at).await.expect(200);
+        told.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        told
     };
-    let (changed, ()) = tokio::join!(changing.patch(&at, json!({"name": "y"})), removal);
-    changed.expect(200);
+    let (tested, _told) = tokio::join!(testing.send(Method::POST, &test, None), removal);
+    assert_eq!(tested.expect(200).json["delivered"], true);
     assert_eq!(answers(&world).await, 0);
-    let again = changing.patch(&at, json!({"name": "y"})).await;
+    let again = testing.send(Method::POST, &test, None).await;
     again.refused(410, "answer_gone");
 }
 

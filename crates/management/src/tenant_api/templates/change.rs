@@ -3,11 +3,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use protocol::TenantId;
 use protocol::template::{Job, Skill, ToolsPolicy};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::super::schedules;
 use super::super::tenants::given;
 use super::{Called, ModelWanted, Template, TemplateAnswer, built_in, target};
@@ -15,7 +18,7 @@ use crate::access::Body;
 use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
-use crate::storage::{StorageError, api_templates};
+use crate::storage::{TenantTransaction, api_templates, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = ChangedTemplate, examples(json!({"persona": "You write for the press desk, in English.", "tools": {"deny": ["group:runtime"]}})))]
@@ -56,6 +59,7 @@ pub(crate) async fn patch(
     State(app): State<App>,
     operator: Operator,
     Called(name): Called,
+    write: Write,
     Body(change): Body<Change>,
 ) -> Result<Json<TemplateAnswer>, ApiError> {
     if built_in::find(&name).is_some() {
@@ -98,6 +102,9 @@ pub(crate) async fn patch(
         template.model = model.map(|model| model.onto(known)).transpose()?;
     }
     api_templates::change(&mut transaction, &template).await?;
+    // It is of no tenant, as the operator's writes are.
+    let mut transaction = TenantTransaction::enter(&app.database, transaction, TenantId::from(Uuid::nil())).await?;
+    wrapping_keys::newest(&mut transaction).await?;
     let entry = Entry::done(Action::ApiTemplateChanged)
         .on(target(&name))
         .with("changed", changed.join(", "))
@@ -105,6 +112,8 @@ pub(crate) async fn patch(
     app.audit
         .record_operator(&mut transaction, None, &operator.by(), &entry)
         .await?;
-    transaction.commit().await.map_err(StorageError::from)?;
-    Ok(Json(Template::from(template).into()))
+    let answer = Template::from(template).into();
+    write.done(&app, &mut transaction, &answer).await?;
+    transaction.commit().await?;
+    Ok(Json(answer))
 }

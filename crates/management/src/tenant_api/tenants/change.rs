@@ -6,7 +6,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::access::Operator;
-use super::super::shares;
+use super::super::idempotency::Write;
+use super::super::{schedules, shares};
 use super::{
     FallbackWanted, LimitsWanted, ModelWanted, Models, Named, News, TenantAnswer, create, given, given_template, tell,
     template_wanted,
@@ -47,6 +48,7 @@ pub(crate) async fn patch(
     State(app): State<App>,
     operator: Operator,
     Named(id): Named,
+    write: Write,
     Body(change): Body<Change>,
 ) -> Result<Json<TenantAnswer>, ApiError> {
     let _alone = app.tenant_api()?.shares.of(id).await;
@@ -108,18 +110,25 @@ pub(crate) async fn patch(
     };
     let told = async {
         tell(&app, tenant.cell(), news).await?;
+        let state = app.cells.state(tenant.cell()).await.ok();
+        tenant.updated_at = app.clock.now();
         let entry = Entry::done(Action::ApiTenantChanged).with("changed", changed.join(", "));
         let template = template.as_ref().map(Option::as_ref);
         let mut stored = create::store(&app, &operator, &tenant, template, entry).await?;
         api_writes::taken_over(&mut stored, tenant.cell).await?;
-        Ok::<_, ApiError>(stored.commit().await?)
+        let schedule = schedules::within(&mut stored, &tenant.main()).await?;
+        let answer = TenantAnswer::of(tenant, state, schedule);
+        write.done(&app, &mut stored, &answer).await?;
+        stored.commit().await?;
+        Ok::<_, ApiError>(answer)
     };
-    if let Err(error) = told.await {
-        if spending {
-            shares::tell_main_again(&app, id).await;
+    match told.await {
+        Ok(answer) => Ok(Json(answer)),
+        Err(error) => {
+            if spending {
+                shares::tell_main_again(&app, id).await;
+            }
+            Err(error)
         }
-        return Err(error);
     }
-    tenant.updated_at = app.clock.now();
-    Ok(Json(TenantAnswer::new(&app, tenant).await))
 }

@@ -97,9 +97,11 @@ pub(crate) async fn delete(
     operator: Operator,
     Named(id): Named,
     Part(key): Part,
+    write: Write,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    wrapping_keys::newest(&mut transaction).await?;
     if !api_tenant_keys::revoke(&mut transaction, ApiKeyId::from(key)).await? {
         return Err(ApiError::NotFound);
     }
@@ -107,6 +109,7 @@ pub(crate) async fn delete(
         .on(target(&tenant))
         .with("key", key);
     write_down(&app, &mut transaction, &operator, &entry).await?;
+    write.ended(&app, &mut transaction).await?;
     transaction.commit().await?;
     Ok(NoContent)
 }

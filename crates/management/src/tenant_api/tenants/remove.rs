@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::access::Operator;
+use super::super::idempotency::Write;
 use super::{Named, agents, target, write_down};
 use crate::app::App;
 use crate::audit::{Action, Entry};
@@ -17,7 +18,7 @@ use crate::storage::api_tenants::ApiTenant;
 use crate::storage::api_writes::Half;
 use crate::storage::{
     TenantTransaction, api_agents, api_approvals, api_schedules, api_sessions, api_tenant_keys, api_tenants,
-    api_webhooks, api_writes, platform_secrets,
+    api_webhooks, api_writes, platform_secrets, wrapping_keys,
 };
 
 #[derive(Serialize, ToSchema)]
@@ -53,13 +54,14 @@ pub(crate) async fn delete(
     State(app): State<App>,
     operator: Operator,
     Named(id): Named,
+    write: Write,
 ) -> Result<Json<Gone>, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
     transaction.commit().await?;
-    let removed = everything(&app, &tenant, Some(&operator)).await?;
+    let gone = everything(&app, &tenant, Some((&operator, &write))).await?;
     tracing::info!(tenant = %id, "a tenant was removed by the operator");
-    Ok(Json(Gone { id, removed }))
+    Ok(Json(gone))
 }
 
 /// Removes what a write has begun to make and did not come to the end of: half of a tenant is none, nor is half of an agent.
@@ -83,12 +85,13 @@ pub(crate) async fn half(app: &App, half: Half) -> Result<(), ApiError> {
 }
 
 /// Ends first the keys and what opens the vaults, so that nothing begins anew and no request that was let in before wakes a cell again; then
-/// the cells; last what says that there was one. If it breaks off, asking again goes on. Written down where somebody wanted it.
+/// the cells; last what says that there was one. If it breaks off, asking again goes on. Written down where somebody wanted it, and kept with what
+/// they are answered.
 pub(super) async fn everything(
     app: &App,
     tenant: &ApiTenant,
-    wanted_by: Option<&Operator>,
-) -> Result<Removed, ApiError> {
+    wanted_by: Option<(&Operator, &Write)>,
+) -> Result<Gone, ApiError> {
     let api = app.tenant_api()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let keys = api_tenant_keys::remove_all(&mut transaction).await?;
@@ -124,19 +127,7 @@ pub(super) async fn everything(
     transaction.for_another(of_operator, all_gone).await?;
     // None is added any more: whoever adds one looks for the tenant first.
     let webhooks = api_webhooks::remove_all(&mut transaction).await?;
-    if let Some(operator) = wanted_by {
-        let entry = Entry::done(Action::ApiTenantRemoved)
-            .on(target(tenant))
-            .with("keys", keys)
-            .with("agents", agents + 1)
-            .with("sessions", sessions)
-            .with("blobs", cell.blobs);
-        write_down(app, &mut transaction, operator, &entry).await?;
-    }
-    transaction.commit().await?;
-    api.requests.forget(tenant.id);
-    api.shares.forget(tenant.id);
-    Ok(Removed {
+    let removed = Removed {
         cell: tenant.cell,
         agents: agents + 1,
         keys,
@@ -146,5 +137,24 @@ pub(super) async fn everything(
         webhooks,
         blobs: cell.blobs,
         blob_bytes: cell.bytes,
-    })
+    };
+    let gone = Gone { id: tenant.id, removed };
+    if let Some((operator, write)) = wanted_by {
+        // After what a rotation locks before it seals.
+        wrapping_keys::newest(&mut transaction).await?;
+        let entry = Entry::done(Action::ApiTenantRemoved)
+            .on(target(tenant))
+            .with("keys", keys)
+            .with("agents", agents + 1)
+            .with("sessions", sessions)
+            .with("blobs", cell.blobs);
+        write_down(app, &mut transaction, operator, &entry).await?;
+        // It is about nobody, so it stays.
+        let answered = async |own: &mut TenantTransaction| write.done(app, own, &gone).await;
+        transaction.for_another(of_operator, answered).await?;
+    }
+    transaction.commit().await?;
+    api.requests.forget(tenant.id);
+    api.shares.forget(tenant.id);
+    Ok(gone)
 }

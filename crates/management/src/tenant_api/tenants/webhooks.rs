@@ -27,7 +27,7 @@ use crate::delivery::{NewHook, NoHook, Wrong};
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_webhooks::Webhook;
-use crate::storage::{TenantTransaction, api_tenants, api_webhooks};
+use crate::storage::{TenantTransaction, api_tenants, api_webhooks, wrapping_keys};
 
 #[derive(Deserialize, ToSchema)]
 #[schema(as = WantedWebhook, examples(json!({"url": "https://hooks.example/turns", "events": ["turn.finished", "turn.failed"]})))]
@@ -172,9 +172,11 @@ pub(crate) async fn delete(
     operator: Operator,
     Named(id): Named,
     Part(webhook): Part,
+    write: Write,
 ) -> Result<NoContent, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
+    wrapping_keys::newest(&mut transaction).await?;
     if !api_webhooks::remove(&mut transaction, webhook).await? {
         return Err(ApiError::NotFound);
     }
@@ -182,6 +184,7 @@ pub(crate) async fn delete(
         .on(target(&tenant))
         .with("webhook", webhook);
     write_down(&app, &mut transaction, &operator, &entry).await?;
+    write.ended(&app, &mut transaction).await?;
     transaction.commit().await?;
     Ok(NoContent)
 }

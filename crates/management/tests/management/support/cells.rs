@@ -16,7 +16,6 @@ pub struct Cells {
     broken: Mutex<bool>,
     /// What is sent to sleep goes on with what it does.
     in_a_turn: Mutex<bool>,
-    held: tokio::sync::Mutex<()>,
 }
 
 impl Cells {
@@ -43,11 +42,6 @@ impl Cells {
 
     pub fn set_in_a_turn(&self, whether: bool) {
         *self.in_a_turn.lock().unwrap() = whether;
-    }
-
-    /// Until what is returned is dropped, whoever asks for the state of a cell waits.
-    pub async fn hold(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.held.lock().await
     }
 
     fn check(&self) -> Result<(), CellUnavailable> {
@@ -89,7 +83,6 @@ impl CellControl for Cells {
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
         Box::pin(async move {
             self.check()?;
-            let _held = self.held.lock().await;
             Ok(match self.awake.lock().unwrap().contains(&cell) {
                 true => CellState::Awake,
                 false => CellState::Asleep,

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::super::super::access::Operator;
-use super::super::super::shares;
+use super::super::super::idempotency::Write;
+use super::super::super::{schedules, shares};
 use super::super::{FallbackWanted, ModelWanted, Models, Named, News, given, given_template, tell, template_wanted};
 use super::{AgentAnswer, Called, ShareWanted, create};
 use crate::access::Body;
@@ -44,6 +45,7 @@ pub(crate) async fn patch(
     operator: Operator,
     Named(id): Named,
     Called(name): Called,
+    write: Write,
     Body(change): Body<Change>,
 ) -> Result<Json<AgentAnswer>, ApiError> {
     let template = template_wanted(&app, change.template.as_ref()).await?;
@@ -113,14 +115,18 @@ pub(crate) async fn patch(
     };
     // Where this fails, what is stored is the most that its keeper may have been told.
     tell(&app, agent.cell(), news).await?;
+    let state = app.cells.state(agent.cell()).await.ok();
+    agent.updated_at = app.clock.now();
     let entry = Entry::done(Action::ApiAgentChanged).with("changed", changed.join(", "));
     give(&app, &tenant, &agent, before).await?;
     let template = template.as_ref().map(Option::as_ref);
     let mut stored = create::store(&app, &operator, &tenant, &agent, template, entry).await?;
     api_writes::taken_over(&mut stored, agent.cell).await?;
+    let schedule = schedules::within(&mut stored, &agent).await?;
+    let answer = AgentAnswer::of(agent, state, schedule);
+    write.done(&app, &mut stored, &answer).await?;
     stored.commit().await?;
-    agent.updated_at = app.clock.now();
-    Ok(Json(AgentAnswer::new(&app, agent).await))
+    Ok(Json(answer))
 }
 
 /// The first agent has lost it: from here on it is this one's, though it has not been told so.

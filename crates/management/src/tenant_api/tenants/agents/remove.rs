@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::super::super::access::Operator;
 use super::super::super::event::Event;
+use super::super::super::idempotency::Write;
 use super::super::super::shares;
 use super::super::{Named, write_down};
 use super::{Called, target};
@@ -17,7 +18,7 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::{self, ApiTenant, Share};
-use crate::storage::{TenantTransaction, api_approvals, api_schedules, api_sessions, platform_secrets};
+use crate::storage::{TenantTransaction, api_approvals, api_schedules, api_sessions, platform_secrets, wrapping_keys};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = GoneAgent, examples(json!({
@@ -44,6 +45,7 @@ pub(crate) async fn delete(
     operator: Operator,
     Named(id): Named,
     Called(name): Called,
+    write: Write,
 ) -> Result<Json<Gone>, ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, id).await?;
     let tenant = api_tenants::find(&mut transaction).await?.ok_or(ApiError::NotFound)?;
@@ -61,20 +63,21 @@ pub(crate) async fn delete(
     let agent = api_agents::find(&mut transaction, &tenant, &name).await?;
     transaction.commit().await?;
     let agent = agent.ok_or(ApiError::NotFound)?;
-    let removed = everything(&app, &tenant, &agent, agent.share, Some(&operator)).await?;
+    let gone = everything(&app, &tenant, &agent, agent.share, Some((&operator, &write))).await?;
     tracing::info!(tenant = %id, agent = name, "an agent of a tenant was removed by the operator");
-    Ok(Json(Gone { name, removed }))
+    Ok(Json(gone))
 }
 
 /// Ends first what opens its vault, so that nobody wakes it again, and stops its turns; then the cell goes, last what says that there was one.
-/// If it breaks off, asking again goes on. The share that comes back is held; written down where somebody wanted it.
+/// If it breaks off, asking again goes on. The share that comes back is held; written down where somebody wanted it, and kept with what they are
+/// answered.
 pub(super) async fn everything(
     app: &App,
     tenant: &ApiTenant,
     agent: &ApiAgent,
     back: Share,
-    wanted_by: Option<&Operator>,
-) -> Result<Removed, ApiError> {
+    wanted_by: Option<(&Operator, &Write)>,
+) -> Result<Gone, ApiError> {
     let api = app.tenant_api()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     platform_secrets::remove(&mut transaction, agent.cell).await?;
@@ -97,18 +100,24 @@ pub(super) async fn everything(
     }
     let held = tenant.held.with(back, tenant.limits, app.clock.now());
     api_agents::hold(&mut transaction, held).await?;
-    if let Some(operator) = wanted_by {
+    let gone = Gone {
+        name: agent.name.clone(),
+        removed: Removed {
+            cell: agent.cell,
+            sessions,
+            blobs: cell.blobs,
+            blob_bytes: cell.bytes,
+        },
+    };
+    if let Some((operator, write)) = wanted_by {
+        wrapping_keys::newest(&mut transaction).await?;
         let entry = Entry::done(Action::ApiAgentRemoved)
             .on(target(&tenant, &agent.name))
             .with("sessions", sessions)
             .with("blobs", cell.blobs);
         write_down(app, &mut transaction, operator, &entry).await?;
+        write.done(app, &mut transaction, &gone).await?;
     }
     transaction.commit().await?;
-    Ok(Removed {
-        cell: agent.cell,
-        sessions,
-        blobs: cell.blobs,
-        blob_bytes: cell.bytes,
-    })
+    Ok(gone)
 }
