@@ -202,9 +202,11 @@ pub const TURN_BYTES: usize = 4 * 1024 * 1024;
 pub const CELL_ANSWER: Duration = Duration::from_secs(180);
 /// How long a turn that is over can be read again from where its stream broke.
 pub const TURN_KEPT: Duration = Duration::from_secs(60);
-/// How many turns are held that have ended, of a tenant and of all together: those that were begun first go first.
+/// How many turns are held that have ended, and how many bytes of them, of a tenant and of all together: those that were begun first go first.
 pub const TENANT_TURNS_KEPT: usize = 64;
+pub const TENANT_TURNS_KEPT_BYTES: usize = 32 * 1024 * 1024;
 pub const TURNS_KEPT: usize = 2000;
+pub const TURNS_KEPT_BYTES: usize = 256 * 1024 * 1024;
 /// How long a single turn that has a key is found by it again, with what was said in it.
 pub const SINGLE_TURN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// When to come again where the server is busy, or its database does not answer.

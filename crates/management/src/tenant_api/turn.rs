@@ -166,6 +166,9 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
         None => Ok(()),
     };
     turn.push(ended);
+    if let Ok(api) = app.tenant_api() {
+        api.turns.make_room(agent.tenant);
+    }
     if let (Some(told), Err(error)) = (told, kept) {
         tracing::warn!(%error, turn = %turn.id, "a turn's end is not in the queue of webhooks yet");
         tokio::spawn({

@@ -191,6 +191,12 @@ impl Turn {
         self.log().stage == Stage::Ended
     }
 
+    /// Bytes that are held of it, once it has ended.
+    fn left(&self) -> Option<usize> {
+        let log = self.log();
+        (log.stage == Stage::Ended).then_some(log.bytes)
+    }
+
     /// Reads from an event on; as long as somebody does, or the turn was detached, it goes on.
     pub(crate) fn follow(self: &Arc<Self>, from: usize) -> Follower {
         let mut log = self.log();
@@ -563,22 +569,35 @@ impl Follower {
 #[derive(Default)]
 pub(crate) struct Turns(Mutex<HashMap<(TenantId, Uuid), Arc<Turn>>>);
 
-/// Forgets the first of those that have ended, of whichever tenant or of one, until so many are left.
-fn leave(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: Option<TenantId>, most: usize) {
+/// Forgets the first of those that have ended, of whichever tenant or of one, until so many are left, and so many bytes of them.
+fn leave(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: Option<TenantId>, most: usize, most_bytes: usize) {
     let of = turns
         .iter()
         .filter(|((of, _), _)| tenant.is_none_or(|tenant| *of == tenant));
     let mut ended: Vec<_> = of
-        .filter(|(_, turn)| turn.is_over())
-        .map(|(key, turn)| (turn.begun, *key))
+        .filter_map(|(key, turn)| Some((turn.begun, *key, turn.left()?)))
         .collect();
-    let Some(too_many) = ended.len().checked_sub(most) else {
-        return;
-    };
+    let mut left = ended.len();
+    let mut bytes: usize = ended.iter().map(|(_, _, bytes)| bytes).sum();
     ended.sort_unstable();
-    for (_, key) in &ended[..too_many] {
-        turns.remove(key);
+    for (_, key, size) in ended {
+        if left <= most && bytes <= most_bytes {
+            return;
+        }
+        turns.remove(&key);
+        left -= 1;
+        bytes -= size;
     }
+}
+
+fn make_room_in(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: TenantId) {
+    leave(
+        turns,
+        Some(tenant),
+        limits::TENANT_TURNS_KEPT,
+        limits::TENANT_TURNS_KEPT_BYTES,
+    );
+    leave(turns, None, limits::TURNS_KEPT, limits::TURNS_KEPT_BYTES);
 }
 
 /// A turn that was asked for.
@@ -652,11 +671,15 @@ impl Turns {
         for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
             turn.cancel.notify_one();
         }
-        leave(&mut turns, Some(tenant), limits::TENANT_TURNS_KEPT);
-        leave(&mut turns, None, limits::TURNS_KEPT);
+        make_room_in(&mut turns, tenant);
         let turn = Arc::new(Turn::new(id, asked));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
+    }
+
+    /// A turn of this tenant has ended: where too much is held of such turns, the first are forgotten.
+    pub(crate) fn make_room(&self, tenant: TenantId) {
+        make_room_in(&mut self.all(), tenant);
     }
 
     /// A turn that runs or has just ended.

@@ -307,6 +307,45 @@ fn of_turns_that_have_ended_the_last_are_held_of_each_tenant_and_of_all() {
 }
 
 #[test]
+fn turns_that_have_ended_are_held_in_so_many_bytes_of_each_tenant_and_of_all() {
+    let turns = Turns::default();
+    let begins = |tenant| {
+        let id = Uuid::new_v4();
+        let Ok(Begun::New(turn)) = turns.begin(tenant, id, &asked("main", "s")) else {
+            panic!("it is new")
+        };
+        turn.push(TurnEvent::Error(Failure::interrupted()));
+        // As much as a turn may hold.
+        turn.log().bytes = limits::TURN_BYTES;
+        id
+    };
+    let ends = |tenant| {
+        let id = begins(tenant);
+        turns.make_room(tenant);
+        id
+    };
+    let (tenant, quiet) = (TenantId::new(), TenantId::new());
+    let of_quiet = ends(quiet);
+    let fit = limits::TENANT_TURNS_KEPT_BYTES / limits::TURN_BYTES;
+    let all: Vec<_> = (0..fit + 3).map(|_| ends(tenant)).collect();
+    let held = |id: &Uuid| turns.find(tenant, *id).is_some();
+    let (gone, kept) = all.split_at(3);
+    assert!(kept.iter().all(held) && !gone.iter().any(held));
+    assert!(turns.find(quiet, of_quiet).is_some(), "it is another tenant's");
+    // Room is also made when another is begun.
+    begins(tenant);
+    begins(tenant);
+    assert!(!held(&kept[0]));
+
+    for _ in 0..limits::TURNS_KEPT_BYTES / limits::TURN_BYTES {
+        ends(TenantId::new());
+    }
+    assert!(turns.find(quiet, of_quiet).is_none());
+    let bytes: usize = turns.all().values().map(|turn| turn.log().bytes).sum();
+    assert_eq!(bytes, limits::TURNS_KEPT_BYTES);
+}
+
+#[test]
 fn a_turn_that_is_begun_again_is_not_forgotten_with_the_one_before() {
     let (turns, tenant, id) = (Turns::default(), TenantId::new(), Uuid::new_v4());
     assert!(turns.begin(tenant, id, &asked("main", "s")).is_ok());
