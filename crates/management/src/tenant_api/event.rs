@@ -118,7 +118,7 @@ impl Event {
         at: OffsetDateTime,
     ) -> Option<Self> {
         let (kind, outcome, usage) = match last {
-            TurnEvent::Final(answer) => (EventKind::TurnFinished, "finished".to_owned(), Some(answer.usage)),
+            TurnEvent::Final(answer) => (EventKind::TurnFinished, "finished".to_owned(), answer.usage),
             TurnEvent::Error(failure) => {
                 // A word for programs; its message may quote what was said.
                 let code = failure.code.chars().take(limits::WEBHOOK_OUTCOME_CHARS).collect();
@@ -182,6 +182,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use super::super::failure::Failure;
+    use super::super::turns::{Answer, Final, Usage};
     use super::*;
 
     fn ended(webhook: Uuid, turn: Uuid, last: &TurnEvent) -> Option<(Uuid, String)> {
@@ -204,5 +205,30 @@ mod tests {
         assert_ne!(id, ended(one, one, &failed).unwrap().0);
         assert!(body.contains("x_failed") && !body.contains("canary"), "{body}");
         assert!(ended(one, two, &TurnEvent::Delta { text: "x".into() }).is_none());
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_told_as_nothing() {
+        let finished = |usage| {
+            let turn = Uuid::nil();
+            let answer = Answer {
+                id: format!("a-{turn}"),
+                role: "assistant",
+                at: 1,
+                text: String::new(),
+                tools: Vec::new(),
+            };
+            let last = TurnEvent::Final(Final {
+                session_id: "s".to_owned(),
+                turn_id: turn,
+                model: "m".to_owned(),
+                message: answer,
+                usage,
+            });
+            let (_, body) = ended(turn, turn, &last).unwrap();
+            serde_json::from_str::<serde_json::Value>(&body).unwrap()["data"]["usage"].clone()
+        };
+        assert!(finished(None).is_null());
+        assert_eq!(finished(Some(Usage::default()))["calls"], 0);
     }
 }

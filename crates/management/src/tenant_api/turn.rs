@@ -291,16 +291,15 @@ impl Runner<'_> {
             }
         }
         let answered = match known.and_then(Standing::ended) {
-            Some((message, Saving(false))) => return self.ended(message, Usage::default()),
+            Some((message, Saving(false))) => return self.ended(message, None),
             Some((message, Saving(true))) => Some(message),
             None => None,
         };
         let answered = self.listen_to_the_end(&conversation, events, before, answered).await?;
-        let usage = match (before, self.used().await) {
-            (Some(before), Some(after)) => after.since(before),
-            _ => Usage::default(),
-        };
-        self.turn.push(TurnEvent::Usage(usage));
+        let usage = self.used_since(before).await;
+        if let Some(usage) = usage {
+            self.turn.push(TurnEvent::Usage(usage));
+        }
         self.ended(answered, usage)
     }
 
@@ -396,8 +395,8 @@ impl Runner<'_> {
                         is_error,
                     })),
                     ChatEventKind::Calls { calls } => {
-                        let used = before.zip(self.used().await).map(|(before, now)| now.since(before));
-                        self.ask(calls, used.unwrap_or_default());
+                        let used = self.used_since(before).await;
+                        self.ask(calls, used);
                     }
                     ChatEventKind::Answered { message } => answered = Some(message),
                     ChatEventKind::Saved => match answered {
@@ -455,7 +454,7 @@ impl Runner<'_> {
         Ok((again.events, standing.ok_or_else(Failure::interrupted)?))
     }
 
-    fn ended(&self, message: Message, usage: Usage) -> Result<Final, Failure> {
+    fn ended(&self, message: Message, usage: Option<Usage>) -> Result<Final, Failure> {
         let is_wanted = self.wanted.functions.as_ref().is_some_and(|offer| offer.required);
         match message.status {
             Status::Done if is_wanted && !has_called(&message) => Err(Failure::not_called()),
@@ -521,7 +520,7 @@ impl Runner<'_> {
                 && let Ok(calls) = serde_json::from_value::<Vec<Call>>(running["calls"].clone())
             {
                 // Asked for while nobody here listened.
-                self.ask(calls, Usage::default());
+                self.ask(calls, None);
             }
             let saving = opened["saving"]
                 .as_array()
@@ -559,6 +558,12 @@ impl Runner<'_> {
         Some(used.and(Usage::of(&before)))
     }
 
+    /// What it has used since it had used this, where both are known.
+    async fn used_since(&self, before: Option<Usage>) -> Option<Usage> {
+        let before = before?;
+        Some(self.used().await?.since(before))
+    }
+
     async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, Failure> {
         tokio::select! {
             () = self.turn.cancel.notified() => Err(Failure::cancelled()),
@@ -590,7 +595,7 @@ impl Runner<'_> {
         agents.call(self.agent.cell(), method, params).await
     }
 
-    fn ask(&self, calls: Vec<Call>, usage: Usage) {
+    fn ask(&self, calls: Vec<Call>, usage: Option<Usage>) {
         if !calls.is_empty() {
             self.turn.ask(calls, usage);
         }

@@ -64,7 +64,8 @@ pub(crate) struct ToolCall {
 #[schema(as = ChatCalls)]
 pub(crate) struct Calls {
     pub calls: Vec<Call>,
-    pub usage: Usage,
+    /// Null where it was not measured.
+    pub usage: Option<Usage>,
 }
 
 /// What the cell used of its model meanwhile. Turns that run at once are counted together.
@@ -93,7 +94,8 @@ pub(crate) struct Final {
     pub turn_id: Uuid,
     pub model: String,
     pub message: Answer,
-    pub usage: Usage,
+    /// Null where it was not measured: of a turn that had begun, or had been answered, before this server took it up.
+    pub usage: Option<Usage>,
 }
 
 /// What the agent said.

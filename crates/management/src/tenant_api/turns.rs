@@ -99,10 +99,28 @@ impl Round {
 }
 
 /// What a client was told of a turn before it answered calls.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Before {
     said: usize,
-    usage: Usage,
+    /// None where that was not measured.
+    usage: Option<Usage>,
+}
+
+impl Default for Before {
+    /// It was told nothing.
+    fn default() -> Self {
+        Self {
+            said: 0,
+            usage: Some(Usage::default()),
+        }
+    }
+}
+
+impl Before {
+    /// What was used since then, where both were measured.
+    fn used_since(self, usage: Option<Usage>) -> Option<Usage> {
+        Some(usage?.since(self.usage?))
+    }
 }
 
 impl Log {
@@ -214,7 +232,7 @@ impl Turn {
     }
 
     /// Asks the client for these, unless it was already.
-    pub(crate) fn ask(&self, calls: Vec<Call>, usage: Usage) {
+    pub(crate) fn ask(&self, calls: Vec<Call>, usage: Option<Usage>) {
         {
             let mut log = self.log();
             let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
@@ -420,7 +438,7 @@ pub(crate) struct Said {
     pub tools: Vec<AnswerTool>,
     /// The client's that it has to carry out. None: the turn has ended.
     pub calls: Vec<Call>,
-    pub usage: Usage,
+    pub usage: Option<Usage>,
 }
 
 impl Drop for Follower {
@@ -513,7 +531,7 @@ impl Follower {
                 text: self.heard.text.clone(),
                 tools: self.heard.tools.iter().filter(own).cloned().collect(),
                 calls: calls.clone(),
-                usage: usage.since(before.usage),
+                usage: before.used_since(*usage),
             }),
             TurnEvent::Final(answer) => {
                 let rest = answer.message.text.get(before.said..);
@@ -524,7 +542,7 @@ impl Follower {
                     text: rest.unwrap_or(&self.heard.text).to_owned(),
                     tools: tools.cloned().collect(),
                     calls: Vec::new(),
-                    usage: answer.usage.since(before.usage),
+                    usage: before.used_since(answer.usage),
                 })
             }
             _ => None,

@@ -269,6 +269,40 @@ async fn a_message_with_a_key_is_one_turn_however_often_it_is_sent() {
 }
 
 #[tokio::test]
+async fn what_a_turn_has_used_that_another_server_ran_is_not_told_as_nothing() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let beside = world.beside(agents, &[]).await;
+    let there = tenant.asking(beside.router.clone());
+    let words = json!([{"role": "user", "content": "Hello"}]);
+    for (path, asked) in [
+        ("/api/v1/chat", json!({"session_id": "s", "message": "Hello"})),
+        (
+            "/v1/chat/completions",
+            json!({"model": "m", "messages": words, "user": "t"}),
+        ),
+        ("/v1/responses", json!({"model": "m", "input": "Hello", "user": "u"})),
+    ] {
+        let (here, there) = (
+            tenant.with("idempotency-key", path),
+            there.with("idempotency-key", path),
+        );
+        let first = here.post(path, asked.clone()).await.expect(200).json;
+        assert!(first["usage"].is_object(), "{first}");
+        let again = there.post(path, asked).await.expect(200).json;
+        assert!(again["usage"].is_null(), "{again}");
+    }
+    let asked = json!({"session_id": "s", "message": "Hello", "stream": true});
+    let again = there.with("idempotency-key", "/api/v1/chat");
+    let events = again.stream("/api/v1/chat", asked).await.rest().await;
+    assert!(events.iter().all(|event| event.event != "usage"));
+    let asked = json!({"model": "m", "messages": words, "user": "t", "stream": true, "stream_options": {"include_usage": true}});
+    let again = there.with("idempotency-key", "/v1/chat/completions");
+    let events = again.stream("/v1/chat/completions", asked).await.rest().await;
+    assert!(events.iter().all(|event| !event.data.contains("usage")));
+}
+
+#[tokio::test]
 async fn an_agent_that_may_spend_no_more_is_402_in_the_shape_of_either_api() {
     let (world, ..) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;

@@ -89,7 +89,8 @@ pub(crate) struct Completed {
     told: Told,
     object: &'static str,
     choices: Vec<Choice>,
-    usage: Tokens,
+    /// Null where it was not measured.
+    usage: Option<Tokens>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -266,7 +267,7 @@ impl Told {
                 logprobs: (),
                 finish_reason: ended(is_answer),
             }],
-            usage: Tokens::of(&said.usage),
+            usage: said.usage.map(Tokens::of),
         }
     }
 
@@ -313,7 +314,7 @@ impl ToolCall {
 }
 
 impl Tokens {
-    fn of(usage: &Usage) -> Self {
+    fn of(usage: Usage) -> Self {
         Self {
             prompt_tokens: usage.input_tokens,
             completion_tokens: usage.output_tokens,
@@ -409,8 +410,8 @@ impl Telling {
         }
         self.waiting
             .push_back(self.told.chunk(Delta::default(), Some(ended(is_answer))));
-        if self.with_usage {
-            let counted = self.told.piece(Vec::new(), Some(Tokens::of(&said.usage)));
+        if let Some(usage) = said.usage.filter(|_| self.with_usage) {
+            let counted = self.told.piece(Vec::new(), Some(Tokens::of(usage)));
             self.waiting.push_back(counted);
         }
         self.waiting.push_back(Event::default().data("[DONE]"));

@@ -153,7 +153,7 @@ impl Rest {
 }
 
 impl Tokens {
-    pub(super) fn of(usage: &Usage) -> Self {
+    pub(super) fn of(usage: Usage) -> Self {
         Self {
             input_tokens: usage.input_tokens,
             input_tokens_details: Cached::default(),

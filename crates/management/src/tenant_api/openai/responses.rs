@@ -330,7 +330,7 @@ impl Told {
 
     fn completed(&self, said: &Answered, output: Vec<Item>) -> Responded {
         Responded {
-            usage: Some(Tokens::of(&said.usage)),
+            usage: said.usage.map(Tokens::of),
             ..self.response("completed", output)
         }
     }

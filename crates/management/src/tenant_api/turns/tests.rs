@@ -129,8 +129,8 @@ fn result(id: &str, output: &str) -> CallResult {
 async fn whoever_leaves_with_calls_to_carry_out_or_with_their_results_given_does_not_stop_the_turn() {
     let turn = turn(false);
     let reader = turn.follow(0);
-    turn.ask(vec![call("a")], Usage::default());
-    turn.ask(vec![call("a")], Usage::default());
+    turn.ask(vec![call("a")], Some(Usage::default()));
+    turn.ask(vec![call("a")], Some(Usage::default()));
     assert!(reader.answer_or_calls().await.is_ok());
     assert!(!is_cancelled(&turn).await);
     let (reader, taken) = turn.answer(&[result("a", "x")]).unwrap();
@@ -153,7 +153,7 @@ async fn a_turn_that_was_given_results_and_is_read_by_nobody_is_left_after_a_whi
     let turn = turn(false);
     let again = limits::FUNCTION_AGAIN;
     let is_left = async |within| tokio::time::timeout(within, turn.is_left()).await.is_ok();
-    turn.ask(vec![call("a")], Usage::default());
+    turn.ask(vec![call("a")], Some(Usage::default()));
     let (reader, _) = turn.answer(&[result("a", "x")]).unwrap();
     assert!(!is_left(again * 10).await, "somebody reads it");
     drop(reader);
@@ -171,11 +171,11 @@ async fn a_turn_waits_for_each_of_its_calls_as_long_as_for_the_first() {
     let wait = FUNCTION_WAIT;
     let is_given_up = async |within| tokio::time::timeout(within, turn.is_given_up()).await.is_ok();
     assert!(!is_given_up(wait * 10).await, "nothing was asked");
-    turn.ask(vec![call("a")], Usage::default());
+    turn.ask(vec![call("a")], Some(Usage::default()));
     assert!(!is_given_up(wait / 2).await);
     turn.answer(&[result("a", "x")]).unwrap();
     assert!(!is_given_up(wait * 10).await);
-    turn.ask(vec![call("b")], Usage::default());
+    turn.ask(vec![call("b")], Some(Usage::default()));
     assert!(!is_given_up(wait - std::time::Duration::from_secs(1)).await);
     assert!(is_given_up(std::time::Duration::from_secs(2)).await);
 }
