@@ -229,6 +229,14 @@ impl Custody {
     /// # Errors
     /// [`CustodyError::NotKept`] when the cell is gone, or is a person's; whatever keeps it from being opened.
     pub async fn kept(&self, cell: CellRef) -> Result<Kept, CustodyError> {
+        match self.kept_as_read(cell).await {
+            // A rotation has sealed it again since it was read.
+            Err(CustodyError::NoWrappingKey(_)) => self.kept_as_read(cell).await,
+            kept => kept,
+        }
+    }
+
+    async fn kept_as_read(&self, cell: CellRef) -> Result<Kept, CustodyError> {
         let mut transaction = TenantTransaction::begin(&self.database, cell.tenant).await?;
         let stored = platform_secrets::find(&mut transaction, cell.cell).await?;
         transaction.commit().await?;

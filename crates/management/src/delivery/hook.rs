@@ -13,7 +13,7 @@ use super::webhook::Secret;
 use super::{Delivery, NotTaken};
 use crate::clock::Entropy;
 use crate::custody::{Custody, CustodyError, Sealed, What};
-use crate::storage::TenantTransaction;
+use crate::storage::{TenantTransaction, api_webhooks};
 
 /// A webhook that is about to be kept.
 pub(crate) struct NewHook {
@@ -73,13 +73,33 @@ impl Delivery {
         body: &str,
     ) -> Result<(), NotTaken> {
         let custody = self.custody.as_ref().ok_or(NotTaken::TurnedOff)?;
-        let opened = custody.unseal(What::Webhook(hook), tenant, sealed).await;
+        let opened = self.opened(custody, tenant, hook, sealed).await;
         let opened = opened.map_err(|error| {
             tracing::warn!(%error, webhook = %hook, "how a webhook is reached could not be opened");
             NotTaken::Unopened
         })?;
         let reach: Reach = serde_json::from_slice(&opened).map_err(|_| NotTaken::Unopened)?;
         post(&self.outside, self.signed(&reach, id, body.to_owned())?).await
+    }
+
+    /// How a webhook is reached. Where a rotation has sealed that again since it was read, it is read once more.
+    async fn opened(
+        &self,
+        custody: &Custody,
+        tenant: TenantId,
+        hook: Uuid,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, CustodyError> {
+        match custody.unseal(What::Webhook(hook), tenant, sealed).await {
+            Err(CustodyError::NoWrappingKey(_)) => {
+                let mut transaction = TenantTransaction::begin(&self.database, tenant).await?;
+                let again = api_webhooks::find(&mut transaction, hook).await?;
+                transaction.commit().await?;
+                let again = again.ok_or(CustodyError::NotKept)?;
+                custody.unseal(What::Webhook(hook), tenant, &again.sealed).await
+            }
+            opened => opened,
+        }
     }
 
     /// Tells a webhook that it is tested.

@@ -264,6 +264,7 @@ async fn guarded(app: &App, named: Option<&str>, request: Request, next: Next) -
         .chain_update(&body)
         .finalize()
         .into();
+    let mut read_again = false;
     let begun = loop {
         let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
         let seen = api_writes::begin(&mut transaction, &key, app.clock.now()).await?;
@@ -279,7 +280,14 @@ async fn guarded(app: &App, named: Option<&str>, request: Request, next: Next) -
             }
             api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
             api_writes::Seen::Answered { status, sealed, beside } => {
-                let kept = custody.unseal(What::Answer, tenant, &sealed).await?;
+                let kept = match custody.unseal(What::Answer, tenant, &sealed).await {
+                    // A rotation has sealed it again since it was read.
+                    Err(CustodyError::NoWrappingKey(_)) if !read_again => {
+                        read_again = true;
+                        continue;
+                    }
+                    kept => kept?,
+                };
                 let (known, body) = match &beside {
                     Some(hash) => (hash.as_slice(), kept.as_slice()),
                     None => kept.split_at_checked(hash.len()).ok_or(CustodyError::Damaged)?,

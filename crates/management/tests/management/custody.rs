@@ -3,13 +3,14 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use axum::http::Method;
 use futures::future::{Either, select};
 use management::{CellRef, Custody, CustodyError, MasterKey, OsEntropy, SystemClock, database};
 use serde_json::json;
 use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::support::{MASTER_KEY, World};
+use crate::support::{MASTER_KEY, Receiver, World};
 
 async fn custody(world: &World, master: impl AsRef<[u8]>) -> Result<Custody, CustodyError> {
     let database = database::open(world.database.source()).await.unwrap();
@@ -215,6 +216,50 @@ async fn what_is_about_to_be_stored_when_the_keys_are_rotated_elsewhere_is_not_l
     rotated.expect(200);
     let custody = custody(&world, MASTER_KEY).await.unwrap();
     assert!(custody.kept(cell).await.is_ok());
+}
+
+/// Asks for what is sealed in this table, while a rotation comes between its being read and its being opened.
+async fn while_it_is_sealed_again<T>(world: &World, table: &str, asked: impl Future<Output = T>) -> T {
+    let mut owner = world.database.owner().await;
+    let sealed_under = |change: &str| {
+        let statement = format!("UPDATE {table} SET key_id = key_id {change} WHERE sealed IS NOT NULL");
+        sqlx::AssertSqlSafe(statement)
+    };
+    // Under a key that there will not be any more when it is looked for.
+    sqlx::query(sealed_under("+ 1")).execute(&mut owner).await.unwrap();
+    let mut rotation = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE wrapping_keys IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *rotation)
+        .await
+        .unwrap();
+    let goes_on = async {
+        world.database.until_wait_for_locks(1).await;
+        sqlx::query(sealed_under("- 1")).execute(&mut *rotation).await.unwrap();
+        rotation.commit().await.unwrap();
+    };
+    tokio::join!(asked, goes_on).0
+}
+
+#[tokio::test]
+async fn what_is_sealed_again_between_being_read_and_being_opened_is_read_once_more() {
+    let receiver = Receiver::start().await;
+    let (world, _, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let cell = cell(&world).await;
+    let custody = custody(&world, MASTER_KEY).await.unwrap();
+    let kept = while_it_is_sealed_again(&world, "platform_secrets", custody.kept(cell)).await;
+    assert!(kept.is_ok());
+
+    let wanted = json!({"url": receiver.url("/hook"), "events": ["turn.failed"]});
+    let hooks = format!("/api/v1/tenants/{}/webhooks", cell.tenant);
+    let once = operator.with("idempotency-key", "k");
+    let made = once.post(&hooks, wanted.clone()).await.expect(201).json;
+    let again = while_it_is_sealed_again(&world, "api_writes", once.post(&hooks, wanted)).await;
+    assert_eq!(again.expect(201).json, made);
+
+    let test = format!("{hooks}/{}/test", made["id"].as_str().unwrap());
+    let tested = operator.send(Method::POST, &test, None);
+    let tested = while_it_is_sealed_again(&world, "api_webhooks", tested).await;
+    assert_eq!(tested.expect(200).json["delivered"], true);
 }
 
 #[tokio::test]
