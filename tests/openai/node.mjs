@@ -36,8 +36,9 @@ const steps = {
     assert.equal(answer.output_text, 'as events');
   },
   async cancellation() {
-    const stream = await say('[[say: begun]] [[slow: 1000 chunks every 100ms]]', { user: 'node-stopped', stream: true });
-    for await (const _ of stream) break;
+    // By itself it would never end.
+    const stream = await say('[[say: begun]] [[hold: node-stopped]]', { user: 'node-stopped', stream: true });
+    for await (const chunk of stream) if (chunk.choices[0].delta.content) break;
     const stop = new AbortController();
     const messages = [{ role: 'user', content: '[[hold: node]]' }];
     const asked = client.chat.completions.create(
