@@ -521,9 +521,11 @@ fn out_of_reach() -> AgentError {
 fn decide(cell: &mut Cell, params: &Value) -> Result<Value, AgentError> {
     let refused = |code: &str| Err(AgentError::Refused(ChannelError::new(code, "It is not answered.")));
     if let Some((id, answer)) = cell.answered.iter().find(|(id, _)| *id == params["id"]) {
-        return match (&params["hash"], &params["answer"]) {
-            (hash, same) if hash == HASH && same == answer => Ok(json!({"id": id})),
-            _ => refused("already_decided"),
+        let is_same = params["hash"] == HASH && params["answer"] == *answer;
+        return if is_same {
+            Ok(json!({"id": id}))
+        } else {
+            refused("already_decided")
         };
     }
     let Some(place) = cell.asked.iter().position(|asked| asked["id"] == params["id"]) else {
