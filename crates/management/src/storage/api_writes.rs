@@ -26,8 +26,8 @@ pub(crate) enum Seen {
     /// Nobody has asked for it, or whoever did has left nothing: it is begun now.
     New(Begun),
     UnderWay,
-    /// Half of this is there: of a server that ended, or of one that could not remove it again.
-    Left(Begun, Half),
+    /// Half of what it makes is there: of a server that ended, or of one that could not remove it again.
+    Left(Begun),
     /// What it was about was removed, and the answer with it.
     Gone,
     Answered {
@@ -73,7 +73,7 @@ pub(crate) async fn begin(
         return Ok(Seen::New(Begun { key: *key, at: now }));
     }
     let row = sqlx::query!(
-        "SELECT request_hash, begun_at, status, key_id, sealed, about, making FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
+        "SELECT request_hash, begun_at, status, key_id, sealed, making FROM api_writes WHERE tenant_id = $1 AND key_hash = $2",
         tenant,
         key
     );
@@ -81,17 +81,11 @@ pub(crate) async fn begin(
     let Some(row) = row.fetch_optional(&mut **transaction).await? else {
         return Ok(Seen::UnderWay);
     };
-    let half = row.about.zip(row.making).filter(|_| row.begun_at <= left);
-    if let (None, Some((about, cell))) = (row.status, half) {
-        let begun = Begun {
+    if row.status.is_none() && row.making.is_some() && row.begun_at <= left {
+        return Ok(Seen::Left(Begun {
             key: *key,
             at: row.begun_at,
-        };
-        let half = Half {
-            tenant: about.into(),
-            cell: cell.into(),
-        };
-        return Ok(Seen::Left(begun, half));
+        }));
     }
     Ok(match (row.status, row.key_id, row.sealed) {
         (Some(GONE), _, None) => Seen::Gone,
@@ -104,19 +98,19 @@ pub(crate) async fn begin(
     })
 }
 
-/// Says what it makes from here on, or, with none, that nothing is left of that; `false` if somebody else has taken the write up.
+/// Says what it makes from here on; `false` if somebody else has taken the write up.
 pub(crate) async fn makes(
     transaction: &mut TenantTransaction,
     begun: &Begun,
-    half: Option<Half>,
+    half: Half,
 ) -> Result<bool, StorageError> {
     let said = sqlx::query!(
         "UPDATE api_writes SET about = $4, making = $5 WHERE tenant_id = $1 AND key_hash = $2 AND begun_at = $3 AND status IS NULL",
         transaction.tenant().uuid(),
         &begun.key,
         begun.at,
-        half.map(|half| half.tenant.uuid()),
-        half.map(|half| half.cell.uuid())
+        half.tenant.uuid(),
+        half.cell.uuid()
     );
     Ok(said.execute(&mut **transaction).await?.rows_affected() == 1)
 }
@@ -250,7 +244,13 @@ pub(crate) async fn take_up(
             tenant: row.about.into(),
             cell: row.making.into(),
         };
-        (Begun { key: begun.key, at: now }, half)
+        (
+            Begun {
+                key: begun.key,
+                at: now,
+            },
+            half,
+        )
     }))
 }
 

@@ -156,9 +156,7 @@ impl Write {
             cell,
         };
         let said = transaction
-            .for_another(asked.of, async |own| {
-                api_writes::makes(own, &asked.begun, Some(half)).await
-            })
+            .for_another(asked.of, async |own| api_writes::makes(own, &asked.begun, half).await)
             .await?;
         still_ours(said)
     }
@@ -272,12 +270,7 @@ async fn guarded(app: &App, named: Option<&str>, request: Request, next: Next) -
         match seen {
             api_writes::Seen::New(begun) => break begun,
             api_writes::Seen::UnderWay => return Err(ApiError::WriteUnderWay),
-            api_writes::Seen::Left(begun, half) => {
-                tenants::remove::half(app, half).await?;
-                let mut transaction = TenantTransaction::begin(&app.database, tenant).await?;
-                api_writes::makes(&mut transaction, &begun, None).await?;
-                transaction.commit().await?;
-            }
+            api_writes::Seen::Left(begun) => give_up(app, tenant, &begun).await?,
             api_writes::Seen::Gone => return Err(ApiError::AnswerGone),
             api_writes::Seen::Answered { status, sealed, beside } => {
                 let kept = match custody.unseal(What::Answer, tenant, &sealed).await {
@@ -416,7 +409,7 @@ pub(crate) fn start(app: &App) -> Repeating {
     })
 }
 
-/// Removes half of what a write has begun to make, for which nobody has asked again.
+/// Removes half of what a write has begun to make, and forgets the write.
 async fn give_up(app: &App, of: TenantId, begun: &Begun) -> Result<(), ApiError> {
     let mut transaction = TenantTransaction::begin(&app.database, of).await?;
     // From here on it is nobody else's write, nor that of who is slow.
@@ -424,7 +417,7 @@ async fn give_up(app: &App, of: TenantId, begun: &Begun) -> Result<(), ApiError>
     transaction.commit().await?;
     let Some((begun, half)) = taken else { return Ok(()) };
     tenants::remove::half(app, half).await?;
-    tracing::info!(tenant = %half.tenant, cell = %half.cell, "what was not made whole, and not asked for again, was removed");
+    tracing::info!(tenant = %half.tenant, cell = %half.cell, "what was not made whole was removed");
     let mut transaction = TenantTransaction::begin(&app.database, of).await?;
     api_writes::forget(&mut transaction, &begun).await?;
     Ok(transaction.commit().await?)
