@@ -213,60 +213,32 @@ async fn what_a_write_makes_is_there_with_its_answer_or_not_at_all() {
 #[tokio::test]
 async fn what_a_write_changes_or_takes_away_is_so_with_its_answer_or_not_at_all() {
     let (world, agents, operator) = World::with_tenants().await;
-    let (id, tenant) = world.tenant("x").await;
-    let at = format!("/api/v1/tenants/{id}");
+    let whole = Whole::new(&world, &operator).await;
     let later = much_later(&world, agents).await;
-    let (agent, template) = (format!("{at}/agents/press"), "/api/v1/templates/desk");
-    let wanted = json!({"name": "press", "template": "writer"});
-    operator.post(&format!("{at}/agents"), wanted).await.expect(201);
-    operator
-        .post("/api/v1/templates", json!({"name": "desk"}))
-        .await
-        .expect(201);
-    let hooks = format!("{at}/webhooks");
-    let webhook = operator.post(&hooks, hook()).await.expect(201).json["id"].clone();
-    let key = operator.post(&format!("{at}/keys"), json!({})).await.expect(201).json["id"].clone();
-    let said = json!({"session_id": "s", "message": "Hi"});
-    tenant.post("/api/v1/chat", said).await.expect(200);
-    let below = |path: &str, id: &Value| format!("{at}/{path}/{}", id.as_str().unwrap());
-
-    let changes = [
-        (at.clone(), json!({"name": "y"})),
-        (agent.clone(), json!({"template": "butler"})),
-        (template.to_owned(), json!({"persona": "Another."})),
-    ];
-    for (path, change) in changes {
-        let before = operator.get(&path).await.expect(200).json;
+    for (path, change) in whole.changes() {
+        let before = operator.get(path).await.expect(200).json;
         let once = operator.with("idempotency-key", format!("change-{path}"));
         // Its event is written down last before the answer.
-        let answer = cut_off(&world, "operator_head", once.patch(&path, change.clone())).await;
+        let answer = cut_off(&world, "operator_head", once.patch(path, change.clone())).await;
         assert!(answer.status.is_server_error(), "{path}: {}", answer.text);
-        assert_eq!(operator.get(&path).await.expect(200).json, before);
+        assert_eq!(operator.get(path).await.expect(200).json, before);
         let there = once.asking(later.router.clone());
-        let changed = there.patch(&path, change.clone()).await.expect(200).json;
+        let changed = there.patch(path, change.clone()).await.expect(200).json;
         assert_ne!(changed, before);
-        let again = there.patch(&path, change).await.expect(200);
+        let again = there.patch(path, change).await.expect(200);
         assert_eq!(again.headers["idempotency-replayed"], "true");
         assert_eq!(again.json, changed);
     }
 
     // What is gone without its answer would not be found when it is asked for again.
-    let removals = [
-        (&tenant, "/api/v1/sessions/s".to_owned()),
-        (&operator, below("keys", &key)),
-        (&operator, below("webhooks", &webhook)),
-        (&operator, agent),
-        (&operator, template.to_owned()),
-        (&operator, at.clone()),
-    ];
-    for (program, path) in removals {
+    for (program, path) in whole.removals(&operator) {
         let once = program.with("idempotency-key", format!("remove-{path}"));
-        let answer = cut_off(&world, "operator_head", once.delete(&path)).await;
+        let answer = cut_off(&world, "operator_head", once.delete(path)).await;
         assert!(answer.status.is_server_error(), "{path}: {}", answer.text);
         let there = once.asking(later.router.clone());
-        let removed = there.delete(&path).await;
+        let removed = there.delete(path).await;
         assert!(removed.status.is_success(), "{path}: {}", removed.text);
-        let again = there.delete(&path).await.expect(removed.status.as_u16());
+        let again = there.delete(path).await.expect(removed.status.as_u16());
         assert_eq!(again.headers["idempotency-replayed"], "true");
         assert_eq!(again.text, removed.text);
     }
@@ -392,7 +364,11 @@ async fn half_of_what_nobody_asks_for_again_goes_by_itself_also_where_it_has_no_
         let count = sqlx::query_scalar("SELECT count(*) FROM api_writes");
         count.fetch_one(&mut world.database.owner().await).await.unwrap()
     };
-    assert_eq!(noted().await, 0, "of what was made whole without a key, nothing is kept");
+    assert_eq!(
+        noted().await,
+        0,
+        "of what was made whole without a key, nothing is kept"
+    );
     let lists = ["/api/v1/tenants".to_owned(), format!("/api/v1/tenants/{id}/agents")];
     agents.break_where(|_, method| matches!(method, "template.set" | "spending.get"));
     let half = async |list: &str, name: &str, key: Option<&str>| {
@@ -655,38 +631,104 @@ async fn nor_do_a_tenants_own_write_and_the_removal_of_the_tenant() {
     removed.expect(200);
 }
 
+/// A tenant of which there is one of everything, and its program.
+struct Whole {
+    tenant: Developer,
+    at: String,
+    agent: String,
+    template: String,
+    webhook: String,
+    key: String,
+}
+
+impl Whole {
+    async fn new(world: &World, operator: &Developer) -> Self {
+        let (id, tenant) = world.tenant("whole").await;
+        let at = format!("/api/v1/tenants/{id}");
+        let make = async |path: &str, wanted: Value| operator.post(path, wanted).await.expect(201).json;
+        make(&format!("{at}/agents"), json!({"name": "press", "template": "writer"})).await;
+        make("/api/v1/templates", json!({"name": "desk"})).await;
+        let webhook = make(&format!("{at}/webhooks"), hook()).await;
+        let key = make(&format!("{at}/keys"), json!({})).await;
+        let said = json!({"session_id": "s", "message": "Hi"});
+        tenant.post("/api/v1/chat", said).await.expect(200);
+        let below = |path: &str, made: &Value| format!("{at}/{path}/{}", made["id"].as_str().unwrap());
+        Self {
+            tenant,
+            agent: format!("{at}/agents/press"),
+            template: "/api/v1/templates/desk".to_owned(),
+            webhook: below("webhooks", &webhook),
+            key: below("keys", &key),
+            at,
+        }
+    }
+
+    /// What changes something of it.
+    fn changes(&self) -> [(&str, Value); 3] {
+        [
+            (&self.at, json!({"name": "y"})),
+            (&self.agent, json!({"template": "butler"})),
+            (&self.template, json!({"persona": "Another."})),
+        ]
+    }
+
+    /// What takes something of it away, itself last; and who asks for that.
+    fn removals<'a>(&'a self, operator: &'a Developer) -> [(&'a Developer, &'a str); 6] {
+        [
+            (&self.tenant, "/api/v1/sessions/s"),
+            (operator, &self.key),
+            (operator, &self.webhook),
+            (operator, &self.agent),
+            (operator, &self.template),
+            (operator, &self.at),
+        ]
+    }
+}
+
 #[tokio::test]
 async fn nor_do_two_writes_that_are_written_down_and_a_rotation() {
     let (first, agents, operator) = World::with_tenants().await;
-    let ((told, _), (given, _)) = (first.tenant("x").await, first.tenant("y").await);
+    let whole = Whole::new(&first, &operator).await;
+    let (told, _) = first.tenant("x").await;
     let world = without_a_way_out(&first, agents).await;
     let operator = operator.asking(world.router.clone());
-    let giving = operator.with("idempotency-key", "key-of-y");
+    let hooks = format!("/api/v1/tenants/{told}/webhooks");
     let mut owner = world.database.owner().await;
-    let mut lock = owner.begin().await.unwrap();
-    // One has sealed, and is not written down yet.
-    sqlx::query("LOCK TABLE api_webhooks IN EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
-    let goes_on = async { lock.rollback().await.unwrap() };
-    let (hooks, keys) = (
-        format!("/api/v1/tenants/{told}/webhooks"),
-        format!("/api/v1/tenants/{given}/keys"),
-    );
-    let all = async {
-        tokio::join!(
-            operator.post(&hooks, hook()),
-            behind(&world, 1, operator.post(ROTATE, json!({}))),
-            behind(&world, 2, giving.post(&keys, json!({}))),
-            behind(&world, 3, goes_on),
-        )
-    };
-    let all = tokio::time::timeout(Duration::from_secs(20), all).await;
-    let (added, rotated, made, ()) = all.expect("nobody waits for one who waits for them");
-    added.expect(201);
-    rotated.expect(200);
-    made.expect(201);
+    let keys = format!("{}/keys", whole.at);
+    let mut writes = vec![(&operator, Method::POST, keys.as_str(), Some(json!({})))];
+    for (path, change) in whole.changes() {
+        writes.push((&operator, Method::PATCH, path, Some(change)));
+    }
+    for (program, path) in whole.removals(&operator) {
+        writes.push((program, Method::DELETE, path, None));
+    }
+    for (program, method, path, body) in writes {
+        let key = format!("{method}-{path}");
+        let giving = program.asking(world.router.clone()).with("idempotency-key", key);
+        let mut lock = owner.begin().await.unwrap();
+        // One has sealed, and is not written down yet.
+        sqlx::query("LOCK TABLE api_webhooks IN EXCLUSIVE MODE")
+            .execute(&mut *lock)
+            .await
+            .unwrap();
+        let goes_on = async { lock.rollback().await.unwrap() };
+        let all = async {
+            tokio::join!(
+                operator.post(&hooks, hook()),
+                behind(&world, 1, operator.post(ROTATE, json!({}))),
+                behind(&world, 2, giving.send(method.clone(), path, body.as_ref())),
+                behind(&world, 3, goes_on),
+            )
+        };
+        let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+        let (added, rotated, given, ()) =
+            all.unwrap_or_else(|_| panic!("{method} {path}: one waits for who waits for it"));
+        rotated.expect(200);
+        assert!(given.status.is_success(), "{method} {path}: {}", given.text);
+        let added = added.expect(201).json["id"].clone();
+        let added = format!("{hooks}/{}", added.as_str().unwrap());
+        operator.delete(&added).await.expect(204);
+    }
 }
 
 #[tokio::test]
