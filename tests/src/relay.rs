@@ -51,6 +51,11 @@ impl RelayAlone {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Where its token lies, for `relay.news_token_file`.
+    pub fn news_token_file(&self) -> PathBuf {
+        self.dir.path().join("news-token")
+    }
+
     pub fn data_dir(&self) -> &Path {
         self.dir.path()
     }

@@ -95,17 +95,9 @@ pub struct CellApprovals {
 #[derive(Debug, Clone)]
 pub enum RelayAddress {
     /// In this process: it takes the other end of each connection.
-    Here(mpsc::Sender<FromCell>),
+    Here(mpsc::Sender<DuplexStream>),
     /// `host:port`.
     Tcp(String),
-}
-
-/// The relay's end of a connection, and whose keeper is at the other. The relay is not told: it is for who listens in its place.
-#[derive(Debug)]
-pub struct FromCell {
-    pub cell: CellId,
-    pub tenant: TenantId,
-    pub stream: DuplexStream,
 }
 
 impl CellsConfig {

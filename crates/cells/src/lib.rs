@@ -24,7 +24,7 @@ use protocol::Millis;
 pub use socket::fuzz_blob_name;
 
 pub use cell::{CellEvent, CellState};
-pub use config::{CellApprovals, CellQuestion, CellsConfig, FromCell, Question, QuestionAnswer, RelayAddress};
+pub use config::{CellApprovals, CellQuestion, CellsConfig, Question, QuestionAnswer, RelayAddress};
 pub use error::CellsError;
 pub use service::{CellFacts, CellSummary, Cells, KeeperChannel, Removed};
 

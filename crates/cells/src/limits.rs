@@ -47,6 +47,8 @@ pub const CONTROL_QUEUE: usize = 256;
 
 /// Connections of one cell to the relay: one, and one that takes its place.
 pub const RELAY_CONNECTIONS: usize = 2;
+/// Of the last of them, those of which it is known that they are that cell's: the relay may speak of one when it has ended already.
+pub const CARRIERS_KNOWN: usize = 8;
 /// What one keeper asks of who knows the people, or tells them, and waits for an answer to: more than it carries out calls for others at once.
 pub const QUESTIONS_PER_CELL: usize = 24;
 /// How often one keeper tells the audit log what was done, at most: half of the time that it waits itself.

@@ -7,7 +7,7 @@ use axum::extract::ws::WebSocket;
 use futures::future::join_all;
 use object_store::ObjectStore;
 use protocol::control::{FromPlatform, KeeperStatus, TenantPolicy};
-use protocol::{CellId, ChannelId, Millis, TenantId};
+use protocol::{CarrierId, CellId, ChannelId, Millis, TenantId};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -274,16 +274,16 @@ impl Cells {
         }
     }
 
-    /// As [`Self::sleep`], of a cell whose owner may not use it any more: what runs in it is broken off. Where the home cannot be sealed
+    /// As [`Self::sleep`], of a cell whose owner may not use it any more: what runs in it is broken off, and it has no way to the relay from now on. Where the home cannot be sealed
     /// in time, what was sealed last is kept, as if the keeper had been killed.
     ///
     /// # Errors
     /// If the containers could not be removed, which is tried again by itself until it is done.
     pub async fn sleep_now(&self, cell: CellId) -> Result<(), CellsError> {
-        match self.find(cell) {
-            Some(shared) => self.ask(&shared, Event::SleepNow).await,
-            None => Ok(()),
-        }
+        let Some(shared) = self.find(cell) else { return Ok(()) };
+        // At once: its task may wait for the driver.
+        shared.relay_way.close();
+        self.ask(&shared, Event::SleepNow).await
     }
 
     /// Freezes the agent of a cell that is awake, as idleness would.
@@ -309,6 +309,7 @@ impl Cells {
 
     async fn remove_now(&self, cell: CellId, tenant: TenantId) -> Result<Removed, CellsError> {
         let mut shared = self.find_or_make(cell, tenant)?;
+        shared.relay_way.close();
         let mut removed = self.ask(&shared, Event::Remove).await;
         if let Err(CellsError::Removed { .. }) = removed {
             // Its task ended meanwhile, by another removal or otherwise: another one looks at what is there.
@@ -346,6 +347,14 @@ impl Cells {
     /// What opens the first registration, for the cell's owner alone; there is one while the vault is new.
     pub fn claim(&self, cell: CellId) -> Option<String> {
         self.find(cell)?.published.borrow().status.as_ref()?.claim.clone()
+    }
+
+    /// Whose a connection to the relay is that was carried under this id: of a cell, if it is one of its last since this process started.
+    pub fn carried(&self, carrier: CarrierId) -> Option<(CellId, TenantId)> {
+        let handles = self.handles();
+        let mut all = handles.values().map(|handle| &handle.shared);
+        let shared = all.find(|shared| shared.relay_way.carries(carrier))?;
+        Some((shared.cell, shared.tenant))
     }
 
     /// The cells that this process has had to do with since it started, and those it found.

@@ -1,15 +1,24 @@
 //! `holdfast doctor`: looks at the machine and says, a line each, what is there and what to do about what is not.
 
 use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use zeroize::Zeroizing;
+
 use crate::config::{self, Config, Overrides};
 use crate::data_dir::free_mib;
+use crate::limits::RELAY_LOOK;
+use crate::news_token;
 use crate::refusal::{NEEDED_MIB, Refusal};
 
 /// What the machine itself, the server, PostgreSQL and Docker take, in MiB.
 const OWN_MEMORY_MIB: u64 = 512;
+/// As much as is read of a relay's answer.
+const STATUS_LINE_BYTES: u64 = 256;
 
 /// How one look ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +69,7 @@ pub fn look(data_dir: &Path, config: &Config) -> Vec<(&'static str, Finding)> {
         ("Docker", docker()),
         ("Firewall", firewall()),
         ("PostgreSQL", postgres(&config.database)),
+        ("Relay", relay(&config.relay)),
         ("Disk", disk(data_dir)),
         ("Memory", memory(total_memory_mib(), &config.cells)),
         ("Swap", swap()),
@@ -143,6 +153,61 @@ fn postgres(database: &config::Database) -> Finding {
             "Install postgresql, or name a server in `database.url_file`.",
         ),
     }
+}
+
+/// One that runs by itself is asked whether it takes the token.
+fn relay(relay: &config::Relay) -> Finding {
+    let Some(address) = &relay.address else {
+        return good("Part of the server.");
+    };
+    let Some(file) = &relay.news_token_file else {
+        return weak(
+            format!("The one at {address} is not asked for its news."),
+            "Name its token in `relay.news_token_file`: until then nobody is told that something waits for their locked vault.",
+        );
+    };
+    let token = match news_token::read(file) {
+        Ok(token) => token,
+        Err(refusal) => return bad(refusal.to_string(), "Put a copy of the relay's `news-token` there."),
+    };
+    if fs::metadata(file).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        return weak(
+            format!("{} can be read by other accounts.", file.display()),
+            "Let its owner alone read it (`chmod 600`).",
+        );
+    }
+    match news_status(address, &token) {
+        Ok(200) => good(format!("The one at {address} tells its news.")),
+        Ok(401) => weak(
+            format!("The one at {address} does not take the token in {}.", file.display()),
+            "Put a copy of its `news-token` there.",
+        ),
+        Ok(status) => weak(
+            format!("The one at {address} answers {status} when it is asked for its news."),
+            "Look at its log, and at its version.",
+        ),
+        Err(error) => weak(
+            format!("The one at {address} does not answer: {error}."),
+            "Start it (`holdfast relay`), or correct `relay.address`.",
+        ),
+    }
+}
+
+/// What the relay answers who asks for its news.
+fn news_status(address: &str, token: &str) -> io::Result<u16> {
+    let address = address.to_socket_addrs()?.next();
+    let address = address.ok_or_else(|| io::Error::other("the name leads nowhere"))?;
+    let mut stream = TcpStream::connect_timeout(&address, RELAY_LOOK)?;
+    stream.set_read_timeout(Some(RELAY_LOOK))?;
+    stream.set_write_timeout(Some(RELAY_LOOK))?;
+    let path = protocol::relay::news::PATH;
+    let head =
+        format!("HEAD {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+    stream.write_all(Zeroizing::new(head).as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(stream.take(STATUS_LINE_BYTES)).read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status.ok_or_else(|| io::Error::other("it does not speak HTTP"))
 }
 
 fn disk(data_dir: &Path) -> Finding {
@@ -241,7 +306,68 @@ fn output(program: &str, args: &[&str]) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// Something that gives this answer to who presents this token, and another one to everybody else, twice.
+    fn answers(status: u16, token: String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let head: Vec<_> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+                assert_eq!(head[0], "HEAD /relay/news HTTP/1.1");
+                let is_right = head
+                    .iter()
+                    .any(|line| *line == format!("authorization: Bearer {token}"));
+                let status = if is_right { status } else { 401 };
+                stream
+                    .write_all(format!("HTTP/1.1 {status} \r\n\r\n").as_bytes())
+                    .unwrap();
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_relay_by_itself_that_is_not_heard_is_weak_and_a_file_without_a_token_bad() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        crate::token_file::ensure(&file).unwrap();
+        let token = news_token::read(&file).unwrap();
+        let config = |address: &str, file: Option<&Path>| config::Relay {
+            address: Some(address.to_owned()),
+            news_token_file: file.map(Path::to_owned),
+            ..config::Relay::default()
+        };
+        let mark = |config: &config::Relay| relay(config).mark;
+        assert_eq!(mark(&config::Relay::default()), Mark::Good);
+        let serving = config(&answers(200, token.to_string()), Some(&file));
+        assert_eq!(mark(&serving), Mark::Good);
+
+        assert_eq!(mark(&config("127.0.0.1:1", None)), Mark::Weak);
+        assert_eq!(mark(&config("127.0.0.1:1", Some(&file))), Mark::Weak);
+        let full = relay(&config(&answers(503, token.to_string()), Some(&file)));
+        assert!(full.mark == Mark::Weak && full.found.contains("503"), "{full:?}");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let open = relay(&serving);
+        assert!(
+            open.mark == Mark::Weak && open.found.contains("other accounts"),
+            "{open:?}"
+        );
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&file, protocol::b64::encode([1; 32])).unwrap();
+        let other = relay(&serving);
+        assert!(
+            other.mark == Mark::Weak && other.found.contains("does not take"),
+            "{other:?}"
+        );
+        fs::write(&file, "short").unwrap();
+        assert_eq!(mark(&serving), Mark::Bad);
+    }
 
     #[test]
     fn memory_is_weighed_against_what_the_configuration_gives_an_agent() {

@@ -32,6 +32,15 @@ pub const LOOKS_AT_ONCE: usize = 8;
 /// The checks of `doctor` run other programs: at most so often.
 pub const CHECKS_EVERY: Duration = Duration::from_secs(30);
 
+/// For a connection to a relay that runs by itself and is asked for its news; how long it may say nothing there; and before it is asked again.
+pub const RELAY_NEWS_CONNECT: Duration = Duration::from_secs(5);
+pub const RELAY_NEWS_SILENCE: Duration = Duration::from_secs(3 * protocol::limits::RELAY_NEWS_PING.as_secs());
+pub const RELAY_NEWS_RETRY: Duration = Duration::from_secs(2);
+/// Longest line of what it says, in bytes.
+pub const RELAY_NEWS_LINE_BYTES: usize = 1024;
+/// How long `doctor` waits for its answer.
+pub const RELAY_LOOK: Duration = Duration::from_secs(2);
+
 /// Connections that are open at once, without those that have become WebSockets.
 pub const CONNECTIONS: usize = 4096;
 /// What is refused above that is logged at most so often, counted.

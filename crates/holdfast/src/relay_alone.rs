@@ -1,10 +1,10 @@
-//! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform's.
+//! `holdfast relay`: the relay as a process of its own, with a database of its own and no way to the platform. The platform asks it for
+//! its news, and has the token for that.
 
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::relay::NobodyWakes;
 use management::postgres::{Cluster, Settings};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -12,9 +12,9 @@ use tracing::info;
 use crate::config::{self, Overrides};
 use crate::data_dir::DataDir;
 use crate::http::{connections, health};
-use crate::log;
 use crate::refusal::Refusal;
 use crate::up::{Signals, database, relay};
+use crate::{log, news_token};
 
 /// The command line of `holdfast relay`.
 #[derive(Debug, clap::Args)]
@@ -44,6 +44,7 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
     let listens = listener
         .local_addr()
         .map_err(|error| Refusal::listen(address, port, error))?;
+    let token = news_token::of_relay(&config.relay, data_dir.path())?;
     let (source, cluster) = match &config.relay.database_url_file {
         Some(file) => (::relay::Source::Url(database::read_url(file)?), None),
         None => {
@@ -53,10 +54,12 @@ pub async fn run(args: Args) -> Result<(), Refusal> {
             (database::relay_in(&cluster).await?, Some(cluster))
         }
     };
-    let relay = relay::open(&source, Arc::new(NobodyWakes)).await?;
+    let relay = relay::open(&source).await?;
     data_dir.announce(&format!("http://{listens}"), listens)?;
     info!(%listens, "the relay is ready");
-    let router = health::router(readiness(&relay)).merge(relay.router());
+    let router = health::router(readiness(&relay))
+        .merge(relay.router())
+        .merge(relay.news_router(token));
     let serving = tokio::spawn(connections::serve(listener, router, pending()));
     let _how = signals.next().await;
     serving.abort();

@@ -88,6 +88,8 @@ ids! {
     GroupResourceId,
     /// One message between two vaults.
     EnvelopeId,
+    /// One connection of a keeper's that the platform carries to a relay.
+    CarrierId,
     /// One permission to have a keeper do something (its `jti`).
     CapabilityId,
     /// One installation of Holdfast on a machine: what its containers are labelled with.

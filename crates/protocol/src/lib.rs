@@ -19,8 +19,8 @@ mod wiped_json;
 
 pub use gateway_token::{GatewayToken, TokenError};
 pub use ids::{
-    ApiKeyId, ApprovalId, CapabilityId, CellId, ChannelId, EnvelopeId, GroupId, GroupResourceId, InstallationId,
-    ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
+    ApiKeyId, ApprovalId, CapabilityId, CarrierId, CellId, ChannelId, EnvelopeId, GroupId, GroupResourceId,
+    InstallationId, ProviderId, SecretId, SessionId, SlotId, TenantId, UserId,
 };
 pub use wiped_json::wiped_json;
 

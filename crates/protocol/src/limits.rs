@@ -42,6 +42,8 @@ pub const EPOCH_REVOCATIONS: usize = 1000;
 pub const RELAY_TEXT_BYTES: usize = 32 * 1024;
 /// Envelopes that a keeper may have sent without hearing that they are kept, and that the relay may have delivered unacknowledged.
 pub const RELAY_WINDOW: usize = 256;
+/// Longest time in which a relay writes nothing where its news are heard.
+pub const RELAY_NEWS_PING: Duration = Duration::from_secs(15);
 /// Issuers whose revocations one mailbox follows.
 pub const FOLLOWED_ISSUERS: usize = 1000;
 /// Model providers of one vault.

@@ -10,6 +10,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
+use protocol::CarrierId;
 use protocol::limits::RELAY_WINDOW;
 use protocol::relay::{FromMailbox, FromRelay, PROOF_PURPOSE, Refusal, VERSION, proof_message};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -17,7 +18,6 @@ use tokio::task::AbortHandle;
 use tracing::{debug, info, warn};
 
 use crate::mailbox::Mailbox;
-use crate::wake::Carrier;
 use crate::{Shared, limits, store};
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
@@ -96,7 +96,7 @@ impl Refused {
     }
 }
 
-pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: Option<Carrier>) {
+pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: Option<CarrierId>) {
     let proved = tokio::time::timeout(limits::PROOF, prove(&shared, &mut socket)).await;
     let mailbox = match proved {
         Ok(Ok(Some(mailbox))) => mailbox,
@@ -119,7 +119,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: O
         epoch,
     });
     // After the welcome: whatever was there before it is replaced now.
-    mailbox.sit(connection, outgoing.clone(), Arc::clone(&feed));
+    mailbox.sit(connection, outgoing.clone(), Arc::clone(&feed), carrier);
     let _seated = Seated {
         mailbox: Arc::clone(&mailbox),
         connection,
@@ -127,7 +127,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: O
     info!(mailbox = %mailbox.key, connection, waiting, "connected");
     // After it is seated: from here on nobody is told that something waits for it.
     if let Some(carrier) = carrier {
-        carrier.proved(mailbox.key);
+        shared.news.opened(mailbox.key, carrier);
     }
     let feeding = feed_waiting(Arc::clone(&shared), Arc::clone(&mailbox), connection, feed);
     let _feeder = Ends(tokio::spawn(feeding).abort_handle());

@@ -7,36 +7,37 @@ mod connection;
 pub mod database;
 pub mod limits;
 mod mailbox;
+mod news;
 mod revocations;
 mod store;
 mod sweep;
-mod wake;
 mod writer;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
-use protocol::Millis;
 use protocol::limits::{ENVELOPE_CLASSES, ENVELOPE_OVERHEAD, RELAY_TEXT_BYTES};
-use protocol::relay::MailboxKey;
 use protocol::relay::frame::SEND_HEADER;
+use protocol::relay::news::CARRIER;
+use protocol::{CarrierId, Millis};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use database::{Database, DatabaseError, Source};
+pub use news::{Listening, NewsToken, NotAToken};
 #[doc(hidden)]
 pub use revocations::Filter;
-pub use wake::{Carrier, Lookout, NobodyWakes, Waker};
 
 use mailbox::Mailboxes;
+use news::Hub;
 use revocations::Revocations;
 use writer::{Job, Writer};
 
@@ -70,6 +71,7 @@ struct Shared {
     config: RelayConfig,
     database: Database,
     mailboxes: Mailboxes,
+    news: Arc<Hub>,
     revocations: Revocations,
     jobs: mpsc::Sender<Job>,
     /// Bytes of envelopes that are not committed.
@@ -90,9 +92,10 @@ impl Relay {
     ///
     /// # Errors
     /// [`DatabaseError`], one sentence each.
-    pub async fn start(config: RelayConfig, database: Database, waker: Arc<dyn Waker>) -> Result<Self, DatabaseError> {
+    pub async fn start(config: RelayConfig, database: Database) -> Result<Self, DatabaseError> {
         let (jobs, to_write) = mpsc::channel(limits::WRITE_QUEUE);
-        let opened = Writer::open(database.clone(), to_write, waker).await?;
+        let news = Arc::new(Hub::default());
+        let opened = Writer::open(database.clone(), to_write, Arc::clone(&news)).await?;
         let mailboxes = Mailboxes::new(&config);
         let pool = database.pool();
         store::load(pool, &mailboxes)
@@ -106,6 +109,7 @@ impl Relay {
             config,
             database,
             mailboxes,
+            news,
             revocations,
             jobs,
             memory: Arc::new(Semaphore::new(limits::UNCOMMITTED_BYTES)),
@@ -127,14 +131,14 @@ impl Relay {
             .with_state(Arc::clone(&self.shared))
     }
 
-    /// Those for whom something waits, and who are not connected.
-    pub fn waiting(&self) -> Vec<MailboxKey> {
-        self.shared.mailboxes.waiting()
+    /// Where who presents the token hears the news: `GET /relay/news`.
+    pub fn news_router(&self, token: NewsToken) -> Router {
+        news::router(Arc::clone(&self.shared), token)
     }
 
-    /// For asking after one of them, or after the relay itself, at any time.
+    /// For hearing the news in this process, or asking after the relay itself, at any time.
     pub fn lookout(&self) -> Lookout {
-        Lookout::new(Arc::clone(&self.shared))
+        Lookout(Arc::clone(&self.shared))
     }
 
     /// Ends connections. What was said to be kept is kept.
@@ -154,24 +158,44 @@ impl Drop for Relay {
     }
 }
 
-async fn connect(
-    State(shared): State<Arc<Shared>>,
-    carrier: Option<Extension<Carrier>>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+/// A way to the relay that does not hold it.
+#[derive(Clone)]
+pub struct Lookout(Arc<Shared>);
+
+impl Lookout {
+    /// Hears the news, from how things are now. None where `NEWS_LISTENERS` do.
+    pub fn listen(&self) -> Option<Listening> {
+        Listening::begin(Arc::clone(&self.0))
+    }
+
+    /// Whether the database answers now.
+    pub async fn ready(&self) -> bool {
+        let pool = self.0.database.pool();
+        let answer = tokio::time::timeout(limits::DATABASE_WAIT, sqlx::query("SELECT").execute(pool));
+        matches!(answer.await, Ok(Ok(_)))
+    }
+}
+
+async fn connect(State(shared): State<Arc<Shared>>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
     let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned() else {
         let words = format!("CONNECTIONS ({}) are open", limits::CONNECTIONS);
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
+    let carrier = carrier(&headers);
     upgrade
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
         .read_buffer_size(64 * 1024)
         .write_buffer_size(64 * 1024)
         .on_upgrade(async move |socket| {
-            connection::serve(shared, socket, carrier.map(|Extension(carrier)| carrier)).await;
+            connection::serve(shared, socket, carrier).await;
             drop(permit);
         })
+}
+
+/// By which id who carries this connection knows it, if anybody does.
+fn carrier(headers: &HeaderMap) -> Option<CarrierId> {
+    headers.get(CARRIER)?.to_str().ok()?.parse().ok()
 }
 
 fn now_ms() -> Millis {

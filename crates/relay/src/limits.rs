@@ -55,8 +55,10 @@ pub const DATABASE_WAIT: Duration = Duration::from_secs(5);
 /// Before a database that is away is tried again.
 pub const DATABASE_RETRY: Duration = Duration::from_millis(200);
 
-/// Shortest time between two calls to wake the same receiver.
+/// Shortest time between two news that something waits for the same receiver.
 pub const WAKE_EVERY: Duration = Duration::from_secs(60);
+/// Who hears the news at once: a platform, its last connection that is not known to have broken yet, and another platform.
+pub const NEWS_LISTENERS: usize = 4;
 
 /// Revocations that the filter is made for at first; it doubles when they are more.
 pub const FILTER_AT_FIRST: usize = 100_000;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use protocol::relay::frame::RelayFrame;
 use protocol::relay::{MailboxKey, Refusal};
-use protocol::{EnvelopeId, Millis};
+use protocol::{CarrierId, EnvelopeId, Millis};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -54,6 +54,8 @@ struct Inner {
 /// The receiver that is connected.
 struct Seat {
     connection: u64,
+    /// By which id who carries the connection knows it.
+    carrier: Option<CarrierId>,
     outgoing: Outgoing,
     feed: Arc<Notify>,
     /// Everything up to this number was handed to the connection.
@@ -102,7 +104,7 @@ impl Stored {
     }
 }
 
-fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -166,13 +168,19 @@ impl Mailboxes {
         self.added.subscribe()
     }
 
-    /// Those in which something waits and that nobody is connected to.
-    pub fn waiting(&self) -> Vec<MailboxKey> {
+    /// Those in which something waits and that nobody is connected to, and those that somebody carries a connection to, with its id.
+    pub fn worth_telling(&self) -> Vec<(MailboxKey, Option<CarrierId>)> {
         let all = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
         all.values()
-            .filter(|mailbox| mailbox.left_alone())
-            .map(|mailbox| mailbox.key)
+            .map(|mailbox| (mailbox.key, mailbox.carrier(), mailbox.left_alone()))
+            .filter(|(_, carrier, left_alone)| carrier.is_some() || *left_alone)
+            .map(|(key, carrier, _)| (key, carrier))
             .collect()
+    }
+
+    /// Whether something waits in it, and nobody is connected to it.
+    pub fn left_alone(&self, key: &MailboxKey) -> bool {
+        self.get(key).is_some_and(|mailbox| mailbox.left_alone())
     }
 }
 
@@ -236,7 +244,7 @@ impl Mailbox {
         }
     }
 
-    /// An envelope is durable: it goes to the receiver, if one is connected and reads. Says whether to wake one.
+    /// An envelope is durable: it goes to the receiver, if one is connected and reads. Says whether that something waits is news.
     pub fn committed(&self, stored: &Stored) -> bool {
         let mut inner = unpoisoned(&self.inner);
         inner.newest = stored.waiting.number;
@@ -274,8 +282,13 @@ impl Mailbox {
         }
     }
 
+    /// By which id who carries its receiver's connection knows that.
+    fn carrier(&self) -> Option<CarrierId> {
+        unpoisoned(&self.inner).seat.as_ref()?.carrier
+    }
+
     /// Something waits in it, and nobody is connected to it.
-    pub fn left_alone(&self) -> bool {
+    fn left_alone(&self) -> bool {
         let inner = unpoisoned(&self.inner);
         inner.waiting > 0 && inner.seat.is_none()
     }
@@ -286,7 +299,7 @@ impl Mailbox {
     }
 
     /// A receiver is connected, in the place of the one before.
-    pub fn sit(&self, connection: u64, outgoing: Outgoing, feed: Arc<Notify>) {
+    pub fn sit(&self, connection: u64, outgoing: Outgoing, feed: Arc<Notify>, carrier: Option<CarrierId>) {
         let mut inner = unpoisoned(&self.inner);
         if let Some(before) = inner.seat.take() {
             before.outgoing.replaced();
@@ -296,6 +309,7 @@ impl Mailbox {
         inner.woken = None;
         inner.seat = Some(Seat {
             connection,
+            carrier,
             outgoing,
             feed,
             delivered: 0,

@@ -17,7 +17,7 @@ use crate::connection::Outgoing;
 use crate::database::{Database, DatabaseError};
 use crate::limits;
 use crate::mailbox::{Content, Mailbox, Stored, Waiting};
-use crate::wake::Waker;
+use crate::news::Hub;
 
 /// What is to be written.
 pub(crate) enum Job {
@@ -55,7 +55,7 @@ pub(crate) struct Writer {
     database: Database,
     connection: PgConnection,
     jobs: mpsc::Receiver<Job>,
-    waker: Arc<dyn Waker>,
+    news: Arc<Hub>,
     next: i64,
     reserved: i64,
 }
@@ -68,11 +68,7 @@ pub(crate) struct Opened {
 
 impl Writer {
     /// Takes the database for this process alone.
-    pub async fn open(
-        database: Database,
-        jobs: mpsc::Receiver<Job>,
-        waker: Arc<dyn Waker>,
-    ) -> Result<Opened, DatabaseError> {
+    pub async fn open(database: Database, jobs: mpsc::Receiver<Job>, news: Arc<Hub>) -> Result<Opened, DatabaseError> {
         let until = Instant::now() + limits::DATABASE_WAIT;
         let mut connection = loop {
             match connect(&database).await {
@@ -100,7 +96,7 @@ impl Writer {
             database,
             connection,
             jobs,
-            waker,
+            news,
             next: reserved - limits::RESERVE + 1,
             reserved,
         };
@@ -162,7 +158,7 @@ impl Writer {
         let mut permits = Vec::with_capacity(batch.replies.len());
         for taken in batch.taken {
             if taken.to.committed(&taken.stored) {
-                self.waker.waiting(taken.to.key);
+                self.news.waits(taken.to.key);
             }
         }
         for (reply, id) in batch.replies {

@@ -200,6 +200,8 @@ impl Actor {
 
     /// The owner may not use the cell any more: it sleeps, whatever goes on in it and whatever its keeper says.
     pub(super) async fn sleep_whatever_runs(&mut self) {
+        // A start may have come between.
+        self.shared.relay_way.close();
         let again = std::mem::replace(&mut self.sleeps_now, self.stage != Stage::Asleep);
         if !again {
             // They were let in before.

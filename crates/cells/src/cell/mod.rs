@@ -7,6 +7,7 @@ mod history;
 mod keeper_ops;
 mod ladder;
 mod pausing;
+mod relay_way;
 mod start;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 pub(crate) use actor::Actor;
 pub use history::CellEvent;
 use history::History;
+pub(crate) use relay_way::{NoWay, RelayWay};
 
 use crate::CellsError;
 
@@ -94,8 +96,7 @@ pub(crate) struct Shared {
     pub history: History,
     /// One permit a channel.
     pub channels: Arc<Semaphore>,
-    /// One permit a connection to the relay.
-    pub relay_connections: Arc<Semaphore>,
+    pub relay_way: RelayWay,
     /// One permit a question to who knows the people.
     pub questions: Arc<Semaphore>,
     generations: AtomicU64,
@@ -116,7 +117,7 @@ impl Shared {
             activity: Activity::new(),
             history: History::new(),
             channels: Arc::new(Semaphore::new(protocol::limits::CHANNELS_PER_CELL)),
-            relay_connections: Arc::new(Semaphore::new(crate::limits::RELAY_CONNECTIONS)),
+            relay_way: RelayWay::new(),
             questions: Arc::new(Semaphore::new(crate::limits::QUESTIONS_PER_CELL)),
             generations: AtomicU64::new(0),
             to_keeper: Mutex::new(None),

@@ -27,6 +27,8 @@ impl Actor {
             }
         }
         let now = Instant::now();
+        // Whoever asked for the start is let in.
+        self.shared.relay_way.open();
         self.stage = Stage::Starting(Awaited::within(limits::ATTACH));
         self.publish();
         let started = async {

@@ -1,5 +1,5 @@
 //! `GET /relay`: a keeper's connection to the relay, joined byte for byte. The relay listens wherever the operator runs it; a keeper
-//! reaches it through its cell's socket alone.
+//! reaches it through its cell's socket alone, and is not there any more when its owner may not use the cell.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -9,12 +9,15 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use protocol::CarrierId;
+use protocol::relay::news::CARRIER;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional, duplex};
 use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::SocketState;
-use crate::config::{FromCell, RelayAddress};
+use crate::cell::NoWay;
+use crate::config::RelayAddress;
 use crate::limits;
 
 trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,8 +36,8 @@ enum RelayUnreachable {
     Silent,
     #[error("the relay refused the connection ({0})")]
     Refused(StatusCode),
-    #[error("RELAY_CONNECTIONS ({}) of this cell are open", limits::RELAY_CONNECTIONS)]
-    TooMany,
+    #[error(transparent)]
+    NoWay(#[from] NoWay),
 }
 
 pub(super) async fn joined(State(state): State<SocketState>, request: Request) -> Response {
@@ -49,16 +52,12 @@ pub(super) async fn joined(State(state): State<SocketState>, request: Request) -
 
 async fn join(state: &SocketState, mut request: Request) -> Result<Response, RelayUnreachable> {
     let address = state.config.relay.as_ref().ok_or(RelayUnreachable::None)?;
-    let permit = std::sync::Arc::clone(&state.shared.relay_connections)
-        .try_acquire_owned()
-        .map_err(|_| RelayUnreachable::TooMany)?;
-    let ask = for_relay(&request);
+    let carried = state.shared.relay_way.carry()?;
+    let ask = for_relay(&request, carried.carrier);
     let opening = async move {
         let stream: Box<dyn Bytes> = match address {
             RelayAddress::Here(relay) => {
-                let (ours, stream) = duplex(limits::RELAY_BUFFER);
-                let (cell, tenant) = (state.shared.cell, state.shared.tenant);
-                let theirs = FromCell { cell, tenant, stream };
+                let (ours, theirs) = duplex(limits::RELAY_BUFFER);
                 relay.send(theirs).await.map_err(|_| RelayUnreachable::None)?;
                 Box::new(ours)
             }
@@ -85,11 +84,16 @@ async fn join(state: &SocketState, mut request: Request) -> Result<Response, Rel
     let accept = answer.headers().get(SEC_WEBSOCKET_ACCEPT).cloned();
     let (keeper, relay): (OnUpgrade, OnUpgrade) = (hyper::upgrade::on(&mut request), hyper::upgrade::on(&mut answer));
     tokio::spawn(async move {
-        let _permit = permit;
-        if let (Ok(keeper), Ok(relay)) = tokio::join!(keeper, relay) {
-            // Either side ends it; how is theirs to know.
-            let _ended = copy_bidirectional(&mut TokioIo::new(keeper), &mut TokioIo::new(relay)).await;
-        }
+        // Whole: it counts until here.
+        let carried = carried;
+        let joined = async {
+            if let (Ok(keeper), Ok(relay)) = tokio::join!(keeper, relay) {
+                // Either side ends it; how is theirs to know.
+                let _ended = copy_bidirectional(&mut TokioIo::new(keeper), &mut TokioIo::new(relay)).await;
+            }
+        };
+        // Or it is closed.
+        let _ended = carried.closed.run_until_cancelled(joined).await;
     });
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
@@ -101,8 +105,8 @@ async fn join(state: &SocketState, mut request: Request) -> Result<Response, Rel
     Ok(response)
 }
 
-/// What opens a WebSocket, and nothing else of what the keeper said.
-fn for_relay(request: &Request) -> Request {
+/// What opens a WebSocket, and nothing else of what the keeper said; and by which id this platform knows the connection.
+fn for_relay(request: &Request, carrier: CarrierId) -> Request {
     let mut opening = Request::new(Body::empty());
     *opening.uri_mut() = axum::http::Uri::from_static(protocol::relay::PATH);
     let headers = opening.headers_mut();
@@ -114,27 +118,35 @@ fn for_relay(request: &Request) -> Request {
             headers.insert(name, value.clone());
         }
     }
+    if let Ok(carrier) = HeaderValue::try_from(carrier.to_string()) {
+        headers.insert(CARRIER, carrier);
+    }
     opening
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use axum::Router;
     use axum::extract::ws::WebSocketUpgrade;
     use axum::routing::get;
     use futures::{SinkExt as _, StreamExt as _};
     use protocol::bridge::PLATFORM_SOCKET;
+    use protocol::relay::news::CARRIER;
     use protocol::{CellId, InstallationId, TenantId};
+    use tempfile::TempDir;
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
     use tokio::net::{TcpListener, UnixStream};
     use tokio::sync::mpsc;
-    use tokio_tungstenite::client_async;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
     use tokio_tungstenite::tungstenite::{Error, Message};
+    use tokio_tungstenite::{WebSocketStream, client_async};
 
     use crate::cell::Shared;
     use crate::config::RelayAddress;
-    use crate::socket::{SocketService, folder};
+    use crate::socket::{CellSocket, SocketService, folder};
     use crate::{CellsConfig, limits, local_blobs};
 
     /// Something that answers what it is told.
@@ -154,52 +166,93 @@ mod tests {
         address
     }
 
-    #[tokio::test]
-    async fn a_keeper_reaches_the_relay_through_its_cells_socket() {
+    /// A cell's socket, on which this lasts, and where the relay is.
+    async fn listening(relay: RelayAddress) -> (TempDir, CellSocket, Arc<Shared>) {
         let dir = tempfile::tempdir().unwrap();
         let mut config = CellsConfig::new(InstallationId::new(), dir.path().to_owned());
-        config.relay = Some(RelayAddress::Tcp(echo().await));
+        config.relay = Some(relay);
         let service = SocketService::new(Arc::new(config), local_blobs(&dir.path().join("blobs")).unwrap());
-        let cell = CellId::new();
         let (events, _inbox) = mpsc::channel(1);
-        let folder = folder(dir.path(), cell);
-        let shared = Arc::new(Shared::new(cell, TenantId::new(), events));
-        let _socket = service.open(&folder, shared).await.unwrap();
-        let dial = async || {
-            let stream = UnixStream::connect(folder.join(PLATFORM_SOCKET)).await.unwrap();
-            client_async("ws://platform/relay", stream).await
-        };
+        let shared = Arc::new(Shared::new(CellId::new(), TenantId::new(), events));
+        let folder = folder(dir.path(), shared.cell);
+        let socket = service.open(&folder, Arc::clone(&shared)).await.unwrap();
+        (dir, socket, shared)
+    }
 
+    async fn dial(dir: &TempDir, shared: &Shared) -> Result<WebSocketStream<UnixStream>, Error> {
+        let socket = folder(dir.path(), shared.cell).join(PLATFORM_SOCKET);
+        let stream = UnixStream::connect(socket).await.unwrap();
+        let mut request = "ws://platform/relay".into_client_request().unwrap();
+        // The platform's word, and none of the keeper's.
+        request.headers_mut().insert(CARRIER, MADE_UP.parse().unwrap());
+        Ok(client_async(request, stream).await?.0)
+    }
+
+    const MADE_UP: &str = "018f0000-0000-4000-8000-000000000000";
+
+    #[tokio::test]
+    async fn a_keeper_reaches_the_relay_through_its_cells_socket() {
+        let (dir, _socket, shared) = listening(RelayAddress::Tcp(echo().await)).await;
         let mut open = Vec::new();
         for _ in 0..limits::RELAY_CONNECTIONS {
-            let (mut socket, _) = dial().await.unwrap();
-            let message = Message::binary(vec![7; 100_000]);
-            socket.send(message.clone()).await.unwrap();
-            assert_eq!(socket.next().await.unwrap().unwrap(), message);
+            let mut socket = dial(&dir, &shared).await.unwrap();
+            echoes(&mut socket).await;
             open.push(socket);
         }
-        let Err(Error::Http(refused)) = dial().await else {
+        let Err(Error::Http(refused)) = dial(&dir, &shared).await else {
             panic!("more than RELAY_CONNECTIONS")
         };
         assert_eq!(refused.status(), 502);
     }
 
+    async fn echoes(socket: &mut WebSocketStream<UnixStream>) {
+        let message = Message::binary(vec![7; 100_000]);
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), message);
+    }
+
     #[tokio::test]
-    async fn a_relay_of_this_process_hears_whose_keeper_connects() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut config = CellsConfig::new(InstallationId::new(), dir.path().to_owned());
+    async fn promise_09_the_keeper_of_who_is_sent_away_has_no_way_to_the_relay() {
+        let (dir, _socket, shared) = listening(RelayAddress::Tcp(echo().await)).await;
+        let mut socket = dial(&dir, &shared).await.unwrap();
+        echoes(&mut socket).await;
+        shared.relay_way.close();
+        let ended = tokio::time::timeout(Duration::from_secs(1), socket.next()).await;
+        assert!(!matches!(ended, Ok(Some(Ok(_))) | Err(_)), "{ended:?}");
+        let Err(Error::Http(refused)) = dial(&dir, &shared).await else {
+            panic!("a way to the relay")
+        };
+        assert_eq!(refused.status(), 502);
+        let words = String::from_utf8(refused.into_body().unwrap_or_default()).unwrap();
+        assert!(words.contains("may not use it"), "{words}");
+        // As when they are let back in and their cell starts.
+        shared.relay_way.open();
+        echoes(&mut dial(&dir, &shared).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn promise_03_a_relay_is_told_of_each_connection_by_an_id_that_no_keeper_chooses() {
         let (relay, mut connections) = mpsc::channel(1);
-        config.relay = Some(RelayAddress::Here(relay));
-        let service = SocketService::new(Arc::new(config), local_blobs(&dir.path().join("blobs")).unwrap());
-        let (cell, tenant) = (CellId::new(), TenantId::new());
-        let (events, _inbox) = mpsc::channel(1);
-        let folder = folder(dir.path(), cell);
-        let shared = Arc::new(Shared::new(cell, tenant, events));
-        let _socket = service.open(&folder, shared).await.unwrap();
-        let stream = UnixStream::connect(folder.join(PLATFORM_SOCKET)).await.unwrap();
-        let dialling = tokio::spawn(client_async("ws://platform/relay", stream));
-        let from = connections.recv().await.unwrap();
-        assert_eq!((from.cell, from.tenant), (cell, tenant));
-        dialling.abort();
+        let (dir, _socket, shared) = listening(RelayAddress::Here(relay)).await;
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let dialling = dial(&dir, &shared);
+            let hearing = async {
+                let mut head = BufReader::new(connections.recv().await.unwrap()).lines();
+                let mut carriers = Vec::new();
+                while let Some(line) = head.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+                    assert!(!line.contains(MADE_UP), "{line}");
+                    carriers.extend(line.strip_prefix("holdfast-carrier: ").map(str::to_owned));
+                }
+                carriers
+            };
+            let (carriers, refused) = tokio::join!(hearing, dialling);
+            assert!(refused.is_err(), "the relay left without a word");
+            let [carrier] = carriers.try_into().unwrap();
+            assert!(shared.relay_way.carries(carrier.parse().unwrap()));
+            told.push(carrier);
+        }
+        assert_ne!(told[0], told[1]);
+        assert!(!shared.relay_way.carries(MADE_UP.parse().unwrap()));
     }
 }

@@ -289,6 +289,10 @@ pub struct Relay {
     pub listen: IpAddr,
     /// For `holdfast relay`: the port to listen on. Default: 8090
     pub port: u16,
+    /// The file with the token of a relay that runs by itself, by which the platform is told whose locked vault something waits for. With
+    /// `holdfast relay`: where it keeps it, made where it is missing; default: `<data-dir>/news-token`. With `holdfast up` and an `address`:
+    /// that file, or a copy of it; default: none, and nobody is told
+    pub news_token_file: Option<PathBuf>,
     /// A file that holds the connection URL of the relay's PostgreSQL (its owner's role: the relay makes a weaker one for itself).
     /// Default: with `holdfast up`, a schema or a database of its own beside the platform's; with `holdfast relay`, a server of its own
     pub database_url_file: Option<PathBuf>,
@@ -300,6 +304,7 @@ impl Default for Relay {
             address: None,
             listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8090,
+            news_token_file: None,
             database_url_file: None,
         }
     }

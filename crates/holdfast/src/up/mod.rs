@@ -9,13 +9,13 @@ mod demo;
 mod host;
 mod machine;
 pub(crate) mod mail;
+mod news;
 mod questions;
 pub(crate) mod relay;
 mod serve;
 mod sessions;
 mod stop;
 pub mod tenant_api;
-mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -204,7 +204,7 @@ impl Platform {
             .await
             .map_err(|error| Refusal::Database(error.to_string()))?;
         let management = Arc::new(management);
-        relay.tell(&management);
+        relay.tell(&management, &cells);
         let asked = asked.tell(&management);
         let questions = questions.ask(&management);
         Ok(Self {

@@ -1,8 +1,9 @@
 //! Between keepers and the relay (`docs/protocol.md`, section 7): who a mailbox is of, the handshake, and the text messages;
-//! binary frames are in [`frame`], revocations in [`epoch`].
+//! binary frames are in [`frame`], revocations in [`epoch`]. And what a relay tells the platform, in [`news`].
 
 pub mod epoch;
 pub mod frame;
+pub mod news;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,13 +1,8 @@
-use std::sync::Arc;
-
-use axum::Extension;
 use protocol::CapabilityId;
-use protocol::relay::{FromMailbox, FromRelay, MailboxKey, Refusal};
+use protocol::relay::{FromMailbox, FromRelay, Refusal};
+use relay::RelayConfig;
 use relay::limits::{SWEEP_ROWS, WAITING_OF_ONE_SENDER};
-use relay::{Carrier, RelayConfig, Waker};
 use sqlx::{Connection as _, PgConnection, Postgres};
-use tokio::net::UnixListener;
-use tokio::sync::mpsc;
 use vault::Identity;
 
 use crate::isolation;
@@ -273,7 +268,7 @@ async fn what_was_never_fetched_goes_back_to_its_sender() {
         waiting_for_ms: -1_000,
         ..RelayConfig::default()
     };
-    let relay = server.relay_with(config, Arc::new(relay::NobodyWakes)).await;
+    let relay = server.relay_with(config).await;
     let mut sender = Peer::connect(&relay.socket, &ada).await;
     let Said::Returned { number, id, to } = sender.next().await else {
         panic!()
@@ -374,82 +369,13 @@ async fn promise_12_what_expires_all_at_once_goes_back_all_at_once() {
     relay.stop().await;
 }
 
-struct Told(mpsc::UnboundedSender<MailboxKey>);
-
-impl Waker for Told {
-    fn waiting(&self, mailbox: MailboxKey) {
-        let _gone = self.0.send(mailbox);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_is_not_connected_is_to_be_woken_once() {
-    let server = Server::new().await;
-    let (told, mut woken) = mpsc::unbounded_channel();
-    let relay = server.relay_with(RelayConfig::default(), Arc::new(Told(told))).await;
-    let (ada, bob) = (Identity::random(), Identity::random());
-    let mut sender = Peer::connect(&relay.socket, &ada).await;
-    drop(Peer::connect(&relay.socket, &bob).await);
-    let mut stream = Stream::new(&ada, &bob);
-    for _ in 0..5 {
-        sender.sends(&mut stream, b"x").await;
-    }
-    sender.until_accepted(5).await;
-    assert_eq!(woken.recv().await, Some(key(&bob)));
-    assert!(woken.try_recv().is_err());
-    assert_eq!(relay.relay.waiting(), [key(&bob)]);
-    relay.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_carries_a_connection_hears_whose_mailbox_was_proved_over_it_and_of_no_other() {
-    let server = Server::new().await;
-    let relay = server.relay().await;
-    let (proved, mut heard) = mpsc::unbounded_channel();
-    let carrier = Carrier::new(move |mailbox| {
-        let _gone = proved.send(mailbox);
-    });
-    let socket = server.folder.path().join("carried.sock");
-    let listener = UnixListener::bind(&socket).unwrap();
-    let router = relay.relay.router().layer(Extension(carrier));
-    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let (ada, bob) = (Identity::random(), Identity::random());
-    // Without a carrier, and with a proof that is not of this connection.
-    drop(Peer::connect(&relay.socket, &bob).await);
-    let mut liar = Peer::unproved(&socket).await.unwrap();
-    let FromRelay::Challenge { relay: id, .. } = liar.welcome.clone() else {
-        panic!()
-    };
-    liar.prove(&bob, &id, &[0; 32]).await;
-    let Said::Text(FromRelay::Error { code, .. }) = liar.next().await else {
-        panic!()
-    };
-    assert_eq!(code, Refusal::BadProof);
-    let lookout = relay.relay.lookout();
-    let mut sender = Peer::connect(&socket, &ada).await;
-    assert_eq!(heard.recv().await, Some(key(&ada)));
-    assert!(heard.try_recv().is_err());
-
-    // What waits is seen until its receiver has come.
-    assert!(!lookout.waits(&key(&bob)));
-    let mut stream = Stream::new(&ada, &bob);
-    sender.sends(&mut stream, b"x").await;
-    sender.until_accepted(1).await;
-    assert!(lookout.waits(&key(&bob)));
-    let _receiver = Peer::connect(&socket, &bob).await;
-    assert_eq!(heard.recv().await, Some(key(&bob)));
-    assert!(!lookout.waits(&key(&bob)));
-    serving.abort();
-    relay.stop().await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn promise_02_a_proof_of_another_connection_relay_or_key_is_refused() {
     let server = Server::new().await;
     let relay = server.relay().await;
     let ada = Identity::random();
     for wrong in 0..3 {
-        let mut peer = Peer::unproved(&relay.socket).await.unwrap();
+        let mut peer = Peer::unproved(&relay.socket, None).await.unwrap();
         let FromRelay::Challenge {
             relay: mut id,
             mut challenge,

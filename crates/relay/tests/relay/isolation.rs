@@ -54,12 +54,7 @@ async fn two_relays_do_not_share_a_database() {
     let server = Server::new().await;
     let relay = server.relay().await;
     let database = relay::Database::open(&server.source()).await.unwrap();
-    let second = relay::Relay::start(
-        relay::RelayConfig::default(),
-        database,
-        std::sync::Arc::new(relay::NobodyWakes),
-    )
-    .await;
+    let second = relay::Relay::start(relay::RelayConfig::default(), database).await;
     assert!(matches!(second.err(), Some(relay::DatabaseError::InUse)));
     relay.stop().await;
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use protocol::EnvelopeId;
+use protocol::relay::news::News;
 use tokio::sync::watch;
 use vault::Identity;
 
@@ -117,8 +118,11 @@ async fn promise_05_kill_9_of_the_relay_loses_nothing_that_was_accepted_and_repe
     relay.kill_9().await;
     // Nothing is left but what was taken and not acknowledged in time.
     let relay = server.relay().await;
-    assert!(relay.relay.waiting().iter().all(|waiting| *waiting == key(&bob)));
+    let mut listening = relay.relay.lookout().listen().unwrap();
     relay.stop().await;
+    while let Some(news) = listening.next().await {
+        assert_eq!(news, News::Waits { mailbox: key(&bob) });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use protocol::EnvelopeId;
 use protocol::relay::{FromRelay, MailboxKey, Refusal};
+use relay::RelayConfig;
 use relay::limits::{WAITING, WAITING_OF_ONE_SENDER};
-use relay::{NobodyWakes, RelayConfig};
 use vault::Identity;
 
 use crate::support::{Peer, Said, Server, Stream, key};
@@ -98,7 +97,7 @@ async fn promise_12_what_is_refused_for_its_size_is_read_as_slowly_as_what_is_ta
         sent_burst: NonZeroU32::new(5).unwrap(),
         ..RelayConfig::default()
     };
-    let relay = server.relay_with(slowly, Arc::new(NobodyWakes)).await;
+    let relay = server.relay_with(slowly).await;
     let (ada, bob) = (Identity::random(), Identity::random());
     let mut flood = Peer::connect(&relay.socket, &ada).await;
     let mut other = Peer::connect(&relay.socket, &bob).await;

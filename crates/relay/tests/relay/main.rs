@@ -6,6 +6,7 @@ mod delivery;
 mod isolation;
 mod killed;
 mod limits;
+mod news;
 mod ordering;
 mod revocations;
 mod speed;

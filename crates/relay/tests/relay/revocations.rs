@@ -1,11 +1,10 @@
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::CapabilityId;
 use protocol::relay::epoch::{Epoch, EpochHead, PURPOSE, SignedEpoch};
 use protocol::relay::{Following, FromMailbox, FromRelay, Refusal};
-use relay::{NobodyWakes, RelayConfig};
+use relay::RelayConfig;
 use vault::Identity;
 
 use crate::isolation::connect;
@@ -222,7 +221,7 @@ async fn promise_12_whoever_publishes_or_follows_without_end_is_read_more_slowly
         sent_burst: NonZeroU32::MIN,
         ..RelayConfig::default()
     };
-    let relay = server.relay_with(slow, Arc::new(NobodyWakes)).await;
+    let relay = server.relay_with(slow).await;
     let (ada, bob) = (Identity::random(), Identity::random());
     let (mut peer, mut follower) = (
         Peer::connect(&relay.socket, &ada).await,

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 
 use futures::{SinkExt as _, StreamExt as _};
 use management::postgres::{Cluster, Settings};
-use protocol::EnvelopeId;
 use protocol::relay::frame::{MailboxFrame, RelayFrame};
+use protocol::relay::news::CARRIER;
 use protocol::relay::{FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, VERSION, proof_message};
-use relay::{Database, NobodyWakes, Relay, RelayConfig, Source, Waker};
+use protocol::{CarrierId, EnvelopeId, b64};
+use relay::{Database, NewsToken, Relay, RelayConfig, Source};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use vault::{Identity, Place, PublicIdentity, envelope_link, open_envelope, seal_envelope};
 
@@ -43,13 +44,13 @@ impl Server {
     }
 
     pub async fn relay(&self) -> Running {
-        self.relay_with(RelayConfig::default(), Arc::new(NobodyWakes)).await
+        self.relay_with(RelayConfig::default()).await
     }
 
-    pub async fn relay_with(&self, config: RelayConfig, waker: Arc<dyn Waker>) -> Running {
+    pub async fn relay_with(&self, config: RelayConfig) -> Running {
         let socket = self.folder.path().join("relay.sock");
         let database = Database::open(&self.source()).await.unwrap();
-        let relay = Relay::start(config, database, waker).await.unwrap();
+        let relay = Relay::start(config, database).await.unwrap();
         let serving = serve(&relay, &socket);
         Running { relay, socket, serving }
     }
@@ -66,8 +67,14 @@ fn embedded(folder: &Path) -> Source {
 fn serve(relay: &Relay, socket: &Path) -> JoinHandle<()> {
     let _none = std::fs::remove_file(socket);
     let listener = UnixListener::bind(socket).unwrap();
-    let router = relay.router();
+    let token = NewsToken::parse(&news_token()).unwrap();
+    let router = relay.router().merge(relay.news_router(token));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
+}
+
+/// What hears the news.
+pub fn news_token() -> String {
+    b64::encode([7; 32])
 }
 
 /// A relay in this process.
@@ -119,7 +126,7 @@ async fn the_relay_as_a_process() {
         sent_burst: std::num::NonZeroU32::new(1_000_000).unwrap(),
         ..RelayConfig::default()
     };
-    let relay = Relay::start(unlimited, database, Arc::new(NobodyWakes)).await.unwrap();
+    let relay = Relay::start(unlimited, database).await.unwrap();
     serve(&relay, &folder.join("relay.sock")).await.unwrap();
 }
 
@@ -158,22 +165,36 @@ impl Peer {
 
     /// None while the relay is not there.
     pub async fn try_connect(socket: &Path, identity: &Identity) -> Option<Self> {
-        let mut peer = Self::unproved(socket).await?;
-        let FromRelay::Challenge { relay, challenge, .. } = peer.welcome.clone() else {
+        Self::unproved(socket, None).await?.welcomed(identity).await
+    }
+
+    /// Over a connection that somebody carries, who knows it by this id.
+    pub async fn carried(socket: &Path, identity: &Identity, carrier: CarrierId) -> Self {
+        let peer = Self::unproved(socket, Some(carrier)).await.unwrap();
+        peer.welcomed(identity).await.unwrap()
+    }
+
+    async fn welcomed(mut self, identity: &Identity) -> Option<Self> {
+        let FromRelay::Challenge { relay, challenge, .. } = self.welcome.clone() else {
             return None;
         };
-        peer.prove(identity, &relay, &challenge).await;
-        match peer.next().await {
-            Said::Text(welcome @ FromRelay::Welcome { .. }) => peer.welcome = welcome,
+        self.prove(identity, &relay, &challenge).await;
+        match self.next().await {
+            Said::Text(welcome @ FromRelay::Welcome { .. }) => self.welcome = welcome,
             _ => return None,
         }
-        Some(peer)
+        Some(self)
     }
 
     /// With the challenge in the place of the welcome.
-    pub async fn unproved(socket: &Path) -> Option<Self> {
+    pub async fn unproved(socket: &Path, carrier: Option<CarrierId>) -> Option<Self> {
         let stream = UnixStream::connect(socket).await.ok()?;
-        let (socket, _) = client_async("ws://relay/relay", stream).await.ok()?;
+        let mut request = "ws://relay/relay".into_client_request().unwrap();
+        if let Some(carrier) = carrier {
+            let id = carrier.to_string().parse().unwrap();
+            request.headers_mut().insert(CARRIER, id);
+        }
+        let (socket, _) = client_async(request, stream).await.ok()?;
         let mut peer = Self {
             socket,
             welcome: FromRelay::Published { number: 0 },

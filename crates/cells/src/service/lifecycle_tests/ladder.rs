@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::control::{AgentState, KeeperOp, Outcome, PlatformOp};
+use protocol::control::{AgentState, FromKeeper, FromPlatform, KeeperOp, Outcome, PlatformOp};
 use tokio::time::sleep;
 
 use super::bench::*;
@@ -415,4 +415,44 @@ async fn a_cell_that_starts_or_whose_keeper_is_away_sleeps_too_when_its_owner_is
     keeper.obey(PlatformOp::SleepNow).await;
     sleeping.await.unwrap().unwrap();
     assert_eq!(bench.parts(), GONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_09_who_is_sent_away_has_no_way_to_the_relay_at_once_and_until_their_cell_starts_for_them_again() {
+    let (bench, mut keeper) = Bench::awake().await;
+    let shared = bench.shared();
+    let carried = shared.relay_way.carry().unwrap();
+    assert_eq!(bench.cells.carried(carried.carrier), Some((bench.cell, bench.tenant)));
+    // Also while the cell's task waits for the driver.
+    bench.driver.delay(CallKind::Pause, MINUTE / 2);
+    let freezing = FromKeeper::Request {
+        id: 1,
+        op: KeeperOp::Freeze,
+    };
+    keeper.say(freezing).await;
+    bench.settle().await;
+    let sleeping = bench.sent_to_sleep();
+    bench.settle().await;
+    assert!(carried.closed.is_cancelled());
+    assert!(shared.relay_way.carry().is_err());
+    assert!(matches!(
+        keeper.from_platform.recv().await,
+        Some(FromPlatform::Reply { .. })
+    ));
+    keeper.obey(PlatformOp::SleepNow).await;
+    sleeping.await.unwrap().unwrap();
+    assert!(shared.relay_way.carry().is_err());
+
+    // Let back in, they have it, and as long as nobody else sends the cell to sleep.
+    let mut keeper = bench.wake().await;
+    let carried = shared.relay_way.carry().unwrap();
+    let sleeping = bench.sleeping();
+    keeper.obey(PlatformOp::PrepareSleep).await;
+    sleeping.await.unwrap().unwrap();
+    assert!(!carried.closed.is_cancelled());
+
+    // A start that was asked for before does not open it.
+    let (waking, _sleeping) = (bench.waking(), bench.sent_to_sleep());
+    assert_eq!(waking.await.unwrap().unwrap_err().code(), "sent_to_sleep");
+    assert!(shared.relay_way.carry().is_err());
 }
