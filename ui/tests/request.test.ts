@@ -1,11 +1,12 @@
-/** Signing out, against a server that keeps what it is asked waiting; and connections that break. */
+/** Signing out, against a server that keeps what it is asked waiting; connections that break; and a session that gets another token. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { type Caller, caller } from "../src/api/request";
 
 vi.stubGlobal("location", { protocol: "http:" });
-vi.stubGlobal("document", { cookie: "csrf=token" });
+const page = { cookie: "" };
+vi.stubGlobal("document", page);
 vi.stubGlobal("navigator", { onLine: true });
 
 /** Who waits for an answer, by path, and what the sign-out is answered: nothing where that is 0. */
@@ -16,12 +17,21 @@ let signOutStatus = 204;
 const came: string[] = [];
 let breaks = 0;
 
+/** What happens in the moment in which a session is refused, which is done once. */
+let refused: (() => void) | undefined;
+
 const server = createServer((request, response) => {
   const path = request.url ?? "";
   came.push(`${request.method} ${path}`);
   if (breaks > 0) {
     breaks--;
     request.socket.destroy();
+    return;
+  }
+  if (refused) {
+    refused();
+    refused = undefined;
+    response.writeHead(401).end("{}");
     return;
   }
   if (path === "/sign-out" && signOutStatus > 0) response.writeHead(signOutStatus).end();
@@ -41,6 +51,8 @@ afterAll(() => {
 });
 
 beforeEach(() => {
+  page.cookie = "csrf=token";
+  refused = undefined;
   waiting.clear();
   came.length = 0;
   breaks = 0;
@@ -93,5 +105,36 @@ it("does not do twice what may have been done", async () => {
     came.length = 0;
     await expect(api.call(method, "/now")).rejects.toMatchObject({ code: "unreachable" });
     expect(came).toEqual([`${method} /now`]);
+  }
+});
+
+it("asks once more where the session has another token by now, or a moment later", async () => {
+  const renew = (): void => {
+    page.cookie = "csrf=other";
+  };
+  for (const when of [renew, () => void setTimeout(renew, 50)]) {
+    page.cookie = "csrf=token";
+    refused = when;
+    came.length = 0;
+    await expect(api.call("POST", "/now")).resolves.toEqual({});
+    expect(came).toEqual(["POST /now", "POST /now"]);
+  }
+});
+
+it("takes the word for it where a session is over", async () => {
+  const before = page.cookie;
+  for (const [held, after] of [
+    [before, before],
+    [before, ""],
+    ["", ""],
+    ["", "csrf=other"],
+  ] as const) {
+    page.cookie = held;
+    refused = () => {
+      page.cookie = after;
+    };
+    came.length = 0;
+    await expect(api.call("GET", "/now")).rejects.toMatchObject({ status: 401 });
+    expect(came).toEqual(["GET /now"]);
   }
 });

@@ -1,4 +1,7 @@
-//! Signing somebody in: the one function that issues sessions, for every way in, and the cookie that carries them.
+//! Signing somebody in: the one function that issues sessions, for every way in, the one that gives a session another token when its holder
+//! shows again who they are, and the cookie that carries it.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::header::COOKIE;
@@ -174,6 +177,31 @@ pub(crate) async fn issue(
     })
 }
 
+/// Gives a session another token in the place of the one that was presented, since a second factor was shown or set up in it; commits, and
+/// answers with the cookies. Refused, and nothing is done, if the session has ended meanwhile or was given another token at the same moment.
+pub(crate) async fn renew<T>(
+    app: &App,
+    mut transaction: TenantTransaction,
+    client: &Client,
+    session: SessionId,
+    answer: T,
+) -> Result<WithCookies<T>, ApiError> {
+    let presented = client.session.ok_or(ApiError::NotSignedIn)?;
+    let token = SecretToken::generate(&*app.entropy)?;
+    let now = app.clock.now();
+    let renewed = sessions::renew(&mut transaction, session, (presented, token.hash()), now).await?;
+    let life = left(renewed.ok_or(ApiError::NotSignedIn)?, now);
+    let cookies = cookies(&app.config.public_url, &token, life)?.into();
+    transaction.commit().await?;
+    app.limits.known_session(token.hash());
+    Ok(WithCookies { answer, cookies })
+}
+
+/// How long the cookie of a session lasts that ends then.
+pub(crate) fn left(expires_at: OffsetDateTime, now: OffsetDateTime) -> Duration {
+    (expires_at - now).try_into().unwrap_or(Duration::ZERO)
+}
+
 /// The answer of every way in.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
@@ -243,11 +271,7 @@ fn name(public_url: &PublicUrl) -> &'static str {
 }
 
 /// The session's own cookie, and the one that tells our pages what to send with a write.
-fn cookies(
-    public_url: &PublicUrl,
-    token: &SecretToken,
-    life: std::time::Duration,
-) -> Result<[HeaderValue; 2], ApiError> {
+fn cookies(public_url: &PublicUrl, token: &SecretToken, life: Duration) -> Result<[HeaderValue; 2], ApiError> {
     let csrf = csrf_token::cookie(Realm::Person, public_url, token, life);
     Ok([set_cookie(name(public_url), public_url, token, life)?, sensitive(csrf)?])
 }
@@ -257,7 +281,7 @@ pub(crate) fn set_cookie(
     name: &str,
     public_url: &PublicUrl,
     token: &SecretToken,
-    life: std::time::Duration,
+    life: Duration,
 ) -> Result<HeaderValue, ApiError> {
     let secure = if public_url.is_tls() { "; Secure" } else { "" };
     let text = format!(

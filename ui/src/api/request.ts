@@ -30,7 +30,7 @@ export interface Caller {
   end: (path: string) => Promise<void>;
 }
 
-/** How long after a connection that failed something is asked again. */
+/** How long after a connection that failed something is asked again, and how long after a refused session it is looked whether it was renewed. */
 const AGAIN_MS = 300;
 
 /** How long signing out may take. */
@@ -47,7 +47,7 @@ export function caller(where: Where, endMs = END_MS): Caller {
       signal,
       credentials: "same-origin",
       cache: "no-store",
-      headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfToken(where.csrfCookie)) },
+      headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...(method === "GET" ? {} : csrfHeader(where.csrfCookie)) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
   // Networks come and go. A browser gives up what it is about to connect then, also to localhost, and does not say whether it was sent.
@@ -63,8 +63,10 @@ export function caller(where: Where, endMs = END_MS): Caller {
   const answered = async <T>(signal: AbortSignal, method: string, path: string, body?: object, twice = method === "GET" || method === "PUT"): Promise<T> => {
     let response: Response;
     let text: string;
+    const held = csrfToken(where.csrfCookie);
     try {
       response = await (twice ? askTwice : ask)(signal, method, path, body);
+      if (response.status === 401 && held !== undefined && (await isRenewed(where.csrfCookie, held))) response = await ask(signal, method, path, body);
       if (response.status === 403 && (await response.clone().text()).includes('"code":"csrf_token"')) {
         await ask(signal, "GET", where.read);
         response = await ask(signal, method, path, body);
@@ -97,11 +99,25 @@ export function caller(where: Where, endMs = END_MS): Caller {
   };
 }
 
-function csrfToken(cookie: string): Record<string, string> {
+/**
+ * Whether the session has another token than when this was held, which is made from it: showing a factor gives it one, in whichever page of this
+ * browser, and refuses what was under way with the one of before. The answer that brings it may come a moment after the refusal.
+ */
+async function isRenewed(cookie: string, held: string): Promise<boolean> {
+  if (csrfToken(cookie) === held) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  const now = csrfToken(cookie);
+  return now !== undefined && now !== held;
+}
+
+function csrfHeader(cookie: string): Record<string, string> {
+  const token = csrfToken(cookie);
+  return token ? { "X-CSRF-Token": token } : {};
+}
+
+function csrfToken(cookie: string): string | undefined {
   const name = location.protocol === "https:" ? `__Host-${cookie}` : cookie;
-  const token = document.cookie
+  return document.cookie
     .split("; ")
     .find((pair) => pair.startsWith(`${name}=`))
     ?.slice(name.length + 1);
-  return token ? { "X-CSRF-Token": token } : {};
 }

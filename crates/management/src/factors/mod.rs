@@ -135,7 +135,8 @@ pub(crate) async fn enrolment(transaction: &mut TenantTransaction, enroller: &En
     })
 }
 
-/// Ends setting up a factor: commits, and answers; where signing in waited for this, one is signed in.
+/// Ends setting up a factor: commits, and answers with the cookies of the session, which has another token by that; where signing in waited for
+/// this, of the one in which one is signed in.
 pub(crate) async fn enrolled<T>(
     app: &App,
     mut transaction: TenantTransaction,
@@ -154,10 +155,7 @@ pub(crate) async fn enrolled<T>(
         let cookies = issued.cookies;
         return Ok(WithCookies { answer, cookies });
     }
-    sessions::showed_second_factor(&mut transaction, session.id, app.clock.now()).await?;
-    transaction.commit().await?;
-    let cookies = Vec::new();
-    Ok(WithCookies { answer, cookies })
+    session::renew(app, transaction, enroller.client(), session.id, answer).await
 }
 
 /// After a factor was taken away: the last one stays where the organisation asks for one, and backup codes go with it.

@@ -1,4 +1,6 @@
 //! `POST /api/v1/step-up`: shows a code again, which allows dangerous acts for ten minutes.
+//!
+//! The session has another token from then on.
 
 use axum::extract::State;
 use axum::response::NoContent;
@@ -6,11 +8,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::access::{Body, Client, SignedIn};
+use crate::answer::WithCookies;
 use crate::app::App;
 use crate::audit::{Action, Entry};
 use crate::factors;
 use crate::problem::ApiError;
-use crate::storage::sessions;
+use crate::session;
 
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct StepUp {
@@ -22,13 +25,11 @@ pub(crate) async fn post(
     client: Client,
     person: SignedIn,
     Body(body): Body<StepUp>,
-) -> Result<NoContent, ApiError> {
+) -> Result<WithCookies<NoContent>, ApiError> {
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let by = person.by();
     let (mut transaction, code) = factors::show(&app, person.session(), &by, &body.code).await?;
-    sessions::showed_second_factor(&mut transaction, person.session().id, app.clock.now()).await?;
     let entry = Entry::done(Action::SteppedUp).with("factor", code.as_str());
     app.audit.record(&mut transaction, &by, entry).await?;
-    transaction.commit().await?;
-    Ok(NoContent)
+    session::renew(&app, transaction, &client, person.session().id, NoContent).await
 }

@@ -1,10 +1,11 @@
 //! The cookies of the operator's session: other names than a person's, so that a browser may hold both and neither counts as the other.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderValue, Uri};
 
 use crate::config::PublicUrl;
 use crate::csrf_token::{self, Realm};
-use crate::limits;
 use crate::problem::ApiError;
 use crate::secret_token::SecretToken;
 use crate::session::{self, set_cookie};
@@ -33,10 +34,10 @@ pub(crate) fn presented(headers: &HeaderMap, public_url: &PublicUrl) -> Option<S
 }
 
 /// The session's own cookie, and the one that tells our pages what to send with a write.
-pub(crate) fn cookies(public_url: &PublicUrl, given: &Given) -> Result<[HeaderValue; 2], ApiError> {
-    let csrf = csrf_token::cookie(Realm::Operator, public_url, &given.0, limits::OPERATOR_LIFE);
+pub(crate) fn cookies(public_url: &PublicUrl, given: &Given, life: Duration) -> Result<[HeaderValue; 2], ApiError> {
+    let csrf = csrf_token::cookie(Realm::Operator, public_url, &given.0, life);
     Ok([
-        set_cookie(name(public_url), public_url, &given.0, limits::OPERATOR_LIFE)?,
+        set_cookie(name(public_url), public_url, &given.0, life)?,
         session::sensitive(csrf)?,
     ])
 }

@@ -84,20 +84,22 @@ pub(crate) async fn authenticate(
     }))
 }
 
-/// Notes that the session's holder just showed the operator's token again.
-pub(crate) async fn proved(
+/// Notes that the session's holder just showed the operator's token again, and gives the session the token of this hash in the place of the one
+/// that was presented; false if it has ended meanwhile, or has another token by now.
+pub(crate) async fn renew(
     connection: &mut sqlx::PgConnection,
     session: &OperatorSession,
+    new: TokenHash,
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE operator_sessions SET proved_at = $2 WHERE id = $1",
+) -> Result<bool, StorageError> {
+    let renewed = sqlx::query!(
+        "UPDATE operator_sessions SET token_hash = $3, proved_at = $4 WHERE id = $1 AND token_hash = $2",
         session.id.uuid(),
+        session.hash.bytes(),
+        new.bytes(),
         now
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    );
+    Ok(renewed.execute(connection).await?.rows_affected() == 1)
 }
 
 /// Ends a session.

@@ -310,21 +310,24 @@ pub(crate) async fn end_presented(transaction: &mut TenantTransaction, hash: Tok
     transaction.for_another(tenant, end).await
 }
 
-/// Notes that the session's holder just showed a second factor.
-pub(crate) async fn showed_second_factor(
+/// Notes that a second factor was just shown in a session, by who presented the token of the first hash, and gives it the token of the second
+/// in its place: until when the session lasts at most. `None` if it has ended meanwhile, or has another token by now.
+pub(crate) async fn renew(
     transaction: &mut TenantTransaction,
     session: SessionId,
+    (presented, new): (TokenHash, TokenHash),
     now: OffsetDateTime,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE sessions SET proved_at = $3, second_factor = true WHERE tenant_id = $1 AND id = $2",
+) -> Result<Option<OffsetDateTime>, StorageError> {
+    let expires_at = sqlx::query_scalar!(
+        "UPDATE sessions SET token_hash = $4, proved_at = $5, second_factor = true
+         WHERE tenant_id = $1 AND id = $2 AND token_hash = $3 RETURNING expires_at",
         transaction.tenant().uuid(),
         session.uuid(),
+        presented.bytes(),
+        new.bytes(),
         now
-    )
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    );
+    Ok(expires_at.fetch_optional(&mut **transaction).await?)
 }
 
 /// How a session was begun.

@@ -162,6 +162,29 @@ async fn dangerous_acts_need_the_token_again() {
 }
 
 #[tokio::test]
+async fn the_operators_session_has_another_token_once_theirs_is_shown_in_it() {
+    let (world, _anna) = World::owned().await;
+    let mut operator = world.operator(false).await;
+    let mut before = operator.clone();
+    let refused = operator.post("/operator/step-up", json!({"token": "x"})).await;
+    let refused = refused.refused(403, "operator_token_wrong");
+    assert!(!refused.headers.contains_key("set-cookie"));
+    before.get("/operator/session").await.expect(200);
+
+    let ends = operator.get("/operator/session").await.expect(200).json["expires_at"].clone();
+    let shown = json!({ "token": OPERATOR_TOKEN });
+    operator.post("/operator/step-up", shown.clone()).await.expect(204);
+    before
+        .post("/operator/step-up", shown)
+        .await
+        .refused(401, "not_signed_in");
+    operator.renewed_since(before, "/operator/session").await;
+    let session = operator.get("/operator/session").await.expect(200).json;
+    assert_eq!(session["expires_at"], ends);
+    operator.post("/operator/sign-out", json!({})).await.expect(204);
+}
+
+#[tokio::test]
 async fn the_operator_sees_who_and_how_many_and_no_content() {
     let (world, mut anna) = World::owned().await;
     world.join(&mut anna, "bob@acme.example", "member").await;

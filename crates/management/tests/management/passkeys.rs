@@ -393,6 +393,30 @@ async fn two_sign_ins_that_both_wait_for_a_factor_do_not_both_set_one_up() {
 }
 
 #[tokio::test]
+async fn a_session_has_another_token_once_a_passkey_is_made_or_shown_in_it() {
+    let (_world, mut anna) = World::owned().await;
+    let mut phone = Authenticator::new(7);
+    let before = anna.clone();
+    enrol(&mut anna, &mut phone).await;
+    anna.renewed_since(before, "/me").await;
+
+    let before = anna.clone();
+    let asked = challenge(&mut anna).await;
+    anna.post("/step-up/passkey", phone.show(&asked)).await.expect(204);
+    anna.renewed_since(before, "/me").await;
+    anna.post("/factors/backup-codes", json!({})).await.expect(200);
+
+    // Not for one that is refused.
+    phone.site = "example.org".into();
+    let asked = challenge(&mut anna).await;
+    let mut before = anna.clone();
+    let refused = anna.post("/step-up/passkey", phone.show(&asked)).await;
+    let refused = refused.refused(403, "passkey_refused");
+    assert!(!refused.headers.contains_key("set-cookie"));
+    before.get("/me").await.expect(200);
+}
+
+#[tokio::test]
 async fn another_persons_passkey_does_not_step_up() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use management::limits;
+use protocol::GatewayToken;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
 
@@ -104,7 +106,89 @@ async fn a_code_is_taken_once_also_by_two_at_the_same_time() {
     let mut statuses = [first.status.as_u16(), second.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 403]);
-    anna.post("/step-up", body).await.refused(403, "code_wrong");
+    let mut right = if first.status == 204 { anna } else { two };
+    right.post("/step-up", body).await.refused(403, "code_wrong");
+}
+
+#[tokio::test]
+async fn a_session_has_another_token_after_each_proof_and_stays_the_same_one() {
+    let (world, mut anna) = World::owned().await;
+    let current = async |browser: &mut Browser| {
+        let listed = browser.get("/sessions").await.expect(200).json;
+        assert_eq!(listed["sessions"].as_array().unwrap().len(), 1);
+        listed["sessions"][0]["id"].clone()
+    };
+    let session = current(&mut anna).await;
+    let now = u64::try_from(world.clock.seconds()).unwrap();
+    let told = anna.post("/cell/token", json!({})).await.expect(200).json;
+    let told = GatewayToken::verify_at(told["token"].as_str().unwrap(), &world.gateway_key, now).unwrap();
+    let open = world.management.channel_session(&told).await.unwrap().unwrap();
+
+    let before = anna.clone();
+    let (phone, codes) = enrol(&world, &mut anna).await;
+    anna.renewed_since(before, "/me").await;
+    world.clock.advance(Duration::from_secs(30));
+    for shown in [&phone.code(&world), &codes[0]] {
+        let before = anna.clone();
+        let answer = anna.post("/step-up", code(shown)).await.expect(204);
+        anna.renewed_since(before, "/me").await;
+        // It lasts no longer for that, and its cookies neither.
+        let left = format!("; Max-Age={};", limits::SESSION_LIFE.as_secs() - 30);
+        let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies.len(), 2);
+        for cookie in cookies {
+            assert!(cookie.to_str().unwrap().contains(&left), "{cookie:?}");
+        }
+    }
+    anna.post("/factors/backup-codes", json!({})).await.expect(200);
+    assert_eq!(current(&mut anna).await, session);
+    // What is open for it is told of nothing: an end that is told after it comes first.
+    let mut other = world.enter("anna@acme.example", "full", true).await;
+    let others = other.post("/cell/token", json!({})).await.expect(200).json;
+    let others = GatewayToken::verify_at(others["token"].as_str().unwrap(), &world.gateway_key, now).unwrap();
+    let ending = world.management.channel_session(&others).await.unwrap().unwrap();
+    other.post("/sign-out", json!({})).await.expect(204);
+    ending.ended().await;
+    assert!(world.management.channel_session(&told).await.unwrap().is_some());
+    assert!(open.ended().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waited_for_a_factor_to_be_set_up_goes_on_with_another_token() {
+    let (world, _anna) = World::owned().await;
+    let mut browser = world.enter("anna@acme.example", "enrol", false).await;
+    let before = browser.clone();
+    enrol(&world, &mut browser).await;
+    browser.renewed_since(before, "/me").await;
+}
+
+#[tokio::test]
+async fn a_proof_that_is_refused_leaves_a_session_its_token() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    enrol(&world, &mut anna).await;
+    bob.post("/factors/authenticator", json!({})).await.expect(200);
+    for (browser, route) in [(anna, "/step-up"), (bob, "/factors/authenticator/confirm")] {
+        let (mut before, mut browser) = (browser.clone(), browser);
+        let refused = browser.post(route, code("000000")).await.refused(403, "code_wrong");
+        assert!(!refused.headers.contains_key("set-cookie"), "{route}");
+        before.get("/me").await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_with_a_token_that_is_no_more_the_sessions_changes_nothing() {
+    let (world, mut anna) = World::owned().await;
+    let (_, codes) = enrol(&world, &mut anna).await;
+    let shown = code(&codes[0]);
+    // The request knows its session before, and waits to count its try.
+    let renewed = "LOCK TABLE factor_attempts; UPDATE sessions SET token_hash = sha256('another')";
+    let showing = async move { anna.post("/step-up", shown).await };
+    let answer = world.meanwhile(renewed, showing).await.refused(401, "not_signed_in");
+    assert!(!answer.headers.contains_key("set-cookie"));
+    let mut anna = world.enter("anna@acme.example", "full", true).await;
+    let factors = anna.get("/factors").await.expect(200).json;
+    assert_eq!(factors["backup_codes"], codes.len());
 }
 
 #[tokio::test]

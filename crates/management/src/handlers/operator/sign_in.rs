@@ -62,6 +62,6 @@ pub(crate) async fn post(
     app.limits.tried(client.address, true).await;
     Ok(WithCookies {
         answer: Json(SessionAnswer::new(&app, &session)),
-        cookies: operator::cookies(&app.config.public_url, &Given(token))?.into(),
+        cookies: operator::cookies(&app.config.public_url, &Given(token), limits::OPERATOR_LIFE)?.into(),
     })
 }

@@ -46,6 +46,12 @@ impl Browser {
         browser
     }
 
+    /// Checks that its session has another token than this browser of before holds, which is nobody's any more.
+    pub async fn renewed_since(&mut self, mut before: Self, route: &str) {
+        before.get(route).await.refused(401, "not_signed_in");
+        self.get(route).await.expect(200);
+    }
+
     /// What it sends with a write.
     pub fn csrf_token(&self) -> Option<&str> {
         self.held("holdfast_csrf")
