@@ -161,6 +161,12 @@ async fn with_key(parts: &Parts, app: &App, key: Option<ApiKey>, mut client: Cli
     let Some(found) = found else {
         refusals::see_somebody(&client);
         app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+        if let Some(key) = &key
+            && let Some(ended) = api_keys::ended(&app.database, key.hash()).await?
+        {
+            client.device = api_key::device(&ended.name);
+            refusals::see_somebody_of(ended.tenant, &client);
+        }
         return Err(ApiError::KeyRefused);
     };
     client.device = api_key::device(&found.name);

@@ -103,6 +103,8 @@ pub const DEVICE_CHARS: usize = 100;
 
 /// Keys that work which one person or service account has.
 pub const KEYS_PER_ACCOUNT: i64 = 20;
+/// Keys of one organisation that work no more and are known still, so that it hears of a program that goes on with one.
+pub const ENDED_KEYS_KNOWN: i64 = 1000;
 /// Longest life of a key, in days.
 pub const KEY_DAYS: u32 = 365;
 /// How long a replaced key may go on working, at most, in hours.

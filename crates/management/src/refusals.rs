@@ -97,8 +97,8 @@ impl Why {
 #[derive(Clone)]
 enum Seen {
     Somebody(Box<Client>),
-    /// Who came back from a site that this organisation set up.
-    Returning(TenantId, Box<Client>),
+    /// Who came with something of this organisation's: back from a site that it set up, or with a key of its that works no more.
+    SomebodyOf(TenantId, Box<Client>),
     Person(Arc<Asker>),
     Operator(Box<Client>),
     Tenant(TenantId, String, Box<Client>),
@@ -121,9 +121,9 @@ pub(crate) fn see_somebody(client: &Client) {
     });
 }
 
-/// Somebody comes back from a site that this organisation set up.
-pub(crate) fn see_returning(tenant: TenantId, client: &Client) {
-    see(Seen::Returning(tenant, Box::new(client.clone())));
+/// Somebody who is not known comes with something of this organisation's.
+pub(crate) fn see_somebody_of(tenant: TenantId, client: &Client) {
+    see(Seen::SomebodyOf(tenant, Box::new(client.clone())));
 }
 
 /// A person asks, or a program for one.
@@ -163,7 +163,7 @@ pub(crate) async fn notice(State(app): State<App>, request: Request, next: Next)
 fn address(seen: Option<&Seen>) -> Option<IpAddr> {
     match seen? {
         Seen::Person(asker) => asker.client().address,
-        Seen::Tenant(_, _, client) | Seen::Operator(client) | Seen::Returning(_, client) | Seen::Somebody(client) => {
+        Seen::Tenant(_, _, client) | Seen::Operator(client) | Seen::SomebodyOf(_, client) | Seen::Somebody(client) => {
             client.address
         }
     }
@@ -210,7 +210,7 @@ impl Refusals {
                 (None, Some(id.uuid()), Some(*id), By::api_tenant(*id, name, client))
             }
             Some(Seen::Operator(client)) => (None, None, None, By::operator(client)),
-            Some(Seen::Returning(tenant, client)) => (Some(*tenant), None, None, By::nobody(Some(client))),
+            Some(Seen::SomebodyOf(tenant, client)) => (Some(*tenant), None, None, By::nobody(Some(client))),
             Some(Seen::Somebody(client)) => (None, None, None, By::nobody(Some(client))),
             None => (None, None, None, By::nobody(None)),
         };

@@ -122,7 +122,7 @@ pub(crate) async fn take(
     };
     let linking = attempt.session.is_some();
     if !linking {
-        refusals::see_returning(attempt.tenant, client);
+        refusals::see_somebody_of(attempt.tenant, client);
     }
     finish(app, attempt, provider, &state, back)
         .await

@@ -1,6 +1,6 @@
 //! API keys, found by their hash.
 
-use protocol::{ApiKeyId, SessionId, UserId};
+use protocol::{ApiKeyId, SessionId, TenantId, UserId};
 use time::OffsetDateTime;
 
 use super::gathered::{LookedUp, Placed, column};
@@ -87,6 +87,27 @@ impl LookedUp for Presented {
     }
 }
 
+/// A key that works no more.
+pub(crate) struct Ended {
+    pub tenant: TenantId,
+    pub name: String,
+}
+
+/// Whose a key is that does not work, if it ever did and is still known.
+pub(crate) async fn ended(database: &Database, hash: TokenHash) -> Result<Option<Ended>, StorageError> {
+    let mut transaction = database.pool().begin().await?;
+    sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
+        .fetch_one(&mut *transaction)
+        .await?;
+    let found = sqlx::query_as!(
+        Ended,
+        r#"SELECT tenant_id AS "tenant!", name AS "name!" FROM ended_api_keys WHERE key_hash = $1
+         UNION ALL SELECT tenant_id, name FROM api_keys WHERE key_hash = $1"#,
+        hash.bytes()
+    );
+    Ok(found.fetch_optional(&mut *transaction).await?)
+}
+
 /// A key as its holder sees it.
 #[derive(Debug)]
 pub(crate) struct Listed {
@@ -137,7 +158,8 @@ pub(crate) struct NewKey<'a> {
     pub expires_at: OffsetDateTime,
 }
 
-/// Adds a key; `None` when its holder has as many as one may have. Keys that were replaced do not count, and those that are over go.
+/// Adds a key; `None` when its holder has as many as one may have. Keys that were replaced do not count, and those that are over go, as do
+/// those that ended longest ago.
 pub(crate) async fn create(
     transaction: &mut TenantTransaction,
     new: NewKey<'_>,
@@ -156,6 +178,14 @@ pub(crate) async fn create(
         tenant,
         new.holder.uuid(),
         new.now
+    )
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM ended_api_keys WHERE tenant_id = $1 AND number IN (
+            SELECT number FROM ended_api_keys WHERE tenant_id = $1 ORDER BY number DESC OFFSET $2)",
+        tenant,
+        limits::ENDED_KEYS_KNOWN
     )
     .execute(&mut **transaction)
     .await?;

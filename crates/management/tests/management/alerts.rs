@@ -231,6 +231,28 @@ async fn every_way_in_which_a_second_factor_is_turned_off_is_told_and_nothing_el
 }
 
 #[tokio::test]
+async fn a_program_that_goes_on_with_a_revoked_key_is_noticed() {
+    let (world, mut anna) = World::owned().await;
+    let wanted = json!({"name": "laptop", "scopes": ["profile"], "days": 30});
+    let made = anna.post("/keys", wanted).await.expect(201).json;
+    anna.delete(&format!("/keys/{}", made["id"].as_str().unwrap()))
+        .await
+        .expect(204);
+    rule(&mut anna, "failures", Value::Null).await;
+    let mut program = world.with_key(made["key"].as_str().unwrap());
+    for times in [limits::ALERT_FAILURES - 1, 1] {
+        assert_eq!(raised(&world).await, 0);
+        for _ in 0..times {
+            program.get("/me").await.refused(401, "not_signed_in");
+        }
+        world.management.write_refusals().await;
+    }
+    assert_eq!(raised(&world).await, 1);
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Many refused attempts at Acme"), "{mail}");
+}
+
+#[tokio::test]
 async fn refusals_that_were_counted_together_count_each() {
     let (world, mut anna) = World::owned().await;
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;

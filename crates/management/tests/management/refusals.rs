@@ -4,7 +4,7 @@ use management::{RequestLimits, Scope, SecretToken, SessionTimes, limits};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::support::{Developer, World};
+use crate::support::{Browser, Developer, World};
 
 /// What the operator's log says of refusals, the newest first.
 async fn of_the_operator(world: &World) -> Vec<Value> {
@@ -64,13 +64,9 @@ async fn what_a_person_or_their_program_may_not_do_is_in_their_organisations_log
 
 #[tokio::test]
 async fn keys_and_links_that_do_not_work_are_in_the_operators_log_and_their_text_is_not() {
-    let (world, mut anna) = World::owned().await;
-    let wanted = json!({"name": "laptop", "scopes": [Scope::Profile], "days": 30});
-    let made = anna.post("/keys", wanted).await.expect(201).json;
-    let key = made["key"].as_str().unwrap();
-    anna.delete(&format!("/keys/{}", made["id"].as_str().unwrap()))
-        .await
-        .expect(204);
+    let (world, _anna) = World::owned().await;
+    // Right in its form, and nobody's.
+    let key = "hf_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc9waE";
     let token = SecretToken::generate(&management::OsEntropy).unwrap();
     let link = json!({"token": token.text().as_str()});
     let mut stranger = world.browser_at("192.0.2.7");
@@ -100,6 +96,85 @@ async fn keys_and_links_that_do_not_work_are_in_the_operators_log_and_their_text
         );
         assert!(!event.to_string().contains(key) && !event.to_string().contains(token.text().as_str()));
     }
+}
+
+#[tokio::test]
+async fn a_key_that_works_no_more_is_in_the_log_of_the_organisation_whose_it_was() {
+    let (world, mut anna) = World::owned().await;
+    let make = async |browser: &mut Browser, name: &str| {
+        let wanted = json!({"name": name, "scopes": [Scope::Profile], "days": 30});
+        let made = browser.post("/keys", wanted).await.expect(201).json;
+        let text = |field: &str| made[field].as_str().unwrap().to_owned();
+        (text("key"), format!("/keys/{}", text("id")))
+    };
+    let (revoked, path) = make(&mut anna, "revoked").await;
+    anna.delete(&path).await.expect(204);
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let (suspended, _) = make(&mut bob, "suspended").await;
+    let me = bob.get("/me").await.expect(200).json;
+    let suspend = format!("/people/{}/suspend", me["user"]["id"].as_str().unwrap());
+    anna.post(&suspend, json!({})).await.expect(200);
+    let (over, _) = make(&mut anna, "over").await;
+    world.clock.advance(std::time::Duration::from_secs(30 * 24 * 60 * 60));
+    let mut anna = world.sign_in("anna@acme.example").await;
+    let refused = async |key: &str, times: i64| {
+        let mut stranger = world.browser_at("192.0.2.7");
+        stranger.headers.push(("authorization", format!("Bearer {key}")));
+        for _ in 0..times {
+            stranger.get("/me").await.refused(401, "not_signed_in");
+        }
+        world.management.write_refusals().await;
+    };
+    let told = async |browser: &mut Browser| {
+        let log = browser.get("/audit?action=key.refused").await.expect(200).json;
+        let newest = log["events"][0].clone();
+        (
+            newest["actor"]["kind"].clone(),
+            newest["device"].clone(),
+            newest["address"].clone(),
+            newest["details"]["times"].clone(),
+        )
+    };
+    let nobody = |name: &str, times: &str| {
+        (
+            json!("nobody"),
+            json!(format!("API key {name}")),
+            json!("192.0.2.7"),
+            json!(times),
+        )
+    };
+    for (key, name) in [(&revoked, "revoked"), (&suspended, "suspended"), (&over, "over")] {
+        refused(key, 2).await;
+        assert_eq!(told(&mut anna).await, nobody(name, "2"));
+    }
+    // Also when it was cleared away since another one was made.
+    make(&mut anna, "next").await;
+    refused(&over, 3).await;
+    assert_eq!(told(&mut anna).await, nobody("over", "3"));
+    // Nothing of it is another organisation's, or the operator's.
+    let mut olga = world.second_tenant().await;
+    let others = olga.get("/audit?action=key.refused").await.expect(200).json;
+    assert_eq!(others["events"], json!([]));
+    assert!(of_the_operator(&world).await.is_empty());
+}
+
+#[tokio::test]
+async fn as_many_keys_that_ended_are_known_as_there_is_room_for() {
+    let (world, mut anna) = World::owned().await;
+    let most = limits::ENDED_KEYS_KNOWN;
+    sqlx::query("INSERT INTO ended_api_keys (key_hash, tenant_id, name) SELECT sha256(n::text::bytea), id, 'x' FROM tenants, generate_series(1, $1) n ORDER BY n")
+        .bind(most + 5)
+        .execute(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    let wanted = json!({"name": "laptop", "scopes": [Scope::Profile], "days": 30});
+    anna.post("/keys", wanted).await.expect(201);
+    let (count, oldest): (i64, bool) =
+        sqlx::query_as("SELECT count(*), bool_or(key_hash = sha256('5')) FROM ended_api_keys")
+            .fetch_one(&mut world.database.owner().await)
+            .await
+            .unwrap();
+    assert_eq!((count, oldest), (most, false));
 }
 
 #[tokio::test]

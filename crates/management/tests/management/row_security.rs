@@ -241,6 +241,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
              VALUES (sha256('{tenant}'), '{tenant}', 'x@x.example', sha256('x'), now(), now())",
             "INSERT INTO join_requests (id, tenant_id, email, name, created_at)
              VALUES (gen_random_uuid(), '{tenant}', 'x@x.example', 'x', now())",
+            "INSERT INTO ended_api_keys (key_hash, tenant_id, name) VALUES (sha256('{tenant}'), '{tenant}', 'x')",
             "INSERT INTO cells_of_leavers (tenant_id, user_id, cell_id, erase) SELECT tenant_id, user_id, id, false FROM cells WHERE tenant_id = '{tenant}'",
             "INSERT INTO audit_waiting (tenant_id, start, rest) VALUES ('{tenant}', 'x', 'x')",
             "INSERT INTO audit_checkpoints (tenant_id, seq, hash, at, signature)
@@ -319,6 +320,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "INSERT INTO factor_attempts (tenant_id, user_id, failures, next_at) VALUES ('{tenant}', '{user}', 1, now())",
         "INSERT INTO api_keys (id, tenant_id, user_id, name, key_hash, hint, scopes, created_at, expires_at)
          VALUES (gen_random_uuid(), '{tenant}', '{user}', 'x', sha256('y'), 'hf_x', '{profile}', now(), now())",
+        "INSERT INTO ended_api_keys (key_hash, tenant_id, name) VALUES (sha256('y'), '{tenant}', 'x')",
         "INSERT INTO groups (id, tenant_id, name, created_at) VALUES (gen_random_uuid(), '{tenant}', 'x', now())",
         "INSERT INTO group_members (tenant_id, group_id, user_id, role, joined_at)
          VALUES ('{tenant}', gen_random_uuid(), '{user}', 'member', now())",
@@ -391,6 +393,7 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "UPDATE users SET role = 'owner'",
         "UPDATE api_keys SET expires_at = now()",
         "DELETE FROM api_keys",
+        "DELETE FROM ended_api_keys",
         "UPDATE sign_in_providers SET enabled = false",
         "DELETE FROM sign_in_providers",
         "DELETE FROM sign_in_attempts",
