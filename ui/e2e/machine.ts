@@ -4,8 +4,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Person } from "./person";
+import type { Person } from "./person";
 import { place } from "./place";
+import type { Watched } from "./watched";
 
 const { dataDir } = place;
 
@@ -90,11 +91,22 @@ function socketFolder(folder: string): string | undefined {
   return undefined;
 }
 
-/** Somebody's sessions are as old as after a quarter of an hour: too old for a dangerous act, and as whole as before. */
-export function aQuarterOfAnHourLater({ email }: Person): void {
+function inDatabase(sql: string): void {
   const host = socketFolder(join(dataDir, "postgres"));
   if (!host) throw new Error("PostgreSQL has no socket in the data directory");
-  const sql = `UPDATE sessions s SET created_at = s.created_at - interval '15 minutes', proved_at = s.proved_at - interval '15 minutes'
-    FROM users u WHERE u.id = s.user_id AND u.email = '${email}'`;
   run("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", host, "-U", "holdfast", "-d", "holdfast", "-c", sql);
+}
+
+/** Somebody's sessions are as old as after a quarter of an hour: too old for a dangerous act, and as whole as before. */
+export function aQuarterOfAnHourLater({ email }: Person): void {
+  inDatabase(`UPDATE sessions s SET created_at = s.created_at - interval '15 minutes', proved_at = s.proved_at - interval '15 minutes'
+    FROM users u WHERE u.id = s.user_id AND u.email = '${email}'`);
+}
+
+/** The session of this browser was not used for longer than one lasts without use. */
+export async function unusedForTooLong({ page }: Watched): Promise<void> {
+  const { sessions } = (await (await page.request.get("/api/v1/sessions")).json()) as { sessions: { id: string; current: boolean }[] };
+  const own = sessions.find(({ current }) => current);
+  if (!own) throw new Error("this browser has no session");
+  inDatabase(`UPDATE sessions SET last_seen_at = last_seen_at - interval '31 minutes' WHERE id = '${own.id}'`);
 }

@@ -29,10 +29,13 @@ test("a passkey is set up, signs in by itself in the field and with the button, 
 
   // A browser that offers nothing in fields has the button.
   await withoutOfferInFields(here);
-  await page.goto("/sign-in");
+  await context.clearCookies();
+  await page.goto("/audit");
+  await expect(page.getByRole("heading", { name: "Sign in", exact: true })).toBeVisible();
   await inspect(page, "sign-in-passkey");
   await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+  await expect(page, "where they wanted to be").toHaveURL("/audit");
 
   // A link alone does not sign in any more.
   await page.goto("/sign-in");

@@ -126,8 +126,9 @@ async function setUp(owner: Person): Promise<void> {
   await connectModel(page, true);
 }
 
-export async function signInByMail(page: Page, email: string, meanwhile?: () => Promise<void>): Promise<void> {
-  await page.goto("/sign-in");
+/** From a page that only who is signed in sees, or from the one for signing in. */
+export async function signInByMail(page: Page, email: string, meanwhile?: () => Promise<void>, from = "/sign-in"): Promise<void> {
+  await page.goto(from);
   const path = await mailedLink(email, "sign-in", async () => {
     await page.getByLabel("E-mail address").fill(email);
     await page.getByRole("button", { name: "Send me a link" }).click();

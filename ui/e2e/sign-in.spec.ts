@@ -1,3 +1,4 @@
+import { unusedForTooLong } from "./machine";
 import { mailed } from "./mail";
 import { expect, makeVault, type Person, signedInAfresh, test, unlock } from "./person";
 import { CLIENT, startSite } from "./provider";
@@ -45,7 +46,22 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await page.getByRole("region", { name: "Leave" }).getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("button", { name: "Sign in with Work" }).click();
     await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
-    await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
+    const locked = page.getByRole("heading", { name: "Unlock your vault" });
+    await expect(locked).toBeVisible({ timeout: 60_000 });
+
+    // Who comes back when their session is over hears of it before they type a password, and signs in to the page that they left.
+    await page.goto("/people/waiting");
+    await expect(locked).toBeVisible({ timeout: 60_000 });
+    await unusedForTooLong(own);
+    await page.evaluate(() => dispatchEvent(new Event("focus")));
+    await expect(page.locator(".notice", { hasText: "You were away for a while, or were signed out from another device." })).toBeVisible();
+    await expect(page).toHaveURL("/sign-in?next=%2Fpeople%2Fwaiting");
+    await inspect(page, "sign-in-away");
+    await page.getByRole("button", { name: "Sign in with Work" }).click();
+    await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
+    await expect(locked).toBeVisible({ timeout: 60_000 });
+    await expect(page).toHaveURL("/people/waiting");
+    await page.goto("/");
     expectClean(own);
 
     site.somebody = { sub: "2", email: "carla@work.example", name: "Carla Stein" };

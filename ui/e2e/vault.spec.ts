@@ -101,6 +101,11 @@ test("text that is written in a message that was sent survives a reload, a look 
 });
 
 test("signing in needs the mailed link once, and another browser needs the password too", async ({ anna, browser }) => {
+  await newConversation(anna.page);
+  await send(anna.page, "[[say: Where the link leads back to.]]");
+  await answered(anna.page, "Where the link leads back to.");
+  await quiet(anna.page);
+  const address = new URL(anna.page.url()).pathname;
   const elsewhere = await watched(await browser.newContext());
   const { page } = elsewhere;
   // What the page asks for by itself is answered last, with a cookie of its own: the link is this browser's all the same.
@@ -112,10 +117,13 @@ test("signing in needs the mailed link once, and another browser needs the passw
     await route.fulfill({ status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() });
     late = answer.headers.has("set-cookie");
   });
-  await signInByMail(page, anna.email, () => expect.poll(() => late, { message: "a cookie of its own" }).toBe(true));
+  await signInByMail(page, anna.email, () => expect.poll(() => late, { message: "a cookie of its own" }).toBe(true), address);
   await expect(page.getByRole("heading", { name: "Unlock your vault" })).toBeVisible({ timeout: 60_000 });
   await inspect(page, "unlock-elsewhere");
   await unlock(page, anna.password);
+  await expect(page).toHaveURL(address);
+  await answered(page, "Where the link leads back to.");
+  expect(await page.evaluate(() => localStorage.getItem("holdfast.way-back")), "the way back is good once").toBeNull();
   expectClean(elsewhere);
   await elsewhere.context.close();
 
@@ -168,7 +176,7 @@ test("settings say what lock and sign out mean, and the look is kept", async ({ 
   await page.goto("/me");
   await expect(page.getByRole("heading", { name: "Me", exact: true })).toBeVisible();
   const leave = page.getByRole("region", { name: "Leave" });
-  await expect(leave).toContainText("Closes your vault everywhere and puts your agent to sleep. You stay signed in; your password opens it again.");
+  await expect(leave).toContainText("Closes your vault everywhere and puts your agent to sleep. You are not signed out by it: come back soon and your password alone opens it again; later you sign in first.");
   await expect(leave.getByRole("button", { name: "Lock now" })).toBeEnabled();
   await expect(leave).toContainText("This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.");
   await expect(leave.getByRole("button", { name: "Sign out" })).toBeEnabled();

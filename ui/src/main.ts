@@ -14,7 +14,7 @@ import "./pages/unlock";
 import "./trust/recovery-banner";
 import { startApprovals } from "./approvals/approvals";
 import { startPaused } from "./approvals/paused";
-import { watchNetwork } from "./app/link";
+import { stillSignedIn, watchNetwork } from "./app/link";
 import { watchPresence } from "./app/presence";
 import { tellConnection } from "./app/tell-connection";
 import { startModel } from "./app/model";
@@ -28,7 +28,7 @@ import { startRecovery } from "./trust/recovery";
 
 followLinks();
 watchNetwork();
-watchPresence();
+watchPresence(() => void stillSignedIn());
 tellConnection();
 startModel();
 startApprovals();

@@ -191,6 +191,60 @@ describe("a link whose connection is half open", () => {
   });
 });
 
+describe("a session that is over", () => {
+  const pageAnswers = fetch;
+  const asked = vi.fn<(url: string) => Promise<Response>>();
+
+  beforeEach(async () => {
+    // Nothing asks for the session while the vault is locked.
+    keepers[0]?.say("vault", { vault: "locked", reason: "idle" });
+    await until("resting", 1);
+    asked.mockReset().mockImplementation(() => Promise.resolve(Response.json({ code: "not_signed_in", detail: "Sign in." }, { status: 401 })));
+    vi.stubGlobal("fetch", asked);
+  });
+
+  afterEach(async () => {
+    vi.stubGlobal("fetch", pageAnswers);
+    await signedIn();
+    await until("open", 2);
+  });
+
+  it.each([
+    ["the page is looked at again", () => fakeDocument.dispatchEvent(new Event("visibilitychange"))],
+    ["its window is chosen again", () => fakeWindow.dispatchEvent(new Event("focus"))],
+    ["the page that unlocks stands there", () => void link.stillSignedIn()],
+  ])("is noticed when %s, before a password is typed", async (_name, comeBack) => {
+    comeBack();
+    await vi.waitFor(() => expect(account.value).toEqual({ at: "out", why: "over" }));
+    expect(asked).toHaveBeenCalledTimes(1);
+    expect(asked.mock.calls[0]?.[0]).toBe("/api/v1/me");
+  });
+
+  it("is asked for once by all who want to know", async () => {
+    fakeDocument.dispatchEvent(new Event("visibilitychange"));
+    fakeWindow.dispatchEvent(new Event("focus"));
+    await link.stillSignedIn();
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("is finished where a second factor is missing since", async () => {
+    asked.mockImplementation(() => Promise.resolve(Response.json({ code: "factor_needed", detail: "Show it." }, { status: 403 })));
+    await link.stillSignedIn();
+    expect(account.value).toEqual({ at: "unknown" });
+  });
+
+  it.each([
+    ["is there", () => Promise.resolve(Response.json({}))],
+    ["is not known of, as the server does not answer", () => Promise.reject(new TypeError("no network"))],
+  ])("is not what one is that %s", async (_name, answer) => {
+    asked.mockImplementation(answer);
+    const told = link.stillSignedIn();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await told;
+    expect(account.value.at).toBe("in");
+  });
+});
+
 describe("a message that the keeper does not take yet", () => {
   it("is tried again when it said, and not before", async () => {
     answers = (call) => (call.method === "chat.send" ? new ChannelError("busy", "Your agent is being saved.", 5_000) : living(call));

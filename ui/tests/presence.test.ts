@@ -14,11 +14,15 @@ afterEach(() => {
 });
 
 it("somebody who does nothing has left, and is back with their first act", () => {
-  watchPresence();
+  const back = vi.fn();
+  watchPresence(back);
   acts.get("keydown")?.();
   expect(isPresent()).toBe(true);
+  back.mockClear();
   vi.advanceTimersByTime(PRESENT_MS);
   expect(isPresent()).toBe(false);
   acts.get("pointermove")?.();
   expect(isPresent()).toBe(true);
+  acts.get("keydown")?.();
+  expect(back, "it is said once").toHaveBeenCalledTimes(1);
 });

@@ -18,6 +18,7 @@ import { signOutAndSay } from "./leave";
 import { connect, link, locking, onOpen, trustAnew, unlocked, vault } from "./link";
 import { go, path } from "./router";
 import { View } from "./view";
+import { signInFrom, takeWayBack } from "./way-back";
 
 const OPEN_PAGES = new Set(["/setup", "/sign-in", "/join"]);
 
@@ -33,7 +34,13 @@ export class App extends View {
       // Locked: what was readable goes from memory; drafts and unsent messages are sealed already.
       untracked(() => void flushDrafts().finally(() => !unlocked.peek() && this.#clear()));
     });
-    if (!OPEN_PAGES.has(location.pathname)) void loadAccount();
+    if (!OPEN_PAGES.has(location.pathname)) void loadAccount().then(() => this.#comeBack());
+  }
+
+  /** Who signed in at another site is sent to the first page, whatever the page was that they left. */
+  #comeBack(): void {
+    const { at } = account.peek();
+    if ((at === "in" || at === "half") && path.peek() === "/") go(takeWayBack(), { replace: true });
   }
 
   #clear(): void {
@@ -46,7 +53,7 @@ export class App extends View {
   #follow(): void {
     const who = account.value;
     const at = path.value;
-    if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go("/sign-in", { replace: true }));
+    if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go(who.why === "asked" ? "/sign-in" : signInFrom(at), { replace: true }));
     if (who.at === "unknown" && !OPEN_PAGES.has(at)) untracked(() => void loadAccount());
     if (who.at !== "in") this.hasTicket = undefined;
     if (who.at === "in" && this.hasTicket === undefined)

@@ -198,8 +198,8 @@ function failed(error: unknown): void {
     link.value = { at: "refused", problem: "version", message: error.message };
     return;
   }
-  if (error instanceof Problem && (error.status === 401 || error.code === "factor_needed")) {
-    void sessionOver();
+  if (saysOver(error)) {
+    void sessionOver(error);
     return;
   }
   retryLater(error instanceof Error ? error.message : String(error));
@@ -400,12 +400,36 @@ export async function lockNow(): Promise<void> {
   }
 }
 
+function saysOver(error: unknown): error is Problem {
+  return error instanceof Problem && (error.status === 401 || error.code === "factor_needed");
+}
+
 /** The session ended elsewhere, or by time: what was readable leaves the screen, and the password is asked for again. */
-async function sessionOver(): Promise<void> {
+async function sessionOver({ status }: Problem): Promise<void> {
   const who = me()?.user.id;
+  // Two heard of it at once.
+  if (who === undefined) return;
   leave();
-  account.value = { at: "unknown" };
-  if (who) await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+  account.value = status === 401 ? { at: "out", why: "over" } : { at: "unknown" };
+  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+}
+
+let asking: Promise<void> | undefined;
+
+/** Asks whether the session stands, so that nobody types their vault's password for one that is over. */
+export function stillSignedIn(): Promise<void> {
+  if (!me()) return Promise.resolve();
+  asking ??= api
+    .me()
+    .then(
+      () => undefined,
+      // Without an answer nothing is known.
+      (error: unknown) => (saysOver(error) ? sessionOver(error) : undefined),
+    )
+    .finally(() => {
+      asking = undefined;
+    });
+  return asking;
 }
 
 function leave(): void {
@@ -432,14 +456,14 @@ export async function signOut(): Promise<void> {
     // Whoever signs in next on this page is told nothing of this person's vault.
     lockReason.value = undefined;
     savedBeforeLock.value = true;
-    account.value = { at: "out" };
+    account.value = { at: "out", why: "asked" };
   });
   // A browser that cannot end what is told here now is told nothing all the same: the server has forgotten it.
   await Promise.all([forgetTicket(who), forgetLocalKey(who), forgetHere().catch(() => undefined)]);
 }
 
 /**
- * Back from a tunnel, a sleep or another tab: do not wait for the timer, and do not believe that a connection from before still
+ * Back from a tunnel, a sleep or another tab: do not wait for the timer, and do not believe that a connection or a session from before still
  * stands; one that is dead tells nobody.
  */
 export function watchNetwork(): void {
@@ -450,7 +474,10 @@ export function watchNetwork(): void {
     } else if (link.peek().at === "open") channel?.probe();
   };
   addEventListener("online", hurry);
+  addEventListener("focus", () => void stillSignedIn());
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") hurry();
+    if (document.visibilityState !== "visible") return;
+    hurry();
+    void stillSignedIn();
   });
 }

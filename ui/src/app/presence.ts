@@ -5,9 +5,13 @@ export const PRESENT_MS = 2 * 60_000;
 
 let lastAct = Date.now();
 
-/** Begins to watch for what people do. */
-export function watchPresence(): void {
-  const seen = () => (lastAct = Date.now());
+/** Begins to watch for what people do, and says when somebody who may have left is back. */
+export function watchPresence(back: () => void): void {
+  const seen = () => {
+    const left = !isPresent();
+    lastAct = Date.now();
+    if (left) back();
+  };
   for (const kind of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) addEventListener(kind, seen, { capture: true, passive: true });
 }
 

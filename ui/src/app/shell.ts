@@ -4,6 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import { state } from "lit/decorators.js";
 import { alertNow, announce } from "./announcer";
 import { cell, extend, grantedUntil, link, locksIn, online, phraseConfirmed, connect } from "./link";
+import { GROUP, isChat, pageAt } from "./pages";
 import { path } from "./router";
 import { lockAndSay, signOutAndSay } from "./leave";
 import { View } from "./view";
@@ -18,8 +19,6 @@ import { icon } from "../parts/icon";
 import type { IconName } from "../parts/icon-names";
 
 const TITLE_CHARS = 200;
-/** Where the page of one group is; its id follows. */
-const GROUP = "/groups/";
 
 export class Shell extends View {
   @state() private filter = "";
@@ -61,82 +60,15 @@ export class Shell extends View {
   };
 
   #isChat(): boolean {
-    return path.value === "/" || path.value.startsWith("/c/");
+    return isChat(path.value);
   }
 
   #page(): TemplateResult {
     if (this.#isChat()) return html`<hf-chat></hf-chat>`;
-    if (path.value.startsWith(GROUP)) {
-      void import("../pages/group");
-      return html`<hf-group .group=${path.value.slice(GROUP.length)}></hf-group>`;
-    }
-    switch (path.value) {
-      case "/people":
-        return html`<hf-people></hf-people>`;
-      case "/people/waiting":
-        void import("../pages/waiting");
-        return html`<hf-waiting></hf-waiting>`;
-      case "/providers":
-        void import("../pages/providers");
-        return html`<hf-providers></hf-providers>`;
-      case "/me":
-        return html`<hf-me></hf-me>`;
-      case "/secrets":
-        void import("../secrets/secrets-page");
-        return html`<hf-secrets></hf-secrets>`;
-      case "/secrets/import":
-        void import("../secrets/import-page");
-        return html`<hf-import></hf-import>`;
-      case "/secrets/export":
-        void import("../secrets/export-page");
-        return html`<hf-export></hf-export>`;
-      case "/inbox":
-        void import("../approvals/inbox-page");
-        return html`<hf-inbox></hf-inbox>`;
-      case "/shared":
-        void import("../shared/shared-page");
-        return html`<hf-shared></hf-shared>`;
-      case "/models":
-        void import("../spending/models-page");
-        return html`<hf-models></hf-models>`;
-      case "/services":
-        void import("../secrets/services-page");
-        return html`<hf-services></hf-services>`;
-      case "/activity":
-        void import("../secrets/activity-page");
-        return html`<hf-activity></hf-activity>`;
-      case "/locking":
-        void import("../pages/locking");
-        return html`<hf-locking></hf-locking>`;
-      case "/ways-in":
-        void import("../pages/ways-in");
-        return html`<hf-ways-in></hf-ways-in>`;
-      case "/backup":
-        void import("../backup/backup-page");
-        return html`<hf-backup></hf-backup>`;
-      case "/trusted":
-        void import("../trust/trusted-page");
-        return html`<hf-trusted></hf-trusted>`;
-      case "/model":
-        return html`<hf-model></hf-model>`;
-      case "/audit":
-        void import("../pages/audit");
-        return html`<hf-audit></hf-audit>`;
-      case "/alerts":
-        void import("../pages/alerts");
-        return html`<hf-alerts></hf-alerts>`;
-      case "/groups":
-        void import("../pages/groups");
-        return html`<hf-groups></hf-groups>`;
-      case "/keys":
-        void import("../pages/keys");
-        return html`<hf-keys></hf-keys>`;
-      case "/security":
-        void import("../pages/security");
-        return html`<hf-security></hf-security>`;
-      default:
-        return html`<div class="page"><h1>There is nothing here</h1><p class="lead">The address may be old or mistyped.</p><p><a class="button" href="/">Go to your conversations</a></p></div>`;
-    }
+    const page = pageAt(path.value);
+    if (!page) return html`<div class="page"><h1>There is nothing here</h1><p class="lead">The address may be old or mistyped.</p><p><a class="button" href="/">Go to your conversations</a></p></div>`;
+    void page.load?.();
+    return page.body;
   }
 
   #sidebar(): TemplateResult {
@@ -237,8 +169,7 @@ export class Shell extends View {
   }
 
   #title(): string {
-    if (path.value.startsWith(GROUP)) return "Group";
-    if (!this.#isChat()) return { "/people": "People", "/people/waiting": "Who waits", "/providers": "Sign-in", "/me": "Me", "/model": "Model", "/secrets": "Secrets", "/secrets/import": "Bring secrets in", "/secrets/export": "Export secrets", "/services": "Services", "/models": "Models and spending", "/inbox": "Inbox", "/shared": "Shared", "/activity": "Activity", "/ways-in": "Ways in", "/trusted": "Trusted people", "/backup": "Backup", "/security": "Signing in", "/audit": "Audit", "/keys": "API keys", "/groups": "Groups", "/alerts": "Alerts", "/locking": "Locking and key" }[path.value] ?? "";
+    if (!this.#isChat()) return pageAt(path.value)?.title ?? "";
     return conversations.value?.find((each) => each.id === currentId())?.title || "New conversation";
   }
 

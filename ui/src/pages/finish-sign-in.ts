@@ -63,7 +63,7 @@ export class FinishSignInPage extends FormPage {
   #leave = (): void => {
     void this.work(async () => {
       await api.signOut();
-      account.value = { at: "out" };
+      account.value = { at: "out", why: "asked" };
     });
   };
 }

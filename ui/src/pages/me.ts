@@ -102,7 +102,7 @@ export class MePage extends FormPage {
       <section class="card" aria-labelledby="leave-title">
         <h2 id="leave-title">Leave</h2>
         <div class="setting">
-          <p><strong>Lock</strong><br><span class="muted">Closes your vault everywhere and puts your agent to sleep. You stay signed in; your password opens it again.</span></p>
+          <p><strong>Lock</strong><br><span class="muted">Closes your vault everywhere and puts your agent to sleep. You are not signed out by it: come back soon and your password alone opens it again; later you sign in first.</span></p>
           <button class="button" type="button" ?disabled=${this.busy} @click=${() => void lockAndSay()}>${icon("lock", "s")} Lock now</button>
         </div>
         <div class="setting">

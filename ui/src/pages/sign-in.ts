@@ -3,14 +3,23 @@ import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { api, isDeadLink, Problem, type ProviderButton, type ShownPasskey } from "../api/http";
 import { offeredInFields, passkeysHere, showPasskey } from "../api/passkey";
-import { instance, loadInstance, arrived } from "../app/account";
+import { account, instance, loadInstance, arrived } from "../app/account";
 import { announce } from "../app/announcer";
 import { go, takeFragment } from "../app/router";
+import { keepWayBack, takeWayBack } from "../app/way-back";
 import { brand, field, notice, sentence, submitButton } from "../parts/form";
 import { icon } from "../parts/icon";
 import { isReturn, leaveFor, returnNotice } from "../parts/provider-words";
 import { working } from "../parts/working";
 import { FormPage } from "./page";
+
+const OVER = "You were away for a while, or were signed out from another device. Sign in again; your conversation is where you left it.";
+
+/** Whether somebody was in here, in this page, until their session ended. */
+function isOver(): boolean {
+  const now = account.value;
+  return now.at === "out" && now.why === "over";
+}
 
 /** Sooner than the server forgets what it asked for. */
 const RENEW_MS = 8 * 60_000;
@@ -31,6 +40,7 @@ export class SignInPage extends FormPage {
   override connectedCallback(): void {
     super.connectedCallback();
     if (this.token !== "") void this.#complete();
+    if (isOver()) announce(OVER);
     void loadInstance().then(() => this.#offerPasskeys());
     // Without the buttons there is still the mail.
     void api.signInProviders(this.organisation).then(
@@ -68,7 +78,7 @@ export class SignInPage extends FormPage {
 
   async #arrive(shown: ShownPasskey): Promise<void> {
     arrived(await api.signInWithPasskey(shown));
-    go("/", { replace: true });
+    go(takeWayBack(), { replace: true });
   }
 
   #passkey = (): void => {
@@ -78,14 +88,18 @@ export class SignInPage extends FormPage {
 
   #with(provider: ProviderButton): void {
     this.#offer?.abort();
-    void this.work(async () => leaveFor((await api.beginWithProvider(provider.id)).url));
+    void this.work(async () => {
+      const { url } = await api.beginWithProvider(provider.id);
+      keepWayBack();
+      leaveFor(url);
+    });
   }
 
   async #complete(): Promise<void> {
     await this.work(async () => {
       try {
         arrived(await api.completeSignIn(this.token));
-        go("/", { replace: true });
+        go(takeWayBack(), { replace: true });
       } catch (error) {
         if (!isDeadLink(error)) throw error;
         this.linkDead = true;
@@ -115,7 +129,7 @@ export class SignInPage extends FormPage {
   #ask(): TemplateResult {
     const outbox = instance.value?.mail === "outbox";
     return html`<h1>Sign in</h1>
-      ${returnNotice(this.fragment)}
+      ${returnNotice(this.fragment)} ${isOver() ? notice("info", OVER) : nothing}
       ${this.linkDead ? notice("warn", this.otherBrowser ? "That link was asked for in another browser and works only there. Ask for a new one here." : "That link has been used, or is older than 10 minutes. Ask for a new one.") : html`<p class="lead">We send you a link. No password is needed to sign in; your vault has one of its own.</p>`}
       <form @submit=${this.#submit}>
         ${field({ id: "email", label: "E-mail address", type: "email", value: this.email, autocomplete: "username webauthn", onInput: (value) => (this.email = value) })}
@@ -140,6 +154,7 @@ export class SignInPage extends FormPage {
     event.preventDefault();
     void this.work(async () => {
       await api.signIn(this.email.trim());
+      keepWayBack();
       this.sentTo = this.email.trim();
       announce("Look in your mail");
     });

@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
 import { NOT_SAVED, signOutAndSay } from "../app/leave";
-import { link, lockReason, savedBeforeLock, slots, unlock, unlockSlot, connect } from "../app/link";
+import { link, lockReason, savedBeforeLock, slots, stillSignedIn, unlock, unlockSlot, connect } from "../app/link";
 import { setSlot, typedSecret } from "../app/ways-in";
 import { api } from "../api/http";
 import { me } from "../app/account";
@@ -37,23 +37,31 @@ export class UnlockPage extends FormPage {
   override connectedCallback(): void {
     super.connectedCallback();
     void passkeySupport().then((support) => (this.support = support));
-    document.addEventListener("visibilitychange", this.#look);
-    this.#look();
+    document.addEventListener("visibilitychange", this.#looked);
+    this.#looked();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#look);
+    document.removeEventListener("visibilitychange", this.#looked);
   }
 
-  /** Asks whether something waits, whenever somebody looks at this page. Without an answer nothing is said of it: unlocking fetches it anyway. */
-  #look = (): void => {
-    if (document.visibilityState !== "visible" || !me()) return;
-    void api.cell().then(
-      (cell) => (this.somethingWaits = cell.something_waits === true),
-      () => undefined,
-    );
-  };
+  readonly #looked = (): void => void this.#look();
+
+  /**
+   * Asks whether they are signed in still, and whether something waits, whenever somebody looks at this page. Without an answer nothing is said
+   * of it: unlocking fetches it anyway.
+   */
+  async #look(): Promise<void> {
+    if (document.visibilityState !== "visible") return;
+    await stillSignedIn();
+    if (!me()) return;
+    try {
+      this.somethingWaits = (await api.cell()).something_waits === true;
+    } catch {
+      // Then it is not known.
+    }
+  }
 
   #has(kind: SlotInfo["kind"]): boolean {
     return slots.value.some((slot) => slot.kind === kind);
