@@ -195,16 +195,43 @@ test("messages that are sent while an answer runs wait their turn", async ({ ann
 
 test("scrolling is never stolen, and one button leads to the end", async ({ anna: { page } }) => {
   await newConversation(page);
-  await send(page, "[[long: 900 words]] [[slow: 40 chunks every 120ms]] [[say: At last.]]");
+  await send(page, "[[long: 900 words]] [[slow: 1200 chunks every 10ms]] [[say: At last.]]");
   await expect(answers(page).last().locator("hf-markdown")).toBeVisible({ timeout: COLD_START_MS });
   const thread = page.locator(".thread");
+  const latest = page.getByRole("button", { name: "Latest" });
+  const top = () => thread.evaluate((box) => box.scrollTop);
+  const below = () => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
   await expect.poll(() => thread.evaluate((box) => box.scrollHeight - box.clientHeight)).toBeGreaterThan(300);
+
+  // Also by less than a line or two, while more is being written.
+  await thread.hover();
+  const before = await top();
+  await page.mouse.wheel(0, -30);
+  await expect.poll(below, { message: "what is written goes on below" }).toBeGreaterThan(150);
+  const there = await top();
+  expect(there).toBeGreaterThan(before - 60);
+  await expect(latest).toBeVisible();
+  await expect.poll(below).toBeGreaterThan(300);
+  expect(await top(), "it stays where it was put").toBe(there);
+
   await thread.evaluate((box) => box.scrollTo(0, 10));
+  await latest.click();
+  await expect.poll(below).toBeLessThan(60);
+  await expect(latest).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Stop" }), "while it is being written still").toBeVisible();
   await answered(page, "At last.");
-  expect(await thread.evaluate((box) => box.scrollTop)).toBeLessThan(60);
-  await page.getByRole("button", { name: "Latest" }).click();
-  await expect.poll(() => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeLessThan(60);
-  await expect(page.getByRole("button", { name: "Latest" })).toHaveCount(0);
+  await quiet(page);
+  expect(await below(), "the end was followed to its end").toBeLessThan(60);
+  await expect(latest).toHaveCount(0);
+
+  // Nothing brings back who reads the beginning.
+  await send(page, "[[slow: 40 chunks every 50ms]] [[say: Once more.]]");
+  await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
+  await thread.evaluate((box) => box.scrollTo(0, 10));
+  await answered(page, "Once more.");
+  expect(await top()).toBeLessThan(60);
+  await latest.click();
+  await expect.poll(below).toBeLessThan(60);
 });
 
 test("conversations are switched, renamed, found and deleted, each with its own draft", async ({ anna: { page } }) => {

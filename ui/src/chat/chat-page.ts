@@ -19,6 +19,7 @@ import { seconds, working } from "../parts/working";
 import type { Composer } from "./composer";
 import "./composer";
 import { abort, conversations, currentId, isNew, load, loadOlder, threadFor, type Thread } from "./conversations";
+import { AT_END_PX, Following, type Stand } from "./following";
 import type { MessageView } from "./message";
 import "./message";
 import { discard, enqueue, inConversation, isStuck, onlyHere, type Outgoing, retry, type WaitsFor, waitsFor } from "./outbox";
@@ -26,8 +27,6 @@ import { starting } from "./start-card";
 import "./start-card";
 import { ranTools } from "./thread";
 
-/** Nearer to the end than this counts as being at the end. */
-const AT_END_PX = 60;
 const STILL_WORKING_MS = 8_000;
 
 const PHASES: Record<string, string> = {
@@ -53,7 +52,7 @@ const SUGGESTIONS = ["What can you do for me?", "Make a plan for my week with me
 
 export class ChatPage extends View {
   @state() private awayFromEnd = false;
-  #follows = true;
+  readonly #following = new Following();
   #shown = "";
   #observer: ResizeObserver | undefined;
   #stopLoading: (() => void) | undefined;
@@ -153,7 +152,7 @@ export class ChatPage extends View {
   async #older(id: string): Promise<void> {
     const box = this.querySelector<HTMLElement>(".thread");
     const fromEnd = box ? box.scrollHeight - box.scrollTop : 0;
-    this.#follows = false;
+    this.#following.stop();
     try {
       await loadOlder(id);
       await this.updateComplete;
@@ -223,7 +222,7 @@ export class ChatPage extends View {
   }
 
   #send(text: string): void {
-    this.#follows = true;
+    this.#toEnd(false);
     void enqueue({ conversation: currentId(), op: "send", text }).then(() => this.#toEnd(false));
   }
 
@@ -255,38 +254,48 @@ export class ChatPage extends View {
     await enqueue({ conversation: currentId(), op: "regenerate", message: message.id, text: "" });
   };
 
-  // Scrolling: the end is followed only while the person is at the end, and only the thread itself is moved.
+  // Only the thread itself is moved.
 
   #scrolled = (event: Event): void => {
     const box = event.currentTarget as HTMLElement;
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < AT_END_PX;
-    this.#follows = atEnd;
-    if (this.awayFromEnd === atEnd) this.awayFromEnd = !atEnd;
+    this.#following.moved(stand(box));
+    this.#sayAway(box);
   };
 
+  #sayAway(box: HTMLElement): void {
+    this.awayFromEnd = !this.#following.on && stand(box).below >= AT_END_PX;
+  }
+
   #toEnd(smooth: boolean): void {
-    this.#follows = true;
     const box = this.querySelector<HTMLElement>(".thread");
+    if (!box) return;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    box?.scrollTo({ top: box.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+    box.scrollTo({ top: box.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+    this.#following.begin(stand(box));
+    this.#sayAway(box);
   }
 
   protected override updated(): void {
+    const box = this.querySelector<HTMLElement>(".thread");
     const inner = this.querySelector(".thread-inner");
-    if (inner && !this.#observer) {
+    if (box && inner && !this.#observer) {
       this.#observer = new ResizeObserver(() => {
-        if (this.#follows) this.#toEnd(false);
+        if (this.#following.on) this.#toEnd(false);
+        else this.#sayAway(box);
       });
       this.#observer.observe(inner);
     }
     const id = currentId();
     if (id !== this.#shown) {
       this.#shown = id;
-      this.awayFromEnd = false;
       this.#toEnd(false);
       if (matchMedia("(hover: hover)").matches) this.querySelector<Composer>("hf-composer")?.focus();
     }
   }
+}
+
+function stand(box: HTMLElement): Stand {
+  return { above: box.scrollTop, below: box.scrollHeight - box.scrollTop - box.clientHeight };
 }
 
 customElements.define("hf-chat", ChatPage);
