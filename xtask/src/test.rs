@@ -72,22 +72,28 @@ fn checks(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<()> {
-    let (counts, arguments) = if has_cargo("nextest") {
-        let arguments = "nextest run --locked --workspace --no-fail-fast --no-tests pass --show-progress none --status-level pass \
-             --final-status-level flaky";
-        (Counts::Nextest, arguments)
-    } else {
-        (Counts::CargoTest, "test --locked --workspace --no-fail-fast")
-    };
+/// What runs the Rust tests, what it is called in the table, and how it says how many passed.
+fn rust_runner(nextest: bool) -> (Command, &'static str, Counts) {
     let mut command = cargo();
     command.env("RUST_BACKTRACE", "0");
-    command.args(arguments.split(' ')).args(name);
-    if matches!(counts, Counts::Nextest) {
+    if nextest {
+        let arguments = "nextest run --locked --workspace --no-fail-fast --no-tests pass --show-progress none --status-level pass \
+             --final-status-level flaky";
+        command.args(arguments.split(' '));
         // Whole-system tests wait for much of their time: one more than there are processors fills it.
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         command.args(["--test-threads", &(processors + 1).to_string()]);
+        return (command, "Rust tests", Counts::Nextest);
     }
+    // It knows no groups of tests, and would start as many whole systems at once as there are cores.
+    command.env("RUST_TEST_THREADS", "1");
+    command.args("test --locked --workspace --no-fail-fast".split(' '));
+    (command, "Rust tests, one at a time: no nextest", Counts::CargoTest)
+}
+
+fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<()> {
+    let (mut command, title, counts) = rust_runner(has_cargo("nextest"));
+    command.args(name);
     if name.is_none() {
         tally.skip("Figures of sealing", "they need --release and a quiet machine; `cargo nextest run --release -p keeper --lib --run-ignored only speed`");
     }
@@ -97,7 +103,7 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
         command.env("HOLDFAST_SCHEMATHESIS", pypi::SCHEMATHESIS.ensure()?);
         Ok(())
     });
-    tally.run("Rust tests", counts, &mut command)
+    tally.run(title, counts, &mut command)
 }
 
 /// The interface's own checks and tests, without a server.
@@ -141,7 +147,22 @@ fn has_cargo(tool: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::literally;
+    use std::ffi::OsStr;
+
+    use super::{literally, rust_runner};
+
+    #[test]
+    fn without_nextest_one_test_runs_at_a_time_and_that_is_said() {
+        let threads = |nextest| {
+            let (command, title, _) = rust_runner(nextest);
+            let mut set = command.get_envs();
+            let threads =
+                set.find_map(|(name, value)| (name == "RUST_TEST_THREADS").then(|| value.map(OsStr::to_owned)));
+            (threads.flatten(), title.contains("one at a time"))
+        };
+        assert_eq!(threads(false), (Some("1".into()), true));
+        assert_eq!(threads(true), (None, false));
+    }
 
     #[test]
     fn a_name_is_looked_for_as_it_stands() {
