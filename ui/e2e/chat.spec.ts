@@ -1,5 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
 import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
+import { control } from "./model";
 import { COLD_START_MS, expect, lock, test, unlock } from "./person";
 import { expectAccessible, expectClean, inspect, shot, watched } from "./watched";
 
@@ -183,14 +184,31 @@ test("one's own message can be edited and sent again, and an answer asked for ag
   await expect(answers(page).filter({ hasText: "First answer." })).toHaveCount(0);
 });
 
+/** In the page: as where a browser has no room left, until it is loaded again. */
+function storesNoMessages(): void {
+  const stores = IDBObjectStore.prototype;
+  const put = stores.put;
+  stores.put = function (this: IDBObjectStore, ...what: Parameters<IDBObjectStore["put"]>) {
+    if (this.name === "outbox") throw new DOMException("There is no room.", "QuotaExceededError");
+    return put.apply(this, what);
+  };
+}
+
 test("messages that are sent while an answer runs wait their turn", async ({ anna: { page } }) => {
   await newConversation(page);
-  await send(page, "[[slow: 25 chunks every 120ms]]");
-  await expect(page.getByRole("button", { name: "Stop" })).toBeVisible({ timeout: COLD_START_MS });
+  await send(page, "[[say: Let me think. ]] [[hold: their-turn]]");
+  await expect(answers(page).last()).toContainText("Let me think.", { timeout: COLD_START_MS });
+  // A browser that stores nothing more says so beside what it cannot keep, and sends it all the same.
+  await page.evaluate(storesNoMessages);
   await send(page, "[[say: Now it is my turn.]]");
   await expect(page.getByText("Goes out when the answer is finished")).toBeVisible();
+  await expect(page.locator(".outgoing .notice-warn", { hasText: "This message is only in this page" })).toBeVisible();
+  await inspect(page, "waits-only-here");
+  await control("release/their-turn", "POST");
   await answered(page, "Now it is my turn.");
   await expect(page.locator(".message.user")).toHaveCount(2);
+  await page.reload();
+  await answered(page, "Now it is my turn.");
 });
 
 test("scrolling is never stolen, and one button leads to the end", async ({ anna: { page } }) => {
@@ -387,6 +405,9 @@ test("the empty chat and the page of an unknown conversation say what to do", as
   await page.goto("/nothing-here");
   await expect(page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
   await inspect(page, "not-found");
+  await page.goto(`/c/${crypto.randomUUID()}`);
+  await expect(page.getByRole("alert").filter({ hasText: "This conversation does not exist any more." })).toBeVisible({ timeout: COLD_START_MS });
+  await inspect(page, "conversation-gone");
   await page.goto("/");
 });
 

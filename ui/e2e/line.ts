@@ -7,6 +7,8 @@ export const CUT = /WebSocket connection to '[^']*\/api\/v1\/channel' failed/;
 export interface Line {
   /** What the server says is kept back until this is undone. */
   mute(muted: boolean): void;
+  /** What the page says is. */
+  gag(gagged: boolean): void;
   refuse(refuses: boolean): void;
   cut(): Promise<void>;
 }
@@ -15,25 +17,34 @@ export interface Line {
 export async function wired(tab: Page): Promise<Line> {
   let refuses = false;
   let muted = false;
-  const open = new Set<{ near: WebSocketRoute; far: WebSocketRoute; kept: (string | Buffer)[] }>();
+  let gagged = false;
+  const open = new Set<{ near: WebSocketRoute; far: WebSocketRoute; unheard: (string | Buffer)[]; unsaid: (string | Buffer)[] }>();
   await tab.routeWebSocket(/\/api\/v1\/channel$/, (near) => {
     if (refuses) {
       void near.close({ code: 1011 });
       return;
     }
     const far = near.connectToServer();
-    const kept: (string | Buffer)[] = [];
+    const unheard: (string | Buffer)[] = [];
+    const unsaid: (string | Buffer)[] = [];
     far.onMessage((message) => {
-      if (muted) kept.push(message);
+      if (muted) unheard.push(message);
       else near.send(message);
     });
-    near.onMessage((message) => far.send(message));
-    open.add({ near, far, kept });
+    near.onMessage((message) => {
+      if (gagged) unsaid.push(message);
+      else far.send(message);
+    });
+    open.add({ near, far, unheard, unsaid });
   });
   return {
     mute: (now) => {
       muted = now;
-      if (!muted) for (const { near, kept } of open) for (const message of kept.splice(0)) near.send(message);
+      if (!muted) for (const { near, unheard } of open) for (const message of unheard.splice(0)) near.send(message);
+    },
+    gag: (now) => {
+      gagged = now;
+      if (!gagged) for (const { far, unsaid } of open) for (const message of unsaid.splice(0)) far.send(message);
     },
     refuse: (now) => (refuses = now),
     cut: async () => {

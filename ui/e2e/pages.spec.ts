@@ -1,6 +1,6 @@
 import { expect, signedInAfresh, test } from "./person";
 import { isSigned, startReceiver } from "./receiver";
-import { expectClean, inspect } from "./watched";
+import { expectClean, inspect, watchedToo } from "./watched";
 
 const pages = {
   "/secrets": "Secrets",
@@ -27,6 +27,27 @@ test("every page of settings can be read, wide and narrow, light and dark", asyn
     await inspect(page, title.toLowerCase().replaceAll(" ", "-"));
   }
   await page.goto("/");
+});
+
+test("a page of another version than its vault, and one at an address that is not secure, say what to do", async ({ anna: { context } }) => {
+  const other = await watchedToo(context);
+  await other.page.routeWebSocket(/\/api\/v1\/channel$/, (near) => {
+    const far = near.connectToServer();
+    far.onMessage((message) => near.send(typeof message === "string" ? message.replace('"version":1', '"version":2') : message));
+  });
+  await other.page.goto("/");
+  await expect(other.page.getByRole("heading", { name: "Reload this page" })).toBeVisible();
+  await inspect(other.page, "other-version");
+  expectClean(other);
+  await other.page.close();
+
+  const plain = await watchedToo(context);
+  await plain.page.addInitScript(() => Object.defineProperty(globalThis, "isSecureContext", { value: false }));
+  await plain.page.goto("/");
+  await expect(plain.page.getByRole("heading", { name: "This page needs a secure address" })).toBeVisible();
+  await inspect(plain.page, "not-secure");
+  expectClean(plain);
+  await plain.page.close();
 });
 
 test("an owner has alerts and the audit log sent to a program of theirs, which checks who sends", async ({ anna, browser }) => {

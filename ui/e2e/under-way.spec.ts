@@ -27,7 +27,12 @@ test("whoever waits for their vault is told what is done, and for how many secon
   await answered(tab, "Arrived.");
   await quiet(tab);
 
+  line.gag(true);
   await tab.getByRole("button", { name: "Lock now" }).click();
+  await expect(tab.getByRole("heading", { name: "Locking your vault" })).toBeVisible();
+  await expect(tab.getByRole("status").filter({ hasText: counted("Sealing what your agent remembers") })).toBeVisible();
+  await inspect(tab, "locking-now");
+  line.gag(false);
   await asleep(tab);
   line.mute(true);
   await tab.getByLabel("Vault password", { exact: true }).fill(password);
