@@ -1,15 +1,15 @@
-/** What ran without its person's word is said at once, and stands in the inbox for a week. */
+/** What ran without its person's word is said at once, and stands in the inbox for a week, or until they dismiss it. */
 import { signal } from "@preact/signals-core";
 import { beforeEach, expect, it, vi } from "vitest";
 
 // As much of a page as these modules ask for when they are loaded.
 vi.stubGlobal("document", { title: "Holdfast", createTreeWalker: () => ({}) });
-const request = vi.fn<() => Promise<unknown>>();
+const request = vi.fn<(method: string, params?: object) => Promise<unknown>>();
 vi.mock("../src/app/link", () => ({ request, unlocked: signal(true), online: signal(true), onEvent: vi.fn(), onOpen: vi.fn() }));
 const alertNow = vi.fn<(words: string) => void>();
 vi.mock("../src/app/announcer", () => ({ alertNow, announce: vi.fn() }));
 
-const { approvals, decidedElsewhere, loadApprovals } = await import("../src/approvals/approvals");
+const { approvals, decidedElsewhere, inboxCount, loadApprovals, seenElsewhere } = await import("../src/approvals/approvals");
 const { activityWords } = await import("../src/secrets/activity-words");
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -46,6 +46,21 @@ it("is said in plain words once, and not of what was there already", async () =>
 it("stands in the inbox for a week, and nothing else does", async () => {
   await load(decided("now", { elsewhere: true }), decided("plain", {}), decided("before", { elsewhere: true, at: Date.now() - 8 * DAY_MS }));
   expect(decidedElsewhere.value.map(({ id }) => id)).toEqual(["now"]);
+});
+
+it("leaves the inbox and its count when it was dismissed, and comes back when it is done again", async () => {
+  await load(decided("one", { elsewhere: true }), decided("two", { elsewhere: true }));
+  expect(inboxCount.value).toBe(2);
+  request.mockClear();
+  request.mockResolvedValue({ waiting: [], decided: [decided("one", { elsewhere: true, seen: true }), decided("two", { elsewhere: true })], rules: [] });
+  await seenElsewhere("one");
+  expect(request.mock.calls).toEqual([["approval.seen", { id: "one" }], ["approval.list"]]);
+  expect([decidedElsewhere.value.map(({ id }) => id), inboxCount.value]).toEqual([["two"], 1]);
+  expect(approvals.value?.decided.length).toBe(2);
+  expect(alertNow).not.toHaveBeenCalled();
+  await load(decided("one", { elsewhere: true }), decided("two", { elsewhere: true }));
+  expect(inboxCount.value).toBe(2);
+  expect(alertNow).toHaveBeenCalledTimes(1);
 });
 
 it("has words of its own in the activity", () => {

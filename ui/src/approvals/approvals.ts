@@ -22,10 +22,10 @@ export const askedOfMe = computed<readonly AskedAsSecond[]>(() => (approvals.val
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** What was done within a week that something inside the agent's cell had allowed, the latest first. */
+/** What was done within a week that something inside the agent's cell had allowed, and this person has not dismissed, the latest first. */
 export const decidedElsewhere = computed<readonly Approval[]>(() => {
   const list = approvals.value;
-  return [...(list?.waiting ?? []), ...(list?.decided ?? [])].filter((each) => each.elsewhere && approvalClock.value - (each.at ?? each.asked_at) < WEEK_MS);
+  return [...(list?.waiting ?? []), ...(list?.decided ?? [])].filter((each) => each.elsewhere && !each.seen && approvalClock.value - (each.at ?? each.asked_at) < WEEK_MS);
 });
 
 /** What stands in the inbox. */
@@ -58,7 +58,7 @@ export async function loadApprovals(): Promise<void> {
     const other = list.asked.find((each) => each.state === "waiting" && !asked.has(each.id));
     if (other) announce(`You are asked as the second person: ${approvalWords(asSecond(other), `${other.name}’s agent`)}`);
     const old = [...(before?.waiting ?? []), ...(before?.decided ?? [])];
-    const elsewhere = decidedElsewhere.peek().find((each) => !old.some((one) => one.id === each.id && one.elsewhere));
+    const elsewhere = decidedElsewhere.peek().find((each) => !old.some((one) => one.id === each.id && one.elsewhere && !one.seen));
     if (elsewhere && before) alertNow(elsewhereWords(elsewhere));
     const settled = list.decided.find((each) => each.seconded && before?.decided.some((old) => old.id === each.id && !old.seconded));
     if (settled) alertNow(secondedWords(settled));
@@ -77,6 +77,12 @@ export async function decide(approval: Approval, answer: ApprovalAnswer): Promis
     if (!["already_decided", "unknown_approval"].includes(code)) throw error;
     announce("This was answered elsewhere already");
   }
+  await loadApprovals();
+}
+
+/** This person has seen that it ran without their word: it stays among what was decided. */
+export async function seenElsewhere(id: string): Promise<void> {
+  await request("approval.seen", { id });
   await loadApprovals();
 }
 

@@ -12,7 +12,7 @@ import "./approval-card";
 import "./paused-card";
 import "./second-card";
 import "./second-choice";
-import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, decidedElsewhere, inboxCount, loadApprovals, removeRule, tellWhenAway, waiting } from "./approvals";
+import { approvals, approvalsProblem, askBeforeCommands, askedOfMe, decide, decidedElsewhere, inboxCount, loadApprovals, removeRule, seenElsewhere, tellWhenAway, waiting } from "./approvals";
 import { loadServices, routes, servicesProblem } from "../secrets/services";
 import { paused } from "./paused";
 import { approvalWords, asSecond, dayWords, details, elsewhereWords, ruleWords, saysNoAccount } from "./words";
@@ -82,7 +82,8 @@ export class InboxPage extends FormPage {
       html`${elsewhereWords(latest)} ${dayWords(latest.at ?? latest.asked_at)}.
         <dl class="exact">${details(latest.action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}</dl>
         What it did stands in the conversation. If you cannot explain it, lock your vault, which ends whatever runs in the cell, and do not trust what your agent has said since.
-        ${more.length > 0 ? html`<p>${more.length === 1 ? "One more of this week stands" : `${more.length} more of this week stand`} under “Decided”.</p>` : nothing}`,
+        ${more.length > 0 ? html`<p>${more.length === 1 ? "One more of this week stands" : `${more.length} more of this week stand`} under “Decided”.</p>` : nothing}
+        <div class="row"><button class="button small" type="button" ?disabled=${this.busy || !online.value} aria-label="Dismiss that a command ran without your word" @click=${() => void this.work(() => seenElsewhere(latest.id))}>${icon("x", "s")} Dismiss</button></div>`,
     );
   }
 

@@ -282,6 +282,8 @@ export interface Approval {
   not_asked?: boolean;
   /** Something inside the agent's cell has allowed it, and not this person. A keeper of an older version does not say. */
   elsewhere?: boolean;
+  /** This person has seen that. */
+  seen?: boolean;
 }
 
 /** What somebody else's agent wants, of which this person is the second to be asked. */

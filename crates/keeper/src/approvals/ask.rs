@@ -245,6 +245,7 @@ impl Approvals {
             asks: Vec::new(),
             not_asked: false,
             elsewhere: false,
+            seen: false,
         };
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));

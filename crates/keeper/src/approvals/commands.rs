@@ -355,8 +355,16 @@ mod tests {
         openclaw.tell(RESOLVED, &json!({"id": "sixth", "decision": "allow-once"}));
         let seen = until(&approvals, |each| each.id == sixth.id && each.elsewhere).await;
         assert!(matches!(seen.state, State::Denied { .. }), "{seen:?}");
+        // What its owner has seen of it is written down, until it is done again.
+        let has_seen = |id| approvals.get(id).unwrap().seen;
+        for id in [sixth.id, first.id] {
+            approvals.seen_elsewhere(id).await.unwrap();
+        }
+        assert!(has_seen(sixth.id) && !has_seen(first.id));
+        approvals.decided_elsewhere(sixth.hash).await.unwrap();
+        assert!(!has_seen(sixth.id));
         let noted = noted();
-        assert_eq!((noted.len(), &noted[0]["count"]), (1, &json!(3)), "{noted:?}");
+        assert_eq!((noted.len(), &noted[0]["count"]), (1, &json!(4)), "{noted:?}");
         let told = told();
         let kinds: Vec<_> = told.iter().map(|notice| notice.kind).collect();
         assert_eq!(kinds, [NoticeKind::DecidedElsewhere]);

@@ -165,6 +165,7 @@ impl Approvals {
         let allowed = asked.next().map(|approval| {
             Self::put(&Approval {
                 elsewhere: true,
+                seen: false,
                 ..approval
             })
         });
@@ -173,6 +174,18 @@ impl Approvals {
             .note_with(vec![deed], allowed.into_iter().collect())
             .await?;
         self.changed();
+        Ok(())
+    }
+
+    /// Its owner has seen that something inside the agent's cell allowed this: it leaves their inbox, and stays among what was decided.
+    pub(super) async fn seen_elsewhere(&self, id: ApprovalId) -> Result<(), ApprovalError> {
+        let _one = self.one_at_a_time.lock().await;
+        let approval = self.get(id)?;
+        if approval.elsewhere && !approval.seen {
+            let seen = Approval { seen: true, ..approval };
+            self.vault.put_records(vec![Self::put(&seen)]).await?;
+            self.changed();
+        }
         Ok(())
     }
 

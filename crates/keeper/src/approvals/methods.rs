@@ -62,7 +62,7 @@ impl Approvals {
             "id": approval.id, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
             "conversation": approval.conversation, "action": approval.action, "hash": approval.hash,
             "state": state, "at": at, "reason": reason, "second": of_two, "seconded": approval.seconded,
-            "not_asked": approval.not_asked, "elsewhere": approval.elsewhere,
+            "not_asked": approval.not_asked, "elsewhere": approval.elsewhere, "seen": approval.seen,
             "may": {"always": rules, "conversation": rules && approval.conversation.is_some()},
         })
     }
@@ -110,6 +110,10 @@ impl Approvals {
                 let Decide { id, hash, answer } = read_value(params)?;
                 let approval = self.decide(id, hash, answer).await?;
                 Ok(self.shown(&approval))
+            }
+            "approval.seen" => {
+                self.seen_elsewhere(read_value::<One>(params)?.id).await?;
+                Ok(json!({}))
             }
             "approval.remove_rule" => {
                 self.remove_rule(read_value::<One>(params)?.id).await?;

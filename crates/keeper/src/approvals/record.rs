@@ -69,6 +69,9 @@ pub struct Approval {
     /// Something inside the agent's cell has allowed it, and not its owner.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
+    /// Its owner has seen that it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seen: bool,
 }
 
 impl Approval {

@@ -138,6 +138,19 @@ async fn reading_goes_through_and_changing_waits_for_its_owner() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_owner_is_not_put_away_by_having_been_seen() {
+    let asking = Asking::new().await;
+    let call = asking.send("POST /x/svc/items", "one");
+    let shown = asking.waiting(1).await.remove(0);
+    let seen = async |id: &Value| asking.channel.call("approval.seen", json!({ "id": id })).await;
+    seen(&shown["id"]).await.unwrap();
+    assert_eq!(asking.waiting(1).await[0]["seen"], false);
+    let unknown = seen(&json!(protocol::ApprovalId::new())).await.unwrap_err();
+    assert_eq!(unknown.code(), Some("unknown_approval"));
+    call.abort();
+}
+
+#[tokio::test]
 async fn promise_07_what_was_allowed_is_good_for_exactly_that_and_once() {
     let asking = Asking::new().await;
     let call = asking.send("POST /x/svc/items", "one");
