@@ -1,10 +1,19 @@
 //! The main job from end to end: a new person makes a vault, connects a model, talks to their own OpenClaw, leaves and comes back.
 
+use std::process::Command;
+
 use serde_json::json;
-use system_tests::docker::{Part, container, containers, inspect};
+use system_tests::docker::{Part, container, containers, exec, inspect};
 use system_tests::{Installation, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
+
+/// How `io_uring_setup` (number 425 on every architecture) answers to a null pointer.
+const IO_URING_SETUP: &[&str] = &[
+    "-MErrno",
+    "-e",
+    "syscall(425, 1, 0); print grep { $!{$_} } qw(EPERM EFAULT ENOSYS)",
+];
 
 #[tokio::test]
 async fn a_new_person_talks_to_their_own_agent_and_finds_the_conversation_again_after_sleep() {
@@ -88,7 +97,14 @@ async fn the_agents_container_is_as_closed_as_the_design_says() {
     assert_eq!(look("{{.HostConfig.Privileged}}"), "false");
     assert_eq!(look("{{.HostConfig.Memory}}"), (2048_u64 * 1024 * 1024).to_string());
     assert!(look("{{.HostConfig.SecurityOpt}}").contains("no-new-privileges"));
-    assert!(!look("{{.HostConfig.SecurityOpt}}").contains("io_uring"));
+    // Outside its argument is bad; inside it is not looked at.
+    assert_eq!(
+        Command::new("perl").args(IO_URING_SETUP).output().unwrap().stdout,
+        b"EFAULT",
+        "this machine has no io_uring itself"
+    );
+    let inside = exec(&agent, &[&["perl"], IO_URING_SETUP].concat());
+    assert_eq!(inside, (true, "EPERM".to_owned()));
     assert!(look("{{.HostConfig.PidsLimit}}").parse::<i64>().unwrap() > 0);
     let mounts = look("{{range .Mounts}}{{.Source}} {{.Destination}} {{end}}");
     assert!(!mounts.contains("docker.sock"), "{mounts}");
