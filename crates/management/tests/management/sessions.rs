@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-use management::{RequestLimits, SessionTimes, limits};
+use futures::FutureExt as _;
+use management::{Clock as _, RequestLimits, SessionTimes, limits};
+use protocol::GatewayToken;
 use sha2::Digest as _;
 
-use crate::support::World;
+use crate::support::{Browser, World};
 
 #[tokio::test]
 async fn signing_out_ends_the_session_and_takes_the_cookie_away() {
@@ -160,17 +162,9 @@ async fn signing_in_to_another_organisation_ends_the_session_that_the_browser_ha
 #[tokio::test]
 async fn what_is_open_for_a_session_ends_within_a_second_of_it() {
     let (world, mut anna) = World::owned().await;
-    let token = async |browser: &mut crate::support::Browser| {
-        let answer = browser
-            .post("/cell/token", serde_json::json!({}))
-            .await
-            .expect(200)
-            .json;
-        let now = u64::try_from(world.clock.seconds()).unwrap();
-        protocol::GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap()
-    };
     let mut other = world.sign_in("anna@acme.example").await;
-    let (kept, revoked) = (token(&mut anna).await, token(&mut other).await);
+    let kept = channel_token(&world, &mut anna).await;
+    let revoked = channel_token(&world, &mut other).await;
     let open = world.management.channel_session(&kept).await.unwrap().unwrap();
     let ending = world.management.channel_session(&revoked).await.unwrap().unwrap();
 
@@ -196,28 +190,116 @@ async fn what_is_open_for_a_session_ends_within_a_second_of_it() {
         .expect("signing out ends it too");
 }
 
-#[tokio::test]
-async fn a_channel_that_is_used_keeps_its_session_and_a_forged_owner_gets_none() {
-    let (world, mut anna) = World::owned().await;
-    let answer = anna.post("/cell/token", serde_json::json!({})).await.expect(200).json;
+/// What opens a channel for this browser.
+async fn channel_token(world: &World, browser: &mut Browser) -> GatewayToken {
+    let answer = browser
+        .post("/cell/token", serde_json::json!({}))
+        .await
+        .expect(200)
+        .json;
     let now = u64::try_from(world.clock.seconds()).unwrap();
-    let token = protocol::GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap();
-    world.clock.advance(limits::SESSION_IDLE - Duration::from_secs(1));
+    GatewayToken::verify_at(answer["token"].as_str().unwrap(), &world.gateway_key, now).unwrap()
+}
+
+/// So much time goes by that every open channel looks its session up.
+async fn channels_look() {
+    tokio::time::pause();
+    tokio::time::advance(limits::SESSION_CHECK + Duration::from_secs(1)).await;
+    tokio::time::resume();
+}
+
+/// The same until it is so; on a busy machine a look may come to nothing.
+async fn channels_look_until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..20 {
+        channels_look().await;
+        for _ in 0..50 {
+            if is_so().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    panic!("{what}: it did not come");
+}
+
+/// Until it is kept that a session of this world's was used at this moment.
+async fn kept_as_used_now(world: &World) {
+    let mut looks = world.database.owner().await;
+    let now = world.clock.now();
+    channels_look_until("the session is kept as used", async || {
+        let used = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM sessions WHERE last_seen_at = $1").bind(now);
+        used.fetch_one(&mut looks).await.unwrap() > 0
+    })
+    .await;
+}
+
+/// A second less than a session lasts without use.
+const NEARLY_IDLE: Duration = Duration::from_secs(limits::SESSION_IDLE.as_secs() - 1);
+
+#[tokio::test]
+async fn a_channel_that_is_opened_is_use_of_its_session_and_a_forged_owner_gets_none() {
+    let (world, mut anna) = World::owned().await;
+    let token = channel_token(&world, &mut anna).await;
+    world.clock.advance(NEARLY_IDLE);
     let _held = world.management.channel_session(&token).await.unwrap().unwrap();
-    world.clock.advance(limits::SESSION_IDLE - Duration::from_secs(1));
+    world.clock.advance(NEARLY_IDLE);
     anna.get("/me").await.expect(200);
     for wrong in [
-        protocol::GatewayToken {
+        GatewayToken {
             tenant: protocol::TenantId::new(),
             ..token.clone()
         },
-        protocol::GatewayToken {
+        GatewayToken {
             user: protocol::UserId::new(),
             ..token.clone()
         },
     ] {
         assert!(world.management.channel_session(&wrong).await.unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn a_channel_that_is_used_keeps_its_session_and_one_that_is_not_ends_with_it() {
+    let (world, mut anna) = World::owned().await;
+    let token = channel_token(&world, &mut anna).await;
+    let open = world.management.channel_session(&token).await.unwrap().unwrap();
+    for _ in 0..3 {
+        world.clock.advance(NEARLY_IDLE);
+        open.used();
+        kept_as_used_now(&world).await;
+    }
+    assert!(open.ended().now_or_never().is_none());
+    // Used for the last time before it was looked at last.
+    world.clock.advance(NEARLY_IDLE);
+    channels_look().await;
+    world.clock.advance(Duration::from_secs(1));
+    let over = async || open.ended().now_or_never().is_some();
+    channels_look_until("nobody uses it", over).await;
+    anna.get("/me").await.refused(401, "not_signed_in");
+}
+
+#[tokio::test]
+async fn a_channel_stays_open_while_the_database_is_away_and_its_use_meanwhile_is_kept() {
+    let (world, mut anna) = World::owned().await;
+    let token = channel_token(&world, &mut anna).await;
+    let open = world.management.channel_session(&token).await.unwrap().unwrap();
+    world.clock.advance(NEARLY_IDLE);
+    open.used();
+    // It looks, and the connection that it looks over is lost before there is an answer.
+    let mut lock = world.database.owner().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut lock)
+        .await
+        .unwrap();
+    channels_look().await;
+    world.database.until_wait_for_locks(1).await;
+    world.database.cuts_off_who_waits_for_locks().await;
+    sqlx::raw_sql("ROLLBACK").execute(&mut lock).await.unwrap();
+
+    kept_as_used_now(&world).await;
+    assert!(open.ended().now_or_never().is_none(), "nobody ended its session");
+    world.clock.advance(NEARLY_IDLE);
+    anna.get("/me").await.expect(200);
 }
 
 #[tokio::test]

@@ -163,6 +163,12 @@ impl TestDatabase {
         came.unwrap_or_else(|_| panic!("{many} wait for a lock"));
     }
 
+    /// Ends the connections of those who wait for a lock in it.
+    pub async fn cuts_off_who_waits_for_locks(&self) {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        sqlx::raw_sql(cut).execute(&mut self.owner().await).await.unwrap();
+    }
+
     /// A connection as the application signs in.
     pub async fn app(&self) -> PgConnection {
         self.options(&self.name, "holdfast_app").connect().await.unwrap()
