@@ -127,6 +127,9 @@ pub const TOOL_SERVER_NODES: usize = 20_000;
 /// Largest request to a service, and longest secret that is put into one, in bytes.
 pub const ROUTE_REQUEST_BYTES: u64 = 256 * 1024 * 1024;
 pub const ROUTE_SECRET_BYTES: usize = 4096;
+/// Largest form or JSON that is looked through for another method where nobody is asked, in bytes; and so many are held for it at once.
+pub const ROUTE_READ_BYTES: u32 = 8 * 1024 * 1024;
+pub const ROUTE_HELD_BYTES: usize = 32 * 1024 * 1024;
 /// Most of a service's answer that a tool or another person is given, in bytes.
 pub const FETCHED_BYTES: usize = 256 * 1024;
 /// Longest words on what a service is for, in characters: the agent reads them.

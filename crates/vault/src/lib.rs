@@ -38,7 +38,7 @@ pub use body::{Body, BodyError};
 pub use capability::{
     Capability, CapabilityError, Constraints, Granted, Hash, KnownChains, Link, ManageRequest, Management,
     NewCapability, Nonce, Presentable, Presentation, PresentationOf, Rate, Resource, Scope, Scopes, SharedRequest,
-    SignerKey, Steering, Wider, percent_decoded, steering, steering_in_query, verify_chain,
+    SignerKey, Steering, Wider, has_parameters, percent_decoded, steering, steering_in_query, verify_chain,
 };
 pub use envelope::{
     ENVELOPE_OVERHEAD, EnvelopeError, OpenedEnvelope, Place, envelope_link, open_envelope, seal_envelope,

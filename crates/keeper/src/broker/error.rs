@@ -38,7 +38,7 @@ pub(super) enum BrokerError {
         limits::SECRETS_ASKED_BYTES
     )]
     TooManyAsked,
-    #[error("too many calls at once (BROKER_CALLS, MODEL_HELD_BYTES)")]
+    #[error("too many calls at once (BROKER_CALLS, MODEL_HELD_BYTES; of services: ROUTE_CALLS, ROUTE_HELD_BYTES)")]
     Busy,
     #[error("no provider of this protocol answers at the moment, so the next one in the order is asked")]
     NextStep,

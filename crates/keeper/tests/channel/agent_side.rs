@@ -66,9 +66,18 @@ impl AgentSide {
 
     /// Sends these bytes to the broker, and reads until it closes.
     pub async fn raw(&self, request: impl AsRef<[u8]>) -> String {
-        let mut stream = UnixStream::connect(&self.broker).await.unwrap();
+        Self::end(self.begin().await, request).await
+    }
+
+    /// A connection to the broker.
+    pub async fn begin(&self) -> UnixStream {
+        UnixStream::connect(&self.broker).await.unwrap()
+    }
+
+    /// Sends what there is left to send, and reads until it closes.
+    pub async fn end(mut stream: UnixStream, rest: impl AsRef<[u8]>) -> String {
         // A refused connection may be closed while there is still something to send.
-        let _refused = stream.write_all(request.as_ref()).await;
+        let _refused = stream.write_all(rest.as_ref()).await;
         let mut answer = Vec::new();
         let _refused = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()

@@ -1,12 +1,15 @@
 //! Services behind routes, called by a hostile agent.
 
 use client::Channel;
+use keeper::limits;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
-use super::agent_side::{Service, ok};
+use super::agent_side::{AgentSide, Service, ok};
 use super::bench::{TestKeeper, refused};
 
 const SECRET: &str = "sec/ret+canary-0123456789";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 const OTHER: &str = "other-canary-9876543210";
 
 async fn secret(channel: &Channel, agent: &str, value: &str) -> Value {
@@ -143,6 +146,135 @@ async fn promise_07_no_parameter_makes_a_service_take_a_call_for_another_one() {
         assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
     }
     assert_eq!(service.heard().len(), 1);
+}
+
+/// What somebody sends as a form of as many bytes as are looked through.
+fn largest_form() -> String {
+    format!(
+        "POST /x/svc/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{FORM}\r\nContent-Length: {}\r\n\r\n",
+        limits::ROUTE_READ_BYTES
+    )
+}
+
+#[tokio::test]
+async fn promise_07_no_body_deletes_at_a_service_that_is_not_asked_about() {
+    let service = Service::echo().await;
+    let (keeper, _channel, _id) = with_route(&service, in_header()).await;
+    let parts = "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--\r\n";
+    for (line, headers, body) in [
+        ("POST /x/svc/a", &[FORM][..], "a=1&_method=DELETE"),
+        ("post /x/svc/a", &[FORM], "_method=DELETE"),
+        (
+            "POST /x/svc/a",
+            &["Content-Type: multipart/form-data; boundary=x"],
+            parts,
+        ),
+        (
+            "POST /x/svc/a",
+            &["Content-Type: application/json"],
+            r#"{"a":1,"_method":"DELETE"}"#,
+        ),
+        ("POST /x/svc/a", &[], "_method=DELETE"),
+        ("POST /x/svc/a", &["Content-Type: text/plain", FORM], "_method=DELETE"),
+        // What cannot be read.
+        ("POST /x/svc/a", &["Content-Type: application/json"], "{"),
+        ("POST /x/svc/a", &[FORM, "Content-Encoding: gzip"], "packed"),
+        (
+            "POST /x/svc/a",
+            &["Content-Type: application/x-www-form-urlencoded; charset=utf-16"],
+            "a=1",
+        ),
+    ] {
+        let answer = keeper.agent.ask(line, headers, body).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 405") && answer.contains("method_refused"),
+            "{headers:?} {body} {answer}"
+        );
+    }
+    let chunks = format!(
+        "{}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        largest_form().split("\r\nContent-Length").next().unwrap()
+    );
+    let answer = keeper
+        .agent
+        .raw(format!("{chunks}5\r\n_meth\r\n9\r\nod=DELETE\r\n0\r\n\r\n"))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+
+    // More than is looked through: said before it is sent, or found out.
+    let more = limits::ROUTE_READ_BYTES as usize + 1;
+    let length = format!("Content-Length: {more}");
+    let said = keeper.agent.ask("POST /x/svc/a", &[FORM, &length], "").await;
+    let found = keeper
+        .agent
+        .raw(format!("{chunks}{more:x}\r\n{}\r\n0\r\n\r\n", "a".repeat(more)))
+        .await;
+    for answer in [said, found] {
+        assert!(
+            answer.starts_with("HTTP/1.1 413") && answer.contains("ROUTE_READ_BYTES"),
+            "{answer}"
+        );
+    }
+    assert!(service.heard().is_empty());
+
+    // Everything else goes as it came, and what no framework reads is not read.
+    let fits = "a".repeat(100_000);
+    for (line, headers, body) in [
+        ("POST /x/svc/a", &[FORM][..], fits.as_str()),
+        (
+            "POST /x/svc/a",
+            &["Content-Type: application/json"],
+            r#"{"a":{"_method":"DELETE"}}"#,
+        ),
+        (
+            "POST /x/svc/a",
+            &["Content-Type: application/octet-stream"],
+            "_method=DELETE",
+        ),
+        ("PUT /x/svc/a", &[FORM], "_method=DELETE"),
+    ] {
+        let answer = keeper.agent.ask(line, headers, body).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{headers:?} {answer}");
+        assert!(
+            service.heard().last().unwrap().ends_with(&format!("\r\n\r\n{body}")),
+            "{headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn promise_07_forms_are_held_up_to_a_limit_and_not_sent_where_the_secret_was_taken_back_meanwhile() {
+    let service = Service::echo().await;
+    let (keeper, channel, id) = with_route(&service, in_header()).await;
+    let mut held = Vec::new();
+    for _ in 0..limits::ROUTE_HELD_BYTES / limits::ROUTE_READ_BYTES as usize {
+        let mut form = keeper.agent.begin().await;
+        form.write_all(largest_form().as_bytes()).await.unwrap();
+        held.push(form);
+    }
+    // Until all of them are there, there is room.
+    let small = async || keeper.agent.ask("POST /x/svc/a", &[FORM], "a=1").await;
+    let mut answer = small().await;
+    while answer.starts_with("HTTP/1.1 200") {
+        answer = small().await;
+    }
+    assert!(
+        answer.starts_with("HTTP/1.1 429") && answer.contains("ROUTE_HELD_BYTES"),
+        "{answer}"
+    );
+
+    let with = |agent: &str| json!({"id": id, "name": "Canary", "kind": "login", "agent": agent});
+    channel.call("secret.set", with("nothing")).await.unwrap();
+    let whole = "a".repeat(limits::ROUTE_READ_BYTES as usize);
+    let answer = AgentSide::end(held.pop().unwrap(), whole).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 403") && answer.contains("not_allowed"),
+        "{answer}"
+    );
+    assert!(service.heard().iter().all(|heard| heard.ends_with("\r\n\r\na=1")));
+
+    channel.call("secret.set", with("use")).await.unwrap();
+    assert!(small().await.starts_with("HTTP/1.1 200"), "there is room again");
 }
 
 #[tokio::test]

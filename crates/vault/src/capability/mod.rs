@@ -10,6 +10,7 @@ mod error;
 mod key;
 mod known;
 mod manage;
+mod member_names;
 mod presentation;
 mod request;
 mod resource;
@@ -25,7 +26,7 @@ pub use manage::ManageRequest;
 pub use presentation::{Management, Presentable, Presentation, PresentationOf};
 pub use request::SharedRequest;
 pub use resource::Resource;
-pub use steering::{Steering, percent_decoded, steering, steering_in_query};
+pub use steering::{Steering, has_parameters, percent_decoded, steering, steering_in_query};
 pub use terms::{Constraints, Rate, Scope, Scopes};
 pub use token::{Capability, NewCapability};
 

@@ -3,12 +3,14 @@
 //! What is promised here: a parameter that one of the names below may come out of, however it is written, is found. What a service does with
 //! names of its own is not known here.
 
-use serde_json::Value;
+use super::member_names::for_each_name;
 
 /// How often text may be encoded over itself before it is taken for a trick.
 const DECODINGS: usize = 4;
 /// The longest name of a part of a form that is read.
 const NAME_BYTES: usize = 256;
+/// Charsets in which a name of ASCII letters is written as it is here.
+const CHARSETS: [&str; 5] = ["utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"];
 
 /// Names that say another method, and another path.
 struct Names {
@@ -59,21 +61,45 @@ pub fn steering_in_query(query: &str) -> Option<Steering> {
     in_pairs(query.as_bytes(), &OF_A_QUERY)
 }
 
-/// What of this is in a body: JSON, or a form, in parts or in one. Without a content type it is taken for a form; of others nothing is read.
+/// Whether services read parameters out of a body of this content type: JSON, or a form, in parts or in one. Without a content type it is taken for
+/// a form.
+pub fn has_parameters(content_type: &str) -> bool {
+    readers(&content_type.to_ascii_lowercase()).next().is_some()
+}
+
+/// What of this is in a body, where [`has_parameters`]; of others nothing is read.
 fn steering_in_body(content_type: &str, body: &[u8]) -> Option<Steering> {
     let kind = content_type.to_ascii_lowercase();
+    let foreign = (!body.is_empty() && is_foreign(&kind)).then_some(Steering::Unreadable);
+    readers(&kind).map(|read| read(body).max(foreign)).max().flatten()
+}
+
+type Reader = fn(&[u8]) -> Option<Steering>;
+
+/// How a body of this content type is read.
+fn readers(kind: &str) -> impl Iterator<Item = Reader> {
     let any = kind.trim().is_empty();
-    let mut found = None;
-    if kind.contains("json") {
-        found = found.max(in_json(body));
-    }
-    if any || kind.contains("urlencoded") {
-        found = found.max(in_pairs(body, &OF_A_BODY));
-    }
-    if any || kind.contains("multipart") {
-        found = found.max(in_parts(body));
-    }
-    found
+    [
+        kind.contains("json").then_some(in_json as Reader),
+        (any || kind.contains("urlencoded")).then_some(in_form as Reader),
+        (any || kind.contains("multipart")).then_some(in_parts as Reader),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Whether a content type names a charset in which other bytes may be a name.
+fn is_foreign(kind: &str) -> bool {
+    let before = |letter: char| letter.is_ascii_whitespace() || matches!(letter, '=' | '"' | '\'');
+    let ends = |letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_');
+    kind.split("charset").skip(1).any(|rest| {
+        let name = rest.trim_start_matches(before).split(ends).next();
+        !CHARSETS.contains(&name.unwrap_or_default())
+    })
+}
+
+fn in_form(body: &[u8]) -> Option<Steering> {
+    in_pairs(body, &OF_A_BODY)
 }
 
 fn in_pairs(pairs: &[u8], names: &Names) -> Option<Steering> {
@@ -84,23 +110,14 @@ fn in_pairs(pairs: &[u8], names: &Names) -> Option<Steering> {
         .max()
 }
 
-/// Of one object, or of several after one another.
 fn in_json(body: &[u8]) -> Option<Steering> {
-    let values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    values
-        .filter_map(|value| match value {
-            Ok(Value::Object(members)) => members
-                .keys()
-                .filter_map(|name| named(name.as_bytes(), &OF_A_BODY))
-                .max(),
-            Ok(_) => None,
-            Err(_) => Some(Steering::Unreadable),
-        })
-        .max()
+    let mut found = None;
+    let read = for_each_name(body, |name| found = found.max(named(name.as_bytes(), &OF_A_BODY)));
+    found.max(read.is_err().then_some(Steering::Unreadable))
 }
 
 /// Of every `name=` that stands before a part of a form. One that is longer than [`NAME_BYTES`], or is said in pieces or in another alphabet
-/// (`name*`, RFC 2231), is not read.
+/// (`name*`, RFC 2231; `=?`, RFC 2047), is not read.
 fn in_parts(body: &[u8]) -> Option<Steering> {
     let text = before_parts(body);
     let lower = text.to_ascii_lowercase();
@@ -116,11 +133,15 @@ fn in_parts(body: &[u8]) -> Option<Steering> {
             let rest = rest.strip_prefix(b"=")?.trim_ascii_start();
             let rest = rest.strip_prefix(b"\"").or(rest.strip_prefix(b"'")).unwrap_or(rest);
             let ends = |byte: &u8| quote(byte) || matches!(byte, b';' | b'\r' | b'\n');
-            match rest.iter().take(NAME_BYTES + 1).position(ends) {
-                Some(end) => named(&rest[..end], &OF_A_BODY),
-                None if rest.len() <= NAME_BYTES => named(rest, &OF_A_BODY),
-                None => Some(Steering::Unreadable),
+            let name = match rest.iter().take(NAME_BYTES + 1).position(ends) {
+                Some(end) => &rest[..end],
+                None if rest.len() <= NAME_BYTES => rest,
+                None => return Some(Steering::Unreadable),
+            };
+            if name.windows(2).any(|two| two == b"=?") {
+                return Some(Steering::Unreadable);
             }
+            named(name, &OF_A_BODY)
         })
         .max()
 }
@@ -260,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn a_body_out_of_which_services_read_parameters_is_known_by_its_content_type() {
+        for kind in [
+            "",
+            " ",
+            "Application/JSON",
+            "text/plain, multipart/mixed",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(has_parameters(kind), "{kind}");
+        }
+        for kind in ["text/plain", "application/octet-stream", "image/png"] {
+            assert!(!has_parameters(kind), "{kind}");
+        }
+    }
+
+    #[test]
     fn promise_07_a_body_that_names_another_method_is_found_and_other_bodies_are_not() {
         let form = "application/x-www-form-urlencoded";
         let parts = "multipart/form-data; boundary=x";
@@ -269,6 +306,7 @@ mod tests {
             ("Application/JSON; charset=utf-8", r#"{"a":1,"_method":"DELETE"}"#),
             ("application/vnd.api+json", r#"{"\u005fmethod":"DELETE"}"#),
             ("application/json", "{\"a\":1}\n{\"_method\":\"DELETE\"}"),
+            ("application/json", r#"{"_method":"DELETE","_method":null}"#),
             (
                 parts,
                 "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--x--",
@@ -299,6 +337,8 @@ mod tests {
         for (kind, body) in [
             (form, "a=_method"),
             ("application/json", r#"{"a":{"_method":"DELETE"},"http_method":"GET"}"#),
+            ("application/json", r#"[{"_method":"DELETE"}, 1.5, true, null, "a"]"#),
+            ("application/json; charset=\"UTF-8\"", r#"{"a":1}"#),
             ("application/json", ""),
             ("text/plain", "_method=DELETE"),
             (
@@ -317,12 +357,31 @@ mod tests {
         for name in [
             "name*=utf-8''_method",
             "name*0=_met; name*1=hod",
+            "name=\"=?UTF-8?Q?=5Fmethod?=\"",
             &format!("name={}_method", "+".repeat(NAME_BYTES)),
         ] {
             let body = format!("--x\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--x--");
             let found = steering_in_body(parts, body.as_bytes());
             assert_eq!(found, Some(Steering::Unreadable), "{body}");
         }
+        // The same letters in UTF-16, in EBCDIC, and in what nobody knows.
+        for (kind, body) in [
+            (
+                "application/x-www-form-urlencoded; charset=UTF-16BE",
+                "%00_%00m%00e%00t%00h%00o%00d=DELETE",
+            ),
+            (
+                "application/x-www-form-urlencoded;charset = 'ibm037'",
+                "%6D%94%85%A3%88%96%84=DELETE",
+            ),
+            ("multipart/form-data; boundary=x; charset*=us-ascii''utf-16", "--x--"),
+            ("application/json; charset=", r#"{"a":1}"#),
+        ] {
+            let found = steering_in_body(kind, body.as_bytes());
+            assert_eq!(found, Some(Steering::Unreadable), "{kind}");
+        }
+        assert_eq!(steering_in_body("text/plain; charset=utf-16", b"a"), None);
+        assert_eq!(steering_in_body("application/json; charset=utf-16", b""), None);
         let rest = steering_in_body(form, b"rest_route=/wp/v2/users");
         assert_eq!(rest, Some(Steering::Path));
         assert_eq!(

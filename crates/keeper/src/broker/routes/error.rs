@@ -76,7 +76,8 @@ pub enum RouteError {
     Path,
     #[error(
         "A parameter of the query, or a field of the body, has some services take a request for one of another method (_method and the like), or \
-         the body is not what its content type says, or is compressed: say what is to be done by the method of the request."
+         the body is not what its content type says, is compressed or in another charset than UTF-8: say what is to be done by the method of the \
+         request."
     )]
     OtherMethod,
     #[error(
@@ -129,6 +130,12 @@ pub enum RouteError {
         limits::ROUTE_REQUEST_BYTES
     )]
     TooLarge,
+    #[error(
+        "A form or JSON is looked through for what makes some services delete something (_method), and this one is larger than {} bytes \
+         (ROUTE_READ_BYTES): send less at once, or a file with a content type of its own.",
+        limits::ROUTE_READ_BYTES
+    )]
+    TooLargeToRead,
     #[error("{0}")]
     Secret(#[from] SecretError),
     #[error("{0}")]
@@ -201,7 +208,7 @@ impl RouteError {
             Self::Method | Self::OtherMethod | Self::ToolMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoTool | Self::ToolServer => StatusCode::NOT_FOUND,
             Self::ToolChanged | Self::Ended(_) => StatusCode::FORBIDDEN,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooLargeToRead => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Path | Self::OtherPath | Self::AbsoluteUrl | Self::Name | Self::ContentType | Self::Arguments => {
                 StatusCode::BAD_REQUEST
             }
@@ -232,7 +239,7 @@ impl RouteError {
             Self::NotTools(_) => "not_tools",
             Self::AnswerTooLarge | Self::ToolsTooMuch => "answer_too_large",
             Self::AbsoluteUrl | Self::Path | Self::OtherPath => "path_refused",
-            Self::TooLarge => "too_large",
+            Self::TooLarge | Self::TooLargeToRead => "too_large",
             Self::AnswerBroke => "unreachable",
             Self::Paused => "paused",
             Self::AskedOwner | Self::AskedSecond => "approval_needed",

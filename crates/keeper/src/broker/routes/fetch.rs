@@ -7,9 +7,10 @@ use hyper::Method;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::super::error::BrokerError;
+use super::body::CallBody;
 use super::error::RouteError;
 use super::store::Routes;
-use super::through::{Call, CallBody};
+use super::through::Call;
 use crate::activity::{Deed, What};
 use crate::limits;
 

@@ -1,6 +1,7 @@
 //! Routes: HTTPS services that the agent calls through its keeper, which adds a secret on the way out. The agent names the route
 //! and never sees the secret: it goes to the route's base URL alone, and is taken out of what the service answers.
 
+mod body;
 mod error;
 mod fetch;
 mod inject;

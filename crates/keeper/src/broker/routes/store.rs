@@ -26,6 +26,8 @@ pub struct Routes {
     pub(super) approvals: Approvals,
     pub(super) rates: Rates,
     pub(super) calls: Arc<Semaphore>,
+    /// Room for bodies that are held until they were looked through, in bytes.
+    pub(super) held: Arc<Semaphore>,
     /// Clients by base URL.
     upstreams: Arc<Mutex<HashMap<String, Arc<Upstream>>>>,
 }
@@ -48,6 +50,7 @@ impl Routes {
             rates,
             named,
             calls: Arc::new(Semaphore::new(limits::ROUTE_CALLS)),
+            held: Arc::new(Semaphore::new(limits::ROUTE_HELD_BYTES)),
             upstreams: Arc::default(),
         }
     }

@@ -1,24 +1,23 @@
 //! One call of the agent through a route.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body as _, Frame, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
 use secrecy::ExposeSecret as _;
-use vault::{Steering, steering_in_query};
 
 use super::super::error::BrokerError;
 use super::super::forward::Answer;
 use super::super::redact::Redactor;
 use super::super::upstream::Upstream;
 use super::super::{Broker, answer};
+use super::body::{CallBody, steering};
 use super::error::RouteError;
 use super::route::Route;
 use super::store::Routes;
 use super::{changes, deletes, location, path};
 use crate::activity::{Deed, What};
-use crate::approvals::{Action, ApprovalError, Ceiling, Verdict};
+use crate::approvals::{Action, Ceiling, Verdict};
 use crate::egress::strip_hop_by_hop;
 use crate::limits;
 use crate::rates::By;
@@ -77,47 +76,6 @@ pub(super) struct Sent<'a> {
     pub body: reqwest::Body,
 }
 
-pub(super) enum CallBody {
-    Streamed(Incoming),
-    Whole(Bytes),
-}
-
-impl CallBody {
-    fn least(&self) -> u64 {
-        match self {
-            Self::Streamed(body) => body.size_hint().lower(),
-            Self::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        }
-    }
-
-    /// All of it, if it is no larger than a person can look through.
-    async fn whole(self, most: usize) -> Result<Bytes, RouteError> {
-        match self {
-            Self::Streamed(body) => Limited::new(body, most)
-                .collect()
-                .await
-                .map(|whole| whole.to_bytes())
-                .map_err(|_| ApprovalError::TooLarge.into()),
-            Self::Whole(bytes) => Ok(bytes),
-        }
-    }
-
-    fn sent(self, most: u64) -> reqwest::Body {
-        let body = match self {
-            Self::Whole(bytes) => return reqwest::Body::from(bytes),
-            Self::Streamed(body) => body,
-        };
-        let known = body.size_hint().exact().is_some();
-        let body = Limited::new(body, usize::try_from(most).unwrap_or(usize::MAX));
-        if known {
-            return reqwest::Body::wrap(body);
-        }
-        // What comes in chunks may end with trailers: they would be headers that were not looked at.
-        let no_trailers = |frame: Frame<Bytes>| Frame::data(frame.into_data().unwrap_or_default());
-        reqwest::Body::wrap(body.map_frame(no_trailers))
-    }
-}
-
 /// What of the agent's headers goes on.
 fn sent(mut headers: HeaderMap, route: &Route) -> HeaderMap {
     strip_hop_by_hop(&mut headers);
@@ -132,24 +90,6 @@ fn sent(mut headers: HeaderMap, route: &Route) -> HeaderMap {
             !NOT_SENT.contains(&dashed.as_str()) && !dashed.starts_with("x-forwarded-") && !route.inject.is_header(name)
         })
         .collect()
-}
-
-/// What in a call a service may go by instead of its method and path. A body that passes by unread is one of an agent that is not asked what it
-/// does there.
-fn steering(query: &str, headers: &HeaderMap, body: &CallBody) -> Option<Steering> {
-    let CallBody::Whole(body) = body else {
-        return steering_in_query(query);
-    };
-    let packed = headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|how| !how.as_bytes().eq_ignore_ascii_case(b"identity"));
-    if packed && !body.is_empty() {
-        return Some(Steering::Unreadable);
-    }
-    let kinds = headers.get_all(CONTENT_TYPE).iter();
-    let kinds: Vec<_> = kinds.map(|kind| String::from_utf8_lossy(kind.as_bytes())).collect();
-    vault::steering(query, &kinds.join(" "), body)
 }
 
 /// The call as its owner is asked about it.
@@ -260,10 +200,16 @@ impl Routes {
         let query = path::query_without(&call.query, route.inject.parameter());
         let headers = sent(call.headers, &route);
         let asks = call.by_agent && self.asks_owner(&route, call.method.as_str())?;
-        let body = match call.body {
-            body if asks => CallBody::Whole(body.whole(limits::APPROVAL_BYTES).await?),
-            body => body,
+        // What is held is held until the service begins to answer.
+        let (body, held) = if asks {
+            (call.body.whole_to_show().await?, None)
+        } else {
+            call.body.whole_to_read(&call.method, &headers, &self.held).await?
         };
+        if held.is_some() {
+            // It may have been long in coming.
+            self.still(&route, &secret)?;
+        }
         route.check_steering(steering(&query, &headers, &body))?;
         if let CallBody::Whole(whole) = &body
             && asks
