@@ -65,4 +65,5 @@ it("leaves the inbox and its count when it was dismissed, and comes back when it
 
 it("has words of its own in the activity", () => {
   expect(activityWords({ what: "command_decided_elsewhere", first: 0, last: 0, count: 1, to: "command" })).toContain("said yes in your place");
+  expect(activityWords({ what: "commands_unseen", first: 0, last: 0, count: 1, to: "command" })).toContain("without your word is not known");
 });

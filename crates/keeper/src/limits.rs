@@ -310,6 +310,8 @@ pub const GATEWAY_MESSAGE_BYTES: usize = 26_214_400;
 /// Events kept for a slow reader, and requests that wait to be written.
 pub const GATEWAY_EVENTS: usize = 4096;
 pub const GATEWAY_REQUESTS: usize = 64;
+/// Commands that were decided last and are asked for when events were missed: the most that OpenClaw tells at once.
+pub const COMMANDS_DECIDED: usize = 100;
 /// Most rows of a transcript that are asked for at once.
 pub const HISTORY_MESSAGES: usize = 1000;
 /// Longest text of one row of a transcript, in characters; OpenClaw's own most.

@@ -78,7 +78,7 @@ export class ActivityPage extends FormPage {
 
   #line(entry: ActivityEntry): TemplateResult {
     const time = new Date(entry.last);
-    const refused = entry.what.endsWith("_refused") || entry.what === "rate_paused" || entry.what === "rate_locked" || entry.what === "command_decided_elsewhere" || isOfRelay(entry);
+    const refused = entry.what.endsWith("_refused") || entry.what === "rate_paused" || entry.what === "rate_locked" || entry.what === "command_decided_elsewhere" || entry.what === "commands_unseen" || isOfRelay(entry);
     return html`<li>
       <time datetime=${time.toISOString()}>${time.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}</time>
       <span class=${refused ? "bad" : ""}>${refused ? icon("circle-x", "s") : nothing} ${activityWords(entry)}${entry.count > 1 ? html` <span class="tag">${entry.count.toLocaleString()} times</span>` : nothing}</span>

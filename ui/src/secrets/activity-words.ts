@@ -64,6 +64,8 @@ export function activityWords({ what, name, to, why }: ActivityEntry): string {
       return "Your vault was locked after several pauses within an hour";
     case "command_decided_elsewhere":
       return "A command ran that you had not allowed: something inside your agent’s cell said yes in your place";
+    case "commands_unseen":
+      return "So much went on in your agent’s cell at once that your keeper could not follow: whether a command ran there without your word is not known";
     case "approval_asked":
       if (why === "wants you as the second person") return `${to ?? "Somebody"} asked you to agree as the second person`;
       return `Your agent asked for ${to === "command" ? "a command" : `a change at ${to ?? ""}`}`;

@@ -64,6 +64,8 @@ pub enum What {
     RateLocked,
     /// Something inside the agent's cell has allowed a command that its owner was asked about. Told among what its owner does, as a pause.
     CommandDecidedElsewhere,
+    /// More went on in the agent's cell than could be followed, and whether such a thing was among it is not known.
+    CommandsUnseen,
     /// Whether a second person is asked, and who.
     SecondChanged,
     /// A second person could not be asked, or their answer did not reach whoever asked.

@@ -155,13 +155,13 @@ impl Approvals {
         Ok(())
     }
 
-    /// Something inside the agent's cell has allowed what its owner is asked about: it is in the activity before anything else is done, in
-    /// one write with the request.
-    pub(super) async fn decided_elsewhere(&self, hash: Hash) -> Result<(), ApprovalError> {
+    /// Something inside the agent's cell has allowed what its owner is asked about, or should have been: it is in the activity before anything
+    /// else is done, in one write with the request, if there is one.
+    pub(super) async fn decided_elsewhere(&self, hash: Option<Hash>) -> Result<(), ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let asked = self.all()?.into_iter();
-        let mut asked = asked.filter(|approval| approval.hash == hash && !approval.is_over(now));
+        let mut asked = asked.filter(|approval| Some(approval.hash) == hash && !approval.is_over(now));
         let allowed = asked.next().map(|approval| {
             Self::put(&Approval {
                 elsewhere: true,
@@ -187,6 +187,12 @@ impl Approvals {
             self.changed();
         }
         Ok(())
+    }
+
+    /// Whether something inside the agent's cell has allowed a command is not known.
+    pub(super) async fn commands_unseen(&self) -> Result<(), ApprovalError> {
+        let deed = Deed::new(What::CommandsUnseen, "command");
+        Ok(self.activity.note_first(deed).await?)
     }
 
     /// What asked is gone: nobody waits for an answer any more.

@@ -25,6 +25,8 @@ pub struct OpenClaw {
     release: Arc<Notify>,
     /// Each answer to a command that it was given: its id, and what it was to be.
     answers: Arc<watch::Sender<Vec<(String, String)>>>,
+    /// How many answers are held.
+    holds: Arc<watch::Sender<usize>>,
 }
 
 #[derive(Default)]
@@ -35,9 +37,14 @@ struct World {
     /// Every run that was begun, by its words.
     begun: Vec<String>,
     rows: u64,
-    /// Commands that wait for somebody's yes, and what was said to those that do not any more.
+    /// Commands that wait for somebody's yes, and what was said to those that do not any more, the newest last.
     commands: Vec<Value>,
-    decided: HashMap<String, String>,
+    decided: Vec<(String, String)>,
+    /// What was decided is not told to who asks for it.
+    tells_nothing_decided: bool,
+    /// Answers to this method wait until they are let go, as they were when it was asked for.
+    held_method: Option<String>,
+    held: Vec<(mpsc::UnboundedSender<Value>, Value)>,
     /// The next message is lost on its way: the connection breaks.
     lose_next: bool,
     /// What is too large for a list is not given by itself either.
@@ -79,6 +86,7 @@ impl OpenClaw {
             events: broadcast::Sender::new(1024),
             release: Arc::new(Notify::new()),
             answers: Arc::default(),
+            holds: Arc::default(),
         }
     }
 
@@ -185,7 +193,13 @@ impl OpenClaw {
                     };
                     answer["type"] = json!("res");
                     answer["id"] = request["id"].clone();
-                    answers.send(answer).unwrap();
+                    let mut world = self.world.lock().unwrap();
+                    if world.held_method.as_deref() == request["method"].as_str() {
+                        world.held.push((answers.clone(), answer));
+                        self.holds.send_modify(|count| *count += 1);
+                    } else {
+                        answers.send(answer).unwrap();
+                    }
                 }
                 Some(answer) = answered.recv() => {
                     if socket.send(Message::text(answer.to_string())).await.is_err() { return }
@@ -257,14 +271,39 @@ impl OpenClaw {
                 };
                 Ok(json!({"ok": true, "deleted": found, "archived": archived}))
             }
-            "exec.approval.list" => Ok(json!(self.world.lock().unwrap().commands)),
+            "exec.approval.list" => {
+                let world = self.world.lock().unwrap();
+                let waits = |command: &&Value| world.decided.iter().all(|(id, _)| command["id"] != **id);
+                Ok(json!(world.commands.iter().filter(waits).collect::<Vec<_>>()))
+            }
+            "approval.history" => {
+                let world = self.world.lock().unwrap();
+                if world.tells_nothing_decided {
+                    return Err(("UNAVAILABLE", "approval storage unavailable".to_owned()));
+                }
+                let limit = usize::try_from(params["limit"].as_u64().unwrap()).unwrap();
+                let newest = world.decided.iter().rev().take(limit);
+                let items: Vec<_> = newest
+                    .map(|(id, decision)| json!({"id": id, "decision": decision}))
+                    .collect();
+                let mut answer = json!({"items": items});
+                if world.decided.len() > limit {
+                    answer["nextCursor"] = json!("older");
+                }
+                Ok(answer)
+            }
             "exec.approval.resolve" => {
                 let [id, decision] = ["id", "decision"].map(|name| params[name].as_str().unwrap().to_owned());
                 let first = self.decided(&id, &decision);
                 if first {
                     self.tell("exec.approval.resolved", &json!({"id": id, "decision": decision}));
                 }
-                let same = self.world.lock().unwrap().decided[&id] == decision;
+                let same = self
+                    .world
+                    .lock()
+                    .unwrap()
+                    .decided
+                    .contains(&(id.clone(), decision.clone()));
                 self.answers.send_modify(|answers| answers.push((id, decision)));
                 match same {
                     true => Ok(json!({"ok": true})),
@@ -299,12 +338,36 @@ impl OpenClaw {
     /// A command is decided now, unless it was before; nobody is told.
     pub fn decided(&self, id: &str, decision: &str) -> bool {
         let mut world = self.world.lock().unwrap();
-        let known = world.decided.len();
-        world
-            .decided
-            .entry(id.to_owned())
-            .or_insert_with(|| decision.to_owned());
-        world.decided.len() > known
+        let is_first = world.decided.iter().all(|(known, _)| known != id);
+        if is_first {
+            world.decided.push((id.to_owned(), decision.to_owned()));
+        }
+        is_first
+    }
+
+    /// From now on, who asks what was decided gets no answer.
+    pub fn tell_nothing_decided(&self) {
+        self.world.lock().unwrap().tells_nothing_decided = true;
+    }
+
+    /// From now on, answers to this are given as they are, but not before they are let go.
+    pub fn hold(&self, method: &str) {
+        self.world.lock().unwrap().held_method = Some(method.to_owned());
+        self.holds.send_replace(0);
+    }
+
+    /// Waits until somebody waits for such an answer.
+    pub async fn holds(&self) {
+        self.holds.subscribe().wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    /// Gives the answers that were held, and holds none any more.
+    pub fn let_go(&self) {
+        let mut world = self.world.lock().unwrap();
+        world.held_method = None;
+        for (to, answer) in world.held.drain(..) {
+            to.send(answer).unwrap();
+        }
     }
 
     /// Waits until it was given an answer to this command, and says which.
