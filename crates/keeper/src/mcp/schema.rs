@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
+use crate::limits;
+
 /// A tool that takes these properties, of which `required` must be there.
 fn tool(name: &'static str, description: &'static str, properties: Value, required: &[&str], reads: bool) -> Tool {
     let schema = json!({
@@ -143,7 +145,7 @@ pub(super) fn tools() -> Vec<Tool> {
              asked first. There is no answer here: what they share appears in list_capabilities, under received, perhaps days later.",
             json!({
                 "of": {"type": "string", "description": "The person's name, as your owner knows them."},
-                "words": {"type": "string", "maxLength": 300, "description": "What your owner would like, what for, and until when: for a person to read."},
+                "words": {"type": "string", "maxLength": limits::SHARE_WORDS_CHARS, "description": "What your owner would like, what for, and until when: for a person to read."},
             }),
             &["of", "words"],
             false,

@@ -15,7 +15,7 @@ use crate::broker::changes;
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
 use crate::rates::{By, RateError};
-use crate::shares::{ShareError, Terms, UseReceived};
+use crate::shares::{ShareError, Terms, UseReceived, words_to_send};
 
 const HOUR: Millis = 60 * 60 * 1000;
 /// Longest time of a share that an agent may ask for, in hours: a month.
@@ -201,13 +201,15 @@ impl Tools {
 
     pub(super) async fn request_share(&self, call: RequestShare) -> Answered {
         let contact = self.contact(&call.of)?;
+        // Before anybody is asked: what cannot be sent is not worth a yes.
+        let words = words_to_send(&call.words)?;
         let action = Action::AskForShare {
             of: contact.user,
             name: contact.name.clone(),
-            words: call.words.clone(),
+            words: words.to_owned(),
         };
         self.ask_owner(&action, None).await?;
-        self.shares.ask(contact.user, &call.words).await?;
+        self.shares.ask(contact.user, words).await?;
         let note = "It is on its way. If it does not reach them, your owner reads that in their activity.";
         Ok(json!({"asked": contact.name, "note": note}))
     }

@@ -33,6 +33,19 @@ fn tidy(words: &str) -> String {
     short.collect::<String>().trim().to_owned()
 }
 
+/// What of somebody's words is sent: without blanks around them, up to [`limits::SHARE_WORDS_CHARS`].
+///
+/// # Errors
+/// [`ShareError::Words`]: there are none, or more.
+pub fn words_to_send(words: &str) -> Result<&str, ShareError> {
+    let words = words.trim();
+    if (1..=limits::SHARE_WORDS_CHARS).contains(&words.chars().count()) {
+        Ok(words)
+    } else {
+        Err(ShareError::Words)
+    }
+}
+
 impl Shares {
     /// Asks somebody to share something.
     ///
@@ -40,13 +53,9 @@ impl Shares {
     /// [`ShareError::Contact`], [`ShareError::Words`], [`ShareError::Relay`], the vault's errors.
     pub async fn ask(&self, of: UserId, words: &str) -> Result<(), ShareError> {
         let contact = self.contacts.known(of)?;
-        let words = words.trim();
-        if words.is_empty() || words.chars().count() > limits::SHARE_WORDS_CHARS {
-            return Err(ShareError::Words);
-        }
         let ask = Message::Ask {
             id: Uuid::now_v7(),
-            words: words.to_owned(),
+            words: words_to_send(words)?.to_owned(),
         };
         self.relay.send(ask.to(&contact.identity, Vec::new())).await?;
         Ok(())

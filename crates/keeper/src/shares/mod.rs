@@ -53,7 +53,7 @@ mod using;
 
 use std::sync::{Arc, OnceLock};
 
-pub use asked::Asked;
+pub use asked::{Asked, words_to_send};
 pub use copy_given::CopyOf;
 pub use copy_held::{AsOf, Used};
 pub(crate) use count::counted_since;

@@ -270,6 +270,15 @@ async fn promise_07_an_agent_asks_nobody_to_share_something_without_its_owners_w
             changed = changes.changed() => changed.unwrap(),
         }
     }
+    // Words that cannot be sent are refused before anybody is asked about them, with how many may be.
+    let most = keeper::limits::SHARE_WORDS_CHARS;
+    for words in [String::new(), " \n".to_owned(), "ä".repeat(most + 1)] {
+        let (told, failed) = result(&keeper.agent, "request_share", json!({"of": "Anna", "words": words})).await;
+        assert!(
+            failed && told.starts_with("malformed") && told.contains(&most.to_string()),
+            "{told}"
+        );
+    }
     let (told, failed) = result(
         &keeper.agent,
         "request_share",
