@@ -4,6 +4,7 @@
 //! Binaries and images are made by `cargo xtask test`. What a test starts, it stops, by process id and by the labels of its
 //! own installation.
 
+mod asked;
 pub mod canary;
 mod channel;
 mod command_line;

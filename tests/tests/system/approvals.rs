@@ -9,27 +9,16 @@ use system_tests::{Installation, Session, wait_until};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Waits until one request waits, and gives it.
-async fn asked(session: &Session) -> Value {
-    wait_until("the agent asks", Duration::from_secs(120), async || {
-        let list = session.call("approval.list", json!({})).await;
-        list["waiting"].as_array().and_then(|waiting| waiting.first()).cloned()
-    })
-    .await
-}
-
-async fn answer(session: &Session, shown: &Value, answer: Value) {
-    let params = json!({"id": shown["id"], "hash": shown["hash"], "answer": answer});
-    session.call("approval.decide", params).await;
-}
-
 /// The scripted model stands for a service: it is the one address that is allowed here.
 async fn connect_service(installation: &Installation, session: &Session) {
     let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
     let id = session.call("secret.set", secret).await["id"].clone();
     let route = json!({"name": "svc", "base_url": installation.model().base_url(), "secret": id,
         "inject": {"as": "header", "name": "x-api-key", "prefix": ""}, "about": "A service"});
-    session.call("route.set", route).await;
+    session.call("route.set", route.clone()).await;
+    let mut unasked = route;
+    (unasked["name"], unasked["ask"]) = (json!("unasked"), json!(false));
+    session.call("route.set", unasked).await;
 }
 
 #[tokio::test]
@@ -66,7 +55,7 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
     let changing = json!({"service": "svc", "method": "POST", "path": "/things", "body": "{\"lunch\":true}"});
     let words = format!("{} [[say: asked]]", tool("call_integration", changing));
     let turn = session.send(&conversation, &words).await;
-    let shown = asked(&session).await;
+    let shown = session.asked().await;
     assert_eq!(shown["conversation"], json!(conversation), "{shown:#}");
     assert_eq!(shown["action"]["body"], "{\"lunch\":true}");
 
@@ -83,12 +72,9 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
     let list = session.call("approval.list", json!({})).await;
     assert_eq!(list["waiting"][0]["state"], "waiting", "{list:#}");
 
-    answer(
-        &session,
-        &shown,
-        json!({"answer": "deny", "reason": "Not before noon."}),
-    )
-    .await;
+    session
+        .decide(&shown, json!({"answer": "deny", "reason": "Not before noon."}))
+        .await;
     session.turn_event(&turn, "saved").await;
     let told = json!(session.turn(&turn).events).to_string();
     assert!(
@@ -100,7 +86,7 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
     let dinner = json!({"service": "svc", "method": "POST", "path": "/things", "body": "{\"dinner\":true}"});
     let words = format!("{} [[say: done]]", tool("call_integration", dinner));
     let turn = session.send(&conversation, &words).await;
-    answer(&session, &asked(&session).await, json!({"answer": "once"})).await;
+    session.decide(&session.asked().await, json!({"answer": "once"})).await;
     session.turn_event(&turn, "saved").await;
     let tries = [
         ("POST", "/things", "{\"dinner\":true}"),
@@ -115,6 +101,18 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
         );
         // It waits for the answer for longer than this.
         exec(&agent, &["sh", "-c", &probe]);
+    }
+    // Where nobody is asked, no change is a deletion that says so in another place.
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "",
+        "application/x-www-form-urlencoded; charset=utf-16",
+    ] {
+        let probe = format!(
+            "curl --noproxy '*' --silent --max-time 5 --data '_method=DELETE' --header 'content-type: {kind}' http://127.0.0.1:18790/x/unasked/things"
+        );
+        let (_, said) = exec(&agent, &["sh", "-c", &probe]);
+        assert!(said.contains("method_refused"), "{kind}: {said}");
     }
     let list = session.call("approval.list", json!({})).await;
     assert_eq!(list["waiting"].as_array().map(Vec::len), Some(tries.len()), "{list:#}");
@@ -169,10 +167,10 @@ async fn openclaws_own_question_before_a_command_comes_to_its_owner_and_takes_th
         ("refused-words", json!({"answer": "deny"}), false),
     ] {
         let turn = session.send(&conversation, &run(word)).await;
-        let shown = asked(&session).await;
+        let shown = session.asked().await;
         assert_eq!(shown["action"]["kind"], "run_command", "{shown:#}");
         assert!(shown["action"]["command"].to_string().contains(word), "{shown:#}");
-        answer(&session, &shown, given).await;
+        session.decide(&shown, given).await;
         session.turn_event(&turn, "saved").await;
         let results: Vec<Value> = session
             .turn(&turn)
@@ -204,7 +202,7 @@ async fn promise_01_who_is_away_is_told_by_mail_that_their_agent_waits_and_the_p
     let changing = json!({"service": "svc", "method": "POST", "path": format!("/{}", asked_for.text), "body": body});
     let words = format!("[[tool: holdfast__call_integration {changing}]] [[say: done]]");
     session.send(&conversation, &words).await;
-    let shown = asked(&session).await;
+    let shown = session.asked().await;
     drop(session);
     let address = owner.me["user"]["email"].as_str().expect("an address");
     let mail = installation.letter(address, "Your agent waits for your answer").await;
@@ -215,9 +213,9 @@ async fn promise_01_who_is_away_is_told_by_mail_that_their_agent_waits_and_the_p
 
     // Whoever follows it finds what waits.
     let session = owner.unlock(PASSWORD).await;
-    let found = asked(&session).await;
+    let found = session.asked().await;
     assert_eq!((&found["id"], &found["hash"]), (&shown["id"], &shown["hash"]));
-    answer(&session, &found, json!({"answer": "deny", "reason": "No."})).await;
+    session.decide(&found, json!({"answer": "deny", "reason": "No."})).await;
     drop(session);
     installation.down().await;
     let mut search = Search::new(std::slice::from_ref(&asked_for));

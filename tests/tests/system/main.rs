@@ -1,6 +1,7 @@
 //! Whole-system tests: the real binary, Docker, PostgreSQL and OpenClaw. `cargo xtask test` builds what they run.
 
 mod after_a_lock;
+mod agent_tools;
 mod approvals;
 mod backups;
 mod command_line;

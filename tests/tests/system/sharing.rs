@@ -73,14 +73,9 @@ async fn promise_09_a_service_is_shared_for_reading_until_it_is_stopped_and_with
     let turn = with_bob
         .send(&conversation, &format!("{changing} [[say: tried]]"))
         .await;
-    let asked = wait_until("Bob's agent asks him", Duration::from_secs(120), async || {
-        let list = with_bob.call("approval.list", json!({})).await;
-        list["waiting"].as_array()?.first().cloned()
-    })
-    .await;
+    let asked = with_bob.asked().await;
     assert_eq!(asked["action"]["kind"], "call_shared", "{asked:#}");
-    let once = json!({"id": asked["id"], "hash": asked["hash"], "answer": {"answer": "once"}});
-    with_bob.call("approval.decide", once).await;
+    with_bob.decide(&asked, json!({"answer": "once"})).await;
     with_bob.turn_event(&turn, "saved").await;
     let told = json!(with_bob.turn(&turn).events).to_string();
     assert!(told.contains("scope: "), "{told}");
