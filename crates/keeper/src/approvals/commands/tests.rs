@@ -195,7 +195,7 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
         approvals.seen_elsewhere(id).await.unwrap();
     }
     assert!(has_seen(sixth.id) && !has_seen(first.id));
-    approvals.decided_elsewhere(sixth.hash).await.unwrap();
+    approvals.decided_elsewhere(Some(sixth.hash)).await.unwrap();
     assert!(!has_seen(sixth.id));
     let noted = noted();
     assert_eq!((noted.len(), &noted[0]["count"]), (1, &json!(4)), "{noted:?}");
