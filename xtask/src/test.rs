@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that must hold, on this machine, or what matches a name.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -17,9 +18,18 @@ pub struct Options {
     /// Install what is missing without asking.
     #[arg(long)]
     yes: bool,
+    /// Begin no more whole-system tests after so many minutes, and say which parts of them did not run: for a machine on which a run may take
+    /// no longer than it gets.
+    #[arg(long, conflicts_with = "name")]
+    minutes: Option<u64>,
 }
 
+/// Parts in which the whole-system tests run, where a run of everything does: between two of them it may end.
+const SYSTEM_PARTS: u64 = 6;
+const WHOLE_SYSTEM: &str = "package(system-tests)";
+
 pub fn run(options: &Options) -> Result<()> {
+    let begun = Instant::now();
     let mut tally = Tally::default();
     let name = options.name.as_deref();
     packages::ensure(packages::TEST, options.yes || !machine::has_terminal())?;
@@ -33,9 +43,14 @@ pub fn run(options: &Options) -> Result<()> {
     if name.is_none() {
         checks(&mut tally)?;
     }
-    rust_tests(&mut tally, &images, name)?;
+    let parted = name.is_none() && has_cargo("nextest");
+    rust_tests(&mut tally, &images, name, parted)?;
     if ui::exists() {
         interface(&mut tally, &images, name)?;
+    }
+    if parted {
+        // Last: they take longest, by far.
+        system_tests(&mut tally, &images, begun, options.minutes)?;
     }
     tally.close(name)
 }
@@ -80,9 +95,6 @@ fn rust_runner(nextest: bool) -> (Command, &'static str, Counts) {
         let arguments = "nextest run --locked --workspace --no-fail-fast --no-tests pass --show-progress none --status-level pass \
              --final-status-level flaky";
         command.args(arguments.split(' '));
-        // Whole-system tests wait for much of their time: one more than there are processors fills it.
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        command.args(["--test-threads", &(processors + 1).to_string()]);
         return (command, "Rust tests", Counts::Nextest);
     }
     // It knows no groups of tests, and would start as many whole systems at once as there are cores.
@@ -91,9 +103,13 @@ fn rust_runner(nextest: bool) -> (Command, &'static str, Counts) {
     (command, "Rust tests, one at a time: no nextest", Counts::CargoTest)
 }
 
-fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<()> {
+/// The Rust tests, without those of whole systems if these run in parts.
+fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>, parted: bool) -> Result<()> {
     let (mut command, title, counts) = rust_runner(has_cargo("nextest"));
     command.args(name);
+    if parted {
+        command.args(["-E", &format!("not {WHOLE_SYSTEM}")]);
+    }
     if name.is_none() {
         tally.skip("Figures of sealing", "they need --release and a quiet machine; `cargo nextest run --release -p keeper --lib --run-ignored only speed`");
     }
@@ -104,6 +120,28 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>) -> Result<
         Ok(())
     });
     tally.run(title, counts, &mut command)
+}
+
+/// The whole-system tests, a part after the other, as long as there is time to begin one.
+fn system_tests(tally: &mut Tally, images: &Images, begun: Instant, minutes: Option<u64>) -> Result<()> {
+    for part in 1..=SYSTEM_PARTS {
+        let title = format!("Whole-system tests, part {part} of {SYSTEM_PARTS}");
+        if let Some(minutes) = minutes.filter(|minutes| begun.elapsed() > Duration::from_secs(minutes * 60)) {
+            tally.skip(&title, &format!("{minutes} minutes are over (--minutes)"));
+            continue;
+        }
+        let (mut command, _, counts) = rust_runner(true);
+        command.args([
+            "-E",
+            WHOLE_SYSTEM,
+            "--partition",
+            &format!("count:{part}/{SYSTEM_PARTS}"),
+        ]);
+        images.tell(&mut command);
+        command.env("HOLDFAST_SCHEMATHESIS", pypi::SCHEMATHESIS.ensure()?);
+        tally.run(&title, counts, &mut command)?;
+    }
+    Ok(())
 }
 
 /// The interface's own checks and tests, without a server.

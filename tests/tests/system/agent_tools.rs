@@ -107,7 +107,8 @@ async fn promise_07_what_an_agent_shares_is_what_its_owner_was_shown_and_a_yes_i
     let words = format!("{} [[say: done]]", asking(&"please ".repeat(50)));
     let turn = with_anna.ask(&conversation, &words).await;
     let told = outputs(&turn).join("\n");
-    assert!(told.contains("1 to 300 characters (SHARE_WORDS_CHARS)"), "{told}");
+    // OpenClaw itself holds a call to what its keeper says of the tool.
+    assert!(told.contains("300 characters"), "{told}");
     let wanted = "Your calendar until Friday?";
     let words = format!("{0} {0} [[say: done]]", asking(wanted));
     let turn = with_anna.send(&conversation, &words).await;

@@ -37,22 +37,25 @@ impl Approvals {
         let _one = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let mut approval = self.get(id)?;
-        // Also where it is over, and what was asked for is kept shortened.
-        if approval.hash == shown && approval.answer.as_ref() == Some(&answer) {
-            return Ok(approval);
-        }
-        if approval.hash != shown || approval.action.hash() != shown {
+        if approval.hash != shown {
             return Err(ApprovalError::Changed);
         }
-        let of_two = self.needs_second(&approval.action)?;
+        // Also where it is over, and what was asked for is kept shortened.
+        if approval.answer.as_ref() == Some(&answer) {
+            return Ok(approval);
+        }
         let awaits = matches!(approval.state, State::AwaitsSecond { .. });
         // While the second person has not answered, their owner may still say no.
         if approval.state != State::Waiting && !(awaits && matches!(answer, Answer::Deny { .. })) {
             return Err(ApprovalError::Decided);
         }
+        if approval.action.hash() != shown {
+            return Err(ApprovalError::Changed);
+        }
         if now >= approval.expires_at {
             return Err(ApprovalError::Expired);
         }
+        let of_two = self.needs_second(&approval.action)?;
         let (deed, why) = match &answer {
             Answer::Once if of_two => (What::ApprovalGiven, "once; a second person is asked"),
             Answer::Once => (What::ApprovalGiven, "once"),

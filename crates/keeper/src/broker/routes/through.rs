@@ -285,6 +285,12 @@ impl Routes {
         // Compressed, the secret could not be found in the answer.
         headers.insert("accept-encoding", HeaderValue::from_static("identity"));
         headers.insert("user-agent", HeaderValue::from_static("holdfast"));
+        // RFC 9110, section 8.6: what may have content says that it has none. Some servers refuse it otherwise (411).
+        if matches!(sent.method, Method::POST | Method::PUT | Method::PATCH)
+            && sent.body.as_bytes().is_some_and(<[u8]>::is_empty)
+        {
+            headers.insert("content-length", HeaderValue::from_static("0"));
+        }
         let told = route.inject.put(secret, &mut url, &mut headers)?;
 
         if noted {
