@@ -10,15 +10,17 @@ vi.mock("../src/storage/database", () => database);
 const keeper = await vi.hoisted(async () => {
   const { signal } = await import("@preact/signals-core");
   const listeners = new Set<() => void>();
+  const hears = new Set<(event: string, data: unknown) => void>();
   const online = signal(false);
   return {
     cell: signal({ phase: "ready", since: 0 }),
     online,
     unlocked: signal(true),
     listeners,
-    onEvent: () => undefined,
+    hears,
+    onEvent: (listener: (event: string, data: unknown) => void) => void hears.add(listener),
     onOpen: (listener: () => void) => void listeners.add(listener),
-    request: vi.fn<(method: string, params?: Record<string, unknown>) => Promise<unknown>>(),
+    request: vi.fn<(method: string, params?: Record<string, unknown>, options?: { answerMs?: number }) => Promise<unknown>>(),
   };
 });
 vi.mock("../src/app/link", () => keeper);
@@ -86,6 +88,7 @@ beforeEach(async () => {
   Told.open.clear();
   Told.frozen = false;
   keeper.listeners.clear();
+  keeper.hears.clear();
   keeper.online.value = false;
   sent = [];
   made = 0;
@@ -213,5 +216,34 @@ describe("a message that waits", () => {
     await drained(one, two);
     expect(sent).toHaveLength(3);
     expect(one.onlyHere.value.size).toBe(0);
+  });
+});
+
+describe("a message whose answer comes late", () => {
+  it("is sent once the keeper tells that it has accepted it", async () => {
+    // The module as the tab that was opened last has it.
+    const { ChannelError } = await import("../src/channel/messages");
+    keeper.request.mockRejectedValueOnce(new ChannelError("no_answer", "There was no answer in time."));
+    await two.enqueue({ conversation: "c", op: "send", text: "hello" });
+    keeper.online.value = true;
+    await two.flush();
+    const [entry] = two.outbox.value;
+    expect(entry).toMatchObject({ state: "unconfirmed" });
+    for (const hear of keeper.hears) hear("chat", { conversation: "c", seq: 1, turn: "another", kind: "accepted" });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(texts(two)).toEqual(["hello"]);
+    for (const hear of keeper.hears) hear("chat", { conversation: "c", seq: 2, turn: entry?.key, kind: "accepted" });
+    await vi.waitFor(() => expect([texts(one), texts(two)]).toEqual([[], []]));
+    expect(sent, "nothing was sent a second time").toEqual([]);
+  });
+
+  it("has the time that the agent needs to start, where only the agent has what stands before it", async () => {
+    keeper.online.value = true;
+    await one.enqueue({ conversation: "c", op: "regenerate", message: "a-1", text: "" });
+    await drained(one, two);
+    await one.enqueue({ conversation: "c", op: "send", text: "hello" });
+    await drained(one, two);
+    const asked = keeper.request.mock.calls.filter(([method]) => method === "chat.regenerate" || method === "chat.send");
+    expect(asked.map(([method, , options]) => [method, options?.answerMs])).toEqual([["chat.regenerate", one.HISTORY_MS], ["chat.send", undefined]]);
   });
 });

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, on this machine, or what matches a name.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -44,13 +45,14 @@ pub fn run(options: &Options) -> Result<()> {
         checks(&mut tally)?;
     }
     let parted = name.is_none() && has_cargo("nextest");
-    rust_tests(&mut tally, &images, name, parted)?;
+    let needs = Needs::made(&mut tally, &images);
+    rust_tests(&mut tally, &needs, name, parted)?;
     if ui::exists() {
         interface(&mut tally, &images, name)?;
     }
     if parted {
         // Last: they take longest, by far.
-        system_tests(&mut tally, &images, begun, options.minutes)?;
+        system_tests(&mut tally, &needs, begun, options.minutes)?;
     }
     tally.close(name)
 }
@@ -87,6 +89,32 @@ fn checks(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
+/// What Rust tests need beside themselves.
+struct Needs<'a> {
+    images: &'a Images,
+    /// Where it cannot be installed, that is one failure, and the tests that need it are others.
+    schemathesis: Option<PathBuf>,
+}
+
+impl<'a> Needs<'a> {
+    fn made(tally: &mut Tally, images: &'a Images) -> Self {
+        let mut schemathesis = None;
+        tally.check("Schemathesis", || {
+            schemathesis = Some(pypi::SCHEMATHESIS.ensure()?);
+            Ok(())
+        });
+        Self { images, schemathesis }
+    }
+
+    /// Tells the tests that this command runs.
+    fn tell(&self, command: &mut Command) {
+        self.images.tell(command);
+        if let Some(schemathesis) = &self.schemathesis {
+            command.env("HOLDFAST_SCHEMATHESIS", schemathesis);
+        }
+    }
+}
+
 /// What runs the Rust tests, what it is called in the table, and how it says how many passed.
 fn rust_runner(nextest: bool) -> (Command, &'static str, Counts) {
     let mut command = cargo();
@@ -104,7 +132,7 @@ fn rust_runner(nextest: bool) -> (Command, &'static str, Counts) {
 }
 
 /// The Rust tests, without those of whole systems if these run in parts.
-fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>, parted: bool) -> Result<()> {
+fn rust_tests(tally: &mut Tally, needs: &Needs<'_>, name: Option<&str>, parted: bool) -> Result<()> {
     let (mut command, title, counts) = rust_runner(has_cargo("nextest"));
     command.args(name);
     if parted {
@@ -113,17 +141,12 @@ fn rust_tests(tally: &mut Tally, images: &Images, name: Option<&str>, parted: bo
     if name.is_none() {
         tally.skip("Figures of sealing", "they need --release and a quiet machine; `cargo nextest run --release -p keeper --lib --run-ignored only speed`");
     }
-    images.tell(&mut command);
-    // Where it cannot be installed, that is one failure, and the tests that need it are others.
-    tally.check("Schemathesis", || {
-        command.env("HOLDFAST_SCHEMATHESIS", pypi::SCHEMATHESIS.ensure()?);
-        Ok(())
-    });
+    needs.tell(&mut command);
     tally.run(title, counts, &mut command)
 }
 
 /// The whole-system tests, a part after the other, as long as there is time to begin one.
-fn system_tests(tally: &mut Tally, images: &Images, begun: Instant, minutes: Option<u64>) -> Result<()> {
+fn system_tests(tally: &mut Tally, needs: &Needs<'_>, begun: Instant, minutes: Option<u64>) -> Result<()> {
     for part in 1..=SYSTEM_PARTS {
         let title = format!("Whole-system tests, part {part} of {SYSTEM_PARTS}");
         if let Some(minutes) = minutes.filter(|minutes| begun.elapsed() > Duration::from_secs(minutes * 60)) {
@@ -137,8 +160,7 @@ fn system_tests(tally: &mut Tally, images: &Images, begun: Instant, minutes: Opt
             "--partition",
             &format!("count:{part}/{SYSTEM_PARTS}"),
         ]);
-        images.tell(&mut command);
-        command.env("HOLDFAST_SCHEMATHESIS", pypi::SCHEMATHESIS.ensure()?);
+        needs.tell(&mut command);
         tally.run(&title, counts, &mut command)?;
     }
     Ok(())

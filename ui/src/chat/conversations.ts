@@ -75,8 +75,8 @@ export async function loadList(): Promise<void> {
   }
 }
 
-/** History is read from the agent, so opening waits until it has started. */
-const OPEN_MS = 600_000;
+/** History is read from the agent, so what needs it waits until it has started. */
+export const HISTORY_MS = 600_000;
 
 /** Loads a conversation, or what was missed since it was last heard. */
 export async function load(id: string, options: { whole?: boolean } = {}): Promise<void> {
@@ -90,7 +90,7 @@ export async function load(id: string, options: { whole?: boolean } = {}): Promi
   } else if (!missedOnly) thread.loading.value = "loading";
   try {
     const { seq } = thread.state.peek();
-    const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) }, { answerMs: OPEN_MS });
+    const answer = await request<OpenedConversation>("chat.open", { conversation: id, ...(missedOnly ? { after_seq: seq } : {}) }, { answerMs: HISTORY_MS });
     const now = thread.state.peek();
     // Of before what was heard while it was on its way: all that is in it is shown already, and what has ended since would run again.
     const stale = now.seq > seq && answer.seq < now.seq;

@@ -5,10 +5,10 @@
  */
 import { batch, computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
-import { cell, onOpen, online, request, unlocked } from "../app/link";
-import { ChannelError } from "../channel/messages";
+import { cell, onEvent, onOpen, online, request, unlocked } from "../app/link";
+import { ChannelError, type ChatEvent } from "../channel/messages";
 import { allSealed, putSealed, removeSealed } from "../storage/sealed";
-import { acceptedLocally, begun, createFor, isNew, takeUp, threadFor } from "./conversations";
+import { acceptedLocally, begun, createFor, HISTORY_MS, isNew, takeUp, threadFor } from "./conversations";
 
 export type OutboxState = "waiting" | "sending" | "unconfirmed" | "not_sent";
 
@@ -233,7 +233,9 @@ async function send(key: string): Promise<void> {
       const { text, message, op } = entry;
       const conversation = isNew(entry.conversation) ? await begin(entry.conversation, text) : entry.conversation;
       const params = op === "send" ? { conversation, text, key } : op === "edit" ? { conversation, message, text, key } : { conversation, message, key };
-      const { turn, at } = await request<{ turn: string; at: number }>(`chat.${op}`, params);
+      // What stands in the place of another message needs that one, which only the agent has.
+      const patience = op === "send" ? {} : { answerMs: HISTORY_MS };
+      const { turn, at } = await request<{ turn: string; at: number }>(`chat.${op}`, params, patience);
       acceptedLocally({ ...entry, conversation }, turn, at);
       const dropped = drop(key, { sent: { key, conversation, turn, at } });
       saySent();
@@ -324,7 +326,15 @@ function tryNowAndLater(): void {
   void flush();
 }
 
+/** The keeper tells everybody of what it has accepted, also where its answer to who sent it came too late. */
+function heard(event: string, data: unknown): void {
+  const { kind, turn } = data as Partial<ChatEvent>;
+  const entry = event === "chat" && kind === "accepted" && turn ? find(turn) : undefined;
+  if (entry?.state === "unconfirmed") void drop(entry.key);
+}
+
 export function startOutbox(): void {
+  onEvent(heard);
   tabs.onmessage = ({ data }: MessageEvent<Told>) => void hear(data);
   onOpen(() => void recover());
   // A turn that ended lets the next message go.

@@ -194,11 +194,18 @@ fn unavailable(error: CellsError) -> AgentError {
 
 fn later(error: CellsError) -> AgentError {
     let retry_after = error.retry_after();
-    if retry_after.is_none() {
+    if retry_after.is_none() || matches!(error, CellsError::Driver(_)) {
         tracing::error!(%error, "a cell of the tenant API cannot be had");
     }
+    let message = match &error {
+        // The operator's: it may name folders and addresses of the machine.
+        CellsError::Driver(_) | CellsError::Folder { .. } | CellsError::Blobs { .. } => {
+            "The agent's machine has a fault, which the operator's log names: ask again later.".to_owned()
+        }
+        error => error.to_string(),
+    };
     AgentError::Unavailable {
-        message: error.to_string(),
+        message,
         retry_after: retry_after.unwrap_or(limits::PLATFORM_RETRY),
     }
 }
@@ -225,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_cell_that_cannot_be_had_is_to_be_asked_for_again_and_one_that_was_removed_is_gone() {
-        let (cell, words) = (CellId::new(), || "no".to_owned());
+        let (cell, words) = (CellId::new(), || "/srv/of/the/operator".to_owned());
         for error in [
             CellsError::Full { capacity: 1 },
             CellsError::Driver(DriverError::Unreachable(words())),
@@ -251,12 +258,17 @@ mod tests {
             CellsError::Blobs { message: words() },
             CellsError::ShuttingDown,
         ] {
+            let of_the_machine = matches!(
+                error,
+                CellsError::Driver(_) | CellsError::Folder { .. } | CellsError::Blobs { .. }
+            );
             let wait = error.retry_after().unwrap_or(limits::PLATFORM_RETRY);
             let later = unavailable(error);
             assert!(
                 matches!(later, AgentError::Unavailable { retry_after, .. } if retry_after == wait && !wait.is_zero()),
                 "{later:?}"
             );
+            assert!(!of_the_machine || !later.to_string().contains("/srv"), "{later}");
         }
         for error in [CellsError::Removed { cell }, CellsError::WrongTenant] {
             assert!(matches!(unavailable(error), AgentError::Gone));

@@ -160,6 +160,17 @@ impl Tools {
         if let Some(open) = open.map_err(ApprovalError::from)? {
             terms = open;
         }
+        let wanted = Terms {
+            with: terms.with,
+            resource: terms.resource.clone(),
+            scope: terms.scope.clone(),
+            until: terms.until,
+            constraints: terms.constraints.clone(),
+            place: terms.place,
+            cached: None,
+        };
+        // Before anybody is asked: what cannot be shared is not worth a yes.
+        self.shares.check(wanted.clone()).await?;
         self.ask_owner(&Action::Share(terms.clone()), None).await?;
         // Their key may have been forgotten and another pinned meanwhile: what was allowed was for the one that was shown.
         if self.contacts.known(terms.with)?.identity.signer() != terms.holder {
@@ -168,18 +179,7 @@ impl Tools {
                 "The keys of this person have changed since your owner was asked.",
             ));
         }
-        let given = self
-            .shares
-            .issue(Terms {
-                with: terms.with,
-                resource: terms.resource,
-                scope: terms.scope,
-                until: terms.until,
-                constraints: terms.constraints,
-                place: terms.place,
-                cached: None,
-            })
-            .await?;
+        let given = self.shares.issue(wanted).await?;
         Ok(json!({"shared": self.shares.shown(&given)?}))
     }
 

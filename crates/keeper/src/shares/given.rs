@@ -12,6 +12,7 @@ use super::message::Message;
 use super::passed_on::{Through, chain_of};
 use super::{ShareError, Shares, millis};
 use crate::activity::{Deed, What};
+use crate::contacts::Contact;
 use crate::limits;
 use crate::relay::{Courier as _, REVOKED, Record, Revocations as _, revoked_record};
 use crate::vault_service::VaultError;
@@ -35,6 +36,14 @@ pub struct Terms {
     /// They may also read this while the owner is away: of what a copy lies with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<CopyOf>,
+}
+
+/// What could be given, of this service as it stands now.
+struct Drafted {
+    contact: Contact,
+    capability: Capability,
+    tools: bool,
+    place: Hash,
 }
 
 /// A capability that was issued here.
@@ -139,15 +148,13 @@ impl Shares {
         self.issue_of(terms, None, Vec::new(), None).await
     }
 
-    /// The same, of something that is shared with a group, in the place of what the same person had of it. That is taken back first: whatever
-    /// breaks off in between, nobody has more than was meant. It may be somebody's doing who manages it. `one_at_a_time` is held.
-    pub(super) async fn issue_of(
-        &self,
-        terms: Terms,
-        group: Option<GroupOffer>,
-        before: Vec<Given>,
-        by: Option<&Given>,
-    ) -> Result<Given, ShareError> {
+    /// Whether that could be shared now: for who asks somebody before they do.
+    pub async fn check(&self, terms: Terms) -> Result<(), ShareError> {
+        self.draft(terms, &self.given()?, 0, self.clock.now()).await.map(drop)
+    }
+
+    /// A capability that nobody has yet. As many of what is given are taken back for it.
+    async fn draft(&self, terms: Terms, given: &[Given], back: usize, now: Millis) -> Result<Drafted, ShareError> {
         check_rate(&terms.constraints)?;
         let contact = self.contacts.known(terms.with)?;
         let route = self.routes.get(terms.resource.service())?;
@@ -155,13 +162,10 @@ impl Shares {
         if terms.place.is_some_and(|seen| seen != place) {
             return Err(ShareError::OtherKind);
         }
-        let now = self.clock.now();
-        self.tidy_links().await?;
-        let given = self.given()?;
-        self.check_room(&given, now, before.len())?;
+        self.check_room(given, now, back)?;
         let cached = terms.cached.map(|of| of.request(&terms.resource));
         if cached.is_some() {
-            self.check_room_for_copy(&given)?;
+            self.check_room_for_copy(given)?;
         }
         let new = NewCapability {
             id: Uuid::now_v7(),
@@ -174,6 +178,32 @@ impl Shares {
             cached,
         };
         let capability = Capability::issue(&self.vault.identity().await?, new)?;
+        Ok(Drafted {
+            contact,
+            capability,
+            tools,
+            place,
+        })
+    }
+
+    /// The same, of something that is shared with a group, in the place of what the same person had of it. That is taken back first: whatever
+    /// breaks off in between, nobody has more than was meant. It may be somebody's doing who manages it. `one_at_a_time` is held.
+    pub(super) async fn issue_of(
+        &self,
+        terms: Terms,
+        group: Option<GroupOffer>,
+        before: Vec<Given>,
+        by: Option<&Given>,
+    ) -> Result<Given, ShareError> {
+        self.tidy_links().await?;
+        let given = self.given()?;
+        let now = self.clock.now();
+        let Drafted {
+            contact,
+            capability,
+            tools,
+            place,
+        } = self.draft(terms, &given, before.len(), now).await?;
         let share = Given {
             with: contact.user,
             name: contact.name,

@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use protocol::control::NoticeKind;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::activity::{Activity, What};
@@ -10,6 +11,7 @@ use crate::approvals::rule::Pattern;
 use crate::chat::tests::openclaw::{Home, OpenClaw};
 use crate::clock::SystemClock;
 use crate::egress::NamedAddresses;
+use crate::rates::Rates;
 use crate::relay::tests::liar::{Liar, Lie};
 use crate::relay::tests::person::Person;
 use crate::services::Services;
@@ -32,6 +34,39 @@ fn noted(activity: &Activity, what: What) -> Vec<Value> {
     let entries = json!(activity.entries(None).unwrap());
     let entries = entries.as_array().unwrap().iter();
     entries.filter(|entry| entry["what"] == json!(what)).cloned().collect()
+}
+
+/// A person whose keeper follows what this OpenClaw asks, until it is dropped.
+struct Followed {
+    approvals: Approvals,
+    rates: Rates,
+    activity: Activity,
+    gateway: Gateway,
+    _gateways: watch::Sender<Option<Gateway>>,
+    _bridge: JoinSet<()>,
+    _relay: Liar,
+}
+
+impl Followed {
+    async fn of(openclaw: &OpenClaw) -> Self {
+        let relay = Liar::start(Lie::Honest);
+        let person = Person::at(&relay.socket).await;
+        let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
+        let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
+        let gateway = openclaw.connect().await;
+        let (gateways, watched) = watch::channel(Some(gateway.clone()));
+        let mut bridge = JoinSet::new();
+        bridge.spawn(bridge_commands(services.approvals.clone(), watched));
+        Self {
+            approvals: services.approvals,
+            rates: services.rates,
+            activity: services.activity,
+            gateway,
+            _gateways: gateways,
+            _bridge: bridge,
+            _relay: relay,
+        }
+    }
 }
 
 fn command(id: &str) -> Value {
@@ -64,18 +99,13 @@ async fn decide_unheard(openclaw: &OpenClaw, gateway: &Gateway, decided: &[(&str
 
 #[tokio::test]
 async fn promise_07_a_command_that_openclaw_does_not_wait_for_any_more_is_withdrawn_and_cannot_be_allowed() {
-    let relay = Liar::start(Lie::Honest);
-    let person = Person::at(&relay.socket).await;
-    let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
-    let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
-    let approvals = services.approvals;
     let openclaw = OpenClaw::new(Home::new());
     let request = json!({"command": "git push", "cwd": "/home/agent", "host": "gateway", "resolvedPath": "/usr/bin/git",
         "envKeys": ["GIT_SSH"], "warningText": "It leaves this computer", "sessionKey": "main"});
     openclaw.waits_for(json!({"id": "1", "request": request}));
-    let (_gateways, watched) = watch::channel(Some(openclaw.connect().await));
-    let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
-    let asked = until(&approvals, |each| each.state == State::Waiting).await;
+    let followed = Followed::of(&openclaw).await;
+    let approvals = &followed.approvals;
+    let asked = until(approvals, |each| each.state == State::Waiting).await;
     openclaw.tell(REQUESTED, &json!({"id": "same", "request": request}));
     // What decides what is run is in what is allowed, and in what is allowed for longer.
     let shown = json!(asked.action);
@@ -105,9 +135,9 @@ async fn promise_07_a_command_that_openclaw_does_not_wait_for_any_more_is_withdr
     openclaw.tell(RESOLVED, &json!({"id": "1", "decision": "deny"}));
     let other = json!({"command": "git pull", "sessionKey": "main"});
     openclaw.tell(REQUESTED, &json!({"id": "3", "request": other}));
-    let pull = until(&approvals, |each| each.hash != asked.hash).await;
+    let pull = until(approvals, |each| each.hash != asked.hash).await;
     openclaw.tell(RESOLVED, &json!({"id": "3", "decision": "deny"}));
-    until(&approvals, |each| {
+    until(approvals, |each| {
         each.id == pull.id && each.expires_at < pull.expires_at
     })
     .await;
@@ -117,7 +147,7 @@ async fn promise_07_a_command_that_openclaw_does_not_wait_for_any_more_is_withdr
             .any(|each| each.id == asked.id && each.expires_at == asked.expires_at)
     );
     openclaw.tell(RESOLVED, &json!({"id": "same", "decision": "deny"}));
-    let over = until(&approvals, |each| {
+    let over = until(approvals, |each| {
         each.id == asked.id && each.expires_at < asked.expires_at
     })
     .await;
@@ -129,29 +159,23 @@ async fn promise_07_a_command_that_openclaw_does_not_wait_for_any_more_is_withdr
             .iter()
             .all(|each| !each.is_waiting(over.expires_at))
     );
-    bridge.abort();
 }
 
 #[tokio::test]
 async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_an_alarm() {
-    let relay = Liar::start(Lie::Honest);
-    let person = Person::at(&relay.socket).await;
-    let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
-    let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
-    let (approvals, rates, activity) = (services.approvals, services.rates, services.activity);
     let openclaw = OpenClaw::new(Home::new());
-    let (_gateways, watched) = watch::channel(Some(openclaw.connect().await));
-    let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
+    let followed = Followed::of(&openclaw).await;
+    let (approvals, rates, activity) = (&followed.approvals, &followed.rates, &followed.activity);
     let asks = async |id: &str| {
         let request = json!({"command": format!("echo {id}"), "sessionKey": "main"});
         let request = json!({"id": id, "request": request});
         openclaw.waits_for(request.clone());
         openclaw.tell(REQUESTED, &request);
         let (_, action) = read(&request).unwrap();
-        until(&approvals, |each| each.hash == action.hash()).await
+        until(approvals, |each| each.hash == action.hash()).await
     };
-    let told = || approvals.waits(&rates).unwrap().notices;
-    let noted = || noted(&activity, What::CommandDecidedElsewhere);
+    let told = || approvals.waits(rates).unwrap().notices;
+    let noted = || noted(activity, What::CommandDecidedElsewhere);
 
     // As many calls are held as may be: a command is asked about all the same.
     approvals.held.fetch_add(limits::APPROVALS_HELD, Ordering::Relaxed);
@@ -165,7 +189,7 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
     assert_eq!(openclaw.answer_to("second").await, "deny");
     let third = asks("third").await;
     openclaw.tell(RESOLVED, &json!({"id": "third", "decision": "deny"}));
-    let over = until(&approvals, |each| {
+    let over = until(approvals, |each| {
         each.id == third.id && each.expires_at < third.expires_at
     })
     .await;
@@ -175,7 +199,7 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
     for (id, decision) in [("fourth", "allow-once"), ("fifth", "allow-always")] {
         let asked = asks(id).await;
         openclaw.tell(RESOLVED, &json!({"id": id, "decision": decision}));
-        let seen = until(&approvals, |each| {
+        let seen = until(approvals, |each| {
             each.id == asked.id && each.expires_at < asked.expires_at
         })
         .await;
@@ -187,7 +211,7 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
     approvals.decide(sixth.id, sixth.hash, no).await.unwrap();
     assert_eq!(openclaw.answer_to("sixth").await, "deny");
     openclaw.tell(RESOLVED, &json!({"id": "sixth", "decision": "allow-once"}));
-    let seen = until(&approvals, |each| each.id == sixth.id && each.elsewhere).await;
+    let seen = until(approvals, |each| each.id == sixth.id && each.elsewhere).await;
     assert!(matches!(seen.state, State::Denied { .. }), "{seen:?}");
     // What its owner has seen of it is written down, until it is done again.
     let has_seen = |id| approvals.get(id).unwrap().seen;
@@ -206,41 +230,34 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
         told[0].id.uuid().is_nil()
             && json!(told[0].ends_at) == json!(noted[0]["first"].as_i64().unwrap() + 60 * 60_000)
     );
-    bridge.abort();
 }
 
 #[tokio::test]
 async fn promise_07_what_was_decided_while_its_keeper_could_not_follow_is_asked_for() {
-    let relay = Liar::start(Lie::Honest);
-    let person = Person::at(&relay.socket).await;
-    let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
-    let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
-    let (approvals, activity) = (services.approvals, services.activity);
     let openclaw = OpenClaw::new(Home::new());
     openclaw.decided("before", "allow-once");
     for id in ["allowed", "refused", "open"] {
         openclaw.waits_for(command(id));
     }
     openclaw.hold("exec.approval.list");
-    let gateway = openclaw.connect().await;
-    let (_gateways, watched) = watch::channel(Some(gateway.clone()));
-    let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
+    let followed = Followed::of(&openclaw).await;
+    let (approvals, activity) = (&followed.approvals, &followed.activity);
     let decided = [
         ("allowed", "allow-once"),
         ("refused", "deny"),
         ("unasked", "allow-always"),
         ("unasked-refused", "deny"),
     ];
-    let waits = async |id: &str| until_command(&approvals, id, |each| each.state == State::Waiting).await;
+    let waits = async |id: &str| until_command(approvals, id, |each| each.state == State::Waiting).await;
     // Nor is it heard that this waits.
     openclaw.holds().await;
     openclaw.waits_for(command("late"));
-    decide_unheard(&openclaw, &gateway, &decided).await;
+    decide_unheard(&openclaw, &followed.gateway, &decided).await;
     let (allowed, refused, open) = (waits("allowed").await, waits("refused").await, waits("open").await);
     openclaw.let_go();
     let over = |before: Approval| move |now: &Approval| now.expires_at < before.expires_at;
-    let allowed = until_command(&approvals, "allowed", over(allowed)).await;
-    let refused = until_command(&approvals, "refused", over(refused)).await;
+    let allowed = until_command(approvals, "allowed", over(allowed)).await;
+    let refused = until_command(approvals, "refused", over(refused)).await;
     assert!(allowed.elsewhere && !refused.elsewhere);
 
     // What is decided here is nobody else's yes, and what nobody was asked about is.
@@ -248,41 +265,33 @@ async fn promise_07_what_was_decided_while_its_keeper_could_not_follow_is_asked_
     assert_eq!(openclaw.answer_to("open").await, "allow-once");
     let late = waits("late").await;
     openclaw.tell(RESOLVED, &json!({"id": "late", "decision": "allow-once"}));
-    until_command(&approvals, "late", over(late)).await;
-    let elsewhere = noted(&activity, What::CommandDecidedElsewhere);
+    until_command(approvals, "late", over(late)).await;
+    let elsewhere = noted(activity, What::CommandDecidedElsewhere);
     assert_eq!(
         (elsewhere.len(), &elsewhere[0]["count"]),
         (1, &json!(3)),
         "{elsewhere:?}"
     );
-    assert!(noted(&activity, What::CommandsUnseen).is_empty());
-    bridge.abort();
+    assert!(noted(activity, What::CommandsUnseen).is_empty());
 }
 
 #[tokio::test]
 async fn promise_07_where_openclaw_does_not_say_what_was_decided_meanwhile_that_is_in_the_activity() {
-    let relay = Liar::start(Lie::Honest);
-    let person = Person::at(&relay.socket).await;
-    let (named, clock) = (NamedAddresses::default(), Arc::new(SystemClock));
-    let services = Services::new(&person.vault, clock, &named, named.clone(), person.relay.clone());
-    let (approvals, activity) = (services.approvals, services.activity);
     let openclaw = OpenClaw::new(Home::new());
     openclaw.tell_nothing_decided();
     for id in ["gone", "open"] {
         openclaw.waits_for(command(id));
     }
     openclaw.hold("exec.approval.list");
-    let gateway = openclaw.connect().await;
-    let (_gateways, watched) = watch::channel(Some(gateway.clone()));
-    let bridge = tokio::spawn(bridge_commands(approvals.clone(), watched));
-    decide_unheard(&openclaw, &gateway, &[("gone", "allow-once")]).await;
-    let waits = async |id: &str| until_command(&approvals, id, |each| each.state == State::Waiting).await;
+    let followed = Followed::of(&openclaw).await;
+    let (approvals, activity) = (&followed.approvals, &followed.activity);
+    decide_unheard(&openclaw, &followed.gateway, &[("gone", "allow-once")]).await;
+    let waits = async |id: &str| until_command(approvals, id, |each| each.state == State::Waiting).await;
     let (gone, open) = (waits("gone").await, waits("open").await);
     openclaw.let_go();
-    let gone = until_command(&approvals, "gone", |now| now.expires_at < gone.expires_at).await;
-    assert!(!gone.elsewhere && noted(&activity, What::CommandDecidedElsewhere).is_empty());
-    let unseen = noted(&activity, What::CommandsUnseen);
+    let gone = until_command(approvals, "gone", |now| now.expires_at < gone.expires_at).await;
+    assert!(!gone.elsewhere && noted(activity, What::CommandDecidedElsewhere).is_empty());
+    let unseen = noted(activity, What::CommandsUnseen);
     assert_eq!((unseen.len(), &unseen[0]["count"]), (1, &json!(1)), "{unseen:?}");
     assert_eq!(waits("open").await.expires_at, open.expires_at);
-    bridge.abort();
 }
