@@ -42,11 +42,20 @@ impl Trace {
     }
 
     /// Stops following; what was seen, with strace's escapes undone.
-    pub fn end(mut self) -> Vec<u8> {
+    pub fn end(self) -> Vec<u8> {
+        unescaped(&self.calls())
+    }
+
+    /// The same, of what it wrote alone.
+    pub fn end_written(self) -> Vec<u8> {
+        unescaped(&written(&self.calls()))
+    }
+
+    /// A line for each call.
+    fn calls(mut self) -> Vec<u8> {
         signal(self.strace.id(), Signal::INT);
         let _ = self.strace.wait();
-        let text = fs::read(&self.file).expect("strace wrote a file");
-        unescaped(&text)
+        fs::read(&self.file).expect("strace wrote a file")
     }
 }
 
@@ -57,6 +66,20 @@ impl Drop for Trace {
             let _ = self.strace.wait();
         }
     }
+}
+
+/// The lines of calls that write.
+fn written(calls: &[u8]) -> Vec<u8> {
+    let writes = |line: &&[u8]| {
+        let name = line.splitn(2, |byte| *byte == b'(').next().unwrap_or_default();
+        [
+            "write", "writev", "sendto", "sendmsg", "sendmmsg", "pwrite64", "sendfile",
+        ]
+        .iter()
+        .any(|call| name.ends_with(&[b" ", call.as_bytes()].concat()))
+    };
+    let lines: Vec<_> = calls.split(|byte| *byte == b'\n').filter(writes).collect();
+    lines.join(&b'\n')
 }
 
 /// What strace wrote with its escapes (`\"`, `\\`, `\n`, `\33`, …) as the bytes that they stand for.
@@ -110,5 +133,16 @@ mod tests {
         let crossed = [0x28, 0xB5, 0x2F, 0xFD, 0, 1, b'1', b'\r', b'\n', b'"', b'\\'];
         assert_eq!(seen, [b"write(9, \"".as_slice(), &crossed, b"\", 11) = 11"].concat());
         assert_eq!(unescaped(b"cut\\"), b"cut\\");
+    }
+
+    #[test]
+    fn what_is_written_is_told_from_what_is_read() {
+        let calls = b"12    write(9, \"out\", 3 <unfinished ...>\n12    <... write resumed>) = 3\n7     recvfrom(4, \" write(in\", 9, 0, NULL, NULL) = 9\n\
+            7     sendmsg(4, {msg_iov=[{iov_base=\"told\"}]}, 0) = 4\n";
+        let told = String::from_utf8(written(calls)).unwrap();
+        assert!(
+            told.contains("out") && told.contains("told") && !told.contains("in\""),
+            "{told}"
+        );
     }
 }

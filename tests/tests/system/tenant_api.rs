@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use system_tests::canary::{Canary, Search};
 use system_tests::docker::{Part, container, containers, docker, exec as exec_in, inspect, logs, volumes};
 use system_tests::model::Model;
+use system_tests::trace::Trace;
 use system_tests::{CELL_START, Program, Settings, model_of, wait_until};
 
 async fn tenant(operator: &Program, name: &str, base_url: &str, key: &str) -> (String, Program) {
@@ -23,6 +24,8 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     let mut installation = settings.start().await;
     let model = installation.separate_model().await;
     let operator = Program::operator(&installation);
+    let traces = tempfile::tempdir().unwrap();
+    let trace = Trace::of(installation.server_pid(), &traces.path().join("server.strace")).await;
     let (key, said, title) = (Canary::new("sk-"), Canary::new("said"), Canary::new("title"));
     let (id, anna) = tenant(&operator, "Anna", &model.base_url(), &key.text).await;
     let (bobs, bob) = tenant(&operator, "Bob", &model.base_url(), "sk-of-bob").await;
@@ -145,6 +148,14 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
         let path = format!("/proc/{}/{file}", installation.server_pid());
         search.bytes(&path, &std::fs::read(&path).unwrap());
     }
+    // The server is told the key and gives it to nobody as it is: neither the cell nor its database nor a file. The answer it gives to who asked.
+    let wrote = trace.end_written();
+    let mut crossed = Search::new(&canaries[..1]);
+    crossed.bytes("what the server wrote", &wrote);
+    assert!(crossed.found().is_empty(), "{:#?}", crossed.found());
+    let mut control = Search::new(&canaries[1..2]);
+    control.bytes("what the server wrote", &wrote);
+    assert!(!control.found().is_empty(), "what it wrote was searched in vain");
     // Asleep: every byte at rest. Then awake again with what the platform keeps, and nothing is lost.
     installation.down().await;
     for volume in volumes(&installation.id()) {

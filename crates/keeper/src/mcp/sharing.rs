@@ -165,7 +165,7 @@ impl Tools {
             resource: terms.resource.clone(),
             scope: terms.scope.clone(),
             until: terms.until,
-            constraints: terms.constraints.clone(),
+            constraints: terms.constraints,
             place: terms.place,
             cached: None,
         };

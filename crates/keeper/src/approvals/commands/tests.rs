@@ -44,6 +44,7 @@ struct Followed {
     gateway: Gateway,
     _gateways: watch::Sender<Option<Gateway>>,
     _bridge: JoinSet<()>,
+    _person: Person,
     _relay: Liar,
 }
 
@@ -64,6 +65,7 @@ impl Followed {
             gateway,
             _gateways: gateways,
             _bridge: bridge,
+            _person: person,
             _relay: relay,
         }
     }
