@@ -215,7 +215,7 @@ describe("a session that is over", () => {
     ["the page that unlocks stands there", () => void link.stillSignedIn()],
   ])("is noticed when %s, before a password is typed", async (_name, comeBack) => {
     comeBack();
-    await vi.waitFor(() => expect(account.value).toEqual({ at: "out", why: "over" }));
+    await vi.waitFor(() => expect(account.value).toEqual({ at: "out", why: "over", organisation: "t" }));
     expect(asked).toHaveBeenCalledTimes(1);
     expect(asked.mock.calls[0]?.[0]).toBe("/api/v1/me");
   });

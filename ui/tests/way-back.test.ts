@@ -13,10 +13,10 @@ const { KEPT_MS, keepWayBack, signInFrom, takeWayBack } = await import("../src/a
 const CONVERSATION = "/c/7f9c24e5-9d1d-4c5e-a2a3-0b6e1f6f2d11";
 const GROUP = "/groups/0190a5d2-7c41-7b1e-8f00-5a4d3c2b1a00";
 
-/** The sign-in page stands at this address. */
+/** The page stands at this address. */
 function at(address: string): void {
-  const { search } = new URL(address, "https://holdfast.example");
-  vi.stubGlobal("location", { search });
+  const { pathname, search } = new URL(address, "https://holdfast.example");
+  vi.stubGlobal("location", { pathname, search });
 }
 
 beforeEach(() => {
@@ -38,9 +38,18 @@ describe("the way back", () => {
 
   it("leads to the first page for who came to sign in", () => {
     expect(signInFrom("/")).toBe("/sign-in");
+    expect(signInFrom("/", "t-1")).toBe("/sign-in?organisation=t-1");
+    expect(signInFrom("/me", "t-1")).toBe("/sign-in?next=%2Fme&organisation=t-1");
     keepWayBack();
     expect(kept.size).toBe(0);
     expect(takeWayBack()).toBe("/");
+  });
+
+  it("leads back from another site to the page that was left for it", () => {
+    at("/me");
+    keepWayBack();
+    at("/");
+    expect(takeWayBack()).toBe("/me");
   });
 
   it("is in the address before it is in the browser, where another tab may have left it", () => {

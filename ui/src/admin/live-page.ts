@@ -1,6 +1,7 @@
 /** Base of the operator's pages: loads what it shows, again every few seconds while somebody looks, keeps the old when that fails, and says how old it is. */
 import { html, nothing, type TemplateResult } from "lit";
 import { state } from "lit/decorators.js";
+import { isPresent } from "../app/presence";
 import { View } from "../app/view";
 import { notice, sentence } from "../parts/form";
 import { session } from "./api";
@@ -27,7 +28,8 @@ export abstract class LivePage<T> extends View {
     super.connectedCallback();
     void this.reload();
     this.#timer = setInterval(() => {
-      if (document.hidden) return;
+      // Of a page that nobody is at, the session ends in its time.
+      if (document.hidden || !isPresent()) return;
       this.now = Date.now();
       if (this.now - this.#tried >= this.every) void this.reload();
     }, 1000);

@@ -10,6 +10,8 @@ import "./sign-in-page";
 import "./tenant-page";
 import "./tenants-page";
 import "./waiting-page";
+import { watchPresence } from "../app/presence";
 import { followLinks } from "./address";
 
 followLinks();
+watchPresence();

@@ -2,8 +2,8 @@
 import { signal } from "@preact/signals-core";
 import { api, type Instance, type Me, type Pending, Problem } from "../api/http";
 
-/** Out because their session was over, or because they wanted it; neither is known of who has only come. */
-export type Account = { at: "unknown" } | { at: "out"; why?: "over" | "asked" } | { at: "half"; pending: Pending } | { at: "in"; me: Me } | { at: "error"; message: string };
+/** Out because their session was over, or because they wanted it, and of which organisation; nothing of that is known of who has only come. */
+export type Account = { at: "unknown" } | { at: "out"; why?: "over" | "asked"; organisation?: string } | { at: "half"; pending: Pending } | { at: "in"; me: Me } | { at: "error"; message: string };
 
 export const account = signal<Account>({ at: "unknown" });
 export const instance = signal<Instance | undefined>(undefined);

@@ -53,7 +53,7 @@ export class App extends View {
   #follow(): void {
     const who = account.value;
     const at = path.value;
-    if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go(who.why === "asked" ? "/sign-in" : signInFrom(at), { replace: true }));
+    if (who.at === "out" && !OPEN_PAGES.has(at)) untracked(() => go(signInFrom(who.why === "asked" ? "/" : at, who.organisation), { replace: true }));
     if (who.at === "unknown" && !OPEN_PAGES.has(at)) untracked(() => void loadAccount());
     if (who.at !== "in") this.hasTicket = undefined;
     if (who.at === "in" && this.hasTicket === undefined)

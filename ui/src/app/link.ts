@@ -406,11 +406,12 @@ function saysOver(error: unknown): error is Problem {
 
 /** The session ended elsewhere, or by time: what was readable leaves the screen, and the password is asked for again. */
 async function sessionOver({ status }: Problem): Promise<void> {
-  const who = me()?.user.id;
+  const whose = me();
   // Two heard of it at once.
-  if (who === undefined) return;
+  if (whose === undefined) return;
+  const who = whose.user.id;
   leave();
-  account.value = status === 401 ? { at: "out", why: "over" } : { at: "unknown" };
+  account.value = status === 401 ? { at: "out", why: "over", organisation: whose.tenant.id } : { at: "unknown" };
   await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
 }
 
@@ -449,14 +450,18 @@ function leave(): void {
 /** Ends the session of this browser; the vault locks by itself when it is not used. */
 export async function signOut(): Promise<void> {
   const who = user();
-  await api.signOut();
+  const organisation = me()?.tenant.id;
+  await api.signOut().catch((error: unknown) => {
+    // It was over already.
+    if (!(error instanceof Problem && error.status === 401)) throw error;
+  });
   // At once: there is no moment in which somebody is signed in still, and asked to unlock or the platform asked for them.
   batch(() => {
     leave();
     // Whoever signs in next on this page is told nothing of this person's vault.
     lockReason.value = undefined;
     savedBeforeLock.value = true;
-    account.value = { at: "out", why: "asked" };
+    account.value = { at: "out", why: "asked", ...(organisation === undefined ? {} : { organisation }) };
   });
   // A browser that cannot end what is told here now is told nothing all the same: the server has forgotten it.
   await Promise.all([forgetTicket(who), forgetLocalKey(who), forgetHere().catch(() => undefined)]);

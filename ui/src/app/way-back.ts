@@ -15,9 +15,10 @@ interface Kept {
   at: number;
 }
 
-/** The address of the sign-in page for somebody who was at this path. */
-export function signInFrom(path: string): string {
-  return isPage(path) ? `/sign-in?${new URLSearchParams({ [NEXT]: path }).toString()}` : "/sign-in";
+/** The address of the sign-in page for somebody of this organisation, whose sites to sign in with it shows, who was at this path. */
+export function signInFrom(path: string, organisation?: string): string {
+  const query = new URLSearchParams({ ...(isPage(path) ? { [NEXT]: path } : {}), ...(organisation === undefined ? {} : { organisation }) });
+  return query.size > 0 ? `/sign-in?${query.toString()}` : "/sign-in";
 }
 
 function inAddress(): string | undefined {
@@ -25,9 +26,10 @@ function inAddress(): string | undefined {
   return isPage(path) ? path : undefined;
 }
 
-/** Keeps it for whoever leaves this tab to sign in. */
+/** Keeps it for whoever leaves this tab to sign in, from the page for that or from where they are. */
 export function keepWayBack(): void {
-  const path = inAddress();
+  const at = location.pathname;
+  const path = inAddress() ?? (isPage(at) ? at : undefined);
   if (path !== undefined) localStorage.setItem(KEPT, JSON.stringify({ path, at: Date.now() } satisfies Kept));
 }
 

@@ -7,6 +7,7 @@ import type { Approval, ApprovalAnswer } from "../channel/messages";
 import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
+import { comparedWords } from "../trust/compared";
 import { approvalClock, decide, secondNames } from "./approvals";
 import { approvalWords, details, leftWords } from "./words";
 
@@ -23,7 +24,7 @@ export class ApprovalCard extends FormPage {
   @state() private reason = "";
 
   protected override render(): TemplateResult {
-    const { action, may, expires_at, second } = this.approval;
+    const { action, may, expires_at, second, known } = this.approval;
     const id = `approval-${this.approval.id}`;
     const words = approvalWords(action);
     return html`<section class="card approval" aria-labelledby=${id} tabindex="-1" @keydown=${this.#keys}>
@@ -37,6 +38,7 @@ export class ApprovalCard extends FormPage {
       <dl class="exact">
         ${details(action).map(([name, value]) => html`<dt>${name}</dt><dd><pre tabindex="0" role="region" aria-label=${name}>${value}</pre></dd>`)}
       </dl>
+      ${known && action.kind === "share" ? comparedWords(action.name, known) : nothing}
       ${this.problem ? notice("error", this.problem) : nothing}
       ${this.more === "deny" ? this.#refusal() : this.more === "always" ? this.#always() : this.#answers(may)}
     </section>`;

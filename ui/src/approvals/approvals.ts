@@ -3,6 +3,7 @@ import { computed, effect, signal, untracked } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
 import { keepersNow } from "../app/keeper-clock";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { isWatched, whenWatched } from "../app/presence";
 import { withProof } from "../app/proof";
 import type { Approval, ApprovalAnswer, ApprovalList, AskedAsSecond } from "../channel/messages";
 import { sentence } from "../parts/form";
@@ -11,6 +12,8 @@ import { approvalWords, asSecond, elsewhereWords, secondedWords } from "./words"
 
 export const approvals = signal<ApprovalList | undefined>(undefined);
 export const approvalsProblem = signal("");
+/** Something has changed while nobody looked on, and is loaded once somebody is back. */
+const unseen = signal(false);
 /** The keeper's clock, by which requests run out; goes on by seconds while something waits, so that what has run out leaves by itself. */
 export const approvalClock = signal(keepersNow());
 
@@ -127,18 +130,26 @@ function tick(): void {
 
 export function startApprovals(): void {
   onOpen(() => void loadApprovals());
+  const load = () => {
+    unseen.value = false;
+    if (unlocked.peek()) void loadApprovals();
+  };
   onEvent((event) => {
-    if (event === "approvals") void loadApprovals();
+    if (event !== "approvals") return;
+    unseen.value = !isWatched();
+    whenWatched(load);
   });
   setInterval(tick, 1000);
   effect(() => {
     const count = inboxCount.value;
-    document.title = count > 0 ? `(${count}) ${title}` : title;
+    const sign = unseen.value ? "!" : count;
+    document.title = sign ? `(${sign}) ${title}` : title;
   });
   effect(() => {
     if (unlocked.value) return;
     untracked(() => {
       approvals.value = undefined;
+      unseen.value = false;
       warned.clear();
     });
   });

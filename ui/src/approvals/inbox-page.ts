@@ -139,7 +139,7 @@ export class InboxPage extends FormPage {
     if (unasked.length === 0) return nothing;
     return html`<section class="card" aria-labelledby="unasked-title">
       <h2 id="unasked-title">Services that it changes without asking</h2>
-      <p>Your agent changes what it likes at ${unasked.map((each) => `“${each.name}”`).join(", ")}, and asks nobody, but for where a second person has to agree. You choose that for each service under <a href="/services">Services</a>.</p>
+      <p>Your agent changes what it likes at ${unasked.map((each) => `“${each.name}”`).join(", ")} without asking you, but for deleting, and for where a second person has to agree. You choose that for each service under <a href="/services">Services</a>.</p>
     </section>`;
   }
 

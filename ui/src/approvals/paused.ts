@@ -2,6 +2,7 @@
 import { effect, signal, untracked } from "@preact/signals-core";
 import { alertNow, announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { whenWatched } from "../app/presence";
 import { sentence } from "../parts/form";
 import { serviceOf } from "../shared/words";
 
@@ -80,8 +81,9 @@ export async function stopSharing(each: Paused): Promise<void> {
 
 export function startPaused(): void {
   onOpen(() => void loadPaused());
+  const load = () => unlocked.peek() && void loadPaused();
   onEvent((event) => {
-    if (event === "rates") void loadPaused();
+    if (event === "rates") whenWatched(load);
   });
   effect(() => {
     if (unlocked.value) return;

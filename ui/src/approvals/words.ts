@@ -102,7 +102,7 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
       return rows.filter(([, value]) => value !== "");
     }
     case "share":
-      return [["What", action.resource], ["With whom", action.name], ["They may", scopeWords(action.scope)], ["Until", dayWords(action.until)], ["How often", action.constraints.max_calls ? `${action.constraints.max_calls} times in all` : "without a limit"]];
+      return [["What", resourceWords(action.resource)], ["With whom", action.name], ["They may", scopeWords(action.scope)], ["Until", dayWords(action.until)], ["How often", action.constraints.max_calls ? `${action.constraints.max_calls} times in all` : "without a limit"]];
     case "call_shared": {
       const rows: [string, string][] = [
         ["Whose", action.of ? (action.of.name ?? `Somebody whom you do not know, with the digits ${action.of.fingerprint}`) : action.name],

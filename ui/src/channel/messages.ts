@@ -284,6 +284,8 @@ export interface Approval {
   elsewhere?: boolean;
   /** This person has seen that. */
   seen?: boolean;
+  /** Of whom it would be shared with, as this person knows them. */
+  known?: { fingerprint: string; compared_at: number | null };
 }
 
 /** What somebody else's agent wants, of which this person is the second to be asked. */

@@ -2,7 +2,8 @@
 import { type Signal, signal } from "@preact/signals-core";
 import { announce, alertNow } from "../app/announcer";
 import { readsWhole } from "../app/appearance";
-import { onEvent, onOpen, online, request } from "../app/link";
+import { onEvent, onOpen, online, request, unlocked } from "../app/link";
+import { whenWatched } from "../app/presence";
 import { go, path } from "../app/router";
 import { type CellEvent, ChannelError, type ChatEvent, type Conversation, type Message, type OpenedConversation } from "../channel/messages";
 import { moveDraft } from "./drafts";
@@ -221,12 +222,14 @@ export function clearConversations(): void {
 }
 
 export function startConversations(): void {
+  const list = () => unlocked.peek() && void loadList();
+  const failed = () => {
+    for (const thread of threads.values()) if (typeof thread.loading.peek() === "object" || behind.has(thread.id)) void load(thread.id, { whole: true });
+  };
   onEvent((event, data) => {
-    if (event === "chats") void loadList();
+    if (event === "chats") whenWatched(list);
     else if (event === "chat") receive(data as ChatEvent);
-    else if (event === "cell" && (data as CellEvent).phase === "ready") {
-      for (const thread of threads.values()) if (typeof thread.loading.peek() === "object" || behind.has(thread.id)) void load(thread.id, { whole: true });
-    }
+    else if (event === "cell" && (data as CellEvent).phase === "ready") whenWatched(failed);
   });
   onOpen(() => {
     void loadList();

@@ -26,6 +26,7 @@ export class FinishSignInPage extends FormPage {
   #setUp(): TemplateResult {
     return html`<h1>Set up a second factor</h1>
       <p class="lead">Your organisation asks everybody for one, beside the link in your mail: a passkey on this device, or a code from an app on your phone.</p>
+      ${this.problem ? notice("error", this.problem) : nothing}
       ${this.codes.length > 0 ? nothing : html`<hf-passkeys @changed=${(event: CustomEvent<PasskeysChanged>) => (this.codes = event.detail.codes)}></hf-passkeys>`}
       <hf-authenticator-setup .codes=${this.codes} @finished=${() => void loadAccount()}></hf-authenticator-setup>`;
   }
@@ -62,7 +63,12 @@ export class FinishSignInPage extends FormPage {
 
   #leave = (): void => {
     void this.work(async () => {
-      await api.signOut();
+      try {
+        await api.signOut();
+      } catch (error) {
+        // It took too long, and is over.
+        if (!(error instanceof Problem && error.status === 401)) throw error;
+      }
       account.value = { at: "out", why: "asked" };
     });
   };

@@ -3,6 +3,7 @@ import { html } from "lit";
 import { api, type ProviderButton } from "../api/http";
 import { showPasskey } from "../api/passkey";
 import { me } from "../app/account";
+import { keepWayBack } from "../app/way-back";
 import { choiceBox, confirmBox } from "./confirm-box";
 import { proofDialog, withProof } from "./proof-dialog";
 import { leaveFor } from "./provider-words";
@@ -30,6 +31,7 @@ async function signInAgain(): Promise<boolean> {
     await api.signIn(email);
     await confirmBox({ title: "Look in your mail", words: "Open the link in this browser. Then come back and try again.", yes: "OK", no: "Close" });
   } else if (chosen !== undefined) {
+    keepWayBack();
     leaveFor((await api.beginWithProvider(chosen, true)).url);
   }
   return false;

@@ -127,7 +127,7 @@ export class ReceivedRow extends FormPage {
         <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? working(`Asking ${this.#whose()} vault…`) : "Read"}</button></div>
       </form>
       ${answer
-        ? html`<p class="muted">${answer.copy ? `A copy, as of ${dayWords(answer.copy.as_of)}, while ${this.#whose()} agent sleeps. It may have changed since.` : `Answered with ${answer.status}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.`}</p>
+        ? html`<p class="muted">${answer.copy ? `A copy, as of ${dayWords(answer.copy.as_of)}, while ${this.#whose()} agent sleeps. It may have changed since.` : `${answer.status < 300 ? "Answered" : `Answered with an error (${answer.status})`}${answer.cut ? ". There was more: ask for less at once" : ""}. It was read through ${this.#whose()} vault and is not kept here.`}</p>
             <pre class="shared-answer" tabindex="0" role="region" aria-label="Answer of ${title}">${answerWords(answer)}</pre>`
         : nothing}`;
   }

@@ -2,6 +2,7 @@
 import { effect, signal, untracked } from "@preact/signals-core";
 import { announce } from "../app/announcer";
 import { onEvent, onOpen, request, unlocked } from "../app/link";
+import { whenWatched } from "../app/presence";
 import { withProof } from "../app/proof";
 import type { ActivityEntry } from "../channel/messages";
 import { sentence } from "../parts/form";
@@ -336,8 +337,9 @@ onOpen(() => {
   // The page loads it; what stands already is renewed.
   if (newest) void loadShared();
 });
+const renew = () => newest && void loadShared();
 onEvent((event) => {
-  if (event === "shares" && newest) void loadShared();
+  if (event === "shares") whenWatched(renew);
 });
 effect(() => {
   if (unlocked.value) return;

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { property, state } from "lit/decorators.js";
 import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
-import { digits } from "../trust/digits";
+import { comparedWords } from "../trust/compared";
 import type { Contact, Known } from "../trust/identities";
 import { offered } from "../trust/offered";
 import { dayField, endOfDay, type Kind, KINDS, wholeNumber } from "./words";
@@ -52,13 +52,7 @@ export abstract class TermsForm extends FormPage {
           ${offered(this.known).map((each) => html`<option value=${each.user} ?selected=${each.user === this.with}>${each.name}</option>`)}
         </select>
       </div>
-      ${contact ? this.#who(contact) : nothing}`;
-  }
-
-  #who(contact: Contact): TemplateResult {
-    if (contact.compared_at !== null) return html`<p class="muted">You have compared digits with ${contact.name}: what you give goes to them and nobody else.</p>`;
-    return html`${notice("warn", html`You have not compared digits with ${contact.name}. Until you have, somebody who runs this server could stand in for them. <a href="/trusted">Compare them</a>; ${contact.name} reads you theirs:`)}
-      ${digits(contact.fingerprint, `Digits of ${contact.name}`)}`;
+      ${contact ? comparedWords(contact.name, contact) : nothing}`;
   }
 
   protected kinds(kinds: readonly Kind[], isOff: (kind: Kind) => boolean): TemplateResult {

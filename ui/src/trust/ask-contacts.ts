@@ -4,6 +4,7 @@ import { state } from "lit/decorators.js";
 import { announce } from "../app/announcer";
 import { Problem } from "../api/http";
 import { signOutAndSay } from "../app/leave";
+import { isWatched } from "../app/presence";
 import { setSlot } from "../app/ways-in";
 import { go } from "../app/router";
 import { confirmBox } from "../parts/confirm-box";
@@ -25,7 +26,7 @@ export class AskContacts extends FormPage {
   override connectedCallback(): void {
     super.connectedCallback();
     void this.#look();
-    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer = setInterval(() => isWatched() && void this.#look(), LOOK_MS);
   }
 
   override disconnectedCallback(): void {

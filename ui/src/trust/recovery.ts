@@ -219,9 +219,9 @@ export function startRecovery(): void {
     if (ended.value) quietly();
   });
   setInterval(() => {
-    if (!navigator.onLine) return;
-    // The keeper is asked only while somebody is here: a page that is left open does not keep the vault from locking.
-    if (online.peek() && isPresent()) quietly();
+    // Only while somebody is here: a page that is left open keeps neither the vault from locking nor the session from ending.
+    if (!navigator.onLine || !isPresent()) return;
+    if (online.peek()) quietly();
     else if (askable.peek()) void lookAtPlatform().catch(() => undefined);
   }, LOOK_MS);
 }
