@@ -1,5 +1,6 @@
+import { answered, newConversation, send } from "./conversation";
 import { agentAsks } from "./machine";
-import { expect, join, lock, test } from "./person";
+import { COLD_START_MS, expect, join, lock, test } from "./person";
 import { connectService } from "./services";
 import { expectClean, inspect } from "./watched";
 
@@ -89,6 +90,18 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   await expect(bob.page.locator(".row-head", { hasText: "calendar of Anna Keller" }).getByText("Stopped")).toBeVisible({ timeout: 60_000 });
   await bob.page.getByRole("button", { name: "Remove from the list: calendar of Anna Keller" }).click();
   await expect(bob.page.getByText("Nobody shares anything with you.")).toBeVisible();
+
+  // Asked to do it, her agent asks her, and she is told that she does not know yet whether it is Bob.
+  await page.goto("/");
+  await newConversation(page);
+  await send(page, 'Share my calendar with Bob until tomorrow. [[tool: holdfast__issue_capability {"with":"Bob Brandt","service":"calendar","path":"/models","hours":24}]] [[say: It is shared.]]');
+  const card = page.getByRole("region", { name: /^Your agent wants to share calendar \(only \/models\) with Bob Brandt/ });
+  await expect(card).toContainText("You have not compared digits with Bob Brandt", { timeout: COLD_START_MS });
+  await expect(card.getByRole("img", { name: /^Digits of Bob Brandt: / })).toBeVisible();
+  await inspect(page, "approval-share");
+  await card.getByRole("button", { name: "Allow once" }).click();
+  await answered(page, "It is shared.");
+  await expect(bob.page.getByText("calendar (only /models) of Anna Keller")).toBeVisible({ timeout: 60_000 });
   expectClean(bob);
   await bob.context.close();
 
