@@ -11,6 +11,7 @@ use crate::mail::{self, Letter};
 use crate::person::{Email, Name, Role};
 use crate::problem::ApiError;
 use crate::providers::Account;
+use crate::sign_in;
 use crate::storage::join_requests::Asked;
 use crate::storage::linked_accounts::Link;
 use crate::storage::{StorageError, TenantTransaction, join_domains, join_requests, linked_accounts, tenants, users};
@@ -165,7 +166,7 @@ pub(crate) async fn answer(
                 account: account.as_ref(),
             };
             let user = admit(app, transaction, &newcomer).await?;
-            let page = app.config.public_url.page("sign-in");
+            let page = app.config.public_url.page(&sign_in::page_of(transaction.tenant()));
             (
                 Target::new("person", user, name.as_str()),
                 mail::join_approved(&email, &organisation, &page),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderValue;
 use futures::StreamExt as _;
+use protocol::TenantId;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -88,6 +89,11 @@ pub(crate) fn cookie_name(public_url: &PublicUrl) -> &'static str {
         true => "__Host-holdfast_begun",
         false => "holdfast_begun",
     }
+}
+
+/// The address of the sign-in page with the buttons of an organisation, without the host and the first slash.
+pub(crate) fn page_of(tenant: TenantId) -> String {
+    format!("sign-in?organisation={tenant}")
 }
 
 /// What tells this browser from others, and the cookie to give it if it has none yet.

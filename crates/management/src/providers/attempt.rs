@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
-use protocol::SessionId;
+use protocol::{SessionId, TenantId};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use utoipa::IntoParams;
@@ -103,30 +103,50 @@ pub(crate) struct Arrived {
     pub session: Option<SessionId>,
 }
 
-/// Somebody came back to the address of a provider. What they bring is used up before it is looked into. An error says, too, whether
-/// they came to link an account, as far as that is known.
+/// Why somebody who came back is refused, and what is known of them.
+pub(crate) struct Refused {
+    pub error: ApiError,
+    /// They came to link an account.
+    pub linking: bool,
+    /// Whose provider they were sent to: none where they bring no attempt of this browser's.
+    pub tenant: Option<TenantId>,
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self {
+            error,
+            linking: false,
+            tenant: None,
+        }
+    }
+}
+
+/// Somebody came back to the address of a provider. What they bring is used up before it is looked into.
 pub(crate) async fn take(
     app: &App,
     client: &Client,
     provider: IdentityProviderId,
     back: Return,
-) -> Result<Arrived, (bool, ApiError)> {
+) -> Result<Arrived, Refused> {
     let state = back.state.as_deref().and_then(SecretToken::parse);
-    let state = state.ok_or((false, ApiError::AttemptInvalid))?;
+    let state = state.ok_or(ApiError::AttemptInvalid)?;
     let taken = sign_in_attempts::take(&app.database, state.hash(), client.begun, app.clock.now()).await;
-    let attempt = match taken {
-        Ok(Taken::Attempt(attempt)) => attempt,
-        Ok(Taken::OtherBrowser) => return Err((false, ApiError::OtherBrowser)),
-        Ok(Taken::Nothing) => return Err((false, ApiError::AttemptInvalid)),
-        Err(error) => return Err((false, error.into())),
+    let attempt = match taken.map_err(ApiError::from)? {
+        Taken::Attempt(attempt) => attempt,
+        Taken::OtherBrowser => return Err(ApiError::OtherBrowser.into()),
+        Taken::Nothing => return Err(ApiError::AttemptInvalid.into()),
     };
-    let linking = attempt.session.is_some();
+    let (linking, tenant) = (attempt.session.is_some(), attempt.tenant);
     if !linking {
-        refusals::see_somebody_of(attempt.tenant, client);
+        refusals::see_somebody_of(tenant, client);
     }
-    finish(app, attempt, provider, &state, back)
-        .await
-        .map_err(|error| (linking, error))
+    let arrived = finish(app, attempt, provider, &state, back).await;
+    arrived.map_err(|error| Refused {
+        error,
+        linking,
+        tenant: Some(tenant),
+    })
 }
 
 async fn finish(

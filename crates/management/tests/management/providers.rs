@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use management::limits;
+use protocol::TenantId;
 use serde_json::{Value, json};
 
 use crate::support::provider::{Bend, CLIENT_ID, CLIENT_SECRET, Provider, somebody};
@@ -49,6 +50,15 @@ async fn link(browser: &mut Browser, provider: &Provider, id: &str) -> Answer {
 #[track_caller]
 fn lands(answer: &Answer, at: &str) {
     assert_eq!(answer.headers["location"], at);
+}
+
+/// Back at the sign-in page of an organisation, which is told why.
+#[track_caller]
+fn sent_back(answer: &Answer, why: &str) {
+    let at = answer.headers["location"].to_str().unwrap();
+    let page = at.strip_suffix(&format!("#refused:{why}"));
+    let tenant = page.and_then(|page| page.strip_prefix("/sign-in?organisation="));
+    assert!(tenant.is_some_and(|id| id.parse::<TenantId>().is_ok()), "{why}: {at}");
 }
 
 #[tokio::test]
@@ -111,10 +121,8 @@ async fn a_token_that_is_not_right_in_every_part_signs_nobody_in() {
             provider.bend(bend);
             let mut browser = world.browser();
             let answer = sign_in(&mut browser, &provider, &id).await;
-            assert_eq!(
-                answer.headers["location"], "/sign-in#refused:provider_failed",
-                "{bend:?}"
-            );
+            let at = answer.headers["location"].to_str().unwrap();
+            assert!(at.ends_with("#refused:provider_failed"), "{bend:?}: {at}");
             assert!(browser.cookie.is_none(), "{bend:?}");
         }
         provider.bend(None);
@@ -133,9 +141,9 @@ async fn a_state_works_once_soon_and_in_the_browser_that_was_sent() {
     let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
     // Another browser, with a begun sign-in of its own or none: it is not used up.
     let mut other = world.browser();
-    lands(&other.get(&back).await.expect(303), "/sign-in#refused:other_browser");
+    sent_back(&other.get(&back).await.expect(303), "other_browser");
     go(&mut other, &provider, "/sign-in/provider", &id).await;
-    lands(&other.get(&back).await.expect(303), "/sign-in#refused:other_browser");
+    sent_back(&other.get(&back).await.expect(303), "other_browser");
     // A state that was never given out, and none.
     let (path, query) = back.split_once('?').unwrap();
     let (code, _) = query.split_once('&').unwrap();
@@ -144,27 +152,25 @@ async fn a_state_works_once_soon_and_in_the_browser_that_was_sent() {
         format!("{path}?{code}"),
         format!("{path}?{code}&state=x"),
     ] {
-        lands(
-            &browser.get(&forged).await.expect(303),
-            "/sign-in#refused:attempt_invalid",
-        );
+        sent_back(&browser.get(&forged).await.expect(303), "attempt_invalid");
     }
     assert_eq!(provider.asked(), asked, "no code was taken to the provider");
     lands(&browser.get(&back).await.expect(303), "/");
-    lands(
-        &browser.get(&back).await.expect(303),
-        "/sign-in#refused:attempt_invalid",
-    );
+    sent_back(&browser.get(&back).await.expect(303), "attempt_invalid");
     assert_eq!(provider.asked(), asked + 1);
 
-    for (wait, lands_at) in [
-        (limits::SIGN_IN_ATTEMPT_LIFE - Duration::from_secs(1), "/"),
-        (limits::SIGN_IN_ATTEMPT_LIFE, "/sign-in#refused:attempt_invalid"),
+    for (wait, in_time) in [
+        (limits::SIGN_IN_ATTEMPT_LIFE - Duration::from_secs(1), true),
+        (limits::SIGN_IN_ATTEMPT_LIFE, false),
     ] {
         let mut browser = world.browser();
         let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
         world.clock.advance(wait);
-        lands(&browser.get(&back).await.expect(303), lands_at);
+        let answer = browser.get(&back).await.expect(303);
+        match in_time {
+            true => lands(&answer, "/"),
+            false => sent_back(&answer, "attempt_invalid"),
+        }
     }
 }
 
@@ -216,19 +222,13 @@ async fn a_code_of_one_provider_is_not_taken_to_another() {
         .replace(&evil.issuer, &honest.issuer)
         .replace(&evil_id, &honest_id);
     let back = honest.visit(&passed_on).await;
-    lands(
-        &browser.get(&back).await.expect(303),
-        "/sign-in#refused:attempt_invalid",
-    );
+    sent_back(&browser.get(&back).await.expect(303), "attempt_invalid");
     assert_eq!((honest.asked(), evil.asked()), (0, 0));
 
     // Who names themselves in the answer has to be who was asked (RFC 9207).
     let back = go(&mut browser, &honest, "/sign-in/provider", &honest_id).await;
     let back = format!("{back}&iss=https%3A%2F%2Fanother.example");
-    lands(
-        &browser.get(&back).await.expect(303),
-        "/sign-in#refused:attempt_invalid",
-    );
+    sent_back(&browser.get(&back).await.expect(303), "attempt_invalid");
     assert_eq!(honest.asked(), 0);
 }
 
@@ -242,10 +242,7 @@ async fn an_address_that_is_somebodys_here_signs_nobody_in() {
     link(&mut anna, &provider, &id).await;
     provider.signed_in(somebody("2", "anna@acme.example"));
     let mut browser = world.browser();
-    lands(
-        &sign_in(&mut browser, &provider, &id).await,
-        "/sign-in#refused:account_unknown",
-    );
+    sent_back(&sign_in(&mut browser, &provider, &id).await, "account_unknown");
     assert!(browser.cookie.is_none());
     let refused = anna.get("/audit?action=sign_in.refused").await.expect(200).json;
     assert_eq!(refused["events"][0]["outcome"], "refused");
@@ -264,12 +261,9 @@ async fn a_provider_that_says_no_is_told_apart_from_one_that_fails() {
         let (path, _) = back.split_once('?').unwrap();
         let state = back.split_once("state=").unwrap().1;
         let answer = browser.get(&format!("{path}?{said}&state={state}")).await.expect(303);
-        lands(&answer, "/sign-in#refused:provider_refused");
+        sent_back(&answer, "provider_refused");
         // It is used up all the same.
-        lands(
-            &browser.get(&back).await.expect(303),
-            "/sign-in#refused:attempt_invalid",
-        );
+        sent_back(&browser.get(&back).await.expect(303), "attempt_invalid");
     }
     let back = go(&mut anna, &provider, "/accounts", &id).await;
     let (path, _) = back.split_once('?').unwrap();
@@ -281,8 +275,45 @@ async fn a_provider_that_says_no_is_told_apart_from_one_that_fails() {
     lands(&answer, "/security#refused:provider_refused");
     let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
     let answer = browser.get(&back.replace("code=code", "code=other")).await.expect(303);
-    lands(&answer, "/sign-in#refused:provider_failed");
+    sent_back(&answer, "provider_failed");
     assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn who_is_refused_keeps_the_buttons_of_their_organisation() {
+    let provider = Provider::start().await;
+    let (world, _anna, _) = beside(&provider).await;
+    let mut olga = world.second_tenant().await;
+    let globex = world.cell_of(&mut olga).await.tenant;
+    let mut olga = world.enter("olga@globex.example", "full", true).await;
+    let id = set_up(&mut olga, &provider, "oidc").await;
+    let at = |why: &str| format!("/sign-in?organisation={globex}#refused:{why}");
+    let mut browser = world.browser();
+    lands(&sign_in(&mut browser, &provider, &id).await, &at("account_unknown"));
+    provider.bend(Bend::Nonce);
+    lands(&sign_in(&mut browser, &provider, &id).await, &at("provider_failed"));
+    provider.bend(None);
+
+    // Also where nothing is known but whose address it is that they come back to.
+    let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
+    lands(&world.browser().get(&back).await.expect(303), &at("other_browser"));
+    lands(&browser.get(&back).await.expect(303), &at("account_unknown"));
+    lands(&browser.get(&back).await.expect(303), &at("attempt_invalid"));
+    // One that is turned off tells nobody whose it was, but who was sent there.
+    let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
+    let off = json!({"name": "Work", "client_id": CLIENT_ID, "on": false});
+    olga.put(&format!("/providers/{id}"), off).await.expect(200);
+    lands(&browser.get(&back).await.expect(303), &at("attempt_invalid"));
+    lands(
+        &browser.get(&back).await.expect(303),
+        "/sign-in#refused:attempt_invalid",
+    );
+    // Who came to link an account goes back to where they asked for it.
+    let on = json!({"name": "Work", "client_id": CLIENT_ID, "on": true});
+    olga.put(&format!("/providers/{id}"), on).await.expect(200);
+    let back = go(&mut olga, &provider, "/accounts", &id).await;
+    let answer = olga.get(&back.replace("code=code", "code=other")).await.expect(303);
+    lands(&answer, "/security#refused:provider_failed");
 }
 
 #[tokio::test]
@@ -292,7 +323,7 @@ async fn who_comes_back_from_a_provider_and_is_refused_is_in_the_organisations_l
     let mut browser = world.browser_at("192.0.2.7");
     let back = go(&mut browser, &provider, "/sign-in/provider", &id).await;
     let answer = browser.get(&back.replace("code=code", "code=other")).await.expect(303);
-    lands(&answer, "/sign-in#refused:provider_failed");
+    sent_back(&answer, "provider_failed");
     // A site that does not know its own code may be at fault itself: that counts against nobody.
     let mut refusals = 0;
     let refused = loop {
@@ -301,7 +332,7 @@ async fn who_comes_back_from_a_provider_and_is_refused_is_in_the_organisations_l
         let state = back.split_once("state=").unwrap().1;
         let said = format!("{path}?error=access_denied&state={state}");
         let answer = browser.get(&said).await.expect(303);
-        lands(&answer, "/sign-in#refused:provider_refused");
+        sent_back(&answer, "provider_refused");
         refusals += 1;
         if refusals > limits::CLIENT_FAILURES_FREE {
             break browser.post("/sign-in/provider", json!({"provider": id})).await;
@@ -344,10 +375,7 @@ async fn refusals_of_nobody_who_is_known_are_counted_by_where_they_come_from() {
     // Nobody has linked this account: as many tries as are told of, but each of somebody else.
     let try_from = async |address: &str| {
         let mut browser = world.browser_at(address);
-        lands(
-            &sign_in(&mut browser, &provider, &id).await,
-            "/sign-in#refused:account_unknown",
-        );
+        sent_back(&sign_in(&mut browser, &provider, &id).await, "account_unknown");
     };
     for place in 1..=limits::ALERT_FAILURES {
         try_from(&format!("192.0.2.{place}")).await;
@@ -436,10 +464,7 @@ async fn a_second_factor_is_asked_for_after_a_provider_too() {
         .unwrap();
     // Who finds an open browser sets up no factor for somebody else.
     let mut browser = world.browser();
-    lands(
-        &sign_in(&mut browser, &provider, &id).await,
-        "/sign-in#refused:mail_first",
-    );
+    sent_back(&sign_in(&mut browser, &provider, &id).await, "mail_first");
     assert!(browser.cookie.is_none());
     provider.shown_ago(Duration::ZERO);
     lands(&sign_in(&mut browser, &provider, &id).await, "/");
@@ -520,19 +545,13 @@ async fn who_is_suspended_or_removed_does_not_come_in_by_a_provider() {
     anna.post(&format!("/people/{who}/suspend"), json!({}))
         .await
         .expect(200);
-    lands(
-        &sign_in(&mut world.browser(), &provider, &id).await,
-        "/sign-in#refused:account_unknown",
-    );
+    sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
     anna.post(&format!("/people/{who}/restore"), json!({}))
         .await
         .expect(204);
     lands(&sign_in(&mut world.browser(), &provider, &id).await, "/");
     anna.delete(&format!("/people/{who}")).await.expect(200);
-    lands(
-        &sign_in(&mut world.browser(), &provider, &id).await,
-        "/sign-in#refused:account_unknown",
-    );
+    sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM linked_accounts")
         .fetch_one(&mut world.database.owner().await)
         .await
@@ -589,10 +608,7 @@ async fn a_test_says_whether_the_provider_is_there_and_knows_us() {
         anna.put(&format!("/providers/{id}"), wrong).await.expect(200);
         assert_eq!(test(&mut anna, &id).await, json!({"result": "client_refused"}));
         let mut browser = world.browser();
-        lands(
-            &sign_in(&mut browser, &provider, &id).await,
-            "/sign-in#refused:provider_failed",
-        );
+        sent_back(&sign_in(&mut browser, &provider, &id).await, "provider_failed");
     }
 }
 
@@ -657,15 +673,9 @@ async fn github_signs_in_by_its_number_for_somebody() {
     assert_eq!(browser.get("/me").await.expect(200).json["user"]["name"], "Anna");
     // Another number with the same name and address is somebody else.
     provider.signed_in(somebody("583232", "octo@cat.example"));
-    lands(
-        &sign_in(&mut world.browser(), &provider, &id).await,
-        "/sign-in#refused:account_unknown",
-    );
+    sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
     provider.bend(Bend::Endless);
-    lands(
-        &sign_in(&mut world.browser(), &provider, &id).await,
-        "/sign-in#refused:provider_failed",
-    );
+    sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "provider_failed");
 }
 
 #[tokio::test]
@@ -715,10 +725,7 @@ async fn the_sign_in_page_has_the_buttons_of_one_organisation_that_are_turned_on
         .await
         .refused(404, "not_found");
     // One that was under way does not come in any more.
-    lands(
-        &browser.get(&back).await.expect(303),
-        "/sign-in#refused:attempt_invalid",
-    );
+    sent_back(&browser.get(&back).await.expect(303), "attempt_invalid");
     anna.delete(&format!("/providers/{id}")).await.expect(204);
     anna.post(
         "/providers",

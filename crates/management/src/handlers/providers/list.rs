@@ -9,6 +9,7 @@ use super::ProviderAnswer;
 use crate::access::Manager;
 use crate::app::App;
 use crate::problem::ApiError;
+use crate::sign_in;
 use crate::storage::providers;
 
 #[derive(Serialize, ToSchema)]
@@ -22,7 +23,7 @@ pub(crate) async fn get(State(app): State<App>, manager: Manager) -> Result<Json
     let person = manager.signed_in();
     let mut transaction = person.transaction(&app).await?;
     let providers = providers::list(&mut transaction).await?;
-    let page = format!("sign-in?organisation={}", person.session().tenant);
+    let page = sign_in::page_of(person.session().tenant);
     Ok(Json(Providers {
         providers: providers
             .into_iter()

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use protocol::SessionId;
+use protocol::{SessionId, TenantId};
 
 use crate::access::{self, Client, Id};
 use crate::answer::WithCookies;
@@ -15,13 +15,14 @@ use crate::joining::{self, Newcomer};
 use crate::openapi::{InContract, Sketch};
 use crate::person::Name;
 use crate::problem::ApiError;
-use crate::providers::attempt::{self, Arrived, Return};
+use crate::providers::attempt::{self, Arrived, Refused, Return};
 use crate::refusals::Why;
 use crate::session::{self, Shown, Way};
-use crate::storage::TenantTransaction;
+use crate::sign_in::page_of;
 use crate::storage::linked_accounts::{self, Link};
-use crate::storage::providers::Provider;
+use crate::storage::providers::{self, Provider};
 use crate::storage::sessions::{self, State as Stage};
+use crate::storage::{TenantTransaction, factors};
 
 pub(crate) async fn get(
     State(app): State<App>,
@@ -30,22 +31,40 @@ pub(crate) async fn get(
     back: Return,
 ) -> Result<SentOn, ApiError> {
     if let Err(wait) = app.limits.attempt(client.address).await {
+        // Nothing is looked up for who has to wait, not even whose buttons they pressed.
         return Ok(refused("/sign-in", &ApiError::TooMany(wait)));
     }
     let arrived = match attempt::take(&app, &client, provider, back).await {
         Ok(arrived) => arrived,
-        Err((linking, error)) => return Ok(refused(page(linking), &error)),
+        Err(Refused { error, linking, tenant }) => {
+            let tenant = match tenant {
+                Some(tenant) => Some(tenant),
+                None => pressed_at(&app, provider).await,
+            };
+            return Ok(refused(&page(linking, tenant), &error));
+        }
     };
-    let linking = arrived.session.is_some();
+    let page = page(arrived.session.is_some(), Some(arrived.provider.tenant));
     let outcome = match arrived.session {
         Some(session) => link(&app, &client, &arrived, session).await,
         None => sign_in(&app, &client, arrived).await,
     };
-    Ok(outcome.unwrap_or_else(|error| refused(page(linking), &error)))
+    Ok(outcome.unwrap_or_else(|error| refused(&page, &error)))
 }
 
-fn page(linking: bool) -> &'static str {
-    if linking { "/security" } else { "/sign-in" }
+/// Where somebody finds what they pressed.
+fn page(linking: bool, tenant: Option<TenantId>) -> String {
+    match (linking, tenant) {
+        (true, _) => "/security".to_owned(),
+        (false, Some(tenant)) => format!("/{}", page_of(tenant)),
+        (false, None) => "/sign-in".to_owned(),
+    }
+}
+
+/// Whose button leads back to this address: all that is known where what is brought is no attempt, was used or is over.
+async fn pressed_at(app: &App, provider: IdentityProviderId) -> Option<TenantId> {
+    let found = providers::find_pressed(&app.database, provider).await;
+    found.ok().flatten().map(|provider| provider.tenant)
 }
 
 /// The browser is sent on.
