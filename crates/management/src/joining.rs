@@ -1,12 +1,14 @@
 //! Joining an organisation without an invitation: at once, or once somebody who manages it agrees. Either way the address is shown
 //! to be theirs first, and nobody who is here already is touched.
 
+use futures::StreamExt as _;
 use protocol::UserId;
 
 use crate::access::{Client, LetsIn};
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
 use crate::ids::JoinRequestId;
+use crate::limits;
 use crate::mail::{self, Letter};
 use crate::person::{Email, Name, Role};
 use crate::problem::ApiError;
@@ -96,12 +98,20 @@ async fn ask(
     let managers = users::managers(&mut transaction).await?;
     transaction.commit().await?;
     let page = app.config.public_url.page("people/waiting");
-    for manager in managers {
-        let letter = Email::parse(&manager)
-            .ok()
-            .and_then(|to| mail::join_asked(&to, &organisation, name.as_str(), email.as_str(), &page));
-        send(app, letter).await;
-    }
+    let letters: Vec<_> = managers
+        .iter()
+        .filter_map(|manager| Email::parse(manager).ok())
+        .map(|to| mail::join_asked(&to, &organisation, name.as_str(), email.as_str(), &page))
+        .collect();
+    // Beside the request: a mail server that does not answer keeps nobody waiting who asks, nor the mails to the others. Each of those
+    // who wait is told of once, and [`limits::JOIN_REQUESTS`] of them wait.
+    let app = app.clone();
+    tokio::spawn(async move {
+        let app = &app;
+        futures::stream::iter(letters)
+            .for_each_concurrent(limits::MAILS_AT_ONCE, |letter| send(app, letter))
+            .await;
+    });
     Ok(())
 }
 

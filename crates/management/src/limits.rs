@@ -411,6 +411,9 @@ pub const SHARED_LIMITS_PAUSE: Duration = Duration::from_secs(2);
 
 /// Sign-in mails that wait to be sent; more are refused.
 pub const MAIL_QUEUE: usize = 1000;
+/// Mails that are handed over at the same time: sign-in links of everybody, and what those who manage an organisation are told of one who asks
+/// to join it.
+pub const MAILS_AT_ONCE: usize = 8;
 /// How long handing one mail to the mail server may take.
 pub const MAIL_TIME: Duration = Duration::from_secs(15);
 

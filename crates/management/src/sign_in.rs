@@ -22,9 +22,6 @@ use crate::secret_token::{SecretToken, TokenHash};
 use crate::session;
 use crate::storage::{StorageError, TenantTransaction, join_domains, join_links, sign_in_links, tenants, users};
 
-/// Mails that are handed over at the same time.
-const AT_ONCE: usize = 8;
-
 /// Takes requests for links, until it is closed.
 pub(crate) struct SignInQueue(Mutex<Option<mpsc::Sender<Asked>>>);
 
@@ -127,7 +124,7 @@ impl Sender {
         let task = tokio::spawn(async move {
             let this = &self;
             waiting
-                .for_each_concurrent(AT_ONCE, async |asked| {
+                .for_each_concurrent(limits::MAILS_AT_ONCE, async |asked| {
                     // Neither the address nor the link may reach the log.
                     if let Err(error) = this.send(&asked).await {
                         tracing::error!(%error, "a sign-in link could not be sent");

@@ -117,6 +117,20 @@ async fn who_waits_for_approval_is_nobody_until_somebody_agrees() {
 }
 
 #[tokio::test]
+async fn who_asks_to_join_waits_for_no_mail_and_one_that_hangs_holds_no_other_up() {
+    let (world, mut anna) = World::owned().await;
+    world.join(&mut anna, "bob@acme.example", "admin").await;
+    allow(&mut anna, "acme.example", true).await;
+    let (mut carol, link) = ask(&world, "carol@acme.example").await;
+    world.mails.hang_next();
+    let asked = carol.post("/joining/accept", json!({"token": link, "name": "Carol"}));
+    let answer = tokio::time::timeout(limits::MAIL_TIME / 3, asked).await;
+    answer.expect("it is answered").expect(202);
+    assert!(world.mails.next().await.contains("Carol wants to join Acme"));
+    assert_eq!(waiting(&mut anna).await.len(), 1);
+}
+
+#[tokio::test]
 async fn who_was_refused_is_told_once_and_troubles_nobody_for_a_while() {
     let (world, mut anna) = World::owned().await;
     allow(&mut anna, "acme.example", true).await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,6 +15,7 @@ pub struct Mails {
     sent: UnboundedSender<()>,
     seen: tokio::sync::Mutex<UnboundedReceiver<()>>,
     read: Mutex<Vec<PathBuf>>,
+    hangs: AtomicBool,
 }
 
 impl Mails {
@@ -26,6 +28,7 @@ impl Mails {
             sent,
             seen: seen.into(),
             read: Mutex::default(),
+            hangs: AtomicBool::new(false),
         }
     }
 
@@ -40,6 +43,11 @@ impl Mails {
         let text = std::fs::read_to_string(&path).unwrap();
         read.push(path);
         text
+    }
+
+    /// The next mail is taken by a server that never answers.
+    pub fn hang_next(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
     }
 
     pub fn files(&self) -> Vec<PathBuf> {
@@ -58,6 +66,9 @@ impl Mailer for Mails {
 
     fn send(&self, letter: Letter) -> BoxFuture<'_, Result<(), MailError>> {
         Box::pin(async {
+            if self.hangs.swap(false, Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             self.outbox.send(letter).await?;
             let _gone = self.sent.send(());
             Ok(())
