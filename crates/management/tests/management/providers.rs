@@ -529,10 +529,24 @@ async fn an_account_is_linked_in_the_session_that_asked_and_to_one_person() {
         .refused(403, "step_up_needed");
     let mut fresh = world.enter("anna@acme.example", "full", true).await;
     fresh.delete(&format!("/accounts/{account}")).await.expect(204);
-    lands(
-        &sign_in(&mut world.browser(), &provider, &id).await,
-        "/sign-in#refused:account_unknown",
-    );
+    sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_09_who_is_removed_while_they_link_an_account_leaves_none() {
+    let provider = Provider::start().await;
+    let (world, mut anna, id) = beside(&provider).await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let back = go(&mut bob, &provider, "/accounts", &id).await;
+    let removed = "UPDATE users SET deactivated_at = now(), removed_at = now(), email = 'removed@removed.invalid'
+        WHERE email = 'bob@acme.example'";
+    let answer = world.meanwhile(removed, async move { bob.get(&back).await }).await;
+    lands(&answer.expect(303), "/security#refused:not_signed_in");
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM linked_accounts")
+        .fetch_one(&mut world.database.owner().await)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]

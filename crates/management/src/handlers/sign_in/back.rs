@@ -175,6 +175,10 @@ async fn link(app: &App, client: &Client, arrived: &Arrived, asked: SessionId) -
         .filter(|session| session.id == asked && session.tenant == provider.tenant && session.state == Stage::Full)
         .ok_or(ApiError::NotSignedIn)?;
     let mut transaction = TenantTransaction::begin(&app.database, session.tenant).await?;
+    // Whoever removes them waits, and finds the account.
+    if !factors::one_at_a_time(&mut transaction, session.user).await? {
+        return Err(ApiError::NotSignedIn);
+    }
     match linked_accounts::link(&mut transaction, session.user, account, now).await? {
         Link::Own => {}
         Link::Taken => return Err(ApiError::AccountTaken),
