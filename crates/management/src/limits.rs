@@ -352,6 +352,8 @@ pub const PUSH_TOKEN_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 pub const SIGN_INS_PER_ADDRESS: u32 = 5;
 /// Requests with a token or an address that one client may make in [`RATE_PERIOD`]; a whole office may be one client.
 pub const ATTEMPTS_PER_CLIENT: u32 = 300;
+/// How often one client may ask for the buttons of a sign-in page in [`RATE_PERIOD`]: that presents nothing, and is no try.
+pub const SIGN_IN_PAGES_PER_CLIENT: u32 = 1000;
 /// Requests with a session that is over, or is none, that one client may make in [`RATE_PERIOD`]: far more than pages do that stand open
 /// in an office. Sessions that there are do not count.
 pub const UNKNOWN_SESSIONS_PER_CLIENT: u32 = 1000;

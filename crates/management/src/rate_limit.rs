@@ -81,6 +81,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
 pub(crate) struct RateLimits {
     sign_ins: Keyed<Email>,
     attempts: Keyed<Option<IpAddr>>,
+    sign_in_pages: Keyed<Option<IpAddr>>,
     unknown_sessions: Keyed<Option<IpAddr>>,
     session_flood: SessionFlood,
     invitations: Keyed<TenantId>,
@@ -117,6 +118,7 @@ impl RateLimits {
             tenants_backoff: Backoff::after(limits::TENANT_FAILURES_FREE, clock),
             sign_ins: Keyed::new(limits::SIGN_INS_PER_ADDRESS, clock),
             attempts: Keyed::new(limits::ATTEMPTS_PER_CLIENT, clock),
+            sign_in_pages: Keyed::new(limits::SIGN_IN_PAGES_PER_CLIENT, clock),
             unknown_sessions: Keyed::new(limits::UNKNOWN_SESSIONS_PER_CLIENT, clock),
             session_flood: SessionFlood::new(clock),
             invitations: Keyed::new(limits::INVITATIONS_PER_TENANT, clock),
@@ -143,6 +145,14 @@ impl RateLimits {
         self.attempts.check(&client)?;
         let who = client.map(|client| client.to_string()).unwrap_or_default();
         self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
+    }
+
+    /// Somebody is shown the sign-in page. They present nothing: who failed does not wait for it.
+    pub(crate) async fn sign_in_page(&self, client: Option<IpAddr>) -> Result<(), Duration> {
+        let client = client.map(network);
+        self.sign_in_pages.check(&client)?;
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        self.share("sign-in-page", &who, limits::SIGN_IN_PAGES_PER_CLIENT).await
     }
 
     /// Somebody in a tenant shows a code of their second factor.

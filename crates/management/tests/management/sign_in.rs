@@ -175,7 +175,8 @@ async fn one_client_cannot_try_tokens_without_end() {
     let guess = json!({"token": "A".repeat(43)});
     // None of these fails: who fails has to wait before this limit is reached.
     for _ in 0..limits::ATTEMPTS_PER_CLIENT {
-        from("[2001:db8::1]:1000").get("/sign-in/providers").await.expect(200);
+        let mut client = from("[2001:db8::1]:1000");
+        client.post("/passkeys/challenge", json!({})).await.expect(200);
     }
     from("[2001:db8::2]:1000")
         .post("/sign-in/complete", guess.clone())
@@ -189,6 +190,28 @@ async fn one_client_cannot_try_tokens_without_end() {
         .post("/sign-in/complete", guess.clone())
         .await
         .expect(410);
+}
+
+#[tokio::test]
+async fn showing_the_sign_in_page_is_no_try_and_has_a_limit_of_its_own() {
+    let (world, _) = World::owned().await;
+    let mut browser = world.browser_at("192.0.2.7");
+    for _ in 0..limits::SIGN_IN_PAGES_PER_CLIENT {
+        browser.get("/sign-in/providers").await.expect(200);
+    }
+    let more = browser.get("/sign-in/providers").await;
+    more.refused(429, "too_many_requests");
+    world
+        .browser_at("192.0.2.8")
+        .get("/sign-in/providers")
+        .await
+        .expect(200);
+    // Whoever comes in from there still may.
+    let guess = json!({"token": "A".repeat(43)});
+    browser
+        .post("/sign-in/complete", guess)
+        .await
+        .refused(410, "link_invalid");
 }
 
 #[tokio::test]
@@ -224,7 +247,7 @@ async fn clients_behind_a_named_proxy_are_told_apart_and_nobody_else_is_believed
     };
     let ask = async |peer: &str, forwarded: &str, status| {
         let mut browser = from(peer, forwarded);
-        browser.get("/sign-in/providers").await.expect(status);
+        browser.post("/passkeys/challenge", json!({})).await.expect(status);
     };
     for n in 0..limits::ATTEMPTS_PER_CLIENT {
         let talk = format!("10.0.0.{}, 203.0.113.9", n % 250);

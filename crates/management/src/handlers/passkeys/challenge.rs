@@ -13,6 +13,7 @@ use crate::sign_in;
 use crate::storage::passkey_challenges::Purpose;
 
 pub(crate) async fn post(State(app): State<App>, client: Client) -> Result<WithCookies<Json<Asked>>, ApiError> {
+    // Nothing is presented yet, but each is kept in the database until it is over.
     app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
     let (browser, cookie) = sign_in::mark(&app, &client)?;
     let asked = passkey::ask(&app, browser, Purpose::Show).await?;

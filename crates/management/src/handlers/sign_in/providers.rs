@@ -49,7 +49,10 @@ pub(crate) async fn get(
     client: Client,
     InQuery(which): InQuery<Which>,
 ) -> Result<Json<Buttons>, ApiError> {
-    app.limits.attempt(client.address).await.map_err(ApiError::TooMany)?;
+    app.limits
+        .sign_in_page(client.address)
+        .await
+        .map_err(ApiError::TooMany)?;
     let tenant = match which.organisation.map(|id| id.parse()) {
         Some(named) => named.ok(),
         None => installation::organisation(&app.database).await?,
