@@ -13,6 +13,8 @@ use tokio::process::Command;
 const CASES: &str = "12";
 /// A run ends after so long, having sent what it could: the callers together stay within two minutes.
 const SECONDS: &str = "75";
+/// Requests a minute of one person and of one key: the most that may be chosen, so that what is sent is answered, and not put off.
+const REQUESTS: &str = "1000000";
 /// So that a failure comes again.
 const SEED: &str = "20261127";
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -40,7 +42,13 @@ const SCOPES: [&str; 8] = [
 async fn promise_11_nobody_makes_the_api_fail_or_break_its_document() {
     // With the tenant API, which refuses all of these: what it answers the operator and tenants is tried where no cell has to start
     // (`crates/management/tests/management/tenant_conformance.rs`).
-    let installation = Settings::default().set("tenant_api.enabled", "true").start().await;
+    let installation = Settings::default()
+        .set("tenant_api.enabled", "true")
+        .set("limits.requests_per_person", REQUESTS)
+        .set("limits.requests_per_key", REQUESTS)
+        .set("server.trusted_proxies", "[\"127.0.0.1\"]")
+        .start()
+        .await;
     let owner = installation.owner().await;
     let member = installation.member(&owner, "Mia", "mia@example.org").await;
     let wanted = json!({ "name": "contract", "scopes": SCOPES, "days": 1 });
@@ -54,7 +62,9 @@ async fn promise_11_nobody_makes_the_api_fail_or_break_its_document() {
         ("an owner", session(&owner)),
         ("a key", vec![("Authorization", format!("Bearer {key}"))]),
     ];
-    for (caller, headers) in callers {
+    for (place, (caller, mut headers)) in callers.into_iter().enumerate() {
+        // Each comes from elsewhere: what one fails at makes no other wait.
+        headers.push(("X-Forwarded-For", format!("192.0.2.{}", place + 1)));
         hold_to_the_document(&installation, caller, &headers).await;
     }
 
@@ -89,6 +99,7 @@ async fn hold_to_the_document(installation: &Installation, caller: &str, headers
     let config = dir.path().join("schemathesis.toml");
     std::fs::write(&config, configuration(headers)).expect("the configuration can be written");
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    let report = dir.path().join("report.har");
     let mut command = Command::new(program);
     command
         .arg("--config-file")
@@ -110,6 +121,8 @@ async fn hold_to_the_document(installation: &Installation, caller: &str, headers
             "positive_data_acceptance,ignored_auth,missing_required_header",
         ])
         .args(["--warnings", "off", "--continue-on-failure", "--no-shrink"])
+        .args(["--report", "har", "--report-har-path"])
+        .arg(&report)
         .arg(&document)
         .current_dir(dir.path())
         .stdin(Stdio::null())
@@ -136,6 +149,22 @@ async fn hold_to_the_document(installation: &Installation, caller: &str, headers
         "as {caller}:\n{said}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let (answers, put_off) = answers(&report);
+    assert!(
+        put_off * 2 < answers,
+        "as {caller}, {put_off} of {answers} answers were 429: what the document says of the others was hardly tried"
+    );
+}
+
+/// How many answers there were, and how many of them were 429.
+fn answers(report: &Path) -> (usize, usize) {
+    let report = std::fs::read_to_string(report).expect("schemathesis writes its report");
+    let report: Value = serde_json::from_str(&report).expect("the report is JSON");
+    let entries = report["log"]["entries"]
+        .as_array()
+        .expect("the report lists what was sent");
+    let put_off = entries.iter().filter(|entry| entry["response"]["status"] == 429);
+    (entries.len(), put_off.count())
 }
 
 fn configuration(headers: &[(&'static str, String)]) -> String {
