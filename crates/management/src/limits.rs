@@ -79,6 +79,8 @@ pub const MANAGERS_TOLD: i64 = 20;
 pub const INVITATION_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Open and past invitations that one answer lists.
 pub const INVITATIONS_LISTED: i64 = 1000;
+/// Devices, API keys and groups, each, that are named of what somebody loses who is sent away.
+pub const LOSSES_NAMED: i64 = 20;
 /// People that one answer lists.
 pub const PEOPLE_LISTED: i64 = 10_000;
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::roles::lock_owners;
 use super::{StorageError, TenantTransaction, tenants};
 use crate::access::FreshManager;
+use crate::limits;
 use crate::operator::FreshOperator;
 use crate::person::Role;
 
@@ -66,6 +67,26 @@ impl Cascade {
             ..self
         }
     }
+}
+
+/// What they lose by name, the first of each: the counts say how many there are.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NamedLosses)]
+pub(crate) struct Named {
+    /// The devices of their sessions, the last used first.
+    pub sessions: Vec<String>,
+    /// The newest first.
+    pub api_keys: Vec<NamedKey>,
+    /// By their names.
+    pub groups: Vec<String>,
+}
+
+/// An API key, as its owner told it from others.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NamedKey {
+    pub name: String,
+    /// How it begins.
+    pub hint: String,
 }
 
 /// Looks a person up, locked, as somebody whom this manager may send away. `None` if there is no such person in the
@@ -164,6 +185,39 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
         alerts: row.alerts,
         service_keys_left: row.service_keys,
         destinations_left: row.destinations,
+    })
+}
+
+/// What of it has a name.
+pub(crate) async fn named(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Named, StorageError> {
+    let (tenant, user) = (transaction.tenant().uuid(), leaver.id.uuid());
+    let sessions = sqlx::query_scalar!(
+        "SELECT device FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3",
+        tenant,
+        user,
+        limits::LOSSES_NAMED
+    );
+    let sessions = sessions.fetch_all(&mut **transaction).await?;
+    let api_keys = sqlx::query_as!(
+        NamedKey,
+        "SELECT name, hint FROM api_keys WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at DESC, id DESC LIMIT $3",
+        tenant,
+        user,
+        limits::LOSSES_NAMED
+    );
+    let api_keys = api_keys.fetch_all(&mut **transaction).await?;
+    let groups = sqlx::query_scalar!(
+        "SELECT g.name FROM group_members m JOIN groups g ON g.tenant_id = m.tenant_id AND g.id = m.group_id
+         WHERE m.tenant_id = $1 AND m.user_id = $2 ORDER BY g.name, g.id LIMIT $3",
+        tenant,
+        user,
+        limits::LOSSES_NAMED
+    );
+    let groups = groups.fetch_all(&mut **transaction).await?;
+    Ok(Named {
+        sessions,
+        api_keys,
+        groups,
     })
 }
 

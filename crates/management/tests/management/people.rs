@@ -1,3 +1,4 @@
+use management::limits;
 use serde_json::json;
 use sqlx::Connection as _;
 
@@ -66,7 +67,7 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
     assert_eq!(
         before,
         json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "alerts": 0,
-            "service_keys_left": 0, "destinations_left": 0, "cell": "awake"})
+            "service_keys_left": 0, "destinations_left": 0, "named": {"sessions": [""], "api_keys": [], "groups": []}, "cell": "awake"})
     );
     bob.get("/me").await.expect(200);
     let after = anna
@@ -284,6 +285,77 @@ async fn who_manages_no_more_is_not_mailed_of_everybody_any_more() {
     assert_eq!(told(&mut anna).await, 1);
     let log = anna.get("/audit?action=person.role_changed").await.expect(200).json;
     assert_eq!(log["events"][0]["details"]["alerts_ended"], "1");
+}
+
+#[tokio::test]
+async fn what_somebody_loses_is_named_before_and_after() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "admin").await;
+    let mut phone = world.browser();
+    phone
+        .headers
+        .push(("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0".into()));
+    world.sign_in_with(&mut phone, "bob@acme.example").await;
+    let devices: Vec<_> = bob.get("/sessions").await.expect(200).json["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| session["device"].clone())
+        .collect();
+    assert!(
+        devices
+            .iter()
+            .any(|device| device.as_str().unwrap().contains("Firefox")),
+        "{devices:?}"
+    );
+    let wanted = json!({"name": "laptop", "scopes": ["profile"], "days": 1});
+    bob.post("/keys", wanted).await.expect(201);
+    for n in 10..=10 + limits::LOSSES_NAMED {
+        bob.post("/groups", json!({"name": format!("Group {n}")}))
+            .await
+            .expect(201);
+    }
+
+    let person = format!("/people/{}", world.cell_of(&mut bob).await.user);
+    let mut operator = world.operator(true).await;
+    let before = anna.get(&format!("{person}/cascade")).await.expect(200).json;
+    let named = &before["named"];
+    // The first of them; the count says how many there are.
+    let groups: Vec<_> = (10..10 + limits::LOSSES_NAMED).map(|n| format!("Group {n}")).collect();
+    assert_eq!(
+        (&named["groups"], &before["groups"]),
+        (&json!(groups), &json!(limits::LOSSES_NAMED + 1))
+    );
+    let named_devices = named["sessions"].as_array().unwrap();
+    assert_eq!(named_devices.len(), devices.len());
+    assert!(devices.iter().all(|device| named_devices.contains(device)), "{named}");
+    let hint = &bob.get("/keys").await.expect(200).json["keys"][0]["hint"];
+    assert_eq!(named["api_keys"], json!([{"name": "laptop", "hint": hint}]));
+    let told = operator
+        .get(&format!("/operator{person}/cascade"))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(told["named"], *named);
+    let after = anna.delete(&person).await.expect(200).json;
+    assert_eq!(after["named"], *named);
+
+    let mut carol = world.join(&mut anna, "carol@acme.example", "member").await;
+    carol.post("/groups", json!({"name": "Sales"})).await.expect(201);
+    let person = format!("/people/{}", world.cell_of(&mut carol).await.user);
+    let after = operator
+        .post(&format!("/operator{person}/suspend"), json!({}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(after["named"]["groups"], json!(["Sales"]));
+    // Nothing is left to lose.
+    let again = anna
+        .post(&format!("{person}/suspend"), json!({}))
+        .await
+        .expect(200)
+        .json;
+    assert_eq!(again["named"], json!({"sessions": [], "api_keys": [], "groups": []}));
 }
 
 #[tokio::test]

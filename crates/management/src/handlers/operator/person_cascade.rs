@@ -19,6 +19,7 @@ pub(crate) async fn get(
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
+    let named = leaving::named(&mut transaction, &leaver).await?;
     let state = app.cells.state(cell_of(&person, leaver.cell)).await?;
-    Ok(Json(Losses::new(cascade, state.into())))
+    Ok(Json(Losses::new(cascade, named, state.into())))
 }

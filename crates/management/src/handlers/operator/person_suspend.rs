@@ -21,11 +21,12 @@ pub(crate) async fn post(
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
+    let named = leaving::named(&mut transaction, &leaver).await?;
     if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
         let entry = || people::told(&leaver, Action::PersonSuspended, Some(cascade));
         record(&app, transaction, fresh.operator(), entry).await?;
     }
     let cell = people::stop_cell(&app, cell_of(&person, leaver.cell)).await?;
-    Ok(Json(Losses::new(cascade, cell)))
+    Ok(Json(Losses::new(cascade, named, cell)))
 }

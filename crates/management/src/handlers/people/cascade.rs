@@ -20,9 +20,7 @@ pub(crate) async fn get(
         .await?
         .ok_or(ApiError::NotFound)?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?;
+    let named = leaving::named(&mut transaction, &leaver).await?;
     let state = app.cells.state(cell_of(&manager, &leaver)).await?;
-    Ok(Json(Losses {
-        cascade,
-        cell: state.into(),
-    }))
+    Ok(Json(Losses::new(cascade, named, state.into())))
 }

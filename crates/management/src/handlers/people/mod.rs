@@ -18,13 +18,14 @@ use crate::cell_control::{CellRef, CellState};
 use crate::leavers;
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
-use crate::storage::leaving::{Cascade, Leaver};
+use crate::storage::leaving::{Cascade, Leaver, Named};
 
 /// What somebody loses, or has lost.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Losses {
     #[serde(flatten)]
     cascade: Cascade,
+    named: Named,
     /// How their cell is, or is made to be.
     cell: Fate,
 }
@@ -66,8 +67,8 @@ fn cell_of(manager: &FreshManager, leaver: &Leaver) -> CellRef {
 }
 
 impl Losses {
-    pub(in crate::handlers) fn new(cascade: Cascade, cell: Fate) -> Self {
-        Self { cascade, cell }
+    pub(in crate::handlers) fn new(cascade: Cascade, named: Named, cell: Fate) -> Self {
+        Self { cascade, named, cell }
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) async fn delete(
         .await?
         .ok_or(ApiError::NotFound)?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?;
+    let named = leaving::named(&mut transaction, &leaver).await?;
     leaving::remove(&mut transaction, &leaver, app.clock.now()).await?;
     record(
         &app,
@@ -38,5 +39,5 @@ pub(crate) async fn delete(
         Ok(true) => Fate::Removed,
         Ok(false) | Err(_) => Fate::Removing,
     };
-    Ok(Json(Losses { cascade, cell }))
+    Ok(Json(Losses::new(cascade, named, cell)))
 }

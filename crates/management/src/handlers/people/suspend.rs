@@ -21,6 +21,7 @@ pub(crate) async fn post(
         .await?
         .ok_or(ApiError::NotFound)?;
     let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
+    let named = leaving::named(&mut transaction, &leaver).await?;
     leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
     record(
         &app,
@@ -32,5 +33,5 @@ pub(crate) async fn post(
     )
     .await?;
     let cell = stop_cell(&app, cell_of(&manager, &leaver)).await?;
-    Ok(Json(Losses { cascade, cell }))
+    Ok(Json(Losses::new(cascade, named, cell)))
 }
