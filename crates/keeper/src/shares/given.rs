@@ -246,13 +246,14 @@ impl Shares {
         Ok(())
     }
 
-    /// Whether one more can be given when so many go.
+    /// Whether one more can be given when so many go. What is not kept any longer goes with the next that is given.
     pub(super) fn check_room(&self, given: &[Given], now: Millis, go: usize) -> Result<(), ShareError> {
         let mut live = 0;
         for each in given {
             live += usize::from(each.capability.exp > now && !self.is_revoked(each.capability.jti)?);
         }
-        if live >= limits::SHARES + go || given.len() >= limits::SHARES_REMEMBERED {
+        let remembered = given.iter().filter(|each| kept(&each.capability, now)).count();
+        if live >= limits::SHARES + go || remembered >= limits::SHARES_REMEMBERED {
             return Err(ShareError::TooMany);
         }
         Ok(())

@@ -18,6 +18,7 @@ use crate::broker::tests::provider::{Provider, whole};
 use crate::clock::{Clock as _, SystemClock};
 use crate::contacts::Contacts;
 use crate::egress::NamedAddresses;
+use crate::limits;
 use crate::relay::Courier as _;
 use crate::relay::tests::liar::{Liar, Lie};
 use crate::relay::tests::person::Person;
@@ -518,4 +519,32 @@ async fn what_anybody_may_have_made_is_not_said_of_the_relay() {
     let noted = |shares: &Shares, what: &str| json!(shares.activity.entries(None).unwrap()).to_string().contains(what);
     bob.until(|shares| noted(shares, "relay_odd")).await;
     assert!(!noted(&bob.shares, "relay_wrong"));
+}
+
+#[tokio::test]
+async fn what_ended_a_month_ago_takes_no_place_among_what_is_remembered() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let terms = anna.terms(&bob, &[Scope::Read]);
+    let mut ended = vec![anna.shares.issue(terms.clone()).await.unwrap()];
+    anna.falls_asleep();
+    for _ in 1..limits::SHARES_REMEMBERED {
+        let mut another = ended[0].clone();
+        another.capability.jti = Uuid::now_v7();
+        ended.push(another);
+    }
+    let over_since = async |long: i64| {
+        let over = ended.iter().map(|given| {
+            let mut given = given.clone();
+            given.capability.exp = SystemClock.now() - long;
+            given.record()
+        });
+        anna.person.vault.put_records(over.collect()).await.unwrap();
+    };
+    over_since(HOUR).await;
+    let refused = anna.shares.issue(terms.clone()).await.unwrap_err();
+    assert_eq!(refused.code(), "too_many_shares");
+    over_since(super::millis(limits::SHARES_KEPT) + HOUR).await;
+    let given = anna.shares.issue(terms).await.unwrap();
+    assert_eq!(anna.shares.given().unwrap(), [given], "what is not kept any longer is gone");
 }
