@@ -126,6 +126,12 @@ pub enum ShareError {
     ResourceWords,
     #[error("Who manages this, and what they may do with it, is for whoever shares it alone to say.")]
     OwnerOnly,
+    #[error("Managing (admin) is for what is shared with a group: leave it out, or share this with a group.")]
+    GroupOnly,
+    #[error(
+        "This service is for reading only (GET, HEAD): leave out write and delete, or let more than reading be done there first."
+    )]
+    ReadOnly,
     #[error(
         "Whoever this belongs to does not know the one who is to use it, and it is for people of their group alone: ask them to open the page of the group in Holdfast, and try again."
     )]
@@ -209,6 +215,8 @@ impl ShareError {
             Self::TooManyResources => "too_many_group_resources",
             Self::ResourceWords => "group_resource_invalid",
             Self::OwnerOnly => "owner_only",
+            Self::GroupOnly => "group_only",
+            Self::ReadOnly => "method_refused",
             Self::HolderUnknown => "holder_unknown",
             Self::NotInGroup => "not_in_group",
             Self::GroupUnknown => "group_unknown",

@@ -90,6 +90,14 @@ fn done_by(manager: Option<&str>) -> String {
     manager.map_or_else(String::new, |name| format!("by {name}"))
 }
 
+/// Whether all of this may be shared outside of groups.
+fn check_outside_groups(scope: &Scopes) -> Result<(), ShareError> {
+    match scope.contains(&Scope::Admin) {
+        true => Err(ShareError::GroupOnly),
+        false => Ok(()),
+    }
+}
+
 /// Whether something that has ended is still to be remembered.
 pub(super) fn kept(capability: &Capability, now: Millis) -> bool {
     capability.exp.saturating_add(millis(limits::SHARES_KEPT)) >= now
@@ -141,15 +149,17 @@ impl Shares {
     ///
     /// # Errors
     /// [`ShareError::Contact`], [`ShareError::Route`], [`ShareError::OtherKind`], [`ShareError::Capability`], [`ShareError::TooMany`],
-    /// [`ShareError::TooManyCopies`], [`ShareError::RateTooHigh`],
+    /// [`ShareError::TooManyCopies`], [`ShareError::RateTooHigh`], [`ShareError::GroupOnly`], [`ShareError::ReadOnly`],
     /// [`ShareError::Relay`], the vault's errors: then nothing is shared.
     pub async fn issue(&self, terms: Terms) -> Result<Given, ShareError> {
+        check_outside_groups(&terms.scope)?;
         let _one = self.one_at_a_time.lock().await;
         self.issue_of(terms, None, Vec::new(), None).await
     }
 
     /// Whether that could be shared now: for who asks somebody before they do.
     pub async fn check(&self, terms: Terms) -> Result<(), ShareError> {
+        check_outside_groups(&terms.scope)?;
         self.draft(terms, &self.given()?, 0, self.clock.now()).await.map(drop)
     }
 
@@ -158,6 +168,10 @@ impl Shares {
         check_rate(&terms.constraints)?;
         let contact = self.contacts.known(terms.with)?;
         let route = self.routes.get(terms.resource.service())?;
+        let changes = |scope: &Scope| matches!(scope, Scope::Write | Scope::Delete);
+        if route.read_only && terms.scope.iter().any(changes) {
+            return Err(ShareError::ReadOnly);
+        }
         let (tools, place) = (route.tools.is_some(), route.place());
         if terms.place.is_some_and(|seen| seen != place) {
             return Err(ShareError::OtherKind);

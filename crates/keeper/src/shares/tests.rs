@@ -546,5 +546,29 @@ async fn what_ended_a_month_ago_takes_no_place_among_what_is_remembered() {
     assert_eq!(refused.code(), "too_many_shares");
     over_since(super::millis(limits::SHARES_KEPT) + HOUR).await;
     let given = anna.shares.issue(terms).await.unwrap();
-    assert_eq!(anna.shares.given().unwrap(), [given], "what is not kept any longer is gone");
+    assert_eq!(
+        anna.shares.given().unwrap(),
+        [given],
+        "what is not kept any longer is gone"
+    );
+}
+
+#[tokio::test]
+async fn what_would_be_worth_nothing_is_not_shared() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let refused = async |scope: &[Scope]| {
+        let outcome = anna.shares.issue(anna.terms(&bob, scope)).await;
+        outcome.unwrap_err().code().to_owned()
+    };
+    assert_eq!(refused(&[Scope::Read, Scope::Admin]).await, "group_only");
+    let mut route: Value = serde_json::from_str(&anna.written("route/calendar")).unwrap();
+    route["read_only"] = json!(true);
+    let route = [&[1], route.to_string().as_bytes()].concat();
+    anna.person.vault.put_record("route/calendar", &route).await.unwrap();
+    for scope in [Scope::Write, Scope::Delete] {
+        assert_eq!(refused(&[Scope::Read, scope]).await, "method_refused");
+    }
+    assert!(anna.shares.given().unwrap().is_empty());
+    anna.shares_with(&bob, &[Scope::Read, Scope::List, Scope::Share]).await;
 }

@@ -177,6 +177,8 @@ async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_
     let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
     let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
     let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+    let mut reading = route.clone();
+    (reading["name"], reading["read_only"]) = (json!("orders"), json!(true));
     channel.call("route.set", route).await.unwrap();
     let bob = vault::Identity::random();
     let pin =
@@ -229,6 +231,16 @@ async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_
         asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (told, failed) = result(&keeper.agent, "issue_capability", asked).await;
         assert!(failed && told.starts_with("bad_terms"), "{more}: {told}");
+    }
+    channel.call("route.set", reading).await.unwrap();
+    for (may, code) in [
+        (json!(["read", "admin"]), "group_only"),
+        (json!(["read", "write"]), "method_refused"),
+        (json!(["delete"]), "method_refused"),
+    ] {
+        let asked = json!({"with": "bob", "service": "orders", "hours": 24, "may": may});
+        let (told, failed) = result(&keeper.agent, "issue_capability", asked).await;
+        assert!(failed && told.starts_with(code), "{may}: {told}");
     }
     let list = channel.call("approval.list", json!({})).await.unwrap();
     assert_eq!(list["waiting"], json!([]));
