@@ -42,12 +42,13 @@ pub async fn bridge_commands(approvals: Approvals, mut gateways: watch::Receiver
 
 async fn follow(approvals: &Approvals, gateway: &Gateway) {
     let asked = Arc::new(Mutex::new(Asked::default()));
+    // Before anything is asked for: what is decided from here on is in the answer or told of, or both.
+    let mut events = gateway.events();
     // What was decided before is past, and known to be.
     match decided(gateway).await {
         Ok((before, _)) => unpoisoned(&asked).begin(&before),
         Err(error) => tracing::info!("OpenClaw does not say which commands were decided: {error}"),
     }
-    let mut events = gateway.events();
     // What was asked before this connection was made.
     ask_open(approvals, gateway, &asked).await;
     loop {

@@ -278,6 +278,34 @@ async fn promise_07_what_was_decided_while_its_keeper_could_not_follow_is_asked_
 }
 
 #[tokio::test]
+async fn promise_07_a_yes_that_is_given_while_its_keeper_begins_to_follow_is_noted() {
+    let openclaw = OpenClaw::new(Home::new());
+    openclaw.decided("before", "allow-once");
+    openclaw.hold("approval.history");
+    let followed = Followed::of(&openclaw).await;
+    openclaw.holds().await;
+    // OpenClaw has answered what was decided, and this is not in it.
+    let mut heard = followed.gateway.events();
+    for id in ["before", "between"] {
+        openclaw.decided(id, "allow-once");
+        openclaw.tell(RESOLVED, &json!({"id": id, "decision": "allow-once"}));
+    }
+    openclaw.tell(REQUESTED, &command("last"));
+    for _ in 0..3 {
+        heard.recv().await.unwrap();
+    }
+    openclaw.let_go();
+    // One after the other: what was told before it is noted.
+    until_command(&followed.approvals, "last", |each| each.state == State::Waiting).await;
+    let elsewhere = noted(&followed.activity, What::CommandDecidedElsewhere);
+    assert_eq!(
+        (elsewhere.len(), &elsewhere[0]["count"]),
+        (1, &json!(1)),
+        "{elsewhere:?}"
+    );
+}
+
+#[tokio::test]
 async fn promise_07_where_openclaw_does_not_say_what_was_decided_meanwhile_that_is_in_the_activity() {
     let openclaw = OpenClaw::new(Home::new());
     openclaw.tell_nothing_decided();
