@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use protocol::Millis;
 use protocol::channel::VaultState;
-use protocol::{ApprovalId, Millis};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::action::{Action, ShareTerms};
@@ -232,21 +232,8 @@ impl Approvals {
         if self.count_waiting(now)? >= limits::APPROVALS_WAITING {
             return Err(ApprovalError::TooMany);
         }
-        let approval = Approval {
-            id: ApprovalId::new(),
-            asked_at: now,
-            expires_at: Approval::ends(now),
-            conversation: running.pop().filter(|_| running.is_empty()),
-            action: action.clone(),
-            hash: action.hash(),
-            state: State::Waiting,
-            answer: None,
-            seconded: None,
-            asks: Vec::new(),
-            not_asked: false,
-            elsewhere: false,
-            seen: false,
-        };
+        let conversation = running.pop().filter(|_| running.is_empty());
+        let approval = Approval::new(action, conversation, now);
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
         let asked = Deed::new(What::ApprovalAsked, action.to());

@@ -4,6 +4,7 @@ use protocol::{ApprovalId, Millis};
 use serde::{Deserialize, Serialize};
 use vault::Hash;
 
+use super::action::Action;
 use super::record::{Approval, State};
 use super::rule::{Pattern, Rule};
 use super::{ApprovalError, Approvals};
@@ -158,24 +159,34 @@ impl Approvals {
         Ok(())
     }
 
-    /// Something inside the agent's cell has allowed what its owner is asked about, or should have been: it is in the activity before anything
-    /// else is done, in one write with the request, if there is one.
-    pub(super) async fn decided_elsewhere(&self, hash: Option<Hash>) -> Result<(), ApprovalError> {
+    /// Something inside the agent's cell has allowed what its owner is asked about (`hash`), or should have been: it is in the activity before
+    /// anything else is done, in one write with the request. Where there is none, `told` makes one that nobody can answer.
+    pub(super) async fn decided_elsewhere(
+        &self,
+        hash: Option<Hash>,
+        told: Option<&Action>,
+    ) -> Result<(), ApprovalError> {
         let _one = self.one_at_a_time.lock().await;
         let now = self.clock.now();
         let asked = self.all()?.into_iter();
         let mut asked = asked.filter(|approval| Some(approval.hash) == hash && !approval.is_over(now));
-        let allowed = asked.next().map(|approval| {
-            Self::put(&Approval {
+        let mut changes = Vec::new();
+        if let Some(approval) = asked.next() {
+            changes.push(Self::put(&Approval {
                 elsewhere: true,
                 seen: false,
                 ..approval
-            })
-        });
+            }));
+        } else if let Some(action) = told {
+            let allowed = Approval::allowed_elsewhere(action, now);
+            // What is longer than anybody is asked to read is in the activity alone.
+            if allowed.action.size() <= limits::APPROVAL_BYTES {
+                changes = self.tidy(now)?;
+                changes.push(Self::put(&allowed));
+            }
+        }
         let deed = Deed::new(What::CommandDecidedElsewhere, "command");
-        self.activity
-            .note_with(vec![deed], allowed.into_iter().collect())
-            .await?;
+        self.activity.note_with(vec![deed], changes).await?;
         self.changed();
         Ok(())
     }

@@ -75,6 +75,35 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// A request of now, which waits.
+    pub(super) fn new(action: &Action, conversation: Option<String>, now: Millis) -> Self {
+        Self {
+            id: ApprovalId::new(),
+            asked_at: now,
+            expires_at: Self::ends(now),
+            conversation,
+            action: action.clone(),
+            hash: action.hash(),
+            state: State::Waiting,
+            answer: None,
+            seconded: None,
+            asks: Vec::new(),
+            not_asked: false,
+            elsewhere: false,
+            seen: false,
+        }
+    }
+
+    /// What something inside the agent's cell has allowed before its owner could be asked: over, and kept as what is over is.
+    pub(super) fn allowed_elsewhere(action: &Action, now: Millis) -> Self {
+        Self {
+            expires_at: now,
+            action: action.shortened(),
+            elsewhere: true,
+            ..Self::new(action, None, now)
+        }
+    }
+
     /// Its owner is asked anew, whatever they have said.
     pub(super) fn ask_again(&mut self, now: Millis) {
         self.expires_at = self.expires_at.min(Self::ends(now));

@@ -208,8 +208,9 @@ fn waits(kind: NoticeKind, organisation: &str) -> String {
              until you\nunlock it, and these calls stay paused until you let them go on."
         ),
         NoticeKind::DecidedElsewhere => format!(
-            "your agent at {organisation} ran a command that you had not allowed: you were asked about it, and something inside its cell \
-             allowed it.\nThat cell holds none of your keys. Look at what your agent did, and lock your vault if you cannot explain it."
+            "your agent at {organisation} ran a command that you had not allowed: something inside its cell allowed it, before you answered \
+             or\nwithout your being asked. What is known of it stands in your inbox and your activity. That cell holds none of your keys. \
+             Look at what\nyour agent did, and lock your vault if you cannot explain it."
         ),
         NoticeKind::Paused => format!(
             "a service in your vault at {organisation} was called far more often than usual, by your agent or by somebody with whom you \

@@ -266,6 +266,7 @@ async fn a_pause_and_a_lock_are_each_one_mail_and_one_event_however_often_they_a
     world.clock.advance(limits::APPROVAL_PATIENCE);
     let mail = mail_to(&world, "bob@acme.example").await;
     assert!(mail.contains("something inside its cell allowed"), "{mail}");
+    assert!(mail.contains("your inbox and your activity"), "{mail}");
     told(&world, bobs, &[elsewhere]).await;
     assert_eq!(world.mails.files().len(), 5, "the invitation, and these");
     let export = anna.download("/audit/export").await;

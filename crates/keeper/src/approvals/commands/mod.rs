@@ -134,9 +134,9 @@ fn over(approvals: &Approvals, asked: &Mutex<Asked>, told: &Value) {
         Decided::Unasked if is_yes => (None, None),
         _ => return,
     };
-    let approvals = approvals.clone();
+    let (approvals, command) = (approvals.clone(), read(told).map(|(_, command)| command));
     note(async move {
-        let noted = approvals.decided_elsewhere(hash).await;
+        let noted = approvals.decided_elsewhere(hash, command.as_ref()).await;
         // Whoever waits for it is let go when it is noted.
         drop(waits);
         noted
@@ -222,11 +222,15 @@ fn is_yes(resolved: &Value) -> bool {
         .is_some_and(|decision| decision.starts_with("allow"))
 }
 
+/// What a question is, or was: of what was decided OpenClaw's events have the request, and its list has less of it under other names.
 fn read(payload: &Value) -> Option<(String, Action)> {
     let id = payload["id"].as_str()?.to_owned();
-    let request = &payload["request"];
+    let (request, command) = match &payload["request"] {
+        Value::Null => (&payload["presentation"], "commandText"),
+        request => (request, "command"),
+    };
     let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
-    let command = text("command");
+    let command = text(command);
     let variables = request["envKeys"].as_array().into_iter().flatten();
     let variables = variables.filter_map(Value::as_str).map(str::to_owned).collect();
     (!command.is_empty()).then(|| {

@@ -221,7 +221,7 @@ async fn promise_07_a_yes_that_is_not_its_owners_is_in_the_activity_and_told_as_
         approvals.seen_elsewhere(id).await.unwrap();
     }
     assert!(has_seen(sixth.id) && !has_seen(first.id));
-    approvals.decided_elsewhere(Some(sixth.hash)).await.unwrap();
+    approvals.decided_elsewhere(Some(sixth.hash), None).await.unwrap();
     assert!(!has_seen(sixth.id));
     let noted = noted();
     assert_eq!((noted.len(), &noted[0]["count"]), (1, &json!(4)), "{noted:?}");
@@ -253,7 +253,9 @@ async fn promise_07_what_was_decided_while_its_keeper_could_not_follow_is_asked_
     let waits = async |id: &str| until_command(approvals, id, |each| each.state == State::Waiting).await;
     // Nor is it heard that this waits.
     openclaw.holds().await;
-    openclaw.waits_for(command("late"));
+    for id in ["late", "unasked"] {
+        openclaw.waits_for(command(id));
+    }
     decide_unheard(&openclaw, &followed.gateway, &decided).await;
     let (allowed, refused, open) = (waits("allowed").await, waits("refused").await, waits("open").await);
     openclaw.let_go();
@@ -261,6 +263,8 @@ async fn promise_07_what_was_decided_while_its_keeper_could_not_follow_is_asked_
     let allowed = until_command(approvals, "allowed", over(allowed)).await;
     let refused = until_command(approvals, "refused", over(refused)).await;
     assert!(allowed.elsewhere && !refused.elsewhere);
+    let unasked = until_command(approvals, "unasked", |each| each.elsewhere).await;
+    assert_eq!(unasked.expires_at, unasked.asked_at, "nobody can answer it");
 
     // What is decided here is nobody else's yes, and what nobody was asked about is.
     approvals.decide(open.id, open.hash, Answer::Once).await.unwrap();
@@ -303,6 +307,51 @@ async fn promise_07_a_yes_that_is_given_while_its_keeper_begins_to_follow_is_not
         (1, &json!(1)),
         "{elsewhere:?}"
     );
+}
+
+#[tokio::test]
+async fn promise_07_a_yes_to_what_nobody_was_asked_about_is_in_the_inbox_as_far_as_openclaw_says_what_it_was() {
+    let openclaw = OpenClaw::new(Home::new());
+    let followed = Followed::of(&openclaw).await;
+    let approvals = &followed.approvals;
+    // The very same is asked about, too, and stays what it is.
+    openclaw.tell(REQUESTED, &command("echo"));
+    let asked = until_command(approvals, "echo", |each| each.state == State::Waiting).await;
+    let long = "x".repeat(limits::APPROVAL_BYTES);
+    let yes = |id: &str, request: Value| {
+        let told = json!({"id": id, "decision": "allow-once", "request": request});
+        openclaw.tell(RESOLVED, &told);
+    };
+    yes("same", command("echo")["request"].clone());
+    yes("nothing", Value::Null);
+    yes("no folder's name", json!({"command": "ls", "cwd": long}));
+    yes("long", json!({"command": long, "cwd": "/home/agent"}));
+    let hash = read(&json!({"id": "long", "request": {"command": long, "cwd": "/home/agent"}}))
+        .unwrap()
+        .1
+        .hash();
+    let kept = until(approvals, |each| each.hash == hash).await;
+    let action = json!(kept.action);
+    assert_eq!(
+        (action["command"].as_str().unwrap().len(), &action["folder"]),
+        (500, &json!("/home/agent"))
+    );
+    let all = approvals.all().unwrap();
+    let same = all
+        .iter()
+        .find(|each| each.hash == asked.hash && each.id != asked.id)
+        .unwrap();
+    assert!(all.len() == 3 && all.contains(&asked), "{all:?}");
+    for each in [same, &kept] {
+        assert!(
+            each.elsewhere && !each.seen && !each.is_waiting(each.asked_at),
+            "{each:?}"
+        );
+    }
+    approvals.seen_elsewhere(kept.id).await.unwrap();
+    assert!(approvals.get(kept.id).unwrap().seen);
+    let elsewhere = noted(&followed.activity, What::CommandDecidedElsewhere);
+    assert_eq!(elsewhere[0]["count"], json!(4), "{elsewhere:?}");
 }
 
 #[tokio::test]

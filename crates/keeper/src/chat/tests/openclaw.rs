@@ -283,9 +283,15 @@ impl OpenClaw {
                 }
                 let limit = usize::try_from(params["limit"].as_u64().unwrap()).unwrap();
                 let newest = world.decided.iter().rev().take(limit);
-                let items: Vec<_> = newest
-                    .map(|(id, decision)| json!({"id": id, "decision": decision}))
-                    .collect();
+                let item = |(id, decision): &(String, String)| {
+                    let mut item = json!({"id": id, "decision": decision});
+                    if let Some(command) = world.commands.iter().find(|command| command["id"] == **id) {
+                        let text = &command["request"]["command"];
+                        item["presentation"] = json!({"kind": "exec", "commandText": text, "host": null});
+                    }
+                    item
+                };
+                let items: Vec<_> = newest.map(item).collect();
                 let mut answer = json!({"items": items});
                 if world.decided.len() > limit {
                     answer["nextCursor"] = json!("older");
