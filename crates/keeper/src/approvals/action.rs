@@ -135,6 +135,15 @@ impl Action {
         }
     }
 
+    /// Whom something would be shared with, and their key; or who would be asked.
+    pub(super) fn contact(&self) -> Option<(UserId, Option<SignerKey>)> {
+        match self {
+            Self::Share(terms) => Some((terms.with, Some(terms.holder))),
+            Self::AskForShare { of, .. } => Some((*of, None)),
+            _ => None,
+        }
+    }
+
     /// How many bytes a person would have to read.
     pub(super) fn size(&self) -> usize {
         serde_json_canonicalizer::to_vec(self).map_or(usize::MAX, |text| text.len())

@@ -9,11 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vault::Hash;
 
+use super::action::Action;
 use super::decide::Answer;
 use super::record::{Approval, State};
 use super::rule::{Pattern, Rule};
 use super::{ApprovalError, Approvals};
 use crate::channel::{Methods, Subscriber, read_value, unknown_method};
+use crate::contacts::Contact;
 
 #[derive(Deserialize)]
 struct Decide {
@@ -58,13 +60,25 @@ impl Approvals {
             State::Denied { at, reason } => ("denied", Some(*at), reason.as_str()),
         };
         let rules = !of_two && Pattern::of(&approval.action).is_some();
-        json!({
+        let mut shown = json!({
             "id": approval.id, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
             "conversation": approval.conversation, "action": approval.action, "hash": approval.hash,
             "state": state, "at": at, "reason": reason, "second": of_two, "seconded": approval.seconded,
             "not_asked": approval.not_asked, "elsewhere": approval.elsewhere, "seen": approval.seen,
             "may": {"always": rules, "conversation": rules && approval.conversation.is_some()},
-        })
+        });
+        if let Some(known) = self.known(&approval.action) {
+            shown["known"] = json!({"fingerprint": known.identity.fingerprint(), "compared_at": known.compared_at});
+        }
+        shown
+    }
+
+    /// Whom this would be shared with, or who would be asked, where they are known. Who has another key now is somebody else.
+    fn known(&self, action: &Action) -> Option<Contact> {
+        let (user, key) = action.contact()?;
+        let contact = self.contacts().ok()?.get(user).ok()??;
+        key.is_none_or(|key| key == contact.identity.signer())
+            .then_some(contact)
     }
 
     fn shown_rule(&self, rule: &Rule) -> Value {

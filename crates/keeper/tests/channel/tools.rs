@@ -251,6 +251,67 @@ async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_
 }
 
 #[tokio::test]
+async fn whoever_is_asked_to_share_reads_whether_they_have_compared_the_digits_of_that_person() {
+    let service = Service::echo().await;
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    keeper.named.set([service.at.to_string()]);
+    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+    let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+    channel.call("route.set", route).await.unwrap();
+    let user = protocol::UserId::new();
+    let pin = async |identity: &vault::Identity| {
+        let bundle = protocol::b64::encode(identity.public().encode());
+        let pin = json!({"user": user, "name": "Bob", "bundle": bundle});
+        channel.call("contact.pin", pin).await.unwrap();
+    };
+    let bob = vault::Identity::random();
+    let digits = bob.public().fingerprint();
+    pin(&bob).await;
+    // Nobody answers: it waits.
+    for (tool, asked) in [
+        (
+            "issue_capability",
+            json!({"with": "bob", "service": "calendar", "hours": 24}),
+        ),
+        ("request_share", json!({"of": "bob", "words": "Your calendar?"})),
+    ] {
+        let mut changes = keeper.approvals.changes();
+        tokio::select! {
+            told = result(&keeper.agent, tool, asked) => panic!("{told:?}"),
+            changed = changes.changed() => changed.unwrap(),
+        }
+    }
+    let known = async || {
+        let list = channel.call("approval.list", json!({})).await.unwrap();
+        let known = |kind: &str| {
+            let waiting = list["waiting"].as_array().unwrap().iter();
+            let mut of_kind = waiting.filter(|each| each["action"]["kind"] == kind);
+            of_kind.next().unwrap().get("known").cloned()
+        };
+        [known("share"), known("ask_for_share")]
+    };
+    let not_compared = json!({"fingerprint": digits, "compared_at": null});
+    assert_eq!(known().await, [Some(not_compared.clone()), Some(not_compared)]);
+    let compared = json!({"user": user, "fingerprint": digits});
+    channel.call("contact.compared", compared).await.unwrap();
+    for each in known().await {
+        let each = each.unwrap();
+        assert!(
+            each["fingerprint"] == json!(digits) && each["compared_at"].is_i64(),
+            "{each}"
+        );
+    }
+    channel.call("contact.forget", json!({"user": user})).await.unwrap();
+    assert_eq!(known().await, [None, None]);
+    // Other keys under the same name: it was not they with whom it was to be shared.
+    pin(&vault::Identity::random()).await;
+    let [share, ask] = known().await;
+    assert!(share.is_none() && ask.is_some_and(|ask| ask["fingerprint"] != json!(digits)));
+}
+
+#[tokio::test]
 async fn promise_07_an_agent_asks_nobody_to_share_something_without_its_owners_word() {
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
     let (anna, bundle) = (protocol::UserId::new(), vault::Identity::random().public().encode());

@@ -51,7 +51,7 @@ impl Approvals {
         self.second.demanded.load(Ordering::Relaxed)
     }
 
-    pub(super) fn contacts(&self) -> Result<&Contacts, ApprovalError> {
+    pub(in crate::approvals) fn contacts(&self) -> Result<&Contacts, ApprovalError> {
         Ok(&self.second.way.get().ok_or(ApprovalError::NobodySecond)?.0)
     }
 
