@@ -59,6 +59,15 @@ impl Inserting<'_> {
     }
 }
 
+/// The growth of a filter: over when it is dropped, whoever gives it up, so that the next can begin.
+struct Growing<'a>(&'a Filter);
+
+impl Drop for Growing<'_> {
+    fn drop(&mut self) {
+        *self.0.next.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 impl Filter {
     /// A filter for so many, with nothing in it.
     pub fn for_items(items: usize) -> Self {
@@ -102,22 +111,28 @@ impl Filter {
         }
     }
 
-    /// Makes a larger one when this one is full, and answers from this one until that is filled. What fails is tried again at the next.
+    /// Makes a larger one when this one is full, and answers from this one until that is filled. What fails or is given up is tried again at
+    /// the next.
     pub(crate) async fn grow(&self, pool: &PgPool) {
+        self.grow_by(async |next| fill(&next, pool).await).await;
+    }
+
+    async fn grow_by(&self, fill: impl AsyncFnOnce(Arc<Bits>) -> Result<(), sqlx::Error>) {
         let now = self.current();
         if now.inserted.load(Ordering::Relaxed) < now.made_for {
             return;
         }
         let next = Arc::new(Bits::for_items(now.made_for * 2));
-        {
+        let growing = {
             let _nobody_inserts = self.gate.write().await;
             let mut slot = self.next.write().unwrap_or_else(PoisonError::into_inner);
             if slot.is_some() {
                 return;
             }
             *slot = Some(Arc::clone(&next));
-        }
-        let filled = fill(&next, pool).await;
+            Growing(self)
+        };
+        let filled = fill(Arc::clone(&next)).await;
         // Under the gate: nobody inserts into the one and not the other.
         let _nobody_inserts = self.gate.write().await;
         match filled {
@@ -127,7 +142,7 @@ impl Filter {
             }
             Err(error) => warn!(%error, "the filter of revocations could not grow: more is looked up"),
         }
-        *self.next.write().unwrap_or_else(PoisonError::into_inner) = None;
+        drop(growing);
     }
 }
 
@@ -137,4 +152,30 @@ async fn fill(bits: &Bits, pool: &PgPool) -> Result<(), sqlx::Error> {
         bits.insert(row.get("issuer"), row.get::<Uuid, _>("capability").into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_growth_that_is_given_up_does_not_keep_the_next_from_being_made() {
+        let filter = Filter::for_items(1);
+        let revoked = CapabilityId::new();
+        filter.insert(1, revoked);
+        // Whoever published is gone while the larger one is filled.
+        let given_up = filter.grow_by(async |_| pending().await).now_or_never();
+        assert!(given_up.is_none());
+        let read = async |next: Arc<Bits>| {
+            next.insert(1, revoked);
+            Ok(())
+        };
+        filter.grow_by(read).now_or_never().unwrap();
+        assert_eq!(filter.current().made_for, 2);
+        assert!(filter.may_contain(1, revoked) && filter.next.read().unwrap().is_none());
+    }
 }
