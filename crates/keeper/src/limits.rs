@@ -277,10 +277,12 @@ pub const USAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Months of usage that are kept, and rows of one day; what is beyond them is counted together.
 pub const USAGE_MONTHS: usize = 13;
 pub const USAGE_ROWS: usize = 50;
-/// For estimates: bytes of a token, tokens of the largest context, and of an answer whose length was not limited.
+/// For what a call may cost: bytes of a token, tokens of the largest context, and of the longest answer that models give where none was asked for.
 pub const TOKEN_BYTES: u64 = 4;
 pub const CONTEXT_TOKENS: u64 = 200_000;
-pub const OUTPUT_TOKENS: u64 = 8192;
+pub const OUTPUT_TOKENS: u64 = 128_000;
+/// Answers that one call of a model may ask for.
+pub const CHOICES: u64 = 128;
 
 // The cell
 /// Longest wait for the agent's word on whether it is suspended; it settles or declines well before.

@@ -39,8 +39,8 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        let (tokens, bytes) = self.reader.end();
-        self.reservation.told(tokens, bytes);
+        let told = self.reader.end();
+        self.reservation.told(told);
     }
 }
 
@@ -57,8 +57,12 @@ pub(super) fn body(
         .chain(futures::stream::iter([Ok(None)]))
         .map(move |part| {
             let _counted = &permit;
-            if let (Some(meter), Ok(Some(part))) = (&mut meter, &part) {
-                meter.reader.pass(part);
+            match (&part, meter.as_mut()) {
+                (Ok(Some(part)), Some(meter)) => meter.reader.pass(part),
+                (Ok(None), Some(meter)) => meter.reservation.whole(),
+                // Whatever is still to come is not its end.
+                (Err(_), Some(_)) => meter = None,
+                (_, None) => {}
             }
             part.map_err(|error| std::io::Error::other(error.without_url().to_string()))
                 .map(|part| match part {

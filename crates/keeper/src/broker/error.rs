@@ -26,6 +26,12 @@ pub(super) enum BrokerError {
     Spending(#[from] SpendingError),
     #[error("the body is not the JSON of a call to a model")]
     Body,
+    #[error(
+        "a call in the background is not made, because its answer does not tell what it costs: ask without `background`"
+    )]
+    Background,
+    #[error("a call may ask for at most {max} answers at once (CHOICES): ask for fewer", max = limits::CHOICES)]
+    Choices,
     #[error("this path is not one that the agent may ask its model provider for")]
     Path,
     #[error("the request is larger than {max} bytes (MODEL_REQUEST_BYTES)", max = limits::MODEL_REQUEST_BYTES)]
@@ -70,7 +76,7 @@ impl BrokerError {
             Self::Spending(SpendingError::Vault(_)) => StatusCode::SERVICE_UNAVAILABLE,
             // Not 429: it would be tried again, and again.
             Self::Spending(_) => StatusCode::BAD_REQUEST,
-            Self::Body | Self::Asked => StatusCode::BAD_REQUEST,
+            Self::Body | Self::Background | Self::Choices | Self::Asked => StatusCode::BAD_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
             Self::TooLarge | Self::TooManyAsked => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::NextStep => StatusCode::TOO_MANY_REQUESTS,
@@ -86,6 +92,8 @@ impl BrokerError {
             Self::Spending(SpendingError::NoPrice(_)) => "price_missing",
             Self::Spending(SpendingError::Vault(error)) => error.code(),
             Self::Body | Self::Asked => "malformed",
+            Self::Background => "background_refused",
+            Self::Choices => "too_many_choices",
             Self::Path => "not_found",
             Self::TooLarge | Self::TooManyAsked => "too_large",
             Self::Busy => "busy",

@@ -136,6 +136,14 @@ impl Broker {
         } else {
             serde_json::from_slice(&body).map_err(|_| BrokerError::Body)?
         };
+        if asked.background == Some(true) {
+            return Err(BrokerError::Background);
+        }
+        let choices = asked.choices();
+        if choices > limits::CHOICES {
+            return Err(BrokerError::Choices);
+        }
+        let most_output = asked.most_output(&path);
         // What the agent calls by another name than the one it was given is for the first alone.
         let model = asked.model.as_deref().filter(|model| *model != first);
         if model.is_some() {
@@ -157,7 +165,8 @@ impl Broker {
             headers,
             body: body.clone(),
             model: model.map(str::to_owned),
-            most_output: asked.most_output(),
+            most_output,
+            choices,
             named: asked.model.is_some(),
         };
         let (outcome, go_on) = self.ask_each(order, &call).await;
@@ -205,13 +214,14 @@ impl Broker {
         .ok_or(BrokerError::Path)?;
         let body = call.body_for(provider.model())?;
         let mut reservation = match &self.shared.spending {
-            Some(spending) if call.method != Method::GET => Some(spending.reserve(CallOf {
+            Some(spending) if call.costs() => Some(spending.reserve(CallOf {
                 provider: provider.host().to_owned(),
                 model: call.model.clone().unwrap_or_else(|| provider.model().to_owned()),
                 // The price is of the model that it was set for.
                 price: provider.price().filter(|_| call.model.is_none()),
                 request: u64::try_from(body.len()).unwrap_or(u64::MAX),
                 most_output: call.most_output,
+                choices: call.choices,
             })?),
             _ => None,
         };
@@ -220,17 +230,25 @@ impl Broker {
         }
         let mut headers = call.headers.clone();
         provider.authorise(&mut headers)?;
-        let response = provider
+        if let Some(reservation) = &mut reservation {
+            reservation.sent();
+        }
+        let sent = provider
             .client()
             .request(call.method.clone(), url)
             .headers(headers)
             .body(body)
             .send()
-            .await
-            .map_err(|error| provider.failed(&error))?;
-        if let Some(reservation) = &mut reservation
-            && response.status().is_success()
-        {
+            .await;
+        let taken = match &sent {
+            Ok(response) => response.status().is_success(),
+            Err(error) => !error.is_connect(),
+        };
+        if !taken && let Some(reservation) = reservation.take() {
+            reservation.refused();
+        }
+        let response = sent.map_err(|error| provider.failed(&error))?;
+        if let Some(reservation) = &mut reservation {
             reservation.answered();
         }
         Ok((response, provider, reservation))
@@ -245,14 +263,33 @@ struct Asked<'a> {
     max_tokens: Option<u64>,
     max_completion_tokens: Option<u64>,
     max_output_tokens: Option<u64>,
+    n: Option<u64>,
+    best_of: Option<u64>,
+    #[serde(borrow)]
+    prompt: Option<&'a RawValue>,
+    background: Option<bool>,
 }
 
 impl Asked<'_> {
-    fn most_output(&self) -> Option<u64> {
-        [self.max_tokens, self.max_completion_tokens, self.max_output_tokens]
-            .into_iter()
-            .flatten()
-            .max()
+    /// The most output of one answer, as what is asked for at this path takes it.
+    fn most_output(&self, path: &str) -> Option<u64> {
+        match path {
+            "/v1/embeddings" => Some(0),
+            "/v1/responses" => self.max_output_tokens,
+            _ => self.max_tokens.max(self.max_completion_tokens),
+        }
+    }
+
+    /// How many answers it asks for: `n`, or out of how many these are chosen, to each of its prompts.
+    fn choices(&self) -> u64 {
+        let each = self.n.max(self.best_of).unwrap_or(1).max(1);
+        let listed: Vec<&RawValue> = self
+            .prompt
+            .and_then(|prompt| serde_json::from_str(prompt.get()).ok())
+            .unwrap_or_default();
+        // A list of numbers is one prompt, in tokens.
+        let prompts = listed.iter().filter(|one| one.get().starts_with(['"', '['])).count();
+        each.saturating_mul(u64::try_from(prompts.max(1)).unwrap_or(u64::MAX))
     }
 }
 
@@ -266,11 +303,17 @@ struct Call {
     /// The model, where it is not the one that the agent was given.
     model: Option<String>,
     most_output: Option<u64>,
+    choices: u64,
     /// Whether the body names a model.
     named: bool,
 }
 
 impl Call {
+    /// Whether a provider charges for it.
+    fn costs(&self) -> bool {
+        self.method != Method::GET && self.path != "/v1/messages/count_tokens"
+    }
+
     /// The body with the model's name as this provider knows it.
     fn body_for(&self, model: &str) -> Result<Bytes, BrokerError> {
         if !self.named || self.model.is_some() {

@@ -1,15 +1,18 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use protocol::Millis;
 use serde::{Deserialize, Serialize};
 
 use super::calendar;
 use super::price::Tokens;
-use super::reservation::{CallOf, Reservation, SpendingError};
+use super::reservation::{CallOf, Reservation, SpendingError, Stage};
 use crate::activity::{Activity, Deed, What};
 use crate::limits;
-use crate::vault_service::{VaultError, VaultService};
+use crate::vault_service::{BeforeLock, LockReason, VaultError, VaultService};
 use crate::versioned::{decode, encode};
 use crate::write_behind::{Changing, OfUnlock, Record, WriteBehind};
 
@@ -39,7 +42,7 @@ pub struct Row {
     pub tokens: Tokens,
     /// Millionths of a dollar.
     pub cost: u64,
-    /// Calls whose usage was not told, and is estimated from their length.
+    /// Calls whose usage was not told by the end of an answer: what was set aside for them.
     pub estimated: u64,
     /// Calls of a model whose price is not set.
     pub unpriced: u64,
@@ -58,6 +61,8 @@ pub struct Spending {
 
 struct Book {
     pages: OfUnlock<Page>,
+    /// The number of the next call.
+    next: AtomicU64,
 }
 
 /// The month that is written now.
@@ -70,8 +75,10 @@ struct Page {
     others: Vec<Record>,
     /// What the last write took, this month among it: it is in the vault only if that came to its end.
     taken: Vec<Record>,
-    /// Set aside for calls that are under way.
-    reserved: u64,
+    /// Calls that are under way, by their numbers: money is set aside for each.
+    under_way: BTreeMap<u64, CallOf>,
+    /// The vault is about to be locked: no call begins any more.
+    closed: bool,
 }
 
 /// What cannot be read must not count as nothing spent: it is an error.
@@ -93,14 +100,16 @@ impl Page {
             changed: false,
             others: old.into_iter().take(keep).map(|name| (name, None)).collect(),
             taken: Vec::new(),
-            reserved: 0,
+            under_way: BTreeMap::new(),
+            closed: false,
         })
     }
 
     /// Goes on with another month, and keeps what is not written of this one.
     fn turn(&mut self, vault: &VaultService, month: String) -> Result<(), VaultError> {
         let mut last = std::mem::replace(self, Self::load(vault, month)?);
-        self.reserved = last.reserved;
+        self.under_way = std::mem::take(&mut last.under_way);
+        self.closed = last.closed;
         self.others.append(&mut last.others);
         self.taken.append(&mut last.taken);
         if last.changed {
@@ -127,6 +136,34 @@ impl Page {
     fn spent(&self, day: &str) -> (u64, u64) {
         let sum = |rows: &Vec<Row>| rows.iter().map(|row| row.cost).sum::<u64>();
         (self.rows.get(day).map_or(0, sum), self.rows.values().map(sum).sum())
+    }
+
+    fn reserved(&self) -> u64 {
+        let each = self.under_way.values().filter_map(CallOf::at_most);
+        each.fold(0, u64::saturating_add)
+    }
+
+    /// A call has ended.
+    fn count(&mut self, day: &str, call: &CallOf, answered: bool, tokens: Tokens, estimated: bool) {
+        self.changed = true;
+        let row = self.row(day, &call.provider, &call.model);
+        row.calls += 1;
+        row.failed += u64::from(!answered);
+        row.tokens.input += tokens.input;
+        row.tokens.cached += tokens.cached;
+        row.tokens.written += tokens.written;
+        row.tokens.output += tokens.output;
+        row.cost += call.price.map_or(0, |price| price.of(&tokens));
+        row.estimated += u64::from(estimated);
+        row.unpriced += u64::from(call.price.is_none());
+    }
+
+    /// What is under way when the vault locks cannot be counted when it ends, so it is now.
+    fn close(&mut self, day: &str) {
+        self.closed = true;
+        for call in std::mem::take(&mut self.under_way).into_values() {
+            self.count(day, &call, false, call.most(), true);
+        }
     }
 
     fn row(&mut self, day: &str, provider: &str, model: &str) -> &mut Row {
@@ -195,12 +232,31 @@ impl Changing for Book {
     }
 }
 
+struct CloseBeforeLock(Weak<Book>);
+
+impl BeforeLock for CloseBeforeLock {
+    fn before_lock(&self, _reason: LockReason) -> BoxFuture<'_, bool> {
+        async move {
+            let Some(book) = self.0.upgrade() else { return true };
+            let now = book.now();
+            let closed = book.with(now, |page| page.close(&calendar::day(now)));
+            if let Err(error) = &closed {
+                tracing::warn!(%error, "the cost of the calls that the lock interrupts could not be counted");
+            }
+            closed.is_ok()
+        }
+        .boxed()
+    }
+}
+
 impl Spending {
     /// The book of this vault, written behind.
     pub fn new(vault: VaultService, activity: Activity, write_behind: WriteBehind) -> Self {
         let book = Arc::new(Book {
-            pages: OfUnlock::new(vault),
+            pages: OfUnlock::new(vault.clone()),
+            next: AtomicU64::new(0),
         });
+        vault.before_lock(Arc::new(CloseBeforeLock(Arc::downgrade(&book))));
         write_behind.add(book.clone());
         Self {
             book,
@@ -215,7 +271,11 @@ impl Spending {
     /// [`SpendingError::Limit`] when it could pass a limit, [`SpendingError::NoPrice`] when nobody could tell.
     pub fn reserve(&self, call: CallOf) -> Result<Reservation, SpendingError> {
         let now = self.book.now();
-        let reserved = self.book.with(now, |page| {
+        let id = self.book.next.fetch_add(1, Ordering::Relaxed);
+        self.book.with(now, |page| {
+            if page.closed {
+                return Err(VaultError::Locked.into());
+            }
             let Limits { day, month } = page.limits;
             let more = match call.at_most() {
                 Some(more) => more,
@@ -224,7 +284,7 @@ impl Spending {
             };
             let (today, this_month) = page.spent(&calendar::day(now));
             for (period, limit, spent) in [("day", day, today), ("month", month, this_month)] {
-                let spent = spent.saturating_add(page.reserved);
+                let spent = spent.saturating_add(page.reserved());
                 if let Some(limit) = limit
                     && spent.saturating_add(more) > limit
                 {
@@ -236,40 +296,32 @@ impl Spending {
                     });
                 }
             }
-            page.reserved = page.reserved.saturating_add(more);
-            Ok(more)
+            page.under_way.insert(id, call.clone());
+            Ok(())
         })??;
         Ok(Reservation {
             spending: self.clone(),
             call,
-            reserved,
-            answered: false,
+            id,
+            stage: Stage::Free,
             told: None,
-            bytes: 0,
         })
     }
 
     /// The call has ended: its cost takes the place of what was set aside.
     pub(super) fn settle(&self, reservation: &Reservation, tokens: Tokens, estimated: bool) {
         let now = self.book.now();
-        let Reservation { call, reserved, .. } = reservation;
         let settled = self.book.with(now, |page| {
-            page.reserved = page.reserved.saturating_sub(*reserved);
-            page.changed = true;
-            let row = page.row(&calendar::day(now), &call.provider, &call.model);
-            row.calls += 1;
-            row.failed += u64::from(!reservation.answered);
-            row.tokens.input += tokens.input;
-            row.tokens.cached += tokens.cached;
-            row.tokens.written += tokens.written;
-            row.tokens.output += tokens.output;
-            row.cost += call.price.map_or(0, |price| price.of(&tokens));
-            row.estimated += u64::from(estimated);
-            row.unpriced += u64::from(call.price.is_none());
+            // One that a lock came upon is counted already.
+            if let Some(call) = page.under_way.remove(&reservation.id) {
+                let answered = reservation.stage >= Stage::Answered;
+                page.count(&calendar::day(now), &call, answered, tokens, estimated);
+            }
         });
         match settled {
             Ok(()) => self.write_behind.changed(),
-            Err(error) => tracing::warn!(%error, "the cost of a call that a lock interrupted is not known"),
+            Err(VaultError::Locked) => {}
+            Err(error) => tracing::warn!(%error, "the cost of a call could not be counted"),
         }
     }
 
@@ -311,8 +363,10 @@ mod tests {
     #[tokio::test]
     async fn a_month_that_has_ended_is_read_and_kept_until_it_is_written() {
         let made = made().await;
-        let pages = OfUnlock::new(made.vault.clone());
-        let book = Book { pages };
+        let book = Book {
+            pages: OfUnlock::new(made.vault.clone()),
+            next: AtomicU64::new(0),
+        };
         let calls_on = |day: Millis| {
             let counted = book.with(day * DAY, |page| {
                 page.changed = true;

@@ -53,66 +53,92 @@ pub struct CallOf {
     pub price: Option<Price>,
     /// Bytes of the request.
     pub request: u64,
-    /// The most output that was asked for, in tokens.
+    /// The most output of one answer that was asked for, in tokens.
     pub most_output: Option<u64>,
+    /// How many answers were asked for.
+    pub choices: u64,
 }
 
 impl CallOf {
-    /// About how many tokens of input this is: four bytes each, pictures not counted for more than a context holds.
-    fn input(&self) -> u64 {
-        (self.request / limits::TOKEN_BYTES).min(limits::CONTEXT_TOKENS)
+    /// The most that it is expected to take: about as much input as it is long, four bytes a token, pictures not counted for more than a
+    /// context holds; and as much output as it asks for.
+    pub(super) fn most(&self) -> Tokens {
+        let each = self.most_output.unwrap_or(limits::OUTPUT_TOKENS);
+        Tokens {
+            input: (self.request / limits::TOKEN_BYTES).min(limits::CONTEXT_TOKENS),
+            output: each.min(limits::CONTEXT_TOKENS).saturating_mul(self.choices),
+            ..Tokens::default()
+        }
     }
 
-    /// The most that it is expected to cost; none where the price is not known.
+    /// What that costs; none where the price is not known.
     pub(super) fn at_most(&self) -> Option<u64> {
-        let tokens = Tokens {
-            input: self.input(),
-            output: self
-                .most_output
-                .unwrap_or(limits::OUTPUT_TOKENS)
-                .min(limits::CONTEXT_TOKENS),
-            ..Tokens::default()
-        };
-        self.price.map(|price| price.of(&tokens))
+        self.price.map(|price| price.of(&self.most()))
     }
 }
 
-/// Money that is set aside for a call. When it is dropped, what the call did cost takes its place: an agent that does not wait
-/// for the end pays for what was said, by estimate.
+/// How far a call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Stage {
+    /// It reached nobody, or was refused.
+    Free,
+    Sent,
+    /// The provider took it.
+    Answered,
+    /// Its answer has ended.
+    Whole,
+}
+
+/// Money that is set aside for a call. When it is dropped, what the call did cost takes its place: what the provider told by the end of
+/// its answer. Without that nobody knows what it did, so all that was set aside counts: breaking calls off is no way round a limit.
 pub struct Reservation {
     pub(super) spending: Spending,
     pub(super) call: CallOf,
-    pub(super) reserved: u64,
-    /// Of the answer: whether there was one, what the provider told, and its bytes.
-    pub(super) answered: bool,
+    /// Its number in the book.
+    pub(super) id: u64,
+    pub(super) stage: Stage,
     pub(super) told: Option<Tokens>,
-    pub(super) bytes: u64,
 }
 
 impl Reservation {
-    /// The provider took the call.
-    pub fn answered(&mut self) {
-        self.answered = true;
+    /// The call is about to be sent: from here on it may cost something.
+    pub fn sent(&mut self) {
+        self.stage = Stage::Sent;
     }
 
-    /// What is known of the cost so far.
-    pub fn told(&mut self, tokens: Option<Tokens>, bytes: u64) {
+    /// It reached nobody, or the provider refused it, which costs nothing.
+    pub fn refused(mut self) {
+        self.stage = Stage::Free;
+    }
+
+    /// The provider took it.
+    pub fn answered(&mut self) {
+        self.stage = Stage::Answered;
+    }
+
+    /// The answer has come to its end.
+    pub fn whole(&mut self) {
+        self.stage = Stage::Whole;
+    }
+
+    /// What the provider has told of the cost.
+    pub fn told(&mut self, tokens: Option<Tokens>) {
         self.told = tokens;
-        self.bytes = bytes;
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let estimate = Tokens {
-            input: self.call.input(),
-            output: self.bytes / limits::TOKEN_BYTES,
-            ..Tokens::default()
-        };
-        let (tokens, estimated) = match self.told {
-            Some(told) => (told, false),
-            None if self.answered => (estimate, true),
-            None => (Tokens::default(), false),
+        let (tokens, estimated) = match (self.stage, self.told) {
+            (Stage::Free, _) => (Tokens::default(), false),
+            (Stage::Whole, Some(told)) => (told, false),
+            (_, told) => {
+                let most = self.call.most();
+                // The input is told first, the output is known at the end.
+                let told = told.unwrap_or(most);
+                let output = told.output.max(most.output);
+                (Tokens { output, ..told }, true)
+            }
         };
         self.spending.settle(self, tokens, estimated);
     }

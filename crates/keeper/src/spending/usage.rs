@@ -61,7 +61,6 @@ pub(crate) struct UsageReader {
     /// The line or body is too long to be kept: what is in it is not known.
     too_long: bool,
     seen: Option<Tokens>,
-    bytes: u64,
 }
 
 impl UsageReader {
@@ -71,13 +70,11 @@ impl UsageReader {
             line: Vec::new(),
             too_long: false,
             seen: None,
-            bytes: 0,
         }
     }
 
     /// The next part of the answer.
     pub fn pass(&mut self, part: &[u8]) {
-        self.bytes += u64::try_from(part.len()).unwrap_or(u64::MAX);
         if !self.stream {
             self.keep(part);
             return;
@@ -136,15 +133,15 @@ impl UsageReader {
         }
     }
 
-    /// What was told, and how many bytes passed.
-    pub fn end(&mut self) -> (Option<Tokens>, u64) {
+    /// What was told.
+    pub fn end(&mut self) -> Option<Tokens> {
         if self.stream {
             self.event();
         } else if !self.too_long {
             let body = std::mem::take(&mut self.line);
             self.read(&body);
         }
-        (self.seen, self.bytes)
+        self.seen
     }
 }
 
@@ -156,13 +153,13 @@ mod tests {
         // However it is cut.
         let mut whole = UsageReader::new(stream);
         whole.pass(text.as_bytes());
-        let told = whole.end().0;
+        let told = whole.end();
         for size in [1, 7] {
             let mut pieces = UsageReader::new(stream);
             for piece in text.as_bytes().chunks(size) {
                 pieces.pass(piece);
             }
-            assert_eq!(pieces.end(), (told, u64::try_from(text.len()).unwrap()));
+            assert_eq!(pieces.end(), told);
         }
         told
     }
@@ -208,6 +205,6 @@ mod tests {
         let mut reader = UsageReader::new(true);
         reader.pass(&vec![b'x'; limits::USAGE_BYTES + 1]);
         reader.pass(b"\ndata: {\"usage\":{\"prompt_tokens\":1}}\n");
-        assert_eq!(reader.end().0, tokens(1, 0, 0, 0));
+        assert_eq!(reader.end(), tokens(1, 0, 0, 0));
     }
 }

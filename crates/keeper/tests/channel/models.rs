@@ -1,9 +1,14 @@
 //! Several model providers, and what they cost, met by the agent.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use client::{Channel, Events};
+use keeper::vault_service::LockReason;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::mpsc;
 
 use super::agent_side::{Service, ok};
 use super::bench::{TestKeeper, password, refused};
@@ -292,11 +297,7 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
     );
 
     // After a lock and a sudden end it is known, and the limit holds.
-    keeper
-        .vault
-        .lock(keeper::vault_service::LockReason::Idle)
-        .await
-        .unwrap();
+    keeper.vault.lock(LockReason::Idle).await.unwrap();
     let keeper = keeper.restarted().await;
     keeper.named.set([service.at.to_string()]);
     let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
@@ -323,6 +324,276 @@ async fn promise_04_a_limit_refuses_before_the_call_and_what_was_used_is_kept() 
         answer.starts_with("HTTP/1.1 400") && answer.contains("price_missing"),
         "{answer}"
     );
+}
+
+/// A provider that takes a call, says this, and then closes the connection or leaves it open. Tells of each call that it took.
+async fn half(said: String, stays: bool) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let (took, taken) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"}") {
+                assert_ne!(stream.read_buf(&mut heard).await.unwrap(), 0);
+            }
+            stream.write_all(said.as_bytes()).await.unwrap();
+            let _nobody_asks = took.send(());
+            if stays {
+                open.push(stream);
+            }
+        }
+    });
+    (at, taken)
+}
+
+/// From now on this is the only provider.
+async fn only(keeper: &TestKeeper, channel: &Channel, kind: &str, at: SocketAddr, model: &str) {
+    keeper.named.set([at.to_string()]);
+    let below = if kind == "openai" { "/v1" } else { "" };
+    let one = json!({"kind": kind, "base_url": format!("http://{at}{below}"), "key": KEYS[0], "model": model, "price": price()});
+    let all = json!({"providers": [one]});
+    channel.call("provider.replace", all).await.unwrap();
+}
+
+/// Begins a call; whoever drops it breaks it off.
+async fn begin(keeper: &TestKeeper, path: &str, body: &str) -> UnixStream {
+    let mut stream = keeper.agent.begin().await;
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1:18790\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    stream
+}
+
+/// What is counted of a model, as soon as something is.
+async fn row_of(channel: &Channel, model: &str) -> Value {
+    for _ in 0..200 {
+        let book = overview(channel).await;
+        let rows = book["usage"].as_array().unwrap();
+        if let Some(row) = rows.iter().find(|row| row["model"] == model) {
+            return row.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing is counted of {model}");
+}
+
+/// About what this call reads, in tokens.
+fn input_of(body: &str) -> u64 {
+    u64::try_from(body.len()).unwrap() / 4
+}
+
+#[tokio::test]
+async fn promise_04_a_call_whose_usage_is_not_told_by_its_end_counts_what_was_set_aside() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let stream = |parts: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n{parts}");
+    let of_length = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
+    let start = |output: u64| {
+        format!(
+            "data: {{\"type\":\"message_start\",\"message\":{{\"usage\":{{\"input_tokens\":500,\"output_tokens\":{output}}}}}}}\n\n"
+        )
+    };
+    let text = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"Hello\"}}\n\n".repeat(20);
+    let running = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":500,\"completion_tokens\":7}}\n\n".repeat(20);
+    let begun = of_length(&"{\"choices\":[".repeat(50));
+    // What the provider says, whether it leaves the connection open, what the agent waits for; what was answered, and is counted.
+    for (model, kind, said, stays, words, answered, input, output) in [
+        ("silent", "openai", String::new(), true, "", 0, None, 1000),
+        (
+            "text",
+            "anthropic",
+            stream(&(start(1) + &text)),
+            true,
+            "Hello",
+            1,
+            Some(500),
+            1000,
+        ),
+        (
+            "longer",
+            "anthropic",
+            stream(&(start(5000) + &text)),
+            true,
+            "Hello",
+            1,
+            Some(500),
+            5000,
+        ),
+        ("running", "openai", stream(&running), true, "usage", 1, Some(500), 1000),
+        ("begun", "openai", begun, true, "choices", 1, None, 1000),
+        (
+            "gone",
+            "openai",
+            of_length(&text),
+            false,
+            "\r\n0\r\n\r\n",
+            1,
+            None,
+            1000,
+        ),
+        ("untold", "openai", stream(&text), false, "\r\n0\r\n\r\n", 1, None, 1000),
+    ] {
+        let (at, mut taken) = half(said, stays).await;
+        only(&keeper, &channel, kind, at, model).await;
+        let body = CALL.replace("one", model);
+        let path = if kind == "openai" {
+            "/v1/chat/completions"
+        } else {
+            "/v1/messages"
+        };
+        let mut call = begin(&keeper, path, &body).await;
+        taken.recv().await.unwrap();
+        let mut heard = Vec::new();
+        let has_come = |heard: &[u8]| String::from_utf8_lossy(heard).contains(words);
+        while !has_come(&heard) && call.read_buf(&mut heard).await.unwrap() > 0 {}
+        assert_eq!(has_come(&heard), model != "gone", "{model}");
+        drop(call);
+        let row = row_of(&channel, model).await;
+        let input = input.unwrap_or_else(|| input_of(&body));
+        let counted =
+            ["calls", "failed", "input", "output", "cost", "estimated"].map(|field| row[field].as_u64().unwrap());
+        assert_eq!(
+            counted,
+            [1, 1 - answered, input, output, input + 10 * output, 1],
+            "{model}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_reaches_nobody_or_is_refused_costs_nothing_and_neither_does_counting_tokens() {
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    let refusals = [302, 400, 401, 402, 404, 429, 500, 503];
+    for status in refusals {
+        let service = provider(status).await;
+        only(&keeper, &channel, "openai", service.at, "one").await;
+        let answer = call(&keeper, CALL).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{status} {answer}");
+        assert_eq!(service.heard().len(), 1);
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    only(&keeper, &channel, "openai", nobody, "one").await;
+    assert!(call(&keeper, CALL).await.contains("provider_unreachable"));
+    let row = row_of(&channel, "one").await;
+    let counted = ["calls", "failed", "input", "output", "cost", "estimated"].map(|field| row[field].as_u64().unwrap());
+    let calls = u64::try_from(refusals.len()).unwrap() + 1;
+    assert_eq!(counted, [calls, calls, 0, 0, 0, 0]);
+
+    let counts = Service::new(|_| ok(&[], r#"{"input_tokens":5}"#)).await;
+    only(&keeper, &channel, "anthropic", counts.at, "claude").await;
+    let answer = call_at(
+        &keeper,
+        "/v1/messages/count_tokens",
+        r#"{"model":"claude","messages":[]}"#,
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(overview(&channel).await["usage"].as_array().unwrap().len(), 1);
+
+    // Nothing of all that is set aside any more.
+    let most = input_of(CALL) + 10_000;
+    channel
+        .call("spending.set", json!({"day": most, "month": null}))
+        .await
+        .unwrap();
+    let service = provider(200).await;
+    only(&keeper, &channel, "openai", service.at, "one").await;
+    assert!(call(&keeper, CALL).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn promise_04_a_limit_counts_all_the_answers_that_a_call_asks_for_and_nothing_is_done_in_the_background() {
+    let service = Service::new(|_| ok(&[], r#"{"usage":{"prompt_tokens":1,"completion_tokens":1}}"#)).await;
+    let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
+    only(&keeper, &channel, "openai", service.at, "one").await;
+    // Three and a half answers.
+    channel
+        .call("spending.set", json!({"day": 35_000, "month": null}))
+        .await
+        .unwrap();
+    let with = |more: &str| CALL.replace('}', &format!(",{more}}}"));
+    let (chat, completions, responses) = ("/v1/chat/completions", "/v1/completions", "/v1/responses");
+    for (path, body, code) in [
+        (chat, with(r#""n":4"#), "spending_limit"),
+        (completions, with(r#""best_of":4"#), "spending_limit"),
+        (completions, with(r#""prompt":["a","b","c","d"]"#), "spending_limit"),
+        (completions, with(r#""prompt":[[1],[2]],"n":2"#), "spending_limit"),
+        // No maximum that counts there.
+        (chat, r#"{"model":"one","messages":[]}"#.to_owned(), "spending_limit"),
+        (
+            chat,
+            r#"{"model":"one","max_output_tokens":1}"#.to_owned(),
+            "spending_limit",
+        ),
+        (
+            responses,
+            r#"{"model":"one","max_tokens":1}"#.to_owned(),
+            "spending_limit",
+        ),
+        (chat, with(r#""n":129"#), "CHOICES"),
+        (chat, with(r#""n":18446744073709551615"#), "too_many_choices"),
+        (responses, with(r#""background":true"#), "background_refused"),
+        (
+            responses,
+            with(r#""background":true,"stream":true"#),
+            "ask without `background`",
+        ),
+    ] {
+        let answer = call_at(&keeper, path, &body).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains(code),
+            "{body} {answer}"
+        );
+    }
+    assert!(service.heard().is_empty());
+    for (path, body) in [
+        (chat, with(r#""n":3"#)),
+        (completions, with(r#""prompt":[1,2,3,4,5]"#)),
+        (responses, with(r#""max_output_tokens":1000,"background":false"#)),
+        ("/v1/embeddings", r#"{"model":"one","input":"x"}"#.to_owned()),
+    ] {
+        let answer = call_at(&keeper, path, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{body} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn promise_04_a_call_that_a_lock_interrupts_counts_once() {
+    let (keeper, slot, channel, _events) = TestKeeper::with_vault().await;
+    let (at, mut taken) = half(String::new(), true).await;
+    only(&keeper, &channel, "openai", at, "one").await;
+    let most = input_of(CALL) + 10_000;
+    let under_way = begin(&keeper, "/v1/chat/completions", CALL).await;
+    taken.recv().await.unwrap();
+    keeper.vault.lock(LockReason::Asked).await.unwrap();
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    assert_eq!(overview(&channel).await["spent"]["day"], most);
+
+    // That it ends now gives nothing back, of its own or of another's.
+    let other = begin(&keeper, "/v1/chat/completions", CALL).await;
+    taken.recv().await.unwrap();
+    channel
+        .call("spending.set", json!({"day": 3 * most - 1, "month": null}))
+        .await
+        .unwrap();
+    drop(under_way);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(overview(&channel).await["spent"]["day"], most);
+    let answer = call(&keeper, CALL).await;
+    assert!(answer.contains("spending_limit"), "{answer}");
+    drop(other);
+
+    let keeper = keeper.restarted().await;
+    let (channel, _events) = keeper.login(slot, &password(), None).await.unwrap();
+    channel.unlock().await.unwrap();
+    let spent = overview(&channel).await["spent"]["day"].as_u64().unwrap();
+    assert!(spent >= most, "{spent}");
 }
 
 #[tokio::test]
