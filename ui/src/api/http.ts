@@ -255,6 +255,8 @@ export interface Losses {
   destinations_left: number;
   /** How their agent is: as a cell is, or `stopping`, `removed`, `removing`. */
   cell: string;
+  /** Of these the first: devices, the last used first, keys, the newest first, and groups by name. */
+  named: { sessions: string[]; api_keys: { name: string; hint: string }[]; groups: string[] };
 }
 
 export interface Invitation {

@@ -3,14 +3,22 @@ import type { Losses } from "../api/http";
 
 const counted = (n: number, one: string, many: string): string[] => (n === 0 ? [] : [`${n} ${n === 1 ? one : many}`]);
 
+/** Which they are, in brackets behind how many: the server names the first of them. */
+function named(all: number, names: readonly string[]): string {
+  const more = all > names.length ? [`${all - names.length} more`] : [];
+  return names.length === 0 ? "" : ` (${[...names, ...more].join(", ")})`;
+}
+
+const which = (n: number, one: string, many: string, names: readonly string[]): string[] => counted(n, one, many).map((words) => `${words}${named(n, names)}`);
+
 /** What they share, and what is shared with them, is always among it: only vaults know what, and how much. */
 export function lossWords(losses: Losses): string {
   return [
-    ...counted(losses.sessions, "sign-in", "sign-ins"),
+    ...which(losses.sessions, "sign-in", "sign-ins", losses.named.sessions.map((device) => device || "a device that is not known")),
     ...counted(losses.sign_in_links, "sign-in link", "sign-in links"),
     ...counted(losses.invitations, "open invitation that they sent", "open invitations that they sent"),
-    ...counted(losses.groups, "place in a group", "places in groups"),
-    ...counted(losses.api_keys, "API key", "API keys"),
+    ...which(losses.groups, "place in a group", "places in groups", losses.named.groups),
+    ...which(losses.api_keys, "API key", "API keys", losses.named.api_keys.map(({ name, hint }) => `“${name}”, ${hint}…`)),
     ...counted(losses.second_factors, "second factor", "second factors"),
     ...counted(losses.alerts, "alert that is mailed to them", "alerts that are mailed to them"),
     "whatever they share and is shared with them",

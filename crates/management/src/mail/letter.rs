@@ -20,7 +20,11 @@ impl Letter {
     /// As a message. `encoding` is quoted-printable for mail servers; the outbox keeps the text readable.
     pub(super) fn message(&self, from: &Mailbox, encoding: ContentTransferEncoding) -> Result<Message, MailError> {
         let text = self.text.replace('\n', "\r\n");
-        let body = Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new);
+        let body = match encoding {
+            // People copy links out of such a file. Its lines are short of the 998 octets that a mail's may have (RFC 5322, section 2.1.1).
+            ContentTransferEncoding::EightBit => Body::dangerous_pre_encoded(text.into_bytes(), encoding),
+            encoding => Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new),
+        };
         let part = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body);
         let domain = from.email.domain();
         Message::builder()
