@@ -202,7 +202,8 @@ pub const TURN_TIME: Duration = Duration::from_secs(30 * 60);
 /// What is held of one turn for whoever reads it: events and bytes.
 pub const TURN_EVENTS: usize = 20_000;
 pub const TURN_BYTES: usize = 4 * 1024 * 1024;
-/// How long a request for sessions, approvals or usage waits for its cell, from waking it to its keeper's answer.
+/// How long a request for sessions, approvals or usage, and a write of the operator's, waits for each answer of a cell, from waking it to what its
+/// keeper says.
 pub const CELL_ANSWER: Duration = Duration::from_secs(180);
 /// How long a turn that is over can be read again from where its stream broke.
 pub const TURN_KEPT: Duration = Duration::from_secs(60);

@@ -112,17 +112,32 @@ impl TenantApi {
 
     /// Calls a method of a cell's channel for a request that waits for nothing else, in `limits::CELL_ANSWER`.
     pub(crate) async fn ask(&self, cell: CellRef, method: &'static str, params: Value) -> Result<Value, AgentError> {
-        let answer = tokio::time::timeout(limits::CELL_ANSWER, self.agents.call(cell, method, params)).await;
-        answer.unwrap_or_else(|_| {
-            Err(AgentError::Unavailable {
-                message: format!(
-                    "The cell did not answer in {} seconds (`CELL_ANSWER`). What was asked of it may still be done: ask again.",
-                    limits::CELL_ANSWER.as_secs()
-                ),
-                retry_after: limits::BUSY_AGAIN,
-            })
-        })
+        in_time(self.agents.call(cell, method, params)).await
     }
+
+    /// Gives a cell's keeper these models, in the order in which they are asked, in `limits::CELL_ANSWER`.
+    pub(crate) async fn set_models(&self, cell: CellRef, models: Vec<ModelParams>) -> Result<(), AgentError> {
+        in_time(self.agents.set_models(cell, models)).await
+    }
+
+    /// The same of the model that is asked first; the others stay.
+    pub(crate) async fn set_model(&self, cell: CellRef, model: ModelParams) -> Result<(), AgentError> {
+        in_time(self.agents.set_model(cell, model)).await
+    }
+}
+
+/// What a keeper answers, in `limits::CELL_ANSWER`: one that stays silent would hold for ever who asks, and what they alone may do.
+async fn in_time<T>(answer: impl Future<Output = Result<T, AgentError>>) -> Result<T, AgentError> {
+    let answer = tokio::time::timeout(limits::CELL_ANSWER, answer).await;
+    answer.unwrap_or_else(|_| {
+        Err(AgentError::Unavailable {
+            message: format!(
+                "The cell did not answer in {} seconds (`CELL_ANSWER`). What was asked of it may still be done: ask again.",
+                limits::CELL_ANSWER.as_secs()
+            ),
+            retry_after: limits::BUSY_AGAIN,
+        })
+    })
 }
 
 #[cfg(test)]

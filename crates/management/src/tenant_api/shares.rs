@@ -154,11 +154,8 @@ pub(super) async fn tell_main_again(app: &App, tenant: TenantId) {
 /// Tells it what these others leave; gives what that is before it is cut off at nothing.
 async fn tell_main_beside(app: &App, tenant: &ApiTenant, others: &[ApiAgent]) -> Result<Share, ApiError> {
     let left = left(tenant, others, app.clock.now());
-    let params = limits_of(left);
-    app.tenant_api()?
-        .agents
-        .call(tenant.cell(), "spending.set", params)
-        .await?;
+    let api = app.tenant_api()?;
+    api.ask(tenant.cell(), "spending.set", limits_of(left)).await?;
     Ok(left)
 }
 
@@ -203,12 +200,8 @@ async fn take(app: &App, tenant: &ApiTenant, others: &[ApiAgent], more: bool) ->
     if !more {
         return Ok(());
     }
-    let told = app
-        .tenant_api()?
-        .agents
-        .call(tenant.cell(), "spending.get", json!({}))
-        .await?;
-    let Told { spent } = read(told)?;
+    let told = app.tenant_api()?.ask(tenant.cell(), "spending.get", json!({}));
+    let Told { spent } = read(told.await?)?;
     let is_over = |left: Option<i64>, spent: i64| left.is_some_and(|left| spent > left);
     let period = match (is_over(left.day, spent.day), is_over(left.month, spent.month)) {
         (true, _) => "today",

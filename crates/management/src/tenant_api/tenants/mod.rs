@@ -574,7 +574,7 @@ struct News<'a> {
 /// Tells a cell's keeper what is new: what the agent is, before a model has it started; what may be spent, before there is a model to spend it
 /// on; then the model with its key.
 async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> {
-    let agents = &app.tenant_api()?.agents;
+    let api = app.tenant_api()?;
     let News {
         template,
         model,
@@ -593,10 +593,10 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
     };
     if let Some(template) = template {
         let params = json!({"template": template});
-        agents.call(cell, "template.set", params).await?;
+        api.ask(cell, "template.set", params).await?;
     }
     if let Some(share) = spending {
-        agents.call(cell, "spending.set", shares::limits_of(share)).await?;
+        api.ask(cell, "spending.set", shares::limits_of(share)).await?;
     }
     match model {
         Some(ModelNews {
@@ -605,9 +605,9 @@ async fn tell(app: &App, cell: CellRef, news: News<'_>) -> Result<(), ApiError> 
             ..
         }) => {
             let all = std::iter::once(params).chain(fallbacks).collect();
-            agents.set_models(cell, all).await?;
+            api.set_models(cell, all).await?;
         }
-        Some(model) => agents.set_model(cell, model.params).await?,
+        Some(model) => api.set_model(cell, model.params).await?,
         None => {}
     }
     Ok(())
@@ -625,8 +625,8 @@ async fn price_of(app: &App, cell: CellRef, model: &ModelParams) -> Result<Optio
         model: String,
         price: Option<Price>,
     }
-    let agents = &app.tenant_api()?.agents;
-    let listed: Listed = read(agents.call(cell, "provider.list", json!({})).await?)?;
+    let api = app.tenant_api()?;
+    let listed: Listed = read(api.ask(cell, "provider.list", json!({})).await?)?;
     // The first is the one that is set here.
     let first = listed.providers.into_iter().next();
     let same = first.filter(|first| first.base_url == model.base_url && first.model == model.model);
