@@ -387,7 +387,7 @@ pub(crate) struct Follower {
     lost: bool,
 }
 
-/// What happened as far as it was read, in at most `limits::TURN_BYTES`.
+/// What happened as far as it was read, in at most `limits::TURN_BYTES`: where it is more, the texts of the tools that were used first go.
 #[derive(Default)]
 struct Heard {
     text: String,
@@ -396,28 +396,29 @@ struct Heard {
 }
 
 impl Heard {
-    /// `false` where that is more.
+    /// `false` where it is more even without what tools said.
     fn take(&mut self, event: &TurnEvent) -> bool {
-        self.bytes += match event {
-            TurnEvent::Delta { text } => text.len(),
-            TurnEvent::Tool(call) => [&call.input, &call.output].into_iter().flatten().map(String::len).sum(),
-            _ => 0,
-        };
-        if self.bytes > limits::TURN_BYTES {
-            return false;
-        }
         match event {
-            TurnEvent::Delta { text } => self.text.push_str(text),
-            TurnEvent::Tool(call) if call.phase == ToolPhase::Start => self.tools.push(AnswerTool {
-                id: call.id.clone(),
-                name: call.name.clone(),
-                input: call.input.clone().unwrap_or_default(),
-                output: String::new(),
-                state: ToolState::Running,
-            }),
+            TurnEvent::Delta { text } => {
+                self.bytes += text.len();
+                self.text.push_str(text);
+            }
+            TurnEvent::Tool(call) if call.phase == ToolPhase::Start => {
+                let input = call.input.clone().unwrap_or_default();
+                self.bytes += call.id.len() + call.name.len() + input.len();
+                self.tools.push(AnswerTool {
+                    id: call.id.clone(),
+                    name: call.name.clone(),
+                    input,
+                    output: String::new(),
+                    state: ToolState::Running,
+                });
+            }
             TurnEvent::Tool(call) => {
                 if let Some(tool) = self.tools.iter_mut().find(|tool| tool.id == call.id) {
-                    tool.output = call.output.clone().unwrap_or_default();
+                    let output = call.output.clone().unwrap_or_default();
+                    self.bytes = self.bytes + output.len() - tool.output.len();
+                    tool.output = output;
                     tool.state = match (call.phase, call.is_error) {
                         (ToolPhase::Result, true) => ToolState::Failed,
                         (ToolPhase::Result, false) => ToolState::Ok,
@@ -427,7 +428,14 @@ impl Heard {
             }
             _ => {}
         }
-        true
+        let mut first = self.tools.iter_mut();
+        while self.bytes > limits::TURN_BYTES
+            && let Some(tool) = first.next()
+        {
+            self.bytes -= tool.input.len() + tool.output.len();
+            (tool.input, tool.output) = Default::default();
+        }
+        self.bytes <= limits::TURN_BYTES
     }
 }
 

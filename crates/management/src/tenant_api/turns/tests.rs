@@ -110,6 +110,62 @@ async fn what_a_reader_keeps_of_a_turn_has_an_end() {
     assert!(gathers.hear().await.is_none());
 }
 
+/// What the agent does with a tool of its own.
+fn uses(id: &str, phase: ToolPhase, text: &str) -> TurnEvent {
+    let is_start = phase == ToolPhase::Start;
+    TurnEvent::Tool(ToolCall {
+        id: id.to_owned(),
+        name: "exec".to_owned(),
+        phase,
+        input: is_start.then(|| text.to_owned()),
+        output: (!is_start).then(|| text.to_owned()),
+        is_error: false,
+    })
+}
+
+#[tokio::test]
+async fn what_a_tool_says_anew_replaces_what_it_said_and_a_turn_is_answered_however_much_its_tools_say() {
+    let turn = turn(false);
+    let mut reader = turn.follow(0);
+    let part = "x".repeat(limits::TURN_BYTES / 4);
+    let mut hears = async |event| {
+        turn.push(event);
+        let (_, event) = reader.hear().await.unwrap();
+        reader
+            .said(&TurnEvent::Calls(Calls {
+                calls: vec![call("a")],
+                usage: None,
+            }))
+            .filter(|_| event.name() != "error")
+            .expect("it is heard")
+    };
+    hears(delta("so ")).await;
+    hears(uses("t1", ToolPhase::Start, "one")).await;
+    // Many times over what is kept of a turn.
+    for phase in [ToolPhase::Update; 10].into_iter().chain([ToolPhase::Result]) {
+        let said = hears(uses("t1", phase, &part)).await;
+        assert_eq!(said.tools[0].output, part);
+    }
+    let texts = |said: Said| -> Vec<(usize, usize)> {
+        let tools = said.tools.iter();
+        tools.map(|tool| (tool.input.len(), tool.output.len())).collect()
+    };
+    for id in ["t2", "t3", "t4"] {
+        hears(uses(id, ToolPhase::Start, id)).await;
+        hears(uses(id, ToolPhase::Result, &part)).await;
+    }
+    let said = hears(delta("it is")).await;
+    assert_eq!(said.text, "so it is");
+    // There is no room for the fourth beside the first: that one's goes.
+    let quarter = part.len();
+    assert_eq!(texts(said), [(0, 0), (2, quarter), (2, quarter), (2, quarter)]);
+    let said = hears(delta("!")).await;
+    assert!(
+        said.tools.iter().all(|tool| tool.state == ToolState::Ok),
+        "all are named"
+    );
+}
+
 fn call(id: &str) -> Call {
     Call {
         id: id.to_owned(),
