@@ -567,6 +567,11 @@ impl Follower {
 
     /// Waits until the turn is answered, or waits for the client.
     pub(crate) async fn answer_or_calls(mut self) -> Result<Said, ApiError> {
+        // Only what may call something of the client's is answered before its end.
+        if !self.turn.offers {
+            let end = TurnEvent::Final(self.end().await?);
+            return self.said(&end).ok_or_else(|| Failure::interrupted().into());
+        }
         while let Some((_, event)) = self.hear().await {
             if let TurnEvent::Error(failure) = &*event {
                 return Err(ApiError::Agent(failure.clone()));
@@ -580,14 +585,18 @@ impl Follower {
 
     /// Waits for the answer.
     pub(crate) async fn answer(mut self) -> Result<Final, ApiError> {
-        while let Some((_, event)) = self.next().await {
-            match &*event {
-                TurnEvent::Final(answer) => return Ok(answer.clone()),
-                TurnEvent::Error(failure) => return Err(ApiError::Agent(failure.clone())),
-                _ => {}
-            }
+        self.end().await
+    }
+
+    /// The end of the turn, whole: nothing of what was before it has to be held any more.
+    async fn end(&mut self) -> Result<Final, ApiError> {
+        while !self.turn.is_over() && self.changed.changed().await.is_ok() {}
+        let last = self.turn.log().events.back().map(|(_, event)| Arc::clone(event));
+        match last.as_deref() {
+            Some(TurnEvent::Final(answer)) => Ok(answer.clone()),
+            Some(TurnEvent::Error(failure)) => Err(ApiError::Agent(failure.clone())),
+            _ => Err(ApiError::Agent(Failure::interrupted())),
         }
-        Err(ApiError::Agent(Failure::interrupted()))
     }
 }
 

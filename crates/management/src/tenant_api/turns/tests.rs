@@ -110,6 +110,33 @@ async fn what_a_reader_keeps_of_a_turn_has_an_end() {
     assert!(gathers.hear().await.is_none());
 }
 
+#[tokio::test]
+async fn whoever_wants_the_answer_alone_has_it_however_much_happened_before_it() {
+    let asked = asked("main", "s");
+    let turn = Arc::new(Turn::new(Uuid::nil(), &asked));
+    let first = turn.follow(0);
+    for _ in 0..limits::TURN_EVENTS + 5 {
+        turn.push(delta("x"));
+    }
+    let joins = turn.follow(0);
+    turn.push(TurnEvent::Final(Final {
+        session_id: "s".to_owned(),
+        turn_id: turn.id,
+        model: "m".to_owned(),
+        message: Answer {
+            id: "a".to_owned(),
+            role: "assistant",
+            at: 1,
+            text: "at last".to_owned(),
+            tools: Vec::new(),
+        },
+        usage: None,
+    }));
+    assert_eq!(first.answer().await.unwrap().message.text, "at last");
+    assert_eq!(joins.answer_or_calls().await.unwrap().text, "at last");
+    assert_eq!(turn.follow(0).answer().await.unwrap().message.text, "at last");
+}
+
 /// What the agent does with a tool of its own.
 fn uses(id: &str, phase: ToolPhase, text: &str) -> TurnEvent {
     let is_start = phase == ToolPhase::Start;
