@@ -1,5 +1,5 @@
 //! The routes of the tenant API, in one list as the others are, and the fork in front of both: what bears a tenant's key, and what is
-//! only there for tenants, goes here; everything else goes where it always went.
+//! only there for tenants, goes here; so does the operator at the addresses of sessions. Everything else goes where it always went.
 
 use std::net::SocketAddr;
 
@@ -30,6 +30,12 @@ const OURS: [&str; 7] = [
     "/api/v1/usage",
     "/v1",
 ];
+
+/// People's sessions and tenants' are at the same addresses.
+const SHARED: &str = "/api/v1/sessions";
+
+/// Open to everybody, whatever key they bear.
+const OPEN: [&str; 3] = ["/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs.css"];
 
 macro_rules! routes {
     ($($method:ident $path:literal $access:ident => $handler:path),+ $(,)?) => {
@@ -133,9 +139,9 @@ fn router(app: App) -> Router {
 
 /// The router of people's routes with this one in front.
 pub(crate) fn front(app: App, people: Router) -> Router {
-    let tenants = router(app);
+    let tenants = router(app.clone());
     let fork = move |request: Request| {
-        let to = if is_ours(&request) {
+        let to = if is_ours(&app, &request) {
             tenants.clone()
         } else {
             people.clone()
@@ -147,13 +153,18 @@ pub(crate) fn front(app: App, people: Router) -> Router {
         .route("/v1/{*rest}", any(fork))
 }
 
-fn is_ours(request: &Request) -> bool {
+fn is_ours(app: &App, request: &Request) -> bool {
     let path = request.uri().path();
+    if OPEN.contains(&path) {
+        return false;
+    }
     let below = |start: &str| {
         path.strip_prefix(start)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    OURS.iter().any(|start| below(start)) || bearer(request.headers()).is_some_and(TenantKey::is_meant)
+    let is_operators = |key| app.tenant_api().is_ok_and(|api| api.admin_token.is(key));
+    OURS.iter().any(|start| below(start))
+        || bearer(request.headers()).is_some_and(|key| TenantKey::is_meant(key) || (below(SHARED) && is_operators(key)))
 }
 
 /// The request as it came: a router that was passed leaves its own findings on it.
