@@ -100,6 +100,34 @@ impl Failure {
     }
 }
 
+/// Of a failure with this code, what the keeper advises somebody who has its pages, and what helps a developer, who has not.
+const ADVICE: [(&str, &str, &str); 3] = [
+    (
+        "spending_limit",
+        "You can change the limit under “Models and spending”.",
+        "What may be spent is in `limits`, and what a call costs is the `price` of the `model`: PATCH the tenant, or the agent.",
+    ),
+    (
+        "model_refused_key",
+        "Check the model's key in the settings.",
+        "PATCH the tenant, or the agent, with another `key` of its `model`.",
+    ),
+    (
+        "model_unknown",
+        "Check the model's name in the settings.",
+        "PATCH the tenant, or the agent, with a `model` that its provider has.",
+    ),
+];
+
+/// The keeper's words, with what helps a developer.
+fn advised(error: &ChannelError) -> String {
+    let Some((_, theirs, ours)) = ADVICE.iter().find(|(code, ..)| error.code == *code) else {
+        return error.message.clone();
+    };
+    let words = error.message.strip_suffix(theirs).unwrap_or(&error.message);
+    format!("{} {ours}", words.trim_end()).trim_start().to_owned()
+}
+
 impl From<ChannelError> for Failure {
     fn from(error: ChannelError) -> Self {
         use StatusCode as S;
@@ -145,8 +173,8 @@ impl From<ChannelError> for Failure {
             status,
             ran: false,
             retry_after: wait.or_else(|| in_vain.then_some(Duration::from_secs(5))),
+            message: advised(&error),
             code: error.code,
-            message: error.message,
         }
     }
 }
@@ -196,6 +224,24 @@ impl From<AgentError> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_developer_is_advised_what_to_patch_and_no_page_that_they_have_not() {
+        let keeper = include_str!("../../../keeper/src/chat/failure.rs");
+        for (code, theirs, ours) in ADVICE {
+            assert!(keeper.contains(theirs), "{code}: the keeper says something else");
+            for (said, told) in [
+                (format!("It is refused. {theirs}"), format!("It is refused. {ours}")),
+                (theirs.to_owned(), ours.to_owned()),
+                ("It is refused.".to_owned(), format!("It is refused. {ours}")),
+            ] {
+                let failure = Failure::from(ChannelError::new(code, said));
+                assert_eq!((failure.code.as_str(), failure.message), (code, told));
+            }
+        }
+        let other = Failure::from(ChannelError::new("queue_full", "It is full."));
+        assert_eq!(other.message, "It is full.");
+    }
 
     #[test]
     fn a_cell_that_is_removed_meanwhile_is_not_there() {
