@@ -151,7 +151,19 @@ pub(crate) async fn revoke(transaction: &mut TenantTransaction, id: ApiKeyId) ->
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }
 
-/// Ends every key: how many those were.
+/// Ends every key, on the clock of whichever server. They stay, to be counted by [`remove_all`].
+pub(crate) async fn end_all(transaction: &mut TenantTransaction) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_tenant_keys SET expires_at = $2 WHERE tenant_id = $1",
+        transaction.tenant().uuid(),
+        OffsetDateTime::UNIX_EPOCH
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Removes every key: how many those were.
 pub(crate) async fn remove_all(transaction: &mut TenantTransaction) -> Result<u64, StorageError> {
     let removed = sqlx::query!(
         "DELETE FROM api_tenant_keys WHERE tenant_id = $1",

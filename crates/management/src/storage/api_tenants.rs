@@ -185,6 +185,23 @@ pub(crate) async fn find(transaction: &mut TenantTransaction) -> Result<Option<A
     row.map(ApiTenant::try_from).transpose()
 }
 
+/// Notes that sealed pieces of a home were removed, and their size: all that were removed of the tenant by now; `None` if there is no tenant.
+pub(crate) async fn add_removed(
+    transaction: &mut TenantTransaction,
+    blobs: u64,
+    bytes: u64,
+) -> Result<Option<(u64, u64)>, StorageError> {
+    let row = sqlx::query!(
+        "UPDATE api_tenants SET removed_blobs = removed_blobs + $2, removed_bytes = removed_bytes + $3 WHERE tenant_id = $1
+         RETURNING removed_blobs, removed_bytes",
+        transaction.tenant().uuid(),
+        i64::try_from(blobs).unwrap_or(i64::MAX),
+        i64::try_from(bytes).unwrap_or(i64::MAX)
+    );
+    let row = row.fetch_optional(&mut **transaction).await?;
+    Ok(row.map(|row| (row.removed_blobs.unsigned_abs(), row.removed_bytes.unsigned_abs())))
+}
+
 /// Tenants in the order in which they were made, after one of them.
 pub(crate) async fn list(
     database: &Database,

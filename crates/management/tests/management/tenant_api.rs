@@ -469,6 +469,35 @@ async fn what_opens_a_tenants_vault_is_gone_before_its_cell_and_a_removal_that_b
 }
 
 #[tokio::test]
+async fn what_was_removed_before_a_removal_broke_off_is_counted_at_its_end() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    for path in ["agents", "keys"] {
+        let wanted = match path {
+            "agents" => json!({"name": "press"}),
+            _ => json!({}),
+        };
+        operator.post(&format!("{at}/{path}"), wanted).await.expect(201);
+    }
+    // The first cell goes, and the second does not.
+    let mut removals = 0;
+    agents.break_where(move |_, method| {
+        removals += usize::from(method == "spending.get");
+        removals > 1
+    });
+    operator.delete(&at).await.refused(503, "cell_unavailable");
+    assert_eq!(agents.removed().len(), 1);
+    assert_eq!(tenant.get("/api/v1/usage").await.status, 401);
+    let left = operator.get(&at).await.expect(200).json;
+    assert_eq!(left["keys"], json!([]));
+    agents.repair();
+    let removed = operator.delete(&at).await.expect(200).json["removed"].clone();
+    let counted = ["agents", "keys", "blobs", "blob_bytes"].map(|what| removed[what].as_u64().unwrap());
+    assert_eq!(counted, [2, 2, 6, 198]);
+}
+
+#[tokio::test]
 async fn keys_are_rotated_with_overlap_and_revoked_at_once() {
     let (world, _, operator) = World::with_tenants().await;
     let (id, first) = world.tenant("x").await;

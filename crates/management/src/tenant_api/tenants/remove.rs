@@ -85,8 +85,8 @@ pub(crate) async fn half(app: &App, half: Half) -> Result<(), ApiError> {
 }
 
 /// Ends first the keys and what opens the vaults, so that nothing begins anew and no request that was let in before wakes a cell again; then
-/// the cells; last what says that there was one. If it breaks off, asking again goes on. Written down where somebody wanted it, and kept with what
-/// they are answered.
+/// the cells; last what says that there was one. If it breaks off, asking again goes on, and counts what went before. Written down where somebody
+/// wanted it, and kept with what they are answered.
 pub(super) async fn everything(
     app: &App,
     tenant: &ApiTenant,
@@ -94,20 +94,26 @@ pub(super) async fn everything(
 ) -> Result<Gone, ApiError> {
     let api = app.tenant_api()?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
-    let keys = api_tenant_keys::remove_all(&mut transaction).await?;
+    api_tenant_keys::end_all(&mut transaction).await?;
     platform_secrets::remove_all(&mut transaction).await?;
     transaction.commit().await?;
     api.turns.stop_all(tenant.id, None);
     // Whoever makes an agent, or removes one, is done then; who comes later finds no tenant.
     let _alone = api.shares.of(tenant.id).await;
-    let mut cell = api.agents.remove(tenant.cell()).await?;
+    let remove = async |cell| {
+        let removed = api.agents.remove(cell).await?;
+        let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
+        let all = api_tenants::add_removed(&mut transaction, removed.blobs, removed.bytes).await?;
+        transaction.commit().await?;
+        // Another server has removed it meanwhile.
+        all.ok_or(ApiError::NotFound)
+    };
+    let (mut blobs, mut blob_bytes) = remove(tenant.cell()).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     let others = api_agents::list(&mut transaction, tenant).await?;
     transaction.commit().await?;
     for agent in &others {
-        let other = api.agents.remove(agent.cell()).await?;
-        cell.blobs += other.blobs;
-        cell.bytes += other.bytes;
+        (blobs, blob_bytes) = remove(agent.cell()).await?;
     }
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     // First, as for whoever seals something: a write of the tenant's own may be about to be answered.
@@ -115,7 +121,7 @@ pub(super) async fn everything(
     let sessions = api_sessions::remove_all(&mut transaction).await?;
     // Of an agent that was being made meanwhile.
     platform_secrets::remove_all(&mut transaction).await?;
-    api_tenant_keys::remove_all(&mut transaction).await?;
+    let keys = api_tenant_keys::remove_all(&mut transaction).await?;
     api_writes::remove_all(&mut transaction).await?;
     api_approvals::remove_all(&mut transaction).await?;
     api_schedules::remove_all(&mut transaction).await?;
@@ -135,8 +141,8 @@ pub(super) async fn everything(
         // One of each cell, also where an earlier try has ended them.
         secrets: agents + 1,
         webhooks,
-        blobs: cell.blobs,
-        blob_bytes: cell.bytes,
+        blobs,
+        blob_bytes,
     };
     let gone = Gone { id: tenant.id, removed };
     if let Some((operator, write)) = wanted_by {
@@ -147,7 +153,7 @@ pub(super) async fn everything(
             .with("keys", keys)
             .with("agents", agents + 1)
             .with("sessions", sessions)
-            .with("blobs", cell.blobs);
+            .with("blobs", blobs);
         write_down(app, &mut transaction, operator, &entry).await?;
         // It is about nobody, so it stays.
         let answered = async |own: &mut TenantTransaction| write.done(app, own, &gone).await;
