@@ -60,9 +60,7 @@ pub(super) fn body(
             match (&part, meter.as_mut()) {
                 (Ok(Some(part)), Some(meter)) => meter.reader.pass(part),
                 (Ok(None), Some(meter)) => meter.reservation.whole(),
-                // Whatever is still to come is not its end.
-                (Err(_), Some(_)) => meter = None,
-                (_, None) => {}
+                _ => {}
             }
             part.map_err(|error| std::io::Error::other(error.without_url().to_string()))
                 .map(|part| match part {

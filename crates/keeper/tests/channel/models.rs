@@ -389,7 +389,9 @@ fn input_of(body: &str) -> u64 {
 async fn promise_04_a_call_whose_usage_is_not_told_by_its_end_counts_what_was_set_aside() {
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
     let stream = |parts: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n{parts}");
-    let of_length = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
+    let of_length = |body: &str| {
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n{body}")
+    };
     let start = |output: u64| {
         format!(
             "data: {{\"type\":\"message_start\",\"message\":{{\"usage\":{{\"input_tokens\":500,\"output_tokens\":{output}}}}}}}\n\n"
@@ -426,11 +428,11 @@ async fn promise_04_a_call_whose_usage_is_not_told_by_its_end_counts_what_was_se
         (
             "gone",
             "openai",
-            of_length(&text),
+            of_length(&running),
             false,
             "\r\n0\r\n\r\n",
             1,
-            None,
+            Some(500),
             1000,
         ),
         ("untold", "openai", stream(&text), false, "\r\n0\r\n\r\n", 1, None, 1000),
