@@ -135,7 +135,7 @@ export class ModelsPage extends FormPage {
               <tbody>${usage.map((row) => this.#row(row))}</tbody>
             </table>
           </div>
-          ${estimated ? html`<p class="muted">≈ The provider did not tell the tokens of some calls: they are estimated from their length.</p>` : nothing}`}
+          ${estimated ? html`<p class="muted">≈ The provider did not tell the tokens of some calls: they are counted as the most that they could cost.</p>` : nothing}`}
     </section>`;
   }
 

@@ -76,7 +76,7 @@ struct Used {
     written: u64,
     output: u64,
     cost: u64,
-    /// Calls whose usage was not told, and is estimated from their length.
+    /// Calls whose usage was not told by the end of an answer: they count as the most that they could cost.
     estimated: u64,
     /// Calls of a model whose price is not set.
     unpriced: u64,
