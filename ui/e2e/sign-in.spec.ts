@@ -55,7 +55,7 @@ test("an owner sets up a site to sign in with, signs in with it, and lets somebo
     await unusedForTooLong(own);
     await page.evaluate(() => dispatchEvent(new Event("focus")));
     await expect(page.locator(".notice", { hasText: "You were away for a while, or were signed out from another device." })).toBeVisible();
-    await expect(page).toHaveURL("/sign-in?next=%2Fpeople%2Fwaiting");
+    await expect(page).toHaveURL(/\/sign-in\?next=%2Fpeople%2Fwaiting&organisation=[\da-f-]{36}$/);
     await inspect(page, "sign-in-away");
     await page.getByRole("button", { name: "Sign in with Work" }).click();
     await page.getByRole("link", { name: "Continue as Anna Keller" }).click();
