@@ -227,6 +227,12 @@ describe("a session that is over", () => {
     expect(asked).toHaveBeenCalledTimes(1);
   });
 
+  it("is signed out of as any", async () => {
+    await link.signOut();
+    expect(account.value).toEqual({ at: "out", why: "asked", organisation: "t" });
+    expect(asked.mock.calls.map(([url]) => url)).toContain("/api/v1/sign-out");
+  });
+
   it("is finished where a second factor is missing since", async () => {
     asked.mockImplementation(() => Promise.resolve(Response.json({ code: "factor_needed", detail: "Show it." }, { status: 403 })));
     await link.stillSignedIn();

@@ -3,7 +3,7 @@
  * and says in one place how things stand. Everything else asks `request` and listens with `onEvent`.
  */
 import { batch, computed, signal } from "@preact/signals-core";
-import { api, Problem } from "../api/http";
+import { api, type Me, Problem } from "../api/http";
 import { fromBase64Url, toBase64Url } from "../channel/bytes";
 import type { Channel } from "../channel/channel";
 import { Handshake, type LoggedIn, type PlatformHint } from "../channel/handshake";
@@ -85,10 +85,14 @@ export function request<T>(method: string, params: object = {}, options?: { sign
   return channel.request<T>(method, params, options);
 }
 
-function user(): string {
+function myself(): Me {
   const who = me();
   if (!who) throw new ChannelError("not_signed_in", "Sign in first.");
-  return who.user.id;
+  return who;
+}
+
+function user(): string {
+  return myself().user.id;
 }
 
 function channelUrl(): string {
@@ -406,13 +410,12 @@ function saysOver(error: unknown): error is Problem {
 
 /** The session ended elsewhere, or by time: what was readable leaves the screen, and the password is asked for again. */
 async function sessionOver({ status }: Problem): Promise<void> {
-  const whose = me();
+  const who = me();
   // Two heard of it at once.
-  if (whose === undefined) return;
-  const who = whose.user.id;
+  if (who === undefined) return;
   leave();
-  account.value = status === 401 ? { at: "out", why: "over", organisation: whose.tenant.id } : { at: "unknown" };
-  await Promise.all([forgetTicket(who), forgetLocalKey(who)]);
+  account.value = status === 401 ? { at: "out", why: "over", organisation: who.tenant.id } : { at: "unknown" };
+  await Promise.all([forgetTicket(who.user.id), forgetLocalKey(who.user.id)]);
 }
 
 let asking: Promise<void> | undefined;
@@ -449,19 +452,15 @@ function leave(): void {
 
 /** Ends the session of this browser; the vault locks by itself when it is not used. */
 export async function signOut(): Promise<void> {
-  const who = user();
-  const organisation = me()?.tenant.id;
-  await api.signOut().catch((error: unknown) => {
-    // It was over already.
-    if (!(error instanceof Problem && error.status === 401)) throw error;
-  });
+  const { user: { id: who }, tenant } = myself();
+  await api.signOut();
   // At once: there is no moment in which somebody is signed in still, and asked to unlock or the platform asked for them.
   batch(() => {
     leave();
     // Whoever signs in next on this page is told nothing of this person's vault.
     lockReason.value = undefined;
     savedBeforeLock.value = true;
-    account.value = { at: "out", why: "asked", ...(organisation === undefined ? {} : { organisation }) };
+    account.value = { at: "out", why: "asked", organisation: tenant.id };
   });
   // A browser that cannot end what is told here now is told nothing all the same: the server has forgotten it.
   await Promise.all([forgetTicket(who), forgetLocalKey(who), forgetHere().catch(() => undefined)]);

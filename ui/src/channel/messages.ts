@@ -285,7 +285,13 @@ export interface Approval {
   /** This person has seen that. */
   seen?: boolean;
   /** Of whom it would be shared with, as this person knows them. */
-  known?: { fingerprint: string; compared_at: number | null };
+  known?: KnownKeys;
+}
+
+/** Somebody's keys, as this person knows them. */
+export interface KnownKeys {
+  fingerprint: string;
+  compared_at: number | null;
 }
 
 /** What somebody else's agent wants, of which this person is the second to be asked. */

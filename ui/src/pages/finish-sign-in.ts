@@ -63,12 +63,7 @@ export class FinishSignInPage extends FormPage {
 
   #leave = (): void => {
     void this.work(async () => {
-      try {
-        await api.signOut();
-      } catch (error) {
-        // It took too long, and is over.
-        if (!(error instanceof Problem && error.status === 401)) throw error;
-      }
+      await api.signOut();
       account.value = { at: "out", why: "asked" };
     });
   };

@@ -6,15 +6,13 @@ import { signal } from "@preact/signals-core";
 import { api, type Person, Problem } from "../api/http";
 import { me } from "../app/account";
 import { onOpen, request } from "../app/link";
-import { ChannelError } from "../channel/messages";
+import { ChannelError, type KnownKeys } from "../channel/messages";
 import { withStepUp } from "../parts/step-up";
 
-export interface Contact {
+export interface Contact extends KnownKeys {
   user: string;
   name: string;
-  fingerprint: string;
   pinned_at: number;
-  compared_at: number | null;
 }
 
 /** Somebody of the organisation, with what is known of their keys. */
