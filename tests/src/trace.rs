@@ -9,6 +9,11 @@ use rustix::process::Signal;
 
 use crate::process::{signal, wait_until};
 
+const READS: [&str; 6] = ["read", "readv", "recvfrom", "recvmsg", "recvmmsg", "pread64"];
+const WRITES: [&str; 7] = [
+    "write", "writev", "sendto", "sendmsg", "sendmmsg", "pwrite64", "sendfile",
+];
+
 /// A trace under way.
 #[derive(Debug)]
 pub struct Trace {
@@ -19,10 +24,9 @@ pub struct Trace {
 impl Trace {
     /// Follows a process and all its threads from now on.
     pub async fn of(pid: u32, file: &Path) -> Self {
-        let calls =
-            "trace=read,readv,recvfrom,recvmsg,recvmmsg,write,writev,sendto,sendmsg,sendmmsg,pread64,pwrite64,sendfile";
+        let calls = format!("trace={},{}", READS.join(","), WRITES.join(","));
         let strace = Command::new("strace")
-            .args(["-f", "-q", "-s", "1000000", "-e", calls, "-e", "signal=none", "-o"])
+            .args(["-f", "-q", "-s", "1000000", "-e", &calls, "-e", "signal=none", "-o"])
             .arg(file)
             .args(["-p", &pid.to_string()])
             .stdin(Stdio::null())
@@ -72,11 +76,9 @@ impl Drop for Trace {
 fn written(calls: &[u8]) -> Vec<u8> {
     let writes = |line: &&[u8]| {
         let name = line.splitn(2, |byte| *byte == b'(').next().unwrap_or_default();
-        [
-            "write", "writev", "sendto", "sendmsg", "sendmmsg", "pwrite64", "sendfile",
-        ]
-        .iter()
-        .any(|call| name.ends_with(&[b" ", call.as_bytes()].concat()))
+        WRITES
+            .iter()
+            .any(|call| name.ends_with(&[b" ", call.as_bytes()].concat()))
     };
     let lines: Vec<_> = calls.split(|byte| *byte == b'\n').filter(writes).collect();
     lines.join(&b'\n')

@@ -45,13 +45,9 @@ impl Asking {
     /// The same, of this one.
     pub async fn of(keeper: TestKeeper, channel: Channel) -> Self {
         let service = Service::echo().await;
-        keeper.named.set([service.at.to_string()]);
         let turns = Arc::new(Turns::default());
         keeper.approvals.set_turns(Arc::clone(&turns) as Arc<dyn RunningTurns>);
-        let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-        let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-        let route = json!({"name": "svc", "base_url": service.base_url(), "secret": id, "inject": inject});
+        let route = keeper.route_to(&channel, &service, "svc").await;
         channel.call("route.set", route).await.unwrap();
         Self {
             keeper: Arc::new(keeper),

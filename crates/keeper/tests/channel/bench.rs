@@ -31,7 +31,7 @@ use tokio::task::AbortHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::agent_side::{AgentSide, Hosts};
+use super::agent_side::{AgentSide, Hosts, Service};
 
 const PLATFORM: &str = "platform.sock";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -285,6 +285,15 @@ impl TestKeeper {
 
     pub async fn login(&self, slot: SlotId, secret: &ClientSecret, known: Option<Known>) -> Opened {
         self.handshake(known).await.login(slot, secret).await
+    }
+
+    /// What a service with a key, kept here, is connected by, under this name; it is reached where it stands.
+    pub async fn route_to(&self, channel: &Channel, service: &Service, name: &str) -> Value {
+        self.named.set([service.at.to_string()]);
+        let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
+        let secret = channel.call("secret.set", secret).await.unwrap()["id"].clone();
+        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+        json!({"name": name, "base_url": service.base_url(), "secret": secret, "inject": inject})
     }
 
     /// A keeper whose vault was just made with [`PASSWORD`], and the open channel.

@@ -21,13 +21,10 @@ async fn with(services: &[&str]) -> (TestKeeper, Channel, Service) {
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
     keeper.clock.forward(20_000 * DAY);
     let service = Service::echo().await;
-    keeper.named.set([service.at.to_string()]);
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
+    let mut route = keeper.route_to(&channel, &service, "").await;
     for name in services {
-        let route = json!({"name": name, "base_url": service.base_url(), "secret": id, "inject": inject, "ask": true});
-        channel.call("route.set", route).await.unwrap();
+        (route["name"], route["ask"]) = (json!(name), json!(true));
+        channel.call("route.set", route.clone()).await.unwrap();
     }
     (keeper, channel, service)
 }

@@ -28,11 +28,7 @@ impl Sharing {
     async fn of(service: Service) -> Self {
         let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
         keeper.clock.forward(1_700_000_000_000);
-        keeper.named.set([service.at.to_string()]);
-        let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-        let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-        let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-        let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+        let route = keeper.route_to(&channel, &service, "calendar").await;
         channel.call("route.set", route).await.unwrap();
         let (bob, user) = (Identity::random(), UserId::new());
         let pin = json!({"user": user, "name": "Bob", "bundle": b64::encode(bob.public().encode())});

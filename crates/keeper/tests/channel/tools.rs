@@ -76,12 +76,8 @@ async fn a_service_is_listed_and_called_by_its_tool_without_a_key() {
     })
     .await;
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
-    keeper.named.set([service.at.to_string()]);
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-    let route =
-        json!({"name": "svc", "base_url": service.base_url(), "secret": id, "inject": inject, "about": "Lunch"});
+    let mut route = keeper.route_to(&channel, &service, "svc").await;
+    route["about"] = json!("Lunch");
     channel.call("route.set", route).await.unwrap();
 
     let (listed, failed) = result(&keeper.agent, "list_integrations", json!({})).await;
@@ -172,11 +168,7 @@ async fn a_page_in_a_browser_of_the_agents_is_not_served() {
 async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_what_was_shown() {
     let service = Service::echo().await;
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
-    keeper.named.set([service.at.to_string()]);
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-    let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+    let route = keeper.route_to(&channel, &service, "calendar").await;
     let mut reading = route.clone();
     (reading["name"], reading["read_only"]) = (json!("orders"), json!(true));
     channel.call("route.set", route).await.unwrap();
@@ -254,11 +246,7 @@ async fn promise_07_an_agent_shares_nothing_without_its_owners_word_and_exactly_
 async fn whoever_is_asked_to_share_reads_whether_they_have_compared_the_digits_of_that_person() {
     let service = Service::echo().await;
     let (keeper, _slot, channel, _events) = TestKeeper::with_vault().await;
-    keeper.named.set([service.at.to_string()]);
-    let secret = json!({"name": "Key", "kind": "api_key", "agent": "use", "value": "canary-0123456789"});
-    let id = channel.call("secret.set", secret).await.unwrap()["id"].clone();
-    let inject = json!({"as": "header", "name": "x-api-key", "prefix": ""});
-    let route = json!({"name": "calendar", "base_url": service.base_url(), "secret": id, "inject": inject});
+    let route = keeper.route_to(&channel, &service, "calendar").await;
     channel.call("route.set", route).await.unwrap();
     let user = protocol::UserId::new();
     let pin = async |identity: &vault::Identity| {
