@@ -143,16 +143,15 @@ impl RateLimits {
         let client = client.map(network);
         self.wait(client).await?;
         self.attempts.check(&client)?;
-        let who = client.map(|client| client.to_string()).unwrap_or_default();
-        self.share("attempt", &who, limits::ATTEMPTS_PER_CLIENT).await
+        self.share_client("attempt", client, limits::ATTEMPTS_PER_CLIENT).await
     }
 
     /// Somebody is shown the sign-in page. They present nothing: who failed does not wait for it.
     pub(crate) async fn sign_in_page(&self, client: Option<IpAddr>) -> Result<(), Duration> {
         let client = client.map(network);
         self.sign_in_pages.check(&client)?;
-        let who = client.map(|client| client.to_string()).unwrap_or_default();
-        self.share("sign-in-page", &who, limits::SIGN_IN_PAGES_PER_CLIENT).await
+        self.share_client("sign-in-page", client, limits::SIGN_IN_PAGES_PER_CLIENT)
+            .await
     }
 
     /// Somebody in a tenant shows a code of their second factor.
@@ -178,10 +177,9 @@ impl RateLimits {
     pub(crate) async fn unknown_session(&self, client: Option<IpAddr>, session: TokenHash) -> Result<(), Duration> {
         self.session_flood.is_gone(session);
         let client = client.map(network);
-        let who = client.map(|client| client.to_string()).unwrap_or_default();
         let taken = match self.unknown_sessions.check(&client) {
             Ok(()) => {
-                self.share("unknown-session", &who, limits::UNKNOWN_SESSIONS_PER_CLIENT)
+                self.share_client("unknown-session", client, limits::UNKNOWN_SESSIONS_PER_CLIENT)
                     .await
             }
             refused => refused,
@@ -202,8 +200,8 @@ impl RateLimits {
         self.wait(client).await?;
         self.operator.check(&client)?;
         self.operators.check(&())?;
-        let who = client.map(|client| client.to_string()).unwrap_or_default();
-        self.share("operator", &who, limits::OPERATOR_TRIES_PER_CLIENT).await
+        self.share_client("operator", client, limits::OPERATOR_TRIES_PER_CLIENT)
+            .await
     }
 
     /// The operator invites the owner of an organisation.
@@ -291,6 +289,12 @@ impl RateLimits {
             Some(shared) => shared.take(kind, who, times, limits::RATE_PERIOD).await,
             None => Ok(()),
         }
+    }
+
+    /// The same of a client, as [`network`] has it.
+    async fn share_client(&self, kind: &str, client: Option<IpAddr>, times: u32) -> Result<(), Duration> {
+        let who = client.map(|client| client.to_string()).unwrap_or_default();
+        self.share(kind, &who, times).await
     }
 }
 

@@ -194,15 +194,17 @@ fn unavailable(error: CellsError) -> AgentError {
 
 fn later(error: CellsError) -> AgentError {
     let retry_after = error.retry_after();
-    if retry_after.is_none() || matches!(error, CellsError::Driver(_)) {
+    // The operator's: it may name folders and addresses of the machine.
+    let of_the_machine = matches!(
+        error,
+        CellsError::Driver(_) | CellsError::Folder { .. } | CellsError::Blobs { .. }
+    );
+    if of_the_machine || retry_after.is_none() {
         tracing::error!(%error, "a cell of the tenant API cannot be had");
     }
-    let message = match &error {
-        // The operator's: it may name folders and addresses of the machine.
-        CellsError::Driver(_) | CellsError::Folder { .. } | CellsError::Blobs { .. } => {
-            "The agent's machine has a fault, which the operator's log names: ask again later.".to_owned()
-        }
-        error => error.to_string(),
+    let message = match of_the_machine {
+        true => "The agent's machine has a fault, which the operator's log names: ask again later.".to_owned(),
+        false => error.to_string(),
     };
     AgentError::Unavailable {
         message,
