@@ -1,5 +1,7 @@
 //! The port to cells in platform custody, in memory: agents that say again what they were told, and a little more when asked to.
 
+mod conversation;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,13 +10,12 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use management::{AgentError, AgentEvent, CellRef, Listening, ModelParams, PlatformAgents, RemovedCell};
 use protocol::channel::ChannelError;
-use protocol::chat::{
-    CellEvent, CellPhase, ChatEvent, ChatEventKind, Message, Part, Role, Status, ToolPhase, ToolState,
-};
-use protocol::functions::{Call, TOOL};
+use protocol::chat::{CellEvent, CellPhase, ChatEventKind};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
+
+use conversation::{Conversation, answer, call, results, send};
 
 #[derive(Clone, Default)]
 pub struct Agents(Arc<Mutex<State>>);
@@ -69,52 +70,6 @@ const DISK_FULL: &str = "The disk of the server is full.";
 
 /// What every request here is bound to.
 pub const HASH: &str = "3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-#[derive(Default)]
-struct Conversation {
-    title: String,
-    messages: Vec<Message>,
-    running: Option<String>,
-    /// Turns that are answered, and in no sealed home.
-    unsealed: Vec<String>,
-    /// They cannot be sealed.
-    is_full: bool,
-    /// What the client has to carry out in it, and how often more.
-    calls: Vec<Call>,
-    rounds: usize,
-    /// Given the results, it waits for [`Agents::release`].
-    is_slow: bool,
-    /// Whoever listens has gone when it calls again.
-    is_unheard: bool,
-    hearers: Vec<mpsc::Sender<AgentEvent>>,
-    seq: u64,
-}
-
-impl Conversation {
-    fn tell(&mut self, id: &str, turn: &str, kind: ChatEventKind) {
-        self.seq += 1;
-        let event = ChatEvent {
-            conversation: id.to_owned(),
-            seq: self.seq,
-            turn: turn.to_owned(),
-            kind,
-        };
-        self.hearers
-            .retain(|hearer| hearer.try_send(AgentEvent::Chat(event.clone())).is_ok());
-    }
-}
-
-fn message(id: String, role: Role, status: Status, text: &str) -> Message {
-    Message {
-        id,
-        role,
-        at: 1,
-        status,
-        key: None,
-        error: None,
-        parts: vec![Part::Text { text: text.to_owned() }],
-    }
-}
 
 impl Agents {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -537,180 +492,6 @@ fn decide(cell: &mut Cell, params: &Value) -> Result<Value, AgentError> {
     let asked = cell.asked.remove(place);
     cell.answered.push((asked["id"].clone(), params["answer"].clone()));
     Ok(asked)
-}
-
-fn send(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
-    if conversation
-        .messages
-        .iter()
-        .any(|message| message.id == format!("u-{turn}"))
-    {
-        return;
-    }
-    let asked = message(format!("u-{turn}"), Role::User, Status::Done, text);
-    conversation.messages.push(asked.clone());
-    conversation.tell(
-        id,
-        turn,
-        ChatEventKind::Accepted {
-            message: asked,
-            replaces: None,
-        },
-    );
-    if text.contains("half") {
-        conversation.tell(id, turn, ChatEventKind::Text { delta: "so ".into() });
-    }
-    if text.contains("fail") {
-        let code = text
-            .split("fail with ")
-            .nth(1)
-            .unwrap_or("model_refused_key")
-            .to_owned();
-        let message = "It is refused.".to_owned();
-        return conversation.tell(
-            id,
-            turn,
-            ChatEventKind::Failed {
-                code,
-                message,
-                saving: false,
-            },
-        );
-    }
-    if text.contains("hold") {
-        conversation.running = Some(turn.to_owned());
-        let running = message(format!("a-{turn}"), Role::Assistant, Status::Running, "so");
-        conversation.messages.push(running);
-        return conversation.tell(id, turn, ChatEventKind::Text { delta: "so ".into() });
-    }
-    if text.contains("tool") {
-        for (phase, output) in [(ToolPhase::Start, None), (ToolPhase::Result, Some("done".to_owned()))] {
-            let tool = ChatEventKind::Tool {
-                id: "t1".into(),
-                name: "exec".into(),
-                phase,
-                input: Some("{}".into()),
-                output,
-                is_error: false,
-            };
-            conversation.tell(id, turn, tool);
-        }
-    }
-    answer(id, conversation, turn, &format!("You said: {text}"));
-}
-
-/// Calls every function that is offered, as often as the message has the word `again` and once more; none where it has the word `decline`.
-fn call(id: &str, conversation: &mut Conversation, turn: &str, text: &str, offer: &Value) {
-    if conversation
-        .messages
-        .iter()
-        .any(|message| message.id == format!("u-{turn}"))
-    {
-        return;
-    }
-    conversation
-        .messages
-        .push(message(format!("u-{turn}"), Role::User, Status::Done, text));
-    if text.contains("decline") {
-        return answer(id, conversation, turn, "I had rather not.");
-    }
-    let running = message(format!("a-{turn}"), Role::Assistant, Status::Running, "Let me see. ");
-    conversation.messages.push(running);
-    conversation.running = Some(turn.to_owned());
-    conversation.rounds = text.matches("again").count();
-    conversation.is_slow = text.contains("slowly");
-    conversation.is_unheard = text.contains("unheard");
-    let said = ChatEventKind::Text {
-        delta: "Let me see. ".into(),
-    };
-    conversation.tell(id, turn, said);
-    ask(id, conversation, turn, offer["functions"].as_array().unwrap());
-}
-
-fn ask(id: &str, conversation: &mut Conversation, turn: &str, functions: &[Value]) {
-    let calls = functions.iter().map(|function| Call {
-        id: format!("call_{}", Uuid::now_v7().simple()),
-        name: function["name"].as_str().unwrap().to_owned(),
-        arguments: function["parameters"].to_string(),
-    });
-    conversation.calls = calls.collect();
-    let calls = conversation.calls.clone();
-    conversation.tell(id, turn, ChatEventKind::Calls { calls });
-}
-
-/// As a keeper does.
-fn results(id: &str, conversation: &mut Conversation, turn: &str, results: &[Value]) -> Result<Value, AgentError> {
-    let calls = std::mem::take(&mut conversation.calls);
-    let is_asked = conversation.running.as_deref() == Some(turn) && calls.len() == results.len();
-    if !is_asked
-        || !calls
-            .iter()
-            .all(|call| results.iter().any(|result| result["id"] == call.id))
-    {
-        return Err(ChannelError::new("turn_over", "Nobody waits for it.").into());
-    }
-    if conversation.rounds > 0 {
-        conversation.rounds -= 1;
-        if conversation.is_unheard {
-            conversation.hearers.clear();
-        }
-        let functions: Vec<Value> = calls
-            .iter()
-            .map(|call| json!({"name": call.name, "parameters": {"again": true}}))
-            .collect();
-        ask(id, conversation, turn, &functions);
-        return Ok(json!({}));
-    }
-    if conversation.is_slow {
-        return Ok(json!({}));
-    }
-    conversation.running = None;
-    let outputs: Vec<&str> = results.iter().filter_map(|result| result["output"].as_str()).collect();
-    let rest = format!("It is {}.", outputs.join(" and "));
-    for word in rest.split_inclusive(' ') {
-        conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
-    }
-    let carried_out = calls.into_iter().zip(outputs).map(|(call, output)| Part::Tool {
-        id: call.id,
-        name: TOOL.to_owned(),
-        input: call.arguments,
-        output: output.to_owned(),
-        state: ToolState::Ok,
-    });
-    end(
-        id,
-        conversation,
-        turn,
-        carried_out.collect(),
-        &format!("Let me see. {rest}"),
-    );
-    Ok(json!({}))
-}
-
-fn answer(id: &str, conversation: &mut Conversation, turn: &str, text: &str) {
-    for word in text.split_inclusive(' ') {
-        conversation.tell(id, turn, ChatEventKind::Text { delta: word.to_owned() });
-    }
-    let used = text.contains("tool").then(|| Part::Tool {
-        id: "t1".into(),
-        name: "exec".into(),
-        input: "{}".into(),
-        output: "done".into(),
-        state: ToolState::Ok,
-    });
-    end(id, conversation, turn, used.into_iter().collect(), text);
-}
-
-fn end(id: &str, conversation: &mut Conversation, turn: &str, used: Vec<Part>, text: &str) {
-    let mut answer = message(format!("a-{turn}"), Role::Assistant, Status::Done, text);
-    answer.parts.splice(0..0, used);
-    conversation.messages.retain(|message| message.id != answer.id);
-    conversation.messages.push(answer.clone());
-    conversation.tell(id, turn, ChatEventKind::Answered { message: answer });
-    if text.contains("unsealed") {
-        return conversation.unsealed.push(turn.to_owned());
-    }
-    conversation.tell(id, turn, ChatEventKind::Saved);
 }
 
 impl PlatformAgents for Agents {
