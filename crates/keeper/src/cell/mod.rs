@@ -85,6 +85,8 @@ struct Inner {
     seals: watch::Sender<()>,
     /// Held by whoever tries again to seal it, for all who wait.
     saving_again: tokio::sync::Mutex<()>,
+    /// The models that the agent was started with.
+    started_for: Mutex<Option<Vec<ModelPublic>>>,
     /// Held by the step that is under way.
     step: tokio::sync::Mutex<Step>,
     /// The start that is under way.
@@ -98,8 +100,6 @@ struct Step {
     home_is_live: bool,
     /// Everything that was there at the last lock is sealed.
     sealed: bool,
-    /// The models that the agent was started with.
-    started_for: Option<Vec<ModelPublic>>,
     /// The version of its template that the agent was started with.
     furnished_with: Option<String>,
     /// The last start failed.
@@ -121,6 +121,7 @@ impl Cell {
                 savers,
                 seals: watch::Sender::new(()),
                 saving_again: tokio::sync::Mutex::new(()),
+                started_for: Mutex::default(),
                 step: tokio::sync::Mutex::default(),
                 starting: Mutex::default(),
                 parts,

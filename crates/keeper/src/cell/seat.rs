@@ -55,7 +55,11 @@ impl Seat for CellSeat {
     }
 
     fn is_ready(&self) -> bool {
-        self.cell.current().phase == CellPhase::Ready && self.agent.gateway().is_some()
+        self.cell.current().phase == CellPhase::Ready && self.agent.gateway().is_some() && !self.cell.has_other_models()
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.cell.settled())
     }
 
     fn turn_started(&self) -> Box<dyn TurnUnderWay> {

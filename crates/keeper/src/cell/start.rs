@@ -6,6 +6,7 @@ use protocol::channel::ChannelError;
 use protocol::chat::CellPhase;
 use protocol::control::{AgentState, KeeperOp};
 use tokio::sync::MutexGuard;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -15,6 +16,7 @@ use crate::broker::ModelPublic;
 use crate::home::{HomeError, HomeVault, UnlockedVault};
 use crate::limits;
 use crate::platform::PlatformError;
+use crate::vault_service::unpoisoned;
 use std::sync::Arc;
 
 /// Longest wait for the agent's container: before a new one is asked for, and after that.
@@ -166,7 +168,7 @@ impl Cell {
             self.replace_agent().await?;
         }
         self.answering(&models).await?;
-        step.started_for = Some(models);
+        self.is_started_for(models);
         // Waits for this step's end.
         let cell = self.clone();
         tokio::spawn(async move { cell.seal_anew().await });
@@ -363,7 +365,7 @@ impl Cell {
             self.replace_agent().await?;
         }
         self.answering(&models).await?;
-        step.started_for = Some(models);
+        self.is_started_for(models);
         Ok(())
     }
 
@@ -382,17 +384,43 @@ impl Cell {
             let _not_yet: Result<_, ChannelError> = self.start(Asked::ByTheWay);
             return;
         }
-        // Their addresses and their keys are the broker's business.
-        let known = |before: &Vec<ModelPublic>| {
-            let same = |(one, other): (&ModelPublic, &ModelPublic)| one.kind == other.kind && one.model == other.model;
-            before.len() == models.len() && before.iter().zip(&models).all(same)
-        };
-        if step.started_for.as_ref().is_some_and(known) {
+        if self.knows(&models) {
             return;
         }
         self.inner.phases.enter(CellPhase::StartingAgent, None);
         self.stop_agent().await;
         self.start_again(&mut step).await;
+    }
+
+    fn is_started_for(&self, models: Vec<ModelPublic>) {
+        *unpoisoned(&self.inner.started_for) = Some(models);
+    }
+
+    /// Whether the agent was started with these models. Their addresses and their keys are the broker's business.
+    fn knows(&self, models: &[ModelPublic]) -> bool {
+        let same = |(one, other): (&ModelPublic, &ModelPublic)| one.kind == other.kind && one.model == other.model;
+        let started_for = unpoisoned(&self.inner.started_for);
+        let known = |before: &Vec<ModelPublic>| before.len() == models.len() && before.iter().zip(models).all(same);
+        started_for.as_ref().is_some_and(known)
+    }
+
+    /// Whether the agent that answers is about to be started again, for other models.
+    pub(super) fn has_other_models(&self) -> bool {
+        self.inner.phases.is(CellPhase::Ready) && self.models().is_ok_and(|models| !self.knows(&models))
+    }
+
+    /// Waits while it is.
+    pub(super) async fn settled(&self) {
+        let mut phases = self.inner.phases.watch();
+        let mut vault = self.vault().watch();
+        let mut notices = self.vault().notices();
+        while self.has_other_models() {
+            tokio::select! {
+                changed = phases.changed() => if changed.is_err() { return },
+                changed = vault.changed() => if changed.is_err() { return },
+                notice = notices.recv() => if matches!(notice, Err(RecvError::Closed)) { return },
+            }
+        }
     }
 
     /// The next step, when no turn is under way any more; at the latest after [`limits::RESTART_WAITS`].

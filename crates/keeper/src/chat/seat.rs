@@ -12,8 +12,10 @@ pub const NOT_SAVED: &str = "not_saved";
 pub trait Seat: Send + Sync + 'static {
     /// Waits until the agent answers; starts or resumes it if need be.
     fn ready(&self) -> BoxFuture<'_, Result<Gateway, ChannelError>>;
-    /// The agent answers now.
+    /// The agent answers now, and what it is given now.
     fn is_ready(&self) -> bool;
+    /// Waits while the agent answers still, and is about to be started again for other models: what begins then is for those.
+    fn settled(&self) -> BoxFuture<'_, ()>;
     /// A turn begins: no pause until what is returned is dropped or finished.
     fn turn_started(&self) -> Box<dyn TurnUnderWay>;
     /// Resolves when the home is sealed and durable after it could not be: by whatever seals it next, or by a try from time to time.

@@ -138,7 +138,14 @@ impl Chat {
     ) -> Result<(), Locked> {
         let (under_way, sent) = match ahead.and_then(Ahead::taken) {
             Some((under_way, sent)) => (under_way, Some(sent)),
-            None => (self.inner.seat.turn_started(), None),
+            None => {
+                tokio::select! {
+                    () = self.inner.seat.settled() => {}
+                    // Heard below.
+                    () = abort.notified() => abort.notify_one(),
+                }
+                (self.inner.seat.turn_started(), None)
+            }
         };
         self.list_changed();
         let (_offered, words) = self.offered(conversation, &turn);
@@ -179,8 +186,9 @@ impl Chat {
                 Some(sent) => sent,
                 None => {
                     let gateway = tokio::select! {
-                        gateway = self.inner.seat.ready() => gateway.map_err(not_ready)?,
+                        biased;
                         () = abort.notified() => return Err(End::NotGiven(Status::Aborted, None)),
+                        gateway = self.inner.seat.ready() => gateway.map_err(not_ready)?,
                     };
                     self.mark_sent(conversation, turn, &gateway).await?;
                     Sent::to(gateway, &conversation.session, &turn.key, words)

@@ -133,6 +133,31 @@ async fn another_model_waits_until_no_turn_is_under_way() {
 }
 
 #[tokio::test]
+async fn what_begins_after_the_models_changed_waits_for_an_agent_that_has_them() {
+    let mut bench = Bench::new();
+    let keeper = bench.ready().await;
+    let turn = keeper.cell.turn_started();
+    let mut events = keeper.cell.events();
+    assert!(!keeper.cell.has_other_models());
+    connect_model(&keeper, "model-2").await;
+    assert!(keeper.cell.has_other_models());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(100), keeper.cell.settled())
+            .await
+            .is_err()
+    );
+    // Back to those that the agent has.
+    connect_model(&keeper, "model-1").await;
+    tokio::time::timeout(SOON, keeper.cell.settled()).await.unwrap();
+    connect_model(&keeper, "model-3").await;
+    drop(turn);
+    tokio::time::timeout(SOON, keeper.cell.settled()).await.unwrap();
+    while events.recv().await.unwrap().phase != CellPhase::Ready {}
+    assert!(!keeper.cell.has_other_models());
+    assert_eq!(bench.agent.asked(), ["stop", "start", "warm up"]);
+}
+
+#[tokio::test]
 async fn an_agent_that_does_not_start_is_said_to_have_failed_with_its_last_words() {
     let mut bench = Bench::new();
     bench.agent.starts_to_fail.store(2, Ordering::SeqCst);

@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Cell {
     pub openclaw: OpenClaw,
     pub ready: watch::Sender<bool>,
+    /// While it is not, the agent is about to be started again.
+    pub settled: watch::Sender<bool>,
     /// What is sealed.
     pub sealed: Mutex<Home>,
     /// While it is there, nothing is sealed.
@@ -67,7 +69,14 @@ impl Seat for CellSeat {
     }
 
     fn is_ready(&self) -> bool {
-        *self.0.ready.borrow()
+        *self.0.ready.borrow() && *self.0.settled.borrow()
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        async {
+            self.0.settled.subscribe().wait_for(|settled| *settled).await.unwrap();
+        }
+        .boxed()
     }
 
     fn turn_started(&self) -> Box<dyn TurnUnderWay> {
@@ -194,6 +203,7 @@ impl Keeper {
         let cell = Arc::new(Cell {
             openclaw: OpenClaw::new(home.clone()),
             ready: watch::Sender::new(true),
+            settled: watch::Sender::new(true),
             sealed: Mutex::new(home),
             seal_stopped: watch::Sender::new(false),
             disk_full: watch::Sender::new(false),

@@ -1,5 +1,7 @@
 //! One turn, many turns, stopping, editing, missed events.
 
+use std::time::Duration;
+
 use protocol::chat::{ChatEventKind, Message, Part};
 use serde_json::json;
 use uuid::Uuid;
@@ -121,6 +123,29 @@ async fn messages_typed_while_the_agent_starts_are_sent_in_order_when_it_is_read
     let messages = briefs(&keeper.open(&conversation).await);
     assert_eq!(messages.len(), 8);
     assert_eq!(messages[5], "Assistant: echo: three");
+}
+
+#[tokio::test]
+async fn a_message_that_comes_while_the_agent_is_about_to_be_started_for_other_models_is_for_those() {
+    let keeper = Keeper::new().await;
+    let conversation = keeper.create().await;
+    keeper.cell.settled.send_replace(false);
+    let held = keeper.send(&conversation, "for the others").await;
+    let other = keeper.create().await;
+    let stopped = keeper.send(&other, "never mind").await;
+    // They would have been given by now.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(keeper.cell.openclaw.begun().is_empty());
+    keeper
+        .call("chat.abort", json!({"conversation": other, "turn": stopped}))
+        .await
+        .unwrap();
+    keeper
+        .until(|event| event.turn == stopped && matches!(event.kind, ChatEventKind::Aborted { .. }))
+        .await;
+    keeper.cell.settled.send_replace(true);
+    keeper.until_saved(&held).await;
+    assert_eq!(keeper.cell.openclaw.begun(), ["for the others"]);
 }
 
 #[tokio::test]
