@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, PgTransaction};
 
 use crate::limits;
 use crate::storage::LookUps;
@@ -190,6 +190,20 @@ impl Database {
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Begins a transaction.
+    pub(crate) async fn begin(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
+        self.begin_with("BEGIN".to_owned()).await
+    }
+
+    /// Begins a transaction with this `BEGIN` and what stands behind it. In a task of its own: sqlx does not know of a transaction whose
+    /// beginning nobody waits for any more, as when a client leaves, and would hand its connection on with it.
+    #[expect(clippy::disallowed_methods, reason = "the one place, which goes to the end")]
+    pub(crate) async fn begin_with(&self, begin: String) -> Result<PgTransaction<'static>, sqlx::Error> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
+        begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 }
 

@@ -284,7 +284,7 @@ async fn write_one(database: &Database, audit: &AuditLog, key: &Key, refused: &R
             transaction.commit().await
         }
         None => {
-            let mut transaction = database.pool().begin().await?;
+            let mut transaction = database.begin().await?;
             audit
                 .record_operator(&mut transaction, refused.about, &refused.by, &entry)
                 .await?;

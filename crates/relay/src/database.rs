@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, PgTransaction};
 
 use crate::limits;
 
@@ -101,6 +101,15 @@ impl Database {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Begins a transaction. In a task of its own: sqlx does not know of a transaction whose beginning nobody waits for any more, as when a
+/// keeper leaves, and would hand its connection on with it.
+#[expect(clippy::disallowed_methods, reason = "the one place, which goes to the end")]
+pub(crate) async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, sqlx::Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin().await });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 async fn migrate(source: &Source) -> Result<(), DatabaseError> {

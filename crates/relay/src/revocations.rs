@@ -15,8 +15,8 @@ use uuid::Uuid;
 #[doc(hidden)]
 pub use filter::Filter;
 
-use crate::limits;
 use crate::mailbox::Mailbox;
+use crate::{database, limits};
 
 /// Why an epoch is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ impl Revocations {
             return Err(PublishError::NotYours);
         }
         let inserting = self.filter.inserting().await;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = database::begin(&self.pool).await?;
         // One at a time of each issuer.
         sqlx::query("SELECT pg_advisory_xact_lock(hashtext('holdfast/relay/epochs'), $1::int)")
             .bind(i32::try_from(issuer.id % i64::from(i32::MAX)).unwrap_or(0))

@@ -95,7 +95,7 @@ pub(crate) struct Ended {
 
 /// Whose a key is that does not work, if it ever did and is still known.
 pub(crate) async fn ended(database: &Database, hash: TokenHash) -> Result<Option<Ended>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
         .fetch_one(&mut *transaction)
         .await?;

@@ -47,7 +47,7 @@ fn text(content: &AgentTemplate) -> Result<String, StorageError> {
 
 /// A transaction that sees the templates. For who has the operator's token.
 pub(crate) async fn begin(database: &Database) -> Result<PgTransaction<'static>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     look_over_all(&mut transaction).await?;
     Ok(transaction)
 }

@@ -208,7 +208,7 @@ pub(crate) async fn list(
     after: Option<TenantId>,
     most: i64,
 ) -> Result<Vec<ApiTenant>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     look_over_all(&mut transaction).await?;
     let rows = sqlx::query_as!(
         Row,
@@ -225,7 +225,7 @@ pub(crate) async fn list(
 
 /// The ids of a page of tenants.
 pub(crate) async fn ids(database: &Database, after: Option<TenantId>) -> Result<Vec<TenantId>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     look_over_all(&mut transaction).await?;
     let ids = sqlx::query_scalar!(
         "SELECT tenant_id FROM api_tenants WHERE $1::uuid IS NULL OR tenant_id > $1 ORDER BY tenant_id LIMIT $2",
@@ -239,7 +239,7 @@ pub(crate) async fn ids(database: &Database, after: Option<TenantId>) -> Result<
 
 /// How many there are.
 pub(crate) async fn count(database: &Database) -> Result<i64, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     look_over_all(&mut transaction).await?;
     let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM api_tenants"#);
     let count = count.fetch_one(&mut *transaction).await?;

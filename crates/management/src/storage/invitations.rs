@@ -166,7 +166,7 @@ pub(crate) async fn find_open(
     hash: TokenHash,
     now: OffsetDateTime,
 ) -> Result<Option<(TenantTransaction, Offer)>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
         .fetch_one(&mut *transaction)
         .await?;

@@ -79,7 +79,7 @@ pub(crate) async fn rule(transaction: &mut TenantTransaction, email: &Email) -> 
 
 /// Organisations that somebody with this address may join, up to a bound, the first that said so first.
 pub(crate) async fn find_by_email(database: &Database, email: &Email) -> Result<Vec<TenantId>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
         .fetch_one(&mut *transaction)
         .await?;

@@ -56,7 +56,7 @@ pub(crate) async fn redeem(
     browser: Option<TokenHash>,
     now: OffsetDateTime,
 ) -> Result<Redeemed, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", hash.hex())
         .fetch_one(&mut *transaction)
         .await?;

@@ -72,7 +72,7 @@ pub(crate) struct Only {
 
 /// A transaction of the operator, which PostgreSQL checks.
 pub(super) async fn begin(database: &Database, operator: &Operator) -> Result<PgTransaction<'static>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!(
         "SELECT set_config('holdfast.tenant', '', true) AS tenant, set_config('holdfast.operator', $1, true) AS operator",
         operator.session().hash.hex()

@@ -104,7 +104,7 @@ pub(crate) async fn find_pressed(
     database: &Database,
     id: IdentityProviderId,
 ) -> Result<Option<Provider>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!(
         "SELECT set_config('holdfast.provider', $1, true) AS provider",
         id.to_string()

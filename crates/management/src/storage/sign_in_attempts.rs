@@ -64,7 +64,7 @@ pub(crate) async fn take(
     browser: Option<TokenHash>,
     now: OffsetDateTime,
 ) -> Result<Taken, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.token', $1, true) AS token", state.hex())
         .fetch_one(&mut *transaction)
         .await?;

@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use protocol::TenantId;
-use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
+use sqlx::{PgConnection, PgTransaction};
 
 use super::StorageError;
 use crate::audit::Chains;
@@ -28,7 +28,7 @@ impl TenantTransaction {
             "BEGIN; SELECT set_config('holdfast.token', '', true), set_config('holdfast.email', '', true),
                 set_config('holdfast.tenant', '{tenant}', true)"
         );
-        let transaction = database.pool().begin_with(AssertSqlSafe(begin)).await?;
+        let transaction = database.begin_with(begin).await?;
         Ok(Self::of(database, transaction, tenant))
     }
 
@@ -109,7 +109,7 @@ pub(super) async fn looking_for_due(
     database: &Database,
     setting: &'static str,
 ) -> Result<PgTransaction<'static>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config($1, 'due', true) AS due", setting)
         .fetch_one(&mut *transaction)
         .await?;

@@ -116,7 +116,7 @@ pub(crate) async fn find_by_email(
     email: &Email,
     most: Option<i64>,
 ) -> Result<Vec<(TenantId, UserId)>, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT set_config('holdfast.email', $1, true) AS email", email.as_str())
         .fetch_one(&mut *transaction)
         .await?;

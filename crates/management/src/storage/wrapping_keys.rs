@@ -45,7 +45,7 @@ pub(crate) async fn newest(transaction: &mut TenantTransaction) -> Result<Option
 
 /// Adds a key, all its copies or none, once nobody is about to store what an earlier one seals; `false` if there is a key of its number.
 pub(crate) async fn add(database: &Database, copies: &[Copy], now: OffsetDateTime) -> Result<bool, StorageError> {
-    let mut transaction = database.pool().begin().await?;
+    let mut transaction = database.begin().await?;
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtext('holdfast/wrapping-keys'))")
         .execute(&mut *transaction)
         .await?;

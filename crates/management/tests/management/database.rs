@@ -1,8 +1,10 @@
+use std::time::{Duration, Instant};
+
 use management::database::{self, DatabaseError, Source};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, World};
 
 async fn refusal(database: &TestDatabase) -> DatabaseError {
     database::open(database.source())
@@ -199,4 +201,39 @@ async fn a_server_that_cannot_be_reached_is_one_sentence_that_says_what_to_do() 
         database::open(Source::Url("mysql://x".into())).await,
         Err(DatabaseError::Url)
     ));
+}
+
+/// So often somebody leaves in the course of a request, each time a little later.
+const MOMENTS: u32 = 150;
+
+#[tokio::test]
+async fn whoever_leaves_in_the_middle_of_a_request_leaves_no_transaction_open() {
+    let (world, mut anna) = World::owned().await;
+    anna.get("/sessions").await.expect(200);
+    let begun = Instant::now();
+    anna.get("/sessions").await.expect(200);
+    let whole = begun.elapsed();
+    let mut owner = world.database.owner().await;
+    for moment in 0..MOMENTS {
+        let leaves_at = Instant::now() + whole * moment / MOMENTS;
+        let mut leaving = anna.clone();
+        tokio::select! {
+            biased;
+            _ = leaving.get("/sessions") => {}
+            () = async { while Instant::now() < leaves_at { tokio::task::yield_now().await } } => {}
+        }
+        // What is under way is taken back in a moment.
+        let begun = Instant::now();
+        while open_transactions(&mut owner).await > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(5), "at {moment} of {MOMENTS}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Transactions of others that nobody works on at this moment.
+async fn open_transactions(owner: &mut PgConnection) -> i64 {
+    let open = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    sqlx::query_scalar(open).fetch_one(owner).await.unwrap()
 }
