@@ -159,11 +159,11 @@ export class PeoplePage extends FormPage {
   #acts(person: Person): TemplateResult | typeof nothing {
     const who = me()?.user;
     if (!this.#mayInvite() || person.id === who?.id || (person.role === "owner" && who?.role !== "owner")) return nothing;
-    return html`${person.suspended
+    return html`<span class="row">${person.suspended
         ? html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Let back in ${person.name}" @click=${() => this.#restore(person)}>Let back in</button>`
         : html`<button class="button small" type="button" ?disabled=${this.busy} aria-label="Suspend ${person.name}" @click=${() => this.#suspend(person)}>Suspend</button>`}
       <button class="button small" type="button" ?disabled=${this.busy} aria-label="Reset factors of ${person.name}" @click=${() => this.#resetFactors(person)}>Reset factors</button>
-      <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove ${person.name}" @click=${() => this.#remove(person)}>Remove</button>`;
+      <button class="button small" type="button" ?disabled=${this.busy} aria-label="Remove ${person.name}" @click=${() => this.#remove(person)}>Remove</button></span>`;
   }
 
   #suspend(person: Person): void {
