@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 /// Cases an operation, for each caller.
 const CASES: &str = "12";
-/// A run ends after so long, having sent what it could: the callers together stay within two minutes.
+/// The run of one caller ends after so long, having sent what it could: the four together stay within five minutes.
 const SECONDS: &str = "75";
 /// Requests a minute of one person and of one key: the most that may be chosen, so that what is sent is answered, and not put off.
 const REQUESTS: &str = "1000000";
