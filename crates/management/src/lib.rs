@@ -223,7 +223,7 @@ impl Management {
             limits,
             refusals,
             sign_ins,
-            tenant_api: tenant_api.map(TenantApi::new),
+            tenant_api: tenant_api.map(|parts| TenantApi::new(parts, sessions.keys())),
             operator_token,
             machine,
         });

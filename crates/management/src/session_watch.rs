@@ -1,36 +1,41 @@
-//! Ends what is open for a session when the session ends. PostgreSQL tells who listens of each session that is deleted or
-//! lowered, in the same commit, whichever server did it; and each open channel looks its session up now and then, which also
-//! finds those that are over by time and those that were ended while nobody listened.
+//! Ends what is open for a session when the session ends, and what is read with a tenant's key when the key does. PostgreSQL tells who
+//! listens of each session that is deleted or lowered, and of each key that is deleted or is to end at another time, in the same commit,
+//! whichever server did it; and whatever is open looks its session, or its key, up now and then, which also finds those that are over by
+//! time and those that were ended while nobody listened.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use protocol::{SessionId, TenantId, UserId};
+use protocol::{ApiKeyId, SessionId, TenantId, UserId};
 use sqlx::postgres::PgListener;
+use time::OffsetDateTime;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::limits;
-use crate::storage::{StorageError, sessions};
+use crate::storage::{StorageError, TenantTransaction, api_tenant_keys, sessions};
 
-/// Told of by the trigger on `sessions`.
-const CHANNEL: &str = "holdfast_session_ended";
-/// News that wait for one channel; who is further behind looks its session up.
+/// Told of by the triggers on `sessions` and on `api_tenant_keys`.
+const CHANNELS: [&str; 2] = ["holdfast_session_ended", "holdfast_tenant_key_changed"];
+/// News that wait for one who watches; who is further behind looks up what it watches.
 const WAITING: usize = 1024;
 
-/// Hears of sessions that end. Dropping it ends the listening.
+/// The id of a session that ended, or of a key that was changed; `None`: some may have been unheard.
+type Told = Option<Uuid>;
+
+/// Hears of sessions and keys that end. Dropping it ends the listening.
 pub(crate) struct SessionWatch {
     database: Database,
     clock: Arc<dyn Clock>,
     /// A session ends when it was not used for so long.
     idle: Duration,
-    /// The id of a session that ended; `None`: some may have ended unheard.
-    news: broadcast::Sender<Option<SessionId>>,
+    news: broadcast::Sender<Told>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -69,7 +74,6 @@ impl SessionWatch {
         else {
             return Ok(None);
         };
-        let (over, ended) = watch::channel(false);
         let used = Arc::new(AtomicBool::new(false));
         let watched = Watched {
             database: self.database.clone(),
@@ -80,17 +84,21 @@ impl SessionWatch {
             session,
             used: used.clone(),
         };
-        let task = tokio::spawn(async move {
-            watched.until_over(news).await;
-            over.send_replace(true);
-        });
         Ok(Some(ChannelSession {
             used,
-            ended,
-            task,
+            end: End::after(async move { watched.until_over(news).await }),
             time_alone_hours: stands.time_alone_hours,
             second_person: stands.second_person,
         }))
+    }
+
+    /// What tells of the ends of tenants' keys, as long as this listens.
+    pub(crate) fn keys(&self) -> KeyWatch {
+        KeyWatch {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            news: self.news.downgrade(),
+        }
     }
 }
 
@@ -102,18 +110,18 @@ impl Drop for SessionWatch {
     }
 }
 
-async fn listen(database: Database, news: broadcast::Sender<Option<SessionId>>) {
+async fn listen(database: Database, news: broadcast::Sender<Told>) {
     loop {
         if let Err(error) = hear(&database, &news).await {
-            tracing::warn!(%error, "not told of sessions that end; they are looked up meanwhile");
+            tracing::warn!(%error, "not told of sessions and keys that end; they are looked up meanwhile");
         }
         sleep(limits::DATABASE_WAIT).await;
     }
 }
 
-async fn hear(database: &Database, news: &broadcast::Sender<Option<SessionId>>) -> Result<(), sqlx::Error> {
+async fn hear(database: &Database, news: &broadcast::Sender<Told>) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(database.pool()).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen_all(CHANNELS).await?;
     loop {
         // What ended before this connection listened was not told.
         let _nobody = news.send(None);
@@ -123,11 +131,130 @@ async fn hear(database: &Database, news: &broadcast::Sender<Option<SessionId>>) 
     }
 }
 
+/// Why whoever watches something looks it up.
+enum Look {
+    /// It was told of.
+    Told,
+    /// It may have been, or it is time.
+    Now,
+    /// The server stops.
+    Never,
+}
+
+/// Until there is something to look up of what has this id, at that time at the latest.
+async fn next_look(news: &mut broadcast::Receiver<Told>, id: Uuid, at: Instant) -> Look {
+    loop {
+        tokio::select! {
+            told = news.recv() => match told {
+                Ok(Some(other)) if other != id => {}
+                Ok(Some(_)) => return Look::Told,
+                Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => return Look::Now,
+                Err(broadcast::error::RecvError::Closed) => return Look::Never,
+            },
+            () = sleep_until(at) => return Look::Now,
+        }
+    }
+}
+
+/// The end of something that somebody waits for. Dropping it ends the waiting.
+pub(crate) struct End {
+    come: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl End {
+    fn after(over: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (end, come) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            over.await;
+            end.send_replace(true);
+        });
+        Self { come, task }
+    }
+
+    pub(crate) fn has_come(&self) -> bool {
+        *self.come.borrow()
+    }
+
+    /// Returns once it has come.
+    pub(crate) async fn comes(&self) {
+        let mut come = self.come.clone();
+        let _dropped = come.wait_for(|come| *come).await;
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Tells of the ends of tenants' keys.
+pub(crate) struct KeyWatch {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    news: broadcast::WeakSender<Told>,
+}
+
+impl KeyWatch {
+    /// The end of a key: it is revoked, or its time is over.
+    pub(crate) fn end(&self, tenant: TenantId, key: ApiKeyId) -> End {
+        let news = self.news.upgrade().map(|news| news.subscribe());
+        let (database, clock) = (self.database.clone(), self.clock.clone());
+        End::after(async move {
+            match news {
+                Some(news) => key_ends(&database, &*clock, tenant, key, news).await,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+async fn key_ends(
+    database: &Database,
+    clock: &dyn Clock,
+    tenant: TenantId,
+    key: ApiKeyId,
+    mut news: broadcast::Receiver<Told>,
+) {
+    // At once first: it may have ended since it was let in.
+    let mut next = Instant::now();
+    loop {
+        if let Look::Never = next_look(&mut news, key.uuid(), next).await {
+            return std::future::pending().await;
+        }
+        let now = clock.now();
+        let left = match time_left(database, tenant, key, now).await {
+            Ok(Some(left)) => left.min(limits::SESSION_CHECK),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a tenant's key could not be looked up");
+                limits::DATABASE_WAIT
+            }
+        };
+        next = Instant::now() + left;
+    }
+}
+
+/// For how long a key works still; `None` if it does not.
+async fn time_left(
+    database: &Database,
+    tenant: TenantId,
+    key: ApiKeyId,
+    now: OffsetDateTime,
+) -> Result<Option<Duration>, StorageError> {
+    let mut transaction = TenantTransaction::begin(database, tenant).await?;
+    let working = api_tenant_keys::list(&mut transaction, now).await?;
+    transaction.commit().await?;
+    let found = working.into_iter().find(|listed| listed.id == key);
+    let left = |at: OffsetDateTime| (at - now).try_into().unwrap_or(Duration::ZERO);
+    Ok(found.map(|listed| listed.expires_at.map_or(Duration::MAX, left)))
+}
+
 /// A session that stood when a channel was opened.
 pub struct ChannelSession {
     used: Arc<AtomicBool>,
-    ended: watch::Receiver<bool>,
-    task: JoinHandle<()>,
+    end: End,
     time_alone_hours: i16,
     second_person: bool,
 }
@@ -150,16 +277,7 @@ impl ChannelSession {
 
     /// Returns once the session is over.
     pub fn ended(&self) -> BoxFuture<'_, ()> {
-        let mut ended = self.ended.clone();
-        Box::pin(async move {
-            let _dropped = ended.wait_for(|over| *over).await;
-        })
-    }
-}
-
-impl Drop for ChannelSession {
-    fn drop(&mut self) {
-        self.task.abort();
+        Box::pin(self.end.comes())
     }
 }
 
@@ -174,18 +292,11 @@ struct Watched {
 }
 
 impl Watched {
-    async fn until_over(&self, mut news: broadcast::Receiver<Option<SessionId>>) {
+    async fn until_over(&self, mut news: broadcast::Receiver<Told>) {
         let mut next = Instant::now() + limits::SESSION_CHECK;
         loop {
-            tokio::select! {
-                told = news.recv() => match told {
-                    Ok(Some(other)) if other != self.session => continue,
-                    Ok(Some(_)) => return,
-                    Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    // The server stops.
-                    Err(broadcast::error::RecvError::Closed) => return,
-                },
-                () = sleep_until(next) => {}
+            if let Look::Told | Look::Never = next_look(&mut news, self.session.uuid(), next).await {
+                return;
             }
             next = Instant::now() + limits::SESSION_CHECK;
             let used = self.used.swap(false, Ordering::Relaxed);

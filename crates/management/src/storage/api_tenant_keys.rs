@@ -16,23 +16,29 @@ pub(crate) struct Presented {
     now: OffsetDateTime,
 }
 
-/// The tenant whose key has this hash and works.
+/// A key that works, and whose it is.
+pub(crate) struct Found {
+    pub key: ApiKeyId,
+    pub tenant: ApiTenant,
+}
+
+/// The key with this hash, if it works.
 pub(crate) async fn authenticate(
     database: &Database,
     hash: TokenHash,
     now: OffsetDateTime,
-) -> Result<Option<ApiTenant>, StorageError> {
+) -> Result<Option<Found>, StorageError> {
     let presented = Presented { hash, now };
     database.look_ups().tenant_keys.ask(database, presented).await
 }
 
 impl LookedUp for Presented {
-    type Found = ApiTenant;
+    type Found = Found;
 
-    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<ApiTenant>, StorageError> {
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Found>, StorageError> {
         let rows = sqlx::query!(
-            r#"SELECT asked.place AS "place!", tenant_id AS "tenant_id!", cell_id AS "cell_id!", name AS "name!", model_kind,
-                model_base_url, model_name, requests_per_minute, held_on, created_at AS "created_at!"
+            r#"SELECT asked.place AS "place!", key_id AS "key_id!", tenant_id AS "tenant_id!", cell_id AS "cell_id!", name AS "name!",
+                model_kind, model_base_url, model_name, requests_per_minute, held_on, created_at AS "created_at!"
             FROM unnest($1::bytea[], $2::timestamptz[]) WITH ORDINALITY AS asked (hash, at, place)
             CROSS JOIN LATERAL authenticate_tenant_key(asked.hash, asked.at)"#,
             &column(asked, |each| each.hash.bytes().to_vec()),
@@ -61,7 +67,11 @@ impl LookedUp for Presented {
                 created_at: row.created_at,
                 updated_at: row.created_at,
             };
-            (row.place, Ok(tenant))
+            let found = Found {
+                key: row.key_id.into(),
+                tenant,
+            };
+            (row.place, Ok(found))
         });
         Ok(found.collect())
     }

@@ -4,9 +4,9 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use protocol::TenantId;
 use protocol::limits::TEMPLATE_NAME_CHARS;
 use protocol::template::is_name;
+use protocol::{ApiKeyId, TenantId};
 use serde::Deserialize;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
@@ -22,6 +22,7 @@ use crate::openapi::{InContract, Sketch, silent};
 use crate::problem::ApiError;
 use crate::refusals;
 use crate::routes::Access;
+use crate::session_watch::End;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::{TenantTransaction, api_tenant_keys};
@@ -30,7 +31,7 @@ use crate::storage::{TenantTransaction, api_tenant_keys};
 #[derive(Clone)]
 pub(crate) enum Caller {
     Operator(Box<Client>),
-    Tenant(Box<ApiTenant>),
+    Tenant(Box<ApiTenant>, ApiKeyId),
 }
 
 impl Caller {
@@ -38,7 +39,7 @@ impl Caller {
     pub(crate) fn tenant(&self) -> TenantId {
         match self {
             Self::Operator(_) => TenantId::from(Uuid::nil()),
-            Self::Tenant(tenant) => tenant.id,
+            Self::Tenant(tenant, _) => tenant.id,
         }
     }
 }
@@ -50,7 +51,7 @@ pub(crate) async fn admit(State((app, access)): State<(App, Access)>, request: R
         let caller = caller(&app, access, &parts).await?;
         let place = match &caller {
             Caller::Operator(_) => None,
-            Caller::Tenant(tenant) => Some(app.tenant_api()?.open.take(tenant.id)?),
+            Caller::Tenant(tenant, _) => Some(app.tenant_api()?.open.take(tenant.id)?),
         };
         Ok::<_, ApiError>((caller, place))
     };
@@ -76,7 +77,7 @@ async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiE
         match TenantKey::parse(presented) {
             Some(key) => api_tenant_keys::authenticate(&app.database, key.hash(), now)
                 .await?
-                .map(|tenant| Caller::Tenant(Box::new(tenant))),
+                .map(|found| Caller::Tenant(Box::new(found.tenant), found.key)),
             None => None,
         }
     } else {
@@ -90,15 +91,15 @@ async fn caller(app: &App, access: Access, parts: &Parts) -> Result<Caller, ApiE
     };
     match &caller {
         Caller::Operator(_) => refusals::see_operator(&client),
-        Caller::Tenant(tenant) => refusals::see_tenant(tenant.id, &tenant.name, client),
+        Caller::Tenant(tenant, _) => refusals::see_tenant(tenant.id, &tenant.name, client),
     }
     match (&caller, access) {
         (Caller::Operator(_), Access::Operator) => {}
-        (Caller::Tenant(tenant), Access::Tenant) => api
+        (Caller::Tenant(tenant, _), Access::Tenant) => api
             .requests
             .take(tenant.id, tenant.limits.requests_per_minute, now)
             .map_err(ApiError::TenantTooOften)?,
-        (Caller::Tenant(_), _) => return Err(ApiError::OperatorsToken),
+        (Caller::Tenant(..), _) => return Err(ApiError::OperatorsToken),
         (Caller::Operator(_), _) => return Err(ApiError::TenantsKey),
     }
     Ok(caller)
@@ -133,7 +134,21 @@ impl FromRequestParts<App> for Tenant {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
         match parts.extensions.get::<Caller>() {
-            Some(Caller::Tenant(tenant)) => Ok(Self(tenant.as_ref().clone())),
+            Some(Caller::Tenant(tenant, _)) => Ok(Self(tenant.as_ref().clone())),
+            _ => Err(ApiError::KeyNeeded),
+        }
+    }
+}
+
+/// The end of the key that was presented, of a tenant.
+pub(crate) struct KeyEnd(pub(crate) End);
+
+impl FromRequestParts<App> for KeyEnd {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Caller>() {
+            Some(Caller::Tenant(tenant, key)) => Ok(Self(app.tenant_api()?.keys.end(tenant.id, *key))),
             _ => Err(ApiError::KeyNeeded),
         }
     }
@@ -208,7 +223,7 @@ impl InContract for Talking {
     }
 }
 
-silent!(Operator, Tenant, AgentNamed);
+silent!(Operator, Tenant, KeyEnd, AgentNamed);
 
 impl App {
     /// The tenant API, where it is turned on; where it is not, there is nothing.

@@ -6,7 +6,7 @@ use protocol::limits::MESSAGE_BYTES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::access::{self, Tenant};
+use super::access::{self, KeyEnd, Tenant};
 use super::sse::{LastEvent, WholeOrEvents};
 use super::turn::{self, Wanted, Words};
 use super::turns::{Final, Stage, TurnEvent};
@@ -41,12 +41,13 @@ pub(crate) struct Chat {
 pub(crate) async fn post(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    KeyEnd(key_end): KeyEnd,
     headers: HeaderMap,
     LastEvent(last): LastEvent,
     body: Result<Body<Chat>, ApiError>,
 ) -> Result<WholeOrEvents<Final, TurnEvent>, ApiError> {
     if let Some(last) = last {
-        let follower = turn::resume(&app, tenant.id, &last)?;
+        let follower = turn::resume(&app, tenant.id, &last)?.until_end_of(key_end);
         return Ok(WholeOrEvents::events(sse::answer(follower)));
     }
     let Body(body) = body?;
@@ -81,7 +82,7 @@ pub(crate) async fn post(
         functions: None,
         model,
     };
-    let mut follower = turn::start(&app, &agent, wanted)?;
+    let mut follower = turn::start(&app, &agent, wanted)?.until_end_of(key_end);
     if body.stream.unwrap_or(asked_for_events) {
         follower.begins(Stage::Open).await?;
         return Ok(WholeOrEvents::events(sse::answer(follower)));

@@ -91,6 +91,12 @@ impl Failure {
         Self::new(StatusCode::GONE, "events_lost", words)
     }
 
+    /// Nobody reads on with a key that does not work any more.
+    pub(crate) fn key_ended() -> Self {
+        let words = "The key of this request was revoked, or its time is over: with it nothing more is told.";
+        Self::new(StatusCode::UNAUTHORIZED, "key_ended", words)
+    }
+
     pub(crate) fn too_late() -> Self {
         Self::new(
             StatusCode::GATEWAY_TIMEOUT,

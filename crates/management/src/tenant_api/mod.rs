@@ -40,6 +40,7 @@ pub(crate) use routes::{Keyed, all, front};
 use crate::cell_control::CellRef;
 use crate::custody::{Custody, MasterKeyIn};
 use crate::limits;
+use crate::session_watch::KeyWatch;
 use open_requests::OpenRequests;
 use requests::Requests;
 use shares::Shares;
@@ -93,11 +94,12 @@ pub(crate) struct TenantApi {
     pub turns: Turns,
     pub requests: Requests,
     pub open: OpenRequests,
+    pub keys: KeyWatch,
     pub shares: Shares,
 }
 
 impl TenantApi {
-    pub(crate) fn new(parts: TenantApiParts) -> Self {
+    pub(crate) fn new(parts: TenantApiParts, keys: KeyWatch) -> Self {
         Self {
             admin_token: parts.admin_token,
             custody: parts.custody,
@@ -106,6 +108,7 @@ impl TenantApi {
             turns: Turns::default(),
             requests: Requests::default(),
             open: OpenRequests::default(),
+            keys,
             shares: Shares::default(),
         }
     }

@@ -17,6 +17,7 @@ use super::failure::Failure;
 pub(crate) use super::turn_event::{Answer, AnswerTool, Calls, Final, ToolCall, TurnEvent, Usage};
 use crate::limits;
 use crate::problem::ApiError;
+use crate::session_watch::End;
 
 /// How far a turn has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,6 +229,8 @@ impl Turn {
             before: None,
             heard: Heard::default(),
             lost: false,
+            key_end: None,
+            shut_out: false,
         }
     }
 
@@ -385,6 +388,10 @@ pub(crate) struct Follower {
     heard: Heard,
     /// It did not come to all that happened, and is told nothing more.
     lost: bool,
+    /// The end of the key that it reads with; from then on it is told nothing more.
+    key_end: Option<End>,
+    /// It was told that.
+    shut_out: bool,
 }
 
 /// What happened as far as it was read, in at most `limits::TURN_BYTES`: where it is more, the texts of the tools that were used first go.
@@ -469,9 +476,39 @@ impl Drop for Follower {
 }
 
 impl Follower {
+    /// Reads until then at the longest.
+    pub(crate) fn until_end_of(mut self, key: End) -> Self {
+        self.key_end = Some(key);
+        self
+    }
+
+    fn has_no_key(&self) -> bool {
+        self.key_end.as_ref().is_some_and(End::has_come)
+    }
+
+    /// Until something happened, or the key has ended; `false` where nothing will.
+    async fn something_happens(&mut self) -> bool {
+        let key_end = self.key_end.as_ref();
+        let key_ends = async {
+            match key_end {
+                Some(end) => end.comes().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = self.changed.changed() => changed.is_ok(),
+            () = key_ends => true,
+        }
+    }
+
     /// The next event and its number; none after the last.
     pub(crate) async fn next(&mut self) -> Option<(usize, Arc<TurnEvent>)> {
-        while !self.lost {
+        while !self.lost && !self.shut_out {
+            if self.has_no_key() {
+                self.shut_out = true;
+                let ended = TurnEvent::Error(Failure::key_ended());
+                return Some((self.at.saturating_sub(1), Arc::new(ended)));
+            }
             {
                 let log = self.turn.log();
                 if self.at < log.first {
@@ -488,7 +525,9 @@ impl Follower {
                     return None;
                 }
             }
-            self.changed.changed().await.ok()?;
+            if !self.something_happens().await {
+                return None;
+            }
         }
         None
     }
@@ -515,6 +554,9 @@ impl Follower {
     /// The same however long that takes.
     pub(crate) async fn until(&mut self, stage: Stage) -> Result<(), ApiError> {
         loop {
+            if self.has_no_key() {
+                return Err(ApiError::Agent(Failure::key_ended()));
+            }
             {
                 let log = self.turn.log();
                 if log.failed_at.unwrap_or(log.stage) >= stage {
@@ -524,7 +566,7 @@ impl Follower {
                     return Err(ApiError::Agent(failure.clone()));
                 }
             }
-            if self.changed.changed().await.is_err() {
+            if !self.something_happens().await {
                 return Err(ApiError::Agent(Failure::interrupted()));
             }
         }
@@ -590,7 +632,10 @@ impl Follower {
 
     /// The end of the turn, whole: nothing of what was before it has to be held any more.
     async fn end(&mut self) -> Result<Final, ApiError> {
-        while !self.turn.is_over() && self.changed.changed().await.is_ok() {}
+        while !self.turn.is_over() && !self.has_no_key() && self.something_happens().await {}
+        if self.has_no_key() {
+            return Err(ApiError::Agent(Failure::key_ended()));
+        }
         let last = self.turn.log().events.back().map(|(_, event)| Arc::clone(event));
         match last.as_deref() {
             Some(TurnEvent::Final(answer)) => Ok(answer.clone()),

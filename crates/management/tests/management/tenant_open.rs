@@ -1,12 +1,13 @@
-//! Requests that stay open: how many a tenant may have, and how long one waits for a cell.
+//! Requests that stay open: how many a tenant may have, how long one waits for a cell, and that they end with their key.
 
 use std::time::Duration;
 
 use axum::http::{Method, header};
 use management::limits;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::{Agents, World};
+use crate::support::{Agents, Developer, World, comes};
 
 /// Somebody waits for a keeper, and it says nothing for as long as it may.
 async fn stays_silent(agents: &Agents) {
@@ -127,4 +128,118 @@ async fn a_keeper_that_stays_silent_does_not_hold_its_tenant() {
         removed.expect(200);
         agents.go_on();
     }
+}
+
+/// Another key of a tenant: its address, and the program with it.
+async fn another_key(operator: &Developer, id: Uuid, tenant: &Developer, wanted: Value) -> (String, Developer) {
+    let keys = format!("/api/v1/tenants/{id}/keys");
+    let made = operator.post(&keys, wanted).await.expect(201).json;
+    let mut other = tenant.clone();
+    other.headers[0].1 = format!("Bearer {}", made["key"].as_str().unwrap());
+    (format!("{keys}/{}", made["id"].as_str().unwrap()), other)
+}
+
+/// A turn that waits, asked for as events.
+fn held(session: &str, detach: bool) -> Value {
+    json!({"session_id": session, "message": "hold", "stream": true, "detach": detach})
+}
+
+const SOON: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn what_is_read_with_a_key_ends_within_a_second_of_its_revocation_at_any_server() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let other = world.beside(agents.clone(), &[]).await;
+    let (address, revoked) = another_key(&operator, id, &tenant, json!({})).await;
+
+    let mut stays = tenant.stream("/api/v1/chat", held("stays", false)).await;
+    let mut stopped = revoked.stream("/api/v1/chat", held("stopped", false)).await;
+    let mut detached = revoked.stream("/api/v1/chat", held("detached", true)).await;
+    for stream in [&mut stays, &mut stopped, &mut detached] {
+        stream.until("delta").await;
+    }
+    let words = json!([{"role": "user", "content": "hold"}]);
+    let chunks = json!({"model": "m", "user": "chunks", "messages": words, "stream": true});
+    let mut chunks = revoked.stream("/v1/chat/completions", chunks).await;
+    chunks.next().await.unwrap();
+    let events = json!({"model": "m", "user": "events", "input": "hold", "stream": true});
+    let mut events = revoked.stream("/v1/responses", events).await;
+    events.until("response.output_text.delta").await;
+    let whole = tokio::spawn({
+        let revoked = revoked.clone();
+        async move {
+            revoked
+                .post("/api/v1/chat", json!({"session_id": "whole", "message": "hold"}))
+                .await
+        }
+    });
+    comes("all six run", || agents.running() == 6).await;
+
+    operator.asking(other.router.clone()).delete(&address).await.expect(204);
+    let ends = async {
+        for stream in [stopped, detached] {
+            let rest = stream.rest().await;
+            let last = rest.last().unwrap();
+            assert_eq!(
+                (last.event.as_str(), &last.json()["code"]),
+                ("error", &json!("key_ended"))
+            );
+            assert!(last.json()["message"].as_str().unwrap().contains("revoked"), "{last:?}");
+        }
+        let rest = chunks.rest().await;
+        let error = rest.last().unwrap().json()["error"].clone();
+        assert_eq!(
+            (&error["code"], &error["type"]),
+            (&json!("key_ended"), &json!("authentication_error"))
+        );
+        let rest = events.rest().await;
+        let last = rest.last().unwrap();
+        assert_eq!(last.event, "response.failed");
+        assert_eq!(last.json()["response"]["error"]["code"], "key_ended");
+        whole.await.unwrap().refused(401, "key_ended");
+    };
+    tokio::time::timeout(SOON, ends).await.expect("they go on");
+    // As if their client had left: what was detached goes on, and whoever has another key.
+    comes("the others are stopped", || agents.running() == 2).await;
+    agents.release();
+    stays.until("final").await;
+    let session = tenant.get("/api/v1/sessions/detached").await.expect(200).json;
+    assert_eq!(session["messages"][1]["text"], "at last");
+
+    // Nor is there a stream where none has begun yet.
+    let (address, revoked) = another_key(&operator, id, &tenant, json!({})).await;
+    agents.hold();
+    let early = tokio::spawn(async move { revoked.post("/api/v1/chat", held("early", false)).await });
+    agents.until_somebody_waits().await;
+    operator.delete(&address).await.expect(204);
+    let early = tokio::time::timeout(SOON, early).await.expect("it waits");
+    early.unwrap().refused(401, "key_ended");
+    agents.go_on();
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_time_of_its_key_is_over() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let mut stream = tenant.stream("/api/v1/chat", held("s", false)).await;
+    stream.until("delta").await;
+    let (_, second) = another_key(&operator, id, &tenant, json!({"overlap_hours": 1})).await;
+    world.clock.advance(Duration::from_secs(60 * 60 - 1));
+    tokio::time::pause();
+    tokio::time::advance(limits::SESSION_CHECK + SOON).await;
+    tokio::time::resume();
+    let early = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
+    assert!(early.is_err(), "its key works still: {early:?}");
+    world.clock.advance(SOON);
+    let told = tokio::time::timeout(Duration::from_secs(10), stream.until("error")).await;
+    assert_eq!(told.expect("it goes on").json()["code"], "key_ended");
+    assert!(stream.next().await.is_none());
+
+    // Replaced at once.
+    let mut stream = second.stream("/api/v1/chat", held("t", false)).await;
+    stream.until("delta").await;
+    another_key(&operator, id, &tenant, json!({"overlap_hours": 0})).await;
+    let told = tokio::time::timeout(SOON, stream.until("error")).await;
+    assert_eq!(told.expect("it goes on").json()["code"], "key_ended");
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::access::Tenant;
+use super::super::access::{KeyEnd, Tenant};
 use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
@@ -183,6 +183,7 @@ struct Tokens {
 pub(crate) async fn post(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    KeyEnd(key_end): KeyEnd,
     headers: HeaderMap,
     Body(body): Body<Completion>,
 ) -> Result<WholeOrEvents<Completed, Chunk>, ApiError> {
@@ -202,7 +203,7 @@ pub(crate) async fn post(
     refuse_where(body.audio.is_some(), "audio", IN_WORDS)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = body.user.as_deref().map(session_of);
-    let (id, mut follower) = match prompt::results(&body.messages, "messages")? {
+    let (id, follower) = match prompt::results(&body.messages, "messages")? {
         // The turn goes on, with what it was offered.
         Some(results) => {
             let follower = turn::go_on(&app, &agent, session.as_deref(), results).await?;
@@ -222,6 +223,7 @@ pub(crate) async fn post(
             (turn, turn::start(&app, &agent, wanted)?)
         }
     };
+    let mut follower = follower.until_end_of(key_end);
     let told = Told {
         id: format!("chatcmpl-{}", id.simple()),
         created: app.clock.now().unix_timestamp(),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::access::{Tenant, agent_name};
+use super::super::access::{KeyEnd, Tenant, agent_name};
 use super::super::failure::Failure;
 use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
@@ -223,6 +223,7 @@ async fn session_before(app: &App, id: &str, agent: &ApiAgent) -> Result<String,
 pub(crate) async fn post(
     State(app): State<App>,
     Tenant(tenant): Tenant,
+    KeyEnd(key_end): KeyEnd,
     headers: HeaderMap,
     Body(body): Body<Wish>,
 ) -> Result<WholeOrEvents<Responded, Happened>, ApiError> {
@@ -251,7 +252,7 @@ pub(crate) async fn post(
         Input::Text(text) => vec![Said::new("user", Content::Text(text))],
         Input::Items(items) => items.into_iter().filter_map(Given::said).collect(),
     };
-    let (id, mut follower) = match prompt::results(&said, "input")? {
+    let (id, follower) = match prompt::results(&said, "input")? {
         // The turn goes on, with what it was offered and told.
         Some(results) => {
             let follower = turn::go_on(&app, &agent, session.as_deref(), results).await?;
@@ -275,6 +276,7 @@ pub(crate) async fn post(
             (turn, turn::start(&app, &agent, wanted)?)
         }
     };
+    let mut follower = follower.until_end_of(key_end);
     let told = Told {
         id: id_of(id, &agent.name, &follower.turn.session),
         message: format!("msg_{}", id.simple()),
