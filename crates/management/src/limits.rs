@@ -214,6 +214,8 @@ pub const TURNS_KEPT: usize = 2000;
 pub const TURNS_KEPT_BYTES: usize = 256 * 1024 * 1024;
 /// How long a single turn that has a key is found by it again, with what was said in it.
 pub const SINGLE_TURN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Sessions of an agent above which those go that nobody named. The keeper takes 2,000 (its `CONVERSATIONS`), with those that are being deleted.
+pub const UNNAMED_GIVE_WAY: i64 = 1800;
 /// When to come again where the server is busy, or its database does not answer.
 pub const BUSY_AGAIN: Duration = Duration::from_secs(2);
 /// How often the session of a single turn is tried to be removed, and the first rest between two tries: twice as long each time.

@@ -42,12 +42,19 @@ pub(crate) struct Named {
     pub made: bool,
 }
 
+/// A session that is used.
+pub(crate) struct Used<'a> {
+    pub id: &'a str,
+    /// Nobody chose the name.
+    pub unnamed: bool,
+}
+
 /// The session of this name, used now. A new one has this id for its conversation, which its keeper has still to make: it goes then, where it
 /// does not. `None` if the agent is gone.
 pub(crate) async fn begin(
     transaction: &mut TenantTransaction,
     agent: &str,
-    id: &str,
+    session: Used<'_>,
     conversation: &str,
     gone_at: OffsetDateTime,
     now: OffsetDateTime,
@@ -57,18 +64,20 @@ pub(crate) async fn begin(
         Named,
         "WITH tenant AS (SELECT FROM api_tenants WHERE tenant_id = $1 FOR KEY SHARE),
               agent AS (SELECT FROM api_agents WHERE tenant_id = $1 AND name = $2 FOR KEY SHARE)
-         INSERT INTO api_sessions AS s (tenant_id, agent, id, conversation, gone_at, created_at, used_at, made)
-         SELECT $1, $2, $3, $4, $5, $6, $6, false FROM tenant WHERE $2 = $7 OR EXISTS (SELECT FROM agent)
+         INSERT INTO api_sessions AS s (tenant_id, agent, id, conversation, gone_at, created_at, used_at, made, unnamed)
+         SELECT $1, $2, $3, $4, $5, $6, $6, false, $8 FROM tenant WHERE $2 = $7 OR EXISTS (SELECT FROM agent)
          ON CONFLICT (tenant_id, agent, id) DO UPDATE SET used_at = greatest(s.used_at, excluded.used_at),
+             unnamed = s.unnamed AND excluded.unnamed,
              gone_at = CASE WHEN s.made THEN s.gone_at ELSE excluded.gone_at END
          RETURNING conversation, made",
         transaction.tenant().uuid(),
         agent,
-        id,
+        session.id,
         conversation,
         gone_at,
         now,
-        MAIN
+        MAIN,
+        session.unnamed
     );
     Ok(named.fetch_optional(&mut **transaction).await?)
 }
@@ -93,6 +102,38 @@ pub(crate) async fn made(
         gone_at
     );
     Ok(kept.fetch_optional(&mut **transaction).await?)
+}
+
+/// Somebody has named a session: it stays until it is deleted.
+pub(crate) async fn name(transaction: &mut TenantTransaction, agent: &str, id: &str) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE api_sessions SET unnamed = false WHERE tenant_id = $1 AND agent = $2 AND id = $3 AND unnamed",
+        transaction.tenant().uuid(),
+        agent,
+        id
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Where the agent has more than so many sessions, those that nobody named, the one that was used longest ago first.
+pub(crate) async fn giving_way(
+    transaction: &mut TenantTransaction,
+    agent: &str,
+    above: i64,
+    most: i64,
+) -> Result<Vec<String>, StorageError> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND unnamed AND gone_at IS NULL
+             AND (SELECT count(*) FROM api_sessions WHERE tenant_id = $1 AND agent = $2) > $3
+         ORDER BY used_at, id LIMIT $4",
+        transaction.tenant().uuid(),
+        agent,
+        above,
+        most
+    );
+    Ok(ids.fetch_all(&mut **transaction).await?)
 }
 
 /// Sessions by name, after one of them, but for those of a single turn, and those that are not made.

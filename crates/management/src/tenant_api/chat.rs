@@ -76,6 +76,7 @@ pub(crate) async fn post(
         turn,
         named,
         session,
+        unnamed: false,
         words: Words::Text(message),
         detach: body.detach,
         once: false,

@@ -265,6 +265,10 @@ pub(crate) async fn patch(
                 reason: format!("A title has 1 to {TITLE_CHARS} characters."),
             });
         }
+        // First, so that it does not make room meanwhile.
+        let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+        api_sessions::name(&mut transaction, &agent.name, &id).await?;
+        transaction.commit().await?;
         let params = json!({"conversation": session.conversation, "title": title});
         app.tenant_api()?.ask(agent.cell(), "chat.rename", params).await?;
     }
@@ -286,7 +290,8 @@ pub(crate) async fn delete(
     }
 }
 
-/// Deletes a session that was for one turn, and those of earlier turns that a server left, or did not come to make, when it ended.
+/// Deletes a session that was for one turn, and those of earlier turns that a server left, or did not come to make, when it ended. Then makes
+/// room for others.
 pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>) -> Result<(), ApiError> {
     let now = app.clock.now();
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
@@ -302,7 +307,26 @@ pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>
             remove(app, agent, &id, None).await?;
         }
     }
-    Ok(())
+    make_room(app, agent).await
+}
+
+/// Deletes sessions that nobody named, the one that was used longest ago first, until the agent has no more than `limits::UNNAMED_GIVE_WAY`; none in
+/// which a turn runs.
+async fn make_room(app: &App, agent: &ApiAgent) -> Result<(), ApiError> {
+    let turns = &app.tenant_api()?.turns;
+    // In each turn that runs is one of them at most.
+    let most = i64::try_from(limits::TENANT_TURNS + 1).unwrap_or(i64::MAX);
+    loop {
+        let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
+        let giving_way =
+            api_sessions::giving_way(&mut transaction, &agent.name, limits::UNNAMED_GIVE_WAY, most).await?;
+        transaction.commit().await?;
+        let is_quiet = |id: &&String| !turns.runs_in(agent.tenant, &agent.name, id);
+        let Some(first) = giving_way.iter().find(is_quiet) else {
+            return Ok(());
+        };
+        remove(app, agent, first, None).await?;
+    }
 }
 
 /// Deletes what is left of single turns, of whichever agent, until what is returned is stopped.

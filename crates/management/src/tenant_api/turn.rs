@@ -21,8 +21,9 @@ use super::turns::{
 use crate::app::App;
 use crate::limits;
 use crate::problem::ApiError;
+use crate::storage::TenantTransaction;
 use crate::storage::api_agents::ApiAgent;
-use crate::storage::{TenantTransaction, api_sessions};
+use crate::storage::api_sessions::{self, Used};
 
 /// A turn that somebody wants.
 pub(crate) struct Wanted {
@@ -30,6 +31,8 @@ pub(crate) struct Wanted {
     /// Its key was named by the caller: it may have been run before.
     pub named: bool,
     pub session: String,
+    /// Nobody chose its name.
+    pub unnamed: bool,
     pub words: Words,
     /// Goes on when nobody reads it.
     pub detach: bool,
@@ -478,7 +481,11 @@ impl Runner<'_> {
         let new = Uuid::now_v7().to_string();
         let mut transaction = TenantTransaction::begin(database, self.agent.tenant).await?;
         let cut_off = now + limits::TURN_TIME;
-        let named = api_sessions::begin(&mut transaction, agent, session, &new, cut_off, now).await?;
+        let used = Used {
+            id: session,
+            unnamed: self.wanted.unnamed,
+        };
+        let named = api_sessions::begin(&mut transaction, agent, used, &new, cut_off, now).await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;
         if named.made {

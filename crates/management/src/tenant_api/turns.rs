@@ -713,6 +713,15 @@ impl Turns {
         of.any(|(_, turn)| !turn.is_over())
     }
 
+    /// Whether a turn runs in this session of an agent.
+    pub(crate) fn runs_in(&self, tenant: TenantId, agent: &str, session: &str) -> bool {
+        let turns = self.all();
+        let mut of = turns
+            .iter()
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && turn.session == session);
+        of.any(|(_, turn)| !turn.is_over())
+    }
+
     /// Begins a turn, or finds it. The key of one that was asked for with other words, or elsewhere, was used before.
     pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, asked: &Asked<'_>) -> Result<Begun, ApiError> {
         let mut turns = self.all();

@@ -378,3 +378,59 @@ async fn closing_a_stream_stops_the_turn() {
         tokio::task::yield_now().await;
     }
 }
+#[tokio::test]
+async fn responses_that_nobody_named_give_way_to_others_and_no_session_that_somebody_did() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let respond = async |more: Value| {
+        world.clock.advance(Duration::from_secs(1));
+        let mut wanted = json!({"model": "m", "input": "Hello"});
+        wanted
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        tenant.post("/v1/responses", wanted).await
+    };
+    let session = |response: &Value| response["id"].as_str().unwrap().rsplit_once('_').unwrap().1.to_owned();
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(respond(json!({})).await.expect(200).json);
+    }
+    let [used_by_name, titled, held, kept] = made.try_into().unwrap();
+    let said = json!({"session_id": session(&used_by_name), "message": "Hello"});
+    tenant.post("/api/v1/chat", said).await.expect(200);
+    let title = json!({"title": "Mine"});
+    let at = format!("/api/v1/sessions/{}", session(&titled));
+    tenant.patch(&at, title).await.expect(200);
+    // Used before the one that gives way, and its turn runs.
+    let wanted = json!({"model": "m", "input": "hold", "previous_response_id": held["id"], "stream": true});
+    let mut held = tenant.stream("/v1/responses", wanted).await;
+    held.until("response.output_text.delta").await;
+    let gone = respond(json!({})).await.expect(200).json;
+    respond(json!({"previous_response_id": kept["id"]})).await.expect(200);
+    respond(json!({"user": "anna"})).await.expect(200);
+
+    // So many others that there is no room for one more.
+    sqlx::query(
+        "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at, made)
+         SELECT $1, 'other-' || number, 'other-' || number, '2020-01-01', '2020-01-01', true FROM generate_series(1, $2) AS number",
+    )
+    .bind(id)
+    .bind(limits::UNNAMED_GIVE_WAY - 6)
+    .execute(&mut world.database.owner().await)
+    .await
+    .unwrap();
+    assert_eq!(agents.conversations(), 6);
+    let newest = respond(json!({})).await.expect(200).json;
+    comes("one gives way", || agents.conversations() == 6).await;
+    // Its name is forgotten after it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let on = respond(json!({"previous_response_id": gone["id"]})).await;
+    assert_eq!(on.json["error"]["code"], "previous_response_not_found");
+    for on in [&newest, &kept, &titled, &used_by_name] {
+        respond(json!({"previous_response_id": on["id"]})).await.expect(200);
+    }
+    agents.release();
+    held.until("response.completed").await;
+}
+

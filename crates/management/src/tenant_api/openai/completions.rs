@@ -215,6 +215,7 @@ pub(crate) async fn post(
                 named,
                 words: prompt::of(&body.messages, session.is_some(), "messages")?,
                 once: session.is_none(),
+                unnamed: false,
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),
                 detach: false,
                 functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,

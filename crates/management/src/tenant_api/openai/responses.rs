@@ -269,6 +269,7 @@ pub(crate) async fn post(
                 words: prompt::of(&said, session.is_some(), "input")?,
                 detach: false,
                 once: session.is_none() && body.store == Some(false),
+                unnamed: body.user.is_none() || body.previous_response_id.is_some(),
                 functions: functions::offer(body.tools, body.tool_choice.as_ref(), body.parallel_tool_calls)?,
                 model,
                 session: session.unwrap_or_else(|| format!("s-{}", turn.simple())),

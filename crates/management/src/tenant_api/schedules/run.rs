@@ -217,6 +217,7 @@ async fn begin(app: &App, name: &JobName, claim: Claim, reached: &mut Reached) -
         turn,
         named: true,
         session,
+        unnamed: false,
         words: Words::Job(name.job.clone()),
         detach: true,
         once: false,
