@@ -625,6 +625,8 @@ impl Usage {
             calls: sum(&["calls"]),
             input_tokens: sum(&["input", "cached", "written"]),
             output_tokens: sum(&["output"]),
+            cached_tokens: sum(&["cached"]),
+            written_tokens: sum(&["written"]),
             cost: sum(&["cost"]),
         }
     }
@@ -634,6 +636,8 @@ impl Usage {
             calls: self.calls.saturating_add(other.calls),
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            written_tokens: self.written_tokens.saturating_add(other.written_tokens),
             cost: self.cost.saturating_add(other.cost),
         }
     }
@@ -643,6 +647,8 @@ impl Usage {
             calls: self.calls.saturating_sub(before.calls),
             input_tokens: self.input_tokens.saturating_sub(before.input_tokens),
             output_tokens: self.output_tokens.saturating_sub(before.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_sub(before.cached_tokens),
+            written_tokens: self.written_tokens.saturating_sub(before.written_tokens),
             cost: self.cost.saturating_sub(before.cost),
         }
     }

@@ -75,6 +75,11 @@ pub(crate) struct Usage {
     pub calls: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
+    /// Of the input: what the provider read from its cache, and what it wrote there. Told below `/v1` alone.
+    #[serde(skip)]
+    pub cached_tokens: u64,
+    #[serde(skip)]
+    pub written_tokens: u64,
     /// Millionths of a US dollar, where the price is known.
     pub cost: u64,
 }

@@ -24,7 +24,10 @@ async fn a_chat_completion_is_answered_whole_and_in_chunks() {
     assert_eq!(answer["choices"][0]["finish_reason"], "stop");
     assert_eq!(
         answer["usage"],
-        json!({"prompt_tokens": 7, "completion_tokens": 7, "total_tokens": 14})
+        json!({
+            "prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1}, "completion_tokens": 7,
+            "completion_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 14,
+        })
     );
 
     let asked = json!({"model": "openclaw", "messages": said("Hello"), "user": "anna", "stream": true,
@@ -285,6 +288,18 @@ async fn errors_have_the_shape_that_the_clients_read() {
             json!("tools"),
         ),
         (
+            tenant
+                .post(
+                    "/v1/chat/completions",
+                    json!({"model": "m", "messages": said("x"), "stop": ["\n"]}),
+                )
+                .await,
+            400,
+            "invalid_request_error",
+            "invalid_field",
+            json!("stop"),
+        ),
+        (
             tenant.post("/v1/responses", json!({"input": 1})).await,
             400,
             "invalid_request_error",
@@ -378,6 +393,7 @@ async fn closing_a_stream_stops_the_turn() {
         tokio::task::yield_now().await;
     }
 }
+
 #[tokio::test]
 async fn responses_that_nobody_named_give_way_to_others_and_no_session_that_somebody_did() {
     let (world, agents, _) = World::with_tenants().await;
@@ -434,3 +450,51 @@ async fn responses_that_nobody_named_give_way_to_others_and_no_session_that_some
     held.until("response.completed").await;
 }
 
+#[tokio::test]
+async fn a_response_tells_back_what_was_asked_for_and_what_was_cached() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let mut function = json!({"type": "function", "name": "weather", "description": "Says the weather.", "parameters": {"city": "Kiel"},
+        "strict": true});
+    let asked = json!({"model": "m", "input": "decline", "instructions": "Be short.", "tools": [function], "parallel_tool_calls": false});
+    // What a model writes is held to as much of the schema as the keeper looks at.
+    function["strict"] = json!(false);
+    let told_back =
+        json!({"instructions": "Be short.", "tools": [function], "tool_choice": "auto", "parallel_tool_calls": false});
+    let unset = json!({"incomplete_details": null, "metadata": {}, "temperature": null, "top_p": null});
+    let response = tenant.post("/v1/responses", asked.clone()).await.expect(200).json;
+    let has = |response: &Value, members: &Value| {
+        for (name, value) in members.as_object().unwrap() {
+            assert_eq!(response.get(name), Some(value), "{name} of {response}");
+        }
+    };
+    has(&response, &told_back);
+    has(&response, &unset);
+    let usage = json!({"input_tokens": 7, "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1}, "output_tokens": 7,
+        "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 14});
+    assert_eq!(response["usage"], usage);
+    let piece = json!({"type": "output_text", "text": "I had rather not.", "annotations": [], "logprobs": []});
+    assert_eq!(response["output"][0]["content"], json!([piece]));
+
+    let mut asked = asked;
+    asked["stream"] = json!(true);
+    for event in tenant.stream("/v1/responses", asked).await.rest().await {
+        if let Some(response) = event.json().get("response") {
+            has(response, &told_back);
+        }
+    }
+    let plain = json!({"model": "m", "input": "Hello", "tool_choice": null});
+    let response = tenant.post("/v1/responses", plain).await.expect(200).json;
+    has(
+        &response,
+        &json!({"instructions": null, "tools": [], "tool_choice": "auto", "parallel_tool_calls": true}),
+    );
+    // Written as `/v1/chat/completions` has it.
+    let named = json!({"type": "function", "function": {"name": "weather"}});
+    let asked = json!({"model": "m", "input": "Well?", "tools": [function], "tool_choice": named});
+    let response = tenant.post("/v1/responses", asked).await.expect(200).json;
+    has(
+        &response,
+        &json!({"tool_choice": {"type": "function", "name": "weather"}}),
+    );
+}

@@ -19,6 +19,7 @@ use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
 use super::super::turns::{Follower, Said, Stage, TurnEvent, Usage};
 use super::super::{idempotency, sse};
+use super::response::{Cached, Reasoned};
 use super::{IN_WORDS, errors, functions, is_text, model, prompt, refuse, refuse_where, session_of};
 use crate::access::Body;
 use crate::app::App;
@@ -65,6 +66,10 @@ pub(crate) struct Completion {
     /// Only null.
     #[serde(default)]
     audio: Option<Value>,
+    /// Only null or none: the agent ends its answer by itself.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 0)]
+    stop: Option<Value>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -82,7 +87,10 @@ struct StreamOptions {
         "index": 0, "message": {"role": "assistant", "content": "Hello, Anna.", "refusal": null}, "logprobs": null,
         "finish_reason": "stop",
     }],
-    "usage": {"prompt_tokens": 812, "completion_tokens": 9, "total_tokens": 821},
+    "usage": {
+        "prompt_tokens": 812, "prompt_tokens_details": {"cached_tokens": 512, "cache_write_tokens": 0}, "completion_tokens": 9,
+        "completion_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 821,
+    },
 })))]
 pub(crate) struct Completed {
     #[serde(flatten)]
@@ -176,7 +184,9 @@ struct Delta {
 #[schema(as = OpenAiTokens)]
 struct Tokens {
     prompt_tokens: u64,
+    prompt_tokens_details: Cached,
     completion_tokens: u64,
+    completion_tokens_details: Reasoned,
     total_tokens: u64,
 }
 
@@ -201,6 +211,12 @@ pub(crate) async fn post(
         "How likely a word was is not known: leave it out.",
     )?;
     refuse_where(body.audio.is_some(), "audio", IN_WORDS)?;
+    refuse_where(
+        body.stop
+            .is_some_and(|stop| stop != "" && stop.as_array().is_none_or(|stops| !stops.is_empty())),
+        "stop",
+        "The agent ends its answer by itself: leave it out, and cut the answer where you want it to end.",
+    )?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
     let session = body.user.as_deref().map(session_of);
     let (id, follower) = match prompt::results(&body.messages, "messages")? {
@@ -320,7 +336,9 @@ impl Tokens {
     fn of(usage: Usage) -> Self {
         Self {
             prompt_tokens: usage.input_tokens,
+            prompt_tokens_details: Cached::of(usage),
             completion_tokens: usage.output_tokens,
+            completion_tokens_details: Reasoned::default(),
             total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
         }
     }

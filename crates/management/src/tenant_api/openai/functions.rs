@@ -1,7 +1,7 @@
 //! Functions of the client's own, as both APIs write them: what a request offers the agent.
 
 use protocol::functions::{self, Function, Offer};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -38,6 +38,34 @@ pub(super) struct FlatTool {
     description: Option<String>,
     #[serde(default)]
     parameters: Option<Map<String, Value>>,
+}
+
+/// A function that was offered, as a response tells it back.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = OpenAiOfferedTool, examples(json!({
+    "type": "function", "name": "get_weather", "description": "Says the weather.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}, "strict": false,
+})))]
+pub(super) struct OfferedTool {
+    r#type: &'static str,
+    name: String,
+    description: Option<String>,
+    parameters: Option<Map<String, Value>>,
+    /// Always false: arguments are not held to the whole schema.
+    strict: bool,
+}
+
+impl FlatTool {
+    /// As a response tells it back, where it is a function.
+    pub(super) fn offered(&self) -> Option<OfferedTool> {
+        Some(OfferedTool {
+            r#type: "function",
+            name: self.name.clone().filter(|_| self.kind == "function")?,
+            description: self.description.clone(),
+            parameters: self.parameters.clone(),
+            strict: false,
+        })
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -172,6 +200,18 @@ pub(super) fn offer<T: Offered>(
         one_at_a_time: at_once == Some(false),
         required,
     }))
+}
+
+/// A choice as `/v1/responses` writes it, whichever way it was written.
+pub(super) fn flat(choice: Option<Value>) -> Value {
+    match choice {
+        None => Value::from("auto"),
+        Some(mut named) if named["function"].is_object() => {
+            let name = named["function"]["name"].take();
+            serde_json::json!({"type": "function", "name": name})
+        }
+        Some(choice) => choice,
+    }
 }
 
 fn chosen(choice: Option<&Value>) -> Result<Choice, ApiError> {

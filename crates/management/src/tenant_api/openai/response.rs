@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::turns::{AnswerTool, Usage};
-use super::functions::Choice;
+use super::functions::{Choice, OfferedTool};
 
 /// A response, as far as it has come.
 #[derive(Serialize, ToSchema)]
@@ -18,14 +18,14 @@ use super::functions::Choice;
     "model": "openclaw",
     "output": [{
         "type": "message", "id": "msg_6f9619ff8b864d01b42d00cf4fc964ff", "role": "assistant", "status": "completed",
-        "content": [{"type": "output_text", "text": "Hello, Anna.", "annotations": []}],
+        "content": [{"type": "output_text", "text": "Hello, Anna.", "annotations": [], "logprobs": []}],
     }],
     "usage": {
-        "input_tokens": 812, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 9,
+        "input_tokens": 812, "input_tokens_details": {"cached_tokens": 512, "cache_write_tokens": 0}, "output_tokens": 9,
         "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 821,
     },
     "error": null, "previous_response_id": null, "incomplete_details": null, "instructions": null, "metadata": {},
-    "parallel_tool_calls": false, "temperature": null, "tool_choice": "auto", "tools": [], "top_p": null,
+    "parallel_tool_calls": true, "temperature": null, "tool_choice": "auto", "tools": [], "top_p": null,
 })))]
 pub(crate) struct Responded {
     pub(super) id: String,
@@ -40,7 +40,20 @@ pub(crate) struct Responded {
     pub(super) error: Option<Wrong>,
     pub(super) previous_response_id: Option<String>,
     #[serde(flatten)]
+    pub(super) asked: Asked,
+    #[serde(flatten)]
     pub(super) rest: Rest,
+}
+
+/// What was asked for, told back.
+#[derive(Clone, Serialize, ToSchema)]
+#[schema(as = OpenAiAsked)]
+pub(super) struct Asked {
+    pub(super) instructions: Option<String>,
+    pub(super) parallel_tool_calls: bool,
+    #[schema(value_type = Choice)]
+    pub(super) tool_choice: Value,
+    pub(super) tools: Vec<OfferedTool>,
 }
 
 /// What the clients want to find in a response, and nobody sets here.
@@ -49,16 +62,9 @@ pub(crate) struct Responded {
 pub(super) struct Rest {
     #[schema(value_type = Option<Object>)]
     incomplete_details: (),
-    #[schema(value_type = Option<String>)]
-    instructions: (),
     metadata: BTreeMap<String, String>,
-    parallel_tool_calls: bool,
     #[schema(value_type = Option<f64>)]
     temperature: (),
-    /// As it was asked for.
-    #[schema(value_type = Choice)]
-    tool_choice: Value,
-    tools: Vec<Value>,
     #[schema(value_type = Option<f64>)]
     top_p: (),
 }
@@ -99,6 +105,7 @@ pub(super) struct Piece {
     r#type: &'static str,
     text: String,
     annotations: Vec<Value>,
+    logprobs: Vec<Value>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -111,15 +118,27 @@ pub(super) struct Tokens {
     total_tokens: u64,
 }
 
-#[derive(Default, Serialize, ToSchema)]
+/// Of the input: what the provider read from its cache, and what it wrote there.
+#[derive(Serialize, ToSchema)]
 #[schema(as = OpenAiCachedTokens)]
-struct Cached {
+pub(super) struct Cached {
     cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+impl Cached {
+    pub(super) fn of(usage: Usage) -> Self {
+        Self {
+            cached_tokens: usage.cached_tokens,
+            cache_write_tokens: usage.written_tokens,
+        }
+    }
 }
 
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = OpenAiReasoningTokens)]
-struct Reasoned {
+pub(super) struct Reasoned {
+    /// Always 0: it is not told apart from the rest of the output.
     reasoning_tokens: u64,
 }
 
@@ -142,21 +161,11 @@ pub(crate) struct Happened {
     pub(super) data: BTreeMap<String, Value>,
 }
 
-impl Rest {
-    /// With this `tool_choice`.
-    pub(super) fn choosing(choice: &Value) -> Self {
-        Self {
-            tool_choice: choice.clone(),
-            ..Self::default()
-        }
-    }
-}
-
 impl Tokens {
     pub(super) fn of(usage: Usage) -> Self {
         Self {
             input_tokens: usage.input_tokens,
-            input_tokens_details: Cached::default(),
+            input_tokens_details: Cached::of(usage),
             output_tokens: usage.output_tokens,
             output_tokens_details: Reasoned::default(),
             total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
@@ -169,6 +178,7 @@ pub(super) fn piece(text: &str) -> Piece {
         r#type: "output_text",
         text: text.to_owned(),
         annotations: Vec::new(),
+        logprobs: Vec::new(),
     }
 }
 

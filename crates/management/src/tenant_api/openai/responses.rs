@@ -21,8 +21,11 @@ use super::super::sse::WholeOrEvents;
 use super::super::turn::{self, Wanted};
 use super::super::turns::{Follower, Said as Answered, Stage, ToolCall, Turn, TurnEvent};
 use super::super::{idempotency, sessions, sse};
+use super::functions::FlatTool;
 use super::prompt::{Called, CalledFunction, Content, Said};
-use super::response::{Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece};
+use super::response::{
+    Asked, Happened, Item, Responded, Rest, Tokens, Wrong, call, function_call, item_of, mcp_call, piece,
+};
 use super::{IN_WORDS, OF_AGENTS, functions, is_text, model, prompt, refuse, refuse_where, session_of};
 use crate::access::Body;
 use crate::app::App;
@@ -49,7 +52,7 @@ pub(crate) struct Wish {
     /// Functions of the client's that the agent may call until it has answered.
     #[serde(default)]
     #[schema(max_items = 64)]
-    tools: Option<Vec<functions::FlatTool>>,
+    tools: Option<Vec<FlatTool>>,
     #[serde(default)]
     #[schema(value_type = Option<functions::Choice>)]
     tool_choice: Option<Value>,
@@ -248,6 +251,12 @@ pub(crate) async fn post(
         (None, Some(user)) => Some(session_of(user)),
         (None, None) => None,
     };
+    let asked = Asked {
+        instructions: body.instructions.clone(),
+        parallel_tool_calls: body.parallel_tool_calls != Some(false),
+        tool_choice: functions::flat(body.tool_choice.clone()),
+        tools: body.tools.iter().flatten().filter_map(FlatTool::offered).collect(),
+    };
     let said: Vec<Said> = match body.input {
         Input::Text(text) => vec![Said::new("user", Content::Text(text))],
         Input::Items(items) => items.into_iter().filter_map(Given::said).collect(),
@@ -284,7 +293,7 @@ pub(crate) async fn post(
         created: app.clock.now().unix_timestamp(),
         model: body.model,
         previous: body.previous_response_id,
-        choice: body.tool_choice.unwrap_or_else(|| json!("auto")),
+        asked,
     };
     if body.stream != Some(true) {
         let said = follower.answer_or_calls().await?;
@@ -302,7 +311,7 @@ struct Told {
     created: i64,
     model: String,
     previous: Option<String>,
-    choice: Value,
+    asked: Asked,
 }
 
 impl Told {
@@ -317,7 +326,8 @@ impl Told {
             usage: None,
             error: None,
             previous_response_id: self.previous.clone(),
-            rest: Rest::choosing(&self.choice),
+            asked: self.asked.clone(),
+            rest: Rest::default(),
         }
     }
 

@@ -326,9 +326,11 @@ impl Agents {
                 let limits = cell.spending.clone().unwrap_or(json!({"day": null, "month": null}));
                 let month = params["month"].as_str().unwrap_or(&this_month);
                 let tokens = cell.tokens.get(month).copied().unwrap_or_default();
+                // Of each seven, two are read from the provider's cache, and one is written to it.
+                let (cached, written) = (tokens / 7 * 2, tokens / 7);
                 let used = json!({
-                    "day": format!("{month}-01"), "provider": "p", "model": "m", "calls": 1, "failed": 0, "input": tokens, "cached": 0,
-                    "written": 0, "output": tokens, "cost": 0, "estimated": 0, "unpriced": 1,
+                    "day": format!("{month}-01"), "provider": "p", "model": "m", "calls": 1, "failed": 0,
+                    "input": tokens - cached - written, "cached": cached, "written": written, "output": tokens, "cost": 0, "estimated": 0, "unpriced": 1,
                 });
                 return Ok(json!({
                     "limits": limits, "spent": {"day": cell.spent.0, "month": cell.spent.1}, "month": month, "usage": [used],
