@@ -152,6 +152,8 @@ def functions_of_responses():
     tools = [{"type": "function", **WEATHER}]
     asked = '[[call: weather {"city":"Kiel"}]]'
     first = client.responses.create(model="openclaw", input=asked, tools=tools)
+    # The library reads whatever comes; its types say what has to be there.
+    type(first).model_validate(first.to_dict())
     [call] = [item for item in first.output if item.type == "function_call"]
     assert call.name == "weather" and json.loads(call.arguments) == {"city": "Kiel"}, call
     result = {"type": "function_call_output", "call_id": call.call_id, "output": "rain from Kiel"}
