@@ -34,7 +34,7 @@ test("what is shared is read out of a copy while its owner sleeps, and the copy 
   // Anna sleeps: Dario reads the copy, and is told that it is one.
   await lock(page);
   await dario.page.getByRole("button", { name: /^Look at it: planner/ }).click();
-  await expect(dario.page.getByLabel("Path of planner")).toHaveValue("/models");
+  await expect(dario.page.getByLabel("Which part of planner?")).toHaveValue("/models");
   await dario.page.getByRole("button", { name: "Read", exact: true }).click();
   await expect(dario.page.getByText("while Anna Keller’s agent sleeps. It may have changed since.")).toBeVisible({ timeout: 60_000 });
   const answer = dario.page.getByRole("region", { name: /^Answer of planner/ });

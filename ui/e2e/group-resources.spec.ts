@@ -73,7 +73,7 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await row.getByRole("button", { name: "Accept" }).click();
   await expect(row.getByText("Yours to use")).toBeVisible();
   await row.getByRole("button", { name: "Look at it" }).click();
-  await row.getByLabel("Path of crm").fill("/models");
+  await row.getByLabel("Which part of crm?").fill("/models");
   await row.getByRole("button", { name: "Read", exact: true }).click();
   const answer = row.getByRole("region", { name: "Answer of Customer list of Anna Keller" });
   await expect(answer).toContainText("scripted", { timeout: 60_000 });
@@ -103,7 +103,7 @@ test("an admin shares a service with their group, and a member accepts it, uses 
   await felix.page.goto("/shared");
   await expect(felix.page.getByText("Eva Ernst passed it on to you. It belongs to Anna Keller")).toBeVisible({ timeout: 60_000 });
   await felix.page.getByRole("button", { name: "Look at it: crm of Anna Keller" }).click();
-  await felix.page.getByLabel("Path of crm").fill("/models");
+  await felix.page.getByLabel("Which part of crm?").fill("/models");
   await felix.page.getByRole("button", { name: "Read", exact: true }).click();
   await expect(felix.page.getByRole("region", { name: "Answer of crm of Anna Keller" })).toContainText("scripted", { timeout: 60_000 });
   const links = page.getByRole("list", { name: "To whom Customer list was passed on" });

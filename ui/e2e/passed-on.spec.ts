@@ -35,7 +35,7 @@ test("what is shared is passed on, seen by its owner, and taken back by whoever 
   await expect(carla.page.getByText("Bruno Berg passed it on to you. It belongs to Anna Keller")).toBeVisible({ timeout: 60_000 });
   await expect(carla.page.getByRole("button", { name: /^Pass it on/ })).toHaveCount(0);
   await carla.page.getByRole("button", { name: "Look at it: diary of Anna Keller" }).click();
-  await carla.page.getByLabel("Path of diary").fill("/models");
+  await carla.page.getByLabel("Which part of diary?").fill("/models");
   await carla.page.getByRole("button", { name: "Read", exact: true }).click();
   const answer = carla.page.getByRole("region", { name: "Answer of diary of Anna Keller" });
   await expect(answer).toContainText("scripted", { timeout: 60_000 });
@@ -52,7 +52,7 @@ test("what is shared is passed on, seen by its owner, and taken back by whoever 
   await expect(carla.page.locator(".row-head", { hasText: "diary of Anna Keller" }).getByText("Stopped")).toBeVisible({ timeout: 60_000 });
   await expect(links.getByText("Stopped")).toBeVisible({ timeout: 60_000 });
   await bruno.page.getByRole("button", { name: "Look at it: diary of Anna Keller" }).click();
-  await bruno.page.getByLabel("Path of diary").fill("/models");
+  await bruno.page.getByLabel("Which part of diary?").fill("/models");
   await bruno.page.getByRole("button", { name: "Read", exact: true }).click();
   await expect(bruno.page.getByRole("region", { name: "Answer of diary of Anna Keller" })).toContainText("scripted", { timeout: 60_000 });
 

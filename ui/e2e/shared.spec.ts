@@ -55,7 +55,7 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   // Bob sees it come, and looks at it.
   await expect(bob.page.getByText("calendar of Anna Keller")).toBeVisible({ timeout: 60_000 });
   await bob.page.getByRole("button", { name: "Look at it: calendar of Anna Keller" }).click();
-  await bob.page.getByLabel("Path of calendar").fill("/models");
+  await bob.page.getByLabel("Which part of calendar?").fill("/models");
   await bob.page.getByRole("button", { name: "Read", exact: true }).click();
   const answer = bob.page.getByRole("region", { name: "Answer of calendar of Anna Keller" });
   await expect(answer).toContainText("scripted", { timeout: 60_000 });

@@ -62,9 +62,9 @@ test("a server of tools is connected, its owner says what each tool may be calle
   await one.getByRole("button", { name: "Read", exact: true }).click();
   await expect(one.getByRole("region", { name: "Answer of notes" })).toContainText("One note says", { timeout: 60_000 });
   for (const path of ["/add_note", "/"]) {
-    await one.getByLabel("Path of notes").fill(path);
+    await one.getByLabel("Which part of notes?").fill(path);
     await one.getByRole("button", { name: "Read", exact: true }).click();
-    await expect(one.getByRole("alert")).toContainText("for something else than the capability", { timeout: 60_000 });
+    await expect(one.getByRole("alert")).toContainText("for something else than what was shared", { timeout: 60_000 });
     await expect(one.getByRole("region", { name: "Answer of notes" })).toHaveCount(0);
   }
 

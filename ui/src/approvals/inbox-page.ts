@@ -18,20 +18,20 @@ import { paused } from "./paused";
 import { approvalWords, asSecond, dayWords, details, elsewhereWords, ruleWords, saysNoAccount } from "./words";
 
 const ENDS: Record<Approval["state"], string> = {
-  waiting: "Expired",
+  waiting: "Too late: nothing was done",
   awaits_second: "Allowed by you; waits for a second person",
   allowed: "Allowed; not done yet",
   used: "Allowed and done",
   denied: "Refused",
-  expired: "Expired: not answered or not used in time",
+  expired: "Too late: nothing was done",
 };
 
 const SECOND_ENDS: Record<AskedAsSecond["state"], string> = {
-  waiting: "Expired",
+  waiting: "Too late: you did not answer",
   allowed: "You agreed",
   denied: "You refused",
-  over: "Over: answered otherwise, or taken back",
-  expired: "Expired: not answered in time",
+  over: "Not needed any more",
+  expired: "Too late: you did not answer",
 };
 
 export class InboxPage extends FormPage {

@@ -2,6 +2,8 @@
 import type { Approval, ApprovalAction, ApprovalPattern, AskedAsSecond } from "../channel/messages";
 
 const DOING: Record<string, string> = { POST: "send something to", PUT: "replace something at", PATCH: "change something at", DELETE: "delete something at" };
+/** What else a service may take for a change; which it is stands in the request. */
+const OTHERWISE = "do something unusual at";
 
 const SCOPES: Record<string, string> = { read: "read it", list: "see what is there", write: "change it", delete: "delete in it", admin: "manage it", share: "pass it on" };
 
@@ -24,13 +26,13 @@ export function dayWords(at: number): string {
 export function approvalWords(action: ApprovalAction, whose = "Your agent"): string {
   switch (action.kind) {
     case "call_service":
-      return `${whose} wants to ${DOING[action.method] ?? `call (${action.method})`} ${action.service}.`;
+      return `${whose} wants to ${DOING[action.method] ?? OTHERWISE} ${action.service}.`;
     case "run_command":
       return `${whose} wants to run a command on its computer.`;
     case "share":
       return `${whose} wants to share ${resourceWords(action.resource)} with ${action.name}, who could ${scopeWords(action.scope)}, until ${dayWords(action.until)}.`;
     case "call_shared": {
-      const [doing, to] = [DOING[action.method] ?? `call (${action.method})`, whose === "Your agent" ? "you" : "them"];
+      const [doing, to] = [DOING[action.method] ?? OTHERWISE, whose === "Your agent" ? "you" : "them"];
       if (action.of) return `${whose} wants to ${doing} ${action.service} of ${action.of.name ?? "somebody whom you do not know"}, which ${action.name} passed on to ${to}.`;
       return `${whose} wants to ${doing} ${action.service}, which ${action.name} shares with ${to}.`;
     }
@@ -41,7 +43,7 @@ export function approvalWords(action: ApprovalAction, whose = "Your agent"): str
 
 export function ruleWords(pattern: ApprovalPattern): string {
   if (pattern.kind === "run_command") return `Run exactly this command: ${pattern.command}`;
-  return `${(DOING[pattern.method] ?? pattern.method).replace(/^./, (letter) => letter.toUpperCase())} ${pattern.service}, at ${pattern.path || "/"}`;
+  return `${(DOING[pattern.method] ?? OTHERWISE).replace(/^./, (letter) => letter.toUpperCase())} ${pattern.service}, at ${pattern.path || "/"}`;
 }
 
 /** Whether a rule is of an earlier version, which did not say whose account it is for: it is good for nothing. */
@@ -85,7 +87,7 @@ function parts(action: ApprovalAction): readonly (readonly [string, string])[] {
     case "call_service": {
       const rows: [string, string][] = [
         ["Request", `${action.method} ${action.base_url}${action.path}${action.query ? `?${action.query}` : ""}`],
-        ["Headers", action.headers.map(([name, value]) => `${name}: ${value}`).join("\n")],
+        ["Sent beside it", action.headers.map(([name, value]) => `${name}: ${value}`).join("\n")],
         [action.body_is_text ? "Content" : "Content (not text)", laidOut(action.body)],
       ];
       return rows.filter(([, value]) => value !== "");

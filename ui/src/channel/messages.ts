@@ -201,6 +201,8 @@ export interface ActivityEntry {
   name?: string;
   to?: string;
   why?: string;
+  /** What the agent asked for, or what was shared; keepers of before this say nothing of it. */
+  asked?: { kind: string; service?: string; scope?: readonly string[]; until?: number };
 }
 
 export type Inject = { as: "header"; name: string; prefix: string } | { as: "query"; name: string } | { as: "basic" };

@@ -19,7 +19,7 @@ export function hasParts(route: Route | undefined): boolean {
 
 export function partField({ id, route, value, placeholder, onInput }: PartOptions): TemplateResult {
   const tools = route?.tools;
-  if (!tools) return field({ id, label: "Only a part of it? (optional)", value, required: false, maxlength: 200, placeholder, hint: "A path of the service. Nothing beside it can be reached.", onInput });
+  if (!tools) return field({ id, label: "Only a part of it? (optional)", value, required: false, maxlength: 200, placeholder, hint: "Where it is at the service. Nothing beside it can be reached.", onInput });
   const names = Object.keys(tools).sort();
   return html`<div class="field">
     <label for=${id}>Which of its tools?</label>

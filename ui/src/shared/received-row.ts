@@ -122,8 +122,8 @@ export class ReceivedRow extends FormPage {
     const { answer } = this;
     const id = this.received.id;
     return html`<form class="inset" @submit=${this.#submit}>
-        ${field({ id: `path-${id}`, label: `Path of ${serviceOf(this.received.resource)}`, value: this.path, required: false, maxlength: 500, placeholder: "/", onInput: (value) => (this.path = value) })}
-        ${field({ id: `query-${id}`, label: "Query (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", onInput: (value) => (this.query = value) })}
+        ${field({ id: `path-${id}`, label: `Which part of ${serviceOf(this.received.resource)}?`, value: this.path, required: false, maxlength: 500, placeholder: "/", hint: "Where it is at the service. Leave it as it is to see what is shared.", onInput: (value) => (this.path = value) })}
+        ${field({ id: `query-${id}`, label: "Only some of it? (optional)", value: this.query, required: false, maxlength: 500, placeholder: "from=2026-12-01", hint: "As the service takes it after the “?” of an address.", onInput: (value) => (this.query = value) })}
         <div class="row"><button class="button primary small" type="submit" ?disabled=${this.busy || !online.value} aria-busy=${this.busy ? "true" : "false"}>${this.busy ? working(`Asking ${this.#whose()} vault…`) : "Read"}</button></div>
       </form>
       ${answer

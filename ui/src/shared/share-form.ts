@@ -95,8 +95,8 @@ export class ShareForm extends TermsForm {
       <p class="hint" id="share-asleep-hint">${this.#canCopy(route) ? "A copy of one answer, which your vault renews while it is open." : `Only of what they look at and do not pass on, without a number of times${route?.tools ? ", and of one tool that only reads" : ""}.`}</p>
       ${copied
         ? route?.tools
-          ? field({ id: "share-copy", label: "Called with what? (optional)", value: this.copyOf, required: false, maxlength: 1000, placeholder: '{"days": 7}', hint: "The tool’s arguments, as a JSON object.", error: wrong ? "A JSON object, like {\"days\": 7}." : undefined, onInput })
-          : field({ id: "share-copy", label: "With which query? (optional)", value: this.copyOf, required: false, maxlength: 500, placeholder: "from=2026-12-01", hint: "The copy is of just this: other queries are answered while your vault is open.", onInput })
+          ? field({ id: "share-copy", label: "A copy of what exactly? (optional)", value: this.copyOf, required: false, maxlength: 1000, placeholder: '{"days": 7}', hint: "What the tool is told, as it wants it.", error: wrong ? "In braces, with names in quotes: {\"days\": 7}" : undefined, onInput })
+          : field({ id: "share-copy", label: "A copy of what exactly? (optional)", value: this.copyOf, required: false, maxlength: 500, placeholder: "from=2026-12-01", hint: "As the service takes it after the “?” of an address. The copy is of just this; anything else is answered while your vault is open.", onInput })
         : nothing}`;
   }
 

@@ -3,6 +3,7 @@
 use protocol::control::Deeds;
 use protocol::{Millis, SecretId};
 use serde::{Deserialize, Serialize};
+use vault::Scopes;
 
 use crate::limits;
 
@@ -149,6 +150,34 @@ impl What {
     }
 }
 
+/// What a request of the agent was for, or what was shared: as far as its owner reads it again later. Names and kinds as text, so that those
+/// of a newer version are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// As of the action: `share`, `call_service` and so on.
+    pub kind: String,
+    /// The service, where it is not what stands in `to`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// What whom it is shared with may do, and until when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
+}
+
+impl Asked {
+    /// To let somebody use this of a service, until then.
+    pub fn share(service: &str, scope: &Scopes, until: Millis) -> Self {
+        Self {
+            kind: "share".to_owned(),
+            service: service.to_owned(),
+            scope: scope.iter().map(|scope| scope.name().to_owned()).collect(),
+            until: Some(until),
+        }
+    }
+}
+
 /// Something that was done just now.
 #[derive(Debug, Clone)]
 pub struct Deed {
@@ -159,6 +188,8 @@ pub struct Deed {
     pub to: String,
     /// Why it was refused, or what else there is to say.
     pub why: String,
+    /// What was asked for, or shared.
+    pub asked: Option<Asked>,
 }
 
 impl Deed {
@@ -169,6 +200,7 @@ impl Deed {
             secret: None,
             to: to.into(),
             why: String::new(),
+            asked: None,
         }
     }
 
@@ -181,6 +213,12 @@ impl Deed {
     #[must_use]
     pub fn because(mut self, why: impl ToString) -> Self {
         self.why = why.to_string();
+        self
+    }
+
+    #[must_use]
+    pub fn of(mut self, asked: Asked) -> Self {
+        self.asked = Some(asked);
         self
     }
 }
@@ -210,6 +248,8 @@ pub struct Entry {
     pub to: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
 }
 
 impl Entry {
@@ -224,14 +264,22 @@ impl Entry {
             name: short(name),
             to: short(deed.to),
             why: short(deed.why),
+            asked: deed.asked,
         }
     }
 
     /// Whether `other` is the same thing done again.
     pub fn same(&self, other: &Self) -> bool {
         let together = Millis::try_from(limits::ACTIVITY_TOGETHER.as_millis()).unwrap_or(Millis::MAX);
-        (&self.what, &self.secret, &self.name, &self.to, &self.why)
-            == (&other.what, &other.secret, &other.name, &other.to, &other.why)
+        (&self.what, &self.secret, &self.name, &self.to, &self.why, &self.asked)
+            == (
+                &other.what,
+                &other.secret,
+                &other.name,
+                &other.to,
+                &other.why,
+                &other.asked,
+            )
             && other.last.saturating_sub(self.first) < together
     }
 }

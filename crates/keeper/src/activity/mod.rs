@@ -8,5 +8,5 @@ mod telling;
 
 pub(crate) use book::UNTOLD;
 pub use book::{Activity, LastUse};
-pub use entry::{Deed, What};
+pub use entry::{Asked, Deed, What};
 pub use telling::tell_deeds;

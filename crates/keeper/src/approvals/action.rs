@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{Constraints, Hash, PublicIdentity, Resource, Scopes, SignerKey, steering};
 
+use crate::activity::{Asked, Deed, What};
+
 /// Something that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -149,8 +151,25 @@ impl Action {
         serde_json_canonicalizer::to_vec(self).map_or(usize::MAX, |text| text.len())
     }
 
-    /// What it is done to, in a word, for the activity.
-    pub(super) fn to(&self) -> String {
+    /// That this was done with it, for the activity.
+    pub(super) fn deed(&self, what: What) -> Deed {
+        let of_kind = |kind: &str, service: &str| Asked {
+            kind: kind.to_owned(),
+            service: service.to_owned(),
+            ..Asked::default()
+        };
+        let asked = match self {
+            Self::CallService { .. } => of_kind("call_service", ""),
+            Self::RunCommand { .. } => of_kind("run_command", ""),
+            Self::Share(terms) => Asked::share(terms.resource.service(), &terms.scope, terms.until),
+            Self::CallShared { service, .. } => of_kind("call_shared", service),
+            Self::AskForShare { .. } => of_kind("ask_for_share", ""),
+        };
+        Deed::new(what, self.to()).of(asked)
+    }
+
+    /// What it is done to, in a word.
+    fn to(&self) -> String {
         match self {
             Self::CallService { service, .. } => service.clone(),
             Self::RunCommand { .. } => "command".to_owned(),

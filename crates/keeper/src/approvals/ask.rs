@@ -10,7 +10,7 @@ use super::action::{Action, ShareTerms};
 use super::record::{Approval, State};
 use super::store::Change;
 use super::{ApprovalError, Approvals};
-use crate::activity::{Deed, What};
+use crate::activity::What;
 use crate::limits;
 use crate::rates::{By, RateError, Rates};
 use crate::vault_service::VaultError;
@@ -156,7 +156,7 @@ impl Approvals {
                     ceiling.count().await?;
                 }
                 self.vault.put_records(vec![Self::used(approval, now)]).await?;
-                self.activity.note(Deed::new(What::ApprovalUsed, action.to()))?;
+                self.activity.note(action.deed(What::ApprovalUsed))?;
                 self.changed();
                 return Ok(Verdict::Allowed);
             }
@@ -186,7 +186,7 @@ impl Approvals {
             changes.extend(known.as_ref().map(|waits| Self::used(waits, now)));
             self.vault.put_records(changes).await?;
             self.activity
-                .note(Deed::new(What::ApprovalUsed, action.to()).because("a rule of yours"))?;
+                .note(action.deed(What::ApprovalUsed).because("a rule of yours"))?;
             self.changed();
             return Ok(Verdict::Allowed);
         }
@@ -236,7 +236,7 @@ impl Approvals {
         let approval = Approval::new(action, conversation, now);
         let mut changes = self.tidy(now)?;
         changes.push(Self::put(&approval));
-        let asked = Deed::new(What::ApprovalAsked, action.to());
+        let asked = action.deed(What::ApprovalAsked);
         self.activity.note_with(vec![asked], changes).await?;
         self.changed();
         Ok(Verdict::Waiting {

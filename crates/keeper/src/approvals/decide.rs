@@ -90,9 +90,9 @@ impl Approvals {
         if asks_second && self.seconds()?.is_empty() {
             return Err(ApprovalError::NobodySecond);
         }
-        let to = approval.action.to();
         // Noted before it counts: an answer that is not in the activity is none.
-        self.activity.note_first(Deed::new(deed, to).because(why)).await?;
+        let noted = approval.action.deed(deed).because(why);
+        self.activity.note_first(noted).await?;
         if asks_second {
             self.ask_seconds(&approval).await?;
         } else {

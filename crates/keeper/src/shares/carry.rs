@@ -494,11 +494,13 @@ impl Shares {
         self.changed();
     }
 
-    /// What became of calls that were refused before they came to the broker.
-    pub(super) fn note_refused(&self, error: &ShareError) {
+    /// That a call of `from` was refused before it came to the broker: by the name that this vault has for them, or without one.
+    pub(super) fn note_refused(&self, from: &PublicIdentity, error: &ShareError) {
+        let contact = self.contact_at(MailboxKey(from.signer().0)).ok().flatten();
+        let name = contact.map(|contact| contact.name).unwrap_or_default();
         // Refused all the same if it cannot be noted.
         let _locked = self
             .activity
-            .note(Deed::new(What::ShareRefused, "").because(error.code()));
+            .note(Deed::new(What::ShareRefused, name).because(error.code()));
     }
 }

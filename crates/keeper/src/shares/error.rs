@@ -22,7 +22,7 @@ pub enum ShareError {
         "This is not the service that was shared: its address, its secret or its kind was changed, or another one has its name. Whoever shares it has to share it anew."
     )]
     OtherKind,
-    #[error("This was presented before.")]
+    #[error("This very request has come before.")]
     Replayed,
     #[error("What was shared has been used as often as was allowed.")]
     UsedUp,
@@ -31,7 +31,7 @@ pub enum ShareError {
     #[error("What was shared is paused until its owner lets it go on; they see that in Holdfast. Nothing was done.")]
     Paused,
     #[error(
-        "Too many presentations at once (SHARE_NONCES, {}): wait a while.",
+        "Too much is asked for at once of what this vault shares (SHARE_NONCES, {}): wait a while.",
         limits::SHARE_NONCES
     )]
     Busy,

@@ -11,7 +11,7 @@ use super::group::{GroupOffer, InGroup, is_first};
 use super::message::Message;
 use super::passed_on::{Through, chain_of};
 use super::{ShareError, Shares, millis};
-use crate::activity::{Deed, What};
+use crate::activity::{Asked, Deed, What};
 use crate::contacts::Contact;
 use crate::limits;
 use crate::relay::{Courier as _, REVOKED, Record, Revocations as _, revoked_record};
@@ -250,7 +250,12 @@ impl Shares {
     ) -> Result<(), ShareError> {
         let mut records = vec![share.record()];
         records.extend(self.ended(before, now)?);
-        let shared = Deed::new(What::Shared, share.name.as_str()).because(done_by(share.by.as_deref()));
+        let Capability {
+            resource, scope, exp, ..
+        } = &share.capability;
+        let shared = Deed::new(What::Shared, share.name.as_str())
+            .because(done_by(share.by.as_deref()))
+            .of(Asked::share(resource.service(), scope, *exp));
         let send = |noted: Vec<Record>| {
             records.extend(noted);
             self.relay.send(share.offer(group).to(to, records))

@@ -84,7 +84,7 @@ impl Shares {
     pub async fn answer(&self, from: &PublicIdentity, text: &[u8]) -> Result<Answered, ShareError> {
         let outcome = self.answered(from, text).await;
         if let Err(error) = &outcome {
-            self.note_refused(error);
+            self.note_refused(from, error);
         }
         outcome
     }
@@ -116,7 +116,8 @@ impl Shares {
             let by = By::person(given.with, &given.name);
             self.rates.count(by, &request.service, changes(&request.method)).await?;
             self.vault.put_records(records).await?;
-            self.activity.note(Deed::new(What::ShareUsed, given.name.as_str()))?;
+            let used = Deed::new(What::ShareUsed, given.name.as_str()).because(&request.service);
+            self.activity.note(used)?;
             given
         };
         self.changed();

@@ -294,6 +294,40 @@ async fn promise_07_somebody_else_with_the_same_capability_is_refused() {
 }
 
 #[tokio::test]
+async fn the_activity_says_what_was_shared_and_used_and_who_was_refused_by_their_names() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let carol = Sharer::at(&relay).await;
+    anna.knows(&carol, "Carol").await;
+    carol.knows(&anna, "Anna").await;
+    let given = anna.shares_with(&bob, &[Scope::Read]).await;
+    let record = format!("share/received/{}", given.jti);
+    bob.gets(given.jti).await;
+    bob.uses(given.jti, "GET", "/work").await.unwrap();
+    let stolen = bob.person.vault.get_record(&record).unwrap().unwrap();
+    carol.person.vault.put_record(&record, &stolen).await.unwrap();
+    assert_eq!(carol.refused(given.jti, "GET", "/work").await, "not_held");
+
+    let entries = json!(anna.shares.activity.entries(None).unwrap());
+    let of = |what: What| {
+        let mut of_it = entries.as_array().unwrap().iter();
+        of_it.find(|entry| entry["what"] == json!(what)).unwrap()
+    };
+    let shared = of(What::Shared);
+    assert_eq!(shared["to"], "Bob");
+    assert_eq!(
+        shared["asked"],
+        json!({"kind": "share", "service": "calendar", "scope": ["read"], "until": given.exp})
+    );
+    assert_eq!(
+        (&of(What::ShareUsed)["to"], &of(What::ShareUsed)["why"]),
+        (&json!("Bob"), &json!("calendar"))
+    );
+    let refused = of(What::ShareRefused);
+    assert_eq!((&refused["to"], &refused["why"]), (&json!("Carol"), &json!("not_held")));
+}
+
+#[tokio::test]
 async fn promise_07_an_offer_of_what_is_not_the_senders_or_not_for_this_vault_is_not_kept() {
     let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
     let (anna, bob) = two(&relay, &service).await;

@@ -43,11 +43,11 @@ pub enum CapabilityError {
     WrongAudience,
     #[error("the signature of capability {0} is wrong: it was changed, or signed by somebody else")]
     BadSignature(Uuid),
-    #[error("capability {0} is not valid yet")]
+    #[error("what was shared is not to be used yet: one of the two clocks may be wrong")]
     NotYet(Uuid),
-    #[error("capability {0} has expired")]
+    #[error("the time for which this was shared is over")]
     Expired(Uuid),
-    #[error("capability {0} was revoked")]
+    #[error("this is not shared any more: it was taken back")]
     Revoked(Uuid),
     #[error("capability {0} lasts longer than is allowed, or ends before it begins")]
     BadTimes(Uuid),
@@ -65,30 +65,30 @@ pub enum CapabilityError {
     NotTheHolder(Uuid),
     #[error("capability {0} does not name the one that it was made from")]
     WrongProof(Uuid),
-    #[error("what capability {0} was made from may not be passed on")]
+    #[error("what was shared may not be passed on")]
     MayNotShare(Uuid),
-    #[error("capability {id} allows more than the one that it was made from: its {} is wider", what.name())]
+    #[error("what is passed on may be no more than what was shared, and is: its {} is wider", what.name())]
     Wider { id: Uuid, what: Wider },
     #[error("who manages something lets others do no more than they may themself, and not manage it: the {} is wider", .0.name())]
     MoreThanOwn(Wider),
-    #[error("the one who presents this does not hold it")]
+    #[error("this was not shared with whoever asks for it")]
     NotHeld,
     #[error("this was presented too long ago, or by a clock that is wrong")]
     Stale,
     #[error("the path of the request is not one that is allowed in a shared request")]
     Path,
-    #[error("the request is for something else than the capability")]
+    #[error("the request is for something else than what was shared")]
     OtherResource,
-    #[error("the capability does not allow this: it would have to allow to {0}")]
+    #[error("what was shared does not allow this: it would have to allow to {0}")]
     NotAllowed(&'static str),
-    #[error("this method cannot be used through a capability")]
+    #[error("this method cannot be used at what is shared")]
     Method,
     #[error(
         "a parameter or a field of it has some services take a request for one of another method, or it cannot be read: say it by the method"
     )]
     OtherMethod,
     #[error(
-        "a parameter or a field of it has some services take a request for one of another path, and the capability is for one path"
+        "a parameter or a field of it has some services take a request for one of another path, and one path is shared"
     )]
     OtherPath,
 }

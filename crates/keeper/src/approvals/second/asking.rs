@@ -195,7 +195,7 @@ impl Approvals {
         };
         let why = format!("by {}, the second person", person.name);
         self.activity
-            .note_first(Deed::new(what, answered.action.to()).because(why))
+            .note_first(answered.action.deed(what).because(why))
             .await?;
         let from = received.from.clone();
         received.ack(vec![Self::put(&answered)]).await?;

@@ -13,6 +13,7 @@ use vault::{Constraints, Hash, Identity, Resource, Scope, SignerKey};
 use super::carry_seconds;
 use super::deciding::SecondAnswer;
 use super::message::{Message, Said};
+use crate::activity::{Asked, What};
 use crate::approvals::decide::Answer;
 use crate::approvals::record::{Approval, State};
 use crate::approvals::{Action, Approvals, ShareTerms, Verdict, Whose};
@@ -689,4 +690,32 @@ async fn promise_01_the_platform_hears_of_which_kind_it_is_that_waits() {
     assert_eq!(bob.told(), [NoticeKind::Seconded]);
     assert_eq!(bob.asks(&action).await, Verdict::Allowed);
     assert!(bob.told().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_asked_answered_and_done_stands_in_the_activity_as_what_it_was() {
+    let relay = Liar::start(Lie::Honest);
+    let (bob, carol) = (Member::at(&relay).await, Member::at(&relay).await);
+    let until = bob.approvals.clock.now() + 3_600_000;
+    let share = Action::Share(share_with(&carol, "Carol", until));
+    bob.asks(&share).await;
+    bob.decides(Answer::Once).await.unwrap();
+    assert_eq!(bob.asks(&share).await, Verdict::Allowed);
+    bob.asks(&send("the words")).await;
+    bob.decides(Answer::Deny { reason: String::new() }).await.unwrap();
+
+    let entries = json!(bob.approvals.activity.entries(None).unwrap());
+    let entries = entries.as_array().unwrap();
+    let kinds = |what: What| -> Vec<_> {
+        let of_it = entries.iter().filter(|entry| entry["what"] == json!(what));
+        of_it.map(|entry| entry["asked"]["kind"].as_str().unwrap()).collect()
+    };
+    assert_eq!(kinds(What::ApprovalAsked), ["call_service", "share"]);
+    assert_eq!(kinds(What::ApprovalGiven), ["share"]);
+    assert_eq!(kinds(What::ApprovalUsed), ["share"]);
+    assert_eq!(kinds(What::ApprovalDenied), ["call_service"]);
+    let given = entries.iter().find(|entry| entry["what"] == json!(What::ApprovalGiven));
+    let (given, terms) = (given.unwrap(), share_with(&carol, "Carol", until));
+    let asked = Asked::share(terms.resource.service(), &terms.scope, until);
+    assert_eq!((&given["to"], &given["asked"]), (&json!("Carol"), &json!(asked)));
 }

@@ -77,7 +77,15 @@ impl Routes {
     /// # Errors
     /// [`NotFetched`].
     pub async fn fetch_for_agent(&self, fetch: Fetch) -> Result<Fetched, NotFetched> {
-        self.fetch(fetch, Caller::Agent).await
+        let service = fetch.service.clone();
+        let outcome = self.fetch_as(fetch, Caller::Agent).await;
+        if let Err(BrokerError::Route(error)) = &outcome {
+            // A noise that is not noted does not make the refusal any weaker.
+            let _locked = self
+                .activity
+                .note(Deed::new(What::SecretRefused, service).because(error.code()));
+        }
+        Ok(outcome?)
     }
 
     /// Calls for somebody whom the owner gave a capability, which was verified: that was the owner's word. A route that is for
@@ -86,19 +94,7 @@ impl Routes {
     /// # Errors
     /// [`NotFetched`].
     pub async fn fetch_for_holder(&self, fetch: Fetch, by: &dyn Stands) -> Result<Fetched, NotFetched> {
-        self.fetch(fetch, Caller::Holder(by)).await
-    }
-
-    async fn fetch(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, NotFetched> {
-        let service = fetch.service.clone();
-        let outcome = self.fetch_as(fetch, by).await;
-        if let Err(BrokerError::Route(error)) = &outcome {
-            // A noise that is not noted does not make the refusal any weaker.
-            let _locked = self
-                .activity
-                .note(Deed::new(What::SecretRefused, service).because(error));
-        }
-        Ok(outcome?)
+        Ok(self.fetch_as(fetch, Caller::Holder(by)).await?)
     }
 
     async fn fetch_as(&self, fetch: Fetch, by: Caller<'_>) -> Result<Fetched, BrokerError> {

@@ -127,7 +127,7 @@ impl Broker {
             // A noise that is not noted does not make the refusal any weaker.
             let _locked = routes
                 .activity
-                .note(Deed::new(What::SecretRefused, name.unwrap_or_default()).because(error));
+                .note(Deed::new(What::SecretRefused, name.unwrap_or_default()).because(error.code()));
         }
         outcome
     }
