@@ -149,8 +149,15 @@ async fn look_up(
     }))
 }
 
-/// What they would lose.
-pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Cascade, StorageError> {
+/// What they would lose, and what of it has a name.
+pub(crate) async fn losses(
+    transaction: &mut TenantTransaction,
+    leaver: &Leaver,
+) -> Result<(Cascade, Named), StorageError> {
+    Ok((cascade(transaction, leaver).await?, named(transaction, leaver).await?))
+}
+
+async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Cascade, StorageError> {
     let row = sqlx::query!(
         r#"SELECT
             (SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2) AS "sessions!",
@@ -188,8 +195,7 @@ pub(crate) async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver
     })
 }
 
-/// What of it has a name.
-pub(crate) async fn named(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Named, StorageError> {
+async fn named(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result<Named, StorageError> {
     let (tenant, user) = (transaction.tenant().uuid(), leaver.id.uuid());
     let sessions = sqlx::query_scalar!(
         "SELECT device FROM sessions WHERE tenant_id = $1 AND user_id = $2 ORDER BY last_seen_at DESC, id DESC LIMIT $3",

@@ -18,8 +18,8 @@ pub(crate) async fn get(
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
-    let named = leaving::named(&mut transaction, &leaver).await?;
+    let (cascade, named) = leaving::losses(&mut transaction, &leaver).await?;
+    let cascade = cascade.suspended();
     let state = app.cells.state(cell_of(&person, leaver.cell)).await?;
     Ok(Json(Losses::new(cascade, named, state.into())))
 }

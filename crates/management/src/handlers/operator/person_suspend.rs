@@ -20,8 +20,8 @@ pub(crate) async fn post(
     Id(id): Id<UserId>,
 ) -> Result<Json<Losses>, ApiError> {
     let (person, mut transaction, leaver) = leaver(&app, &fresh, id).await?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
-    let named = leaving::named(&mut transaction, &leaver).await?;
+    let (cascade, named) = leaving::losses(&mut transaction, &leaver).await?;
+    let cascade = cascade.suspended();
     if leaver.suspended != Some(Suspended::Alone) {
         leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
         let entry = || people::told(&leaver, Action::PersonSuspended, Some(cascade));

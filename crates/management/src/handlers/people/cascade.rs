@@ -19,8 +19,7 @@ pub(crate) async fn get(
     let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
-    let named = leaving::named(&mut transaction, &leaver).await?;
+    let (cascade, named) = leaving::losses(&mut transaction, &leaver).await?;
     let state = app.cells.state(cell_of(&manager, &leaver)).await?;
     Ok(Json(Losses::new(cascade, named, state.into())))
 }

@@ -22,8 +22,7 @@ pub(crate) async fn delete(
     let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?;
-    let named = leaving::named(&mut transaction, &leaver).await?;
+    let (cascade, named) = leaving::losses(&mut transaction, &leaver).await?;
     leaving::remove(&mut transaction, &leaver, app.clock.now()).await?;
     record(
         &app,

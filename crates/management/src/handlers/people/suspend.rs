@@ -20,8 +20,8 @@ pub(crate) async fn post(
     let leaver = leaving::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
-    let cascade = leaving::cascade(&mut transaction, &leaver).await?.suspended();
-    let named = leaving::named(&mut transaction, &leaver).await?;
+    let (cascade, named) = leaving::losses(&mut transaction, &leaver).await?;
+    let cascade = cascade.suspended();
     leaving::suspend(&mut transaction, &leaver, app.clock.now()).await?;
     record(
         &app,
