@@ -1,6 +1,6 @@
 //! What the rest of the platform asks of cells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::WebSocket;
@@ -284,6 +284,26 @@ impl Cells {
         // At once: its task may wait for the driver.
         shared.relay_way.close();
         self.ask(&shared, Event::SleepNow).await
+    }
+
+    /// Tells the keepers of an organisation that it demands a second person. One that is not connected now is not told.
+    pub async fn second_demanded(&self, tenant: TenantId) {
+        let all: Vec<_> = (self.handles().values())
+            .map(|handle| Arc::clone(&handle.shared))
+            .collect();
+        let of_it = all.iter().filter(|shared| shared.tenant == tenant);
+        // A task that has ended has no keeper.
+        join_all(of_it.map(|shared| shared.events.send(Event::SecondDemanded))).await;
+    }
+
+    /// The organisations of which a cell runs, each once.
+    pub fn tenants_awake(&self) -> Vec<TenantId> {
+        let handles = self.handles();
+        let awake = handles
+            .values()
+            .filter(|handle| handle.shared.state() != CellState::Asleep);
+        let tenants: HashSet<_> = awake.map(|handle| handle.shared.tenant).collect();
+        tenants.into_iter().collect()
     }
 
     /// Freezes the agent of a cell that is awake, as idleness would.

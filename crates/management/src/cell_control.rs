@@ -41,6 +41,10 @@ pub trait CellControl: Send + Sync + 'static {
     fn erase(&self, cell: CellRef) -> BoxFuture<'_, Result<(), CellUnavailable>>;
     /// How awake the cell is now.
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>>;
+    /// Tells the keepers of an organisation that it demands a second person, those that are connected now. Returns when this is under way.
+    fn second_demanded(&self, tenant: TenantId);
+    /// The organisations of which a cell runs here.
+    fn tenants_awake(&self) -> Vec<TenantId>;
     /// What opens the first registration while the cell's vault is new and its keeper is there. For the owner's session alone.
     fn claim(&self, cell: CellRef) -> BoxFuture<'_, Result<Option<String>, CellUnavailable>>;
 }

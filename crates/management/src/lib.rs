@@ -20,6 +20,7 @@ mod csrf_token;
 mod custody;
 pub mod database;
 mod delivery;
+mod demands;
 mod device;
 mod factors;
 pub mod fuzzing;
@@ -146,6 +147,7 @@ pub struct Management {
     deliveries: Repeating,
     chains: Repeating,
     cells_of_leavers: Repeating,
+    demands: Repeating,
     request_mails: Repeating,
     tenants_approvals: Option<Repeating>,
     schedules: Option<Repeating>,
@@ -228,6 +230,7 @@ impl Management {
             machine,
         });
         let cells_of_leavers = leavers::start(&app);
+        let demands = demands::start(&app);
         let tenants_approvals = app.tenant_api.as_ref().map(|_| approvals::start(&app));
         let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
         let answers_swept = app.tenant_api.as_ref().map(|_| idempotency::start(&app));
@@ -239,6 +242,7 @@ impl Management {
             deliveries,
             chains,
             cells_of_leavers,
+            demands,
             request_mails,
             tenants_approvals,
             schedules,
@@ -439,6 +443,11 @@ impl Management {
         leavers::see_to_all(&self.app).await;
     }
 
+    /// Tells the keepers of organisations that demand a second person so again, as is done every minute.
+    pub async fn tell_demands(&self) {
+        demands::tell_all(&self.app).await;
+    }
+
     /// Sends the sign-in links that were asked for, and closes the database's connections after what runs on them.
     pub async fn shutdown(&self) {
         self.sending.finish(&self.app.sign_ins).await;
@@ -446,6 +455,7 @@ impl Management {
         self.deliveries.stop().await;
         self.chains.stop().await;
         self.cells_of_leavers.stop().await;
+        self.demands.stop().await;
         self.request_mails.stop().await;
         if let Some(single_turns_swept) = &self.single_turns_swept {
             single_turns_swept.stop().await;

@@ -402,6 +402,8 @@ pub const OPERATOR_LIFE: Duration = Duration::from_secs(8 * 60 * 60);
 pub const OPERATOR_LISTED: i64 = 10_000;
 /// How often it is seen to that the cells of people who were sent away sleep, or are erased.
 pub const CELLS_OF_LEAVERS: Duration = Duration::from_secs(60);
+/// How often the keepers of organisations that demand a second person are told so again.
+pub const SECOND_DEMANDED_AGAIN: Duration = Duration::from_secs(60);
 /// Whoever removes somebody waits for so long until their cell is erased; after that it is erased by itself.
 pub const CELL_ERASED: Duration = Duration::from_secs(10);
 /// Cells of one organisation, or of people who were removed, that are erased at once.

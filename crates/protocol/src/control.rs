@@ -20,6 +20,9 @@ pub enum FromKeeper {
         /// Whether it knows [`PlatformOp::SleepNow`]: one that does not would end the connection.
         #[serde(default)]
         sleeps_now: bool,
+        /// The same of [`FromPlatform::SecondDemanded`].
+        #[serde(default)]
+        hears_demands: bool,
         #[serde(flatten)]
         status: KeeperStatus,
     },
@@ -309,6 +312,9 @@ pub enum FromPlatform {
         #[serde(flatten)]
         policy: TenantPolicy,
     },
+    /// The organisation of the cell's owner demands a second person from now on ([`TenantPolicy`]). That it does not any more is said with the
+    /// next channel alone. Only to a keeper whose `hello` has `hears_demands`.
+    SecondDemanded,
     Request {
         id: u64,
         op: PlatformOp,

@@ -88,3 +88,20 @@ async fn promise_07_what_an_organisation_wants_two_to_allow_is_done_when_both_ha
     assert!(search.searched() > 1_000_000);
     assert!(search.found().is_empty(), "{:?}", search.found());
 }
+
+#[tokio::test]
+async fn promise_07_a_demand_for_a_second_person_reaches_a_vault_that_is_open_over_no_new_channel() {
+    let installation = Installation::start().await;
+    let anna = installation.owner().await;
+    let bob = installation.member(&anna, "Bob", "bob@example.org").await;
+    let with_bob = opened(&bob, PASSWORD).await;
+    let second = async || with_bob.call("approval.list", json!({})).await["second"]["demanded"].clone();
+    assert_eq!(second().await, false);
+    let demand = json!({"second_person": true});
+    assert_eq!(anna.put("/api/v1/policy", &demand).await.ok()["second_person"], true);
+    let at_once = Duration::from_secs(5);
+    wait_until("it is demanded", at_once, async || {
+        (second().await == true).then_some(())
+    })
+    .await;
+}

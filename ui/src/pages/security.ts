@@ -121,7 +121,7 @@ export class SecurityPage extends FormPage {
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${told ? "Turn off" : "Turn on"}: tell people what waits for them" @click=${() => this.#setRequests(told ? "wait" : "told")}>${told ? "Turn off" : "Turn on"}</button>
       </div>
       <div class="setting">
-        <p><strong>A second person for what agents change</strong><br><span class="muted">${this.policy.second_person ? "On. What an agent wants to change at a service, or to share, is done when its person has allowed it and a colleague of their choice has agreed. Who has chosen nobody yet can allow nothing of it. It counts from the next time that somebody opens their page; where it was on once, each person ends it for themselves." : "Off. What an agent wants to change is done when its person has allowed it."}</span></p>
+        <p><strong>A second person for what agents change</strong><br><span class="muted">${this.policy.second_person ? "On. What an agent wants to change at a service, or to share, is done when its person has allowed it and a colleague of their choice has agreed. Who has chosen nobody yet can allow nothing of it. It counts at once, also while somebody’s agent works; where it was on once, each person ends it for themselves." : "Off. What an agent wants to change is done when its person has allowed it."}</span></p>
         <button class="button" type="button" ?disabled=${this.busy} aria-label="${this.policy.second_person ? "Turn off" : "Turn on"}: a second person for what agents change" @click=${() => this.#setSecondPerson(!this.policy?.second_person)}>${this.policy.second_person ? "Turn off" : "Turn on"}</button>
       </div>
       <div class="setting">

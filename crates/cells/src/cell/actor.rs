@@ -227,6 +227,11 @@ impl Actor {
                 self.pausers.push(reply);
                 self.pause_if_asked();
             }
+            Event::SecondDemanded if self.keeper.as_ref().is_some_and(|keeper| keeper.hears_demands) => {
+                self.tell(FromPlatform::SecondDemanded);
+            }
+            // Its keeper hears of it with the next channel.
+            Event::SecondDemanded => {}
             Event::Used => self.wake().await,
             Event::Attached(attachment) => self.on_attached(attachment).await,
             Event::FromKeeper { generation, message } => {

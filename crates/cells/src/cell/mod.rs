@@ -60,6 +60,8 @@ pub(crate) struct Attachment {
     pub status: KeeperStatus,
     /// Whether it knows `SleepNow`.
     pub sleeps_now: bool,
+    /// The same of `SecondDemanded`.
+    pub hears_demands: bool,
     /// Closed by dropping it.
     pub to_keeper: mpsc::Sender<FromPlatform>,
 }
@@ -74,6 +76,8 @@ pub(crate) enum Event {
     Pause(Reply),
     /// Remove everything of the cell for ever, and end.
     Remove(Reply),
+    /// Its owner's organisation demands a second person.
+    SecondDemanded,
     /// A client wrote while the agent is frozen, or is about to be.
     Used,
     Attached(Attachment),

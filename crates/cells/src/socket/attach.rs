@@ -28,7 +28,7 @@ struct Refusal {
 
 async fn serve(state: SocketState, mut socket: WebSocket) {
     let cell = state.shared.cell;
-    let (status, sleeps_now) = match tokio::time::timeout(limits::DIAL, hello(&mut socket)).await {
+    let hello = match tokio::time::timeout(limits::DIAL, hello(&mut socket)).await {
         Ok(Ok(hello)) => hello,
         Ok(Err(refusal)) => return close(socket, refusal).await,
         Err(_) => {
@@ -59,8 +59,9 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
     let generation = state.shared.next_generation();
     let attached = Event::Attached(Attachment {
         generation,
-        status,
-        sleeps_now,
+        status: hello.status,
+        sleeps_now: hello.sleeps_now,
+        hears_demands: hello.hears_demands,
         to_keeper,
     });
     if state.shared.events.send(attached).await.is_err() {
@@ -76,14 +77,25 @@ async fn serve(state: SocketState, mut socket: WebSocket) {
     }
 }
 
-/// How the keeper is, and whether it knows `SleepNow`.
-async fn hello(socket: &mut WebSocket) -> Result<(KeeperStatus, bool), Refusal> {
+/// How the keeper is, and what it knows that not every one does.
+struct Hello {
+    status: KeeperStatus,
+    sleeps_now: bool,
+    hears_demands: bool,
+}
+
+async fn hello(socket: &mut WebSocket) -> Result<Hello, Refusal> {
     match next(socket).await {
         Some(Ok(FromKeeper::Hello {
             version: VERSION,
             sleeps_now,
+            hears_demands,
             status,
-        })) => Ok((status, sleeps_now)),
+        })) => Ok(Hello {
+            status,
+            sleeps_now,
+            hears_demands,
+        }),
         Some(Ok(FromKeeper::Hello { version, .. })) => Err(Refusal {
             code: close_code::POLICY,
             reason: format!("version {version} is not known here; this platform speaks {VERSION}"),

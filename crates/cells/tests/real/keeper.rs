@@ -63,6 +63,7 @@ impl Keeper {
         let hello = FromKeeper::Hello {
             version: VERSION,
             sleeps_now: true,
+            hears_demands: true,
             status,
         };
         send(&mut socket, &hello).await;

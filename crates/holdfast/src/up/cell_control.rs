@@ -3,6 +3,7 @@
 use cells::Cells;
 use futures::future::BoxFuture;
 use management::{CellControl, CellRef, CellState, CellUnavailable};
+use protocol::TenantId;
 use tracing::warn;
 
 /// What management sees of the cells.
@@ -50,6 +51,15 @@ impl CellControl for CellsOfManagement {
                 .map(drop)
                 .map_err(|error| CellUnavailable(format!("the cell {} could not be removed: {error}.", cell.cell)))
         })
+    }
+
+    fn second_demanded(&self, tenant: TenantId) {
+        let cells = self.cells.clone();
+        tokio::spawn(async move { cells.second_demanded(tenant).await });
+    }
+
+    fn tenants_awake(&self) -> Vec<TenantId> {
+        self.cells.tenants_awake()
     }
 
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {

@@ -107,6 +107,7 @@ async fn serve(
     let hello = FromKeeper::Hello {
         version: VERSION,
         sleeps_now: true,
+        hears_demands: true,
         status: told.clone(),
     };
     send(&mut socket, &hello).await?;
@@ -169,6 +170,7 @@ async fn serve(
                     requests.policy(policy);
                     tokio::spawn(open_channel(platform.clone(), requests.clone(), channel));
                 }
+                FromPlatform::SecondDemanded => requests.second_demanded(),
                 FromPlatform::Request { id, op } => {
                     // On its own task: it goes on when the connection breaks.
                     let work = tokio::spawn(requests.request(op));

@@ -53,6 +53,8 @@ pub trait PlatformRequests: Send + Sync {
     fn welcome<'a>(&'a self, welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>>;
     /// What the organisation of who opens a channel wants.
     fn policy(&self, policy: TenantPolicy);
+    /// The organisation of the vault's owner demands a second person from now on.
+    fn second_demanded(&self);
     /// A client's channel; the future is the channel's life.
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()>;
     /// A request; the future is polled beside the connection.

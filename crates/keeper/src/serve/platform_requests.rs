@@ -42,6 +42,10 @@ impl PlatformRequests for Requests {
         self.approvals.set_second_demanded(policy.second_person);
     }
 
+    fn second_demanded(&self) {
+        self.approvals.set_second_demanded(Some(true));
+    }
+
     fn channel(&self, socket: ChannelSocket) -> BoxFuture<'static, ()> {
         let host = self.host.clone();
         Box::pin(async move { host.serve(socket).await })

@@ -7,7 +7,7 @@ use client::{Channel, SecretBytes, platform_secret};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use keeper::activity::{Deed, What, tell_deeds};
-use keeper::approvals::tell_platform;
+use keeper::approvals::{Approvals, tell_platform};
 use keeper::clock::Clock as _;
 use keeper::limits;
 use keeper::platform::{ChannelSocket, PlatformRequests, Welcome};
@@ -27,17 +27,21 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::approvals::Asking;
-use super::bench::{TestKeeper, password};
+use super::bench::{TestKeeper, password, refused};
 
-/// A keeper that does nothing for its platform.
-struct Nothing;
+/// A keeper that does nothing for its platform but to hear what is demanded.
+struct Hears(Approvals);
 
-impl PlatformRequests for Nothing {
+impl PlatformRequests for Hears {
     fn welcome<'a>(&'a self, _welcome: &'a Welcome) -> BoxFuture<'a, Result<(), String>> {
         std::future::ready(Ok(())).boxed()
     }
 
     fn policy(&self, _policy: protocol::control::TenantPolicy) {}
+
+    fn second_demanded(&self) {
+        self.0.set_second_demanded(Some(true));
+    }
 
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         std::future::ready(()).boxed()
@@ -71,8 +75,8 @@ impl Wire {
     async fn of_server(keeper: &TestKeeper, says: Value) -> Self {
         let listener = UnixListener::bind(keeper.platform_socket()).unwrap();
         let mut tasks = JoinSet::new();
-        let platform = keeper.platform.clone();
-        tasks.spawn(async move { platform.run(Arc::new(Nothing)).await.unwrap() });
+        let (platform, hears) = (keeper.platform.clone(), Hears(keeper.approvals.clone()));
+        tasks.spawn(async move { platform.run(Arc::new(hears)).await.unwrap() });
         tasks.spawn(tell_platform(
             keeper.approvals.clone(),
             keeper.rates.clone(),
@@ -163,8 +167,12 @@ impl Wire {
     }
 
     async fn reply(&mut self, id: u64, outcome: Outcome) {
-        let reply = serde_json::to_string(&FromPlatform::Reply { id, outcome }).unwrap();
-        self.socket.send(Message::text(reply)).await.unwrap();
+        self.say(&FromPlatform::Reply { id, outcome }).await;
+    }
+
+    async fn say(&mut self, message: &FromPlatform) {
+        let text = serde_json::to_string(message).unwrap();
+        self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// Reads until the last word is so.
@@ -583,4 +591,27 @@ async fn promise_07_who_is_away_is_told_that_a_command_was_decided_elsewhere_whe
         );
         assert!(!wire.heard.contains("command"), "{}", wire.heard);
     }
+}
+
+#[tokio::test]
+async fn promise_07_a_second_person_who_is_demanded_meanwhile_is_needed_in_a_vault_that_is_open() {
+    let asking = Asking::new().await;
+    let mut wire = Wire::of(&asking.keeper).await;
+    wire.read().await;
+    let hello: Value = serde_json::from_str(&wire.heard).unwrap();
+    assert_eq!(hello["hears_demands"], true, "else it is not told");
+    let call = asking.send("POST /x/svc/items", "one");
+    let shown = asking.waiting(1).await.remove(0);
+    assert_eq!(shown["second"], false);
+
+    // No channel is opened: the page that is there, and an answer to what waits already, meet it.
+    let mut changes = asking.keeper.approvals.changes();
+    wire.say(&FromPlatform::SecondDemanded).await;
+    changes.changed().await.unwrap();
+    let shown = asking.waiting(1).await.remove(0);
+    assert_eq!(shown["second"], true);
+    let error = refused(asking.decide(&shown, json!({"answer": "once"})).await);
+    assert_eq!(error.code(), Some("nobody_second"));
+    assert!(asking.service.heard().is_empty());
+    call.abort();
 }

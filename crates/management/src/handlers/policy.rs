@@ -151,6 +151,9 @@ pub(crate) async fn put(
     }
     let policy = current(&mut transaction).await?;
     transaction.commit().await?;
+    if change.second_person == Some(true) {
+        app.cells.second_demanded(owner.session().tenant);
+    }
     Ok(Json(policy))
 }
 

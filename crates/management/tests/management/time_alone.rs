@@ -88,3 +88,28 @@ async fn an_organisation_demands_a_second_person_of_its_own_people_alone() {
     anna.put("/policy", json!({"second_person": false})).await.expect(200);
     assert!(!told_of(&world, &mut bob).await.second_person());
 }
+
+#[tokio::test]
+async fn promise_07_keepers_are_told_at_once_of_a_second_person_who_is_demanded_and_again_where_they_did_not_hear() {
+    let (world, mut anna) = World::owned().await;
+    let mut olga = world.second_tenant().await;
+    let (annas, olgas) = (world.cell_of(&mut anna).await, world.cell_of(&mut olga).await);
+    for browser in [&mut anna, &mut olga] {
+        browser.post("/cell/wake", json!({})).await.expect(202);
+    }
+    world.management.tell_demands().await;
+    anna.put("/policy", hours(48)).await.expect(200);
+    assert!(world.cells.demands().is_empty(), "nobody demands one");
+
+    anna.put("/policy", json!({"second_person": true})).await.expect(200);
+    assert_eq!(world.cells.demands(), [annas.tenant]);
+    // A keeper may have been away in that moment, and a server may have ended.
+    world.management.tell_demands().await;
+    assert_eq!(world.cells.demands(), [annas.tenant]);
+
+    // That it is not demanded any more waits for the next channel: told out of order, it would take away a demand that stands.
+    anna.put("/policy", json!({"second_person": false})).await.expect(200);
+    world.management.tell_demands().await;
+    assert!(world.cells.demands().is_empty());
+    assert_ne!(annas.tenant, olgas.tenant);
+}

@@ -108,15 +108,16 @@ impl Bench {
         self.attach_as(status, true).await
     }
 
-    /// A keeper that knows `SleepNow`, or one of an earlier version.
-    pub async fn attach_as(&self, status: KeeperStatus, sleeps_now: bool) -> Keeper {
+    /// A keeper that knows all, or one of an earlier version.
+    pub async fn attach_as(&self, status: KeeperStatus, knows: bool) -> Keeper {
         let shared = self.shared();
         let (to_keeper, from_platform) = mpsc::channel(64);
         let generation = shared.next_generation();
         let attachment = Attachment {
             generation,
             status,
-            sleeps_now,
+            sleeps_now: knows,
+            hears_demands: knows,
             to_keeper,
         };
         assert!(shared.events.send(Event::Attached(attachment)).await.is_ok());

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use protocol::control::{
-    AgentState, ApprovalNotice, ApprovalState, Deeds, FREEZE_LIMIT_MS, FromKeeper, GroupTie, KeeperOp, KeeperStatus,
-    NO_TIE, NoticeKind, Outcome, PlatformOp, Side,
+    AgentState, ApprovalNotice, ApprovalState, Deeds, FREEZE_LIMIT_MS, FromKeeper, FromPlatform, GroupTie, KeeperOp,
+    KeeperStatus, NO_TIE, NoticeKind, Outcome, PlatformOp, Side,
 };
 use protocol::relay::MailboxKey;
-use protocol::{ApprovalId, CellId, GroupId, UserId};
+use protocol::{ApprovalId, CellId, GroupId, TenantId, UserId};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -306,4 +306,32 @@ async fn one_keeper_that_asks_about_groups_without_end_leaves_room_for_the_other
     let answering = async { questions.recv().await.unwrap().answer.say(Outcome::Ok) };
     let (said, ()) = tokio::join!(keeper.ask(tie), answering);
     assert_eq!(said, Outcome::Ok);
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_07_keepers_of_an_organisation_hear_at_once_that_it_demands_a_second_person() {
+    let (bench, mut keeper) = Bench::awake().await;
+    assert_eq!(bench.cells.tenants_awake(), [bench.tenant]);
+    // Another organisation's is not this one's.
+    bench.cells.second_demanded(TenantId::new()).await;
+    bench.settle().await;
+    keeper.heard_nothing();
+
+    bench.cells.second_demanded(bench.tenant).await;
+    bench.settle().await;
+    assert!(matches!(
+        keeper.from_platform.try_recv(),
+        Ok(FromPlatform::SecondDemanded)
+    ));
+
+    // One of an earlier version could not read it, and hears of it with the next channel.
+    let mut older = bench.attach_as(idle(), false).await;
+    bench.cells.second_demanded(bench.tenant).await;
+    bench.settle().await;
+    older.heard_nothing();
+
+    let sleeping = bench.sleeping();
+    older.obey(PlatformOp::PrepareSleep).await;
+    sleeping.await.unwrap().unwrap();
+    assert!(bench.cells.tenants_awake().is_empty());
 }

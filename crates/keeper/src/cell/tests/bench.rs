@@ -85,6 +85,8 @@ impl PlatformRequests for Requests {
 
     fn policy(&self, _policy: protocol::control::TenantPolicy) {}
 
+    fn second_demanded(&self) {}
+
     fn channel(&self, _socket: ChannelSocket) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }

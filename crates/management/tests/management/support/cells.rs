@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use futures::future::BoxFuture;
 use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Host, Machine, Seen};
 use management::{CellControl, CellRef, CellState, CellUnavailable};
-use protocol::CellId;
+use protocol::{CellId, TenantId};
 
 #[derive(Default)]
 pub struct Cells {
@@ -16,6 +16,8 @@ pub struct Cells {
     broken: Mutex<bool>,
     /// What is sent to sleep goes on with what it does.
     in_a_turn: Mutex<bool>,
+    /// Organisations whose keepers were told that a second person is demanded.
+    demands: Mutex<Vec<TenantId>>,
 }
 
 impl Cells {
@@ -42,6 +44,11 @@ impl Cells {
 
     pub fn set_in_a_turn(&self, whether: bool) {
         *self.in_a_turn.lock().unwrap() = whether;
+    }
+
+    /// Since it was last asked.
+    pub fn demands(&self) -> Vec<TenantId> {
+        std::mem::take(&mut self.demands.lock().unwrap())
     }
 
     fn check(&self) -> Result<(), CellUnavailable> {
@@ -78,6 +85,15 @@ impl CellControl for Cells {
             self.removed.lock().unwrap().push(cell);
             Ok(())
         })
+    }
+
+    fn second_demanded(&self, tenant: TenantId) {
+        self.demands.lock().unwrap().push(tenant);
+    }
+
+    fn tenants_awake(&self) -> Vec<TenantId> {
+        let tenants: HashSet<_> = self.awake().into_iter().map(|cell| cell.tenant).collect();
+        tenants.into_iter().collect()
     }
 
     fn state(&self, cell: CellRef) -> BoxFuture<'_, Result<CellState, CellUnavailable>> {
