@@ -607,7 +607,8 @@ async fn promise_07_a_second_person_who_is_demanded_meanwhile_is_needed_in_a_vau
     // No channel is opened: the page that is there, and an answer to what waits already, meet it.
     let mut changes = asking.keeper.approvals.changes();
     wire.say(&FromPlatform::SecondDemanded).await;
-    changes.changed().await.unwrap();
+    let heard = tokio::time::timeout(Duration::from_secs(15), changes.changed());
+    heard.await.expect("the keeper hears of it").unwrap();
     let shown = asking.waiting(1).await.remove(0);
     assert_eq!(shown["second"], true);
     let error = refused(asking.decide(&shown, json!({"answer": "once"})).await);
