@@ -216,6 +216,8 @@ pub const TURNS_KEPT_BYTES: usize = 256 * 1024 * 1024;
 pub const SINGLE_TURN_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Sessions of an agent above which those go that nobody named. The keeper takes 2,000 (its `CONVERSATIONS`), with those that are being deleted.
 pub const UNNAMED_GIVE_WAY: i64 = 1800;
+/// Sessions that nobody named, those that were used last, that stay however many others there are.
+pub const UNNAMED_KEPT: i64 = 100;
 /// When to come again where the server is busy, or its database does not answer.
 pub const BUSY_AGAIN: Duration = Duration::from_secs(2);
 /// How often the session of a single turn is tried to be removed, and the first rest between two tries: twice as long each time.

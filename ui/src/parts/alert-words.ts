@@ -12,7 +12,7 @@ export const TRIGGERS: readonly { trigger: AlertTrigger; words: string; more?: s
   { trigger: "people_changed", words: "Somebody’s role or access was changed" },
   { trigger: "key_made", words: "An API key was made" },
   { trigger: "recovery_asked", words: "Somebody asks for help with opening their vault" },
-  { trigger: "exported", words: "The audit log was exported" },
+  { trigger: "exported", words: "The audit log was exported", more: "Or somebody began to have it sent elsewhere." },
   { trigger: "chain_broken", words: "The audit log was tampered with" },
 ];
 

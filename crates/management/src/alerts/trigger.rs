@@ -125,7 +125,8 @@ impl Trigger {
     pub(crate) fn of(action: &str) -> Option<Self> {
         Some(match action {
             "factor.authenticator_removed" | "factor.passkey_removed" | "person.factors_reset" => Self::FactorOff,
-            "audit.exported" => Self::Exported,
+            // Whoever has it sent elsewhere has it from then on.
+            "audit.exported" | "destination.stream_begun" => Self::Exported,
             "person.role_changed" | "person.suspended" | "person.removed" => Self::PeopleChanged,
             "key.made" | "key.rotated" => Self::KeyMade,
             "recovery.asked" => Self::RecoveryAsked,

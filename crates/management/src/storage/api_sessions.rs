@@ -117,20 +117,24 @@ pub(crate) async fn name(transaction: &mut TenantTransaction, agent: &str, id: &
     Ok(())
 }
 
-/// Where the agent has more than so many sessions, those that nobody named, the one that was used longest ago first.
+/// Where the agent has more than so many sessions, those that nobody named but for so many that were used last, the one that was used longest
+/// ago first.
 pub(crate) async fn giving_way(
     transaction: &mut TenantTransaction,
     agent: &str,
-    above: i64,
+    (above, kept): (i64, i64),
     most: i64,
 ) -> Result<Vec<String>, StorageError> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND unnamed AND gone_at IS NULL
-             AND (SELECT count(*) FROM api_sessions WHERE tenant_id = $1 AND agent = $2) > $3
-         ORDER BY used_at, id LIMIT $4",
+        "SELECT id FROM (
+             SELECT id, used_at FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND unnamed AND gone_at IS NULL
+                 AND (SELECT count(*) FROM api_sessions WHERE tenant_id = $1 AND agent = $2) > $3
+             ORDER BY used_at DESC, id DESC OFFSET $4
+         ) AS long_ago ORDER BY used_at, id LIMIT $5",
         transaction.tenant().uuid(),
         agent,
         above,
+        kept,
         most
     );
     Ok(ids.fetch_all(&mut **transaction).await?)

@@ -311,15 +311,15 @@ pub(super) async fn remove_single(app: &App, agent: &ApiAgent, own: Option<&str>
 }
 
 /// Deletes sessions that nobody named, the one that was used longest ago first, until the agent has no more than `limits::UNNAMED_GIVE_WAY`; none in
-/// which a turn runs.
+/// which a turn runs, and none of the `limits::UNNAMED_KEPT` that were used last.
 async fn make_room(app: &App, agent: &ApiAgent) -> Result<(), ApiError> {
     let turns = &app.tenant_api()?.turns;
     // In each turn that runs is one of them at most.
     let most = i64::try_from(limits::TENANT_TURNS + 1).unwrap_or(i64::MAX);
     loop {
         let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
-        let giving_way =
-            api_sessions::giving_way(&mut transaction, &agent.name, limits::UNNAMED_GIVE_WAY, most).await?;
+        let bounds = (limits::UNNAMED_GIVE_WAY, limits::UNNAMED_KEPT);
+        let giving_way = api_sessions::giving_way(&mut transaction, &agent.name, bounds, most).await?;
         transaction.commit().await?;
         let is_quiet = |id: &&String| !turns.runs_in(agent.tenant, &agent.name, id);
         let Some(first) = giving_way.iter().find(is_quiet) else {

@@ -186,3 +186,14 @@ async fn syslog_gets_each_event_counted_in_octets() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_begins_to_have_the_log_sent_elsewhere_sets_off_the_alert_of_exports() {
+    let receiver = Receiver::start().await;
+    let (world, mut anna) = World::owned_telling(std::slice::from_ref(&receiver.address)).await;
+    let told = json!({"trigger": "exported", "email": "watch@acme.example"});
+    anna.post("/alerts", told).await.expect(201);
+    streaming(&mut anna, "webhook", &receiver.url("/audit")).await;
+    let mail = world.mails.next().await;
+    assert!(mail.contains("Anna: destination.stream_begun (Collector)"), "{mail}");
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use management::limits;
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 use crate::support::{Agents, Developer, World, comes, comes_within};
 
@@ -426,16 +427,25 @@ async fn responses_that_nobody_named_give_way_to_others_and_no_session_that_some
     respond(json!({"previous_response_id": kept["id"]})).await.expect(200);
     respond(json!({"user": "anna"})).await.expect(200);
 
-    // So many others that there is no room for one more.
-    sqlx::query(
-        "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at, made)
-         SELECT $1, 'other-' || number, 'other-' || number, '2020-01-01', '2020-01-01', true FROM generate_series(1, $2) AS number",
-    )
-    .bind(id)
-    .bind(limits::UNNAMED_GIVE_WAY - 6)
-    .execute(&mut world.database.owner().await)
-    .await
-    .unwrap();
+    // So many others that there is no room for one more: named ones of long ago, and unnamed ones that are used after all.
+    let mut owner = world.database.owner().await;
+    let others = async |owner: &mut PgConnection, name: &str, used: &str, unnamed: bool, many: i64| {
+        sqlx::query(
+            "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at, made, unnamed)
+             SELECT $1, $2 || number, $2 || number, '2020-01-01', $3::timestamptz, true, $4 FROM generate_series(1, $5) AS number",
+        )
+        .bind(id)
+        .bind(name)
+        .bind(used)
+        .bind(unnamed)
+        .bind(many)
+        .execute(owner)
+        .await
+        .unwrap();
+    };
+    let named = limits::UNNAMED_GIVE_WAY - 6 - limits::UNNAMED_KEPT;
+    others(&mut owner, "named-", "2020-01-01", false, named).await;
+    others(&mut owner, "kept-", "2100-01-01", true, limits::UNNAMED_KEPT).await;
     assert_eq!(agents.conversations(), 6);
     let newest = respond(json!({})).await.expect(200).json;
     comes("one gives way", || agents.conversations() == 6).await;
@@ -446,6 +456,15 @@ async fn responses_that_nobody_named_give_way_to_others_and_no_session_that_some
     for on in [&newest, &kept, &titled, &used_by_name] {
         respond(json!({"previous_response_id": on["id"]})).await.expect(200);
     }
+
+    // Nor is there room when all have gone that may: of those that nobody named, the ones that were used last stay.
+    others(&mut owner, "more-", "2020-01-01", false, limits::UNNAMED_KEPT).await;
+    respond(json!({"user": "anna"})).await.expect(200);
+    comes("all go that may", || agents.conversations() == 4).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let left = "SELECT count(*) FROM api_sessions WHERE unnamed AND id LIKE 'kept-%'";
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&mut owner).await.unwrap();
+    assert_eq!(left, limits::UNNAMED_KEPT);
     agents.release();
     held.until("response.completed").await;
 }
