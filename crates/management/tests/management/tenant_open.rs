@@ -228,6 +228,8 @@ async fn a_stream_ends_when_the_time_of_its_key_is_over() {
     let mut stream = tenant.stream("/api/v1/chat", held("s", false)).await;
     stream.until("delta").await;
     let (_, second) = another_key(&operator, id, &tenant, json!({"overlap_hours": 1})).await;
+    // It is heard of by then, and the key was looked up: with the clock as it is now.
+    tokio::time::sleep(3 * SECOND).await;
     world.clock.advance(Duration::from_secs(60 * 60 - 1));
     tokio::time::pause();
     tokio::time::advance(limits::SESSION_CHECK + SECOND).await;
