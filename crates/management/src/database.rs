@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, PgTransaction};
 
 use crate::limits;
-use crate::storage::LookUps;
+use crate::storage::{LookUps, StorageError};
 
 /// Every migration that this program knows, oldest first.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -193,17 +193,17 @@ impl Database {
     }
 
     /// Begins a transaction.
-    pub(crate) async fn begin(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<PgTransaction<'static>, StorageError> {
         self.begin_with("BEGIN".to_owned()).await
     }
 
     /// Begins a transaction with this `BEGIN` and what stands behind it. In a task of its own: sqlx does not know of a transaction whose
     /// beginning nobody waits for any more, as when a client leaves, and would hand its connection on with it.
     #[expect(clippy::disallowed_methods, reason = "the one place, which goes to the end")]
-    pub(crate) async fn begin_with(&self, begin: String) -> Result<PgTransaction<'static>, sqlx::Error> {
+    pub(crate) async fn begin_with(&self, begin: String) -> Result<PgTransaction<'static>, StorageError> {
         let pool = self.pool.clone();
         let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
-        begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+        Ok(begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))?)
     }
 }
 

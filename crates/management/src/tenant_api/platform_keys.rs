@@ -77,7 +77,7 @@ pub(crate) async fn post(
         .with("key", rotated.key)
         .with("secrets", rotated.secrets)
         .with("master_changed", rotated.master_changed);
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     app.audit
         .record_operator(&mut transaction, None, &operator.by(), &entry)
         .await?;

@@ -670,6 +670,18 @@ fn leave(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: Option<Tenant
     }
 }
 
+/// The turns of an agent that run.
+fn running<'a>(
+    turns: &'a HashMap<(TenantId, Uuid), Arc<Turn>>,
+    tenant: TenantId,
+    agent: &'a str,
+) -> impl Iterator<Item = &'a Arc<Turn>> {
+    turns
+        .iter()
+        .filter(move |((of, _), turn)| *of == tenant && turn.agent == agent && !turn.is_over())
+        .map(|(_, turn)| turn)
+}
+
 fn make_room_in(turns: &mut HashMap<(TenantId, Uuid), Arc<Turn>>, tenant: TenantId) {
     leave(
         turns,
@@ -696,30 +708,19 @@ impl Turns {
     /// The session in which this agent of the tenant is at work; none where that is none, or several.
     pub(crate) fn only_session(&self, tenant: TenantId, agent: &str) -> Option<String> {
         let turns = self.all();
-        let mut running = turns
-            .iter()
-            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && !turn.is_over())
-            .map(|(_, turn)| turn.session.as_str());
+        let mut running = running(&turns, tenant, agent).map(|turn| turn.session.as_str());
         let first = running.next()?;
         running.all(|other| other == first).then(|| first.to_owned())
     }
 
     /// Whether a turn of this agent runs.
     pub(crate) fn is_at_work(&self, tenant: TenantId, agent: &str) -> bool {
-        let turns = self.all();
-        let mut of = turns
-            .iter()
-            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent);
-        of.any(|(_, turn)| !turn.is_over())
+        running(&self.all(), tenant, agent).next().is_some()
     }
 
     /// Whether a turn runs in this session of an agent.
     pub(crate) fn runs_in(&self, tenant: TenantId, agent: &str, session: &str) -> bool {
-        let turns = self.all();
-        let mut of = turns
-            .iter()
-            .filter(|((of, _), turn)| *of == tenant && turn.agent == agent && turn.session == session);
-        of.any(|(_, turn)| !turn.is_over())
+        running(&self.all(), tenant, agent).any(|turn| turn.session == session)
     }
 
     /// Begins a turn, or finds it. The key of one that was asked for with other words, or elsewhere, was used before.

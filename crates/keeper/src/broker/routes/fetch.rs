@@ -80,12 +80,16 @@ impl Routes {
         let service = fetch.service.clone();
         let outcome = self.fetch_as(fetch, Caller::Agent).await;
         if let Err(BrokerError::Route(error)) = &outcome {
-            // A noise that is not noted does not make the refusal any weaker.
-            let _locked = self
-                .activity
-                .note(Deed::new(What::SecretRefused, service).because(error.code()));
+            self.note_refused(&service, error);
         }
         Ok(outcome?)
+    }
+
+    /// That the owner's agent was not let call a service. A noise that is not noted does not make the refusal any weaker.
+    pub(super) fn note_refused(&self, service: &str, error: &RouteError) {
+        let _locked = self
+            .activity
+            .note(Deed::new(What::SecretRefused, service).because(error.code()));
     }
 
     /// Calls for somebody whom the owner gave a capability, which was verified: that was the owner's word. A route that is for

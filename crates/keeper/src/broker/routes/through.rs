@@ -124,10 +124,7 @@ impl Broker {
         let name = path::split(request.uri().path()).map(|(name, _)| name.to_owned());
         let outcome = routes.call(request).await;
         if let Err(BrokerError::Route(error)) = &outcome {
-            // A noise that is not noted does not make the refusal any weaker.
-            let _locked = routes
-                .activity
-                .note(Deed::new(What::SecretRefused, name.unwrap_or_default()).because(error.code()));
+            routes.note_refused(&name.unwrap_or_default(), error);
         }
         outcome
     }

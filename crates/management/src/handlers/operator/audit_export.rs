@@ -11,7 +11,7 @@ use crate::problem::ApiError;
 use crate::storage::StorageError;
 
 pub(crate) async fn get(State(app): State<App>, operator: Operator) -> Result<Chain, ApiError> {
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     let entry = Entry::done(Action::AuditExported).with("format", "jsonl");
     app.audit
         .record_operator(&mut transaction, None, &operator.by(), &entry)

@@ -34,7 +34,7 @@ pub(super) async fn check(app: &App, client: &Client, shown: Shown, action: Acti
     if let Some(right) = right {
         return Ok(right);
     }
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     let entry = Entry::refused(action);
     app.audit
         .record_operator(&mut transaction, None, &By::nobody(Some(client)), &entry)
@@ -51,7 +51,7 @@ pub(crate) async fn post(
     let right = check(&app, &client, shown, Action::OperatorSignedIn).await?;
     let token = SecretToken::generate(&*app.entropy)?;
     let now = app.clock.now();
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     let ends = after(now, limits::OPERATOR_LIFE);
     let session = operator_sessions::create(&mut transaction, token.hash(), right, now, ends).await?;
     let entry = Entry::done(Action::OperatorSignedIn);

@@ -11,7 +11,7 @@ use crate::problem::ApiError;
 use crate::storage::{StorageError, operator_sessions};
 
 pub(crate) async fn post(State(app): State<App>, operator: Operator) -> Result<WithCookies<NoContent>, ApiError> {
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     operator_sessions::end(&mut transaction, operator.session()).await?;
     let entry = Entry::done(Action::OperatorSignedOut);
     app.audit

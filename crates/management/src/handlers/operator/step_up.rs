@@ -24,7 +24,7 @@ pub(crate) async fn post(
     check(&app, operator.client(), shown, Action::OperatorSteppedUp).await?;
     let token = SecretToken::generate(&*app.entropy)?;
     let (hash, now) = (token.hash(), app.clock.now());
-    let mut transaction = app.database.begin().await.map_err(StorageError::from)?;
+    let mut transaction = app.database.begin().await?;
     if !operator_sessions::renew(&mut transaction, operator.session(), hash, now).await? {
         return Err(ApiError::NotSignedIn);
     }
