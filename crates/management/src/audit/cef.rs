@@ -1,6 +1,7 @@
 //! Events in the Common Event Format (ArcSight CEF, version 0), one a line, as collectors of logs read it.
 
 use super::told::{Named, Told};
+use crate::alerts::Trigger;
 
 /// One event. `version` is the program's.
 pub(crate) fn line(event: &Told, version: &str) -> String {
@@ -48,15 +49,9 @@ fn severity(event: &Told) -> u8 {
         | "person.removed"
         | "recovery.asked"
         | "vault.locked" => 7,
-        "person.role_changed"
-        | "person.suspended"
-        | "audit.exported"
-        | "key.made"
-        | "key.rotated"
-        | "provider.added"
-        | "provider.changed"
-        | "provider.removed" => 5,
         _ if event.is_refused() => 6,
+        "provider.added" | "provider.changed" | "provider.removed" => 5,
+        action if Trigger::of(action).is_some() => 5,
         _ => 2,
     }
 }
@@ -77,7 +72,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerts::Trigger;
     use crate::audit::Action;
 
     #[test]
