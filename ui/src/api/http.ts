@@ -246,6 +246,10 @@ export interface Losses {
   invitations: number;
   /** Of who is removed; who is suspended keeps them. */
   second_factors: number;
+  /** At other services, that they sign in with; of who is removed, too. */
+  linked_accounts: number;
+  /** That are told what waits for them. */
+  push_devices: number;
   api_keys: number;
   groups: number;
   /** That are mailed to them. */

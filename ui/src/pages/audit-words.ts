@@ -77,6 +77,7 @@ const WORDS: Readonly<Record<string, string>> = {
   "push.turned_on": "is told what waits on the device",
   "push.turned_off": "is told nothing any more on the device",
   "alert.made": "had told of something",
+  "alert.tested": "tried an alert to",
   "alert.removed": "removed an alert to",
   "destination.added": "added the destination of alerts",
   "destination.tested": "sent a test to",

@@ -170,7 +170,7 @@ export class PeoplePage extends FormPage {
     void this.work(async () => {
       const losses = await withStepUp(() => api.cascade(person.id));
       if (!losses) return;
-      const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${lossWords({ ...losses, second_factors: 0 })}. Their agent goes to sleep, and their vault is kept, closed, and their second factors, until you let them back in.${leftWords(losses)}`, yes: "Suspend", danger: true });
+      const sure = await confirmBox({ title: `Suspend ${person.name}?`, words: `They lose at once: ${lossWords({ ...losses, second_factors: 0, linked_accounts: 0 })}. Their agent goes to sleep, and their vault is kept, closed, as are their second factors and the accounts elsewhere that they sign in with, until you let them back in.${leftWords(losses)}`, yes: "Suspend", danger: true });
       if (sure) await this.#gone(`${person.name} is suspended`, await api.suspend(person.id));
     });
   }

@@ -20,6 +20,8 @@ export function lossWords(losses: Losses): string {
     ...which(losses.groups, "place in a group", "places in groups", losses.named.groups),
     ...which(losses.api_keys, "API key", "API keys", losses.named.api_keys.map(({ name, hint }) => `“${name}”, ${hint}…`)),
     ...counted(losses.second_factors, "second factor", "second factors"),
+    ...counted(losses.linked_accounts, "account elsewhere that they sign in with", "accounts elsewhere that they sign in with"),
+    ...counted(losses.push_devices, "device that is told what waits for them", "devices that are told what waits for them"),
     ...counted(losses.alerts, "alert that is mailed to them", "alerts that are mailed to them"),
     "whatever they share and is shared with them",
     "the use of their agent",

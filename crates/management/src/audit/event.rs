@@ -114,6 +114,7 @@ actions! {
     PushTurnedOn = "push.turned_on",
     PushTurnedOff = "push.turned_off",
     AlertMade = "alert.made",
+    AlertTested = "alert.tested",
     AlertRemoved = "alert.removed",
     DestinationAdded = "destination.added",
     DestinationTested = "destination.tested",

@@ -48,6 +48,10 @@ pub(crate) struct Cascade {
     pub invitations: i64,
     /// They end where somebody is removed, and stay for who is let back in: none where somebody was suspended.
     pub second_factors: i64,
+    /// Of theirs at other services, that they sign in with: as the second factors.
+    pub linked_accounts: i64,
+    /// That are told by Web Push what waits for them.
+    pub push_devices: i64,
     pub api_keys: i64,
     /// That they are in.
     pub groups: i64,
@@ -64,6 +68,7 @@ impl Cascade {
     pub(crate) fn suspended(self) -> Self {
         Self {
             second_factors: 0,
+            linked_accounts: 0,
             ..self
         }
     }
@@ -169,6 +174,8 @@ async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result
             (SELECT count(*) FROM group_members WHERE tenant_id = $1 AND user_id = $2) AS "groups!",
             (SELECT count(*) FROM authenticators WHERE tenant_id = $1 AND user_id = $2 AND confirmed_at IS NOT NULL)
                 + (SELECT count(*) FROM passkeys WHERE tenant_id = $1 AND user_id = $2) AS "factors!",
+            (SELECT count(*) FROM linked_accounts WHERE tenant_id = $1 AND user_id = $2) AS "linked_accounts!",
+            (SELECT count(*) FROM push_devices WHERE tenant_id = $1 AND user_id = $2) AS "push_devices!",
             (SELECT count(*) FROM api_keys WHERE tenant_id = $1 AND user_id = $2) AS "api_keys!",
             (SELECT count(*) FROM alert_rules WHERE tenant_id = $1 AND email = $3) AS "alerts!",
             (SELECT count(*) FROM api_keys k JOIN users u ON u.tenant_id = k.tenant_id AND u.id = k.user_id AND u.kind = 'service'
@@ -187,6 +194,8 @@ async fn cascade(transaction: &mut TenantTransaction, leaver: &Leaver) -> Result
         sign_in_links: row.links,
         invitations: row.invitations,
         second_factors: row.factors,
+        linked_accounts: row.linked_accounts,
+        push_devices: row.push_devices,
         api_keys: row.api_keys,
         groups: row.groups,
         alerts: row.alerts,

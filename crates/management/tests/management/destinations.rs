@@ -351,6 +351,14 @@ async fn destinations_are_tested_bounded_and_removed_with_their_alerts() {
         .await
         .refused(424, "not_delivered");
     assert!(refused.json["detail"].as_str().unwrap().contains("does not let us in"));
+    let log = anna.get("/audit?action=alert.tested").await.expect(200).json;
+    let outcomes: Vec<_> = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["refused", "done"]);
     let again = json!({"trigger": "exported", "destination": id});
     anna.post("/alerts", again).await.refused(409, "already_told");
     for nobody in [

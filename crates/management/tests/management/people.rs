@@ -66,8 +66,8 @@ async fn a_suspended_person_loses_everything_at_once_and_comes_back_with_their_c
     let before = anna.get(&format!("/people/{id}/cascade")).await.expect(200).json;
     assert_eq!(
         before,
-        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "api_keys": 0, "groups": 0, "alerts": 0,
-            "service_keys_left": 0, "destinations_left": 0, "named": {"sessions": [""], "api_keys": [], "groups": []}, "cell": "awake"})
+        json!({"sessions": 1, "sign_in_links": 0, "invitations": 1, "second_factors": 0, "linked_accounts": 0, "push_devices": 0,
+            "api_keys": 0, "groups": 0, "alerts": 0, "service_keys_left": 0, "destinations_left": 0, "named": {"sessions": [""], "api_keys": [], "groups": []}, "cell": "awake"})
     );
     bob.get("/me").await.expect(200);
     let after = anna

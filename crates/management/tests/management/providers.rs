@@ -556,15 +556,16 @@ async fn who_is_suspended_or_removed_does_not_come_in_by_a_provider() {
     let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
     lands(&link(&mut bob, &provider, &id).await, "/security#linked");
     let who = world.cell_of(&mut bob).await.user;
-    anna.post(&format!("/people/{who}/suspend"), json!({}))
-        .await
-        .expect(200);
+    let suspended = anna.post(&format!("/people/{who}/suspend"), json!({})).await;
+    // It stays, for when they are let back in.
+    assert_eq!(suspended.expect(200).json["linked_accounts"], 0);
     sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
     anna.post(&format!("/people/{who}/restore"), json!({}))
         .await
         .expect(204);
     lands(&sign_in(&mut world.browser(), &provider, &id).await, "/");
-    anna.delete(&format!("/people/{who}")).await.expect(200);
+    let removed = anna.delete(&format!("/people/{who}")).await.expect(200);
+    assert_eq!(removed.json["linked_accounts"], 1);
     sent_back(&sign_in(&mut world.browser(), &provider, &id).await, "account_unknown");
     let left: i64 = sqlx::query_scalar("SELECT count(*) FROM linked_accounts")
         .fetch_one(&mut world.database.owner().await)

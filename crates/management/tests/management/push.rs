@@ -455,7 +455,8 @@ async fn nobody_who_is_suspended_is_told_nor_anybody_of_an_organisation_that_is(
     turn_on(&mut case.bob, &case.service.url("/bobs")).await;
     turn_on(&mut case.anna, &case.service.url("/annas")).await;
     let suspend = format!("/people/{}/suspend", case.bobs.user);
-    case.anna.post(&suspend, json!({})).await.expect(200);
+    let lost = case.anna.post(&suspend, json!({})).await.expect(200).json;
+    assert_eq!(lost["push_devices"], 1);
     assert_eq!(rows(&case.world, all).await, 1);
     let mut operator = case.world.operator(true).await;
     let suspend = format!("/operator/tenants/{}/suspend", case.annas.tenant);

@@ -6,6 +6,7 @@ use axum::response::NoContent;
 use super::super::email;
 use crate::access::{Id, Manager};
 use crate::app::App;
+use crate::audit::{Action, Entry, Target};
 use crate::clock::millis;
 use crate::delivery::Notice;
 use crate::ids::AlertRuleId;
@@ -18,13 +19,14 @@ pub(crate) async fn post(
     manager: Manager,
     Id(id): Id<AlertRuleId>,
 ) -> Result<NoContent, ApiError> {
-    let session = manager.signed_in().session();
-    let mut transaction = manager.signed_in().transaction(&app).await?;
+    let person = manager.signed_in();
+    let session = person.session();
+    let mut transaction = person.transaction(&app).await?;
     let rule = alerts::find(&mut transaction, &manager, id)
         .await?
         .ok_or(ApiError::NotFound)?;
     let notice = Notice::test(&session.tenant_name, &session.user_name, millis(app.clock.now()));
-    match &rule.receiver {
+    let told = match &rule.receiver {
         Receiver::Mailbox(address) => {
             drop(transaction);
             app.limits.invitation(session.tenant).await.map_err(ApiError::TooMany)?;
@@ -32,7 +34,7 @@ pub(crate) async fn post(
             sent.map_err(|error| {
                 tracing::warn!(%error, "the test of an alert could not be mailed");
                 ApiError::MailFailed
-            })?;
+            })
         }
         Receiver::Destination { id, kind, .. } => {
             let found = destinations::find(&mut transaction, &manager, *id).await?;
@@ -43,8 +45,16 @@ pub(crate) async fn post(
                 .await
                 .map_err(ApiError::TooMany)?;
             let told = app.delivery.test(session.tenant, *id, *kind, &sealed, &notice).await;
-            told.map_err(|error| ApiError::NotDelivered(error.to_string()))?;
+            told.map_err(|error| ApiError::NotDelivered(error.to_string()))
         }
-    }
-    Ok(NoContent)
+    };
+    let entry = match told {
+        Ok(()) => Entry::done(Action::AlertTested),
+        Err(_) => Entry::refused(Action::AlertTested),
+    };
+    let entry = entry.on(Target::new("alert", id, rule.receiver.name()));
+    let mut transaction = person.transaction(&app).await?;
+    app.audit.record(&mut transaction, &person.by(), entry).await?;
+    transaction.commit().await?;
+    told.map(|()| NoContent)
 }

@@ -81,6 +81,8 @@ pub(in crate::handlers) fn told(leaver: &Leaver, action: Action, cascade: Option
             .with("sign_in_links", cascade.sign_in_links)
             .with("invitations", cascade.invitations)
             .with("second_factors", cascade.second_factors)
+            .with("linked_accounts", cascade.linked_accounts)
+            .with("push_devices", cascade.push_devices)
             .with("api_keys", cascade.api_keys)
             .with("groups", cascade.groups)
             .with("alerts", cascade.alerts)

@@ -1,5 +1,7 @@
 //! Turns without an agent: who follows one, what is kept, and what ends it.
 
+use protocol::chat::{ToolPhase, ToolState};
+
 use super::*;
 
 /// What is asked of an agent in a session.
