@@ -182,13 +182,15 @@ test("settings say what lock and sign out mean, and the look is kept", async ({ 
   await expect(leave).toContainText("This browser forgets you. Your agent may go on; the vault locks by itself when it is not used.");
   await expect(leave.getByRole("button", { name: "Sign out" })).toBeEnabled();
   await inspect(page, "me");
-  await page.getByLabel("Dark").check({ force: true });
+  const look = page.getByRole("radiogroup", { name: "Appearance" });
+  await look.getByText("Dark").click();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.reload();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe("rgb(22, 23, 22)");
   await expect(page.getByRole("heading", { name: "Me", exact: true })).toBeVisible();
-  await page.getByLabel("As the system").check({ force: true });
+  await look.getByText("As the system").click();
+  await expect(look.getByLabel("As the system")).toBeChecked();
   await page.goto("/");
   await expect(composer(page)).toBeVisible();
 });

@@ -110,7 +110,7 @@ use repeating::Repeating;
 use request_mails::RequestMails;
 use session_watch::SessionWatch;
 use storage::{TenantTransaction, api_agents, approval_notices, groups, mailboxes};
-use tenant_api::{TenantApi, approvals, idempotency, schedules, sessions};
+use tenant_api::{TenantApi, approvals, idempotency, orphans, schedules, sessions};
 
 /// What management works with.
 pub struct Parts {
@@ -153,6 +153,7 @@ pub struct Management {
     schedules: Option<Repeating>,
     answers_swept: Option<Repeating>,
     single_turns_swept: Option<Repeating>,
+    orphans: Option<Repeating>,
     refusals: Repeating,
 }
 
@@ -235,6 +236,7 @@ impl Management {
         let schedules = app.tenant_api.as_ref().map(|_| schedules::start(&app));
         let answers_swept = app.tenant_api.as_ref().map(|_| idempotency::start(&app));
         let single_turns_swept = app.tenant_api.as_ref().map(|_| sessions::start(&app));
+        let orphans = app.tenant_api.as_ref().map(|_| orphans::start(&app));
         Self {
             app,
             sending,
@@ -248,6 +250,7 @@ impl Management {
             schedules,
             answers_swept,
             single_turns_swept,
+            orphans,
             refusals: refusals_written,
         }
     }
@@ -459,6 +462,9 @@ impl Management {
         self.request_mails.stop().await;
         if let Some(single_turns_swept) = &self.single_turns_swept {
             single_turns_swept.stop().await;
+        }
+        if let Some(orphans) = &self.orphans {
+            orphans.stop().await;
         }
         if let Some(answers_swept) = &self.answers_swept {
             answers_swept.stop().await;

@@ -205,6 +205,16 @@ pub const TURN_BYTES: usize = 4 * 1024 * 1024;
 /// How long a request for sessions, approvals or usage, and a write of the operator's, waits for each answer of a cell, from waking it to what its
 /// keeper says.
 pub const CELL_ANSWER: Duration = Duration::from_secs(180);
+/// For how long a turn of whose end webhooks are told is one server's alone unless it says so again: when that was ended meanwhile, another
+/// one goes on with it. How often it says so.
+pub const TURN_LEASE: Duration = Duration::from_secs(60);
+pub const TURN_HOLD: Duration = Duration::from_secs(20);
+/// How often turns that no server has are looked for; how many one server finds out about at once, each in a cell that may have to be woken.
+pub const ORPHANS_LOOK: Duration = Duration::from_secs(5);
+pub const ORPHANS_TOGETHER: usize = 8;
+/// How long after it was begun it is tried again to find out about one whose cell cannot be reached; how long apart.
+pub const ORPHAN_PATIENCE: Duration = Duration::from_secs(2 * 60 * 60);
+pub const ORPHAN_AGAIN: Duration = Duration::from_secs(30);
 /// How long a turn that is over can be read again from where its stream broke.
 pub const TURN_KEPT: Duration = Duration::from_secs(60);
 /// How many turns are held that have ended, and how many bytes of them, of a tenant and of all together: those that were begun first go first.

@@ -10,6 +10,7 @@ pub(crate) mod api_sessions;
 pub(crate) mod api_templates;
 pub(crate) mod api_tenant_keys;
 pub(crate) mod api_tenants;
+pub(crate) mod api_turns;
 pub(crate) mod api_webhooks;
 pub(crate) mod api_writes;
 pub(crate) mod approval_notices;

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::clock::millis;
 use crate::ids;
 use crate::limits;
-use crate::storage::{StorageError, TenantTransaction, api_webhooks};
+use crate::storage::{StorageError, TenantTransaction, api_turns, api_webhooks};
 
 /// Something that a webhook may be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -139,10 +139,11 @@ impl Event {
         Some(Self::new(tenant, turn, kind, at, data))
     }
 
-    /// Puts it into the queue for each webhook that wants it: from then on it is not lost.
+    /// Puts the end of a turn into the queue for each webhook that wants it: from then on it is not lost, and nobody has to go on with the turn.
     pub(super) async fn keep(&self, app: &App) -> Result<(), StorageError> {
         let mut transaction = TenantTransaction::begin(&app.database, self.tenant).await?;
         self.enqueue(&mut transaction).await?;
+        api_turns::ended(&mut transaction, self.about).await?;
         transaction.commit().await
     }
 

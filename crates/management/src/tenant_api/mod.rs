@@ -10,6 +10,7 @@ mod failure;
 pub(crate) mod idempotency;
 mod open_requests;
 mod openai;
+pub(crate) mod orphans;
 mod platform_keys;
 mod requests;
 mod routes;

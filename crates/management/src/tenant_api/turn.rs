@@ -6,7 +6,10 @@ use protocol::chat::{ChatEventKind, Message, Part, Role, Status, ToolState};
 use protocol::functions::{Call, CallResult, Offer, TOOL};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use time::OffsetDateTime;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,11 +22,13 @@ use super::turns::{
     self, Answer, AnswerTool, Asked, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage,
 };
 use crate::app::App;
+use crate::clock::after;
 use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::TenantTransaction;
 use crate::storage::api_agents::ApiAgent;
 use crate::storage::api_sessions::{self, Used};
+use crate::storage::api_turns::{self, ApiTurn};
 
 /// A turn that somebody wants.
 pub(crate) struct Wanted {
@@ -49,6 +54,7 @@ impl Wanted {
         let (kind, words) = match &self.words {
             Words::Text(text) | Words::History { new: text, .. } => (0_u8, text),
             Words::Job(job) => (1, job),
+            Words::Told(turn) => return turn.told,
         };
         let offer = self.functions.as_ref().map(serde_json::to_vec);
         Sha256::new_with_prefix([kind])
@@ -57,6 +63,26 @@ impl Wanted {
             .chain_update(offer.and_then(Result::ok).unwrap_or_default())
             .finalize()
             .into()
+    }
+
+    /// The agent may call functions of the client's.
+    fn offers(&self) -> bool {
+        match &self.words {
+            Words::Told(turn) => turn.offers,
+            _ => self.functions.is_some(),
+        }
+    }
+
+    /// It must call one.
+    fn requires_call(&self) -> bool {
+        match &self.words {
+            Words::Told(turn) => turn.required,
+            _ => self.functions.as_ref().is_some_and(|offer| offer.required),
+        }
+    }
+
+    fn is_gone_on_with(&self) -> bool {
+        matches!(self.words, Words::Told(_))
     }
 }
 
@@ -72,6 +98,8 @@ pub(crate) enum Words {
     },
     /// What its vault has under the name of this job.
     Job(String),
+    /// Nothing more: a server that has gone has begun this turn, and told it.
+    Told(ApiTurn),
 }
 
 /// Begins a turn, or finds the one that was begun under the same key, and reads it.
@@ -82,7 +110,8 @@ pub(crate) fn start(app: &App, agent: &ApiAgent, wanted: Wanted) -> Result<Follo
         session: &wanted.session,
         told: wanted.told(),
         detached: wanted.detach,
-        offers: wanted.functions.is_some(),
+        offers: wanted.offers(),
+        gone_on_with: wanted.is_gone_on_with(),
     };
     match turns.begin(agent.tenant, wanted.turn, &asked)? {
         Begun::Known(turn) => Ok(turn.follow(0)),
@@ -143,10 +172,18 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
         agent: &agent,
         turn: &turn,
         wanted: &wanted,
+        begun_at: match &wanted.words {
+            Words::Told(turn) => turn.begun_at,
+            _ => app.clock.now(),
+        },
+        is_noted: AtomicBool::new(wanted.is_gone_on_with()),
         month: OnceLock::new(),
     };
-    let begun_at = app.clock.now();
-    let ended = match tokio::time::timeout(limits::TURN_TIME, runner.drive()).await {
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(limits::TURN_TIME, runner.drive()) => ended,
+        never = runner.hold() => match never {},
+    };
+    let ended = match ended {
         Ok(Ok(answer)) => TurnEvent::Final(answer),
         Ok(Err(failure)) => TurnEvent::Error(failure),
         Err(_) => {
@@ -161,7 +198,7 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
         &wanted.session,
         turn.id,
         &ended,
-        begun_at,
+        runner.begun_at,
         app.clock.now(),
     );
     let kept = match &told {
@@ -232,11 +269,29 @@ struct Runner<'a> {
     agent: &'a ApiAgent,
     turn: &'a Turn,
     wanted: &'a Wanted,
+    begun_at: OffsetDateTime,
+    /// Webhooks are to be told of its end: another server goes on with it, should this one not say again and again that it has it.
+    is_noted: AtomicBool,
     /// The one in which it was first asked what the cell uses.
     month: OnceLock<String>,
 }
 
 impl Runner<'_> {
+    /// Says that this server has the turn, as long as it does.
+    async fn hold(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(limits::TURN_HOLD).await;
+            if !self.is_noted.load(Ordering::Relaxed) {
+                continue;
+            }
+            let until = after(self.app.clock.now(), limits::TURN_LEASE);
+            let held = api_turns::hold(&self.app.database, self.agent.tenant, self.turn.id, until).await;
+            if let Err(error) = held {
+                tracing::warn!(%error, turn = %self.turn.id, "that a turn runs here could not be stored; it is said again");
+            }
+        }
+    }
+
     async fn drive(&self) -> Result<Final, Failure> {
         self.status("waking");
         let begun = async {
@@ -278,6 +333,10 @@ impl Runner<'_> {
             true => self.standing(&conversation, Look::Lately).await?,
             false => None,
         };
+        if known.is_none() && self.wanted.is_gone_on_with() {
+            let far = self.standing(&conversation, Look::Everywhere).await?;
+            known = Some(far.ok_or_else(Failure::interrupted)?);
+        }
         if known.is_none() {
             let words = self.words(&conversation).await?;
             if before.is_none() {
@@ -310,6 +369,7 @@ impl Runner<'_> {
     async fn words(&self, conversation: &str) -> Result<&str, Failure> {
         match &self.wanted.words {
             Words::Text(words) | Words::Job(words) => Ok(words),
+            Words::Told(_) => Err(Failure::interrupted()),
             Words::History { new, all } => match self.has_begun(conversation).await? {
                 true => Ok(new),
                 false => all.as_deref().map_err(Failure::clone),
@@ -332,6 +392,7 @@ impl Runner<'_> {
                 let params = json!({"conversation": conversation, "job": words, "key": key});
                 self.call("chat.run", params).await?
             }
+            Words::Told(_) => return Ok(true),
         };
         Ok(told["again"] == true)
     }
@@ -458,9 +519,8 @@ impl Runner<'_> {
     }
 
     fn ended(&self, message: Message, usage: Option<Usage>) -> Result<Final, Failure> {
-        let is_wanted = self.wanted.functions.as_ref().is_some_and(|offer| offer.required);
         match message.status {
-            Status::Done if is_wanted && !has_called(&message) => Err(Failure::not_called()),
+            Status::Done if self.wanted.requires_call() && !has_called(&message) => Err(Failure::not_called()),
             Status::Done => Ok(Final {
                 session_id: self.wanted.session.clone(),
                 turn_id: self.turn.id,
@@ -480,6 +540,10 @@ impl Runner<'_> {
         let (database, now) = (&self.app.database, self.app.clock.now());
         let new = Uuid::now_v7().to_string();
         let mut transaction = TenantTransaction::begin(database, self.agent.tenant).await?;
+        if self.wanted.is_gone_on_with() {
+            let known = api_sessions::find(&mut transaction, agent, session).await?;
+            return Ok(known.ok_or(ApiError::NotFound)?.conversation);
+        }
         let cut_off = now + limits::TURN_TIME;
         let used = Used {
             id: session,
@@ -488,8 +552,13 @@ impl Runner<'_> {
         let named = api_sessions::begin(&mut transaction, agent, used, &new, cut_off, now).await?;
         // The agent was removed meanwhile.
         let named = named.ok_or(ApiError::NotFound)?;
+        // A job's run has a lease of its own.
+        if !matches!(self.wanted.words, Words::Job(_)) {
+            let noted = api_turns::begin(&mut transaction, &self.to_note(), now).await?;
+            self.is_noted.store(noted, Ordering::Relaxed);
+        }
         if named.made {
-            // All that it changed is when the session was used last.
+            // What it changed is when the session was used last, and that the turn runs here, which it does not yet.
             transaction.commit_soon().await?;
             return Ok(named.conversation);
         }
@@ -510,6 +579,19 @@ impl Runner<'_> {
             self.call("chat.delete", json!({"conversation": id})).await?;
         }
         named.ok_or(ApiError::NotFound)
+    }
+
+    /// The turn, as another server has to know it.
+    fn to_note(&self) -> ApiTurn {
+        ApiTurn {
+            id: self.turn.id,
+            agent: self.agent.name.clone(),
+            session: self.wanted.session.clone(),
+            told: self.wanted.told(),
+            offers: self.wanted.offers(),
+            required: self.wanted.requires_call(),
+            begun_at: self.begun_at,
+        }
     }
 
     /// How this turn stands in its cell now; nothing where it is not there.

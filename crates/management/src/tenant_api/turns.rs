@@ -45,6 +45,8 @@ pub(crate) struct Asked<'a> {
     pub detached: bool,
     /// The agent may call functions of the client's in it.
     pub offers: bool,
+    /// Another server has begun it.
+    pub gone_on_with: bool,
 }
 
 /// One turn.
@@ -480,7 +482,8 @@ impl Turns {
         // Whoever asks for something else in a session has given up what it was asked for.
         let same = turns
             .iter()
-            .filter(|((of, _), turn)| *of == tenant && turn.agent == asked.agent && turn.session == asked.session);
+            .filter(|((of, _), turn)| *of == tenant && turn.agent == asked.agent && turn.session == asked.session)
+            .filter(|_| !asked.gone_on_with);
         for (_, turn) in same.filter(|(_, turn)| turn.log().waits_until().is_some()) {
             turn.cancel.notify_one();
         }

@@ -103,6 +103,7 @@ async fn promise_03_the_application_role_cannot_pass_row_security() {
         "UPDATE api_agents SET name = name",
         "UPDATE api_agents SET cell_id = cell_id",
         "UPDATE api_schedules SET job = job",
+        "UPDATE api_turns SET told = told",
         "UPDATE linked_accounts SET user_id = user_id",
         "UPDATE linked_accounts SET subject = subject",
         "DELETE FROM users",
@@ -251,6 +252,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
             "INSERT INTO api_agents (tenant_id, name, cell_id, created_at, updated_at)
              VALUES ('{tenant}', 'x', gen_random_uuid(), now(), now())",
             "INSERT INTO api_schedules (tenant_id, agent, job, timing, next_at) VALUES ('{tenant}', 'main', 'x', '{}', 'infinity')",
+            "INSERT INTO api_turns (tenant_id, id, agent, session, told, offers, required, begun_at, held_until)
+             VALUES ('{tenant}', gen_random_uuid(), 'main', 'x', sha256('x'), false, false, now(), 'infinity')",
             "INSERT INTO platform_secrets (tenant_id, cell_id, key_id, sealed)
              VALUES ('{tenant}', gen_random_uuid(), 1, decode(repeat('00', 61), 'hex'))",
             "INSERT INTO api_tenant_keys (id, tenant_id, key_hash, hint, created_at)
@@ -364,6 +367,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "INSERT INTO api_sessions (tenant_id, id, conversation, created_at, used_at) VALUES ('{tenant}', 'y', 'x', now(), now())",
         "INSERT INTO api_approvals (tenant_id, id, heard_at, ends_at) VALUES ('{tenant}', gen_random_uuid(), now(), now())",
         "INSERT INTO api_schedules (tenant_id, agent, job, timing, next_at) VALUES ('{tenant}', 'main', 'y', '{}', now())",
+        "INSERT INTO api_turns (tenant_id, id, agent, session, told, offers, required, begun_at, held_until)
+         VALUES ('{tenant}', gen_random_uuid(), 'main', 'x', sha256('x'), false, false, now(), now())",
         "INSERT INTO api_writes (tenant_id, key_hash, request_hash, begun_at) VALUES ('{tenant}', sha256('y'), sha256('x'), now())",
         "INSERT INTO api_webhooks (id, tenant_id, host, events, key_id, sealed, created_at)
          VALUES (gen_random_uuid(), '{tenant}', 'x', '{turn.failed}', 1, 'x', now())",
@@ -436,6 +441,8 @@ async fn promise_03_one_tenant_cannot_see_or_write_anothers_rows() {
         "DELETE FROM api_approvals",
         "UPDATE api_schedules SET next_at = now()",
         "DELETE FROM api_schedules",
+        "UPDATE api_turns SET held_until = now()",
+        "DELETE FROM api_turns",
         "UPDATE api_writes SET status = 200",
         "DELETE FROM api_writes",
         "UPDATE api_webhooks SET last_problem = 'x'",

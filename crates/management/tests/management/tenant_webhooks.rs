@@ -167,6 +167,105 @@ async fn a_receiver_that_was_down_is_told_when_it_is_back_also_by_another_server
     assert!(receiver.rest().await.is_empty());
 }
 
+/// Turns that a server is to go on with, should theirs end.
+async fn looked_after(world: &World) -> i64 {
+    let count = sqlx::query_scalar("SELECT count(*) FROM api_turns");
+    count.fetch_one(&mut world.database.owner().await).await.unwrap()
+}
+
+/// A turn that goes on when nobody reads it, in this session, and that is not answered yet.
+async fn held(tenant: &Developer, session: &str) -> String {
+    let wanted = json!({"session_id": session, "message": "hold", "stream": true, "detach": true});
+    let mut stream = tenant.stream("/api/v1/chat", wanted).await;
+    let begun = stream.next().await.unwrap();
+    loop {
+        if stream.next().await.unwrap().data.contains("accepted") {
+            return begun.id.split_once(':').unwrap().0.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_whose_server_has_gone_is_told_by_another_though_nobody_asks_for_it_again() {
+    let receiver = Receiver::start().await;
+    let named = [receiver.address.clone()];
+    let (world, agents, operator) = World::with_tenants_telling(&named).await;
+    let (id, tenant) = world.tenant("x").await;
+    // Nobody wants to be told of this one.
+    held(&tenant, "before").await;
+    assert_eq!(looked_after(&world).await, 0);
+    add(&operator, id, &receiver).await;
+    let turn = held(&tenant, "s_1").await;
+    assert_eq!(looked_after(&world).await, 1);
+    let kept = rows(&world, &["api_turns"]).await;
+    assert!(kept.contains(&turn) && !kept.contains("hold"), "{kept}");
+
+    let (world, agents, _) = world.restarted_with_tenants(agents, &named).await;
+    // Its keeper goes on meanwhile, and nobody listens.
+    agents.release_with("at last");
+    tokio::time::sleep(limits::ORPHANS_LOOK + Duration::from_secs(1)).await;
+    assert_eq!(looked_after(&world).await, 1, "it is still the other server's");
+    assert!(receiver.rest().await.is_empty());
+    world.clock.advance(limits::TURN_LEASE);
+    let told = receiver.next().await.json();
+    assert_eq!(told["type"], "turn.finished");
+    assert_eq!(
+        (&told["data"]["turn_id"], &told["data"]["session_id"]),
+        (&json!(turn), &json!("s_1"))
+    );
+    assert_eq!(looked_after(&world).await, 0);
+    world.clock.advance(limits::TURN_LEASE);
+    tokio::time::sleep(limits::ORPHANS_LOOK + Duration::from_secs(1)).await;
+    assert!(receiver.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_turn_whose_server_has_gone_and_that_its_cell_does_not_know_has_failed_once_the_cell_can_be_asked() {
+    let receiver = Receiver::start().await;
+    let (world, agents, operator) = World::with_tenants_telling(std::slice::from_ref(&receiver.address)).await;
+    let (id, tenant) = world.tenant("x").await;
+    add(&operator, id, &receiver).await;
+    say(&tenant, "Hello").await;
+    receiver.next().await;
+    let leave = "INSERT INTO api_turns (tenant_id, id, agent, session, told, offers, required, begun_at, held_until)
+        VALUES ($1, $2, 'main', $3, sha256('x'), false, false, $4, $4)";
+    let leave_in = async |session: &str| {
+        let turn = Uuid::now_v7();
+        let left = sqlx::query(leave)
+            .bind(id)
+            .bind(turn)
+            .bind(session)
+            .bind(management::Clock::now(&*world.clock));
+        left.execute(&mut world.database.owner().await).await.unwrap();
+        turn
+    };
+    agents.break_down();
+    let turn = leave_in("s_1").await;
+    tokio::time::sleep(limits::ORPHANS_LOOK + Duration::from_secs(1)).await;
+    assert!(receiver.rest().await.is_empty());
+    agents.repair();
+    world.clock.advance(limits::TURN_LEASE);
+    let told = receiver.next().await.json();
+    let outcome = |told: &Value| (told["type"].clone(), told["data"]["outcome"].clone());
+    assert_eq!(told["data"]["turn_id"], json!(turn));
+    assert_eq!(outcome(&told), (json!("turn.failed"), json!("interrupted")));
+    // Nor is there one in a session that is deleted.
+    leave_in("gone").await;
+    assert_eq!(
+        outcome(&receiver.next().await.json()),
+        (json!("turn.failed"), json!("not_found"))
+    );
+    // And a cell that cannot be asked for too long has failed it.
+    agents.break_down();
+    leave_in("s_1").await;
+    world.clock.advance(limits::ORPHAN_PATIENCE + limits::TURN_LEASE);
+    assert_eq!(
+        outcome(&receiver.next().await.json()),
+        (json!("turn.failed"), json!("cell_unavailable"))
+    );
+    assert_eq!(looked_after(&world).await, 0);
+}
+
 #[tokio::test]
 async fn what_is_never_taken_is_given_up_and_counted() {
     let receiver = Receiver::start().await;

@@ -17,7 +17,7 @@ use crate::problem::ApiError;
 use crate::storage::api_tenants::ApiTenant;
 use crate::storage::api_writes::Half;
 use crate::storage::{
-    TenantTransaction, api_agents, api_approvals, api_schedules, api_sessions, api_tenant_keys, api_tenants,
+    TenantTransaction, api_agents, api_approvals, api_schedules, api_sessions, api_tenant_keys, api_tenants, api_turns,
     api_webhooks, api_writes, platform_secrets, wrapping_keys,
 };
 
@@ -125,6 +125,7 @@ pub(super) async fn everything(
     api_writes::remove_all(&mut transaction).await?;
     api_approvals::remove_all(&mut transaction).await?;
     api_schedules::remove_all(&mut transaction).await?;
+    api_turns::remove_all(&mut transaction).await?;
     let agents = api_agents::remove_all(&mut transaction).await?;
     api_tenants::remove(&mut transaction).await?;
     // What the operator's writes on it were answered. One that is under way finds no tenant any more, before or behind this.

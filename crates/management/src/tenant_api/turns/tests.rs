@@ -12,6 +12,7 @@ fn asked<'a>(agent: &'a str, session: &'a str) -> Asked<'a> {
         told: [1; 32],
         detached: false,
         offers: false,
+        gone_on_with: false,
     }
 }
 

@@ -18,7 +18,9 @@ use crate::audit::{Action, Entry};
 use crate::problem::ApiError;
 use crate::storage::api_agents::{self, ApiAgent};
 use crate::storage::api_tenants::{self, ApiTenant, Share};
-use crate::storage::{TenantTransaction, api_approvals, api_schedules, api_sessions, platform_secrets, wrapping_keys};
+use crate::storage::{
+    TenantTransaction, api_approvals, api_schedules, api_sessions, api_turns, platform_secrets, wrapping_keys,
+};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = GoneAgent, examples(json!({
@@ -93,6 +95,7 @@ pub(super) async fn everything(
     }
     let sessions = api_sessions::remove_of(&mut transaction, &agent.name).await?;
     api_schedules::remove_of(&mut transaction, &agent.name).await?;
+    api_turns::remove_of(&mut transaction, &agent.name).await?;
     for (id, session) in api_approvals::remove_of(&mut transaction, &agent.name).await? {
         let now = app.clock.now();
         let ended = Event::approval_ended(tenant.id, &agent.name, id, session.as_deref(), "expired", now);
