@@ -1,6 +1,6 @@
 /** What is shown before an answer is what would be sent. */
 import { describe, expect, it } from "vitest";
-import { approvalWords, asSecond, details, secondDetails } from "../src/approvals/words";
+import { approvalWords, asSecond, dayWords, details, secondDetails } from "../src/approvals/words";
 import type { ApprovalAction, AskedAsSecond } from "../src/channel/messages";
 
 function content(body: string): string | undefined {
@@ -25,6 +25,12 @@ describe("the content of a request", () => {
     const emoji = "👩‍👧 ❤️ क्‍ष";
     expect(content(emoji)).toBe(emoji);
   });
+});
+
+it("says the year of a day that is not of this one", () => {
+  const year = new Date().getFullYear();
+  expect(dayWords(new Date(year + 1, 5, 20, 12).getTime())).toContain(`${year + 1}`);
+  expect(dayWords(new Date(year, 5, 20, 12).getTime())).not.toContain(`${year}`);
 });
 
 describe("whom a share is for, as a second person is shown it", () => {

@@ -9,6 +9,7 @@ import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { comparedWords } from "../trust/compared";
 import { approvalClock, decide, secondNames } from "./approvals";
+import { stands } from "./standing";
 import { approvalWords, details, leftWords } from "./words";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -53,9 +54,10 @@ export class ApprovalCard extends FormPage {
 
   #answers(may: Approval["may"]): TemplateResult {
     const off = this.busy || !online.value;
+    const moves = off || !stands.value;
     return html`<div class="row">
-      <button class="button primary" type="button" ?disabled=${off} @click=${() => this.#give({ answer: "once" })}>${icon("check", "s")} Allow once</button>
-      ${may.conversation ? html`<button class="button" type="button" ?disabled=${off} @click=${() => this.#give({ answer: "conversation" })}>Allow in this conversation</button>` : nothing}
+      <button class="button primary" type="button" ?disabled=${moves} @click=${() => this.#give({ answer: "once" })}>${icon("check", "s")} Allow once</button>
+      ${may.conversation ? html`<button class="button" type="button" ?disabled=${moves} @click=${() => this.#give({ answer: "conversation" })}>Allow in this conversation</button>` : nothing}
       ${may.always ? html`<button class="button" type="button" ?disabled=${off} @click=${() => this.#open("always")}>Allow until…</button>` : nothing}
       <button class="button" type="button" ?disabled=${off} @click=${() => this.#open("deny")}>${icon("x", "s")} No</button>
     </div>`;
@@ -98,7 +100,7 @@ export class ApprovalCard extends FormPage {
   #keys = (event: KeyboardEvent): void => {
     const inField = (event.target as HTMLElement).closest("input, textarea, form");
     if (inField || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || this.busy || !online.value) return;
-    if (event.key === "y") this.#give({ answer: "once" });
+    if (event.key === "y" && stands.value) this.#give({ answer: "once" });
     else if (event.key === "n") this.#open("deny");
     else return;
     event.preventDefault();

@@ -7,6 +7,7 @@ import { FormPage } from "../pages/page";
 import { field, notice } from "../parts/form";
 import { icon } from "../parts/icon";
 import { answerAsSecond, approvalClock } from "./approvals";
+import { stands } from "./standing";
 import { approvalWords, asSecond, leftWords, secondDetails } from "./words";
 
 export class SecondCard extends FormPage {
@@ -37,7 +38,7 @@ export class SecondCard extends FormPage {
             </div>
           </form>`
         : html`<div class="row">
-            <button class="button primary" type="button" ?disabled=${off} @click=${() => this.#give(true)}>${icon("check", "s")} Agree</button>
+            <button class="button primary" type="button" ?disabled=${off || !stands.value} @click=${() => this.#give(true)}>${icon("check", "s")} Agree</button>
             <button class="button" type="button" ?disabled=${off} @click=${() => (this.refusing = true)}>${icon("x", "s")} No</button>
           </div>`}
     </section>`;

@@ -19,8 +19,11 @@ export function resourceWords(resource: string): string {
   return path.length > 0 ? `${name} (only /${path.join("/")})` : name;
 }
 
+/** With its year where that is not this one: who typed a wrong year is to see it. */
 export function dayWords(at: number): string {
-  return new Date(at).toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+  const then = new Date(at);
+  const year = then.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return then.toLocaleString(undefined, { weekday: "long", day: "numeric", month: "long", year, hour: "2-digit", minute: "2-digit" });
 }
 
 export function approvalWords(action: ApprovalAction, whose = "Your agent"): string {
