@@ -11,6 +11,8 @@ mod revocations;
 mod service;
 mod session;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::future::BoxFuture;
 use protocol::relay::MailboxKey;
 use protocol::{CapabilityId, EnvelopeId, Millis};
@@ -23,6 +25,9 @@ use crate::limits;
 pub use error::RelayError;
 pub(crate) use records::{REVOKED, after_restore, revoked_record};
 pub use service::Relay;
+
+/// What is held here, by who can revoke it.
+pub type Held = BTreeMap<MailboxKey, BTreeSet<CapabilityId>>;
 
 /// A record of the vault: its name, and its value or none where it is deleted.
 pub type Record = (String, Option<Vec<u8>>);
@@ -171,7 +176,7 @@ pub trait Revocations: Send + Sync + 'static {
     /// relay at once and until it is there. With none, says that nothing was revoked up to now. A vault that was restored, and has not heard
     /// yet what its relay has of it, signs it then.
     fn publish(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> BoxFuture<'_, Result<(), RelayError>>;
-    /// How somebody else's capability stands: what this vault has seen revoked is revoked; else the relay is asked.
+    /// How somebody else's capability stands, which is held here: what this vault has seen revoked is revoked; else the relay is asked.
     ///
     /// # Errors
     /// The relay cannot be reached, lies, or has less than what was seen before: it cannot be checked, so the answer is no.
@@ -187,10 +192,11 @@ pub trait Revocations: Send + Sync + 'static {
     /// # Errors
     /// [`RelayError::Vault`], [`RelayError::Unreadable`].
     fn is_revoked_for_good(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError>;
-    /// Has this issuer's revocations pushed, from now on and after a restart: [`RelayNotice::Revoked`].
-    fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
-    /// No longer.
-    fn unfollow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>>;
+    /// Has the revocations of these issuers pushed and of nobody else, from now on and after a restart: [`RelayNotice::Revoked`].
+    ///
+    /// # Errors
+    /// [`RelayError::TooManyIssuers`]: those for whom there is no room are not followed. [`RelayError::Vault`].
+    fn follow(&self, held: Held) -> BoxFuture<'_, Result<(), RelayError>>;
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use vault::{Body, PublicIdentity};
 use zeroize::Zeroize as _;
 
 use super::{Lost, Record, RelayError};
+use crate::limits::ISSUER_REVOKED;
 use crate::vault_service::{VaultError, VaultService};
 use crate::versioned::{self, is_default};
 
@@ -172,7 +173,7 @@ struct StoredFrom {
 }
 
 /// What somebody who is followed has revoked.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Issuer {
     v: u8,
     number: u64,
@@ -180,6 +181,7 @@ pub(super) struct Issuer {
     hash: Vec<u8>,
     /// When the last of these was signed.
     pub at: Millis,
+    /// All that they have revoked up to this number; where that is more than [`ISSUER_REVOKED`], what is held here of it.
     pub revoked: BTreeSet<CapabilityId>,
     /// The highest number of an epoch that they have signed and that did not follow these: while it is above `number`, some are kept back.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -187,6 +189,15 @@ pub(super) struct Issuer {
     /// They have signed two that do not fit together, and none that follows since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     forked: bool,
+    /// What is held here that they can revoke.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<CapabilityId>,
+    /// They have revoked something that is not in `revoked`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
+    /// For these all is read again from the first one on, up to `seen`: until then they count as revoked, and nobody has done anything wrong.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    fresh: BTreeSet<CapabilityId>,
 }
 
 impl Issuer {
@@ -199,6 +210,51 @@ impl Issuer {
             revoked: BTreeSet::new(),
             seen: 0,
             forked: false,
+            held: BTreeSet::new(),
+            partial: false,
+            fresh: BTreeSet::new(),
+        }
+    }
+
+    /// Their epochs are read again from the first one on.
+    pub fn is_read_again(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    /// Whether this counts as revoked.
+    pub fn is_refused(&self, capability: CapabilityId) -> bool {
+        let is_doubted = self.doubt().is_some() && (self.fresh.is_empty() || self.fresh.contains(&capability));
+        is_doubted || self.revoked.contains(&capability)
+    }
+
+    /// The highest number of an epoch that they are known to have signed.
+    pub fn newest(&self) -> u64 {
+        self.number.max(self.seen)
+    }
+
+    /// This is held here now of what they can revoke. Where something is new, and may be among what was revoked before and not remembered, all
+    /// is read again.
+    pub fn hold(&mut self, held: BTreeSet<CapabilityId>) {
+        let is_new = |id: &&CapabilityId| !self.held.contains(id) && !self.revoked.contains(id);
+        let new: BTreeSet<_> = held.iter().filter(is_new).copied().collect();
+        self.fresh.retain(|id| held.contains(id));
+        if self.partial && !new.is_empty() {
+            match self.doubt().is_some() && !self.is_read_again() {
+                true => self.fresh.clone_from(&held),
+                false => self.fresh.extend(new),
+            }
+            self.seen = self.newest();
+            (self.number, self.hash, self.partial) = (0, vec![0; 32], false);
+        }
+        self.held = held;
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        if self.revoked.len() > ISSUER_REVOKED {
+            let before = self.revoked.len();
+            self.revoked.retain(|id| self.held.contains(id));
+            self.partial |= self.revoked.len() < before;
         }
     }
 
@@ -213,6 +269,10 @@ impl Issuer {
 
     /// One that they have signed does not follow these. Says whether that is new.
     pub fn saw(&mut self, signed: &SignedEpoch, error: EpochError) -> bool {
+        if self.is_read_again() {
+            // What is new there may be of anything.
+            self.fresh.clone_from(&self.held);
+        }
         let before = (self.seen, self.forked);
         self.seen = self.seen.max(signed.epoch().number);
         self.forked |= matches!(error, EpochError::Forked(_));
@@ -232,6 +292,10 @@ impl Issuer {
         self.at = signed.epoch().at;
         self.revoked.extend(&signed.epoch().revoked);
         self.forked = false;
+        if self.number >= self.seen {
+            self.fresh.clear();
+        }
+        self.tidy();
     }
 }
 
@@ -467,6 +531,9 @@ mod tests {
     /// Of one whose epochs do not fit together.
     const DOUBTED: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":[],"seen":5,"forked":true}"#;
 
+    /// Of one who has revoked more than is remembered, read again.
+    const PARTIAL: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":[],"seen":5,"held":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"],"partial":true,"fresh":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
+
     const LOST_NOW: &str =
         r#"{"v":1,"to":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","topic":1,"code":"mailbox_full"}"#;
 
@@ -483,6 +550,12 @@ mod tests {
         let doubted: Issuer = serde_json::from_str(DOUBTED).unwrap();
         assert_eq!(doubted.doubt(), Some(EpochError::Forked(5)));
         assert_eq!(serde_json::to_string(&doubted).unwrap(), DOUBTED);
+        let partial: Issuer = serde_json::from_str(PARTIAL).unwrap();
+        assert_eq!(
+            (partial.held.len(), partial.doubt()),
+            (1, Some(EpochError::Gap { last: 3, found: 5 }))
+        );
+        assert_eq!(serde_json::to_string(&partial).unwrap(), PARTIAL);
         let restored: Restored = serde_json::from_str(RESTORED_NOW).unwrap();
         assert_eq!(restored.revoked.len(), 1);
         let written = put_restored(Some(&restored)).1.unwrap();

@@ -1,5 +1,7 @@
 //! What this vault revokes, and what others have revoked, as far as signed epochs prove it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use futures::future::BoxFuture;
 use protocol::CapabilityId;
 use protocol::limits::{EPOCH_REVOCATIONS, FOLLOWED_ISSUERS};
@@ -10,8 +12,9 @@ use vault::Identity;
 
 use super::records::{self, Issuer, Restored};
 use super::service::{Answered, Asked, Relay, Shared};
-use super::{Record, RelayError, RelayNotice, Revocations, Standing};
+use super::{Held, Record, RelayError, RelayNotice, Revocations, Standing};
 use crate::limits::RELAY_ANSWER;
+use crate::vault_service::VaultError;
 
 impl Relay {
     async fn publish_now(&self, revoked: Vec<CapabilityId>, with: Vec<Record>) -> Result<(), RelayError> {
@@ -40,14 +43,12 @@ impl Relay {
     async fn check_now(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<Standing, RelayError> {
         let shared = &self.shared;
         if let Some(known) = records::issuer(&shared.vault, &issuer)? {
-            if let Some(error) = known.doubt() {
-                return Err(error.into());
-            }
+            check_known(&known)?;
             if known.revoked.contains(&capability) {
                 return Ok(Standing::Revoked);
             }
         }
-        self.follow_now(issuer).await?;
+        self.hold_one(issuer, capability).await?;
         let mut epochs = shared.epochs.subscribe();
         let (answer, answered) = oneshot::channel();
         shared.ask(Asked::Check {
@@ -60,14 +61,11 @@ impl Relay {
             // Not what the relay says, but what its issuer has signed: what the relay says it has, it must show.
             loop {
                 let known = records::issuer(&shared.vault, &issuer)?.unwrap_or_else(Issuer::unknown);
-                if let Some(error) = known.doubt() {
-                    return Err(error.into());
-                }
-                let number = known.head().number;
-                if epoch < number {
+                check_known(&known)?;
+                if epoch < known.newest() {
                     return Err(RelayError::RolledBack);
                 }
-                if epoch == number {
+                if epoch == known.head().number {
                     let is_revoked = known.revoked.contains(&capability);
                     if revoked && !is_revoked {
                         let what = "it says that something is revoked which its issuer has not revoked".to_owned();
@@ -86,19 +84,117 @@ impl Relay {
             .map_err(|_| RelayError::Unreachable)?
     }
 
-    async fn follow_now(&self, issuer: MailboxKey) -> Result<(), RelayError> {
+    /// Follows an issuer who can revoke this, beside all that is held already.
+    async fn hold_one(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<(), RelayError> {
         let shared = &self.shared;
-        if records::issuer(&shared.vault, &issuer)?.is_some() {
-            return Ok(());
-        }
-        if records::issuers(&shared.vault)?.len() >= FOLLOWED_ISSUERS {
+        let mut ahead = shared.issuers.lock().await;
+        let known = known(shared, &ahead, &issuer)?;
+        if known.is_none() && records::issuers(&shared.vault)?.len() >= FOLLOWED_ISSUERS {
             return Err(RelayError::TooManyIssuers);
         }
-        let unknown = records::put_issuer(&issuer, Some(&Issuer::unknown()));
-        shared.vault.put_records(vec![unknown]).await?;
-        // Without a connection, the next one follows.
-        let _later = shared.ask(Asked::Follow(issuer));
+        let mut held = known.as_ref().map(|known| known.held.clone()).unwrap_or_default();
+        held.insert(capability);
+        let mut changes = Changes::default();
+        changes.hold(issuer, known, held);
+        changes.make(shared, &mut ahead).await
+    }
+
+    async fn follow_now(&self, held: Held) -> Result<(), RelayError> {
+        let shared = &self.shared;
+        let mut ahead = shared.issuers.lock().await;
+        let mut changes = Changes::default();
+        let mut followed = 0;
+        for issuer in records::issuers(&shared.vault)? {
+            match held.contains_key(&issuer) {
+                true => followed += 1,
+                false => changes.let_go(issuer),
+            }
+        }
+        let mut full = false;
+        for (issuer, capabilities) in held {
+            let known = match known(shared, &ahead, &issuer) {
+                // Of a newer version, which goes on with it: until then all of theirs counts as revoked.
+                Err(RelayError::Unreadable) => continue,
+                known => known?,
+            };
+            if known.is_none() {
+                if followed >= FOLLOWED_ISSUERS {
+                    full = true;
+                    continue;
+                }
+                followed += 1;
+            }
+            changes.hold(issuer, known, capabilities);
+        }
+        changes.make(shared, &mut ahead).await?;
+        match full {
+            true => Err(RelayError::TooManyIssuers),
+            false => Ok(()),
+        }
+    }
+}
+
+type Ahead = HashMap<MailboxKey, Issuer>;
+
+/// What is known of an issuer.
+fn known(shared: &Shared, ahead: &Ahead, issuer: &MailboxKey) -> Result<Option<Issuer>, RelayError> {
+    match ahead.get(issuer) {
+        Some(known) => Ok(Some(known.clone())),
+        None => records::issuer(&shared.vault, issuer),
+    }
+}
+
+/// Changes of what is known of issuers, made in one write, and what the relay is asked because of them.
+#[derive(Default)]
+struct Changes {
+    of: Vec<MailboxKey>,
+    records: Vec<Record>,
+    asked: Vec<Asked>,
+}
+
+impl Changes {
+    fn let_go(&mut self, issuer: MailboxKey) {
+        self.of.push(issuer);
+        self.records.push(records::put_issuer(&issuer, None));
+        self.asked.push(Asked::Unfollow(issuer));
+    }
+
+    fn hold(&mut self, issuer: MailboxKey, known: Option<Issuer>, held: BTreeSet<CapabilityId>) {
+        let mut now = known.clone().unwrap_or_else(Issuer::unknown);
+        now.hold(held);
+        if known.as_ref() == Some(&now) {
+            return;
+        }
+        self.of.push(issuer);
+        self.records.push(records::put_issuer(&issuer, Some(&now)));
+        let head = known.map(|known| known.head());
+        if head.is_some_and(|head| head != now.head()) {
+            self.asked.push(Asked::Unfollow(issuer));
+        }
+        if head != Some(now.head()) {
+            self.asked.push(Asked::Follow(issuer));
+        }
+    }
+
+    async fn make(self, shared: &Shared, ahead: &mut Ahead) -> Result<(), RelayError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        shared.vault.put_records(self.records).await?;
+        ahead.retain(|issuer, _| !self.of.contains(issuer));
+        for asked in self.asked {
+            // Without a connection, the next one follows.
+            let _later = shared.ask(asked);
+        }
         Ok(())
+    }
+}
+
+/// That nothing is missing of what an issuer has revoked, as far as this vault has seen; what is read again is waited for.
+fn check_known(known: &Issuer) -> Result<(), RelayError> {
+    match known.doubt() {
+        Some(error) if !known.is_read_again() => Err(error.into()),
+        _ => Ok(()),
     }
 }
 
@@ -158,18 +254,39 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
     if issuer == *own {
         return take_own(shared, &signed).await;
     }
-    let Some(mut known) = records::issuer(&shared.vault, &issuer)? else {
+    match take_of(shared, &signed).await {
+        Ok(()) => {}
+        Err(error @ RelayError::Vault(VaultError::Locked)) => return Err(error),
+        Err(error) => {
+            // The others go on. Of this one a check says no, since the relay has what is not here.
+            tracing::warn!(%issuer, %error, "what somebody has revoked is not known for certain");
+            shared.notice(RelayNotice::IssuerUnknown { issuer });
+        }
+    }
+    shared.epochs.send_modify(|count| *count += 1);
+    Ok(())
+}
+
+/// An epoch of somebody else.
+async fn take_of(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError> {
+    let issuer = signed.epoch().issuer;
+    let mut ahead = shared.issuers.lock().await;
+    let Some(mut known) = known(shared, &ahead, &issuer)? else {
         return Ok(());
     };
     let mut head = known.head();
     match signed.follow(&mut head) {
         Ok(()) => {
             let doubted = known.doubt().is_some();
-            known.take(head, &signed);
-            shared
-                .vault
-                .put_records(vec![records::put_issuer(&issuer, Some(&known))])
-                .await?;
+            let before = known.revoked.clone();
+            known.take(head, signed);
+            if known.is_read_again() && known.revoked == before {
+                ahead.insert(issuer, known);
+                return Ok(());
+            }
+            let taken = records::put_issuer(&issuer, Some(&known));
+            shared.vault.put_records(vec![taken]).await?;
+            ahead.remove(&issuer);
             let is_known_again = doubted && known.doubt().is_none();
             if is_known_again || !signed.epoch().revoked.is_empty() {
                 let capabilities = signed.epoch().revoked.clone();
@@ -179,15 +296,19 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
         Err(EpochError::Old { .. }) => {}
         Err(error) => {
             // What proves that something is missing is remembered: a relay that shows nothing after the next start is not believed.
-            if known.saw(&signed, error) {
+            let was_read_again = known.is_read_again() && matches!(error, EpochError::Gap { .. });
+            if known.saw(signed, error) {
                 let doubted = records::put_issuer(&issuer, Some(&known));
                 shared.vault.put_records(vec![doubted]).await?;
+                ahead.remove(&issuer);
             }
-            shared.notice(of_epoch(error, issuer, error.to_string()));
-            shared.notice(RelayNotice::IssuerUnknown { issuer });
+            // It was on its way already when the relay was asked for all of them.
+            if !was_read_again {
+                shared.notice(of_epoch(error, issuer, error.to_string()));
+                shared.notice(RelayNotice::IssuerUnknown { issuer });
+            }
         }
     }
-    shared.epochs.send_modify(|count| *count += 1);
     Ok(())
 }
 
@@ -236,7 +357,7 @@ impl Revocations for Relay {
 
     fn has_seen_revoked(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
         let known = records::issuer(&self.shared.vault, &issuer)?;
-        Ok(known.is_some_and(|known| known.doubt().is_some() || known.revoked.contains(&capability)))
+        Ok(known.is_some_and(|known| known.is_refused(capability)))
     }
 
     fn is_revoked_for_good(&self, issuer: MailboxKey, capability: CapabilityId) -> Result<bool, RelayError> {
@@ -244,16 +365,7 @@ impl Revocations for Relay {
         Ok(known.is_some_and(|known| known.revoked.contains(&capability)))
     }
 
-    fn follow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {
-        Box::pin(self.follow_now(issuer))
-    }
-
-    fn unfollow(&self, issuer: MailboxKey) -> BoxFuture<'_, Result<(), RelayError>> {
-        Box::pin(async move {
-            let gone = records::put_issuer(&issuer, None);
-            self.shared.vault.put_records(vec![gone]).await?;
-            let _later = self.shared.ask(Asked::Unfollow(issuer));
-            Ok(())
-        })
+    fn follow(&self, held: Held) -> BoxFuture<'_, Result<(), RelayError>> {
+        Box::pin(self.follow_now(held))
     }
 }

@@ -11,7 +11,7 @@ use protocol::limits::{ENVELOPE_CLASSES, RELAY_WINDOW, RELAYED_BYTES};
 use protocol::relay::MailboxKey;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
-use super::records::{self, Out, To};
+use super::records::{self, Issuer, Out, To};
 use super::session::Ended;
 use super::{Courier, Lost, Outgoing, Received, RelayError, RelayNotice, Topic, session};
 use crate::clock::Clock;
@@ -40,6 +40,9 @@ pub(super) struct Shared {
     asked: Mutex<Option<mpsc::UnboundedSender<Asked>>>,
     /// One at a time changes what is to be sent, or what is revoked.
     pub writing: tokio::sync::Mutex<()>,
+    /// One at a time changes what is known of issuers. Of those who are read again it is here before it is in the vault, which is not written
+    /// for each epoch of which nothing is held.
+    pub issuers: tokio::sync::Mutex<HashMap<MailboxKey, Issuer>>,
     /// Counts the epochs of others that were taken, or found wrong.
     pub epochs: watch::Sender<u64>,
 }
@@ -100,6 +103,7 @@ impl Relay {
             topics: Mutex::default(),
             asked: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            issuers: tokio::sync::Mutex::default(),
             epochs: watch::Sender::new(0),
         };
         Self {

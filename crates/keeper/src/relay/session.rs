@@ -386,7 +386,7 @@ impl Session<'_> {
         }
     }
 
-    fn following(&self, issuer: MailboxKey) -> Result<Following, Ended> {
+    fn following(&self, issuer: MailboxKey) -> Result<Following, RelayError> {
         let known = records::issuer(&self.shared.vault, &issuer)?;
         let after = known.map_or(0, |known| known.head().number);
         Ok(Following { issuer, after })
@@ -394,9 +394,16 @@ impl Session<'_> {
 
     /// Follows whom this vault follows; and itself, from the last that it remembers, to see that it is the same one and what it does not.
     async fn follow_all(&mut self, epoch: u64) -> Result<(), Ended> {
+        // What comes goes on from what is in the vault.
+        self.shared.issuers.lock().await.clear();
         let mut issuers = Vec::new();
         for issuer in records::issuers(&self.shared.vault)? {
-            issuers.push(self.following(issuer)?);
+            match self.following(issuer) {
+                Ok(following) => issuers.push(following),
+                // Of a newer version, which goes on with it: until then all of theirs counts as revoked.
+                Err(RelayError::Unreadable) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         let own = records::own_head(&self.shared.vault)?.number;
         if epoch > 0 && epoch >= own {

@@ -17,13 +17,12 @@ use super::error::TOO_LATE;
 use super::given::Given;
 use super::group::GroupOffer;
 use super::message::{Call, Message};
-use super::passed_on::makers;
 use super::present::Answered;
 use super::{Received, ShareError, Shares};
 use crate::activity::{Deed, What};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
-use crate::relay::{self, Courier as _, Record, RelayNotice, Revocations as _, Topic};
+use crate::relay::{self, Courier as _, Record, RelayNotice, Topic};
 use crate::versioned::decode;
 
 /// Calls of others that are carried out now.
@@ -197,14 +196,12 @@ impl Shares {
         };
         received.ack(records).await?;
         self.changed();
+        self.follow_makers().await?;
         self.say_kept(self.one_received(id)?).await
     }
 
-    /// Follows all who may take it back, and tells whoever has brought it that it is there. `one_at_a_time` is held.
+    /// Tells whoever has brought it that it is there. `one_at_a_time` is held.
     async fn say_kept(&self, mut there: Received) -> Result<(), ShareError> {
-        for maker in makers(&there.chain()) {
-            self.relay.follow(maker).await?;
-        }
         let (id, revision) = (there.capability.jti, there.revision());
         there.unsaid = false;
         let kept = Message::Kept { id, revision }.to(&there.brought_by()?, vec![there.record()]);
@@ -214,15 +211,12 @@ impl Shares {
 
     /// What broke off after something was kept is done now. `one_at_a_time` is held.
     async fn say_kept_again(&self) {
-        let (Ok(received), Ok(makers)) = (self.received(), self.makers_of_links()) else {
-            return;
-        };
-        let mut done = Vec::new();
-        for there in received.into_iter().filter(|there| there.unsaid) {
-            done.push(self.say_kept(there).await);
-        }
-        for maker in makers {
-            done.push(self.relay.follow(maker).await.map_err(ShareError::from));
+        let Ok(received) = self.received() else { return };
+        let mut done = vec![self.follow_makers().await];
+        if done[0].is_ok() {
+            for there in received.into_iter().filter(|there| there.unsaid) {
+                done.push(self.say_kept(there).await);
+            }
         }
         for error in done.into_iter().filter_map(Result::err) {
             tracing::info!(code = error.code(), "what broke off is not done now either");
@@ -246,10 +240,7 @@ impl Shares {
         };
         received.ack(records).await?;
         self.changed();
-        for maker in makers(chain).skip(1) {
-            self.relay.follow(maker).await?;
-        }
-        Ok(())
+        self.follow_makers().await
     }
 
     async fn hear_kept(&self, received: relay::Received, id: Uuid, revision: u64) -> Result<(), ShareError> {

@@ -45,11 +45,6 @@ impl Link {
     pub(super) fn is_below(&self, share: Uuid) -> bool {
         self.above.first() == Some(&share)
     }
-
-    /// Who has passed it on.
-    fn maker(&self) -> MailboxKey {
-        MailboxKey(self.capability.iss.0)
-    }
 }
 
 impl Shares {
@@ -62,11 +57,6 @@ impl Shares {
     pub(super) fn link(&self, id: Uuid) -> Result<Option<Link>, VaultError> {
         let record = self.vault.get_record(&format!("{LINKS}{id}"))?;
         Ok(record.and_then(|bytes| decode(&bytes)))
-    }
-
-    /// Whose revocations are followed for what was passed on.
-    pub(super) fn makers_of_links(&self) -> Result<Vec<MailboxKey>, VaultError> {
-        Ok(self.links()?.iter().map(Link::maker).collect())
     }
 
     /// What of a chain was taken back, here or by who made it, as far as this vault has seen.
@@ -187,7 +177,7 @@ impl Shares {
             records.push((format!("{REVOKED}{}", link.capability.jti), None));
         }
         self.vault.put_records(records).await?;
-        self.let_go_of(gone.iter().map(Link::maker)).await?;
+        self.follow_makers().await?;
         Ok(left)
     }
 

@@ -13,8 +13,8 @@ use crate::approvals::Action;
 use crate::broker::tests::provider::Provider;
 use crate::clock::{Clock as _, SystemClock};
 use crate::limits;
-use crate::relay::Revocations as _;
 use crate::relay::tests::liar::{Liar, Lie};
+use crate::relay::{Held, Revocations as _};
 
 struct Three {
     relay: Liar,
@@ -391,8 +391,7 @@ async fn promise_09_whoever_passed_it_on_takes_their_link_back_and_keeps_what_th
 async fn promise_09_the_relay_is_asked_whether_each_link_stands_also_where_nothing_was_told() {
     let three = Three::new().await;
     let link = three.passed_on(&[Scope::Read]).await;
-    let bob = protocol::relay::MailboxKey(three.bob.person.identity.signing_key());
-    three.anna.person.relay.unfollow(bob).await.unwrap();
+    three.anna.person.relay.follow(Held::new()).await.unwrap();
     three.bob.shares.revoke(link.jti).await.unwrap();
     three.stands(&three.carol, link.jti, Standing::Stopped).await;
     let chain = [three.root.clone(), link];

@@ -6,7 +6,8 @@ use protocol::{CapabilityId, Millis, UserId, b64};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vault::{
-    Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, verify_chain,
+    Capability, CapabilityError, Constraints, NewCapability, PublicIdentity, Resource, Scope, Scopes, SignerKey,
+    verify_chain,
 };
 
 use super::count::check_rate;
@@ -15,7 +16,7 @@ use super::message::Message;
 use super::received::Received;
 use super::{ShareError, Shares};
 use crate::contacts::ContactError;
-use crate::relay::{Courier as _, Record, RelayError, Revocations as _};
+use crate::relay::{Courier as _, Held, Record, RelayError, Revocations as _};
 
 /// What is to be passed on, and to whom.
 #[derive(Debug, Clone, Deserialize)]
@@ -69,11 +70,6 @@ fn any_link(
         }
     }
     Ok(false)
-}
-
-/// Who has made these.
-pub(super) fn makers(chain: &[Capability]) -> impl Iterator<Item = MailboxKey> {
-    chain.iter().map(|link| MailboxKey(link.iss.0))
 }
 
 impl Shares {
@@ -185,23 +181,29 @@ impl Shares {
             || any_link(&received.chain(), |by, link| self.relay.is_revoked_for_good(by, link))?)
     }
 
-    /// Follows these people's revocations no longer, but for those of whom there is something left that they have made.
-    pub(super) async fn let_go_of(
-        &self,
-        makers_of_old: impl IntoIterator<Item = MailboxKey>,
-    ) -> Result<(), ShareError> {
-        let mut needed = self.makers_of_links()?;
-        for received in self.received()? {
-            needed.extend(makers(&received.chain()));
-        }
-        for through in self.given()?.iter().filter_map(|given| given.through.as_ref()) {
-            needed.extend(makers(&through.above));
-        }
-        for old in makers_of_old {
-            if !needed.contains(&old) {
-                self.relay.unfollow(old).await?;
+    /// Follows the revocations of everybody who can take back something that is held here, or that was made of it, and of nobody else.
+    /// `one_at_a_time` is held.
+    pub(super) async fn follow_makers(&self) -> Result<(), ShareError> {
+        let own = self.vault.identity().await?.public().signer();
+        let mut held = Held::new();
+        let mut can_end = |link: &Capability, by: SignerKey| {
+            if by != own {
+                held.entry(MailboxKey(by.0)).or_default().insert(link.jti.into());
             }
+        };
+        for link in self.links()? {
+            can_end(&link.capability, link.capability.iss);
         }
-        Ok(())
+        let given = self.given()?;
+        let passed_on = given.iter().filter_map(|given| {
+            let through = given.through.as_ref()?;
+            Some(chain_of(&given.capability, Some(through)))
+        });
+        let received = self.received()?;
+        for link in received.iter().map(Received::chain).chain(passed_on).flatten() {
+            can_end(&link, link.iss);
+            can_end(&link, link.aud);
+        }
+        Ok(self.relay.follow(held).await?)
     }
 }

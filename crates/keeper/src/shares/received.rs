@@ -9,7 +9,7 @@ use vault::{Capability, CapabilityError, PublicIdentity, SignerKey, verify_chain
 use super::copy_held::destroyed;
 use super::given::kept;
 use super::group::{GroupOffer, InGroup};
-use super::passed_on::{Through, chain_of, makers};
+use super::passed_on::{Through, chain_of};
 use super::{ShareError, Shares};
 use crate::contacts::{Contact, ContactError};
 use crate::limits;
@@ -236,9 +236,9 @@ impl Shares {
     /// [`ShareError::NotReceived`]; the vault's errors.
     pub async fn forget_received(&self, id: Uuid) -> Result<(), ShareError> {
         let _one = self.one_at_a_time.lock().await;
-        let old = self.one_received(id)?;
+        self.one_received(id)?;
         self.vault.put_records(vec![(name(id), None), destroyed(id)]).await?;
-        self.let_go_of(makers(&old.chain())).await?;
+        self.follow_makers().await?;
         self.changed();
         Ok(())
     }

@@ -451,6 +451,26 @@ async fn promise_09_what_broke_off_after_something_was_kept_is_done_at_the_next_
 }
 
 #[tokio::test]
+async fn promise_12_nobody_is_followed_of_whom_nothing_is_left() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let mallory = Sharer::at(&relay).await;
+    mallory.connects(&service).await;
+    mallory.knows(&bob, "Bob").await;
+    let theirs = mallory.shares_with(&bob, &[Scope::Read]).await.jti;
+    let kept = |shares: &Shares| shares.given().unwrap()[0].arrived.is_some();
+    mallory.until(kept).await;
+    // It ended long ago, and goes when something else comes.
+    let mut old = bob.shares.one_received(theirs).unwrap();
+    old.capability.exp = 0;
+    bob.person.vault.put_records(vec![old.record()]).await.unwrap();
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    anna.until(kept).await;
+    assert!(bob.shares.one_received(id).is_ok() && bob.shares.one_received(theirs).is_err());
+    assert_eq!(bob.person.vault.list_records("relay/issuer/").unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn promise_02_that_the_relay_lies_stands_in_the_activity() {
     let noted = |shares: &Shares, what: &str| {
         let entries = json!(shares.activity.entries(None).unwrap());

@@ -83,7 +83,7 @@ async fn a_message_that_nobody_could_take_is_given_to_whoever_can_later() {
     let (mut ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
     ada.send(&bob, b"connected").await;
     bob.take().await;
-    bob.relay.follow(ada.key()).await.unwrap();
+    bob.follows(&ada, &[]).await;
     bob.arriving.close();
     let sent = ada.send(&bob, b"early").await;
     ada.until(|notice| (*notice == RelayNotice::Accepted { id: sent }).then_some(()))
@@ -213,7 +213,8 @@ async fn a_relay_that_reads_no_more_is_left_and_the_next_connection_goes_on() {
 
     relay.now(Lie::Deaf);
     // More questions than a socket holds.
-    let questions = (0..5_000).map(|_| ada.relay.check(bob.key(), CapabilityId::new()));
+    let capability = CapabilityId::new();
+    let questions = (0..5_000).map(|_| ada.relay.check(bob.key(), capability));
     let later = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         held.ack(Vec::new()).await

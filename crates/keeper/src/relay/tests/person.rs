@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::channel::{SlotKind, VaultState};
 use protocol::control::{AgentState, KeeperStatus};
 use protocol::relay::MailboxKey;
-use protocol::{CellId, EnvelopeId, b64};
+use protocol::{CapabilityId, CellId, EnvelopeId, b64};
 use tempfile::TempDir;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -15,7 +15,7 @@ use vault::{Kek, PublicIdentity};
 
 use crate::clock::{Clock, SystemClock};
 use crate::platform::Platform;
-use crate::relay::{Courier as _, Outgoing, Received, Record, Relay, RelayNotice, Topic};
+use crate::relay::{Courier as _, Held, Outgoing, Received, Record, Relay, RelayNotice, Revocations as _, Topic};
 use crate::vault_service::VaultService;
 
 pub struct Person {
@@ -80,6 +80,12 @@ impl Person {
             with: Vec::new(),
         };
         self.relay.send(message).await.unwrap()
+    }
+
+    /// Follows somebody and nobody else, and holds this of what they can revoke.
+    pub async fn follows(&self, issuer: &Self, held: &[CapabilityId]) {
+        let held = Held::from([(issuer.key(), held.iter().copied().collect())]);
+        self.relay.follow(held).await.unwrap();
     }
 
     /// Takes the next message.

@@ -1,8 +1,10 @@
 use protocol::CapabilityId;
+use protocol::limits::EPOCH_REVOCATIONS;
 use protocol::relay::epoch::EpochError;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
+use crate::limits::ISSUER_REVOKED;
 use crate::relay::{RelayError, RelayNotice, Revocations as _, Standing};
 
 async fn two(lie: Lie) -> (Liar, Person, Person) {
@@ -50,7 +52,7 @@ async fn promise_09_what_is_revoked_is_pushed_and_refused_and_stays_so_without_t
 #[tokio::test]
 async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_no_until_it_is_there() {
     let (relay, ada, mut bob) = two(Lie::Skip(2)).await;
-    bob.relay.follow(ada.key()).await.unwrap();
+    bob.follows(&ada, &[]).await;
     let one = CapabilityId::new();
     for revoked in [vec![one], vec![CapabilityId::new()], Vec::new()] {
         ada.relay.publish(revoked, Vec::new()).await.unwrap();
@@ -89,7 +91,7 @@ async fn promise_09_an_epoch_that_is_kept_back_is_noticed_and_every_check_says_n
 #[tokio::test]
 async fn promise_09_a_relay_that_forgets_revocations_is_not_believed() {
     let (relay, ada, mut bob) = two(Lie::Honest).await;
-    bob.relay.follow(ada.key()).await.unwrap();
+    bob.follows(&ada, &[]).await;
     ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
     revoked(&mut bob).await;
     relay.now(Lie::NoneRevoked);
@@ -112,12 +114,12 @@ async fn promise_09_what_was_revoked_reaches_another_relay_that_knows_nothing() 
     let (relay, ada, mut bob) = two(Lie::Honest).await;
     let capability = CapabilityId::new();
     ada.relay.publish(vec![capability], Vec::new()).await.unwrap();
-    bob.relay.follow(ada.key()).await.unwrap();
+    bob.follows(&ada, &[]).await;
     assert_eq!(revoked(&mut bob).await, [capability]);
     relay.be_another();
     let carol = Person::at(&relay.socket).await;
     let mut carol = carol;
-    carol.relay.follow(ada.key()).await.unwrap();
+    carol.follows(&ada, &[]).await;
     // The issuer's keeper connects again, and brings all that it has revoked.
     assert_eq!(revoked(&mut carol).await, [capability]);
 }
@@ -138,7 +140,7 @@ async fn set_back(remembered: bool) -> (Liar, Person, Person, CapabilityId) {
     let (relay, mut ada, mut bob) = two(Lie::Honest).await;
     let one = CapabilityId::new();
     ada.relay.publish(vec![one], Vec::new()).await.unwrap();
-    bob.relay.follow(ada.key()).await.unwrap();
+    bob.follows(&ada, &[]).await;
     assert_eq!(revoked(&mut bob).await, [one]);
     ada.restart(&relay.socket.with_file_name("nowhere.sock")).await;
     restore(&ada, remembered).await;
@@ -183,4 +185,103 @@ async fn promise_09_a_vault_whose_own_revocations_went_two_ways_says_so() {
     ada.restart(&relay.socket).await;
     let said = ada.odd().await;
     assert!(said.contains("epoch 1 does not follow"), "{said}");
+}
+
+/// So many that Ada revokes, in as many epochs as it takes.
+async fn revokes(ada: &Person, count: usize) -> Vec<CapabilityId> {
+    let all: Vec<_> = (0..count).map(|_| CapabilityId::new()).collect();
+    for some in all.chunks(EPOCH_REVOCATIONS) {
+        ada.relay.publish(some.to_vec(), Vec::new()).await.unwrap();
+    }
+    all
+}
+
+/// Bytes of what Bob remembers of those whom he follows.
+fn remembered(bob: &Person) -> usize {
+    let names = bob.vault.list_records("relay/issuer/").unwrap().into_iter();
+    names
+        .map(|name| bob.vault.get_record(&name).unwrap().unwrap().len())
+        .sum()
+}
+
+#[tokio::test]
+async fn promise_12_who_revokes_without_end_fills_no_vault_and_what_is_held_is_refused() {
+    let (_relay, ada, mut bob) = two(Lie::Honest).await;
+    let held = CapabilityId::new();
+    bob.follows(&ada, &[held]).await;
+    revokes(&ada, 2 * EPOCH_REVOCATIONS).await;
+    ada.relay.publish(vec![held], Vec::new()).await.unwrap();
+    while revoked(&mut bob).await != [held] {}
+    assert!(bob.relay.is_revoked_for_good(ada.key(), held).unwrap());
+    let most = ISSUER_REVOKED * 45;
+    assert!(remembered(&bob) < most, "{} bytes", remembered(&bob));
+    // Once it is held no more it is forgotten with all others, and not before there are too many.
+    bob.follows(&ada, &[]).await;
+    assert!(bob.relay.is_revoked_for_good(ada.key(), held).unwrap());
+    revokes(&ada, ISSUER_REVOKED).await;
+    revoked(&mut bob).await;
+    assert!(!bob.relay.is_revoked_for_good(ada.key(), held).unwrap());
+}
+
+#[tokio::test]
+async fn promise_09_what_arrives_after_it_was_revoked_is_refused_though_it_was_not_remembered() {
+    let (_relay, ada, mut bob) = two(Lie::Honest).await;
+    let before = CapabilityId::new();
+    bob.follows(&ada, &[before]).await;
+    let early = revokes(&ada, EPOCH_REVOCATIONS + 1).await;
+    while revoked(&mut bob).await.len() != 1 {}
+    let late = early[0];
+    assert!(!bob.relay.is_revoked_for_good(ada.key(), late).unwrap());
+    // It arrives: until all was read again it counts as revoked, and nothing beside it does.
+    bob.follows(&ada, &[before, late]).await;
+    assert!(bob.relay.has_seen_revoked(ada.key(), late).unwrap());
+    assert!(!bob.relay.has_seen_revoked(ada.key(), before).unwrap());
+    while !bob.relay.is_revoked_for_good(ada.key(), late).unwrap() {
+        revoked(&mut bob).await;
+    }
+    // What is asked for without having been told of.
+    assert_eq!(bob.relay.check(ada.key(), early[1]).await.unwrap(), Standing::Revoked);
+    let standing = bob.relay.check(ada.key(), CapabilityId::new()).await.unwrap();
+    assert!(matches!(standing, Standing::NotRevoked { as_of } if as_of > 0));
+    // Nobody has done anything wrong.
+    while let Ok(notice) = bob.notices.try_recv() {
+        assert!(!matches!(
+            notice,
+            RelayNotice::Wrong { .. } | RelayNotice::Odd { .. } | RelayNotice::IssuerUnknown { .. }
+        ));
+    }
+}
+
+#[tokio::test]
+async fn promise_09_a_relay_that_does_not_bring_again_what_was_not_remembered_is_not_believed() {
+    let (relay, ada, mut bob) = two(Lie::Honest).await;
+    bob.follows(&ada, &[]).await;
+    let early = revokes(&ada, EPOCH_REVOCATIONS + 1).await;
+    while revoked(&mut bob).await.len() != 1 {}
+    relay.now(Lie::SkipAndSay(1));
+    let asked = bob.relay.check(ada.key(), early[0]).await;
+    assert!(matches!(asked, Err(RelayError::RolledBack)), "{asked:?}");
+    // Also after the next start.
+    bob.restart(&relay.socket).await;
+    assert!(bob.relay.has_seen_revoked(ada.key(), early[0]).unwrap());
+}
+
+#[tokio::test]
+async fn promise_12_one_issuer_of_whom_nothing_can_be_remembered_ends_nothing_for_the_others() {
+    let (relay, ada, mut bob) = two(Lie::Honest).await;
+    bob.follows(&ada, &[]).await;
+    let name = bob.vault.list_records("relay/issuer/").unwrap().remove(0);
+    bob.vault.put_record(&name, br#"{"v":2}"#).await.unwrap();
+    let connections = relay.connections();
+    ada.relay.publish(vec![CapabilityId::new()], Vec::new()).await.unwrap();
+    bob.until(|notice| matches!(notice, RelayNotice::IssuerUnknown { .. }).then_some(()))
+        .await;
+    ada.send(&bob, b"on the same connection").await;
+    bob.take().await;
+    assert_eq!(relay.connections(), connections);
+    bob.restart(&relay.socket).await;
+    ada.send(&bob, b"on the next one").await;
+    bob.take().await;
+    assert_eq!(relay.connections(), connections + 1);
+    assert!(bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).is_err());
 }
