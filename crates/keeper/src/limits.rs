@@ -441,6 +441,8 @@ pub const RESUME_PAUSE: Duration = Duration::from_millis(100);
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 /// How long what is missing is waited for, once what comes after it is there.
 pub const GAP_WAIT: Duration = Duration::from_secs(10);
+/// Senders of whom a vault remembers what it has seen though they are neither contacts nor followed: then those who were heard longest ago go.
+pub const RELAY_STRANGERS: usize = 1000;
 /// Revoked capabilities of one issuer that are remembered though nothing here hangs on them: of who has revoked more, only what is held here.
 pub const ISSUER_REVOKED: usize = 50;
 /// Longest wait between two attempts to reach the relay.

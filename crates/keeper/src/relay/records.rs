@@ -23,6 +23,7 @@ use crate::vault_service::{VaultError, VaultService};
 use crate::versioned::{self, is_default};
 
 pub(super) const OUT: &str = "relay/out/";
+const FROM: &str = "relay/from/";
 const LOST: &str = "relay/lost/";
 const HEAD: &str = "relay/epochs/head";
 const ISSUERS: &str = "relay/issuer/";
@@ -170,6 +171,9 @@ struct StoredFrom {
     last: u64,
     #[serde(with = "b64")]
     link: Vec<u8>,
+    /// When that was, by this vault's clock.
+    #[serde(default, skip_serializing_if = "is_default")]
+    at: Millis,
 }
 
 /// What somebody who is followed has revoked.
@@ -376,7 +380,7 @@ pub(super) fn out(vault: &VaultService, name: &str) -> Result<Option<Out>, Relay
 }
 
 fn from_name(from: &MailboxKey) -> String {
-    format!("relay/from/{}", hex(from))
+    format!("{FROM}{}", hex(from))
 }
 
 pub(super) fn from(vault: &VaultService, from: &MailboxKey) -> Result<From, RelayError> {
@@ -388,14 +392,44 @@ pub(super) fn from(vault: &VaultService, from: &MailboxKey) -> Result<From, Rela
     }))
 }
 
-pub(super) fn put_from(from: &MailboxKey, state: &From) -> Record {
+pub(super) fn put_from(from: &MailboxKey, state: &From, now: Millis) -> Record {
     let stored = StoredFrom {
         v: VERSION,
         stream: state.stream,
         last: state.last,
         link: state.link.to_vec(),
+        at: now,
     };
     json(from_name(from), &stored)
+}
+
+/// Everybody of whom something was seen.
+pub(super) fn senders(vault: &VaultService) -> Result<Vec<MailboxKey>, RelayError> {
+    keys(vault, FROM)
+}
+
+/// When something of somebody was last taken; 0 where that was not noted.
+pub(super) fn taken_at(vault: &VaultService, from: &MailboxKey) -> Millis {
+    let stored: Option<StoredFrom> = read(vault, &from_name(from)).ok().flatten();
+    stored.map_or(0, |stored| stored.at)
+}
+
+/// Forgets somebody: what was seen of them, and where the envelopes to them stand if none waits.
+pub(super) fn forget(vault: &VaultService, who: &MailboxKey) -> Result<Vec<Record>, RelayError> {
+    let mut gone = vec![(from_name(who), None)];
+    if vault.list_records(&format!("{OUT}{}/", hex(who)))?.is_empty() {
+        gone.push((to_name(who), None));
+    }
+    Ok(gone)
+}
+
+/// Whose keys stand in the names that begin so.
+fn keys(vault: &VaultService, prefix: &str) -> Result<Vec<MailboxKey>, RelayError> {
+    let names = vault.list_records(prefix)?;
+    Ok(names
+        .iter()
+        .filter_map(|name| unhex(name.strip_prefix(prefix)?))
+        .collect())
 }
 
 pub(super) fn own_head(vault: &VaultService) -> Result<EpochHead, RelayError> {
@@ -512,11 +546,7 @@ pub(super) fn put_issuer(issuer: &MailboxKey, state: Option<&Issuer>) -> Record 
 
 /// Everybody who is followed.
 pub(super) fn issuers(vault: &VaultService) -> Result<Vec<MailboxKey>, RelayError> {
-    let names = vault.list_records(ISSUERS)?;
-    Ok(names
-        .iter()
-        .filter_map(|name| unhex(name.strip_prefix(ISSUERS)?))
-        .collect())
+    keys(vault, ISSUERS)
 }
 
 #[cfg(test)]
@@ -526,6 +556,8 @@ mod tests {
     /// As version 1 wrote them. A line that is changed here is a format that released keepers do not read.
     const FROM: &str =
         r#"{"v":1,"stream":1700000000000,"last":7,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
+    /// Of a version that notes when.
+    const FROM_DATED: &str = r#"{"v":1,"stream":1700000000000,"last":7,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000001}"#;
     const ISSUER: &str = r#"{"v":1,"number":3,"hash":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","at":1700000000000,"revoked":["01a21ede-1a16-7737-bbc9-cbcf73c3af65"]}"#;
 
     /// Of one whose epochs do not fit together.
@@ -544,6 +576,9 @@ mod tests {
         let from: StoredFrom = serde_json::from_str(FROM).unwrap();
         assert_eq!((from.last, from.link.len()), (7, 32));
         assert_eq!(serde_json::to_string(&from).unwrap(), FROM);
+        let dated: StoredFrom = serde_json::from_str(FROM_DATED).unwrap();
+        assert_eq!((from.at, dated.at), (0, 1_700_000_000_001));
+        assert_eq!(serde_json::to_string(&dated).unwrap(), FROM_DATED);
         let issuer: Issuer = serde_json::from_str(ISSUER).unwrap();
         assert_eq!((issuer.number, issuer.revoked.len()), (3, 1));
         assert_eq!(serde_json::to_string(&issuer).unwrap(), ISSUER);

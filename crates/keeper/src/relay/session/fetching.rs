@@ -1,15 +1,18 @@
 //! Takes what arrives: opened, put in order, given to whom it is for, and acknowledged once it is written down that it was taken.
 
+use std::collections::HashSet;
+
 use protocol::relay::MailboxKey;
 use protocol::{EnvelopeId, Millis};
 use tokio::time::Instant;
 use vault::{PublicIdentity, envelope_link, open_envelope};
 
 use super::{Ended, Serving, Session, short};
-use crate::limits::EARLY;
+use crate::contacts::Contacts;
+use crate::limits::{EARLY, RELAY_STRANGERS};
 use crate::relay::incoming::{Arrived, Incoming, Whole};
 use crate::relay::records;
-use crate::relay::{Received, RelayError, Taken, Topic};
+use crate::relay::{Received, Record, RelayError, Taken, Topic};
 
 /// Numbers of one connection that are remembered.
 const CAME: usize = 100_000;
@@ -76,9 +79,8 @@ impl Session<'_> {
                     topic = whole.topic,
                     "a topic that is not known here"
                 );
-                let taken = records::put_from(&from, &whole.after);
-                let written = self.shared.vault.put_records(vec![taken]).await;
-                written.map_err(RelayError::from)?;
+                let taken = self.seen(from, &whole.after)?;
+                self.shared.vault.put_records(taken).await.map_err(RelayError::from)?;
                 self.was_taken(from, whole.numbers).await?;
                 continue;
             };
@@ -133,6 +135,46 @@ impl Session<'_> {
         serving.waits.is_none()
     }
 
+    /// What is to be remembered of somebody of whom a message was taken. Whoever has to go for them is forgotten here, too.
+    fn seen(&mut self, from: MailboxKey, after: &records::From) -> Result<Vec<Record>, RelayError> {
+        let shared = self.shared;
+        let mut changes = vec![records::put_from(&from, after, shared.clock.now())];
+        for who in self.too_many(from)? {
+            self.incoming.remove(&who);
+            changes.extend(records::forget(&shared.vault, &who)?);
+        }
+        Ok(changes)
+    }
+
+    /// Strangers who are forgotten for a new one, where there are too many: of whom nothing is under way, those first who were heard longest ago.
+    fn too_many(&self, from: MailboxKey) -> Result<Vec<MailboxKey>, RelayError> {
+        let vault = &self.shared.vault;
+        let mut strangers = records::senders(vault)?;
+        if strangers.len() < RELAY_STRANGERS || strangers.contains(&from) {
+            return Ok(Vec::new());
+        }
+        // Where contacts cannot be read, nobody is known to be none.
+        let Ok(contacts) = Contacts::new(vault.clone(), self.shared.clock.clone()).list() else {
+            return Ok(Vec::new());
+        };
+        let mut known: HashSet<_> = records::issuers(vault)?.into_iter().collect();
+        known.extend(
+            contacts
+                .iter()
+                .map(|contact| MailboxKey(contact.identity.signing_key())),
+        );
+        if known.contains(&from) {
+            return Ok(Vec::new());
+        }
+        strangers.retain(|who| !known.contains(who));
+        let over = (strangers.len() + 1).saturating_sub(RELAY_STRANGERS);
+        let is_idle = |(_, incoming): &(_, Incoming)| !incoming.serving && incoming.waiting() == 0;
+        strangers.retain(|who| self.incoming.get(who).is_none_or(is_idle));
+        strangers.sort_by_cached_key(|who| records::taken_at(vault, who));
+        strangers.truncate(over);
+        Ok(strangers)
+    }
+
     /// A message was taken, and that is written down: it need not come again, and the next one may.
     async fn was_taken(&mut self, from: MailboxKey, numbers: Vec<u64>) -> Result<(), Ended> {
         if let Some((_, incoming)) = self.incoming.get_mut(&from) {
@@ -152,7 +194,7 @@ impl Session<'_> {
             return Err(Ended::Broken);
         }
         let mut changes = with;
-        changes.push(records::put_from(&serving.from, &serving.after));
+        changes.extend(self.seen(serving.from, &serving.after)?);
         let written = self.shared.vault.put_records(changes).await.map_err(RelayError::from);
         let failed = written.is_err();
         let _gave_up = done.send(written);

@@ -1,13 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::join_all;
-use protocol::CapabilityId;
+use protocol::relay::MailboxKey;
+use protocol::{CapabilityId, UserId};
 use vault::Identity;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::limits::{RELAY_ANSWER, RELAY_SILENCE};
+use crate::clock::SystemClock;
+use crate::contacts::Contacts;
+use crate::limits::{RELAY_ANSWER, RELAY_SILENCE, RELAY_STRANGERS};
+use crate::relay::records::{To, put_to};
 use crate::relay::service::Asked;
 use crate::relay::{Courier as _, Outgoing, RelayError, RelayNotice, Revocations as _, Standing, Topic};
 use crate::vault_service::LockReason;
@@ -290,4 +295,47 @@ async fn a_relay_of_which_nothing_is_heard_any_more_is_left() {
     until(|| relay.connections() > before).await;
     ada.send(&bob, b"two").await;
     assert_eq!(bob.take().await, b"two");
+}
+
+#[tokio::test]
+async fn promise_12_strangers_of_whom_one_message_came_fill_no_vault() {
+    let relay = Liar::start(Lie::Honest);
+    let (ada, mut bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    let (carol, dora) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    let contacts = Contacts::new(bob.vault.clone(), Arc::new(SystemClock));
+    contacts
+        .pin(UserId::new(), "Ada", &ada.identity.encode())
+        .await
+        .unwrap();
+    bob.follows(&dora, &[]).await;
+    // Ada is a contact, Dora is followed; all others have sent one message, as nobody knows when.
+    let name = |of: &str, key: &MailboxKey| {
+        let key: String = key.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("relay/{of}/{key}")
+    };
+    let from = br#"{"v":1,"stream":1,"last":1,"link":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#.to_vec();
+    let strangers: Vec<_> = (0..RELAY_STRANGERS as u64)
+        .map(|number| MailboxKey([number.to_be_bytes(); 4].concat().try_into().unwrap()))
+        .collect();
+    let all = strangers
+        .iter()
+        .chain([&ada, &dora].map(Person::key).iter())
+        .map(|key| (name("from", key), Some(from.clone())))
+        .collect();
+    bob.vault.put_records(all).await.unwrap();
+    let to = To::new(&carol.identity, 0);
+    for stranger in &strangers[..2] {
+        bob.vault.put_records(vec![put_to(stranger, &to)]).await.unwrap();
+    }
+
+    carol.send(&bob, b"hello").await;
+    assert_eq!(bob.take().await, b"hello");
+    let is_there = |of: &str, key: &MailboxKey| bob.vault.get_record(&name(of, key)).unwrap().is_some();
+    assert_eq!(
+        bob.vault.list_records("relay/from/").unwrap().len(),
+        RELAY_STRANGERS + 2
+    );
+    assert!(is_there("from", &ada.key()) && is_there("from", &dora.key()) && is_there("from", &carol.key()));
+    assert!(!is_there("from", &strangers[0]) && !is_there("to", &strangers[0]));
+    assert!(is_there("from", &strangers[1]) && is_there("to", &strangers[1]));
 }
