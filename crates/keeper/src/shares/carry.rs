@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 use uuid::Uuid;
-use vault::{Capability, Presentation, PublicIdentity, SignerKey};
+use vault::{Capability, CapabilityError, Presentation, PublicIdentity, SignerKey};
 
 use super::error::TOO_LATE;
 use super::given::Given;
@@ -377,7 +377,7 @@ impl Shares {
         self.say(&Message::Refused { id, code, message }, to).await;
     }
 
-    /// Whose place among the calls of others somebody takes who has to do with this vault: of whoever was given what they show, so that
+    /// Whose place among the calls of others somebody takes who has to do with this vault: of whoever was given what they hold, so that
     /// those to whom it was passed on take no more of them; or a contact's own.
     pub(super) fn whose_place(
         &self,
@@ -386,13 +386,25 @@ impl Shares {
     ) -> Result<Option<SignerKey>, ShareError> {
         let given = Presentation::parse(presentation)
             .map_err(ShareError::from)
-            .and_then(|presentation| self.root(&presentation.chain));
+            .and_then(|presentation| self.holds(who, &presentation.chain));
         if let Ok(given) = given {
             return Ok(Some(given.capability.sub));
         }
         let contacts = self.contacts.list()?;
         let known = contacts.iter().any(|contact| contact.identity == *who);
         Ok(known.then(|| who.signer()))
+    }
+
+    /// What was given here that somebody holds, or held before it ended: who has seen what others hold can show that, too.
+    fn holds(&self, who: &PublicIdentity, chain: &[Capability]) -> Result<Given, ShareError> {
+        let given = self.root(chain)?;
+        let before_its_end = chain.iter().map(|link| link.exp - 1).min();
+        let at = before_its_end.unwrap_or_default().min(self.clock.now());
+        let granted = self.known_chains.verify(chain, &given.capability.iss, at, |_| false)?;
+        match granted.holder == who.signer() {
+            true => Ok(given),
+            false => Err(CapabilityError::NotHeld.into()),
+        }
     }
 
     pub(super) async fn see_to_lost(&self) {

@@ -14,6 +14,11 @@ use crate::relay::tests::liar::{Liar, Lie};
 impl Sharer {
     /// Asks for what somebody shares, of which Bob's record is shown, after its time.
     async fn asks_late(&self, bob: &Self, id: Uuid, of: &Self) {
+        self.asks(bob, id, of, -1).await;
+    }
+
+    /// The same, while it waits for so many more milliseconds.
+    async fn asks(&self, bob: &Self, id: Uuid, of: &Self, left: i64) {
         let received = bob.shares.one_received(id).unwrap();
         let request = SharedRequest {
             service: "calendar".to_owned(),
@@ -29,7 +34,7 @@ impl Sharer {
             .encode();
         let call = Message::Use(Call {
             id: Uuid::now_v7(),
-            until: now - 1,
+            until: now + left,
             presentation,
         });
         let call = call.to(&of.person.identity, Vec::new());
@@ -117,4 +122,26 @@ async fn a_stranger_who_asks_late_with_what_somebody_else_holds_is_not_told_of()
         anna.shares.seen_missed(Uuid::now_v7()).await,
         Err(ShareError::Unknown)
     ));
+}
+
+#[tokio::test]
+async fn promise_12_a_stranger_who_shows_what_somebody_else_holds_hears_nothing_and_leaves_nothing() {
+    let (relay, service) = (Liar::start(Lie::Honest), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let mallory = Sharer::at(&relay).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(id).await;
+    let answered = |anna: &Sharer| anna.person.vault.list_records("relay/to/").unwrap().len();
+    let before = answered(&anna);
+    for _ in 0..2 {
+        mallory.asks(&bob, id, &anna, 20_000).await;
+    }
+    while relay.waiting(anna.person.key()) > 0 || !mallory.person.vault.list_records("relay/out/").unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // A refusal would have been on its way before this answer.
+    bob.uses(id, "GET", "/work").await.unwrap();
+    assert!(anna.noted("share_refused").is_empty());
+    assert_eq!(answered(&anna), before);
+    assert_eq!(service.asked().len(), 1);
 }

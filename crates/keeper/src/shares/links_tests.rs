@@ -578,7 +578,12 @@ async fn promise_12_a_stranger_has_no_place_but_that_of_whoever_was_given_what_t
     let place = |of: &Sharer, text: &[u8]| three.anna.shares.whose_place(&of.person.identity, text).unwrap();
     let bobs = Some(three.bob.person.identity.signer());
     assert_eq!(place(&three.carol, &text(vec![three.root.clone(), link.clone()])), bobs);
-    assert_eq!(place(&three.carol, &text(vec![link])), None);
+    assert_eq!(place(&three.carol, &text(vec![link.clone()])), None);
+    // Of what others hold, and of a link that nobody has signed.
+    assert_eq!(place(&three.carol, &text(vec![three.root.clone()])), None);
+    let mut forged = link;
+    forged.exp -= 1;
+    assert_eq!(place(&three.carol, &text(vec![three.root.clone(), forged])), None);
     assert_eq!(place(&three.carol, b"anything"), None);
     assert_eq!(place(&three.bob, b"anything"), bobs);
 }
