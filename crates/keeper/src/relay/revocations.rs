@@ -240,14 +240,14 @@ pub(super) async fn settle(shared: &Shared, identity: &Identity, relay_has: u64)
     Ok(shared.vault.put_records(changes).await?)
 }
 
-/// An epoch of somebody, from the relay.
-pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) -> Result<(), RelayError> {
+/// An epoch of somebody, from the relay. Says whether it is one of this vault's that does not fit, which is named.
+pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) -> Result<bool, RelayError> {
     let signed = match SignedEpoch::decode(bytes) {
         Ok(signed) => signed,
         Err(error) => {
             let what = format!("it brought an epoch of revocations that nobody has signed: {error}");
             shared.notice(RelayNotice::Wrong { about: *own, what });
-            return Ok(());
+            return Ok(false);
         }
     };
     let issuer = signed.epoch().issuer;
@@ -264,7 +264,7 @@ pub(super) async fn take_epoch(shared: &Shared, own: &MailboxKey, bytes: &[u8]) 
         }
     }
     shared.epochs.send_modify(|count| *count += 1);
-    Ok(())
+    Ok(false)
 }
 
 /// An epoch of somebody else.
@@ -313,7 +313,7 @@ async fn take_of(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError
 }
 
 /// One of this vault's own. One that it has forgotten, since it was restored from a backup, it takes back, and refuses again what it had revoked.
-async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayError> {
+async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<bool, RelayError> {
     let _one_at_a_time = shared.writing.lock().await;
     let mut head = records::own_head(&shared.vault)?;
     let Epoch {
@@ -333,9 +333,10 @@ async fn take_own(shared: &Shared, signed: &SignedEpoch) -> Result<(), RelayErro
                 "what this vault has taken back does not fit what it has told before: {error}. Others may not learn of it"
             );
             shared.notice(of_epoch(error, *issuer, what));
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// A relay that brings a later epoch has those before it. Two of one number were signed by their issuer, or by whoever has two copies of the vault.

@@ -87,6 +87,8 @@ struct Session<'a> {
     next_check: u64,
     /// So many of our epochs the relay had when it was reached.
     relay_had: u64,
+    /// Since when the vault has so few of them and waits for the next.
+    behind: Option<(Instant, u64)>,
     /// Our last epoch that the relay has; none when it refused one.
     published: Option<u64>,
     /// Since when one is under way.
@@ -132,6 +134,7 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
         checks: HashMap::new(),
         next_check: 1,
         relay_had: epoch,
+        behind: Some((Instant::now(), 0)),
         published: Some(epoch),
         publishing: None,
         heard: Instant::now(),
@@ -163,6 +166,7 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
             Some(asked) = questions.recv() => session.ask(asked).await?,
             _ = look.tick() => {
                 session.is_answered()?;
+                session.is_shown()?;
                 session.look().await?;
             }
         }
@@ -282,6 +286,34 @@ impl Session<'_> {
         }
     }
 
+    /// Whether the relay was given our epoch of this number, and has not said yet what became of it.
+    fn is_under_way(&self, number: u64) -> bool {
+        self.publishing.is_some() && self.published.is_some_and(|published| published + 1 == number)
+    }
+
+    /// A relay that says that it has more of our epochs than this vault brings them: nothing is told of what is taken back here until then.
+    fn is_shown(&mut self) -> Result<(), Ended> {
+        let Some((since, before)) = self.behind else {
+            return Ok(());
+        };
+        let has = records::own_head(&self.shared.vault)?.number;
+        self.behind = if has >= self.relay_had {
+            None
+        } else if has > before {
+            Some((Instant::now(), has))
+        } else if since.elapsed() <= RELAY_ANSWER {
+            Some((since, before))
+        } else {
+            let had = self.relay_had;
+            let what = format!(
+                "it says that it has {had} of this vault's revocations, and brings none after number {has}: until it does, nobody is told what is taken back here"
+            );
+            self.wrong(self.own, what);
+            None
+        };
+        Ok(())
+    }
+
     fn wrong(&self, about: MailboxKey, what: impl Into<String>) {
         let what = what.into();
         self.shared.notice(RelayNotice::Wrong { about, what });
@@ -309,6 +341,13 @@ impl Session<'_> {
                 self.answered = Instant::now();
                 self.refused(id, code, message).await
             }
+            FromRelay::Published { number } if !self.is_under_way(number) => {
+                let what = format!(
+                    "it says that it has taken this vault's revocations of number {number}, which were not sent to it"
+                );
+                self.wrong(self.own, what);
+                Ok(())
+            }
             FromRelay::Published { number } => {
                 self.published = Some(number);
                 self.publishing = None;
@@ -331,7 +370,9 @@ impl Session<'_> {
                 Ok(())
             }
             FromRelay::Epoch { epoch } => {
-                take_epoch(self.shared, &self.own, &epoch).await?;
+                if take_epoch(self.shared, &self.own, &epoch).await? {
+                    self.behind = None;
+                }
                 settle(self.shared, &self.identity, self.relay_had).await?;
                 self.publish().await
             }

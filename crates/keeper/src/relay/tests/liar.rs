@@ -41,6 +41,8 @@ pub enum Lie {
     AllRevoked,
     /// Says that it has no epochs of anybody.
     NoneRevoked,
+    /// Says of each envelope that it has taken revocations, too, of which there are none.
+    Published,
     /// Reads nothing more of those who are connected, who stay so. It hears those who come now.
     Deaf,
 }
@@ -236,6 +238,9 @@ impl State {
             MailboxFrame::Send { to, id, sealed } => {
                 self.number += 1;
                 self.passed.push(sealed.to_vec());
+                if self.lie == Lie::Published {
+                    self.tell(from, text(&FromRelay::Published { number: 99 }));
+                }
                 let number = self.number;
                 if self.lie == Lie::Refuse(number) {
                     let (code, message) = (Refusal::MailboxFull, "full".to_owned());

@@ -1,10 +1,12 @@
+use std::time::Duration;
+
 use protocol::CapabilityId;
 use protocol::limits::EPOCH_REVOCATIONS;
 use protocol::relay::epoch::EpochError;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::limits::ISSUER_REVOKED;
+use crate::limits::{ISSUER_REVOKED, RELAY_ANSWER};
 use crate::relay::{RelayError, RelayNotice, Revocations as _, Standing};
 
 async fn two(lie: Lie) -> (Liar, Person, Person) {
@@ -284,4 +286,36 @@ async fn promise_12_one_issuer_of_whom_nothing_can_be_remembered_ends_nothing_fo
     bob.take().await;
     assert_eq!(relay.connections(), connections + 1);
     assert!(bob.relay.has_seen_revoked(ada.key(), CapabilityId::new()).is_err());
+}
+
+#[tokio::test]
+async fn promise_02_a_relay_that_says_it_has_revocations_and_does_not_bring_them_is_named() {
+    let (relay, mut ada, _bob, _) = set_back(false).await;
+    relay.now(Lie::Skip(1));
+    ada.restart(&relay.socket).await;
+    while ada.vault.get_record("relay/restored").unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(RELAY_ANSWER + Duration::from_secs(2)).await;
+    tokio::time::resume();
+    let said = ada.wrong().await;
+    assert!(said.contains("has 1 of this vault's revocations"), "{said}");
+}
+
+#[tokio::test]
+async fn promise_02_a_relay_that_says_it_has_taken_revocations_that_were_not_sent_is_named_and_not_believed() {
+    let (relay, mut ada, bob) = two(Lie::Published).await;
+    let said = ada.wrong().await;
+    assert!(said.contains("which were not sent"), "{said}");
+    relay.now(Lie::Honest);
+    let one = CapabilityId::new();
+    ada.relay.publish(vec![one], Vec::new()).await.unwrap();
+    let known = async {
+        while !matches!(bob.relay.check(ada.key(), one).await, Ok(Standing::Revoked)) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let known = tokio::time::timeout(Duration::from_secs(5), known).await;
+    known.expect("it was published on this connection");
 }
