@@ -40,11 +40,13 @@ pub(super) struct Whole {
 /// One sender, during one connection.
 pub(super) struct Incoming {
     cursor: From,
-    early: BTreeMap<(u64, u64), Arrived>,
+    /// Each with when it came.
+    early: BTreeMap<(u64, u64), (Instant, Arrived)>,
     parts: Vec<Arrived>,
     /// A message is with the application: the next one waits until it was taken.
     pub serving: bool,
-    stuck: Option<Instant>,
+    /// What is missing was named.
+    stuck: bool,
     /// Need not come again.
     pub seen: Vec<u64>,
     /// What does not fit, in words. A relay cannot write it, so its sender may have.
@@ -58,21 +60,21 @@ impl Incoming {
             early: BTreeMap::new(),
             parts: Vec::new(),
             serving: false,
-            stuck: None,
+            stuck: false,
             seen: Vec::new(),
             odd: Vec::new(),
         }
     }
 
-    pub fn arrive(&mut self, arrived: Arrived) {
+    pub fn arrive(&mut self, arrived: Arrived, now: Instant) {
         let place = (arrived.place.stream, arrived.place.sequence);
         match self.early.entry(place) {
             Entry::Vacant(free) => {
-                free.insert(arrived);
+                free.insert((now, arrived));
             }
             Entry::Occupied(there) => {
                 self.seen.push(arrived.number);
-                if there.get().link != arrived.link {
+                if there.get().1.link != arrived.link {
                     self.odd
                         .push(format!("there are two different envelopes of number {}", place.1));
                 }
@@ -88,10 +90,10 @@ impl Incoming {
     /// The next message, if it is complete and the one before was taken.
     pub fn next(&mut self, now: Instant) -> Option<Whole> {
         while !self.serving {
-            let (&(stream, sequence), first) = self.early.first_key_value()?;
+            let (&(stream, sequence), (_, first)) = self.early.first_key_value()?;
             let place = first.place;
             if (stream, sequence) <= (self.cursor.stream, self.cursor.last) {
-                self.seen.extend(self.early.pop_first().map(|(_, old)| old.number));
+                self.seen.extend(self.early.pop_first().map(|(_, (_, old))| old.number));
                 continue;
             }
             // A sender whose vault was restored begins anew.
@@ -106,13 +108,13 @@ impl Incoming {
             if sequence > expected && place.base < sequence && !self.may_skip(expected, sequence, now) {
                 return None;
             }
-            self.stuck = None;
+            self.stuck = false;
             if sequence == expected && place.previous != before.link {
                 self.odd.push(format!(
                     "number {sequence} does not follow the one before it: one of the two was exchanged"
                 ));
             }
-            let (_, arrived) = self.early.pop_first()?;
+            let (_, (_, arrived)) = self.early.pop_first()?;
             self.cursor = From {
                 stream,
                 last: sequence,
@@ -126,9 +128,10 @@ impl Incoming {
         None
     }
 
-    /// Names what is missing, at once, and waits a while for it.
+    /// Names what is missing, at once, and waits a while for it: since the first came of those after it. So a sender who leaves out every other
+    /// number is waited for once, and does not hold what is read from all others.
     fn may_skip(&mut self, expected: u64, sequence: u64, now: Instant) -> bool {
-        let since = *self.stuck.get_or_insert_with(|| {
+        if !std::mem::replace(&mut self.stuck, true) {
             let missing = match sequence - expected {
                 1 => format!("number {expected} is"),
                 _ => format!("numbers {expected} to {} are", sequence - 1),
@@ -136,9 +139,9 @@ impl Incoming {
             self.odd.push(format!(
                 "{missing} missing before number {sequence}: kept back, lost, or out of order"
             ));
-            now
-        });
-        now.duration_since(since) >= GAP_WAIT
+        }
+        let first = self.early.values().map(|(since, _)| *since).min();
+        first.is_some_and(|since| now.duration_since(since) >= GAP_WAIT)
     }
 
     fn assemble(&mut self, arrived: Arrived) -> Option<Whole> {
@@ -241,7 +244,7 @@ mod tests {
             let mut incoming = Incoming::new(From::NOTHING);
             let mut all = Vec::new();
             for sequence in order.iter().chain(&again) {
-                incoming.arrive(envelope(1, *sequence, 1, (0, 1)));
+                incoming.arrive(envelope(1, *sequence, 1, (0, 1)), now);
                 all.extend(taken(&mut incoming, now));
             }
             prop_assert_eq!(all, (1..=8).collect::<Vec<_>>());
@@ -254,8 +257,8 @@ mod tests {
     fn promise_02_what_is_missing_is_named_at_once_and_passed_over_after_a_while() {
         let now = Instant::now();
         let mut incoming = Incoming::new(From::NOTHING);
-        incoming.arrive(envelope(1, 1, 1, (0, 1)));
-        incoming.arrive(envelope(1, 4, 1, (0, 1)));
+        incoming.arrive(envelope(1, 1, 1, (0, 1)), now);
+        incoming.arrive(envelope(1, 4, 1, (0, 1)), now);
         assert_eq!(taken(&mut incoming, now), [1]);
         assert_eq!(
             incoming.odd,
@@ -266,22 +269,39 @@ mod tests {
 
     #[test]
     fn what_its_sender_has_given_up_is_not_missed() {
+        let now = Instant::now();
         let mut incoming = Incoming::new(From::NOTHING);
-        incoming.arrive(envelope(1, 1, 1, (0, 1)));
-        incoming.arrive(envelope(1, 3, 3, (0, 1)));
-        assert_eq!(taken(&mut incoming, Instant::now()), [1, 3]);
+        incoming.arrive(envelope(1, 1, 1, (0, 1)), now);
+        incoming.arrive(envelope(1, 3, 3, (0, 1)), now);
+        assert_eq!(taken(&mut incoming, now), [1, 3]);
         assert!(incoming.odd.is_empty());
     }
 
     #[test]
+    fn promise_12_who_leaves_out_every_other_number_is_waited_for_once() {
+        let now = Instant::now();
+        let mut incoming = Incoming::new(From::NOTHING);
+        for sequence in [2, 4, 6] {
+            incoming.arrive(envelope(1, sequence, 1, (0, 1)), now);
+        }
+        let later = now + GAP_WAIT / 2;
+        incoming.arrive(envelope(1, 8, 1, (0, 1)), later);
+        assert!(taken(&mut incoming, later).is_empty());
+        assert_eq!(taken(&mut incoming, now + GAP_WAIT), [2, 4, 6]);
+        assert_eq!(taken(&mut incoming, later + GAP_WAIT), [8]);
+        assert_eq!(incoming.odd.len(), 4);
+    }
+
+    #[test]
     fn promise_02_an_exchanged_envelope_is_named() {
+        let now = Instant::now();
         let mut incoming = Incoming::new(From {
             stream: 1,
             last: 1,
             link: [9; 32],
         });
-        incoming.arrive(envelope(1, 2, 1, (0, 1)));
-        assert_eq!(taken(&mut incoming, Instant::now()), [2]);
+        incoming.arrive(envelope(1, 2, 1, (0, 1)), now);
+        assert_eq!(taken(&mut incoming, now), [2]);
         assert_eq!(incoming.odd.len(), 1);
     }
 
@@ -293,9 +313,9 @@ mod tests {
             last: 5,
             link: link(1, 5),
         });
-        incoming.arrive(envelope(2, 1, 1, (0, 1)));
+        incoming.arrive(envelope(2, 1, 1, (0, 1)), now);
         assert_eq!(taken(&mut incoming, now), [1]);
-        incoming.arrive(envelope(1, 6, 1, (0, 1)));
+        incoming.arrive(envelope(1, 6, 1, (0, 1)), now);
         assert!(taken(&mut incoming, now).is_empty());
         assert_eq!((incoming.seen.as_slice(), incoming.odd.len()), (&[6][..], 0));
     }
@@ -304,15 +324,15 @@ mod tests {
     fn a_message_in_parts_is_whole_or_is_none() {
         let now = Instant::now();
         let mut incoming = Incoming::new(From::NOTHING);
-        incoming.arrive(envelope(1, 1, 1, (0, 2)));
+        incoming.arrive(envelope(1, 1, 1, (0, 2)), now);
         assert!(incoming.next(now).is_none());
-        incoming.arrive(envelope(1, 2, 1, (1, 2)));
+        incoming.arrive(envelope(1, 2, 1, (1, 2)), now);
         let whole = incoming.next(now).unwrap();
         assert_eq!((whole.content.len(), whole.numbers.len()), (16, 2));
         incoming.serving = false;
         // The sender gave up after the first part, and sends something else.
-        incoming.arrive(envelope(1, 3, 1, (0, 2)));
-        incoming.arrive(envelope(1, 5, 5, (0, 1)));
+        incoming.arrive(envelope(1, 3, 1, (0, 2)), now);
+        incoming.arrive(envelope(1, 5, 5, (0, 1)), now);
         assert_eq!(taken(&mut incoming, now), [5]);
         assert_eq!(incoming.seen, [3]);
     }

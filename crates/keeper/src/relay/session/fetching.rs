@@ -65,7 +65,7 @@ impl Session<'_> {
             if incoming.waiting() >= EARLY {
                 return Err(Ended::Refused(format!("more than EARLY ({EARLY}) came out of order")));
             }
-            incoming.arrive(arrived);
+            incoming.arrive(arrived, Instant::now());
         }
         self.go_on(from).await
     }
