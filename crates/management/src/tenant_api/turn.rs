@@ -219,7 +219,7 @@ async fn run(app: App, agent: ApiAgent, turn: Arc<Turn>, wanted: Wanted) {
     let forgotten = async {
         tokio::time::sleep(limits::TURN_KEPT).await;
         if let Ok(api) = app.tenant_api() {
-            api.turns.forget(agent.tenant, turn.id);
+            api.turns.forget(agent.tenant, &turn);
         }
     };
     let own = (wanted.once && !wanted.named).then_some(wanted.session.as_str());

@@ -349,6 +349,11 @@ impl Turn {
     fn asks(&self, call: &str) -> bool {
         self.log().rounds.iter().any(|round| round.has(call))
     }
+
+    /// It has ended, and its agent was told nothing.
+    fn came_to_nothing(&self) -> bool {
+        self.log().failed_at.is_some_and(|stage| stage < Stage::Told)
+    }
 }
 
 /// Until that time; for ever, where there is none.
@@ -448,7 +453,8 @@ impl Turns {
         running(&self.all(), tenant, agent).any(|turn| turn.session == session)
     }
 
-    /// Begins a turn, or finds it. The key of one that was asked for with other words, or elsewhere, was used before.
+    /// Begins a turn, or finds it. One that failed before its agent was told is begun anew. The key of one that was asked for with other words,
+    /// or elsewhere, was used before.
     pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, asked: &Asked<'_>) -> Result<Begun, ApiError> {
         let mut turns = self.all();
         if let Some(turn) = turns.get(&(tenant, id)) {
@@ -456,8 +462,10 @@ impl Turns {
             if !is_same {
                 return Err(ApiError::KeyReused);
             }
-            turn.log().detached |= asked.detached;
-            return Ok(Begun::Known(Arc::clone(turn)));
+            if !turn.came_to_nothing() {
+                turn.log().detached |= asked.detached;
+                return Ok(Begun::Known(Arc::clone(turn)));
+            }
         }
         let running = |((of, _), turn): &(&(TenantId, Uuid), &Arc<Turn>)| *of == tenant && !turn.is_over();
         let too_many = |words: &str| {
@@ -510,11 +518,14 @@ impl Turns {
         of.find(|(_, turn)| turn.asks(call)).map(|(_, turn)| Arc::clone(turn))
     }
 
-    /// Forgets a turn that has ended. One of its name may have been begun since it was forgotten for others.
-    pub(crate) fn forget(&self, tenant: TenantId, id: Uuid) {
+    /// Forgets a turn that has ended, and none that has been begun under its name since.
+    pub(crate) fn forget(&self, tenant: TenantId, turn: &Arc<Turn>) {
         let mut turns = self.all();
-        if turns.get(&(tenant, id)).is_some_and(|turn| turn.is_over()) {
-            turns.remove(&(tenant, id));
+        if turns
+            .get(&(tenant, turn.id))
+            .is_some_and(|known| Arc::ptr_eq(known, turn))
+        {
+            turns.remove(&(tenant, turn.id));
         }
     }
 

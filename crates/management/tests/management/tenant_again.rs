@@ -62,6 +62,39 @@ async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothin
 }
 
 #[tokio::test]
+async fn what_failed_before_the_agent_was_told_is_run_when_it_is_sent_again_under_its_key() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let here = tenant.with("idempotency-key", "k");
+    let wanted = json!({"model": "m", "user": "s", "messages": said("Hello")});
+    agents.break_where(|_, method| method == "listen");
+    assert_eq!(here.post("/v1/chat/completions", wanted.clone()).await.status, 503);
+    agents.repair();
+    let answer = here.post("/v1/chat/completions", wanted).await.expect(200).json;
+    assert_eq!(answer["choices"][0]["message"]["content"], "You said: Hello");
+
+    // A client whose connection broke while its cell was waking.
+    let there = tenant.with("idempotency-key", "l");
+    let wanted = json!({"session_id": "s", "message": "Bye"});
+    agents.hold_at("listen");
+    let lost = tokio::spawn({
+        let (there, wanted) = (there.clone(), wanted.clone());
+        async move { there.post("/api/v1/chat", wanted).await }
+    });
+    agents.until_somebody_waits().await;
+    lost.abort();
+    assert!(lost.await.unwrap_err().is_cancelled());
+    comes("it is stopped", || agents.waiting() == 0).await;
+    // It is noted as stopped right after that.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    agents.go_on();
+    let answer = there.post("/api/v1/chat", wanted).await.expect(200).json;
+    assert_eq!(answer["message"]["text"], "You said: Bye");
+    let seen = tenant.get("/api/v1/sessions/s").await.expect(200).json;
+    assert_eq!(seen["messages"].as_array().unwrap().len(), 4, "each was told once");
+}
+
+#[tokio::test]
 async fn a_turn_that_another_server_ran_is_told_whole_also_as_events_and_without_a_session() {
     let (world, _other, agents, here, there) = two_servers().await;
     let wanted = json!({"model": "m", "messages": said("Hello"), "stream": true});

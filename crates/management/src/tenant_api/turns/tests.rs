@@ -434,10 +434,36 @@ fn turns_that_have_ended_are_held_in_so_many_bytes_of_each_tenant_and_of_all() {
 #[test]
 fn a_turn_that_is_begun_again_is_not_forgotten_with_the_one_before() {
     let (turns, tenant, id) = (Turns::default(), TenantId::new(), Uuid::new_v4());
-    assert!(turns.begin(tenant, id, &asked("main", "s")).is_ok());
-    turns.forget(tenant, id);
-    let again = turns.find(tenant, id).expect("it runs");
-    again.push(TurnEvent::Error(Failure::interrupted()));
-    turns.forget(tenant, id);
+    let first = begun(&turns, tenant, id).expect("it is new");
+    first.push(TurnEvent::Error(Failure::cancelled()));
+    let again = begun(&turns, tenant, id).expect("it is begun anew");
+    turns.forget(tenant, &first);
+    assert!(turns.find(tenant, id).is_some());
+    turns.forget(tenant, &again);
     assert!(turns.find(tenant, id).is_none());
+}
+
+/// The turn of this name, where it has to be run.
+fn begun(turns: &Turns, tenant: TenantId, id: Uuid) -> Option<Arc<Turn>> {
+    match turns.begin(tenant, id, &asked("main", "s")).unwrap() {
+        Begun::New(turn) => Some(turn),
+        Begun::Known(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_failed_before_its_agent_was_told_is_begun_anew_and_no_other() {
+    let (turns, tenant) = (Turns::default(), TenantId::new());
+    for stage in [Stage::Begun, Stage::Open, Stage::Told, Stage::Speaking] {
+        let id = Uuid::new_v4();
+        let turn = begun(&turns, tenant, id).expect("it is new");
+        turn.reach(stage);
+        assert!(begun(&turns, tenant, id).is_none(), "it runs");
+        let mut reader = turn.follow(0);
+        turn.push(TurnEvent::Error(Failure::cancelled()));
+        assert_eq!(begun(&turns, tenant, id).is_some(), stage < Stage::Told, "{stage:?}");
+        // Whoever reads it reads it to its end.
+        assert_eq!(reader.next().await.unwrap().1.name(), "error");
+        assert!(reader.next().await.is_none());
+    }
 }
