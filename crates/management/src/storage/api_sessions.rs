@@ -209,13 +209,18 @@ pub(crate) async fn names(
     Ok(rows.into_iter().map(|row| (row.conversation, row.id)).collect())
 }
 
-/// Forgets a session; `false` if there is none of this name.
-pub(crate) async fn remove(transaction: &mut TenantTransaction, agent: &str, id: &str) -> Result<bool, StorageError> {
+/// Forgets a session as it was found; `false` if it has gone. One of its name that was made since has another conversation.
+pub(crate) async fn remove(
+    transaction: &mut TenantTransaction,
+    agent: &str,
+    session: &ApiSession,
+) -> Result<bool, StorageError> {
     let removed = sqlx::query!(
-        "DELETE FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND id = $3",
+        "DELETE FROM api_sessions WHERE tenant_id = $1 AND agent = $2 AND id = $3 AND conversation = $4",
         transaction.tenant().uuid(),
         agent,
-        id
+        session.id,
+        session.conversation
     );
     Ok(removed.execute(&mut **transaction).await?.rows_affected() == 1)
 }

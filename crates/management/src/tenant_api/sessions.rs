@@ -387,8 +387,8 @@ pub(super) async fn remove(
         }
     }
     let mut transaction = TenantTransaction::begin(&app.database, agent.tenant).await?;
-    api_sessions::remove(&mut transaction, &agent.name, id).await?;
-    if let Some((client, write)) = asked_by {
+    let is_there = api_sessions::remove(&mut transaction, &agent.name, &session).await?;
+    if let Some((client, write)) = asked_by.filter(|_| is_there) {
         wrapping_keys::newest(&mut transaction).await?;
         let entry = Entry::done(Action::ApiTenantSessionRemoved)
             .on(Target::new("api_session", id, id))
@@ -400,5 +400,5 @@ pub(super) async fn remove(
         write.ended(app, &mut transaction).await?;
     }
     transaction.commit().await?;
-    Ok(true)
+    Ok(is_there)
 }

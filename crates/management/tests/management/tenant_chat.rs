@@ -480,6 +480,32 @@ async fn sessions_are_listed_read_renamed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_made_while_two_delete_the_one_before_it_stays_and_is_listed() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let say = async |text: &str| {
+        let said = json!({"session_id": "a", "message": text});
+        tenant.post("/api/v1/chat", said).await.expect(200);
+    };
+    say("One").await;
+    agents.hold_at("chat.delete");
+    let late = tokio::spawn({
+        let tenant = tenant.clone();
+        async move { tenant.delete("/api/v1/sessions/a").await }
+    });
+    agents.until_somebody_waits().await;
+    // The other one is not held up.
+    agents.hold_at("nothing else");
+    tenant.delete("/api/v1/sessions/a").await.expect(204);
+    say("Two").await;
+    agents.go_on();
+    late.await.unwrap().refused(404, "not_found");
+    let read = tenant.get("/api/v1/sessions/a").await.expect(200).json;
+    assert_eq!(read["messages"][0]["text"], "Two");
+    assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
 async fn sessions_are_listed_page_by_page() {
     let (world, ..) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;
