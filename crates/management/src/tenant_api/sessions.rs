@@ -15,6 +15,8 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::NoContent;
+use futures::FutureExt as _;
+use futures::future::join_all;
 use protocol::Millis;
 use protocol::chat::{Conversation, Message, Status};
 use protocol::limits::TITLE_CHARS;
@@ -26,10 +28,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::access::{self, Talking};
 use super::agents::{AgentError, read};
 use super::idempotency::Write;
+use super::in_time;
 use super::schedules;
 use super::tenants::given;
 use super::turn;
-use super::turns::Answer;
+use super::turns::{Answer, Turn};
 use crate::access::{Body, Client, InQuery};
 use crate::app::App;
 use crate::audit::{Action, By, Entry, Target};
@@ -378,8 +381,16 @@ pub(super) async fn remove(
         Err(ApiError::NotFound) => return Ok(false),
         Err(error) => return Err(error),
     };
+    let api = app.tenant_api()?;
+    let is_in_it = |turn: &Turn| turn.is_in(&session.conversation);
+    if asked_by.is_some() {
+        // Before its keeper forgets it, which until then tells how they end.
+        let stopped = api.turns.stop(agent.tenant, is_in_it);
+        let ended = join_all(stopped.iter().map(|turn| turn.ends()));
+        in_time(ended.map(Ok)).await?;
+    }
     let params = json!({"conversation": session.conversation});
-    match app.tenant_api()?.ask(agent.cell(), "chat.delete", params).await {
+    match api.ask(agent.cell(), "chat.delete", params).await {
         // Deleted before, by a request that did not come to forget the name.
         Err(AgentError::Refused(error)) if error.code == "unknown_conversation" => {}
         done => {
@@ -400,5 +411,8 @@ pub(super) async fn remove(
         write.ended(app, &mut transaction).await?;
     }
     transaction.commit().await?;
+    if asked_by.is_some() {
+        api.turns.forget_deleted(agent.tenant, is_in_it);
+    }
     Ok(is_there)
 }

@@ -350,6 +350,17 @@ impl Turn {
         self.log().rounds.iter().any(|round| round.has(call))
     }
 
+    /// Whether it is in this conversation of the keeper's.
+    pub(crate) fn is_in(&self, conversation: &str) -> bool {
+        self.conversation.get().is_some_and(|known| known == conversation)
+    }
+
+    /// Until it has ended.
+    pub(crate) async fn ends(&self) {
+        let mut changed = self.changed.subscribe();
+        while !self.is_over() && changed.changed().await.is_ok() {}
+    }
+
     /// It has ended, and its agent was told nothing.
     fn came_to_nothing(&self) -> bool {
         self.log().failed_at.is_some_and(|stage| stage < Stage::Told)
@@ -529,13 +540,20 @@ impl Turns {
         }
     }
 
-    /// Stops every turn of a tenant, or of one of its agents.
-    pub(crate) fn stop_all(&self, tenant: TenantId, agent: Option<&str>) {
-        for ((of, _), turn) in &*self.all() {
-            if *of == tenant && agent.is_none_or(|agent| turn.agent == agent) {
-                turn.cancel.notify_one();
-            }
+    /// Stops these turns of a tenant; those are returned.
+    pub(crate) fn stop(&self, tenant: TenantId, which: impl Fn(&Turn) -> bool) -> Vec<Arc<Turn>> {
+        let turns = self.all();
+        let these = turns.iter().filter(|((of, _), turn)| *of == tenant && which(turn));
+        let these: Vec<_> = these.map(|(_, turn)| Arc::clone(turn)).collect();
+        for turn in &these {
+            turn.cancel.notify_one();
         }
+        these
+    }
+
+    /// What was said in these turns of a tenant is deleted: from here on only who reads one already reads it.
+    pub(crate) fn forget_deleted(&self, tenant: TenantId, which: impl Fn(&Turn) -> bool) {
+        self.all().retain(|(of, _), turn| *of != tenant || !which(turn));
     }
 }
 

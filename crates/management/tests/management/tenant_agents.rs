@@ -75,8 +75,10 @@ async fn an_agent_is_made_with_a_cell_of_its_own_listed_changed_and_removed_for_
         (vec!["press".to_owned()], None)
     );
 
-    let said = json!({"agent": "press", "session_id": "s", "message": "approve"});
-    tenant.post("/api/v1/chat", said).await.expect(200);
+    let said = json!({"agent": "press", "session_id": "s", "message": "approve", "stream": true});
+    let last = tenant.stream("/api/v1/chat", said).await.until("final").await;
+    let back = tenant.with("last-event-id", last.id);
+    back.post("/api/v1/chat", json!({})).await.expect(200);
     // One whose removal broke off is not there to be talked to, and is removed by the next try.
     agents.break_down();
     assert_eq!(operator.delete(&one).await.status, 503);
@@ -89,6 +91,7 @@ async fn an_agent_is_made_with_a_cell_of_its_own_listed_changed_and_removed_for_
     assert_eq!(agents.removed().len(), 1);
     assert_eq!(operator.get(&one).await.status, 404);
     assert_eq!(tenant.get("/api/v1/sessions?agent=press").await.status, 404);
+    back.post("/api/v1/chat", json!({})).await.refused(404, "not_found");
     let mut owner = world.database.owner().await;
     for (table, left) in [("api_agents", 1), ("api_sessions", 0), ("platform_secrets", 2)] {
         let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))

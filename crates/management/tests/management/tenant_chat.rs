@@ -506,6 +506,42 @@ async fn a_session_that_is_made_while_two_delete_the_one_before_it_stays_and_is_
 }
 
 #[tokio::test]
+async fn what_was_said_in_a_session_that_is_deleted_is_told_to_nobody_who_comes_again() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let once = tenant.with("idempotency-key", "k");
+    let other = json!({"session_id": "b", "message": "Hello", "stream": true, "detach": true});
+    let other = tenant.stream("/api/v1/chat", other).await.until("delta").await;
+    let asked = json!({"session_id": "a", "message": "Hello", "stream": true, "detach": true});
+    let seen = once.stream("/api/v1/chat", asked.clone()).await.until("delta").await;
+    let back = |id: &str| tenant.with("last-event-id", id);
+    let mut rest = back(&seen.id).stream("/api/v1/chat", json!({})).await;
+    assert_eq!(rest.until("final").await.json()["message"]["text"], "You said: Hello");
+    tenant.delete("/api/v1/sessions/a").await.expect(204);
+    assert_eq!(agents.conversations(), 1);
+    let gone = back(&seen.id).post("/api/v1/chat", json!({})).await;
+    gone.refused(404, "not_found");
+    // Asked for again, it is asked of the agent again, in another session.
+    once.stream("/api/v1/chat", asked).await.until("final").await;
+    assert_eq!(agents.conversations(), 2);
+    back(&other.id)
+        .stream("/api/v1/chat", json!({}))
+        .await
+        .until("final")
+        .await;
+
+    // One that runs is stopped before that.
+    let held = json!({"session_id": "c", "message": "hold", "stream": true, "detach": true});
+    let mut held = tenant.stream("/api/v1/chat", held).await;
+    let seen = held.until("delta").await;
+    tenant.delete("/api/v1/sessions/c").await.expect(204);
+    assert_eq!(held.until("error").await.json()["code"], "cancelled");
+    let gone = back(&seen.id).post("/api/v1/chat", json!({})).await;
+    gone.refused(404, "not_found");
+    assert_eq!(agents.conversations(), 2);
+}
+
+#[tokio::test]
 async fn sessions_are_listed_page_by_page() {
     let (world, ..) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;

@@ -97,7 +97,7 @@ pub(super) async fn everything(
     api_tenant_keys::end_all(&mut transaction).await?;
     platform_secrets::remove_all(&mut transaction).await?;
     transaction.commit().await?;
-    api.turns.stop_all(tenant.id, None);
+    api.turns.stop(tenant.id, |_| true);
     // Whoever makes an agent, or removes one, is done then; who comes later finds no tenant.
     let _alone = api.shares.of(tenant.id).await;
     let remove = async |cell| {

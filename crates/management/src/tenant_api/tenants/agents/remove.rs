@@ -84,7 +84,7 @@ pub(super) async fn everything(
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     platform_secrets::remove(&mut transaction, agent.cell).await?;
     transaction.commit().await?;
-    api.turns.stop_all(tenant.id, Some(&agent.name));
+    api.turns.stop(tenant.id, |turn| turn.agent == agent.name);
     let cell = api.agents.remove(agent.cell()).await?;
     let mut transaction = TenantTransaction::begin(&app.database, tenant.id).await?;
     // As it is now: another agent may have come or gone meanwhile.
@@ -122,5 +122,6 @@ pub(super) async fn everything(
         write.done(app, &mut transaction, &gone).await?;
     }
     transaction.commit().await?;
+    api.turns.forget_deleted(tenant.id, |turn| turn.agent == agent.name);
     Ok(gone)
 }
