@@ -3,7 +3,7 @@
 use futures::FutureExt as _;
 use protocol::TenantId;
 use protocol::chat::{ChatEventKind, Message, Part, Role, Status, ToolState};
-use protocol::functions::{Call, CallResult, Offer, TOOL};
+use protocol::functions::{Call, Offer, TOOL};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
@@ -19,7 +19,7 @@ use super::failure::Failure;
 use super::sessions;
 use super::shares;
 use super::turns::{
-    self, Answer, AnswerTool, Asked, Begun, Final, Follower, Stage, Taken, ToolCall, Turn, TurnEvent, Usage,
+    self, Answer, AnswerTool, Asked, Begun, Final, Follower, Results, Stage, Taken, ToolCall, Turn, TurnEvent, Usage,
 };
 use crate::app::App;
 use crate::clock::after;
@@ -128,15 +128,16 @@ pub(crate) async fn go_on(
     app: &App,
     agent: &ApiAgent,
     session: Option<&str>,
-    results: Vec<CallResult>,
+    brought: Results,
 ) -> Result<Follower, ApiError> {
     let api = app.tenant_api()?;
-    let first = results.first().ok_or_else(Failure::unknown_call)?;
+    let first = brought.last.first().ok_or_else(Failure::unknown_call)?;
     let called = api.turns.that_called(agent.tenant, &first.id);
     let called =
         called.filter(|turn| turn.agent == agent.name && session.is_none_or(|session| turn.session == session));
     let turn = called.ok_or_else(Failure::unknown_call)?;
     let first = first.id.clone();
+    let results = turn.of_a_round(brought)?;
     let follower = loop {
         let (follower, taken) = turn.answer(&results)?;
         match taken {

@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use protocol::TenantId;
-use protocol::functions::{Call, CallResult};
-use protocol::limits::FUNCTION_WAIT;
+use protocol::functions::{self, Call, CallResult};
+use protocol::limits::{FUNCTION_RESULTS_BYTES, FUNCTION_WAIT};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -81,6 +81,15 @@ struct Log {
     rounds: Vec<Round>,
     /// Until when a client may come again that has given results, and has left.
     left_until: Option<Instant>,
+}
+
+/// The results that a request brings.
+pub(crate) struct Results {
+    pub last: Vec<CallResult>,
+    /// Those that stand before these, of the same round or of earlier ones.
+    pub before: Vec<CallResult>,
+    /// The field of the request in which they stand.
+    pub field: &'static str,
 }
 
 /// Calls that the client was asked for together.
@@ -275,6 +284,27 @@ impl Turn {
                 still = changed.changed() => if still.is_err() { return std::future::pending().await },
             }
         }
+    }
+
+    /// Of the results that a request brings, those of the calls to which the last ones belong.
+    pub(crate) fn of_a_round(&self, brought: Results) -> Result<Vec<CallResult>, ApiError> {
+        let Results { last, before, field } = brought;
+        let log = self.log();
+        let round = log
+            .rounds
+            .iter()
+            .find(|round| last.iter().any(|result| round.has(&result.id)));
+        let is_last = |call: &str| last.iter().any(|result| result.id == call);
+        let is_of_it = |result: &CallResult| round.is_some_and(|round| round.has(&result.id)) && !is_last(&result.id);
+        let before: Vec<_> = before.into_iter().filter(is_of_it).collect();
+        let results = [before, last].concat();
+        if !functions::results_fit(&results) {
+            let reason = format!(
+                "The results are larger than {FUNCTION_RESULTS_BYTES} bytes together (`FUNCTION_RESULTS_BYTES`)."
+            );
+            return Err(ApiError::InvalidField { field, reason });
+        }
+        Ok(results)
     }
 
     /// Takes the client's results; reads the turn from there on, and what is to be done with them. The same results again are the same

@@ -275,6 +275,41 @@ async fn a_cell_that_cannot_be_reached_is_given_the_results_when_they_come_again
     assert_eq!(last["choices"][0]["message"]["content"], "It is rain and noon.");
 }
 
+#[tokio::test]
+async fn calls_of_one_round_that_are_written_one_by_one_each_with_its_result_are_answered() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let first = complete(&tenant, said("again")).await.expect(200).json;
+    let one_by_one = |before: &Value, answer: &Value, outputs: [&str; 2]| {
+        let mut messages = before.as_array().unwrap().clone();
+        let calls = answer["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+        for (call, output) in calls.iter().zip(outputs) {
+            messages.push(json!({"role": "assistant", "tool_calls": [call]}));
+            messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": output}));
+        }
+        json!(messages)
+    };
+    let messages = one_by_one(&said("again"), &first, ["rain", "noon"]);
+    let second = complete(&tenant, messages.clone()).await.expect(200).json;
+    assert_eq!(second["choices"][0]["finish_reason"], "tool_calls");
+    // What the round before was answered stands there, too.
+    let messages = one_by_one(&messages, &second, ["snow", "night"]);
+    let last = complete(&tenant, messages).await.expect(200).json;
+    assert_eq!(last["choices"][0]["message"]["content"], "It is snow and night.");
+
+    let tools = json!([{"type": "function", "name": "weather"}, {"type": "function", "name": "time"}]);
+    let asked = json!({"model": "m", "input": "Well?", "tools": tools});
+    let first = tenant.post("/v1/responses", asked).await.expect(200).json;
+    let mut input = vec![json!({"role": "user", "content": "Well?"}), first["output"][0].clone()];
+    for (call, output) in first["output"].as_array().unwrap()[1..].iter().zip(["rain", "noon"]) {
+        input.push(call.clone());
+        input.push(json!({"type": "function_call_output", "call_id": call["call_id"], "output": output}));
+    }
+    let on = json!({"model": "m", "input": input});
+    let last = tenant.post("/v1/responses", on).await.expect(200).json;
+    assert_eq!(last["output"][0]["content"][0]["text"], "It is rain and noon.");
+}
+
 /// A request with these results, under way.
 fn sent(tenant: &Developer, results: &Value) -> tokio::task::JoinHandle<Answer> {
     let (tenant, results) = (tenant.clone(), results.clone());

@@ -1,15 +1,16 @@
 //! What a client sends as a list of messages, as the one message that the agent gets. In a session the agent remembers what was said,
 //! so it gets what is new; without one, or in one that is new, all of it.
 
-use protocol::functions::{self, CallResult};
-use protocol::limits::{FUNCTION_RESULTS_BYTES, MESSAGE_BYTES};
+use protocol::functions::CallResult;
+use protocol::limits::MESSAGE_BYTES;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::refuse;
+use super::{refuse, refuse_where};
 use crate::problem::ApiError;
 use crate::tenant_api::failure::Failure;
 use crate::tenant_api::turn::Words;
+use crate::tenant_api::turns::Results;
 
 /// A message as both APIs write it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -92,8 +93,9 @@ impl Said {
     }
 }
 
-/// The results that a request brings of functions that the agent called: what stands behind the last answer, and nothing beside it.
-pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<Vec<CallResult>>, ApiError> {
+/// The results that a request brings of functions that the agent called: what stands behind the last answer, and nothing beside it. Clients
+/// write calls of one round also one by one, each with its result behind it: so what stands right before that may belong to it.
+pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<Results>, ApiError> {
     let last_answer = messages.iter().rposition(|said| said.role == "assistant");
     let (before, new) = messages.split_at(last_answer.map_or(0, |at| at + 1));
     if !new.iter().any(|said| said.role == "tool") {
@@ -104,25 +106,26 @@ pub(super) fn results(messages: &[Said], field: &'static str) -> Result<Option<V
         }
         return Ok(None);
     }
-    let mut results = Vec::new();
-    for said in new {
-        let words = "Behind the calls of functions come their results and nothing else: the agent goes on in the turn in which it called them.";
-        if said.role != "tool" {
-            return Err(refuse(field, words));
-        }
+    let words = "Behind the calls of functions come their results and nothing else: the agent goes on in the turn in which it called them.";
+    refuse_where(new.iter().any(|said| said.role != "tool"), field, words)?;
+    let is_of_calls = |said: &Said| said.role == "tool" || said.has_calls();
+    let first = before
+        .iter()
+        .rposition(|said| !is_of_calls(said))
+        .map_or(0, |at| at + 1);
+    let read = |said: &Said| {
         let id = said.tool_call_id.clone();
         let id = id.ok_or_else(|| refuse(field, "A result names its call in `tool_call_id`."))?;
-        results.push(CallResult {
-            id,
-            output: said.text(field)?,
-        });
-    }
-    if !functions::results_fit(&results) {
-        let words =
-            format!("The results are larger than {FUNCTION_RESULTS_BYTES} bytes together (`FUNCTION_RESULTS_BYTES`).");
-        return Err(refuse(field, &words));
-    }
-    Ok(Some(results))
+        let output = said.text(field)?;
+        Ok(CallResult { id, output })
+    };
+    let all =
+        |said: &[Said]| -> Result<_, ApiError> { said.iter().filter(|said| said.role == "tool").map(read).collect() };
+    Ok(Some(Results {
+        last: all(new)?,
+        before: all(&before[first..])?,
+        field,
+    }))
 }
 
 /// The one message. In a session the agent has what was said before the last answer, unless it is new.
@@ -238,9 +241,12 @@ mod tests {
         }
     }
 
-    fn results_of(messages: Value) -> Result<Option<Vec<CallResult>>, ApiError> {
+    /// The calls whose results a request brings: those of the last ones, and of those before.
+    fn results_of(messages: Value) -> Result<Option<(Vec<String>, Vec<String>)>, ApiError> {
         let messages: Vec<Said> = serde_json::from_value(messages).unwrap();
-        results(&messages, "messages")
+        let calls = |results: Vec<CallResult>| results.into_iter().map(|result| result.id).collect();
+        let results = results(&messages, "messages")?;
+        Ok(results.map(|Results { last, before, .. }| (calls(last), calls(before))))
     }
 
     #[test]
@@ -249,10 +255,7 @@ mod tests {
             {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]});
         let result = json!({"role": "tool", "tool_call_id": "c", "content": "rain"});
         let asked = json!({"role": "user", "content": "Well?"});
-        let whole = vec![CallResult {
-            id: "c".to_owned(),
-            output: "rain".to_owned(),
-        }];
+        let whole = (vec!["c".to_owned()], Vec::new());
         assert_eq!(results_of(json!([asked, called, result])).unwrap(), Some(whole.clone()));
         assert_eq!(results_of(json!([result])).unwrap(), Some(whole));
         assert_eq!(results_of(json!([asked])).unwrap(), None);
@@ -269,10 +272,33 @@ mod tests {
             json!([asked, called, asked]),
             json!([asked, called, result, asked]),
             json!([asked, called, {"role": "tool", "content": "rain"}]),
-            json!([{"role": "tool", "tool_call_id": "c", "content": "x".repeat(FUNCTION_RESULTS_BYTES + 1)}]),
         ] {
             assert!(results_of(bad).is_err());
         }
+    }
+
+    #[test]
+    fn results_that_stand_between_calls_are_those_before_the_last() {
+        let called = |id: &str| json!({"role": "assistant", "tool_calls": [{"id": id, "function": {"name": "f"}}]});
+        let result = |id: &str| json!({"role": "tool", "tool_call_id": id, "content": "rain"});
+        let asked = json!({"role": "user", "content": "Well?"});
+        let answered = json!({"role": "assistant", "content": "It rains."});
+        let brought = |messages: &[Value]| {
+            let (last, before) = results_of(json!(messages)).unwrap().unwrap();
+            (last.concat(), before.concat())
+        };
+        let of = |last: &str, before: &str| (last.to_owned(), before.to_owned());
+        let one_by_one = [called("a"), result("a"), called("b"), result("b")];
+        assert_eq!(brought(&one_by_one), of("b", "a"));
+        let (one, two) = ([asked], [called("c"), result("c"), answered]);
+        assert_eq!(brought(&[&one[..], &one_by_one].concat()), of("b", "a"));
+        // What was said in between is another turn's.
+        assert_eq!(brought(&[&two[..], &one, &one_by_one].concat()), of("b", "a"));
+        assert_eq!(brought(&[&two[..], &one_by_one].concat()), of("b", "a"));
+        assert_eq!(
+            brought(&[called("a"), called("b"), result("a"), result("b")]),
+            of("ab", "")
+        );
     }
 
     #[test]

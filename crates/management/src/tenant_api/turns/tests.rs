@@ -234,6 +234,30 @@ async fn whoever_leaves_with_calls_to_carry_out_or_with_their_results_given_does
     );
 }
 
+#[tokio::test]
+async fn results_of_one_round_are_taken_together_wherever_they_stand_and_in_so_many_bytes() {
+    let turn = turn(false);
+    turn.ask(vec![call("a")], Some(Usage::default()));
+    turn.answer(&[result("a", "x")]).unwrap();
+    turn.ask(vec![call("b"), call("c")], Some(Usage::default()));
+    let of_a_round = |last: Vec<CallResult>, before: Vec<CallResult>| {
+        let field = "input";
+        turn.of_a_round(Results { last, before, field })
+    };
+    let both = of_a_round(vec![result("c", "z")], vec![result("a", "x"), result("b", "y")]).unwrap();
+    assert_eq!(both, [result("b", "y"), result("c", "z")]);
+    assert_eq!(turn.answer(&both).unwrap().1, Taken::New);
+    // Each once, where the last ones have it already.
+    let once = of_a_round(vec![result("b", "y"), result("c", "z")], vec![result("b", "w")]).unwrap();
+    assert_eq!(once, both);
+    let none = of_a_round(vec![result("d", "x")], vec![result("a", "x")]).unwrap();
+    assert_eq!(none, [result("d", "x")]);
+    let half = "x".repeat(FUNCTION_RESULTS_BYTES / 2);
+    assert!(of_a_round(vec![result("c", &half)], vec![result("a", &half), result("b", &half)]).is_ok());
+    let more = of_a_round(vec![result("c", &half)], vec![result("b", &format!("{half}x"))]);
+    assert!(matches!(more, Err(ApiError::InvalidField { field: "input", .. })));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_turn_that_was_given_results_and_is_read_by_nobody_is_left_after_a_while() {
     let turn = turn(false);
