@@ -197,6 +197,10 @@ pub const TENANT_FUNCTION_TURNS: usize = 24;
 pub const TENANT_OPEN: usize = 64;
 /// Largest body of a request to the tenant API, in bytes: a whole conversation comes with some.
 pub const TENANT_BODY_BYTES: usize = 1024 * 1024;
+/// Pairs of its own that a client may have a response tell back, and the longest name and value of one in characters: as OpenAI bounds them.
+pub const METADATA_PAIRS: usize = 16;
+pub const METADATA_NAME_CHARS: usize = 64;
+pub const METADATA_VALUE_CHARS: usize = 512;
 /// How long one turn may take, waking and waiting included.
 pub const TURN_TIME: Duration = Duration::from_secs(30 * 60);
 /// What is held of one turn for whoever reads it: events and bytes.

@@ -475,12 +475,13 @@ async fn a_response_tells_back_what_was_asked_for_and_what_was_cached() {
     let (_, tenant) = world.tenant("x").await;
     let mut function = json!({"type": "function", "name": "weather", "description": "Says the weather.", "parameters": {"city": "Kiel"},
         "strict": true});
-    let asked = json!({"model": "m", "input": "decline", "instructions": "Be short.", "tools": [function], "parallel_tool_calls": false});
+    let asked = json!({"model": "m", "input": "decline", "instructions": "Be short.", "tools": [function], "parallel_tool_calls": false,
+        "metadata": {"order": "4711"}});
     // What a model writes is held to as much of the schema as the keeper looks at.
     function["strict"] = json!(false);
-    let told_back =
-        json!({"instructions": "Be short.", "tools": [function], "tool_choice": "auto", "parallel_tool_calls": false});
-    let unset = json!({"incomplete_details": null, "metadata": {}, "temperature": null, "top_p": null});
+    let told_back = json!({"instructions": "Be short.", "tools": [function], "tool_choice": "auto", "parallel_tool_calls": false,
+        "metadata": {"order": "4711"}});
+    let unset = json!({"incomplete_details": null, "temperature": null, "top_p": null});
     let response = tenant.post("/v1/responses", asked.clone()).await.expect(200).json;
     let has = |response: &Value, members: &Value| {
         for (name, value) in members.as_object().unwrap() {
@@ -506,7 +507,7 @@ async fn a_response_tells_back_what_was_asked_for_and_what_was_cached() {
     let response = tenant.post("/v1/responses", plain).await.expect(200).json;
     has(
         &response,
-        &json!({"instructions": null, "tools": [], "tool_choice": "auto", "parallel_tool_calls": true}),
+        &json!({"instructions": null, "tools": [], "tool_choice": "auto", "parallel_tool_calls": true, "metadata": {}}),
     );
     // Written as `/v1/chat/completions` has it.
     let named = json!({"type": "function", "function": {"name": "weather"}});
@@ -515,5 +516,63 @@ async fn a_response_tells_back_what_was_asked_for_and_what_was_cached() {
     has(
         &response,
         &json!({"tool_choice": {"type": "function", "name": "weather"}}),
+    );
+}
+
+#[tokio::test]
+async fn metadata_is_told_back_in_so_many_pairs_of_texts_or_refused_by_name() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let respond = async |metadata: Value| {
+        let wanted = json!({"model": "m", "input": "Hello", "metadata": metadata});
+        tenant.post("/v1/responses", wanted).await
+    };
+    let pairs = |many: usize, name: usize, value: usize| {
+        let value = "ü".repeat(value);
+        let pairs = (0..many).map(|number| (format!("{number:0name$}"), json!(value)));
+        Value::Object(pairs.collect())
+    };
+    let (most, name, value) = (
+        limits::METADATA_PAIRS,
+        limits::METADATA_NAME_CHARS,
+        limits::METADATA_VALUE_CHARS,
+    );
+    for bad in [
+        pairs(most + 1, name, value),
+        pairs(most, name + 1, value),
+        pairs(most, name, value + 1),
+        json!({"order": 4711}),
+        json!("order"),
+    ] {
+        let refused = respond(bad).await;
+        let error = &refused.json["error"];
+        assert_eq!(refused.status, 400, "{}", refused.text);
+        assert_eq!(
+            (&error["param"], &error["code"]),
+            (&json!("metadata"), &json!("invalid_field"))
+        );
+    }
+    assert_eq!(agents.conversations(), 0);
+    let full = pairs(most, name, value);
+    assert_eq!(respond(full.clone()).await.expect(200).json["metadata"], full);
+    assert_eq!(respond(Value::Null).await.expect(200).json["metadata"], json!({}));
+}
+
+#[tokio::test]
+async fn caps_of_the_output_are_passed_over_and_the_answer_is_whole() {
+    let (world, ..) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let asked = json!({"model": "m", "messages": said("Hello"), "max_tokens": 1, "max_completion_tokens": 1, "metadata": {"a": "b"}});
+    let answer = tenant.post("/v1/chat/completions", asked).await.expect(200).json;
+    let choice = &answer["choices"][0];
+    assert_eq!(
+        (&choice["message"]["content"], &choice["finish_reason"]),
+        (&json!("You said: Hello"), &json!("stop"))
+    );
+    let asked = json!({"model": "m", "input": "use a tool", "max_output_tokens": 1, "max_tool_calls": 0});
+    let response = tenant.post("/v1/responses", asked).await.expect(200).json;
+    assert_eq!(
+        (&response["status"], &response["output"][1]["content"][0]["text"]),
+        (&json!("completed"), &json!("You said: use a tool"))
     );
 }

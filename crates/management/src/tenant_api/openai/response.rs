@@ -50,6 +50,7 @@ pub(crate) struct Responded {
 #[schema(as = OpenAiAsked)]
 pub(super) struct Asked {
     pub(super) instructions: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
     pub(super) parallel_tool_calls: bool,
     #[schema(value_type = Choice)]
     pub(super) tool_choice: Value,
@@ -62,7 +63,6 @@ pub(super) struct Asked {
 pub(super) struct Rest {
     #[schema(value_type = Option<Object>)]
     incomplete_details: (),
-    metadata: BTreeMap<String, String>,
     #[schema(value_type = Option<f64>)]
     temperature: (),
     #[schema(value_type = Option<f64>)]

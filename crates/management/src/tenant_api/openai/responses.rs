@@ -1,7 +1,7 @@
 //! `POST /v1/responses`: a message to the agent and its response, whole or as events. A response's id names its session, so `previous_response_id` goes on in it; `user` names
 //! one, too. Functions of the client's that the agent calls end the response as `function_call` items; what the agent did with its own tools is told as calls that were made on the server's side (`mcp_call`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -29,6 +29,7 @@ use super::response::{
 use super::{IN_WORDS, OF_AGENTS, functions, is_text, model, prompt, refuse, refuse_where, session_of};
 use crate::access::Body;
 use crate::app::App;
+use crate::limits;
 use crate::problem::ApiError;
 use crate::storage::api_agents::{ApiAgent, MAIN};
 
@@ -59,6 +60,10 @@ pub(crate) struct Wish {
     /// False: one call at a time is asked for.
     #[serde(default)]
     parallel_tool_calls: Option<bool>,
+    /// Up to 16 pairs of texts, told back; a name has up to 64 characters, a value up to 512.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    metadata: Option<Value>,
     /// False, and no session named: nothing is remembered.
     #[serde(default)]
     store: Option<bool>,
@@ -175,6 +180,28 @@ impl Given {
     }
 }
 
+/// A client's own `metadata`, or 400.
+fn pairs(metadata: Option<Value>) -> Result<BTreeMap<String, String>, ApiError> {
+    let pairs = metadata.map(serde_json::from_value::<BTreeMap<String, String>>);
+    let fits = |text: &str, most: usize| text.chars().count() <= most;
+    let fit = |(name, value): (&String, &String)| {
+        fits(name, limits::METADATA_NAME_CHARS) && fits(value, limits::METADATA_VALUE_CHARS)
+    };
+    match pairs.transpose().map(Option::unwrap_or_default) {
+        Ok(pairs) if pairs.len() <= limits::METADATA_PAIRS && pairs.iter().all(fit) => Ok(pairs),
+        _ => Err(refuse(
+            "metadata",
+            &format!(
+                "`metadata` is up to {} texts (`METADATA_PAIRS`) of up to {} characters (`METADATA_VALUE_CHARS`), under names of up to {} \
+                 (`METADATA_NAME_CHARS`).",
+                limits::METADATA_PAIRS,
+                limits::METADATA_VALUE_CHARS,
+                limits::METADATA_NAME_CHARS
+            ),
+        )),
+    }
+}
+
 /// `resp_<turn>_<session>` of the first agent, `resp_<turn>_<agent>.<session>` of another: ours to read again.
 fn id_of(turn: Uuid, agent: &str, session: &str) -> String {
     let turn = turn.simple();
@@ -253,6 +280,7 @@ pub(crate) async fn post(
     };
     let asked = Asked {
         instructions: body.instructions.clone(),
+        metadata: pairs(body.metadata)?,
         parallel_tool_calls: body.parallel_tool_calls != Some(false),
         tool_choice: functions::flat(body.tool_choice.clone()),
         tools: body.tools.iter().flatten().filter_map(FlatTool::offered).collect(),
