@@ -394,7 +394,7 @@ impl IntoResponse for ApiError {
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(limits::BUSY_AGAIN.as_secs()),
             _ => None,
         };
-        let ran = matches!(&self, Self::Agent(failure) if failure.ran);
+        let in_vain = matches!(&self, Self::Agent(failure) if failure.is_not_to_be_tried_again());
         let code = match &self {
             Self::Agent(failure) => failure.code.clone(),
             _ => code.to_owned(),
@@ -420,8 +420,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // OpenAI's libraries send again what failed on our side, unless they are told not to.
-        if ran {
+        // OpenAI's libraries send again what failed on our side, or is in conflict, unless they are told not to.
+        if in_vain {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         response

@@ -49,6 +49,11 @@ impl Failure {
         }
     }
 
+    /// The same request would fail again, or tell the agent its words again: no library is to send it by itself.
+    pub(crate) fn is_not_to_be_tried_again(&self) -> bool {
+        self.ran || LASTING.contains(&self.code.as_str())
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(StatusCode::CONFLICT, "cancelled", "The turn was stopped.")
     }
@@ -105,6 +110,9 @@ impl Failure {
         )
     }
 }
+
+/// Conflicts that stay until somebody does something about them.
+const LASTING: [&str; 2] = ["no_model", "too_many_conversations"];
 
 /// Of a failure with this code, what the keeper advises somebody who has its pages, and what helps a developer, who has not.
 const ADVICE: [(&str, &str, &str); 3] = [

@@ -48,6 +48,11 @@ async fn libraries_are_told_not_to_send_again_what_the_agent_was_told_and_nothin
     assert_eq!(ask("fail with agent_failed").await, (502, no.clone()));
     assert_eq!(ask("fail with model_overloaded").await, (503, no));
     assert_eq!(ask("refuse with queue_full").await, (429, None), "it was told nothing");
+    assert_eq!(ask("refuse with turn_running").await, (409, None), "that ends");
+    assert_eq!(
+        ask("refuse with too_many_conversations").await,
+        (409, Some("false".to_owned()))
+    );
     agents.break_where(|_, method| method == "listen");
     assert_eq!(ask("Hello").await, (503, None), "it was told nothing");
     agents.repair();

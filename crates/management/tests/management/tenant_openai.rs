@@ -576,3 +576,38 @@ async fn caps_of_the_output_are_passed_over_and_the_answer_is_whole() {
         (&json!("completed"), &json!("You said: use a tool"))
     );
 }
+
+#[tokio::test]
+async fn the_models_that_are_listed_are_there_by_name_also_without_a_model_and_no_others() {
+    let (world, _, operator) = World::with_tenants().await;
+    let bare = operator
+        .post("/api/v1/tenants", json!({"name": "bare"}))
+        .await
+        .expect(201);
+    let bare = Developer::new(world.router.clone(), bare.json["key"].as_str().unwrap());
+    let (_, tenant) = world.tenant("x").await;
+    for (who, names) in [
+        (&bare, &["openclaw", "holdfast/main"][..]),
+        (&tenant, &["m", "openclaw", "holdfast/main"][..]),
+    ] {
+        let listed = who.get("/v1/models").await.expect(200).json;
+        let listed = listed["data"].as_array().unwrap();
+        assert_eq!(listed.iter().map(|one| &one["id"]).collect::<Vec<_>>(), names);
+        for one in listed {
+            let at = format!("/v1/models/{}", one["id"].as_str().unwrap());
+            assert_eq!(who.get(&at).await.expect(200).json, *one);
+        }
+        for unknown in ["gpt", "holdfast/none", "holdfast/A"] {
+            let refused = who.get(&format!("/v1/models/{unknown}")).await;
+            assert_eq!(refused.status, 404);
+            assert_eq!(refused.json["error"]["code"], "model_not_found", "{}", refused.text);
+        }
+    }
+    let asked = json!({"model": "openclaw", "messages": said("Hello")});
+    let refused = bare.post("/v1/chat/completions", asked).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json["error"]["code"]),
+        (409, &json!("no_model"))
+    );
+    assert_eq!(refused.headers["x-should-retry"], "false");
+}

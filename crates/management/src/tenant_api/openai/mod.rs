@@ -26,10 +26,18 @@ const AGENT: &str = "openclaw";
 /// Before the name of an agent, where a model is named.
 const OF_AGENTS: &str = "holdfast/";
 
-/// The agent that a request's `model` names, and its model: the first agent by its model or as `openclaw`, each as `holdfast/<its name>`.
+/// The agent that a request's `model` names, and its model.
 async fn model(app: &App, tenant: &ApiTenant, wanted: &str) -> Result<(ApiAgent, String), ApiError> {
+    let agent = agent(app, tenant, wanted).await?;
+    let model = turn::model_of(&agent)?.to_owned();
+    Ok((agent, model))
+}
+
+/// The agent that is meant by the name of a model: the first agent by its model or as `openclaw`, each as `holdfast/<its name>`.
+async fn agent(app: &App, tenant: &ApiTenant, wanted: &str) -> Result<ApiAgent, ApiError> {
     let main = tenant.main();
-    let is_own = wanted == AGENT || main.model.as_ref().is_some_and(|model| model.name == wanted);
+    let model = main.model.as_ref().map(|model| model.name.clone());
+    let is_own = wanted == AGENT || model.as_deref() == Some(wanted);
     let named = wanted.strip_prefix(OF_AGENTS).filter(|_| !is_own);
     let agent = match named {
         Some(name) => access::agent(app, tenant, Some(name)).await,
@@ -37,19 +45,18 @@ async fn model(app: &App, tenant: &ApiTenant, wanted: &str) -> Result<(ApiAgent,
         None => Err(ApiError::NotFound),
     };
     match agent {
-        Ok(agent) => {
-            let model = turn::model_of(&agent)?.to_owned();
-            Ok((agent, model))
-        }
         Err(ApiError::NotFound | ApiError::BadRequest(_)) => {
-            let model = turn::model_of(&tenant.main())?.to_owned();
+            let own = match model {
+                Some(model) => format!("`{model}`, also called `{AGENT}`"),
+                None => format!("`{AGENT}`"),
+            };
             let words = format!(
-                "The model `{wanted}` does not exist. This tenant has `{model}`, also called `{AGENT}`, and `{OF_AGENTS}` with the name of each agent."
+                "The model `{wanted}` does not exist. This tenant has {own}, and `{OF_AGENTS}` with the name of each agent."
             );
             let status = axum::http::StatusCode::NOT_FOUND;
             Err(ApiError::Agent(Failure::new(status, "model_not_found", &words)))
         }
-        Err(error) => Err(error),
+        agent => agent,
     }
 }
 

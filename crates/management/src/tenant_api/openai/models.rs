@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::access::Tenant;
-use super::{AGENT, OF_AGENTS, model};
+use super::{AGENT, OF_AGENTS, agent};
 use crate::app::App;
 use crate::openapi::silent;
 use crate::problem::ApiError;
@@ -80,6 +80,6 @@ pub(crate) async fn get(
     Tenant(tenant): Tenant,
     Called(id): Called,
 ) -> Result<Json<Entry>, ApiError> {
-    let (agent, _) = model(&app, &tenant, &id).await?;
+    let agent = agent(&app, &tenant, &id).await?;
     Ok(Json(entry(&agent, &id)))
 }
