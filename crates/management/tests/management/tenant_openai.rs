@@ -578,6 +578,30 @@ async fn caps_of_the_output_are_passed_over_and_the_answer_is_whole() {
 }
 
 #[tokio::test]
+async fn a_response_before_and_a_user_are_of_one_session_or_refused() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let respond = async |more: Value| {
+        let mut wanted = json!({"model": "m", "input": "Hello"});
+        wanted
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        tenant.post("/v1/responses", wanted).await
+    };
+    let first = respond(json!({"user": "anna@example.org"})).await.expect(200).json;
+    let on = json!({"user": "anna@example.org", "previous_response_id": first["id"]});
+    respond(on).await.expect(200);
+    let other = json!({"user": "bob@example.org", "previous_response_id": first["id"]});
+    let refused = respond(other).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json["error"]["param"]),
+        (400, &json!("user"))
+    );
+    assert_eq!(agents.conversations(), 1);
+}
+
+#[tokio::test]
 async fn the_models_that_are_listed_are_there_by_name_also_without_a_model_and_no_others() {
     let (world, _, operator) = World::with_tenants().await;
     let bare = operator

@@ -273,11 +273,17 @@ pub(crate) async fn post(
     let words = "There are no stored prompts: say it in `input` or `instructions`.";
     refuse_where(body.prompt.is_some(), "prompt", words)?;
     let (turn, named) = idempotency::turn(&headers, &agent)?;
-    let session = match (&body.previous_response_id, &body.user) {
-        (Some(previous), _) => Some(session_before(&app, previous, &agent).await?),
-        (None, Some(user)) => Some(session_of(user)),
-        (None, None) => None,
+    let before = match &body.previous_response_id {
+        Some(previous) => Some(session_before(&app, previous, &agent).await?),
+        None => None,
     };
+    let named_session = body.user.as_deref().map(session_of);
+    refuse_where(
+        before.is_some() && named_session.is_some() && before != named_session,
+        "user",
+        "`user` names another session than that of `previous_response_id`: leave one of them out.",
+    )?;
+    let session = before.or(named_session);
     let asked = Asked {
         instructions: body.instructions.clone(),
         metadata: pairs(body.metadata)?,
