@@ -239,15 +239,32 @@ impl Shares {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody else changes those of this tenant.
-    pub(super) async fn of(&self, tenant: TenantId) -> OwnedMutexGuard<()> {
+    /// Waits until nobody else changes those of this tenant, until what is returned is dropped.
+    pub(super) async fn of(&self, tenant: TenantId) -> Alone<'_> {
         let one = Arc::clone(self.all().entry(tenant).or_default());
-        one.lock_owned().await
+        Alone {
+            shares: self,
+            tenant,
+            one: Some(one.lock_owned().await),
+        }
     }
+}
 
-    /// A tenant that is gone is not remembered.
-    pub(super) fn forget(&self, tenant: TenantId) {
-        self.all().remove(&tenant);
+/// Nobody else changes what the agents of a tenant may spend.
+pub(super) struct Alone<'a> {
+    shares: &'a Shares,
+    tenant: TenantId,
+    one: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Alone<'_> {
+    /// Where nobody waits, the tenant is not remembered: who asks may have made it up.
+    fn drop(&mut self) {
+        let mut all = self.shares.all();
+        drop(self.one.take());
+        if all.get(&self.tenant).is_some_and(|one| Arc::strong_count(one) == 1) {
+            all.remove(&self.tenant);
+        }
     }
 }
 
@@ -282,6 +299,20 @@ mod tests {
             day: Some(day),
             month: Some(month),
         }
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_changes_those_of_a_tenant_which_is_not_remembered_afterwards() {
+        let (shares, tenant) = (Shares::default(), TenantId::new());
+        let first = shares.of(tenant).await;
+        let mut second = std::pin::pin!(shares.of(tenant));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        let other = shares.of(TenantId::new()).await;
+        drop(first);
+        let second = second.await;
+        assert!(shares.all().contains_key(&tenant));
+        drop((second, other));
+        assert!(shares.all().is_empty());
     }
 
     #[test]

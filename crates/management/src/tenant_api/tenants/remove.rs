@@ -66,11 +66,9 @@ pub(crate) async fn delete(
 
 /// Removes what a write has begun to make and did not come to the end of: half of a tenant is none, nor is half of an agent.
 pub(crate) async fn half(app: &App, half: Half) -> Result<(), ApiError> {
-    let shares = &app.tenant_api()?.shares;
-    let alone = shares.of(half.tenant).await;
+    let alone = app.tenant_api()?.shares.of(half.tenant).await;
     let mut transaction = TenantTransaction::begin(&app.database, half.tenant).await?;
     let Some(tenant) = api_tenants::find(&mut transaction).await? else {
-        shares.forget(half.tenant);
         return Ok(());
     };
     let others = api_agents::list(&mut transaction, &tenant).await?;
@@ -162,6 +160,5 @@ pub(super) async fn everything(
     }
     transaction.commit().await?;
     api.requests.forget(tenant.id);
-    api.shares.forget(tenant.id);
     Ok(gone)
 }
