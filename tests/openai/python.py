@@ -253,17 +253,18 @@ def functions_that_are_wanted():
 
 
 def error():
-    for wrong, kind in [
-        (lambda: openai.OpenAI(base_url=base, api_key="ocpk_no").models.list(), openai.AuthenticationError),
-        (lambda: client.chat.completions.create(model="gpt-x", messages=[]), openai.NotFoundError),
-        (lambda: client.chat.completions.create(model="openclaw", messages=[]), openai.BadRequestError),
-        (lambda: say("x", tool_choice="required"), openai.BadRequestError),
-        (lambda: say("[[fail: 401 no such key]]", user="python-refused"), openai.APIStatusError),
+    for wrong, kind, status in [
+        (lambda: openai.OpenAI(base_url=base, api_key="ocpk_no").models.list(), openai.AuthenticationError, 401),
+        (lambda: client.chat.completions.create(model="gpt-x", messages=[]), openai.NotFoundError, 404),
+        (lambda: client.chat.completions.create(model="openclaw", messages=[]), openai.BadRequestError, 400),
+        (lambda: say("x", tool_choice="required"), openai.BadRequestError, 400),
+        # Of the provider, with the tenant's own key.
+        (lambda: say("[[fail: 401 no such key]]", user="python-refused"), openai.APIStatusError, 424),
     ]:
         try:
             wrong()
         except kind as refused:
-            assert refused.body["message"], refused
+            assert refused.status_code == status and refused.body["message"], refused
             continue
         raise AssertionError(f"{kind} was not raised")
 
