@@ -401,6 +401,9 @@ async fn of_a_tenant_that_is_removed_no_table_has_a_row_but_the_operators_log() 
         .json;
     let said = json!({"session_id": "s", "message": "fail"});
     tenant.post("/api/v1/chat", said).await;
+    // And one that goes on.
+    let said = json!({"session_id": "s", "message": "hold", "stream": true, "detach": true});
+    tenant.stream("/api/v1/chat", said).await.until("delta").await;
     let named = tenant.with("idempotency-key", "k");
     named
         .patch("/api/v1/sessions/s", json!({"title": "t"}))

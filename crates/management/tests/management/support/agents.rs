@@ -391,16 +391,19 @@ impl Agents {
         }
         let most = cell.spending.as_ref().and_then(|limits| limits["day"].as_u64());
         let is_spent = most.is_some_and(|most| cell.spent.0 >= most);
-        let unknown = || AgentError::Refused(ChannelError::new("unknown_conversation", "gone"));
         let schedule = cell
             .templates
             .last()
             .map(|template| template["schedule"].clone())
             .unwrap_or_default();
         if method == "chat.delete" {
-            return cell.conversations.remove(&id).map(|_| json!({})).ok_or_else(unknown);
+            return cell
+                .conversations
+                .remove(&id)
+                .map(|_| json!({}))
+                .ok_or_else(unknown_conversation);
         }
-        let conversation = cell.conversations.get_mut(&id).ok_or_else(unknown)?;
+        let conversation = cell.conversations.get_mut(&id).ok_or_else(unknown_conversation)?;
         match method {
             "chat.rename" => conversation.title = params["title"].as_str().unwrap().to_owned(),
             "chat.open" => {
@@ -465,6 +468,10 @@ impl Agents {
         }
         Ok(json!({}))
     }
+}
+
+fn unknown_conversation() -> AgentError {
+    ChannelError::new("unknown_conversation", "gone").into()
 }
 
 fn out_of_reach() -> AgentError {
@@ -565,7 +572,8 @@ impl PlatformAgents for Agents {
             sender.try_send(AgentEvent::Cell(ready)).unwrap();
             let mut state = self.state();
             let cell = state.cells.get_mut(&cell).unwrap();
-            let conversation = cell.conversations.get_mut(conversation).unwrap();
+            let conversation = cell.conversations.get_mut(conversation);
+            let conversation = conversation.ok_or_else(unknown_conversation)?;
             conversation.hearers.push(sender);
             Ok(Listening {
                 events,
