@@ -241,8 +241,10 @@ mod tests {
         }
     }
 
-    /// The calls whose results a request brings: those of the last ones, and of those before.
-    fn results_of(messages: Value) -> Result<Option<(Vec<String>, Vec<String>)>, ApiError> {
+    type Calls = Vec<String>;
+
+    /// The calls whose results a request brings: the last ones, and those before.
+    fn results_of(messages: Value) -> Result<Option<(Calls, Calls)>, ApiError> {
         let messages: Vec<Said> = serde_json::from_value(messages).unwrap();
         let calls = |results: Vec<CallResult>| results.into_iter().map(|result| result.id).collect();
         let results = results(&messages, "messages")?;
