@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: release binaries and their images, measured; the tables are kept in `bench/results.md`, a section for each part.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
@@ -81,7 +81,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// What the bench prints of one of its parts.
 fn measured(part: &str, images: &Images) -> Result<String> {
-    let mut bench: Command = cargo();
+    let mut bench = cargo();
     // The client, too, is a part of what is measured.
     bench.args([
         "run",

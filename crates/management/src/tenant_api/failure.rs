@@ -54,6 +54,19 @@ impl Failure {
         self.ran || LASTING.contains(&self.code.as_str())
     }
 
+    /// The cell cannot be reached; in so long it may be.
+    pub(super) fn unavailable(message: &str, again: Duration) -> Self {
+        Self {
+            retry_after: Some(again),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "cell_unavailable", message)
+        }
+    }
+
+    /// The same, of what nobody waits for.
+    pub(super) fn no_room(again: Duration) -> Self {
+        Self::unavailable("What room there is for cells is left to requests.", again)
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(StatusCode::CONFLICT, "cancelled", "The turn was stopped.")
     }
@@ -196,10 +209,7 @@ impl From<ChannelError> for Failure {
 impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
         match error {
-            AgentError::Unavailable { message, retry_after } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "cell_unavailable", &message)
-            },
+            AgentError::Unavailable { message, retry_after } => Self::unavailable(&message, retry_after),
             error @ AgentError::Gone => Self::new(StatusCode::NOT_FOUND, "not_found", &error.to_string()),
             AgentError::Refused(error) => error.into(),
             AgentError::Failed(message) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "cell_failed", &message),

@@ -72,7 +72,7 @@ async fn begin(app: &App, orphan: &Orphan) -> Result<(ApiAgent, Follower), ApiEr
     transaction.commit().await?;
     let agent = access::agent(app, &tenant, Some(&orphan.turn.agent)).await?;
     if !api.agents.has_room(agent.cell()) {
-        return Err(not_now().into());
+        return Err(Failure::no_room(limits::ORPHAN_AGAIN).into());
     }
     let spending = serde_json::json!({});
     api.ask(agent.cell(), "spending.get", spending).await?;
@@ -89,15 +89,6 @@ async fn begin(app: &App, orphan: &Orphan) -> Result<(ApiAgent, Follower), ApiEr
     };
     let follower = turn::start(app, &agent, wanted)?;
     Ok((agent, follower))
-}
-
-fn not_now() -> Failure {
-    let words = "What room there is for cells is left to requests.";
-    let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-    Failure {
-        retry_after: Some(limits::ORPHAN_AGAIN),
-        ..Failure::new(status, "cell_unavailable", words)
-    }
 }
 
 /// It is tried again, or told as failed where that was so for long enough or cannot help.

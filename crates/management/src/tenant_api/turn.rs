@@ -330,14 +330,14 @@ impl Runner<'_> {
             }
         };
         self.unless_cancelled(opening).await?;
+        let look = match self.wanted.is_gone_on_with() {
+            true => Look::Everywhere,
+            false => Look::Lately,
+        };
         let mut known = match self.wanted.named {
-            true => self.standing(&conversation, Look::Lately).await?,
+            true => self.standing(&conversation, look).await?,
             false => None,
         };
-        if known.is_none() && self.wanted.is_gone_on_with() {
-            let far = self.standing(&conversation, Look::Everywhere).await?;
-            known = Some(far.ok_or_else(Failure::interrupted)?);
-        }
         if known.is_none() {
             let words = self.words(&conversation).await?;
             if before.is_none() {
@@ -370,6 +370,7 @@ impl Runner<'_> {
     async fn words(&self, conversation: &str) -> Result<&str, Failure> {
         match &self.wanted.words {
             Words::Text(words) | Words::Job(words) => Ok(words),
+            // Its cell does not know it.
             Words::Told(_) => Err(Failure::interrupted()),
             Words::History { new, all } => match self.has_begun(conversation).await? {
                 true => Ok(new),
@@ -382,18 +383,17 @@ impl Runner<'_> {
     async fn tell(&self, conversation: &str, words: &str) -> Result<bool, AgentError> {
         let key = self.turn.id;
         let told = match &self.wanted.words {
-            Words::Text(_) | Words::History { .. } => {
+            Words::Job(_) => {
+                let params = json!({"conversation": conversation, "job": words, "key": key});
+                self.call("chat.run", params).await?
+            }
+            _ => {
                 let mut params = json!({"conversation": conversation, "text": words, "key": key});
                 if let Some(functions) = &self.wanted.functions {
                     params["functions"] = json!(functions);
                 }
                 self.call("chat.send", params).await?
             }
-            Words::Job(_) => {
-                let params = json!({"conversation": conversation, "job": words, "key": key});
-                self.call("chat.run", params).await?
-            }
-            Words::Told(_) => return Ok(true),
         };
         Ok(told["again"] == true)
     }
@@ -693,47 +693,6 @@ impl Runner<'_> {
 
     fn status(&self, phase: impl Into<String>) {
         self.turn.push(TurnEvent::Status { phase: phase.into() });
-    }
-}
-
-impl Usage {
-    /// All that the cell has used in a month.
-    fn of(spending: &Value) -> Self {
-        let rows = spending["usage"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let sum = |names: &[&str]| {
-            let of_row = |row: &Value| names.iter().filter_map(|name| row[*name].as_u64()).sum::<u64>();
-            rows.iter().map(of_row).sum()
-        };
-        Self {
-            calls: sum(&["calls"]),
-            input_tokens: sum(&["input", "cached", "written"]),
-            output_tokens: sum(&["output"]),
-            cached_tokens: sum(&["cached"]),
-            written_tokens: sum(&["written"]),
-            cost: sum(&["cost"]),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            calls: self.calls.saturating_add(other.calls),
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
-            written_tokens: self.written_tokens.saturating_add(other.written_tokens),
-            cost: self.cost.saturating_add(other.cost),
-        }
-    }
-
-    pub(super) fn since(self, before: Self) -> Self {
-        Self {
-            calls: self.calls.saturating_sub(before.calls),
-            input_tokens: self.input_tokens.saturating_sub(before.input_tokens),
-            output_tokens: self.output_tokens.saturating_sub(before.output_tokens),
-            cached_tokens: self.cached_tokens.saturating_sub(before.cached_tokens),
-            written_tokens: self.written_tokens.saturating_sub(before.written_tokens),
-            cost: self.cost.saturating_sub(before.cost),
-        }
     }
 }
 

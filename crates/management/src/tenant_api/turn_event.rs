@@ -3,6 +3,7 @@
 use protocol::Millis;
 use protocol::functions::Call;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -82,6 +83,47 @@ pub(crate) struct Usage {
     pub written_tokens: u64,
     /// Millionths of a US dollar, where the price is known.
     pub cost: u64,
+}
+
+impl Usage {
+    /// All that the cell has used in a month.
+    pub(super) fn of(spending: &Value) -> Self {
+        let rows = spending["usage"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let sum = |names: &[&str]| {
+            let of_row = |row: &Value| names.iter().filter_map(|name| row[*name].as_u64()).sum::<u64>();
+            rows.iter().map(of_row).sum()
+        };
+        Self {
+            calls: sum(&["calls"]),
+            input_tokens: sum(&["input", "cached", "written"]),
+            output_tokens: sum(&["output"]),
+            cached_tokens: sum(&["cached"]),
+            written_tokens: sum(&["written"]),
+            cost: sum(&["cost"]),
+        }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_add(other.calls),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            written_tokens: self.written_tokens.saturating_add(other.written_tokens),
+            cost: self.cost.saturating_add(other.cost),
+        }
+    }
+
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(before.calls),
+            input_tokens: self.input_tokens.saturating_sub(before.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(before.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_sub(before.cached_tokens),
+            written_tokens: self.written_tokens.saturating_sub(before.written_tokens),
+            cost: self.cost.saturating_sub(before.cost),
+        }
+    }
 }
 
 /// An answer.

@@ -159,7 +159,7 @@ async fn attempt(
     let begun = tokio::time::timeout_at(by, begin(app, name, claim, reached)).await;
     let late = |_| {
         let words = "The agent's cell did not open in time.";
-        not_now(limits::SCHEDULE_AGAIN, words)
+        Missed::from(ApiError::from(Failure::unavailable(words, limits::SCHEDULE_AGAIN)))
     };
     let mut follower = begun.map_err(late)??;
     // What keeps it from opening is told as the turn's end.
@@ -196,8 +196,7 @@ async fn begin(app: &App, name: &JobName, claim: Claim, reached: &mut Reached) -
     }
     let cell = agent.cell();
     if !api.agents.has_room(cell) {
-        let words = "What room there is for cells is left to requests.";
-        return Err(not_now(limits::SCHEDULE_AGAIN, words));
+        return Err(ApiError::from(Failure::no_room(limits::SCHEDULE_AGAIN)).into());
     }
     // Wakes it: where there is no room now, no turn begins that could only fail.
     reached.cell = Some(cell);
@@ -227,12 +226,6 @@ async fn begin(app: &App, name: &JobName, claim: Claim, reached: &mut Reached) -
     let follower = turn::start(app, &agent, wanted)?;
     reached.progress = with_turn;
     Ok(follower)
-}
-
-/// As a cell that cannot be reached.
-fn not_now(wait: Duration, words: &str) -> Missed {
-    let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-    Missed::Later(wait, Failure::new(status, "cell_unavailable", words))
 }
 
 fn spent() -> Missed {
