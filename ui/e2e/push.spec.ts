@@ -65,9 +65,12 @@ test("a device is told that something waits, without a word of it, and a click l
     const shown = () => page.evaluate(async () => (await (await navigator.serviceWorker.ready).getNotifications()).map((each) => `${each.title}: ${each.body}`));
     await expect.poll(shown).toEqual(["Holdfast: Something waits for you."]);
     // One of before gives way.
-    await deliver(cdp, origin, registrationId);
-    await expect.poll(shown).toEqual(["Holdfast: Something waits for you."]);
     const [worker] = context.serviceWorkers();
+    const times = () => worker?.evaluate(async () => (await (globalThis as unknown as { registration: ServiceWorkerRegistration }).registration.getNotifications()).map((each) => (each as unknown as { timestamp: number }).timestamp));
+    const first = await times();
+    await deliver(cdp, origin, registrationId);
+    await expect.poll(times).not.toEqual(first);
+    expect(await shown()).toEqual(["Holdfast: Something waits for you."]);
     await worker?.evaluate(async () => {
       const scope = globalThis as unknown as { registration: ServiceWorkerRegistration };
       const [notification] = await scope.registration.getNotifications();

@@ -44,10 +44,14 @@ export async function watchedToo(context: BrowserContext, expected: readonly Reg
   return { page, context, problems };
 }
 
+/** How Chromium says that the server was too busy: on a slow machine it may be, so that the test has its second try. */
+const TOO_BUSY = /^Failed to load resource: .* status of 503 /;
+
 /** Nothing went wrong unseen since the last call. */
 export function expectClean({ problems }: Watched): void {
   const found = problems.splice(0);
-  expect(found, UNSEEN).toEqual([]);
+  expect(found.filter((each) => !TOO_BUSY.test(each)), UNSEEN).toEqual([]);
+  expect(found, "answers of a server that is too busy").toEqual([]);
 }
 
 interface AxeResult {

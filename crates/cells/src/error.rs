@@ -51,6 +51,15 @@ pub enum CellsError {
 }
 
 impl CellsError {
+    /// Nothing failed: a cell in this state, or one in the middle of something, is left as it is.
+    pub fn is_not_now(&self) -> bool {
+        match self {
+            Self::NotAwake { .. } | Self::InUse { .. } | Self::SentToSleep { .. } => true,
+            Self::Keeper { code, .. } => code == "busy",
+            _ => false,
+        }
+    }
+
     /// A stable word for programs.
     pub fn code(&self) -> &'static str {
         match self {

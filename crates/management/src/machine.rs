@@ -95,6 +95,16 @@ pub enum CellAct {
     Restart,
 }
 
+/// Why an act was not done. The texts are for the operator.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ActFailed {
+    /// The cell is left as it is: it is in the middle of something, or not in a state for it.
+    #[error("{0}")]
+    NotNow(String),
+    #[error(transparent)]
+    Unavailable(#[from] CellUnavailable),
+}
+
 /// How an act went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = OperatorOutcome)]
@@ -137,7 +147,7 @@ pub trait Machine: Send + Sync + 'static {
     /// The last lines that a cell's keeper wrote. What an agent writes is kept nowhere.
     fn keeper_log(&self, cell: CellId, lines: usize) -> BoxFuture<'_, Result<Vec<String>, CellUnavailable>>;
     /// Waits for the end of an act, but not longer than an answer may take.
-    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, CellUnavailable>>;
+    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, ActFailed>>;
     /// The checks of `holdfast doctor`.
     fn checks(&self) -> BoxFuture<'_, Vec<Check>>;
 }

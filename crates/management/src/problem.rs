@@ -13,6 +13,7 @@ use crate::cell_control::CellUnavailable;
 use crate::clock::NoEntropy;
 use crate::custody::CustodyError;
 use crate::limits;
+use crate::machine::ActFailed;
 use crate::providers::ProviderError;
 use crate::rate_limit::TooOften;
 use crate::refusals::Why;
@@ -219,6 +220,8 @@ pub(crate) enum ApiError {
     MailQueueFull,
     #[error("The cell cannot be reached: {0}")]
     Cell(#[from] CellUnavailable),
+    #[error("It is left as it is: {0}.")]
+    CellNotNow(String),
     #[error("{}", storage_detail(.0))]
     Storage(#[from] StorageError),
     #[error("The server could not do this. It has been noted.")]
@@ -343,6 +346,7 @@ impl ApiError {
             Self::Busy => (S::SERVICE_UNAVAILABLE, "busy", "Too busy"),
             Self::MailQueueFull => (S::SERVICE_UNAVAILABLE, "mail_queue_full", "Too much mail"),
             Self::Cell(_) => (S::SERVICE_UNAVAILABLE, "cell_unavailable", "The cell cannot be reached"),
+            Self::CellNotNow(_) => (S::CONFLICT, "cell_not_now", "Not now"),
             Self::Storage(StorageError::Unavailable(_)) => (
                 S::SERVICE_UNAVAILABLE,
                 "database_unavailable",
@@ -425,6 +429,15 @@ impl IntoResponse for ApiError {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         response
+    }
+}
+
+impl From<ActFailed> for ApiError {
+    fn from(failed: ActFailed) -> Self {
+        match failed {
+            ActFailed::NotNow(why) => Self::CellNotNow(why),
+            ActFailed::Unavailable(unavailable) => unavailable.into(),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use cells::driver::{Part, PartStats};
 use cells::{Cells, CellsError};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
-use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Machine, Seen};
+use management::machine::{
+    ActFailed, Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Machine, Seen,
+};
 use management::{CellRef, CellUnavailable};
 use protocol::channel::VaultState;
 use protocol::control::AgentState;
@@ -115,7 +117,7 @@ impl Machine for MachineOfManagement {
         })
     }
 
-    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, CellUnavailable>> {
+    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, ActFailed>> {
         let cells = self.cells.clone();
         Box::pin(async move {
             // Goes on when nobody waits any more.
@@ -128,8 +130,9 @@ impl Machine for MachineOfManagement {
             });
             match tokio::time::timeout(management::limits::OPERATOR_ACT_WAIT, acting).await {
                 Ok(Ok(Ok(()))) => Ok(Acted::Done),
-                Ok(Ok(Err(error))) => Err(CellUnavailable(error.to_string())),
-                Ok(Err(_)) => Err(CellUnavailable("the act was broken off".to_owned())),
+                Ok(Ok(Err(error))) if error.is_not_now() => Err(ActFailed::NotNow(error.to_string())),
+                Ok(Ok(Err(error))) => Err(CellUnavailable(error.to_string()).into()),
+                Ok(Err(_)) => Err(CellUnavailable("the act was broken off".to_owned()).into()),
                 Err(_) => Ok(Acted::UnderWay),
             }
         })

@@ -414,6 +414,14 @@ async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
     let went = operator.post(&act, json!({"act": "wake"})).await.expect(200).json;
     assert_eq!(went["outcome"], "done");
     assert_eq!(world.cells.awake(), [cell]);
+    // What is in the middle of something is no failure of the server.
+    world.cells.set_in_a_turn(true);
+    let left = operator.post(&act, json!({"act": "pause"})).await;
+    assert_eq!(
+        left.refused(409, "cell_not_now").json["detail"],
+        "It is left as it is: a turn is under way."
+    );
+    world.cells.set_in_a_turn(false);
 
     let mut browser = world.browser();
     browser

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use futures::future::BoxFuture;
-use management::machine::{Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Host, Machine, Seen};
+use management::machine::{
+    ActFailed, Acted, CellAct, CellEvent, CellFacts, CellLimits, Check, CheckState, Host, Machine, Seen,
+};
 use management::{CellControl, CellRef, CellState, CellUnavailable};
 use protocol::{CellId, TenantId};
 
@@ -174,9 +176,12 @@ impl Machine for Cells {
         })
     }
 
-    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, CellUnavailable>> {
+    fn act(&self, cell: CellRef, act: CellAct) -> BoxFuture<'_, Result<Acted, ActFailed>> {
         Box::pin(async move {
             match act {
+                CellAct::Pause if *self.in_a_turn.lock().unwrap() => {
+                    return Err(ActFailed::NotNow("a turn is under way".into()));
+                }
                 CellAct::Wake | CellAct::Restart => self.wake(cell).await?,
                 CellAct::Pause | CellAct::Sleep => self.sleep(cell).await?,
             }
