@@ -443,9 +443,15 @@ async fn the_operator_signs_somebody_out_suspends_them_and_lets_them_back_in() {
         .collect();
     assert_eq!(
         actions,
-        ["cell.woken", "person.restored", "person.suspended", "person.signed_out"]
+        [
+            "cell.paused",
+            "cell.woken",
+            "person.restored",
+            "person.suspended",
+            "person.signed_out"
+        ]
     );
-    assert_eq!(log(&mut operator).await.len(), 4);
+    assert_eq!(log(&mut operator).await.len(), 5);
 }
 
 #[tokio::test]
