@@ -85,7 +85,7 @@ impl SignedIn {
 
     /// Whether they manage the organisation.
     pub(crate) fn manages(&self) -> bool {
-        matches!(self.0.session.role, Role::Owner | Role::Admin)
+        self.0.session.role.manages()
     }
 
     /// A transaction in their tenant, in which they stay: whoever suspends them waits for its end, and finds what it made. For what would
@@ -382,7 +382,7 @@ impl Manager {
     /// The role, for somebody whom they invite. One that manages the organisation takes the same proof as giving it to who is in it already,
     /// which no program has.
     pub(crate) fn give(&self, role: Role, app: &App) -> Result<Given, ApiError> {
-        let manages = matches!(role, Role::Owner | Role::Admin);
+        let manages = role.manages();
         match self.may_give(role) {
             false => Err(ApiError::NotAllowed),
             true if manages && self.0.session().by_key => Err(ApiError::NotForKeys),

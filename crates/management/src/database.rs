@@ -183,7 +183,7 @@ impl Database {
         self.pool.close().await;
     }
 
-    /// What every request begins with.
+    /// What goes together with that of other requests.
     pub(crate) fn look_ups(&self) -> &LookUps {
         &self.look_ups
     }

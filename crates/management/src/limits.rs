@@ -444,10 +444,10 @@ pub const MAIL_TIME: Duration = Duration::from_secs(15);
 
 /// Connections to PostgreSQL that one server holds.
 pub const DATABASE_CONNECTIONS: u32 = 16;
-/// Statements that look up whose sessions or keys some requests bear, of each kind at once. More would be smaller: what comes meanwhile
-/// goes together in the next.
+/// Statements that look up what some requests ask (whose session or key they bear, who sees which groups), of each kind at once. More
+/// would be smaller: what comes meanwhile goes together in the next.
 pub const LOOK_UPS_AT_ONCE: usize = 2;
-/// Requests whose sessions or keys one statement looks up.
+/// Requests for which one statement looks up.
 pub const LOOK_UPS_TOGETHER: usize = 64;
 /// How long a request waits for a connection to PostgreSQL, and for whose session or key it bears.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);

@@ -111,6 +111,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether who has it manages the organisation.
+    pub(crate) fn manages(self) -> bool {
+        matches!(self, Self::Owner | Self::Admin)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",

@@ -1,5 +1,5 @@
-//! Look-ups that every request begins with. Those that come while others are at the database go together, in the next statement: a call
-//! and a transaction cost PostgreSQL more than what is looked up in them.
+//! Look-ups that every request begins with, and a list that pages do. Those that come while others are at the database go together, in the
+//! next statement: a call and a transaction cost PostgreSQL more than what is looked up in them.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{StorageError, api_keys, api_tenant_keys, sessions};
+use super::{StorageError, api_keys, api_tenant_keys, groups, sessions};
 use crate::database::Database;
 use crate::limits;
 
@@ -37,6 +37,7 @@ pub(crate) struct LookUps {
     pub sessions: Arc<Line<sessions::Presented>>,
     pub api_keys: Arc<Line<api_keys::Presented>>,
     pub tenant_keys: Arc<Line<api_tenant_keys::Presented>>,
+    pub groups: Arc<Line<groups::Seeing>>,
 }
 
 type Answer<T> = Result<Option<<T as LookedUp>::Found>, StorageError>;

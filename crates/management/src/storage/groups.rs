@@ -2,14 +2,17 @@
 //! they get no [`ManagedGroup`] of.
 
 use protocol::control::{GroupTie, Side};
-use protocol::{CellId, GroupId, UserId};
+use protocol::{CellId, GroupId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::gathered::{LookedUp, Placed, column};
+use super::sessions::Session;
 use super::{StorageError, TenantTransaction, group_invitations};
 use crate::access::{Contributor, SignedIn};
 use crate::clock::{after, moment};
+use crate::database::Database;
 use crate::limits;
 use crate::person::{Name, Role};
 
@@ -101,34 +104,55 @@ pub(crate) async fn create(
     Ok((joined.rows_affected() == 1).then_some(id))
 }
 
+/// Whose groups are listed.
+pub(crate) struct Seeing {
+    tenant: TenantId,
+    user: UserId,
+    role: Role,
+}
+
 /// The groups that somebody sees, by name, archived ones last: one more than an answer lists, to know that there are more.
-pub(crate) async fn list(transaction: &mut TenantTransaction, person: &SignedIn) -> Result<Vec<Group>, StorageError> {
-    let rows = sqlx::query!(
-        r#"SELECT g.id, g.name, g.archived_at, m.role AS "role?",
-            (SELECT count(*) FROM group_members c WHERE c.tenant_id = g.tenant_id AND c.group_id = g.id) AS "members!"
-         FROM groups g
-         LEFT JOIN group_members m ON m.tenant_id = g.tenant_id AND m.group_id = g.id AND m.user_id = $2
-         WHERE g.tenant_id = $1 AND (m.user_id IS NOT NULL OR $3)
-         ORDER BY g.archived_at IS NOT NULL, lower(g.name), g.id LIMIT $4"#,
-        transaction.tenant().uuid(),
-        person.session().user.uuid(),
-        person.manages(),
-        limits::GROUPS_LISTED + 1
-    );
-    let rows = rows.fetch_all(&mut **transaction).await?;
-    rows.into_iter()
-        .map(|row| {
-            let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
-            Ok(Group {
-                id: row.id.into(),
-                name: row.name,
-                archived: row.archived_at.is_some(),
-                role,
-                members: row.members,
-                manages: manages(person, role),
-            })
-        })
-        .collect()
+pub(crate) async fn list(database: &Database, person: &SignedIn) -> Result<Vec<Group>, StorageError> {
+    let Session { tenant, user, role, .. } = *person.session();
+    let seen = database.look_ups().groups.ask(database, Seeing { tenant, user, role });
+    Ok(seen.await?.unwrap_or_default())
+}
+
+impl LookedUp for Seeing {
+    type Found = Vec<Group>;
+
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Vec<Group>>, StorageError> {
+        let rows = sqlx::query!(
+            r#"SELECT asked.place AS "place!", id AS "id!", name AS "name!", archived AS "archived!", seen.role, members AS "members!"
+            FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) WITH ORDINALITY AS asked (tenant, person, every, place)
+            CROSS JOIN LATERAL groups_seen(asked.tenant, asked.person, asked.every, $4)
+                WITH ORDINALITY AS seen (id, name, archived, role, members, number)
+            ORDER BY asked.place, seen.number"#,
+            &column(asked, |each| each.tenant.uuid()),
+            &column(asked, |each| each.user.uuid()),
+            &column(asked, |each| each.role.manages()),
+            limits::GROUPS_LISTED + 1
+        )
+        .fetch_all(database.pool())
+        .await?;
+        let lists = rows.chunk_by(|one, next| one.place == next.place).filter_map(|list| {
+            let place = list.first()?.place;
+            let own = asked.get(usize::try_from(place - 1).ok()?)?.role;
+            let groups = list.iter().map(|row| {
+                let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
+                Ok(Group {
+                    id: row.id.into(),
+                    name: row.name.clone(),
+                    archived: row.archived,
+                    role,
+                    members: row.members,
+                    manages: manages(own, role),
+                })
+            });
+            Some((place, groups.collect()))
+        });
+        Ok(lists.collect())
+    }
 }
 
 /// Looks a group up, locked against changes by others; `None` if this person may not see it.
@@ -158,15 +182,15 @@ pub(crate) async fn find(
             archived: row.archived_at.is_some(),
             role,
             members: row.members,
-            manages: manages(person, role),
+            manages: manages(person.session().role, role),
         })
     })
     .transpose()
 }
 
 /// Owners and admins of the organisation manage every group, its admins theirs; observers change nothing anywhere.
-fn manages(person: &SignedIn, role: Option<GroupRole>) -> bool {
-    person.manages() || (role == Some(GroupRole::Admin) && person.session().role != Role::Observer)
+fn manages(own: Role, role: Option<GroupRole>) -> bool {
+    own.manages() || (role == Some(GroupRole::Admin) && own != Role::Observer)
 }
 
 /// Gives the group this name, and puts it away or takes it out again; false if there are as many as there may be that are not put away.

@@ -72,7 +72,7 @@ impl Search {
     /// As a filter: owners and admins may see everything, everybody else what they did and what was done to them.
     fn filter(self, person: &SignedIn) -> Filter {
         let session = person.session();
-        let sees_all = matches!(session.role, Role::Owner | Role::Admin);
+        let sees_all = session.role.manages();
         let person = match sees_all {
             true => self.person,
             false => Some(session.user),

@@ -21,8 +21,7 @@ pub(crate) struct Groups {
 }
 
 pub(crate) async fn get(State(app): State<App>, person: SignedIn) -> Result<Json<Groups>, ApiError> {
-    let mut transaction = person.transaction(&app).await?;
-    let (groups, more) = listed(groups::list(&mut transaction, &person).await?, limits::GROUPS_LISTED);
+    let (groups, more) = listed(groups::list(&app.database, &person).await?, limits::GROUPS_LISTED);
     Ok(Json(Groups {
         more,
         groups: groups.iter().map(GroupAnswer::from).collect(),
