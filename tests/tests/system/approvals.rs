@@ -69,6 +69,37 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
         let (through, said) = exec(&agent, &["sh", "-c", &probe]);
         assert!(!through, "{path}: {said}");
     }
+    let tools = |method: &str, params: Value| {
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let probe = format!(
+            "curl --noproxy '*' --silent --data '{message}' --header 'content-type: application/json' \
+             --header 'accept: application/json, text/event-stream' http://127.0.0.1:18790/mcp"
+        );
+        let (_, said) = exec(&agent, &["sh", "-c", &probe]);
+        serde_json::from_str::<Value>(&said).unwrap_or_else(|_| panic!("{method}: {said}"))
+    };
+    let listed = tools("tools/list", json!({})).to_string();
+    assert!(
+        listed.contains("call_integration") && !listed.contains("decide"),
+        "{listed}"
+    );
+    let decision: Value = serde_json::from_str(&decide).expect("it is JSON");
+    for name in ["approval.decide", "approval_decide", "decide"] {
+        let said = tools("tools/call", json!({"name": name, "arguments": decision}));
+        assert!(said["error"].is_object() && said["result"].is_null(), "{name}: {said}");
+    }
+    // Words of the owner's channel, to each socket that the agent has.
+    let request = json!({"id": 1, "method": "approval.decide", "params": decision});
+    for socket in ["bridge.sock", "broker.sock", "egress.sock"] {
+        let probe = format!(
+            "const socket = require('net').connect('/run/holdfast/{socket}', () => socket.end({request} + '\\n'));
+             let said = ''; socket.on('data', (some) => said += some); socket.on('close', () => console.log(said));
+             socket.setTimeout(3000, () => socket.destroy());",
+            request = json!(request.to_string()),
+        );
+        let (ran, said) = exec(&agent, &["node", "-e", &probe]);
+        assert!(ran && !said.contains("\"ok\""), "{socket}: {said}");
+    }
     let list = session.call("approval.list", json!({})).await;
     assert_eq!(list["waiting"][0]["state"], "waiting", "{list:#}");
 

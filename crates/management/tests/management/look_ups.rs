@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use management::{Scope, limits};
+use serde_json::{Value, json};
 
 use crate::support::{Browser, World};
 
@@ -56,7 +57,7 @@ async fn promise_03_tenants_who_ask_at_once_each_get_their_own() {
     let mut tenants = vec![(None, gone)];
     for name in ["one", "two"] {
         let (_, tenant) = world.tenant(name).await;
-        let session = serde_json::json!({"session_id": name, "message": "Hello"});
+        let session = json!({"session_id": name, "message": "Hello"});
         tenant.post("/api/v1/chat", session).await.expect(200);
         tenants.push((Some(name), tenant));
     }
@@ -66,6 +67,36 @@ async fn promise_03_tenants_who_ask_at_once_each_get_their_own() {
             let answer = tenant.get("/api/v1/sessions").await;
             assert_eq!(answer.status.is_success(), name.is_some(), "{:?}", answer.json);
             assert_eq!(answer.json["sessions"][0]["id"].as_str(), *name);
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn promise_03_who_lists_groups_at_once_with_others_gets_their_own() {
+    let (world, mut anna) = World::owned().await;
+    let mut bob = world.join(&mut anna, "bob@acme.example", "member").await;
+    let carl = world.join(&mut anna, "carl@acme.example", "member").await;
+    let mut olga = world.second_tenant().await;
+    for (browser, name) in [(&mut anna, "Choir"), (&mut bob, "Band"), (&mut olga, "Chess")] {
+        browser.post("/groups", json!({ "name": name })).await.expect(201);
+    }
+    let sees: [(Browser, Value); 4] = [
+        (anna, json!([["Band", null, 1, true], ["Choir", "admin", 1, true]])),
+        (bob, json!([["Band", "admin", 1, true]])),
+        (carl, json!([])),
+        (olga, json!([["Chess", "admin", 1, true]])),
+    ];
+    join_all((0..40).map(|turn| {
+        let (browser, seen) = &sees[turn % sees.len()];
+        let mut browser = browser.clone();
+        async move {
+            let listed = browser.get("/groups").await.expect(200).json;
+            let groups = listed["groups"].as_array().expect("a list").iter();
+            let groups: Value = groups
+                .map(|group| json!([group["name"], group["role"], group["members"], group["manages"]]))
+                .collect();
+            assert_eq!(groups, *seen);
         }
     }))
     .await;
