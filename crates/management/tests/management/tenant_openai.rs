@@ -92,7 +92,7 @@ async fn until_none(agents: &Agents) {
     comes_within(soon, "no conversation is left", || agents.conversations() == 0).await;
 }
 
-/// Answers a completion of no session whose conversation its agent does not delete.
+/// Answers a completion of no session whose conversation its agent does not delete until it is repaired.
 async fn left_behind(tenant: &Developer, agents: &Agents) {
     let refused = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&refused);
@@ -104,7 +104,6 @@ async fn left_behind(tenant: &Developer, agents: &Agents) {
     let asked = json!({"model": "m", "messages": said("Hello")});
     tenant.post("/v1/chat/completions", asked).await.expect(200);
     comes("its deletion is refused", || refused.load(Ordering::Relaxed) > 0).await;
-    agents.repair();
     assert_eq!(agents.conversations(), 1);
 }
 
@@ -113,6 +112,7 @@ async fn what_was_said_without_a_user_is_deleted_also_where_its_cell_was_away() 
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
     left_behind(&tenant, &agents).await;
+    agents.repair();
     let sessions = tenant.get("/api/v1/sessions").await.expect(200).json;
     assert_eq!(sessions["sessions"], json!([]), "it has no name for anybody");
     // The task that has just been refused comes to its rest.
@@ -128,13 +128,18 @@ async fn what_an_ended_server_left_of_single_turns_goes_with_a_later_turn() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
     left_behind(&tenant, &agents).await;
+    // From here on it tries nothing again by itself.
+    let (world, agents, _) = world.restarted_with_tenants(agents, &[]).await;
+    let tenant = tenant.asking(world.router.clone());
+    agents.repair();
     let asked = json!({"model": "m", "messages": said("Hello")});
     tenant.post("/v1/chat/completions", asked.clone()).await.expect(200);
+    comes("its own goes", || agents.conversations() == 1).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(agents.conversations(), 1, "it could be at work still");
     world.clock.advance(limits::TURN_TIME + Duration::from_secs(1));
     tenant.post("/v1/chat/completions", asked).await.expect(200);
-    until_none(&agents).await;
+    comes("nothing is left", || agents.conversations() == 0).await;
 }
 
 #[tokio::test]
@@ -142,6 +147,7 @@ async fn and_without_one_within_the_hour_while_there_is_room_for_its_cell() {
     let (world, agents, _) = World::with_tenants().await;
     let (_, tenant) = world.tenant("x").await;
     left_behind(&tenant, &agents).await;
+    agents.repair();
     sqlx::query("UPDATE api_sessions SET gone_at = gone_at - interval '2 hours'")
         .execute(&mut world.database.owner().await)
         .await
