@@ -55,6 +55,8 @@ pub(crate) struct Turn {
     pub agent: String,
     pub session: String,
     begun: Instant,
+    /// The number of its first event.
+    starts: usize,
     told: [u8; 32],
     /// The agent may call functions of the client's in it.
     offers: bool,
@@ -138,6 +140,11 @@ impl Before {
 }
 
 impl Log {
+    /// The number of the event that comes next.
+    fn next(&self) -> usize {
+        self.first + self.events.len()
+    }
+
     /// Until when the turn waits for results, if it does.
     fn waits_until(&self) -> Option<Instant> {
         let last = self.rounds.last().filter(|last| last.answered.is_none());
@@ -152,18 +159,20 @@ impl Log {
 }
 
 impl Turn {
-    fn new(id: Uuid, asked: &Asked<'_>) -> Self {
+    /// Its events are counted from `starts` on.
+    fn new(id: Uuid, asked: &Asked<'_>, starts: usize) -> Self {
         Self {
             id,
             agent: asked.agent.to_owned(),
             session: asked.session.to_owned(),
             begun: Instant::now(),
+            starts,
             told: asked.told,
             offers: asked.offers,
             conversation: OnceLock::new(),
             log: Mutex::new(Log {
                 events: VecDeque::new(),
-                first: 0,
+                first: starts,
                 bytes: 0,
                 stage: Stage::Begun,
                 failed_at: None,
@@ -229,13 +238,14 @@ impl Turn {
         (log.stage == Stage::Ended).then_some(log.bytes)
     }
 
-    /// Reads from an event on; as long as somebody does, or the turn was detached, it goes on.
+    /// Reads from an event on, and whole from one of the turn that came to nothing before it; as long as somebody does, or the turn was
+    /// detached, it goes on.
     pub(crate) fn follow(self: &Arc<Self>, from: usize) -> Follower {
         let mut log = self.log();
         log.followers += 1;
         log.left_until = None;
         drop(log);
-        Follower::new(Arc::clone(self), from)
+        Follower::new(Arc::clone(self), from.max(self.starts))
     }
 
     /// Asks the client for these, unless it was already.
@@ -248,7 +258,7 @@ impl Turn {
             }
             let round = Round {
                 ids,
-                at: log.first + log.events.len(),
+                at: log.next(),
                 before: Before { said: log.said, usage },
                 until: Instant::now() + FUNCTION_WAIT,
                 answered: None,
@@ -494,10 +504,11 @@ impl Turns {
         running(&self.all(), tenant, agent).any(|turn| turn.session == session)
     }
 
-    /// Begins a turn, or finds it. One that failed before its agent was told is begun anew. The key of one that was asked for with other words,
-    /// or elsewhere, was used before.
+    /// Begins a turn, or finds it. One that failed before its agent was told is begun anew, and its events are counted on. The key
+    /// of one that was asked for with other words, or elsewhere, was used before.
     pub(crate) fn begin(&self, tenant: TenantId, id: Uuid, asked: &Asked<'_>) -> Result<Begun, ApiError> {
         let mut turns = self.all();
+        let mut starts = 0;
         if let Some(turn) = turns.get(&(tenant, id)) {
             let is_same = turn.agent == asked.agent && turn.session == asked.session && turn.told == asked.told;
             if !is_same {
@@ -507,6 +518,7 @@ impl Turns {
                 turn.log().detached |= asked.detached;
                 return Ok(Begun::Known(Arc::clone(turn)));
             }
+            starts = turn.log().next();
         }
         let running = |((of, _), turn): &(&(TenantId, Uuid), &Arc<Turn>)| *of == tenant && !turn.is_over();
         let too_many = |words: &str| {
@@ -537,7 +549,7 @@ impl Turns {
             turn.cancel.notify_one();
         }
         make_room_in(&mut turns, tenant);
-        let turn = Arc::new(Turn::new(id, asked));
+        let turn = Arc::new(Turn::new(id, asked, starts));
         turns.insert((tenant, id), Arc::clone(&turn));
         Ok(Begun::New(turn))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use management::limits;
 use serde_json::{Value, json};
 
-use crate::support::{Agents, Developer, Told, World, comes};
+use crate::support::{Agents, Answer, Developer, Told, World, comes};
 
 fn said(text: &str) -> Value {
     json!([{"role": "user", "content": text}])
@@ -97,6 +97,98 @@ async fn what_failed_before_the_agent_was_told_is_run_when_it_is_sent_again_unde
     assert_eq!(answer["message"]["text"], "You said: Bye");
     let seen = tenant.get("/api/v1/sessions/s").await.expect(200).json;
     assert_eq!(seen["messages"].as_array().unwrap().len(), 4, "each was told once");
+}
+
+/// A completion as OpenAI's libraries send it: the same each time, but for how often they have sent it before.
+async fn complete(tenant: &Developer, sent_before: u32, words: &str) -> Answer {
+    let tenant = tenant.with("x-stainless-retry-count", sent_before.to_string());
+    let wanted = json!({"model": "m", "user": "s", "messages": said(words)});
+    tenant.post("/v1/chat/completions", wanted).await
+}
+
+#[tokio::test]
+async fn what_openais_libraries_send_again_is_told_the_agent_once() {
+    let (world, agents, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let may = async |requests: Value| {
+        let limits = json!({"limits": {"requests_per_minute": requests}});
+        let patched = operator.patch(&format!("/api/v1/tenants/{id}"), limits).await;
+        patched.expect(200);
+    };
+    // They wait for as long as the answer says, and send it again by themselves.
+    let wait_after = async |refused: Answer, status: u16| {
+        assert_eq!(refused.status, status, "{}", refused.text);
+        assert!(refused.headers.get("x-should-retry").is_none());
+        let wait = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        world.clock.advance(Duration::from_secs(wait));
+    };
+    may(json!(1)).await;
+    tenant.get("/v1/models").await.expect(200);
+    wait_after(complete(&tenant, 0, "One").await, 429).await;
+    complete(&tenant, 1, "One").await.expect(200);
+    may(Value::Null).await;
+    world.clock.advance(Duration::from_secs(60));
+    agents.break_where(|_, method| method == "listen");
+    wait_after(complete(&tenant, 0, "Two").await, 503).await;
+    agents.repair();
+    complete(&tenant, 1, "Two").await.expect(200);
+
+    // An answer that is lost on its way comes again to who named the turn; the libraries name none by themselves.
+    let named = tenant.with("idempotency-key", "k");
+    let lost = complete(&named, 0, "Three").await.expect(200).json;
+    let again = complete(&named, 1, "Three").await.expect(200).json;
+    assert_eq!(again["choices"][0]["message"]["content"], "You said: Three");
+    assert_eq!((&again["id"], &again["choices"]), (&lost["id"], &lost["choices"]));
+
+    // One that broke before there was an answer has stopped the turn.
+    let named = tenant.with("idempotency-key", "l");
+    let broken = tokio::spawn({
+        let named = named.clone();
+        async move { complete(&named, 0, "hold").await }
+    });
+    comes("it runs", || agents.running() == 1).await;
+    broken.abort();
+    comes("it is stopped", || agents.running() == 0).await;
+    let again = complete(&named, 1, "hold").await;
+    assert_eq!(
+        (again.status.as_u16(), &again.json["error"]["code"]),
+        (409, &json!("cancelled"))
+    );
+    assert_eq!(again.headers["x-should-retry"], "false");
+
+    let seen = tenant.get("/api/v1/sessions/s").await.expect(200).json;
+    let messages = seen["messages"].as_array().unwrap().iter();
+    let asked = messages.filter(|message| message["role"] == "user");
+    let asked: Vec<_> = asked.map(|message| message["text"].clone()).collect();
+    assert_eq!(asked, ["One", "Two", "Three", "hold"]);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_begun_anew_is_read_whole_by_who_comes_back_to_the_one_before() {
+    let (world, agents, _) = World::with_tenants().await;
+    let (_, tenant) = world.tenant("x").await;
+    let here = tenant.with("idempotency-key", "k");
+    let wanted = json!({"session_id": "s", "message": "Hello", "stream": true});
+    // Its cell is there, and then is not.
+    agents.break_where(|_, method| method == "chat.open");
+    let failed = here.stream("/api/v1/chat", wanted.clone()).await.rest().await;
+    agents.repair();
+    let anew = here.stream("/api/v1/chat", wanted).await.rest().await;
+    assert_eq!(
+        (
+            failed.last().unwrap().event.as_str(),
+            anew.last().unwrap().event.as_str()
+        ),
+        ("error", "final")
+    );
+    let back = async |last: &Told| {
+        let back = tenant.with("last-event-id", last.id.clone());
+        back.stream("/api/v1/chat", json!({})).await.rest().await
+    };
+    for last in &failed {
+        assert_eq!(back(last).await, anew);
+    }
+    assert_eq!(back(&anew[0]).await, anew[1..]);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ fn turn(detached: bool) -> Arc<Turn> {
         offers: true,
         ..asked("main", "s")
     };
-    Arc::new(Turn::new(Uuid::nil(), &asked))
+    Arc::new(Turn::new(Uuid::nil(), &asked, 0))
 }
 
 fn delta(text: &str) -> TurnEvent {
@@ -116,7 +116,7 @@ async fn what_a_reader_keeps_of_a_turn_has_an_end() {
 #[tokio::test]
 async fn whoever_wants_the_answer_alone_has_it_however_much_happened_before_it() {
     let asked = asked("main", "s");
-    let turn = Arc::new(Turn::new(Uuid::nil(), &asked));
+    let turn = Arc::new(Turn::new(Uuid::nil(), &asked, 0));
     let first = turn.follow(0);
     for _ in 0..limits::TURN_EVENTS + 5 {
         turn.push(delta("x"));
