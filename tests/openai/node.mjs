@@ -132,8 +132,25 @@ const steps = {
     await assert.rejects(async () => {
       for (let request = 0; request < 100; request += 1) await limited.models.list();
     }, OpenAI.RateLimitError);
-    const patient = limited.withOptions({ maxRetries: 5 });
-    assert.ok((await patient.models.list()).data.length > 0);
+    // Both by itself, as often as it does unless told otherwise: after as long as the answer said, and when its connection broke before
+    // there was one.
+    for (const [baseURL, apiKey, user] of [
+      [settings.base_url, settings.limited_key, 'node-limited'],
+      [settings.losing, settings.key, 'node-lost'],
+    ]) {
+      let sent = 0;
+      const counting = (...request) => {
+        sent += 1;
+        return fetch(...request);
+      };
+      const patient = new OpenAI({ baseURL, apiKey, fetch: counting });
+      const asked = { model: 'openclaw', user, messages: [{ role: 'user', content: '[[say: once]]' }] };
+      const answer = await patient.chat.completions.create(asked, { headers: { 'Idempotency-Key': user } });
+      assert.ok(sent > 1, `${user} was not sent again`);
+      assert.match(answer.choices[0].message.content, /once/);
+      const session = await patient.get(`${settings.sessions}/${user}`, { maxRetries: 5 });
+      assert.equal(session.messages.length, 2);
+    }
   },
 };
 

@@ -278,8 +278,20 @@ def retry():
         assert int(refused.response.headers["retry-after"]) >= 1
     else:
         raise AssertionError("there was no limit")
-    patient = limited.with_options(max_retries=5)
-    assert list(patient.models.list()), "tried again after what the answer said"
+    # Both by itself, as often as it does unless told otherwise: after as long as the answer said, and when its connection broke before
+    # there was one.
+    for address, its_key, name in [(base, other_key, "python-limited"), (settings["losing"], key, "python-lost")]:
+        patient = openai.OpenAI(base_url=address, api_key=its_key)
+        answer = patient.chat.completions.with_raw_response.create(
+            model="openclaw",
+            user=name,
+            messages=[person("[[say: once]]")],
+            extra_headers={"Idempotency-Key": name},
+        )
+        assert answer.retries_taken > 0, f"{name} was not sent again"
+        assert "once" in answer.parse().choices[0].message.content, answer
+        session = patient.with_options(max_retries=5).get(f"{settings['sessions']}/{name}", cast_to=object)
+        assert len(session["messages"]) == 2, session
 
 
 for step in [

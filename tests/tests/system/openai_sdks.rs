@@ -11,6 +11,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use system_tests::{Installation, Program, Settings, model_of, wait_until};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 
 const TOKEN: &str = "a-token-that-the-operator-keeps-elsewhere";
 
@@ -90,6 +92,33 @@ fn go_through(command: &mut Command, settings: &Value) {
     );
 }
 
+/// An address that leads to this port of the machine. The first connection breaks when the answer on it comes.
+async fn losing_an_answer_of(port: u16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it listens");
+    tokio::spawn(async move {
+        let mut loses = true;
+        loop {
+            let (mut client, _) = listener.accept().await.expect("somebody connects");
+            let mut server = TcpStream::connect(("localhost", port))
+                .await
+                .expect("the server listens");
+            let loses = std::mem::take(&mut loses);
+            tokio::spawn(async move {
+                if !loses {
+                    return drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+                }
+                let (mut from_server, mut to_server) = server.split();
+                tokio::select! {
+                    _left = tokio::io::copy(&mut client, &mut to_server) => {}
+                    _answered = from_server.read_u8() => {}
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
 async fn tenant(installation: &Installation, name: &str, limits: Value) -> Program {
     let model = model_of(&installation.model().base_url(), "sk-test");
     let wanted = json!({"name": name, "model": model, "limits": limits});
@@ -121,13 +150,15 @@ async fn the_official_libraries_of_openai_work_unchanged() {
     let limited = tenant(&installation, "limited", json!({"requests_per_minute": 20})).await;
     let model = fs::read_to_string(installation.data_dir().join("demo-model-url")).unwrap();
     let control = model.trim().trim_end_matches("/v1").to_owned();
-    let settings = |name: &str| {
+    let settings = async |name: &str| {
+        let (url, losing) = (installation.url(), losing_an_answer_of(installation.port()).await);
         json!({
-            "base_url": format!("{}/v1", installation.url()), "key": libraries.key, "limited_key": limited.key,
+            "base_url": format!("{url}/v1"), "key": libraries.key, "limited_key": limited.key,
+            "losing": format!("{losing}/v1"), "sessions": format!("{url}/api/v1/sessions"),
             "held": format!("{control}/_control/held/{name}"), "modules": modules,
         })
     };
-    let (for_python, for_node) = (settings("python"), settings("node"));
+    let (for_python, for_node) = (settings("python").await, settings("node").await);
     tokio::task::spawn_blocking(move || {
         go_through(Command::new(python).arg(source().join("python.py")), &for_python);
         go_through(Command::new("node").arg(source().join("node.mjs")), &for_node);
