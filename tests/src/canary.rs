@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem::find_iter;
+
+use crate::docker::{Part, process};
 
 /// How every zstd frame begins (RFC 8878, section 3.1.1).
 const ZSTD: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
@@ -170,6 +173,31 @@ impl Search {
     /// How many zstd frames were unpacked and searched.
     pub fn frames(&self) -> u64 {
         self.frames
+    }
+}
+
+/// Which of these are in the home of a cell's agent, or in what else it writes, and where; `None` where it does not run.
+///
+/// Looked at from outside: a `docker exec` that is under way when a snapshot freezes the agent would hold up its thaw.
+pub fn found_in_home(cell: &str, canaries: &[Canary]) -> Option<Vec<String>> {
+    let root = PathBuf::from(format!("/proc/{}/root", process(cell, Part::Agent)?));
+    let mut search = Search::new(canaries);
+    for folder in ["home/node", "tmp"] {
+        search.folder(&root.join(folder));
+    }
+    Some(search.found().to_vec())
+}
+
+/// Until none of these is there any more.
+pub async fn go_from_home(cell: &str, canaries: &[Canary]) {
+    let started = Instant::now();
+    loop {
+        let found = found_in_home(cell, canaries);
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(120), "{found:#?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

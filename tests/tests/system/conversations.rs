@@ -1,11 +1,8 @@
 //! What a person does with conversations beside talking: stop, edit, ask again, read on in pages, delete. All against the
 //! real OpenClaw.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use system_tests::canary::{Canary, Search};
+use system_tests::canary::{Canary, found_in_home, go_from_home};
 use system_tests::docker::{Part, container, pid};
 use system_tests::{Installation, Session, kill_now};
 use uuid::Uuid;
@@ -77,27 +74,15 @@ async fn answers_are_stopped_edited_given_again_and_conversations_deleted_for_go
     // Deleted: out of the list, and out of every file that the agent has.
     let words = Canary::new("deleted");
     session.ask(&conversation, &format!("[[say: {}]]", words.text)).await;
-    let agent = container(owner.cell(), Part::Agent).expect("the agent runs");
-    // Looked at from outside: a `docker exec` that is under way when a snapshot freezes the agent would hold up its thaw.
-    let root = PathBuf::from(format!("/proc/{}/root", pid(&agent)));
-    let left = || {
-        let mut search = Search::new(std::slice::from_ref(&words));
-        for folder in ["home/node", "tmp"] {
-            search.folder(&root.join(folder));
-        }
-        search.found().to_vec()
-    };
+    let words = [words];
+    let left = || found_in_home(owner.cell(), &words).expect("the agent runs");
     assert!(!left().is_empty(), "what was said is in the agent's home");
     session
         .call("chat.delete", json!({ "conversation": conversation }))
         .await;
     let list = session.call("chat.list", json!({})).await;
     assert_eq!(list["conversations"], json!([]));
-    let started = std::time::Instant::now();
-    while !left().is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(120), "{:#?}", left());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    go_from_home(owner.cell(), &words).await;
     // OpenClaw goes on with the files that were written anew beside it.
     let next = session.conversation().await;
     let answer = session.ask(&next, "[[say: plum]]").await;

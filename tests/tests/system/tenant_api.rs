@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use system_tests::canary::{Canary, Search};
+use system_tests::canary::{Canary, Search, found_in_home, go_from_home};
 use system_tests::docker::{Part, container, containers, docker, exec as exec_in, inspect, logs, volumes};
 use system_tests::model::Model;
 use system_tests::trace::Trace;
@@ -171,10 +171,22 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     installation.run().await;
     let read = anna.ok(Method::GET, "/api/v1/sessions/first", None).await;
     assert_eq!(read["messages"].as_array().unwrap().len(), 4, "{read}");
+    let seen = operator.ok(Method::GET, &format!("/api/v1/tenants/{id}"), None).await;
+    let cell = seen["cell"]["id"].as_str().unwrap();
+    let [_, said, title, ..] = canaries;
+    let deleted = [said, title];
+    wait_until("the agent runs, with what was said", CELL_START, async || {
+        let found = found_in_home(cell, &deleted)?;
+        (!found.is_empty()).then_some(())
+    })
+    .await;
     assert_eq!(anna.send(Method::DELETE, "/api/v1/sessions/first", None).await.0, 204);
     assert_eq!(anna.send(Method::GET, "/api/v1/sessions/first", None).await.0, 404);
     let listed = anna.ok(Method::GET, "/api/v1/sessions", None).await;
-    assert!(!listed.to_string().contains("first"), "{listed}");
+    assert_eq!(listed["sessions"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["sessions"][0]["id"], "second");
+    // Nor is it in the home, with what is archived there.
+    go_from_home(cell, &deleted).await;
 
     // Gone is gone, and the other stays.
     let before = volumes(&installation.id()).len();
@@ -184,7 +196,7 @@ async fn promise_01_a_tenant_talks_and_streams_and_goes_and_its_models_key_and_i
     assert!(gone["removed"]["blobs"].as_u64().unwrap() > 0, "{gone}");
     assert_eq!(gone["removed"]["sessions"], 1);
     assert!(volumes(&installation.id()).len() < before);
-    let cell = gone["removed"]["cell"].as_str().unwrap();
+    assert_eq!(gone["removed"]["cell"], cell);
     let blobs = walk(&installation.data_dir().join("blobs"));
     assert!(!blobs.iter().any(|path| path.contains(cell)), "{blobs:?}");
     assert_eq!(anna.send(Method::GET, "/v1/models", None).await.0, 401);
