@@ -49,6 +49,10 @@ pub const CONTROL_QUEUE: usize = 256;
 pub const RELAY_CONNECTIONS: usize = 2;
 /// Of the last of them, those of which it is known that they are that cell's: the relay may speak of one when it has ended already.
 pub const CARRIERS_KNOWN: usize = 8;
+/// Mailboxes that one cell may make at the relay at once, and the time after which it may make another. Which of its connections makes one is
+/// known only when the relay says whose mailbox was opened: until then each counts.
+pub const RELAY_MAILBOXES: u32 = 8;
+pub const RELAY_MAILBOX_EVERY: Duration = Duration::from_secs(2 * 60 * 60);
 /// What one keeper asks of who knows the people, or tells them, and waits for an answer to: more than it carries out calls for others at once.
 pub const QUESTIONS_PER_CELL: usize = 24;
 /// How often one keeper tells the audit log what was done, at most: half of the time that it waits itself.

@@ -7,6 +7,7 @@ use axum::extract::ws::WebSocket;
 use futures::future::join_all;
 use object_store::ObjectStore;
 use protocol::control::{FromPlatform, KeeperStatus, TenantPolicy};
+use protocol::relay::MailboxKey;
 use protocol::{CarrierId, CellId, ChannelId, Millis, TenantId};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -369,11 +370,12 @@ impl Cells {
         self.find(cell)?.published.borrow().status.as_ref()?.claim.clone()
     }
 
-    /// Whose a connection to the relay is that was carried under this id: of a cell, if it is one of its last since this process started.
-    pub fn carried(&self, carrier: CarrierId) -> Option<(CellId, TenantId)> {
+    /// Whose a connection to the relay is that was carried under this id, and over which this mailbox was opened: of a cell, if it is one of
+    /// its last since this process started.
+    pub fn opened(&self, carrier: CarrierId, mailbox: &MailboxKey) -> Option<(CellId, TenantId)> {
         let handles = self.handles();
         let mut all = handles.values().map(|handle| &handle.shared);
-        let shared = all.find(|shared| shared.relay_way.carries(carrier))?;
+        let shared = all.find(|shared| shared.relay_way.opened(carrier, mailbox))?;
         Some((shared.cell, shared.tenant))
     }
 

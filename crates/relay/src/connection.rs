@@ -96,8 +96,9 @@ impl Refused {
     }
 }
 
-pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: Option<CarrierId>) {
-    let proved = tokio::time::timeout(limits::PROOF, prove(&shared, &mut socket)).await;
+/// Serves one connection, over which a mailbox may be made where it `opens`.
+pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: Option<CarrierId>, opens: bool) {
+    let proved = tokio::time::timeout(limits::PROOF, prove(&shared, &mut socket, opens)).await;
     let mailbox = match proved {
         Ok(Ok(Some(mailbox))) => mailbox,
         Ok(Ok(None)) => return,
@@ -149,7 +150,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: O
 }
 
 /// The handshake: none if the keeper left.
-async fn prove(shared: &Shared, socket: &mut WebSocket) -> Result<Option<Arc<Mailbox>>, Refused> {
+async fn prove(shared: &Shared, socket: &mut WebSocket, opens: bool) -> Result<Option<Arc<Mailbox>>, Refused> {
     let mut challenge = [0; 32];
     getrandom::fill(&mut challenge).map_err(|_| Refused::new(Refusal::Unavailable, "no random numbers"))?;
     let hello = FromRelay::Challenge {
@@ -192,6 +193,10 @@ async fn prove(shared: &Shared, socket: &mut WebSocket) -> Result<Option<Arc<Mai
     if let Some(mailbox) = shared.mailboxes.get(&key) {
         return Ok(Some(mailbox));
     }
+    if !opens {
+        let words = "no new mailbox is made over this connection: too many were made from where it comes (RELAY_MAILBOXES). Try again later";
+        return Err(Refused::new(Refusal::LimitReached, words));
+    }
     if shared.mailboxes.count() >= limits::MAILBOXES {
         let words = format!("this relay has MAILBOXES ({}) already", limits::MAILBOXES);
         return Err(Refused::new(Refusal::LimitReached, words));
@@ -228,6 +233,9 @@ async fn close(mut socket: WebSocket, refused: Refused) {
 
 /// Hands over what waits in the database, whenever there is room for more.
 async fn feed_waiting(shared: Arc<Shared>, mailbox: Arc<Mailbox>, connection: u64, feed: Arc<Notify>) {
+    if let Err(error) = store::seen(shared.database.pool(), mailbox.id).await {
+        debug!(%error, mailbox = %mailbox.key, "that somebody came is not noted");
+    }
     loop {
         feed.notified().await;
         while let Some(asked) = mailbox.to_feed(connection) {

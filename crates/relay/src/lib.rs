@@ -25,7 +25,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use protocol::limits::{ENVELOPE_CLASSES, ENVELOPE_OVERHEAD, RELAY_TEXT_BYTES};
 use protocol::relay::frame::SEND_HEADER;
-use protocol::relay::news::CARRIER;
+use protocol::relay::news::{CARRIER, OPENS, OPENS_NONE};
 use protocol::{CarrierId, Millis};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -98,6 +98,8 @@ impl Relay {
         let opened = Writer::open(database.clone(), to_write, Arc::clone(&news)).await?;
         let mailboxes = Mailboxes::new(&config);
         let pool = database.pool();
+        // Before anybody is connected, or any is in memory: none is let go that somebody is about to use.
+        store::let_go(pool).await.map_err(DatabaseError::Unreachable)?;
         store::load(pool, &mailboxes)
             .await
             .map_err(DatabaseError::Unreachable)?;
@@ -182,13 +184,14 @@ async fn connect(State(shared): State<Arc<Shared>>, headers: HeaderMap, upgrade:
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
     let carrier = carrier(&headers);
+    let opens = headers.get(OPENS).is_none_or(|opens| opens != OPENS_NONE);
     upgrade
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
         .read_buffer_size(64 * 1024)
         .write_buffer_size(64 * 1024)
         .on_upgrade(async move |socket| {
-            connection::serve(shared, socket, carrier).await;
+            connection::serve(shared, socket, carrier, opens).await;
             drop(permit);
         })
 }

@@ -21,8 +21,17 @@ pub const SENT_PER_SECOND: u32 = 100;
 /// So many it may send at once before that counts.
 pub const SENT_BURST: u32 = 500;
 
+/// Epochs that one mailbox may publish in a day, and at once: what it did not publish adds up to so many. So a relay that lost its database
+/// is brought at once what almost any vault has revoked.
+pub const EPOCHS_A_DAY: i64 = 2_000;
+pub const EPOCHS_AT_ONCE: i64 = 10_000;
+/// Bytes of all epochs of one mailbox: as many as a vault holds of everything, its own epochs among it.
+pub const EPOCH_BYTES: i64 = 8 * 1024 * 1024;
+
 /// Mailboxes of one relay.
 pub const MAILBOXES: usize = 1_000_000;
+/// Days after which a mailbox that nobody has connected to is let go, if there is nothing of it: looked for when the relay starts.
+pub const UNUSED_DAYS: i32 = 365;
 /// Connections at once.
 pub const CONNECTIONS: usize = 20_000;
 /// For the proof after the challenge.

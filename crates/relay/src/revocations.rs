@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use filter::Filter;
 
 use crate::mailbox::Mailbox;
-use crate::{database, limits};
+use crate::{database, limits, now_ms};
 
 /// Why an epoch is not kept.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +25,31 @@ pub(crate) enum PublishError {
     Epoch(#[from] EpochError),
     #[error("this mailbox publishes its own revocations only")]
     NotYours,
+    #[error(
+        "EPOCHS_A_DAY ({}) of this mailbox are kept, and EPOCHS_AT_ONCE ({}) that it had saved: bring it again later",
+        limits::EPOCHS_A_DAY,
+        limits::EPOCHS_AT_ONCE
+    )]
+    TooMany,
+    #[error(
+        "the epochs of this mailbox would have more than EPOCH_BYTES ({}): nothing more that it revokes is kept here, and its own keeper alone refuses it",
+        limits::EPOCH_BYTES
+    )]
+    TooMuch,
     #[error("the relay's database does not answer: nothing was kept, try again")]
     Database(#[from] sqlx::Error),
 }
+
+/// The time after which a mailbox may publish one more.
+const EPOCH_EVERY_MS: Millis = 24 * 60 * 60 * 1000 / limits::EPOCHS_A_DAY;
+
+/// Keeps an epoch and counts it for its mailbox, or does neither: no epoch is written but by this. `epochs_until` is when the mailbox may
+/// publish as many again as it may at once.
+const KEEP: &str = "WITH counted AS (
+       UPDATE mailboxes SET epochs_until = greatest(epochs_until, $6) + $7, epoch_bytes = epoch_bytes + octet_length($5)
+       WHERE id = $1 AND greatest(epochs_until, $6) + $7 <= $6 + $8 AND epoch_bytes + octet_length($5) <= $9
+       RETURNING id)
+     INSERT INTO epochs (issuer, number, at, hash, epoch) SELECT id, $2, $3, $4, $5 FROM counted";
 
 /// How a capability stands.
 pub(crate) struct Checked {
@@ -128,14 +150,30 @@ impl Revocations {
         }
         signed.follow(&mut head)?;
         let number = epoch.number.cast_signed();
-        sqlx::query("INSERT INTO epochs (issuer, number, at, hash, epoch) VALUES ($1, $2, $3, $4, $5)")
+        let kept = sqlx::query(KEEP)
             .bind(issuer.id)
             .bind(number)
             .bind(epoch.at)
             .bind(&signed.hash()[..])
             .bind(bytes)
+            .bind(now_ms())
+            .bind(EPOCH_EVERY_MS)
+            .bind(EPOCH_EVERY_MS * limits::EPOCHS_AT_ONCE)
+            .bind(limits::EPOCH_BYTES)
             .execute(&mut *transaction)
             .await?;
+        if kept.rows_affected() == 0 {
+            let bytes_kept: i64 = sqlx::query_scalar("SELECT epoch_bytes FROM mailboxes WHERE id = $1")
+                .bind(issuer.id)
+                .fetch_one(&mut *transaction)
+                .await?;
+            return Err(
+                match bytes_kept + i64::try_from(bytes.len()).unwrap_or(i64::MAX) > limits::EPOCH_BYTES {
+                    true => PublishError::TooMuch,
+                    false => PublishError::TooMany,
+                },
+            );
+        }
         let revoked: Vec<Uuid> = epoch.revoked.iter().map(|capability| capability.uuid()).collect();
         sqlx::query(
             "INSERT INTO revoked (issuer, capability, number) SELECT $1, capability, $3 FROM unnest($2::uuid[]) AS u (capability)

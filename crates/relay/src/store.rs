@@ -46,6 +46,29 @@ pub(crate) async fn mailbox(pool: &PgPool, key: &MailboxKey) -> Result<i64, sqlx
         .await
 }
 
+/// Somebody is connected to it.
+pub(crate) async fn seen(pool: &PgPool, mailbox: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE mailboxes SET seen = current_date WHERE id = $1 AND seen < current_date")
+        .bind(mailbox)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Lets the mailboxes go that nobody has used for long: nothing was revoked by them, and nothing waits that they sent or are to fetch.
+pub(crate) async fn let_go(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM mailboxes m WHERE seen < current_date - $1
+            AND NOT EXISTS (SELECT FROM epochs WHERE issuer = m.id)
+            AND NOT EXISTS (SELECT FROM envelopes WHERE mailbox = m.id)
+            AND NOT EXISTS (SELECT FROM envelopes WHERE sender = m.id)",
+    )
+    .bind(limits::UNUSED_DAYS)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// The next of what waits in a mailbox, in order.
 pub(crate) async fn waiting(pool: &PgPool, mailbox: i64, asked: ToFeed) -> Result<Vec<Stored>, sqlx::Error> {
     let rows = sqlx::query(

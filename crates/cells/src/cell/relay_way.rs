@@ -1,11 +1,14 @@
 //! A cell's way to the relay: closed while its owner may not use the cell. Each connection has an id of its own, by which the relay can
-//! speak of it to this platform and to nobody else.
+//! speak of it to this platform and to nobody else. And how many mailboxes it may make there: the relay does not know which of them are of one
+//! cell, and is not to.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::CarrierId;
+use protocol::relay::MailboxKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,7 +24,17 @@ struct Now {
     /// Ends the connections that were opened up to now.
     closed: CancellationToken,
     /// The last ones, newest first, also those that have ended: what the relay says of them may be heard later.
-    carriers: VecDeque<CarrierId>,
+    carriers: VecDeque<Known>,
+    /// The mailbox that was opened last, as far as the relay has said.
+    mailbox: Option<MailboxKey>,
+    /// When all mailboxes may be made again that one cell may make at once.
+    made_until: Option<Instant>,
+}
+
+struct Known {
+    carrier: CarrierId,
+    /// It counts as if a mailbox were made over it.
+    counts: bool,
 }
 
 /// Why there is no connection.
@@ -68,14 +81,37 @@ impl RelayWay {
             closed: now.closed.clone(),
             _place: place.map_err(|_| NoWay::TooMany)?,
         };
-        now.carriers.push_front(carrier);
+        now.carriers.push_front(Known { carrier, counts: false });
         now.carriers.truncate(limits::CARRIERS_KNOWN);
         Ok(carried)
     }
 
-    /// Whether one of the last connections has this id.
-    pub fn carries(&self, carrier: CarrierId) -> bool {
-        self.now().carriers.contains(&carrier)
+    /// Whether a mailbox may be made over this connection, which then counts as if one were.
+    pub fn may_make(&self, carrier: CarrierId) -> bool {
+        let mut now = self.now();
+        let until = now.made_until() + limits::RELAY_MAILBOX_EVERY;
+        let may = until <= Instant::now() + limits::RELAY_MAILBOX_EVERY * limits::RELAY_MAILBOXES;
+        if may {
+            now.made_until = Some(until);
+            now.carriers
+                .iter_mut()
+                .filter(|known| known.carrier == carrier)
+                .for_each(|known| known.counts = true);
+        }
+        may
+    }
+
+    /// Whether one of the last connections has this id, over which this mailbox was opened. The same one as before was not made.
+    pub fn opened(&self, carrier: CarrierId, mailbox: &MailboxKey) -> bool {
+        let mut now = self.now();
+        let Some(known) = now.carriers.iter_mut().find(|known| known.carrier == carrier) else {
+            return false;
+        };
+        let counted = std::mem::take(&mut known.counts);
+        if now.mailbox.replace(*mailbox) == Some(*mailbox) && counted {
+            now.made_until = now.made_until().checked_sub(limits::RELAY_MAILBOX_EVERY);
+        }
+        true
     }
 
     /// Ends all connections, and lets none begin until it is opened.
@@ -92,9 +128,53 @@ impl RelayWay {
     }
 }
 
+impl Now {
+    fn made_until(&self) -> Instant {
+        let now = Instant::now();
+        self.made_until.map_or(now, |until| until.max(now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAILBOX: MailboxKey = MailboxKey([1; 32]);
+
+    /// One more connection that reaches the relay: its id, and whether a mailbox may be made over it.
+    fn reaches(way: &RelayWay) -> (CarrierId, bool) {
+        let carrier = way.carry().unwrap().carrier;
+        (carrier, way.may_make(carrier))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_12_a_cell_makes_so_many_mailboxes_at_the_relay_and_comes_back_to_its_own_at_any_time() {
+        let way = RelayWay::new();
+        for _ in 0..2 * limits::RELAY_MAILBOXES {
+            let (carrier, may_make) = reaches(&way);
+            assert!(may_make && way.opened(carrier, &MAILBOX));
+            // What the relay says again counts once.
+            assert!(way.opened(carrier, &MAILBOX));
+        }
+        // The first one was made; so may all others have been of which nothing is heard, and each other one was.
+        for number in 2..=limits::RELAY_MAILBOXES {
+            let (carrier, may_make) = reaches(&way);
+            assert!(may_make, "{number}");
+            if number % 2 == 0 {
+                way.opened(carrier, &MailboxKey([u8::try_from(number).unwrap(); 32]));
+            }
+        }
+        // What may make none gives nothing back.
+        for _ in 0..3 {
+            let (carrier, may_make) = reaches(&way);
+            assert!(!may_make && way.opened(carrier, &MAILBOX));
+        }
+        tokio::time::advance(limits::RELAY_MAILBOX_EVERY).await;
+        assert!(reaches(&way).1 && !reaches(&way).1);
+        tokio::time::advance(limits::RELAY_MAILBOX_EVERY * 100).await;
+        let may_make = (0..=limits::RELAY_MAILBOXES).filter(|_| reaches(&way).1).count();
+        assert_eq!(may_make, limits::RELAY_MAILBOXES as usize);
+    }
 
     #[test]
     fn a_way_that_was_closed_ends_what_is_open_for_good_and_is_opened_for_what_comes() {
@@ -122,11 +202,14 @@ mod tests {
         while known.len() <= limits::CARRIERS_KNOWN {
             known.push(way.carry().unwrap().carrier);
         }
-        assert!(known[1..].iter().all(|carrier| way.carries(*carrier)));
+        assert!(known[1..].iter().all(|carrier| way.opened(*carrier, &MAILBOX)));
         assert!(
-            !way.carries(known[0]),
+            !way.opened(known[0], &MAILBOX),
             "nobody's connections are remembered without end"
         );
-        assert!(!RelayWay::new().carries(known[1]), "it is known for its own cell alone");
+        assert!(
+            !RelayWay::new().opened(known[1], &MAILBOX),
+            "it is known for its own cell alone"
+        );
     }
 }

@@ -10,7 +10,7 @@ use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use protocol::CarrierId;
-use protocol::relay::news::CARRIER;
+use protocol::relay::news::{CARRIER, OPENS, OPENS_NONE};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional, duplex};
 use tokio::net::TcpStream;
 use tracing::debug;
@@ -53,8 +53,9 @@ pub(super) async fn joined(State(state): State<SocketState>, request: Request) -
 async fn join(state: &SocketState, mut request: Request) -> Result<Response, RelayUnreachable> {
     let address = state.config.relay.as_ref().ok_or(RelayUnreachable::None)?;
     let carried = state.shared.relay_way.carry()?;
-    let ask = for_relay(&request, carried.carrier);
-    let opening = async move {
+    let mut ask = for_relay(&request, carried.carrier);
+    let way = &state.shared.relay_way;
+    let opening = async {
         let stream: Box<dyn Bytes> = match address {
             RelayAddress::Here(relay) => {
                 let (ours, theirs) = duplex(limits::RELAY_BUFFER);
@@ -67,6 +68,10 @@ async fn join(state: &SocketState, mut request: Request) -> Result<Response, Rel
                 Box::new(stream)
             }
         };
+        // Only now: what does not reach the relay makes no mailbox there.
+        if !way.may_make(carried.carrier) {
+            ask.headers_mut().insert(OPENS, HeaderValue::from_static(OPENS_NONE));
+        }
         let (mut sender, connection) = http1::handshake::<_, Body>(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
             // What fails here fails where the connection is used.
@@ -134,10 +139,11 @@ mod tests {
     use axum::routing::get;
     use futures::{SinkExt as _, StreamExt as _};
     use protocol::bridge::PLATFORM_SOCKET;
+    use protocol::relay::MailboxKey;
     use protocol::relay::news::CARRIER;
     use protocol::{CellId, InstallationId, TenantId};
     use tempfile::TempDir;
-    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    use tokio::io::{AsyncBufReadExt as _, BufReader, DuplexStream};
     use tokio::net::{TcpListener, UnixStream};
     use tokio::sync::mpsc;
     use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -188,6 +194,7 @@ mod tests {
         Ok(client_async(request, stream).await?.0)
     }
 
+    const MAILBOX: MailboxKey = MailboxKey([1; 32]);
     const MADE_UP: &str = "018f0000-0000-4000-8000-000000000000";
 
     #[tokio::test]
@@ -230,29 +237,52 @@ mod tests {
         echoes(&mut dial(&dir, &shared).await.unwrap()).await;
     }
 
+    /// The lines with which one more connection of this cell's keeper comes to a relay, which leaves without a word.
+    async fn told_the_relay(
+        dir: &TempDir,
+        shared: &Shared,
+        connections: &mut mpsc::Receiver<DuplexStream>,
+    ) -> Vec<String> {
+        let hearing = async {
+            let mut lines = BufReader::new(connections.recv().await.unwrap()).lines();
+            let mut head = Vec::new();
+            while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+                head.push(line);
+            }
+            head
+        };
+        let (head, refused) = tokio::join!(hearing, dial(dir, shared));
+        assert!(refused.is_err());
+        head
+    }
+
+    #[tokio::test]
+    async fn promise_12_a_relay_is_told_over_which_connections_of_a_cell_no_mailbox_is_made() {
+        let (relay, mut connections) = mpsc::channel(1);
+        let (dir, _socket, shared) = listening(RelayAddress::Here(relay)).await;
+        let mut none_is_made = Vec::new();
+        for _ in 0..=limits::RELAY_MAILBOXES {
+            let head = told_the_relay(&dir, &shared, &mut connections).await;
+            none_is_made.push(head.iter().any(|line| line == "holdfast-opens: none"));
+        }
+        let (last, first) = none_is_made.split_last().unwrap();
+        assert!(*last && first.iter().all(|none| !none), "{none_is_made:?}");
+    }
+
     #[tokio::test]
     async fn promise_03_a_relay_is_told_of_each_connection_by_an_id_that_no_keeper_chooses() {
         let (relay, mut connections) = mpsc::channel(1);
         let (dir, _socket, shared) = listening(RelayAddress::Here(relay)).await;
         let mut told = Vec::new();
         for _ in 0..2 {
-            let dialling = dial(&dir, &shared);
-            let hearing = async {
-                let mut head = BufReader::new(connections.recv().await.unwrap()).lines();
-                let mut carriers = Vec::new();
-                while let Some(line) = head.next_line().await.unwrap().filter(|line| !line.is_empty()) {
-                    assert!(!line.contains(MADE_UP), "{line}");
-                    carriers.extend(line.strip_prefix("holdfast-carrier: ").map(str::to_owned));
-                }
-                carriers
-            };
-            let (carriers, refused) = tokio::join!(hearing, dialling);
-            assert!(refused.is_err(), "the relay left without a word");
-            let [carrier] = carriers.try_into().unwrap();
-            assert!(shared.relay_way.carries(carrier.parse().unwrap()));
+            let head = told_the_relay(&dir, &shared, &mut connections).await;
+            assert!(head.iter().all(|line| !line.contains(MADE_UP)), "{head:?}");
+            let carriers = head.iter().filter_map(|line| line.strip_prefix("holdfast-carrier: "));
+            let [carrier] = carriers.map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+            assert!(shared.relay_way.opened(carrier.parse().unwrap(), &MAILBOX));
             told.push(carrier);
         }
         assert_ne!(told[0], told[1]);
-        assert!(!shared.relay_way.carries(MADE_UP.parse().unwrap()));
+        assert!(!shared.relay_way.opened(MADE_UP.parse().unwrap(), &MAILBOX));
     }
 }

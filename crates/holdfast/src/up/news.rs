@@ -106,7 +106,7 @@ impl Hearer {
 
     async fn heard(&self, news: News) -> Result<(), management::StorageError> {
         match news {
-            News::Opened { carrier, mailbox } => match self.cells.carried(carrier) {
+            News::Opened { carrier, mailbox } => match self.cells.opened(carrier, &mailbox) {
                 Some((cell, tenant)) => self.management.mailbox_opened(cell, tenant, &mailbox).await,
                 // Carried by another platform, by one that ended, or by nobody.
                 None => Ok(()),

@@ -10,6 +10,9 @@ use crate::CarrierId;
 pub const PATH: &str = "/relay/news";
 /// The header by which who carries a connection gives it an id, which means nothing to anybody else and is not the keeper's to choose.
 pub const CARRIER: &str = "holdfast-carrier";
+/// The header by which who carries a connection says that no mailbox is made over it, with the value [`OPENS_NONE`].
+pub const OPENS: &str = "holdfast-opens";
+pub const OPENS_NONE: &str = "none";
 
 /// The data of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -173,6 +173,7 @@ impl Receiving {
                 number: self.shared.revocations.newest(self.mailbox.id),
                 code: match error {
                     PublishError::Database(_) => Refusal::Unavailable,
+                    PublishError::TooMany | PublishError::TooMuch => Refusal::LimitReached,
                     PublishError::Epoch(_) | PublishError::NotYours => Refusal::BadEpoch,
                 },
                 message: error.to_string(),

@@ -1,11 +1,14 @@
 use std::num::NonZeroU32;
 
 use protocol::EnvelopeId;
+use protocol::relay::epoch::EpochHead;
 use protocol::relay::{FromRelay, MailboxKey, Refusal};
 use relay::RelayConfig;
-use relay::limits::{WAITING, WAITING_OF_ONE_SENDER};
+use relay::limits::{UNUSED_DAYS, WAITING, WAITING_OF_ONE_SENDER};
 use vault::Identity;
 
+use crate::isolation::connect;
+use crate::revocations::{epoch, publish};
 use crate::support::{Peer, Said, Server, Stream, key};
 
 async fn refusal(peer: &mut Peer) -> (EnvelopeId, Refusal) {
@@ -132,5 +135,99 @@ async fn promise_11_what_is_not_understood_ends_the_connection_with_a_reason() {
     };
     assert_eq!(code, Refusal::Malformed);
     assert_eq!(peer.next().await, Said::Gone);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_no_mailbox_is_made_over_a_connection_whose_carrier_lets_none_be_and_each_that_is_there_is_opened() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let (ada, bob) = (Identity::random(), Identity::random());
+    drop(Peer::connect(&relay.socket, &ada).await);
+    let mut comes_back = Peer::opening_none(&relay.socket).await;
+    let welcomed = comes_back.answered(&ada).await;
+    assert!(
+        matches!(welcomed, Said::Text(FromRelay::Welcome { .. })),
+        "{welcomed:?}"
+    );
+    let mut new = Peer::opening_none(&relay.socket).await;
+    let Said::Text(FromRelay::Error { code, message }) = new.answered(&bob).await else {
+        panic!()
+    };
+    assert_eq!(code, Refusal::LimitReached);
+    assert!(
+        message.contains("RELAY_MAILBOXES") && message.contains("later"),
+        "{message}"
+    );
+    assert_eq!(mailboxes(&server).await, [key(&ada)]);
+    relay.stop().await;
+}
+
+async fn asked<T>(server: &Server, query: &'static str) -> Vec<T>
+where
+    T: Send + Unpin + sqlx::Type<sqlx::Postgres> + for<'a> sqlx::Decode<'a, sqlx::Postgres>,
+{
+    let mut own = connect(server, "holdfast_relay", "holdfast_relay").await.unwrap();
+    sqlx::query_scalar(query).fetch_all(&mut own).await.unwrap()
+}
+
+async fn mailboxes(server: &Server) -> Vec<MailboxKey> {
+    let keys: Vec<Vec<u8>> = asked(server, "SELECT key FROM relay.mailboxes ORDER BY key").await;
+    keys.into_iter()
+        .map(|key| MailboxKey(key.try_into().unwrap()))
+        .collect()
+}
+
+/// Makes it so long ago that anybody was connected.
+async fn nobody_came_for(server: &Server, days: i32) {
+    let mut own = connect(server, "holdfast_relay", "holdfast_relay").await.unwrap();
+    sqlx::query("UPDATE relay.mailboxes SET seen = current_date - $1")
+        .bind(days)
+        .execute(&mut own)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_05_a_mailbox_that_nobody_uses_is_let_go_and_none_of_which_there_is_anything() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let people: Vec<_> = (0..5).map(|_| Identity::random()).collect();
+    for each in &people {
+        drop(Peer::connect(&relay.socket, each).await);
+    }
+    let [ada, bob, carol, dave, eve] = &people[..] else {
+        panic!()
+    };
+    // What Ada has sent waits for Bob, and Carol has revoked; of Dave and Eve there is nothing.
+    let mut sender = Peer::connect(&relay.socket, ada).await;
+    sender.sends(&mut Stream::new(ada, bob), b"x").await;
+    sender.until_accepted(1).await;
+    let mut issuer = Peer::connect(&relay.socket, carol).await;
+    let first = epoch(carol, &mut EpochHead::default(), vec![]);
+    assert_eq!(publish(&mut issuer, first).await, FromRelay::Published { number: 1 });
+    nobody_came_for(&server, UNUSED_DAYS).await;
+    relay.stop().await;
+    let relay = server.relay().await;
+    assert_eq!(mailboxes(&server).await.len(), 5, "before its time");
+
+    nobody_came_for(&server, UNUSED_DAYS + 1).await;
+    let _comes_back = Peer::connect(&relay.socket, dave).await;
+    let came = "SELECT key FROM relay.mailboxes WHERE seen = current_date";
+    while asked::<Vec<u8>>(&server, came).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    relay.stop().await;
+    let relay = server.relay().await;
+    let mut those: Vec<_> = [ada, bob, carol, dave].map(key).into();
+    those.sort();
+    assert_eq!(mailboxes(&server).await, those);
+    // Who was let go is there again when they come.
+    let comes_back = Peer::connect(&relay.socket, eve).await;
+    assert_eq!(comes_back.welcome, FromRelay::Welcome { waiting: 0, epoch: 0 });
+    assert!(matches!(
+        Peer::connect(&relay.socket, bob).await.next().await,
+        Said::Deliver { .. }
+    ));
     relay.stop().await;
 }

@@ -5,12 +5,13 @@ use protocol::CapabilityId;
 use protocol::relay::epoch::{Epoch, EpochHead, PURPOSE, SignedEpoch};
 use protocol::relay::{Following, FromMailbox, FromRelay, Refusal};
 use relay::RelayConfig;
+use relay::limits::{EPOCH_BYTES, EPOCHS_A_DAY, EPOCHS_AT_ONCE};
 use vault::Identity;
 
 use crate::isolation::connect;
 use crate::support::{Peer, Said, Server, key};
 
-fn epoch(issuer: &Identity, head: &mut EpochHead, revoked: Vec<CapabilityId>) -> Vec<u8> {
+pub fn epoch(issuer: &Identity, head: &mut EpochHead, revoked: Vec<CapabilityId>) -> Vec<u8> {
     let epoch = Epoch {
         issuer: key(issuer),
         number: head.number + 1,
@@ -24,7 +25,7 @@ fn epoch(issuer: &Identity, head: &mut EpochHead, revoked: Vec<CapabilityId>) ->
     signed.encode()
 }
 
-async fn publish(peer: &mut Peer, epoch: Vec<u8>) -> FromRelay {
+pub async fn publish(peer: &mut Peer, epoch: Vec<u8>) -> FromRelay {
     peer.say(&FromMailbox::Publish { epoch }).await;
     let Said::Text(answer) = peer.next().await else {
         panic!()
@@ -260,5 +261,93 @@ async fn promise_12_whoever_publishes_or_follows_without_end_is_read_more_slowly
         }
     }
     assert!(began.elapsed() > Duration::from_millis(1_900));
+    relay.stop().await;
+}
+
+/// Sets what is counted of the one mailbox that there is.
+async fn count(server: &Server, column: &'static str, value: i64) {
+    let mut own = connect(server, "holdfast_relay", "holdfast_relay").await.unwrap();
+    let set = format!("UPDATE relay.mailboxes SET {column} = {value}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut own).await.unwrap();
+}
+
+fn refused(answer: FromRelay) -> (u64, String) {
+    match answer {
+        FromRelay::NotPublished {
+            number,
+            code: Refusal::LimitReached,
+            message,
+        } => (number, message),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.unwrap().as_millis()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_a_mailbox_publishes_so_many_epochs_in_a_day_also_across_a_restart() {
+    const EVERY_MS: i64 = 24 * 60 * 60 * 1000 / EPOCHS_A_DAY;
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let ada = Identity::random();
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let mut head = EpochHead::default();
+    let revoked_one = CapabilityId::new();
+    let mut next = || epoch(&ada, &mut head, vec![revoked_one]);
+    // Two more may be published now.
+    let used = now_ms() + EVERY_MS * (EPOCHS_AT_ONCE - 2);
+    count(&server, "epochs_until", used).await;
+    for number in 1..=2 {
+        assert_eq!(publish(&mut issuer, next()).await, FromRelay::Published { number });
+    }
+    let third = next();
+    let (number, words) = refused(publish(&mut issuer, third.clone()).await);
+    assert_eq!(number, 2);
+    assert!(
+        words.contains("EPOCHS_A_DAY (2000)") && words.contains("again later"),
+        "{words}"
+    );
+    relay.stop().await;
+
+    let relay = server.relay().await;
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    assert_eq!(issuer.welcome, FromRelay::Welcome { waiting: 0, epoch: 2 });
+    refused(publish(&mut issuer, third.clone()).await);
+    // What is refused is not counted, and the next one has its time.
+    count(&server, "epochs_until", used).await;
+    assert_eq!(
+        publish(&mut issuer, third.clone()).await,
+        FromRelay::Published { number: 3 }
+    );
+    // What is brought again takes nothing.
+    count(&server, "epochs_until", used + 2 * EVERY_MS).await;
+    assert_eq!(publish(&mut issuer, third).await, FromRelay::Published { number: 3 });
+    // Others have a number of their own.
+    let bob = Identity::random();
+    let mut other = Peer::connect(&relay.socket, &bob).await;
+    let first = epoch(&bob, &mut EpochHead::default(), vec![revoked_one]);
+    assert_eq!(publish(&mut other, first).await, FromRelay::Published { number: 1 });
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promise_12_the_epochs_of_a_mailbox_take_so_many_bytes_in_all() {
+    let server = Server::new().await;
+    let relay = server.relay().await;
+    let ada = Identity::random();
+    let mut issuer = Peer::connect(&relay.socket, &ada).await;
+    let mut head = EpochHead::default();
+    let first = epoch(&ada, &mut head, vec![CapabilityId::new()]);
+    let length = i64::try_from(first.len()).unwrap();
+    // The one takes the last of them.
+    count(&server, "epoch_bytes", EPOCH_BYTES - length).await;
+    assert_eq!(publish(&mut issuer, first).await, FromRelay::Published { number: 1 });
+    let next = epoch(&ada, &mut head, vec![]);
+    let (number, words) = refused(publish(&mut issuer, next).await);
+    assert_eq!(number, 1);
+    assert!(words.contains("EPOCH_BYTES (8388608)"), "{words}");
     relay.stop().await;
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use futures::{SinkExt as _, StreamExt as _};
 use management::postgres::{Cluster, Settings};
 use protocol::relay::frame::{MailboxFrame, RelayFrame};
-use protocol::relay::news::CARRIER;
+use protocol::relay::news::{CARRIER, OPENS, OPENS_NONE};
 use protocol::relay::{FromMailbox, FromRelay, MailboxKey, PROOF_PURPOSE, VERSION, proof_message};
 use protocol::{CarrierId, EnvelopeId, b64};
 use relay::{Database, NewsToken, Relay, RelayConfig, Source};
@@ -175,24 +175,39 @@ impl Peer {
     }
 
     async fn welcomed(mut self, identity: &Identity) -> Option<Self> {
-        let FromRelay::Challenge { relay, challenge, .. } = self.welcome.clone() else {
-            return None;
-        };
-        self.prove(identity, &relay, &challenge).await;
-        match self.next().await {
+        match self.answered(identity).await {
             Said::Text(welcome @ FromRelay::Welcome { .. }) => self.welcome = welcome,
             _ => return None,
         }
         Some(self)
     }
 
+    /// Proves whose the mailbox is; what the relay says to that.
+    pub async fn answered(&mut self, identity: &Identity) -> Said {
+        let FromRelay::Challenge { relay, challenge, .. } = self.welcome.clone() else {
+            panic!("{:?}", self.welcome)
+        };
+        self.prove(identity, &relay, &challenge).await;
+        self.next().await
+    }
+
     /// With the challenge in the place of the welcome.
     pub async fn unproved(socket: &Path, carrier: Option<CarrierId>) -> Option<Self> {
+        let carrier = carrier.map(|carrier| (CARRIER, carrier.to_string()));
+        Self::with_header(socket, carrier).await
+    }
+
+    /// The same, over a connection over which no mailbox is made.
+    pub async fn opening_none(socket: &Path) -> Self {
+        let opens_none = Some((OPENS, OPENS_NONE.to_owned()));
+        Self::with_header(socket, opens_none).await.unwrap()
+    }
+
+    async fn with_header(socket: &Path, header: Option<(&'static str, String)>) -> Option<Self> {
         let stream = UnixStream::connect(socket).await.ok()?;
         let mut request = "ws://relay/relay".into_client_request().unwrap();
-        if let Some(carrier) = carrier {
-            let id = carrier.to_string().parse().unwrap();
-            request.headers_mut().insert(CARRIER, id);
+        if let Some((name, value)) = header {
+            request.headers_mut().insert(name, value.parse().unwrap());
         }
         let (socket, _) = client_async(request, stream).await.ok()?;
         let mut peer = Self {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::control::{AgentState, FromKeeper, FromPlatform, KeeperOp, Outcome, PlatformOp};
+use protocol::relay::MailboxKey;
 use tokio::time::sleep;
 
 use super::bench::*;
@@ -422,7 +423,10 @@ async fn promise_09_who_is_sent_away_has_no_way_to_the_relay_at_once_and_until_t
     let (bench, mut keeper) = Bench::awake().await;
     let shared = bench.shared();
     let carried = shared.relay_way.carry().unwrap();
-    assert_eq!(bench.cells.carried(carried.carrier), Some((bench.cell, bench.tenant)));
+    assert_eq!(
+        bench.cells.opened(carried.carrier, &MailboxKey([1; 32])),
+        Some((bench.cell, bench.tenant))
+    );
     // Also while the cell's task waits for the driver.
     bench.driver.delay(CallKind::Pause, MINUTE / 2);
     let freezing = FromKeeper::Request {
