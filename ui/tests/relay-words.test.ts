@@ -16,6 +16,7 @@ describe("what the relay did wrong", () => {
     expect(activityWords(entry("relay_wrong", 0))).toContain("between you and somebody");
     expect(activityWords(entry("relay_odd", 0, "Anna"))).toMatch(/^Something between you and Anna does not fit: .*The relay may have done that, or they/);
     expect(activityWords(entry("revocations_unknown", 0, "Anna"))).toContain("What Anna has stopped sharing is not known for certain");
+    expect(activityWords(entry("revocations_wait", 0))).toMatch(/^What you stopped sharing is refused here at once; .* hear of it later/);
   });
 
   it("is told from what was not delivered, of which it is said why and what becomes of it", () => {
@@ -30,7 +31,7 @@ describe("what the relay did wrong", () => {
 
   it("is above what is shared for a week, and nothing else is", () => {
     const now = 30 * DAY_MS;
-    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_odd", now), entry("not_delivered", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
-    expect(relayWrongs(all, now)).toEqual(all.slice(0, 4));
+    const all = [entry("relay_wrong", now - DAY_MS), entry("revocations_unknown", now), entry("relay_odd", now), entry("not_delivered", now), entry("revocations_wait", now), entry("relay_wrong", now - 8 * DAY_MS), entry("shared", now)];
+    expect(relayWrongs(all, now)).toEqual(all.slice(0, 5));
   });
 });

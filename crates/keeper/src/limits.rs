@@ -445,6 +445,8 @@ pub const GAP_WAIT: Duration = Duration::from_secs(10);
 pub const RELAY_STRANGERS: usize = 1000;
 /// Revoked capabilities of one issuer that are remembered though nothing here hangs on them: of who has revoked more, only what is held here.
 pub const ISSUER_REVOKED: usize = 50;
+/// Before revocations are brought again to a relay that keeps no more of this vault for now.
+pub const RELAY_PUBLISH_AGAIN: Duration = Duration::from_secs(15 * 60);
 /// Longest wait between two attempts to reach the relay.
 pub const RELAY_BACKOFF_LONGEST: Duration = Duration::from_secs(30);
 /// Longest wait for the relay's answer, for its word that it keeps what was sent, for the epochs that it says it has, and for it to read what is sent.

@@ -123,6 +123,8 @@ export function activityWords(entry: ActivityEntry): string {
       return `Something between you and ${to || "somebody"} does not fit: it is missing, out of order or not to be read, or another relay is in use than before. The relay may have done that, or they, or a vault that was restored. What does not fit is not believed`;
     case "revocations_unknown":
       return `What ${to || "somebody"} has stopped sharing is not known for certain, as the relay keeps something of it back or exchanged it: all that they share counts as stopped until it is`;
+    case "revocations_wait":
+      return "What you stopped sharing is refused here at once; others’ vaults hear of it later, as the relay keeps no more of it for now. It is told to them by itself while your vault is open";
     case "shared":
       if (why?.startsWith("by ")) return `${why.slice(3)}, who manages it for you, shared ${asked?.service ? `your ${shared}` : "something of yours"} with ${to || "somebody"}${termsWords(entry)}`;
       return `You shared ${shared} with ${to || "somebody"}${termsWords(entry)}`;
@@ -166,7 +168,7 @@ export function activityWords(entry: ActivityEntry): string {
 
 /** Whether it tells that the relay lies, that something did not arrive, was lost on the way, or does not fit. */
 export function isOfRelay({ what }: ActivityEntry): boolean {
-  return what === "relay_wrong" || what === "relay_odd" || what === "revocations_unknown" || what === "not_delivered";
+  return what === "relay_wrong" || what === "relay_odd" || what === "revocations_unknown" || what === "revocations_wait" || what === "not_delivered";
 }
 
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;

@@ -80,6 +80,8 @@ pub enum What {
     RelayOdd,
     /// What somebody has taken back is not known for certain, so everything of theirs counts as taken back.
     RevocationsUnknown,
+    /// What was taken back here is refused here, and the relay keeps no more of it for now: others hear of it later.
+    RevocationsWait,
     /// Something was shared with somebody, or is not any more.
     Shared,
     ShareStopped,

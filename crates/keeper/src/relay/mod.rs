@@ -137,6 +137,8 @@ pub enum RelayNotice {
     /// Something does not fit, in words that name it. It may be the relay's doing, or that of whoever is at the other end, or come of a restore
     /// or of another relay.
     Odd { about: MailboxKey, what: String },
+    /// The relay keeps no more of this vault's revocations for now: what is revoked is refused here, and others hear of it later.
+    NotTold,
     /// An issuer that is followed has revoked these; or this vault had, and had forgotten it. With none of them, all that they have revoked is
     /// known again.
     Revoked {

@@ -23,7 +23,7 @@ use super::records;
 use super::revocations::{settle, take_epoch};
 use super::service::{Answered, Asked, Shared};
 use super::{Received, RelayError, RelayNotice, Taken, Topic};
-use crate::limits::{RELAY_ANSWER, RELAY_SILENCE};
+use crate::limits::{RELAY_ANSWER, RELAY_PUBLISH_AGAIN, RELAY_SILENCE};
 use crate::platform::ChannelSocket;
 
 /// Between two looks for what is missing for too long.
@@ -93,6 +93,8 @@ struct Session<'a> {
     published: Option<u64>,
     /// Since when one is under way.
     publishing: Option<Instant>,
+    /// Since when none is brought, as it keeps no more for now.
+    resting: Option<Instant>,
     /// When the relay last sent anything, and when it last said what became of something that was sent to it.
     heard: Instant,
     answered: Instant,
@@ -137,6 +139,7 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
         behind: Some((Instant::now(), 0)),
         published: Some(epoch),
         publishing: None,
+        resting: None,
         heard: Instant::now(),
         answered: Instant::now(),
     };
@@ -168,6 +171,7 @@ async fn serve(shared: &Shared, welcomed: &mut bool) -> Result<std::convert::Inf
                 session.is_answered()?;
                 session.is_shown()?;
                 session.look().await?;
+                session.publish_again().await?;
             }
         }
     }
@@ -360,6 +364,18 @@ impl Session<'_> {
                 message,
                 ..
             } => Err(Ended::Refused(message)),
+            FromRelay::NotPublished {
+                code: Refusal::LimitReached,
+                message,
+                ..
+            } => {
+                tracing::info!("the relay keeps no more of what this vault has revoked for now: {message}");
+                self.shared.notice(RelayNotice::NotTold);
+                self.publishing = None;
+                self.resting = Some(Instant::now());
+                self.answered = Instant::now();
+                Ok(())
+            }
             FromRelay::NotPublished { number, message, .. } => {
                 self.odd(
                     self.own,
@@ -461,9 +477,22 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Goes on where the relay kept no more for a while.
+    async fn publish_again(&mut self) -> Result<(), Ended> {
+        if self
+            .resting
+            .take_if(|since| since.elapsed() >= RELAY_PUBLISH_AGAIN)
+            .is_some()
+        {
+            self.publish().await?;
+        }
+        Ok(())
+    }
+
     /// Sends the next of our epochs that the relay does not have.
     async fn publish(&mut self) -> Result<(), Ended> {
-        let Some(published) = self.published.filter(|_| self.publishing.is_none()) else {
+        let waits = self.publishing.is_some() || self.resting.is_some();
+        let Some(published) = self.published.filter(|_| !waits) else {
             return Ok(());
         };
         if published >= records::own_head(&self.shared.vault)?.number {

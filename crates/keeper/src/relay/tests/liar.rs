@@ -43,6 +43,8 @@ pub enum Lie {
     NoneRevoked,
     /// Says of each envelope that it has taken revocations, too, of which there are none.
     Published,
+    /// Says that it keeps no more revocations for now.
+    Full,
     /// Reads nothing more of those who are connected, who stay so. It hears those who come now.
     Deaf,
 }
@@ -286,6 +288,12 @@ impl State {
         match serde_json::from_str(message).unwrap() {
             FromMailbox::Prove { .. } => panic!(),
             FromMailbox::Publish { .. } if self.lie == Lie::Mute => self.swallowed += 1,
+            FromMailbox::Publish { .. } if self.lie == Lie::Full => {
+                self.swallowed += 1;
+                let number = self.epochs.get(&from).map_or(0, Vec::len) as u64;
+                let (code, message) = (Refusal::LimitReached, "EPOCHS_A_DAY".to_owned());
+                self.tell(from, text(&FromRelay::NotPublished { number, code, message }));
+            }
             FromMailbox::Publish { epoch } => {
                 let number = SignedEpoch::decode(&epoch).unwrap().epoch().number;
                 let epochs = self.epochs.entry(from).or_default();

@@ -6,7 +6,7 @@ use protocol::relay::epoch::EpochError;
 
 use super::liar::{Liar, Lie};
 use super::person::Person;
-use crate::limits::{ISSUER_REVOKED, RELAY_ANSWER};
+use crate::limits::{ISSUER_REVOKED, RELAY_ANSWER, RELAY_PUBLISH_AGAIN};
 use crate::relay::{RelayError, RelayNotice, Revocations as _, Standing};
 
 async fn two(lie: Lie) -> (Liar, Person, Person) {
@@ -318,4 +318,42 @@ async fn promise_02_a_relay_that_says_it_has_taken_revocations_that_were_not_sen
     };
     let known = tokio::time::timeout(Duration::from_secs(5), known).await;
     known.expect("it was published on this connection");
+}
+
+#[tokio::test]
+async fn promise_09_what_a_relay_has_no_room_for_is_said_counts_here_and_is_told_later_on_the_same_connection() {
+    let (relay, ada, mut bob) = two(Lie::Full).await;
+    let mut ada = ada;
+    bob.follows(&ada, &[]).await;
+    let (one, other) = (CapabilityId::new(), CapabilityId::new());
+    let with = vec![("sharing/test".to_owned(), Some(b"x".to_vec()))];
+    ada.relay.publish(vec![one], with).await.unwrap();
+    assert!(ada.vault.get_record("sharing/test").unwrap().is_some());
+    ada.until(|notice| matches!(notice, RelayNotice::NotTold).then_some(()))
+        .await;
+    // What is revoked next is not brought before its time, and messages go on.
+    ada.relay.publish(vec![other], Vec::new()).await.unwrap();
+    ada.send(&bob, b"goes on").await;
+    bob.take().await;
+    assert_eq!(relay.swallowed(), 1);
+    let connections = relay.connections();
+    relay.now(Lie::Honest);
+    let minute = Duration::from_secs(60);
+    let mut passed = Duration::ZERO;
+    while passed < RELAY_PUBLISH_AGAIN {
+        tokio::time::pause();
+        tokio::time::advance(minute).await;
+        tokio::time::resume();
+        // It is heard of meanwhile.
+        ada.send(&bob, b"still there").await;
+        bob.take().await;
+        passed += minute;
+    }
+    assert_eq!(revoked(&mut bob).await, [one]);
+    assert_eq!(revoked(&mut bob).await, [other]);
+    assert_eq!(relay.connections(), connections);
+    // Nobody has done anything wrong.
+    while let Ok(notice) = ada.notices.try_recv() {
+        assert!(!matches!(notice, RelayNotice::Wrong { .. } | RelayNotice::Odd { .. }));
+    }
 }
