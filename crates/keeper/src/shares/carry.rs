@@ -83,6 +83,7 @@ impl Shares {
                         }
                         Ok(RelayNotice::Wrong { about, .. }) => shares.note_of_relay(What::RelayWrong, about),
                         Ok(RelayNotice::Odd { about, .. }) => shares.note_of_relay(What::RelayOdd, about),
+                        Ok(RelayNotice::NotTold) => shares.note_untold(),
                         Ok(RelayNotice::IssuerUnknown { issuer }) => {
                             shares.note_of_relay(What::RevocationsUnknown, issuer);
                             shares.sweep_copies(Some(issuer)).await;
@@ -384,15 +385,17 @@ impl Shares {
         who: &PublicIdentity,
         presentation: &[u8],
     ) -> Result<Option<SignerKey>, ShareError> {
-        let given = Presentation::parse(presentation)
-            .map_err(ShareError::from)
-            .and_then(|presentation| self.holds(who, &presentation.chain));
-        if let Ok(given) = given {
+        if let Ok(given) = self.shows(who, presentation) {
             return Ok(Some(given.capability.sub));
         }
         let contacts = self.contacts.list()?;
         let known = contacts.iter().any(|contact| contact.identity == *who);
         Ok(known.then(|| who.signer()))
+    }
+
+    /// What was given here that somebody shows and holds.
+    fn shows(&self, who: &PublicIdentity, presentation: &[u8]) -> Result<Given, ShareError> {
+        self.holds(who, &Presentation::parse(presentation)?.chain)
     }
 
     /// What was given here that somebody holds, or held before it ended: who has seen what others hold can show that, too.
@@ -497,10 +500,22 @@ impl Shares {
         self.changed();
     }
 
-    /// That a call of `from` was refused before it came to the broker: by the name that this vault has for them, or without one.
-    pub(super) fn note_refused(&self, from: &PublicIdentity, error: &ShareError) {
+    /// That others do not hear yet what was taken back here.
+    fn note_untold(&self) {
+        // As with what else is of the relay.
+        let _locked = self.activity.note(Deed::new(What::RevocationsWait, ""));
+        self.changed();
+    }
+
+    /// That a call of `from` was refused before it came to the broker: by the name that this vault has for them, or of whom what they show was
+    /// given to, who answers for those to whom they passed it on.
+    pub(super) fn note_refused(&self, from: &PublicIdentity, presentation: &[u8], error: &ShareError) {
         let contact = self.contact_at(MailboxKey(from.signer().0)).ok().flatten();
-        let name = contact.map(|contact| contact.name).unwrap_or_default();
+        let given_to = || Some(self.shows(from, presentation).ok()?.name);
+        let name = contact
+            .map(|contact| contact.name)
+            .or_else(given_to)
+            .unwrap_or_default();
         // Refused all the same if it cannot be noted.
         let _locked = self
             .activity

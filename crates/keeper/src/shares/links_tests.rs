@@ -587,3 +587,15 @@ async fn promise_12_a_stranger_has_no_place_but_that_of_whoever_was_given_what_t
     assert_eq!(place(&three.carol, b"anything"), None);
     assert_eq!(place(&three.bob, b"anything"), bobs);
 }
+
+#[tokio::test]
+async fn promise_07_who_was_passed_something_is_refused_under_the_name_of_whom_it_was_given_to() {
+    let three = Three::new().await;
+    let chain = [three.root.clone(), three.passed_on(&[Scope::Read]).await];
+    three.anna.shares.revoke(three.root.jti).await.unwrap();
+    assert_eq!(three.presented(&chain).await, Err("revoked".to_owned()));
+    let entries = json!(three.anna.shares.activity.entries(None).unwrap());
+    let mut refused = entries.as_array().unwrap().iter();
+    let refused = refused.find(|entry| entry["what"] == "share_refused").unwrap();
+    assert_eq!(refused["to"], "Bob");
+}

@@ -72,7 +72,7 @@ impl Shares {
     pub async fn managed(&self, from: &PublicIdentity, text: &[u8]) -> Result<Answered, ShareError> {
         let outcome = self.done_for_manager(from, text).await;
         if let Err(error) = &outcome {
-            self.note_refused(from, error);
+            self.note_refused(from, text, error);
         }
         outcome
     }

@@ -84,7 +84,7 @@ impl Shares {
     pub async fn answer(&self, from: &PublicIdentity, text: &[u8]) -> Result<Answered, ShareError> {
         let outcome = self.answered(from, text).await;
         if let Err(error) = &outcome {
-            self.note_refused(from, error);
+            self.note_refused(from, text, error);
         }
         outcome
     }

@@ -566,6 +566,23 @@ async fn promise_05_what_is_taken_back_is_in_the_activity_whatever_stops_in_that
 }
 
 #[tokio::test]
+async fn promise_09_what_the_relay_keeps_no_more_of_is_refused_at_once_and_its_owner_is_told() {
+    let (relay, service) = (Liar::start(Lie::Full), calendar().await);
+    let (anna, bob) = two(&relay, &service).await;
+    let id = anna.shares_with(&bob, &[Scope::Read]).await.jti;
+    bob.gets(id).await;
+    anna.shares.revoke(id).await.unwrap();
+    assert_eq!(bob.refused(id, "GET", "/work").await, "revoked");
+    let noted = |shares: &Shares| {
+        json!(shares.activity.entries(None).unwrap())
+            .to_string()
+            .contains("revocations_wait")
+    };
+    anna.until(noted).await;
+    assert!(!noted(&bob.shares));
+}
+
+#[tokio::test]
 async fn what_anybody_may_have_made_is_not_said_of_the_relay() {
     let (relay, service) = (Liar::start(Lie::Invent), calendar().await);
     let (anna, bob) = two(&relay, &service).await;
