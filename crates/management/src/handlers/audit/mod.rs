@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::audit::told::Told;
 use crate::audit::{Action, Entry};
 use crate::limits;
-use crate::person::Role;
 use crate::problem::ApiError;
 use crate::storage::audit::{self, Filter};
 use crate::storage::{StorageError, TenantTransaction};
