@@ -13,12 +13,13 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// What they have used until now. PostgreSQL has a process for each connection; connections are kept.
+    /// What they have used until now. PostgreSQL has a process for each connection, and some that end by themselves.
     pub fn used(&self) -> Duration {
         let children = format!("/proc/{0}/task/{0}/children", self.postmaster);
         let children = fs::read_to_string(children).unwrap_or_default();
         let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-        children.chain([self.postmaster, self.server]).map(of).sum()
+        let used: Duration = children.chain([self.postmaster, self.server]).map(of).sum();
+        used + of_ended_children(self.postmaster)
     }
 }
 
@@ -30,11 +31,21 @@ pub fn postmaster(data_dir: &Path) -> u32 {
     pid.expect("its file names it")
 }
 
+/// utime and stime (proc(5)), counted from the third field.
 fn of(pid: u32) -> Duration {
+    ticks(pid, 11)
+}
+
+/// cutime and cstime.
+fn of_ended_children(pid: u32) -> Duration {
+    ticks(pid, 13)
+}
+
+/// Two fields of a process, the first of them the one after so many.
+fn ticks(pid: u32, after: usize) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    // utime and stime (proc(5)), counted from the third field.
-    let fields = after_name.split_whitespace().skip(11).take(2);
+    let fields = after_name.split_whitespace().skip(after).take(2);
     let ticks: u32 = fields.filter_map(|field| field.parse::<u32>().ok()).sum();
     TICK * ticks
 }
