@@ -449,5 +449,7 @@ pub const DATABASE_CONNECTIONS: u32 = 16;
 pub const LOOK_UPS_AT_ONCE: usize = 2;
 /// Requests for which one statement looks up.
 pub const LOOK_UPS_TOGETHER: usize = 64;
+/// The same of lists, which may be long.
+pub const LISTS_TOGETHER: usize = 8;
 /// How long a request waits for a connection to PostgreSQL, and for whose session or key it bears.
 pub const DATABASE_WAIT: Duration = Duration::from_secs(3);

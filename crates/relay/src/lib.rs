@@ -99,7 +99,9 @@ impl Relay {
         let mailboxes = Mailboxes::new(&config);
         let pool = database.pool();
         // Before anybody is connected, or any is in memory: none is let go that somebody is about to use.
-        store::let_go(pool).await.map_err(DatabaseError::Unreachable)?;
+        if let Err(error) = store::let_go(pool).await {
+            tracing::warn!(%error, "mailboxes that nobody uses could not be let go");
+        }
         store::load(pool, &mailboxes)
             .await
             .map_err(DatabaseError::Unreachable)?;

@@ -44,11 +44,14 @@ pub(crate) enum PublishError {
 const EPOCH_EVERY_MS: Millis = 24 * 60 * 60 * 1000 / limits::EPOCHS_A_DAY;
 
 /// Keeps an epoch and counts it for its mailbox, or does neither: no epoch is written but by this. `epochs_until` is when the mailbox may
-/// publish as many again as it may at once.
-const KEEP: &str = "WITH counted AS (
-       UPDATE mailboxes SET epochs_until = greatest(epochs_until, $6) + $7, epoch_bytes = epoch_bytes + octet_length($5)
-       WHERE id = $1 AND greatest(epochs_until, $6) + $7 <= $6 + $8 AND epoch_bytes + octet_length($5) <= $9
-       RETURNING id)
+/// publish as many again as it may at once; a time that counting does not come to is of a clock that was ahead.
+const KEEP: &str = "WITH mailbox AS (
+       SELECT id, $7 + CASE WHEN epochs_until BETWEEN $6 AND $6 + $8 THEN epochs_until ELSE $6 END AS until
+       FROM mailboxes WHERE id = $1 FOR UPDATE),
+     counted AS (
+       UPDATE mailboxes m SET epochs_until = mailbox.until, epoch_bytes = m.epoch_bytes + octet_length($5)
+       FROM mailbox WHERE m.id = mailbox.id AND mailbox.until <= $6 + $8 AND m.epoch_bytes + octet_length($5) <= $9
+       RETURNING m.id)
      INSERT INTO epochs (issuer, number, at, hash, epoch) SELECT id, $2, $3, $4, $5 FROM counted";
 
 /// How a capability stands.

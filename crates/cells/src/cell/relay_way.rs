@@ -16,10 +16,10 @@ use crate::limits;
 
 pub(crate) struct RelayWay {
     places: Arc<Semaphore>,
-    now: Mutex<Now>,
+    now: Arc<Mutex<Now>>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Now {
     /// Ends the connections that were opened up to now.
     closed: CancellationToken,
@@ -31,6 +31,7 @@ struct Now {
     made_until: Option<Instant>,
 }
 
+#[derive(Debug)]
 struct Known {
     carrier: CarrierId,
     /// It counts as if a mailbox were made over it.
@@ -52,19 +53,56 @@ pub(crate) struct Carried {
     pub carrier: CarrierId,
     /// Ends it.
     pub closed: CancellationToken,
+    now: Arc<Mutex<Now>>,
+    is_joined: bool,
     _place: OwnedSemaphorePermit,
+}
+
+impl Carried {
+    /// Whether a mailbox may be made over it, which then counts as if one were.
+    pub fn may_make(&self) -> bool {
+        let mut now = locked(&self.now);
+        let until = now.made_until() + limits::RELAY_MAILBOX_EVERY;
+        let may = until <= Instant::now() + limits::RELAY_MAILBOX_EVERY * limits::RELAY_MAILBOXES;
+        if may {
+            now.made_until = Some(until);
+            now.carriers
+                .iter_mut()
+                .filter(|known| known.carrier == self.carrier)
+                .for_each(|known| known.counts = true);
+        }
+        may
+    }
+
+    /// From here on the keeper speaks to the relay: until then no mailbox was made.
+    pub fn join(&mut self) {
+        self.is_joined = true;
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        let mut now = locked(&self.now);
+        if !self.is_joined && now.counted(self.carrier) == Some(true) {
+            now.give_one_back();
+        }
+    }
+}
+
+fn locked(now: &Mutex<Now>) -> MutexGuard<'_, Now> {
+    now.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RelayWay {
     pub fn new() -> Self {
         Self {
             places: Arc::new(Semaphore::new(limits::RELAY_CONNECTIONS)),
-            now: Mutex::default(),
+            now: Arc::default(),
         }
     }
 
     fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.now)
     }
 
     /// One more connection, which is not open yet.
@@ -79,6 +117,8 @@ impl RelayWay {
         let carried = Carried {
             carrier,
             closed: now.closed.clone(),
+            now: Arc::clone(&self.now),
+            is_joined: false,
             _place: place.map_err(|_| NoWay::TooMany)?,
         };
         now.carriers.push_front(Known { carrier, counts: false });
@@ -86,30 +126,14 @@ impl RelayWay {
         Ok(carried)
     }
 
-    /// Whether a mailbox may be made over this connection, which then counts as if one were.
-    pub fn may_make(&self, carrier: CarrierId) -> bool {
-        let mut now = self.now();
-        let until = now.made_until() + limits::RELAY_MAILBOX_EVERY;
-        let may = until <= Instant::now() + limits::RELAY_MAILBOX_EVERY * limits::RELAY_MAILBOXES;
-        if may {
-            now.made_until = Some(until);
-            now.carriers
-                .iter_mut()
-                .filter(|known| known.carrier == carrier)
-                .for_each(|known| known.counts = true);
-        }
-        may
-    }
-
     /// Whether one of the last connections has this id, over which this mailbox was opened. The same one as before was not made.
     pub fn opened(&self, carrier: CarrierId, mailbox: &MailboxKey) -> bool {
         let mut now = self.now();
-        let Some(known) = now.carriers.iter_mut().find(|known| known.carrier == carrier) else {
+        let Some(counted) = now.counted(carrier) else {
             return false;
         };
-        let counted = std::mem::take(&mut known.counts);
         if now.mailbox.replace(*mailbox) == Some(*mailbox) && counted {
-            now.made_until = now.made_until().checked_sub(limits::RELAY_MAILBOX_EVERY);
+            now.give_one_back();
         }
         true
     }
@@ -129,6 +153,16 @@ impl RelayWay {
 }
 
 impl Now {
+    /// Whether this connection counted, which it does no more; `None` of one that is not known.
+    fn counted(&mut self, carrier: CarrierId) -> Option<bool> {
+        let known = self.carriers.iter_mut().find(|known| known.carrier == carrier)?;
+        Some(std::mem::take(&mut known.counts))
+    }
+
+    fn give_one_back(&mut self) {
+        self.made_until = self.made_until().checked_sub(limits::RELAY_MAILBOX_EVERY);
+    }
+
     fn made_until(&self) -> Instant {
         let now = Instant::now();
         self.made_until.map_or(now, |until| until.max(now))
@@ -141,10 +175,12 @@ mod tests {
 
     const MAILBOX: MailboxKey = MailboxKey([1; 32]);
 
-    /// One more connection that reaches the relay: its id, and whether a mailbox may be made over it.
+    /// One more connection that the relay takes: its id, and whether a mailbox may be made over it.
     fn reaches(way: &RelayWay) -> (CarrierId, bool) {
-        let carrier = way.carry().unwrap().carrier;
-        (carrier, way.may_make(carrier))
+        let mut carried = way.carry().unwrap();
+        let may_make = carried.may_make();
+        carried.join();
+        (carried.carrier, may_make)
     }
 
     #[tokio::test(start_paused = true)]
@@ -155,6 +191,10 @@ mod tests {
             assert!(may_make && way.opened(carrier, &MAILBOX));
             // What the relay says again counts once.
             assert!(way.opened(carrier, &MAILBOX));
+        }
+        // Nor does what the relay does not take.
+        for _ in 0..2 * limits::RELAY_MAILBOXES {
+            assert!(way.carry().unwrap().may_make());
         }
         // The first one was made; so may all others have been of which nothing is heard, and each other one was.
         for number in 2..=limits::RELAY_MAILBOXES {

@@ -358,6 +358,12 @@ impl Session<'_> {
                 self.answered = Instant::now();
                 self.publish().await
             }
+            FromRelay::NotPublished { number, .. } if self.publishing.is_none() => {
+                let what =
+                    format!("it refuses revocations after number {number} of this vault, which were not sent to it");
+                self.wrong(self.own, what);
+                Ok(())
+            }
             // The next connection brings it again.
             FromRelay::NotPublished {
                 code: Refusal::Unavailable,
@@ -491,11 +497,14 @@ impl Session<'_> {
 
     /// Sends the next of our epochs that the relay does not have.
     async fn publish(&mut self) -> Result<(), Ended> {
-        let waits = self.publishing.is_some() || self.resting.is_some();
-        let Some(published) = self.published.filter(|_| !waits) else {
+        let Some(published) = self.published.filter(|_| self.publishing.is_none()) else {
             return Ok(());
         };
         if published >= records::own_head(&self.shared.vault)?.number {
+            return Ok(());
+        }
+        if self.resting.is_some() {
+            self.shared.notice(RelayNotice::NotTold);
             return Ok(());
         }
         let Some(epoch) = records::own(&self.shared.vault, published + 1)? else {

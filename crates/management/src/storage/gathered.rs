@@ -15,6 +15,8 @@ use crate::limits;
 /// Something that is looked up, among others, in one statement.
 pub(crate) trait LookedUp: Sized + Send + Sync + 'static {
     type Found: Send + 'static;
+    /// So many go in one statement.
+    const TOGETHER: usize = limits::LOOK_UPS_TOGETHER;
 
     /// What those of `asked` found that found something.
     fn look_up(
@@ -116,7 +118,7 @@ impl<T: LookedUp> AtWork<T> {
         let mut state = self.line.state();
         // Whose request has ended asks no more.
         state.waiting.retain(|(_, answer)| !answer.is_closed());
-        let some = state.waiting.len().min(limits::LOOK_UPS_TOGETHER);
+        let some = state.waiting.len().min(T::TOGETHER);
         if some == 0 {
             // In one breath with the look at the line: whoever comes now finds that nobody serves it.
             state.at_work -= 1;

@@ -120,6 +120,7 @@ pub(crate) async fn list(database: &Database, person: &SignedIn) -> Result<Vec<G
 
 impl LookedUp for Seeing {
     type Found = Vec<Group>;
+    const TOGETHER: usize = limits::LISTS_TOGETHER;
 
     async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Vec<Group>>, StorageError> {
         let rows = sqlx::query!(

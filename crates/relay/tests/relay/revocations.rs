@@ -325,6 +325,9 @@ async fn promise_12_a_mailbox_publishes_so_many_epochs_in_a_day_also_across_a_re
     // What is brought again takes nothing.
     count(&server, "epochs_until", used + 2 * EVERY_MS).await;
     assert_eq!(publish(&mut issuer, third).await, FromRelay::Published { number: 3 });
+    // A clock that was years ahead when something was published keeps nobody out.
+    count(&server, "epochs_until", used + 365 * 24 * 60 * 60 * 1000).await;
+    assert_eq!(publish(&mut issuer, next()).await, FromRelay::Published { number: 4 });
     // Others have a number of their own.
     let bob = Identity::random();
     let mut other = Peer::connect(&relay.socket, &bob).await;

@@ -331,8 +331,10 @@ async fn promise_09_what_a_relay_has_no_room_for_is_said_counts_here_and_is_told
     assert!(ada.vault.get_record("sharing/test").unwrap().is_some());
     ada.until(|notice| matches!(notice, RelayNotice::NotTold).then_some(()))
         .await;
-    // What is revoked next is not brought before its time, and messages go on.
+    // What is revoked next is not brought before its time, which is said, and messages go on.
     ada.relay.publish(vec![other], Vec::new()).await.unwrap();
+    ada.until(|notice| matches!(notice, RelayNotice::NotTold).then_some(()))
+        .await;
     ada.send(&bob, b"goes on").await;
     bob.take().await;
     assert_eq!(relay.swallowed(), 1);
