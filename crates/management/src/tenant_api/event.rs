@@ -142,8 +142,9 @@ impl Event {
     /// Puts the end of a turn into the queue for each webhook that wants it: from then on it is not lost, and nobody has to go on with the turn.
     pub(super) async fn keep(&self, app: &App) -> Result<(), StorageError> {
         let mut transaction = TenantTransaction::begin(&app.database, self.tenant).await?;
-        self.enqueue(&mut transaction).await?;
+        // In the order in which a removal locks them.
         api_turns::ended(&mut transaction, self.about).await?;
+        self.enqueue(&mut transaction).await?;
         transaction.commit().await
     }
 

@@ -447,6 +447,22 @@ async fn of_a_tenant_that_is_removed_no_table_has_a_row_but_the_operators_log() 
 }
 
 #[tokio::test]
+async fn a_tenant_is_removed_while_the_end_of_its_turn_is_put_into_the_queue_of_webhooks() {
+    let (world, _, operator) = World::with_tenants().await;
+    let (id, tenant) = world.tenant("x").await;
+    let at = format!("/api/v1/tenants/{id}");
+    operator.post(&format!("{at}/webhooks"), hook()).await.expect(201);
+    let slow =
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+        CREATE TRIGGER slow BEFORE INSERT ON deliveries FOR EACH ROW EXECUTE FUNCTION slow()";
+    let mut owner = world.database.owner().await;
+    sqlx::raw_sql(slow).execute(&mut owner).await.unwrap();
+    let said = json!({"session_id": "s", "message": "hold", "stream": true, "detach": true});
+    tenant.stream("/api/v1/chat", said).await.until("delta").await;
+    operator.delete(&at).await.expect(200);
+}
+
+#[tokio::test]
 async fn what_opens_a_tenants_vault_is_gone_before_its_cell_and_a_removal_that_broke_off_goes_on() {
     let (world, agents, operator) = World::with_tenants().await;
     let (id, tenant) = world.tenant("x").await;
