@@ -1,6 +1,6 @@
 import { answered, newConversation, send } from "./conversation";
 import { COLD_START_MS, expect, test } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { inspect } from "./watched";
 
 const ASK = '[[tool: holdfast__call_integration {"service":"lunch","method":"POST","path":"/things","body":"{\\"lunch\\":true}"}]] [[say: That was the answer.]]';
@@ -61,7 +61,5 @@ test("what the agent wants to change waits for its owner, in the conversation an
   await page.getByRole("button", { name: /^Ask me again/ }).click();
   await expect(page.getByText("You allow nothing beforehand: your agent asks every time.")).toBeVisible();
 
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “lunch”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "lunch");
 });

@@ -79,6 +79,7 @@ test("a connection that breaks while a message is on its way leaves one message,
   await quiet(device);
   expectClean(elsewhere);
   await elsewhere.context.close();
+  await expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
   line.refuse(false);
   await tab.getByRole("button", { name: "Try now" }).first().click();
   const unsent = tab.getByRole("article", { name: "You, not sent" });

@@ -1,5 +1,5 @@
 import { expect, join, lock, test, unlock } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 test("what is shared is read out of a copy while its owner sleeps, and the copy goes when it is stopped", async ({ anna, browser }, { retry }) => {
@@ -55,7 +55,5 @@ test("what is shared is read out of a copy while its owner sleeps, and the copy 
   await expect(dario.page.getByText("A copy of what Anna Keller shares with you was read: their agent sleeps")).toBeVisible();
   expectClean(dario);
   await dario.context.close();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “planner”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "planner");
 });

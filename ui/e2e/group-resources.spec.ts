@@ -1,5 +1,5 @@
 import { expect, join, test } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 interface Watched {
@@ -157,7 +157,5 @@ test("an admin shares a service with their group, and a member accepts it, uses 
     await person.context.close();
   }
 
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “crm”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "crm");
 });

@@ -70,7 +70,7 @@ test("the operator signs in with the token, sees numbers and states, and nobody'
 
 test("the operator makes an organisation, and its owner comes in by mail", async ({ anna, browser }) => {
   const context = await browser.newContext();
-  const operator = await watched(context, [/status of 409 .*\/api\/v1\/operator\/tenants/]);
+  const operator = await watched(context, [/status of (404|409) .*\/api\/v1\/operator\/tenants/]);
   const { page } = operator;
   await page.goto("/admin");
   await signIn(operator);

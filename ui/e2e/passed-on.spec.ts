@@ -1,5 +1,5 @@
 import { expect, join, test } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 test("what is shared is passed on, seen by its owner, and taken back by whoever passed it on", async ({ anna, browser }, { retry }) => {
@@ -63,7 +63,5 @@ test("what is shared is passed on, seen by its owner, and taken back by whoever 
     expectClean(person);
     await person.context.close();
   }
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “diary”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "diary");
 });

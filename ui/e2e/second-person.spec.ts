@@ -1,6 +1,6 @@
 import { answered, newConversation, send } from "./conversation";
 import { COLD_START_MS, expect, join, prove, test } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 const ASK = '[[tool: holdfast__call_integration {"service":"orders","method":"POST","path":"/things","body":"{\\"chairs\\":12}"}]] [[say: That was the answer.]]';
@@ -55,9 +55,7 @@ test("what one person allows waits for a second one, who sees all of it", async 
   await page.getByText("What you allow beforehand", { exact: true }).click();
   await choice.getByRole("button", { name: "Turn off" }).click();
   await prove(page, anna.password, choice.getByRole("button", { name: "Turn on" }));
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “orders”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "orders");
   expectClean(carla);
   await carla.context.close();
 });

@@ -3,6 +3,7 @@ import type { Page } from "@playwright/test";
 import { zip } from "../tests/archive";
 import { composer } from "./conversation";
 import { expect, prove, test } from "./person";
+import { removeService } from "./services";
 import { inspect } from "./watched";
 
 test("a secret that the agent may see is warned of, exported after a fresh proof, and brought in again", async ({ anna: { page, password } }) => {
@@ -157,9 +158,7 @@ test("secrets come in from a .env file, from Bitwarden and from 1Password, are p
   await page.getByRole("button", { name: "Delete “SHOP_TOKEN”" }).click();
   await expect(box).toContainText("The service “shop” uses it and stops working for your agent.");
   await box.getByRole("button", { name: "Cancel" }).click();
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “shop”" }).click();
-  await box.getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "shop");
   await page.goto("/secrets");
   for (const [name] of CANARIES) {
     await page.getByRole("button", { name: `Delete “${name}”` }).click();

@@ -28,5 +28,13 @@ export async function connectService(page: Page, name: string, secret: string, v
   await page.getByLabel("Secret", { exact: true }).selectOption({ label: secret });
   await expect(page.getByLabel("Ask me before it changes anything there")).toBeChecked();
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Asks before it changes")).toBeVisible();
+  await expect(page.getByRole("button", { name: `Remove “${name}”` })).toBeVisible();
+}
+
+export async function removeService(page: Page, name: string): Promise<void> {
+  await page.goto("/services");
+  const remove = page.getByRole("button", { name: `Remove “${name}”` });
+  await remove.click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await expect(remove).toHaveCount(0);
 }

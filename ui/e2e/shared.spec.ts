@@ -1,7 +1,7 @@
 import { answered, newConversation, send } from "./conversation";
 import { agentAsks } from "./machine";
 import { COLD_START_MS, expect, join, lock, test } from "./person";
-import { connectService } from "./services";
+import { connectService, removeService } from "./services";
 import { expectClean, inspect } from "./watched";
 
 test("a service is shared with somebody, who reads it until it is stopped", async ({ anna, browser }) => {
@@ -105,7 +105,5 @@ test("a service is shared with somebody, who reads it until it is stopped", asyn
   expectClean(bob);
   await bob.context.close();
 
-  await page.goto("/services");
-  await page.getByRole("button", { name: "Remove “calendar”" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await removeService(page, "calendar");
 });

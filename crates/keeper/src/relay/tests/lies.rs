@@ -4,6 +4,10 @@ use super::person::Person;
 async fn two(lie: Lie) -> (Liar, Person, Person) {
     let relay = Liar::start(lie);
     let (ada, bob) = (Person::at(&relay.socket).await, Person::at(&relay.socket).await);
+    // It lies to those who are connected.
+    while relay.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
     (relay, ada, bob)
 }
 
