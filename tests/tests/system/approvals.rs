@@ -93,7 +93,7 @@ async fn promise_07_openclaw_calls_its_keepers_tools_and_what_changes_something_
     for socket in ["bridge.sock", "broker.sock", "egress.sock"] {
         let probe = format!(
             "const socket = require('net').connect('/run/holdfast/{socket}', () => socket.end({request} + '\\n'));
-             let said = ''; socket.on('data', (some) => said += some); socket.on('close', () => console.log(said));
+             let said = ''; socket.on('data', (some) => said += some); socket.on('close', () => console.log(said)); socket.on('error', () => {{}});
              socket.setTimeout(3000, () => socket.destroy());",
             request = json!(request.to_string()),
         );
