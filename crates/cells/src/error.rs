@@ -56,6 +56,7 @@ impl CellsError {
         match self {
             Self::NotAwake { .. } | Self::InUse { .. } | Self::SentToSleep { .. } => true,
             Self::Keeper { code, .. } => code == "busy",
+            Self::Driver(error) => matches!(error, DriverError::Unfreezable { .. }),
             _ => false,
         }
     }

@@ -95,6 +95,9 @@ pub const HOME_BYTES: u64 = 512 * 1024 * 1024;
 pub const HOME_INODES: u64 = 200_000;
 /// Size of an agent's /tmp, in bytes.
 pub const AGENT_TMP_BYTES: u64 = 256 * 1024 * 1024;
+/// How often Docker is asked to pause a container of which something cannot be frozen just then, and the time between.
+pub const FREEZE_TRIES: u32 = 4;
+pub const FREEZE_PAUSE: Duration = Duration::from_millis(100);
 /// How often Docker is asked to resume a container that it says is both paused and not, how often it must say that it runs, and the time between.
 pub const RESUME_TRIES: u32 = 10;
 pub const RESUME_LOOKS: u32 = 3;

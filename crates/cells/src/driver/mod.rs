@@ -103,6 +103,9 @@ pub enum DriverError {
     ImageMissing { image: String },
     #[error("the {part} of cell {cell} is not running")]
     NotRunning { cell: CellId, part: Part },
+    /// As while it starts another program: that cannot be frozen, and is over in a moment.
+    #[error("the {part} of cell {cell} is in the middle of something that cannot be paused")]
+    Unfreezable { cell: CellId, part: Part },
     #[error("{step} failed: {message}")]
     Failed { step: String, message: String },
     #[error("{step} took longer than {} s", .limit.as_secs())]

@@ -59,13 +59,24 @@ impl DockerDriver {
 
     pub(super) async fn pause_part(&self, cell: CellId, part: Part) -> Result<(), DriverError> {
         let name = self.names.container(cell, part);
-        let Err(error) = self.docker.pause_container(&name).await else {
-            return Ok(());
-        };
-        match self.status_of(&name).await? {
-            Some(ContainerStateStatusEnum::PAUSED) => Ok(()),
-            Some(ContainerStateStatusEnum::RUNNING) => Err(failed(&format!("pausing the {part}"), &error)),
-            _ => Err(DriverError::NotRunning { cell, part }),
+        let mut tries = 0;
+        loop {
+            let Err(error) = self.docker.pause_container(&name).await else {
+                return Ok(());
+            };
+            tries += 1;
+            match self.status_of(&name).await? {
+                Some(ContainerStateStatusEnum::PAUSED) => return Ok(()),
+                // As runc says it.
+                Some(ContainerStateStatusEnum::RUNNING) if error.to_string().contains("unable to freeze") => {
+                    if tries >= limits::FREEZE_TRIES {
+                        return Err(DriverError::Unfreezable { cell, part });
+                    }
+                    tokio::time::sleep(limits::FREEZE_PAUSE).await;
+                }
+                Some(ContainerStateStatusEnum::RUNNING) => return Err(failed(&format!("pausing the {part}"), &error)),
+                _ => return Err(DriverError::NotRunning { cell, part }),
+            }
         }
     }
 
