@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::gathered::{LookedUp, Placed, column};
-use super::sessions::Session;
 use super::{StorageError, TenantTransaction, group_invitations};
 use crate::access::{Contributor, SignedIn};
 use crate::clock::{after, moment};
@@ -108,21 +107,51 @@ pub(crate) async fn create(
 pub(crate) struct Seeing {
     tenant: TenantId,
     user: UserId,
-    role: Role,
+    /// Also those that they are not in.
+    every: bool,
+}
+
+/// A group as its rows have it, with the role in it of whoever sees it.
+pub(crate) struct Seen {
+    id: GroupId,
+    name: String,
+    archived: bool,
+    role: Option<String>,
+    members: i64,
+}
+
+impl Seen {
+    /// Owners and admins of the organisation manage every group, its admins theirs; observers change nothing anywhere.
+    fn by(self, person: &SignedIn) -> Result<Group, StorageError> {
+        let role = self.role.as_deref().map(GroupRole::stored).transpose()?;
+        Ok(Group {
+            id: self.id,
+            name: self.name,
+            archived: self.archived,
+            role,
+            members: self.members,
+            manages: person.manages() || (role == Some(GroupRole::Admin) && person.session().role != Role::Observer),
+        })
+    }
 }
 
 /// The groups that somebody sees, by name, archived ones last: one more than an answer lists, to know that there are more.
 pub(crate) async fn list(database: &Database, person: &SignedIn) -> Result<Vec<Group>, StorageError> {
-    let Session { tenant, user, role, .. } = *person.session();
-    let seen = database.look_ups().groups.ask(database, Seeing { tenant, user, role });
-    Ok(seen.await?.unwrap_or_default())
+    let session = person.session();
+    let seeing = Seeing {
+        tenant: session.tenant,
+        user: session.user,
+        every: person.manages(),
+    };
+    let seen = database.look_ups().groups.ask(database, seeing).await?;
+    seen.into_iter().flatten().map(|group| group.by(person)).collect()
 }
 
 impl LookedUp for Seeing {
-    type Found = Vec<Group>;
+    type Found = Vec<Seen>;
     const TOGETHER: usize = limits::LISTS_TOGETHER;
 
-    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Vec<Group>>, StorageError> {
+    async fn look_up(database: &Database, asked: &[Self]) -> Result<Placed<Vec<Seen>>, StorageError> {
         let rows = sqlx::query!(
             r#"SELECT asked.place AS "place!", id AS "id!", name AS "name!", archived AS "archived!", seen.role, members AS "members!"
             FROM unnest($1::uuid[], $2::uuid[], $3::boolean[]) WITH ORDINALITY AS asked (tenant, person, every, place)
@@ -131,28 +160,26 @@ impl LookedUp for Seeing {
             ORDER BY asked.place, seen.number"#,
             &column(asked, |each| each.tenant.uuid()),
             &column(asked, |each| each.user.uuid()),
-            &column(asked, |each| each.role.manages()),
+            &column(asked, |each| each.every),
             limits::GROUPS_LISTED + 1
         )
         .fetch_all(database.pool())
         .await?;
-        let lists = rows.chunk_by(|one, next| one.place == next.place).filter_map(|list| {
-            let place = list.first()?.place;
-            let own = asked.get(usize::try_from(place - 1).ok()?)?.role;
-            let groups = list.iter().map(|row| {
-                let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
-                Ok(Group {
-                    id: row.id.into(),
-                    name: row.name.clone(),
-                    archived: row.archived,
-                    role,
-                    members: row.members,
-                    manages: manages(own, role),
-                })
-            });
-            Some((place, groups.collect()))
-        });
-        Ok(lists.collect())
+        let mut lists: Placed<Vec<Seen>> = Vec::new();
+        for row in rows {
+            let seen = Seen {
+                id: row.id.into(),
+                name: row.name,
+                archived: row.archived,
+                role: row.role,
+                members: row.members,
+            };
+            match lists.last_mut() {
+                Some((place, Ok(list))) if *place == row.place => list.push(seen),
+                _ => lists.push((row.place, Ok(vec![seen]))),
+            }
+        }
+        Ok(lists)
     }
 }
 
@@ -176,22 +203,16 @@ pub(crate) async fn find(
     );
     let row = row.fetch_optional(&mut **transaction).await?;
     row.map(|row| {
-        let role = row.role.as_deref().map(GroupRole::stored).transpose()?;
-        Ok(Group {
+        let seen = Seen {
             id,
             name: row.name,
             archived: row.archived_at.is_some(),
-            role,
+            role: row.role,
             members: row.members,
-            manages: manages(person.session().role, role),
-        })
+        };
+        seen.by(person)
     })
     .transpose()
-}
-
-/// Owners and admins of the organisation manage every group, its admins theirs; observers change nothing anywhere.
-fn manages(own: Role, role: Option<GroupRole>) -> bool {
-    own.manages() || (role == Some(GroupRole::Admin) && own != Role::Observer)
 }
 
 /// Gives the group this name, and puts it away or takes it out again; false if there are as many as there may be that are not put away.
