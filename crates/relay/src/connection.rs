@@ -130,6 +130,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, mut socket: WebSocket, carrier: O
     if let Some(carrier) = carrier {
         shared.news.opened(mailbox.key, carrier);
     }
+    tokio::spawn(note_seen(Arc::clone(&shared), Arc::clone(&mailbox)));
     let feeding = feed_waiting(Arc::clone(&shared), Arc::clone(&mailbox), connection, feed);
     let _feeder = Ends(tokio::spawn(feeding).abort_handle());
     let _pusher = Ends(tokio::spawn(epochs.clone().push(epoch_frames)).abort_handle());
@@ -231,11 +232,15 @@ async fn close(mut socket: WebSocket, refused: Refused) {
     let _stalled = tokio::time::timeout(limits::PROOF, ending).await;
 }
 
-/// Hands over what waits in the database, whenever there is room for more.
-async fn feed_waiting(shared: Arc<Shared>, mailbox: Arc<Mailbox>, connection: u64, feed: Arc<Notify>) {
+/// That somebody came. Nothing that waits for them waits for this.
+async fn note_seen(shared: Arc<Shared>, mailbox: Arc<Mailbox>) {
     if let Err(error) = store::seen(shared.database.pool(), mailbox.id).await {
         debug!(%error, mailbox = %mailbox.key, "that somebody came is not noted");
     }
+}
+
+/// Hands over what waits in the database, whenever there is room for more.
+async fn feed_waiting(shared: Arc<Shared>, mailbox: Arc<Mailbox>, connection: u64, feed: Arc<Notify>) {
     loop {
         feed.notified().await;
         while let Some(asked) = mailbox.to_feed(connection) {

@@ -66,10 +66,9 @@ impl Carried {
         let may = until <= Instant::now() + limits::RELAY_MAILBOX_EVERY * limits::RELAY_MAILBOXES;
         if may {
             now.made_until = Some(until);
-            now.carriers
-                .iter_mut()
-                .filter(|known| known.carrier == self.carrier)
-                .for_each(|known| known.counts = true);
+            if let Some(known) = now.known(self.carrier) {
+                known.counts = true;
+            }
         }
         may
     }
@@ -155,8 +154,11 @@ impl RelayWay {
 impl Now {
     /// Whether this connection counted, which it does no more; `None` of one that is not known.
     fn counted(&mut self, carrier: CarrierId) -> Option<bool> {
-        let known = self.carriers.iter_mut().find(|known| known.carrier == carrier)?;
-        Some(std::mem::take(&mut known.counts))
+        Some(std::mem::take(&mut self.known(carrier)?.counts))
+    }
+
+    fn known(&mut self, carrier: CarrierId) -> Option<&mut Known> {
+        self.carriers.iter_mut().find(|known| known.carrier == carrier)
     }
 
     fn give_one_back(&mut self) {
