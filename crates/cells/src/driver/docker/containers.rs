@@ -68,13 +68,13 @@ impl DockerDriver {
             match self.status_of(&name).await? {
                 Some(ContainerStateStatusEnum::PAUSED) => return Ok(()),
                 // As runc says it.
-                Some(ContainerStateStatusEnum::RUNNING) if error.to_string().contains("unable to freeze") => {
-                    if tries >= limits::FREEZE_TRIES {
-                        return Err(DriverError::Unfreezable { cell, part });
-                    }
+                Some(ContainerStateStatusEnum::RUNNING) if !error.to_string().contains("unable to freeze") => {
+                    return Err(failed(&format!("pausing the {part}"), &error));
+                }
+                Some(ContainerStateStatusEnum::RUNNING) if tries < limits::FREEZE_TRIES => {
                     tokio::time::sleep(limits::FREEZE_PAUSE).await;
                 }
-                Some(ContainerStateStatusEnum::RUNNING) => return Err(failed(&format!("pausing the {part}"), &error)),
+                Some(ContainerStateStatusEnum::RUNNING) => return Err(DriverError::Unfreezable { cell, part }),
                 _ => return Err(DriverError::NotRunning { cell, part }),
             }
         }
