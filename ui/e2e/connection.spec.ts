@@ -1,8 +1,12 @@
+import type { Page } from "@playwright/test";
 import { answered, answers, composer, newConversation, quiet, recordAnnouncements, send } from "./conversation";
 import { CUT, wired } from "./line";
 import { control } from "./model";
 import { COLD_START_MS, expect, test, unlock } from "./person";
 import { expectClean, inspect, watched, watchedToo } from "./watched";
+
+/** Far enough for somebody to press before it. */
+const nextTryIsFarAway = (tab: Page): Promise<void> => expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
 
 test("a connection that breaks while a message is on its way leaves one message, and says how it stands meanwhile", async ({ anna: { context, page, password }, browser }) => {
   // A tab of its own; another one that is connected would send what it cannot.
@@ -34,8 +38,7 @@ test("a connection that breaks while a message is on its way leaves one message,
 
   // What is lost for a moment only is not spoken of.
   await expect.poll(heard).toContainEqual(expect.stringMatching(/^Connection lost\./));
-  // The next try by itself is far enough away for somebody to press before it.
-  await expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
+  await nextTryIsFarAway(tab);
   line.mute(false);
   line.refuse(false);
   await tab.getByRole("button", { name: "Try now" }).first().click();
@@ -79,7 +82,7 @@ test("a connection that breaks while a message is on its way leaves one message,
   await quiet(device);
   expectClean(elsewhere);
   await elsewhere.context.close();
-  await expect(tab.getByText(/Next try in ([4-9]|\d\d) s/).first()).toBeVisible({ timeout: 30_000 });
+  await nextTryIsFarAway(tab);
   line.refuse(false);
   await tab.getByRole("button", { name: "Try now" }).first().click();
   const unsent = tab.getByRole("article", { name: "You, not sent" });

@@ -28,7 +28,8 @@ export async function connectService(page: Page, name: string, secret: string, v
   await page.getByLabel("Secret", { exact: true }).selectOption({ label: secret });
   await expect(page.getByLabel("Ask me before it changes anything there")).toBeChecked();
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByRole("button", { name: `Remove “${name}”` })).toBeVisible();
+  const row = page.getByRole("listitem").filter({ has: page.getByRole("button", { name: `Remove “${name}”` }) });
+  await expect(row.getByText("Asks before it changes")).toBeVisible();
 }
 
 export async function removeService(page: Page, name: string): Promise<void> {

@@ -18,7 +18,7 @@ export interface Watched {
  * Said by Chromium itself: when the server answers so on purpose, and when the network of a cell that starts or ends comes or goes while it
  * loads something, which it then loads again.
  */
-const EXPECTED = [/net::ERR_NETWORK_CHANGED/, /status of 401 .*\/api\/v1\/(me|cell)/, /status of 410 .*\/api\/v1\//, /status of 422 .*\/api\/v1\/(providers|destinations)/];
+const EXPECTED = [/net::ERR_NETWORK_CHANGED/, /status of 401 .*\/api\/v1\/(me|cell$)/, /status of 410 .*\/api\/v1\//, /status of 422 .*\/api\/v1\/(providers|destinations)/];
 
 /** The first page of a context. What else this page is to say on purpose is named. */
 export async function watched(context: BrowserContext, expected: readonly RegExp[] = []): Promise<Watched> {
